@@ -1,0 +1,173 @@
+"""Every error of the hub, grouped by what the caller must do.
+
+Each family answers one question: may the same thing be tried again, by whom, and after what?
+Errors take facts, never sentences made elsewhere; a class's docstring is the sentence a person reads.
+HTTP statuses are chosen at the doors (`hub.api`), never here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+
+class HubError(Exception):
+    """Something went wrong in the hub."""
+
+    code = "hub-error"
+
+    def __init__(self, detail: str = "", *, code: str | None = None, **facts: object) -> None:
+        """Take what happened (`detail`), a stable reason `code`, and the facts a person needs to act."""
+        if code is not None:
+            self.code = code
+        self.detail = detail or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.facts: Mapping[str, object] = facts
+        super().__init__(self.detail)
+
+    def __str__(self) -> str:
+        """Give the sentence with its facts."""
+        if not self.facts:
+            return self.detail
+        return f"{self.detail} ({', '.join(f'{name}: {fact}' for name, fact in self.facts.items())})"
+
+
+# --- retry: the attempt surely had no effect; the same attempt may be made again later ---------
+
+
+class RetryLater(HubError):
+    """The other side could not serve the request now; nothing was done, so it is tried again."""
+
+    code = "retry-later"
+
+    def __init__(
+        self, detail: str = "", *, after: float | None = None, code: str | None = None, **facts: object
+    ) -> None:
+        """Carry the wait the other side asked for: `after` in seconds, None when it named none."""
+        super().__init__(detail, code=code, **facts)
+        self.after = after
+
+
+class NotSent(RetryLater):
+    """The request did not leave this machine: no connection could be made."""
+
+    code = "not-sent"
+
+
+# --- wait: a limit or a condition holds the work back, nobody has to act ----------------------
+
+
+class LimitReached(RetryLater):
+    """The vendor refused the request because a limit was reached; nothing was done."""
+
+    code = "limit-reached"
+
+
+class WaitFor(HubError):
+    """The run waits for something that is still to come."""
+
+    code = "waiting"
+
+    def __init__(self, detail: str = "", *, on: str, until: datetime | None = None, **facts: object) -> None:
+        """Name what is awaited (`on`, such as `crossref:invoice:stripe:in_1:netsuite`) and until when."""
+        super().__init__(detail, **facts)
+        self.on = on
+        self.until = until
+
+
+# --- fix the connection: credentials or settings are wrong ------------------------------------
+
+
+class FixConnection(HubError):
+    """The vendor did not accept the connection's credentials or rights."""
+
+    code = "fix-connection"
+
+
+# --- fix the data: a person must mend a document, a crossref, a mapping -----------------------
+
+
+class FixData(HubError):
+    """The vendor or a check refused the data; sending it again unchanged cannot help."""
+
+    code = "fix-data"
+
+
+class NotMapped(FixData):
+    """A table or a crossref has no entry for this value."""
+
+    code = "not-mapped"
+
+
+# --- refuse: the request itself is not allowed or makes no sense ------------------------------
+
+
+class Refused(HubError):
+    """The request was refused."""
+
+    code = "refused"
+
+
+class NotFound(Refused):
+    """There is no such thing."""
+
+    code = "not-found"
+
+
+class Conflict(Refused):
+    """The request does not fit the present state."""
+
+    code = "conflict"
+
+
+class NotAllowed(Refused):
+    """The person or token has no right to do this."""
+
+    code = "not-allowed"
+
+
+class NotAuthenticated(Refused):
+    """Nobody is signed in, or the token is not valid."""
+
+    code = "not-authenticated"
+
+
+class WebhookRejected(Refused):
+    """A webhook could not be trusted."""
+
+    code = "webhook-rejected"
+
+
+class UnreadableWebhook(Refused):
+    """A webhook is signed but cannot be read."""
+
+    code = "webhook-unreadable"
+
+
+class WorkspaceInvalid(Refused):
+    """The workspace has errors; `concord check` lists them."""
+
+    code = "workspace-invalid"
+
+
+# --- unknown: an outside write may or may not have happened -----------------------------------
+
+
+class OutcomeUnknown(HubError):
+    """The write may or may not have happened; it must be looked up, never guessed."""
+
+    code = "outcome-unknown"
+
+
+# --- stop: going on would break a promise -----------------------------------------------------
+
+
+class StaleLease(HubError):
+    """Another worker owns this run now; nothing of this worker's work may be recorded."""
+
+    code = "stale-lease"
+
+
+class Fatal(HubError):
+    """The process must stop: durability or integrity can no longer be promised."""
+
+    code = "fatal"

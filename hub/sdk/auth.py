@@ -1,0 +1,96 @@
+"""How each attempt is signed anew: fixed headers, or a bearer token that is fetched once and renewed in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from hub.errors import FixConnection, HubError, RetryLater
+from hub.model.exchange import Request, Response
+
+#: Sends a request as it stands (no signing, no limits) and gives the answer; raises `NotSent` or `OutcomeUnknown`.
+Send = Callable[[Request], Awaitable[Response]]
+
+
+class Authorizer(Protocol):
+    """Signs the attempts of one connection; what it adds is never recorded."""
+
+    async def headers(self, request: Request, send: Send, now: datetime) -> Mapping[str, str]:
+        """Give the headers that authorise this attempt."""
+        ...
+
+    def refused(self, response: Response) -> bool:
+        """Forget what was refused; True when one more attempt with fresh credentials makes sense."""
+        ...
+
+
+class FixedHeaders:
+    """Credentials that do not expire: an API key or a basic authorisation."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        """Take the headers as they go out."""
+        self._headers = dict(headers)
+
+    async def headers(self, request: Request, send: Send, now: datetime) -> Mapping[str, str]:
+        """Give the same headers each time."""
+        return self._headers
+
+    def refused(self, response: Response) -> bool:
+        """Nothing fresher is to be had."""
+        return False
+
+
+class BearerToken:
+    """A short-lived token: fetched by one caller while the others wait, renewed before it ends and once after a 401.
+
+    `ask(now)` forms the token request, `read(response)` gives the token and its life in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        ask: Callable[[datetime], Request],
+        read: Callable[[Response], tuple[str, float]],
+        margin: float = 60.0,
+    ) -> None:
+        """Take the two pure functions, and how many seconds before its end a token is renewed."""
+        self._ask = ask
+        self._read = read
+        self._margin = timedelta(seconds=margin)
+        self._token: str | None = None
+        self._ends: datetime | None = None
+        self._lock = asyncio.Lock()
+
+    async def headers(self, request: Request, send: Send, now: datetime) -> Mapping[str, str]:
+        """Give the bearer header, fetching a token when there is none that lasts."""
+        if not self._lasts(now):
+            async with self._lock:
+                if not self._lasts(now):
+                    await self._fetch(send, now)
+        return {"authorization": f"Bearer {self._token}"}
+
+    def refused(self, response: Response) -> bool:
+        """Forget the token on 401; the next attempt fetches a new one."""
+        if response.status != 401 or self._token is None:
+            return False
+        self._token = None
+        return True
+
+    def _lasts(self, now: datetime) -> bool:
+        return self._token is not None and self._ends is not None and now < self._ends
+
+    async def _fetch(self, send: Send, now: datetime) -> None:
+        try:
+            response = await send(self._ask(now))
+        except HubError as error:
+            # No business write happened: whatever befell the token request, trying again is safe.
+            raise RetryLater("The token could not be fetched.", reason=error.code) from error
+        if response.status in (429, 500, 502, 503, 504):
+            raise RetryLater("The token endpoint is not available.", status=response.status)
+        if response.status >= 400:
+            raise FixConnection("The credentials were refused.", status=response.status)
+        token, seconds = self._read(response)
+        self._token = token
+        self._ends = now + timedelta(seconds=seconds) - min(self._margin, timedelta(seconds=seconds / 2))

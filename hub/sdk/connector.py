@@ -1,0 +1,147 @@
+"""The contract a connector fulfils: operations, webhook, streams, limits, settings, failures.
+
+A write operation is pure functions: the engine records what `request` gives, sends it, and reads the answer
+with `result`; after an unknown outcome it acts by the declared idempotency kind. Only the engine sends writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from hub.errors import HubError
+from hub.model.effect import EffectKey, Idempotency
+from hub.model.event import InboundEvent
+from hub.model.exchange import Request, Response
+from hub.sdk.auth import Authorizer
+from hub.sdk.session import Session
+from hub.sdk.settings import Settings
+
+Record = Mapping[str, Any]
+JsonSchema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOperation:
+    """A call that changes nothing; it is async and may page.
+
+    `input` and `output` are JSON Schemas (2020-12), or `{"$ref": "netsuite.invoice@2026.1"}` naming one of the
+    connector's schemas.
+    """
+
+    name: str
+    title: str
+    input: JsonSchema
+    output: JsonSchema
+    read: Callable[[Session, Record], Awaitable[Record]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOperation:
+    """A call that changes the target by exactly one HTTP write, as pure functions.
+
+    - `request(settings, input, key)` forms the request. `native` operations put `key` where the vendor looks for an
+      idempotency key, `probe` operations into a field that `look` can find.
+    - `result(response)` reads a successful answer into `output`; it raises `FixData` or `OutcomeUnknown` for an answer
+      that is not what success looks like.
+    - `look(settings, key)` forms the read that finds an earlier write (`probe` only), and `found(response)` gives its
+      output, or None when there is none.
+    - `settle` is for how many seconds after sending the write may still appear at the vendor although `look` does not
+      find it yet; only after that may it be sent again.
+    - `undo` names the operation that takes this one back.
+    - `version_field` and `guard` say how an `upsert` keeps from overwriting something newer.
+    """
+
+    name: str
+    title: str
+    input: JsonSchema
+    output: JsonSchema
+    idempotency: Idempotency
+    request: Callable[[Any, Record, EffectKey], Request]
+    result: Callable[[Response], Record]
+    look: Callable[[Any, EffectKey], Request] | None = None
+    found: Callable[[Response], Record | None] | None = None
+    settle: float = 60.0
+    undo: str | None = None
+    version_field: str | None = None
+    guard: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration whose unknown outcomes could not be resolved."""
+        probing = self.look is not None and self.found is not None
+        if (self.idempotency is Idempotency.PROBE) != probing:
+            raise ValueError(f"{self.name}: `look` and `found` belong to a probe operation, and only to one")
+
+
+Operation = ReadOperation | WriteOperation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """How a system's webhooks are trusted and read; all pure.
+
+    - `verify(settings, headers, body, now)` raises `WebhookRejected` with a stable code (`bad-signature`, `stale`,
+      `no-signature`); header names are lower-case, `body` is the raw bytes.
+    - `parse(body)` gives the events; it raises `UnreadableWebhook`.
+    """
+
+    verify: Callable[[Any, Mapping[str, str], bytes, datetime], None]
+    parse: Callable[[bytes], Sequence[InboundEvent]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Part of a stream: events in the order they happened, and the cursor to go on from once they are durable."""
+
+    events: Sequence[InboundEvent]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """An incremental read with a cursor.
+
+    `pull(session, cursor, since)` yields pages from `cursor`, or from `since` when there is no cursor yet. Pages may
+    overlap with what was read before: events are deduplicated by their id.
+    """
+
+    name: str
+    title: str
+    pull: Callable[[Session, str | None, datetime], AsyncIterator[Page]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the vendor allows one account: requests in flight, and requests a second (None: no such limit)."""
+
+    concurrency: int = 20
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """One system, as its package declares it.
+
+    - `authorizer(settings)` makes the object that signs each attempt of one connection.
+    - `classify(response)` gives the HubError an answer stands for, or None when it is a success.
+    - `ping` is a read that shows whether credentials and host work.
+    - `schemas` maps `name@version` to JSON Schema.
+    """
+
+    name: str
+    title: str
+    settings: type[Settings]
+    operations: Sequence[Operation]
+    authorizer: Callable[[Any], Authorizer]
+    classify: Callable[[Response], HubError | None]
+    ping: Callable[[Session], Awaitable[None]]
+    limits: Limits = Limits()
+    webhook: Webhook | None = None
+    streams: Sequence[Stream] = ()
+    schemas: Mapping[str, JsonSchema] = field(default_factory=dict)
+
+    def operation(self, name: str) -> Operation | None:
+        """Find an operation by name."""
+        return next((operation for operation in self.operations if operation.name == name), None)
