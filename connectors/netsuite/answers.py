@@ -1,0 +1,61 @@
+"""What NetSuite's good answers say: the id in `Location`, a record, rows of a query."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.sdk.connector import Record
+from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.exact_json import loads
+from hub.sdk.values import Response
+
+
+def written(response: Response) -> Record:
+    """Give `{"id": ...}` from the `Location` of a write; without one nobody can say which record it was."""
+    location = response.headers.get("location", "").split("?")[0].rstrip("/")
+    internal_id = location.rpartition("/")[2]
+    if response.status not in (200, 201, 204) or not internal_id.isdigit():
+        raise OutcomeUnknown(
+            "The write was answered without naming the record.",
+            code="no-location",
+            status=response.status,
+            location=location,
+        )
+    return {"id": internal_id}
+
+
+def document(response: Response) -> dict[str, Any]:
+    """Give an answer's JSON object, numbers exact; `OutcomeUnknown` when NetSuite surely did not write it."""
+    try:
+        body = loads(response.body)
+    except FixData as error:
+        raise OutcomeUnknown("The answer is not JSON.", code="unreadable-answer", status=response.status) from error
+    if not isinstance(body, dict):
+        raise OutcomeUnknown("The answer is not an object.", code="unreadable-answer", status=response.status)
+    return body
+
+
+def whole(record: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Give a record whose named sublists are complete; a cut one is refused, because totals would not add up."""
+    for name in names:
+        sublist = record.get(name)
+        if isinstance(sublist, dict) and (sublist.get("hasMore") or "items" not in sublist):
+            raise FixData("A sublist of the record came incomplete.", code="sublist-cut", sublist=name)
+    return record
+
+
+def rows(response: Response) -> list[dict[str, Any]]:
+    """Give the rows of one page of a query, without the links NetSuite adds to each.
+
+    An answer without `items` says nothing about what exists, so it is `OutcomeUnknown` and never "none".
+    """
+    items = document(response).get("items")
+    if not isinstance(items, list):
+        raise OutcomeUnknown("The answer is not a page of rows.", code="unreadable-answer", status=response.status)
+    return [{name: value for name, value in row.items() if name != "links"} for row in items]
+
+
+def first_row(response: Response) -> Record | None:
+    """Give the id of the oldest record that a look-up found, or None."""
+    found = rows(response)
+    return {"id": str(found[0]["id"])} if found else None

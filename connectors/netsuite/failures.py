@@ -1,0 +1,79 @@
+"""What NetSuite's refusals mean for the caller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.sdk.errors import FixConnection, FixData, HubError, LimitReached, OutcomeUnknown, RetryLater
+from hub.sdk.exact_json import loads
+from hub.sdk.values import Response
+
+#: RESTlet errors that come while a script runs: it may have saved some of its work before.
+_SCRIPT_BROKE_OFF = frozenset(
+    {"SSS_TIME_LIMIT_EXCEEDED", "SSS_USAGE_LIMIT_EXCEEDED", "SSS_INSTRUCTION_COUNT_EXCEEDED", "UNEXPECTED_ERROR"}
+)
+_TOO_MANY_AT_ONCE = frozenset({"CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_EXCEEDED"})
+
+
+def classify(response: Response) -> HubError | None:
+    """Give the error an answer stands for, None for success."""
+    status = response.status
+    if 200 <= status < 300:
+        return None
+    code, facts = _reason(response)
+    facts["status"] = status
+    if status == 429 or code in _TOO_MANY_AT_ONCE:
+        return LimitReached("NetSuite has too many requests in flight.", after=_wait(response), **facts)
+    if 300 <= status < 400:
+        return FixConnection(
+            "NetSuite answers from another host; set the account's own.",
+            code="redirected",
+            location=response.headers.get("location", ""),
+            **facts,
+        )
+    if status in (401, 403) or (status == 400 and "www-authenticate" in response.headers):
+        return FixConnection("NetSuite refused the credentials or rights.", code=_kebab(code) or None, **facts)
+    if status in (408, 425, 503):
+        # The request was not taken up: a gateway or the maintenance page answered.
+        return RetryLater("NetSuite did not take the request.", after=_wait(response), **facts)
+    if status >= 500 or code in _SCRIPT_BROKE_OFF:
+        return OutcomeUnknown("NetSuite failed while it worked on the request.", **facts)
+    if code == "RCRD_HAS_BEEN_CHANGED":
+        # Two writers met at one record; NetSuite rolled this one back.
+        return RetryLater("NetSuite was writing the same record.", code="record-changed", **facts)
+    if status == 404:
+        return FixData("NetSuite has no such record.", code="not-found", **facts)
+    return FixData("NetSuite refused the data.", code=_kebab(code) or "bad-request", **facts)
+
+
+def _reason(response: Response) -> tuple[str, dict[str, Any]]:
+    try:
+        body = loads(response.body)
+    except FixData:
+        return "", {}
+    if not isinstance(body, dict):
+        return "", {}
+    details = body.get("o:errorDetails")
+    if isinstance(details, list) and details and isinstance(details[0], dict):
+        first = details[0]
+        code = str(first.get("o:errorCode") or "")
+        facts = {"error": code, "reason": str(first.get("detail") or "")[:500]}
+        if first.get("o:errorPath"):
+            facts["path"] = str(first["o:errorPath"])
+        return code, facts
+    # RESTlets have a shape of their own.
+    error = body.get("error")
+    if isinstance(error, dict):
+        code = str(error.get("code") or "")
+        return code, {"error": code, "reason": str(error.get("message") or "")[:500]}
+    return str(body.get("o:errorCode") or ""), {}
+
+
+def _kebab(code: str) -> str:
+    return code.lower().replace("_", "-")
+
+
+def _wait(response: Response) -> float | None:
+    # NetSuite documents no Retry-After; a gateway before it may send one.
+    seconds = response.headers.get("retry-after", "")
+    return float(seconds) if seconds.isdigit() else None

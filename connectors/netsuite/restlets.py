@@ -1,0 +1,45 @@
+"""RESTlets: customers' own scripts, of which nothing is known but their address."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from connectors.netsuite.client import RESTLET, wire_value
+from connectors.netsuite.settings import NetSuiteSettings
+from hub.sdk.connector import Record, WriteOperation
+from hub.sdk.exact_json import dumps, loads
+from hub.sdk.values import EffectKey, Idempotency, Request, Response
+
+
+def call_request(settings: NetSuiteSettings, record: Record, key: EffectKey) -> Request:
+    """Form the call of a script's deployment; the body is passed as it is."""
+    query = urlencode({"script": record["script"], "deploy": record["deploy"]})
+    return Request(
+        method="POST",
+        url=f"{settings.restlet_host}{RESTLET}?{query}",
+        headers={"content-type": "application/json"},
+        body=dumps(wire_value(record.get("body", {}))),
+    )
+
+
+def call_result(response: Response) -> Record:
+    """Give what the script answered: JSON as it is, anything else as text."""
+    if "json" in response.headers.get("content-type", "") and response.body:
+        return {"answer": loads(response.body)}
+    return {"answer": response.body.decode("utf-8", "replace") or None}
+
+
+CALL = WriteOperation(
+    name="restlet.call",
+    title="Call a RESTlet",
+    input={
+        "type": "object",
+        "properties": {"script": {"type": "string"}, "deploy": {"type": "string"}, "body": True},
+        "required": ["script", "deploy"],
+        "additionalProperties": False,
+    },
+    output={"type": "object", "properties": {"answer": True}, "required": ["answer"]},
+    idempotency=Idempotency.UNSAFE,
+    request=call_request,
+    result=call_result,
+)
