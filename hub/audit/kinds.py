@@ -1,0 +1,74 @@
+"""What the audit log tells of: one kind for each decision and change, with the sentence that explains it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class AuditKind(StrEnum):
+    """The kinds of audit entries; each carries its meaning as `explanation`, and `docs/audit.md` lists them all."""
+
+    explanation: str
+
+    def __new__(cls, value: str, explanation: str) -> Self:
+        """Make a member of its stored word and its sentence."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.explanation = explanation
+        return member
+
+    # --- the hub itself ---
+    HUB_STARTED = "hub.started", "A hub process began to serve an environment."
+    HUB_STOPPED = "hub.stopped", "A hub process stopped in order."
+    BUNDLE_ACTIVATED = "bundle.activated", "New events are handled by this revision of the workspace from here on."
+
+    # --- the outside comes in ---
+    EVENT_ACCEPTED = "event.accepted", "An event was made durable together with the runs it started."
+    EVENT_UNROUTED = "event.unrouted", "An event was made durable, and no flow wanted it."
+    EVENT_REJECTED = "event.rejected", "A trusted event could not be read and was kept whole with the reason."
+    WEBHOOK_REFUSED = "webhook.refused", "Webhooks were not trusted: a count per connection, reason and minute."
+
+    # --- runs ---
+    RUN_QUEUED = "run.queued", "A run was created, pinned to a bundle."
+    RUN_RECOVERED = "run.recovered", "A run that a stopped process had left behind was taken up again."
+    RUN_SUCCEEDED = "run.succeeded", "A run reached its end."
+    RUN_PARKED = "run.parked", "A run stopped for a person; a case tells why."
+    RUN_CANCELLED = "run.cancelled", "A person ended a run."
+    RUN_REPLAYED = "run.replayed", "A person ordered a run to be made again; the effect keys stay the same."
+    POLICY_DECIDED = "policy.decided", "A policy decided; the entry names the rule."
+    CHECK_FAILED = "check.failed", "A flow's own check did not hold."
+
+    # --- outside writes ---
+    EFFECT_INTENDED = "effect.intended", "A request was made durable before it was sent for the first time."
+    EFFECT_RESENT = "effect.resent", "The recorded request was sent once more, unchanged."
+    EFFECT_DONE = "effect.done", "The target accepted a write."
+    EFFECT_FAILED = "effect.failed", "A write surely had no effect."
+    EFFECT_UNKNOWN = "effect.unknown", "It is not known whether a write took effect."
+    EFFECT_RESOLVED = "effect.resolved", "An unknown outcome was found out, by looking or by a person."
+    EFFECT_PARKED = "effect.parked", "An unknown outcome cannot be found out by the hub and waits for a person."
+
+    # --- exceptions and crossrefs ---
+    CASE_OPENED = "case.opened", "Something needs a person."
+    CASE_ASSIGNED = "case.assigned", "A case got an owner, or lost it."
+    CASE_CLOSED = "case.closed", "A case was settled; the entry says how."
+    CROSSREF_LINKED = "crossref.linked", "Ids of one thing in several systems were tied together."
+    CROSSREF_UNLINKED = "crossref.unlinked", "A tie between ids was taken back."
+
+    # --- connections and secrets ---
+    CONNECTION_PAUSED = "connection.paused", "A connection takes no more work: its runs wait."
+    CONNECTION_RESUMED = "connection.resumed", "A connection takes work again."
+    SECRET_STORED = "secret.stored", "A new version of a secret was sealed into the vault."
+    SECRET_REMOVED = "secret.removed", "A secret was removed from the vault."
+
+    # --- people ---
+    PERSON_ADDED = "person.added", "A person may sign in from now on."
+    PERSON_CHANGED = "person.changed", "A person's role or password was changed."
+    PERSON_DISABLED = "person.disabled", "A person may no longer sign in; their sessions ended."
+    SIGNED_IN = "session.opened", "A person signed in."
+    SIGN_IN_FAILED = "session.refused", "Somebody tried to sign in and could not."
+    SIGNED_OUT = "session.closed", "A session was ended by its person or by an administrator."
+    ACCESS_DENIED = "access.denied", "A person or token asked for something it has no right to."
+
+    # --- the log itself ---
+    HEAD_SEALED = "head.sealed", "A tree head over all logs was signed."
