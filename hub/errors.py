@@ -69,7 +69,7 @@ class WaitFor(HubError):
 
     def __init__(self, detail: str = "", *, on: str, until: datetime | None = None, **facts: object) -> None:
         """Name what is awaited (`on`, such as `crossref:invoice:stripe:in_1:netsuite`) and until when."""
-        super().__init__(detail, **facts)
+        super().__init__(detail, code=None, **facts)
         self.on = on
         self.until = until
 

@@ -1,0 +1,102 @@
+"""The audit log in the database: appended in the transaction of the change it tells of, read back for verifying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from sqlalchemy import Connection, insert, select, update
+
+from hub.audit.chain import ChainHead, Link, links
+from hub.audit.entry import Entry, Fact
+from hub.audit.kinds import AuditKind
+from hub.model.ambient import of_micros
+from hub.store.tables import audit, audit_heads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What a change wants to have audited; the committer gives it its place and time in the log."""
+
+    kind: AuditKind
+    actor: str
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+class ChainWriter:
+    """Appends to one committer's log; a new value is used only when its transaction was committed."""
+
+    def __init__(self, head: ChainHead) -> None:
+        """Continue after this head."""
+        self._head = head
+
+    @classmethod
+    def load(cls, connection: Connection, log: str) -> Self:
+        """Find where the log ends, or begin it."""
+        row = connection.execute(select(audit_heads).where(audit_heads.c.chain == log)).one_or_none()
+        if row is None:
+            connection.execute(insert(audit_heads), {"chain": log, "size": 0, "chain_hash": ChainHead(log=log).chain})
+            return cls(ChainHead(log=log))
+        return cls(ChainHead(log=log, size=row.size, chain=row.chain_hash))
+
+    def append(self, connection: Connection, notes: Sequence[Note], now: int) -> ChainWriter:
+        """Write the notes as entries, and the log's new end."""
+        if not notes:
+            return self
+        at = of_micros(now)
+        leaves = [
+            Entry(
+                log=self._head.log,
+                sequence=self._head.size + number,
+                at=at,
+                kind=note.kind,
+                actor=note.actor,
+                subjects=note.subjects,
+                facts=note.facts,
+            ).leaf()
+            for number, note in enumerate(notes, start=1)
+        ]
+        made = list(links(self._head, leaves))
+        connection.execute(
+            insert(audit),
+            [
+                {
+                    "chain": self._head.log,
+                    "sequence": link.sequence,
+                    "kind": note.kind.value,
+                    "at": now,
+                    "entry": link.leaf,
+                    "chain_hash": link.chain,
+                }
+                for link, note in zip(made, notes, strict=True)
+            ],
+        )
+        head = ChainHead(log=self._head.log, size=made[-1].sequence, chain=made[-1].chain)
+        connection.execute(
+            update(audit_heads).where(audit_heads.c.chain == head.log), {"size": head.size, "chain_hash": head.chain}
+        )
+        return ChainWriter(head)
+
+
+def logs(connection: Connection) -> list[ChainHead]:
+    """Give the end of every log."""
+    rows = connection.execute(select(audit_heads).order_by(audit_heads.c.chain))
+    return [ChainHead(log=row.chain, size=row.size, chain=row.chain_hash) for row in rows]
+
+
+def entries(connection: Connection, log: str) -> Iterator[Link]:
+    """Give a log's entries in the order of their numbers, as they are stored."""
+    statement = select(audit).where(audit.c.chain == log).order_by(audit.c.sequence)
+    for row in connection.execution_options(yield_per=1000).execute(statement):
+        yield Link(sequence=row.sequence, leaf=row.entry, chain=row.chain_hash)
+
+
+def recent(connection: Connection, *, limit: int, before: int | None = None) -> list[Mapping[str, object]]:
+    """List the newest entries of all logs, newest first."""
+    statement = select(audit.c.chain, audit.c.sequence, audit.c.kind, audit.c.at, audit.c.entry)
+    if before is not None:
+        statement = statement.where(audit.c.sequence < before)
+    rows = connection.execute(statement.order_by(audit.c.at.desc(), audit.c.sequence.desc()).limit(limit))
+    return [dict(row._mapping) for row in rows]

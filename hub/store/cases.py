@@ -1,0 +1,98 @@
+"""Cases: what needs a person, listed with age and money at risk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from hub.audit.kinds import AuditKind
+from hub.errors import Conflict, NotFound
+from hub.store.audit import Note
+from hub.store.committer import Transaction
+from hub.store.tables import cases
+
+
+def find(connection: Connection, case_id: str) -> Mapping[str, Any] | None:
+    """Give a case's row."""
+    row = connection.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
+def listing(
+    connection: Connection,
+    *,
+    environment: str,
+    state: str | None = "open",
+    reason: str | None = None,
+    limit: int = 100,
+    before: int | None = None,
+) -> list[Mapping[str, Any]]:
+    """List cases, the newest first; `before` is the `opened_at` of the last one seen."""
+    statement = select(cases).where(cases.c.environment == environment)
+    if state is not None:
+        statement = statement.where(cases.c.state == state)
+    if reason is not None:
+        statement = statement.where(cases.c.reason == reason)
+    if before is not None:
+        statement = statement.where(cases.c.opened_at < before)
+    rows = connection.execute(statement.order_by(cases.c.opened_at.desc(), cases.c.id.desc()).limit(limit))
+    return [dict(row._mapping) for row in rows]
+
+
+def summary(connection: Connection, *, environment: str) -> list[Mapping[str, Any]]:
+    """Sum the open cases by reason and currency: count, minor units at risk, the oldest."""
+    statement = (
+        select(
+            cases.c.reason,
+            cases.c.money_currency,
+            func.count().label("count"),
+            func.sum(cases.c.money_minor).label("money_minor"),
+            func.min(cases.c.opened_at).label("oldest"),
+        )
+        .where(cases.c.environment == environment, cases.c.state == "open")
+        .group_by(cases.c.reason, cases.c.money_currency)
+        .order_by(func.count().desc())
+    )
+    return [dict(row._mapping) for row in connection.execute(statement)]
+
+
+def alike(connection: Connection, *, environment: str, fingerprint: str) -> int:
+    """Count the open cases with the same fingerprint."""
+    statement = select(func.count()).where(
+        cases.c.environment == environment, cases.c.fingerprint == fingerprint, cases.c.state == "open"
+    )
+    return connection.execute(statement).scalar() or 0
+
+
+def assign(transaction: Transaction, case_id: str, *, owner: str | None, actor: str) -> None:
+    """Give an open case an owner, or take it away."""
+    _change(transaction, case_id, {"owner": owner})
+    transaction.entries.append(
+        Note(
+            kind=AuditKind.CASE_ASSIGNED,
+            actor=actor,
+            subjects={"case": case_id},
+            facts={"owner": owner},
+        )
+    )
+
+
+def close(transaction: Transaction, case_id: str, *, resolution: str, actor: str) -> None:
+    """Close an open case."""
+    _change(
+        transaction,
+        case_id,
+        {"state": "closed", "closed_at": transaction.now, "closed_by": actor, "resolution": resolution},
+    )
+    transaction.entries.append(Note(kind=AuditKind.CASE_CLOSED, actor=actor, subjects={"case": case_id}))
+
+
+def _change(transaction: Transaction, case_id: str, values: Mapping[str, Any]) -> None:
+    row = find(transaction.connection, case_id)
+    if row is None:
+        raise NotFound("There is no such exception.", case=case_id)
+    if row["state"] != "open":
+        raise Conflict("The exception is closed already.", case=case_id)
+    transaction.connection.execute(update(cases).where(cases.c.id == case_id).values(**values))

@@ -1,0 +1,74 @@
+"""What is known of connections beside their files: paused or not, and how far each stream was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from hub.audit.kinds import AuditKind
+from hub.store.audit import Note
+from hub.store.committer import Transaction
+from hub.store.runs import wake_connection
+from hub.store.tables import connections, cursors
+from hub.store.upserts import upsert
+
+ACTIVE = "active"
+PAUSED = "paused"
+
+
+def set_state(transaction: Transaction, *, environment: str, name: str, state: str, reason: str, actor: str) -> None:
+    """Pause a connection, or let it and the runs that wait for it go on."""
+    row: dict[str, Any] = {
+        "environment": environment,
+        "name": name,
+        "state": state,
+        "reason": reason,
+        "changed_at": transaction.now,
+    }
+    upsert(
+        transaction.connection,
+        connections,
+        [row],
+        keys=("environment", "name"),
+        change=("state", "reason", "changed_at"),
+    )
+    kind = AuditKind.CONNECTION_PAUSED if state == PAUSED else AuditKind.CONNECTION_RESUMED
+    transaction.entries.append(Note(kind=kind, actor=actor, subjects={"connection": name}))
+    if state == ACTIVE:
+        wake_connection(transaction, environment=environment, connection=name)
+
+
+def states(connection: Connection, *, environment: str) -> dict[str, Mapping[str, Any]]:
+    """Give the state of every connection that was ever paused: name → row."""
+    rows = connection.execute(select(connections).where(connections.c.environment == environment))
+    return {row.name: dict(row._mapping) for row in rows}
+
+
+def cursor(connection: Connection, *, environment: str, name: str, stream: str) -> str | None:
+    """Give how far a stream was read."""
+    found: str | None = connection.execute(
+        select(cursors.c.cursor).where(
+            cursors.c.environment == environment, cursors.c.connection == name, cursors.c.stream == stream
+        )
+    ).scalar()
+    return found
+
+
+def move_cursor(transaction: Transaction, *, environment: str, name: str, stream: str, cursor: str) -> None:
+    """Keep how far a stream was read; call it only once everything before is durable."""
+    row = {
+        "environment": environment,
+        "connection": name,
+        "stream": stream,
+        "cursor": cursor,
+        "updated_at": transaction.now,
+    }
+    upsert(
+        transaction.connection,
+        cursors,
+        [row],
+        keys=("environment", "connection", "stream"),
+        change=("cursor", "updated_at"),
+    )

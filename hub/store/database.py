@@ -1,0 +1,122 @@
+"""Opening the database: settings that durability rests on are set and read back, and one process owns a file."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from hub.errors import Conflict, Fatal
+
+FILE_NAME = "concord.db"
+
+
+class Database:
+    """One SQLite file in a data directory: a single writing connection, and a small pool that only reads.
+
+    SQLite 3.7.0 to 3.51.2 can corrupt a write-ahead log that several connections checkpoint, so exactly one
+    connection writes and checkpoints, and a second process on the same file is refused.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Lock the directory, open the file, bring it to the newest schema, and check its settings."""
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.directory = directory
+        self.path = directory / FILE_NAME
+        self._lock = _lock(directory)
+        self.writer: Engine = create_engine(
+            f"sqlite:///{self.path}", poolclass=StaticPool, connect_args={"check_same_thread": False}
+        )
+        event.listen(self.writer, "connect", _prepare_writer)
+        event.listen(self.writer, "begin", _begin_immediate)
+        with self.writer.connect() as connection:
+            _migrate(connection)
+        with self.writer.connect() as connection:
+            _assert_settings(connection)
+        self.reader: Engine = create_engine(
+            f"sqlite:///file:{self.path}?mode=ro&uri=true",
+            poolclass=QueuePool,
+            pool_size=4,
+            max_overflow=4,
+            connect_args={"check_same_thread": False},
+        )
+        event.listen(self.reader, "connect", _prepare_reader)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees the last committed state and cannot write."""
+        with self.reader.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close everything and give the directory free."""
+        self.reader.dispose()
+        self.writer.dispose()
+        os.close(self._lock)
+
+
+def _lock(directory: Path) -> int:
+    handle = os.open(directory / "hub.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise Conflict(
+            "Another hub process is using this data directory; stop it or choose another with --data.",
+            code="data-in-use",
+            directory=str(directory),
+        ) from None
+    return handle
+
+
+def _prepare_writer(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None
+    for statement in (
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA foreign_keys=ON",
+        "PRAGMA busy_timeout=5000",
+        "PRAGMA trusted_schema=OFF",
+        "PRAGMA mmap_size=0",
+        "PRAGMA cache_size=-65536",
+        "PRAGMA temp_store=MEMORY",
+        "PRAGMA wal_autocheckpoint=4000",
+    ):
+        connection.execute(statement)
+
+
+def _prepare_reader(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None
+    for statement in ("PRAGMA query_only=ON", "PRAGMA busy_timeout=5000", "PRAGMA wal_autocheckpoint=0"):
+        connection.execute(statement)
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", "hub.store:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _assert_settings(connection: Connection) -> None:
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    for name, value in wanted.items():
+        found = connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+        if found != value:
+            raise Fatal(
+                "The database does not keep a setting that durability needs.", setting=name, wanted=value, found=found
+            )

@@ -1,0 +1,1 @@
+"""Alembic migrations, one step for each change of the tables."""

@@ -1,0 +1,341 @@
+"""Runs: claimed in order of acceptance per flow and key, by one worker at a time, under a rising epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, select, true, update
+
+from hub.audit.kinds import AuditKind
+from hub.errors import Conflict, NotFound
+from hub.model.run import OPEN_STATES, RunState, WaitKind
+from hub.store.audit import Note
+from hub.store.committer import Transaction, Write
+from hub.store.tables import attempts, cases, effects, events, runs, steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedRun:
+    """A run with all that is needed to go on with it: its event, its finished steps, its effects so far."""
+
+    run: Mapping[str, Any]
+    event: Mapping[str, Any]
+    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    effects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    attempts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What a worker got, and when the next run becomes claimable (microseconds; None: not by time alone)."""
+
+    runs: Sequence[ClaimedRun]
+    next_at: int | None
+
+
+def in_order() -> ColumnElement[bool]:
+    """Hold a run back while an earlier one of the same flow and key is open."""
+    earlier = runs.alias("earlier")
+    return ~exists().where(
+        earlier.c.flow == runs.c.flow,
+        earlier.c.key == runs.c.key,
+        earlier.c.blocking == true(),
+        earlier.c.position < runs.c.position,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(Write):
+    """Take up to `limit` runs of an environment for a worker; the result is `Claimed`.
+
+    `eligible` says which of the runs whose time has come may be taken.
+    """
+
+    environment: str
+    owner: str
+    limit: int
+    eligible: ColumnElement[bool] = field(default_factory=in_order)
+
+    rank = 30
+
+    @classmethod
+    def apply(cls, batch: Sequence[Claim], transaction: Transaction) -> list[Claimed]:
+        """Serve one claim after the other."""
+        return [claim.take(transaction) for claim in batch]
+
+    def take(self, transaction: Transaction) -> Claimed:
+        """Raise the epoch of the runs taken, so that whoever had them before can record nothing more."""
+        connection, now = transaction.connection, transaction.now
+        ripe = and_(runs.c.environment == self.environment, runs.c.claimable_at <= now)
+        chosen = (
+            select(runs.c.id)
+            .where(ripe, self.eligible)
+            .order_by(runs.c.claimable_at, runs.c.position)
+            .limit(self.limit)
+        )
+        ids = connection.execute(chosen).scalars().all()
+        taken: list[Mapping[str, Any]] = []
+        if ids:
+            statement = (
+                update(runs)
+                .where(runs.c.id.in_(ids))
+                .values(
+                    state=RunState.RUNNING.value,
+                    claimable_at=None,
+                    wait_kind=None,
+                    wait_on=None,
+                    epoch=runs.c.epoch + 1,
+                    owner=self.owner,
+                    started_at=func.coalesce(runs.c.started_at, now),
+                    updated_at=now,
+                )
+                .returning(*runs.c)
+            )
+            taken = [dict(row._mapping) for row in connection.execute(statement)]
+            taken.sort(key=lambda run: run["position"])
+        later = select(func.min(runs.c.claimable_at)).where(
+            runs.c.environment == self.environment, runs.c.claimable_at > now
+        )
+        return Claimed(runs=_with_history(connection, taken), next_at=connection.execute(later).scalar())
+
+
+def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) -> list[ClaimedRun]:
+    if not taken:
+        return []
+    event_ids = {run["event_id"] for run in taken}
+    by_id = {row.id: dict(row._mapping) for row in connection.execute(select(events).where(events.c.id.in_(event_ids)))}
+    again = [run["id"] for run in taken if run["epoch"] > 1 or run["replay_of"]]
+    done: dict[str, dict[str, Mapping[str, Any]]] = {}
+    sent: dict[str, dict[str, Mapping[str, Any]]] = {}
+    tried: dict[str, dict[str, int]] = {}
+    if again:
+        for row in connection.execute(select(steps).where(steps.c.run_id.in_(again))):
+            done.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
+        for row in connection.execute(select(effects).where(effects.c.run_id.in_(again))):
+            sent.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
+        counted = (
+            select(attempts.c.run_id, attempts.c.path, func.max(attempts.c.number))
+            .where(attempts.c.run_id.in_(again))
+            .group_by(attempts.c.run_id, attempts.c.path)
+        )
+        for run_id, path, number in connection.execute(counted):
+            tried.setdefault(run_id, {})[path] = number
+    return [
+        ClaimedRun(
+            run=run,
+            event=by_id[run["event_id"]],
+            steps=done.get(run["id"], {}),
+            effects=sent.get(run["id"], {}),
+            attempts=tried.get(run["id"], {}),
+        )
+        for run in taken
+    ]
+
+
+def recover(transaction: Transaction, *, environment: str, actor: str) -> int:
+    """Take back every run that a stopped process left running, so that it is claimed anew; gives their number.
+
+    Call it only when no other process can be working on them.
+    """
+    left = transaction.connection.execute(
+        select(runs.c.id).where(runs.c.environment == environment, runs.c.state == RunState.RUNNING.value)
+    ).scalars()
+    ids = list(left)
+    for start in range(0, len(ids), 500):
+        transaction.connection.execute(
+            update(runs)
+            .where(runs.c.id.in_(ids[start : start + 500]))
+            .values(state=RunState.QUEUED.value, claimable_at=transaction.now, owner=None, updated_at=transaction.now)
+        )
+    transaction.entries.extend(
+        Note(kind=AuditKind.RUN_RECOVERED, actor=actor, subjects={"run": run_id}) for run_id in ids
+    )
+    transaction.woken = transaction.woken or bool(ids)
+    return len(ids)
+
+
+def wake(transaction: Transaction, topics: Iterable[str]) -> None:
+    """Let the runs go on that wait for one of these topics."""
+    names = list(topics)
+    for start in range(0, len(names), 500):
+        changed = transaction.connection.execute(
+            update(runs)
+            .where(
+                runs.c.wait_on.in_(names[start : start + 500]),
+                runs.c.state == RunState.WAITING.value,
+            )
+            .values(state=RunState.QUEUED.value, claimable_at=transaction.now, wait_on=None)
+        )
+        transaction.woken = transaction.woken or changed.rowcount > 0
+
+
+def wake_connection(transaction: Transaction, *, environment: str, connection: str) -> None:
+    """Let the runs go on that wait for a paused connection."""
+    wake(transaction, [f"connection:{environment}:{connection}"])
+
+
+def replay(
+    transaction: Transaction,
+    run_id: str,
+    *,
+    new_id: str,
+    actor: str,
+    from_step: str | None,
+    bundle: str | None = None,
+) -> str:
+    """Make a parked or finished run again as a new run in its place in the order; gives the new run's id.
+
+    Effect keys stay the same. `from_step` keeps the recorded steps before it (None: from the start); `bundle` takes
+    another revision of the workspace than the run had.
+    """
+    connection = transaction.connection
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such run.", run=run_id)
+    state = RunState(row.state)
+    if state in OPEN_STATES and state is not RunState.PARKED:
+        raise Conflict("The run is still going; wait for its end, or cancel it first.", run=run_id, state=state.value)
+    if row.replaced_by is not None:
+        raise Conflict("The run was replayed already; replay its latest run.", run=run_id, latest=row.replaced_by)
+    kept = _kept_steps(connection, run_id, from_step)
+    connection.execute(
+        insert(runs),
+        {
+            **{name: row._mapping[name] for name in ("position", "environment", "entity", "flow", "event_id", "key")},
+            **{name: row._mapping[name] for name in ("business_key", "generation", "money_minor", "money_currency")},
+            "id": new_id,
+            "bundle": bundle or row.bundle,
+            "state": RunState.QUEUED.value,
+            "blocking": True,
+            "claimable_at": transaction.now,
+            "epoch": 0,
+            "replay_of": run_id,
+            "created_at": transaction.now,
+            "updated_at": transaction.now,
+        },
+    )
+    if kept:
+        connection.execute(insert(steps), [{**step, "run_id": new_id} for step in kept])
+    connection.execute(
+        update(runs).where(runs.c.id == run_id).values(replaced_by=new_id, blocking=False, updated_at=transaction.now)
+    )
+    connection.execute(
+        update(cases)
+        .where(cases.c.run_id == run_id, cases.c.state == "open")
+        .values(state="closed", closed_at=transaction.now, closed_by=actor, resolution=f"replayed as {new_id}")
+    )
+    transaction.entries.append(
+        Note(
+            kind=AuditKind.RUN_REPLAYED,
+            actor=actor,
+            subjects={"run": run_id, "replay": new_id},
+            facts={"from": from_step or "start", "bundle": bundle or row.bundle},
+        )
+    )
+    transaction.woken = True
+    return new_id
+
+
+def _kept_steps(connection: Connection, run_id: str, from_step: str | None) -> list[dict[str, Any]]:
+    if from_step is None:
+        return []
+    rows = [
+        dict(row._mapping)
+        for row in connection.execute(select(steps).where(steps.c.run_id == run_id).order_by(steps.c.ordinal))
+    ]
+    start = next((row["ordinal"] for row in rows if row["path"] == from_step), None)
+    if start is None:
+        raise NotFound("The run has no such step.", run=run_id, step=from_step)
+    return [row for row in rows if row["ordinal"] < start and row["state"] == "succeeded"]
+
+
+def cancel(transaction: Transaction, run_id: str, *, actor: str, reason: str) -> None:
+    """End a run that is not working right now; what it did stays done."""
+    row = transaction.connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such run.", run=run_id)
+    if RunState(row.state) not in (RunState.QUEUED, RunState.WAITING, RunState.PARKED) or row.replaced_by:
+        raise Conflict("Only a queued, waiting or parked run can be cancelled.", run=run_id, state=row.state)
+    transaction.connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id)
+        .values(
+            state=RunState.CANCELLED.value,
+            blocking=False,
+            claimable_at=None,
+            wait_on=None,
+            reason="cancelled",
+            finished_at=transaction.now,
+            updated_at=transaction.now,
+        )
+    )
+    transaction.connection.execute(
+        update(cases)
+        .where(cases.c.run_id == run_id, cases.c.state == "open")
+        .values(state="closed", closed_at=transaction.now, closed_by=actor, resolution=f"cancelled: {reason}")
+    )
+    transaction.entries.append(Note(kind=AuditKind.RUN_CANCELLED, actor=actor, subjects={"run": run_id}))
+    transaction.woken = True
+
+
+def find(connection: Connection, run_id: str) -> Mapping[str, Any] | None:
+    """Give a run's row."""
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs a listing shows; None means any."""
+
+    state: str | None = None
+    flow: str | None = None
+    key: str | None = None
+    text: str | None = None
+    event_id: str | None = None
+    before: int | None = None
+
+
+def listing(connection: Connection, *, environment: str, filter: RunFilter, limit: int = 50) -> list[Mapping[str, Any]]:
+    """List runs, the newest first; `before` is the `position` of the last one seen."""
+    statement = select(runs).where(runs.c.environment == environment)
+    for column, value in (
+        (runs.c.state, filter.state),
+        (runs.c.flow, filter.flow),
+        (runs.c.key, filter.key),
+        (runs.c.event_id, filter.event_id),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
+    if filter.text:
+        pattern = "%" + filter.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        statement = statement.where(runs.c.business_key.like(pattern, escape="\\") | (runs.c.id == filter.text))
+    if filter.before is not None:
+        statement = statement.where(runs.c.position < filter.before)
+    rows = connection.execute(statement.order_by(runs.c.position.desc(), runs.c.created_at.desc()).limit(limit))
+    return [dict(row._mapping) for row in rows]
+
+
+def counts(connection: Connection, *, environment: str) -> dict[str, dict[str, int]]:
+    """Count the runs that stand for themselves (not replaced by a replay): flow → state → number."""
+    statement = (
+        select(runs.c.flow, runs.c.state, func.count())
+        .where(runs.c.environment == environment, runs.c.replaced_by.is_(None))
+        .group_by(runs.c.flow, runs.c.state)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for flow, state, number in connection.execute(statement):
+        found.setdefault(flow, {})[state] = number
+    return found
+
+
+def waiting_kinds(connection: Connection, *, environment: str) -> dict[str, int]:
+    """Count the waiting runs by what they wait for."""
+    statement = (
+        select(runs.c.wait_kind, func.count())
+        .where(runs.c.environment == environment, runs.c.state == RunState.WAITING.value)
+        .group_by(runs.c.wait_kind)
+    )
+    return {WaitKind(kind).value: number for kind, number in connection.execute(statement) if kind}

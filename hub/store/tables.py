@@ -1,0 +1,301 @@
+"""The tables; migrations in `hub/store/migrations` bring a database to this shape.
+
+Times are microseconds since 1970 UTC; records are exact JSON as text; money is minor units and a currency.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+counters = Table(
+    "counters", metadata, Column("name", String, primary_key=True), Column("value", BigInteger, nullable=False)
+)
+
+bundles = Table(
+    "bundles",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("files", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("environment", String, nullable=False),
+    Column("connection", String, nullable=False),
+    Column("external_id", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("schema", String),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("via", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("deliveries", Integer, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("record_key", String),
+    Column("body_hash", String, nullable=False),
+    Column("entity", String),
+    Column("reason", String),
+    UniqueConstraint("environment", "connection", "external_id"),
+    Index("ix_events_received_at", "received_at"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("entity", String),
+    Column("flow", String, nullable=False),
+    Column("bundle", String, nullable=False),
+    Column("event_id", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("business_key", String, nullable=False),
+    Column("state", String, nullable=False),
+    # True while later runs of the same flow and key must stay behind this one.
+    Column("blocking", Boolean, nullable=False),
+    # When a worker may claim it; null while it waits for something that is not a time, and at its end.
+    Column("claimable_at", BigInteger),
+    Column("wait_kind", String),
+    Column("wait_on", String),
+    Column("wait_until", BigInteger),
+    Column("epoch", Integer, nullable=False),
+    Column("owner", String),
+    Column("generation", Integer, nullable=False),
+    Column("replay_of", String),
+    Column("replaced_by", String),
+    Column("reason", String),
+    Column("money_minor", BigInteger),
+    Column("money_currency", String),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Index(
+        "ix_runs_claimable",
+        "claimable_at",
+        sqlite_where=text("claimable_at IS NOT NULL"),
+        postgresql_where=text("claimable_at IS NOT NULL"),
+    ),
+    Index("ix_runs_order", "flow", "key", "position", sqlite_where=text("blocking"), postgresql_where=text("blocking")),
+    Index(
+        "ix_runs_wait_on",
+        "wait_on",
+        sqlite_where=text("wait_on IS NOT NULL"),
+        postgresql_where=text("wait_on IS NOT NULL"),
+    ),
+    Index("ix_runs_state", "state", "position"),
+    Index("ix_runs_event_id", "event_id"),
+    Index("ix_runs_position", "position"),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("run_id", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("input", Text),
+    Column("output", Text),
+    Column("rule", String),
+    Column("error", Text),
+    Column("started_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    PrimaryKeyConstraint("run_id", "path"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("run_id", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger, nullable=False),
+    Column("status", Integer),
+    Column("outcome", String, nullable=False),
+    Column("detail", Text),
+    PrimaryKeyConstraint("run_id", "path", "number"),
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("environment", String, nullable=False),
+    Column("connection", String, nullable=False),
+    Column("operation", String, nullable=False),
+    Column("idempotency", String, nullable=False),
+    Column("business_key", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("method", String, nullable=False),
+    Column("url", String, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("body_hash", String, nullable=False),
+    Column("sent_at", BigInteger),
+    Column("output", Text),
+    Column("reason", String),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Index("ix_effects_run_id", "run_id"),
+    Index("ix_effects_state", "state"),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("environment", String, nullable=False),
+    Column("entity", String),
+    Column("flow", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("business_key", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("runbook", String),
+    Column("owner", String),
+    Column("money_minor", BigInteger),
+    Column("money_currency", String),
+    Column("state", String, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("closed_by", String),
+    Column("resolution", Text),
+    Index("ix_cases_state", "state", "opened_at"),
+    Index("ix_cases_run_id", "run_id"),
+)
+
+crossrefs = Table(
+    "crossrefs",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("entity", String, nullable=False),
+    Column("system", String, nullable=False),
+    Column("id", String, nullable=False),
+    Column("thing", String, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "entity", "system", "id"),
+    UniqueConstraint("environment", "entity", "thing", "system"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("chain", String, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("entry", LargeBinary, nullable=False),
+    Column("chain_hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("chain", "sequence"),
+)
+
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    Column("chain", String, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("chain_hash", LargeBinary, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "name", "version"),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("email", String, nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("password", String, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String, primary_key=True),
+    Column("person_id", String, nullable=False),
+    Column("csrf", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", Text),
+    Column("changed_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "name"),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("connection", String, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("cursor", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "connection", "stream"),
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("connection", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("minute", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    PrimaryKeyConstraint("environment", "connection", "reason", "minute"),
+)
