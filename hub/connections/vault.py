@@ -1,0 +1,120 @@
+"""The vault: each version of a secret is sealed with a key of its own and bound to where it may be used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from hub.connections.keys import KEY_BYTES, VaultKey
+from hub.errors import FixConnection
+
+#: GCM's nonce; each key seals one message only, so that a random one is safe (NIST SP 800-38D).
+NONCE_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """Where a secret may be used: by this connector, towards these hosts (`host` or `host:port`), in one environment.
+
+    It is not secret. It comes from the connection as it is configured now, never from the stored secret, so that a
+    secret moved to another row, or a connection pointed at another host, does not open.
+    """
+
+    environment: str
+    name: str
+    connector: str
+    hosts: tuple[str, ...]
+
+    def associated_data(self, version: int) -> bytes:
+        """Give the bytes that AES-GCM authenticates beside the secret; the order of hosts does not matter."""
+        facts = [self.environment, self.name, version, self.connector, sorted(set(self.hosts))]
+        return json.dumps(facts, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedSecret:
+    """One version of a secret as it is stored; `connector` and `hosts` are there to be shown, not to be trusted.
+
+    `wrapped_key` is the secret's own key under the vault key `key_id`, its nonce in front.
+    """
+
+    environment: str
+    name: str
+    version: int
+    connector: str
+    hosts: tuple[str, ...]
+    wrapped_key: bytes = field(repr=False)
+    nonce: bytes = field(repr=False)
+    ciphertext: bytes = field(repr=False)
+    key_id: str
+    created_at: datetime
+
+
+def seal(
+    secret: Mapping[str, str],
+    *,
+    binding: Binding,
+    version: int,
+    key: VaultKey,
+    random: Callable[[int], bytes],
+    now: datetime,
+) -> SealedSecret:
+    """Seal a secret (setting's name → value) as one version, from 1; `random(n)` must be a secure source of bytes."""
+    data = binding.associated_data(version)
+    own_key, nonce, wrapping_nonce = random(KEY_BYTES), random(NONCE_BYTES), random(NONCE_BYTES)
+    ciphertext = AESGCM(own_key).encrypt(nonce, msgspec.json.encode(dict(secret)), data)
+    wrapped = AESGCM(key.material).encrypt(wrapping_nonce, own_key, _wrapping_data(data, key))
+    return SealedSecret(
+        environment=binding.environment,
+        name=binding.name,
+        version=version,
+        connector=binding.connector,
+        hosts=binding.hosts,
+        wrapped_key=wrapping_nonce + wrapped,
+        nonce=nonce,
+        ciphertext=ciphertext,
+        key_id=key.id,
+        created_at=now,
+    )
+
+
+def unseal(sealed: SealedSecret, *, binding: Binding, key: VaultKey) -> dict[str, str]:
+    """Open a secret for the connection that `binding` describes.
+
+    Raises `FixConnection`: `other-vault-key` when another key sealed it, `secret-not-bound` when it belongs to another
+    connector, host, name or environment or was altered in the database.
+    """
+    if sealed.key_id != key.id:
+        raise FixConnection(
+            "The secret was sealed with another vault key; start the hub with that key or store the secret again.",
+            code="other-vault-key",
+            secret=sealed.name,
+            sealed_with=sealed.key_id,
+            present=key.id,
+        )
+    data = binding.associated_data(sealed.version)
+    wrapping_nonce, wrapped = sealed.wrapped_key[:NONCE_BYTES], sealed.wrapped_key[NONCE_BYTES:]
+    try:
+        own_key = AESGCM(key.material).decrypt(wrapping_nonce, wrapped, _wrapping_data(data, key))
+        plain = AESGCM(own_key).decrypt(sealed.nonce, sealed.ciphertext, data)
+    except (InvalidTag, ValueError):
+        raise FixConnection(
+            "The secret does not open here: it was stored for another connector or host, or was altered; "
+            "store it again for this connection.",
+            code="secret-not-bound",
+            secret=sealed.name,
+            environment=binding.environment,
+            connector=binding.connector,
+            hosts=", ".join(binding.hosts),
+        ) from None
+    return msgspec.json.decode(plain, type=dict[str, str])
+
+
+def _wrapping_data(data: bytes, key: VaultKey) -> bytes:
+    return key.id.encode() + b"\x00" + data
