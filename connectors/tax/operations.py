@@ -1,0 +1,147 @@
+"""What the hub does with AvaTax: quote, commit, read and void tax documents.
+
+How a commit stays single. AvaTax has no idempotency header; a document is named by company, code and type, and the
+code is the caller's: the invoice's own number. Two calls could record it.
+
+- `createoradjust` may be repeated, but each repeat is an adjustment: it raises the document's version, leaves an
+  `Adjusted` revision behind, and overwrites whatever is committed under the code, also what someone else put there.
+- `create` refuses a code that is already committed. A resend can therefore never make a second document nor change
+  the first, whatever happened before; but its refusal does not give the document.
+
+So the commit is a `create` that is looked up before it is sent again (`probe`): the effect key travels in
+`referenceCode`, which lists can be filtered by, and the code stays the accountant's. A corrected invoice is voided and
+committed anew; AvaTax frees the code of a void document.
+"""
+
+from __future__ import annotations
+
+from connectors.tax.client import (
+    address,
+    document_path,
+    read_object,
+    read_request,
+    settings_of,
+    write_request,
+)
+from connectors.tax.failures import ALREADY_VOID
+from connectors.tax.settings import TaxSettings
+from connectors.tax.transactions import INCLUDE, INVOICE, ORDER, model, normal, read_transaction
+from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
+from hub.sdk.errors import OutcomeUnknown
+from hub.sdk.session import Session
+from hub.sdk.values import EffectKey, Idempotency, Request, Response
+
+_TRANSACTION = {"$ref": "avatax.transaction@v2"}
+_BY_CODE = {
+    "type": "object",
+    "properties": {"code": {"type": "string", "minLength": 1, "maxLength": 50}},
+    "required": ["code"],
+}
+_BY_CODE_OR_ID = {
+    "type": "object",
+    "properties": {"code": {"type": "string", "minLength": 1, "maxLength": 50}, "id": {"type": "integer"}},
+    "anyOf": [{"required": ["code"]}, {"required": ["id"]}],
+}
+_VOIDED = {
+    "type": "object",
+    "properties": {"code": {"type": "string"}, "status": {"const": "Cancelled"}},
+    "required": ["status"],
+}
+
+
+async def _quote(session: Session, record: Record) -> Record:
+    settings = settings_of(session)
+    url = address(settings, "transactions/create", {"$include": INCLUDE})
+    return read_transaction(await session.send(write_request(settings, url, model(settings, record, kind=ORDER))))
+
+
+async def _read(session: Session, record: Record) -> Record:
+    settings = settings_of(session)
+    if "code" in record:
+        # A return may have the invoice's code, so that the type is always named.
+        query = {"documentType": INVOICE, "$include": INCLUDE}
+        url = address(settings, document_path(settings, record["code"]), query)
+    else:
+        url = address(settings, f"transactions/{int(record['id'])}", {"$include": INCLUDE})
+    return read_transaction(await session.send(read_request(settings, url)))
+
+
+def _commit(settings: TaxSettings, record: Record, key: EffectKey) -> Request:
+    url = address(settings, "transactions/create", {"$include": INCLUDE})
+    return write_request(settings, url, model(settings, record, kind=INVOICE, reference=key))
+
+
+def _look(settings: TaxSettings, key: EffectKey) -> Request:
+    # Without a date in the filter AvaTax lists the last 30 days only.
+    wanted = f"referenceCode eq '{key}' and type eq '{INVOICE}' and date ge '1970-01-01'"
+    path = document_path(settings, "").rstrip("/")
+    return read_request(settings, address(settings, path, {"$filter": wanted, "$include": INCLUDE, "$top": "10"}))
+
+
+def _found(response: Response) -> Record | None:
+    value = read_object(response).get("value")
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise OutcomeUnknown("The answer is not a list of tax documents.", code="unreadable-answer")
+    # A document that was adjusted by hand is listed with its old revisions; the one that counts is not `Adjusted`.
+    current = [item for item in value if item.get("status") != "Adjusted"]
+    return normal(current[0]) if current else None
+
+
+def _void(settings: TaxSettings, record: Record, key: EffectKey) -> Request:
+    url = address(settings, document_path(settings, record["code"], "void"), {"documentType": INVOICE})
+    return write_request(settings, url, {"code": "DocVoided"})
+
+
+def _voided(response: Response) -> Record:
+    answer = read_object(response)
+    error = answer.get("error")
+    if isinstance(error, dict) and error.get("code") == ALREADY_VOID:
+        return {"status": "Cancelled"}
+    if answer.get("status") != "Cancelled":
+        raise OutcomeUnknown("The answer does not say that the document is void.", code="unreadable-answer")
+    return {"code": str(answer.get("code", "")), "status": "Cancelled"}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    ReadOperation(
+        name="transaction.quote",
+        title="Ask for the tax of a sale; nothing is recorded",
+        input={"$ref": "avatax.order@v2"},
+        output=_TRANSACTION,
+        read=_quote,
+    ),
+    WriteOperation(
+        name="transaction.commit",
+        title="Record the tax of an invoice in a committed document",
+        input={"$ref": "avatax.invoice@v2"},
+        output=_TRANSACTION,
+        idempotency=Idempotency.PROBE,
+        request=_commit,
+        result=read_transaction,
+        look=_look,
+        found=_found,
+        # A document is listed as soon as it is answered; this is for a request that is still being worked on. Sent
+        # again too early it would be refused, not doubled.
+        settle=5.0,
+        undo="transaction.void",
+    ),
+    WriteOperation(
+        name="transaction.void",
+        title="Void the committed document of an invoice",
+        input=_BY_CODE,
+        output=_VOIDED,
+        # Void is an end state: asking for it again changes nothing.
+        idempotency=Idempotency.UPSERT,
+        request=_void,
+        result=_voided,
+        version_field="status",
+        guard="conditional",
+    ),
+    ReadOperation(
+        name="transaction.read",
+        title="Read the document of an invoice, by its code or AvaTax's id",
+        input=_BY_CODE_OR_ID,
+        output=_TRANSACTION,
+        read=_read,
+    ),
+)
