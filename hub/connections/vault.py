@@ -118,3 +118,16 @@ def unseal(sealed: SealedSecret, *, binding: Binding, key: VaultKey) -> dict[str
 
 def _wrapping_data(data: bytes, key: VaultKey) -> bytes:
     return key.id.encode() + b"\x00" + data
+
+
+def pack(sealed: SealedSecret) -> bytes:
+    """Give a sealed secret as the bytes that the store keeps."""
+    return msgspec.json.encode(sealed)
+
+
+def unpack(stored: bytes) -> SealedSecret:
+    """Read what the store kept; `FixConnection` when it cannot be read."""
+    try:
+        return msgspec.json.decode(stored, type=SealedSecret)
+    except msgspec.DecodeError as error:
+        raise FixConnection("The stored secret cannot be read.", code="secret-unreadable", reason=str(error)) from None

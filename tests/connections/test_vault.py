@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.connections.keys import VaultKey
-from hub.connections.vault import Binding, SealedSecret, seal, unseal
+from hub.connections.vault import Binding, SealedSecret, pack, seal, unpack, unseal
 from hub.errors import FixConnection
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -87,3 +87,10 @@ def test_a_sealed_secret_does_not_show() -> None:
     stored = sealed()
     assert "canary" not in repr(stored)
     assert b"canary" not in stored.ciphertext + stored.wrapped_key
+
+
+def test_a_sealed_secret_comes_back_from_the_store_as_it_was() -> None:
+    stored = sealed()
+    assert unpack(pack(stored)) == stored
+    with pytest.raises(FixConnection, match="cannot be read"):
+        unpack(b'{"name": 1}')

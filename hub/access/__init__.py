@@ -1,0 +1,1 @@
+"""People, roles, sessions and tokens: who may do what, denied unless granted."""

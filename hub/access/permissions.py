@@ -1,0 +1,86 @@
+"""Who may do what: roles grant permissions by one table, and whatever it does not grant is denied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from hub.errors import NotAllowed
+
+
+class Role(StrEnum):
+    """What a person is at this hub."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+
+
+class Permission(StrEnum):
+    """One thing a handler asks for before it does anything."""
+
+    VIEW = "view"
+    VIEW_PAYLOADS = "payloads.view"
+    SEND_EVENT = "event.send"
+    REPLAY = "run.replay"
+    CANCEL_RUN = "run.cancel"
+    WORK_CASE = "case.work"
+    RESOLVE_EFFECT = "effect.resolve"
+    CONTROL_CONNECTION = "connection.control"
+    WRITE_CROSSREF = "crossref.write"
+    STORE_SECRET = "secret.store"
+    ACTIVATE_BUNDLE = "bundle.activate"
+    MANAGE_PEOPLE = "people.manage"
+    READ_AUDIT = "audit.read"
+
+
+_VIEWER = frozenset({Permission.VIEW})
+_OPERATOR = _VIEWER | {
+    Permission.VIEW_PAYLOADS,
+    Permission.SEND_EVENT,
+    Permission.REPLAY,
+    Permission.CANCEL_RUN,
+    Permission.WORK_CASE,
+    Permission.RESOLVE_EFFECT,
+    Permission.CONTROL_CONNECTION,
+    Permission.WRITE_CROSSREF,
+}
+_ADMIN = _OPERATOR | {
+    Permission.STORE_SECRET,
+    Permission.ACTIVATE_BUNDLE,
+    Permission.MANAGE_PEOPLE,
+    Permission.READ_AUDIT,
+}
+
+#: The one table of rights; a role or permission that is not in it grants nothing.
+GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
+    {Role.VIEWER: _VIEWER, Role.OPERATOR: _OPERATOR, Role.ADMIN: _ADMIN}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who asks: `actor` as it stands in the audit log, the role, and a name to show."""
+
+    actor: str
+    role: Role
+    name: str
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the role grants this."""
+        return permission in GRANTS.get(self.role, frozenset())
+
+    def require(self, permission: Permission) -> None:
+        """Raise `NotAllowed` unless the role grants this."""
+        if not self.may(permission):
+            raise NotAllowed(
+                "Your role does not allow this; an administrator can change it.",
+                permission=permission.value,
+                role=self.role.value,
+            )
+
+
+#: The command line on the hub's own machine, which holds the local token.
+LOCAL = Principal(actor="local", role=Role.ADMIN, name="local command line")
