@@ -22,7 +22,7 @@ def address(settings: HelloworldSettings, *segments: str, query: Mapping[str, st
 
 def settings_of(session: Session) -> HelloworldSettings:
     """Give a session's settings with their type."""
-    return cast(HelloworldSettings, session.settings)
+    return cast("HelloworldSettings", session.settings)
 
 
 def authorizer(settings: HelloworldSettings) -> Authorizer:

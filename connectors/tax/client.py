@@ -20,7 +20,7 @@ _IN_A_PATH = str.maketrans({"/": "_-ava2f-_", "+": "_-ava2b-_", "?": "_-ava3f-_"
 
 def settings_of(session: Session) -> TaxSettings:
     """Give a session's settings with their type."""
-    return cast(TaxSettings, session.settings)
+    return cast("TaxSettings", session.settings)
 
 
 def address(settings: TaxSettings, path: str, query: Mapping[str, str] | None = None) -> str:

@@ -1,0 +1,79 @@
+"""AvaTax's sandbox: the routes, and what stands before them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from connectors.tax.sandbox.company import Account
+from connectors.tax.sandbox.handlers import Handlers
+from connectors.tax.sandbox.refusals import Refusal, answer_problem, answer_refusal
+from hub.sandbox.limits import limited
+from hub.sandbox.server import Sandbox
+from hub.sandbox.world import World
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+PING = "/api/v2/utilities/ping"
+
+
+def build(world: World) -> web.Application:
+    """Make AvaTax's application for one sandbox."""
+    account = Account(world)
+    world.books = account
+    application = web.Application(
+        middlewares=[_front(account), limited(account.limiter, answer_problem)], client_max_size=30 * 1024 * 1024
+    )
+    handlers = Handlers(account, world)
+    company = "/api/v2/companies/{company}/transactions"
+    application.add_routes(
+        [
+            web.get(PING, handlers.ping),
+            web.post("/api/v2/transactions/create", handlers.create),
+            web.post("/api/v2/transactions/createoradjust", handlers.create_or_adjust),
+            web.get(r"/api/v2/transactions/{id:\d+}", handlers.get_by_id),
+            web.get(company, handlers.list),
+            web.get(company + "/{code}", handlers.get),
+            web.post(company + "/{code}/commit", handlers.commit),
+            web.post(company + "/{code}/void", handlers.void),
+            web.post(company + "/{code}/adjust", handlers.adjust),
+            web.post(company + "/{code}/lock", handlers.lock),
+            web.get("/api/v2/definitions/taxcodes", handlers.tax_codes),
+        ]
+    )
+    return application
+
+
+def _front(account: Account) -> Any:
+    """Check who calls, put refusals into words, and echo the caller's correlation id."""
+
+    @web.middleware
+    async def stand(request: web.Request, handler: Handler) -> web.StreamResponse:
+        answer: web.StreamResponse
+        try:
+            # The ping is answered for everyone: it tells in its body whether the key was right.
+            if request.path != PING:
+                _authenticate(request, account)
+            answer = await handler(request)
+        except Refusal as refusal:
+            answer = answer_refusal(refusal)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+            answer = web.Response(status=404)
+        correlation = request.headers.get("x-correlation-id")
+        if correlation is not None:
+            answer.headers["x-correlation-id"] = correlation
+        return answer
+
+    return stand
+
+
+def _authenticate(request: web.Request, account: Account) -> None:
+    authorization = request.headers.get("Authorization", "")
+    if not authorization:
+        raise Refusal("AuthenticationIncomplete", "Authentication incomplete.")
+    if not account.knows(authorization):
+        raise Refusal("AuthenticationException", "Authentication failed.")
+
+
+sandbox = Sandbox(name="tax", build=build, render=answer_problem)
