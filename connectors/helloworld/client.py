@@ -1,4 +1,4 @@
-"""How the greeting service is spoken to: addresses, authorisation, reading an answer, and a check that all this works."""
+"""How the greeting service is spoken to: addresses, authorisation, reading an answer, and a check that it all works."""
 
 from __future__ import annotations
 
