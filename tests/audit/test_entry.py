@@ -53,7 +53,7 @@ def test_the_standard_library_writes_the_same_bytes(facts: dict[str, Fact]) -> N
     "value", ["Ada Lovelace", "ada@example.com", "invoice:ada@example.com", "Zoë", "line\nbreak", "x" * 201, 1.5, ["a"]]
 )
 def test_what_could_be_personal_or_inexact_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match="actor|fact|only text"):
+    with pytest.raises(ValueError, match=r"actor|fact|only text"):
         Entry(
             log="hub",
             sequence=1,
