@@ -1,0 +1,92 @@
+"""The account's books for the control API: everything accepted, amounts as decimal strings in their currency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from connectors.netsuite.sandbox.documents import Document
+from connectors.netsuite.sandbox.rendering import remaining, status
+
+if TYPE_CHECKING:
+    from connectors.netsuite.sandbox.account import Account
+
+
+def snapshot(account: Account) -> Mapping[str, Any]:
+    """Give all records, RESTlet calls, accepted writes in order, GL impact and balances."""
+    documents = account.documents
+    return {
+        "accepted": [
+            {
+                "n": one.number,
+                "at": one.at.isoformat(),
+                "action": one.action,
+                "type": one.type,
+                "id": one.id,
+                "externalId": one.external_id,
+                "memo": one.memo,
+            }
+            for one in account.accepted
+        ],
+        "customers": [_record(account, one) for one in documents.of("customer")],
+        "invoices": [_transaction(account, one) for one in documents.of("invoice")],
+        "payments": [_transaction(account, one) for one in documents.of("customerPayment")],
+        "creditMemos": [_transaction(account, one) for one in documents.of("creditMemo")],
+        "deleted": [{"type": one.type, **_record(account, one)} for one in account.deleted],
+        "restletCalls": [
+            {"script": call.script, "at": call.at.isoformat(), "body": call.body} for call in account.restlets.calls
+        ],
+        "balances": _plain(account.ledger.balances()),
+        "tokensIssued": account.tokens.issued,
+        "limited": account.limiter.refused,
+        "mostInFlight": account.limiter.highest,
+    }
+
+
+def _record(account: Account, document: Document) -> dict[str, Any]:
+    record = {
+        "id": document.id,
+        "externalId": document.external_id,
+        "writes": document.writes,
+        "createdDate": document.created.isoformat(),
+        "lastModifiedDate": document.modified.isoformat(),
+        **{name: _plain(value) for name, value in document.fields.items()},
+        **{sublist: _plain(lines) for sublist, lines in document.sublists.items()},
+    }
+    record["currency"] = account.references.symbol(document.fields["currency"])
+    return record
+
+
+def _transaction(account: Account, document: Document) -> dict[str, Any]:
+    record = _record(account, document)
+    record["status"] = status(account, document)
+    left = remaining(account, document)
+    if document.type == "invoice":
+        record["amountPaid"] = _plain(document.fields["total"] - left)
+        record["amountRemaining"] = _plain(left)
+        record["settledBy"] = _plain(account.applications.to_invoice(document.id))
+    else:
+        record["unapplied"] = _plain(left)
+        for line in record.get("apply", []):
+            invoice = account.documents.get("invoice", line["doc"])
+            line["externalId"] = invoice.external_id if invoice else None
+    record["gl"] = [
+        {"account": posting.account, "amount": _plain(posting.amount)} for posting in account.ledger.of(document.id)
+    ]
+    customer = account.documents.get("customer", document.customer)
+    record["customerExternalId"] = customer.external_id if customer else None
+    return record
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value

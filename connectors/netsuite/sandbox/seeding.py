@@ -1,0 +1,90 @@
+"""Seeds the account through the control API: reference data, customers, scripts, certificates, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from connectors.netsuite.sandbox import writing
+from connectors.netsuite.sandbox.problems import Refusal
+from connectors.netsuite.sandbox.record_types import RECORD_TYPES
+
+if TYPE_CHECKING:
+    from connectors.netsuite.sandbox.account import Account
+
+_KEYS = frozenset({"settings", "references", "customers", "restlets", "certificates", "close", "open"})
+_SETTINGS = frozenset({"token_seconds", "concurrency", "latency", "revoke_tokens"})
+
+
+def seed(account: Account, wish: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Create what is wished; raises `ValueError` for what makes no sense.
+
+    - `references`: kind → entries with `id`, `name`, `externalId` and the kind's facts
+    - `customers`: bodies of the record service; `currency` may be an ISO code, `currencies` lists more of them
+    - `close`, `open`: names or ids of accounting periods
+    - `settings`: `token_seconds`, `concurrency`, `latency` (seconds a request takes), `revoke_tokens`
+    - `restlets`: `script`, `deploy`, `behaviour`; `certificates`: `certificate_id`, `client_id`, `public_key`
+    """
+    _refuse_unknown(wish, _KEYS)
+    _set(account, wish.get("settings", {}))
+    for kind, entries in wish.get("references", {}).items():
+        for entry in entries:
+            account.references.put(kind, entry)
+    for closed, key in ((True, "close"), (False, "open")):
+        for period in wish.get(key, []):
+            _period(account, str(period), closed=closed)
+    for script in wish.get("restlets", []):
+        account.restlets.deploy(str(script["script"]), str(script["deploy"]), str(script["behaviour"]))
+    for certificate in wish.get("certificates", []):
+        account.tokens.register(
+            certificate_id=str(certificate["certificate_id"]),
+            client_id=str(certificate.get("client_id", account.tokens.client_id)),
+            public_key=str(certificate["public_key"]),
+        )
+    made = [_customer(account, place, entry) for place, entry in enumerate(wish.get("customers", []))]
+    return {
+        "customers": {external_id: internal_id for external_id, internal_id in made if external_id},
+        "customer_ids": [internal_id for _, internal_id in made],
+    }
+
+
+def _set(account: Account, settings: Mapping[str, Any]) -> None:
+    _refuse_unknown(settings, _SETTINGS)
+    if "token_seconds" in settings:
+        account.tokens.life = int(settings["token_seconds"])
+    if "concurrency" in settings:
+        account.limiter.concurrency = int(settings["concurrency"])
+    if "latency" in settings:
+        account.latency = float(settings["latency"])
+    if settings.get("revoke_tokens"):
+        account.tokens.revoke_all()
+
+
+def _period(account: Account, wanted: str, *, closed: bool) -> None:
+    for period in account.references.kinds["accountingPeriod"].values():
+        if wanted in (period.id, period.name):
+            period.facts["closed"] = closed
+            return
+    raise ValueError(f"there is no accounting period {wanted!r}")
+
+
+def _customer(account: Account, place: int, entry: Mapping[str, Any]) -> tuple[str | None, str]:
+    body = dict(entry)
+    more = body.pop("currencies", [])
+    if isinstance(body.get("currency"), str):
+        body["currency"] = {"id": account.references.currency(body["currency"]).id}
+    if more:
+        items = [{"currency": {"id": account.references.currency(str(currency)).id}} for currency in more]
+        body["currencyList"] = {"items": items}
+    try:
+        change = account.reader.read(RECORD_TYPES["customer"], body, names="error")
+        document = writing.create(account, "customer", change)
+    except Refusal as refusal:
+        raise ValueError(f"customers[{place}]: {refusal.detail}") from refusal
+    return document.external_id, document.id
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: frozenset[str]) -> None:
+    surplus = set(given) - known
+    if surplus:
+        raise ValueError(f"unknown key {', '.join(sorted(surplus))}; known are {', '.join(sorted(known))}")

@@ -1,0 +1,1 @@
+"""SuiteQL, a small honest part of it: one table, conditions, grouping, order, parameters, paging."""

@@ -1,0 +1,199 @@
+"""The tables that can be queried, and what their columns hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from connectors.netsuite.sandbox.account import Account
+from connectors.netsuite.sandbox.documents import TRANSACTION_CODES, Document
+from connectors.netsuite.sandbox.reference_data import Reference
+from connectors.netsuite.sandbox.rendering import remaining, status
+
+#: What a column holds; booleans are 'T' and 'F'.
+Cell = str | Decimal | date | datetime | None
+_Getter = Callable[[Account, Any], Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table; `narrowed` finds rows by one column's value without going through all."""
+
+    rows: Callable[[Account], Iterable[Any]]
+    columns: Mapping[str, _Getter]
+    narrowed: Mapping[str, Callable[[Account, str], Iterable[Any]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    document: Document
+    values: Mapping[str, Any]
+
+
+def _field(name: str) -> _Getter:
+    return lambda account, row: row.fields.get(name)
+
+
+def _number(name: str) -> _Getter:
+    return lambda account, row: _decimal(row.fields.get(name))
+
+
+def _flag(name: str) -> _Getter:
+    return lambda account, row: "T" if row.fields.get(name) else "F"
+
+
+def _fact(name: str) -> _Getter:
+    return lambda account, row: None if row.facts.get(name) is None else str(row.facts[name])
+
+
+def _decimal(value: object) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
+
+
+def _total(account: Account, document: Document) -> Cell:
+    if document.type == "customerPayment":
+        return Decimal(document.fields["payment"])
+    total = Decimal(document.fields["total"])
+    return -total if document.type == "creditMemo" else total
+
+
+def _status(account: Account, document: Document) -> Cell:
+    shown = status(account, document)
+    return {"Open": "A", "Paid In Full": "B"}.get(shown, shown)
+
+
+def _unpaid(account: Account, document: Document) -> Cell:
+    return remaining(account, document) if document.type == "invoice" else None
+
+
+def _paid(account: Account, document: Document) -> Cell:
+    return account.applications.paid(document.id) if document.type == "invoice" else None
+
+
+_TRANSACTION: Mapping[str, _Getter] = {
+    "id": lambda account, row: Decimal(row.id),
+    "type": lambda account, row: TRANSACTION_CODES[row.type],
+    "recordtype": lambda account, row: row.type.lower(),
+    "tranid": _field("tranId"),
+    "trandate": _field("tranDate"),
+    "duedate": _field("dueDate"),
+    "memo": _field("memo"),
+    "otherrefnum": _field("otherRefNum"),
+    "externalid": lambda account, row: row.external_id,
+    "entity": lambda account, row: Decimal(row.customer),
+    "currency": _number("currency"),
+    "exchangerate": _number("exchangeRate"),
+    "postingperiod": _number("postingPeriod"),
+    "status": _status,
+    "foreigntotal": _total,
+    "foreignamountpaid": _paid,
+    "foreignamountunpaid": _unpaid,
+    "createddate": lambda account, row: row.created,
+    "lastmodifieddate": lambda account, row: row.modified,
+}
+
+_CUSTOMER: Mapping[str, _Getter] = {
+    "id": lambda account, row: Decimal(row.id),
+    "entityid": _field("entityId"),
+    "companyname": _field("companyName"),
+    "firstname": _field("firstName"),
+    "lastname": _field("lastName"),
+    "email": _field("email"),
+    "phone": _field("phone"),
+    "externalid": lambda account, row: row.external_id,
+    "currency": _number("currency"),
+    "isperson": _flag("isPerson"),
+    "isinactive": _flag("isInactive"),
+    "datecreated": lambda account, row: row.created,
+    "lastmodifieddate": lambda account, row: row.modified,
+}
+
+
+def _lines(account: Account) -> Iterable[_Line]:
+    for document in account.documents.transactions():
+        for values in document.sublists.get("item", []):
+            yield _Line(document, values)
+
+
+def _line_amount(account: Account, line: _Line) -> Cell:
+    # Revenue is a credit: lines of invoices are negative.
+    amount = Decimal(line.values["amount"])
+    return amount if line.document.type == "creditMemo" else -amount
+
+
+_LINE: Mapping[str, _Getter] = {
+    "transaction": lambda account, row: Decimal(row.document.id),
+    "id": lambda account, row: Decimal(row.values["line"]),
+    "uniquekey": lambda account, row: Decimal(row.values["lineUniqueKey"]),
+    "item": lambda account, row: Decimal(row.values["item"]),
+    "memo": lambda account, row: row.values.get("description"),
+    "quantity": lambda account, row: _decimal(row.values.get("quantity")),
+    "rate": lambda account, row: _decimal(row.values.get("rate")),
+    "foreignamount": _line_amount,
+    "subsidiary": lambda account, row: Decimal(row.document.fields["subsidiary"]),
+    "mainline": lambda account, row: "F",
+}
+
+
+def _references(kind: str, columns: Mapping[str, _Getter]) -> Table:
+    own: Mapping[str, _Getter] = {
+        "id": lambda account, row: Decimal(row.id),
+        "externalid": lambda account, row: row.external_id,
+    }
+
+    def rows(account: Account) -> Iterable[Reference]:
+        return account.references.kinds.get(kind, {}).values()
+
+    return Table(rows=rows, columns={**own, **columns})
+
+
+def _name(account: Account, row: Reference) -> Cell:
+    return row.name
+
+
+def _one(found: Document | None) -> Iterable[Document]:
+    return [] if found is None else [found]
+
+
+def _by_external_id(account: Account, external_id: str) -> Iterable[Document]:
+    kinds = TRANSACTION_CODES
+    found = (account.documents.by_external_id(kind, external_id) for kind in kinds)
+    return [document for document in found if document is not None]
+
+
+TABLES: Mapping[str, Table] = {
+    "transaction": Table(
+        rows=lambda account: account.documents.transactions(),
+        columns=_TRANSACTION,
+        narrowed={
+            "id": lambda account, wanted: _one(account.documents.transaction(wanted)),
+            "memo": lambda account, wanted: account.documents.with_memo(wanted),
+            "externalid": _by_external_id,
+        },
+    ),
+    "transactionline": Table(rows=_lines, columns=_LINE),
+    "customer": Table(
+        rows=lambda account: account.documents.of("customer"),
+        columns=_CUSTOMER,
+        narrowed={
+            "id": lambda account, wanted: _one(account.documents.get("customer", wanted)),
+            "externalid": lambda account, wanted: _one(account.documents.by_external_id("customer", wanted)),
+        },
+    ),
+    "currency": _references("currency", {"name": _name, "symbol": _fact("symbol")}),
+    "subsidiary": _references("subsidiary", {"name": _name, "currency": _fact("currency")}),
+    "item": _references("item", {"itemid": _name}),
+    "account": _references("account", {"fullname": _name, "acctnumber": _fact("number"), "accttype": _fact("type")}),
+    "accountingperiod": _references(
+        "accountingPeriod",
+        {
+            "periodname": _name,
+            "startdate": lambda account, row: date.fromisoformat(row.facts["start"]),
+            "enddate": lambda account, row: date.fromisoformat(row.facts["end"]),
+            "closed": lambda account, row: "T" if row.facts.get("closed") else "F",
+        },
+    ),
+}
