@@ -1,0 +1,21 @@
+"""The whole battery in one class, to be inherited by a connector's own test file.
+
+    class TestHelloworld(ConnectorBattery):
+        connector = CONNECTOR
+        settings = {"base_url": "https://hello.example", "api_key": "...", "webhook_secret": "whsec_..."}
+        reads = [ReadSample(operation="greeting.read", input={"id": "g-1"})]
+        ...
+
+What is special about the connector is tested beside it, in further functions of the same file.
+"""
+
+from __future__ import annotations
+
+from hub.sdk.testing.answers import AnswerChecks
+from hub.sdk.testing.declaration import DeclarationChecks
+from hub.sdk.testing.live import LiveChecks
+from hub.sdk.testing.writes import WriteChecks
+
+
+class ConnectorBattery(DeclarationChecks, WriteChecks, AnswerChecks, LiveChecks):
+    """What every connector must pass: declaration, writes, answers, webhooks, and life against its sandbox."""

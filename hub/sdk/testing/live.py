@@ -1,0 +1,119 @@
+"""Checks against the connector's own sandbox over HTTP: what it declares is what the vendor really does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from hub.sandbox.main import find
+from hub.sandbox.server import Running, running
+from hub.sdk.connector import WriteOperation
+from hub.sdk.errors import FixConnection
+from hub.sdk.testing.samples import ReadSample, WriteSample
+from hub.sdk.testing.sending import Connected
+from hub.sdk.testing.webhooks import WebhookChecks
+from hub.sdk.testing.writes import KEY
+from hub.sdk.values import EffectKey, Idempotency
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class LiveChecks(WebhookChecks):
+    """The connector and its sandbox, which share no code, understand each other."""
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[tuple[Running, Connected]]:
+        """Serve the seeded sandbox and connect to it."""
+        async with running(find(self.connector.name)) as sandbox:
+            await sandbox.world.books.seed(self.seed)
+            async with self._connected(self.live_settings(sandbox.announcement)) as connected:
+                yield sandbox, connected
+
+    @pytest.mark.asyncio
+    async def test_ping_works(self) -> None:
+        """Right settings are found right."""
+        async with self.serving() as (_, connected):
+            await self.connector.ping(connected)
+
+    @pytest.mark.asyncio
+    async def test_wrong_credentials_are_for_the_connection(self) -> None:
+        """Wrong credentials are found by the ping, as something to fix in the connection."""
+        async with self.serving() as (sandbox, _):
+            wrong = self.wrong_settings(self.live_settings(sandbox.announcement))
+            async with self._connected(wrong) as connected:
+                with pytest.raises(FixConnection):
+                    await self.connector.ping(connected)
+
+    @pytest.mark.asyncio
+    async def test_read_works(self, read_sample: ReadSample) -> None:
+        """A read gives what its output schema says, and leaves the books as they were."""
+        operation = self.read_operation(read_sample.operation)
+        async with self.serving() as (sandbox, connected):
+            await self._write_all(connected, read_sample.after)
+            before = sandbox.world.books.snapshot()
+            record = await operation.read(connected, read_sample.input)
+            mistakes = self.mistakes(operation.output, record)
+            assert not mistakes, mistakes
+            assert sandbox.world.books.snapshot() == before, "a read changed the books"
+
+    @pytest.mark.asyncio
+    async def test_write_happens_once(self, write_sample: WriteSample) -> None:
+        """After an unknown outcome a write is resolved by its declared kind, and the books have it once."""
+        operation = self.write_operation(write_sample.operation)
+        async with self.serving() as (sandbox, connected):
+            await self._write_all(connected, write_sample.after)
+            if operation.idempotency is Idempotency.PROBE:
+                assert await connected.look(operation, KEY) is None, "`look` finds a write that was never made"
+            first = await self._write(connected, write_sample, KEY)
+            if operation.idempotency in {Idempotency.NATIVE, Idempotency.UPSERT}:
+                await self._write(connected, write_sample, KEY)
+            elif operation.idempotency is Idempotency.PROBE:
+                self._same(operation, first, await connected.look(operation, KEY))
+            count = write_sample.documents(sandbox.world.books.snapshot())
+            assert count == 1, f"the books have the write {count} times"
+
+    @pytest.mark.asyncio
+    async def test_streams_flow(self) -> None:
+        """A stream gives well-formed events, and its cursor leads on from where it ended."""
+        async with self.serving() as (_, connected):
+            for stream in self.connector.streams:
+                pages = [page async for page in stream.pull(connected, None, _LONG_AGO)]
+                events = [event for page in pages for event in page.events]
+                assert events, f"the stream {stream.name} is empty; seed something that it shows"
+                for event in events:
+                    self.check_event(event)
+                further = [page async for page in stream.pull(connected, pages[-1].cursor, _LONG_AGO)]
+                again = {event.external_id for page in further for event in page.events}
+                assert again <= {event.external_id for event in events}, "the cursor skips or invents events"
+                assert len(again) < max(len(events), 2), f"the cursor of {stream.name} leads back to the start"
+
+    @asynccontextmanager
+    async def _connected(self, settings: Mapping[str, Any]) -> AsyncIterator[Connected]:
+        connected = Connected(self.connector, self.connector.settings.model_validate(dict(settings)))
+        try:
+            yield connected
+        finally:
+            await connected.close()
+
+    async def _write_all(self, connected: Connected, samples: Any) -> None:
+        for place, sample in enumerate(samples):
+            await self._write_all(connected, sample.after)
+            await self._write(connected, sample, EffectKey(f"{place:032x}"))
+
+    async def _write(self, connected: Connected, sample: WriteSample, key: EffectKey) -> Mapping[str, Any]:
+        operation = self.write_operation(sample.operation)
+        record = await connected.write(operation, sample.input, key)
+        mistakes = self.mistakes(operation.output, record)
+        assert not mistakes, mistakes
+        return record
+
+    def _same(self, operation: WriteOperation, first: Mapping[str, Any], found: Mapping[str, Any] | None) -> None:
+        assert found is not None, "`look` does not find the write"
+        mistakes = self.mistakes(operation.output, found)
+        assert not mistakes, mistakes
+        for name in ("id", "code"):
+            assert first.get(name) == found.get(name), f"`look` finds another {name}: {found.get(name)}"

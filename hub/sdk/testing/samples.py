@@ -1,0 +1,59 @@
+"""What a connector's test file gives the battery: inputs to call with, and webhooks to send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSample:
+    """A read that works against the seeded sandbox, once `after` has been written."""
+
+    operation: str
+    input: Mapping[str, Any]
+    after: Sequence[WriteSample] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteSample:
+    """A write that works against the seeded sandbox, once `after` has been written.
+
+    `documents(books)` counts, in the sandbox's books, what this write has made: 1 after it, however often it was sent.
+    """
+
+    operation: str
+    input: Mapping[str, Any]
+    documents: Callable[[Mapping[str, Any]], int]
+    after: Sequence[WriteSample] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSample:
+    """A body in the connector's `fixtures/`, and some attributes of each event that must come of it."""
+
+    fixture: str
+    events: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """How the vendor signs, in other code than the connector's own (its sandbox's, or the vendor's library).
+
+    - `sign(secret, body, at)` gives the headers of a webhook.
+    - `secret` names the setting that holds the secret, `other_secret` is one of the same form that is wrong.
+    - `header` is the header with the signature; `join(first, second)` puts two values of it into one, as vendors do
+      while a secret is being changed (None where they never do).
+    """
+
+    sign: Callable[[str, bytes, datetime], Mapping[str, str]]
+    secret: str
+    other_secret: str
+    header: str
+    join: Callable[[str, str], str] | None = None
+    #: Beyond this many seconds from now, before or after, a webhook must be refused.
+    tolerance: float = 300.0
+    #: Headers without which a webhook must be refused; the one with the signature always is.
+    needed: Sequence[str] = field(default_factory=tuple)

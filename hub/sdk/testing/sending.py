@@ -1,0 +1,60 @@
+"""A connection for tests: signs, sends and classifies as the hub does, without its limits and its history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from hub.sdk.connector import Connector, Record, WriteOperation
+from hub.sdk.errors import NotFound
+from hub.sdk.settings import Settings
+from hub.sdk.transport import Transport
+from hub.sdk.values import EffectKey, Request, Response
+
+
+class Connected:
+    """One connection to a running sandbox."""
+
+    def __init__(self, connector: Connector, settings: Settings) -> None:
+        """Connect nothing yet; the sandbox's host is the one private host allowed."""
+        self._connector = connector
+        self._settings = settings
+        self._authorizer = connector.authorizer(settings)
+        self._transport = Transport(private_hosts=[urlsplit(settings.base_url).hostname or ""])
+
+    @property
+    def settings(self) -> Settings:
+        """Give the settings."""
+        return self._settings
+
+    async def send(self, request: Request) -> Response:
+        """Send one request; a failure is raised as what the connector calls it."""
+        response = await self._attempt(request)
+        if self._authorizer.refused(response):
+            response = await self._attempt(request)
+        error = self._connector.classify(response)
+        if error is not None:
+            raise error
+        return response
+
+    async def write(self, operation: WriteOperation, record: Record, key: EffectKey) -> Record:
+        """Make a write once and read its answer."""
+        return operation.result(await self.send(operation.request(self._settings, record, key)))
+
+    async def look(self, operation: WriteOperation, key: EffectKey) -> Record | None:
+        """Look for an earlier write; an answer that means `there is no such thing` means that there is none."""
+        if operation.look is None or operation.found is None:
+            return None
+        try:
+            response = await self.send(operation.look(self._settings, key))
+        except NotFound:
+            return None
+        return operation.found(response)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def _attempt(self, request: Request) -> Response:
+        headers = await self._authorizer.headers(request, self._transport.send, datetime.now(UTC))
+        return await self._transport.send(request, headers, timeout=self._settings.timeout)

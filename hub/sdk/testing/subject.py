@@ -1,0 +1,104 @@
+"""What one battery is about: the connector, invented settings, samples, and how its sandbox is reached."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import jsonschema_rs
+import pytest
+
+from hub.sdk.connector import Connector, JsonSchema, Operation, ReadOperation, WriteOperation
+from hub.sdk.settings import Settings, secret_fields
+from hub.sdk.testing.samples import ReadSample, Signer, WebhookSample, WriteSample
+
+Kind = TypeVar("Kind", bound=Operation)
+
+
+class Subject:
+    """The attributes a connector's test class sets.
+
+    `settings` are invented values for every field, secrets among them, as the connector would find them in the vault.
+    `seed` is the wish given to the sandbox before each live test. `wrong` are settings with which the vendor must
+    refuse the connection; without it, every secret but those for webhooks is spoilt.
+    """
+
+    connector: ClassVar[Connector]
+    settings: ClassVar[Mapping[str, Any]]
+    reads: ClassVar[Sequence[ReadSample]] = ()
+    writes: ClassVar[Sequence[WriteSample]] = ()
+    webhooks: ClassVar[Sequence[WebhookSample]] = ()
+    signer: ClassVar[Signer | None] = None
+    seed: ClassVar[Mapping[str, Any]] = {}
+    wrong: ClassVar[Mapping[str, Any] | None] = None
+
+    def live_settings(self, announcement: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the settings for a running sandbox: its address, and what it announces under a setting's name."""
+        announced = {name: announcement[name] for name in self.connector.settings.model_fields if name in announcement}
+        return {**self.settings, **announced, "base_url": announcement["url"]}
+
+    def wrong_settings(self, right: Mapping[str, Any]) -> dict[str, Any]:
+        """Spoil the settings of a running sandbox."""
+        if self.wrong is not None:
+            return {**right, **self.wrong}
+        spoilt = {
+            name: f"wrong{right[name]}" for name in secret_fields(self.connector.settings) if "webhook" not in name
+        }
+        return {**right, **spoilt}
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Run a test once for each operation, write or sample that it asks for by its parameter's name."""
+        writes = [operation for operation in self.connector.operations if isinstance(operation, WriteOperation)]
+        cases: dict[str, tuple[Sequence[Any], Sequence[str]]] = {
+            "operation": (self.connector.operations, [operation.name for operation in self.connector.operations]),
+            "write": (writes, [operation.name for operation in writes]),
+            "read_sample": (self.reads, [sample.operation for sample in self.reads]),
+            "write_sample": (self.writes, [sample.operation for sample in self.writes]),
+            "webhook_sample": (self.webhooks, [sample.fixture for sample in self.webhooks]),
+        }
+        for name, (values, ids) in cases.items():
+            if name in metafunc.fixturenames:
+                metafunc.parametrize(name, values, ids=ids)
+
+    @property
+    def folder(self) -> Path:
+        """Give the connector's folder."""
+        return Path(str(importlib.import_module(self.package).__file__)).parent
+
+    @property
+    def package(self) -> str:
+        """Give the connector's package: the one that its settings live in."""
+        return self.connector.settings.__module__.rpartition(".")[0]
+
+    def made_up(self) -> Settings:
+        """Give the invented settings, checked."""
+        return self.connector.settings.model_validate(dict(self.settings))
+
+    def fixture_body(self, name: str) -> bytes:
+        """Give the bytes of a file in the connector's `fixtures/`."""
+        return (self.folder / "fixtures" / name).read_bytes()
+
+    def read_operation(self, name: str) -> ReadOperation:
+        """Find a read by name."""
+        return self._operation(name, ReadOperation)
+
+    def write_operation(self, name: str) -> WriteOperation:
+        """Find a write by name."""
+        return self._operation(name, WriteOperation)
+
+    def resolved(self, schema: JsonSchema) -> JsonSchema:
+        """Give the schema behind `{"$ref": "name@version"}`, or the schema itself."""
+        return self.connector.schemas.get(str(schema.get("$ref")), schema)
+
+    def mistakes(self, schema: JsonSchema, value: Any) -> list[str]:
+        """Tell where a value differs from a schema, in sentences."""
+        checker = jsonschema_rs.Draft202012Validator(dict(self.resolved(schema)))
+        return [f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in checker.iter_errors(value)]
+
+    def _operation(self, name: str, kind: type[Kind]) -> Kind:
+        found = self.connector.operation(name)
+        if not isinstance(found, kind):
+            pytest.fail(f"{self.connector.name} has no {kind.__name__} named {name}")
+        return found
