@@ -158,6 +158,12 @@ class OutcomeUnknown(HubError):
     code = "outcome-unknown"
 
 
+class OutcomeParked(HubError):
+    """The write may or may not have happened, and the target gives no way to look; a person must find out."""
+
+    code = "outcome-unknown"
+
+
 # --- stop: going on would break a promise -----------------------------------------------------
 
 

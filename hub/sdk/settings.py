@@ -14,13 +14,16 @@ class Settings(BaseModel):
     """What one account of a system needs; a connector subclasses it.
 
     Every connection has `base_url` (a scheme and host without a trailing slash), because environments and
-    sandboxes differ in it; `timeout` is in seconds for one attempt.
+    sandboxes differ in it; `timeout` is in seconds for one attempt. `settle` replaces the seconds that an operation
+    names, after which a write that a look does not find surely did not happen.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A mistake in one field must not print the others, which hold secrets.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     base_url: str
     timeout: float = 30.0
+    settle: float | None = None
 
 
 def secret_fields(settings: type[Settings]) -> frozenset[str]:

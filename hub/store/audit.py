@@ -88,7 +88,12 @@ def logs(connection: Connection) -> list[ChainHead]:
 
 def entries(connection: Connection, log: str) -> Iterator[Link]:
     """Give a log's entries in the order of their numbers, as they are stored."""
-    statement = select(audit).where(audit.c.chain == log).order_by(audit.c.sequence)
+    return entries_after(connection, log, 0)
+
+
+def entries_after(connection: Connection, log: str, sequence: int) -> Iterator[Link]:
+    """Give the entries whose number is above `sequence`, in order."""
+    statement = select(audit).where(audit.c.chain == log, audit.c.sequence > sequence).order_by(audit.c.sequence)
     for row in connection.execution_options(yield_per=1000).execute(statement):
         yield Link(sequence=row.sequence, leaf=row.entry, chain=row.chain_hash)
 

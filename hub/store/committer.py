@@ -110,6 +110,7 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.on_wake: Callable[[], None] = lambda: None
+        self.on_commit: Callable[[], None] = lambda: None
         self.on_death: Callable[[BaseException], None] = lambda _error: None
         self.groups = 0
         self.writes = 0
@@ -207,6 +208,7 @@ class Committer:
                     future.set_result(result)
             if woken:
                 self.on_wake()
+            self.on_commit()
 
         self._tell(resolve)
 

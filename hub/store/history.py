@@ -55,7 +55,9 @@ class Record(Write):
         live = [(index, record) for index, record in enumerate(batch) if results[index] is None]
         _open_intents(transaction, live, results)
         _tie_links(transaction, live, results)
-        kept = [record for index, record in live if not isinstance(results[index], HubError)]
+        kept = [record for _, record in live]
+        # A run whose ids could not be tied keeps what it did, but does not go on as it meant to.
+        going = [record for index, record in live if not isinstance(results[index], HubError)]
         upsert(
             connection,
             steps,
@@ -73,10 +75,10 @@ class Record(Write):
         outcomes = [record.outcome for record in kept if record.outcome is not None]
         if outcomes:
             connection.execute(_SETTLE_EFFECT, outcomes)
-        opened = [record.case for record in kept if record.case is not None]
+        opened = [record.case for record in going if record.case is not None]
         if opened:
             connection.execute(insert(cases), opened)
-        _change_runs(transaction, kept)
+        _change_runs(transaction, going)
         for record in kept:
             transaction.entries.extend(record.notes)
         return results
@@ -159,9 +161,9 @@ def _tie_links(transaction: Transaction, live: list[tuple[int, Record]], results
         wake(transaction, topics)
 
 
-def _change_runs(transaction: Transaction, kept: Sequence[Record]) -> None:
+def _change_runs(transaction: Transaction, going: Sequence[Record]) -> None:
     changes = []
-    for record in kept:
+    for record in going:
         if record.change is None:
             continue
         if record.awaited is not None and find(transaction.connection, **record.awaited) is not None:

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 
 from hub.sdk.connector import Operation, WriteOperation
-from hub.sdk.settings import secret_fields
+from hub.sdk.settings import Settings, secret_fields
 from hub.sdk.testing.manifests import QUALITY, read_manifest
 from hub.sdk.testing.samples import ReadSample, WriteSample
 from hub.sdk.testing.subject import Subject
@@ -90,6 +90,13 @@ class DeclarationChecks(Subject):
             assert value, f"the test file gives no value for the secret {name}"
             assert value not in shown, f"the secret {name} shows when settings are printed"
 
+    def test_mistakes_in_settings_hide_secrets(self) -> None:
+        """A wrong setting is reported without printing the secrets beside it."""
+        with pytest.raises(ValueError, match="base_url|surplus") as refusal:
+            self.connector.settings.model_validate({**self.settings, "base_url": 7, "surplus": 1})
+        for name in secret_fields(self.connector.settings):
+            assert str(self.settings[name]) not in str(refusal.value), f"a mistake elsewhere prints the secret {name}"
+
     def test_manifest_is_true(self) -> None:
         """The manifest names the connector, its vendor and versions, and every rule of quality, truthfully."""
         manifest = read_manifest(self.folder / "manifest.yaml")
@@ -117,7 +124,7 @@ class DeclarationChecks(Subject):
         """The README tells of every operation, stream and setting."""
         text = (self.folder / "README.md").read_text("utf-8")
         names = [operation.name for operation in self.connector.operations]
-        names += [name for name in self.connector.settings.model_fields if name not in {"base_url", "timeout"}]
+        names += [name for name in self.connector.settings.model_fields if name not in Settings.model_fields]
         missing = [name for name in names if f"`{name}`" not in text]
         assert not missing, f"the README does not mention {', '.join(missing)}"
 

@@ -1,0 +1,1 @@
+"""REST and the webhook door; the only place that knows HTTP statuses."""

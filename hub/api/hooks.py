@@ -1,0 +1,41 @@
+"""The webhook door: raw bytes in, verified before anything is read, durable before it is acknowledged."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
+
+from hub.api.problems import BodyTooLarge
+from hub.intake.door import Intake
+
+#: No vendor of the money path sends more in one webhook.
+MAX_BODY = 1024 * 1024
+
+router = APIRouter()
+
+
+@router.post("/hooks/{connection}", status_code=202, summary="Take a webhook of a connection")
+async def hook(request: Request, connection: Annotated[str, Path(max_length=100)]) -> Response:
+    """Answer 202 once the event is durable; 401 not trusted, 404 unknown connection, 413 too large."""
+    intake: Intake = request.app.state.intake
+    body = await _body(request, intake, connection)
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers.raw}
+    await intake.webhook(connection, headers, body)
+    return Response(status_code=202)
+
+
+async def _body(request: Request, intake: Intake, connection: str) -> bytes:
+    parts = bytearray()
+    length = request.headers.get("content-length", "")
+    declared = int(length) if length.isdecimal() else 0
+    if declared <= MAX_BODY:
+        async for part in request.stream():
+            parts += part
+            if len(parts) > MAX_BODY:
+                break
+    if declared > MAX_BODY or len(parts) > MAX_BODY:
+        intake.count_refusal(intake.bucket(connection), "too-large")
+        raise BodyTooLarge(limit=MAX_BODY)
+    return bytes(parts)

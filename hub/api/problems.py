@@ -1,0 +1,95 @@
+"""Errors as RFC 9457 problem documents; here alone a HubError becomes an HTTP status."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from hub.errors import (
+    Conflict,
+    Fatal,
+    FixConnection,
+    FixData,
+    HubError,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    RetryLater,
+    WebhookRejected,
+)
+from hub.sdk import exact_json
+
+MEDIA_TYPE = "application/problem+json"
+
+#: The first family that fits counts.
+_STATUSES: tuple[tuple[type[HubError], int], ...] = (
+    (NotFound, 404),
+    (Conflict, 409),
+    (NotAllowed, 403),
+    (NotAuthenticated, 401),
+    (WebhookRejected, 401),
+    (FixData, 422),
+    (FixConnection, 409),
+    (RetryLater, 503),
+    (Fatal, 503),
+)
+
+
+class BodyTooLarge(HubError):
+    """The body is larger than this door takes."""
+
+    code = "too-large"
+
+
+class WrongMediaType(HubError):
+    """The body is not of the content type this door takes."""
+
+    code = "wrong-media-type"
+
+
+def status_of(error: HubError) -> int:
+    """Give the HTTP status of an error's family."""
+    if isinstance(error, BodyTooLarge):
+        return 413
+    if isinstance(error, WrongMediaType):
+        return 415
+    return next((status for family, status in _STATUSES if isinstance(error, family)), 400)
+
+
+def problem(status: int, *, code: str, title: str, detail: str, facts: dict[str, object] | None = None) -> Response:
+    """Give a problem document."""
+    body = {"type": f"urn:concord:problem:{code}", "title": title, "status": status, "code": code, "detail": detail}
+    if facts:
+        body["facts"] = {name: str(fact) for name, fact in facts.items()}
+    return Response(exact_json.dumps(body), status_code=status, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the API leave as a problem document."""
+
+    async def hub_error(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HubError)  # noqa: S101 - registered for this class alone
+        title = (type(error).__doc__ or "").strip().splitlines()[0]
+        return problem(status_of(error), code=error.code, title=title, detail=error.detail, facts=dict(error.facts))
+
+    async def invalid(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
+        faults = {".".join(map(str, fault["loc"])): fault["msg"] for fault in error.errors()}
+        return problem(
+            422,
+            code="invalid-request",
+            title="The request does not fit.",
+            detail="; ".join(f"{place}: {message}" for place, message in faults.items()),
+        )
+
+    async def http(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+        return problem(
+            error.status_code, code=f"http-{error.status_code}", title=str(error.detail), detail=str(error.detail)
+        )
+
+    app.add_exception_handler(HubError, hub_error)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)

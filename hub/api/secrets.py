@@ -1,0 +1,35 @@
+"""Secrets over the API: stored, never read back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from hub.access.permissions import Permission, Principal
+from hub.api.security import needs
+
+router = APIRouter(prefix="/api/secrets")
+
+
+class Values(BaseModel):
+    """The secret fields of a connector's settings."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    values: dict[str, SecretStr]
+
+
+@router.put("/{name}", summary="Store a secret")
+async def put(
+    request: Request,
+    name: str,
+    secret: Values,
+    principal: Annotated[Principal, Depends(needs(Permission.STORE_SECRET))],
+) -> dict[str, Any]:
+    """Seal a new version; the connections that name it use it from now on."""
+    store: Callable[..., Awaitable[int]] = request.app.state.store_secret
+    values = {field: value.get_secret_value() for field, value in secret.values.items()}
+    return {"name": name, "version": await store(name, values, actor=principal.actor)}

@@ -1,0 +1,1 @@
+"""The command line: serve, check, demo, and all orders a person may give without a browser."""

@@ -1,0 +1,140 @@
+"""The command `concord`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub.cli import audit, cases, crossrefs, place, runs, vault
+from hub.cli.output import EXIT_REFUSED, fail, print_json
+from hub.errors import HubError
+
+app = typer.Typer(
+    name="concord",
+    help="Concord: every system agrees with every other, to the cent.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(runs.app, name="runs", help="Look at runs, replay or cancel them.")
+app.add_typer(cases.app, name="cases", help="Look at exceptions, replay, assign or close them.")
+app.add_typer(crossrefs.app, name="crossrefs", help="Look up and import which id here is which id there.")
+app.add_typer(vault.app, name="vault", help="Store the secrets of connections.")
+app.add_typer(audit.app, name="audit", help="Read and verify the audit log.")
+
+
+@app.command()
+def serve(
+    data: place.Data = place.DEFAULT_DATA,
+    workspace: place.Workspace = None,
+    environment: place.Environment = "example",
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8480,
+    key_file: place.KeyFile = None,
+    poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
+) -> None:
+    """Run the hub: API, webhooks, workers and console in one process."""
+    from hub.cli.serving import run_hub
+
+    settings = place.settings(data, workspace, environment, key_file, host=host, port=port, poll_seconds=poll)
+    raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
+
+
+@app.command()
+def check(
+    path: Annotated[Path | None, typer.Argument(help="The workspace; by default the one found from here.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a workspace; every mistake is one line with file, line, column and what to write instead."""
+    from hub.cli.check import check as run_check
+
+    raise typer.Exit(run_check(path, json_output))
+
+
+@app.command()
+def sandbox(
+    name: Annotated[str, typer.Argument(help="The connector whose sandbox to serve.")],
+    port: Annotated[int, typer.Option(help="The vendor's port; 0 takes a free one.")] = 0,
+    control_port: Annotated[int, typer.Option(help="The control API's port; 0 takes a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https with a test authority.")] = False,
+    seed: Annotated[int, typer.Option(help="What everything random is drawn from.")] = 1,
+) -> None:
+    """Serve a vendor's sandbox; prints one JSON line with its addresses."""
+    from hub.sandbox.main import UnknownSandbox, serve
+    from hub.sandbox.server import Options
+
+    try:
+        serve(name, Options(host=host, port=port, control_port=control_port, tls=tls, seed=seed))
+    except UnknownSandbox as error:
+        fail(str(error), EXIT_REFUSED)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Exit when settled: 0 only if every invariant holds.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
+    invoices: Annotated[int, typer.Option(min=1, max=20_000, help="How many invoices to open.")] = 200,
+    faults: Annotated[str, typer.Option(help="none, standard or storm.")] = "standard",
+    kill: Annotated[int, typer.Option(min=0, max=20, help="How often to kill the hub while effects are open.")] = 0,
+    seed: Annotated[int, typer.Option(help="What everything random is drawn from.")] = 1,
+    port: Annotated[int, typer.Option(help="The console's port; 0 takes a free one.")] = 0,
+    data: Annotated[
+        Path | None, typer.Option(help="Where to keep everything; by default a new temporary folder.")
+    ] = None,
+) -> None:
+    """Run the main job against sandboxes: Stripe's invoices and payments become NetSuite's, once, to the cent."""
+    from hub.proof.demo import DemoOptions, run_demo
+
+    options = DemoOptions(
+        once=once, json=json_output, invoices=invoices, faults=faults, kill=kill, seed=seed, port=port, data=data
+    )
+    raise typer.Exit(run_demo(options))
+
+
+@app.command()
+def status(
+    data: place.Data = place.DEFAULT_DATA,
+    workspace: place.Workspace = None,
+    environment: place.Environment = "example",
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what the hub has in hand."""
+    from hub.cli.reach import reach
+    from hub.cli.tables import show_status
+
+    with reach(place.settings(data, workspace, environment, None)) as hub:
+        summary = hub.get("/api/summary")
+    if json_output:
+        print_json(summary)
+    else:
+        show_status(summary)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("concord-hub"))
+
+
+def run() -> None:
+    """Run the command line; a HubError becomes one clear line and an exit status."""
+    try:
+        app()
+    except HubError as error:
+        fail(str(error), EXIT_REFUSED)
+    except KeyboardInterrupt:
+        fail("stopped", 130)
+    except BrokenPipeError:
+        # The reader of our output has gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,31 @@
+"""The options that say which hub: data directory, workspace, environment, key file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hub.runtime.settings import HubSettings
+from hub.workspace.loader import find_workspace
+
+Data = Annotated[Path, typer.Option(help="The data directory.", envvar="CONCORD_DATA")]
+Workspace = Annotated[Path | None, typer.Option(help="The workspace folder.", envvar="CONCORD_WORKSPACE")]
+Environment = Annotated[str, typer.Option(help="The environment to serve.", envvar="CONCORD_ENVIRONMENT")]
+KeyFile = Annotated[Path | None, typer.Option(help="The vault key's file.", envvar="CONCORD_KEY_FILE")]
+
+DEFAULT_DATA = Path(".data")
+
+
+def settings(data: Path, workspace: Path | None, environment: str, key_file: Path | None, **more: Any) -> HubSettings:
+    """Give the settings of a hub process or command."""
+    return HubSettings(
+        data=data,
+        workspace=find_workspace(workspace, os.environ, Path.cwd()),
+        environment=environment,
+        key_file=key_file,
+        environ=dict(os.environ),
+        **more,
+    )

@@ -1,0 +1,144 @@
+"""Reaching the hub from the command line: the one that is running, or one made for this command alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import uvicorn
+
+from hub.access.local_token import read_local_token
+from hub.errors import Conflict, HubError, Refused
+from hub.runtime.app import build_app
+from hub.runtime.composition import Hub
+from hub.runtime.serve import read_address
+from hub.runtime.settings import HubSettings
+from hub.sdk import exact_json
+
+
+class Reached:
+    """The API of a hub."""
+
+    def __init__(self, url: str, token: str) -> None:
+        """Take where it answers."""
+        self.url = url
+        self._token = token
+
+    def get(self, path: str, **query: object) -> Any:
+        """Read; parameters that are None are left out."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._call("GET", path + ("?" + urlencode(given) if given else ""))
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Give an order."""
+        return self._call("POST", path, body or {})
+
+    def put(self, path: str, body: Any) -> Any:
+        """Store something."""
+        return self._call("PUT", path, body)
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - the address is the hub's own, from its data directory
+            self.url + path,
+            method=method,
+            data=None if body is None else exact_json.dumps(body),
+            headers={"authorization": f"Bearer {self._token}", "content-type": "application/json"},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=600) as answer:
+                return exact_json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            raise _refusal(error) from None
+        except urllib.error.URLError as error:
+            raise Refused(
+                "The hub does not answer.", code="no-answer", url=self.url, reason=str(error.reason)
+            ) from None
+
+
+def _refusal(error: urllib.error.HTTPError) -> HubError:
+    try:
+        problem = json.loads(error.read())
+        return Refused(problem["detail"], code=problem["code"], **problem.get("facts", {}))
+    except (ValueError, KeyError, TypeError):
+        return Refused("The hub refused.", code=f"http-{error.code}")
+
+
+@contextmanager
+def reach(settings: HubSettings) -> Iterator[Reached]:
+    """Give the running hub's API; when none runs, open the data for this command and close it again."""
+    running = _running(settings.data)
+    if running is not None:
+        yield running
+        return
+    try:
+        yield from _alone(settings)
+    except Conflict:
+        running = _running(settings.data)
+        if running is None:
+            raise
+        yield running
+
+
+def _running(data: Path) -> Reached | None:
+    url, token = read_address(data), read_local_token(data)
+    if url is None or token is None:
+        return None
+    found = Reached(url, token)
+    try:
+        found.get("/api/health")
+    except HubError:
+        return None
+    return found
+
+
+def _alone(settings: HubSettings) -> Iterator[Reached]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def do(coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    async def start() -> tuple[Hub, uvicorn.Server, asyncio.Task[None]]:
+        hub = Hub(settings)
+        await hub.start(working=False)
+        server = uvicorn.Server(
+            uvicorn.Config(build_app(hub), host="127.0.0.1", port=0, log_config=None, lifespan="off")
+        )
+        # The command's own process keeps the signals.
+        server.capture_signals = _no_signals  # type: ignore[method-assign]
+        task = asyncio.create_task(server.serve())
+        while not server.started and not task.done():
+            await asyncio.sleep(0.002)
+        return hub, server, task
+
+    async def stop(hub: Hub, server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+        server.should_exit = True
+        await task
+        await hub.stop()
+
+    try:
+        hub, server, task = do(start())
+        try:
+            port = server.servers[0].sockets[0].getsockname()[1]
+            yield Reached(f"http://127.0.0.1:{port}", hub.token)
+        finally:
+            do(stop(hub, server, task))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@contextmanager
+def _no_signals() -> Iterator[None]:
+    yield

@@ -1,0 +1,66 @@
+"""What one account may be asked for: requests in flight, requests a second, and the pauses it asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from hub.model.ambient import Ambient
+from hub.sdk.connector import Limits
+
+#: A pause asked for is never longer than this; the run waits on a durable timer instead.
+LONGEST_PAUSE = 300.0
+
+
+class Limiter:
+    """Shared by everything that speaks to one account, so that no two flows overrun it together."""
+
+    def __init__(self, limits: Limits, ambient: Ambient) -> None:
+        """Take the lowest of the limits that apply."""
+        self.limits = limits
+        self._ambient = ambient
+        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._in_flight = 0
+        self._next_start: datetime = ambient.now()
+        self._paused_until: datetime = ambient.now()
+        self._refusals = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Give how many requests are under way."""
+        return self._in_flight
+
+    @asynccontextmanager
+    async def permit(self) -> AsyncIterator[None]:
+        """Wait until one more request may be made, and hold its place."""
+        async with self._slots:
+            await self._wait()
+            self._in_flight += 1
+            try:
+                yield
+            finally:
+                self._in_flight -= 1
+
+    def refused(self, after: float | None) -> float:
+        """Learn that the account refused a request; everybody waits. Gives the seconds."""
+        self._refusals = min(self._refusals + 1, 8)
+        backoff = 0.05 * 2.0**self._refusals * self._ambient.random.uniform(0.5, 1.0)
+        seconds = min(max(after if after is not None else backoff, 0.0), LONGEST_PAUSE)
+        self._paused_until = max(self._paused_until, self._ambient.now() + timedelta(seconds=seconds))
+        return seconds
+
+    def accepted(self) -> None:
+        """Learn that the account serves again."""
+        self._refusals = 0
+
+    async def _wait(self) -> None:
+        while True:
+            now = self._ambient.now()
+            start = max(self._paused_until, self._next_start if self.limits.rate else now)
+            if start <= now:
+                break
+            await self._ambient.clock.sleep((start - now).total_seconds())
+        if self.limits.rate:
+            self._next_start = max(self._next_start, now) + timedelta(seconds=1.0 / self.limits.rate)

@@ -1,0 +1,144 @@
+"""A run's journal: gathers what is to be recorded, and makes it durable before anything goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from hub.audit.entry import Fact
+from hub.audit.kinds import AuditKind
+from hub.model.ambient import to_micros
+from hub.sdk import exact_json
+from hub.store.audit import Note
+from hub.store.committer import Committer
+from hub.store.crossrefs import Link
+from hub.store.history import Record
+
+
+class Journal:
+    """Everything of one run since the last durable point; `settle` is awaited before each outside call."""
+
+    def __init__(self, committer: Committer, *, run_id: str, epoch: int, worker: str) -> None:
+        """Start empty."""
+        self._committer = committer
+        self._run_id = run_id
+        self._epoch = epoch
+        self._worker = worker
+        self._record = self._fresh()
+
+    def step(
+        self,
+        *,
+        path: str,
+        ordinal: int,
+        kind: str,
+        state: str,
+        started: datetime,
+        finished: datetime,
+        input: Any = None,
+        output: Any = None,
+        rule: str | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record how a step stands."""
+        self._record.steps.append(
+            {
+                "run_id": self._run_id,
+                "path": path,
+                "ordinal": ordinal,
+                "kind": kind,
+                "state": state,
+                "input": _text(input),
+                "output": _text(output),
+                "rule": rule,
+                "error": _text(error),
+                "started_at": to_micros(started),
+                "finished_at": to_micros(finished),
+            }
+        )
+
+    def attempt(
+        self,
+        *,
+        path: str,
+        number: int,
+        kind: str,
+        started: datetime,
+        finished: datetime,
+        outcome: str,
+        status: int | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Record one try of an outside call (`send`, `look`, `read`)."""
+        self._record.attempts.append(
+            {
+                "run_id": self._run_id,
+                "path": path,
+                "number": number,
+                "kind": kind,
+                "started_at": to_micros(started),
+                "finished_at": to_micros(finished),
+                "status": status,
+                "outcome": outcome,
+                "detail": detail,
+            }
+        )
+
+    def note(
+        self, kind: AuditKind, *, subjects: Mapping[str, str] | None = None, facts: Mapping[str, Fact] | None = None
+    ) -> None:
+        """Add an audit entry about this run."""
+        self._record.notes.append(
+            Note(
+                kind=kind,
+                actor=self._worker,
+                subjects={"run": self._run_id, **(subjects or {})},
+                facts=facts or {},
+            )
+        )
+
+    def link(self, link: Link) -> None:
+        """Tie ids together; what waits for them goes on once it is durable."""
+        self._record.links.append(link)
+
+    def outcome(self, row: Mapping[str, Any]) -> None:
+        """Record what became of an effect."""
+        if self._record.outcome is not None:
+            raise RuntimeError("an outcome is waiting to be made durable already")
+        self._record.outcome = row
+
+    async def intend(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Make an intent durable with everything before it; gives the effect that stands under its key already."""
+        self._record.intent = row
+        standing: Mapping[str, Any] | None = await self._flush()
+        return standing
+
+    async def settle(self) -> None:
+        """Make an effect's outcome durable, if one is waiting to be."""
+        if self._record.outcome is not None or self._record.links:
+            await self._flush()
+
+    async def end(
+        self,
+        change: Mapping[str, Any],
+        *,
+        case: Mapping[str, Any] | None = None,
+        awaited: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make everything durable together with the run's new state."""
+        self._record.change = change
+        self._record.case = case
+        self._record.awaited = awaited
+        await self._flush()
+
+    async def _flush(self) -> Any:
+        record, self._record = self._record, self._fresh()
+        return await self._committer.commit(record)
+
+    def _fresh(self) -> Record:
+        return Record(run_id=self._run_id, epoch=self._epoch)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else exact_json.dumps(value).decode()

@@ -1,0 +1,33 @@
+"""What the engine works with, passed in as values so that a composition decides and a simulation can replace."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from hub.connections.accounts import Account
+from hub.model.ambient import Ambient
+from hub.store.committer import Committer
+from hub.store.database import Database
+from hub.workspace.bundle import Bundle
+
+#: How many runs one worker has in hand at a time.
+CAPACITY = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The collaborators of one worker.
+
+    `bundle(id)` gives a compiled revision of the workspace; `accounts` are the environment's connections by name;
+    `worker` names this process in leases and in the audit.
+    """
+
+    environment: str
+    worker: str
+    ambient: Ambient
+    database: Database
+    committer: Committer
+    accounts: Mapping[str, Account]
+    bundle: Callable[[str], Awaitable[Bundle]]
+    capacity: int = field(default=CAPACITY)

@@ -1,0 +1,196 @@
+"""The door for events: verified first, then durable with the runs they start, then acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from hub.connections.accounts import Account
+from hub.errors import FixData, HubError, NotFound, UnreadableWebhook, WebhookRejected
+from hub.intake.routing import runs_for, scope
+from hub.model.ambient import Ambient, to_micros
+from hub.model.event import EventState, InboundEvent, Via
+from hub.sdk import exact_json
+from hub.store.committer import Committer
+from hub.store.events import Accept, Acceptance, CountRejections
+from hub.workspace.bundle import Bundle
+
+log = structlog.get_logger(__name__)
+
+#: Connections that do not exist share one bucket of the counts, so that a flood of names cannot fill the log.
+UNKNOWN = "unknown"
+
+
+class Intake:
+    """Takes in what the connections of one environment send or what is fetched from them."""
+
+    def __init__(
+        self,
+        *,
+        environment: str,
+        ambient: Ambient,
+        committer: Committer,
+        accounts: Mapping[str, Account],
+        bundle: Callable[[], Bundle],
+    ) -> None:
+        """Take the collaborators; `bundle()` gives the revision that new events are handled by."""
+        self._environment = environment
+        self._ambient = ambient
+        self._committer = committer
+        self._accounts = accounts
+        self._bundle = bundle
+        self._refused: Counter[tuple[str, str, int]] = Counter()
+
+    async def webhook(self, name: str, headers: Mapping[str, str], body: bytes) -> list[Acceptance]:
+        """Take a webhook's raw bytes; header names are lower-case. Everything is durable when this returns.
+
+        Raises `NotFound` for an unknown connection and `WebhookRejected` for one that cannot be trusted; both are
+        counted. A trusted webhook that cannot be read is kept as a rejected event.
+        """
+        account = self._accounts.get(name)
+        webhook = account.connector.webhook if account is not None else None
+        if account is None or webhook is None:
+            self.count_refusal(UNKNOWN, "unknown-connection")
+            raise NotFound("There is no such connection with webhooks.", code="unknown-connection")
+        try:
+            webhook.verify(account.settings, headers, body, self._ambient.now())
+        except WebhookRejected as error:
+            self.count_refusal(name, error.code)
+            raise
+        try:
+            events = webhook.parse(body)
+        except UnreadableWebhook as error:
+            return [await self._keep_unreadable(name, body, error)]
+        return await self.accept(name, events, Via.WEBHOOK)
+
+    async def accept(self, name: str, events: Sequence[InboundEvent], via: Via) -> list[Acceptance]:
+        """Make events durable with the runs they start, each once."""
+        return list(await asyncio.gather(*(self.commit(self._accepting(name, event, via)) for event in events)))
+
+    async def commit(self, accept: Accept) -> Acceptance:
+        """Give the result once the event is durable."""
+        acceptance: Acceptance = await self._committer.commit(accept)
+        return acceptance
+
+    def bucket(self, name: str) -> str:
+        """Give the name under which a connection's refusals are counted."""
+        return name if name in self._accounts else UNKNOWN
+
+    def count_refusal(self, connection: str, reason: str) -> None:
+        """Count a webhook that was not taken; counts are audited by connection, reason and minute."""
+        self._refused[connection, reason, int(self._ambient.now().timestamp()) // 60] += 1
+
+    async def flush_refusals(self) -> None:
+        """Make the counts durable."""
+        if not self._refused:
+            return
+        counted, self._refused = self._refused, Counter()
+        rows = [
+            {
+                "environment": self._environment,
+                "connection": connection,
+                "reason": reason,
+                "minute": minute,
+                "count": count,
+            }
+            for (connection, reason, minute), count in counted.items()
+        ]
+        await self._committer.commit(CountRejections(rows=rows))
+
+    def _accepting(self, name: str, event: InboundEvent, via: Via) -> Accept:
+        now = self._ambient.now()
+        bundle = self._bundle()
+        event_id = self._ambient.new_id("event")
+        seen = scope(event, connection=name, environment=self._environment, received_at=now)
+        ids = [self._ambient.new_id("run") for _ in bundle.flows_for(event.type)]
+        state, reason, runs = EventState.ACCEPTED if ids else EventState.UNROUTED, None, []
+        try:
+            runs = runs_for(bundle, seen, event_id=event_id, environment=self._environment, now=now, ids=ids)
+        except HubError as error:
+            log.warning("event.not_routed", event=event.external_id, reason=str(error))
+            state, reason = EventState.REJECTED, error.code
+        data, record_key = _data(event)
+        text = exact_json.dumps(data)
+        row = self._row(
+            name=name,
+            event_id=event_id,
+            external_id=event.external_id,
+            type=event.type,
+            via=via,
+            state=state,
+            data=text.decode(),
+            body_hash=hashlib.sha256(exact_json.canonical(data)).hexdigest(),
+        )
+        row |= {
+            "subject": event.subject,
+            "schema": event.schema,
+            "occurred_at": to_micros(event.occurred_at),
+            "record_key": record_key,
+            "reason": reason,
+        }
+        return Accept(event=row, runs=runs, actor=f"connection:{name}")
+
+    async def _keep_unreadable(self, name: str, body: bytes, error: UnreadableWebhook) -> Acceptance:
+        digest = hashlib.sha256(body).hexdigest()
+        row = self._row(
+            name=name,
+            event_id=self._ambient.new_id("event"),
+            external_id=f"unreadable:{digest[:32]}",
+            type="unreadable",
+            via=Via.WEBHOOK,
+            state=EventState.REJECTED,
+            data=exact_json.dumps({"body": body.decode("utf-8", "backslashreplace")}).decode(),
+            body_hash=digest,
+        )
+        row["reason"] = error.code
+        return await self.commit(Accept(event=row, runs=(), actor=f"connection:{name}"))
+
+    def _row(
+        self,
+        *,
+        name: str,
+        event_id: str,
+        external_id: str,
+        type: str,
+        via: Via,
+        state: EventState,
+        data: str,
+        body_hash: str,
+    ) -> dict[str, Any]:
+        now = to_micros(self._ambient.now())
+        return {
+            "id": event_id,
+            "environment": self._environment,
+            "connection": name,
+            "external_id": external_id,
+            "type": type,
+            "subject": "",
+            "schema": None,
+            "occurred_at": now,
+            "received_at": now,
+            "via": via.value,
+            "state": state.value,
+            "deliveries": 1 if via is Via.WEBHOOK else 0,
+            "data": data,
+            "record_key": None,
+            "body_hash": body_hash,
+            "entity": None,
+            "reason": None,
+        }
+
+
+def _data(event: InboundEvent) -> tuple[Mapping[str, Any], str | None]:
+    """Give the data to store, and under which key the record is in it (stored beside it when it is not)."""
+    if event.record is None or event.record is event.data:
+        return event.data, None
+    for key, value in event.data.items():
+        if value is event.record:
+            return event.data, key
+    if "record" in event.data:
+        raise FixData("The event's data has a `record` that is not its record.", code="event-shape")
+    return {**event.data, "record": event.record}, "record"

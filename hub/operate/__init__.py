@@ -1,0 +1,1 @@
+"""What people order: replay, cancel, assign, close, link ids, pause and resume."""

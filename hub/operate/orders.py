@@ -1,0 +1,111 @@
+"""The orders of people and tokens; each is one durable change with its audit entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hub.connections.accounts import Account
+from hub.errors import FixData, NotFound
+from hub.model.ambient import Ambient
+from hub.store import cases, connections, crossrefs, runs
+from hub.store.committer import Committer, Transaction, Work
+from hub.store.database import Database
+
+
+class Orders:
+    """Carries out orders in one environment; `actor` is who gave it, such as `person:p_1` or `local`."""
+
+    def __init__(
+        self,
+        *,
+        environment: str,
+        ambient: Ambient,
+        database: Database,
+        committer: Committer,
+        accounts: Mapping[str, Account],
+    ) -> None:
+        """Take the collaborators."""
+        self._environment = environment
+        self._ambient = ambient
+        self._database = database
+        self._committer = committer
+        self._accounts = accounts
+
+    async def replay_run(
+        self, run_id: str, *, actor: str, from_step: str | None = None, bundle: str | None = None
+    ) -> str:
+        """Make a run again, in its place in the order and with the same effect keys; gives the new run's id."""
+        new_id = self._ambient.new_id("run")
+
+        def work(transaction: Transaction) -> str:
+            return runs.replay(transaction, run_id, new_id=new_id, actor=actor, from_step=from_step, bundle=bundle)
+
+        replayed: str = await self._committer.commit(Work(work))
+        return replayed
+
+    async def replay_case(
+        self, case_id: str, *, actor: str, from_start: bool = False, bundle: str | None = None
+    ) -> str:
+        """Replay the run of an exception from the step that failed, or from its start."""
+        with self._database.reading() as connection:
+            case = cases.find(connection, case_id)
+        if case is None:
+            raise NotFound("There is no such exception.", case=case_id)
+        from_step = None if from_start or case["path"] == "start" else case["path"]
+        return await self.replay_run(case["run_id"], actor=actor, from_step=from_step, bundle=bundle)
+
+    async def cancel_run(self, run_id: str, *, actor: str, reason: str) -> None:
+        """End a run that is not working right now."""
+        await self._committer.commit(Work(lambda tx: runs.cancel(tx, run_id, actor=actor, reason=reason)))
+
+    async def assign_case(self, case_id: str, *, owner: str | None, actor: str) -> None:
+        """Give an exception an owner (a person's id), or take it away."""
+        await self._committer.commit(Work(lambda tx: cases.assign(tx, case_id, owner=owner, actor=actor)))
+
+    async def close_case(self, case_id: str, *, resolution: str, actor: str) -> None:
+        """Close an exception that was settled outside the hub; its run stays parked as it is."""
+        if not resolution.strip():
+            raise FixData("Say how the exception was settled.", code="no-resolution")
+        await self._committer.commit(Work(lambda tx: cases.close(tx, case_id, resolution=resolution, actor=actor)))
+
+    async def link(self, entity: str, rows: Sequence[Mapping[str, str]], *, actor: str, replace: bool = False) -> int:
+        """Tie ids together: each row maps system to id. Runs that wait for them go on. Gives the number of rows."""
+
+        def work(transaction: Transaction) -> int:
+            woken: list[str] = []
+            for row in rows:
+                if len(row) < 2 or not all(row.values()):
+                    raise FixData(
+                        "A crossref names one thing in at least two systems: {system: id, system: id}.",
+                        code="bad-crossref",
+                        row=dict(row),
+                    )
+                link = crossrefs.Link(
+                    environment=self._environment,
+                    entity=entity,
+                    ids=row,
+                    thing=self._ambient.new_id("thing"),
+                    actor=actor,
+                    replace=replace,
+                )
+                woken.extend(crossrefs.put(transaction, link))
+            runs.wake(transaction, woken)
+            return len(rows)
+
+        linked: int = await self._committer.commit(Work(work))
+        return linked
+
+    async def set_connection(self, name: str, *, active: bool, reason: str, actor: str) -> None:
+        """Pause a connection, or let it and the runs that wait for it go on."""
+        account = self._accounts.get(name)
+        if account is None:
+            raise NotFound("There is no such connection.", connection=name)
+        state = connections.ACTIVE if active else connections.PAUSED
+        await self._committer.commit(
+            Work(
+                lambda tx: connections.set_state(
+                    tx, environment=self._environment, name=name, state=state, reason=reason, actor=actor
+                )
+            )
+        )
+        account.paused = None if active else reason

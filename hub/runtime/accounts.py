@@ -1,0 +1,197 @@
+"""Building the environment's accounts: connection file + environment file + secret from the vault."""
+
+from __future__ import annotations
+
+import secrets as entropy
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from hub.connections.accounts import Account
+from hub.connections.keys import VaultKey
+from hub.connections.limiter import Limiter
+from hub.connections.redaction import Redactor
+from hub.connections.vault import Binding, pack, seal, unpack, unseal
+from hub.errors import FixConnection, FixData, NotFound
+from hub.model.ambient import Ambient
+from hub.sdk.connector import Connector, Limits
+from hub.sdk.settings import secret_fields
+from hub.sdk.transport import Transport
+from hub.store import connections, secrets
+from hub.store.committer import Committer, Transaction, Work
+from hub.store.database import Database
+from hub.workspace.bundle import Bundle
+from hub.workspace.environments import EnvironmentFile
+
+VAULT = "vault:"
+
+
+class Vault:
+    """The secrets of one environment: sealed with the hub's key, bound to connector and hosts."""
+
+    def __init__(
+        self,
+        *,
+        bundle: Bundle,
+        environment: EnvironmentFile,
+        connectors: Mapping[str, Connector],
+        database: Database,
+        key: VaultKey,
+        ambient: Ambient,
+        redactor: Redactor,
+    ) -> None:
+        """Take the workspace, which says where each secret may go."""
+        self._bundle = bundle
+        self._environment = environment
+        self._connectors = connectors
+        self._database = database
+        self._key = key
+        self._ambient = ambient
+        self._redactor = redactor
+
+    def binding(self, name: str) -> Binding:
+        """Say where a secret may be used: from the connections of this environment that name it."""
+        for connection in self._bundle.connections.values():
+            if self.name_of(connection.name) == name:
+                return Binding(
+                    environment=self._environment.name,
+                    name=name,
+                    connector=connection.connector,
+                    hosts=hosts(self.plain_settings(connection.name)),
+                )
+        raise NotFound(
+            "No connection of this environment uses a secret of this name.",
+            code="unknown-secret",
+            secret=name,
+            known=", ".join(sorted(filter(None, (self.name_of(each) for each in self._bundle.connections)))),
+        )
+
+    def name_of(self, connection: str) -> str | None:
+        """Give the name of a connection's secret; the environment's word counts before the connection file's."""
+        here = self._environment.connections.get(connection)
+        reference = here.secret if here is not None and here.secret else self._bundle.connections[connection].secret
+        return reference.removeprefix(VAULT) if reference else None
+
+    def plain_settings(self, connection: str) -> dict[str, Any]:
+        """Give a connection's settings without secrets."""
+        here = self._environment.connections.get(connection)
+        return {**self._bundle.connections[connection].settings, **(here.settings if here is not None else {})}
+
+    def open(self, connection: str) -> dict[str, str]:
+        """Give a connection's secret fields; nothing when it names no secret. Raises `FixConnection`."""
+        name = self.name_of(connection)
+        if name is None:
+            return {}
+        with self._database.reading() as reading:
+            sealed = secrets.newest(reading, environment=self._environment.name, name=name)
+        if sealed is None:
+            raise FixConnection(
+                f"The secret is not in the vault; store it with `concord vault set {name}`.",
+                code="secret-missing",
+                secret=name,
+            )
+        values = unseal(unpack(sealed), binding=self.binding(name), key=self._key)
+        for value in values.values():
+            self._redactor.register(value)
+        return values
+
+    async def store(self, name: str, values: Mapping[str, str], *, committer: Committer, actor: str) -> int:
+        """Seal a new version of a secret; gives its number. Raises `FixData` for fields the connector has not."""
+        binding = self.binding(name)
+        known = secret_fields(self._connectors[binding.connector].settings)
+        wrong = sorted(set(values) - known)
+        if wrong or not values:
+            raise FixData(
+                "A secret has the secret fields of its connector.",
+                code="bad-secret-fields",
+                unknown=", ".join(wrong),
+                fields=", ".join(sorted(known)),
+            )
+
+        def work(transaction: Transaction) -> int:
+            version = secrets.newest_version(transaction.connection, environment=self._environment.name, name=name) + 1
+            sealed = seal(
+                values,
+                binding=binding,
+                version=version,
+                key=self._key,
+                random=entropy.token_bytes,
+                now=self._ambient.now(),
+            )
+            secrets.add(
+                transaction,
+                environment=self._environment.name,
+                name=name,
+                version=version,
+                sealed=pack(sealed),
+                actor=actor,
+            )
+            return version
+
+        version: int = await committer.commit(Work(work))
+        return version
+
+
+def hosts(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the hosts (with port, where one is named) of all settings that are web addresses."""
+    found = {
+        urlsplit(value).netloc.rpartition("@")[2]
+        for value in settings.values()
+        if isinstance(value, str) and value.startswith(("http://", "https://"))
+    }
+    return tuple(sorted(found))
+
+
+def build_accounts(
+    *,
+    bundle: Bundle,
+    environment: EnvironmentFile,
+    connectors: Mapping[str, Connector],
+    vault: Vault,
+    transport: Transport,
+    database: Database,
+    ambient: Ambient,
+) -> tuple[dict[str, Account], list[FixConnection]]:
+    """Make an account of every connection that the environment has; what cannot be made is told, not raised.
+
+    A connection whose settings or secret are wrong gets no account: its webhooks are unknown and its runs park.
+    """
+    accounts: dict[str, Account] = {}
+    problems: list[FixConnection] = []
+    with database.reading() as reading:
+        states = connections.states(reading, environment=environment.name)
+    for name in environment.connections:
+        file = bundle.connections[name]
+        connector = connectors[file.connector]
+        try:
+            settings = connector.settings.model_validate({**vault.plain_settings(name), **vault.open(name)})
+        except ValidationError as error:
+            fields = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
+            problems.append(
+                FixConnection("The connection's settings are not complete.", connection=name, fields=fields)
+            )
+            continue
+        except FixConnection as error:
+            problems.append(error)
+            continue
+        limits = lowest(connector.limits, [file.limits, environment.connections[name].limits])
+        state = states.get(name)
+        accounts[name] = Account(
+            name=name,
+            connector=connector,
+            settings=settings,
+            limiter=Limiter(limits, ambient),
+            transport=transport,
+            ambient=ambient,
+            paused=state["reason"] if state is not None and state["state"] == connections.PAUSED else None,
+        )
+    return accounts, problems
+
+
+def lowest(vendor: Limits, ours: Sequence[Any]) -> Limits:
+    """Give the lowest of several limits on one account."""
+    concurrency = min([vendor.concurrency, *(limit.concurrency for limit in ours if limit.concurrency is not None)])
+    rates = [limit.rate for limit in (vendor, *ours) if limit.rate is not None]
+    return Limits(concurrency=concurrency, rate=float(min(rates)) if rates else None)

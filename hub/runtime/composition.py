@@ -1,0 +1,250 @@
+"""The wiring of one hub process: which class does which work, and in which order things start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets as entropy
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from hub.access.local_token import write_local_token
+from hub.access.sessions import new_token
+from hub.audit.kinds import AuditKind
+from hub.connections.accounts import Account
+from hub.connections.keys import VaultKey, load_key
+from hub.connections.redaction import Redactor
+from hub.connections.registry import load_connectors
+from hub.connections.signing_key import signing_key
+from hub.engine.parts import Parts
+from hub.engine.worker import Worker
+from hub.errors import NotFound
+from hub.intake.door import Intake
+from hub.intake.polls import Polls
+from hub.model.ambient import Ambient
+from hub.operate.orders import Orders
+from hub.operate.sealing import Sealer
+from hub.runtime.accounts import Vault, build_accounts
+from hub.runtime.clock import system_ambient
+from hub.runtime.settings import HubSettings
+from hub.runtime.shelf import Shelf, load_bundle
+from hub.sdk.connector import Connector
+from hub.sdk.transport import Transport
+from hub.store.audit import Note
+from hub.store.committer import Committer, Transaction, Work
+from hub.store.database import Database
+from hub.store.runs import recover
+from hub.workspace.bundle import Bundle
+from hub.workspace.catalogue import Catalogue, catalogue_of
+from hub.workspace.environments import EnvironmentFile
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """The classes a process is made of; a proof puts another in the place of one."""
+
+    intake: type[Intake] = Intake
+    worker: type[Worker] = Worker
+
+
+class Changes:
+    """A number that rises with every group of changes, and a way to wait for it; feeds live pages."""
+
+    def __init__(self) -> None:
+        """Begin at 0."""
+        self.version = 0
+        self._moved: asyncio.Event = asyncio.Event()
+
+    def advance(self) -> None:
+        """Say that something changed."""
+        self.version += 1
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def wait(self, after: int, timeout: float) -> int:
+        """Give the version once it is above `after`, or when the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self.version <= after:
+                    await self._moved.wait()
+        return self.version
+
+
+class Hub:
+    """One process serving one environment; `start` and `stop` frame its life in one event loop."""
+
+    def __init__(
+        self, settings: HubSettings, composition: Composition | None = None, ambient: Ambient | None = None
+    ) -> None:
+        """Open the data, compile the workspace, open the secrets; nothing runs yet.
+
+        Raises the HubError that keeps the process from serving.
+        """
+        self.settings = settings
+        self.ambient = ambient or system_ambient(settings.seed)
+        self.composition = composition or Composition()
+        self.redactor = Redactor()
+        self.worker_name = self.ambient.new_id("worker")
+        self.connectors: Mapping[str, Connector] = load_connectors()
+        catalogue: Catalogue = catalogue_of(list(self.connectors.values()))
+        bundle = load_bundle(settings.workspace, catalogue)
+        self.environment = _environment(bundle, settings.environment)
+        self.database = Database(settings.data)
+        self.committer = Committer(self.database, self.ambient)
+        self.shelf = Shelf(bundle, catalogue, self.database)
+        self.key: VaultKey = load_key(
+            environment=settings.environ,
+            hub_id=settings.data.resolve().name,
+            data_directory=settings.data,
+            random=entropy.token_bytes,
+            key_file=settings.key_file,
+        )
+        signing = signing_key(self.key)
+        self.verifier = signing.verify
+        self.sealer = Sealer(
+            database=self.database, ambient=self.ambient, key_id=signing.id, signer=signing.sign
+        )
+        self.transport = Transport(private_hosts=self.environment.private_hosts, ca_file=self.environment.ca_file)
+        self.vault = Vault(
+            bundle=bundle,
+            environment=self.environment,
+            connectors=self.connectors,
+            database=self.database,
+            key=self.key,
+            ambient=self.ambient,
+            redactor=self.redactor,
+        )
+        self.accounts: dict[str, Account] = {}
+        self.changes = Changes()
+        self.orders = Orders(
+            environment=self.environment.name,
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            accounts=self.accounts,
+        )
+        self.intake = self.composition.intake(
+            environment=self.environment.name,
+            ambient=self.ambient,
+            committer=self.committer,
+            accounts=self.accounts,
+            bundle=lambda: self.shelf.current,
+        )
+        self.polls = Polls(
+            environment=self.environment.name,
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            accounts=self.accounts,
+            intake=self.intake,
+        )
+        self.worker = self.composition.worker(
+            Parts(
+                environment=self.environment.name,
+                worker=self.worker_name,
+                ambient=self.ambient,
+                database=self.database,
+                committer=self.committer,
+                accounts=self.accounts,
+                bundle=self.shelf.get,
+            )
+        )
+        self.token = write_local_token(settings.data, entropy.token_bytes)
+        self.setup_token = new_token(entropy.token_bytes)
+        self._working: asyncio.Task[None] | None = None
+        self.died: asyncio.Future[None] | None = None
+
+    async def start(self, *, working: bool = True) -> None:
+        """Start the committer, take back what a stopped process left, and begin to work.
+
+        With `working` false nothing is run: the process only answers, for commands while no hub serves.
+        """
+        self.died = asyncio.get_running_loop().create_future()
+        self.committer.on_wake = self.worker.wake
+        self.committer.on_commit = self.changes.advance
+        self.committer.on_death = self._die
+        self.committer.start()
+        self.reload_accounts()
+        if not working:
+            return
+        await self.shelf.keep_current(self.committer, self.worker_name)
+        recovered = await self.committer.commit(Work(self._begin))
+        log.info(
+            "hub.started",
+            environment=self.environment.name,
+            bundle=self.shelf.current.id[:12],
+            connections=sorted(self.accounts),
+            recovered=recovered,
+        )
+        self._working = asyncio.create_task(self.worker.run())
+        self._working.add_done_callback(self._worker_ended)
+
+    async def stop(self) -> None:
+        """Finish what is in hand, commit it, and close everything."""
+        if self._working is not None:
+            self.worker.stop()
+            await asyncio.wait({self._working})
+            await self.intake.flush_refusals()
+            await self.committer.commit(Work(self._end))
+            await asyncio.to_thread(self.sealer.seal)
+        await self.committer.stop()
+        await self.transport.close()
+        self.database.close()
+
+    def reload_accounts(self) -> None:
+        """Make the accounts anew from workspace and vault; what is wrong with one is logged and shown."""
+        accounts, problems = build_accounts(
+            bundle=self.shelf.current,
+            environment=self.environment,
+            connectors=self.connectors,
+            vault=self.vault,
+            transport=self.transport,
+            database=self.database,
+            ambient=self.ambient,
+        )
+        self.accounts.clear()
+        self.accounts.update(accounts)
+        for problem in problems:
+            log.warning("connection.unusable", reason=str(problem))
+
+    async def store_secret(self, name: str, values: Mapping[str, str], *, actor: str) -> int:
+        """Seal a secret and let the connections use it; gives its version."""
+        version = await self.vault.store(name, values, committer=self.committer, actor=actor)
+        self.reload_accounts()
+        return version
+
+    def _begin(self, transaction: Transaction) -> int:
+        transaction.entries.append(
+            Note(
+                kind=AuditKind.HUB_STARTED,
+                actor=self.worker_name,
+                facts={"environment": self.environment.name, "bundle": self.shelf.current.id},
+            )
+        )
+        return recover(transaction, environment=self.environment.name, actor=self.worker_name)
+
+    def _end(self, transaction: Transaction) -> None:
+        transaction.entries.append(Note(kind=AuditKind.HUB_STOPPED, actor=self.worker_name))
+
+    def _die(self, error: BaseException) -> None:
+        if self.died is not None and not self.died.done():
+            self.died.set_exception(error)
+
+    def _worker_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._die(error)
+
+
+def _environment(bundle: Bundle, name: str) -> EnvironmentFile:
+    try:
+        return bundle.environments[name]
+    except KeyError:
+        raise NotFound(
+            f"The workspace has no environment `{name}`; write environments/{name}.yaml or name another.",
+            code="unknown-environment",
+            known=", ".join(sorted(bundle.environments)),
+        ) from None

@@ -1,0 +1,27 @@
+"""What a hub process is started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_PORT = 8480
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubSettings:
+    """One process: which data, which workspace, which environment, where it listens.
+
+    `port` 0 takes a free one. `poll_seconds` is how often the vendors' streams are read besides the webhooks.
+    """
+
+    data: Path
+    workspace: Path
+    environment: str
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    key_file: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+    poll_seconds: float = 60.0
+    seed: int | None = None

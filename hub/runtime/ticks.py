@@ -1,0 +1,42 @@
+"""What happens regularly: reading the vendors' streams, writing down refused webhooks, sealing the audit log."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from hub.errors import HubError
+from hub.runtime.composition import Hub
+
+log = structlog.get_logger(__name__)
+
+REFUSALS_SECONDS = 2
+SEAL_SECONDS = 60
+
+
+def scheduler(hub: Hub) -> AsyncIOScheduler:
+    """Give the scheduler of a hub, not started; a tick that is still going is not started a second time."""
+
+    async def poll() -> None:
+        try:
+            await hub.polls.read_all()
+        except HubError as error:
+            log.warning("tick.poll_failed", reason=str(error))
+
+    async def refusals() -> None:
+        await hub.intake.flush_refusals()
+
+    async def seal() -> None:
+        await asyncio.to_thread(hub.sealer.seal)
+
+    ticks = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+    # The first reading is at once: it finds what the vendors sent while the hub was away.
+    ticks.add_job(
+        poll, IntervalTrigger(seconds=hub.settings.poll_seconds, timezone="UTC"), next_run_time=hub.ambient.now()
+    )
+    ticks.add_job(seal, IntervalTrigger(seconds=SEAL_SECONDS, timezone="UTC"))
+    ticks.add_job(refusals, IntervalTrigger(seconds=REFUSALS_SECONDS, timezone="UTC"))
+    return ticks

@@ -1,0 +1,61 @@
+"""Signed tree heads on disk beside the database: one line each, only ever appended."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+from hub.audit.chain import ChainHead
+from hub.audit.heads import SignedHead, TreeHead
+
+FILE_NAME = "audit-heads.jsonl"
+
+
+def append(directory: Path, signed: SignedHead) -> None:
+    """Add a head and wait until it is on the disk."""
+    line = json.dumps({"head": json.loads(signed.head.to_bytes()), "signature": signed.signature.hex()})
+    with (directory / FILE_NAME).open("a", encoding="ascii") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(directory: Path) -> list[SignedHead]:
+    """Give all heads, the oldest first; raises ValueError naming the line that cannot be read."""
+    try:
+        lines = (directory / FILE_NAME).read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return []
+    heads = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            heads.append(_head(json.loads(line)))
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines):
+                # A crash can leave half a last line; what it was to say is said again by the next head.
+                break
+            raise ValueError(f"{FILE_NAME}:{number}: this is not a tree head") from error
+    return heads
+
+
+def _head(document: dict[str, dict[str, object]]) -> SignedHead:
+    head = document["head"]
+    logs = head["logs"]
+    if not isinstance(logs, dict):
+        raise TypeError("logs")
+    return SignedHead(
+        head=TreeHead(
+            size=int(str(head["size"])),
+            root=bytes.fromhex(str(head["root"])),
+            at=datetime.fromisoformat(str(head["at"])),
+            key_id=str(head["key_id"]),
+            previous=bytes.fromhex(str(head["previous"])),
+            logs=tuple(
+                ChainHead(log=name, size=end["size"], chain=bytes.fromhex(end["chain"]))
+                for name, end in sorted(logs.items())
+            ),
+        ),
+        signature=bytes.fromhex(str(document["signature"])),
+    )
