@@ -1,1 +1,1 @@
-"""Kit for vendor sandboxes: an HTTP server with a clock, a request log, faults, limits, books, a control API and TLS."""
+"""Kit for vendor sandboxes: HTTP shell, request log, faults, limits, books, control API, clock and TLS."""

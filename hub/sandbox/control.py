@@ -45,7 +45,14 @@ class _Control:
         self._world = world
 
     async def health(self, request: web.Request) -> web.Response:
-        return json_answer({"name": self._world.name, "url": self._world.url, "now": self._world.clock.now()})
+        return json_answer(
+            {
+                "name": self._world.name,
+                "url": self._world.url,
+                "now": self._world.clock.now(),
+                "progress": self._world.progress(),
+            }
+        )
 
     async def seed(self, request: web.Request) -> web.Response:
         return json_answer(await self._world.books.seed(await _object(request)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, Protocol
 
@@ -70,6 +70,8 @@ class World:
         self.faults = FaultEngine(seed=f"{name}:{seed}", clock=self.clock, vendor_kinds=fault_kinds)
         self.requests = RequestLog(clock=self.clock)
         self.books: Books = EmptyBooks()
+        #: What is under way, in a few numbers; shown by the control API's `health`.
+        self.progress: Callable[[], Mapping[str, Any]] = dict
         #: Where the sandbox listens; known once it serves.
         self.url = ""
 

@@ -1,0 +1,1 @@
+"""Stripe: invoices, customers, payments, events."""

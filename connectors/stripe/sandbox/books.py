@@ -1,0 +1,90 @@
+"""What the sandbox shows of itself to the control API: keys, seeding, books, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.doorway import Doorway
+from connectors.stripe.sandbox.driver import Driver
+from connectors.stripe.sandbox.events import Event
+from connectors.stripe.sandbox.seeding import Seeder
+from connectors.stripe.sandbox.sender import Sender
+from connectors.stripe.sandbox.table import Record, Table
+
+
+class StripeBooks:
+    """The control API's view of one account."""
+
+    def __init__(self, account: Account, doorway: Doorway, sender: Sender) -> None:
+        """Join the parts of one running sandbox."""
+        self._account = account
+        self._doorway = doorway
+        self._sender = sender
+        self._driver = Driver(account)
+        self._seeder = Seeder(account, self._driver)
+
+    def announce(self) -> Mapping[str, Any]:
+        """Give the secret key and the account's API version."""
+        return {"api_key": self._account.api_key, "api_version": self._account.switches.api_version}
+
+    async def seed(self, wish: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Create objects, change switches, and plan what happens over time."""
+        return await self._seeder.grant(wish)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Give all invoices with all lines and payments, customers, endpoints, events and deliveries."""
+        account = self._account
+        return {
+            "customers": _present(account.customers),
+            "products": _present(account.products),
+            "prices": _present(account.prices),
+            "tax_rates": _present(account.tax_rates),
+            "coupons": _present(account.coupons),
+            "invoices": [
+                invoice
+                | {
+                    "lines": account.lines[invoice["id"]],
+                    "payments": account.invoice_payments.where("invoice", invoice["id"]),
+                }
+                for invoice in _present(account.invoices)
+            ],
+            "endpoints": _present(account.endpoints),
+            "events": [_brief(event) for event in account.events],
+            "deliveries": self._sender.log,
+            "keys": self._seeder.keys,
+            **self.progress(),
+        }
+
+    def progress(self) -> Mapping[str, Any]:
+        """Tell what is still to happen: planned actions and deliveries under way; and what was refused."""
+        return {
+            "planned": self._driver.planned,
+            "driven": self._driver.done,
+            "deliveries_waiting": self._sender.waiting,
+            "idempotency_keys": len(self._doorway.keys),
+            "refused_by_limits": self._account.limiter.refused,
+        }
+
+    async def reset(self) -> None:
+        """Forget everything; the API key stays the same, as it comes from the seed."""
+        self._driver.stop()
+        self._sender.forget()
+        self._seeder.keys.clear()
+        self._doorway.keys.clear()
+        self._account.clear()
+
+
+def _present(table: Table) -> list[Record]:
+    return [record for record in table.oldest_first() if not record.get("deleted")]
+
+
+def _brief(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "type": event.type,
+        "created": event.created,
+        "object": event.subject,
+        "pending": len(event.pending),
+    }

@@ -1,0 +1,247 @@
+"""What is sold and how it is priced, reduced and taxed: products, prices, coupons, tax rates."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.amounts import Rate, Reduction, rounded, step
+from connectors.stripe.sandbox.currencies import currency_of
+from connectors.stripe.sandbox.listing import equals, pages, time_range
+from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.table import Record
+
+
+def create_product(account: Account, parameters: Parameters) -> Record:
+    """`POST /v1/products`; the caller may choose the id."""
+    product: Record = {
+        "id": parameters.text("id") or account.identifiers.short("prod"),
+        "object": "product",
+        "active": True,
+        "created": account.now(),
+        "default_price": None,
+        "description": parameters.text("description"),
+        "images": [],
+        "livemode": False,
+        "marketing_features": [],
+        "metadata": parameters.metadata(),
+        "name": parameters.required("name"),
+        "package_dimensions": None,
+        "shippable": None,
+        "statement_descriptor": None,
+        "tax_code": parameters.text("tax_code"),
+        "type": parameters.text("type") or "service",
+        "unit_label": parameters.text("unit_label"),
+        "updated": account.now(),
+        "url": None,
+    }
+    parameters.accept("tax_details", "images")
+    parameters.finish()
+    _free(account.products.get(product["id"]), "Product", product["id"])
+    account.products.add(product)
+    account.happened("product.created", product)
+    return product
+
+
+def list_products(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/products`."""
+    return pages(account.products, parameters, [time_range(parameters)], url="/v1/products")
+
+
+def create_price(account: Account, parameters: Parameters) -> Record:
+    """`POST /v1/prices`."""
+    currency = currency_of(parameters.required("currency"))
+    product = account.find(account.products, parameters.required("product"), param="product")["id"]
+    price = new_price(account, parameters, currency=currency, product=product)
+    parameters.accept("recurring", "tax_behavior", "lookup_key")
+    parameters.finish()
+    account.prices.add(price)
+    account.happened("price.created", price)
+    return price
+
+
+def new_price(account: Account, parameters: Parameters, *, currency: str, product: str, active: bool = True) -> Record:
+    """Form a price from `unit_amount` or `unit_amount_decimal`; it is not kept yet."""
+    unit_amount = parameters.decimal("unit_amount_decimal")
+    whole = parameters.integer("unit_amount")
+    if unit_amount is None and whole is None:
+        raise ApiError.missing_parameter(parameters.name("unit_amount"))
+    exact = Decimal(whole) if unit_amount is None and whole is not None else (unit_amount or Decimal(0))
+    return {
+        "id": account.identifiers.new("price"),
+        "object": "price",
+        "active": active,
+        "billing_scheme": "per_unit",
+        "created": account.now(),
+        "currency": currency,
+        "custom_unit_amount": None,
+        "livemode": False,
+        "lookup_key": parameters.text("lookup_key"),
+        "metadata": parameters.metadata(),
+        "nickname": parameters.text("nickname"),
+        "product": product,
+        "recurring": None,
+        "tax_behavior": parameters.text("tax_behavior") or "unspecified",
+        "tiers_mode": None,
+        "transform_quantity": None,
+        "type": "one_time",
+        "unit_amount": int(exact) if exact == exact.to_integral_value() else None,
+        "unit_amount_decimal": plain(exact),
+    }
+
+
+def list_prices(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/prices`."""
+    filters = [equals("product", parameters.text("product")), time_range(parameters)]
+    return pages(account.prices, parameters, filters, url="/v1/prices")
+
+
+def create_coupon(account: Account, parameters: Parameters) -> Record:
+    """`POST /v1/coupons`: percent off, or an amount off in one currency."""
+    percent = parameters.decimal("percent_off")
+    amount = parameters.integer("amount_off")
+    if (percent is None) == (amount is None):
+        raise ApiError.invalid("You must pass exactly one of percent_off and amount_off.", param="percent_off")
+    if percent is not None and not 0 < percent <= 100:
+        raise ApiError.invalid("percent_off must be greater than 0 and at most 100.", param="percent_off")
+    currency = currency_of(parameters.required("currency")) if amount is not None else None
+    if amount is not None and (amount <= 0 or amount % step(currency or "")):
+        raise ApiError.invalid("Invalid amount_off.", param="amount_off")
+    coupon: Record = {
+        "id": parameters.text("id") or account.identifiers.letters("coupon", 8),
+        "object": "coupon",
+        "amount_off": amount,
+        "created": account.now(),
+        "currency": currency,
+        "duration": parameters.choice("duration", "once", "forever", "repeating") or "once",
+        "duration_in_months": parameters.integer("duration_in_months"),
+        "livemode": False,
+        "max_redemptions": None,
+        "metadata": parameters.metadata(),
+        "name": parameters.text("name"),
+        "percent_off": percent,
+        "redeem_by": None,
+        "times_redeemed": 0,
+        "valid": True,
+    }
+    parameters.finish()
+    _free(account.coupons.get(coupon["id"]), "Coupon", coupon["id"])
+    account.coupons.add(coupon)
+    account.happened("coupon.created", coupon)
+    return coupon
+
+
+def list_coupons(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/coupons`."""
+    return pages(account.coupons, parameters, [time_range(parameters)], url="/v1/coupons")
+
+
+def create_tax_rate(account: Account, parameters: Parameters, *, active: bool = True) -> Record:
+    """`POST /v1/tax_rates`."""
+    percentage = parameters.decimal("percentage")
+    if percentage is None:
+        raise ApiError.missing_parameter(parameters.name("percentage"))
+    inclusive = parameters.boolean("inclusive")
+    if inclusive is None:
+        raise ApiError.missing_parameter(parameters.name("inclusive"))
+    rate: Record = {
+        "id": account.identifiers.new("txr"),
+        "object": "tax_rate",
+        "active": active,
+        "country": parameters.text("country"),
+        "created": account.now(),
+        "description": parameters.text("description"),
+        "display_name": parameters.required("display_name"),
+        "effective_percentage": percentage,
+        "flat_amount": None,
+        "inclusive": inclusive,
+        "jurisdiction": parameters.text("jurisdiction"),
+        "jurisdiction_level": parameters.text("jurisdiction_level"),
+        "livemode": False,
+        "metadata": parameters.metadata(),
+        "percentage": percentage,
+        "rate_type": "percentage",
+        "state": parameters.text("state"),
+        "tax_type": parameters.text("tax_type"),
+    }
+    if active:
+        parameters.finish()
+        account.happened("tax_rate.created", rate)
+    account.tax_rates.add(rate)
+    return rate
+
+
+def list_tax_rates(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/tax_rates`."""
+    return pages(account.tax_rates, parameters, [time_range(parameters)], url="/v1/tax_rates")
+
+
+def discounts_of(
+    account: Account,
+    parameters: Parameters,
+    *,
+    currency: str | None,
+    customer: str,
+    invoice: str | None = None,
+    item: str | None = None,
+) -> list[str] | None:
+    """Make the discounts that `discounts[n][coupon]` asks for; gives their ids, None when nothing was sent."""
+    parts = parameters.parts("discounts")
+    if parts is None:
+        return None
+    made = []
+    for part in parts:
+        coupon = account.find(account.coupons, part.required("coupon"), param=part.name("coupon"))
+        if coupon["currency"] not in {None, currency}:
+            raise ApiError.invalid(
+                f"The coupon's currency ({coupon['currency']}) is not the invoice's ({currency}).",
+                param=part.name("coupon"),
+            )
+        discount: Record = {
+            "id": account.identifiers.new("di"),
+            "object": "discount",
+            "checkout_session": None,
+            "customer": customer,
+            "customer_account": None,
+            "end": None,
+            "invoice": invoice,
+            "invoice_item": item,
+            "promotion_code": None,
+            "source": {"coupon": coupon["id"], "type": "coupon"},
+            "start": account.now(),
+            "subscription": None,
+            "subscription_item": None,
+        }
+        account.discounts.add(discount)
+        made.append(discount["id"])
+    return made
+
+
+def reduction(account: Account, discount: str) -> Reduction:
+    """Give what a discount takes off."""
+    coupon = account.coupons.get(account.find(account.discounts, discount)["source"]["coupon"]) or {}
+    return Reduction(discount=discount, percent=coupon["percent_off"], amount=coupon["amount_off"] or 0)
+
+
+def rate(account: Account, identifier: str) -> Rate:
+    """Give the percentage of a tax rate."""
+    found = account.find(account.tax_rates, identifier, param="tax_rates")
+    return Rate(tax_rate=identifier, percent=found["percentage"], inclusive=found["inclusive"])
+
+
+def priced(unit_amount: str, quantity: int, currency: str) -> int:
+    """Multiply a unit amount by a quantity, rounded to what the currency allows."""
+    return rounded(Decimal(unit_amount) * quantity, step(currency))
+
+
+def plain(number: Decimal) -> str:
+    """Write a decimal without an exponent or trailing zeros."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _free(taken: Record | None, kind: str, identifier: str) -> None:
+    if taken is not None:
+        raise ApiError.invalid(f"{kind} already exists.", param="id", code="resource_already_exists")

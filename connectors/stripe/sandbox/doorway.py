@@ -1,0 +1,173 @@
+"""What every request passes: the key, the API version, the idempotency key, and the shape of the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.events import Cause
+from connectors.stripe.sandbox.expansion import expand
+from connectors.stripe.sandbox.form import decode
+from connectors.stripe.sandbox.idempotency import Keys
+from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.versions import VERSIONS, render
+from hub.sandbox.exact_json import dumps
+from hub.sandbox.request_log import mark
+
+#: Does the work: the account, the id in the path (empty when there is none), and the parameters.
+Operation = Callable[[Account, str, Parameters], Any]
+
+#: A fault of Stripe's own: a failure that its idempotency layer keeps, and a lock that is not to be had.
+KINDS = frozenset({"stored_500", "lock_timeout"})
+
+
+class Doorway:
+    """Turns HTTP requests into operations on the account and back."""
+
+    def __init__(self, account: Account) -> None:
+        """Guard one account."""
+        self._account = account
+        self.keys = Keys(account.world.clock)
+
+    def handler(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Make the HTTP handler of an operation."""
+
+        async def handle(request: web.Request) -> web.Response:
+            return await self._answer(request, operation)
+
+        return handle
+
+    async def unknown(self, request: web.Request) -> web.Response:
+        """Answer for paths that do not exist."""
+        error = ApiError(
+            f"Unrecognized request URL ({request.method}: {request.path}). Please see "
+            "https://stripe.com/docs or we can help at https://support.stripe.com/.",
+            status=404,
+        )
+        return _response(error.status, dumps(error.body), {"Request-Id": self._account.identifiers.short("req")})
+
+    async def _answer(self, request: web.Request, operation: Operation) -> web.Response:
+        request_id = self._account.identifiers.short("req")
+        headers = {"Request-Id": request_id}
+        key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
+        try:
+            self._authorize(request)
+            version = self._version(request)
+            headers["Stripe-Version"] = version
+            if key:
+                headers["Idempotency-Key"] = key
+                mark(request, key)
+            if request.method == "POST" and self._account.world.faults.hit(
+                "lock_timeout", method=request.method, path=request.path
+            ):
+                headers |= {"Stripe-Rate-Limited-Reason": "resource-specific", "Stripe-Should-Retry": "true"}
+                raise _locked()
+            body = await request.read()
+            if not key:
+                return _response(200, await self._run(request, operation, body, version, request_id, None), headers)
+            earlier = self.keys.begin(key, path=request.path, parameters=body, request_id=request_id)
+            if earlier is not None:
+                headers |= {"Idempotent-Replayed": "true", "Original-Request": earlier.request_id}
+                return _response(earlier.status, earlier.body or b"", headers)
+            return await self._first(request, operation, body, version, request_id, key, headers)
+        except ApiError as error:
+            if error.status == 409:
+                headers["Stripe-Should-Retry"] = "true"
+            error.body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
+            return _response(error.status, dumps(error.body), headers)
+
+    async def _first(
+        self,
+        request: web.Request,
+        operation: Operation,
+        body: bytes,
+        version: str,
+        request_id: str,
+        key: str,
+        headers: dict[str, str],
+    ) -> web.Response:
+        headers["Original-Request"] = request_id
+        done = False
+        try:
+            if self._account.world.faults.hit("stored_500", method=request.method, path=request.path, body=body):
+                raise ApiError("An unknown error occurred", status=500, kind="api_error", stored=True)
+            answer = await self._run(request, operation, body, version, request_id, key)
+            self.keys.end(key, 200, answer)
+            done = True
+            return _response(200, answer, headers)
+        except ApiError as error:
+            if error.stored:
+                self.keys.end(key, error.status, dumps(error.body))
+                done = True
+            raise
+        finally:
+            if not done:
+                self.keys.release(key)
+
+    async def _run(
+        self, request: web.Request, operation: Operation, body: bytes, version: str, request_id: str, key: str | None
+    ) -> bytes:
+        if self._account.switches.latency:
+            await asyncio.sleep(self._account.switches.latency)
+        text = body.decode("utf-8", "replace") if request.method == "POST" else request.query_string
+        parameters = Parameters(decode(text))
+        paths = parameters.texts("expand") or []
+        self._account.cause = Cause(request=request_id, idempotency_key=key)
+        try:
+            answer = operation(self._account, request.match_info.get("id", ""), parameters)
+        finally:
+            self._account.cause = Cause()
+        try:
+            return dumps(render(expand(self._account, answer, paths), version))
+        except ApiError as error:
+            error.stored = True  # The work is done by now; only the answer is refused.
+            raise
+
+    def _authorize(self, request: web.Request) -> None:
+        given = _key(request.headers.get("Authorization", ""))
+        if not given:
+            raise ApiError(
+                "You did not provide an API key. You need to provide your API key in the Authorization header, using "
+                "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+                status=401,
+            )
+        if given != self._account.api_key:
+            raise ApiError(f"Invalid API Key provided: {given[:8]}****{given[-4:]}", status=401)
+
+    def _version(self, request: web.Request) -> str:
+        version = request.headers.get("Stripe-Version") or self._account.switches.api_version
+        if version not in VERSIONS:
+            raise ApiError.invalid(f"Invalid Stripe API version: {version[:40]}.")
+        return version
+
+
+def _key(authorization: str) -> str:
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return ""
+
+
+def _locked() -> ApiError:
+    return ApiError(
+        "This object cannot be accessed right now because another API request or Stripe process is currently "
+        "accessing it.",
+        status=429,
+        code="lock_timeout",
+    )
+
+
+def _response(status: int, body: bytes, headers: dict[str, str]) -> web.Response:
+    return web.Response(status=status, body=body, headers=headers, content_type="application/json")

@@ -1,0 +1,221 @@
+"""Invoice items: what a line is made from; pending ones wait for the customer's next invoice."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from connectors.stripe.sandbox import catalogue
+from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.amounts import TaxShare
+from connectors.stripe.sandbox.currencies import check_amount, currency_of
+from connectors.stripe.sandbox.invoice_sums import embed, recompute
+from connectors.stripe.sandbox.listing import equals, pages, time_range
+from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.table import Record
+
+_UNUSED = ("subscription", "tax_behavior", "tax_code", "quantity_decimal")
+
+
+def create(account: Account, parameters: Parameters) -> Record:
+    """`POST /v1/invoiceitems`; with `invoice` it becomes a line at once, without it waits."""
+    customer = account.find(account.customers, parameters.required("customer"), param="customer")["id"]
+    invoice: Record | None = None
+    if (wanted := parameters.text("invoice")) is not None:
+        invoice = account.find(account.invoices, wanted, param="invoice")
+        must_be_draft(invoice)
+    currency = parameters.text("currency") or (invoice["currency"] if invoice else None)
+    item = make(account, parameters, customer=customer, currency=currency, invoice=invoice)
+    parameters.finish()
+    keep(account, item)
+    if invoice is not None:
+        embed(account, invoice, item)
+        recompute(account, invoice)
+    return item
+
+
+def make(
+    account: Account, parameters: Parameters, *, customer: str, currency: str | None, invoice: Record | None
+) -> Record:
+    """Form an invoice item from an amount, a price, price data or a unit amount; it is not kept yet."""
+    quantity = parameters.integer("quantity")
+    if quantity is not None and quantity < 0:
+        raise ApiError.invalid("quantity must not be negative.", param=parameters.name("quantity"))
+    count = 1 if quantity is None else quantity
+    price = _price(account, parameters, currency)
+    if price is not None:
+        if currency is not None and price["currency"] != currency:
+            raise ApiError.invalid(
+                f"The currency of the price ({price['currency']}) is not the invoice's ({currency}).",
+                param=parameters.name("pricing"),
+            )
+        chosen = price["currency"]
+        amount = catalogue.priced(price["unit_amount_decimal"], count, chosen)
+        unit = price["unit_amount_decimal"]
+    else:
+        whole = parameters.integer("amount")
+        if whole is None:
+            raise ApiError.missing_parameter(parameters.name("amount"))
+        if currency is None:
+            raise ApiError.missing_parameter("currency")
+        chosen = currency_of(currency)
+        amount = check_amount(whole, chosen, param=parameters.name("amount"))
+        unit = catalogue.plain(Decimal(amount) / count) if count else str(amount)
+    identifier = account.identifiers.new("ii")
+    target = None if invoice is None else str(invoice["id"])
+    discountable = parameters.boolean("discountable")
+    discounts = catalogue.discounts_of(
+        account,
+        parameters,
+        currency=chosen,
+        customer=customer,
+        invoice=None if invoice is None else invoice["id"],
+        item=identifier,
+    )
+    rates = [account.find(account.tax_rates, rate, param="tax_rates") for rate in parameters.texts("tax_rates") or []]
+    if (taxes := _fixed_taxes(account, parameters, chosen)) is not None:
+        account.fixed_taxes[identifier] = taxes
+    parameters.accept(*_UNUSED)
+    return {
+        "id": identifier,
+        "object": "invoiceitem",
+        "amount": amount,
+        "currency": chosen,
+        "customer": customer,
+        "customer_account": None,
+        "date": account.now(),
+        "description": parameters.text("description") or None,
+        "discountable": amount >= 0 if discountable is None else discountable,
+        "discounts": discounts or [],
+        "frozen_fields": [],
+        "invoice": target,
+        "invoicing_rules": [],
+        "livemode": False,
+        "metadata": parameters.metadata(),
+        "net_amount": amount,
+        "parent": None,
+        "period": _period(account, parameters),
+        "pricing": {
+            "price_details": None if price is None else {"price": price["id"], "product": price["product"]},
+            "type": "price_details",
+            "unit_amount_decimal": unit,
+        },
+        "proration": False,
+        "proration_details": None,
+        "quantity": count,
+        "quantity_decimal": str(count),
+        "tax_rates": rates,
+        "test_clock": None,
+    }
+
+
+def keep(account: Account, item: Record) -> None:
+    """Keep a new item."""
+    account.invoiceitems.add(item)
+    account.happened("invoiceitem.created", item)
+
+
+def delete(account: Account, identifier: str) -> Record:
+    """`DELETE /v1/invoiceitems/{id}`; one on a finalised invoice stays."""
+    item = account.find(account.invoiceitems, identifier)
+    invoice = account.invoices.get(item["invoice"]) if item["invoice"] else None
+    if invoice is not None:
+        must_be_draft(invoice)
+        lines = account.lines[invoice["id"]]
+        lines[:] = [line for line in lines if line["parent"]["invoice_item_details"]["invoice_item"] != identifier]
+        recompute(account, invoice)
+    account.happened("invoiceitem.deleted", item)
+    item.clear()
+    item.update({"id": identifier, "object": "invoiceitem", "deleted": True})
+    return item
+
+
+def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/invoiceitems`."""
+    pending = parameters.boolean("pending")
+    filters = [
+        equals("customer", parameters.text("customer")),
+        equals("invoice", parameters.text("invoice")),
+        None if pending is None else lambda item: (item["invoice"] is None) is pending,
+        time_range(parameters, "date"),
+    ]
+    return pages(account.invoiceitems, parameters, filters, url="/v1/invoiceitems")
+
+
+def must_be_draft(invoice: Record) -> None:
+    """Refuse to change an invoice that is finalised."""
+    if invoice["status"] != "draft":
+        raise ApiError.not_editable("This invoice is no longer editable")
+
+
+def _price(account: Account, parameters: Parameters, currency: str | None) -> Record | None:
+    pricing = parameters.part("pricing")
+    if pricing is not None:
+        return account.find(account.prices, pricing.required("price"), param=pricing.name("price"))
+    data = parameters.part("price_data")
+    if data is not None:
+        product = data.text("product")
+        described = data.part("product_data")
+        if product is None and described is None:
+            raise ApiError.missing_parameter(data.name("product"))
+        if product is not None:
+            product = account.find(account.products, product, param=data.name("product"))["id"]
+        elif described is not None:
+            product = catalogue.create_product(account, described)["id"]
+        price = catalogue.new_price(
+            account,
+            data,
+            currency=currency_of(data.required("currency"), param=data.name("currency")),
+            product=product or "",
+            active=False,
+        )
+        account.prices.add(price)
+        return price
+    if parameters.given("unit_amount_decimal"):
+        price = catalogue.new_price(
+            account,
+            parameters,
+            currency=currency_of(currency or ""),
+            product=account.identifiers.short("prod"),
+            active=False,
+        )
+        account.prices.add(price)
+        return price
+    return None
+
+
+def _fixed_taxes(account: Account, parameters: Parameters, currency: str) -> list[TaxShare] | None:
+    parts = parameters.parts("tax_amounts")
+    if parts is None:
+        return None
+    shares = []
+    for part in parts:
+        described = part.part("tax_rate_data")
+        if described is None:
+            raise ApiError.missing_parameter(part.name("tax_rate_data"))
+        rate = catalogue.create_tax_rate(account, described, active=False)
+        amount, taxable = part.integer("amount"), part.integer("taxable_amount")
+        if amount is None or taxable is None:
+            raise ApiError.missing_parameter(part.name("amount" if amount is None else "taxable_amount"))
+        shares.append(
+            TaxShare(
+                tax_rate=rate["id"],
+                amount=check_amount(amount, currency, param=part.name("amount")),
+                taxable=taxable,
+                inclusive=rate["inclusive"],
+                reason=part.text("taxability_reason") or "standard_rated",
+            )
+        )
+    return shares
+
+
+def _period(account: Account, parameters: Parameters) -> dict[str, int]:
+    part = parameters.part("period")
+    now = account.now()
+    if part is None:
+        return {"end": now, "start": now}
+    start, end = part.integer("start"), part.integer("end")
+    if start is None or end is None:
+        raise ApiError.missing_parameter(part.name("start" if start is None else "end"))
+    return {"end": end, "start": start}

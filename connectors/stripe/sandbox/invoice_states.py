@@ -1,0 +1,125 @@
+"""What happens to an invoice after the draft: finalised, paid, voided, given up."""
+
+from __future__ import annotations
+
+from connectors.stripe.sandbox import payments
+from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.invoice_sums import recompute, show
+from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.table import Record
+
+#: Stripe's test payment methods that are declined.
+_DECLINED = frozenset({"pm_card_chargeDeclined", "pm_card_visa_chargeDeclined"})
+
+
+def finalize(account: Account, identifier: str, parameters: Parameters) -> Record:
+    """`POST /v1/invoices/{id}/finalize`: the number is given, the sums are frozen; nothing due means paid."""
+    invoice = account.find(account.invoices, identifier)
+    if (advance := parameters.boolean("auto_advance")) is not None:
+        invoice["auto_advance"] = advance
+    parameters.finish()
+    if invoice["status"] != "draft":
+        raise ApiError.not_editable("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+    recompute(account, invoice)
+    _misstate(account, invoice)
+    customer = account.find(account.customers, invoice["customer"], param="customer")
+    now = account.now()
+    if invoice["number"] is None:
+        invoice["number"] = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04d}"
+        customer["next_invoice_sequence"] += 1
+    _use_balance(account, invoice, customer)
+    page = f"https://invoice.stripe.com/i/sandbox/{invoice['id']}"
+    invoice |= {
+        "status": "open",
+        "effective_at": invoice["effective_at"] or now,
+        "hosted_invoice_url": page,
+        "invoice_pdf": f"{page}/pdf",
+        "status_transitions": invoice["status_transitions"] | {"finalized_at": now},
+    }
+    if invoice["amount_due"] > 0:
+        payments.open_default(account, invoice)
+    account.happened("invoice.finalized", show(account, invoice))
+    if invoice["amount_due"] == 0:
+        payments.settle(account, invoice)
+    return show(account, invoice)
+
+
+def pay(account: Account, identifier: str, parameters: Parameters) -> Record:
+    """`POST /v1/invoices/{id}/pay`: all that remains, by card or outside Stripe."""
+    invoice = account.find(account.invoices, identifier)
+    outside = parameters.boolean("paid_out_of_band") or False
+    method = parameters.text("payment_method")
+    parameters.accept("forgive", "mandate", "off_session", "source")
+    parameters.finish()
+    payments.must_be_payable(invoice)
+    if outside:
+        payments.pay_outside(account, invoice)
+    elif method in _DECLINED:
+        invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1}
+        account.happened("invoice.payment_failed", show(account, invoice))
+        raise ApiError(
+            "Your card was declined.",
+            status=402,
+            kind="card_error",
+            code="card_declined",
+            decline_code="generic_decline",
+            stored=True,
+        )
+    else:
+        payments.pay_default(account, invoice)
+    return show(account, invoice)
+
+
+def void(account: Account, identifier: str, parameters: Parameters) -> Record:
+    """`POST /v1/invoices/{id}/void`: open and uncollectible invoices only."""
+    parameters.finish()
+    invoice = account.find(account.invoices, identifier)
+    if invoice["status"] not in {"open", "uncollectible"} or invoice["amount_paid"]:
+        raise ApiError.not_editable(f"You can't void this invoice: it is {invoice['status']} or partly paid.")
+    return _end(account, invoice, "void", "voided_at", "invoice.voided")
+
+
+def mark_uncollectible(account: Account, identifier: str, parameters: Parameters) -> Record:
+    """`POST /v1/invoices/{id}/mark_uncollectible`: open invoices only."""
+    parameters.finish()
+    invoice = account.find(account.invoices, identifier)
+    if invoice["status"] != "open":
+        raise ApiError.not_editable(f"You can't mark this invoice as uncollectible: it is {invoice['status']}.")
+    return _end(account, invoice, "uncollectible", "marked_uncollectible_at", "invoice.marked_uncollectible")
+
+
+def send(account: Account, identifier: str, parameters: Parameters) -> Record:
+    """`POST /v1/invoices/{id}/send`."""
+    parameters.finish()
+    invoice = account.find(account.invoices, identifier)
+    if invoice["status"] == "draft":
+        finalize(account, identifier, Parameters({}))
+    account.happened("invoice.sent", show(account, invoice))
+    return show(account, invoice)
+
+
+def _end(account: Account, invoice: Record, status: str, moment: str, event: str) -> Record:
+    if status == "void":
+        payments.cancel_default(account, invoice)
+    invoice |= {
+        "status": status,
+        "status_transitions": invoice["status_transitions"] | {moment: account.now()},
+    }
+    account.happened(event, show(account, invoice))
+    return show(account, invoice)
+
+
+def _misstate(account: Account, invoice: Record) -> None:
+    """Let a seeded invoice lie: its totals differ from its lines, as no vendor's should and some vendors' do."""
+    wrong = account.misstatements.pop(invoice["id"], 0)
+    for field in ("total", "amount_due", "amount_remaining"):
+        invoice[field] += wrong
+
+
+def _use_balance(account: Account, invoice: Record, customer: Record) -> None:
+    balance, total = customer["balance"], invoice["total"]
+    # A credit pays for an invoice as far as it goes; a negative invoice becomes a credit.
+    customer["balance"] = balance + total if total <= 0 else min(0, balance + total)
+    invoice["starting_balance"] = balance
+    invoice["ending_balance"] = customer["balance"]

@@ -1,0 +1,285 @@
+"""Invoices as drafts and as objects: create, add lines, update, read, list, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.stripe.sandbox import catalogue, invoice_items
+from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.currencies import currency_of
+from connectors.stripe.sandbox.events import changed
+from connectors.stripe.sandbox.invoice_sums import embed, recompute, show
+from connectors.stripe.sandbox.listing import equals, listed, page_size, pages, time_range
+from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.table import Record
+
+MAX_LINES = 250
+_UNUSED = (
+    "account_tax_ids",
+    "automatic_tax",
+    "custom_fields",
+    "default_payment_method",
+    "issuer",
+    "payment_settings",
+    "rendering",
+    "shipping_details",
+    "statement_descriptor",
+)
+#: What may still be changed once an invoice is finalised.
+_ALWAYS = frozenset({"metadata", "auto_advance", "expand", "payment_settings", "rendering"})
+
+
+def create(account: Account, parameters: Parameters) -> Record:
+    """`POST /v1/invoices`: a draft, with the customer's pending items when asked for."""
+    customer = account.find(account.customers, parameters.required("customer"), param="customer")
+    currency = currency_of(parameters.text("currency") or customer["currency"] or "usd")
+    now = account.now()
+    invoice: Record = {
+        "id": account.identifiers.new("in"),
+        "object": "invoice",
+        "account_country": "US",
+        "account_name": "Sandbox",
+        "account_tax_ids": None,
+        "amount_due": 0,
+        "amount_overpaid": 0,
+        "amount_paid": 0,
+        "amount_paid_off_stripe": 0,
+        "amount_remaining": 0,
+        "amount_shipping": 0,
+        "application": None,
+        "attempt_count": 0,
+        "attempted": False,
+        "auto_advance": False,
+        "automatic_tax": {
+            "disabled_reason": None,
+            "enabled": False,
+            "liability": None,
+            "provider": None,
+            "status": None,
+        },
+        "automatically_finalizes_at": None,
+        "billing_reason": "manual",
+        "collection_method": "charge_automatically",
+        "created": now,
+        "currency": currency,
+        "custom_fields": None,
+        "customer": customer["id"],
+        "customer_account": None,
+        "customer_address": customer["address"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_shipping": None,
+        "customer_tax_exempt": customer["tax_exempt"],
+        "customer_tax_ids": [],
+        "default_payment_method": None,
+        "default_source": None,
+        "default_tax_rates": [],
+        "description": None,
+        "discounts": [],
+        "due_date": None,
+        "effective_at": None,
+        "ending_balance": None,
+        "footer": None,
+        "from_invoice": None,
+        "hosted_invoice_url": None,
+        "invoice_pdf": None,
+        "issuer": {"type": "self"},
+        "last_finalization_error": None,
+        "latest_revision": None,
+        "livemode": False,
+        "metadata": {},
+        "next_payment_attempt": None,
+        "number": None,
+        "on_behalf_of": None,
+        "parent": None,
+        "payment_settings": {
+            "default_mandate": None,
+            "payment_method_options": None,
+            "payment_method_types": None,
+        },
+        "period_end": now,
+        "period_start": now,
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "receipt_number": None,
+        "rendering": None,
+        "shipping_cost": None,
+        "shipping_details": None,
+        "starting_balance": 0,
+        "statement_descriptor": None,
+        "status": "draft",
+        "status_details": None,
+        "status_transitions": {
+            "finalized_at": None,
+            "marked_uncollectible_at": None,
+            "paid_at": None,
+            "voided_at": None,
+        },
+        "subtotal": 0,
+        "subtotal_excluding_tax": 0,
+        "test_clock": None,
+        "total": 0,
+        "total_discount_amounts": [],
+        "total_excluding_tax": 0,
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+        "webhooks_delivered_at": None,
+    }
+    _write(account, invoice, parameters)
+    sweep = parameters.choice("pending_invoice_items_behavior", "include", "exclude") == "include"
+    parameters.accept("currency")
+    parameters.finish()
+    account.invoices.add(invoice)
+    account.lines[invoice["id"]] = []
+    customer["currency"] = customer["currency"] or currency
+    if sweep:
+        for item in account.invoiceitems.where("customer", customer["id"]):
+            if not item.get("deleted") and item["invoice"] is None and item["currency"] == currency:
+                embed(account, invoice, item)
+    recompute(account, invoice)
+    account.happened("invoice.created", show(account, invoice))
+    return show(account, invoice)
+
+
+def add_lines(account: Account, identifier: str, parameters: Parameters) -> Record:
+    """`POST /v1/invoices/{id}/add_lines`: up to 250 lines at once, or pending items by id."""
+    invoice = account.find(account.invoices, identifier)
+    invoice_items.must_be_draft(invoice)
+    parts = parameters.parts("lines")
+    if not parts:
+        raise ApiError.missing_parameter("lines")
+    if len(parts) > MAX_LINES:
+        raise ApiError.invalid(f"Up to {MAX_LINES} lines can be added at once.", param="lines")
+    items: list[tuple[Record, bool]] = []
+    for part in parts:
+        pending = part.text("invoice_item")
+        if pending is not None:
+            items.append((account.find(account.invoiceitems, pending, param=part.name("invoice_item")), False))
+            continue
+        made = invoice_items.make(
+            account, part, customer=invoice["customer"], currency=invoice["currency"], invoice=invoice
+        )
+        items.append((made, True))
+    metadata = parameters.part("invoice_metadata")
+    if metadata is not None:
+        invoice["metadata"] = Parameters({"metadata": {key: metadata.text(key) for key in metadata.names()}}).metadata(
+            invoice["metadata"]
+        )
+    parameters.finish()
+    for item, new in items:
+        if new:
+            invoice_items.keep(account, item)
+        embed(account, invoice, item)
+    recompute(account, invoice)
+    return show(account, invoice)
+
+
+def update(account: Account, identifier: str, parameters: Parameters) -> Record:
+    """`POST /v1/invoices/{id}`; of a finalised invoice little more than the metadata can be changed."""
+    invoice = account.find(account.invoices, identifier)
+    if invoice["status"] != "draft" and not set(parameters.names()) <= _ALWAYS:
+        raise ApiError.not_editable("Finalized invoices can't be updated in this way")
+    after = dict(invoice)
+    _write(account, after, parameters)
+    parameters.finish()
+    previous = changed(invoice, after)
+    invoice.update(after)
+    if invoice["status"] == "draft":
+        recompute(account, invoice)
+    if previous:
+        account.happened("invoice.updated", show(account, invoice), previous)
+    return show(account, invoice)
+
+
+def retrieve(account: Account, identifier: str) -> Record:
+    """`GET /v1/invoices/{id}`."""
+    return show(account, account.find(account.invoices, identifier))
+
+
+def delete(account: Account, identifier: str) -> Record:
+    """`DELETE /v1/invoices/{id}`: drafts only."""
+    invoice = account.find(account.invoices, identifier)
+    if invoice["status"] != "draft":
+        raise ApiError.not_editable("You can only delete draft invoices.")
+    account.happened("invoice.deleted", show(account, invoice))
+    invoice.clear()
+    invoice.update({"id": identifier, "object": "invoice", "deleted": True})
+    return invoice
+
+
+def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/invoices`."""
+    customer = parameters.text("customer")
+    filters = [
+        equals("status", parameters.choice("status", "draft", "open", "paid", "uncollectible", "void")),
+        equals("collection_method", parameters.text("collection_method")),
+        time_range(parameters),
+        time_range(parameters, "due_date"),
+    ]
+    among = None if customer is None else account.invoices.where("customer", customer)
+    return pages(
+        account.invoices,
+        parameters,
+        filters,
+        url="/v1/invoices",
+        show=lambda invoice: show(account, invoice),
+        among=among,
+    )
+
+
+def list_lines(account: Account, identifier: str, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/invoices/{id}/lines`, in the order of the invoice."""
+    invoice = account.find(account.invoices, identifier)
+    lines = account.lines[invoice["id"]]
+    limit = page_size(parameters)
+    starting_after, ending_before = parameters.text("starting_after"), parameters.text("ending_before")
+    url = f"/v1/invoices/{identifier}/lines"
+    if starting_after:
+        start = _line_place(lines, starting_after, "starting_after") + 1
+    elif ending_before:
+        end = _line_place(lines, ending_before, "ending_before")
+        return listed(lines[max(0, end - limit) : end], more=end - limit > 0, url=url)
+    else:
+        start = 0
+    return listed(lines[start : start + limit], more=start + limit < len(lines), url=url)
+
+
+def _line_place(lines: list[Record], identifier: str, param: str) -> int:
+    for place, line in enumerate(lines):
+        if line["id"] == identifier:
+            return place
+    raise ApiError.no_such("invoice line item", identifier, param=param, status=400)
+
+
+def _write(account: Account, invoice: Record, parameters: Parameters) -> None:
+    for key in ("description", "footer", "number"):
+        value = parameters.text(key)
+        if value is not None:
+            invoice[key] = value or None
+    if (advance := parameters.boolean("auto_advance")) is not None:
+        invoice["auto_advance"] = advance
+    if (method := parameters.choice("collection_method", "charge_automatically", "send_invoice")) is not None:
+        invoice["collection_method"] = method
+    if (effective := parameters.integer("effective_at")) is not None:
+        invoice["effective_at"] = effective
+    days = parameters.integer("days_until_due")
+    due = parameters.integer("due_date")
+    if (days is not None or due is not None) and invoice["collection_method"] != "send_invoice":
+        raise ApiError.invalid(
+            "You can only set due dates on invoices with collection_method set to send_invoice.", param="due_date"
+        )
+    if due is not None or days is not None:
+        invoice["due_date"] = due if due is not None else account.now() + (days or 0) * 86400
+    if (rates := parameters.texts("default_tax_rates")) is not None:
+        invoice["default_tax_rates"] = [
+            account.find(account.tax_rates, rate, param="default_tax_rates") for rate in rates
+        ]
+    discounts = catalogue.discounts_of(
+        account, parameters, currency=invoice["currency"], customer=invoice["customer"], invoice=invoice["id"]
+    )
+    if discounts is not None:
+        invoice["discounts"] = discounts
+    invoice["metadata"] = parameters.metadata(invoice["metadata"])
+    parameters.accept(*_UNUSED)

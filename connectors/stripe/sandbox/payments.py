@@ -1,0 +1,286 @@
+"""Payments of invoices: by card, reported from outside, in parts; each is an invoice payment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.currencies import check_amount, currency_of
+from connectors.stripe.sandbox.invoice_sums import show
+from connectors.stripe.sandbox.listing import equals, pages, time_range
+from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.table import Record
+
+
+def must_be_payable(invoice: Record) -> None:
+    """Refuse to pay what is not open."""
+    if invoice["status"] == "paid":
+        raise ApiError.invalid("Invoice is already paid", code="invoice_already_paid")
+    if invoice["status"] not in {"open", "uncollectible"}:
+        raise ApiError.not_editable(f"This invoice can't be paid: it is {invoice['status']}.")
+
+
+def open_default(account: Account, invoice: Record) -> None:
+    """Make the invoice payment that Stripe keeps in step with what remains."""
+    intent = new_intent(
+        account, amount=invoice["amount_due"], currency=invoice["currency"], customer=invoice["customer"]
+    )
+    _add(account, invoice, "payment_intent", intent["id"], invoice["amount_due"], default=True)
+
+
+def pay_default(account: Account, invoice: Record) -> None:
+    """Charge the customer for all that remains."""
+    payment = _default(account, invoice)
+    if payment is None:
+        settle(account, invoice)
+        return
+    intent = account.payment_intents.get(payment["payment"]["payment_intent"]) or {}
+    intent |= {"amount": invoice["amount_remaining"]}
+    invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1}
+    succeed(account, intent)
+    _book(account, invoice, payment, invoice["amount_remaining"])
+
+
+def pay_outside(account: Account, invoice: Record) -> None:
+    """Take all that remains as paid outside Stripe: no charge and no invoice payment."""
+    cancel_default(account, invoice)
+    remaining = invoice["amount_remaining"]
+    invoice |= {
+        "amount_paid": invoice["amount_paid"] + remaining,
+        "amount_paid_off_stripe": invoice["amount_paid_off_stripe"] + remaining,
+        "amount_remaining": 0,
+    }
+    settle(account, invoice)
+
+
+def attach(account: Account, identifier: str, parameters: Parameters) -> Record:
+    """`POST /v1/invoices/{id}/attach_payment`: a succeeded payment pays the invoice, whole or in part."""
+    invoice = account.find(account.invoices, identifier)
+    intent_id, record_id = parameters.text("payment_intent"), parameters.text("payment_record")
+    parameters.finish()
+    if (intent_id is None) == (record_id is None):
+        raise ApiError.missing_parameter("payment_intent")
+    must_be_payable(invoice)
+    kind = "payment_intent" if intent_id is not None else "payment_record"
+    table = account.payment_intents if intent_id is not None else account.payment_records
+    source = account.find(table, intent_id or record_id or "", param=kind)
+    currency, received = _received(source)
+    if currency != invoice["currency"]:
+        raise ApiError.invalid("The payment's currency is not the invoice's.", param=kind)
+    if any(payment["payment"].get(kind) == source["id"] for payment in _of(account, invoice)):
+        raise ApiError.invalid("This payment is already attached to the invoice.", param=kind)
+    if received <= 0:
+        raise ApiError.invalid("This sandbox attaches payments that have succeeded.", param=kind)
+    payment = _add(account, invoice, kind, source["id"], received, default=False)
+    if kind == "payment_record":
+        invoice["amount_paid_off_stripe"] += min(received, invoice["amount_remaining"])
+    _book(account, invoice, payment, received)
+    return show(account, invoice)
+
+
+def settle(account: Account, invoice: Record) -> None:
+    """Mark an invoice paid of which nothing remains."""
+    invoice |= {
+        "status": "paid",
+        "attempted": True,
+        "status_transitions": invoice["status_transitions"] | {"paid_at": account.now()},
+    }
+    account.happened("invoice.paid", show(account, invoice))
+    account.happened("invoice.payment_succeeded", show(account, invoice))
+
+
+def cancel_default(account: Account, invoice: Record) -> None:
+    """Take back the payment that nobody will make any more."""
+    payment = _default(account, invoice)
+    if payment is not None:
+        payment |= {
+            "status": "canceled",
+            "status_transitions": payment["status_transitions"] | {"canceled_at": account.now()},
+        }
+        intent = account.payment_intents.get(payment["payment"]["payment_intent"]) or {}
+        intent |= {"status": "canceled", "canceled_at": account.now()}
+
+
+def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/invoice_payments`: by invoice, status, or the payment behind it."""
+    invoice = parameters.text("invoice")
+    if invoice is not None:
+        account.find(account.invoices, invoice, param="invoice")
+    filters = [equals("status", parameters.choice("status", "open", "paid", "canceled")), time_range(parameters)]
+    behind = parameters.part("payment")
+    if behind is not None:
+        kind = behind.required("type")
+        wanted = behind.text(kind)
+        behind.accept("payment_intent", "payment_record")
+        filters.append(lambda payment: payment["payment"].get(kind) == wanted)
+    among = None if invoice is None else account.invoice_payments.where("invoice", invoice)
+    return pages(account.invoice_payments, parameters, filters, url="/v1/invoice_payments", among=among)
+
+
+def report(account: Account, parameters: Parameters) -> Record:
+    """`POST /v1/payment_records/report_payment`: money that came in outside Stripe."""
+    requested = parameters.part("amount_requested")
+    if requested is None:
+        raise ApiError.missing_parameter("amount_requested")
+    currency = currency_of(requested.required("currency"), param=requested.name("currency"))
+    value = requested.integer("value")
+    if value is None:
+        raise ApiError.missing_parameter(requested.name("value"))
+    check_amount(value, currency, param=requested.name("value"))
+    if parameters.integer("initiated_at") is None:
+        raise ApiError.missing_parameter("initiated_at")
+    outcome = parameters.choice("outcome", "guaranteed", "failed", "canceled")
+    guaranteed = value if outcome == "guaranteed" else 0
+    customer = parameters.part("customer_details")
+    customer_id = customer.text("customer") if customer is not None else None
+    for part in ("payment_method_details", "processor_details", "guaranteed", "failed", "canceled"):
+        parameters.accept(part)
+    parameters.accept("customer_presence", "description", "shipping_details")
+    record: Record = {
+        "id": account.identifiers.new("pr"),
+        "object": "payment_record",
+        "created": account.now(),
+        "customer_details": {"customer": customer_id, "email": None, "name": None, "phone": None},
+        "description": parameters.text("description"),
+        "latest_payment_attempt_record": None,
+        "livemode": False,
+        "metadata": parameters.metadata(),
+        "payment_method_details": {"type": "custom"},
+        "processor_details": {"type": "custom"},
+        "reported_by": "self",
+    }
+    for name in ("amount", "amount_requested"):
+        record[name] = {"currency": currency, "value": value}
+    for name in ("amount_authorized", "amount_canceled", "amount_failed", "amount_refunded"):
+        record[name] = {"currency": currency, "value": 0}
+    record["amount_guaranteed"] = {"currency": currency, "value": guaranteed}
+    parameters.finish()
+    account.payment_records.add(record)
+    return record
+
+
+def create_intent(account: Account, parameters: Parameters) -> Record:
+    """`POST /v1/payment_intents`; with `confirm` it succeeds at once."""
+    currency = currency_of(parameters.required("currency"))
+    amount = parameters.integer("amount")
+    if amount is None or amount < 1:
+        raise ApiError.missing_parameter("amount")
+    check_amount(amount, currency)
+    customer = parameters.text("customer")
+    if customer is not None:
+        account.find(account.customers, customer, param="customer")
+    confirm = parameters.boolean("confirm") or False
+    metadata = parameters.metadata()
+    parameters.accept("payment_method", "automatic_payment_methods", "off_session", "description")
+    parameters.finish()
+    intent = new_intent(account, amount=amount, currency=currency, customer=customer)
+    intent["metadata"] = metadata
+    account.happened("payment_intent.created", intent)
+    if confirm:
+        succeed(account, intent)
+    return intent
+
+
+def new_intent(account: Account, *, amount: int, currency: str, customer: str | None) -> Record:
+    """Keep a payment intent that nobody has paid yet."""
+    return account.payment_intents.add(
+        {
+            "id": account.identifiers.new("pi"),
+            "object": "payment_intent",
+            "amount": amount,
+            "amount_capturable": 0,
+            "amount_received": 0,
+            "canceled_at": None,
+            "capture_method": "automatic_async",
+            "client_secret": None,
+            "confirmation_method": "automatic",
+            "created": account.now(),
+            "currency": currency,
+            "customer": customer,
+            "customer_account": None,
+            "description": None,
+            "last_payment_error": None,
+            "latest_charge": None,
+            "livemode": False,
+            "metadata": {},
+            "payment_method": None,
+            "payment_method_types": ["card"],
+            "payment_record": None,
+            "status": "requires_payment_method",
+        }
+    )
+
+
+def succeed(account: Account, intent: Record) -> None:
+    """Let a payment intent succeed."""
+    intent |= {
+        "status": "succeeded",
+        "amount_received": intent["amount"],
+        "latest_charge": account.identifiers.new("ch"),
+        "payment_method": account.identifiers.new("pm"),
+    }
+    account.happened("payment_intent.succeeded", intent)
+
+
+def _received(source: Record) -> tuple[str, int]:
+    if source["object"] == "payment_intent":
+        return source["currency"], source["amount_received"]
+    return source["amount_guaranteed"]["currency"], source["amount_guaranteed"]["value"]
+
+
+def _add(account: Account, invoice: Record, kind: str, source: str, amount: int, *, default: bool) -> Record:
+    return account.invoice_payments.add(
+        {
+            "id": account.identifiers.new("inpay"),
+            "object": "invoice_payment",
+            "amount_paid": None,
+            "amount_requested": amount,
+            "created": account.now(),
+            "currency": invoice["currency"],
+            "invoice": invoice["id"],
+            "is_default": default,
+            "livemode": False,
+            "payment": {kind: source, "type": kind},
+            "status": "open",
+            "status_transitions": {"canceled_at": None, "paid_at": None},
+        }
+    )
+
+
+def _book(account: Account, invoice: Record, payment: Record, received: int) -> None:
+    paid = min(received, invoice["amount_remaining"])
+    payment |= {
+        "amount_paid": received,
+        "status": "paid",
+        "status_transitions": payment["status_transitions"] | {"paid_at": account.now()},
+    }
+    invoice |= {
+        "amount_paid": invoice["amount_paid"] + received,
+        "amount_remaining": invoice["amount_remaining"] - paid,
+        "amount_overpaid": invoice["amount_overpaid"] + received - paid,
+    }
+    if received > paid:
+        customer = account.customers.get(invoice["customer"]) or {}
+        customer["balance"] = customer.get("balance", 0) - (received - paid)
+    default = _default(account, invoice)
+    if default is not None and invoice["amount_remaining"] > 0:
+        default["amount_requested"] = invoice["amount_remaining"]
+    account.happened("invoice_payment.paid", payment)
+    if invoice["amount_remaining"] == 0:
+        cancel_default(account, invoice)
+        settle(account, invoice)
+    else:
+        account.happened(
+            "invoice.updated", show(account, invoice), {"amount_remaining": invoice["amount_remaining"] + paid}
+        )
+
+
+def _of(account: Account, invoice: Record) -> list[Record]:
+    return account.invoice_payments.where("invoice", invoice["id"])
+
+
+def _default(account: Account, invoice: Record) -> Record | None:
+    return next(
+        (payment for payment in _of(account, invoice) if payment["is_default"] and payment["status"] == "open"), None
+    )

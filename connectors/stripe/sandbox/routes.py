@@ -1,0 +1,89 @@
+"""Which path is which operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from connectors.stripe.sandbox import (
+    catalogue,
+    customers,
+    endpoints,
+    event_list,
+    invoice_items,
+    invoice_states,
+    invoices,
+    payments,
+)
+from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.doorway import Operation
+from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.table import Table
+
+
+def _whole(work: Callable[[Account, Parameters], Any]) -> Operation:
+    return lambda account, _, parameters: work(account, parameters)
+
+
+def _one(work: Callable[[Account, str], Any]) -> Operation:
+    def operation(account: Account, identifier: str, parameters: Parameters) -> Any:
+        parameters.finish()
+        return work(account, identifier)
+
+    return operation
+
+
+def _from(table: Callable[[Account], Table]) -> Operation:
+    return _one(lambda account, identifier: account.find(table(account), identifier))
+
+
+#: Method, path, operation; `{id}` is the object in the path.
+ROUTES: tuple[tuple[str, str, Operation], ...] = (
+    ("POST", "/v1/customers", _whole(customers.create)),
+    ("GET", "/v1/customers", _whole(customers.list_page)),
+    ("GET", "/v1/customers/{id}", _one(customers.retrieve)),
+    ("POST", "/v1/customers/{id}", customers.update),
+    ("DELETE", "/v1/customers/{id}", _one(customers.delete)),
+    ("POST", "/v1/products", _whole(catalogue.create_product)),
+    ("GET", "/v1/products", _whole(catalogue.list_products)),
+    ("GET", "/v1/products/{id}", _from(lambda account: account.products)),
+    ("POST", "/v1/prices", _whole(catalogue.create_price)),
+    ("GET", "/v1/prices", _whole(catalogue.list_prices)),
+    ("GET", "/v1/prices/{id}", _from(lambda account: account.prices)),
+    ("POST", "/v1/coupons", _whole(catalogue.create_coupon)),
+    ("GET", "/v1/coupons", _whole(catalogue.list_coupons)),
+    ("GET", "/v1/coupons/{id}", _from(lambda account: account.coupons)),
+    ("POST", "/v1/tax_rates", _whole(catalogue.create_tax_rate)),
+    ("GET", "/v1/tax_rates", _whole(catalogue.list_tax_rates)),
+    ("GET", "/v1/tax_rates/{id}", _from(lambda account: account.tax_rates)),
+    ("POST", "/v1/invoiceitems", _whole(invoice_items.create)),
+    ("GET", "/v1/invoiceitems", _whole(invoice_items.list_page)),
+    ("GET", "/v1/invoiceitems/{id}", _from(lambda account: account.invoiceitems)),
+    ("DELETE", "/v1/invoiceitems/{id}", _one(invoice_items.delete)),
+    ("POST", "/v1/invoices", _whole(invoices.create)),
+    ("GET", "/v1/invoices", _whole(invoices.list_page)),
+    ("GET", "/v1/invoices/{id}", _one(invoices.retrieve)),
+    ("POST", "/v1/invoices/{id}", invoices.update),
+    ("DELETE", "/v1/invoices/{id}", _one(invoices.delete)),
+    ("GET", "/v1/invoices/{id}/lines", invoices.list_lines),
+    ("POST", "/v1/invoices/{id}/add_lines", invoices.add_lines),
+    ("POST", "/v1/invoices/{id}/finalize", invoice_states.finalize),
+    ("POST", "/v1/invoices/{id}/pay", invoice_states.pay),
+    ("POST", "/v1/invoices/{id}/void", invoice_states.void),
+    ("POST", "/v1/invoices/{id}/mark_uncollectible", invoice_states.mark_uncollectible),
+    ("POST", "/v1/invoices/{id}/send", invoice_states.send),
+    ("POST", "/v1/invoices/{id}/attach_payment", payments.attach),
+    ("GET", "/v1/invoice_payments", _whole(payments.list_page)),
+    ("GET", "/v1/invoice_payments/{id}", _from(lambda account: account.invoice_payments)),
+    ("POST", "/v1/payment_records/report_payment", _whole(payments.report)),
+    ("GET", "/v1/payment_records/{id}", _from(lambda account: account.payment_records)),
+    ("POST", "/v1/payment_intents", _whole(payments.create_intent)),
+    ("GET", "/v1/payment_intents/{id}", _from(lambda account: account.payment_intents)),
+    ("GET", "/v1/events", _whole(event_list.list_page)),
+    ("GET", "/v1/events/{id}", _one(event_list.retrieve)),
+    ("POST", "/v1/webhook_endpoints", _whole(endpoints.create)),
+    ("GET", "/v1/webhook_endpoints", _whole(endpoints.list_page)),
+    ("GET", "/v1/webhook_endpoints/{id}", _one(endpoints.retrieve)),
+    ("POST", "/v1/webhook_endpoints/{id}", endpoints.update),
+    ("DELETE", "/v1/webhook_endpoints/{id}", _one(endpoints.delete)),
+)

@@ -1,0 +1,187 @@
+"""Seeding: many objects at once, through the same code as the API, with names for their ids."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+from connectors.stripe.sandbox import catalogue, customers, endpoints, invoice_states, invoices, payments
+from connectors.stripe.sandbox.account import Account, Switches
+from connectors.stripe.sandbox.driver import Driver
+from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.portfolio import portfolio
+from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.table import Record
+from connectors.stripe.sandbox.versions import VERSIONS
+
+_MAKERS: Mapping[str, Callable[[Account, Parameters], Record]] = {
+    "products": catalogue.create_product,
+    "prices": catalogue.create_price,
+    "coupons": catalogue.create_coupon,
+    "tax_rates": catalogue.create_tax_rate,
+    "customers": customers.create,
+    "endpoints": endpoints.create,
+}
+_WISHES = frozenset({*_MAKERS, "switches", "invoices", "generate", "drive", "roll_secret"})
+_INVOICE_WISHES = frozenset({"key", "create", "lines", "finalize", "payments", "misstate_total"})
+#: Numbers come from JSON as `Decimal`; clocks want floats.
+_SWITCH_TYPES: Mapping[str, Callable[[Any], Any]] = {
+    "latency": float,
+    "webhook_timeout": float,
+    "webhook_waits": lambda waits: [float(seconds) for seconds in waits],
+}
+_PAYMENT_WISHES = frozenset({"amount", "by", "after"})
+
+
+class Seeder:
+    """Grants wishes; `keys` maps the names a wish gave to the ids that were made.
+
+    A string `@name` anywhere in a wish stands for the id of the object of that name.
+    """
+
+    def __init__(self, account: Account, driver: Driver) -> None:
+        """Seed one account."""
+        self._account = account
+        self._driver = driver
+        self.keys: dict[str, str] = {}
+
+    async def grant(self, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """Make what is wished for; `drive` spreads the finalisations and payments over time instead of now.
+
+        Raises `ValueError` with what Stripe would have said.
+        """
+        surplus = set(wish) - _WISHES
+        if surplus:
+            raise ValueError(f"Unknown wish: {', '.join(sorted(surplus))}; known are {', '.join(sorted(_WISHES))}")
+        made: dict[str, Any] = {}
+        try:
+            if "switches" in wish:
+                self._switch(wish["switches"])
+            if "generate" in wish:
+                drawn = portfolio(self._account.world.seed, **wish["generate"])
+                wish = {**wish, **{kind: [*drawn[kind], *wish.get(kind, ())] for kind in drawn}}
+            for kind, maker in _MAKERS.items():
+                for place, item in enumerate(wish.get(kind, ())):
+                    made.setdefault(kind, []).append(self._make(maker, item))
+                    await _breathe(place)
+            made["invoices"] = await self._invoices(wish.get("invoices", ()), wish.get("drive"))
+            if "roll_secret" in wish:
+                rolled = wish["roll_secret"]
+                made["secret"] = endpoints.roll_secret(
+                    self._account, self._resolve(rolled["endpoint"]), float(rolled.get("keep_old", 0))
+                )
+        except ApiError as error:
+            raise ValueError(f"{error} {error.body['error'].get('param', '')}".strip()) from None
+        return {"made": made, "keys": self.keys, "planned": self._driver.planned}
+
+    def _switch(self, wanted: Mapping[str, Any]) -> None:
+        known = {field.name for field in fields(Switches)}
+        surplus = set(wanted) - known
+        if surplus:
+            raise ValueError(f"Unknown switch: {', '.join(sorted(surplus))}; known are {', '.join(sorted(known))}")
+        if wanted.get("api_version", VERSIONS[0]) not in VERSIONS:
+            raise ValueError(f"The API version must be one of {', '.join(VERSIONS)}")
+        for name, value in wanted.items():
+            setattr(self._account.switches, name, _SWITCH_TYPES.get(name, lambda given: given)(value))
+        self._account.apply()
+
+    def _make(self, maker: Callable[[Account, Parameters], Record], item: Mapping[str, Any]) -> Record:
+        given = {name: value for name, value in item.items() if name != "key"}
+        record = maker(self._account, Parameters(self._resolve(given)))
+        self._name(item, record)
+        return {name: record[name] for name in ("id", "url", "secret") if name in record}
+
+    async def _invoices(self, wishes: Any, drive: Mapping[str, Any] | None) -> list[str]:
+        gap = 1 / float(drive["per_second"]) if drive else 0.0
+        made = []
+        for place, wish in enumerate(wishes):
+            surplus = set(wish) - _INVOICE_WISHES
+            if surplus:
+                raise ValueError(f"invoices[{place}]: unknown key {', '.join(sorted(surplus))}")
+            identifier = self._draft(wish)
+            made.append(identifier)
+            if wish.get("finalize", True):
+                self._then(drive, place * gap, partial(self._finalize, identifier))
+                for payment in wish.get("payments", ()):
+                    if set(payment) - _PAYMENT_WISHES:
+                        raise ValueError(f"invoices[{place}]: a payment has {', '.join(sorted(_PAYMENT_WISHES))}")
+                    self._then(
+                        drive,
+                        place * gap + float(payment.get("after", 0)),
+                        partial(self._pay, identifier, payment),
+                    )
+            await _breathe(place)
+        return made
+
+    def _draft(self, wish: Mapping[str, Any]) -> str:
+        created = invoices.create(self._account, Parameters(self._resolve(wish["create"])))
+        identifier = str(created["id"])
+        self._name(wish, created)
+        lines = list(self._resolve(wish.get("lines", ())))
+        for start in range(0, len(lines), invoices.MAX_LINES):
+            part = lines[start : start + invoices.MAX_LINES]
+            invoices.add_lines(self._account, identifier, Parameters({"lines": part}))
+        if wish.get("misstate_total"):
+            self._account.misstatements[identifier] = int(wish["misstate_total"])
+        return identifier
+
+    def _then(self, drive: Mapping[str, Any] | None, seconds: float, action: Callable[[], None]) -> None:
+        if drive is None:
+            action()
+        else:
+            self._driver.plan(seconds, action)
+
+    def _finalize(self, identifier: str) -> None:
+        invoice_states.finalize(self._account, identifier, Parameters({}))
+
+    def _pay(self, identifier: str, payment: Mapping[str, Any]) -> None:
+        account = self._account
+        invoice = account.find(account.invoices, identifier)
+        if invoice["status"] == "paid":
+            return  # Nothing was due, or earlier payments covered it.
+        how = payment.get("by", "card")
+        amount = payment.get("amount")
+        if how == "outside":
+            invoice_states.pay(account, identifier, Parameters({"paid_out_of_band": "true"}))
+        elif amount is None and how == "card":
+            invoice_states.pay(account, identifier, Parameters({}))
+        else:
+            value = invoice["amount_remaining"] if amount is None else int(amount)
+            kind, source = self._source(invoice, value, how)
+            payments.attach(account, identifier, Parameters({kind: source}))
+
+    def _source(self, invoice: Record, amount: int, how: str) -> tuple[str, str]:
+        currency, customer = invoice["currency"], invoice["customer"]
+        if how == "card":
+            wanted = {"amount": amount, "currency": currency, "customer": customer, "confirm": True}
+            return "payment_intent", payments.create_intent(self._account, Parameters(wanted))["id"]
+        reported = {
+            "amount_requested": {"value": amount, "currency": currency},
+            "customer_details": {"customer": customer},
+            "initiated_at": self._account.now(),
+            "outcome": "guaranteed",
+        }
+        return "payment_record", payments.report(self._account, Parameters(reported))["id"]
+
+    def _name(self, wish: Mapping[str, Any], record: Record) -> None:
+        if "key" in wish:
+            self.keys[wish["key"]] = str(record["id"])
+
+    def _resolve(self, value: Any) -> Any:
+        if isinstance(value, str) and value.startswith("@"):
+            if value[1:] not in self.keys:
+                raise ValueError(f"Nothing was seeded under the name {value[1:]!r}")
+            return self.keys[value[1:]]
+        if isinstance(value, dict):
+            return {name: self._resolve(inner) for name, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._resolve(inner) for inner in value]
+        return value
+
+
+async def _breathe(place: int) -> None:
+    if place % 50 == 49:
+        await asyncio.sleep(0)

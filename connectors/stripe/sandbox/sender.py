@@ -1,0 +1,195 @@
+"""Sends events to webhook endpoints: signed, several at once, again after a failure, and wrong when a fault says so."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.endpoints import signing_secrets
+from connectors.stripe.sandbox.event_list import matches
+from connectors.stripe.sandbox.events import Event
+from hub.sandbox.exact_json import dumps
+
+#: Faults of deliveries; `match.path` is compared with the event's type.
+KINDS = frozenset({"webhook_duplicate", "webhook_shuffle", "webhook_malformed", "webhook_torn", "webhook_lost"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One try to deliver one event to one endpoint; only a `counting` one is tried again."""
+
+    event: Event
+    endpoint: str
+    attempt: int = 1
+    fault: str | None = None
+    counting: bool = True
+
+
+class Sender:
+    """Delivers what happens in an account; `log` keeps every attempt with the status it was answered with."""
+
+    def __init__(self, account: Account) -> None:
+        """Send nothing before `start`."""
+        self._account = account
+        self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
+        self._dispatcher: asyncio.Task[None] | None = None
+        self._posts: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._client: aiohttp.ClientSession | None = None
+        self.log: list[dict[str, Any]] = []
+
+    @property
+    def waiting(self) -> int:
+        """Count the deliveries that are queued, under way, or waiting for their next attempt."""
+        return self._queue.qsize() + len(self._posts) + len(self._timers)
+
+    async def start(self) -> None:
+        """Begin to send."""
+        # Whoever receives on loopback has a certificate of a test authority, which nobody here could check.
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self._client = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=context),
+            headers={"User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)"},
+        )
+        self._dispatcher = asyncio.create_task(self._dispatch())
+
+    async def stop(self) -> None:
+        """Stop sending; what is not delivered stays undelivered."""
+        self.forget()
+        running = [*self._posts, *([self._dispatcher] if self._dispatcher else [])]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        if self._client is not None:
+            await self._client.close()
+
+    def forget(self) -> None:
+        """Drop everything that waits, and the log."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self.log.clear()
+
+    def publish(self, event: Event) -> None:
+        """Queue an event for every endpoint that wants it, with the faults that the dice throw."""
+        faults = self._account.world.faults
+        for endpoint in self._account.endpoints.oldest_first():
+            if endpoint.get("deleted") or endpoint["status"] != "enabled":
+                continue
+            if not any(matches(pattern, event.type) for pattern in endpoint["enabled_events"]):
+                continue
+            delivery = Delivery(event=event, endpoint=endpoint["id"])
+            event.pending.add(endpoint["id"])
+            if faults.hit("webhook_lost", path=event.type):
+                self._note(delivery, None, fault="webhook_lost")
+                continue
+            if faults.hit("webhook_malformed", path=event.type):
+                self._queue.put_nowait(
+                    Delivery(event=event, endpoint=endpoint["id"], fault="webhook_malformed", counting=False)
+                )
+            late = faults.hit("webhook_shuffle", path=event.type)
+            self._later(delivery, faults.pick(late.seconds) if late else 0.0)
+            twice = faults.hit("webhook_duplicate", path=event.type)
+            if twice:
+                again = Delivery(event=event, endpoint=endpoint["id"], fault="webhook_duplicate", counting=False)
+                self._later(again, faults.pick(twice.seconds))
+
+    def _later(self, delivery: Delivery, seconds: float) -> None:
+        if seconds <= 0:
+            self._queue.put_nowait(delivery)
+            return
+
+        def fire() -> None:
+            self._timers.discard(timer)
+            self._queue.put_nowait(delivery)
+
+        timer = asyncio.get_running_loop().call_later(seconds, fire)
+        self._timers.add(timer)
+
+    async def _dispatch(self) -> None:
+        while True:
+            delivery = await self._queue.get()
+            # How many are sent at once may be changed by the seed while this runs.
+            while len(self._posts) >= self._account.switches.webhook_concurrency:
+                self._freed.clear()
+                await self._freed.wait()
+            post = asyncio.create_task(self._deliver(delivery))
+            self._posts.add(post)
+            post.add_done_callback(self._done)
+
+    def _done(self, post: asyncio.Task[None]) -> None:
+        self._posts.discard(post)
+        self._freed.set()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        endpoint = self._account.endpoints.get(delivery.endpoint)
+        if endpoint is None or endpoint.get("deleted") or endpoint["status"] != "enabled":
+            return
+        body = dumps(delivery.event.to_wire(endpoint["api_version"]))
+        fault = delivery.fault
+        if fault == "webhook_malformed":
+            body = body[: len(body) * 2 // 3]
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "Stripe-Signature": sign(body, self._account.now(), signing_secrets(self._account, delivery.endpoint)),
+        }
+        if fault is None and self._account.world.faults.hit("webhook_torn", path=delivery.event.type):
+            fault, body = "webhook_torn", body[: len(body) // 2]
+        status = await self._post(endpoint["url"], headers, body)
+        self._note(delivery, status, fault=fault)
+        if not delivery.counting:
+            return
+        if status is not None and 200 <= status < 300:
+            delivery.event.pending.discard(delivery.endpoint)
+            return
+        waits = self._account.switches.webhook_waits
+        if delivery.attempt <= len(waits):
+            again = Delivery(event=delivery.event, endpoint=delivery.endpoint, attempt=delivery.attempt + 1)
+            self._later(again, waits[delivery.attempt - 1])
+
+    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> int | None:
+        if self._client is None:
+            return None
+        timeout = aiohttp.ClientTimeout(total=self._account.switches.webhook_timeout)
+        try:
+            async with self._client.post(
+                url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            ) as answer:
+                await answer.read()
+                return answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
+
+    def _note(self, delivery: Delivery, status: int | None, *, fault: str | None) -> None:
+        self.log.append(
+            {
+                "event": delivery.event.id,
+                "type": delivery.event.type,
+                "object": delivery.event.subject,
+                "endpoint": delivery.endpoint,
+                "attempt": delivery.attempt,
+                "at": self._account.world.clock.now(),
+                "status": status,
+                "fault": fault,
+            }
+        )
+
+
+def sign(body: bytes, timestamp: int, secrets: list[str]) -> str:
+    """Give the `Stripe-Signature` header: one v1 for each secret that signs now, and the old scheme's v0."""
+    message = b"%d." % timestamp + body
+    digests = [hmac.new(secret.encode(), message, hashlib.sha256).hexdigest() for secret in secrets]
+    legacy = hmac.new(b"legacy", message, hashlib.sha256).hexdigest()
+    return ",".join([f"t={timestamp}", *(f"v1={digest}" for digest in digests), f"v0={legacy}"])
