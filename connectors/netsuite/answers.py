@@ -14,7 +14,7 @@ def written(response: Response) -> Record:
     """Give `{"id": ...}` from the `Location` of a write; without one nobody can say which record it was."""
     location = response.headers.get("location", "").split("?")[0].rstrip("/")
     internal_id = location.rpartition("/")[2]
-    if response.status not in (200, 201, 204) or not internal_id.isdigit():
+    if response.status not in (200, 201, 204) or not internal_id.isascii() or not internal_id.isdigit():
         raise OutcomeUnknown(
             "The write was answered without naming the record.",
             code="no-location",
@@ -52,10 +52,14 @@ def rows(response: Response) -> list[dict[str, Any]]:
     items = document(response).get("items")
     if not isinstance(items, list):
         raise OutcomeUnknown("The answer is not a page of rows.", code="unreadable-answer", status=response.status)
+    if not all(isinstance(row, dict) for row in items):
+        raise OutcomeUnknown("The answer is not a page of rows.", code="unreadable-answer", status=response.status)
     return [{name: value for name, value in row.items() if name != "links"} for row in items]
 
 
 def first_row(response: Response) -> Record | None:
     """Give the id of the oldest record that a look-up found, or None."""
     found = rows(response)
-    return {"id": str(found[0]["id"])} if found else None
+    if found and not isinstance(found[0].get("id"), str):
+        raise OutcomeUnknown("The row that was found has no id.", code="unreadable-answer", status=response.status)
+    return {"id": found[0]["id"]} if found else None

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sdk.auth import BearerToken
 from hub.sdk.errors import FixConnection, FixData
-from hub.sdk.exact_json import dumps, loads
+from hub.sdk.exact_json import canonical, loads
 from hub.sdk.session import Session
 from hub.sdk.signing import signed_assertion
 from hub.sdk.values import Request, Response
@@ -48,22 +48,33 @@ def authorizer(settings: NetSuiteSettings) -> BearerToken:
 
 
 def token_request(settings: NetSuiteSettings, now: datetime) -> Request:
-    """Form the token request; the assertion carries scope, audience and a life under 60 minutes."""
+    """Form the token request; the assertion carries scope, audience and a life under 60 minutes.
+
+    Raises `FixConnection` for a private key that cannot sign.
+    """
     issued = int(now.timestamp())
     unique = hashlib.sha256(f"{settings.client_id}\x1f{now.isoformat()}".encode()).hexdigest()[:32]
-    assertion = signed_assertion(
-        claims={
-            "iss": settings.client_id,
-            "scope": list(settings.scope),
-            "aud": settings.token_url,
-            "iat": issued,
-            "exp": issued + ASSERTION_LIFE,
-            "jti": unique,
-        },
-        private_key_pem=settings.private_key.get_secret_value(),
-        algorithm=settings.algorithm,
-        key_id=settings.certificate_id,
-    )
+    claims = {
+        "iss": settings.client_id,
+        "scope": list(settings.scope),
+        "aud": settings.token_url,
+        "iat": issued,
+        "exp": issued + ASSERTION_LIFE,
+        "jti": unique,
+    }
+    try:
+        assertion = signed_assertion(
+            claims=claims,
+            private_key_pem=settings.private_key.get_secret_value(),
+            algorithm=settings.algorithm,
+            key_id=settings.certificate_id,
+        )
+    except (ValueError, TypeError) as error:
+        raise FixConnection(
+            "The private key cannot sign: it must be PEM and fit the algorithm.",
+            code="bad-private-key",
+            algorithm=settings.algorithm,
+        ) from error
     form = {
         "grant_type": "client_credentials",
         "client_assertion_type": ASSERTION_TYPE,
@@ -121,7 +132,7 @@ def write(method: str, url: str, body: Mapping[str, Any]) -> Request:
         method=method,
         url=url,
         headers={"content-type": "application/json", **_STRICT_NAMES},
-        body=dumps(wire_value(body)),
+        body=canonical(wire_value(body)),
     )
 
 
@@ -158,7 +169,7 @@ def suiteql(settings: NetSuiteSettings, query: str, params: Sequence[Any], *, of
         url=f"{settings.base_url}{SUITEQL}?limit={PAGE_ROWS}&offset={offset}",
         # Without `Prefer: transient` NetSuite refuses the query.
         headers={"content-type": "application/json", "prefer": "transient"},
-        body=dumps({"q": query, "params": [str(param) for param in params]}),
+        body=canonical({"q": query, "params": [str(param) for param in params]}),
     )
 
 

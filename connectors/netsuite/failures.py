@@ -13,6 +13,7 @@ _SCRIPT_BROKE_OFF = frozenset(
     {"SSS_TIME_LIMIT_EXCEEDED", "SSS_USAGE_LIMIT_EXCEEDED", "SSS_INSTRUCTION_COUNT_EXCEEDED", "UNEXPECTED_ERROR"}
 )
 _TOO_MANY_AT_ONCE = frozenset({"CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_EXCEEDED"})
+_LONGEST_CODE, _LONGEST_REASON = 80, 500
 
 
 def classify(response: Response) -> HubError | None:
@@ -33,10 +34,10 @@ def classify(response: Response) -> HubError | None:
         )
     if status in (401, 403) or (status == 400 and "www-authenticate" in response.headers):
         return FixConnection("NetSuite refused the credentials or rights.", code=_kebab(code) or None, **facts)
-    if status in (408, 425, 503):
+    if status in (425, 503):
         # The request was not taken up: a gateway or the maintenance page answered.
         return RetryLater("NetSuite did not take the request.", after=_wait(response), **facts)
-    if status >= 500 or code in _SCRIPT_BROKE_OFF:
+    if status in (408, 499) or status >= 500 or code in _SCRIPT_BROKE_OFF:
         return OutcomeUnknown("NetSuite failed while it worked on the request.", **facts)
     if code == "RCRD_HAS_BEEN_CHANGED":
         # Two writers met at one record; NetSuite rolled this one back.
@@ -56,17 +57,17 @@ def _reason(response: Response) -> tuple[str, dict[str, Any]]:
     details = body.get("o:errorDetails")
     if isinstance(details, list) and details and isinstance(details[0], dict):
         first = details[0]
-        code = str(first.get("o:errorCode") or "")
-        facts = {"error": code, "reason": str(first.get("detail") or "")[:500]}
+        code = str(first.get("o:errorCode") or "")[:_LONGEST_CODE]
+        facts = {"error": code, "reason": str(first.get("detail") or "")[:_LONGEST_REASON]}
         if first.get("o:errorPath"):
-            facts["path"] = str(first["o:errorPath"])
+            facts["path"] = str(first["o:errorPath"])[:_LONGEST_REASON]
         return code, facts
     # RESTlets have a shape of their own.
     error = body.get("error")
     if isinstance(error, dict):
-        code = str(error.get("code") or "")
-        return code, {"error": code, "reason": str(error.get("message") or "")[:500]}
-    return str(body.get("o:errorCode") or ""), {}
+        code = str(error.get("code") or "")[:_LONGEST_CODE]
+        return code, {"error": code, "reason": str(error.get("message") or "")[:_LONGEST_REASON]}
+    return str(body.get("o:errorCode") or "")[:_LONGEST_CODE], {}
 
 
 def _kebab(code: str) -> str:
@@ -76,4 +77,4 @@ def _kebab(code: str) -> str:
 def _wait(response: Response) -> float | None:
     # NetSuite documents no Retry-After; a gateway before it may send one.
     seconds = response.headers.get("retry-after", "")
-    return float(seconds) if seconds.isdigit() else None
+    return float(seconds) if seconds.isascii() and seconds.isdigit() else None

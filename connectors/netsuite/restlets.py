@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from connectors.netsuite.client import RESTLET, wire_value
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sdk.connector import Record, WriteOperation
-from hub.sdk.exact_json import dumps, loads
+from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.exact_json import canonical, loads
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
 
@@ -18,15 +19,20 @@ def call_request(settings: NetSuiteSettings, record: Record, key: EffectKey) -> 
         method="POST",
         url=f"{settings.restlet_host}{RESTLET}?{query}",
         headers={"content-type": "application/json"},
-        body=dumps(wire_value(record.get("body", {}))),
+        body=canonical(wire_value(record.get("body", {}))),
     )
 
 
 def call_result(response: Response) -> Record:
-    """Give what the script answered: JSON as it is, anything else as text."""
-    if "json" in response.headers.get("content-type", "") and response.body:
+    """Give what the script answered: JSON, plain text, or nothing; a page of HTML is no script's answer."""
+    if not response.body:
+        return {"answer": None}
+    if response.headers.get("content-type", "").startswith("text/plain"):
+        return {"answer": response.body.decode("utf-8", "replace")}
+    try:
         return {"answer": loads(response.body)}
-    return {"answer": response.body.decode("utf-8", "replace") or None}
+    except FixData as error:
+        raise OutcomeUnknown("The answer is not the script's.", code="unreadable-answer") from error
 
 
 CALL = WriteOperation(

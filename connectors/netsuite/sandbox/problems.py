@@ -47,14 +47,12 @@ class Refusal(Exception):
     def answer(self) -> web.Response:
         """Put the refusal into the record service's words."""
         title, section = _TITLES.get(self.status, _TITLES[500])
-        detail = {"detail": self.detail, "o:errorCode": self.code}
-        for name, value in (
-            ("o:errorPath", self.path),
-            ("o:errorQueryParam", self.parameter),
-            ("o:errorHeader", self.header),
-        ):
-            if value is not None:
-                detail[name] = value
+        places = {"o:errorPath": self.path, "o:errorQueryParam": self.parameter, "o:errorHeader": self.header}
+        detail = {
+            "detail": self.detail,
+            "o:errorCode": self.code,
+            **{name: value for name, value in places.items() if value is not None},
+        }
         body = {
             "type": f"https://www.w3.org/Protocols/rfc2616/rfc2616-sec10.html#sec{section}",
             "title": title,

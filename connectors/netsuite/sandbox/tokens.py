@@ -83,7 +83,7 @@ class Tokens:
         elif isinstance(loaded, ec.EllipticCurvePublicKey):
             key = ECKey.import_key(public_key)
         else:
-            raise ValueError("a certificate has an RSA or an EC key")
+            raise ValueError("a certificate has an RSA or an EC key")  # noqa: TRY004 - the wish is wrong, no type
         self._certificates[certificate_id] = Certificate(id=certificate_id, client_id=client_id, key=key)
 
     def issue(self, form: Mapping[str, str], audience: Sequence[str]) -> tuple[str, int]:

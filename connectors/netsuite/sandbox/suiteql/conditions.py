@@ -64,7 +64,7 @@ class Scope:
         """Compile a value of a single row."""
         if isinstance(value, Literal):
             fixed = value.value
-            return lambda row: fixed
+            return lambda _row: fixed
         if isinstance(value, Column):
             get, account = self._table.columns[self.column(value.name)], self._account
             return lambda row: get(account, row)

@@ -34,19 +34,19 @@ class _Line:
 
 
 def _field(name: str) -> _Getter:
-    return lambda account, row: row.fields.get(name)
+    return lambda _account, row: row.fields.get(name)
 
 
 def _number(name: str) -> _Getter:
-    return lambda account, row: _decimal(row.fields.get(name))
+    return lambda _account, row: _decimal(row.fields.get(name))
 
 
 def _flag(name: str) -> _Getter:
-    return lambda account, row: "T" if row.fields.get(name) else "F"
+    return lambda _account, row: "T" if row.fields.get(name) else "F"
 
 
 def _fact(name: str) -> _Getter:
-    return lambda account, row: None if row.facts.get(name) is None else str(row.facts[name])
+    return lambda _account, row: None if row.facts.get(name) is None else str(row.facts[name])
 
 
 def _decimal(value: object) -> Decimal | None:
@@ -74,16 +74,16 @@ def _paid(account: Account, document: Document) -> Cell:
 
 
 _TRANSACTION: Mapping[str, _Getter] = {
-    "id": lambda account, row: Decimal(row.id),
-    "type": lambda account, row: TRANSACTION_CODES[row.type],
-    "recordtype": lambda account, row: row.type.lower(),
+    "id": lambda _account, row: Decimal(row.id),
+    "type": lambda _account, row: TRANSACTION_CODES[row.type],
+    "recordtype": lambda _account, row: row.type.lower(),
     "tranid": _field("tranId"),
     "trandate": _field("tranDate"),
     "duedate": _field("dueDate"),
     "memo": _field("memo"),
     "otherrefnum": _field("otherRefNum"),
-    "externalid": lambda account, row: row.external_id,
-    "entity": lambda account, row: Decimal(row.customer),
+    "externalid": lambda _account, row: row.external_id,
+    "entity": lambda _account, row: Decimal(row.customer),
     "currency": _number("currency"),
     "exchangerate": _number("exchangeRate"),
     "postingperiod": _number("postingPeriod"),
@@ -91,24 +91,24 @@ _TRANSACTION: Mapping[str, _Getter] = {
     "foreigntotal": _total,
     "foreignamountpaid": _paid,
     "foreignamountunpaid": _unpaid,
-    "createddate": lambda account, row: row.created,
-    "lastmodifieddate": lambda account, row: row.modified,
+    "createddate": lambda _account, row: row.created,
+    "lastmodifieddate": lambda _account, row: row.modified,
 }
 
 _CUSTOMER: Mapping[str, _Getter] = {
-    "id": lambda account, row: Decimal(row.id),
+    "id": lambda _account, row: Decimal(row.id),
     "entityid": _field("entityId"),
     "companyname": _field("companyName"),
     "firstname": _field("firstName"),
     "lastname": _field("lastName"),
     "email": _field("email"),
     "phone": _field("phone"),
-    "externalid": lambda account, row: row.external_id,
+    "externalid": lambda _account, row: row.external_id,
     "currency": _number("currency"),
     "isperson": _flag("isPerson"),
     "isinactive": _flag("isInactive"),
-    "datecreated": lambda account, row: row.created,
-    "lastmodifieddate": lambda account, row: row.modified,
+    "datecreated": lambda _account, row: row.created,
+    "lastmodifieddate": lambda _account, row: row.modified,
 }
 
 
@@ -125,23 +125,23 @@ def _line_amount(account: Account, line: _Line) -> Cell:
 
 
 _LINE: Mapping[str, _Getter] = {
-    "transaction": lambda account, row: Decimal(row.document.id),
-    "id": lambda account, row: Decimal(row.values["line"]),
-    "uniquekey": lambda account, row: Decimal(row.values["lineUniqueKey"]),
-    "item": lambda account, row: Decimal(row.values["item"]),
-    "memo": lambda account, row: row.values.get("description"),
-    "quantity": lambda account, row: _decimal(row.values.get("quantity")),
-    "rate": lambda account, row: _decimal(row.values.get("rate")),
+    "transaction": lambda _account, row: Decimal(row.document.id),
+    "id": lambda _account, row: Decimal(row.values["line"]),
+    "uniquekey": lambda _account, row: Decimal(row.values["lineUniqueKey"]),
+    "item": lambda _account, row: Decimal(row.values["item"]),
+    "memo": lambda _account, row: row.values.get("description"),
+    "quantity": lambda _account, row: _decimal(row.values.get("quantity")),
+    "rate": lambda _account, row: _decimal(row.values.get("rate")),
     "foreignamount": _line_amount,
-    "subsidiary": lambda account, row: Decimal(row.document.fields["subsidiary"]),
-    "mainline": lambda account, row: "F",
+    "subsidiary": lambda _account, row: Decimal(row.document.fields["subsidiary"]),
+    "mainline": lambda _account, _row: "F",
 }
 
 
 def _references(kind: str, columns: Mapping[str, _Getter]) -> Table:
     own: Mapping[str, _Getter] = {
-        "id": lambda account, row: Decimal(row.id),
-        "externalid": lambda account, row: row.external_id,
+        "id": lambda _account, row: Decimal(row.id),
+        "externalid": lambda _account, row: row.external_id,
     }
 
     def rows(account: Account) -> Iterable[Reference]:
@@ -191,9 +191,9 @@ TABLES: Mapping[str, Table] = {
         "accountingPeriod",
         {
             "periodname": _name,
-            "startdate": lambda account, row: date.fromisoformat(row.facts["start"]),
-            "enddate": lambda account, row: date.fromisoformat(row.facts["end"]),
-            "closed": lambda account, row: "T" if row.facts.get("closed") else "F",
+            "startdate": lambda _account, row: date.fromisoformat(row.facts["start"]),
+            "enddate": lambda _account, row: date.fromisoformat(row.facts["end"]),
+            "closed": lambda _account, row: "T" if row.facts.get("closed") else "F",
         },
     ),
 }
