@@ -92,7 +92,7 @@ class DeclarationChecks(Subject):
 
     def test_mistakes_in_settings_hide_secrets(self) -> None:
         """A wrong setting is reported without printing the secrets beside it."""
-        with pytest.raises(ValueError, match="base_url|surplus") as refusal:
+        with pytest.raises(ValueError, match="base_url") as refusal:
             self.connector.settings.model_validate({**self.settings, "base_url": 7, "surplus": 1})
         for name in secret_fields(self.connector.settings):
             assert str(self.settings[name]) not in str(refusal.value), f"a mistake elsewhere prints the secret {name}"
