@@ -23,10 +23,10 @@ WORKSPACE = "concord_workspace"
 class BuildHook(BuildHookInterface):
     """Adds `concord_assets` to every build and `concord_workspace` to those that leave the source tree."""
 
+    _made: tempfile.TemporaryDirectory[str] | None = None
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Name the files to add; `version` is `editable` for an editable installation."""
-        if self.target_name != "wheel":
-            return
         editable = version == "editable"
         included = build_data["force_include_editable" if editable else "force_include"]
         included.update(self._assets())
@@ -47,16 +47,27 @@ class BuildHook(BuildHookInterface):
                 files[str(path)] = f"{ASSETS}/{name}"
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 manifest.append({"file": name, "package": package, "version": carrier.version, "sha256": digest})
-        made = Path(tempfile.mkdtemp(prefix="concord-build-"))
-        (made / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        (made / "__init__.py").write_text('"""Browser files of other projects, put here by the build."""\n', "utf-8")
-        return {**files, **{str(path): f"{ASSETS}/{path.name}" for path in made.iterdir()}}
+        return {
+            **files,
+            self._make("manifest.json", json.dumps(manifest, indent=2) + "\n"): f"{ASSETS}/manifest.json",
+            self._make(
+                "assets.py", '"""Browser files of other projects, put here by the build."""\n'
+            ): f"{ASSETS}/__init__.py",
+        }
 
     def _workspace(self) -> dict[str, str]:
-        folders = {}
+        folders = {self._make("workspace.py", '"""The workspace that ships."""\n'): f"{WORKSPACE}/__init__.py"}
         for name in self.config["workspace"]:
             path = Path(self.root) / name
             if not path.is_dir():
                 raise SystemExit(f"The workspace folder {name} is missing; the wheel would ship without it.")
             folders[str(path)] = f"{WORKSPACE}/{name}"
         return folders
+
+    def _make(self, name: str, text: str) -> str:
+        """Write a file that goes into the build only; the folder goes away when the build ends."""
+        if self._made is None:
+            self._made = tempfile.TemporaryDirectory(prefix="concord-build-")
+        path = Path(self._made.name) / name
+        path.write_text(text, encoding="utf-8")
+        return str(path)

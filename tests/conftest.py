@@ -1,0 +1,65 @@
+"""What holds for every test: no way out of this machine, the same examples in CI, and a browser if there is one."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.chromium import WITHOUT, find_chromium
+
+# Machines differ in speed, and examples must not depend on it. CI draws the same examples each time.
+settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "local"))
+
+
+class ReachedOutside(RuntimeError):
+    """A test tried to reach another machine."""
+
+
+def _address(host: str | bytes | bytearray) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    name = host if isinstance(host, str) else bytes(host).decode("idna")
+    try:
+        return ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _is_local_name(host: str | bytes | bytearray) -> bool:
+    name = host if isinstance(host, str) else bytes(host).decode("idna")
+    return name in {"", "localhost"} or name.endswith(".localhost")
+
+
+def _stay_here(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse to connect to, or to ask others about, anything that is not this machine (an interpreter's audit hook)."""
+    if event in {"socket.connect", "socket.sendto"} and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+        address = _address(host)
+        here = _is_local_name(host) if address is None else address.is_loopback or address.is_unspecified
+        if not here:
+            raise ReachedOutside(f"a test may not connect to {host}")
+    elif event in {"socket.getaddrinfo", "socket.gethostbyname"} and arguments[0] is not None:
+        # Reading an address that is a number already asks nobody.
+        asks = _address(arguments[0]) is None and not _is_local_name(arguments[0])
+        if asks:
+            raise ReachedOutside(f"a test may not look up {arguments[0]!r}")
+
+
+sys.addaudithook(_stay_here)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Give the browser for tests marked `browser`; skip with the reason where there is none."""
+    found = find_chromium()
+    if found is None:
+        if os.environ.get("CONCORD_REQUIRE_BROWSER"):
+            pytest.fail(WITHOUT)
+        pytest.skip(WITHOUT)
+    return found

@@ -1,0 +1,66 @@
+"""The documents are complete: what the code has, they explain, and what they name, exists."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from hub.audit.kinds import AuditKind
+from hub.audit.verification import Tampering
+from tests.house.sources import ROOT, shown, tracked_files
+
+DOCUMENTS = [path for path in tracked_files() if path.suffix == ".md"]
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)(?P<target>[^)#\s]+)")
+
+
+def text(name: str) -> str:
+    """Read a document."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_every_kind_of_audit_entry_is_documented_in_the_same_words() -> None:
+    table = dict(re.findall(r"^\| `([\w.]+\.[\w.]+)` \| (.*) \|$", text("docs/audit.md"), flags=re.MULTILINE))
+    assert table == {kind.value: kind.explanation for kind in AuditKind}
+
+
+def test_every_finding_of_the_audit_check_is_documented() -> None:
+    assert [kind for kind in Tampering if f"| `{kind}` |" not in text("docs/audit.md")] == []
+
+
+def test_every_command_of_make_is_in_the_readme() -> None:
+    targets = re.findall(r"^([a-z]+):.*## ", text("Makefile"), flags=re.MULTILINE)
+    assert set(targets) >= {"help", "demo", "test", "check", "bench", "mutants"}
+    assert [target for target in targets if f"`make {target}`" not in text("README.md")] == []
+
+
+def test_every_lint_rule_that_is_off_has_a_reason() -> None:
+    lines = text("pyproject.toml").splitlines()
+    rules = [line for line in lines if re.match(r'\s+"[A-Z]{1,4}\d{3,4}",', line)]
+    assert len(rules) > 10
+    assert [rule.strip() for rule in rules if not re.search(r"# \w.{6,}", rule)] == []
+
+
+def test_every_tool_and_library_that_is_asked_for_is_pinned() -> None:
+    project = tomllib.loads(text("pyproject.toml"))
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    names = {_plain(re.split(r"[\[<>=;~! ]", one, maxsplit=1)[0]) for one in wanted}
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", text("constraints.txt"), flags=re.MULTILINE))
+    assert names - {_plain(pin) for pin in pins} == set()
+
+
+def test_the_changelog_begins_with_the_version_that_is_built() -> None:
+    version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
+    assert re.search(r"^## (\S+)", text("CHANGELOG.md"), flags=re.MULTILINE).group(1) == version  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=shown)
+def test_a_document_links_only_to_what_exists(path: Path) -> None:
+    targets = [match["target"] for match in LINK.finditer(path.read_text(encoding="utf-8"))]
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
