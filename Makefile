@@ -42,7 +42,7 @@ $(READY): pyproject.toml constraints.txt hatch_build.py
 	  if [ -z "$${found:-}" ]; then echo 'Concord needs Python 3.11 or newer; none was found.' >&2; exit 1; fi; \
 	  echo "Making $(VENV) with $$("$$found" --version)."; \
 	  if command -v uv >/dev/null; then uv venv --quiet --python "$$found" $(VENV); \
-	  else "$$found" -m venv $(VENV) || { echo 'Python has no venv module; on Debian: apt-get install python3-venv' >&2; exit 1; }; fi; \
+	  else "$$found" -m venv $(VENV) || { rm -rf $(VENV); echo 'Python has no venv module; on Debian: apt-get install python3-venv' >&2; exit 1; }; fi; \
 	fi; \
 	if command -v uv >/dev/null; then \
 	  echo 'Installing Concord and its tools into $(VENV) with uv.'; \
