@@ -45,7 +45,7 @@ def _fields(written: Mapping[str, str]) -> dict[str, Field]:
 
 
 def _load() -> dict[str, RecordType]:
-    written = json.loads((Path(__file__).parent / "record_types.json").read_bytes())
+    written = json.loads((Path(__file__).parent / "record_types.json").read_bytes(), parse_float=str)
     return {
         name: RecordType(
             name=name,
