@@ -1,0 +1,1 @@
+"""Read models: what screens, API and command line show, as frozen values."""

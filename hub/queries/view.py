@@ -1,0 +1,32 @@
+"""What the read models look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hub.model.ambient import Ambient, of_micros
+from hub.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One environment of one database, and the clock that ages are counted by."""
+
+    environment: str
+    database: Database = field(repr=False)
+    ambient: Ambient = field(repr=False)
+
+    def now(self) -> datetime:
+        """Give the present moment as aware UTC."""
+        return self.ambient.now()
+
+
+def moment(micros: int | None) -> datetime | None:
+    """Give the moment of a stored time that may not have come yet."""
+    return None if micros is None else of_micros(micros)
+
+
+def seconds_between(start: int | None, end: int | None) -> float | None:
+    """Give the seconds between two stored times, None while one is missing; never less than zero."""
+    return None if start is None or end is None else max(0.0, (end - start) / 1_000_000)
