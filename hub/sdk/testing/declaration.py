@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from typing import Any
 
@@ -130,8 +131,7 @@ class DeclarationChecks(Subject):
 
     def test_connector_comes_from_its_package(self) -> None:
         """The package's one hook gives this connector."""
-        package: Any = __import__(self.package, fromlist=["concord_connector"])
-        hook = getattr(package, "concord_connector", None)
+        hook: Any = getattr(importlib.import_module(self.package), "concord_connector", None)
         if hook is None:
             pytest.fail(f"{self.package} has no `concord_connector`")
         assert hook() is self.connector, "the hook gives another connector than the one tested"

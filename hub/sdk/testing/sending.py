@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from hub.sdk.connector import Connector, Record, WriteOperation
-from hub.sdk.errors import NotFound
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
 from hub.sdk.values import EffectKey, Request, Response
@@ -42,14 +41,10 @@ class Connected:
         return operation.result(await self.send(operation.request(self._settings, record, key)))
 
     async def look(self, operation: WriteOperation, key: EffectKey) -> Record | None:
-        """Look for an earlier write; an answer that means `there is no such thing` means that there is none."""
+        """Look for an earlier write; that there is none must be a success of the vendor's, never a failure."""
         if operation.look is None or operation.found is None:
             return None
-        try:
-            response = await self.send(operation.look(self._settings, key))
-        except NotFound:
-            return None
-        return operation.found(response)
+        return operation.found(await self.send(operation.look(self._settings, key)))
 
     async def close(self) -> None:
         """Close the connections."""
