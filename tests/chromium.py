@@ -20,28 +20,38 @@ WITHOUT = (
 
 
 def find_chromium() -> Path | None:
-    """Give the browser that `CONCORD_CHROMIUM` names, the system's, or the one playwright installed."""
+    """Give a browser that starts: the one `CONCORD_CHROMIUM` names, the system's, or the one playwright installed."""
     if named := os.environ.get("CONCORD_CHROMIUM"):
         return Path(named)
     for name in NAMES:
-        if found := shutil.which(name):
+        if (found := shutil.which(name)) and _starts(Path(found)):
             return Path(found)
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - slow to import, and rarely needed
 
     with sync_playwright() as playwright:
         own = Path(playwright.chromium.executable_path)
-    return own if own.exists() else None
+    return own if own.exists() and _starts(own) else None
 
 
 def install_chromium() -> str:
-    """Let playwright install its Chromium; give why it could not, or nothing."""
+    """Let playwright install its Chromium; give the reason to tell if there still is none afterwards."""
     command = [sys.executable, "-m", "playwright", "install", "chromium"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return f"no answer within {DOWNLOAD_SECONDS} s"
-    last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-    return "" if done.returncode == 0 else " ".join(last) or f"exit code {done.returncode}"
+        return f"the download did not end within {DOWNLOAD_SECONDS} s"
+    if done.returncode == 0:
+        return "what it installed does not start here, probably for want of system libraries"
+    said = (done.stdout + done.stderr).splitlines()
+    return next((line for line in said if line.startswith("Error")), f"exit code {done.returncode}")
+
+
+def _starts(path: Path) -> bool:
+    """Tell whether the program finds all its libraries."""
+    try:
+        return subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def main() -> int:
@@ -52,7 +62,7 @@ def main() -> int:
         reason = install_chromium()
         found = find_chromium()
         if found is None:
-            print(f"Browser tests will be skipped, because {WITHOUT}. Playwright could not install one: {reason}")
+            print(f"Browser tests will be skipped, because {WITHOUT}. Playwright could not help: {reason}")
             return 1 if os.environ.get("CONCORD_REQUIRE_BROWSER") else 0
     print(f"Browser tests use {found}.")
     return 0
