@@ -125,6 +125,7 @@ class Transport:
             )
             self._client = aiohttp.ClientSession(
                 connector=connector,
+                middlewares=(_once,),
                 auto_decompress=True,
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -132,6 +133,17 @@ class Transport:
                 headers={"User-Agent": "concord-hub"},
             )
         return self._client
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    # On a broken kept-alive connection aiohttp sends a PUT or DELETE again by itself. Nobody may resend but the
+    # engine, so the break leaves here as an error that aiohttp does not retry.
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise OutcomeUnknown("The connection broke.", code="connection-broken", reason=_reason(error)) from error
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
