@@ -64,7 +64,9 @@ def _candidates(account: Account, table: Table, scope: Scope, where: Condition) 
         if isinstance(part, Comparison) and part.sign == "=" and isinstance(part.left, Column):
             find = table.narrowed.get(scope.column(part.left.name))
             if find is not None and isinstance(part.right, Literal) and part.right.value is not None:
-                return find(account, str(part.right.value))
+                found = find(account, str(part.right.value))
+                if found is not None:
+                    return found
     return table.rows(account)
 
 

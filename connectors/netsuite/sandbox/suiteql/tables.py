@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -15,16 +16,20 @@ from connectors.netsuite.sandbox.rendering import remaining, status
 
 #: What a column holds; booleans are 'T' and 'F'.
 Cell = str | Decimal | date | datetime | None
+_PLAIN = re.compile(r"[1-9][0-9]{0,15}")
 _Getter = Callable[[Account, Any], Cell]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One table; `narrowed` finds rows by one column's value without going through all."""
+    """One table; `narrowed` finds rows by one column's value without going through all.
+
+    It gives None for a value that only a look at every row can judge.
+    """
 
     rows: Callable[[Account], Iterable[Any]]
     columns: Mapping[str, _Getter]
-    narrowed: Mapping[str, Callable[[Account, str], Iterable[Any]]] = field(default_factory=dict)
+    narrowed: Mapping[str, Callable[[Account, str], Iterable[Any] | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,11 @@ def _one(found: Document | None) -> Iterable[Document]:
     return [] if found is None else [found]
 
 
+def _by_id(find: Callable[[Account, str], Document | None]) -> Callable[[Account, str], Iterable[Document] | None]:
+    # A text that is not plain digits may still be a number, or must be refused as none.
+    return lambda account, wanted: _one(find(account, wanted)) if _PLAIN.fullmatch(wanted) else None
+
+
 def _by_external_id(account: Account, external_id: str) -> Iterable[Document]:
     kinds = TRANSACTION_CODES
     found = (account.documents.by_external_id(kind, external_id) for kind in kinds)
@@ -169,7 +179,7 @@ TABLES: Mapping[str, Table] = {
         rows=lambda account: account.documents.transactions(),
         columns=_TRANSACTION,
         narrowed={
-            "id": lambda account, wanted: _one(account.documents.transaction(wanted)),
+            "id": _by_id(lambda account, wanted: account.documents.transaction(wanted)),
             "memo": lambda account, wanted: account.documents.with_memo(wanted),
             "externalid": _by_external_id,
         },
@@ -179,7 +189,7 @@ TABLES: Mapping[str, Table] = {
         rows=lambda account: account.documents.of("customer"),
         columns=_CUSTOMER,
         narrowed={
-            "id": lambda account, wanted: _one(account.documents.get("customer", wanted)),
+            "id": _by_id(lambda account, wanted: account.documents.get("customer", wanted)),
             "externalid": lambda account, wanted: _one(account.documents.by_external_id("customer", wanted)),
         },
     ),

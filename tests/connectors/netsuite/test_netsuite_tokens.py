@@ -1,0 +1,110 @@
+"""The sandbox's door: which assertions get a token, and what a token opens."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from connectors.netsuite.sandbox.tokens import Tokens
+from hub.sandbox.clock import Clock
+
+RECORDS = "/services/rest/record/v1"
+RESTLET = "/app/site/hosting/restlet.nl?script=101&deploy=1"
+
+
+def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> tuple[str, str]:
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()
+
+
+async def test_good_assertion_gets_a_bearer_token(plain: Any) -> None:
+    answer = await plain.ask_token(plain.assertion())
+    assert answer.status == 200
+    assert answer.body["token_type"] == "Bearer"
+    assert answer.body["expires_in"] == 3600
+    assert (await plain.get("/metadata-catalog")).status == 200
+
+
+@pytest.mark.parametrize("scope", ["rest_webservices", "rest_webservices,restlets", ["restlets"]])
+async def test_scope_may_be_text_or_list(plain: Any, scope: Any) -> None:
+    assert (await plain.ask_token(plain.assertion(scope=scope))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"aud": "https://elsewhere.example/token"}, "invalid_client"),
+        ({"iss": "somebody"}, "invalid_client"),
+        ({"kid": "unknown"}, "invalid_client"),
+        ({"exp": int(time.time()) - 10}, "invalid_grant"),
+        ({"exp": int(time.time()) + 7200}, "invalid_grant"),
+        ({"iat": "now"}, "invalid_grant"),
+        ({"scope": ["everything"]}, "invalid_scope"),
+        ({"scope": []}, "invalid_scope"),
+    ],
+)
+async def test_wrong_claims_get_none(plain: Any, changed: dict[str, Any], error: str) -> None:
+    answer = await plain.ask_token(plain.assertion(**changed))
+    assert (answer.status, answer.body) == (400, {"error": error})
+
+
+async def test_wrong_forms_get_none(plain: Any) -> None:
+    good = plain.assertion()
+    other = await plain.ask_token(good, grant_type="password")
+    assert (other.status, other.body) == (400, {"error": "unsupported_grant_type"})
+    assert (await plain.ask_token(good, client_assertion_type="jwt")).body == {"error": "invalid_request"}
+    assert (await plain.ask_token("not.a.jwt")).body == {"error": "invalid_client"}
+    assert (await plain.ask_token(good[:-6] + "AAAAAA")).body == {"error": "invalid_client"}
+
+
+async def test_another_key_gets_none(plain: Any) -> None:
+    private, _ = _pem(ec.generate_private_key(ec.SECP256R1()))
+    answer = await plain.ask_token(plain.assertion(key=private))
+    assert (answer.status, answer.body) == (400, {"error": "invalid_client"})
+
+
+async def test_rsa_signs_with_ps256_and_not_with_rs256(plain: Any) -> None:
+    private, public = _pem(rsa.generate_private_key(public_exponent=65537, key_size=3072))
+    assert (await plain.seed({"certificates": [{"certificate_id": "rsa-1", "public_key": public}]})).status == 200
+    good = await plain.ask_token(plain.assertion(algorithm="PS256", key=private, kid="rsa-1"))
+    assert good.status == 200
+    bad = await plain.ask_token(plain.assertion(algorithm="RS256", key=private, kid="rsa-1"))
+    assert (bad.status, bad.body) == (400, {"error": "invalid_client"})
+
+
+def test_small_rsa_keys_are_not_registered() -> None:
+    _, public = _pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    with pytest.raises(ValueError, match="3072"):
+        Tokens(Clock()).register(certificate_id="c", client_id="i", public_key=public)
+
+
+async def test_tokens_end(plain: Any) -> None:
+    await plain.seed({"settings": {"token_seconds": 10}})
+    await plain.sign_in()
+    assert (await plain.get("/metadata-catalog")).status == 200
+    plain.served.world.clock.advance(11)
+    answer = await plain.get("/metadata-catalog")
+    assert answer.status == 401
+    assert answer.error["o:errorCode"] == "INVALID_LOGIN"
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+
+async def test_restlets_refuse_in_words_of_their_own(plain: Any) -> None:
+    plain.token = "made up"
+    answer = await plain.call("POST", RESTLET, {"customer": "1"})
+    assert answer.status == 401
+    assert answer.body == {"error": {"code": "INVALID_LOGIN_ATTEMPT", "message": "Invalid login attempt."}}
+
+
+async def test_scope_opens_only_its_service(plain: Any) -> None:
+    plain.token = (await plain.ask_token(plain.assertion(scope=["restlets"]))).body["access_token"]
+    assert (await plain.call("POST", RESTLET, {"customer": "1"})).status == 200
+    answer = await plain.get("/customer/1001")
+    assert (answer.status, answer.error["o:errorCode"]) == (403, "INSUFFICIENT_PERMISSION")
