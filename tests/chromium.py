@@ -43,7 +43,8 @@ def install_chromium() -> str:
     if done.returncode == 0:
         return "what it installed does not start here, probably for want of system libraries"
     said = (done.stdout + done.stderr).splitlines()
-    return next((line for line in said if line.startswith("Error")), f"exit code {done.returncode}")
+    errors = [line for line in said if line.startswith("Error") and not line.endswith("caused by")]
+    return errors[0] if errors else f"exit code {done.returncode}"
 
 
 def _starts(path: Path) -> bool:
