@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
+
+from hub.errors import FixConnection
 
 
 def hmac_sha256_hex(secret: bytes, message: bytes) -> str:
@@ -25,8 +28,18 @@ def any_matches(expected: str, candidates: Iterable[str]) -> bool:
 
 
 def signed_assertion(*, claims: Mapping[str, Any], private_key_pem: str, algorithm: str, key_id: str) -> str:
-    """Sign a JWT (`PS256` with an RSA key, `ES256` with an EC key) for a client-credentials grant."""
+    """Sign a JWT (`PS256` with an RSA key, `ES256` with an EC key) for a client-credentials grant.
+
+    Raises `FixConnection` for a private key that is no PEM or does not fit the algorithm.
+    """
     kind = ECKey if algorithm.startswith("ES") else RSAKey
-    key = kind.import_key(private_key_pem)
     header = {"typ": "JWT", "alg": algorithm, "kid": key_id}
-    return jwt.encode(header, dict(claims), key, algorithms=[algorithm])
+    try:
+        key = kind.import_key(private_key_pem)
+        return jwt.encode(header, dict(claims), key, algorithms=[algorithm])
+    except (JoseError, ValueError, TypeError) as error:
+        raise FixConnection(
+            "The private key cannot sign: it must be PEM and fit the algorithm.",
+            code="bad-private-key",
+            algorithm=algorithm,
+        ) from error
