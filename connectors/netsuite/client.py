@@ -62,19 +62,12 @@ def token_request(settings: NetSuiteSettings, now: datetime) -> Request:
         "exp": issued + ASSERTION_LIFE,
         "jti": unique,
     }
-    try:
-        assertion = signed_assertion(
-            claims=claims,
-            private_key_pem=settings.private_key.get_secret_value(),
-            algorithm=settings.algorithm,
-            key_id=settings.certificate_id,
-        )
-    except (ValueError, TypeError) as error:
-        raise FixConnection(
-            "The private key cannot sign: it must be PEM and fit the algorithm.",
-            code="bad-private-key",
-            algorithm=settings.algorithm,
-        ) from error
+    assertion = signed_assertion(
+        claims=claims,
+        private_key_pem=settings.private_key.get_secret_value(),
+        algorithm=settings.algorithm,
+        key_id=settings.certificate_id,
+    )
     form = {
         "grant_type": "client_credentials",
         "client_assertion_type": ASSERTION_TYPE,

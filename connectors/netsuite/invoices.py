@@ -21,7 +21,7 @@ def upsert_request(settings: NetSuiteSettings, record: Record, key: EffectKey) -
     """Form the write of an invoice's whole state under its `externalId`; `FixData` when it has no lines."""
     eid = external_key(record.get("externalId"))
     body = sublists({name: value for name, value in record.items() if name not in _NOT_WRITTEN}, *_SUBLISTS)
-    if not body.get("item"):
+    if not (body.get("item") or {}).get("items"):
         raise FixData("An invoice needs its lines.", code="no-lines", external_id=record.get("externalId"))
     replaced = ",".join(name for name in _SUBLISTS if name in body)
     return write("PUT", record_url(settings, "invoice", eid, {"replace": replaced}), body)

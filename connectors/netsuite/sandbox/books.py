@@ -39,9 +39,6 @@ def snapshot(account: Account) -> Mapping[str, Any]:
             {"script": call.script, "at": call.at.isoformat(), "body": call.body} for call in account.restlets.calls
         ],
         "balances": _plain(account.ledger.balances()),
-        "tokensIssued": account.tokens.issued,
-        "limited": account.limiter.refused,
-        "mostInFlight": account.limiter.highest,
     }
 
 

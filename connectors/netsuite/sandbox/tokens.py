@@ -63,7 +63,6 @@ class Tokens:
         self.private_key = private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ).decode()
-        self.issued = 0
         self._clock = clock
         self._grants: dict[str, Grant] = {}
         self._certificates: dict[str, Certificate] = {}
@@ -107,7 +106,6 @@ class Tokens:
             raise TokenRefused("invalid_grant", f"iat {issued}, exp {ends} at {now}")
         token = secrets.token_urlsafe(48)
         self._grants[token] = Grant(scope=_scope(claims.get("scope")), ends=now + self.life)
-        self.issued += 1
         return token, self.life
 
     def allows(self, authorization: str, scope: str) -> bool | None:
