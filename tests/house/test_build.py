@@ -1,0 +1,51 @@
+"""What is installed is whole: the browser files are those of their packages, and every library is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from tests.house.sources import PACKAGES, ROOT, imported, modules, shown
+
+#: The standard test suite of the sdk is for those who test connectors; it brings its tools with it.
+FOR_TESTS = ROOT / "hub/sdk/testing"
+SHIPPED = [path for path in modules(*PACKAGES) if FOR_TESTS not in path.parents]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CARRIERS = packages_distributions()
+
+
+def plain(name: str) -> str:
+    """Give a distribution's name in its normal form."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+DECLARED = {plain(name) for line in PROJECT["project"]["dependencies"] for name in re.findall(r"^[\w.-]+", line)}
+
+
+def test_the_browser_files_are_the_ones_the_manifest_names() -> None:
+    folder = files("concord_assets")
+    manifest = json.loads(folder.joinpath("manifest.json").read_text(encoding="utf-8"))
+    assert {entry["file"] for entry in manifest} == {"htmx.min.js", "htmx-sse.min.js"}
+    for entry in manifest:
+        assert hashlib.sha256(folder.joinpath(entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=shown)
+def test_every_library_that_is_imported_is_declared(path: Path) -> None:
+    own = {*sys.stdlib_module_names, *PACKAGES, "concord_assets", "concord_workspace"}
+    outside = {name.partition(".")[0] for name, _ in imported(path)} - own
+    undeclared = [name for name in outside if not {plain(one) for one in CARRIERS.get(name, [])} & DECLARED]
+    assert undeclared == []
+
+
+def test_the_shipped_workspace_is_all_there() -> None:
+    listed = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["workspace"]
+    assert [folder for folder in listed if not (ROOT / folder).is_dir()] == []
