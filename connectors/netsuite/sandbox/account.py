@@ -96,7 +96,7 @@ class Account:
         """Give what a client needs to get a token; the key is the sandbox's own invention."""
         return {
             "account": ACCOUNT_ID,
-            "restlet_url": self.world.url,
+            "restlet_base_url": self.world.url,
             "client_id": self.tokens.client_id,
             "certificate_id": self.tokens.certificate_id,
             "algorithm": "ES256",

@@ -16,6 +16,9 @@ from connectors.netsuite.sandbox.reference_data import ReferenceData
 #: Members that every answer has and that may come back unchanged.
 _IGNORED = frozenset({"id", "links", "refname"})
 
+#: Larger and smaller numbers are no amounts, rates or quantities.
+_MOST_DIGITS = 12
+
 
 @dataclass(slots=True, kw_only=True)
 class Change:
@@ -95,7 +98,10 @@ class Reader:
                 raise Refusal("Line breaks must be escaped.", code="INVALID_CONTENT", path=path)
             return text.replace("\\n", "\n").replace("\\r", "\r")
         if known.kind == "number" and isinstance(value, int | Decimal) and not isinstance(value, bool):
-            return Decimal(value)
+            number = Decimal(value)
+            if abs(number.adjusted()) > _MOST_DIGITS:
+                raise bad_value(f"{number:.3E}", known.name, path)
+            return number
         if known.kind == "integer" and isinstance(value, int) and not isinstance(value, bool):
             return value
         if known.kind == "boolean" and isinstance(value, bool):

@@ -123,6 +123,8 @@ async def test_names_may_be_in_any_case(plain: Any) -> None:
         ({"item": {"items": [{"item": {"id": "101"}}]}}, "item.items[0].amount"),
         ({"item": {"items": [{"item": {"id": "101"}, "amount": "1.00"}]}}, "item.items[0].amount"),
         ({"item": {"items": [{"item": {"id": "101"}, "amount": 1.005}]}}, "item.items[0].amount"),
+        ({"item": {"items": [{"item": {"id": "101"}, "amount": 10**400}]}}, "item.items[0].amount"),
+        ({"item": {"items": [{"item": {"id": "101"}, "rate": 1e300, "quantity": 2}]}}, "item.items[0].rate"),
         ({"item": {"items": [{"item": {"id": "101"}, "amount": -1}]}}, "total"),
         ({"taxDetails": {"items": [{"taxDetailsReference": "L1", "taxAmount": 1}]}}, "taxDetails"),
         (
