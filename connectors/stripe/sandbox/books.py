@@ -45,15 +45,15 @@ class StripeBooks:
             "invoices": [
                 invoice
                 | {
-                    "lines": account.lines[invoice["id"]],
+                    "lines": list(account.lines[invoice["id"]]),
                     "payments": account.invoice_payments.where("invoice", invoice["id"]),
                 }
                 for invoice in _present(account.invoices)
             ],
             "endpoints": _present(account.endpoints),
             "events": [_brief(event) for event in account.events],
-            "deliveries": self._sender.log,
-            "keys": self._seeder.keys,
+            "deliveries": list(self._sender.log),
+            "keys": dict(self._seeder.keys),
             **self.progress(),
         }
 
@@ -77,7 +77,7 @@ class StripeBooks:
 
 
 def _present(table: Table) -> list[Record]:
-    return [record for record in table.oldest_first() if not record.get("deleted")]
+    return [dict(record) for record in table.oldest_first() if not record.get("deleted")]
 
 
 def _brief(event: Event) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from connectors.stripe.sandbox.table import Record, Table
 MAX_DEPTH = 4
 #: Parts of an object that are there anyway; a path may lead through them.
 _PLAIN = frozenset({"data", "lines", "parent", "payment", "price_details", "pricing", "source"})
+#: What is behind an invoice payment: one of these.
+_VARIANTS = frozenset({"payment_intent", "payment_record"})
 
 
 def expand(account: Account, answer: Any, paths: Iterable[str]) -> Any:
@@ -42,6 +44,8 @@ def _follow(account: Account, node: Any, steps: list[str], path: str) -> Any:
     if name == "payments" and node.get("object") == "invoice":
         value: Any = node.get("payments") or _payments(account, node)
     elif name not in node:
+        if node.get("type") in _VARIANTS and name in _VARIANTS:
+            return node  # Of these an object has one or another.
         raise _cannot(path)
     else:
         value = _resolve(account, name, node[name], path)

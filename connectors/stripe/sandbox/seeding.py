@@ -39,7 +39,8 @@ _PAYMENT_WISHES = frozenset({"amount", "by", "after"})
 class Seeder:
     """Grants wishes; `keys` maps the names a wish gave to the ids that were made.
 
-    A string `@name` anywhere in a wish stands for the id of the object of that name.
+    A payment's amount is cut to what remains to be paid. A string `@name` anywhere in a wish stands for the id of the
+    object of that name.
     """
 
     def __init__(self, account: Account, driver: Driver) -> None:
@@ -149,7 +150,8 @@ class Seeder:
         elif amount is None and how == "card":
             invoice_states.pay(account, identifier, Parameters({}))
         else:
-            value = invoice["amount_remaining"] if amount is None else int(amount)
+            remaining = invoice["amount_remaining"]
+            value = remaining if amount is None else min(int(amount), remaining)
             kind, source = self._source(invoice, value, how)
             payments.attach(account, identifier, Parameters({kind: source}))
 

@@ -1,0 +1,116 @@
+"""How Stripe is spoken to: addresses, headers, forms with brackets, pages, and reading an answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+from connectors.stripe.settings import StripeSettings
+from hub.sdk.auth import Authorizer, FixedHeaders
+from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.exact_json import loads
+from hub.sdk.session import Session
+from hub.sdk.values import EffectKey, Request, Response
+
+#: The most items of one page.
+PAGE_SIZE = 100
+
+
+def settings_of(session: Session) -> StripeSettings:
+    """Give a session's settings with their type."""
+    return cast(StripeSettings, session.settings)
+
+
+def authorizer(settings: StripeSettings) -> Authorizer:
+    """Sign every attempt with the API key."""
+    return FixedHeaders({"authorization": f"Bearer {settings.api_key.get_secret_value()}"})
+
+
+def reading(settings: StripeSettings, *segments: str, query: Mapping[str, Any] | None = None) -> Request:
+    """Form a read; every segment is escaped, so that no id can leave its place."""
+    suffix = f"?{urlencode(list(fields(query)))}" if query else ""
+    return Request(
+        method="GET", url=_address(settings, segments) + suffix, headers={"stripe-version": settings.api_version}
+    )
+
+
+def writing(settings: StripeSettings, *segments: str, form: Mapping[str, Any], key: EffectKey) -> Request:
+    """Form a write under an idempotency key, which Stripe remembers for at least 24 hours."""
+    return Request(
+        method="POST",
+        url=_address(settings, segments),
+        headers={
+            "content-type": "application/x-www-form-urlencoded",
+            "idempotency-key": key,
+            "stripe-version": settings.api_version,
+        },
+        body=urlencode(list(fields(form))).encode(),
+    )
+
+
+def fields(form: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """Give a form's fields in Stripe's notation (`created[gte]`, `types[0]`), sorted; None clears a field.
+
+    Raises `FixData` for a float, which no field of Stripe is.
+    """
+    for name in sorted(form):
+        yield from _field(f"{within}[{name}]" if within else name, form[name])
+
+
+def read_object(response: Response, kind: str) -> dict[str, Any]:
+    """Read an answer that must be an object of this kind (`invoice`, `list`, …).
+
+    Anything else under a 2xx status, such as a proxy's login page, does not come from Stripe: `OutcomeUnknown`.
+    """
+    try:
+        value = loads(response.body)
+    except FixData as error:
+        raise OutcomeUnknown("The answer is not JSON.", code="unreadable-answer", status=response.status) from error
+    if not isinstance(value, dict) or value.get("object") != kind:
+        raise OutcomeUnknown(f"The answer is not a Stripe {kind}.", code="unreadable-answer", status=response.status)
+    if kind != "list" and not isinstance(value.get("id"), str):
+        raise OutcomeUnknown(f"The {kind} has no id.", code="unreadable-answer", status=response.status)
+    return value
+
+
+async def pages(session: Session, *segments: str, query: Mapping[str, Any]) -> AsyncIterator[Sequence[dict[str, Any]]]:
+    """Give a list page by page, in the order Stripe gives it, until there is no more."""
+    wanted: dict[str, Any] = {"limit": PAGE_SIZE, **query}
+    while True:
+        answer = read_object(await session.send(reading(settings_of(session), *segments, query=wanted)), "list")
+        items = answer.get("data")
+        if not isinstance(items, list) or not all(_has_id(item) for item in items):
+            raise OutcomeUnknown("The page cannot be read.", code="unreadable-answer")
+        yield items
+        if answer.get("has_more") is not True or not items:
+            return
+        wanted["starting_after"] = items[-1]["id"]
+
+
+async def ping(session: Session) -> None:
+    """Read one event, which needs a good key with the right the hub needs most."""
+    read_object(await session.send(reading(settings_of(session), "events", query={"limit": 1})), "list")
+
+
+def _address(settings: StripeSettings, segments: Sequence[str]) -> str:
+    path = "/".join(quote(segment, safe="") for segment in segments)
+    return f"{settings.base_url}/v1/{path}"
+
+
+def _field(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        yield from fields(value, name)
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from _field(f"{name}[{place}]", item)
+    elif isinstance(value, bool):
+        yield name, "true" if value else "false"
+    elif isinstance(value, float):
+        raise FixData("Money is never a float.", code="float-money", field=name)
+    else:
+        yield name, "" if value is None else str(value)
+
+
+def _has_id(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("id"), str)

@@ -1,0 +1,82 @@
+"""Everything that happened, oldest first: the way to catch up on webhooks that never came."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+from connectors.stripe.client import pages, read_object, reading, settings_of
+from connectors.stripe.webhook import read_event
+from hub.sdk.connector import Page, Stream
+from hub.sdk.errors import OutcomeUnknown
+from hub.sdk.session import Session
+from hub.sdk.values import InboundEvent
+
+#: Seconds that are read again each time: an event may come to light a little later than events after it.
+OVERLAP = 60
+#: So many of the last events are named in the cursor, so that reading them again gives nothing.
+REMEMBERED = 100
+#: The first span of time asked for, in seconds, and how many events make it too long.
+SPAN = 3600
+MOST_EVENTS = 1000
+
+
+async def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
+    """Yield events oldest first, although Stripe lists the newest first: span by span of time.
+
+    The cursor is the second up to which all is read, and the ids of the last events before it. Stripe keeps events
+    for 30 days; what is older is gone.
+    """
+    newest = await _newest(session)
+    if newest is None:
+        return
+    begin, known = _read_cursor(cursor) if cursor else (int(since.timestamp()), ())
+    span, recent, seen = SPAN, list(known), frozenset(known)
+    while begin <= newest:
+        end = min(begin + span, newest + 1)
+        events = await _between(session, begin, end)
+        if events is None:
+            span = max(1, (end - begin) // 2)
+            continue
+        fresh = [event for event in events if event.external_id not in seen]
+        if fresh:
+            recent = [*recent, *(event.external_id for event in fresh)][-REMEMBERED:]
+            yield Page(events=fresh, cursor=" ".join([str(end), *recent]))
+        begin = end
+        span = span * 2 if len(events) < MOST_EVENTS // 4 else span
+
+
+async def _newest(session: Session) -> int | None:
+    listed = read_object(await session.send(reading(settings_of(session), "events", query={"limit": 1})), "list")
+    try:
+        return int(listed["data"][0]["created"]) if listed["data"] else None
+    except (KeyError, TypeError, ValueError) as error:
+        raise OutcomeUnknown("The page of events cannot be read.", code="unreadable-answer") from error
+
+
+async def _between(session: Session, begin: int, end: int) -> list[InboundEvent] | None:
+    """Give the events from `begin` to before `end`, oldest first; None when there are too many to hold at once."""
+    found: list[InboundEvent] = []
+    query = {"created": {"gte": begin, "lt": end}}
+    async for page in pages(session, "events", query=query):
+        found.extend(_read(value) for value in page)
+        if len(found) > MOST_EVENTS and end - begin > 1:
+            return None
+    found.reverse()
+    return found
+
+
+def _read(value: Any) -> InboundEvent:
+    try:
+        return read_event(value)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        raise OutcomeUnknown("An event in the list cannot be read.", code="unreadable-answer") from error
+
+
+def _read_cursor(cursor: str) -> tuple[int, tuple[str, ...]]:
+    second, *known = cursor.split(" ")
+    return int(second) - OVERLAP, tuple(known)
+
+
+STREAMS = (Stream(name="events", title="All events of the last 30 days", pull=pull),)

@@ -1,0 +1,269 @@
+"""The Stripe connector passes the standard battery, reads invoices whole, and finds every event once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import pytest
+import stripe
+
+from connectors.stripe.connector import CONNECTOR
+from connectors.stripe.failures import classify
+from connectors.stripe.sandbox.identifiers import Identifiers
+from connectors.stripe.settings import StripeSettings
+from connectors.stripe.webhook import parse, verify
+from hub.sdk.errors import (
+    Conflict,
+    FixConnection,
+    FixData,
+    HubError,
+    LimitReached,
+    NotFound,
+    OutcomeUnknown,
+    RetryLater,
+    WebhookRejected,
+)
+from hub.sdk.exact_json import dumps
+from hub.sdk.testing.battery import ConnectorBattery
+from hub.sdk.testing.samples import ReadSample, Signer, WebhookSample, WriteSample
+from hub.sdk.testing.sending import Connected
+from hub.sdk.values import Response
+
+_IDS = Identifiers(1)
+CUSTOMER, INVOICE, PAYMENT = _IDS.short("cus"), _IDS.new("in"), _IDS.new("inpay")
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+def sign(secret: str, body: bytes, at: datetime) -> Mapping[str, str]:
+    """Sign as Stripe's own library does."""
+    seconds = int(at.timestamp())
+    digest = stripe.WebhookSignature._compute_signature(f"{seconds}.{body.decode()}", secret)
+    return {"Stripe-Signature": f"t={seconds},v1={digest},v0=00"}
+
+
+def join(first: str, second: str) -> str:
+    """Put the v1 signatures of a second header behind those of the first, as while a secret is rolled."""
+    return ",".join([first, *(part for part in second.split(",") if part.startswith("v1="))])
+
+
+def updates(books: Mapping[str, Any], kind: str, identifier: str) -> int:
+    """Count how often the vendor recorded a change of an object."""
+    return sum(event["type"] == kind and event["object"] == identifier for event in books["events"])
+
+
+class TestStripe(ConnectorBattery):
+    connector = CONNECTOR
+    settings: ClassVar = {
+        "base_url": "https://stripe.example",
+        "api_key": "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
+        "webhook_secret": "whsec_Q29uY29yZEN1cnJlbnQ",
+        "webhook_secret_previous": "whsec_Q29uY29yZFByZXZpb3Vz",
+    }
+    seed: ClassVar = {
+        "switches": {"rate": None},
+        "customers": [{"key": "customer", "name": "Alder Works", "email": "billing@alder.example"}],
+        "invoices": [
+            {
+                "create": {"customer": "@customer", "currency": "eur"},
+                "lines": [{"description": f"Day {day}", "amount": 100 + day} for day in range(230)],
+                "payments": [{"amount": 500, "by": "report"}],
+            }
+        ],
+    }
+    reads = (
+        ReadSample(operation="invoice.read", input={"id": INVOICE}),
+        ReadSample(operation="invoice.list", input={"customer": CUSTOMER, "status": "open", "created": {"gte": 1}}),
+        ReadSample(operation="invoice_payment.read", input={"id": PAYMENT}),
+        ReadSample(operation="invoice_payment.list", input={"invoice": INVOICE, "limit": 1}),
+        ReadSample(operation="customer.read", input={"id": CUSTOMER}),
+        ReadSample(operation="customer.list", input={"email": "billing@alder.example"}),
+    )
+    writes = (
+        WriteSample(
+            operation="invoice.annotate",
+            input={"id": INVOICE, "metadata": {"netsuite_id": "4711", "old": None}},
+            # Paying a part updates the invoice once, before the note does.
+            documents=lambda books: updates(books, "invoice.updated", INVOICE) - 1,
+        ),
+        WriteSample(
+            operation="customer.annotate",
+            input={"id": CUSTOMER, "metadata": {"netsuite_id": "12"}},
+            documents=lambda books: updates(books, "customer.updated", CUSTOMER),
+        ),
+    )
+    webhooks = (
+        WebhookSample(
+            fixture="invoice_finalized.json",
+            events=[
+                {
+                    "type": "stripe.invoice.finalized",
+                    "schema": "stripe.invoice@2025-09-30",
+                    "occurred_at": datetime(2026, 1, 31, 9, 0, tzinfo=UTC),
+                }
+            ],
+        ),
+        WebhookSample(
+            fixture="invoice_payment_paid.json",
+            events=[{"type": "stripe.invoice_payment.paid", "schema": "stripe.invoice_payment@2025-09-30"}],
+        ),
+        WebhookSample(
+            fixture="customer_updated.json",
+            events=[{"type": "stripe.customer.updated", "schema": "stripe.customer@2025-09-30"}],
+        ),
+    )
+    signer = Signer(
+        sign=sign,
+        secret="webhook_secret",
+        other_secret="whsec_QW5vdGhlclNlY3JldA",
+        header="stripe-signature",
+        join=join,
+    )
+
+    async def test_an_invoice_is_read_with_every_line(self) -> None:
+        read = self.read_operation("invoice.read")
+        async with self.serving() as (sandbox, connected):
+            invoice = await read.read(connected, {"id": INVOICE})
+            (booked,) = sandbox.world.books.snapshot()["invoices"]
+            assert invoice["lines"]["data"] == [
+                {name: value for name, value in line.items() if name not in {"subtotal", "quantity_decimal"}}
+                for line in booked["lines"]
+            ]
+            assert invoice["lines"]["has_more"] is False
+            assert sum(line["amount"] for line in invoice["lines"]["data"]) == invoice["total"]
+
+    async def test_a_list_says_whether_more_follow(self) -> None:
+        async with self.serving() as (sandbox, connected):
+            await sandbox.world.books.seed({"customers": [{"name": f"Customer {number}"} for number in range(205)]})
+            collect = self.read_operation("customer.list").read
+            everyone = await collect(connected, {"limit": 300})
+            assert len(everyone["data"]) == 206
+            assert everyone["has_more"] is False
+            first = await collect(connected, {"limit": 150})
+            assert (len(first["data"]), first["has_more"]) == (150, True)
+            rest = await collect(connected, {"limit": 150, "starting_after": first["data"][-1]["id"]})
+            assert (len(rest["data"]), rest["has_more"]) == (56, False)
+            assert [*first["data"], *rest["data"]] == everyone["data"]
+
+    async def test_the_stream_gives_every_event_and_the_oldest_first(self) -> None:
+        (stream,) = self.connector.streams
+        async with self.serving() as (sandbox, connected):
+            recorded: list[str] = []
+            seen: list[str] = []
+            cursor = None
+            for batch in range(4):
+                sandbox.world.clock.advance(batch * 7200)
+                await sandbox.world.books.seed({"customers": [{"name": str(n)} for n in range(40 * batch)]})
+                recorded = [event["id"] for event in sandbox.world.books.snapshot()["events"]]
+                async for page in stream.pull(connected, cursor, datetime(2026, 1, 1, tzinfo=UTC)):
+                    seen += [event.external_id for event in page.events]
+                    cursor = page.cursor
+                    assert len(cursor) < 4000
+            # The last minute before the cursor is read again; whoever takes events in knows them by their ids.
+            assert list(dict.fromkeys(seen)) == recorded
+
+    async def test_a_burst_is_read_in_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("connectors.stripe.streams.MOST_EVENTS", 120)
+        (stream,) = self.connector.streams
+        async with self.serving() as (sandbox, connected):
+            for _ in range(6):
+                await sandbox.world.books.seed({"customers": [{"name": str(n)} for n in range(90)]})
+                sandbox.world.clock.advance(1)
+            since = datetime(2026, 1, 1, tzinfo=UTC)
+            pages = [page async for page in stream.pull(connected, None, since)]
+            seen = [event.external_id for page in pages for event in page.events]
+            assert seen == [event["id"] for event in sandbox.world.books.snapshot()["events"]]
+            assert len(pages) > 3
+
+    async def test_what_stripe_refuses_is_sorted(self) -> None:
+        async with self.serving() as (sandbox, connected):
+            with pytest.raises(NotFound) as missing:
+                await self.read_operation("invoice.read").read(connected, {"id": "in_unknown"})
+            assert missing.value.code == "resource-missing"
+            with pytest.raises(FixData):
+                await self.read_operation("invoice.list").read(connected, {"customer": CUSTOMER, "limit": -5})
+            sandbox.world.faults.replace([{"kind": "lock_timeout", "times": 1}])
+            annotate = self.write_operation("invoice.annotate")
+            with pytest.raises(LimitReached) as locked:
+                await connected.write(annotate, self.writes[0].input, self._key())
+            assert locked.value.code == "lock-timeout"
+            await self._used_key(connected)
+
+    async def _used_key(self, connected: Connected) -> None:
+        annotate = self.write_operation("invoice.annotate")
+        await connected.write(annotate, {"id": INVOICE, "metadata": {"a": "1"}}, self._key())
+        with pytest.raises(Conflict):
+            await connected.write(annotate, {"id": INVOICE, "metadata": {"a": "2"}}, self._key())
+
+    def _key(self) -> Any:
+        return "00112233445566778899aabbccddeeff"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "error", "family", "code"),
+    [
+        (400, {}, {"type": "invalid_request_error", "code": "parameter_unknown"}, FixData, "parameter-unknown"),
+        (400, {}, {"type": "idempotency_error"}, Conflict, "idempotency-mismatch"),
+        (400, {}, {"message": "Invalid Stripe API version: 2019-01-01."}, FixConnection, "fix-connection"),
+        (400, {}, {"code": "testmode_charges_only"}, FixConnection, "testmode-charges-only"),
+        (401, {}, {"type": "invalid_request_error"}, FixConnection, "fix-connection"),
+        (402, {}, {"type": "card_error", "code": "card_declined"}, FixData, "card-declined"),
+        (403, {}, {}, FixConnection, "fix-connection"),
+        (404, {}, {"code": "resource_missing"}, NotFound, "resource-missing"),
+        (
+            409,
+            {},
+            {"type": "idempotency_error", "code": "idempotency_key_in_use"},
+            RetryLater,
+            "idempotency-key-in-use",
+        ),
+        (424, {}, {}, OutcomeUnknown, "outcome-unknown"),
+        (429, {}, {"code": "rate_limit"}, LimitReached, "rate-limit"),
+        (400, {"stripe-should-retry": "true"}, {}, RetryLater, "retry-later"),
+        (500, {"stripe-should-retry": "true"}, {"type": "api_error"}, OutcomeUnknown, "outcome-unknown"),
+        (503, {}, {}, RetryLater, "retry-later"),
+        (302, {}, {}, FixConnection, "redirected"),
+    ],
+)
+def test_failures(
+    status: int, headers: Mapping[str, str], error: Mapping[str, Any], family: type[HubError], code: str
+) -> None:
+    found = classify(Response(status=status, headers=headers, body=dumps({"error": error})))
+    assert type(found) is family
+    assert found.code == code
+
+
+def test_while_a_secret_is_rolled_both_are_good() -> None:
+    settings = StripeSettings.model_validate(TestStripe.settings)
+    body = b'{"id":"evt_1"}'
+    for secret in ("webhook_secret", "webhook_secret_previous"):
+        signature = sign(TestStripe.settings[secret], body, NOW)["Stripe-Signature"]
+        verify(settings, {"stripe-signature": signature}, body, NOW)
+    only_one = StripeSettings.model_validate({**TestStripe.settings, "webhook_secret_previous": None})
+    with pytest.raises(WebhookRejected, match="does not hold"):
+        verify(only_one, {"stripe-signature": signature}, body, NOW)
+
+
+def test_two_times_in_one_header_are_refused() -> None:
+    settings = StripeSettings.model_validate(TestStripe.settings)
+    body = b'{"id":"evt_1"}'
+    signature = sign(TestStripe.settings["webhook_secret"], body, NOW)["Stripe-Signature"]
+    with pytest.raises(WebhookRejected):
+        verify(settings, {"stripe-signature": f"{signature},t=1"}, body, NOW)
+
+
+def test_an_older_shape_travels_without_a_schema() -> None:
+    event = {
+        "id": "evt_1",
+        "object": "event",
+        "api_version": "2025-02-24.acacia",
+        "created": 1,
+        "type": "invoice.paid",
+        "data": {"object": {"id": "in_1", "object": "invoice"}},
+    }
+    (found,) = parse(dumps(event))
+    assert found.schema is None
+    assert found.record == {"id": "in_1", "object": "invoice"}
+    (newer,) = parse(dumps({**event, "api_version": "2026-10-28.endive"}))
+    assert newer.schema == "stripe.invoice@2025-09-30"
