@@ -75,14 +75,15 @@ def _look(settings: TaxSettings, key: EffectKey) -> Request:
     # Without a date in the filter AvaTax lists the last 30 days only.
     wanted = f"referenceCode eq '{key}' and type eq '{INVOICE}' and date ge '1970-01-01'"
     path = document_path(settings, "").rstrip("/")
-    return read_request(settings, address(settings, path, {"$filter": wanted, "$include": INCLUDE, "$top": "10"}))
+    query = {"$filter": wanted, "$include": INCLUDE, "$orderBy": "id DESC", "$top": "10"}
+    return read_request(settings, address(settings, path, query))
 
 
 def _found(response: Response) -> Record | None:
     value = read_object(response).get("value")
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise OutcomeUnknown("The answer is not a list of tax documents.", code="unreadable-answer")
-    # A document that was adjusted by hand is listed with its old revisions; the one that counts is not `Adjusted`.
+    # A document that was adjusted by hand is listed with its old revisions, the latest first; those do not count.
     current = [item for item in value if item.get("status") != "Adjusted"]
     return normal(current[0]) if current else None
 

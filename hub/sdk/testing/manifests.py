@@ -79,6 +79,6 @@ def read_manifest(path: Path) -> Manifest:
         answer = rules.get(rule)
         exempt = isinstance(answer, dict) and set(answer) == {"exempt"} and str(answer["exempt"] or "").strip()
         if answer != "done" and not exempt:
-            mistakes.append(f"quality: `{rule}` must be `done` or `{{ exempt: why }}`")
+            mistakes.append(f'quality: `{rule}` must be `done` or `{{ exempt: "why" }}` (with a comma, in quotes)')
         quality[rule] = str(answer["exempt"]) if exempt and isinstance(answer, dict) else None
     return Manifest(name=str(value.get("name", "")), quality=quality, mistakes=mistakes)

@@ -59,8 +59,11 @@ class Subject:
             "webhook_sample": (self.webhooks, [sample.fixture for sample in self.webhooks]),
         }
         for name, (values, ids) in cases.items():
-            if name in metafunc.fixturenames:
+            if name in metafunc.fixturenames and values:
                 metafunc.parametrize(name, values, ids=ids)
+            elif name in metafunc.fixturenames:
+                nothing = pytest.mark.skip(reason=f"{self.connector.name} has no {name.replace('_', ' ')}")
+                metafunc.parametrize(name, [pytest.param(None, marks=nothing)], ids=["none"])
 
     @property
     def folder(self) -> Path:
