@@ -6,10 +6,12 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
 
 from hub.access.permissions import Permission, Principal
+from hub.api.answers import answer
 from hub.api.security import needs
-from hub.queries import integrity
+from hub.queries import audit, integrity
 
 router = APIRouter(prefix="/api/audit")
 
@@ -19,9 +21,9 @@ async def listing(
     request: Request,
     _principal: Annotated[Principal, Depends(needs(Permission.READ_AUDIT))],
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-) -> dict[str, Any]:
+) -> Response:
     """List the newest entries, newest first."""
-    return {"entries": request.app.state.reading.audit(limit=limit)}
+    return answer({"entries": audit.recent(request.app.state.view, limit=limit)})
 
 
 @router.post("/verify", summary="Verify the audit log")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.access.permissions import Permission, Principal
+from hub.api.answers import answer
 from hub.api.security import needs
 from hub.operate.orders import Orders
+from hub.queries import crossrefs
 
 router = APIRouter(prefix="/api/crossrefs")
 
@@ -42,6 +45,7 @@ async def listing(
     entity: str | None = None,
     id: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-) -> dict[str, Any]:
-    """List by entity or by an id in any system."""
-    return {"rows": request.app.state.reading.crossrefs(entity=entity, id=id, limit=limit)}
+) -> Response:
+    """List things by entity or by an id in any system."""
+    found = crossrefs.find(request.app.state.view, entity=entity, id=id, limit=limit)
+    return answer({"things": [{"entity": each.entity, "thing": each.thing, "ids": dict(each.ids)} for each in found]})

@@ -70,12 +70,12 @@ def install(app: FastAPI) -> None:
     """Let every error of the API leave as a problem document."""
 
     async def hub_error(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, HubError)  # noqa: S101 - registered for this class alone
+        assert isinstance(error, HubError)
         title = (type(error).__doc__ or "").strip().splitlines()[0]
         return problem(status_of(error), code=error.code, title=title, detail=error.detail, facts=dict(error.facts))
 
     async def invalid(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
+        assert isinstance(error, RequestValidationError)
         faults = {".".join(map(str, fault["loc"])): fault["msg"] for fault in error.errors()}
         return problem(
             422,
@@ -85,7 +85,7 @@ def install(app: FastAPI) -> None:
         )
 
     async def http(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+        assert isinstance(error, HTTPException)
         return problem(
             error.status_code, code=f"http-{error.status_code}", title=str(error.detail), detail=str(error.detail)
         )

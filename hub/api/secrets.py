@@ -6,10 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from hub.access.permissions import Permission, Principal
+from hub.api.answers import answer
 from hub.api.security import needs
+from hub.queries import secrets
 
 router = APIRouter(prefix="/api/secrets")
 
@@ -20,6 +23,14 @@ class Values(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     values: dict[str, SecretStr]
+
+
+@router.get("", summary="List secrets")
+async def listing(
+    request: Request, _principal: Annotated[Principal, Depends(needs(Permission.STORE_SECRET))]
+) -> Response:
+    """List names, versions and ages; the values cannot be read."""
+    return answer({"secrets": secrets.listing(request.app.state.view)})
 
 
 @router.put("/{name}", summary="Store a secret")

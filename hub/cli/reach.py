@@ -117,7 +117,7 @@ def _alone(settings: HubSettings) -> Iterator[Reached]:
         # The command's own process keeps the signals.
         server.capture_signals = _no_signals  # type: ignore[method-assign]
         task = asyncio.create_task(server.serve())
-        while not server.started and not task.done():
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.002)
         return hub, server, task
 

@@ -102,7 +102,8 @@ class Effects:
 
     async def _look(self, target: Target, row: Row) -> Any:
         operation, account = target.operation, target.account
-        assert operation.look is not None and operation.found is not None  # noqa: S101 - the contract refuses others
+        assert operation.look is not None
+        assert operation.found is not None
         await self._journal.settle()
         started = self._ambient.now()
         request = operation.look(account.settings, target.key)

@@ -142,7 +142,7 @@ class Runner:
         )
 
     def _expect(self, step: Step, scope: Scope, output: Output) -> None:
-        assert step.expect is not None  # noqa: S101 - the caller has looked
+        assert step.expect is not None
         try:
             check(step.expect, {**scope, step.id: output.value}, output.value)
         except FixData as error:

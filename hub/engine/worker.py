@@ -75,7 +75,7 @@ class Worker:
     async def _rest(self, seconds: float) -> None:
         woken = asyncio.ensure_future(self._awake.wait())
         slept = asyncio.ensure_future(self._parts.ambient.clock.sleep(seconds))
-        assert self._died is not None  # noqa: S101 - set before the first rest
+        assert self._died is not None
         try:
             await asyncio.wait({woken, slept, self._died}, return_when=asyncio.FIRST_COMPLETED)
         finally:

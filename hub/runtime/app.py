@@ -19,6 +19,9 @@ def build_app(hub: Hub) -> FastAPI:
     app.state.orders = hub.orders
     app.state.store_secret = hub.store_secret
     app.state.database = hub.database
+    app.state.accounts = hub.accounts
+    app.state.current_bundle = lambda: hub.shelf.current
+    app.state.view = hub.view
     app.state.verifier = hub.verifier
     problems.install(app)
     for room in (hooks, health, runs, cases, events, crossrefs, connections, secrets, audit):

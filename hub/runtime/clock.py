@@ -23,4 +23,4 @@ class SystemClock:
 
 def system_ambient(seed: int | None = None) -> Ambient:
     """Give the real clock with chance from the system, or from a seed."""
-    return Ambient(clock=SystemClock(), random=random.SystemRandom() if seed is None else random.Random(seed))  # noqa: S311 - spreads delays and names rows; secrets use `secrets`
+    return Ambient(clock=SystemClock(), random=random.SystemRandom() if seed is None else random.Random(seed))

@@ -26,6 +26,7 @@ from hub.intake.polls import Polls
 from hub.model.ambient import Ambient
 from hub.operate.orders import Orders
 from hub.operate.sealing import Sealer
+from hub.queries.view import View
 from hub.runtime.accounts import Vault, build_accounts
 from hub.runtime.clock import system_ambient
 from hub.runtime.settings import HubSettings
@@ -105,9 +106,7 @@ class Hub:
         )
         signing = signing_key(self.key)
         self.verifier = signing.verify
-        self.sealer = Sealer(
-            database=self.database, ambient=self.ambient, key_id=signing.id, signer=signing.sign
-        )
+        self.sealer = Sealer(database=self.database, ambient=self.ambient, key_id=signing.id, signer=signing.sign)
         self.transport = Transport(private_hosts=self.environment.private_hosts, ca_file=self.environment.ca_file)
         self.vault = Vault(
             bundle=bundle,
@@ -118,6 +117,7 @@ class Hub:
             ambient=self.ambient,
             redactor=self.redactor,
         )
+        self.view = View(environment=self.environment.name, database=self.database, ambient=self.ambient)
         self.accounts: dict[str, Account] = {}
         self.changes = Changes()
         self.orders = Orders(

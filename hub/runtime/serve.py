@@ -62,9 +62,9 @@ async def _serve(
     )
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     ticks = scheduler(hub)
-    assert hub.died is not None  # noqa: S101 - set by start
+    assert hub.died is not None
     try:
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.005)
         if not serving.done():
             write_address(settings.data, url)

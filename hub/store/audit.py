@@ -9,7 +9,7 @@ from typing import Self
 from sqlalchemy import Connection, insert, select, update
 
 from hub.audit.chain import ChainHead, Link, links
-from hub.audit.entry import Entry, Fact
+from hub.audit.entry import Entry, Fact, is_plain
 from hub.audit.kinds import AuditKind
 from hub.model.ambient import of_micros
 from hub.store.tables import audit, audit_heads
@@ -23,6 +23,12 @@ class Note:
     actor: str
     subjects: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse, where the note is made, what must not stand in a log that is never erased."""
+        for name, value in (("actor", self.actor), *self.subjects.items(), *self.facts.items()):
+            if isinstance(value, str) and value and not is_plain(value):
+                raise ValueError(f"{self.kind}: `{name}` is not an id, a code or a hash")
 
 
 class ChainWriter:

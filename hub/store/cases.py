@@ -20,26 +20,6 @@ def find(connection: Connection, case_id: str) -> Mapping[str, Any] | None:
     return None if row is None else dict(row._mapping)
 
 
-def listing(
-    connection: Connection,
-    *,
-    environment: str,
-    state: str | None = "open",
-    reason: str | None = None,
-    limit: int = 100,
-    before: int | None = None,
-) -> list[Mapping[str, Any]]:
-    """List cases, the newest first; `before` is the `opened_at` of the last one seen."""
-    statement = select(cases).where(cases.c.environment == environment)
-    if state is not None:
-        statement = statement.where(cases.c.state == state)
-    if reason is not None:
-        statement = statement.where(cases.c.reason == reason)
-    if before is not None:
-        statement = statement.where(cases.c.opened_at < before)
-    rows = connection.execute(statement.order_by(cases.c.opened_at.desc(), cases.c.id.desc()).limit(limit))
-    return [dict(row._mapping) for row in rows]
-
 
 def summary(connection: Connection, *, environment: str) -> list[Mapping[str, Any]]:
     """Sum the open cases by reason and currency: count, minor units at risk, the oldest."""
@@ -57,13 +37,6 @@ def summary(connection: Connection, *, environment: str) -> list[Mapping[str, An
     )
     return [dict(row._mapping) for row in connection.execute(statement)]
 
-
-def alike(connection: Connection, *, environment: str, fingerprint: str) -> int:
-    """Count the open cases with the same fingerprint."""
-    statement = select(func.count()).where(
-        cases.c.environment == environment, cases.c.fingerprint == fingerprint, cases.c.state == "open"
-    )
-    return connection.execute(statement).scalar() or 0
 
 
 def assign(transaction: Transaction, case_id: str, *, owner: str | None, actor: str) -> None:

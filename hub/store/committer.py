@@ -17,9 +17,9 @@ import structlog
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from hub.store.audit import ChainWriter, Note
 from hub.errors import Fatal, HubError
 from hub.model.ambient import Ambient, to_micros
+from hub.store.audit import ChainWriter, Note
 from hub.store.database import Database
 from hub.store.tables import counters
 
@@ -79,7 +79,9 @@ class Work(Write):
             savepoint = transaction.connection.begin_nested()
             try:
                 result = write.work(transaction)
-            except HubError as error:
+            except SQLAlchemyError:
+                raise
+            except Exception as error:  # noqa: BLE001 - also a defect of one work must not end the others
                 savepoint.rollback()
                 del transaction.entries[kept:]
                 results.append(error)
@@ -142,6 +144,7 @@ class Committer:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
+        group: list[_Pending] = []
         try:
             with self._database.writer.connect() as connection:
                 with connection.begin():
@@ -157,7 +160,7 @@ class Committer:
         except BaseException as error:  # noqa: BLE001 - whatever it was, durability can no longer be promised
             log.critical("committer.died", error=str(error))
             self._dead = error
-            self._die(error)
+            self._die(error, group)
 
     def _commit_group(self, connection: Connection, chain: ChainWriter, group: list[_Pending]) -> ChainWriter:
         try:
@@ -200,9 +203,9 @@ class Committer:
     def _resolve(self, settled: list[tuple[asyncio.Future[Any], Any]], *, woken: bool) -> None:
         def resolve() -> None:
             for future, result in settled:
-                if future.cancelled():
+                if future.done():
                     continue
-                if isinstance(result, HubError):
+                if isinstance(result, Exception):
                     future.set_exception(result)
                 else:
                     future.set_result(result)
@@ -212,9 +215,9 @@ class Committer:
 
         self._tell(resolve)
 
-    def _die(self, error: BaseException) -> None:
+    def _die(self, error: BaseException, group: list[_Pending]) -> None:
         with self._ready:
-            left, self._pending = self._pending, []
+            left, self._pending = [*group, *self._pending], []
         fatal = Fatal("Nothing can be made durable any more.", code="committer-stopped", reason=str(error))
         self._resolve([(pending.future, fatal) for pending in left], woken=False)
         self._tell(lambda: self.on_death(error))

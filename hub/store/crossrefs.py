@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, select, update
 
@@ -127,16 +126,3 @@ def put(transaction: Transaction, link: Link) -> list[str]:
         for want in every
         if want != system and (want in new or system in new or want in other)
     ]
-
-
-def listing(
-    connection: Connection, *, environment: str, entity: str | None = None, id: str | None = None, limit: int = 200
-) -> Sequence[Mapping[str, Any]]:
-    """List crossrefs by entity or by an id in any system."""
-    statement = select(crossrefs).where(crossrefs.c.environment == environment)
-    if entity is not None:
-        statement = statement.where(crossrefs.c.entity == entity)
-    if id is not None:
-        statement = statement.where(crossrefs.c.id == id)
-    rows = connection.execute(statement.order_by(crossrefs.c.entity, crossrefs.c.thing).limit(limit))
-    return [dict(row._mapping) for row in rows]

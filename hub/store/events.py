@@ -182,17 +182,3 @@ def find(connection: Connection, event_id: str) -> Mapping[str, Any] | None:
     """Give an event's row."""
     row = connection.execute(select(events).where(events.c.id == event_id)).one_or_none()
     return None if row is None else dict(row._mapping)
-
-
-def listing(
-    connection: Connection, *, environment: str, state: str | None = None, limit: int = 50, before: int | None = None
-) -> list[Mapping[str, Any]]:
-    """List events, the newest first, without their data; `before` is the `received_at` of the last one seen."""
-    columns = [column for column in events.c if column.name != "data"]
-    statement = select(*columns).where(events.c.environment == environment)
-    if state is not None:
-        statement = statement.where(events.c.state == state)
-    if before is not None:
-        statement = statement.where(events.c.received_at < before)
-    rows = connection.execute(statement.order_by(events.c.received_at.desc(), events.c.id.desc()).limit(limit))
-    return [dict(row._mapping) for row in rows]

@@ -116,8 +116,7 @@ _CHANGE_RUN = (
 
 
 def _epochs(connection: Connection, ids: set[str]) -> dict[str, int]:
-    found = connection.execute(select(runs.c.id, runs.c.epoch).where(runs.c.id.in_(ids)))
-    return {run_id: epoch for run_id, epoch in found}
+    return {row.id: row.epoch for row in connection.execute(select(runs.c.id, runs.c.epoch).where(runs.c.id.in_(ids)))}
 
 
 def _open_intents(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:

@@ -286,38 +286,6 @@ def find(connection: Connection, run_id: str) -> Mapping[str, Any] | None:
     return None if row is None else dict(row._mapping)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFilter:
-    """Which runs a listing shows; None means any."""
-
-    state: str | None = None
-    flow: str | None = None
-    key: str | None = None
-    text: str | None = None
-    event_id: str | None = None
-    before: int | None = None
-
-
-def listing(connection: Connection, *, environment: str, filter: RunFilter, limit: int = 50) -> list[Mapping[str, Any]]:
-    """List runs, the newest first; `before` is the `position` of the last one seen."""
-    statement = select(runs).where(runs.c.environment == environment)
-    for column, value in (
-        (runs.c.state, filter.state),
-        (runs.c.flow, filter.flow),
-        (runs.c.key, filter.key),
-        (runs.c.event_id, filter.event_id),
-    ):
-        if value is not None:
-            statement = statement.where(column == value)
-    if filter.text:
-        pattern = "%" + filter.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        statement = statement.where(runs.c.business_key.like(pattern, escape="\\") | (runs.c.id == filter.text))
-    if filter.before is not None:
-        statement = statement.where(runs.c.position < filter.before)
-    rows = connection.execute(statement.order_by(runs.c.position.desc(), runs.c.created_at.desc()).limit(limit))
-    return [dict(row._mapping) for row in rows]
-
-
 def counts(connection: Connection, *, environment: str) -> dict[str, dict[str, int]]:
     """Count the runs that stand for themselves (not replaced by a replay): flow → state → number."""
     statement = (

@@ -1,0 +1,30 @@
+"""`concord serve`: what is said when the hub answers, and the exit status."""
+
+from __future__ import annotations
+
+import os
+
+from hub.cli.output import console, print_json
+from hub.connections.keys import notice
+from hub.runtime.composition import Composition, Hub
+from hub.runtime.serve import serve
+from hub.runtime.settings import HubSettings
+
+
+def run_hub(settings: HubSettings, *, log_level: str, json_output: bool, composition: Composition | None = None) -> int:
+    """Serve until told to stop; gives the exit status."""
+
+    def ready(hub: Hub, url: str) -> None:
+        if json_output:
+            print_json({"url": url, "pid": os.getpid(), "environment": hub.environment.name})
+            return
+        console.print(f"[bold]Concord[/] serves [bold]{hub.environment.name}[/] at [link={url}]{url}[/]")
+        made = notice(hub.key)
+        if made:
+            console.print(made)
+        if hub.setup_needed:
+            console.print(
+                f"Nobody can sign in yet. Make the first administrator at {url}/setup?token={hub.setup_token}"
+            )
+
+    return serve(settings, composition=composition, ready=ready, log_level=log_level)

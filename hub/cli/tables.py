@@ -1,0 +1,92 @@
+"""Tables of the terminal: runs, exceptions, and what the hub has in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.markdown import Markdown
+from rich.table import Table
+
+from hub.cli.output import console
+
+_COLOURS = {"succeeded": "green", "parked": "red", "waiting": "yellow", "running": "blue", "queued": "blue"}
+
+
+def show_status(summary: Mapping[str, Any]) -> None:
+    """Show what the hub has in hand."""
+    table = Table("Flow", "State", "Runs", title=f"Runs in {summary['environment']}")
+    table.columns[2].justify = "right"
+    for flow, states in sorted(summary["runs"].items()):
+        for state, number in sorted(states.items()):
+            table.add_row(flow, _coloured(state), str(number))
+    console.print(table)
+    console.print(f"{summary['exceptions_open']} exceptions need a person.")
+
+
+def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
+    """Show a list of runs."""
+    table = Table("Run", "Flow", "State", "About", "Money", "Reason", "Accepted")
+    table.columns[4].justify = "right"
+    for run in runs:
+        table.add_row(
+            run["id"],
+            run["flow"],
+            _coloured(run["state"]),
+            run["business_key"],
+            _money(run["money"]),
+            run["reason"] or "",
+            run["created_at"],
+        )
+    console.print(table)
+
+
+def show_run(detail: Mapping[str, Any]) -> None:
+    """Show one run with its steps and their attempts."""
+    run = detail["run"]
+    console.print(f"[bold]{run['id']}[/] {run['flow']} {_coloured(run['state'])} {run['business_key']}")
+    table = Table("Step", "State", "Attempts", "Rule", "Error")
+    for step in detail["steps"]:
+        attempts = ", ".join(f"{attempt['kind']} {attempt['outcome']}" for attempt in step["attempts"])
+        error = step["error"]["detail"] if step["error"] else ""
+        table.add_row(step["path"], _coloured(step["state"]), attempts, step["rule"] or "", error)
+    console.print(table)
+
+
+def show_cases(cases: Sequence[Mapping[str, Any]]) -> None:
+    """Show a list of exceptions."""
+    table = Table("Exception", "Reason", "About", "At risk", "Step", "Owner", "Since")
+    table.columns[3].justify = "right"
+    for case in cases:
+        owner = case["owner_name"] or ""
+        table.add_row(
+            case["id"],
+            case["reason"],
+            case["business_key"],
+            _money(case["money"]),
+            case["path"],
+            owner,
+            case["opened_at"],
+        )
+    console.print(table)
+
+
+def show_case(detail: Mapping[str, Any]) -> None:
+    """Show one exception with what a person needs to settle it."""
+    case = detail["case"]
+    console.print(f"[bold]{case['reason']}[/] {case['business_key']} {_money(case['money'])}")
+    console.print(case["detail"])
+    for name, fact in detail["facts"].items():
+        console.print(f"  {name}: {fact}", highlight=False, markup=False)
+    console.print(f"Run {case['run_id']}, step {case['path']}; {detail['alike']} alike are open.")
+    if detail["runbook"]:
+        console.print(Markdown(detail["runbook"]))
+
+
+def _money(money: Mapping[str, Any] | None) -> str:
+    return "" if money is None else f"{money['value']} {money['currency']}"
+
+
+def _coloured(state: str) -> str:
+    colour = _COLOURS.get(state)
+    return f"[{colour}]{state}[/]" if colour else state

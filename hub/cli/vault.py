@@ -1,0 +1,57 @@
+"""`concord vault`: store the secrets of connections; none is ever printed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from hub.cli import place
+from hub.cli.output import console, print_json
+from hub.cli.reach import reach
+from hub.errors import FixData
+from hub.sdk import exact_json
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("set")
+def set_secret(
+    name: Annotated[str, typer.Argument(help="The secret's name, as in `secret: vault:NAME`.")],
+    file: Annotated[Path | None, typer.Option(help="A JSON file of field → value; `-` or nothing reads stdin.")] = None,
+    data: place.Data = place.DEFAULT_DATA,
+    workspace: place.Workspace = None,
+    environment: place.Environment = "example",
+    key_file: place.KeyFile = None,
+) -> None:
+    """Seal a secret's fields, given as a JSON object, for the connections that name it."""
+    text = sys.stdin.read() if file is None or str(file) == "-" else file.read_text()
+    values = exact_json.loads(text)
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        raise FixData('Give the secret as a JSON object of texts, such as {"api_key": "…"}.', code="bad-secret")
+    with reach(place.settings(data, workspace, environment, key_file)) as hub:
+        stored = hub.put(f"/api/secrets/{name}", {"values": values})
+    console.print(f"Stored version {stored['version']} of [bold]{name}[/].")
+
+
+@app.command("list")
+def list_secrets(
+    data: place.Data = place.DEFAULT_DATA,
+    workspace: place.Workspace = None,
+    environment: place.Environment = "example",
+    key_file: place.KeyFile = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the secrets' names, versions and ages."""
+    with reach(place.settings(data, workspace, environment, key_file)) as hub:
+        stored = hub.get("/api/secrets")["secrets"]
+    if json_output:
+        print_json(stored)
+        return
+    table = Table("Secret", "Version", "Stored")
+    for secret in stored:
+        table.add_row(secret["name"], str(secret["version"]), secret["stored_at"])
+    console.print(table)

@@ -1,0 +1,164 @@
+"""A hub in miniature for tests: real store, intake and worker over the vendor in memory, with a clock that runs fast."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hub.connections.accounts import Account
+from hub.connections.limiter import Limiter
+from hub.engine.parts import Parts
+from hub.engine.worker import Worker
+from hub.intake.door import Intake
+from hub.model.ambient import Ambient
+from hub.model.event import InboundEvent, Via
+from hub.operate.orders import Orders
+from hub.sdk.settings import Settings
+from hub.store import runs
+from hub.store.committer import Committer, Work
+from hub.store.database import Database
+from hub.workspace.bundle import Bundle
+from hub.workspace.catalogue import catalogue_of
+from hub.workspace.compilation import compile_bundle
+from tests.engine.vendor import BASE, Vendor, connector
+
+#: A test's second lasts this many of the clock's.
+SPEED = 50.0
+
+
+class FastClock:
+    """Real time, faster."""
+
+    def __init__(self) -> None:
+        """Begin at a round moment."""
+        self._began = time.monotonic()
+        self._zero = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """Give the moment."""
+        return self._zero + timedelta(seconds=(time.monotonic() - self._began) * SPEED)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait a fiftieth of that."""
+        await asyncio.sleep(seconds / SPEED)
+
+
+def bundle(flow: str, **files: str) -> Bundle:
+    """Compile a workspace with one flow and the vendor's connection."""
+    content = {
+        "flows/tested.yaml": flow,
+        "connections/vendor.yaml": "connection: vendor\nconnector: vendor\n",
+        "policies/patient.yaml": (
+            "policy: patient\nkind: retry\nattempts: 60\nfirst: 0.02\nfactor: 1.5\nceiling: 0.5\njitter: 0.5\n"
+        ),
+        **{name.replace("__", "/"): text for name, text in files.items()},
+    }
+    compiled, lints = compile_bundle(
+        {path: text.encode() for path, text in content.items()}, catalogue_of([connector])
+    )
+    assert compiled is not None, [str(lint) for lint in lints]
+    return compiled
+
+
+class House:
+    """One life of a process over a data directory; `crash` ends it as kill -9 would, `stop` in order."""
+
+    def __init__(
+        self,
+        directory: Path,
+        vendor: Vendor,
+        bundle: Bundle,
+        *,
+        seed: int = 1,
+        clock: FastClock | None = None,
+        committer: Callable[[Database, Ambient], Committer] = Committer,
+        worker: type[Worker] = Worker,
+    ) -> None:
+        """Open the directory."""
+        self.ambient = Ambient(clock=clock or FastClock(), random=random.Random(seed))
+        self.database = Database(directory)
+        self.committer = committer(self.database, self.ambient)
+        self.vendor = vendor
+        account = Account(
+            name="vendor",
+            connector=connector,
+            settings=Settings(base_url=BASE),
+            limiter=Limiter(connector.limits, self.ambient),
+            transport=vendor,  # type: ignore[arg-type]
+            ambient=self.ambient,
+        )
+        self.accounts: Mapping[str, Account] = {"vendor": account}
+        self.bundle = bundle
+
+        async def shelf(_bundle_id: str) -> Bundle:
+            return bundle
+
+        self.parts = Parts(
+            environment="test",
+            worker="worker_test",
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            accounts=self.accounts,
+            bundle=shelf,
+        )
+        self.worker = worker(self.parts)
+        self.intake = Intake(
+            environment="test",
+            ambient=self.ambient,
+            committer=self.committer,
+            accounts=self.accounts,
+            bundle=lambda: bundle,
+        )
+        self.orders = Orders(
+            environment="test",
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            accounts=self.accounts,
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Recover and begin to work."""
+        self.committer.on_wake = self.worker.wake
+        self.committer.start()
+        await self.committer.commit(Work(lambda tx: runs.recover(tx, environment="test", actor="worker_test")))
+        self._task = asyncio.create_task(self.worker.run())
+
+    async def stop(self) -> None:
+        """End in order."""
+        self.worker.stop()
+        if self._task is not None:
+            await self._task
+        await self.committer.stop()
+        self.database.close()
+
+    async def give(self, *events: Mapping[str, Any]) -> None:
+        """Let events arrive, one after the other; each has `id` and whatever the flow reads."""
+        for event in events:
+            await self.intake.accept("vendor", [_event(event)], Via.API)
+
+    async def settled(self, *, seconds: float = 20.0, waiting: Sequence[str] = ()) -> dict[str, int]:
+        """Wait until nothing moves by itself any more; gives the number of runs by state."""
+        async with asyncio.timeout(seconds):
+            while True:
+                with self.database.reading() as connection:
+                    counted = runs.counts(connection, environment="test").get("tested", {})
+                    kinds = runs.waiting_kinds(connection, environment="test")
+                moving = counted.get("queued", 0) + counted.get("running", 0)
+                moving += sum(number for kind, number in kinds.items() if kind not in waiting)
+                if moving == 0 and self.worker.in_flight == 0:
+                    return counted
+                await asyncio.sleep(0.005)
+
+
+def _event(event: Mapping[str, Any]) -> InboundEvent:
+    return InboundEvent(
+        external_id=str(event["id"]), type="vendor.thing.made", occurred_at=datetime(2026, 1, 1, tzinfo=UTC), data=event
+    )

@@ -1,0 +1,198 @@
+"""The committer: groups become durable together, harm no other, and keep one chain of audit entries."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.audit.verification import verify_chain
+from hub.errors import Conflict, FixData, StaleLease
+from hub.model.ambient import Ambient
+from hub.runtime.clock import SystemClock
+from hub.store import audit, crossrefs, runs
+from hub.store.committer import Committer, Transaction, Work
+from hub.store.database import Database
+from hub.store.events import Accept, Acceptance
+from hub.store.history import Record
+from hub.store.runs import Claim, Claimed
+
+
+def ambient() -> Ambient:
+    """Give the real clock and seeded chance."""
+    return Ambient(clock=SystemClock(), random=random.Random(1))
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[tuple[Database, Committer]]:
+    """Give an open store."""
+    database = Database(tmp_path)
+    committer = Committer(database, ambient())
+    committer.start()
+    yield database, committer
+    await committer.stop()
+    database.close()
+
+
+def event(number: int, content: str = "") -> dict[str, Any]:
+    """Give an event's row."""
+    return {
+        "id": f"event_{number}_{content}",
+        "environment": "test",
+        "connection": "vendor",
+        "external_id": f"evt_{number}",
+        "type": "vendor.made",
+        "subject": "",
+        "schema": None,
+        "occurred_at": 1,
+        "received_at": 1,
+        "via": "webhook",
+        "state": "accepted",
+        "deliveries": 1,
+        "data": "{}",
+        "record_key": None,
+        "body_hash": f"hash{content}",
+        "entity": None,
+        "reason": None,
+    }
+
+
+def run(number: int, key: str = "k") -> dict[str, Any]:
+    """Give a queued run's row."""
+    return {
+        "id": f"run_{number}",
+        "environment": "test",
+        "entity": None,
+        "flow": "tested",
+        "bundle": "b1",
+        "event_id": f"event_{number}_",
+        "key": key,
+        "business_key": f"thing:{number}",
+        "state": "queued",
+        "blocking": True,
+        "claimable_at": 1,
+        "epoch": 0,
+        "generation": 0,
+        "created_at": 1,
+        "updated_at": 1,
+    }
+
+
+def accept(number: int, key: str = "k", content: str = "") -> Accept:
+    """Give an acceptance with one run."""
+    return Accept(event=event(number, content), runs=[run(number, key)], actor="connection:vendor")
+
+
+async def claim(committer: Committer, limit: int = 10) -> Claimed:
+    """Claim as a worker."""
+    claimed: Claimed = await committer.commit(Claim(environment="test", owner="w", limit=limit))
+    return claimed
+
+
+async def test_a_second_process_on_the_same_data_is_refused(tmp_path: Path) -> None:
+    """The message says what to do."""
+    first = Database(tmp_path)
+    with pytest.raises(Conflict, match="choose another with --data"):
+        Database(tmp_path)
+    first.close()
+    Database(tmp_path).close()
+
+
+async def test_an_event_is_accepted_once_also_within_one_group(store: tuple[Database, Committer]) -> None:
+    """Repeats are counted, other content under the same id is kept apart, and one run exists."""
+    database, committer = store
+    results = await asyncio.gather(
+        *(committer.commit(accept(1)) for _ in range(5)), committer.commit(accept(1, content="forged"))
+    )
+    assert sorted(results) == [Acceptance.CONFLICTING, Acceptance.NEW, *[Acceptance.REPEATED] * 4]
+    with database.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT external_id, state, deliveries FROM events ORDER BY 1").all()
+        count = connection.exec_driver_sql("SELECT count(*) FROM runs").scalar()
+    assert [tuple(row) for row in rows] == [("evt_1", "accepted", 5), ("evt_1#hashforged", "rejected", 1)]
+    assert count == 1
+
+
+async def test_runs_of_one_key_are_claimed_one_after_the_other(store: tuple[Database, Committer]) -> None:
+    """Other keys are not held back."""
+    _, committer = store
+    for number, key in enumerate(["a", "a", "b", "a"], start=1):
+        await committer.commit(accept(number, key))
+    first = await claim(committer)
+    assert [each.run["id"] for each in first.runs] == ["run_1", "run_3"]
+    assert (await claim(committer)).runs == []
+    done = {"state": "succeeded", "blocking": False}
+    await committer.commit(Record(run_id="run_1", epoch=1, change=done))
+    assert [each.run["id"] for each in (await claim(committer)).runs] == ["run_2"]
+
+
+async def test_a_worker_that_lost_its_run_can_record_nothing(store: tuple[Database, Committer]) -> None:
+    """The epoch fences it, and the others of its group are not harmed."""
+    database, committer = store
+    await committer.commit(accept(1, "a"))
+    await committer.commit(accept(2, "b"))
+    await claim(committer)
+    await committer.commit(Work(lambda tx: runs.recover(tx, environment="test", actor="w")))
+    await claim(committer)
+    step = {"path": "s", "ordinal": 0, "kind": "map", "state": "succeeded", "started_at": 1, "finished_at": 1}
+    row = {"input": None, "output": None, "rule": None, "error": None}
+    stale = committer.submit(Record(run_id="run_1", epoch=1, steps=[{**step, **row, "run_id": "run_1"}]))
+    fresh = committer.submit(Record(run_id="run_2", epoch=2, steps=[{**step, **row, "run_id": "run_2"}]))
+    with pytest.raises(StaleLease):
+        await stale
+    await fresh
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT run_id FROM steps").scalars().all() == ["run_2"]
+
+
+async def test_a_refused_work_undoes_only_itself(store: tuple[Database, Committer]) -> None:
+    """Its audit entries go with it."""
+    database, committer = store
+
+    def refused(transaction: Transaction) -> None:
+        crossrefs.put(transaction, _link({"stripe": "cus_1", "netsuite": "1"}))
+        raise FixData
+
+    good = committer.submit(Work(lambda tx: crossrefs.put(tx, _link({"stripe": "cus_2", "netsuite": "2"}))))
+    bad = committer.submit(Work(refused))
+    await good
+    with pytest.raises(FixData):
+        await bad
+    with database.reading() as connection:
+        assert _found(connection, "cus_2") == "2"
+        assert _found(connection, "cus_1") is None
+        (head,) = audit.logs(connection)
+        assert head.size == 1
+        assert verify_chain(audit.entries(connection, "main"), head) == []
+
+
+async def test_a_thing_has_one_id_in_a_system_unless_a_person_changes_it(store: tuple[Database, Committer]) -> None:
+    """A flow can never re-tie what stands; `replace` can."""
+    database, committer = store
+    await committer.commit(Work(lambda tx: crossrefs.put(tx, _link({"stripe": "cus_1", "netsuite": "1"}))))
+    with pytest.raises(FixData):
+        await committer.commit(Work(lambda tx: crossrefs.put(tx, _link({"stripe": "cus_1", "netsuite": "9"}))))
+    changed = _link({"stripe": "cus_1", "netsuite": "9"}, replace=True)
+    await committer.commit(Work(lambda tx: crossrefs.put(tx, changed)))
+    await committer.commit(Work(lambda tx: crossrefs.put(tx, _link({"stripe": "cus_1", "sap": "S1"}))))
+    with database.reading() as connection:
+        assert _found(connection, "cus_1") == "9"
+        found = crossrefs.find(
+            connection, environment="test", entity="customer", system="sap", id="S1", want="netsuite"
+        )
+        assert found == "9"
+
+
+def _link(ids: dict[str, str], *, replace: bool = False) -> crossrefs.Link:
+    return crossrefs.Link(
+        environment="test", entity="customer", ids=ids, thing="thing_" + "_".join(ids.values()), actor="local", replace=replace
+    )
+
+
+def _found(connection: Any, id: str) -> str | None:
+    return crossrefs.find(
+        connection, environment="test", entity="customer", system="stripe", id=id, want="netsuite"
+    )
