@@ -1,0 +1,73 @@
+"""A bundle: one revision of the workspace, compiled, named by the hash of its content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hub.errors import NotFound
+from hub.mapping.compiled import CompiledMapping
+from hub.model.flow import Flow
+from hub.policy.retry import RetryPolicy
+from hub.policy.route import RoutePolicy
+from hub.workspace.compiled_files import ConnectionFile, EnvironmentFile, Example
+from hub.workspace.schemas import Schema
+from hub.workspace.terms import Tables
+
+_PLAIN_RETRY = RetryPolicy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """Everything a run needs of the workspace, by name; `files` are the bytes it was compiled from.
+
+    `policies` are those that decide between rules, `retries` those that say when to try again; `schemas` holds the
+    workspace's own and those of the installed connectors.
+    """
+
+    id: str
+    files: Mapping[str, bytes] = field(repr=False)
+    flows: Mapping[str, Flow] = field(repr=False)
+    mappings: Mapping[str, CompiledMapping] = field(repr=False)
+    policies: Mapping[str, RoutePolicy] = field(repr=False)
+    retries: Mapping[str, RetryPolicy] = field(repr=False)
+    schemas: Mapping[str, Schema] = field(repr=False)
+    connections: Mapping[str, ConnectionFile] = field(repr=False)
+    environments: Mapping[str, EnvironmentFile] = field(repr=False)
+    tables: Tables = field(repr=False)
+    examples: tuple[Example, ...] = field(default=(), repr=False)
+
+    def flows_for(self, event_type: str) -> tuple[Flow, ...]:
+        """Give the flows that an event of this type starts, by name."""
+        return tuple(flow for _, flow in sorted(self.flows.items()) if flow.event == event_type)
+
+    def validate(self, schema_name: str, record: object) -> list[str]:
+        """Give what of a record does not fit a schema, each with its path; raises `NotFound` for an unknown schema."""
+        schema = self.schemas.get(schema_name)
+        if schema is None:
+            raise NotFound("The bundle has no such schema.", schema=schema_name)
+        return schema.problems(record)
+
+    def retry(self, name: str | None) -> RetryPolicy:
+        """Give a retry policy, or the plain one when a step names none; raises `NotFound`."""
+        if name is None:
+            return _PLAIN_RETRY
+        try:
+            return self.retries[name]
+        except KeyError:
+            raise NotFound("The bundle has no such retry policy.", policy=name) from None
+
+    def runbook(self, path: str) -> str | None:
+        """Give the text of a runbook (Markdown), or None when there is none."""
+        content = self.files.get(path)
+        return None if content is None else content.decode("utf-8", "replace")
+
+
+def bundle_id(files: Mapping[str, bytes]) -> str:
+    """Name a set of files by their content: 64 hexadecimal digits of SHA-256 over paths and contents."""
+    whole = hashlib.sha256()
+    for path, content in sorted(files.items()):
+        whole.update(hashlib.sha256(path.encode()).digest())
+        whole.update(hashlib.sha256(content).digest())
+    return whole.hexdigest()

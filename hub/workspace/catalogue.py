@@ -1,0 +1,88 @@
+"""What the workspace must know of the installed connectors, as one value: no registry, no code of theirs is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from hub.model.effect import Idempotency
+from hub.sdk.connector import Connector, JsonSchema, Operation, ReadOperation
+from hub.sdk.settings import secret_fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationEntry:
+    """One operation: whether it writes, how a repeated write is told from a new one, and its schemas."""
+
+    name: str
+    title: str
+    writes: bool
+    input: JsonSchema
+    output: JsonSchema
+    idempotency: Idempotency | None = None
+    undo: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorEntry:
+    """One connector: operations by name, its schemas, and the fields of its settings.
+
+    `settings` holds every field and whether a connection must give it; `secrets` are those that live in the vault.
+    """
+
+    name: str
+    title: str
+    operations: Mapping[str, OperationEntry] = field(default_factory=dict)
+    schemas: Mapping[str, JsonSchema] = field(default_factory=dict)
+    settings: Mapping[str, bool] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
+    webhook: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """All installed connectors by name."""
+
+    connectors: Mapping[str, ConnectorEntry] = field(default_factory=dict)
+
+    @property
+    def schemas(self) -> dict[str, JsonSchema]:
+        """Give every connector's schemas by name."""
+        return {name: schema for entry in self.connectors.values() for name, schema in entry.schemas.items()}
+
+    def of_event(self, event_type: str) -> ConnectorEntry | None:
+        """Find the connector whose events have this type (`stripe.invoice.finalized` → stripe)."""
+        return self.connectors.get(event_type.partition(".")[0])
+
+
+def catalogue_of(connectors: Sequence[Connector]) -> Catalogue:
+    """Describe these connectors."""
+    entries = {connector.name: _connector(connector) for connector in connectors}
+    return Catalogue(connectors=MappingProxyType(entries))
+
+
+def _connector(connector: Connector) -> ConnectorEntry:
+    fields = connector.settings.model_fields
+    return ConnectorEntry(
+        name=connector.name,
+        title=connector.title,
+        operations={operation.name: _operation(operation) for operation in connector.operations},
+        schemas=dict(connector.schemas),
+        settings={name: field.is_required() for name, field in fields.items()},
+        secrets=secret_fields(connector.settings),
+        webhook=connector.webhook is not None,
+    )
+
+
+def _operation(operation: Operation) -> OperationEntry:
+    reads = isinstance(operation, ReadOperation)
+    return OperationEntry(
+        name=operation.name,
+        title=operation.title,
+        writes=not reads,
+        input=operation.input,
+        output=operation.output,
+        idempotency=None if isinstance(operation, ReadOperation) else operation.idempotency,
+        undo=None if isinstance(operation, ReadOperation) else operation.undo,
+    )

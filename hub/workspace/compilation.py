@@ -1,0 +1,173 @@
+"""Compile a workspace's files into a bundle, or say in lints why that cannot be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from hub.errors import FixData
+from hub.model.flow import Flow
+from hub.workspace.bundle import Bundle, bundle_id
+from hub.workspace.catalogue import Catalogue
+from hub.workspace.compiled_files import ConnectionFile, EnvironmentFile, Example, MappingFile, PolicyFile
+from hub.workspace.connections import load_connection
+from hub.workspace.environments import load_environment
+from hub.workspace.examples import load_examples
+from hub.workspace.flows import load_flow
+from hub.workspace.kinds import NAMED, FileKind, kind_of
+from hub.workspace.known import Known
+from hub.workspace.lint import Lint, Lints, Place, Position, Severity
+from hub.workspace.mappings import load_mapping
+from hub.workspace.policies import load_policy
+from hub.workspace.schemas import Schema, compile_schema, load_schema
+from hub.workspace.tables import load_table
+from hub.workspace.yaml_source import Keyed, Node, Scalar, read_yaml
+
+_Loaded = TypeVar("_Loaded")
+
+
+def compile_bundle(files: Mapping[str, bytes], catalogue: Catalogue) -> tuple[Bundle | None, list[Lint]]:
+    """Compile files (`{relative path: bytes}`, from a folder or the store) with what the connectors offer.
+
+    The bundle is None when a lint is an error. Lints are in the order of path and line. Nothing is raised for
+    whatever the files hold.
+    """
+    compilation = _Compilation(files=files, catalogue=catalogue)
+    compilation.run()
+    found = sorted(lint for lints in compilation.lints.values() for lint in lints.found)
+    if any(lint.severity is Severity.ERROR for lint in found):
+        return None, found
+    return compilation.bundle(), found
+
+
+@dataclass(slots=True, kw_only=True)
+class _Compilation:
+    """One pass over all kinds, in the order in which they need each other."""
+
+    files: Mapping[str, bytes]
+    catalogue: Catalogue
+    lints: dict[str, Lints] = field(default_factory=dict)
+    nodes: dict[FileKind, dict[str, Node]] = field(default_factory=dict)
+    #: Every name that a file claims, broken files included, so that one mistake is not told again at each reference.
+    declared: dict[FileKind, dict[str, tuple[str, Place]]] = field(default_factory=dict)
+    tables: dict[str, dict[str, str]] = field(default_factory=dict)
+    schemas: dict[str, Schema] = field(default_factory=dict)
+    connections: dict[str, ConnectionFile] = field(default_factory=dict)
+    mappings: dict[str, MappingFile] = field(default_factory=dict)
+    policies: dict[str, PolicyFile] = field(default_factory=dict)
+    environments: dict[str, EnvironmentFile] = field(default_factory=dict)
+    flows: dict[str, Flow] = field(default_factory=dict)
+    examples: list[Example] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Read and lint everything."""
+        for path, content in sorted(self.files.items()):
+            self._read(path, content)
+        self._add_connector_schemas()
+        known = self._known()
+        self._load(FileKind.MAPPING, self.mappings, lambda node, lints: load_mapping(node, lints, known))
+        self._load(FileKind.CONNECTION, self.connections, lambda node, lints: load_connection(node, lints, known))
+        self._load(FileKind.POLICY, self.policies, lambda node, lints: load_policy(node, lints, known))
+        self._load(FileKind.ENVIRONMENT, self.environments, lambda node, lints: load_environment(node, lints, known))
+        self._load(FileKind.FLOW, self.flows, lambda node, lints: load_flow(node, lints, known))
+        for path, node in self.nodes.get(FileKind.EXAMPLES, {}).items():
+            self.examples += load_examples(node, self.lints[path], known)
+
+    def bundle(self) -> Bundle:
+        """Give the bundle of a compilation without errors."""
+        return Bundle(
+            id=bundle_id(self.files),
+            files=dict(self.files),
+            flows=self.flows,
+            mappings={name: mapping.compiled for name, mapping in self.mappings.items()},
+            policies={name: policy.route for name, policy in self.policies.items() if policy.route is not None},
+            retries={name: policy.retry for name, policy in self.policies.items() if policy.retry is not None},
+            schemas=self.schemas,
+            connections=self.connections,
+            environments=self.environments,
+            tables=self.tables,
+            examples=tuple(self.examples),
+        )
+
+    def _known(self) -> Known:
+        return Known(
+            catalogue=self.catalogue,
+            files=self.files,
+            declared={kind: frozenset(self.declared.get(kind, ())) for kind in FileKind},
+            tables=self.tables,
+            schemas=self.schemas,
+            connections=self.connections,
+            mappings=self.mappings,
+            policies=self.policies,
+        )
+
+    def _read(self, path: str, content: bytes) -> None:
+        kind = kind_of(path)
+        lints = self.lints.setdefault(path, Lints(path))
+        stem = path.rpartition("/")[2].rpartition(".")[0]
+        if path.endswith(".yml"):
+            lints.error(Position(), "wrong-ending", "The file ends in `.yml`.", "Rename it to `.yaml`.")
+        elif kind is FileKind.TABLE:
+            self._declare(kind, stem, path, Position())
+            table = load_table(content, lints)
+            if table is not None:
+                self.tables[stem] = table
+        elif kind is FileKind.SCHEMA:
+            self._declare(kind, stem, path, Position())
+            schema = load_schema(content, lints)
+            if schema is not None:
+                self.schemas[schema.name] = schema
+        elif kind is not None and kind not in (FileKind.FIXTURE, FileKind.RUNBOOK):
+            self._read_yaml(kind, path, content, lints)
+
+    def _read_yaml(self, kind: FileKind, path: str, content: bytes, lints: Lints) -> None:
+        node = read_yaml(content, lints)
+        if node is not None:
+            self.nodes.setdefault(kind, {})[path] = node
+        if kind not in NAMED.values():
+            return
+        named = node.get(kind) if isinstance(node, Keyed) else None
+        if isinstance(named, Scalar) and named.value is not None:
+            self._declare(kind, named.text, path, named)
+        elif node is None:
+            # What cannot be read still has its name, and those who use it are not to blame.
+            match = re.search(rf"^{kind}:[ ]*[\"']?([A-Za-z0-9_/-]+)".encode(), content, re.MULTILINE)
+            if match is not None:
+                self.declared.setdefault(kind, {}).setdefault(match.group(1).decode(), (path, Position()))
+
+    def _declare(self, kind: FileKind, name: str, path: str, place: Place) -> None:
+        names = self.declared.setdefault(kind, {})
+        if name not in names:
+            names[name] = (path, place)
+            return
+        where, first = names[name]
+        message = f"The {kind} `{name}` is already defined in {where}:{first.line}:{first.column}."
+        self.lints[path].error(place, "duplicate-name", message, "Give one of them another name.")
+
+    def _load(self, kind: FileKind, into: dict[str, _Loaded], load: Callable[[Node, Lints], _Loaded | None]) -> None:
+        for path, node in self.nodes.get(kind, {}).items():
+            loaded = load(node, self.lints[path])
+            if loaded is not None:
+                into[self._name_in(kind, path)] = loaded
+
+    def _name_in(self, kind: FileKind, path: str) -> str:
+        node = self.nodes[kind][path]
+        named = node.get(kind) if isinstance(node, Keyed) else None
+        return named.text if isinstance(named, Scalar) else path
+
+    def _add_connector_schemas(self) -> None:
+        for name, document in self.catalogue.schemas.items():
+            if name in self.declared.get(FileKind.SCHEMA, {}):
+                path, place = self.declared[FileKind.SCHEMA][name]
+                message = f"The schema `{name}` belongs to an installed connector."
+                self.lints[path].error(place, "duplicate-name", message, "Give it another name or version.")
+                continue
+            try:
+                self.schemas[name] = compile_schema(name, document)
+            except FixData as error:
+                # Files of a connector are not the author's; the lint is for the one who installed it.
+                lints = self.lints.setdefault(f"connectors/{name}", Lints(f"connectors/{name}"))
+                lints.error(Position(), "bad-schema", f"A connector's schema cannot be used: {error.detail}")
+            self.declared.setdefault(FileKind.SCHEMA, {})[name] = (f"connectors/{name}", Position())

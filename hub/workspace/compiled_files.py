@@ -1,0 +1,100 @@
+"""What each kind of file says, once it is read, checked and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from hub.mapping.compiled import CompiledMapping
+from hub.policy.retry import RetryPolicy
+from hub.policy.route import RoutePolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """Requests in flight and requests a second; None: no limit of this file's own."""
+
+    concurrency: int | None = None
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionFile:
+    """A connection; an environment adds settings and may replace the secret (`vault:NAME`)."""
+
+    name: str
+    connector: str
+    title: str
+    owner: str
+    secret: str | None = None
+    limits: ConnectionLimits = ConnectionLimits()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentConnection:
+    """What one connection has in one environment: settings without secrets, the vault reference, and limits."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    secret: str | None = None
+    limits: ConnectionLimits = ConnectionLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentFile:
+    """An environment: its connections' settings, how it is marked, and what a new revision needs to serve there."""
+
+    name: str
+    title: str
+    connections: Mapping[str, EnvironmentConnection]
+    colour: str = "grey"
+    private_hosts: tuple[str, ...] = ()
+    ca_file: str | None = None
+    approvals: int = 0
+    max_money_difference: Mapping[str, Decimal] = field(default_factory=dict)
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingFile:
+    """A mapping: from which schema to which, and the names of the values it must be given."""
+
+    name: str
+    version: int
+    source: str
+    target: str
+    given: frozenset[str]
+    compiled: CompiledMapping
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFile:
+    """A policy: exactly one of its compiled forms is there, by its kind.
+
+    `outcomes` are the literal values that its rules may give, by the name of the output.
+    """
+
+    name: str
+    kind: str
+    route: RoutePolicy | None = None
+    retry: RetryPolicy | None = None
+    outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One example of a mapping: what goes in, and either what must come out or the code of the error."""
+
+    title: str
+    mapping: str
+    source: Any
+    given: Mapping[str, Any]
+    expected: Any
+    fails: str | None
+    path: str
+    line: int

@@ -1,0 +1,40 @@
+"""What files may name; filled kind by kind while a workspace is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hub.workspace.catalogue import Catalogue
+from hub.workspace.compiled_files import ConnectionFile, MappingFile, PolicyFile
+from hub.workspace.kinds import FileKind
+from hub.workspace.lint import Lints, nearest
+from hub.workspace.schemas import Schema
+from hub.workspace.terms import Tables
+from hub.workspace.yaml_source import Node, text_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Everything that is there by name.
+
+    `declared` also has the names of files that could not be compiled: they have lints of their own, and those who
+    name them are not to blame.
+    """
+
+    catalogue: Catalogue
+    files: Mapping[str, bytes]
+    declared: Mapping[FileKind, frozenset[str]]
+    tables: Tables
+    schemas: Mapping[str, Schema]
+    connections: Mapping[str, ConnectionFile]
+    mappings: Mapping[str, MappingFile]
+    policies: Mapping[str, PolicyFile]
+
+    def lint_name(self, kind: FileKind, node: Node, lints: Lints) -> bool:
+        """Add a lint when there is nothing of this kind with the name in `node`; True when there is."""
+        name = text_of(node)
+        if name in self.declared[kind]:
+            return True
+        lints.error(node, f"unknown-{kind}", f"There is no {kind} `{name}`.", nearest(name, self.declared[kind]))
+        return False

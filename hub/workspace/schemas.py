@@ -1,0 +1,96 @@
+"""Schema files: `NAME@VERSION.json`, each a JSON Schema (2020-12), compiled once and never fetched from anywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+
+from hub.errors import FixData
+from hub.sdk.exact_json import loads
+from hub.workspace.lint import Lints, Position
+from hub.workspace.shapes import SCHEMA
+from hub.workspace.yaml_source import MAX_BYTES
+
+#: As many problems of one record are told at once.
+_MOST_PROBLEMS = 20
+_POSITION = re.compile(r"byte (\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """One schema, ready to check records."""
+
+    name: str
+    document: Mapping[str, Any]
+    validator: jsonschema_rs.Draft202012Validator
+    path: str = ""
+
+    def problems(self, record: object) -> list[str]:
+        """Give what does not fit as `lines[0].amount: … is not of type "integer"`; empty when all fits."""
+        found = []
+        for error in self.validator.iter_errors(record):
+            found.append(f"{instance_path(error.instance_path)}: {error.message}")
+            if len(found) == _MOST_PROBLEMS:
+                break
+        return found
+
+
+def instance_path(parts: list[str | int]) -> str:
+    """Write a path as in an expression: `lines[0].amount`; `record` for the whole."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return text.removeprefix(".") or "record"
+
+
+def load_schema(content: bytes, lints: Lints) -> Schema | None:
+    """Read and compile one schema file of the workspace; None after an error."""
+    start = Position()
+    name = lints.path.rpartition("/")[2].removesuffix(".json")
+    if re.fullmatch(SCHEMA, name) is None:
+        hint = "Call it NAME@VERSION.json, such as `canonical.invoice@1.json`."
+        lints.error(start, "bad-name", "The file's name does not say which version this is.", hint)
+        return None
+    if len(content) > 4 * MAX_BYTES:
+        lints.error(start, "too-large", "The schema is too large.", "Split it.")
+        return None
+    try:
+        document = loads(content)
+    except FixData as error:
+        reason = str(error.facts.get("reason", ""))
+        lints.error(
+            _place(content, reason), "bad-json", f"This is not readable JSON: {reason}.", "Check commas and quotes."
+        )
+        return None
+    try:
+        return compile_schema(name, document, lints.path)
+    except FixData as error:
+        lints.error(
+            start, "bad-schema", f"This is not a usable JSON Schema: {error.detail}", "Write JSON Schema 2020-12."
+        )
+        return None
+
+
+def compile_schema(name: str, document: object, path: str = "") -> Schema:
+    """Compile a schema; `FixData` says why it cannot be used. References may point only into the schema itself."""
+    if not isinstance(document, Mapping):
+        raise FixData("it must be an object.")
+    try:
+        validator = jsonschema_rs.Draft202012Validator(dict(document), retriever=_refuse, validate_formats=True)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        message = getattr(error, "message", None) or str(error)
+        raise FixData(f"{' '.join(str(message).split())[:200]}.") from None
+    return Schema(name=name, document=document, validator=validator, path=path)
+
+
+def _refuse(uri: str) -> Any:
+    raise ValueError(f"{uri} lies outside the schema")
+
+
+def _place(content: bytes, reason: str) -> Position:
+    match = _POSITION.search(reason)
+    offset = int(match.group(1)) if match is not None else 0
+    before = content[:offset]
+    return Position(line=before.count(b"\n") + 1, column=offset - before.rfind(b"\n"))
