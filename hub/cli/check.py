@@ -30,7 +30,7 @@ def check(path: Path | None, json_output: bool) -> int:
     except HubError as error:
         lint = Lint(path=str(path or "."), line=1, column=1, code=error.code, message=str(error))
         return _report(None, [lint], json_output)
-    bundle, lints = compile_bundle(files, catalogue_of([*registry.load().connectors.values()]))
+    bundle, lints = compile_bundle(files, catalogue_of([*registry.load_connectors().values()]))
     return _report(bundle, lints, json_output)
 
 
