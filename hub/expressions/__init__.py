@@ -1,0 +1,1 @@
+"""JMESPath, compiled: exact numbers, positions in every message, budgets, and the house's own functions."""

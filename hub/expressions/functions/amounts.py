@@ -1,0 +1,100 @@
+"""Functions on money: objects `{minor, currency}` in, the same out.
+
+`Money` is looked up at every call, so that its conversions are the only ones there are.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from hub.expressions.budgets import Meter
+from hub.expressions.errors import InvalidValue
+from hub.expressions.functions.arithmetic import named_rounding
+from hub.expressions.functions.signature import function
+from hub.expressions.kinds import shown, spoken
+from hub.expressions.numbers import Number, bounded, read_decimal
+from hub.model import money as model
+from hub.model.currencies import EXPONENTS
+from hub.model.money import Rounding
+
+#: Codes as vendors write them: Stripe in small letters, most in capitals.
+_CODES = {written: code for code in EXPONENTS for written in (code, code.lower())}
+
+_KEYS = {"minor", "currency"}
+
+
+def _code(currency: str) -> str:
+    return _CODES.get(currency) or currency.upper()
+
+
+def _read(money: object) -> model.Money:
+    """Read money; what is none is not shown whole, since it may be of any size."""
+    if not isinstance(money, dict) or money.keys() != _KEYS or not isinstance(money["currency"], str):
+        raise InvalidValue(f"Money is {{minor, currency}}, not {spoken(money)}.", code="not-money")
+    if type(money["minor"]) is not int:
+        raise InvalidValue("Minor units must be a whole number.", code="not-minor-units", minor=shown(money["minor"]))
+    return model.Money.of_json(money)
+
+
+@function("money(minor: number|null, currency: string) -> object|null")
+def money(minor: Number, currency: str) -> dict[str, Any]:
+    """Make money from a whole number of minor units; the currency may be in small letters."""
+    code = _CODES.get(currency)
+    if code is not None and type(minor) is int:
+        return {"minor": minor, "currency": code}
+    if isinstance(minor, Decimal) and bounded(minor) == minor.to_integral_value():
+        minor = int(minor)
+    return model.Money(minor=minor, currency=_code(currency)).to_json()  # type: ignore[arg-type]  # it refuses a Decimal
+
+
+@function("money_major(amount: number|string|null, currency: string, rounding?: string) -> object|null")
+def money_major(amount: Number | str, currency: str, rounding: str = Rounding.EXACT) -> dict[str, Any]:
+    """Make money from major units (`12.34`); surplus digits are refused unless a rounding is named."""
+    exact = read_decimal(amount) if isinstance(amount, str) else amount
+    return model.Money.of_major(exact, _code(currency), named_rounding(rounding)).to_json()
+
+
+@function("major(money: object|null) -> number|null")
+def major(money: dict[str, Any]) -> Decimal:
+    """Give an amount in major units, with exactly the digits of its currency."""
+    return _read(money).major
+
+
+@function("format_amount(money: object|null) -> string|null")
+def format_amount(money: dict[str, Any]) -> str:
+    """Write an amount in major units as plain digits, such as `1234.50`."""
+    return f"{_read(money).major:f}"
+
+
+@function("money_add(left: object, right: object) -> object")
+def money_add(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    """Add two amounts of one currency."""
+    return (_read(left) + _read(right)).to_json()
+
+
+@function("money_subtract(left: object, right: object) -> object")
+def money_subtract(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    """Subtract an amount from another of the same currency."""
+    return (_read(left) - _read(right)).to_json()
+
+
+@function("money_negate(money: object|null) -> object|null")
+def money_negate(money: dict[str, Any]) -> dict[str, Any]:
+    """Turn the sign of an amount."""
+    return (-_read(money)).to_json()
+
+
+@function("money_sum(amounts: array, currency?: string) -> object|null", metered=True)
+def money_sum(amounts: list[Any], *rest: str | Meter) -> dict[str, Any] | None:
+    """Add amounts of one currency up; none give null, or zero when the currency is named."""
+    *named, meter = rest
+    assert isinstance(meter, Meter)
+    meter.spend(len(amounts))
+    if not amounts and not named:
+        return None
+    each = [_read(amount) for amount in amounts]
+    return model.total(each, _code(str(named[0])) if named else each[0].currency).to_json()
+
+
+FUNCTIONS = (money, money_major, major, format_amount, money_add, money_subtract, money_negate, money_sum)

@@ -1,0 +1,48 @@
+"""Functions that read what stands beside the source: the whole record, given values, tables."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any, Final
+
+from hub.errors import NotMapped
+from hub.expressions.context import Context
+from hub.expressions.errors import InvalidValue
+from hub.expressions.functions.signature import function
+
+#: Stands for a default that is still to be evaluated, and is given back when it is needed.
+MISSING: Final = object()
+_REQUIRED: Final = object()
+
+
+@function("root() -> any", contextual=True, lazy=True)
+def root(context: Context) -> Any:
+    """Give the whole source, also where the current node is one of its elements."""
+    return context.root
+
+
+@function("given(name: string, default?) -> any", contextual=True, lazy=True)
+def given(context: Context, name: str, default: Any = _REQUIRED) -> Any:
+    """Give an extra value of the step; one that was not given is an error unless there is a default."""
+    value = context.given.get(name, default)
+    if value is _REQUIRED:
+        raise InvalidValue(f"The value '{name[:40]}' was not given.", code="not-given", name=name)
+    return value
+
+
+@function("table(name: string, key: string|number|null, default?) -> any", contextual=True, lazy=True)
+def table(context: Context, name: str, key: str | int | Decimal | None, default: Any = _REQUIRED) -> Any:
+    """Look a key up in a table of the workspace; one that is not there is an error unless there is a default."""
+    entries = context.tables.get(name)
+    if entries is None:
+        near = get_close_matches(name, context.tables, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise InvalidValue(f"There is no table '{name[:40]}'.{hint}", code="unknown-table", table=name)
+    value = entries.get(key if isinstance(key, str) else str(key), default) if key is not None else default
+    if value is _REQUIRED:
+        raise NotMapped("The table has no entry for this value.", code="not-in-table", table=name, key=key)
+    return value
+
+
+FUNCTIONS = (root, given, table)

@@ -1,0 +1,94 @@
+"""Functions on dates and moments; the time zone is always named."""
+
+from __future__ import annotations
+
+import datetime as calendar
+import re
+from decimal import Decimal
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from hub.expressions.errors import InvalidValue
+from hub.expressions.functions.signature import function
+from hub.expressions.numbers import Number, bounded
+
+_EPOCH = calendar.datetime(1970, 1, 1, tzinfo=calendar.UTC)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?\Z",
+    re.ASCII,
+)
+#: Epoch seconds further out are no date of business, and would be milliseconds by mistake.
+_FURTHEST = 253_402_300_800
+
+
+@cache
+def zone(name: str) -> calendar.tzinfo:
+    """Find a time zone by its name, such as `Europe/Berlin`; nothing but the zone data's own names is looked up."""
+    if name == "UTC":
+        return calendar.UTC
+    if name not in _names():
+        raise InvalidValue(f"There is no time zone '{name[:40]}'; write one such as 'UTC' or 'Europe/Berlin'.")
+    return ZoneInfo(name)
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+@function("date(moment: number|string|null, zone: string) -> string|null")
+def date(moment: Number | str, zone_name: str) -> str:
+    """Give the date, `YYYY-MM-DD`, of epoch seconds or an ISO 8601 moment in a time zone; a date stays as it is."""
+    if isinstance(moment, str) and _DATE.match(moment):
+        return _read_date(moment).isoformat()
+    return _moment(moment, zone_name).date().isoformat()
+
+
+@function("datetime(moment: number|string|null, zone: string) -> string|null")
+def datetime(moment: Number | str, zone_name: str) -> str:
+    """Give an ISO 8601 moment with the time zone's offset (`Z` for UTC); a moment without offset is taken as local."""
+    written = _moment(moment, zone_name).isoformat()
+    return written.removesuffix("+00:00") + "Z" if zone_name == "UTC" else written
+
+
+@function("add_days(date: string|null, days: number) -> string|null")
+def add_days(date: str, days: Number) -> str:
+    """Give the date so many days later, or earlier for a negative number."""
+    if type(days) is not int:
+        raise InvalidValue("Days are a whole number.", days=str(days)[:40])
+    try:
+        return (_read_date(date) + calendar.timedelta(days=days)).isoformat()
+    except OverflowError:
+        raise InvalidValue("The date is out of range.", date=date, days=str(days)[:40]) from None
+
+
+def _read_date(text: str) -> calendar.date:
+    if not _DATE.match(text):
+        raise InvalidValue("A date is written YYYY-MM-DD.", date=text[:40])
+    try:
+        return calendar.date.fromisoformat(text)
+    except ValueError:
+        raise InvalidValue("There is no such date.", date=text) from None
+
+
+def _moment(moment: Number | str, zone_name: str) -> calendar.datetime:
+    where = zone(zone_name)
+    try:
+        if isinstance(moment, str):
+            if not (_MOMENT.match(moment) or _DATE.match(moment)):
+                raise InvalidValue("A moment is written as in 2025-01-31T23:59:00Z.", moment=moment[:40])
+            read = calendar.datetime.fromisoformat(moment)
+            return read.replace(tzinfo=where) if read.tzinfo is None else read.astimezone(where)
+        if not -_FURTHEST < bounded(moment) < _FURTHEST:
+            raise InvalidValue("The moment is out of range; are these milliseconds?", moment=str(moment)[:40])
+        if isinstance(moment, Decimal):
+            since = calendar.timedelta(microseconds=int(moment.scaleb(6).to_integral_value()))
+        else:
+            since = calendar.timedelta(seconds=moment)
+        return (_EPOCH + since).astimezone(where)
+    except (ValueError, OverflowError):
+        raise InvalidValue("There is no such moment.", moment=str(moment)[:40]) from None
+
+
+FUNCTIONS = (date, datetime, add_days)

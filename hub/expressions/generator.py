@@ -1,0 +1,261 @@
+"""Turn an expression's tree into statements of generated code.
+
+Only nodes of the hub's own making are ever compiled: an expression's words become string constants and variable
+names become numbers, so that no text of a user can become code.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from hub.expressions import code as write
+from hub.expressions.budgets import MAX_LOOPS
+from hub.expressions.calls import Calls
+from hub.expressions.code import Code, Slot, load
+from hub.expressions.comparisons import comparison, truth
+from hub.expressions.errors import ExpressionError
+from hub.expressions.kinds import ANY, Kind
+from hub.expressions.literals import constant_kinds, written
+from hub.expressions.paths import step
+from hub.expressions.places import Loop, Place
+from hub.expressions.tree import Node, Part
+
+_LIST_OR_NULL = frozenset({Kind.ARRAY, Kind.NULL})
+_NULL = frozenset({Kind.NULL})
+_TRUTH = frozenset({Kind.BOOLEAN})
+
+
+class Generator:
+    """Writes expressions into one function; used for one expression, or for all of a record's fields together."""
+
+    def __init__(self, code: Code, constants: dict[str, Any], root: str | None = None) -> None:
+        """Write into `code`; values that it needs go into `constants`; `root` names the variable of the source."""
+        self.code = code
+        self.constants = constants
+        self.text = ""
+        self.field: str | None = None
+        self._root = root
+        self._calls = Calls(self)
+
+    def expression(self, text: str, tree: Node, current: Slot, *, field: str | None = None) -> Slot:
+        """Write a whole expression that is evaluated at `current`; `field` names what it fills, for messages."""
+        self.text, self.field = text, field
+        return self.evaluate(tree, current)
+
+    def evaluate(self, node: Node, current: Slot) -> Slot:
+        """Write one node and give the variable that holds its value."""
+        line = self.code.line
+        self.mark(node)
+        slot = self._evaluate(node, current)
+        self.code.line = line
+        return slot
+
+    def mark(self, node: Node, *data: str) -> None:
+        """Let the following statements say that they belong to this node and work on these source paths."""
+        self.code.at(Place(text=self.text, position=node.position, loops=self.code.loops, data=data, field=self.field))
+
+    def root(self) -> Slot:
+        """Give the variable of the whole source."""
+        if self._root is not None:
+            return Slot(name=self._root, path="")
+        known = self.code.reuse(("root",))
+        context = Slot(name="context")
+        return known or self.code.keep_known(("root",), context, write.attribute(load("context"), "root"), ANY, "")
+
+    def _evaluate(self, node: Node, current: Slot) -> Slot:
+        match node.part:
+            case Part.CURRENT | Part.IDENTITY:
+                return current
+            case Part.LITERAL:
+                return self._literal(node)
+            case Part.FIELD:
+                return self.read(current, str(node.value))
+            case Part.SUBEXPRESSION | Part.PIPE | Part.INDEX_EXPRESSION:
+                for child in node.children:
+                    current = self.evaluate(child, current)
+                return current
+            case Part.INDEX:
+                return self._index(current, node.value)
+            case Part.SLICE:
+                return self._slice(current, node)
+            case Part.FLATTEN:
+                return self._flatten(node, current)
+            case Part.PROJECTION | Part.FILTER_PROJECTION | Part.VALUE_PROJECTION:
+                return self._projection(node, current)
+            case Part.OR | Part.AND:
+                return self._chain(node, current)
+            case Part.NOT:
+                operand = self.evaluate(node.children[0], current)
+                return self.code.keep(write.negated(truth(operand)), _TRUTH)
+            case Part.COMPARATOR:
+                left, right = (self.evaluate(child, current) for child in node.children)
+                self.mark(node, *(slot.path for slot in (left, right) if slot.path is not None))
+                value, kinds = comparison(str(node.value), left, right)
+                return self.code.keep(value, kinds)
+            case Part.MULTI_SELECT_LIST:
+                return self._multi_select(node, current)
+            case Part.MULTI_SELECT_HASH:
+                return self._multi_select(node, current)
+            case Part.FUNCTION:
+                return self._calls.call(node, current)
+            case Part.KEY_VALUE | Part.EXPRESSION_REFERENCE:
+                raise ExpressionError("This cannot stand alone.", text=self.text, position=node.position)
+
+    def read(self, base: Slot, name: str) -> Slot:
+        """Read a key of an object, null of anything else; read once, however often it is named."""
+        key = ("field", base.name, name)
+        known = self.code.reuse(key)
+        if known is not None:
+            return known
+        path = None if base.path is None else step(base.path, name)
+        value = write.method(load(self._as_object(base).name), "get", write.constant(name))
+        return self.code.keep_known(key, base, value, ANY, path)
+
+    def _as_object(self, base: Slot) -> Slot:
+        key = ("object", base.name)
+        test = write.call("isinstance", load(base.name), load("dict"))
+        return self.code.reuse(key) or self.code.keep_known(
+            key, base, write.either(test, load(base.name), load("NOTHING")), ANY, base.path
+        )
+
+    def _literal(self, node: Node) -> Slot:
+        name = self.code.fresh()
+        self.code.assign(name, written(node.value, self.constants))
+        return Slot(name=name, kinds=constant_kinds(node.value), constant=(node.value,))
+
+    def _index(self, base: Slot, index: int) -> Slot:
+        size = write.call("len", load(base.name))
+        inside = (
+            write.compare(size, ast.Gt(), write.constant(index))
+            if index >= 0
+            else write.compare(size, ast.GtE(), write.constant(-index))
+        )
+        element = ast.Subscript(value=load(base.name), slice=write.constant(index), ctx=ast.Load())
+        test = write.every(write.call("isinstance", load(base.name), load("list")), inside)
+        path = None if base.path is None else f"{base.path}[{index}]"
+        return self.code.keep(write.either(test, element, write.constant(None)), ANY, path)
+
+    def _slice(self, base: Slot, node: Node) -> Slot:
+        lower, upper, stride = (None if bound is None else write.constant(bound) for bound in node.value)
+        bounds = ast.Slice(lower=lower, upper=upper, step=stride)
+        part = ast.Subscript(value=load(base.name), slice=bounds, ctx=ast.Load())
+        test = write.call("isinstance", load(base.name), load("list"))
+        slot = self.code.keep(write.either(test, part, write.constant(None)), _LIST_OR_NULL, base.path, _origin(base))
+        with self.code.branch(write.is_not_none(slot)):
+            self.spend(slot)
+        return slot
+
+    def _flatten(self, node: Node, current: Slot) -> Slot:
+        base = self.evaluate(node.children[0], current)
+        value = write.call("flattened", load(base.name), load("meter"))
+        return self.code.keep(value, _LIST_OR_NULL, base.path, _origin(base))
+
+    def spend(self, values: Slot) -> None:
+        """Take one step of the budget for each element of a list."""
+        self.code.add(
+            ast.AugAssign(
+                target=ast.Attribute(value=load("meter"), attr="left", ctx=ast.Store()),
+                op=ast.Sub(),
+                value=write.call("len", load(values.name)),
+            )
+        )
+        left = write.compare(write.attribute(load("meter"), "left"), ast.Lt(), write.constant(0))
+        with self.code.branch(left):
+            self.code.do(write.call("overrun"))
+
+    def over(self, values: Slot, target: str | None = None) -> Loop:
+        """Describe a loop over a list."""
+        return Loop(values=values.origin or values.name, element=self.code.fresh(), source=values.path, target=target)
+
+    def element(self, loop: Loop) -> Slot:
+        """Give the variable of a loop's element."""
+        return Slot(name=loop.element, path=None if loop.source is None else f"{loop.source}[]")
+
+    def refuse_deep_loops(self, node: Node) -> None:
+        """Refuse more loops within loops than the budget has."""
+        if len(self.code.loops) >= MAX_LOOPS:
+            raise ExpressionError(
+                "Too many lists within lists.", text=self.text, position=node.position, code="over-budget"
+            )
+
+    def _projection(self, node: Node, current: Slot) -> Slot:
+        self.refuse_deep_loops(node)
+        base = self.evaluate(node.children[0], current)
+        values, test = base, write.call("isinstance", load(base.name), load("list"))
+        if node.part is Part.VALUE_PROJECTION:
+            test = write.call("isinstance", load(base.name), load("dict"))
+        result = self.code.fresh()
+        self.code.assign(result, write.constant(None))
+        with self.code.branch(test):
+            if node.part is Part.VALUE_PROJECTION:
+                listed = write.call("list", write.method(load(base.name), "values"))
+                path = None if base.path is None else step(base.path, "*")
+                values = self.code.keep(listed, _LIST_OR_NULL, path)
+            self.spend(values)
+            self.code.assign(result, ast.List(elts=[], ctx=ast.Load()))
+            self._collect(node, values, result)
+        if node.children[1].part is not Part.IDENTITY or node.part is Part.VALUE_PROJECTION:
+            return Slot(name=result, kinds=_LIST_OR_NULL)
+        return Slot(name=result, kinds=_LIST_OR_NULL, path=base.path, origin=_origin(base))
+
+    def _collect(self, node: Node, values: Slot, result: str) -> None:
+        loop = self.over(values)
+        with self.code.loop(loop, load(values.name)):
+            element = self.element(loop)
+            if node.part is Part.FILTER_PROJECTION:
+                condition = self.evaluate(node.children[2], element)
+                with self.code.branch(truth(condition)):
+                    self._append(self.evaluate(node.children[1], element), result)
+            else:
+                self._append(self.evaluate(node.children[1], element), result)
+
+    def _append(self, slot: Slot, result: str) -> None:
+        append = write.method(load(result), "append", load(slot.name))
+        if slot.may_be_null:
+            with self.code.branch(write.is_not_none(slot)):
+                self.code.do(append)
+        else:
+            self.code.do(append)
+
+    def _chain(self, node: Node, current: Slot) -> Slot:
+        result = self.code.fresh()
+        first = self.evaluate(node.children[0], current)
+        self.code.assign(result, load(first.name))
+        kinds, paths = first.kinds, {first.path}
+        for child in node.children[1:]:
+            test = truth(Slot(name=result, kinds=kinds))
+            with self.code.branch(write.negated(test) if node.part is Part.OR else test):
+                slot = self.evaluate(child, current)
+                self.code.assign(result, load(slot.name))
+            kinds |= slot.kinds
+            paths.add(slot.path)
+        return Slot(name=result, kinds=kinds, path=paths.pop() if len(paths) == 1 else None)
+
+    def _multi_select(self, node: Node, current: Slot) -> Slot:
+        result = self.code.fresh()
+        listed = node.part is Part.MULTI_SELECT_LIST
+        kinds = frozenset({Kind.ARRAY if listed else Kind.OBJECT})
+        if not current.may_be_null:
+            self.code.assign(result, self._selected(node, current))
+            return Slot(name=result, kinds=kinds)
+        self.code.assign(result, write.constant(None))
+        with self.code.branch(write.is_not_none(current)):
+            self.code.assign(result, self._selected(node, current))
+        return Slot(name=result, kinds=kinds | _NULL)
+
+    def _selected(self, node: Node, current: Slot) -> ast.expr:
+        if node.part is Part.MULTI_SELECT_LIST:
+            parts = [self.evaluate(child, current) for child in node.children]
+            return ast.List(elts=[load(part.name) for part in parts], ctx=ast.Load())
+        pairs: Mapping[str, Slot] = {
+            str(child.value): self.evaluate(child.children[0], current) for child in node.children
+        }
+        return ast.Dict(
+            keys=[write.constant(key) for key in pairs], values=[load(part.name) for part in pairs.values()]
+        )
+
+
+def _origin(base: Slot) -> str:
+    return base.origin or base.name

@@ -1,0 +1,193 @@
+"""Which places of its source an expression reads, found without evaluating it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from hub.expressions.tree import Node, Part
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def step(path: str, name: str) -> str:
+    """Give the path of a key (`*` for any) below a path; a key that is no plain word is quoted."""
+    word = name if name == "*" or _PLAIN.match(name) else json.dumps(name, ensure_ascii=False)
+    return f"{path}.{word}" if path else word
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """A value that no path names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """The value at a path of the source."""
+
+    path: str
+
+    def named(self, name: str) -> _At:
+        return _At(step(self.path, name))
+
+    def element(self) -> _At:
+        return _At(f"{self.path}[]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An object or list that the expression makes itself; `parts` by key."""
+
+    parts: dict[str, _Origin]
+
+
+@dataclass(frozen=True, slots=True)
+class _OneOf:
+    """One of several values."""
+
+    choices: tuple[_Origin, ...]
+
+
+_Origin = _Computed | _At | _Made | _OneOf
+_COMPUTED = _Computed()
+_MOST_CHOICES = 64
+
+
+def source_paths(tree: Node, *, at: str | None = "") -> tuple[str, ...]:
+    """Give the paths that are read, such as `lines.data[].amount`, in the order of the text, each once.
+
+    `at` is the path of the current node (`lines.data[]` within a repeated target, None when it has none), `@` the
+    whole source. An index or slice is written `[]`, any key `*`.
+    """
+    reader = _Reader()
+    reader.consume(reader.trace(tree, _COMPUTED if at is None else _At(at)))
+    return tuple(reader.found)
+
+
+def element_path(tree: Node, *, at: str | None = "") -> str | None:
+    """Give the path of the elements of the list that an expression gives; None when no single path names them."""
+    element = _element(_Reader().trace(tree, _COMPUTED if at is None else _At(at)))
+    return element.path if isinstance(element, _At) else None
+
+
+@dataclass(slots=True)
+class _Reader:
+    found: dict[str, None] = field(default_factory=dict)
+
+    def consume(self, origin: _Origin) -> None:
+        """Count as read what this value came from."""
+        for path in _leaves(origin):
+            self.found.setdefault(path or "@")
+
+    def trace(self, node: Node, current: _Origin) -> _Origin:
+        """Follow one node; what it looks at but does not pass on counts as read."""
+        children = node.children
+        match node.part:
+            case Part.CURRENT | Part.IDENTITY:
+                return current
+            case Part.LITERAL:
+                return _COMPUTED
+            case Part.FIELD:
+                return _named(current, str(node.value))
+            case Part.SUBEXPRESSION | Part.PIPE | Part.INDEX_EXPRESSION:
+                for child in children:
+                    current = self.trace(child, current)
+                return current
+            case Part.INDEX:
+                return _element(current)
+            case Part.SLICE:
+                return current
+            case Part.FLATTEN:
+                return self.trace(children[0], current)
+            case Part.PROJECTION:
+                return self.trace(children[1], _element(self.trace(children[0], current)))
+            case Part.VALUE_PROJECTION:
+                return self.trace(children[1], _named(self.trace(children[0], current), "*"))
+            case Part.FILTER_PROJECTION:
+                element = _element(self.trace(children[0], current))
+                self.consume(self.trace(children[2], element))
+                return self.trace(children[1], element)
+            case Part.OR | Part.AND:
+                return _one_of([self.trace(child, current) for child in children])
+            case Part.MULTI_SELECT_HASH:
+                return _Made({str(child.value): self.trace(child.children[0], current) for child in children})
+            case Part.MULTI_SELECT_LIST:
+                return _Made({str(place): self.trace(child, current) for place, child in enumerate(children)})
+            case Part.FUNCTION:
+                return self._call(node, current)
+            case Part.COMPARATOR | Part.NOT | Part.KEY_VALUE | Part.EXPRESSION_REFERENCE:
+                for child in children:
+                    self.consume(self.trace(child, current))
+                return _COMPUTED
+
+    def _call(self, node: Node, current: _Origin) -> _Origin:
+        if node.value == "root":
+            return _At("")
+        arguments = [
+            None if child.part is Part.EXPRESSION_REFERENCE else self.trace(child, current) for child in node.children
+        ]
+        lists = [argument for argument in arguments if argument is not None]
+        for child in node.children:
+            if child.part is Part.EXPRESSION_REFERENCE:
+                elements = _element(lists[0]) if lists else _COMPUTED
+                self.consume(self.trace(child.children[0], elements))
+        if node.value in ("sort_by", "reverse", "sort", "not_null", "coalesce", "to_array"):
+            return _one_of(lists)
+        if node.value in ("max_by", "min_by"):
+            return _one_of([_element(origin) for origin in lists])
+        if node.value == "map":
+            return _COMPUTED
+        for origin in lists:
+            self.consume(origin)
+        return _COMPUTED
+
+
+def _one_of(origins: Iterable[_Origin]) -> _Origin:
+    """Join origins into one flat choice without repeats, so that no expression makes this analysis grow."""
+    choices: dict[object, _Origin] = {}
+    for origin in origins:
+        for choice in origin.choices if isinstance(origin, _OneOf) else (origin,):
+            choices.setdefault(choice if isinstance(choice, _At | _Computed) else id(choice), choice)
+    if len(choices) == 1:
+        return next(iter(choices.values()))
+    return _OneOf(tuple(choices.values())[:_MOST_CHOICES])
+
+
+def _leaves(origin: _Origin) -> Iterator[str]:
+    waiting, seen = [origin], set()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        match part:
+            case _At(path):
+                yield path
+            case _Made(parts):
+                waiting.extend(reversed(parts.values()))
+            case _OneOf(choices):
+                waiting.extend(reversed(choices))
+
+
+def _named(origin: _Origin, name: str) -> _Origin:
+    match origin:
+        case _At():
+            return origin.named(name)
+        case _Made(parts):
+            return _one_of(parts.values()) if name == "*" else parts.get(name, _COMPUTED)
+        case _OneOf(choices):
+            return _one_of(_named(choice, name) for choice in choices)
+    return _COMPUTED
+
+
+def _element(origin: _Origin) -> _Origin:
+    match origin:
+        case _At():
+            return origin.element()
+        case _Made(parts):
+            return _one_of(parts.values())
+        case _OneOf(choices):
+            return _one_of(_element(choice) for choice in choices)
+    return _COMPUTED

@@ -1,0 +1,1 @@
+"""Mappings: a record in one schema becomes a record in another, without side effects."""

@@ -1,0 +1,1 @@
+"""Policies: decisions as pure functions of values."""
