@@ -20,7 +20,6 @@ def find(connection: Connection, case_id: str) -> Mapping[str, Any] | None:
     return None if row is None else dict(row._mapping)
 
 
-
 def summary(connection: Connection, *, environment: str) -> list[Mapping[str, Any]]:
     """Sum the open cases by reason and currency: count, minor units at risk, the oldest."""
     statement = (
@@ -36,7 +35,6 @@ def summary(connection: Connection, *, environment: str) -> list[Mapping[str, An
         .order_by(func.count().desc())
     )
     return [dict(row._mapping) for row in connection.execute(statement)]
-
 
 
 def assign(transaction: Transaction, case_id: str, *, owner: str | None, actor: str) -> None:

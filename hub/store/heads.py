@@ -17,26 +17,30 @@ def append(directory: Path, signed: SignedHead) -> None:
     """Add a head and wait until it is on the disk."""
     line = json.dumps({"head": json.loads(signed.head.to_bytes()), "signature": signed.signature.hex()})
     with (directory / FILE_NAME).open("a", encoding="ascii") as file:
-        file.write(line + "\n")
+        # A line of its own even behind what a crash left half written; empty lines are passed over.
+        file.write(f"\n{line}\n")
         file.flush()
         os.fsync(file.fileno())
 
 
 def read(directory: Path) -> list[SignedHead]:
-    """Give all heads, the oldest first; raises ValueError naming the line that cannot be read."""
+    """Give all heads, the oldest first; raises ValueError naming the line that cannot be read.
+
+    A line without its end is what a crash left: it was never said to be written, and the next head says it again.
+    """
     try:
-        lines = (directory / FILE_NAME).read_text(encoding="ascii").splitlines()
+        lines = (directory / FILE_NAME).read_text(encoding="ascii").split("\n")
     except FileNotFoundError:
         return []
-    heads = []
+    heads: list[SignedHead] = []
     for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
         try:
             heads.append(_head(json.loads(line)))
         except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines):
-                # A crash can leave half a last line; what it was to say is said again by the next head.
-                break
-            raise ValueError(f"{FILE_NAME}:{number}: this is not a tree head") from error
+            if line.endswith("}"):
+                raise ValueError(f"{FILE_NAME}:{number}: this is not a tree head") from error
     return heads
 
 

@@ -188,11 +188,14 @@ async def test_a_thing_has_one_id_in_a_system_unless_a_person_changes_it(store: 
 
 def _link(ids: dict[str, str], *, replace: bool = False) -> crossrefs.Link:
     return crossrefs.Link(
-        environment="test", entity="customer", ids=ids, thing="thing_" + "_".join(ids.values()), actor="local", replace=replace
+        environment="test",
+        entity="customer",
+        ids=ids,
+        thing="thing_" + "_".join(ids.values()),
+        actor="local",
+        replace=replace,
     )
 
 
 def _found(connection: Any, id: str) -> str | None:
-    return crossrefs.find(
-        connection, environment="test", entity="customer", system="stripe", id=id, want="netsuite"
-    )
+    return crossrefs.find(connection, environment="test", entity="customer", system="stripe", id=id, want="netsuite")

@@ -1,0 +1,122 @@
+"""Signed heads outside the database: whoever can write the database still cannot rewrite the log unseen."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hub.audit.chain import GENESIS, ChainHead, links
+from hub.audit.kinds import AuditKind
+from hub.connections.keys import VaultKey
+from hub.connections.signing_key import signing_key
+from hub.model.ambient import Ambient
+from hub.operate.sealing import Sealer
+from hub.queries.integrity import verify
+from hub.runtime.clock import SystemClock
+from hub.store import heads
+from hub.store.audit import Note
+from hub.store.committer import Committer, Work
+from hub.store.database import FILE_NAME, Database
+
+KEY = signing_key(VaultKey(material=bytes(range(32)), source="test"))
+
+
+async def _write(directory: Path, *batches: int) -> None:
+    database = Database(directory)
+    ambient = Ambient(clock=SystemClock(), random=random.Random(1))
+    committer = Committer(database, ambient)
+    committer.start()
+    sealer = Sealer(database=database, ambient=ambient, key_id=KEY.id, signer=KEY.sign)
+    for count in batches:
+        for _ in range(count):
+            note = Note(kind=AuditKind.RUN_SUCCEEDED, actor="worker_1", subjects={"run": "run_1"})
+            await committer.commit(Work(lambda tx, note=note: tx.entries.append(note)))  # type: ignore[misc]
+        sealer.seal()
+    await committer.stop()
+    database.close()
+
+
+def _faults(directory: Path) -> list[str]:
+    database = Database(directory)
+    try:
+        return list(verify(database, KEY.verify).faults)
+    finally:
+        database.close()
+
+
+def _execute(directory: Path, *statements: str) -> None:
+    connection = sqlite3.connect(directory / FILE_NAME)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+async def test_an_untouched_log_holds_over_several_lives(tmp_path: Path) -> None:
+    """Each life of a process goes on where the last one sealed."""
+    await _write(tmp_path, 3, 2)
+    await _write(tmp_path, 1)
+    assert _faults(tmp_path) == []
+    assert [head.head.size for head in heads.read(tmp_path)] == [3, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("statement", "word"),
+    [
+        (
+            "UPDATE audit SET entry = CAST(replace(entry, 'run_1', 'run_2') AS BLOB) WHERE sequence = 2",
+            "entry 2 altered",
+        ),
+        ("DELETE FROM audit WHERE sequence = 3", "entry 3 missing"),
+        ("DELETE FROM audit WHERE sequence = 6", "entry 6 missing"),
+        ("DELETE FROM audit", "missing"),
+    ],
+)
+async def test_tampering_is_named(tmp_path: Path, statement: str, word: str) -> None:
+    """Altered, removed in the middle, cut at the end, and wiped."""
+    await _write(tmp_path, 3, 3)
+    _execute(tmp_path, statement)
+    assert any(word in fault for fault in _faults(tmp_path)), _faults(tmp_path)
+
+
+async def test_two_entries_that_changed_places_are_named(tmp_path: Path) -> None:
+    """Both stand in the finding."""
+    await _write(tmp_path, 4)
+    _execute(
+        tmp_path,
+        "UPDATE audit SET sequence = 99 WHERE sequence = 2",
+        "UPDATE audit SET sequence = 2 WHERE sequence = 3",
+        "UPDATE audit SET sequence = 3 WHERE sequence = 99",
+    )
+    assert any("reordered" in fault for fault in _faults(tmp_path))
+
+
+async def test_a_log_chained_anew_is_caught_by_the_signed_heads(tmp_path: Path) -> None:
+    """The whole database is consistent in itself, and still not what was sealed."""
+    await _write(tmp_path, 3, 3)
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    leaves = [row[0] for row in connection.execute("SELECT entry FROM audit ORDER BY sequence")]
+    forge: Callable[[bytes], bytes] = lambda leaf: leaf.replace(b"run_1", b"run_9")  # noqa: E731
+    made = list(links(ChainHead(log="main", size=0, chain=GENESIS), [*map(forge, leaves)]))
+    for link in made:
+        connection.execute(
+            "UPDATE audit SET entry = ?, chain_hash = ? WHERE sequence = ?", (link.leaf, link.chain, link.sequence)
+        )
+    connection.execute("UPDATE audit_heads SET chain_hash = ?", (made[-1].chain,))
+    connection.commit()
+    connection.close()
+    assert any("rewritten" in fault for fault in _faults(tmp_path))
+
+
+async def test_half_a_line_of_a_crash_does_not_spoil_the_heads(tmp_path: Path) -> None:
+    """What was half said is said again by the next head."""
+    await _write(tmp_path, 2)
+    with (tmp_path / heads.FILE_NAME).open("a") as file:
+        file.write('\n{"head": {"size": 3, "ro')
+    await _write(tmp_path, 1)
+    assert _faults(tmp_path) == []
+    assert [head.head.size for head in heads.read(tmp_path)] == [2, 3]
