@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from connectors.stripe.sandbox.versions import render
 from hub.sandbox.exact_json import dumps, loads
 
@@ -34,12 +36,12 @@ class Event:
     subject: str
     pending: set[str] = field(default_factory=set)
     failed: bool = False
-    _rendered: dict[str, Any] = field(default_factory=dict)
+    _rendered: dict[str, msgspec.Raw] = field(default_factory=dict)
 
-    def data(self, version: str) -> Any:
-        """Give `data` in the shape of a version."""
+    def data(self, version: str) -> msgspec.Raw:
+        """Give `data` in the shape of a version, as JSON that nothing renders again."""
         if version not in self._rendered:
-            self._rendered[version] = render(loads(self.snapshot), version)
+            self._rendered[version] = msgspec.Raw(dumps(render(loads(self.snapshot), version)))
         return self._rendered[version]
 
     def to_wire(self, version: str | None = None) -> dict[str, Any]:

@@ -331,6 +331,9 @@ async def test_versions_show_what_they_know(client: Client) -> None:
             "2026-03-25.dahlia": [True, False, True, True],
             "2026-10-28.endive": [True] * 4,
         }
+        event = call.v1.events.list({"type": "invoice.finalized"}, {"stripe_version": "2026-10-28.endive"}).data[0]
+        assert event.api_version == "2025-09-30.clover"
+        assert "status_details" not in event.data.object
         with pytest.raises(stripe.InvalidRequestError, match="API version"):
             call.v1.invoices.retrieve(invoice.id, options={"stripe_version": "2019-01-01"})
 
