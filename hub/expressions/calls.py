@@ -32,11 +32,10 @@ class Calls:
     def call(self, node: Node, current: Slot) -> Slot:
         """Write a call and give the variable of its result."""
         function = self._declared(node)
-        match function.name:
-            case "root":
-                return self._generator.root()
-            case "coalesce":
-                return self._coalesce(node, current)
+        if function.name == "root":
+            return self._generator.root()
+        if function.name == "coalesce":
+            return self._coalesce(node, current)
         place = self._code.line
         defaulted = function.lazy and len(node.children) == function.most
         children = node.children[:-1] if defaulted else node.children

@@ -50,7 +50,7 @@ def load(name: str) -> ast.expr:
     return ast.Name(id=name, ctx=_LOAD)
 
 
-def constant(value: object) -> ast.expr:
+def constant(value: Any) -> ast.expr:
     """Write a scalar."""
     return ast.Constant(value=value)
 
@@ -224,6 +224,6 @@ class Code:
         for argument in arguments.args:
             argument.lineno = argument.end_lineno = 1
             argument.col_offset = argument.end_col_offset = 0
-        if hasattr(ast, "TypeVar"):
-            function.type_params = []
+        if "type_params" in ast.FunctionDef._fields:
+            setattr(function, "type_params", [])  # noqa: B010 - Python 3.12 and later want it, 3.11 does not know it
         return ast.Module(body=[function], type_ignores=[])

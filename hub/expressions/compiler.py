@@ -48,7 +48,7 @@ class Expression:
         try:
             result = self._program(value, context or Context(root=value), Meter())
             return measured(result) if self._grows else result
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the data provokes is told with its place
             known = {"expression": self.text, "position": 0}
             raise explained(error, self._code, self._places, known) from None
 

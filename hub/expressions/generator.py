@@ -7,7 +7,7 @@ names become numbers, so that no text of a user can become code.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hub.expressions import code as write
@@ -38,6 +38,20 @@ class Generator:
         self.field: str | None = None
         self._root = root
         self._calls = Calls(self)
+        self._writers: Mapping[Part, Callable[[Node, Slot], Slot]] = {
+            Part.INDEX: self._index,
+            Part.SLICE: self._slice,
+            Part.FLATTEN: self._flatten,
+            Part.PROJECTION: self._projection,
+            Part.FILTER_PROJECTION: self._projection,
+            Part.VALUE_PROJECTION: self._projection,
+            Part.OR: self._chain,
+            Part.AND: self._chain,
+            Part.NOT: self._not,
+            Part.COMPARATOR: self._comparison,
+            Part.MULTI_SELECT_LIST: self._multi_select,
+            Part.MULTI_SELECT_HASH: self._multi_select,
+        }
 
     def expression(self, text: str, tree: Node, current: Slot, *, field: str | None = None) -> Slot:
         """Write a whole expression that is evaluated at `current`; `field` names what it fills, for messages."""
@@ -76,32 +90,12 @@ class Generator:
                 for child in node.children:
                     current = self.evaluate(child, current)
                 return current
-            case Part.INDEX:
-                return self._index(current, node.value)
-            case Part.SLICE:
-                return self._slice(current, node)
-            case Part.FLATTEN:
-                return self._flatten(node, current)
-            case Part.PROJECTION | Part.FILTER_PROJECTION | Part.VALUE_PROJECTION:
-                return self._projection(node, current)
-            case Part.OR | Part.AND:
-                return self._chain(node, current)
-            case Part.NOT:
-                operand = self.evaluate(node.children[0], current)
-                return self.code.keep(write.negated(truth(operand)), _TRUTH)
-            case Part.COMPARATOR:
-                left, right = (self.evaluate(child, current) for child in node.children)
-                self.mark(node, *(slot.path for slot in (left, right) if slot.path is not None))
-                value, kinds = comparison(str(node.value), left, right)
-                return self.code.keep(value, kinds)
-            case Part.MULTI_SELECT_LIST:
-                return self._multi_select(node, current)
-            case Part.MULTI_SELECT_HASH:
-                return self._multi_select(node, current)
             case Part.FUNCTION:
                 return self._calls.call(node, current)
             case Part.KEY_VALUE | Part.EXPRESSION_REFERENCE:
                 raise ExpressionError("This cannot stand alone.", text=self.text, position=node.position)
+            case _:
+                return self._writers[node.part](node, current)
 
     def read(self, base: Slot, name: str) -> Slot:
         """Read a key of an object, null of anything else; read once, however often it is named."""
@@ -125,7 +119,17 @@ class Generator:
         self.code.assign(name, written(node.value, self.constants))
         return Slot(name=name, kinds=constant_kinds(node.value), constant=(node.value,))
 
-    def _index(self, base: Slot, index: int) -> Slot:
+    def _not(self, node: Node, current: Slot) -> Slot:
+        return self.code.keep(write.negated(truth(self.evaluate(node.children[0], current))), _TRUTH)
+
+    def _comparison(self, node: Node, current: Slot) -> Slot:
+        left, right = (self.evaluate(child, current) for child in node.children)
+        self.mark(node, *(slot.path for slot in (left, right) if slot.path is not None))
+        value, kinds = comparison(str(node.value), left, right)
+        return self.code.keep(value, kinds)
+
+    def _index(self, node: Node, base: Slot) -> Slot:
+        index: int = node.value
         size = write.call("len", load(base.name))
         inside = (
             write.compare(size, ast.Gt(), write.constant(index))
@@ -137,7 +141,7 @@ class Generator:
         path = None if base.path is None else f"{base.path}[{index}]"
         return self.code.keep(write.either(test, element, write.constant(None)), ANY, path)
 
-    def _slice(self, base: Slot, node: Node) -> Slot:
+    def _slice(self, node: Node, base: Slot) -> Slot:
         lower, upper, stride = (None if bound is None else write.constant(bound) for bound in node.value)
         bounds = ast.Slice(lower=lower, upper=upper, step=stride)
         part = ast.Subscript(value=load(base.name), slice=bounds, ctx=ast.Load())

@@ -17,7 +17,7 @@ def constant_kinds(value: object) -> frozenset[Kind]:
     return frozenset({kind})
 
 
-def written(value: object, constants: dict[str, Any]) -> ast.expr:
+def written(value: Any, constants: dict[str, Any]) -> ast.expr:
     """Write a literal; a list or object is made anew each time, since its reader may change what it gets."""
     if isinstance(value, list):
         return ast.List(elts=[written(part, constants) for part in value], ctx=ast.Load())

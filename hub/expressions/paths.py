@@ -99,16 +99,6 @@ class _Reader:
                 return _element(current)
             case Part.SLICE:
                 return current
-            case Part.FLATTEN:
-                return self.trace(children[0], current)
-            case Part.PROJECTION:
-                return self.trace(children[1], _element(self.trace(children[0], current)))
-            case Part.VALUE_PROJECTION:
-                return self.trace(children[1], _named(self.trace(children[0], current), "*"))
-            case Part.FILTER_PROJECTION:
-                element = _element(self.trace(children[0], current))
-                self.consume(self.trace(children[2], element))
-                return self.trace(children[1], element)
             case Part.OR | Part.AND:
                 return _one_of([self.trace(child, current) for child in children])
             case Part.MULTI_SELECT_HASH:
@@ -121,6 +111,22 @@ class _Reader:
                 for child in children:
                     self.consume(self.trace(child, current))
                 return _COMPUTED
+            case _:
+                return self._project(node, current)
+
+    def _project(self, node: Node, current: _Origin) -> _Origin:
+        children = node.children
+        match node.part:
+            case Part.PROJECTION:
+                return self.trace(children[1], _element(self.trace(children[0], current)))
+            case Part.VALUE_PROJECTION:
+                return self.trace(children[1], _named(self.trace(children[0], current), "*"))
+            case Part.FILTER_PROJECTION:
+                element = _element(self.trace(children[0], current))
+                self.consume(self.trace(children[2], element))
+                return self.trace(children[1], element)
+            case _:
+                return self.trace(children[0], current)
 
     def _call(self, node: Node, current: _Origin) -> _Origin:
         if node.value == "root":
@@ -169,6 +175,8 @@ def _leaves(origin: _Origin) -> Iterator[str]:
                 waiting.extend(reversed(parts.values()))
             case _OneOf(choices):
                 waiting.extend(reversed(choices))
+            case _Computed():
+                pass
 
 
 def _named(origin: _Origin, name: str) -> _Origin:
@@ -179,7 +187,8 @@ def _named(origin: _Origin, name: str) -> _Origin:
             return _one_of(parts.values()) if name == "*" else parts.get(name, _COMPUTED)
         case _OneOf(choices):
             return _one_of(_named(choice, name) for choice in choices)
-    return _COMPUTED
+        case _Computed():
+            return origin
 
 
 def _element(origin: _Origin) -> _Origin:
@@ -190,4 +199,5 @@ def _element(origin: _Origin) -> _Origin:
             return _one_of(parts.values())
         case _OneOf(choices):
             return _one_of(_element(choice) for choice in choices)
-    return _COMPUTED
+        case _Computed():
+            return origin

@@ -72,9 +72,9 @@ class Record:
         """
         try:
             record: dict[str, Any] = self._program(source, context, Meter(RECORD_STEPS))
-            return record
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the data provokes is told with its place
             raise explained(error, self._code, self._places, self.known) from None
+        return record
 
 
 def compile_record(shape: Grouped, known: Mapping[str, object]) -> Record:

@@ -62,7 +62,7 @@ class Node:
 
 def grow(raw: Mapping[str, Any], text: str) -> Node:
     """Make a tree from the grammar's nested dicts, within the budgets."""
-    tree, count = _grow(raw, text, 0, 0)
+    tree, _ = _grow(raw, text, 0, 0)
     _refuse_stray_references(tree, text)
     return tree
 

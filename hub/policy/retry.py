@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from hub.expressions.mistakes import InvalidDocument, Mistake
+
+_HEAD = frozenset({"policy", "kind", "title", "owner"})
+#: Key → least and greatest value; all but `attempts` may have decimals.
+_RANGES: Mapping[str, tuple[Decimal, Decimal]] = {
+    "attempts": (Decimal(1), Decimal(1000)),
+    "first": (Decimal("0.001"), Decimal(86_400)),
+    "factor": (Decimal(1), Decimal(100)),
+    "ceiling": (Decimal("0.001"), Decimal(604_800)),
+    "jitter": (Decimal(0), Decimal(1)),
+    "longest": (Decimal("0.001"), Decimal(604_800)),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +50,36 @@ def delay(policy: RetryPolicy, attempt: int, draw: float, asked: float | None = 
     grown = policy.first * policy.factor ** min(attempt - 1, 64)
     wait = min(policy.ceiling, grown) * (1 - policy.jitter * draw)
     return wait if asked is None else max(wait, min(asked, policy.longest))
+
+
+def compile_retry(document: Mapping[str, Any]) -> RetryPolicy:
+    """Compile a retry policy's plain values, times in seconds; `InvalidDocument` lists all mistakes."""
+    mistakes: list[Mistake] = []
+    read: dict[str, Any] = {}
+    for name, value in document.items():
+        if name in _HEAD:
+            continue
+        if name not in _RANGES:
+            mistakes.append(Mistake(where=(name,), detail=f"This key is unknown; there are {', '.join(_RANGES)}."))
+        elif not _fits(name, value):
+            least, most = _RANGES[name]
+            kind = "a whole number" if name == "attempts" else "a number"
+            mistakes.append(Mistake(where=(name,), detail=f"`{name}` is {kind} from {least} to {most}."))
+        else:
+            read[name] = value if name == "attempts" else _binary(value)
+    if mistakes:
+        raise InvalidDocument("policy", str(document.get("policy", "")), mistakes)
+    return RetryPolicy(**read)
+
+
+def _fits(name: str, value: object) -> bool:
+    least, most = _RANGES[name]
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
+        return False
+    return least <= value <= most and (name != "attempts" or isinstance(value, int))
+
+
+def _binary(value: Decimal | float) -> float:
+    """Give seconds or a share as the machine's own number; these are waits, not money."""
+    top, bottom = value.as_integer_ratio()
+    return top / bottom

@@ -86,7 +86,7 @@ def join(separator: str, texts: list[str], meter: Meter) -> str:
 
 def _refuse_mixed(keys: list[Any]) -> None:
     kinds = {kind_of(key) for key in keys}
-    if kinds and kinds != {Kind.NUMBER} and kinds != {Kind.STRING}:
+    if kinds and kinds not in ({Kind.NUMBER}, {Kind.STRING}):
         found = ", ".join(sorted({spoken(key) for key in keys}))
         raise InvalidValue(f"The expression must give numbers only, or strings only, not {found}.", code="invalid-type")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as calendar
+import datetime as dt
 import re
 from decimal import Decimal
 from functools import cache
@@ -12,7 +12,7 @@ from hub.expressions.errors import InvalidValue
 from hub.expressions.functions.signature import function
 from hub.expressions.numbers import Number, bounded
 
-_EPOCH = calendar.datetime(1970, 1, 1, tzinfo=calendar.UTC)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?\Z",
@@ -23,10 +23,10 @@ _FURTHEST = 253_402_300_800
 
 
 @cache
-def zone(name: str) -> calendar.tzinfo:
+def zone(name: str) -> dt.tzinfo:
     """Find a time zone by its name, such as `Europe/Berlin`; nothing but the zone data's own names is looked up."""
     if name == "UTC":
-        return calendar.UTC
+        return dt.UTC
     if name not in _names():
         raise InvalidValue(f"There is no time zone '{name[:40]}'; write one such as 'UTC' or 'Europe/Berlin'.")
     return ZoneInfo(name)
@@ -58,34 +58,34 @@ def add_days(date: str, days: Number) -> str:
     if type(days) is not int:
         raise InvalidValue("Days are a whole number.", days=str(days)[:40])
     try:
-        return (_read_date(date) + calendar.timedelta(days=days)).isoformat()
+        return (_read_date(date) + dt.timedelta(days=days)).isoformat()
     except OverflowError:
         raise InvalidValue("The date is out of range.", date=date, days=str(days)[:40]) from None
 
 
-def _read_date(text: str) -> calendar.date:
+def _read_date(text: str) -> dt.date:
     if not _DATE.match(text):
         raise InvalidValue("A date is written YYYY-MM-DD.", date=text[:40])
     try:
-        return calendar.date.fromisoformat(text)
+        return dt.date.fromisoformat(text)
     except ValueError:
         raise InvalidValue("There is no such date.", date=text) from None
 
 
-def _moment(moment: Number | str, zone_name: str) -> calendar.datetime:
+def _moment(moment: Number | str, zone_name: str) -> dt.datetime:
     where = zone(zone_name)
     try:
         if isinstance(moment, str):
             if not (_MOMENT.match(moment) or _DATE.match(moment)):
                 raise InvalidValue("A moment is written as in 2025-01-31T23:59:00Z.", moment=moment[:40])
-            read = calendar.datetime.fromisoformat(moment)
+            read = dt.datetime.fromisoformat(moment)
             return read.replace(tzinfo=where) if read.tzinfo is None else read.astimezone(where)
         if not -_FURTHEST < bounded(moment) < _FURTHEST:
             raise InvalidValue("The moment is out of range; are these milliseconds?", moment=str(moment)[:40])
         if isinstance(moment, Decimal):
-            since = calendar.timedelta(microseconds=int(moment.scaleb(6).to_integral_value()))
+            since = dt.timedelta(microseconds=int(moment.scaleb(6).to_integral_value()))
         else:
-            since = calendar.timedelta(seconds=moment)
+            since = dt.timedelta(seconds=moment)
         return (_EPOCH + since).astimezone(where)
     except (ValueError, OverflowError):
         raise InvalidValue("There is no such moment.", moment=str(moment)[:40]) from None
