@@ -37,9 +37,7 @@ def gate(world: World, render: Render) -> Any:
                 if fault is None
                 else _suffer(request, handler, entry, fault, world, render)
             )
-            entry.replied = entry.fault not in {"timeout_after_commit", "reset_after_commit", "reset_before"} and (
-                request.transport is not None
-            )
+            entry.replied = request.transport is not None and not request.transport.is_closing()
             return answer
         finally:
             world.requests.end(entry, request)
@@ -96,7 +94,6 @@ async def _suffer(
         await asyncio.sleep(fault.seconds)
         return await _execute(request, handler, entry, render)
     if fault.kind == "reset_before" or (fault.kind == "outage" and _resets(fault, world)):
-        entry.fault = "reset_before" if fault.kind == "reset_before" else entry.fault
         cut(request)
         return web.Response(status=503)
     status = int(fault.kind) if fault.kind in REFUSALS else 503

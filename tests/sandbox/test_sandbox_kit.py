@@ -166,6 +166,9 @@ async def test_an_outage_is_a_window_of_time(toy: Running, http: aiohttp.ClientS
         except aiohttp.ClientError:
             seen.add("reset")
     assert seen == {"503", "reset"}
+    entries = await log(http, toy)
+    assert {entry["fault"] for entry in entries} == {"outage"}
+    assert {entry["replied"] for entry in entries} == {True, False}
     toy.world.clock.advance(100)
     async with http.post(f"{toy.url}/items", json={"id": "a"}) as answer:
         assert answer.status == 201
