@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from hub.connections import registry
+from hub.connections.registry import load_connectors
 from hub.errors import HubError
 from hub.sdk.exact_json import dumps
 from hub.workspace.bundle import Bundle
@@ -30,7 +30,7 @@ def check(path: Path | None, json_output: bool) -> int:
     except HubError as error:
         lint = Lint(path=str(path or "."), line=1, column=1, code=error.code, message=str(error))
         return _report(None, [lint], json_output)
-    bundle, lints = compile_bundle(files, catalogue_of([*registry.load_connectors().values()]))
+    bundle, lints = compile_bundle(files, catalogue_of([*load_connectors().values()]))
     return _report(bundle, lints, json_output)
 
 

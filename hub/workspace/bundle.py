@@ -12,6 +12,7 @@ from hub.model.flow import Flow
 from hub.policy.retry import RetryPolicy
 from hub.policy.route import RoutePolicy
 from hub.workspace.compiled_files import ConnectionFile, EnvironmentFile, Example
+from hub.workspace.kinds import FileKind, kind_of
 from hub.workspace.schemas import Schema
 from hub.workspace.terms import Tables
 
@@ -60,8 +61,15 @@ class Bundle:
 
     def runbook(self, path: str) -> str | None:
         """Give the text of a runbook (Markdown), or None when there is none."""
-        content = self.files.get(path)
+        content = self.files.get(path) if kind_of(path) is FileKind.RUNBOOK else None
         return None if content is None else content.decode("utf-8", "replace")
+
+    def runbook_for(self, flow: str, reason: str) -> str | None:
+        """Give the path of the runbook of a case: that of its reason when there is one, else the flow's."""
+        path = f"docs/runbooks/{reason}.md"
+        if path in self.files:
+            return path
+        return self.flows[flow].runbook if flow in self.flows else None
 
 
 def bundle_id(files: Mapping[str, bytes]) -> str:

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from hub.errors import FixData
 from hub.model.flow import Flow
+from hub.policy.retry import RetryPolicy
+from hub.policy.route import RoutePolicy
 from hub.workspace.bundle import Bundle, bundle_id
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compiled_files import ConnectionFile, EnvironmentFile, Example, MappingFile, PolicyFile
@@ -77,13 +79,14 @@ class _Compilation:
 
     def bundle(self) -> Bundle:
         """Give the bundle of a compilation without errors."""
+        compiled = {name: policy.compiled for name, policy in self.policies.items()}
         return Bundle(
             id=bundle_id(self.files),
             files=dict(self.files),
             flows=self.flows,
             mappings={name: mapping.compiled for name, mapping in self.mappings.items()},
-            policies={name: policy.route for name, policy in self.policies.items() if policy.route is not None},
-            retries={name: policy.retry for name, policy in self.policies.items() if policy.retry is not None},
+            policies={name: policy for name, policy in compiled.items() if isinstance(policy, RoutePolicy)},
+            retries={name: policy for name, policy in compiled.items() if isinstance(policy, RetryPolicy)},
             schemas=self.schemas,
             connections=self.connections,
             environments=self.environments,
@@ -111,9 +114,8 @@ class _Compilation:
             lints.error(Position(), "wrong-ending", "The file ends in `.yml`.", "Rename it to `.yaml`.")
         elif kind is FileKind.TABLE:
             self._declare(kind, stem, path, Position())
-            table = load_table(content, lints)
-            if table is not None:
-                self.tables[stem] = table
+            # An unreadable table is there all the same: those who look something up in it are not to blame.
+            self.tables[stem] = load_table(content, lints) or {}
         elif kind is FileKind.SCHEMA:
             self._declare(kind, stem, path, Position())
             schema = load_schema(content, lints)

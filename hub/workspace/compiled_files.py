@@ -73,15 +73,11 @@ class MappingFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFile:
-    """A policy: exactly one of its compiled forms is there, by its kind.
-
-    `outcomes` are the literal values that its rules may give, by the name of the output.
-    """
+    """A policy; `outcomes` are the literal values that its rules may give, by the name of the output."""
 
     name: str
     kind: str
-    route: RoutePolicy | None = None
-    retry: RetryPolicy | None = None
+    compiled: RoutePolicy | RetryPolicy
     outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     path: str = ""
 

@@ -66,7 +66,7 @@ def _schema(shape: Shape) -> dict[str, Any]:
         case Whole():
             return {"type": "integer", "minimum": shape.minimum, "maximum": shape.maximum}
         case Number():
-            return {"type": "number", "minimum": shape.minimum}
+            return {"type": "number", "minimum": shape.minimum, "maximum": shape.maximum}
         case Flag():
             return {"type": "boolean"}
         case Duration():
@@ -92,7 +92,9 @@ def _form(form: Form) -> dict[str, Any]:
 
 
 def _names(shape: Names) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "object", "additionalProperties": _schema(shape.value)}
+    value = _schema(shape.value)
+    held = value if shape.form is None else {"anyOf": [value, _form(shape.form)]}
+    schema: dict[str, Any] = {"type": "object", "additionalProperties": held}
     if shape.key is not None:
         pattern = rf"^({shape.key})$"
         schema["propertyNames"] = {

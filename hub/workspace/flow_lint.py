@@ -186,7 +186,7 @@ class _StepLint:
 
 
 def _terms(step: Keyed) -> Iterator[tuple[Node, int, bool]]:
-    """Give every expression of a step: its node, the characters before it, and whether it sees the step's own output."""
+    """Give every expression of a step: its node, the characters before it, whether it sees its output."""
     for key in _EXPRESSION_KEYS & set(step.entries):
         yield step.entries[key].value, 0, False
     yield from _expressions_of(step.get("given"))

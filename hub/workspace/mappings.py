@@ -5,25 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hub.errors import HubError
+from hub.expressions.mistakes import InvalidDocument
 from hub.mapping.compiler import compile_mapping
 from hub.workspace.compiled_files import MappingFile
 from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints
+from hub.workspace.mistakes import lint_mistakes
 from hub.workspace.scopes import lint_calls
 from hub.workspace.shape_lint import lint_shape
-from hub.workspace.shapes import PATH_NAME, SCHEMA, WORD, Expression, Form, Key, Many, Names, Text, Whole
+from hub.workspace.shapes import PATH_NAME, SCHEMA, TARGET, WORD, Expression, Form, Key, Many, Names, Text, Whole
 from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar, plain, text_of
 
-FIELDS = Names(value=Expression(), key=WORD, example="total")
-REPEATED = Form(
-    title="a repeated target",
-    keys={
-        "each": Key(shape=Expression(), doc="the list it repeats over", required=True),
-        "fields": Key(shape=FIELDS, doc="the fields of one entry, read from the list's element", required=True),
-    },
-)
+#: A list of records in a list of records in a list: no document of the money path has more.
+_MOST_NESTED = 3
+
+
+def _repeated(levels: int) -> Form:
+    inner = _repeated(levels - 1) if levels > 1 else None
+    fields = Names(value=Expression(), key=TARGET, example="total", form=inner)
+    return Form(
+        title="a repeated target",
+        keys={
+            "each": Key(shape=Expression(), doc="the list it repeats over", required=True),
+            "when": Key(shape=Expression(), doc="which elements count; all when left out"),
+            "fields": Key(shape=fields, doc="the fields of one entry, read from the list's element", required=True),
+        },
+    )
+
+
+REPEATED = _repeated(_MOST_NESTED)
+FIELDS = Names(value=Expression(), key=TARGET, example="total", form=REPEATED)
 _SCHEMA = Text(pattern=SCHEMA, example="a schema with its version, such as `canonical.invoice@1`")
 MAPPING = Form(
     title="a mapping",
@@ -61,8 +73,8 @@ def load_mapping(node: Node, lints: Lints, known: Known) -> MappingFile | None:
         return None
     try:
         compiled = compile_mapping(_document(node), known.tables)
-    except HubError as error:
-        lints.error(node, "bad-mapping", str(error), "Correct the mapping.")
+    except InvalidDocument as error:
+        lint_mistakes(error, node, lints)
         return None
     return MappingFile(
         name=text_of(node.get("mapping")),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from hub.errors import HubError
-from hub.policy.retry import compile_retry
-from hub.policy.route import compile_policy
+from decimal import Decimal
+from typing import Any
+
+from hub.expressions.mistakes import InvalidDocument
+from hub.policy.compiler import compile_policy
 from hub.workspace.compiled_files import PolicyFile
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints
+from hub.workspace.mistakes import lint_mistakes
 from hub.workspace.scopes import lint_calls
 from hub.workspace.shape_lint import lint_shape
 from hub.workspace.shapes import (
@@ -19,6 +22,7 @@ from hub.workspace.shapes import (
     Key,
     Many,
     Names,
+    Number,
     Text,
     Value,
     Variants,
@@ -55,11 +59,17 @@ ROUTE = Form(
         "rules": Key(shape=Many(item=RULE, least=1, most=1000), doc="the rules, in order", required=True),
     },
 )
+_SECONDS = Number(maximum=86_400)
 RETRY = Form(
     title="a retry policy",
     keys={
         **_HEAD,
-        "attempts": Key(shape=Whole(minimum=1, maximum=1000), doc="how often it is tried before a case is opened"),
+        "attempts": Key(shape=Whole(minimum=1, maximum=1000), doc="how often it is tried, the first time included"),
+        "first": Key(shape=_SECONDS, doc="seconds to wait after the first failure"),
+        "factor": Key(shape=Number(minimum=1, maximum=100), doc="how much longer each further wait is"),
+        "ceiling": Key(shape=_SECONDS, doc="seconds of the longest wait"),
+        "jitter": Key(shape=Number(maximum=1), doc="up to which share a wait is shortened at random"),
+        "longest": Key(shape=_SECONDS, doc="seconds up to which a vendor's wish to wait is honoured"),
     },
 )
 POLICY = Variants(key="kind", forms={"route": ROUTE, "retry": RETRY})
@@ -74,19 +84,24 @@ def load_policy(node: Node, lints: Lints, known: Known) -> PolicyFile | None:
         lint_calls(scalar, inset, lints, known)
     if lints.failed:
         return None
-    kind, document = text_of(node.get("kind")), plain(node)
     try:
-        return PolicyFile(
-            name=text_of(node.get("policy")),
-            kind=kind,
-            route=compile_policy(document, known.tables) if kind == "route" else None,
-            retry=compile_retry(document) if kind == "retry" else None,
-            outcomes=_outcomes(node),
-            path=lints.path,
-        )
-    except HubError as error:
-        lints.error(node, "bad-policy", str(error), "Correct the policy.")
+        compiled = compile_policy(_document(node), known.tables)
+    except InvalidDocument as error:
+        lint_mistakes(error, node, lints)
         return None
+    return PolicyFile(
+        name=text_of(node.get("policy")),
+        kind=text_of(node.get("kind")),
+        compiled=compiled,
+        outcomes=_outcomes(node),
+        path=lints.path,
+    )
+
+
+def _document(node: Keyed) -> dict[str, Any]:
+    """Give the file as plain values; the times of a retry policy are seconds and no money, so they may be floats."""
+    document = plain(node)
+    return {key: float(value) if isinstance(value, Decimal) else value for key, value in document.items()}
 
 
 def _rules(node: Keyed) -> list[Keyed]:

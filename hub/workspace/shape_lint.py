@@ -122,7 +122,8 @@ def _names(node: Node, shape: Names, lints: Lints, name: str) -> None:
             lints.error(
                 entry.key, "bad-name", f"{shown(key)} cannot be a name here.", f"Write it like `{shape.example}`."
             )
-        lint_shape(entry.value, shape.value, lints, key)
+        form = shape.form if isinstance(entry.value, Keyed) else None
+        lint_shape(entry.value, form or shape.value, lints, key)
 
 
 def _many(node: Node, shape: Many, lints: Lints, name: str) -> None:
@@ -174,7 +175,7 @@ def _example(shape: Shape) -> str:
         case Whole():
             return f"a whole number from {shape.minimum} to {shape.maximum}"
         case Number():
-            return f"a number from {shape.minimum}"
+            return f"a number from {shape.minimum} to {shape.maximum}"
         case Flag():
             return "`true` or `false`"
         case Duration():
@@ -204,7 +205,7 @@ def _fits_whole(node: Scalar, shape: Shape) -> bool:
 
 def _fits_number(node: Scalar, shape: Shape) -> bool:
     number = isinstance(node.value, (int, Decimal)) and not isinstance(node.value, bool)
-    return number and isinstance(shape, Number) and Decimal(str(node.value)) >= shape.minimum
+    return number and isinstance(shape, Number) and shape.minimum <= Decimal(str(node.value)) <= shape.maximum
 
 
 _CHECKS: dict[type, Callable[[Scalar, Shape], bool]] = {

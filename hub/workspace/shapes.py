@@ -14,6 +14,8 @@ NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 PATH_NAME = rf"{NAME}(/{NAME}){{0,3}}"
 #: Words an expression can name without quotes: step ids, given values, fields.
 WORD = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
+#: A field of a record, or of an object in it: `entity.id`.
+TARGET = rf"{WORD}(\.{WORD}){{0,9}}"
 #: A schema with its version: `canonical.invoice@1`.
 SCHEMA = r"[A-Za-z][A-Za-z0-9_.-]{0,80}@[A-Za-z0-9][A-Za-z0-9._-]{0,30}"
 
@@ -43,9 +45,10 @@ class Whole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """A decimal number that is not negative."""
+    """A decimal number between two bounds, both included."""
 
     minimum: int = 0
+    maximum: int = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +92,17 @@ class Many:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """Keys that the author chooses, all with values of one shape; a key may be a term when `terms`."""
+    """Keys that the author chooses, all with values of one shape.
+
+    A key may be an expression after `=` when `terms`; a value may be a `form` instead, when there is one, and holds
+    keys.
+    """
 
     value: Shape
     key: str | None = None
     example: str = "name"
     terms: bool = False
+    form: Form | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,32 @@
+"""What a compiler found wrong with a document, as lints at the places of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hub.expressions.mistakes import InvalidDocument
+from hub.workspace.lint import Lints, Place
+from hub.workspace.terms import place_in
+from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar
+
+
+def lint_mistakes(error: InvalidDocument, root: Node, lints: Lints) -> None:
+    """Add a lint for each mistake at the key, entry or character it is about."""
+    for mistake in error.mistakes:
+        lints.error(_place(root, mistake.where, mistake.position), mistake.code, mistake.detail)
+
+
+def _place(root: Node, where: Sequence[str | int], position: int | None) -> Place:
+    node: Node = root
+    place: Place = root
+    for step in where:
+        if isinstance(node, Keyed) and step in node.entries:
+            entry = node.entries[str(step)]
+            node, place = entry.value, entry.key
+        elif isinstance(node, Listed) and isinstance(step, int) and step < len(node.items):
+            node = place = node.items[step]
+        else:
+            break
+    if position is not None and isinstance(node, Scalar):
+        return place_in(node, position)
+    return node if isinstance(node, Scalar) else place

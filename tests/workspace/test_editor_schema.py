@@ -1,0 +1,62 @@
+"""The published schemas describe what the lints accept."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import jsonschema
+import pytest
+
+from hub.workspace.editor_schema import editor_schemas
+from hub.workspace.kinds import FileKind, kind_of
+from hub.workspace.lint import Lints
+from hub.workspace.yaml_source import plain, read_yaml
+
+SCHEMAS = editor_schemas()
+
+
+def as_json(value: Any) -> Any:
+    """Give numbers as JSON's, which an editor's checker knows; only their kind is looked at here."""
+    if isinstance(value, Decimal):
+        return int(value) + 0.5
+    if isinstance(value, dict):
+        return {key: as_json(inner) for key, inner in value.items()}
+    return [as_json(inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("kind", sorted(SCHEMAS))
+def test_each_is_a_json_schema(kind: FileKind) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[kind])
+
+
+def test_a_right_file_fits_the_schema_of_its_kind(files: dict[str, bytes]) -> None:
+    checked = set()
+    for path, content in files.items():
+        kind = kind_of(path)
+        if kind not in SCHEMAS:
+            continue
+        node = read_yaml(content, Lints(path))
+        assert node is not None
+        jsonschema.Draft202012Validator(SCHEMAS[kind]).validate(as_json(plain(node)))
+        checked.add(kind)
+    assert checked == set(SCHEMAS)
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("flows/post.yaml", b"owner:", b"ownr:"),
+        ("flows/post.yaml", b"    of: full\n", b"    decide: routing\n"),
+        ("flows/post.yaml", b"operation: invoice.read", b"operation: 7"),
+        ("mappings/billing/to_hub.yaml", b"version: 1", b"version: one"),
+        ("policies/routing.yaml", b"kind: route", b"kind: guess"),
+        ("connections/books.yaml", b"concurrency: 5", b"concurrency: 0"),
+    ],
+)
+def test_a_wrong_file_does_not(files: dict[str, bytes], path: str, old: bytes, new: bytes) -> None:
+    kind = kind_of(path)
+    assert kind is not None
+    node = read_yaml(files[path].replace(old, new, 1), Lints(path))
+    assert node is not None
+    assert not jsonschema.Draft202012Validator(SCHEMAS[kind]).is_valid(as_json(plain(node)))

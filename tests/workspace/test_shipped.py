@@ -1,0 +1,95 @@
+"""The workspace that ships: no lint, all examples hold, and every case it can open has a runbook."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import hub
+from hub.connections.registry import load_connectors
+from hub.model.flow import Call, Decide
+from hub.workspace.bundle import Bundle
+from hub.workspace.catalogue import Catalogue, catalogue_of
+from hub.workspace.compilation import compile_bundle
+from hub.workspace.examples import Result, run_examples
+from hub.workspace.loader import read_files
+
+FILES = read_files(Path(hub.__file__).resolve().parent.parent)
+
+
+@pytest.fixture(scope="module")
+def installed() -> Catalogue:
+    return catalogue_of([*load_connectors().values()])
+
+
+@pytest.fixture(scope="module")
+def bundle(installed: Catalogue) -> Bundle:
+    compiled, lints = compile_bundle(FILES, installed)
+    assert [str(lint) for lint in lints] == []
+    assert compiled is not None
+    return compiled
+
+
+def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
+    events = {flow.name: flow.event for flow in bundle.flows.values()}
+    assert events == {
+        "invoice-to-erp": "stripe.invoice.finalized",
+        "payment-to-erp": "stripe.invoice_payment.paid",
+        "collections-notice": "stripe.invoice.marked_uncollectible",
+    }
+
+
+def test_every_example_holds(bundle: Bundle) -> None:
+    results = run_examples(bundle)
+    assert {str(result.example.title): result.differences for result in results if not result.passed} == {}
+    assert len(results) >= len(bundle.mappings)
+
+
+def test_every_mapping_has_examples(bundle: Bundle) -> None:
+    assert {example.mapping for example in bundle.examples} == set(bundle.mappings)
+
+
+def test_every_case_has_a_runbook(bundle: Bundle) -> None:
+    for flow in bundle.flows.values():
+        assert flow.runbook in FILES
+        for reason in set(_reasons(bundle)):
+            assert f"docs/runbooks/{reason}.md" in FILES
+
+
+def _reasons(bundle: Bundle) -> Iterator[str]:
+    for flow in bundle.flows.values():
+        for step in flow.steps:
+            if step.expect is not None:
+                yield step.expect.case
+            if step.missing is not None:
+                yield step.missing.case
+
+
+def test_every_write_names_how_it_is_tried_again_or_cannot_be(bundle: Bundle, installed: Catalogue) -> None:
+    for flow in bundle.flows.values():
+        for step in flow.steps:
+            if isinstance(step.action, Call) and step.retry is not None:
+                assert step.retry in bundle.retries
+            if isinstance(step.action, Decide):
+                assert step.action.policy in bundle.policies
+    assert installed.connectors.keys() >= {"stripe", "netsuite", "tax"}
+
+
+def test_every_table_is_read_somewhere(bundle: Bundle) -> None:
+    written = b"".join(content for path, content in FILES.items() if path.endswith(".yaml")).decode()
+    assert [name for name in bundle.tables if f"table('{name}'" not in written] == []
+
+
+def test_currencies_counted_differently_at_stripe_are_not_taken_over(bundle: Bundle) -> None:
+    taken = bundle.tables["stripe_currencies"]
+    assert not {"isk", "ugx", "mga"} & taken.keys()
+    assert {"jpy", "kwd", "eur", "usd", "huf", "clp", "tnd"} <= taken.keys()
+    assert all(re.fullmatch("[a-z]{3}", code) and name == code.upper() for code, name in taken.items())
+
+
+def test_tables_that_go_both_ways_agree(bundle: Bundle) -> None:
+    there, back = bundle.tables["netsuite_currencies"], bundle.tables["netsuite_currency_codes"]
+    assert {identifier: code for code, identifier in there.items()} == back
