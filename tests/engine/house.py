@@ -58,9 +58,7 @@ def bundle(flow: str, **files: str) -> Bundle:
         ),
         **{name.replace("__", "/"): text for name, text in files.items()},
     }
-    compiled, lints = compile_bundle(
-        {path: text.encode() for path, text in content.items()}, catalogue_of([connector])
-    )
+    compiled, lints = compile_bundle({path: text.encode() for path, text in content.items()}, catalogue_of([connector]))
     assert compiled is not None, [str(lint) for lint in lints]
     return compiled
 

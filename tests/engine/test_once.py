@@ -12,7 +12,8 @@ import pytest
 from hub.errors import Fatal
 from hub.model.effect import Idempotency
 from hub.model.exchange import Request
-from hub.store import cases
+from hub.queries import cases
+from hub.queries.view import View
 from hub.store.committer import Committer, Write
 from tests.engine.house import FastClock, House, bundle
 from tests.engine.vendor import Vendor
@@ -72,6 +73,11 @@ def things(count: int, keys: int = 1000) -> list[dict[str, Any]]:
     return [{"id": f"t{number}", "key": f"k{number % keys}", "value": str(number)} for number in range(count)]
 
 
+def exceptions(house: House) -> tuple[cases.CaseRow, ...]:
+    """Give the open cases."""
+    return cases.listing(View(environment="test", database=house.database, ambient=house.ambient)).cases
+
+
 def one_write(kind: Idempotency) -> Any:
     """Compile the flow with one write."""
     return bundle(ONE_WRITE.format(kind=kind.value), **FILES)
@@ -89,8 +95,7 @@ async def test_an_unknown_outcome_is_resolved_by_kind(tmp_path: Path, kind: Idem
     if kind is Idempotency.UNSAFE:
         assert counted == {"parked": 1}
         assert vendor.seen["unsafe"] == (0 if fault == "lost-before" else 1)
-        with house.database.reading() as connection:
-            assert [case["reason"] for case in cases.listing(connection, environment="test")] == ["outcome-unknown"]
+        assert [case.reason for case in exceptions(house)] == ["outcome-unknown"]
     else:
         assert counted == {"succeeded": 1}
         assert len(vendor.documents) == 1
@@ -117,10 +122,9 @@ async def test_refused_data_becomes_a_case_and_the_mended_one_is_replayed(tmp_pa
     await house.start()
     await house.give({"id": "t1", "key": "k1", "value": "bad"})
     assert await house.settled() == {"parked": 1}
-    with house.database.reading() as connection:
-        (case,) = cases.listing(connection, environment="test")
-    assert case["reason"] == "fix-data"
-    await house.orders.replay_case(case["id"], actor="person:p_1")
+    (case,) = exceptions(house)
+    assert case.reason == "fix-data"
+    await house.orders.replay_case(case.id, actor="person:p_1")
     assert await house.settled() == {"parked": 1}
     await house.stop()
 
@@ -134,8 +138,7 @@ async def test_a_refused_credential_pauses_the_connection_once(tmp_path: Path) -
     await house.give(*things(20))
     await house.settled(waiting=["connection"])
     assert house.accounts["vendor"].paused is not None
-    with house.database.reading() as connection:
-        assert cases.listing(connection, environment="test") == []
+    assert exceptions(house) == ()
     refusing = False
     await house.orders.set_connection("vendor", active=True, reason="renewed", actor="person:p_1")
     assert await house.settled() == {"succeeded": 20}

@@ -29,9 +29,7 @@ class Vendor:
     seen: Counter[str] = field(default_factory=Counter)
     number: int = 0
 
-    async def send(
-        self, request: Request, headers: Mapping[str, str] | None = None, timeout: float = 30.0
-    ) -> Response:
+    async def send(self, request: Request, headers: Mapping[str, str] | None = None, timeout: float = 30.0) -> Response:
         """Serve one request as a transport would."""
         await asyncio.sleep(0)
         self.number += 1

@@ -1,0 +1,33 @@
+"""The target of the measurements: answers every POST after five milliseconds, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import uvloop
+from aiohttp import web
+
+SECONDS = 0.005
+
+
+async def _serve() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        await asyncio.sleep(SECONDS)
+        return web.Response(body=b'{"id":"doc_1"}', content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/documents", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    sys.stdout.write(f"http://127.0.0.1:{runner.addresses[0][1]}\n")
+    sys.stdout.flush()
+    # It ends with the measuring process: when nobody holds the other end of stdin any more.
+    await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve())
