@@ -112,12 +112,12 @@ def _alone(settings: HubSettings) -> Iterator[Reached]:
         hub = Hub(settings)
         await hub.start(working=False)
         server = uvicorn.Server(
-            uvicorn.Config(build_app(hub), host="127.0.0.1", port=0, log_config=None, lifespan="off")
+            uvicorn.Config(build_app(hub, console=False), host="127.0.0.1", port=0, log_config=None, lifespan="off")
         )
         # The command's own process keeps the signals.
         server.capture_signals = _no_signals  # type: ignore[method-assign]
         task = asyncio.create_task(server.serve())
-        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
+        while not server.started and not task.done():
             await asyncio.sleep(0.002)
         return hub, server, task
 

@@ -14,7 +14,7 @@ from hub.runtime.settings import HubSettings
 def run_hub(settings: HubSettings, *, log_level: str, json_output: bool, composition: Composition | None = None) -> int:
     """Serve until told to stop; gives the exit status."""
 
-    def ready(hub: Hub, url: str) -> None:
+    def ready(hub: Hub, url: str, setup: bool) -> None:
         if json_output:
             print_json({"url": url, "pid": os.getpid(), "environment": hub.environment.name})
             return
@@ -22,7 +22,7 @@ def run_hub(settings: HubSettings, *, log_level: str, json_output: bool, composi
         made = notice(hub.key)
         if made:
             console.print(made)
-        if hub.setup_needed:
+        if setup:
             console.print(
                 f"Nobody can sign in yet. Make the first administrator at {url}/setup?token={hub.setup_token}"
             )

@@ -73,11 +73,12 @@ class Worker:
         self.wake()
 
     async def _rest(self, seconds: float) -> None:
-        woken = asyncio.ensure_future(self._awake.wait())
-        slept = asyncio.ensure_future(self._parts.ambient.clock.sleep(seconds))
+        woken: asyncio.Future[object] = asyncio.ensure_future(self._awake.wait())
+        slept: asyncio.Future[object] = asyncio.ensure_future(self._parts.ambient.clock.sleep(seconds))
         assert self._died is not None
+        waited: set[asyncio.Future[object]] = {woken, slept, self._died}  # type: ignore[arg-type]
         try:
-            await asyncio.wait({woken, slept, self._died}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             woken.cancel()
             slept.cancel()

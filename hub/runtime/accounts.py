@@ -23,7 +23,7 @@ from hub.store import connections, secrets
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.workspace.bundle import Bundle
-from hub.workspace.environments import EnvironmentFile
+from hub.workspace.compiled_files import EnvironmentFile
 
 VAULT = "vault:"
 

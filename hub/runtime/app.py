@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import secrets as entropy
+
 from fastapi import FastAPI
 
-from hub.api import audit, cases, connections, crossrefs, events, health, hooks, problems, runs, secrets
+from hub.api import audit, cases, connections, crossrefs, events, health, hooks, people, problems, runs, secrets
 from hub.runtime.composition import Hub
+from ui.app import router
+from ui.console import Console
 
 
-def build_app(hub: Hub) -> FastAPI:
-    """Give the application; the hub must be started before it serves."""
+def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
+    """Give the application, with the console or without; the hub must be started before it serves."""
     app = FastAPI(
         title="Concord", version=health.version(), docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
@@ -17,6 +21,7 @@ def build_app(hub: Hub) -> FastAPI:
     app.state.token = hub.token
     app.state.intake = hub.intake
     app.state.orders = hub.orders
+    app.state.directory = hub.directory
     app.state.store_secret = hub.store_secret
     app.state.database = hub.database
     app.state.accounts = hub.accounts
@@ -24,6 +29,24 @@ def build_app(hub: Hub) -> FastAPI:
     app.state.view = hub.view
     app.state.verifier = hub.verifier
     problems.install(app)
-    for room in (hooks, health, runs, cases, events, crossrefs, connections, secrets, audit):
+    for room in (hooks, health, runs, cases, events, crossrefs, connections, secrets, people, audit):
         app.include_router(room.router)
+    if console:
+        app.include_router(router(_console(hub)))
     return app
+
+
+def _console(hub: Hub) -> Console:
+    return Console(
+        title=hub.environment.title,
+        colour=hub.environment.colour,
+        view=hub.view,
+        orders=hub.orders,
+        directory=hub.directory,
+        accounts=hub.accounts,
+        bundle=lambda: hub.shelf.current,
+        changes=hub.changes,
+        ambient=hub.ambient,
+        setup_token=hub.setup_token,
+        random=entropy.token_bytes,
+    )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from hub.access.directory import StoredDirectory
 from hub.access.local_token import write_local_token
 from hub.access.sessions import new_token
 from hub.audit.kinds import AuditKind
@@ -39,7 +40,7 @@ from hub.store.database import Database
 from hub.store.runs import recover
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
-from hub.workspace.environments import EnvironmentFile
+from hub.workspace.compiled_files import EnvironmentFile
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +119,7 @@ class Hub:
             redactor=self.redactor,
         )
         self.view = View(environment=self.environment.name, database=self.database, ambient=self.ambient)
+        self.directory = StoredDirectory(self.database, self.committer)
         self.accounts: dict[str, Account] = {}
         self.changes = Changes()
         self.orders = Orders(

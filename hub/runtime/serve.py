@@ -31,17 +31,20 @@ def serve(
     settings: HubSettings,
     *,
     composition: Composition | None = None,
-    ready: Callable[[Hub, str], None],
+    ready: Callable[[Hub, str, bool], None],
     log_level: str = "info",
 ) -> int:
-    """Serve until told to stop; gives the exit status. `ready(hub, url)` is called once requests are answered."""
+    """Serve until told to stop; gives the exit status.
+
+    `ready(hub, url, setup)` is called once requests are answered; `setup` tells that nobody can sign in yet.
+    """
     import uvloop
 
     return uvloop.run(_serve(settings, composition, ready, log_level))
 
 
 async def _serve(
-    settings: HubSettings, composition: Composition | None, ready: Callable[[Hub, str], None], log_level: str
+    settings: HubSettings, composition: Composition | None, ready: Callable[[Hub, str, bool], None], log_level: str
 ) -> int:
     listening = _listen(settings.host, settings.port)
     hub = Hub(settings, composition)
@@ -64,12 +67,12 @@ async def _serve(
     ticks = scheduler(hub)
     assert hub.died is not None
     try:
-        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+        while not server.started and not serving.done():
             await asyncio.sleep(0.005)
         if not serving.done():
             write_address(settings.data, url)
             ticks.start()
-            ready(hub, url)
+            ready(hub, url, not await hub.directory.anybody())
         await asyncio.wait({serving, hub.died}, return_when=asyncio.FIRST_COMPLETED)
         if hub.died.done():
             log.critical("hub.stopping", reason=str(hub.died.exception()))
