@@ -14,7 +14,7 @@ from hub.model.flow import Call, Decide
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.examples import Result, run_examples
+from hub.workspace.examples import run_examples
 from hub.workspace.loader import read_files
 
 FILES = read_files(Path(hub.__file__).resolve().parent.parent)
