@@ -100,9 +100,9 @@ class Calls:
             else slot
             for place, slot in enumerate(arguments)
         ]
-        given = [load(slot.name) for slot in values]
-        if function.contextual:
-            given.insert(0, load("context"))
+        given = [slot.read() for slot in values]
+        if function.beside is not None:
+            given.insert(0, load(function.beside))
         if function.lazy:
             given += [load("MISSING")] if len(node.children) == function.most else []
         if function.metered:
@@ -111,8 +111,10 @@ class Calls:
         return self._code.keep(write.call(f"call_{function.name}", *given), function.gives)
 
     def _check(self, node: Node, function: Function, parameter: Parameter, slot: Slot) -> None:
-        if not slot.kinds <= parameter.kinds:
-            wanted = " or ".join(sorted(parameter.kinds))
+        key = ("checked", slot.name, parameter.kinds)
+        if not slot.kinds <= parameter.kinds and self._code.reuse(key) is None:
+            self._code.remember(key, slot)
+            wanted = " or ".join(sorted(parameter.kinds - _NULL if parameter.passes_null else parameter.kinds))
             if not slot.kinds & parameter.kinds:
                 raise self._mistake(f"{function.name}() takes {wanted} as its {parameter.name}.", node, "invalid-type")
             test = write.some(*(_has_kind(slot, kind) for kind in sorted(parameter.kinds & slot.kinds)))
@@ -122,15 +124,8 @@ class Calls:
         if parameter.elements:
             name = f"kinds_{'_'.join(parameter.elements)}"
             self._generator.constants[name] = parameter.elements
-            self._code.do(
-                write.call(
-                    "check_elements",
-                    write.constant(function.name),
-                    write.constant(parameter.name),
-                    load(name),
-                    load(slot.name),
-                )
-            )
+            words = [write.constant(word) for word in (function.name, parameter.name)]
+            self._code.do(write.call("check_elements", *words, load(name), load(slot.name)))
 
     def _keys(self, reference: Node, values: Slot) -> Slot:
         """Write the loop that evaluates an `&expression` for each element."""

@@ -7,7 +7,7 @@ by no later part, and what does not depend on a loop's element is read before th
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,8 @@ from hub.expressions.places import Loop, Place
 
 _LOAD = ast.Load()
 _STORE = ast.Store()
+#: Constants that generated code writes wherever they are read.
+_WRITTEN = str | int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +39,18 @@ class Slot:
         """Tell whether the value may be null."""
         return Kind.NULL in self.kinds
 
+    def read(self) -> ast.expr:
+        """Read the variable, or write the constant in its place."""
+        if self.constant is not None and isinstance(self.constant[0], _WRITTEN):
+            return ast.Constant(value=self.constant[0])
+        return load(self.name)
+
 
 @dataclass(slots=True)
 class _Block:
     statements: list[ast.stmt] = field(default_factory=list)
     loop: Loop | None = None
-    known: dict[tuple[str, ...], Slot] = field(default_factory=dict)
+    known: dict[Hashable, Slot] = field(default_factory=dict)
 
 
 def load(name: str) -> ast.expr:
@@ -105,16 +113,19 @@ def is_not_none(slot: Slot) -> ast.expr:
     return compare(load(slot.name), ast.IsNot(), constant(None))
 
 
+#: What a generated function is called with: the source, the parts of the context, and the meter.
+_PARAMETERS = ("value", "root", "given", "tables", "meter")
+
+
 class Code:
     """The body of one generated function, written statement by statement."""
 
-    def __init__(self, parameters: tuple[str, ...]) -> None:
-        """Start a function with these parameters."""
+    def __init__(self) -> None:
+        """Start a function."""
         self.places: list[Place] = []
         self.line = 1
-        self._parameters = parameters
         self._blocks = [_Block()]
-        self._homes = dict.fromkeys(parameters, 0)
+        self._homes = dict.fromkeys(_PARAMETERS, 0)
         self._count = 0
 
     @property
@@ -163,16 +174,18 @@ class Code:
         self.assign(name, value)
         return Slot(name=name, kinds=kinds, path=path, origin=origin)
 
-    def reuse(self, key: tuple[str, ...]) -> Slot | None:
+    def remember(self, key: Hashable, slot: Slot) -> None:
+        """Let the present block and those in it find this value again."""
+        self._blocks[-1].known[key] = slot
+
+    def reuse(self, key: Hashable) -> Slot | None:
         """Find a value that an enclosing block already has."""
         for block in reversed(self._blocks):
             if key in block.known:
                 return block.known[key]
         return None
 
-    def keep_known(
-        self, key: tuple[str, ...], base: Slot, value: ast.expr, kinds: frozenset[Kind], path: str | None
-    ) -> Slot:
+    def keep_known(self, key: Hashable, base: Slot, value: ast.expr, kinds: frozenset[Kind], path: str | None) -> Slot:
         """Put a value that only depends on `base`, and cannot fail, outside of every loop that `base` is outside of."""
         outside = len(self._blocks) - 1
         for depth in range(outside, self._homes[base.name], -1):
@@ -213,7 +226,7 @@ class Code:
         self.add(ast.Return(value=result))
         arguments = ast.arguments(
             posonlyargs=[],
-            args=[ast.arg(arg=parameter) for parameter in self._parameters],
+            args=[ast.arg(arg=parameter) for parameter in _PARAMETERS],
             kwonlyargs=[],
             kw_defaults=[],
             defaults=[],

@@ -53,7 +53,7 @@ def _equal(left: Slot, right: Slot) -> ast.expr:
 def _equal_to(value: object, fixed: Slot, other: Slot) -> ast.expr | None:
     if value is None or isinstance(value, bool):
         return write.compare(load(other.name), ast.Is(), write.constant(value))
-    direct = write.compare(load(other.name), ast.Eq(), load(fixed.name))
+    direct = write.compare(load(other.name), ast.Eq(), fixed.read())
     if isinstance(value, str):
         return direct
     if isinstance(value, int | Decimal):

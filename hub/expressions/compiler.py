@@ -46,7 +46,10 @@ class Expression:
         `EvaluationError` names the expression, the position and the data path; `NotMapped` a table's missing key.
         """
         try:
-            result = self._program(value, context or Context(root=value), Meter())
+            if context is None:
+                result = self._program(value, value, {}, {}, Meter())
+            else:
+                result = self._program(value, context.root, context.given, context.tables, Meter())
             return measured(result) if self._grows else result
         except Exception as error:  # noqa: BLE001 - whatever the data provokes is told with its place
             known = {"expression": self.text, "position": 0}
@@ -57,7 +60,7 @@ class Expression:
 def compile(text: str) -> Expression:
     """Compile an expression's text; `ExpressionError` says what is wrong and at which character."""
     tree = parse(text)
-    code = Code(("value", "context", "meter"))
+    code = Code()
     constants: dict[str, Any] = {}
     result = Generator(code, constants).expression(text, tree, Slot(name="value", path=""))
     program, body = assembled(code, result.name, constants)

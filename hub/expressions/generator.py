@@ -24,13 +24,15 @@ from hub.expressions.tree import Node, Part
 
 _LIST_OR_NULL = frozenset({Kind.ARRAY, Kind.NULL})
 _NULL = frozenset({Kind.NULL})
+#: What is worked out once in a function, however often the same words stand in it.
+_REUSED = frozenset({Part.FUNCTION, Part.PROJECTION, Part.FILTER_PROJECTION, Part.VALUE_PROJECTION, Part.OR, Part.AND})
 _TRUTH = frozenset({Kind.BOOLEAN})
 
 
 class Generator:
     """Writes expressions into one function; used for one expression, or for all of a record's fields together."""
 
-    def __init__(self, code: Code, constants: dict[str, Any], root: str | None = None) -> None:
+    def __init__(self, code: Code, constants: dict[str, Any], *, root: str = "root") -> None:
         """Write into `code`; values that it needs go into `constants`; `root` names the variable of the source."""
         self.code = code
         self.constants = constants
@@ -60,10 +62,16 @@ class Generator:
 
     def evaluate(self, node: Node, current: Slot) -> Slot:
         """Write one node and give the variable that holds its value."""
+        key = (current.name, node.meaning()) if node.part in _REUSED else None
+        known = self.code.reuse(key) if key is not None else None
+        if known is not None:
+            return known
         line = self.code.line
         self.mark(node)
         slot = self._evaluate(node, current)
         self.code.line = line
+        if key is not None:
+            self.code.remember(key, slot)
         return slot
 
     def mark(self, node: Node, *data: str) -> None:
@@ -72,11 +80,7 @@ class Generator:
 
     def root(self) -> Slot:
         """Give the variable of the whole source."""
-        if self._root is not None:
-            return Slot(name=self._root, path="")
-        known = self.code.reuse(("root",))
-        context = Slot(name="context")
-        return known or self.code.keep_known(("root",), context, write.attribute(load("context"), "root"), ANY, "")
+        return Slot(name=self._root, path="")
 
     def _evaluate(self, node: Node, current: Slot) -> Slot:
         match node.part:

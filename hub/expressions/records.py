@@ -13,13 +13,14 @@ from hub.expressions.budgets import RECORD_STEPS, Meter, measured
 from hub.expressions.code import Code, Slot, load
 from hub.expressions.comparisons import truth
 from hub.expressions.compiler import Expression
-from hub.expressions.context import Context
 from hub.expressions.generator import Generator
 from hub.expressions.growth import HARMLESS, growth
 from hub.expressions.kinds import Kind
 from hub.expressions.places import Place, explained
 from hub.expressions.program import Program, assembled
 from hub.expressions.tree import Node
+
+Tables = Mapping[str, Mapping[str, Any]]
 
 _LIST = frozenset({Kind.ARRAY})
 
@@ -65,13 +66,13 @@ class Record:
     _code: CodeType = field(repr=False)
     _places: Sequence[Place] = field(repr=False)
 
-    def __call__(self, source: Any, context: Context) -> dict[str, Any]:
+    def __call__(self, source: Any, given: Mapping[str, Any], tables: Tables) -> dict[str, Any]:
         """Make the record; fields whose expression gives null are left out.
 
         `EvaluationError` and `NotMapped` name field, expression, position and data path.
         """
         try:
-            record: dict[str, Any] = self._program(source, context, Meter(RECORD_STEPS))
+            record: dict[str, Any] = self._program(source, source, given, tables, Meter(RECORD_STEPS))
         except Exception as error:  # noqa: BLE001 - whatever the data provokes is told with its place
             raise explained(error, self._code, self._places, self.known) from None
         return record
@@ -79,7 +80,7 @@ class Record:
 
 def compile_record(shape: Grouped, known: Mapping[str, object]) -> Record:
     """Compile a record's shape; `ExpressionError` for an expression that names no function or misuses one."""
-    code = Code(("value", "context", "meter"))
+    code = Code()
     constants: dict[str, Any] = {"measured": measured}
     writer = _Writer(code, Generator(code, constants, root="value"))
     record = writer.group(shape, Slot(name="value", path=""), "")

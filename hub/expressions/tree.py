@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -58,6 +58,11 @@ class Node:
             node = waiting.pop()
             yield node
             waiting.extend(reversed(node.children))
+
+    def meaning(self) -> Hashable:
+        """Give a key that is equal for nodes that mean the same, wherever they stand."""
+        children = tuple(child.meaning() for child in self.children)
+        return (self.part, repr(self.value), children)
 
 
 def grow(raw: Mapping[str, Any], text: str) -> Node:

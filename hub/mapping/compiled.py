@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.errors import FixData
-from hub.expressions.context import Context
 from hub.expressions.records import Record
 
 
@@ -42,4 +41,4 @@ def apply(mapping: CompiledMapping, source: Any, given: Mapping[str, Any] = _NOT
     if mapping.given is not None and not mapping.given <= given.keys():
         missing = ", ".join(sorted(mapping.given - given.keys()))
         raise FixData("The mapping was not given what it needs.", code="not-given", mapping=mapping.name, names=missing)
-    return mapping._record(source, Context(root=source, given=given, tables=mapping.tables))  # noqa: SLF001
+    return mapping._record(source, given, mapping.tables)  # noqa: SLF001

@@ -145,8 +145,8 @@ class _Reading:
         for name, position in expression.tables:
             if name not in self.tables:
                 self.mistake(where, f"There is no table `{name}`.{_near(name, self.tables)}", "unknown-table", position)
-        for name, position in expression.given if self.given is not None else ():
-            if name not in self.given:
+        for name, position in expression.given:
+            if self.given is not None and name not in self.given:
                 hint = _near(name, self.given)
                 self.mistake(where, f"`{name}` is not among the given values.{hint}", "unknown-given", position)
         return Computed.of(expression)

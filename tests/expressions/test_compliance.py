@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from hub.errors import FixData
+from hub.expressions.budgets import Meter
 from hub.expressions.compiler import compile
 from hub.expressions.equality import equal
-from hub.expressions.budgets import Meter
 
 SUITE = os.environ.get("CONCORD_JMESPATH_SUITE", "")
 

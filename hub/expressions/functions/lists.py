@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from hub.expressions.budgets import Meter
@@ -15,6 +16,8 @@ from hub.expressions.numbers import Number, add, average
 def sum_(numbers: list[Number], meter: Meter) -> Number:
     """Add numbers up, exactly; nothing adds up to 0."""
     meter.spend(len(numbers))
+    if Decimal not in set(map(type, numbers)):
+        return sum(numbers)
     total: Number = 0
     for number in numbers:
         total = add(total, number)
@@ -79,8 +82,7 @@ def map_(made: list[Any], _list: list[Any]) -> list[Any]:
 def join(separator: str, texts: list[str], meter: Meter) -> str:
     """Write strings one after the other, with the separator between them."""
     meter.spend(len(texts))
-    if len(separator) + len(texts) > 64 or any(len(text) > 64 for text in texts):
-        meter.spend_text(len(separator) * len(texts) + sum(map(len, texts)))
+    meter.spend_text(len(separator) * len(texts) + sum(map(len, texts)))
     return separator.join(texts)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, Final
 
 from hub.errors import NotMapped
-from hub.expressions.context import Context
 from hub.expressions.errors import InvalidValue
 from hub.expressions.functions.signature import function
 
@@ -16,27 +16,29 @@ MISSING: Final = object()
 _REQUIRED: Final = object()
 
 
-@function("root() -> any", contextual=True, lazy=True)
-def root(context: Context) -> Any:
+@function("root() -> any", beside="root", lazy=True)
+def root(source: Any) -> Any:
     """Give the whole source, also where the current node is one of its elements."""
-    return context.root
+    return source
 
 
-@function("given(name: string, default?) -> any", contextual=True, lazy=True)
-def given(context: Context, name: str, default: Any = _REQUIRED) -> Any:
+@function("given(name: string, default?) -> any", beside="given", lazy=True)
+def given(values: Mapping[str, Any], name: str, default: Any = _REQUIRED) -> Any:
     """Give an extra value of the step; one that was not given is an error unless there is a default."""
-    value = context.given.get(name, default)
+    value = values.get(name, default)
     if value is _REQUIRED:
         raise InvalidValue(f"The value '{name[:40]}' was not given.", code="not-given", name=name)
     return value
 
 
-@function("table(name: string, key: string|number|null, default?) -> any", contextual=True, lazy=True)
-def table(context: Context, name: str, key: str | int | Decimal | None, default: Any = _REQUIRED) -> Any:
+@function("table(name: string, key: string|number|null, default?) -> any", beside="tables", lazy=True)
+def table(
+    tables: Mapping[str, Mapping[str, Any]], name: str, key: str | int | Decimal | None, default: Any = _REQUIRED
+) -> Any:
     """Look a key up in a table of the workspace; one that is not there is an error unless there is a default."""
-    entries = context.tables.get(name)
+    entries = tables.get(name)
     if entries is None:
-        near = get_close_matches(name, context.tables, n=1)
+        near = get_close_matches(name, tables, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise InvalidValue(f"There is no table '{name[:40]}'.{hint}", code="unknown-table", table=name)
     value = entries.get(key if isinstance(key, str) else str(key), default) if key is not None else default

@@ -33,7 +33,8 @@ class Parameter:
 class Function:
     """A function that expressions can call.
 
-    `metered` ones get the evaluation's meter after their arguments, `contextual` ones the context before them;
+    `metered` ones get the evaluation's meter after their arguments; `beside` names the part of the context (`given`,
+    `tables`) that others get before them;
     `lazy` ones are compiled specially, so that a later argument is evaluated only when it is needed.
     """
 
@@ -44,7 +45,7 @@ class Function:
     gives: frozenset[Kind]
     implementation: Implementation
     metered: bool = False
-    contextual: bool = False
+    beside: str | None = None
     lazy: bool = False
 
     @property
@@ -70,7 +71,7 @@ _PARAMETER = re.compile(
 
 
 def function(
-    text: str, *, metered: bool = False, contextual: bool = False, lazy: bool = False
+    text: str, *, metered: bool = False, beside: str | None = None, lazy: bool = False
 ) -> Callable[[Implementation], Function]:
     """Declare a function, for instance `join(separator: string, texts: array[string]) -> string`.
 
@@ -91,7 +92,7 @@ def function(
             gives=_kinds(declared["gives"]),
             implementation=implementation,
             metered=metered,
-            contextual=contextual,
+            beside=beside,
             lazy=lazy,
         )
 

@@ -13,6 +13,8 @@ from hub.expressions.functions.signature import function
 from hub.expressions.numbers import Number, bounded
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EPOCH_DAY = _EPOCH.toordinal()
+_LAST_DAY = dt.date.max.toordinal()
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?\Z",
@@ -42,6 +44,8 @@ def date(moment: Number | str, zone_name: str) -> str:
     """Give the date, `YYYY-MM-DD`, of epoch seconds or an ISO 8601 moment in a time zone; a date stays as it is."""
     if isinstance(moment, str) and _DATE.match(moment):
         return _read_date(moment).isoformat()
+    if type(moment) is int and zone_name == "UTC" and -_FURTHEST < moment < _FURTHEST:
+        return _utc_date(moment)
     return _moment(moment, zone_name).date().isoformat()
 
 
@@ -61,6 +65,13 @@ def add_days(date: str, days: Number) -> str:
         return (_read_date(date) + dt.timedelta(days=days)).isoformat()
     except OverflowError:
         raise InvalidValue("The date is out of range.", date=date, days=str(days)[:40]) from None
+
+
+def _utc_date(moment: int) -> str:
+    day = _EPOCH_DAY + moment // 86_400
+    if not 1 <= day <= _LAST_DAY:
+        raise InvalidValue("There is no such moment.", moment=str(moment))
+    return dt.date.fromordinal(day).isoformat()
 
 
 def _read_date(text: str) -> dt.date:
