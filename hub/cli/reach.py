@@ -13,13 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import uvicorn
-
 from hub.access.local_token import read_local_token
 from hub.errors import Conflict, HubError, Refused
-from hub.runtime.app import build_app
-from hub.runtime.composition import Hub
-from hub.runtime.serve import read_address
+from hub.runtime.address import read_address
 from hub.runtime.settings import HubSettings
 from hub.sdk import exact_json
 
@@ -101,6 +97,16 @@ def _running(data: Path) -> Reached | None:
 
 
 def _alone(settings: HubSettings) -> Iterator[Reached]:
+    # A command that speaks to a running hub must not pay for the import of a whole one.
+    import structlog
+    import uvicorn
+
+    from hub.runtime.app import build_app
+    from hub.runtime.composition import Hub
+
+    # What a command is told is its answer; the log of a hub that lives this long interests nobody.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
+import contextlib
+import signal
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 import uvicorn
 
 from hub.errors import Refused
+from hub.runtime.address import forget_address, write_address
 from hub.runtime.app import build_app
 from hub.runtime.composition import Composition, Hub
 from hub.runtime.logs import configure
@@ -21,8 +21,6 @@ from hub.runtime.ticks import scheduler
 
 log = structlog.get_logger(__name__)
 
-#: Where a running hub tells the command line how to reach it.
-ADDRESS_FILE = "hub.json"
 #: The exit status when durability or integrity can no longer be promised.
 EXIT_FATAL = 70
 
@@ -63,6 +61,10 @@ async def _serve(
             h11_max_incomplete_event_size=64 * 1024,
         )
     )
+    # Uvicorn would raise the signal once more behind its own end, before the hub has come to its.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, _end, server)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     ticks = scheduler(hub)
     assert hub.died is not None
@@ -79,26 +81,16 @@ async def _serve(
             # Nothing more can be recorded, so nothing more may be promised: no orderly end is tried.
             return EXIT_FATAL
     finally:
-        (settings.data / ADDRESS_FILE).unlink(missing_ok=True)
+        forget_address(settings.data)
     ticks.shutdown(wait=False)
     await hub.stop()
     return 0
 
 
-def write_address(data: Path, url: str) -> None:
-    """Tell the command line where this hub answers."""
-    draft = data / f"{ADDRESS_FILE}.{os.getpid()}"
-    draft.write_text(json.dumps({"url": url, "pid": os.getpid()}))
-    draft.replace(data / ADDRESS_FILE)
-
-
-def read_address(data: Path) -> str | None:
-    """Give the address of the hub that serves this data directory, if one says so."""
-    try:
-        url = json.loads((data / ADDRESS_FILE).read_text())["url"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
-    return str(url)
+def _end(server: uvicorn.Server) -> None:
+    # Asked a second time, it waits for no open request any more.
+    server.force_exit = server.should_exit
+    server.should_exit = True
 
 
 def _listen(host: str, port: int) -> socket.socket:
