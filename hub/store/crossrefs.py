@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from hub.audit.kinds import AuditKind
 from hub.errors import FixData
@@ -27,6 +27,20 @@ class Link:
     replace: bool = False
 
 
+_here, _there = crossrefs.alias("here"), crossrefs.alias("there")
+#: Made once: it is asked for every document.
+_FIND = select(_there.c.id).where(
+    _here.c.environment == bindparam("environment"),
+    _here.c.entity == bindparam("entity"),
+    _here.c.system == bindparam("system"),
+    _here.c.id == bindparam("id"),
+    _there.c.environment == _here.c.environment,
+    _there.c.entity == _here.c.entity,
+    _there.c.thing == _here.c.thing,
+    _there.c.system == bindparam("want"),
+)
+
+
 def topic(*, environment: str, entity: str, system: str, id: str, want: str) -> str:
     """Name what a run waits for when a crossref is missing."""
     return f"crossref:{environment}:{entity}:{system}:{id}:{want}"
@@ -34,18 +48,8 @@ def topic(*, environment: str, entity: str, system: str, id: str, want: str) -> 
 
 def find(connection: Connection, *, environment: str, entity: str, system: str, id: str, want: str) -> str | None:
     """Give the id in the system `want` of what `system` calls `id`."""
-    here, there = crossrefs.alias("here"), crossrefs.alias("there")
-    statement = select(there.c.id).where(
-        here.c.environment == environment,
-        here.c.entity == entity,
-        here.c.system == system,
-        here.c.id == id,
-        there.c.environment == environment,
-        there.c.entity == entity,
-        there.c.thing == here.c.thing,
-        there.c.system == want,
-    )
-    found: str | None = connection.execute(statement).scalar()
+    given = {"environment": environment, "entity": entity, "system": system, "id": id, "want": want}
+    found: str | None = connection.execute(_FIND, given).scalar()
     return found
 
 

@@ -99,7 +99,9 @@ runs = Table(
     Column("finished_at", BigInteger),
     Index(
         "ix_runs_claimable",
+        "environment",
         "claimable_at",
+        "position",
         sqlite_where=text("claimable_at IS NOT NULL"),
         postgresql_where=text("claimable_at IS NOT NULL"),
     ),
