@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from hub.connections.registry import load_connectors
+from hub.connections.registry import BrokenPlugin, load_connectors
 from hub.errors import HubError
 from hub.sdk.exact_json import dumps
 from hub.workspace.bundle import Bundle
@@ -30,8 +30,24 @@ def check(path: Path | None, json_output: bool) -> int:
     except HubError as error:
         lint = Lint(path=str(path or "."), line=1, column=1, code=error.code, message=str(error))
         return _report(None, [lint], json_output)
-    bundle, lints = compile_bundle(files, catalogue_of([*load_connectors().values()]))
-    return _report(bundle, lints, json_output)
+    registry = load_connectors()
+    bundle, lints = compile_bundle(files, catalogue_of([*registry.values()]))
+    return _report(bundle, [*map(_broken, registry.broken), *lints], json_output)
+
+
+def _broken(plugin: BrokenPlugin) -> Lint:
+    """Say which connector is missing because its package is broken; its connections are then unknown below."""
+    message = f"The connector `{plugin.name}` of the package {plugin.package} cannot be loaded: {plugin.reason}."
+    hint = "Install a version that fits, or take it out."
+    return Lint(
+        path="connectors",
+        line=1,
+        column=1,
+        code="broken-connector",
+        message=message,
+        hint=hint,
+        severity=Severity.WARNING,
+    )
 
 
 def _report(bundle: Bundle | None, lints: Sequence[Lint], json_output: bool) -> int:
@@ -62,7 +78,7 @@ def _summary(bundle: Bundle | None, lints: Sequence[Lint]) -> str:
     if bundle is None:
         return f"{errors} {'error' if errors == 1 else 'errors'}."
     counts = ((len(bundle.flows), "flows"), (len(bundle.mappings), "mappings"), (len(bundle.schemas), "schemas"))
-    warnings = f", {len(lints)} warnings" if lints else ""
+    warnings = f"; warnings: {len(lints)}" if lints else ""
     return f"No errors in {', '.join(f'{count} {name}' for count, name in counts)}{warnings}."
 
 

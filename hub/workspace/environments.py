@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from hub.model.currencies import EXPONENTS
-from hub.workspace.compiled_files import EnvironmentConnection, EnvironmentFile
+from hub.workspace.catalogue import ConnectorEntry
+from hub.workspace.compiled_files import ConnectionFile, EnvironmentConnection, EnvironmentFile
 from hub.workspace.connections import LIMITS, SECRET, lint_settings, read_limits
 from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
-from hub.workspace.lint import Lints
+from hub.workspace.lint import Lints, close_match
 from hub.workspace.shape_lint import lint_shape
 from hub.workspace.shapes import NAME, Choice, Form, Key, Many, Names, Shape, Text, Value, Whole
 from hub.workspace.yaml_source import Entry, Keyed, Node, plain, text_of
@@ -93,7 +94,25 @@ def _lint_connections(node: Keyed, lints: Lints, known: Known) -> None:
                 lint_shape(value, shape, lints, key)
         connection = known.connections.get(entry.key.text)
         if connection is not None:
-            lint_settings(entry.value, known.catalogue.connectors[connection.connector], lints, also=_OWN_KEYS)
+            connector = known.catalogue.connectors[connection.connector]
+            lint_settings(entry.value, connector, lints, also=_OWN_KEYS)
+            _lint_missing(entry, connection, connector, lints)
+
+
+def _lint_missing(entry: Entry, connection: ConnectionFile, connector: ConnectorEntry, lints: Lints) -> None:
+    assert isinstance(entry.value, Keyed)
+    wanted = {name for name, required in connector.settings.items() if required}
+    given = entry.value.entries.keys() | connection.settings.keys()
+    unknown = given - connector.settings.keys()
+    for name in sorted(wanted - connector.secrets - given):
+        if close_match(name, unknown):
+            continue
+        message = f"The connection `{connection.name}` has no `{name}` here."
+        lints.error(entry.key, "missing-setting", message, f"Add `{name}: …`; `{connector.name}` needs it.")
+    secrets = sorted(wanted & connector.secrets)
+    if secrets and connection.secret is None and "secret" not in entry.value.entries:
+        message = f"The connection `{connection.name}` names no secret; `{connector.name}` needs {', '.join(secrets)}."
+        lints.error(entry.key, "missing-secret", message, "Add `secret: vault:NAME`.")
 
 
 def _lint_currencies(node: Keyed, lints: Lints) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from hub.workspace.catalogue import ConnectorEntry, OperationEntry
+from hub.workspace.call_lint import lint_call
+from hub.workspace.catalogue import ConnectorEntry
 from hub.workspace.kinds import FileKind, kind_of
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints, close_match, nearest, shown
@@ -140,28 +141,8 @@ class _StepLint:
             self.lints.error(
                 call.entries["of"].key, "misplaced-key", "`of` belongs to a call with `with`.", "Remove it."
             )
-        at = call.entries["operation"].value
         for connector in self._connectors(call.entries["connection"].value, before):
-            operation = connector.operations.get(text_of(at))
-            if operation is None:
-                message = f"The connector `{connector.name}` has no operation `{text_of(at)}`."
-                self.lints.error(at, "unknown-operation", message, nearest(text_of(at), connector.operations))
-            elif "undo" in step.entries:
-                self._lint_undo(step.entries["undo"].value, operation, connector)
-
-    def _lint_undo(self, at: Node, operation: OperationEntry, connector: ConnectorEntry) -> None:
-        undo = connector.operations.get(text_of(at))
-        if not operation.writes:
-            message = f"`{operation.name}` only reads, so there is nothing to take back."
-            self.lints.error(at, "undo-of-read", message, "Remove `undo`.")
-        elif undo is None:
-            writes = [name for name, entry in connector.operations.items() if entry.writes]
-            message = f"The connector `{connector.name}` has no operation `{text_of(at)}`."
-            self.lints.error(at, "unknown-operation", message, nearest(text_of(at), writes))
-        elif not undo.writes:
-            self.lints.error(
-                at, "undo-only-reads", f"`{undo.name}` only reads and takes nothing back.", "Name a write."
-            )
+            lint_call(step, call, connector, self.lints, self.known)
 
     def _connectors(self, at: Node, before: Mapping[str, Keyed]) -> list[ConnectorEntry]:
         """Give the connectors that a `connection` may mean, as far as the files say."""

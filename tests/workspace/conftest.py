@@ -12,6 +12,7 @@ from hub.workspace.compilation import compile_bundle
 from hub.workspace.lint import Lint
 
 OBJECT: Mapping[str, object] = {"type": "object"}
+INVOICE: Mapping[str, object] = {"$ref": "erp.invoice@1"}
 
 CATALOGUE = Catalogue(
     connectors={
@@ -39,7 +40,7 @@ CATALOGUE = Catalogue(
                     name="invoice.upsert",
                     title="Write an invoice",
                     writes=True,
-                    input=OBJECT,
+                    input=INVOICE,
                     output=OBJECT,
                     idempotency=Idempotency.UPSERT,
                     undo="invoice.reverse",
@@ -48,7 +49,7 @@ CATALOGUE = Catalogue(
                     name="invoice.reverse",
                     title="Reverse an invoice",
                     writes=True,
-                    input=OBJECT,
+                    input={"type": "object", "properties": {"code": {}}, "required": ["code"]},
                     output=OBJECT,
                     idempotency=Idempotency.NATIVE,
                 ),

@@ -87,6 +87,10 @@ MISTAKES = [
     (TEST, "base_url: 'https://e", "baseurl: 'https://e", "4:12", "unknown-key", "`base_url`"),
     (TEST, "secret: vault:b", "api_key: k", "3:45", "secret-in-file", "vault"),
     (TEST, "secret: vault:b", "secret: b", "3:53", "bad-value", "`vault:NAME`"),
+    (TEST, "base_url: 'https://e.example'", "", "4:3", "missing-setting", "`base_url`"),
+    # what does not fit together
+    (FROM_HUB, "to: erp.invoice@1", "to: canonical.thing@1", f"{FLOW}:24:13", "wrong-schema", "takes `erp."),
+    (FLOW, "invoice.read, by: =data", "invoice.read, with: erp/from_hub, by: =data", "10:89", "too-many-keys", "`by`"),
     # misplaced keys
     (FLOW, DECIDE, DECIDE + "    undo: invoice.reverse\n", "17:5", "misplaced-key", "`call`"),
     (FLOW, "  - id: link\n", "  - id: full\n", "29:9", "duplicate-name", "line 9"),
@@ -112,7 +116,7 @@ def test_one_mistake_gives_one_line(
     assert [str(lint) for lint in lints if lint.code != code] == []
     assert len(lints) == 1, [str(lint) for lint in lints]
     line = str(lints[0])
-    assert line.startswith(f"{path}:{place}: error: "), line
+    assert line.startswith(f"{place if '.yaml' in place else f'{path}:{place}'}: error: "), line
     assert words in line
     assert "\n" not in line
 
@@ -153,3 +157,36 @@ def test_a_yml_file_is_told_to_be_renamed(files: dict[str, bytes], catalogue: Ca
     assert [str(lint) for lint in lints] == [
         "flows/other.yml:1:1: error: The file ends in `.yml`. Rename it to `.yaml`."
     ]
+
+
+def test_a_connector_that_needs_a_secret_is_told_where(files: dict[str, bytes], catalogue: Catalogue) -> None:
+    files["connections/billing.yaml"] = b"connection: billing\nconnector: billing\n"
+    files[TEST] = files[TEST].replace(b", secret: vault:b", b"")
+    _, lints = compile_bundle(files, catalogue)
+    (lint,) = lints
+    assert str(lint).startswith("environments/test.yaml:3:3: error: The connection `billing` names no secret; ")
+    assert str(lint).endswith("needs api_key. Add `secret: vault:NAME`.")
+
+
+def test_an_operation_that_takes_no_id_is_not_called_by_one(broken: Break) -> None:
+    (lint,) = broken(
+        FLOW,
+        "  - id: link",
+        "  - id: x\n    call: { connection: books, operation: invoice.reverse, by: a }\n  - id: link",
+    )
+    assert (lint.code, lint.line, lint.column) == ("not-by-id", 30, 60)
+
+
+def test_a_read_is_not_undone(broken: Break) -> None:
+    (lint,) = broken(FLOW, "  - id: invoice\n", "    undo: invoice.reverse\n  - id: invoice\n")
+    assert (lint.code, lint.line, lint.column) == ("undo-of-read", 11, 11)
+
+
+def test_what_the_compiler_of_a_policy_finds_has_its_place(broken: Break) -> None:
+    (lint,) = broken(ROUTING, "name: everything else", "name: things of this kind")
+    assert (lint.path, lint.line, lint.column) == (ROUTING, 8, 11)
+
+
+def test_what_the_compiler_of_a_mapping_finds_has_its_place(broken: Break) -> None:
+    (lint,) = broken(TO_HUB, "  kind: table", "  id.part: id\n  kind: table")
+    assert (lint.path, lint.line) == (TO_HUB, 7)
