@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, select
 
 from hub.model.ambient import of_micros
 from hub.queries.runs import escape_like
@@ -75,7 +75,7 @@ def _runs(connection: Connection, view: View, text: str, pattern: str, limit: in
 
 
 def _cases(connection: Connection, view: View, text: str, pattern: str, limit: int) -> list[Hit]:
-    statement: Select[tuple[str, str, str, str, int]] = (
+    statement = (
         select(cases.c.id, cases.c.reason, cases.c.business_key, cases.c.state, cases.c.opened_at)
         .where(
             cases.c.environment == view.environment,
@@ -87,8 +87,8 @@ def _cases(connection: Connection, view: View, text: str, pattern: str, limit: i
         .limit(limit)
     )
     return [
-        Hit(kind=HitKind.CASE, id=id, title=reason, detail=business_key, state=state, at=_at(opened))
-        for id, reason, business_key, state, opened in connection.execute(statement)
+        Hit(kind=HitKind.CASE, id=row.id, title=row.reason, detail=row.business_key, state=row.state, at=_at(row[4]))
+        for row in connection.execute(statement)
     ]
 
 

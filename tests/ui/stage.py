@@ -1,0 +1,222 @@
+"""A console with everything real behind it but the vendors, to look at and to test."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import uvicorn
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from hub.access.directory import StoredDirectory
+from hub.access.people import PersonId
+from hub.access.permissions import Role
+from hub.access.sign_in import new_person
+from hub.connections.accounts import Account
+from hub.connections.limiter import Limiter
+from hub.connections.registry import load_connectors
+from hub.model.ambient import Ambient
+from hub.operate.orders import Orders
+from hub.queries.view import View
+from hub.runtime.clock import system_ambient
+from hub.runtime.composition import Changes
+from hub.runtime.shelf import load_bundle
+from hub.sdk.transport import Transport
+from hub.store.committer import Committer, Transaction, Work
+from hub.store.database import Database
+from hub.workspace.bundle import Bundle
+from hub.workspace.catalogue import catalogue_of
+from tests.ui import believable
+from ui.app import router
+from ui.console import Console
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "correct horse battery staple"
+SETUP_TOKEN = "the-setup-token"
+ADMIN, OPERATOR, VIEWER = "ada@example.com", "olu@example.com", "vic@example.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A console's application and what stands behind it."""
+
+    app: FastAPI
+    console: Console
+    committer: Committer
+    database: Database
+    ambient: Ambient
+    bundle: Bundle
+
+    async def happen(self, story: believable.Story) -> str:
+        """Let one more story happen; gives the run's id."""
+        accept = believable.event_of(story, self.bundle, self.ambient)
+        await self.committer.commit(accept)
+        run_id: str = accept.runs[0]["id"]
+        flow = self.bundle.flows[story.flow]
+
+        def work(transaction: Transaction) -> None:
+            believable.tell(transaction, story, run_id, flow, self.ambient)
+
+        await self.committer.commit(Work(work))
+        return run_id
+
+
+_compiled: list[Bundle] = []
+
+
+def shipped_bundle() -> Bundle:
+    """Give the shipped workspace, compiled once."""
+    if not _compiled:
+        _compiled.append(load_bundle(ROOT, catalogue_of(list(load_connectors().values()))))
+    return _compiled[0]
+
+
+def accounts(ambient: Ambient) -> dict[str, Account]:
+    """Give accounts of the shipped connectors that reach nothing."""
+    connectors = load_connectors()
+    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    given: dict[str, dict[str, object]] = {
+        "stripe": {"api_key": SecretStr("sk_test_x"), "webhook_secret": SecretStr("whsec_x")},
+        "netsuite": {
+            "base_url": "https://1234567-sb1.suitetalk.api.netsuite.com",
+            "account": "1234567_SB1",
+            "client_id": "client",
+            "certificate_id": "certificate",
+            "private_key": SecretStr(key.decode()),
+            "algorithm": "ES256",
+        },
+        "tax": {
+            "base_url": "https://sandbox-rest.avatax.com",
+            "account_id": SecretStr("1"),
+            "license_key": SecretStr("2"),
+            "company_code": "DEFAULT",
+        },
+    }
+    made = {}
+    for name, values in given.items():
+        connector = connectors[name]
+        made[name] = Account(
+            name=name,
+            connector=connector,
+            settings=connector.settings.model_validate(values),
+            limiter=Limiter(connector.limits, ambient),
+            transport=Transport(),
+            ambient=ambient,
+        )
+    now = ambient.now()
+    made["stripe"].health.last_success, made["stripe"].health.successes = now - timedelta(seconds=4), 1284
+    made["netsuite"].health.last_success, made["netsuite"].health.successes = now - timedelta(seconds=2), 3911
+    made["netsuite"].health.last_failure = now - timedelta(minutes=6)
+    made["netsuite"].health.failures = 17
+    made["netsuite"].health.last_error = "The account's concurrency limit was reached. (status: 429)"
+    return made
+
+
+@asynccontextmanager
+async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bool = False) -> AsyncIterator[Stage]:
+    """Set a console up with `count` stories and, unless told otherwise, one person of each role."""
+    ambient = system_ambient(seed=1)
+    database = Database(folder)
+    committer = Committer(database, ambient)
+    changes = Changes()
+    committer.on_commit = changes.advance
+    committer.start()
+    bundle = shipped_bundle()
+    known = accounts(ambient)
+    directory = StoredDirectory(database, committer)
+    console = Console(
+        title="Sandbox",
+        colour="amber",
+        view=View(environment=believable.ENVIRONMENT, database=database, ambient=ambient),
+        orders=Orders(
+            environment=believable.ENVIRONMENT,
+            ambient=ambient,
+            database=database,
+            committer=committer,
+            accounts=known,
+        ),
+        directory=directory,
+        accounts=known,
+        bundle=lambda: bundle,
+        changes=changes,
+        ambient=ambient,
+        setup_token=SETUP_TOKEN,
+        random=secrets.token_bytes,
+        https=https,
+    )
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(router(console))
+    set_up = Stage(app=app, console=console, committer=committer, database=database, ambient=ambient, bundle=bundle)
+    if people:
+        for email, name, role in (
+            (ADMIN, "Ada Lovelace", Role.ADMIN),
+            (OPERATOR, "Olu Adeyemi", Role.OPERATOR),
+            (VIEWER, "Vic Moreau", Role.VIEWER),
+        ):
+            person = await new_person(
+                person_id=PersonId(ambient.new_id("person")),
+                email=email,
+                name=name,
+                role=role,
+                password=PASSWORD,
+                now=ambient.now(),
+            )
+            await directory.add_person(person, actor="local")
+    await committer.commit(Work(lambda tx: believable.tie(tx, ambient)))
+    for story in believable.stories(ambient.now(), count):
+        await set_up.happen(story)
+    try:
+        yield set_up
+    finally:
+        await committer.stop()
+        database.close()
+
+
+async def _show(port: int, beat: float) -> None:
+    with TemporaryDirectory() as folder:
+        async with stage(Path(folder)) as set_up:
+            server = uvicorn.Server(
+                uvicorn.Config(set_up.app, port=port, lifespan="off", timeout_graceful_shutdown=1, log_level="warning")
+            )
+            print(f"http://127.0.0.1:{port}/login  {ADMIN}  {PASSWORD}")
+            serving = asyncio.create_task(server.serve())
+            number = 1000
+            while not serving.done():
+                await asyncio.wait({serving}, timeout=beat or None)
+                if beat:
+                    number += 1
+                    now = set_up.ambient.now()
+                    told = believable.stories(now, 64, seed=number)[number % 40]
+                    await set_up.happen(
+                        believable.Story(
+                            number=number,
+                            flow=told.flow,
+                            state=told.state,
+                            minor=told.minor,
+                            currency=told.currency,
+                            accepted=now - timedelta(seconds=told.seconds),
+                            seconds=told.seconds,
+                            trouble=told.trouble,
+                            tries=told.tries,
+                        )
+                    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Show the console with made-up data.")
+    parser.add_argument("--port", type=int, default=8765)
+    parser.add_argument("--beat", type=float, default=0.0, help="let something happen every so many seconds")
+    options = parser.parse_args()
+    asyncio.run(_show(options.port, options.beat))

@@ -1,0 +1,53 @@
+"""What the console needs from the process it is part of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hub.access.attempts import Attempts
+from hub.access.directory import StoredDirectory
+from hub.connections.accounts import Account
+from hub.model.ambient import Ambient
+from hub.operate.orders import Orders
+from hub.queries.view import View
+from hub.workspace.bundle import Bundle
+
+
+class Changes(Protocol):
+    """A number that rises with every group of changes."""
+
+    @property
+    def version(self) -> int:
+        """Give the number now."""
+        ...
+
+    async def wait(self, after: int, timeout: float) -> int:
+        """Give the number once it is above `after`, or as it is when `timeout` seconds are over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """The collaborators of every page.
+
+    - `title` and `colour` (`grey`, `blue`, `green`, `amber`, `red`) mark the environment on each page.
+    - `bundle()` gives the revision of the workspace that new events are handled by.
+    - `setup_token` lets whoever has read it on the server's terminal add the first administrator.
+    - `random` is a secure source of bytes; `https` says that browsers reach the console over TLS.
+    """
+
+    title: str
+    colour: str
+    view: View
+    orders: Orders
+    directory: StoredDirectory
+    accounts: Mapping[str, Account]
+    bundle: Callable[[], Bundle]
+    changes: Changes
+    ambient: Ambient
+    setup_token: str = field(repr=False)
+    random: Callable[[int], bytes] = field(repr=False)
+    https: bool = False
+    attempts: Attempts = field(default_factory=Attempts, repr=False)

@@ -1,0 +1,102 @@
+"""Runs: the list with its filters, one run as a timeline, its replay and its end."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from hub.access.permissions import Permission
+from hub.errors import FixData
+from hub.model.run import RunState
+from hub.queries import flows, runs, timeline
+from hub.queries.runs import RunFilter
+from ui.doors import Door
+from ui.replays import plan_replay
+from ui.visits import Visit
+
+
+def listing(visit: Visit) -> Response:
+    """List runs by the filters of the address."""
+    view = visit.console.view
+    state = _state(visit.query("state"))
+    wanted = RunFilter(state=state, flow=visit.query("flow"), key=visit.query("key"), text=visit.query("text"))
+    page = runs.listing(view, wanted, before=visit.query("before"))
+    kept = {
+        name: value for name in ("state", "flow", "key", "text", "before") if (value := visit.query(name)) is not None
+    }
+    values: dict[str, Any] = {
+        "page": page,
+        "filter": wanted,
+        "address": "/runs" + (f"?{urlencode(kept)}" if kept else ""),
+        "older": "/runs?" + urlencode({**kept, "before": page.next}) if page.next else None,
+        "paged": "before" in kept,
+    }
+    if visit.wants_part:
+        return visit.part("run_rows.html", **values)
+    counted = runs.counts(view)
+    totals = {each: sum(states.get(each, 0) for states in counted.values()) for each in RunState}
+    names = sorted({*counted, *(flow.name for flow in flows.listing(view, visit.console.bundle()))})
+    return visit.page("runs.html", totals=totals, flow_names=names, states=tuple(RunState), **values)
+
+
+def detail(visit: Visit) -> Response:
+    """Show one run, or its live part."""
+    found = timeline.detail(visit.console.view, visit.place("id"), payloads=visit.may(Permission.VIEW_PAYLOADS))
+    flow = visit.console.bundle().flows.get(found.run.flow)
+    values = {
+        "detail": found,
+        "plans": plan_replay(found, flow),
+        "current": visit.console.bundle().id,
+        "ahead": _ahead(visit, found),
+    }
+    return visit.show("run.html", values)
+
+
+def _ahead(visit: Visit, found: timeline.RunDetail) -> tuple[flows.StepPlan, ...]:
+    """Give the steps still to come, when the revision the run is pinned to is the one at hand."""
+    bundle = visit.console.bundle()
+    flow = bundle.flows.get(found.run.flow)
+    if flow is None or bundle.id != found.run.bundle or found.run.state is RunState.CANCELLED:
+        return ()
+    done = {step.path for step in found.steps}
+    return tuple(plan for plan in flows.plan(flow, {}) if plan.id not in done)
+
+
+async def replay(visit: Visit) -> Response:
+    """Make a run again, from its start or from the step that stopped it."""
+    start = visit.form.get("from", "")
+    bundle = visit.console.bundle().id if visit.form.get("bundle") == "current" else None
+    new_id = await visit.console.orders.replay_run(
+        visit.place("id"), actor=visit.actor, from_step=start or None, bundle=bundle
+    )
+    return visit.go(f"/runs/{new_id}", said="replayed")
+
+
+async def cancel(visit: Visit) -> Response:
+    """End a run that is not working right now."""
+    reason = visit.form.get("reason", "").strip()
+    if not reason:
+        raise FixData("Say why the run is cancelled: the next person will want to know.", code="no-reason")
+    await visit.console.orders.cancel_run(visit.place("id"), actor=visit.actor, reason=reason)
+    return visit.go(f"/runs/{visit.place('id')}", said="cancelled")
+
+
+def _state(text: str | None) -> RunState | None:
+    if text is None:
+        return None
+    try:
+        return RunState(text)
+    except ValueError:
+        raise FixData(
+            "There is no such state of a run.", code="unknown-state", known=", ".join(state.value for state in RunState)
+        ) from None
+
+
+DOORS = (
+    Door(method="GET", path="/runs", needs=Permission.VIEW, handler=listing),
+    Door(method="GET", path="/runs/{id}", needs=Permission.VIEW, handler=detail),
+    Door(method="POST", path="/runs/{id}/replay", needs=Permission.REPLAY, handler=replay),
+    Door(method="POST", path="/runs/{id}/cancel", needs=Permission.CANCEL_RUN, handler=cancel),
+)

@@ -1,0 +1,68 @@
+"""What a replay will do, told before it is ordered; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.model.effect import EffectState
+from hub.model.flow import Flow
+from hub.model.run import StepState
+from hub.queries.timeline import RunDetail
+from ui.words import count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayPlan:
+    """One way to replay a run: from which step (empty: from the start), in a sentence, and step by step."""
+
+    from_step: str
+    title: str
+    sentence: str
+    reused: tuple[str, ...]
+    again: tuple[str, ...]
+    safe: tuple[str, ...]
+
+
+def plan_replay(detail: RunDetail, flow: Flow | None) -> tuple[ReplayPlan, ...]:
+    """Give the ways a run can be replayed, the gentlest first; none while it may not be."""
+    if not detail.replayable:
+        return ()
+    known = [step.id for step in flow.steps] if flow is not None else [step.path for step in detail.steps]
+    done = [step.path for step in detail.steps if step.state is StepState.SUCCEEDED]
+    written = {step.path for step in detail.steps if step.effect is not None and step.effect.state is EffectState.DONE}
+    plans = []
+    stopped = detail.replay_from
+    if stopped is not None and done:
+        kept = tuple(path for path in known if path in done)
+        again = tuple(path for path in known if path not in done)
+        plans.append(
+            ReplayPlan(
+                from_step=stopped,
+                title=f"Replay from {stopped}",
+                sentence=(
+                    f"Keeps the recorded results of {count(len(kept), 'step')} and goes on with {stopped}. "
+                    "Nothing that was written is written again."
+                ),
+                reused=kept,
+                again=again,
+                safe=(),
+            )
+        )
+    safe = tuple(path for path in known if path in written)
+    guarded = (
+        f" {count(len(safe), 'write')} already done ({', '.join(safe)}) will be recognised by the effect key "
+        "and not sent again."
+        if safe
+        else ""
+    )
+    plans.append(
+        ReplayPlan(
+            from_step="",
+            title="Replay from the start",
+            sentence=f"Does every step anew with the event as it was received.{guarded}",
+            reused=(),
+            again=tuple(known),
+            safe=safe,
+        )
+    )
+    return tuple(plans)

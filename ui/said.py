@@ -1,0 +1,22 @@
+"""What the console says after an order was carried out; the address carries only the word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+SENTENCES: Mapping[str, str] = MappingProxyType(
+    {
+        "replayed": "The replay is on its way. This is the new run.",
+        "replayed-all": "The replays are on their way. Whatever still fails comes back here.",
+        "cancelled": "The run is cancelled. What it had done stays done.",
+        "assigned": "The exception is yours.",
+        "released": "The exception has no owner now.",
+        "closed": "The exception is closed. Its run stays parked as it is.",
+        "paused": "The connection is paused. Its runs wait until somebody resumes it.",
+        "resumed": "The connection takes work again.",
+        "linked": "The ids are tied together. Runs that waited for them go on.",
+        "welcome": "You are the administrator of this hub.",
+        "signed-out": "You are signed out.",
+    }
+)
