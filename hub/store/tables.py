@@ -105,7 +105,9 @@ runs = Table(
         sqlite_where=text("claimable_at IS NOT NULL"),
         postgresql_where=text("claimable_at IS NOT NULL"),
     ),
-    Index("ix_runs_order", "flow", "key", "position", sqlite_where=text("blocking"), postgresql_where=text("blocking")),
+    Index(
+        "ix_runs_order", "flow", "key", "position", sqlite_where=text("blocking = 1"), postgresql_where=text("blocking")
+    ),
     Index(
         "ix_runs_wait_on",
         "wait_on",

@@ -235,7 +235,7 @@ def upgrade() -> None:
             "ix_runs_order",
             ["flow", "key", "position"],
             unique=False,
-            sqlite_where=sa.text("blocking"),
+            sqlite_where=sa.text("blocking = 1"),
             postgresql_where=sa.text("blocking"),
         )
         batch_op.create_index("ix_runs_position", ["position"], unique=False)
