@@ -93,3 +93,14 @@ def test_currencies_counted_differently_at_stripe_are_not_taken_over(bundle: Bun
 def test_tables_that_go_both_ways_agree(bundle: Bundle) -> None:
     there, back = bundle.tables["netsuite_currencies"], bundle.tables["netsuite_currency_codes"]
     assert {identifier: code for code, identifier in there.items()} == back
+
+
+def test_what_has_a_tax_code_has_an_item(bundle: Bundle) -> None:
+    assert bundle.tables["tax_codes"].keys() == bundle.tables["netsuite_items"].keys()
+
+
+def test_every_entity_has_books_and_a_place(bundle: Bundle) -> None:
+    entities = set(bundle.tables["entities"].values())
+    for table in ("netsuite_subsidiaries", "netsuite_tax_codes", "netsuite_tax_types"):
+        assert bundle.tables[table].keys() == entities
+    assert {key.partition(".")[0] for key in bundle.tables["ship_from"]} == entities
