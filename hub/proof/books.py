@@ -1,0 +1,160 @@
+"""Reading the sandboxes' books and request logs, as their control APIs give them, into evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from hub.model.money import exponent
+from hub.proof.evidence import Delivery, ErpInvoice, ErpPayment, Line, Payment, StripeInvoice, TaxDocument, Write
+
+#: Deliveries of these faults carried a body that nobody could read.
+_SPOILED = frozenset({"webhook_malformed", "webhook_torn"})
+_WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+#: Vendor → paths on which each request with the same marker is the same write.
+_MARKED_PATHS = {
+    "stripe": re.compile(r"^/v1/(invoices|customers)/"),
+    "netsuite": re.compile(r"^/services/rest/record/v1/(invoice|customerPayment)\b"),
+    "tax": re.compile(r"^/api/v2/transactions/create\b"),
+}
+#: States of a tax document that no longer counts.
+_GONE = frozenset({"Cancelled", "Adjusted"})
+
+
+def stripe_invoices(books: Mapping[str, Any]) -> list[StripeInvoice]:
+    """Give the invoices that are no drafts."""
+    return [_stripe_invoice(invoice) for invoice in books["invoices"] if invoice["status"] != "draft"]
+
+
+def _stripe_invoice(invoice: Mapping[str, Any]) -> StripeInvoice:
+    return StripeInvoice(
+        id=invoice["id"],
+        number=invoice["number"],
+        currency=invoice["currency"].upper(),
+        total=Decimal(invoice["total"]),
+        tax=_sum(invoice["total_taxes"]),
+        remaining=Decimal(invoice["amount_remaining"]),
+        lines=[
+            Line(
+                id=line["id"],
+                amount=Decimal(line["amount"]) - _sum(line["discount_amounts"]),
+                tax=_sum(line["taxes"]),
+            )
+            for line in invoice["lines"]
+        ],
+        payments=[
+            Payment(id=payment["id"], amount=Decimal(payment["amount_paid"]))
+            for payment in invoice["payments"]
+            if payment["status"] == "paid"
+        ],
+        given_up=invoice["status"] == "uncollectible",
+        erp_id=invoice["metadata"].get("erp_id"),
+    )
+
+
+def deliveries(books: Mapping[str, Any]) -> list[Delivery]:
+    """Give every webhook that was sent."""
+    return [
+        Delivery(event=entry["event"], status=entry["status"], spoiled=entry["fault"] in _SPOILED)
+        for entry in books["deliveries"]
+    ]
+
+
+def subjects(books: Mapping[str, Any], types: Iterable[str]) -> dict[str, str]:
+    """Give event → object for the events of these types."""
+    wanted = frozenset(types)
+    return {event["id"]: event["object"] for event in books["events"] if event["type"] in wanted}
+
+
+def erp_invoices(books: Mapping[str, Any]) -> list[ErpInvoice]:
+    """Give NetSuite's invoices."""
+    return [
+        ErpInvoice(
+            id=invoice["id"],
+            external_id=invoice["externalId"],
+            number=invoice["tranId"],
+            currency=invoice["currency"],
+            customer=invoice["entity"],
+            total=_minor(invoice["total"], invoice["currency"]),
+            tax=_minor(invoice["taxTotal"], invoice["currency"]),
+            remaining=_minor(invoice["amountRemaining"], invoice["currency"]),
+            lines=[
+                Line(
+                    id=line.get("taxDetailsReference") or "",
+                    amount=_minor(line["amount"], invoice["currency"]),
+                    tax=_minor(line.get("taxAmount") or "0", invoice["currency"]),
+                )
+                for line in invoice["item"]
+            ],
+        )
+        for invoice in books["invoices"]
+    ]
+
+
+def erp_payments(books: Mapping[str, Any]) -> list[ErpPayment]:
+    """Give NetSuite's payments with their place among all accepted writes."""
+    places: dict[str, int] = {}
+    for entry in books["accepted"]:
+        if entry["type"] == "customerPayment":
+            places.setdefault(entry["id"], entry["n"])
+    return [
+        ErpPayment(
+            id=payment["id"],
+            reference=payment.get("checkNumber") or "",
+            currency=payment["currency"],
+            customer=payment["customer"],
+            amount=_minor(payment["payment"], payment["currency"]),
+            applied={
+                line["externalId"]: _minor(line["amount"], payment["currency"]) for line in payment.get("apply", [])
+            },
+            accepted=places[payment["id"]],
+        )
+        for payment in books["payments"]
+    ]
+
+
+def notices(books: Mapping[str, Any]) -> list[str]:
+    """Give the invoice number of each call of the notice script."""
+    return [str(call["body"].get("invoice", "")) for call in books["restletCalls"]]
+
+
+def tax_documents(books: Mapping[str, Any]) -> list[TaxDocument]:
+    """Give AvaTax's documents that count."""
+    return [
+        TaxDocument(
+            code=document["code"],
+            currency=document["currency"],
+            amount=_minor(document["total_amount"], document["currency"]),
+            tax=_minor(document["total_tax"], document["currency"]),
+            lines=[
+                Line(
+                    id=line["number"],
+                    amount=_minor(line["amount"], document["currency"]),
+                    tax=_minor(line["tax"], document["currency"]),
+                )
+                for line in document["lines"]
+            ],
+        )
+        for document in books["documents"]
+        if document["status"] not in _GONE
+    ]
+
+
+def writes(vendor: str, log: Sequence[Mapping[str, Any]]) -> list[Write]:
+    """Give the writes that a vendor could tell what they were about."""
+    paths = _MARKED_PATHS[vendor]
+    return [
+        Write(vendor=vendor, address=entry["path"].partition("?")[0], marker=entry["marker"], sha256=entry["sha256"])
+        for entry in log
+        if entry["marker"] is not None and entry["method"] in _WRITES and paths.match(entry["path"])
+    ]
+
+
+def _sum(parts: Iterable[Mapping[str, Any]] | None) -> Decimal:
+    return sum((Decimal(part["amount"]) for part in parts or ()), Decimal(0))
+
+
+def _minor(major: Any, currency: str) -> Decimal:
+    return Decimal(major).scaleb(exponent(currency))

@@ -1,0 +1,246 @@
+"""Lets the scenario happen: invoices and payments over time, weather, kills, and calls that cannot be repeated."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.proof import faults, records, wishes
+from hub.proof.faults import Gust, Profile
+from hub.proof.http_json import Api, NoAnswer
+from hub.proof.scenario import Invoice, Notice
+from hub.proof.stage import Stage
+
+Say = Callable[[str], None]
+
+#: Finalisations a second on the long run; a small demo takes its time, so that something can happen in it.
+PER_SECOND = 25.0
+#: The shortest time in seconds over which invoices are finalised.
+SHORTEST: Mapping[Profile, float] = {Profile.NONE: 2.0, Profile.STANDARD: 8.0, Profile.STORM: 18.0}
+#: How long a kill waits for writes to be under way, and a gust for somebody to be struck.
+PATIENCE = 8.0
+#: The hub has come to rest when nothing has changed for so long, whatever is left.
+STALLED = 45.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Course:
+    """What has happened so far."""
+
+    kills: int = 0
+    #: Writes without an outcome at each kill.
+    open_at_kill: list[int] = field(default_factory=list)
+    #: Customers that were tied to their other record in NetSuite, by key: how often.
+    moved: dict[str, int] = field(default_factory=dict)
+    gusts: list[Gust] = field(default_factory=list)
+    #: Stripe's ids by the scenario's names, invoices among them once they are there.
+    stripe_ids: dict[str, str] = field(default_factory=dict)
+    notices_silenced: bool = False
+    settled: bool = False
+
+
+class Conductor:
+    """Drives one demo from its first invoice to rest."""
+
+    def __init__(self, stage: Stage, say: Say, show: Callable[[Mapping[str, Any]], None]) -> None:
+        """Take the stage; `say` tells what happens, `show` gets the numbers while it does."""
+        self._stage = stage
+        self._say = say
+        self._show = show
+        self.course = Course(stripe_ids=dict(stage.stripe_ids))
+        self._seeding: threading.Thread | None = None
+        self._failed: list[BaseException] = []
+
+    def perform(self, kills: int) -> Course:
+        """Let everything happen, the calls that cannot be repeated last."""
+        stage, profile = self._stage, self._stage.profile
+        for vendor, sandbox in stage.sandboxes.items():
+            sandbox.trouble(faults.plan(profile, vendor))
+        self._drive()
+        for fraction, act in self._moments(kills):
+            self._until(fraction)
+            act()
+        self._until(1.0)
+        self._say("Everything has happened; the hub comes to rest.")
+        self._settle()
+        if any(invoice.notice for invoice in stage.scenario.invoices):
+            self._say("Some invoices are given up; the ERP's script is called, which cannot be repeated.")
+            self._give_up()
+            self._settle()
+        return self.course
+
+    def _drive(self) -> None:
+        scenario = self._stage.scenario
+        per_second = min(PER_SECOND, len(scenario.invoices) / SHORTEST[self._stage.profile])
+        self._say(f"{len(scenario.invoices)} invoices in Stripe, {per_second:.0f} a second.")
+
+        def seed() -> None:
+            try:
+                wish = wishes.stripe_invoices(scenario, per_second=per_second)
+                self.course.stripe_ids.update(self._stage.stripe.seed(wish)["keys"])
+            except NoAnswer as error:
+                self._failed.append(error)
+
+        self._seeding = threading.Thread(target=seed, daemon=True)
+        self._seeding.start()
+
+    def _moments(self, kills: int) -> Sequence[tuple[float, Callable[[], None]]]:
+        weather: list[Callable[[], None]] = []
+        if self._stage.profile is Profile.STORM:
+            gusts = [gust for pair in zip(faults.OUTAGES, (*faults.REFUSALS, None), strict=True) for gust in pair]
+            weather = [_later(self._blow, gust) for gust in gusts if gust is not None]
+        acts: list[Callable[[], None]] = []
+        # Kills are spread among the gusts, so that both find the hub at work.
+        for place in range(max(len(weather), kills)):
+            acts.extend(weather[place : place + 1])
+            acts.extend([self._kill] if place < kills else [])
+        return [((place + 1) / (len(acts) + 2), act) for place, act in enumerate(acts)]
+
+    def _until(self, fraction: float) -> None:
+        steps = self._stage.scenario.steps
+        while True:
+            if self._failed:
+                raise self._failed[0]
+            progress = self._stage.stripe.progress()
+            self._tell(progress)
+            over = not progress["planned"] and self._seeding is not None and not self._seeding.is_alive()
+            if over or (fraction < 1 and progress["driven"] >= steps * fraction):
+                return
+            time.sleep(0.25)
+
+    def _blow(self, gust: Gust) -> None:
+        sandbox = self._stage.sandboxes[gust.vendor]
+        before = sandbox.injected().get(gust.kind, 0)
+        self._say(f"{gust.vendor}: {'is away' if gust.kind == 'outage' else 'refuses'} for {gust.seconds:g} seconds.")
+        sandbox.begin(gust)
+        began = time.monotonic()
+        while True:
+            time.sleep(0.1)
+            passed = time.monotonic() - began
+            if passed >= gust.seconds and (
+                sandbox.injected().get(gust.kind, 0) > before or passed > gust.seconds + PATIENCE
+            ):
+                break
+        sandbox.end()
+        self.course.gusts.append(gust)
+
+    def _kill(self) -> None:
+        hub = self._stage.hub
+        assert self._seeding is not None
+        self._seeding.join()
+        self._wait_for_writes()
+        hub.kill()
+        left = records.open_effects(hub.data)
+        self.course.kills += 1
+        self.course.open_at_kill.append(len(left))
+        self._say(f"The hub is killed (-9) with {len(left)} writes under way.")
+        moved = self._move({key for operation, key in left if operation == "invoice.upsert"})
+        if moved:
+            self._say(f"{moved} of their customers are tied to another record of the ERP meanwhile.")
+        hub.start()
+
+    def _wait_for_writes(self) -> None:
+        ends = time.monotonic() + PATIENCE
+        moving = self._moving()
+        while time.monotonic() < ends:
+            under_way = self._stage.hub.open_effects()
+            invoices = {each["business_key"] for each in under_way if each["operation"] == "invoice.upsert"}
+            late = time.monotonic() > ends - PATIENCE / 2
+            if len(under_way) >= 2 and (late or invoices & moving.keys()):
+                return
+
+    def _moving(self) -> dict[str, Invoice]:
+        ids = self.course.stripe_ids
+        return {
+            f"stripe:{ids[invoice.key]}": invoice
+            for invoice in self._stage.scenario.invoices
+            if invoice.customer.moving and invoice.key in ids
+        }
+
+    def _move(self, keys: set[str]) -> int:
+        """Tie customers to their other record; a write already recorded must still go to the first one."""
+        if self._stage.profile is not Profile.STORM:
+            return 0
+        moving = self._moving()
+        customers = {moving[key].customer.key: moving[key].customer for key in keys if key in moving}
+        rows = []
+        for name, customer in sorted(customers.items()):
+            turn = self.course.moved[name] = self.course.moved.get(name, 0) + 1
+            ids = self._stage.erp_ids(customer)
+            rows.append({"stripe": self.course.stripe_ids[name], "netsuite": ids[turn % len(ids)]})
+        if rows:
+            self._stage.hub.link_while_down("customer", rows)
+        return len(rows)
+
+    def _give_up(self) -> None:
+        stage, ids = self._stage, self.course.stripe_ids
+        numbers = {invoice["id"]: str(invoice["number"]) for invoice in stage.stripe.books()["invoices"]}
+        chosen = [invoice for invoice in stage.scenario.invoices if invoice.notice is not None]
+        silent = [numbers[ids[invoice.key]] for invoice in chosen if invoice.notice is Notice.UNKNOWN]
+        if silent:
+            stage.sandboxes["netsuite"].add(faults.silent_notice(silent))
+            self.course.notices_silenced = True
+        key = str(stage.stripe.hello["api_key"])
+        for invoice in chosen:
+            name = ids[invoice.key]
+            api = Api(stage.stripe.url, {"authorization": f"Bearer {key}", "idempotency-key": f"give-up-{name}"})
+            _insist(lambda api=api, name=name: api.form(f"/v1/invoices/{name}/mark_uncollectible", {}, timeout=3))  # type: ignore[misc]
+
+    def _settle(self) -> None:
+        """Wait until everything Stripe tells of has a run and nothing is left to do, or nothing moves any more."""
+        still, last = time.monotonic(), ""
+        calm, wanted = 0, None
+        while time.monotonic() - still < STALLED:
+            progress, summary = self._stage.stripe.progress(), self._stage.hub.summary()
+            self._tell(progress, summary)
+            if summary is not None:
+                now = f"{summary['runs']} {summary['waiting']} {progress}"
+                if now != last:
+                    still, last = time.monotonic(), now
+                sent = not progress["planned"] and not progress["deliveries_waiting"]
+                wanted = self._expected_runs() if sent and wanted is None else wanted
+                calm = calm + 1 if sent and wanted is not None and _at_rest(summary, wanted) else 0
+                if calm >= 2:
+                    self.course.settled = True
+                    return
+            time.sleep(0.4)
+        self.course.settled = False
+        self._say(f"Nothing has changed for {STALLED:.0f} seconds; the hub is judged as it stands.")
+
+    def _expected_runs(self) -> int:
+        books = self._stage.stripe.books()
+        return sum(event["type"] in wishes.EVENTS for event in books["events"])
+
+    def _tell(self, progress: Mapping[str, Any], summary: Mapping[str, Any] | None = None) -> None:
+        known = summary if summary is not None else self._stage.hub.summary()
+        self._show({**progress, "summary": known, "kills": self.course.kills})
+
+
+def _at_rest(summary: Mapping[str, Any], wanted: int) -> bool:
+    states: dict[str, int] = {}
+    for counts in summary["runs"].values():
+        for state, number in counts.items():
+            states[state] = states.get(state, 0) + number
+    waiting = sum(number for kind, number in summary["waiting"].items() if kind != "event")
+    busy = states.get("queued", 0) + states.get("running", 0) + states.get("compensating", 0)
+    return sum(states.values()) >= wanted and not busy and not waiting
+
+
+def _later(act: Callable[[Gust], None], gust: Gust) -> Callable[[], None]:
+    return lambda: act(gust)
+
+
+def _insist(act: Callable[[], object], times: int = 30) -> None:
+    for _ in range(times - 1):
+        try:
+            act()
+        except NoAnswer as error:
+            if error.status is not None and error.status < 429:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+    act()

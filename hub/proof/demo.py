@@ -1,0 +1,161 @@
+"""`concord demo`: the main job against sandboxes, and the proof that every promise was kept."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from hub.errors import Refused
+from hub.proof import judging, report, stage
+from hub.proof.conductor import Conductor, Course
+from hub.proof.faults import Profile
+from hub.proof.http_json import NoAnswer
+from hub.proof.oracle import judge
+from hub.proof.processes import DidNotStart, Processes
+from hub.proof.progress import Shown
+from hub.proof.report import Outcome
+from hub.proof.scenario import draw
+from hub.proof.stage import Stage
+from hub.sdk import exact_json
+
+#: Somebody ended the demo.
+EXIT_INTERRUPTED = 130
+#: An invariant does not hold.
+EXIT_BROKEN = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What a demo is asked for; `serve` is the command of the hub that is put to the proof, by default the real one."""
+
+    once: bool = False
+    json: bool = False
+    invoices: int = 200
+    faults: str = "standard"
+    kill: int = 0
+    seed: int = 1
+    port: int = 0
+    data: Path | None = None
+    serve: Sequence[str] = ()
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Run the demo to its end, and give the exit status: 0 only if every invariant holds.
+
+    With `json` nothing but the object goes to stdout.
+    """
+    console = Console(stderr=options.json)
+    try:
+        with interruptible():
+            return _run(options, console)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return EXIT_INTERRUPTED
+    except (DidNotStart, NoAnswer) as error:
+        console.print(f"[red bold]The demo could not go on:[/] {str(error).replace('[', chr(92) + '[')}")
+        return EXIT_BROKEN
+
+
+def perform(options: DemoOptions, console: Console) -> Outcome:
+    """Run a demo to the judgement and end all its processes; for proofs that want the outcome itself."""
+    with _folder(options) as folder, Processes(folder / "logs", stage.environ(folder)) as processes:
+        return _perform(options, console, folder, processes)[0]
+
+
+def _run(options: DemoOptions, console: Console) -> int:
+    with _folder(options) as folder, Processes(folder / "logs", stage.environ(folder)) as processes:
+        outcome, set_up = _perform(options, console, folder, processes)
+        if options.json:
+            sys.stdout.write(exact_json.dumps(report.to_json(outcome)).decode() + "\n")
+            sys.stdout.flush()
+        else:
+            report.show(outcome, console)
+        if not options.once:
+            _stay(set_up, console)
+        return 0 if outcome.judgement.all_hold else EXIT_BROKEN
+
+
+def _perform(options: DemoOptions, console: Console, folder: Path, processes: Processes) -> tuple[Outcome, Stage]:
+    began = time.monotonic()
+    try:
+        profile = Profile(options.faults)
+    except ValueError:
+        raise Refused(
+            f"There are no faults `{options.faults}`; write none, standard or storm.", code="unknown-faults"
+        ) from None
+    scenario = draw(options.seed, options.invoices, flawed=profile is not Profile.NONE)
+    with Shown(console, scenario.steps) as shown:
+        shown.say("Starting the hub and the sandboxes of Stripe, NetSuite and AvaTax.")
+        set_up = stage.build(
+            processes, folder, scenario=scenario, profile=profile, port=options.port, serve=options.serve
+        )
+        shown.say(f"The hub answers at {set_up.hub.url}; its data is in {set_up.hub.data}.")
+        course = Conductor(set_up, shown.say, shown.numbers).perform(options.kill)
+        shown.say("Comparing the books.")
+        outcome = _judged(set_up, course, began)
+    return outcome, set_up
+
+
+def _judged(set_up: Stage, course: Course, began: float) -> Outcome:
+    injected = {vendor: sandbox.injected() for vendor, sandbox in set_up.sandboxes.items()}
+    evidence = judging.gather(set_up, course)
+    judgement = judge(evidence, judging.about_the_whole(set_up, course, evidence, injected))
+    return Outcome(
+        scenario=set_up.scenario,
+        course=course,
+        evidence=evidence,
+        judgement=judgement,
+        injected=injected,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _stay(set_up: Stage, console: Console) -> None:
+    console.print(
+        f"\nThe console is at [bold link={set_up.hub.url}]{set_up.hub.url}[/], "
+        f"sign in as [bold]{set_up.login.email}[/] with [bold]{set_up.login.password}[/]. Ctrl-C ends everything.",
+        highlight=False,
+    )
+    # Looking at the result is the end that is meant: what it was like decides the exit status.
+    with contextlib.suppress(KeyboardInterrupt):
+        while set_up.hub.running:
+            time.sleep(0.5)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let a request to end the process unwind it as Ctrl-C does, so that no child is left behind."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _folder(options: DemoOptions) -> Iterator[Path]:
+    if options.data is not None:
+        options.data.mkdir(parents=True, exist_ok=True)
+        if any(options.data.iterdir()):
+            raise Refused(
+                "The demo begins with an empty folder; give another one with --data.",
+                code="folder-not-empty",
+                folder=str(options.data),
+            )
+        yield options.data.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="concord-demo-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

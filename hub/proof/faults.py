@@ -1,0 +1,158 @@
+"""What goes wrong, how often, and where: plans for the three sandboxes by profile, and gusts that pass.
+
+Rates draw by chance; an entry with `times` makes sure that its kind strikes however small the demo is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+Plan = Sequence[Mapping[str, Any]]
+
+_RECORD = r"^/services/rest/record/v1/(invoice|customerPayment)\b"
+_SUITEQL = r"^/services/rest/query/v1/suiteql"
+_RESTLET = r"^/app/site/hosting/restlet\.nl"
+_TAX = r"^/api/v2/"
+_CREATE_TAX = r"^/api/v2/transactions/create"
+_INVOICES = r"^/v1/invoices/"
+
+
+class Profile(StrEnum):
+    """How rough it gets."""
+
+    NONE = "none"
+    STANDARD = "standard"
+    STORM = "storm"
+
+
+def _fault(kind: str, *, path: str | None = None, method: str | None = None, **how: Any) -> dict[str, Any]:
+    match = {name: value for name, value in (("path", path), ("method", method)) if value is not None}
+    return {"kind": kind, **({"match": match} if match else {}), **how}
+
+
+def _sure(kind: str, rate: float, *, path: str, method: str | None = None, **how: Any) -> list[dict[str, Any]]:
+    """Strike once for certain, a little after the start, and then by chance."""
+    return [
+        _fault(kind, path=path, method=method, times=1, **{"from": 0.5}, **how),
+        _fault(kind, path=path, method=method, rate=rate, **how),
+    ]
+
+
+_STRIPE_STORM: Plan = (
+    _fault("webhook_duplicate", rate=0.10, seconds=3),
+    _fault("webhook_shuffle", rate=0.10, seconds=2),
+    *_sure("webhook_malformed", 0.02, path=r"."),
+    *_sure("webhook_torn", 0.01, path=r"."),
+    *_sure("webhook_lost", 0.01, path=r"."),
+    *_sure("429", 0.03, path=_INVOICES),
+    *_sure("lock_timeout", 0.02, path=_INVOICES, method="POST"),
+    *_sure("500", 0.02, path=_INVOICES, method="GET"),
+    *_sure("503", 0.01, path=_INVOICES),
+    *_sure("reset_before", 0.01, path=_INVOICES),
+    *_sure("slow", 0.03, path=_INVOICES, seconds=0.4),
+    *_sure("malformed_body", 0.02, path=_INVOICES),
+    *_sure("timeout_after_commit", 0.01, path=_INVOICES, method="POST"),
+    *_sure("reset_after_commit", 0.03, path=_INVOICES, method="POST"),
+)
+
+#: Together the three let 30 % of the writes go unanswered; each entry is asked after the one before it.
+_NETSUITE_STORM: Plan = (
+    *_sure("reset_after_commit", 0.22, path=_RECORD),
+    *_sure("timeout_after_commit", 0.09, path=_RECORD),
+    *_sure("500_after_commit", 0.02, path=_RECORD),
+    *_sure("429", 0.02, path=_RECORD),
+    *_sure("503", 0.02, path=_RECORD),
+    *_sure("500", 0.01, path=_RECORD),
+    *_sure("reset_before", 0.01, path=_RECORD),
+    *_sure("slow", 0.02, path=_RECORD, seconds=0.3),
+    *_sure("malformed_body", 0.02, path=_RECORD, method="GET"),
+    *_sure("malformed_body", 0.02, path=_SUITEQL),
+)
+
+_TAX_STORM: Plan = (
+    *_sure("timeout_after_commit", 0.02, path=_CREATE_TAX),
+    *_sure("reset_after_commit", 0.06, path=_CREATE_TAX),
+    *_sure("429", 0.02, path=_TAX),
+    *_sure("500", 0.02, path=_TAX),
+    *_sure("503", 0.01, path=_TAX),
+    *_sure("reset_before", 0.01, path=_TAX),
+    *_sure("slow", 0.03, path=_TAX, seconds=0.3),
+    *_sure("malformed_body", 0.02, path=_TAX),
+)
+
+_PLANS: Mapping[Profile, Mapping[str, Plan]] = {
+    Profile.NONE: {"stripe": (), "netsuite": (), "tax": ()},
+    Profile.STANDARD: {
+        "stripe": (
+            _fault("webhook_duplicate", rate=0.05, seconds=2),
+            _fault("webhook_shuffle", rate=0.05, seconds=1),
+            _fault("429", path=_INVOICES, rate=0.01),
+            _fault("500", path=_INVOICES, method="GET", rate=0.01),
+        ),
+        "netsuite": (
+            _fault("reset_after_commit", path=_RECORD, rate=0.05),
+            _fault("timeout_after_commit", path=_RECORD, rate=0.02),
+            _fault("503", path=_RECORD, rate=0.01),
+            _fault("slow", path=_RECORD, rate=0.02, seconds=0.3),
+        ),
+        "tax": (
+            _fault("reset_after_commit", path=_CREATE_TAX, rate=0.02),
+            _fault("503", path=_TAX, rate=0.01),
+        ),
+    },
+    Profile.STORM: {"stripe": _STRIPE_STORM, "netsuite": _NETSUITE_STORM, "tax": _TAX_STORM},
+}
+
+
+def plan(profile: Profile, vendor: str) -> Plan:
+    """Give what goes wrong at a vendor all the time."""
+    return _PLANS[profile][vendor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gust:
+    """Something that strikes every request for some seconds and passes."""
+
+    vendor: str
+    kind: str
+    seconds: float
+
+    def entry(self) -> dict[str, Any]:
+        """Give it as an entry that comes before all others."""
+        if self.kind == "outage":
+            # Long enough for whoever ends it; half of the requests meet no server at all, half a gateway's 503.
+            return _fault("outage", answer="mixed")
+        return _fault(self.kind, rate=0.8, path=_PATHS[self.vendor], retry_after=1)
+
+
+_PATHS = {"stripe": _INVOICES, "netsuite": r"^/services/rest/(record|query)/", "tax": _TAX}
+
+#: What passes over a storm: a vendor is away for two seconds, or refuses most requests.
+OUTAGES = tuple(Gust(vendor=vendor, kind="outage", seconds=2.0) for vendor in ("stripe", "tax", "netsuite"))
+REFUSALS = tuple(Gust(vendor=vendor, kind="429", seconds=1.5) for vendor in ("netsuite", "stripe"))
+
+
+def silent_notice(numbers: Sequence[str]) -> dict[str, Any]:
+    """Let the notice script run for these invoices, and lose its answer."""
+    wanted = "|".join(re.escape(f'"{number}"') for number in numbers)
+    return {"kind": "reset_after_commit", "match": {"path": _RESTLET, "body": wanted}}
+
+
+def expected_kinds(profile: Profile, vendor: str, gusts: Sequence[Gust]) -> frozenset[str]:
+    """Name the kinds that must have struck at a vendor by the end."""
+    return frozenset(
+        [str(entry["kind"]) for entry in plan(profile, vendor)] + [gust.kind for gust in gusts if gust.vendor == vendor]
+    )
+
+
+def by_kind(injected: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Sum over the vendors."""
+    summed: Counter[str] = Counter()
+    for counts in injected.values():
+        summed.update(counts)
+    return dict(sorted(summed.items()))

@@ -1,0 +1,139 @@
+"""The hub as the demo holds it: a process of its own, set up through its API, killed and started again."""
+
+from __future__ import annotations
+
+import csv
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from hub.access.local_token import read_local_token
+from hub.proof import workspace
+from hub.proof.http_json import Api, NoAnswer
+from hub.proof.processes import CONCORD, Child, DidNotStart, Processes
+
+#: Seconds between readings of Stripe's events, which find what no webhook brought.
+POLL_SECONDS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Who may sign in at the console."""
+
+    email: str
+    password: str
+
+
+class HubProcess:
+    """One hub on one data directory; it keeps its port over restarts.
+
+    `serve` is the command that serves; a proof puts another program in the place of `concord serve`.
+    """
+
+    def __init__(self, processes: Processes, folder: Path, *, port: int, serve: Sequence[str] = ()) -> None:
+        """Take where it lives; nothing is started."""
+        self._processes = processes
+        self._folder = folder
+        self._serve = tuple(serve) or (*CONCORD, "serve")
+        self._port = port
+        self._child: Child | None = None
+        self.data = folder / "hub"
+        self.workspace = folder / "workspace"
+        self.url = ""
+        self.token = ""
+
+    @property
+    def api(self) -> Api:
+        """Give the hub's API, with the token of its data directory."""
+        return Api(self.url, {"authorization": f"Bearer {self.token}"})
+
+    @property
+    def log(self) -> Path:
+        """Give where its log is."""
+        assert self._child is not None
+        return self._child.log
+
+    @property
+    def running(self) -> bool:
+        """Tell whether it has not ended."""
+        return self._child is not None and self._child.running
+
+    def start(self) -> Mapping[str, Any]:
+        """Start it and wait until it answers; gives what it said. Raises `DidNotStart`."""
+        options = ("--host", "127.0.0.1", "--port", str(self._port), "--poll", str(POLL_SECONDS), "--json")
+        self._child = self._processes.start("hub", (*self._serve, *self._place(), *options))
+        self.url = str(self._child.hello["url"])
+        self._port = urlsplit(self.url).port or self._port
+        self.token = read_local_token(self.data) or ""
+        return self._child.hello
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        assert self._child is not None
+        self._child.kill()
+
+    def store_secrets(self, values: Mapping[str, Mapping[str, str]]) -> None:
+        """Put the connections' secrets into the vault."""
+        for name, fields in values.items():
+            self.api.put(f"/api/secrets/{name}", {"values": dict(fields)})
+
+    def link(self, entity: str, rows: Sequence[Mapping[str, str]]) -> None:
+        """Tie ids together while the hub runs."""
+        self.api.put(f"/api/crossrefs/{entity}", {"rows": [dict(row) for row in rows], "replace": False})
+
+    def link_while_down(self, entity: str, rows: Sequence[Mapping[str, str]]) -> None:
+        """Tie ids anew while the hub does not run, with the command that a person would use."""
+        file = self._folder / f"{entity}-moved.csv"
+        with file.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        self._processes.run((*CONCORD, "crossrefs", "import", entity, str(file), "--replace", *self._place()))
+
+    def add_admin(self, hello: Mapping[str, Any]) -> Login:
+        """Add the first administrator with the token that the hub told at its start."""
+        login = Login(email="admin@demo.example", password=secrets.token_urlsafe(12))
+        asked = urlsplit(str(hello["setup_url"]))
+        token = parse_qs(asked.query)["token"][0]
+        status = Api(self.url).form(
+            asked.path,
+            {
+                "token": token,
+                "email": login.email,
+                "name": "Demo",
+                "password": login.password,
+                "repeated": login.password,
+            },
+        )
+        if status != 303:
+            raise DidNotStart(f"The console did not take the first administrator: {status}.")
+        return login
+
+    def summary(self) -> Mapping[str, Any] | None:
+        """Give what it has in hand, None while it does not answer."""
+        try:
+            found: Mapping[str, Any] = self.api.get("/api/summary", timeout=10)
+        except NoAnswer:
+            return None
+        return found
+
+    def open_effects(self) -> list[Mapping[str, Any]]:
+        """List the writes under way, nothing while it does not answer."""
+        try:
+            found: list[Mapping[str, Any]] = self.api.get("/api/effects/open", timeout=5)["effects"]
+        except NoAnswer:
+            return []
+        return found
+
+    def _place(self) -> tuple[str, ...]:
+        return (
+            "--data",
+            str(self.data),
+            "--workspace",
+            str(self.workspace),
+            "--environment",
+            workspace.ENVIRONMENT,
+        )

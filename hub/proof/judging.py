@@ -1,0 +1,178 @@
+"""Gathering the evidence when everything is at rest, and what must hold of the demo as a whole."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+
+from hub.proof import books, faults, records, wishes
+from hub.proof.conductor import Course
+from hub.proof.evidence import Evidence, Expected, HubRecords
+from hub.proof.families import Families
+from hub.proof.faults import Profile
+from hub.proof.http_json import NoAnswer
+from hub.proof.invariants import Finding, Invariant
+from hub.proof.scenario import Invoice, Notice
+from hub.proof.stage import Stage
+
+#: Which flows an event starts in the shipped workspace.
+FLOWS: Mapping[str, Sequence[str]] = {
+    "stripe.invoice.finalized": ("invoice-to-erp",),
+    "stripe.invoice_payment.paid": ("payment-to-erp",),
+    "stripe.invoice.marked_uncollectible": ("collections-notice",),
+}
+#: Answers of the API in which no secret may stand.
+_ANSWERS = (
+    "/api/summary",
+    "/api/runs?limit=200",
+    "/api/cases?limit=200",
+    "/api/events?limit=200",
+    "/api/connections",
+    "/api/secrets",
+    "/api/audit?limit=200",
+)
+#: Shorter pieces of a secret could stand somewhere by chance.
+_SHORTEST_SECRET = 12
+
+
+def gather(stage: Stage, course: Course) -> Evidence:
+    """Read all books, all request logs, and the hub's database."""
+    read = {vendor: sandbox.books() for vendor, sandbox in stage.sandboxes.items()}
+    return Evidence(
+        stripe=books.stripe_invoices(read["stripe"]),
+        deliveries=books.deliveries(read["stripe"]),
+        subjects=books.subjects(read["stripe"], wishes.EVENTS),
+        erp_invoices=books.erp_invoices(read["netsuite"]),
+        erp_payments=books.erp_payments(read["netsuite"]),
+        notices=books.notices(read["netsuite"]),
+        tax_documents=books.tax_documents(read["tax"]),
+        writes=[
+            write for vendor, sandbox in stage.sandboxes.items() for write in books.writes(vendor, sandbox.requests())
+        ],
+        hub=records.read(stage.hub.data),
+        expected={
+            course.stripe_ids[invoice.key]: _expected(stage, invoice)
+            for invoice in stage.scenario.invoices
+            if invoice.key in course.stripe_ids
+        },
+        flows=FLOWS,
+    )
+
+
+def _expected(stage: Stage, invoice: Invoice) -> Expected:
+    return Expected(
+        customers=frozenset(stage.erp_ids(invoice.customer)),
+        exception=None if invoice.flaw is None else invoice.flaw.value,
+        notice=invoice.notice is not None,
+        notice_unknown=invoice.notice is Notice.UNKNOWN,
+    )
+
+
+def about_the_whole(
+    stage: Stage, course: Course, evidence: Evidence, injected: Mapping[str, Mapping[str, int]]
+) -> list[Finding]:
+    """Check what concerns no single invoice."""
+    return [
+        *audit_verifies(stage),
+        *queue_drained(evidence),
+        *every_fault_injected(stage.profile, course, injected),
+        *killed_in_flight(course),
+        *no_secret_leaks(stage),
+    ]
+
+
+def audit_verifies(stage: Stage) -> Iterator[Finding]:
+    """The hub's audit log holds against its chains and signed heads."""
+    try:
+        verdict = stage.hub.api.post("/api/audit/verify", timeout=120)
+    except NoAnswer as error:
+        yield _whole(Invariant.AUDIT_VERIFIES, str(error))
+        return
+    for fault in verdict["faults"]:
+        yield _whole(Invariant.AUDIT_VERIFIES, str(fault))
+
+
+def queue_drained(evidence: Evidence) -> Iterator[Finding]:
+    """Nothing is left to do but payments that wait for an invoice that became an exception."""
+    families = Families(evidence)
+    stuck = {family for family, expected in evidence.expected.items() if expected.exception is not None} | {
+        families.of_run(run) for run in evidence.hub.runs if run.state == "parked"
+    }
+    for run in evidence.hub.runs:
+        waits = run.state == "waiting" and run.wait_kind == "event" and families.of_run(run) in stuck
+        if run.state in {"queued", "running", "waiting", "compensating"} and not waits:
+            # A run behind a parked one of its own key is held back, not forgotten.
+            if run.state == "queued" and families.of_run(run) in stuck:
+                continue
+            yield _whole(
+                Invariant.QUEUE_DRAINED, f"run {run.id} of {run.business_key} is {run.state} {run.wait_kind or ''}"
+            )
+    for effect in evidence.hub.effects:
+        if effect.state in records.OPEN:
+            yield _whole(Invariant.QUEUE_DRAINED, f"a write of {effect.business_key} is {effect.state}")
+
+
+def every_fault_injected(
+    profile: Profile, course: Course, injected: Mapping[str, Mapping[str, int]]
+) -> Iterator[Finding]:
+    """In a storm every kind of fault has really struck."""
+    if profile is not Profile.STORM:
+        return
+    for vendor, counts in injected.items():
+        wanted = faults.expected_kinds(profile, vendor, course.gusts)
+        for kind in sorted(wanted - {name for name, number in counts.items() if number}):
+            yield _whole(Invariant.EVERY_FAULT_INJECTED, f"{vendor} never had a fault of the kind {kind}")
+
+
+def killed_in_flight(course: Course) -> Iterator[Finding]:
+    """Each time the hub was killed, writes were under way."""
+    for turn, number in enumerate(course.open_at_kill, start=1):
+        if not number:
+            yield _whole(Invariant.KILLED_IN_FLIGHT, f"kill {turn} met no write under way")
+
+
+def no_secret_leaks(stage: Stage) -> Iterator[Finding]:
+    """No secret stands in the hub's data, its workspace, its log, or an answer of its API."""
+    needles = {needle for secret in stage.secrets for needle in _needles(secret)}
+    for name, text in _places(stage):
+        if any(needle in text for needle in needles):
+            yield _whole(Invariant.NO_SECRET_LEAKS, f"{name} has a secret in it")
+
+
+def _needles(secret: str) -> Iterator[bytes]:
+    """Give the pieces by which a secret is known: its longer lines, as they are and in base64."""
+    for line in secret.splitlines():
+        if len(line) >= _SHORTEST_SECRET and not line.startswith("-----"):
+            yield line.encode()
+            # The first and last characters depend on what stands around it.
+            yield base64.b64encode(line.encode())[4:-4]
+
+
+def _places(stage: Stage) -> Iterator[tuple[str, bytes]]:
+    for folder in (stage.hub.data, stage.hub.workspace):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                yield path.name, path.read_bytes()
+    yield "the log", stage.hub.log.read_bytes()
+    for path_and_query in _ANSWERS:
+        yield f"the answer of {path_and_query}", stage.hub.api.raw("GET", path_and_query)
+    yield from _run_details(stage)
+
+
+def _run_details(stage: Stage) -> Iterator[tuple[str, bytes]]:
+    listed = stage.hub.api.get("/api/runs", limit=20)
+    for run in listed.get("runs", [])[:20]:
+        path = f"/api/runs/{run['id']}"
+        yield f"the answer of {path}", stage.hub.api.raw("GET", path)
+
+
+def _whole(invariant: Invariant, detail: str) -> Finding:
+    return Finding(invariant=invariant, family=None, detail=detail)
+
+
+def runs_by_state(hub: HubRecords) -> dict[str, int]:
+    """Count the runs."""
+    counted: dict[str, int] = {}
+    for run in hub.runs:
+        counted[run.state] = counted.get(run.state, 0) + 1
+    return dict(sorted(counted.items()))

@@ -1,0 +1,171 @@
+"""What the demo says in the end: one JSON object for machines, tables for people."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hub.model.money import exponent
+from hub.proof.conductor import Course
+from hub.proof.evidence import Evidence
+from hub.proof.faults import by_kind
+from hub.proof.oracle import Judgement
+from hub.proof.scenario import Scenario
+
+#: More findings than this are counted, not told.
+_TOLD = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A finished demo."""
+
+    scenario: Scenario
+    course: Course
+    evidence: Evidence
+    judgement: Judgement
+    injected: Mapping[str, Mapping[str, int]]
+    seconds: float
+
+
+def to_json(outcome: Outcome) -> dict[str, Any]:
+    """Give the object that `--json` prints; amounts are decimal strings in major units."""
+    judgement, course = outcome.judgement, outcome.course
+    return {
+        "seed": outcome.scenario.seed,
+        "invoices_expected": judgement.invoices_expected,
+        "invoices_posted": judgement.invoices_posted,
+        "payments_expected": judgement.payments_expected,
+        "payments_posted": judgement.payments_posted,
+        "duplicates": judgement.duplicates,
+        "lost": judgement.lost,
+        "unexplained_difference": {
+            currency: _major(row.get("difference", Decimal(0)), currency) for currency, row in judgement.totals.items()
+        },
+        "mismatched_documents": judgement.mismatched,
+        "exceptions_expected": outcome.scenario.exceptions,
+        "exceptions_open": dict(judgement.exceptions_open),
+        "faults_injected": by_kind(outcome.injected),
+        "faults_by_vendor": {vendor: dict(sorted(counts.items())) for vendor, counts in outcome.injected.items()},
+        "kills": course.kills,
+        "effects_open_at_kill": sum(course.open_at_kill),
+        "effects_open_at_each_kill": list(course.open_at_kill),
+        "customers_moved": sum(course.moved.values()),
+        "runs": len(outcome.evidence.hub.runs),
+        "events": len(outcome.evidence.hub.events),
+        "webhooks_sent": len(outcome.evidence.deliveries),
+        "notices_given": len(outcome.evidence.notices),
+        "seconds": round(outcome.seconds, 1),
+        "invariants": {invariant.value: holds for invariant, holds in judgement.holds.items()},
+        "findings": [
+            {"invariant": finding.invariant.value, "family": finding.family, "detail": finding.detail}
+            for finding in judgement.findings[:100]
+        ],
+    }
+
+
+def show(outcome: Outcome, console: Console) -> None:
+    """Print the tables."""
+    console.print(_books(outcome))
+    if outcome.judgement.exceptions_open or outcome.scenario.exceptions:
+        console.print(_exceptions(outcome))
+    if outcome.injected and any(outcome.injected.values()):
+        console.print(_faults(outcome))
+    console.print(_invariants(outcome))
+    told = outcome.judgement.findings[:_TOLD]
+    for finding in told:
+        console.print(f"  [red]{finding.invariant.value}[/] ", Text(finding.detail), sep="")
+    if len(outcome.judgement.findings) > len(told):
+        console.print(f"  … and {len(outcome.judgement.findings) - len(told)} more")
+
+
+def _books(outcome: Outcome) -> Table:
+    table = Table(title="Stripe, the hub, and NetSuite", title_justify="left", title_style="bold")
+    table.add_column("Currency")
+    for column in ("Stripe", "the hub", "NetSuite"):
+        table.add_column(f"{column}: documents", justify="right")
+        table.add_column("total", justify="right")
+    table.add_column("Difference", justify="right")
+    hub = _hub_totals(outcome.evidence)
+    for currency, row in outcome.judgement.totals.items():
+        difference = row.get("difference", Decimal(0))
+        documents, total = hub[currency]
+        table.add_row(
+            currency,
+            _count(row, "stripe"),
+            _sum(row, "stripe", currency),
+            str(documents),
+            _major(total, currency),
+            _count(row, "erp"),
+            _sum(row, "erp", currency),
+            Text(_major(difference, currency), style="red bold" if difference else "green"),
+        )
+    table.caption = "Invoices and payments together; every difference of a single document counts."
+    return table
+
+
+def _hub_totals(evidence: Evidence) -> dict[str, tuple[int, Decimal]]:
+    found: dict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
+    for run in evidence.hub.runs:
+        if run.state == "succeeded" and run.money is not None and run.currency is not None:
+            number, total = found[run.currency]
+            found[run.currency] = (number + 1, total + run.money)
+    return found
+
+
+def _exceptions(outcome: Outcome) -> Table:
+    table = Table(title="Exceptions", title_justify="left", title_style="bold")
+    table.add_column("Reason")
+    table.add_column("Open", justify="right")
+    table.add_column("Expected", justify="right")
+    expected, found = outcome.scenario.exceptions, outcome.judgement.exceptions_open
+    for reason in sorted({*expected, *found}):
+        same = expected.get(reason, 0) == found.get(reason, 0)
+        table.add_row(
+            reason,
+            Text(str(found.get(reason, 0)), style="green" if same else "red bold"),
+            str(expected.get(reason, 0)),
+        )
+    return table
+
+
+def _faults(outcome: Outcome) -> Table:
+    table = Table(title="What went wrong at the vendors", title_justify="left", title_style="bold")
+    table.add_column("Fault")
+    for vendor in outcome.injected:
+        table.add_column(vendor, justify="right")
+    for kind in by_kind(outcome.injected):
+        table.add_row(kind, *(str(counts.get(kind, "")) for counts in outcome.injected.values()))
+    kills = outcome.course.kills
+    if kills:
+        table.caption = f"The hub was killed {kills} times, with {sum(outcome.course.open_at_kill)} writes under way."
+    return table
+
+
+def _invariants(outcome: Outcome) -> Table:
+    table = Table(title=f"Invariants, after {outcome.seconds:.0f} seconds", title_justify="left", title_style="bold")
+    table.add_column("Invariant")
+    table.add_column("Holds")
+    for invariant, holds in outcome.judgement.holds.items():
+        table.add_row(invariant.value, "[green]yes[/]" if holds else "[red bold]NO[/]")
+    return table
+
+
+def _count(row: Mapping[str, Decimal], book: str) -> str:
+    return str(row.get(f"{book}_invoices", 0) + row.get(f"{book}_payments", 0))
+
+
+def _sum(row: Mapping[str, Decimal], book: str, currency: str) -> str:
+    return _major(row.get(f"{book}_total", Decimal(0)) + row.get(f"{book}_paid", Decimal(0)), currency)
+
+
+def _major(minor: Decimal, currency: str) -> str:
+    digits = exponent(currency)
+    return f"{minor.scaleb(-digits).quantize(Decimal(1).scaleb(-digits)):,f}".replace(",", "")

@@ -1,0 +1,102 @@
+"""Setting the stage: sandboxes and hub started, everything seeded and tied together, as a user would."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hub.proof import sandboxes, wishes, workspace
+from hub.proof.faults import Profile
+from hub.proof.hub_process import HubProcess, Login
+from hub.proof.processes import Processes
+from hub.proof.sandboxes import Sandbox
+from hub.proof.scenario import Customer, Scenario
+
+#: The vault key lies outside the hub's data, as it must.
+KEY_FILE = "vault.key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Everything that runs, and how the scenario's names are called by the vendors.
+
+    `erp_customers` is external id → NetSuite's id; `secrets` are all the values that must never show.
+    """
+
+    scenario: Scenario
+    profile: Profile
+    sandboxes: Mapping[str, Sandbox]
+    hub: HubProcess
+    login: Login
+    stripe_ids: Mapping[str, str]
+    erp_customers: Mapping[str, str]
+    secrets: Sequence[str] = field(repr=False)
+
+    @property
+    def stripe(self) -> Sandbox:
+        """Give Stripe's sandbox."""
+        return self.sandboxes["stripe"]
+
+    def erp_ids(self, customer: Customer) -> tuple[str, ...]:
+        """Give NetSuite's ids of a customer's records, the first one first."""
+        return tuple(self.erp_customers[name] for name in wishes.netsuite_names(customer))
+
+
+def environ(folder: Path) -> dict[str, str]:
+    """Give what the processes of a demo need in their environment."""
+    return {"CONCORD_KEY_FILE": str(folder / KEY_FILE)}
+
+
+def build(
+    processes: Processes,
+    folder: Path,
+    *,
+    scenario: Scenario,
+    profile: Profile,
+    port: int,
+    serve: Sequence[str] = (),
+) -> Stage:
+    """Start everything and tie it together; nothing goes wrong yet."""
+    running = sandboxes.start(processes, scenario.seed)
+    hub = HubProcess(processes, folder, port=port, serve=serve)
+    workspace.write(hub.workspace, running, os.environ, Path.cwd())
+    hello = hub.start()
+    stripe_ids: Mapping[str, str] = running["stripe"].seed(wishes.stripe_catalogue(scenario))["keys"]
+    erp_customers: Mapping[str, str] = running["netsuite"].seed(wishes.netsuite_wish(scenario))["customers"]
+    running["tax"].seed(wishes.tax_wish())
+    endpoint = running["stripe"].seed(
+        {"endpoints": [{"key": "hub", "url": f"{hub.url}/hooks/stripe", "enabled_events": list(wishes.EVENTS)}]}
+    )["made"]["endpoints"][0]
+    values = _secrets(running, str(endpoint["secret"]))
+    hub.store_secrets(values)
+    login = hub.add_admin(hello)
+    stage = Stage(
+        scenario=scenario,
+        profile=profile,
+        sandboxes=running,
+        hub=hub,
+        login=login,
+        stripe_ids=stripe_ids,
+        erp_customers=erp_customers,
+        secrets=[*(value for fields in values.values() for value in fields.values()), login.password],
+    )
+    hub.link(
+        "customer",
+        [
+            {"stripe": stripe_ids[customer.key], "netsuite": stage.erp_ids(customer)[0]}
+            for customer in scenario.customers
+            if customer.mapped
+        ],
+    )
+    return stage
+
+
+def _secrets(running: Mapping[str, Sandbox], webhook_secret: str) -> dict[str, dict[str, str]]:
+    stripe, netsuite, tax = (running[vendor].hello for vendor in sandboxes.VENDORS)
+    return {
+        "stripe": {"api_key": str(stripe["api_key"]), "webhook_secret": webhook_secret},
+        "netsuite": {"private_key": str(netsuite["private_key"])},
+        "tax": {"account_id": str(tax["account_id"]), "license_key": str(tax["license_key"])},
+    }

@@ -1,0 +1,136 @@
+"""The scenario in the sandboxes' own words: what each is asked to seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.proof.markets import MARKETS, OWN_RATES, TAX_DIGITS, WRONG_TAX
+from hub.proof.scenario import PRODUCTS, UNMAPPED_PRODUCT, Customer, Flaw, Invoice, Line, Scenario
+
+#: The events that the demo's flows are about; the webhook endpoint asks for no others.
+EVENTS = ("invoice.finalized", "invoice_payment.paid", "invoice.marked_uncollectible")
+#: By how many minor units a false total lies.
+FALSE_BY = 100
+#: Seconds before Stripe's sandbox tries a webhook again, many times faster than Stripe.
+WEBHOOK_WAITS = (0.3, 0.5, 1, 1, 2, 2, 3, 3, 5, 5, 10, 10)
+
+
+def stripe_catalogue(scenario: Scenario) -> dict[str, Any]:
+    """Ask Stripe's sandbox for everything that is there before the first invoice."""
+    return {
+        "switches": {"webhook_waits": list(WEBHOOK_WAITS), "webhook_timeout": 3},
+        "products": [
+            {"key": product, "id": product, "name": name}
+            for product, name in {**PRODUCTS, UNMAPPED_PRODUCT: "Gift card"}.items()
+        ],
+        "coupons": [
+            {"key": "coupon-percent", "id": "LOYAL15", "percent_off": "15"},
+            *(
+                {
+                    "key": f"coupon-amount-{market.currency}",
+                    "id": f"MINUS-{market.currency}",
+                    "amount_off": market.unit // 100 * 10,
+                    "currency": market.currency.lower(),
+                }
+                for market in MARKETS
+            ),
+        ],
+        "tax_rates": [
+            *(_tax_rate(f"tax-{market.currency}-{market.country}", market.country, market.tax) for market in MARKETS),
+            _tax_rate("tax-wrong", "US", WRONG_TAX),
+        ],
+        "customers": [
+            {
+                "key": customer.key,
+                "name": customer.name,
+                "email": f"billing{customer.number + 1}@customer.example",
+                "address": {
+                    "line1": f"{customer.number + 1} Main Street",
+                    "city": customer.market.city,
+                    "postal_code": customer.market.postal_code,
+                    "country": customer.market.country,
+                    **({"state": customer.market.state} if customer.market.state else {}),
+                },
+            }
+            for customer in scenario.customers
+        ],
+    }
+
+
+def stripe_invoices(scenario: Scenario, *, per_second: float) -> dict[str, Any]:
+    """Ask Stripe's sandbox to finalise so many invoices a second, and to let them be paid."""
+    return {"invoices": [_invoice(invoice) for invoice in scenario.invoices], "drive": {"per_second": per_second}}
+
+
+def netsuite_wish(scenario: Scenario) -> dict[str, Any]:
+    """Ask NetSuite's sandbox for the customers; a moving one has two records."""
+    records = [(customer, name) for customer in scenario.customers for name in netsuite_names(customer)]
+    return {
+        "customers": [
+            {
+                "externalId": name,
+                "companyName": customer.name,
+                "subsidiary": {"id": customer.market.subsidiary},
+                "currency": customer.market.currency,
+            }
+            for customer, name in records
+        ]
+    }
+
+
+def netsuite_names(customer: Customer) -> tuple[str, ...]:
+    """Give the external ids of a customer's records in NetSuite."""
+    return (customer.key, f"{customer.key}-moved") if customer.moving else (customer.key,)
+
+
+def tax_wish() -> dict[str, Any]:
+    """Ask AvaTax's sandbox for the rates and roundings that the scenario reckons with."""
+    return {"rates": dict(OWN_RATES), "rounding": {"digits": dict(TAX_DIGITS)}}
+
+
+def _tax_rate(key: str, country: str, percent: str) -> dict[str, Any]:
+    return {"key": key, "display_name": "Tax", "percentage": percent, "inclusive": False, "country": country}
+
+
+def _invoice(invoice: Invoice) -> dict[str, Any]:
+    market = invoice.customer.market
+    create: dict[str, Any] = {
+        "customer": f"@{invoice.customer.key}",
+        "currency": market.currency.lower(),
+        "metadata": {"order": invoice.key},
+    }
+    if invoice.coupon is not None:
+        name = "coupon-percent" if invoice.coupon == "percent" else f"coupon-amount-{market.currency}"
+        create["discounts"] = [{"coupon": f"@{name}"}]
+    if invoice.sent:
+        create |= {"collection_method": "send_invoice", "days_until_due": 30}
+    tax = "tax-wrong" if invoice.flaw is Flaw.WRONG_TAX else f"tax-{market.currency}-{market.country}"
+    wish: dict[str, Any] = {
+        "key": invoice.key,
+        "create": create,
+        "lines": [_line(line, market.currency, tax) for line in invoice.lines],
+        "payments": [
+            {
+                "after": payment.after,
+                "by": payment.by,
+                **({} if payment.amount is None else {"amount": payment.amount}),
+            }
+            for payment in invoice.payments
+        ],
+    }
+    if invoice.flaw is Flaw.FALSE_TOTAL:
+        wish["misstate_total"] = FALSE_BY
+    return wish
+
+
+def _line(line: Line, currency: str, tax: str) -> dict[str, Any]:
+    return {
+        "description": line.description,
+        "price_data": {
+            "currency": currency.lower(),
+            "product": f"@{line.product}",
+            "unit_amount_decimal": line.unit_amount,
+        },
+        "quantity": line.quantity,
+        "tax_rates": [f"@{tax}"],
+    }

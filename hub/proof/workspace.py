@@ -1,0 +1,67 @@
+"""The demo's workspace: a copy of the shipped one with an environment file, written as a user would."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from hub.proof.sandboxes import Sandbox
+from hub.workspace.loader import FOLDERS, find_workspace
+
+ENVIRONMENT = "demo"
+
+_FILE = """\
+# Written by `concord demo`: three sandboxes on this machine. Their answers come at once or never.
+environment: {environment}
+title: Demo
+colour: green
+private_hosts: ["127.0.0.1"]
+
+connections:
+  stripe:
+    base_url: {stripe}
+    timeout: 2
+    secret: vault:stripe
+
+  netsuite:
+    account: {account}
+    base_url: {netsuite}
+    restlet_base_url: {restlets}
+    client_id: {client_id}
+    certificate_id: {certificate_id}
+    algorithm: {algorithm}
+    timeout: 1
+    settle: 1
+    secret: vault:netsuite
+
+  tax:
+    base_url: {tax}
+    company_code: {company}
+    timeout: 1
+    settle: 1
+    secret: vault:tax
+"""
+
+
+def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, str], here: Path) -> None:
+    """Copy the workspace that is found from here, and add the demo's environment."""
+    source = find_workspace(None, environ, here)
+    for name in FOLDERS:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
+    netsuite = sandboxes["netsuite"].hello
+    text = _FILE.format(
+        environment=ENVIRONMENT,
+        stripe=sandboxes["stripe"].url,
+        netsuite=sandboxes["netsuite"].url,
+        restlets=netsuite["restlet_base_url"],
+        account=netsuite["account"],
+        client_id=netsuite["client_id"],
+        certificate_id=netsuite["certificate_id"],
+        algorithm=netsuite["algorithm"],
+        tax=sandboxes["tax"].url,
+        company=sandboxes["tax"].hello["company_code"],
+    )
+    (folder / "environments").mkdir(parents=True, exist_ok=True)
+    (folder / "environments" / f"{ENVIRONMENT}.yaml").write_text(text)
