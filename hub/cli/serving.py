@@ -15,16 +15,16 @@ def run_hub(settings: HubSettings, *, log_level: str, json_output: bool, composi
     """Serve until told to stop; gives the exit status."""
 
     def ready(hub: Hub, url: str, setup: bool) -> None:
+        first = f"{url}/setup?token={hub.setup_token}"
         if json_output:
-            print_json({"url": url, "pid": os.getpid(), "environment": hub.environment.name})
+            hello = {"url": url, "pid": os.getpid(), "environment": hub.environment.name}
+            print_json({**hello, "setup_url": first} if setup else hello)
             return
         console.print(f"[bold]Concord[/] serves [bold]{hub.environment.name}[/] at [link={url}]{url}[/]")
         made = notice(hub.key)
         if made:
             console.print(made)
         if setup:
-            console.print(
-                f"Nobody can sign in yet. Make the first administrator at {url}/setup?token={hub.setup_token}"
-            )
+            console.print(f"Nobody can sign in yet. Make the first administrator at {first}")
 
     return serve(settings, composition=composition, ready=ready, log_level=log_level)

@@ -53,6 +53,8 @@ class RecordApi:
         """Create a record under a new internal id."""
         shape = _shape(request)
         change = await self._body(request, shape)
+        # A record that is created has no name of the caller's but what its memo says.
+        mark(request, change.external_id or str(change.fields.get("memo") or ""))
         document = writing.create(self._account, shape.name, change)
         return self._written(request, document, change)
 
