@@ -1,0 +1,1 @@
+"""Tests of a whole hub as a process of its own, over real HTTP."""
