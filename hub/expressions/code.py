@@ -15,6 +15,9 @@ from typing import Any
 from hub.expressions.kinds import ANY, Kind
 from hub.expressions.places import Loop, Place
 
+#: The origin of a list that holds parts of many lists of the source: its elements have no number there.
+NOWHERE = "?"
+
 _LOAD = ast.Load()
 _STORE = ast.Store()
 #: Constants that generated code writes wherever they are read.
@@ -25,14 +28,21 @@ _WRITTEN = str | int | None
 class Slot:
     """A variable of the generated code: the kinds its value may have, and its path in the source, if it has one.
 
-    `origin` is the variable of the source's own list where this one holds some of its elements.
+    Of a list, `elements` is the path of its elements when that is not just below the list's own, and `origin` the
+    variable of the source's own list when this one holds some of its elements.
     """
 
     name: str
     kinds: frozenset[Kind] = ANY
     path: str | None = None
+    elements: str | None = None
     origin: str | None = None
     constant: tuple[Any] | None = None
+
+    @property
+    def element(self) -> str | None:
+        """Give the path of a list's elements."""
+        return self.elements or (None if self.path is None else f"{self.path}[]")
 
     @property
     def may_be_null(self) -> bool:

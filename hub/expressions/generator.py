@@ -13,7 +13,7 @@ from typing import Any
 from hub.expressions import code as write
 from hub.expressions.budgets import MAX_LOOPS
 from hub.expressions.calls import Calls
-from hub.expressions.code import Code, Slot, load
+from hub.expressions.code import NOWHERE, Code, Slot, load
 from hub.expressions.comparisons import comparison, truth
 from hub.expressions.errors import ExpressionError
 from hub.expressions.kinds import ANY, Kind
@@ -158,6 +158,8 @@ class Generator:
     def _flatten(self, node: Node, current: Slot) -> Slot:
         base = self.evaluate(node.children[0], current)
         value = write.call("flattened", load(base.name), load("meter"))
+        if base.elements is not None:
+            return self.code.keep(value, _LIST_OR_NULL, base.elements, NOWHERE)
         return self.code.keep(value, _LIST_OR_NULL, base.path, _origin(base))
 
     def spend(self, values: Slot) -> None:
@@ -175,11 +177,13 @@ class Generator:
 
     def over(self, values: Slot, target: str | None = None) -> Loop:
         """Describe a loop over a list."""
-        return Loop(values=values.origin or values.name, element=self.code.fresh(), source=values.path, target=target)
+        return Loop(
+            values=values.origin or values.name, element=self.code.fresh(), source=values.element, target=target
+        )
 
     def element(self, loop: Loop) -> Slot:
         """Give the variable of a loop's element."""
-        return Slot(name=loop.element, path=None if loop.source is None else f"{loop.source}[]")
+        return Slot(name=loop.element, path=loop.source)
 
     def refuse_deep_loops(self, node: Node) -> None:
         """Refuse more loops within loops than the budget has."""
@@ -203,21 +207,25 @@ class Generator:
                 values = self.code.keep(listed, _LIST_OR_NULL, path)
             self.spend(values)
             self.code.assign(result, ast.List(elts=[], ctx=ast.Load()))
-            self._collect(node, values, result)
-        if node.children[1].part is not Part.IDENTITY or node.part is Part.VALUE_PROJECTION:
-            return Slot(name=result, kinds=_LIST_OR_NULL)
-        return Slot(name=result, kinds=_LIST_OR_NULL, path=base.path, origin=_origin(base))
+            made = self._collect(node, values, result)
+        if node.children[1].part is Part.IDENTITY and node.part is not Part.VALUE_PROJECTION:
+            return Slot(name=result, kinds=_LIST_OR_NULL, path=base.path, elements=base.elements, origin=_origin(base))
+        return Slot(name=result, kinds=_LIST_OR_NULL, elements=made.path, origin=NOWHERE)
 
-    def _collect(self, node: Node, values: Slot, result: str) -> None:
+    def _collect(self, node: Node, values: Slot, result: str) -> Slot:
+        """Write the loop of a projection and give what it collects of each element."""
         loop = self.over(values)
         with self.code.loop(loop, load(values.name)):
             element = self.element(loop)
             if node.part is Part.FILTER_PROJECTION:
                 condition = self.evaluate(node.children[2], element)
                 with self.code.branch(truth(condition)):
-                    self._append(self.evaluate(node.children[1], element), result)
+                    made = self.evaluate(node.children[1], element)
+                    self._append(made, result)
             else:
-                self._append(self.evaluate(node.children[1], element), result)
+                made = self.evaluate(node.children[1], element)
+                self._append(made, result)
+        return made
 
     def _append(self, slot: Slot, result: str) -> None:
         append = write.method(load(result), "append", load(slot.name))

@@ -68,7 +68,7 @@ def multiply(left: Number, right: Number) -> Number:
     bounded(right)
     if type(left) is int and type(right) is int:
         return bounded(left * right)
-    return EXACT.multiply(left, right)
+    return bounded(EXACT.multiply(left, right))
 
 
 def average(total: Number, count: int) -> Number:

@@ -93,6 +93,14 @@ class _PositionedParser(Parser):  # type: ignore[misc]  # the grammar's package 
         raw.setdefault("position", start)
         return raw
 
+    def _token_nud_quoted_identifier(self, token: dict[str, Any]) -> dict[str, Any]:
+        if self._current_token() == "lparen":
+            raise ExpressionError(
+                "A function's name is written without quotes.", text=self._text, position=token["start"]
+            )
+        field: dict[str, Any] = super()._token_nud_quoted_identifier(token)
+        return field
+
     def _token_led_lparen(self, left: dict[str, Any]) -> dict[str, Any]:
         named = self._lookahead_token(-2)
         if left["type"] != "field" or named["type"] != "unquoted_identifier":

@@ -19,7 +19,7 @@ from hub.expressions.errors import EvaluationError, OverBudget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
-    """One loop: the variables of its list and its element, and what the element is called in source and record."""
+    """One loop: the variables of its list and its element, and the element's paths in source and record."""
 
     values: str
     element: str
@@ -74,7 +74,7 @@ def explained(
 def _facts(place: Place, frame: FrameType) -> dict[str, Any]:
     facts: dict[str, Any] = {"expression": place.text, "position": place.position}
     data, field = ", ".join(path or "@" for path in place.data), place.field
-    for loop in place.loops:
+    for loop in reversed(place.loops):
         values, element = frame.f_locals.get(loop.values), frame.f_locals.get(loop.element)
         if not isinstance(values, list):
             continue
@@ -83,11 +83,16 @@ def _facts(place: Place, frame: FrameType) -> dict[str, Any]:
         if index is None:
             continue
         if loop.source is not None:
-            data = data.replace(f"{loop.source}[]", f"{loop.source}[{index}]")
+            data = _numbered(data, loop.source, index)
         if loop.target is not None and field is not None:
-            field = field.replace(f"{loop.target}[]", f"{loop.target}[{index}]")
+            field = _numbered(field, loop.target, index)
     if data:
         facts["data"] = data
     if field is not None:
         facts["field"] = field
     return facts
+
+
+def _numbered(text: str, element: str, index: int) -> str:
+    """Put the number of an element into the paths below it: `lines[].amount` becomes `lines[3].amount`."""
+    return text.replace(element, f"{element.removesuffix('[]')}[{index}]") if element.endswith("[]") else text

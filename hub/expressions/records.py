@@ -137,7 +137,7 @@ class _Writer:
                     self._code.do(write.call("refuse_each", load(values.name)))
             self._generator.spend(values)
             made = self._code.keep(ast.List(elts=[], ctx=ast.Load()))
-            loop = self._generator.over(values, target)
+            loop = self._generator.over(values, f"{target}[]")
             with self._code.loop(loop, load(values.name)):
                 self._element(part, self._generator.element(loop), made, f"{target}[]")
             self._code.put(record, name, load(made.name))
