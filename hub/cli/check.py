@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -29,10 +30,10 @@ def check(path: Path | None, json_output: bool) -> int:
         files = read_files(folder)
     except HubError as error:
         lint = Lint(path=str(path or "."), line=1, column=1, code=error.code, message=str(error))
-        return _report(None, [lint], json_output)
+        return _report(None, [lint], json_output, Path())
     registry = load_connectors()
     bundle, lints = compile_bundle(files, catalogue_of([*registry.values()]))
-    return _report(bundle, [*map(_broken, registry.broken), *lints], json_output)
+    return _report(bundle, [*map(_broken, registry.broken), *lints], json_output, folder)
 
 
 def _broken(plugin: BrokenPlugin) -> Lint:
@@ -50,7 +51,7 @@ def _broken(plugin: BrokenPlugin) -> Lint:
     )
 
 
-def _report(bundle: Bundle | None, lints: Sequence[Lint], json_output: bool) -> int:
+def _report(bundle: Bundle | None, lints: Sequence[Lint], json_output: bool, folder: Path) -> int:
     failed = any(lint.severity is Severity.ERROR for lint in lints)
     if json_output:
         sys.stdout.write(
@@ -60,9 +61,18 @@ def _report(bundle: Bundle | None, lints: Sequence[Lint], json_output: bool) -> 
         return int(failed)
     console = Console(soft_wrap=True, highlight=False)
     for lint in lints:
-        console.print(_line(lint))
+        console.print(_line(replace(lint, path=_from_here(folder, lint.path))))
     console.print(_summary(bundle, lints))
     return int(failed)
+
+
+def _from_here(folder: Path, path: str) -> str:
+    """Give a file's path as an editor started here opens it; the lints of one workspace all begin alike."""
+    whole = folder / path
+    if whole.is_absolute() and whole.is_relative_to(Path.cwd()):
+        whole = whole.relative_to(Path.cwd())
+    # A name that is not text on this machine must not keep its lint from being shown.
+    return str(whole).encode("utf-8", "replace").decode()
 
 
 def _line(lint: Lint) -> Text:

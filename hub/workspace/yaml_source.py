@@ -27,6 +27,7 @@ from ruamel.yaml.events import (
 )
 
 from hub.workspace.lint import Lints, Position, shown
+from hub.workspace.yaml_problems import explain
 
 #: Larger files are refused before they are read.
 MAX_BYTES = 256 * 1024
@@ -130,9 +131,11 @@ def read_yaml(content: bytes, lints: Lints) -> Node | None:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = start if mark is None else Position(line=mark.line + 1, column=mark.column + 1)
-        problem = str(error.problem or error.context or "it cannot be read").strip().rstrip(".")
-        opened = f" (in what begins on line {error.context_mark.line + 1})" if error.context_mark else ""
-        lints.error(place, "bad-yaml", f"This is not readable YAML: {problem}{opened}.", _yaml_hint(problem))
+        message, hint = explain(str(error.problem or error.context or "it cannot be read"))
+        opened = error.context_mark
+        if opened is not None and opened.line + 1 < place.line:
+            message += f", in what begins on line {opened.line + 1}"
+        lints.error(place, "bad-yaml", f"This is not readable YAML: {message}.", hint)
     except YAMLStreamError as error:
         place = _place_of(text, getattr(error, "position", 0))
         lints.error(place, "bad-yaml", "The file holds a character that YAML does not allow.", "Remove it.")
@@ -296,19 +299,3 @@ def _events(text: str) -> Iterator[Any]:
 def _place_of(text: str, offset: int) -> Position:
     line = text.count("\n", 0, offset) + 1
     return Position(line=line, column=offset - text.rfind("\n", 0, offset))
-
-
-def _yaml_hint(problem: str) -> str:
-    if "\\t" in problem or "tab" in problem:
-        return "Indent with spaces, not with tabs."
-    if "mapping values are not allowed" in problem:
-        return "Check the indentation, or quote the value if it holds `: `."
-    if "expected ',' or" in problem:
-        return "Close the bracket, or quote a value that holds `,`, `[`, `]`, `{` or `}`."
-    if "expected <block end>" in problem:
-        return "Check the indentation."
-    if "end of stream" in problem:
-        return "Close the quote or bracket."
-    if "could not find expected ':'" in problem:
-        return "Write `key: value`."
-    return "Check quotes, brackets and indentation."

@@ -30,7 +30,7 @@ def test_mistakes_are_lines_and_exit_one(workspace: Path, capsys: pytest.Capture
     assert check(workspace, json_output=False) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
-        "connections/tax.yaml:2:12: error: There is no connector `taxi`. Did you mean `tax`?",
+        f"{workspace}/connections/tax.yaml:2:12: error: There is no connector `taxi`. Did you mean `tax`?",
         "1 error.",
     ]
 
@@ -57,3 +57,15 @@ def test_a_folder_that_is_no_workspace_is_told(tmp_path: Path, capsys: pytest.Ca
     assert "There is no such workspace folder." in capsys.readouterr().out
     assert check(tmp_path, json_output=False) == 1
     assert "no `flows` folder" in capsys.readouterr().out
+
+
+def test_paths_open_from_where_one_stands(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workspace / "connections" / "tax.yaml").write_text(CONNECTION + "colour: red\n")
+    monkeypatch.chdir(workspace)
+    assert check(None, json_output=False) == 1
+    assert capsys.readouterr().out.startswith("connections/tax.yaml:4:1: error: ")
+    monkeypatch.chdir(workspace.parent)
+    assert check(Path(workspace.name), json_output=False) == 1
+    assert capsys.readouterr().out.startswith(f"{workspace.name}/connections/tax.yaml:4:1: error: ")

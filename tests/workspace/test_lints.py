@@ -29,7 +29,7 @@ BUSINESS_KEY = "business_key: join(':', ['billing', data.object.id])"
 MISTAKES = [
     # bad YAML
     (FLOW, EVENT, EVENT[:-2], "5:4", "bad-yaml", "YAML"),
-    (FLOW, "    of: full", "\tof: full", "13:1", "bad-yaml", "tabs"),
+    (FLOW, "    of: full", "\tof: full", "13:1", "bad-yaml", "a tab stands"),
     (FLOW, "title: Post invoices", "title: Post: invoices", "2:12", "bad-yaml", "YAML"),
     (FLOW, "title: Post invoices", "title: &title Post", "2:8", "anchor", "Anchors"),
     (FLOW, "title: Post invoices", "title: !text Post", "2:8", "tag", "Tags"),
