@@ -134,6 +134,7 @@ steps = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     PrimaryKeyConstraint("run_id", "path"),
+    sqlite_with_rowid=False,
 )
 
 attempts = Table(
@@ -149,6 +150,7 @@ attempts = Table(
     Column("outcome", String, nullable=False),
     Column("detail", Text),
     PrimaryKeyConstraint("run_id", "path", "number"),
+    sqlite_with_rowid=False,
 )
 
 effects = Table(
@@ -228,6 +230,7 @@ audit = Table(
     Column("entry", LargeBinary, nullable=False),
     Column("chain_hash", LargeBinary, nullable=False),
     PrimaryKeyConstraint("chain", "sequence"),
+    sqlite_with_rowid=False,
 )
 
 audit_heads = Table(

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "path", "number", name=op.f("pk_attempts")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "audit",
@@ -35,6 +36,7 @@ def upgrade() -> None:
         sa.Column("entry", sa.LargeBinary(), nullable=False),
         sa.Column("chain_hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("chain", "sequence", name=op.f("pk_audit")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "audit_heads",
@@ -280,4 +282,5 @@ def upgrade() -> None:
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("run_id", "path", name=op.f("pk_steps")),
+        sqlite_with_rowid=False,
     )
