@@ -26,12 +26,15 @@ _SNIPPETS = st.sampled_from(
 _TEXTS = st.lists(st.one_of(_HOSTILE, _SNIPPETS), max_size=8).map(lambda parts: "".join(parts).encode())
 _EDITS = st.tuples(st.floats(0, 1), st.integers(0, 60), st.one_of(_HOSTILE, _SNIPPETS))
 _SLOW = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
 @given(st.one_of(st.binary(max_size=200), _TEXTS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     lints = Lints("file.yaml")
     node = read_yaml(content, lints)
@@ -55,7 +58,8 @@ def test_a_damaged_workspace_gives_lints(
         text = text[:at] + inserted + text[at + length :]
     bundle, lints = compile_bundle({**files, path: text.encode("utf-8", "surrogatepass")}, catalogue)
     assert (bundle is None) == any(lint.severity is Severity.ERROR for lint in lints)
-    lines = text.count("\n") + 1
+    # The parser also begins a line after a bare carriage return and after Unicode's own line ends.
+    lines = len(text.splitlines()) + 1
     for lint in lints:
         assert lint.line >= 1
         assert lint.column >= 1
