@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Self
 
@@ -13,6 +13,8 @@ from hub.model.currencies import EXPONENTS
 
 #: No document of the money path needs more; beyond it a value is an attack or a defect.
 MAX_DIGITS = 30
+#: The usual context keeps 28 digits and would round the others away without a word.
+_EXACT = Context(prec=1000)
 
 
 class Rounding(StrEnum):
@@ -60,7 +62,7 @@ class Money:
             raise FixData("The amount is not a decimal number.", code="not-a-number", amount=amount) from None
         if not major.is_finite() or major.adjusted() > MAX_DIGITS:
             raise FixData("The amount is out of range.", code="not-a-number", amount=str(amount)[:40])
-        shifted = major.scaleb(exponent(currency))
+        shifted = major.scaleb(exponent(currency), _EXACT)
         whole = shifted.to_integral_value(rounding=_DECIMAL_MODE.get(rounding, ROUND_HALF_UP))
         if rounding is Rounding.EXACT and whole != shifted:
             raise FixData(
@@ -85,7 +87,7 @@ class Money:
     @property
     def major(self) -> Decimal:
         """Give the amount in major units with exactly the currency's digits (1234 EUR → 12.34)."""
-        return Decimal(self.minor).scaleb(-exponent(self.currency))
+        return Decimal(self.minor).scaleb(-exponent(self.currency), _EXACT)
 
     def __add__(self, other: Money) -> Money:
         """Add two amounts of one currency."""
