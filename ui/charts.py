@@ -44,8 +44,10 @@ def bars(minutes: Sequence[Minute]) -> Chart:
                     f'height="{height:.1f}" rx="2"/>'
                 )
         marks.append(f"<g><title>{words}</title>{''.join(pieces)}</g>")
+    # The last minute is not over yet, so the line ends before it.
     incoming = [
-        ((number + 0.5) * pitch, _HEIGHT - minute.accepted / top * _HEIGHT) for number, minute in enumerate(minutes)
+        ((number + 0.5) * pitch, _HEIGHT - minute.accepted / top * _HEIGHT)
+        for number, minute in enumerate(minutes[:-1])
     ]
     marks.append(f'<path class="line line-accent" d="{_path(incoming)}"/>')
     total = sum(minute.succeeded for minute in minutes)

@@ -14,7 +14,7 @@ from hub.queries.timeline import RunDetail, StepView
 from ui.icons import STEP_ICONS, icon
 from ui.words import attempt_tone, count, duration, tone
 
-_TITLE_LENGTH, _SUBTITLE_LENGTH = 14, 19
+_TITLE_LENGTH, _SUBTITLE_LENGTH = 12, 15
 
 #: Gives where a moment stands on the axis, in percent.
 Place = Callable[[datetime], float]
@@ -24,7 +24,7 @@ def draw_graph(graph: Graph, plans: Sequence[StepPlan], link: str = "") -> Marku
     """Draw a flow; each step leads to `link` and its anchor, and shows the open exceptions that stopped in it."""
     stuck = {plan.id: plan.open_cases for plan in plans}
     hints = {plan.id: plan.sentence for plan in plans}
-    parts = [_edge(edge, stuck) for edge in graph.edges]
+    parts = [_edge(edge) for edge in graph.edges]
     parts += [_node(node, stuck.get(node.id, 0), hints.get(node.id, node.subtitle), link) for node in graph.nodes]
     words = f"Graph of the flow: {count(len(graph.nodes) - 1, 'step')}; the steps are listed in words below"
     drawing = (
@@ -37,7 +37,7 @@ def draw_graph(graph: Graph, plans: Sequence[StepPlan], link: str = "") -> Marku
     return Markup(drawing)  # noqa: S704 - every name in it was escaped
 
 
-def _edge(edge: Edge, stuck: dict[str, int]) -> str:
+def _edge(edge: Edge) -> str:
     path = [f"M{edge.points[0][0]} {edge.points[0][1]}"]
     for number, ((x0, y0), (x1, y1)) in enumerate(zip(edge.points, edge.points[1:], strict=False)):
         if number % 2:
@@ -45,11 +45,10 @@ def _edge(edge: Edge, stuck: dict[str, int]) -> str:
         else:
             bend = (x1 - x0) // 2
             path.append(f"C{x0 + bend} {y0} {x1 - bend} {y1} {x1} {y1}")
-    name = " edge-bad" if stuck.get(edge.end) else ""
     end_x, end_y = edge.points[-1]
     return (
-        f'<path class="edge{name}" d="{" ".join(path)}"/>'
-        f'<path class="tip{name}" d="M{end_x - 7} {end_y - 4} L{end_x} {end_y} L{end_x - 7} {end_y + 4} Z"/>'
+        f'<path class="edge" d="{" ".join(path)}"/>'
+        f'<path class="tip" d="M{end_x - 7} {end_y - 4} L{end_x} {end_y} L{end_x - 7} {end_y + 4} Z"/>'
     )
 
 
@@ -62,15 +61,15 @@ def _node(node: Node, stuck: int, hint: str, link: str) -> str:
     drawn = [
         f'<g transform="translate({node.x} {node.y})"><title>{escape(label)}</title>',
         f'<rect class="{shape}" width="{NODE_WIDTH}" height="{NODE_HEIGHT}" rx="10"/>',
-        f'<g class="node-icon icon-{node.kind}" transform="translate(11 17)">{icon(STEP_ICONS[node.kind])}</g>',
-        f'<text class="node-title" x="38" y="23">{title}</text>',
-        f'<text class="node-subtitle" x="38" y="39">{subtitle}</text>',
+        f'<g class="node-icon icon-{node.kind}" transform="translate(10 17)">{icon(STEP_ICONS[node.kind])}</g>',
+        f'<text class="node-title" x="35" y="23">{title}</text>',
+        f'<text class="node-subtitle" x="35" y="39">{subtitle}</text>',
     ]
     if node.number:
         drawn.append(f'<text class="node-number" x="{NODE_WIDTH - 8}" y="16" text-anchor="end">{node.number}</text>')
     if stuck:
         drawn.append(
-            f'<g transform="translate({NODE_WIDTH - 10} {NODE_HEIGHT - 6})"><rect class="node-badge" x="-13" y="-9" '
+            f'<g transform="translate({NODE_WIDTH - 14} {NODE_HEIGHT})"><rect class="node-badge" x="-13" y="-9" '
             f'width="26" height="18" rx="9"/><text class="node-count" y="4" text-anchor="middle">{stuck}</text></g>'
         )
     drawn.append("</g>")

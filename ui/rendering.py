@@ -40,6 +40,7 @@ def _environment() -> Environment:
         "payload": payloads.payload,
         "sentence": words.sentence,
         "short_id": words.short_id,
+        "ticked": words.ticked,
         "tone": words.tone,
     }
     environment.globals |= {"count": words.count, "icon": icon, "step_icons": STEP_ICONS}

@@ -41,7 +41,7 @@ def plan_replay(detail: RunDetail, flow: Flow | None) -> tuple[ReplayPlan, ...]:
                 title=f"Replay from {stopped}",
                 sentence=(
                     f"Keeps the recorded results of {count(len(kept), 'step')} and goes on with {stopped}. "
-                    "Nothing that was written is written again."
+                    f"{_warning(detail, stopped)}"
                 ),
                 reused=kept,
                 again=again,
@@ -66,3 +66,13 @@ def plan_replay(detail: RunDetail, flow: Flow | None) -> tuple[ReplayPlan, ...]:
         )
     )
     return tuple(plans)
+
+
+def _warning(detail: RunDetail, stopped: str) -> str:
+    effect = next((step.effect for step in detail.steps if step.path == stopped), None)
+    if effect is not None and effect.state is EffectState.PARKED:
+        return (
+            f"Whether {effect.connection} took the write is not known, and the hub never guesses: "
+            "it stops there again until somebody has found out."
+        )
+    return "Nothing that was written is written again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -9,7 +10,10 @@ from enum import StrEnum
 from markupsafe import Markup, escape
 
 from hub.queries.amounts import Amount
+from hub.queries.amounts import amount as of_minor
 
+#: How checks write money that differs.
+_MINOR = re.compile(r"(-?\d{1,30}) minor ([A-Z]{3})\b")
 #: Words of codes that would read badly if only their hyphens were dropped.
 _ACRONYMS = {"erp": "ERP", "id": "id", "api": "API", "url": "URL", "http": "HTTP"}
 
@@ -35,6 +39,27 @@ def sentence(code: str | None) -> str:
     words = [_ACRONYMS.get(word, word) for word in code.replace("_", "-").split("-")]
     text = " ".join(words)
     return text[:1].upper() + text[1:]
+
+
+def ticked(text: str) -> Markup:
+    """Give a sentence with the names between backticks set as code, and minor units turned into amounts."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if number % 2 else _with_amounts(part) for number, part in _pieces(text)
+    ]
+    return Markup("").join(parts)
+
+
+def _with_amounts(text: str) -> Markup:
+    shown, last = Markup(""), 0
+    for found in _MINOR.finditer(text):
+        shown += escape(text[last : found.start()]) + amount(of_minor(int(found[1]), found[2]))
+        last = found.end()
+    return shown + escape(text[last:])
+
+
+def _pieces(text: str) -> list[tuple[int, str]]:
+    pieces = text.split("`")
+    return list(enumerate(pieces)) if len(pieces) % 2 else [(0, text)]
 
 
 def duration(seconds: float | None) -> str:

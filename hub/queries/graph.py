@@ -11,8 +11,8 @@ from hub.model.flow import Call, Decide, Equal, Flow, Link, Lookup, Map, Same, S
 #: The name of the node that starts the flow.
 TRIGGER = "event"
 
-NODE_WIDTH, NODE_HEIGHT = 148, 52
-GAP_X, GAP_Y, MARGIN = 34, 22, 14
+NODE_WIDTH, NODE_HEIGHT = 130, 52
+GAP_X, GAP_Y, MARGIN = 22, 22, 12
 _SWEEPS = 4
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`")
 _NAME = re.compile(r"(?<![.\w])[A-Za-z_]\w*(?!\w*\()")
@@ -57,13 +57,14 @@ def layout(flow: Flow) -> Graph:
     placed, rows = _order(uses, layers)
     deepest, height = max(layers.values()), max(rows)
     steps = {step.id: (number, step) for number, step in enumerate(flow.steps, start=1)}
+    source, _, what = flow.event.partition(".")
     nodes = []
     for id, row in placed.items():
         if id not in layers:
             continue
         at = {"x": MARGIN + layers[id] * (NODE_WIDTH + GAP_X), "y": _top(row, rows[layers[id]], height)}
         if id == TRIGGER:
-            nodes.append(Node(id=id, number=0, kind="event", title="event", subtitle=flow.event, **at))
+            nodes.append(Node(id=id, number=0, kind="event", title=source, subtitle=what, **at))
         else:
             number, step = steps[id]
             kind = type(step.action).__name__.lower()
@@ -85,12 +86,17 @@ def layout(flow: Flow) -> Graph:
 def dependencies(flow: Flow) -> dict[str, set[str]]:
     """Give for each step the earlier steps, or the trigger, whose values its expressions name."""
     uses: dict[str, set[str]] = {TRIGGER: set()}
+    last = TRIGGER
     for step in flow.steps:
         named = {name for term in _terms(step) for name in _names(term)}
         earlier = named & (uses.keys() - {TRIGGER})
-        if named & {"event", "data", "record"} or not earlier:
-            earlier |= {TRIGGER}
+        if isinstance(step.action, Decide):
+            # What a policy looks at stands in its own file; it sees everything up to the step before it.
+            earlier.add(last)
+        elif named & {"event", "data", "record"} or not earlier:
+            earlier.add(TRIGGER)
         uses[step.id] = earlier
+        last = step.id
     return uses
 
 

@@ -315,7 +315,7 @@ def _tell_end(transaction: Transaction, story: Story, run_id: str, at: int, ambi
         "wait_on": f"crossref:{ENVIRONMENT}:invoice:stripe:{story.document}:netsuite"
         if story.wait == "event"
         else None,
-        "wait_until": at + 90_000_000 if story.wait else None,
+        "wait_until": at + 900_000_000 if story.wait else None,
     }
     transaction.connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
     if story.trouble is None:
