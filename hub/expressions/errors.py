@@ -23,8 +23,9 @@ class ExpressionError(FixData):
 class EvaluationError(FixData):
     """The expression does not fit this data.
 
-    Facts: `expression`, `position` (characters from its start), `data` (the source paths it was reading, with the
-    numbers of the elements), and `field` where the expression fills a field of a record.
+    Facts: `expression`, `position` (characters from its start), `data` (the source paths it was reading), and `field`
+    where the expression fills a field of a record. Numbers in both (`lines[3].amount`) are those of the source's
+    elements, from 0.
     """
 
     code = "invalid-type"

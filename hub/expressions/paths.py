@@ -44,13 +44,20 @@ class _Made:
 
 
 @dataclass(frozen=True, slots=True)
+class _Each:
+    """A list made of another one, with this value for each element."""
+
+    element: _Origin
+
+
+@dataclass(frozen=True, slots=True)
 class _OneOf:
     """One of several values."""
 
     choices: tuple[_Origin, ...]
 
 
-_Origin = _Computed | _At | _Made | _OneOf
+_Origin = _Computed | _At | _Made | _Each | _OneOf
 _COMPUTED = _Computed()
 _MOST_CHOICES = 64
 
@@ -115,18 +122,18 @@ class _Reader:
                 return self._project(node, current)
 
     def _project(self, node: Node, current: _Origin) -> _Origin:
-        children = node.children
+        base = self.trace(node.children[0], current)
         match node.part:
             case Part.PROJECTION:
-                return self.trace(children[1], _element(self.trace(children[0], current)))
+                element = _element(base)
             case Part.VALUE_PROJECTION:
-                return self.trace(children[1], _named(self.trace(children[0], current), "*"))
+                element = _named(base, "*")
             case Part.FILTER_PROJECTION:
-                element = _element(self.trace(children[0], current))
-                self.consume(self.trace(children[2], element))
-                return self.trace(children[1], element)
+                element = _element(base)
+                self.consume(self.trace(node.children[2], element))
             case _:
-                return self.trace(children[0], current)
+                return _flat(base)
+        return _Each(self.trace(node.children[1], element))
 
     def _call(self, node: Node, current: _Origin) -> _Origin:
         if node.value == "root":
@@ -137,14 +144,14 @@ class _Reader:
         lists = [argument for argument in arguments if argument is not None]
         for child in node.children:
             if child.part is Part.EXPRESSION_REFERENCE:
-                elements = _element(lists[0]) if lists else _COMPUTED
-                self.consume(self.trace(child.children[0], elements))
+                made = self.trace(child.children[0], _element(lists[0]) if lists else _COMPUTED)
+                if node.value == "map":
+                    return _Each(made)
+                self.consume(made)
         if node.value in ("sort_by", "reverse", "sort", "not_null", "coalesce", "to_array"):
             return _one_of(lists)
         if node.value in ("max_by", "min_by"):
             return _one_of([_element(origin) for origin in lists])
-        if node.value == "map":
-            return _COMPUTED
         for origin in lists:
             self.consume(origin)
         return _COMPUTED
@@ -175,6 +182,8 @@ def _leaves(origin: _Origin) -> Iterator[str]:
                 waiting.extend(reversed(parts.values()))
             case _OneOf(choices):
                 waiting.extend(reversed(choices))
+            case _Each(element):
+                waiting.append(element)
             case _Computed():
                 pass
 
@@ -187,8 +196,8 @@ def _named(origin: _Origin, name: str) -> _Origin:
             return _one_of(parts.values()) if name == "*" else parts.get(name, _COMPUTED)
         case _OneOf(choices):
             return _one_of(_named(choice, name) for choice in choices)
-        case _Computed():
-            return origin
+        case _Computed() | _Each():
+            return _COMPUTED
 
 
 def _element(origin: _Origin) -> _Origin:
@@ -199,5 +208,18 @@ def _element(origin: _Origin) -> _Origin:
             return _one_of(parts.values())
         case _OneOf(choices):
             return _one_of(_element(choice) for choice in choices)
+        case _Each(element):
+            return element
         case _Computed():
+            return origin
+
+
+def _flat(origin: _Origin) -> _Origin:
+    """Follow a flattening: `lines[].taxes[]` are the elements of each line's list, `lines[?paid][]` still the lines."""
+    match origin:
+        case _Each(_At(path) as inner) if not path.endswith("[]"):
+            return inner
+        case _OneOf(choices):
+            return _one_of(_flat(choice) for choice in choices)
+        case _:
             return origin

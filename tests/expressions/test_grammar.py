@@ -161,6 +161,12 @@ def test_the_same_text_is_compiled_once() -> None:
         ("lines[].money(amount, root().currency)", ("lines[].amount", "currency")),
         ("table('terms', method, 'x')", ("method",)),
         ("given('customer')", ()),
+        ("lines[?paid] | [0].amount", ("lines[].paid", "lines[].amount")),
+        ("lines[?paid][].amount", ("lines[].paid", "lines[].amount")),
+        ("lines[].taxes[].rate", ("lines[].taxes[].rate",)),
+        ("(lines[*].taxes)[].rate", ("lines[].taxes[].rate",)),
+        ("map(&taxes[0], lines)[].rate", ("lines[].taxes[].rate",)),
+        ("(lines[?paid]).amount", ("lines[].paid",)),
         ("!paid && total > `0`", ("paid", "total")),
     ],
 )
