@@ -35,7 +35,7 @@ def given(values: Mapping[str, Any], name: str, default: Any = _REQUIRED) -> Any
 def table(
     tables: Mapping[str, Mapping[str, Any]], name: str, key: str | int | Decimal | None, default: Any = _REQUIRED
 ) -> Any:
-    """Look a key up in a table of the workspace; one that is not there is an error unless there is a default."""
+    """Look a key up in a table; one that is not there, as null never is, is an error without a default."""
     entries = tables.get(name)
     if entries is None:
         near = get_close_matches(name, tables, n=1)
