@@ -34,11 +34,11 @@ class Expression:
     paths: tuple[str, ...]
     tables: tuple[tuple[str, int], ...]
     given: tuple[tuple[str, int], ...]
-    tree: Node = field(repr=False)
-    _program: Program = field(repr=False)
-    _code: CodeType = field(repr=False)
-    _places: Sequence[Place] = field(repr=False)
-    _grows: bool = field(repr=False)
+    tree: Node = field(repr=False, compare=False)
+    _program: Program = field(repr=False, compare=False)
+    _code: CodeType = field(repr=False, compare=False)
+    _places: Sequence[Place] = field(repr=False, compare=False)
+    _grows: bool = field(repr=False, compare=False)
 
     def __call__(self, value: Any, context: Context | None = None) -> Any:
         """Evaluate on a JSON value (dict, list, str, int, Decimal, bool, None); without a context, it is the root.
