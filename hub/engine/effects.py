@@ -14,7 +14,7 @@ from typing import Any
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
 from hub.engine.journal import Journal
-from hub.errors import FixData, HubError, OutcomeParked, OutcomeUnknown, RetryLater
+from hub.errors import FixData, HubError, OutcomeParked, OutcomeUnknown, Refused, RetryLater
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
@@ -22,6 +22,9 @@ from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation
 
 Row = Mapping[str, Any]
+
+#: What a target says about a request itself, and would say again.
+_REFUSALS = (FixData, Refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,24 @@ class Effects:
                 raise _for_a_person(target)
 
     async def _look(self, target: Target, row: Row) -> Any:
+        output = await self._found(target, row)
+        if output is not None:
+            return output
+        left = _settling(target, row, self._ambient.now())
+        if left > 0:
+            raise RetryLater("The write may still appear at the target.", code="settling", after=left)
+        self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
+        try:
+            return await self._send(target, row, first=False)
+        except _REFUSALS as refusal:
+            # A target may refuse the second because the first has come through after all.
+            output = await self._found(target, row)
+            if output is None:
+                self._journal.outcome(_settled(row["key"], EffectState.FAILED, reason=refusal.code))
+                raise
+            return output
+
+    async def _found(self, target: Target, row: Row) -> Any:
         operation, account = target.operation, target.account
         assert operation.look is not None
         assert operation.found is not None
@@ -123,12 +144,7 @@ class Effects:
         if output is not None:
             self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": True})
             self._done(row, output)
-            return output
-        left = _settling(target, row, self._ambient.now())
-        if left > 0:
-            raise RetryLater("The write may still appear at the target.", code="settling", after=left)
-        self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
-        return await self._send(target, row, first=False)
+        return output
 
     async def _send(self, target: Target, row: Row, *, first: bool) -> Any:
         account = target.account
@@ -148,11 +164,7 @@ class Effects:
             raise
         except HubError as error:
             account.learn(error)
-            # What is refused was surely not done this time; but an earlier sending may have been.
-            state = EffectState.FAILED if first else EffectState.UNKNOWN
-            if not first and isinstance(error, FixData):
-                state = EffectState.FAILED
-            self._failed(target, row, started, error, state)
+            self._failed(target, row, started, error, _after_refusal(target, error, first=first))
             raise
         self._tried(target.path, "send", started, "done", response=response)
         self._done(row, output, sent=started)
@@ -246,6 +258,18 @@ def recorded_request(row: Row) -> Request:
     return Request(
         method=row["method"], url=row["url"], headers=exact_json.loads(row["headers"]), body=bytes(row["body"])
     )
+
+
+def _after_refusal(target: Target, error: HubError, *, first: bool) -> EffectState:
+    """Say how an effect stands once the target has refused a sending.
+
+    This sending surely did nothing, but an earlier one may have. A refusal of the same request for its content tells
+    that the earlier one was refused as well, unless the target can be looked at, which is surer.
+    """
+    looked_at = target.operation.idempotency is Idempotency.PROBE
+    if first or (isinstance(error, _REFUSALS) and not looked_at):
+        return EffectState.FAILED
+    return EffectState.UNKNOWN
 
 
 def _settled(

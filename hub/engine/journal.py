@@ -125,11 +125,13 @@ class Journal:
         *,
         case: Mapping[str, Any] | None = None,
         awaited: Mapping[str, str] | None = None,
+        paused: str | None = None,
     ) -> None:
         """Make everything durable together with the run's new state."""
         self._record.change = change
         self._record.case = case
         self._record.awaited = awaited
+        self._record.paused = paused
         await self._flush()
 
     async def _flush(self) -> Any:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from hub.audit.kinds import AuditKind
 from hub.store.audit import Note
 from hub.store.committer import Transaction
-from hub.store.runs import wake_connection
+from hub.store.runs import wake
 from hub.store.tables import connections, cursors
 from hub.store.upserts import upsert
 
@@ -37,7 +37,12 @@ def set_state(transaction: Transaction, *, environment: str, name: str, state: s
     kind = AuditKind.CONNECTION_PAUSED if state == PAUSED else AuditKind.CONNECTION_RESUMED
     transaction.entries.append(Note(kind=kind, actor=actor, subjects={"connection": name}))
     if state == ACTIVE:
-        wake_connection(transaction, environment=environment, connection=name)
+        wake(transaction, [topic(environment=environment, name=name)])
+
+
+def topic(*, environment: str, name: str) -> str:
+    """Name what a run waits for while a connection is paused."""
+    return f"connection:{environment}:{name}"
 
 
 def states(connection: Connection, *, environment: str) -> dict[str, Mapping[str, Any]]:

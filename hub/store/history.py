@@ -15,7 +15,7 @@ from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.crossrefs import Link, find, put
 from hub.store.runs import wake
-from hub.store.tables import attempts, cases, effects, runs, steps
+from hub.store.tables import attempts, cases, connections, effects, runs, steps
 from hub.store.upserts import upsert
 
 STEP_COLUMNS = ("ordinal", "kind", "state", "input", "output", "rule", "error", "started_at", "finished_at")
@@ -41,6 +41,8 @@ class Record(Write):
     notes: list[Note] = field(default_factory=list)
     #: The look-up (arguments of `crossrefs.find`) whose answer the run waits for; it goes on at once if there is one.
     awaited: Mapping[str, str] | None = None
+    #: The paused connection that the run waits for; it goes on at once if somebody has resumed it.
+    paused: str | None = None
 
     rank = 20
 
@@ -165,8 +167,8 @@ def _change_runs(transaction: Transaction, going: Sequence[Record]) -> None:
     for record in going:
         if record.change is None:
             continue
-        if record.awaited is not None and find(transaction.connection, **record.awaited) is not None:
-            # It came between the look-up and now; nobody else would wake the run.
+        if _has_come(transaction, record):
+            # It came between the worker's look and now; nobody else would wake the run.
             record.change = {"state": RunState.QUEUED.value, "claimable_at": transaction.now}
         changes.append(
             {
@@ -182,6 +184,20 @@ def _change_runs(transaction: Transaction, going: Sequence[Record]) -> None:
             transaction.woken = True
     if changes:
         transaction.connection.execute(_CHANGE_RUN, changes)
+
+
+def _has_come(transaction: Transaction, record: Record) -> bool:
+    if record.awaited is not None:
+        return find(transaction.connection, **record.awaited) is not None
+    if record.paused is not None:
+        environment = select(runs.c.environment).where(runs.c.id == record.run_id).scalar_subquery()
+        state = transaction.connection.execute(
+            select(connections.c.state).where(
+                connections.c.environment == environment, connections.c.name == record.paused
+            )
+        ).scalar()
+        return state == "active"
+    return False
 
 
 def of_run(connection: Connection, run_id: str) -> dict[str, list[Mapping[str, Any]]]:

@@ -171,11 +171,6 @@ def wake(transaction: Transaction, topics: Iterable[str]) -> None:
         transaction.woken = transaction.woken or changed.rowcount > 0
 
 
-def wake_connection(transaction: Transaction, *, environment: str, connection: str) -> None:
-    """Let the runs go on that wait for a paused connection."""
-    wake(transaction, [f"connection:{environment}:{connection}"])
-
-
 def replay(
     transaction: Transaction,
     run_id: str,

@@ -1,4 +1,4 @@
-"""A hub in miniature for tests: real store, intake and worker over the vendor in memory, with a clock that runs fast."""
+"""A hub in miniature for tests: real store, intake and worker over the vendor in memory, and a fast clock."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ class House:
                 with self.database.reading() as connection:
                     counted = runs.counts(connection, environment="test").get("tested", {})
                     kinds = runs.waiting_kinds(connection, environment="test")
-                moving = counted.get("queued", 0) + counted.get("running", 0)
-                moving += sum(number for kind, number in kinds.items() if kind not in waiting)
+                moving = sum(counted.get(state, 0) for state in ("queued", "running", "waiting"))
+                moving -= sum(kinds.get(kind, 0) for kind in waiting)
                 if moving == 0 and self.worker.in_flight == 0:
                     return counted
                 await asyncio.sleep(0.005)

@@ -103,6 +103,18 @@ async def test_an_unknown_outcome_is_resolved_by_kind(tmp_path: Path, kind: Idem
     await house.stop()
 
 
+async def test_a_write_that_came_through_late_is_found_when_its_repeat_is_refused(tmp_path: Path) -> None:
+    """The look was too early and the repeat was refused: looking once more tells why."""
+    vendor = Vendor(fault=lambda request, number: "works-on-it" if number == 1 else None)
+    house = House(tmp_path, vendor, one_write(Idempotency.PROBE))
+    await house.start()
+    await house.give(*things(1))
+    assert await house.settled() == {"succeeded": 1}
+    assert len(vendor.documents) == 1
+    assert exceptions(house) == ()
+    await house.stop()
+
+
 @pytest.mark.parametrize("fault", ["refused-connection", "429"])
 async def test_what_was_surely_not_done_is_tried_again(tmp_path: Path, fault: str) -> None:
     """Also for an unsafe write: nothing was done, so trying again repeats nothing."""

@@ -28,6 +28,7 @@ class Vendor:
     bodies: dict[str, list[bytes]] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
     number: int = 0
+    late: Request | None = None
 
     async def send(self, request: Request, headers: Mapping[str, str] | None = None, timeout: float = 30.0) -> Response:
         """Serve one request as a transport would."""
@@ -38,6 +39,14 @@ class Vendor:
             raise NotSent(host="vendor.example")
         if fault == "lost-before":
             raise OutcomeUnknown(code="connection-broken")
+        if fault == "works-on-it":
+            self.late = request
+            raise OutcomeUnknown(code="timeout")
+        if self.late is not None and request.method == "POST":
+            # Now it comes through, and the one that repeats it is refused.
+            late, self.late = self.late, None
+            self._serve(late)
+            return Response(status=400)
         if fault == "401":
             return Response(status=401)
         if fault == "429":

@@ -1,0 +1,220 @@
+"""What each kind of step does: map, decide, look up, call, tie ids together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from hub.audit.kinds import AuditKind
+from hub.engine.effects import Effects, Target
+from hub.engine.journal import Journal
+from hub.engine.parts import Parts
+from hub.errors import FixData, NotMapped, WaitFor
+from hub.mapping.compiled import apply
+from hub.model.ambient import of_micros
+from hub.model.effect import effect_key
+from hub.model.flow import Call, Decide, Link, Lookup, Map, Step
+from hub.model.run import RunState
+from hub.policy.route import decide
+from hub.sdk.connector import ReadOperation, WriteOperation
+from hub.store import crossrefs, history, runs
+from hub.store.runs import ClaimedRun
+from hub.workspace.bundle import Bundle
+
+Scope = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a step gives: its output, what it was given (for people), and the rule that decided."""
+
+    value: Any
+    input: Any = None
+    rule: str | None = None
+
+
+class Steps:
+    """The steps of one run.
+
+    `connection` names the one that the present step speaks to, and `awaited` the look-up that it waits for.
+    """
+
+    def __init__(self, parts: Parts, claimed: ClaimedRun, journal: Journal, effects: type[Effects]) -> None:
+        """Take the collaborators; `effects` is the class that makes the run's writes."""
+        self._parts = parts
+        self._run = claimed.run
+        self._claimed = claimed
+        self._journal = journal
+        self.connection: str | None = None
+        self.awaited: dict[str, str] | None = None
+        self.effects = effects(
+            run_id=self._run["id"],
+            journal=journal,
+            ambient=parts.ambient,
+            attempts=claimed.attempts,
+            at_work=self._at_work,
+        )
+
+    async def act(self, bundle: Bundle, step: Step, scope: Scope) -> Output:
+        """Do what a step says."""
+        match step.action:
+            case Map() as action:
+                return self._map(bundle, action, scope)
+            case Decide() as action:
+                decision = decide(bundle.policies[action.policy], scope)
+                self._journal.note(
+                    AuditKind.POLICY_DECIDED, facts={"policy": action.policy, "rule": code(decision.rule)}
+                )
+                return Output(value=decision.output, rule=decision.rule)
+            case Lookup() as action:
+                return self._lookup(step, action, scope)
+            case Call() as action:
+                return await self._call(bundle, step, action, scope)
+            case Link() as action:
+                return await self._link(action, scope)
+
+    def _map(self, bundle: Bundle, action: Map, scope: Scope) -> Output:
+        source = action.of(scope) if action.of is not None else scope["record"]
+        value = self._shape(bundle, action.mapping, source, action.given, scope)
+        return Output(value=value, input={"of": action.of.text if action.of is not None else "record"})
+
+    def _shape(self, bundle: Bundle, name: str, source: Any, given: Mapping[str, Any], scope: Scope) -> Any:
+        mapping = bundle.mappings[name]
+        value = apply(mapping, source, {key: term(scope) for key, term in given.items()})
+        faults = bundle.validate(mapping.target, value)
+        if faults:
+            raise FixData(
+                f"What the mapping {name} gave does not fit {mapping.target}.",
+                code="schema-mismatch",
+                faults="; ".join(faults[:5]),
+            )
+        return value
+
+    def _lookup(self, step: Step, action: Lookup, scope: Scope) -> Output:
+        wanted = {
+            "environment": self._run["environment"],
+            "entity": action.crossref,
+            "system": str(action.system(scope)),
+            "id": str(action.id(scope)),
+            "want": str(action.want(scope)),
+        }
+        with self._parts.database.reading() as connection:
+            found = crossrefs.find(connection, **wanted)
+        given = {name: wanted[name] for name in ("entity", "system", "id", "want")}
+        if found is not None:
+            return Output(value={"id": found}, input=given)
+        missing = NotMapped(
+            f"{wanted['system']} {action.crossref} {wanted['id']} has no crossref to {wanted['want']}.",
+            code="crossref-missing",
+            **given,
+        )
+        if step.missing is None or step.missing.wait is None:
+            raise missing
+        until = self._deadline(step.id, step.missing.wait)
+        if self._parts.ambient.now() >= until:
+            raise missing
+        self.awaited = wanted
+        raise WaitFor(missing.detail, on=crossrefs.topic(**wanted), until=until)
+
+    def _deadline(self, path: str, wait: timedelta) -> datetime:
+        first = self._claimed.steps.get(path)
+        began = of_micros(first["started_at"]) if first is not None else self._parts.ambient.now()
+        return began + wait
+
+    async def _call(self, bundle: Bundle, step: Step, action: Call, scope: Scope) -> Output:
+        name = str(action.connection(scope))
+        account = self._parts.accounts.get(name)
+        if account is None:
+            raise FixData("The environment has no such connection.", code="unknown-connection", connection=name)
+        operation = account.connector.operation(action.operation)
+        if operation is None:
+            raise FixData(
+                "The connector has no such operation.",
+                code="unknown-operation",
+                connection=name,
+                operation=action.operation,
+            )
+        self.connection = name
+        match operation:
+            case ReadOperation() as reading:
+                given = self._input(bundle, action, scope)
+                value = await self.effects.read(account, step.id, lambda: reading.read(account, given))
+            case WriteOperation() as writing:
+                given, value = await self._write(bundle, step, action, scope, name, writing)
+        self.connection = None
+        if action.into is not None:
+            value = self._shape(bundle, action.into, value, {}, scope)
+        return Output(value=value, input=given)
+
+    async def _write(
+        self, bundle: Bundle, step: Step, action: Call, scope: Scope, name: str, operation: WriteOperation
+    ) -> tuple[Any, Any]:
+        key = effect_key(
+            environment=self._run["environment"],
+            connection=name,
+            operation=operation.name,
+            business_key=self._run["business_key"],
+            path=step.id,
+            generation=self._run["generation"],
+        )
+        target = Target(
+            account=self._parts.accounts[name],
+            operation=operation,
+            key=key,
+            environment=self._run["environment"],
+            business_key=self._run["business_key"],
+            path=step.id,
+            generation=self._run["generation"],
+        )
+        formed: list[Any] = []
+
+        def form() -> Any:
+            formed.append(self._input(bundle, action, scope))
+            return formed[0]
+
+        value = await self.effects.perform(target, form, self.standing(step.id, key))
+        return (formed[0] if formed else None), value
+
+    def standing(self, path: str, key: str) -> Mapping[str, Any] | None:
+        """Give what is known of an effect from before: made by this run earlier, or by the run that it replays."""
+        known = self._claimed.effects.get(path)
+        if known is not None:
+            return known
+        if self._run["replay_of"] is None:
+            return None
+        with self._parts.database.reading() as connection:
+            return history.effect(connection, key)
+
+    def _input(self, bundle: Bundle, action: Call, scope: Scope) -> Any:
+        if action.shape is not None:
+            source = action.of(scope) if action.of is not None else scope["record"]
+            return self._shape(bundle, action.shape, source, action.given, scope)
+        return {"id": action.by(scope)} if action.by is not None else {}
+
+    async def _link(self, action: Link, scope: Scope) -> Output:
+        ids = {str(system(scope)): str(id(scope)) for system, id in action.ids}
+        # The outcome of a write must not hang on whether ids can be tied together.
+        await self._journal.settle()
+        self._journal.link(
+            crossrefs.Link(
+                environment=self._run["environment"],
+                entity=action.entity,
+                ids=ids,
+                thing=self._parts.ambient.new_id("thing"),
+                actor=self._parts.worker,
+            )
+        )
+        await self._journal.settle()
+        return Output(value=ids, input=ids)
+
+    def _at_work(self, run_id: str) -> bool:
+        with self._parts.database.reading() as connection:
+            row = runs.find(connection, run_id)
+        return row is not None and row["state"] in (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
+
+
+def code(text: str) -> str:
+    """Give a text as the audit log takes it: printable, without blanks, not too long."""
+    return "".join(char if "!" <= char <= "~" else "-" for char in text)[:200] or "-"
