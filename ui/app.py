@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.access.permissions import Permission
-from hub.errors import NotAllowed, NotAuthenticated
+from hub.errors import NotAllowed, NotAuthenticated, NotFound
 from ui import live
 from ui.assets import assets
 from ui.console import Console
@@ -46,7 +46,10 @@ def router(console: Console) -> APIRouter:
         made.add_api_route(door.path, _endpoint(console, door), methods=[door.method], response_model=None)
 
     async def static(version: str, name: str) -> Response:
-        return files.answer(version, name)
+        try:
+            return files.answer(version, name)
+        except NotFound as error:
+            raise HTTPException(status_code=404, detail=error.detail) from None
 
     async def admitted(request: Request) -> None:
         try:

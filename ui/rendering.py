@@ -15,8 +15,12 @@ _markdown = MarkdownIt("js-default", {"html": False, "linkify": False}).disable(
 
 
 def markdown(text: str) -> Markup:
-    """Give a runbook as HTML: its own tags are shown as text, and its links lead only to the web."""
-    return Markup(_markdown.render(text))  # noqa: S704 - the renderer escapes what is not its own
+    """Give a runbook as HTML: its own tags are shown as text, and its headings stand below the page's."""
+    tokens = _markdown.parse(text)
+    for token in tokens:
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+    return Markup(_markdown.renderer.render(tokens, _markdown.options, {}))  # noqa: S704 - the renderer escapes what is not its own
 
 
 def _environment() -> Environment:

@@ -1,3 +1,5 @@
+"""Money in read models: exact, in major units, never mixed."""
+
 from __future__ import annotations
 
 from decimal import Decimal

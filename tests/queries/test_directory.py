@@ -1,3 +1,5 @@
+"""People and sessions as they are kept."""
+
 from __future__ import annotations
 
 from dataclasses import replace

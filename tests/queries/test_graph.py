@@ -1,3 +1,5 @@
+"""Flows laid out as graphs."""
+
 from __future__ import annotations
 
 from hypothesis import given, settings

@@ -1,3 +1,5 @@
+"""The read models over a database with a believable afternoon in it."""
+
 from __future__ import annotations
 
 import json

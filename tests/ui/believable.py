@@ -194,9 +194,11 @@ def tell(transaction: Transaction, story: Story, run_id: str, flow: Flow, ambien
         stopped = step.id == stop
         if stopped and story.state == "running":
             break
-        _tell_step(transaction, story, run_id, ordinal, step.id, type(step.action).__name__.lower(), at, ends, stopped)
+        _tell_step(
+            transaction, story, run_id, ordinal, step.id, type(step.action).__name__.lower(), at, ends, stopped=stopped
+        )
         if isinstance(step.action, Call):
-            _tell_call(transaction, story, run_id, step.id, step.action.operation, at, ends, stopped)
+            _tell_call(transaction, story, run_id, step.id, step.action.operation, at, ends, stopped=stopped)
         at = ends
         if stopped:
             break
@@ -212,6 +214,7 @@ def _tell_step(
     kind: str,
     began: int,
     ended: int,
+    *,
     stopped: bool,
 ) -> None:
     error = None
@@ -251,6 +254,7 @@ def _tell_call(
     operation: str,
     began: int,
     ended: int,
+    *,
     stopped: bool,
 ) -> None:
     writes = not operation.endswith(".read")

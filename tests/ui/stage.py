@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -190,7 +191,7 @@ async def _show(port: int, beat: float) -> None:
             server = uvicorn.Server(
                 uvicorn.Config(set_up.app, port=port, lifespan="off", timeout_graceful_shutdown=1, log_level="warning")
             )
-            print(f"http://127.0.0.1:{port}/login  {ADMIN}  {PASSWORD}")
+            sys.stdout.write(f"http://127.0.0.1:{port}/login  {ADMIN}  {PASSWORD}\n")
             serving = asyncio.create_task(server.serve())
             number = 1000
             while not serving.done():
