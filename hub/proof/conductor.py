@@ -24,6 +24,8 @@ SHORTEST: Mapping[Profile, float] = {Profile.NONE: 2.0, Profile.STANDARD: 8.0, P
 PATIENCE = 8.0
 #: The hub has come to rest when nothing has changed for so long, whatever is left.
 STALLED = 45.0
+#: It is at rest when so many looks in a row, 0.4 seconds apart, show the same and nothing to do.
+CALM = 4
 
 
 @dataclass(slots=True, kw_only=True)
@@ -198,12 +200,14 @@ class Conductor:
             self._tell(progress, summary)
             if summary is not None:
                 now = f"{summary['runs']} {summary['waiting']} {progress}"
-                if now != last:
+                same = now == last
+                if not same:
                     still, last = time.monotonic(), now
                 sent = not progress["planned"] and not progress["deliveries_waiting"]
                 wanted = self._expected_runs() if sent and wanted is None else wanted
-                calm = calm + 1 if sent and wanted is not None and _at_rest(summary, wanted) else 0
-                if calm >= 2:
+                rests = same and sent and wanted is not None and _at_rest(summary, wanted)
+                calm = calm + 1 if rests else 0
+                if calm >= CALM:
                     self.course.settled = True
                     return
             time.sleep(0.4)
@@ -225,7 +229,8 @@ def _at_rest(summary: Mapping[str, Any], wanted: int) -> bool:
         for state, number in counts.items():
             states[state] = states.get(state, 0) + number
     waiting = sum(number for kind, number in summary["waiting"].items() if kind != "event")
-    busy = states.get("queued", 0) + states.get("running", 0) + states.get("compensating", 0)
+    # What is queued and stays so is held back behind a run of its own key.
+    busy = states.get("running", 0) + states.get("compensating", 0)
     return sum(states.values()) >= wanted and not busy and not waiting
 
 

@@ -1,4 +1,4 @@
-"""The demo's workspace: a copy of the shipped one with an environment file, written as a user would."""
+"""The demo's workspace: a copy of the shipped one with an environment file and shorter waits."""
 
 from __future__ import annotations
 
@@ -43,9 +43,22 @@ connections:
     secret: vault:tax
 """
 
+#: A demo lasts a minute: its patience is shorter than that of a working day, and it asks more often.
+_RETRY = """\
+# Written by `concord demo`.
+policy: {name}
+kind: retry
+attempts: 60
+first: 0.3
+factor: 2
+ceiling: 1.5
+jitter: 0.5
+"""
+_RETRIES = ("erp", "tax")
+
 
 def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, str], here: Path) -> None:
-    """Copy the workspace that is found from here, and add the demo's environment."""
+    """Copy the workspace that is found from here; add the demo's environment and its retry policies."""
     source = find_workspace(None, environ, here)
     for name in FOLDERS:
         if (source / name).is_dir():
@@ -65,3 +78,5 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
     )
     (folder / "environments").mkdir(parents=True, exist_ok=True)
     (folder / "environments" / f"{ENVIRONMENT}.yaml").write_text(text)
+    for name in _RETRIES:
+        (folder / "policies" / f"{name}.yaml").write_text(_RETRY.format(name=name))
