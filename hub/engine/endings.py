@@ -160,9 +160,8 @@ class Endings:
     async def _park(self, place: Place, reason: str, error: HubError, about: Mapping[str, Any]) -> None:
         now = to_micros(self._parts.ambient.now())
         case_id = self._parts.ambient.new_id("case")
-        fingerprint = hashlib.sha256(f"{self._run['flow']}|{place.path}|{reason}|{error.code}".encode()).hexdigest()[
-            :16
-        ]
+        alike = "|".join((self._run["flow"], place.path, reason, error.code))
+        fingerprint = hashlib.sha256(alike.encode()).hexdigest()[:16]
         self._journal.note(AuditKind.RUN_PARKED, facts={"reason": code(reason)})
         self._journal.note(AuditKind.CASE_OPENED, subjects={"case": case_id}, facts={"reason": code(reason)})
         await self._journal.end(

@@ -55,5 +55,3 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _base32(number: int, digits: int) -> str:
     return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in range(digits - 1, -1, -1))
-
-

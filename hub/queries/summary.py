@@ -45,14 +45,15 @@ def summary(view: View) -> Summary:
         by_flow = runs.counts(connection, environment=view.environment)
         waiting = runs.waiting_kinds(connection, environment=view.environment)
         by_state = {
-            name: {
-                state: number
-                for state, number in connection.execute(
+            name: dict(
+                connection.execute(
                     select(table.c.state, func.count())
                     .where(table.c.environment == view.environment)
                     .group_by(table.c.state)
                 )
-            }
+                .tuples()
+                .all()
+            )
             for name, table in (("effects", effects), ("events", events))
         }
     return Summary(

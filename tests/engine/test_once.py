@@ -216,12 +216,7 @@ async def _live(directory: Path, vendor: Vendor, compiled: Any, events: list[dic
             finished = True
     except (Fatal, TimeoutError):
         finished = False
-    for task in asyncio.all_tasks() - {asyncio.current_task()}:
-        task.cancel()
-    await asyncio.sleep(0)
-    house.committer.left = 1_000_000
-    await house.committer.stop()
-    house.database.close()
+    await house.crash()
     return finished
 
 
