@@ -44,7 +44,7 @@ def summary(view: View) -> Summary:
     with view.database.reading() as connection:
         by_flow = runs.counts(connection, environment=view.environment)
         waiting = runs.waiting_kinds(connection, environment=view.environment)
-        by_state = {
+        by_state: dict[str, dict[str, int]] = {
             name: dict(
                 connection.execute(
                     select(table.c.state, func.count())
