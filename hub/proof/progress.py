@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +16,7 @@ class Shown:
 
     def __init__(self, console: Console, steps: int) -> None:
         """Take where to show it, and how many things will happen in Stripe."""
-        self._console = console
+        self._began = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.description}", justify="right"),
             BarColumn(),
@@ -40,7 +41,8 @@ class Shown:
 
     def say(self, text: str) -> None:
         """Tell one thing that happened."""
-        self._progress.console.print(f"[dim]·[/] {text}", highlight=False)
+        passed = time.monotonic() - self._began
+        self._progress.console.print(f"[dim]{passed:5.1f} s[/]  {text}", highlight=False, soft_wrap=True)
 
     def numbers(self, known: Mapping[str, Any]) -> None:
         """Show how far Stripe and the hub are."""

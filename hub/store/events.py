@@ -29,7 +29,7 @@ class Accept(Write):
     """Store an event with its runs; the result is an `Acceptance`.
 
     `event` and `runs` are rows without the columns that are set here (`position`). A repeat has the same environment,
-    connection and external id: its delivery is counted. The same id with other content is kept beside it as rejected.
+    connection and external id: its deliveries are added. The same id with other content is kept beside it as rejected.
     """
 
     event: Mapping[str, Any]
@@ -56,7 +56,8 @@ class Accept(Write):
                 transaction.entries.extend(_notes(accept))
                 results.append(Acceptance.NEW)
             elif known[name] == event["body_hash"]:
-                repeated.append({"named": name[2], "on": name[1], "within": name[0]})
+                # What was fetched was not delivered: a webhook that never came must not look as if it had.
+                repeated.append({"named": name[2], "on": name[1], "within": name[0], "more": event["deliveries"]})
                 results.append(Acceptance.REPEATED)
             else:
                 kept = _conflicting(event)
@@ -91,7 +92,7 @@ _COUNT_DELIVERY = (
         events.c.connection == bindparam("on"),
         events.c.external_id == bindparam("named"),
     )
-    .values(deliveries=events.c.deliveries + 1)
+    .values(deliveries=events.c.deliveries + bindparam("more"))
 )
 
 

@@ -116,6 +116,16 @@ async def test_an_event_is_accepted_once_also_within_one_group(store: tuple[Data
     assert count == 1
 
 
+async def test_what_is_fetched_counts_as_no_delivery(store: tuple[Database, Committer]) -> None:
+    """An event that was read from a stream, before or after a webhook brought it, was delivered once."""
+    database, committer = store
+    fetched = {**event(1), "deliveries": 0, "via": "poll"}
+    for arrived in (fetched, event(1), fetched):
+        await committer.commit(Accept(event=arrived, runs=[], actor="test"))
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT deliveries FROM events").scalars().all() == [1]
+
+
 async def test_runs_of_one_key_are_claimed_one_after_the_other(store: tuple[Database, Committer]) -> None:
     """Other keys are not held back."""
     _, committer = store
