@@ -1,0 +1,233 @@
+"""The console in a real browser: live rows, keys, replays, and what assistive technology meets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import pytest_asyncio
+import uvicorn
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from hub.queries import cases, runs
+from hub.queries.runs import RunFilter
+from tests.ui import believable
+from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, Stage
+
+ColorScheme = Literal["light", "dark"]
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@pytest_asyncio.fixture
+async def browser(chromium: Path, address: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield opened
+        await opened.close()
+
+
+@pytest_asyncio.fixture
+async def address(set_up: Stage) -> AsyncIterator[str]:
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(set_up.app, lifespan="off", log_config=None, timeout_graceful_shutdown=1, ws="none")
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    await serving
+    listening.close()
+
+
+async def arrive(
+    browser: Browser,
+    address: str,
+    email: str = OPERATOR,
+    *,
+    scheme: ColorScheme = "light",
+    width: int = 1440,
+    script: bool = True,
+) -> Page:
+    """Open a page and sign in; whatever the page complains of fails the test."""
+    context = await browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=script
+    )
+    page = await context.new_page()
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.set_default_timeout(20_000)
+    await page.goto(f"{address}/login")
+    await page.get_by_label("Mail address").fill(email)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    return page
+
+
+async def test_runs_are_filtered_and_opened(browser: Browser, address: str, set_up: Stage) -> None:
+    page = await arrive(browser, address)
+    await page.get_by_role("link", name="Runs", exact=True).click()
+    await page.get_by_label("State").select_option("parked")
+    await page.get_by_role("button", name="Filter").click()
+    await expect(page).to_have_url(f"{address}/runs?text=&flow=&state=parked")
+    parked = cases.open_count(set_up.console.view)
+    await expect(page.locator("#run-rows tbody tr")).to_have_count(parked)
+    await page.locator("#run-rows [data-open]").first.click()
+    await expect(page.locator(".summary-state")).to_contain_text("parked")
+    await expect(page.get_by_role("button", name="Replay from the start")).to_be_visible()
+
+
+async def test_an_exception_is_replayed_with_its_sentence_before(browser: Browser, address: str, set_up: Stage) -> None:
+    page = await arrive(browser, address)
+    before = cases.open_count(set_up.console.view)
+    await page.goto(f"{address}/exceptions")
+    await page.get_by_role("link", name="Replay…").first.click()
+    await expect(page.locator("#replay")).to_contain_text("Nothing that was written is written again.")
+    await page.locator("[data-replay]").click()
+    await expect(page.get_by_role("status").filter(has_text="This is the new run.")).to_be_visible()
+    await expect(page.locator("#badge")).to_have_text(str(before - 1))
+
+
+async def test_a_new_run_appears_by_itself_and_waits_while_somebody_reads(
+    browser: Browser, address: str, set_up: Stage
+) -> None:
+    page = await arrive(browser, address)
+    await page.goto(f"{address}/runs")
+    await expect(page.locator("#live")).to_have_class("live")
+    story = replace(believable.stories(set_up.ambient.now(), 8)[0], number=2000)
+
+    first = await set_up.happen(story)
+    await expect(page.locator(f'[data-key="{first}"]')).to_be_visible()
+
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    held = await page.evaluate("document.activeElement.getAttribute('href')")
+    second = await set_up.happen(replace(story, number=2001))
+    pill = page.locator(".pill")
+    await expect(pill).to_have_text("1 new")
+    await expect(page.locator(f'[data-key="{second}"]')).to_have_count(0)
+    assert await page.evaluate("document.activeElement.getAttribute('href')") == held
+    await pill.click()
+    await expect(page.locator(f'[data-key="{second}"]')).to_be_visible()
+    await expect(pill).to_have_count(0)
+
+
+async def test_a_row_changes_in_place(browser: Browser, address: str, set_up: Stage) -> None:
+    waiting = next(run for run in runs.listing(set_up.console.view, RunFilter()).runs if run.state.value == "waiting")
+    page = await arrive(browser, address)
+    await page.goto(f"{address}/runs/{waiting.id}")
+    folded = page.locator("#step-full > details")
+    await folded.locator("summary").first.click()
+    await set_up.console.orders.cancel_run(waiting.id, actor="local", reason="test")
+    await expect(page.locator(".summary-state")).to_contain_text("cancelled")
+    await expect(folded).to_have_attribute("open", "")
+
+
+async def test_the_keyboard_is_enough(browser: Browser, address: str, set_up: Stage) -> None:
+    page = await arrive(browser, address)
+    await page.keyboard.press("g")
+    await page.keyboard.press("e")
+    await expect(page).to_have_url(f"{address}/exceptions")
+    await page.keyboard.press("j")
+    await page.keyboard.press("a")
+    await expect(page.locator(".owner").first).to_contain_text("You")
+    await page.keyboard.press("j")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="What happened")).to_be_visible()
+    await page.keyboard.press("r")
+    await expect(page.locator("[data-replay]")).to_be_focused()
+    await page.keyboard.press("?")
+    await expect(page.locator("#keys")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#keys")).to_be_hidden()
+
+    case = cases.listing(set_up.console.view).cases[0]
+    for opener in ("/", "Control+k"):
+        await page.keyboard.press(opener)
+        await expect(page.locator("#palette")).to_be_visible()
+        await page.keyboard.type(case.business_key)
+        await expect(page.locator("#hits [data-hit]")).to_have_count(2)
+        if opener == "/":
+            await page.keyboard.press("Escape")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(f"{address}/runs/{case.run_id}")
+    await page.keyboard.press("t")
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    await page.reload()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+async def test_everything_works_without_scripts(browser: Browser, address: str, set_up: Stage) -> None:
+    page = await arrive(browser, address, script=False)
+    case = cases.listing(set_up.console.view).cases[0]
+    await page.get_by_role("link", name="Search or jump to").click()
+    await page.get_by_label("Any id, business key or flow").fill(case.business_key)
+    await page.get_by_role("main").get_by_role("button", name="Search").click()
+    await page.locator(f'a[href="/exceptions/{case.id}"]').click()
+    await page.get_by_role("button", name="Assign to me").click()
+    await expect(page.get_by_role("status").filter(has_text="The exception is yours.")).to_be_visible()
+    await page.get_by_role("button", name="Replay from the start").click()
+    await expect(page.get_by_role("status").filter(has_text="This is the new run.")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_is_in_the_way_of_assistive_technology(
+    browser: Browser, address: str, set_up: Stage, scheme: ColorScheme, width: int
+) -> None:
+    page = await arrive(browser, address, ADMIN, scheme=scheme, width=width)
+    case = cases.listing(set_up.console.view).cases[0]
+    settled = next(run for run in runs.listing(set_up.console.view, RunFilter()).runs if run.seconds is not None)
+    found = []
+    for path in (
+        "/",
+        "/flows",
+        "/flows/invoice-to-erp",
+        "/runs",
+        f"/runs/{settled.id}",
+        f"/runs/{case.run_id}",
+        "/exceptions",
+        f"/exceptions/{case.id}",
+        f"/exceptions/alike/{case.fingerprint}",
+        "/connections",
+        f"/events/{settled.event_id}",
+        "/crossrefs",
+        "/audit",
+        "/search?q=in_1",
+        "/nowhere",
+    ):
+        await page.goto(address + path)
+        if path == f"/runs/{settled.id}":
+            await page.locator("#step-post summary").first.click()
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+        results = await Axe().run(page)
+        found += [f"{path}: {each['id']}: {each['nodes'][0]['html'][:160]}" for each in results.response["violations"]]
+    assert found == []
+
+
+async def test_the_gate_is_accessible(browser: Browser, address: str) -> None:
+    page = await browser.new_page(color_scheme="dark")
+    await page.goto(f"{address}/login")
+    assert (await Axe().run(page)).violations_count == 0
