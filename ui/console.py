@@ -23,6 +23,11 @@ class Changes(Protocol):
         """Give the number now."""
         ...
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether the process is ending, and nothing more will be told."""
+        ...
+
     async def wait(self, after: int, timeout: float) -> int:
         """Give the number once it is above `after`, or as it is when `timeout` seconds are over."""
         ...

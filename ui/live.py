@@ -21,7 +21,7 @@ _REST_SECONDS = 1.0
 
 
 async def changes(console: Console, request: Request) -> AsyncIterator[ServerSentEvent]:
-    """Yield an event for every burst of changes, until the session ends or the browser goes away.
+    """Yield an event for every burst of changes, until the session or the process ends, or the browser goes away.
 
     The event's id is the version, so that a browser that comes back learns at once whether it has missed any.
     """
@@ -32,6 +32,8 @@ async def changes(console: Console, request: Request) -> AsyncIterator[ServerSen
     yield ServerSentEvent(comment="open", retry=2000)
     while not await request.is_disconnected():
         version = await console.changes.wait(seen, _LOOK_SECONDS)
+        if console.changes.closed:
+            return
         if version != seen:
             seen = version
             yield ServerSentEvent(event="changed", raw_data=str(version), id=str(version))

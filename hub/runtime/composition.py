@@ -59,6 +59,7 @@ class Changes:
     def __init__(self) -> None:
         """Begin at 0."""
         self.version = 0
+        self.closed = False
         self._moved: asyncio.Event = asyncio.Event()
 
     def advance(self) -> None:
@@ -67,11 +68,16 @@ class Changes:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
+    def close(self) -> None:
+        """Say that nothing more will be told, so that nobody goes on waiting."""
+        self.closed = True
+        self._moved.set()
+
     async def wait(self, after: int, timeout: float) -> int:
-        """Give the version once it is above `after`, or when the time is over."""
+        """Give the version once it is above `after`, when the time is over, or at the close."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                while self.version <= after:
+                while self.version <= after and not self.closed:
                     await self._moved.wait()
         return self.version
 

@@ -64,7 +64,7 @@ async def _serve(
     # Uvicorn would raise the signal once more behind its own end, before the hub has come to its.
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]
     for sign in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(sign, _end, server)
+        asyncio.get_running_loop().add_signal_handler(sign, _end, server, hub)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     ticks = scheduler(hub)
     assert hub.died is not None
@@ -87,10 +87,12 @@ async def _serve(
     return 0
 
 
-def _end(server: uvicorn.Server) -> None:
+def _end(server: uvicorn.Server, hub: Hub) -> None:
     # Asked a second time, it waits for no open request any more.
     server.force_exit = server.should_exit
     server.should_exit = True
+    # Open pages listen without end; they are let go first.
+    hub.changes.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -17,6 +17,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from hub.queries import cases, runs
 from hub.queries.runs import RunFilter
+from hub.runtime.composition import Changes
 from tests.ui import believable
 from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, Stage
 
@@ -57,6 +58,9 @@ async def address(set_up: Stage) -> AsyncIterator[str]:
         await asyncio.sleep(0.01)
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True
+    changes = set_up.console.changes
+    assert isinstance(changes, Changes)
+    changes.close()
     await serving
     listening.close()
 
