@@ -40,7 +40,6 @@ class Course:
     gusts: list[Gust] = field(default_factory=list)
     #: Stripe's ids by the scenario's names, invoices among them once they are there.
     stripe_ids: dict[str, str] = field(default_factory=dict)
-    notices_silenced: bool = False
     settled: bool = False
 
 
@@ -183,8 +182,7 @@ class Conductor:
         chosen = [invoice for invoice in stage.scenario.invoices if invoice.notice is not None]
         silent = [numbers[ids[invoice.key]] for invoice in chosen if invoice.notice is Notice.UNKNOWN]
         if silent:
-            stage.sandboxes["netsuite"].add(faults.silent_notice(silent))
-            self.course.notices_silenced = True
+            stage.sandboxes["netsuite"].add(faults.silent_notices(silent))
         key = str(stage.stripe.hello["api_key"])
         for invoice in chosen:
             name = ids[invoice.key]

@@ -137,10 +137,12 @@ OUTAGES = tuple(Gust(vendor=vendor, kind="outage", seconds=2.0) for vendor in ("
 REFUSALS = tuple(Gust(vendor=vendor, kind="429", seconds=1.5) for vendor in ("netsuite", "stripe"))
 
 
-def silent_notice(numbers: Sequence[str]) -> dict[str, Any]:
-    """Let the notice script run for these invoices, and lose its answer."""
-    wanted = "|".join(re.escape(f'"{number}"') for number in numbers)
-    return {"kind": "reset_after_commit", "match": {"path": _RESTLET, "body": wanted}}
+def silent_notices(numbers: Sequence[str]) -> Plan:
+    """Let the notice script run for these invoices, and lose its answer once."""
+    return [
+        {"kind": "reset_after_commit", "times": 1, "match": {"path": _RESTLET, "body": re.escape(f'"{number}"')}}
+        for number in numbers
+    ]
 
 
 def expected_kinds(profile: Profile, vendor: str, gusts: Sequence[Gust]) -> frozenset[str]:

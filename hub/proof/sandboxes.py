@@ -70,10 +70,10 @@ class Sandbox:
             self._plan = [entry for entry in self._plan if "times" not in entry or entry["kind"] not in struck]
             self._set(self._plan)
 
-    def add(self, entry: Mapping[str, Any]) -> None:
-        """Add a fault before the others."""
+    def add(self, plan: Plan) -> None:
+        """Add faults before the others."""
         with self._lock:
-            self._plan = [entry, *self._plan]
+            self._plan = [*plan, *self._plan]
             self._set(self._plan)
 
     def injected(self) -> dict[str, int]:
