@@ -14,7 +14,7 @@ from typing import Any
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
 from hub.engine.journal import Journal
-from hub.errors import FixData, HubError, OutcomeParked, OutcomeUnknown, Refused, RetryLater
+from hub.errors import FixData, HubError, LimitReached, OutcomeParked, OutcomeUnknown, Refused, RetryLater
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
@@ -50,18 +50,23 @@ class Effects:
         journal: Journal,
         ambient: Ambient,
         attempts: Mapping[str, int],
+        limited: Mapping[str, int],
         at_work: Callable[[str], bool],
     ) -> None:
-        """Continue the numbering of attempts where earlier workers left off; `at_work` tells if a run still goes on."""
+        """Continue the numbering of attempts where earlier workers left off.
+
+        `limited` is how many of them a limit turned away; `at_work` tells if a run still goes on.
+        """
         self._at_work = at_work
         self._run_id = run_id
         self._journal = journal
         self._ambient = ambient
         self._attempts = dict(attempts)
+        self._limited = dict(limited)
 
     def attempts(self, path: str) -> int:
-        """Give how often a step was tried."""
-        return self._attempts.get(path, 0)
+        """Give how often a step was tried; waiting for a limit is no failure and does not count."""
+        return self._attempts.get(path, 0) - self._limited.get(path, 0)
 
     async def perform(self, target: Target, form: Callable[[], Mapping[str, Any]], standing: Row | None) -> Any:
         """Make the write happen once, and give its output.
@@ -135,7 +140,7 @@ class Effects:
                 raise refusal
             output = operation.found(response)
         except HubError as error:
-            self._tried(target.path, "look", started, error.code, detail=str(error))
+            self._tried(target.path, "look", started, _outcome(error), detail=str(error))
             account.learn(error)
             # Looking changes nothing: whatever went wrong with it, it can be tried again.
             after = error.after if isinstance(error, RetryLater) else None
@@ -209,7 +214,7 @@ class Effects:
         self._note(AuditKind.EFFECT_DONE, row)
 
     def _failed(self, target: Target, row: Row, started: datetime, error: HubError, state: EffectState) -> None:
-        self._tried(target.path, "send", started, error.code, detail=str(error), status=_status(error))
+        self._tried(target.path, "send", started, _outcome(error), detail=str(error), status=_status(error))
         self._journal.outcome(_settled(row["key"], state, reason=error.code, sent_at=to_micros(started)))
         kind = AuditKind.EFFECT_UNKNOWN if state is EffectState.UNKNOWN else AuditKind.EFFECT_FAILED
         self._note(kind, row, facts={"reason": error.code})
@@ -226,6 +231,8 @@ class Effects:
         detail: str | None = None,
     ) -> None:
         number = self._attempts[path] = self._attempts.get(path, 0) + 1
+        if outcome == LimitReached.code:
+            self._limited[path] = self._limited.get(path, 0) + 1
         self._journal.attempt(
             path=path,
             number=number,
@@ -244,7 +251,7 @@ class Effects:
         try:
             output = await reading()
         except HubError as error:
-            self._tried(path, "read", started, error.code, detail=str(error), status=_status(error))
+            self._tried(path, "read", started, _outcome(error), detail=str(error), status=_status(error))
             raise
         self._tried(path, "read", started, "done")
         return output
@@ -300,6 +307,11 @@ def _settling(target: Target, row: Row, now: datetime) -> float:
 
 def _for_a_person(target: Target) -> OutcomeParked:
     return OutcomeParked(connection=target.account.name, operation=target.operation.name, effect=target.key)
+
+
+def _outcome(error: HubError) -> str:
+    # Vendors have many names for a limit; the count of attempts must know them by one.
+    return LimitReached.code if isinstance(error, LimitReached) else error.code
 
 
 def _status(error: HubError) -> int | None:

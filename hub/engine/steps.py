@@ -54,6 +54,7 @@ class Steps:
             journal=journal,
             ambient=parts.ambient,
             attempts=claimed.attempts,
+            limited=claimed.limited,
             at_work=self._at_work,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, select, true, update
 
 from hub.audit.kinds import AuditKind
-from hub.errors import Conflict, NotFound
+from hub.errors import Conflict, LimitReached, NotFound
 from hub.model.run import OPEN_STATES, RunState, WaitKind
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
@@ -25,6 +25,8 @@ class ClaimedRun:
     steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     effects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     attempts: Mapping[str, int] = field(default_factory=dict)
+    #: How many of the attempts a limit turned away.
+    limited: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,18 +112,25 @@ def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) ->
     done: dict[str, dict[str, Mapping[str, Any]]] = {}
     sent: dict[str, dict[str, Mapping[str, Any]]] = {}
     tried: dict[str, dict[str, int]] = {}
+    limited: dict[str, dict[str, int]] = {}
     if again:
         for row in connection.execute(select(steps).where(steps.c.run_id.in_(again))):
             done.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
         for row in connection.execute(select(effects).where(effects.c.run_id.in_(again))):
             sent.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
         counted = (
-            select(attempts.c.run_id, attempts.c.path, func.max(attempts.c.number))
+            select(
+                attempts.c.run_id,
+                attempts.c.path,
+                func.max(attempts.c.number),
+                func.count().filter(attempts.c.outcome == LimitReached.code),
+            )
             .where(attempts.c.run_id.in_(again))
             .group_by(attempts.c.run_id, attempts.c.path)
         )
-        for run_id, path, number in connection.execute(counted):
+        for run_id, path, number, turned_away in connection.execute(counted):
             tried.setdefault(run_id, {})[path] = number
+            limited.setdefault(run_id, {})[path] = turned_away
     return [
         ClaimedRun(
             run=run,
@@ -129,6 +138,7 @@ def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) ->
             steps=done.get(run["id"], {}),
             effects=sent.get(run["id"], {}),
             attempts=tried.get(run["id"], {}),
+            limited=limited.get(run["id"], {}),
         )
         for run in taken
     ]

@@ -127,6 +127,19 @@ async def test_what_was_surely_not_done_is_tried_again(tmp_path: Path, fault: st
     await house.stop()
 
 
+async def test_waiting_for_a_limit_uses_up_no_attempts(tmp_path: Path) -> None:
+    """A limit that lasts long leaves all of the policy's attempts for what really fails afterwards."""
+    faults = ["429"] * 6 + ["refused-connection"] * 2
+    vendor = Vendor(fault=lambda request, number: faults[number - 1] if number <= len(faults) else None)
+    hasty = "policy: patient\nkind: retry\nattempts: 4\nfirst: 0.02\nfactor: 1\nceiling: 0.02\njitter: 0.5\n"
+    flow = bundle(ONE_WRITE.format(kind="native"), **FILES, **{"policies__patient.yaml": hasty})
+    house = House(tmp_path, vendor, flow)
+    await house.start()
+    await house.give(*things(1))
+    assert await house.settled() == {"succeeded": 1}
+    await house.stop()
+
+
 async def test_refused_data_becomes_a_case_and_the_mended_one_is_replayed(tmp_path: Path) -> None:
     """A replay keeps the effect key and may form a new request, because the old one surely did nothing."""
     vendor = Vendor()
