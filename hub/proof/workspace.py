@@ -54,7 +54,7 @@ factor: 2
 ceiling: 1.5
 jitter: 0.5
 """
-_RETRIES = ("erp", "tax")
+_RETRIES = ("erp", "stripe", "tax")
 
 
 def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, str], here: Path) -> None:
