@@ -71,6 +71,10 @@ def lines(minutes: Sequence[Minute]) -> Chart:
             for number, value in enumerate(values)
             if value is not None
         ]
+        if len(points) == 1:
+            # A minute alone is shown as wide as it lasted, because a point would not be seen.
+            ((x, y),) = points
+            points = [(x - pitch / 2, y), (x + pitch / 2, y)]
         if points:
             marks.append(f'<path class="area area-{name}" d="{_area(points)}"/>')
             marks.append(f'<path class="line line-{name}" d="{_path(points)}"/>')

@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.errors import FixData
 from hub.model.flow import Equal, Same
+from hub.model.money import Money
 
 
 def check(expectation: Equal | Same, scope: Mapping[str, Any], output: Any) -> None:
@@ -16,7 +17,7 @@ def check(expectation: Equal | Same, scope: Mapping[str, Any], output: Any) -> N
         left, right = expectation.left(scope), expectation.right(scope)
         if not same(left, right):
             raise FixData(
-                f"`{expectation.left.text}` and `{expectation.right.text}` differ.",
+                f"`{expectation.left.text}` is {_shown(left)}, `{expectation.right.text}` is {_shown(right)}.",
                 code=expectation.case,
                 left=_shown(left),
                 right=_shown(right),
@@ -29,7 +30,7 @@ def check(expectation: Equal | Same, scope: Mapping[str, Any], output: Any) -> N
         differences.extend(_differences(name, here, there))
     if differences:
         raise FixData(
-            f"The record differs from `{expectation.other.text}` in {len(differences)} places.",
+            f"It differs from `{expectation.other.text}` in {len(differences)} places, first in {differences[0]}.",
             code=expectation.case,
             differences="; ".join(differences[:10]),
         )
@@ -60,5 +61,8 @@ def _differences(name: str, here: Any, there: Any) -> list[str]:
 
 def _shown(value: Any) -> str:
     if isinstance(value, Mapping) and set(value) == {"minor", "currency"}:
-        return f"{value['minor']} minor {value['currency']}"
+        try:
+            return str(Money.of_json(value))
+        except FixData:
+            return f"{value['minor']} minor units of {value['currency']}"
     return str(value)[:120]

@@ -209,10 +209,12 @@ def _about(place: Place) -> dict[str, Any]:
     about: dict[str, Any] = {"entity": None, "money_minor": None, "money_currency": None}
     if place.flow is None:
         return about
+    # What a step gave before its check failed tells most about the run, although no other step may build on it.
+    scope = place.scope if place.output is None else {**place.scope, place.path: place.output.value}
     if place.flow.entity is not None:
-        entity = _lenient(place.flow.entity, place.scope)
+        entity = _lenient(place.flow.entity, scope)
         about["entity"] = str(entity) if entity is not None else None
-    money = _lenient(place.flow.money, place.scope) if place.flow.money is not None else None
+    money = _lenient(place.flow.money, scope) if place.flow.money is not None else None
     if isinstance(money, Mapping):
         about["money_minor"], about["money_currency"] = money.get("minor"), money.get("currency")
     return about

@@ -43,7 +43,8 @@ def table(
         raise InvalidValue(f"There is no table '{name[:40]}'.{hint}", code="unknown-table", table=name)
     value = entries.get(key if isinstance(key, str) else str(key), default) if key is not None else default
     if value is _REQUIRED:
-        raise NotMapped("The table has no entry for this value.", code="not-in-table", table=name, key=key)
+        words = "a missing value" if key is None else str(key)[:80]
+        raise NotMapped(f"The table {name} has no entry for {words}.", code="not-in-table", table=name, key=key)
     return value
 
 
