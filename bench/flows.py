@@ -7,7 +7,6 @@ answer. The floor does the same work for the same number of events at once, and 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import resource
 import statistics
@@ -272,7 +271,3 @@ def measure(*, count: int, rounds: int) -> dict[str, Any]:
         "floor_rounds": [round(each) for each in floors],
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure(count=int(sys.argv[1]) if len(sys.argv) > 1 else 2000, rounds=3), indent=2))

@@ -101,8 +101,7 @@ class Steps:
             "id": str(action.id(scope)),
             "want": str(action.want(scope)),
         }
-        with self._parts.database.reading() as connection:
-            found = crossrefs.find(connection, **wanted)
+        found = crossrefs.find(self._parts.database.looking, **wanted)
         given = {name: wanted[name] for name in ("entity", "system", "id", "want")}
         if found is not None:
             return Output(value={"id": found}, input=given)
@@ -185,8 +184,7 @@ class Steps:
             return known
         if self._run["replay_of"] is None:
             return None
-        with self._parts.database.reading() as connection:
-            return history.effect(connection, key)
+        return history.effect(self._parts.database.looking, key)
 
     def _input(self, bundle: Bundle, action: Call, scope: Scope) -> Any:
         if action.shape is not None:
@@ -211,8 +209,7 @@ class Steps:
         return Output(value=ids, input=ids)
 
     def _at_work(self, run_id: str) -> bool:
-        with self._parts.database.reading() as connection:
-            row = runs.find(connection, run_id)
+        row = runs.find(self._parts.database.looking, run_id)
         return row is not None and row["state"] in (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
 
 

@@ -50,6 +50,17 @@ class Database:
             connect_args={"check_same_thread": False},
         )
         event.listen(self.reader, "connect", _prepare_reader)
+        self._looking: Connection | None = None
+
+    @property
+    def looking(self) -> Connection:
+        """Give the one connection for look-ups of the event loop; each statement sees the last committed state.
+
+        It stays open, because opening one costs more than the look-up itself. Only one thread may use it.
+        """
+        if self._looking is None:
+            self._looking = self.reader.connect().execution_options(isolation_level="AUTOCOMMIT")
+        return self._looking
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -59,6 +70,8 @@ class Database:
 
     def close(self) -> None:
         """Close everything and give the directory free."""
+        if self._looking is not None:
+            self._looking.close()
         self.reader.dispose()
         self.writer.dispose()
         os.close(self._lock)
