@@ -19,6 +19,8 @@ _MARKED_PATHS = {
     "netsuite": re.compile(r"^/services/rest/record/v1/(invoice|customerPayment)\b"),
     "tax": re.compile(r"^/api/v2/transactions/create\b"),
 }
+#: NetSuite's addresses of records by external id tell what a request is about, even when nobody served it.
+_EXTERNAL_ID = re.compile(r"/eid:([^/?]+)")
 #: States of a tax document that no longer counts.
 _GONE = frozenset({"Cancelled", "Adjusted"})
 
@@ -143,13 +145,16 @@ def tax_documents(books: Mapping[str, Any]) -> list[TaxDocument]:
 
 
 def writes(vendor: str, log: Sequence[Mapping[str, Any]]) -> list[Write]:
-    """Give the writes that a vendor could tell what they were about."""
+    """Give the writes of which it can be told what they were about."""
     paths = _MARKED_PATHS[vendor]
-    return [
-        Write(vendor=vendor, address=entry["path"].partition("?")[0], marker=entry["marker"], sha256=entry["sha256"])
-        for entry in log
-        if entry["marker"] is not None and entry["method"] in _WRITES and paths.match(entry["path"])
-    ]
+    found = []
+    for entry in log:
+        named = _EXTERNAL_ID.search(entry["path"])
+        marker = entry["marker"] or (named.group(1) if named else None)
+        if marker and entry["method"] in _WRITES and paths.match(entry["path"]):
+            address = entry["path"].partition("?")[0]
+            found.append(Write(vendor=vendor, address=address, marker=marker, sha256=entry["sha256"]))
+    return found
 
 
 def _sum(parts: Iterable[Mapping[str, Any]] | None) -> Decimal:

@@ -22,6 +22,10 @@ PER_SECOND = 25.0
 SHORTEST: Mapping[Profile, float] = {Profile.NONE: 2.0, Profile.STANDARD: 8.0, Profile.STORM: 18.0}
 #: How long a kill waits for writes to be under way, and a gust for somebody to be struck.
 PATIENCE = 8.0
+#: The write that the customer of an invoice goes into.
+_UPSERT = "invoice.upsert"
+#: So many writes under way are worth a kill.
+UNDER_WAY = 2
 #: The hub has come to rest when nothing has changed for so long, whatever is left.
 STALLED = 45.0
 #: It is at rest when so many looks in a row, 0.4 seconds apart, show the same and nothing to do.
@@ -138,22 +142,28 @@ class Conductor:
         self.course.kills += 1
         self.course.open_at_kill.append(len(left))
         self._say(f"The hub is killed (-9) with {len(left)} writes under way.")
-        moved = self._move({key for operation, key in left if operation == "invoice.upsert"})
+        moved = self._move({key for operation, key in left if operation == _UPSERT})
         if moved:
             self._say(f"{moved} of their customers are tied to another record of the ERP meanwhile.")
         hub.start()
 
     def _wait_for_writes(self) -> None:
-        ends = time.monotonic() + PATIENCE
-        moving = self._moving()
-        while time.monotonic() < ends:
+        """Wait for writes to be under way, at best some that were sent already and whose customers can be moved."""
+        began, moving = time.monotonic(), self._moving()
+        while (passed := time.monotonic() - began) < PATIENCE:
             under_way = self._stage.hub.open_effects()
-            invoices = {each["business_key"] for each in under_way if each["operation"] == "invoice.upsert"}
-            late = time.monotonic() > ends - PATIENCE / 2
-            if len(under_way) >= 2 and (late or invoices & moving.keys()):
+            sent = sum(
+                each["operation"] == _UPSERT and each["state"] == "unknown" and each["business_key"] in moving
+                for each in under_way
+            )
+            if len(under_way) >= UNDER_WAY and (sent >= UNDER_WAY or not moving or passed > PATIENCE / 2):
                 return
+            time.sleep(0.02)
 
     def _moving(self) -> dict[str, Invoice]:
+        """Give the invoices of customers that may be moved, by their business key; in a storm alone."""
+        if self._stage.profile is not Profile.STORM:
+            return {}
         ids = self.course.stripe_ids
         return {
             f"stripe:{ids[invoice.key]}": invoice
@@ -163,8 +173,6 @@ class Conductor:
 
     def _move(self, keys: set[str]) -> int:
         """Tie customers to their other record; a write already recorded must still go to the first one."""
-        if self._stage.profile is not Profile.STORM:
-            return 0
         moving = self._moving()
         customers = {moving[key].customer.key: moving[key].customer for key in keys if key in moving}
         rows = []

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hub.proof.invariants import Invariant
-from hub.proof.processes import DidNotStart, Processes
+from hub.proof.processes import Child, DidNotStart, Processes
 
 pytestmark = pytest.mark.processes
 
@@ -111,8 +111,13 @@ def test_a_program_that_ends_at_once_did_not_start(tmp_path: Path) -> None:
 def test_whatever_happens_the_children_end(tmp_path: Path) -> None:
     """Also when the block is left by an error."""
     program = "import sys, time; print('{}', flush=True); time.sleep(600)"
-    children = []
-    with pytest.raises(RuntimeError), Processes(tmp_path) as processes:
-        children.extend(processes.start(name, (sys.executable, "-c", program)) for name in ("one", "two"))
-        raise RuntimeError
+    children: list[Child] = []
+
+    def start_and_fail() -> None:
+        with Processes(tmp_path) as processes:
+            children.extend(processes.start(name, (sys.executable, "-c", program)) for name in ("one", "two"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        start_and_fail()
     assert not any(child.running for child in children)
