@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from enum import StrEnum
+from fractions import Fraction
 from typing import Self
 
 from hub.errors import FixData
@@ -121,8 +122,9 @@ class Money:
 
         Weights are not negative and not all zero; ties go to the earlier part.
         """
-        exact = [Decimal(weight) for weight in weights]
-        total = sum(exact, Decimal(0))
+        # Fractions, because a product of decimals is rounded at the context's precision.
+        exact = [Fraction(weight) for weight in weights]
+        total = sum(exact, Fraction(0))
         if not exact or total <= 0 or any(weight < 0 for weight in exact):
             raise FixData(
                 "Weights must not be negative and must not all be zero.", code="bad-weights", weights=list(weights)
@@ -130,7 +132,7 @@ class Money:
         sign = -1 if self.minor < 0 else 1
         amount = abs(self.minor)
         shares = [divmod(amount * weight, total) for weight in exact]
-        parts = [int(whole) for whole, _ in shares]
+        parts = [whole for whole, _ in shares]
         order = sorted(range(len(parts)), key=lambda index: (-shares[index][1], index))
         for index in order[: amount - sum(parts)]:
             parts[index] += 1
