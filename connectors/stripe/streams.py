@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.stripe.client import pages, read_object, reading, settings_of
+from connectors.stripe.settings import StripeSettings
 from connectors.stripe.webhook import read_event
 from hub.sdk.connector import Page, Stream
 from hub.sdk.errors import OutcomeUnknown
@@ -48,7 +49,9 @@ async def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIt
 
 
 async def _newest(session: Session) -> int | None:
-    listed = read_object(await session.send(reading(settings_of(session), "events", query={"limit": 1})), "list")
+    settings = settings_of(session)
+    query = {"limit": 1, **_types(settings)}
+    listed = read_object(await session.send(reading(settings, "events", query=query)), "list")
     try:
         return int(listed["data"][0]["created"]) if listed["data"] else None
     except (KeyError, TypeError, ValueError) as error:
@@ -58,13 +61,17 @@ async def _newest(session: Session) -> int | None:
 async def _between(session: Session, begin: int, end: int) -> list[InboundEvent] | None:
     """Give the events from `begin` to before `end`, oldest first; None when there are too many to hold at once."""
     found: list[InboundEvent] = []
-    query = {"created": {"gte": begin, "lt": end}}
+    query = {"created": {"gte": begin, "lt": end}, **_types(settings_of(session))}
     async for page in pages(session, "events", query=query):
         found.extend(_read(value) for value in page)
         if len(found) > MOST_EVENTS and end - begin > 1:
             return None
     found.reverse()
     return found
+
+
+def _types(settings: StripeSettings) -> dict[str, Any]:
+    return {"types": list(settings.event_types)} if settings.event_types else {}
 
 
 def _read(value: Any) -> InboundEvent:

@@ -163,6 +163,19 @@ class TestStripe(ConnectorBattery):
             # The last minute before the cursor is read again; whoever takes events in knows them by their ids.
             assert list(dict.fromkeys(seen)) == recorded
 
+    async def test_the_stream_reads_only_the_types_that_are_wanted(self) -> None:
+        (stream,) = self.connector.streams
+        wanted = ("customer.created", "invoice.finalized")
+        async with self.serving() as (sandbox, connected):
+            narrow = Connected(self.connector, connected.settings.model_copy(update={"event_types": wanted}))
+            await sandbox.world.books.seed({"customers": [{"name": str(number)} for number in range(150)]})
+            pages = [page async for page in stream.pull(narrow, None, datetime(2026, 1, 1, tzinfo=UTC))]
+            seen = [event.external_id for page in pages for event in page.events]
+            recorded = sandbox.world.books.snapshot()["events"]
+            assert seen == [event["id"] for event in recorded if event["type"] in wanted]
+            assert len(seen) < len(recorded)
+            await narrow.close()
+
     async def test_a_burst_is_read_in_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("connectors.stripe.streams.MOST_EVENTS", 120)
         (stream,) = self.connector.streams
