@@ -62,8 +62,8 @@ _STRIPE_STORM: Plan = (
 
 #: Together the three let 30 % of the writes go unanswered; each entry is asked after the one before it.
 _NETSUITE_STORM: Plan = (
-    *_sure("reset_after_commit", 0.23, path=_RECORD),
-    *_sure("timeout_after_commit", 0.09, path=_RECORD),
+    *_sure("reset_after_commit", 0.25, path=_RECORD),
+    *_sure("timeout_after_commit", 0.07, path=_RECORD),
     *_sure("500_after_commit", 0.02, path=_RECORD),
     *_sure("429", 0.02, path=_RECORD),
     *_sure("503", 0.02, path=_RECORD),

@@ -16,7 +16,7 @@ from hub.proof.http_json import Api, NoAnswer
 from hub.proof.processes import CONCORD, Child, DidNotStart, Processes
 
 #: Seconds between readings of Stripe's events, which find what no webhook brought.
-POLL_SECONDS = 8
+POLL_SECONDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from hub.proof import books, faults, records, wishes
 from hub.proof.conductor import Course
-from hub.proof.evidence import Evidence, Expected, HubRecords
+from hub.proof.evidence import Evidence, Expected
 from hub.proof.families import Families
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
@@ -133,19 +133,20 @@ def killed_in_flight(course: Course) -> Iterator[Finding]:
 
 def no_secret_leaks(stage: Stage) -> Iterator[Finding]:
     """No secret stands in the hub's data, its workspace, its log, or an answer of its API."""
-    needles = {needle for secret in stage.secrets for needle in _needles(secret)}
+    needles = {needle for secret in stage.secrets for needle in needles(secret)}
     for name, text in _places(stage):
         if any(needle in text for needle in needles):
             yield _whole(Invariant.NO_SECRET_LEAKS, f"{name} has a secret in it")
 
 
-def _needles(secret: str) -> Iterator[bytes]:
+def needles(secret: str) -> Iterator[bytes]:
     """Give the pieces by which a secret is known: its longer lines, as they are and in base64."""
     for line in secret.splitlines():
         if len(line) >= _SHORTEST_SECRET and not line.startswith("-----"):
             yield line.encode()
-            # The first and last characters depend on what stands around it.
-            yield base64.b64encode(line.encode())[4:-4]
+            # Base64 writes it in three ways, by what stands before it; its ends depend on its neighbours.
+            for before in range(3):
+                yield base64.b64encode(b"\0" * before + line.encode())[4:-4]
 
 
 def _places(stage: Stage) -> Iterator[tuple[str, bytes]]:
@@ -168,11 +169,3 @@ def _run_details(stage: Stage) -> Iterator[tuple[str, bytes]]:
 
 def _whole(invariant: Invariant, detail: str) -> Finding:
     return Finding(invariant=invariant, family=None, detail=detail)
-
-
-def runs_by_state(hub: HubRecords) -> dict[str, int]:
-    """Count the runs."""
-    counted: dict[str, int] = {}
-    for run in hub.runs:
-        counted[run.state] = counted.get(run.state, 0) + 1
-    return dict(sorted(counted.items()))

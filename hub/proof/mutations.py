@@ -171,7 +171,7 @@ class FloatSteps(Steps):
 
     def _input(self, bundle: Bundle, action: Call, scope: Scope) -> Any:
         value = super()._input(bundle, action, scope)
-        return _truncated(value) if action.shape == "netsuite/invoice_from_hub" else value
+        return truncated(value) if action.shape == "netsuite/invoice_from_hub" else value
 
 
 class FloatRunner(Runner):
@@ -184,14 +184,15 @@ class FloatRunner(Runner):
             super()._expect(step, scope, output)
 
 
-def _truncated(value: Any) -> Any:
+def truncated(value: Any) -> Any:
+    """Give a record with every amount taken through a binary float, and the rest of the last digit dropped."""
     if isinstance(value, Decimal):
         digits = -int(value.as_tuple().exponent)
         return Decimal(int(float(value) * 10**digits)).scaleb(-digits) if digits > 0 else value
     if isinstance(value, Mapping):
-        return {name: inner if name in {"quantity", "taxRate"} else _truncated(inner) for name, inner in value.items()}
+        return {name: inner if name in {"quantity", "taxRate"} else truncated(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_truncated(inner) for inner in value]
+        return [truncated(inner) for inner in value]
     return value
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -79,13 +79,14 @@ class Processes:
 
     def __exit__(self, *_exception: object) -> None:
         """End everything, the last started first."""
-        children, self._children = self._children, []
-        for child in reversed(children):
-            if child.running:
-                with contextlib.suppress(ProcessLookupError):
-                    child.process.terminate()
-        for child in reversed(children):
-            child.stop()
+        with _undisturbed():
+            children, self._children = self._children, []
+            for child in reversed(children):
+                if child.running:
+                    with contextlib.suppress(ProcessLookupError):
+                        child.process.terminate()
+            for child in reversed(children):
+                child.stop()
 
     def start(self, name: str, command: Sequence[str]) -> Child:
         """Start a process and wait for its line of JSON; raises `DidNotStart` with the end of its log."""
@@ -124,6 +125,20 @@ class Processes:
         )
         if done.returncode:
             raise DidNotStart(f"{' '.join(command[-3:])}: {done.stderr.decode('utf-8', 'replace')[-2000:]}")
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a second Ctrl-C wait until the first has ended everything."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _first_line(stream: IO[bytes], seconds: float) -> bytes:

@@ -89,26 +89,26 @@ def show(outcome: Outcome, console: Console) -> None:
 def _books(outcome: Outcome) -> Table:
     table = Table(title="Stripe, the hub, and NetSuite", title_justify="left", title_style="bold")
     table.add_column("Currency")
-    for column in ("Stripe", "the hub", "NetSuite"):
-        table.add_column(f"{column}: documents", justify="right")
-        table.add_column("total", justify="right")
-    table.add_column("Difference", justify="right")
+    for column in ("Stripe", "the hub", "NetSuite", "Difference"):
+        table.add_column(column, justify="right")
     hub = _hub_totals(outcome.evidence)
     for currency, row in outcome.judgement.totals.items():
         difference = row.get("difference", Decimal(0))
         documents, total = hub[currency]
         table.add_row(
             currency,
-            _count(row, "stripe"),
-            _sum(row, "stripe", currency),
-            str(documents),
-            _major(total, currency),
-            _count(row, "erp"),
-            _sum(row, "erp", currency),
+            _cell(_count(row, "stripe"), _sum(row, "stripe", currency)),
+            _cell(str(documents), _major(total, currency)),
+            _cell(_count(row, "erp"), _sum(row, "erp", currency)),
             Text(_major(difference, currency), style="red bold" if difference else "green"),
         )
-    table.caption = "Invoices and payments together; every difference of a single document counts."
+    table.caption = "Documents and their sum: invoices and payments. Differences of single documents never cancel out."
+    table.caption_justify = "left"
     return table
+
+
+def _cell(documents: str, total: str) -> Text:
+    return Text.assemble((f"{documents} ", "dim"), total)
 
 
 def _hub_totals(evidence: Evidence) -> dict[str, tuple[int, Decimal]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hub.proof.sandboxes import Sandbox
+from hub.proof.wishes import EVENTS
 from hub.workspace.loader import FOLDERS, find_workspace
 
 ENVIRONMENT = "demo"
@@ -22,6 +23,7 @@ connections:
   stripe:
     base_url: {stripe}
     timeout: 2
+    event_types: [{events}]
     secret: vault:stripe
 
   netsuite:
@@ -67,6 +69,7 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
     text = _FILE.format(
         environment=ENVIRONMENT,
         stripe=sandboxes["stripe"].url,
+        events=", ".join(EVENTS),
         netsuite=sandboxes["netsuite"].url,
         restlets=netsuite["restlet_base_url"],
         account=netsuite["account"],
