@@ -133,9 +133,9 @@ def killed_in_flight(course: Course) -> Iterator[Finding]:
 
 def no_secret_leaks(stage: Stage) -> Iterator[Finding]:
     """No secret stands in the hub's data, its workspace, its log, or an answer of its API."""
-    needles = {needle for secret in stage.secrets for needle in needles(secret)}
+    sought = {needle for secret in stage.secrets for needle in needles(secret)}
     for name, text in _places(stage):
-        if any(needle in text for needle in needles):
+        if any(needle in text for needle in sought):
             yield _whole(Invariant.NO_SECRET_LEAKS, f"{name} has a secret in it")
 
 
