@@ -14,7 +14,16 @@ from typing import Any
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
 from hub.engine.journal import Journal
-from hub.errors import FixData, HubError, LimitReached, OutcomeParked, OutcomeUnknown, Refused, RetryLater
+from hub.errors import (
+    FixConnection,
+    FixData,
+    HubError,
+    LimitReached,
+    OutcomeParked,
+    OutcomeUnknown,
+    Refused,
+    RetryLater,
+)
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
@@ -92,18 +101,24 @@ class Effects:
             return exact_json.loads(row["output"])
         if state is EffectState.PARKED:
             raise _for_a_person(target)
-        if row["run_id"] != self._run_id and self._at_work(row["run_id"]):
+        if row["run_id"] != self._run_id and not await self._take_over(row):
             raise RetryLater("Another run is making this write.", code="another-run", after=1.0, run=row["run_id"])
         return await self.resolve(target, row)
+
+    async def _take_over(self, row: Row) -> bool:
+        # Of several runs that find a write left half-way, only one may go on with it.
+        return not self._at_work(row["run_id"]) and await self._journal.take_over(row)
 
     async def resolve(self, target: Target, row: Row) -> Any:
         """Find out an unknown outcome by the operation's idempotency kind."""
         match target.operation.idempotency:
-            case Idempotency.NATIVE | Idempotency.UPSERT:
+            case Idempotency.NATIVE if not _forgotten(target, row, self._ambient.now()):
+                return await self._send(target, row, first=False)
+            case Idempotency.UPSERT:
                 return await self._send(target, row, first=False)
             case Idempotency.PROBE:
                 return await self._look(target, row)
-            case Idempotency.UNSAFE:
+            case Idempotency.NATIVE | Idempotency.UNSAFE:
                 self._journal.outcome(_settled(row["key"], EffectState.PARKED, reason="outcome-unknown"))
                 self._note(AuditKind.EFFECT_PARKED, row)
                 raise _for_a_person(target)
@@ -142,6 +157,8 @@ class Effects:
         except HubError as error:
             self._tried(target.path, "look", started, _outcome(error), detail=str(error))
             account.learn(error)
+            if isinstance(error, FixConnection):
+                raise
             # Looking changes nothing: whatever went wrong with it, it can be tried again.
             after = error.after if isinstance(error, RetryLater) else None
             raise RetryLater("The outcome could not be looked up yet.", after=after, reason=error.code) from error
@@ -154,9 +171,14 @@ class Effects:
     async def _send(self, target: Target, row: Row, *, first: bool) -> Any:
         account = target.account
         await self._journal.settle()
-        if not first:
-            self._note(AuditKind.EFFECT_RESENT, row)
         started = self._ambient.now()
+        if not first:
+            # After a crash it counts from this sending, not from the first, how long the write may still appear.
+            self._note(AuditKind.EFFECT_RESENT, row)
+            self._journal.outcome(
+                _settled(row["key"], EffectState.UNKNOWN, reason=row.get("reason"), sent_at=to_micros(started))
+            )
+            await self._journal.settle()
         try:
             response = await account.attempt(recorded_request(row))
             refusal = account.understand(response)
@@ -198,7 +220,6 @@ class Effects:
             "sent_at": now,
             "created_at": now,
         }
-        self._note(AuditKind.EFFECT_INTENDED, row, facts={"operation": target.operation.name, "request": body_hash})
         return row
 
     def _done(self, row: Row, output: Any, *, sent: datetime | None = None) -> None:
@@ -303,6 +324,10 @@ def _settling(target: Target, row: Row, now: datetime) -> float:
     seconds = target.operation.settle if settle is None else settle
     ends = of_micros(row["sent_at"] or row["created_at"]) + timedelta(seconds=seconds)
     return (ends - now).total_seconds()
+
+
+def _forgotten(target: Target, row: Row, now: datetime) -> bool:
+    return now - of_micros(row["created_at"]) > timedelta(seconds=target.operation.remembers)
 
 
 def _for_a_person(target: Target) -> OutcomeParked:

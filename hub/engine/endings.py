@@ -138,8 +138,8 @@ class Endings:
         )
 
     async def _pause(self, name: str, error: HubError) -> None:
-        account = self._parts.accounts[name]
-        if account.paused is not None:
+        account = self._parts.accounts.get(name)
+        if account is None or account.paused is not None:
             return
         account.paused = str(error)
         log.error("connection.paused", connection=name, reason=str(error))
@@ -216,7 +216,10 @@ def _about(place: Place) -> dict[str, Any]:
         about["entity"] = str(entity) if entity is not None else None
     money = _lenient(place.flow.money, scope) if place.flow.money is not None else None
     if isinstance(money, Mapping):
-        about["money_minor"], about["money_currency"] = money.get("minor"), money.get("currency")
+        minor, currency = money.get("minor"), money.get("currency")
+        # Beyond what a column holds it is no amount; the run is recorded without it rather than not at all.
+        if type(minor) is int and abs(minor) < 2**63 and isinstance(currency, str):
+            about["money_minor"], about["money_currency"] = minor, currency
     return about
 
 

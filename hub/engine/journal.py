@@ -111,8 +111,19 @@ class Journal:
     async def intend(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Make an intent durable with everything before it; gives the effect that stands under its key already."""
         self._record.intent = row
+        self._record.intended = Note(
+            kind=AuditKind.EFFECT_INTENDED,
+            actor=self._worker,
+            subjects={"run": self._run_id, "effect": row["key"]},
+            facts={"operation": row["operation"], "request": row["body_hash"]},
+        )
         standing: Mapping[str, Any] | None = await self._flush()
         return standing
+
+    async def take_over(self, row: Mapping[str, Any]) -> bool:
+        """Make an effect of another run this run's own; False when it is no longer as `row` says."""
+        self._record.taken = row
+        return await self._flush() is None
 
     async def settle(self) -> None:
         """Make an effect's outcome durable, if one is waiting to be."""

@@ -63,7 +63,7 @@ class Orders:
         await self._committer.commit(Work(lambda tx: cases.assign(tx, case_id, owner=owner, actor=actor)))
 
     async def close_case(self, case_id: str, *, resolution: str, actor: str) -> None:
-        """Close an exception that was settled outside the hub; its run stays parked as it is."""
+        """Close an exception that was settled outside the hub; its run stays parked, and later ones go on."""
         if not resolution.strip():
             raise FixData("Say how the exception was settled.", code="no-resolution")
         await self._committer.commit(Work(lambda tx: cases.close(tx, case_id, resolution=resolution, actor=actor)))
@@ -97,8 +97,7 @@ class Orders:
 
     async def set_connection(self, name: str, *, active: bool, reason: str, actor: str) -> None:
         """Pause a connection, or let it and the runs that wait for it go on."""
-        account = self._accounts.get(name)
-        if account is None:
+        if name not in self._accounts:
             raise NotFound("There is no such connection.", connection=name)
         state = connections.ACTIVE if active else connections.PAUSED
         await self._committer.commit(
@@ -108,4 +107,7 @@ class Orders:
                 )
             )
         )
-        account.paused = None if active else reason
+        # Looked up only now: a secret that was stored meanwhile has made the accounts anew.
+        account = self._accounts.get(name)
+        if account is not None:
+            account.paused = None if active else reason

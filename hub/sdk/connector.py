@@ -50,6 +50,8 @@ class WriteOperation:
       output, or None when there is none.
     - `settle` is for how many seconds after sending the write may still appear at the vendor although `look` does not
       find it yet; only after that may it be sent again.
+    - `remembers` is for how many seconds the vendor surely keeps an idempotency key (`native` only); a write of unknown
+      outcome that is older goes to a person, because the vendor would take it for a new one.
     - `undo` names the operation that takes this one back.
     - `version_field` and `guard` say how an `upsert` keeps from overwriting something newer.
     """
@@ -64,6 +66,7 @@ class WriteOperation:
     look: Callable[[Any, EffectKey], Request] | None = None
     found: Callable[[Response], Record | None] | None = None
     settle: float = 60.0
+    remembers: float = 86_400.0
     undo: str | None = None
     version_field: str | None = None
     guard: str | None = None

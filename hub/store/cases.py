@@ -9,9 +9,10 @@ from sqlalchemy import Connection, func, select, update
 
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
+from hub.model.run import RunState
 from hub.store.audit import Note
 from hub.store.committer import Transaction
-from hub.store.tables import cases
+from hub.store.tables import cases, runs
 
 
 def find(connection: Connection, case_id: str) -> Mapping[str, Any] | None:
@@ -51,13 +52,18 @@ def assign(transaction: Transaction, case_id: str, *, owner: str | None, actor: 
 
 
 def close(transaction: Transaction, case_id: str, *, resolution: str, actor: str) -> None:
-    """Close an open case."""
+    """Close an open case; its run stays parked, but later runs of its key go on."""
     _change(
         transaction,
         case_id,
         {"state": "closed", "closed_at": transaction.now, "closed_by": actor, "resolution": resolution},
     )
+    settled = select(cases.c.run_id).where(cases.c.id == case_id).scalar_subquery()
+    transaction.connection.execute(
+        update(runs).where(runs.c.id == settled, runs.c.state == RunState.PARKED.value).values(blocking=False)
+    )
     transaction.entries.append(Note(kind=AuditKind.CASE_CLOSED, actor=actor, subjects={"case": case_id}))
+    transaction.woken = True
 
 
 def _change(transaction: Transaction, case_id: str, values: Mapping[str, Any]) -> None:

@@ -26,7 +26,9 @@ class Record(Write):
     """All that one run has to make durable at one point.
 
     The result is the effect that already stands under the intent's key when there is one (a row), else None; raises
-    `StaleLease` when another worker has taken the run. `change` holds the run's new columns.
+    `StaleLease` when another worker has taken the run. `intended` is audited only if the intent was opened. `taken` is
+    an effect of another run that this one goes on with; the result is the row again when it has changed meanwhile.
+    `change` holds the run's new columns.
     """
 
     run_id: str
@@ -34,6 +36,8 @@ class Record(Write):
     steps: list[Mapping[str, Any]] = field(default_factory=list)
     attempts: list[Mapping[str, Any]] = field(default_factory=list)
     intent: Mapping[str, Any] | None = None
+    intended: Note | None = None
+    taken: Mapping[str, Any] | None = None
     outcome: Mapping[str, Any] | None = None
     links: list[Link] = field(default_factory=list)
     case: Mapping[str, Any] | None = None
@@ -56,6 +60,7 @@ class Record(Write):
         ]
         live = [(index, record) for index, record in enumerate(batch) if results[index] is None]
         _open_intents(transaction, live, results)
+        _take_over(transaction, live, results)
         _tie_links(transaction, live, results)
         kept = [record for _, record in live]
         # A run whose ids could not be tied keeps what it did, but does not go on as it meant to.
@@ -135,18 +140,28 @@ def _open_intents(transaction: Transaction, live: list[tuple[int, Record]], resu
         if record.intent is None:
             continue
         existing = standing.get(record.intent["key"])
-        if existing is None:
-            standing[record.intent["key"]] = dict(record.intent)
-            new.append(record.intent)
-        elif existing["state"] == EffectState.FAILED.value:
-            # It surely did nothing, so a newly formed request may take its place.
-            again.append(record.intent)
-        else:
+        if existing is not None and existing["state"] != EffectState.FAILED.value:
             results[index] = existing
+            continue
+        # What failed surely did nothing, so a newly formed request may take its place.
+        (new if existing is None else again).append(record.intent)
+        standing[record.intent["key"]] = dict(record.intent)
+        if record.intended is not None:
+            transaction.entries.append(record.intended)
     if new:
         connection.execute(insert(effects), new)
     for intent in again:
         connection.execute(update(effects).where(effects.c.key == intent["key"]).values(**intent))
+
+
+def _take_over(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:
+    for index, record in live:
+        if record.taken is None:
+            continue
+        as_seen = (effects.c[name] == record.taken[name] for name in ("key", "run_id", "state"))
+        taken = transaction.connection.execute(update(effects).where(*as_seen).values(run_id=record.run_id))
+        if taken.rowcount == 0:
+            results[index] = record.taken
 
 
 def _tie_links(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:
