@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import structlog
 from sqlalchemy import Connection, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
 from hub.errors import Fatal, HubError
 from hub.model.ambient import Ambient, to_micros
@@ -24,6 +24,11 @@ from hub.store.database import Database
 from hub.store.tables import counters
 
 log = structlog.get_logger(__name__)
+
+#: A statement has a limited number of parameters; what is over waits for the next group.
+LARGEST_GROUP = 1000
+#: What says that a change cannot be stored (a taken name, a number too large), and nothing of the database's health.
+_UNFIT = (IntegrityError, DataError, InterfaceError, ProgrammingError, ArithmeticError, TypeError, ValueError)
 
 
 @dataclass(slots=True)
@@ -128,10 +133,10 @@ class Committer:
 
     def submit(self, write: Write) -> asyncio.Future[Any]:
         """Hand the write over; the future is done when it is durable."""
-        if self._loop is None or self._dead is not None or self._stopping:
-            raise Fatal("Nothing can be made durable any more.", code="committer-stopped")
-        future: asyncio.Future[Any] = self._loop.create_future()
         with self._ready:
+            if self._loop is None or self._dead is not None or self._stopping:
+                raise Fatal("Nothing can be made durable any more.", code="committer-stopped")
+            future: asyncio.Future[Any] = self._loop.create_future()
             self._pending.append(_Pending(write, future))
             self._ready.notify()
         return future
@@ -153,22 +158,22 @@ class Committer:
                     with self._ready:
                         while not self._pending and not self._stopping:
                             self._ready.wait()
-                        group, self._pending = self._pending, []
+                        group, self._pending = self._pending[:LARGEST_GROUP], self._pending[LARGEST_GROUP:]
                         if not group and self._stopping:
                             return
                     chain = self._commit_group(connection, chain, group)
         except BaseException as error:  # noqa: BLE001 - whatever it was, durability can no longer be promised
             log.critical("committer.died", error=str(error))
-            self._dead = error
             self._die(error, group)
 
     def _commit_group(self, connection: Connection, chain: ChainWriter, group: list[_Pending]) -> ChainWriter:
         try:
             settled, chain, woken = self._transact(connection, chain, group)
-        except IntegrityError as error:
+        except _UNFIT as error:
             if len(group) == 1:
                 # The write does not fit what is stored; alone it can be told so.
-                refused = HubError("The change does not fit what is stored.", code="integrity", reason=str(error.orig))
+                reason = str(error.orig if isinstance(error, IntegrityError) else error)[:300]
+                refused = HubError("The change does not fit what is stored.", code="integrity", reason=reason)
                 self._resolve([(group[0].future, refused)], woken=False)
                 return chain
             # One write of the group does not fit; each is tried alone, so that it harms no other.
@@ -217,6 +222,7 @@ class Committer:
 
     def _die(self, error: BaseException, group: list[_Pending]) -> None:
         with self._ready:
+            self._dead = error
             left, self._pending = [*group, *self._pending], []
         fatal = Fatal("Nothing can be made durable any more.", code="committer-stopped", reason=str(error))
         self._resolve([(pending.future, fatal) for pending in left], woken=False)

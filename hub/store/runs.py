@@ -41,6 +41,7 @@ def in_order() -> ColumnElement[bool]:
     """Hold a run back while an earlier one of the same flow and key is open."""
     earlier = runs.alias("earlier")
     return ~exists().where(
+        earlier.c.environment == runs.c.environment,
         earlier.c.flow == runs.c.flow,
         earlier.c.key == runs.c.key,
         earlier.c.blocking == true(),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from hub.audit.verification import verify_chain
-from hub.errors import Conflict, FixData, StaleLease
+from hub.errors import Conflict, FixData, HubError, StaleLease
 from hub.model.ambient import Ambient
 from hub.runtime.clock import SystemClock
 from hub.store import audit, crossrefs, runs
@@ -20,6 +22,7 @@ from hub.store.database import Database
 from hub.store.events import Accept, Acceptance
 from hub.store.history import Record
 from hub.store.runs import Claim, Claimed
+from hub.store.tables import effects
 
 
 def ambient() -> Ambient:
@@ -156,6 +159,73 @@ async def test_a_worker_that_lost_its_run_can_record_nothing(store: tuple[Databa
     await fresh
     with database.reading() as connection:
         assert connection.exec_driver_sql("SELECT run_id FROM steps").scalars().all() == ["run_2"]
+
+
+def intent(number: int) -> Record:
+    """Give the record of a run that intends the write `e1`, which another one has failed to make."""
+    row = dict.fromkeys(column.name for column in effects.c) | {
+        "key": "e1",
+        "environment": "test",
+        "connection": "vendor",
+        "operation": "thing.write",
+        "idempotency": "unsafe",
+        "business_key": "thing:1",
+        "path": "write",
+        "generation": 0,
+        "run_id": f"run_{number}",
+        "state": "intent",
+        "method": "POST",
+        "url": "https://vendor.example/",
+        "headers": "{}",
+        "body": b"",
+        "body_hash": "hash",
+        "created_at": 1,
+    }
+    return Record(run_id=f"run_{number}", epoch=1, intent=row)
+
+
+async def test_of_two_runs_in_one_group_one_gets_a_failed_write(store: tuple[Database, Committer]) -> None:
+    """Both saw that it had surely done nothing; only one may make it again."""
+    _database, committer = store
+    for number in (1, 2, 3):
+        await committer.commit(accept(number, key=str(number)))
+    await claim(committer)
+    assert await committer.commit(intent(1)) is None
+    await committer.commit(Work(lambda tx: tx.connection.execute(update(effects).values(state="failed"))))
+    # While this one is at work, the other two gather in one group.
+    busy = committer.submit(Work(lambda tx: time.sleep(0.1)))
+    await asyncio.sleep(0.02)
+    standing = await asyncio.gather(committer.commit(intent(2)), committer.commit(intent(3)))
+    await busy
+    assert [row is None for row in standing] == [True, False]
+    assert standing[1]["run_id"] == "run_2"
+
+
+async def test_what_cannot_be_stored_harms_no_other(store: tuple[Database, Committer]) -> None:
+    """A number too large for its column is refused alone, and the committer lives on."""
+    _database, committer = store
+    await committer.commit(accept(1))
+    busy = committer.submit(Work(lambda tx: time.sleep(0.1)))
+    await asyncio.sleep(0.02)
+    record = Record(run_id="run_1", epoch=0, change={"state": "parked", "money_minor": 2**70})
+    wrong, right = committer.submit(record), committer.submit(accept(2, key="other"))
+    with pytest.raises(HubError, match="does not fit") as refused:
+        await wrong
+    assert refused.value.code == "integrity"
+    assert await right is Acceptance.NEW
+    await busy
+    assert await committer.commit(accept(3, key="third")) is Acceptance.NEW
+
+
+async def test_another_environment_holds_no_run_back(store: tuple[Database, Committer]) -> None:
+    """The order of a key is that of one environment."""
+    _database, committer = store
+    elsewhere = Accept(
+        event=event(1) | {"environment": "live"}, runs=[run(1) | {"environment": "live"}], actor="connection:vendor"
+    )
+    await committer.commit(elsewhere)
+    await committer.commit(accept(2))
+    assert [item.run["id"] for item in (await claim(committer)).runs] == ["run_2"]
 
 
 async def test_a_refused_work_undoes_only_itself(store: tuple[Database, Committer]) -> None:
