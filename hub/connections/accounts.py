@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,9 +60,9 @@ class Account:
 
         A 401 says that nothing was done, so the second sending repeats nothing. Raises what the transport raises.
         """
-        response = await self._signed(request)
-        if self._authorizer.refused(response):
-            response = await self._signed(request)
+        response, headers = await self._signed(request)
+        if self._authorizer.refused(response, headers):
+            response, _ = await self._signed(request)
         return response
 
     def understand(self, response: Response) -> HubError | None:
@@ -98,9 +98,9 @@ class Account:
             raise refusal
         return response
 
-    async def _signed(self, request: Request) -> Response:
+    async def _signed(self, request: Request) -> tuple[Response, Mapping[str, str]]:
         headers = await self._authorizer.headers(request, self._plain, self.ambient.now())
-        return await self.transport.send(request, headers, self.settings.timeout)
+        return await self.transport.send(request, headers, self.settings.timeout), headers
 
     async def _plain(self, request: Request) -> Response:
         return await self.transport.send(request, timeout=self.settings.timeout)

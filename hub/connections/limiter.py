@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+from hub.errors import LimitReached
 from hub.model.ambient import Ambient
 from hub.sdk.connector import Limits
 
-#: A pause asked for is never longer than this; the run waits on a durable timer instead.
+#: A pause asked for is never longer than this.
 LONGEST_PAUSE = 300.0
+#: Who would have to wait longer is turned away and comes back by a durable timer, so that it holds up nobody else.
+LONGEST_WAIT = 10.0
 
 
 class Limiter:
@@ -34,7 +37,7 @@ class Limiter:
 
     @asynccontextmanager
     async def permit(self) -> AsyncIterator[None]:
-        """Wait until one more request may be made, and hold its place."""
+        """Wait until one more request may be made, and hold its place; `LimitReached` when that takes too long."""
         async with self._slots:
             await self._wait()
             self._in_flight += 1
@@ -61,6 +64,9 @@ class Limiter:
             start = max(self._paused_until, self._next_start if self.limits.rate else now)
             if start <= now:
                 break
-            await self._ambient.clock.sleep((start - now).total_seconds())
+            seconds = (start - now).total_seconds()
+            if seconds > LONGEST_WAIT:
+                raise LimitReached("The account has asked for a pause.", after=seconds)
+            await self._ambient.clock.sleep(seconds)
         if self.limits.rate:
             self._next_start = max(self._next_start, now) + timedelta(seconds=1.0 / self.limits.rate)

@@ -21,8 +21,11 @@ class Authorizer(Protocol):
         """Give the headers that authorise this attempt."""
         ...
 
-    def refused(self, response: Response) -> bool:
-        """Forget what was refused; True when one more attempt with fresh credentials makes sense."""
+    def refused(self, response: Response, headers: Mapping[str, str]) -> bool:
+        """Forget what was refused; True when one more attempt with fresh credentials makes sense.
+
+        `headers` are those that were given for the attempt.
+        """
         ...
 
 
@@ -37,7 +40,7 @@ class FixedHeaders:
         """Give the same headers each time."""
         return self._headers
 
-    def refused(self, response: Response) -> bool:
+    def refused(self, response: Response, headers: Mapping[str, str]) -> bool:
         """Nothing fresher is to be had."""
         return False
 
@@ -71,11 +74,13 @@ class BearerToken:
                     await self._fetch(send, now)
         return {"authorization": f"Bearer {self._token}"}
 
-    def refused(self, response: Response) -> bool:
+    def refused(self, response: Response, headers: Mapping[str, str]) -> bool:
         """Forget the token on 401; the next attempt fetches a new one."""
-        if response.status != 401 or self._token is None:
+        if response.status != 401:
             return False
-        self._token = None
+        # Of many requests that are refused at once, only the first finds its token still in use.
+        if headers.get("authorization") == f"Bearer {self._token}":
+            self._token = None
         return True
 
     def _lasts(self, now: datetime) -> bool:

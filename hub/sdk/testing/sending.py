@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -28,9 +29,9 @@ class Connected:
 
     async def send(self, request: Request) -> Response:
         """Send one request; a failure is raised as what the connector calls it."""
-        response = await self._attempt(request)
-        if self._authorizer.refused(response):
-            response = await self._attempt(request)
+        response, headers = await self._attempt(request)
+        if self._authorizer.refused(response, headers):
+            response, _ = await self._attempt(request)
         error = self._connector.classify(response)
         if error is not None:
             raise error
@@ -50,6 +51,6 @@ class Connected:
         """Close the connections."""
         await self._transport.close()
 
-    async def _attempt(self, request: Request) -> Response:
+    async def _attempt(self, request: Request) -> tuple[Response, Mapping[str, str]]:
         headers = await self._authorizer.headers(request, self._transport.send, datetime.now(UTC))
-        return await self._transport.send(request, headers, timeout=self._settings.timeout)
+        return await self._transport.send(request, headers, timeout=self._settings.timeout), headers
