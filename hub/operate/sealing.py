@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
+from threading import Lock
 
 from hub.audit.frontier import Frontier
 from hub.audit.heads import NO_HEAD, SignedHead, TreeHead, sign
@@ -27,9 +28,15 @@ class Sealer:
         self._log = log
         self._tree = Frontier()
         self._last: SignedHead | None = None
+        self._sealing = Lock()
 
     def seal(self) -> SignedHead | None:
         """Sign and keep a head over what came since the last one; None when nothing came."""
+        # The last sealing of a process may meet a regular one that is still going on in another thread.
+        with self._sealing:
+            return self._seal()
+
+    def _seal(self) -> SignedHead | None:
         with self._database.reading() as connection:
             end = next((head for head in audit.logs(connection) if head.log == self._log), None)
             if end is None or end.size == 0:

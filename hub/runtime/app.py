@@ -11,6 +11,9 @@ from hub.runtime.composition import Hub
 from ui.app import router
 from ui.console import Console
 
+#: The largest order is an import of crossrefs, in bytes.
+MAX_ORDER = 8 * 1024 * 1024
+
 
 def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     """Give the application, with the console or without; the hub must be started before it serves."""
@@ -29,8 +32,10 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.view = hub.view
     app.state.verifier = hub.verifier
     problems.install(app)
-    for room in (hooks, health, runs, cases, events, crossrefs, connections, secrets, people, audit):
-        app.include_router(room.router)
+    app.include_router(hooks.router)
+    for room in (health, runs, cases, events, crossrefs, connections, secrets, people, audit):
+        # A body is read before it is known who sends it, so that nobody may send more than fits into memory.
+        app.include_router(room.router, max_body_size=MAX_ORDER)
     if console:
         app.include_router(router(_console(hub)))
     return app

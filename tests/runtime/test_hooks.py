@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import time
+from urllib.parse import urlsplit
 
 from tests.runtime.process import HubProcess, event
 
@@ -109,6 +111,13 @@ def test_nobody_gets_in_without_the_token(hub: HubProcess) -> None:
     assert (missing.status, missing.json()["code"]) == (404, "not-found")
     wrong = hub.api("POST", "/api/runs/run_nope/replay", {"from_stepp": "x"})
     assert (wrong.status, wrong.json()["code"]) == (422, "invalid-request")
+    flood = http.client.HTTPConnection(urlsplit(hub.url).netloc)
+    flood.putrequest("PUT", "/api/crossrefs/customer")
+    flood.putheader("Content-Type", "application/json")
+    flood.putheader("Content-Length", str(8 * 1024 * 1024 + 1))
+    flood.endheaders()
+    assert flood.getresponse().status == 413
+    flood.close()
     assert hub.end() == 0
 
 
