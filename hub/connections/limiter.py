@@ -15,6 +15,8 @@ from hub.sdk.connector import Limits
 LONGEST_PAUSE = 300.0
 #: Who would have to wait longer is turned away and comes back by a durable timer, so that it holds up nobody else.
 LONGEST_WAIT = 10.0
+#: How far starts may lag behind their rate and still be made up for.
+LATENESS = timedelta(seconds=0.1)
 
 
 class Limiter:
@@ -59,14 +61,19 @@ class Limiter:
         self._refusals = 0
 
     async def _wait(self) -> None:
-        while True:
-            now = self._ambient.now()
-            start = max(self._paused_until, self._next_start if self.limits.rate else now)
-            if start <= now:
-                break
+        turn = self._turn()
+        while (start := max(self._paused_until, turn)) > (now := self._ambient.now()):
             seconds = (start - now).total_seconds()
             if seconds > LONGEST_WAIT:
                 raise LimitReached("The account has asked for a pause.", after=seconds)
             await self._ambient.clock.sleep(seconds)
-        if self.limits.rate:
-            self._next_start = max(self._next_start, now) + timedelta(seconds=1.0 / self.limits.rate)
+
+    def _turn(self) -> datetime:
+        """Take the next place in the row of starts, so that each sleeper wakes once and for its own."""
+        now = self._ambient.now()
+        if self.limits.rate is None:
+            return now
+        # Whoever wakes a little late must not slow down all who come after.
+        turn = max(self._next_start, now - LATENESS)
+        self._next_start = turn + timedelta(seconds=1.0 / self.limits.rate)
+        return turn
