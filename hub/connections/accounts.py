@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.connections.limiter import Limiter
+from hub.connections.redaction import Redactor
 from hub.errors import FixConnection, HubError, LimitReached
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
@@ -38,6 +39,7 @@ class Account:
     limiter: Limiter
     transport: Transport
     ambient: Ambient
+    redactor: Redactor = field(default_factory=Redactor, repr=False)
     paused: str | None = None
     health: Health = field(default_factory=Health)
 
@@ -60,9 +62,13 @@ class Account:
 
         A 401 says that nothing was done, so the second sending repeats nothing. Raises what the transport raises.
         """
-        response, headers = await self._signed(request)
-        if self._authorizer.refused(response, headers):
-            response, _ = await self._signed(request)
+        try:
+            response, headers = await self._signed(request)
+            if self._authorizer.refused(response, headers):
+                response, _ = await self._signed(request)
+        except HubError as error:
+            self._redact(error)
+            raise
         return response
 
     def understand(self, response: Response) -> HubError | None:
@@ -72,6 +78,8 @@ class Account:
             error.after = self.limiter.refused(error.after)
         else:
             self.limiter.accepted()
+        if error is not None:
+            self._redact(error)
         self.learn(error)
         return error
 
@@ -104,6 +112,11 @@ class Account:
 
     async def _plain(self, request: Request) -> Response:
         return await self.transport.send(request, timeout=self.settings.timeout)
+
+    def _redact(self, error: HubError) -> None:
+        # Vendors may say back what they were sent; what an error tells goes into the history and the cases.
+        error.detail = self.redactor.scrub(error.detail)
+        error.facts = self.redactor.scrub_json(error.facts)
 
     def _assert_active(self) -> None:
         if self.paused is not None:

@@ -61,12 +61,17 @@ class Limiter:
         self._refusals = 0
 
     async def _wait(self) -> None:
+        # Nobody takes a turn only to be turned away.
+        self._assert_short(self._ambient.now())
         turn = self._turn()
         while (start := max(self._paused_until, turn)) > (now := self._ambient.now()):
-            seconds = (start - now).total_seconds()
-            if seconds > LONGEST_WAIT:
-                raise LimitReached("The account has asked for a pause.", after=seconds)
-            await self._ambient.clock.sleep(seconds)
+            self._assert_short(now)
+            await self._ambient.clock.sleep((start - now).total_seconds())
+
+    def _assert_short(self, now: datetime) -> None:
+        seconds = (self._paused_until - now).total_seconds()
+        if seconds > LONGEST_WAIT:
+            raise LimitReached("The account has asked for a pause.", after=seconds)
 
     def _turn(self) -> datetime:
         """Take the next place in the row of starts, so that each sleeper wakes once and for its own."""

@@ -59,6 +59,8 @@ class Polls:
                     log.warning("poll.failed", connection=name, stream=stream.name, reason=str(error))
                     if isinstance(error, FixConnection):
                         break
+                except Exception:  # a defect of one connector must not keep the others' events away
+                    log.exception("poll.defect", connection=name, stream=stream.name)
         return found
 
     async def read(self, name: str, account: Account, stream: Stream) -> int:

@@ -49,7 +49,7 @@ class Vault:
         self._database = database
         self._key = key
         self._ambient = ambient
-        self._redactor = redactor
+        self.redactor = redactor
 
     def binding(self, name: str) -> Binding:
         """Say where a secret may be used: from the connections of this environment that name it."""
@@ -94,7 +94,7 @@ class Vault:
             )
         values = unseal(unpack(sealed), binding=self.binding(name), key=self._key)
         for value in values.values():
-            self._redactor.register(value)
+            self.redactor.register(value)
         return values
 
     async def store(self, name: str, values: Mapping[str, str], *, committer: Committer, actor: str) -> int:
@@ -185,6 +185,7 @@ def build_accounts(
             limiter=Limiter(limits, ambient),
             transport=transport,
             ambient=ambient,
+            redactor=vault.redactor,
             paused=state["reason"] if state is not None and state["state"] == connections.PAUSED else None,
         )
     return accounts, problems

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, func, insert, or_, select, true, update
 
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, LimitReached, NotFound
@@ -38,15 +38,19 @@ class Claimed:
 
 
 def in_order() -> ColumnElement[bool]:
-    """Hold a run back while an earlier one of the same flow and key is open."""
-    earlier = runs.alias("earlier")
-    return ~exists().where(
-        earlier.c.environment == runs.c.environment,
-        earlier.c.flow == runs.c.flow,
-        earlier.c.key == runs.c.key,
-        earlier.c.blocking == true(),
-        earlier.c.position < runs.c.position,
+    """Hold a run back while an earlier one of the same flow and key is open, or a replay while a later one works."""
+    earlier, later = runs.alias("earlier"), runs.alias("later")
+    held_back = exists().where(*_alike(earlier), earlier.c.position < runs.c.position)
+    overtaken = exists().where(
+        *_alike(later), later.c.position > runs.c.position, later.c.state == RunState.RUNNING.value
     )
+    # Only a replay takes a place in the order that others may have gone past.
+    return and_(~held_back, or_(runs.c.replay_of.is_(None), ~overtaken))
+
+
+def _alike(other: FromClause) -> tuple[ColumnElement[bool], ...]:
+    same = (other.c[name] == runs.c[name] for name in ("environment", "flow", "key"))
+    return (*same, other.c.blocking == true())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

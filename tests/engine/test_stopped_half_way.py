@@ -13,7 +13,7 @@ from sqlalchemy import select
 from hub.model.ambient import of_micros
 from hub.model.effect import Idempotency
 from hub.model.exchange import Request, Response
-from hub.store.tables import audit, effects, runs
+from hub.store.tables import audit, effects, metadata, runs
 from tests.engine.house import FastClock, House, bundle
 from tests.engine.test_once import FILES, ONE_WRITE, exceptions, one_write, things
 from tests.engine.vendor import Vendor
@@ -148,4 +148,19 @@ async def test_an_amount_that_no_column_holds_stops_neither_run_nor_hub(tmp_path
         total = {"minor": minor, "currency": "EUR"}
         await house.give({"id": f"t{number}", "key": f"k{number}", "value": "1", "total": total})
     assert await house.settled() == {"succeeded": 3}
+    await house.stop()
+
+
+async def test_a_credential_that_the_vendor_says_back_is_not_kept(tmp_path: Path) -> None:
+    """Neither in the history nor in the case."""
+    vendor = Vendor(fault=lambda request, number: "says-it-back")
+    house = House(tmp_path, vendor, one_write(Idempotency.UPSERT))
+    house.accounts["vendor"].redactor.register("Bearer test")
+    await house.start()
+    await house.give(*things(1))
+    assert await house.settled() == {"parked": 1}
+    (case,) = exceptions(house)
+    assert "[secret]" in case.detail
+    kept = [all_rows(house, table) for table in metadata.sorted_tables]
+    assert "Bearer test" not in str(kept)
     await house.stop()

@@ -49,6 +49,8 @@ class Vendor:
             return Response(status=400)
         if fault == "401":
             return Response(status=401)
+        if fault == "says-it-back":
+            return Response(status=400, body=(headers or {}).get("authorization", "").encode())
         if fault == "429":
             return Response(status=429, headers={"retry-after": "0.01"})
         if fault == "500-before":
@@ -110,7 +112,9 @@ def classify(response: Response) -> HubError | None:
         return FixConnection(status=401)
     if response.status >= 500:
         return OutcomeUnknown(status=response.status)
-    return FixData(status=response.status) if response.status >= 400 else None
+    if response.status >= 400:
+        return FixData(response.body.decode(), status=response.status, answer=response.body.decode())
+    return None
 
 
 def _result(response: Response) -> Mapping[str, Any]:

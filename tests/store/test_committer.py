@@ -228,6 +228,19 @@ async def test_another_environment_holds_no_run_back(store: tuple[Database, Comm
     assert [item.run["id"] for item in (await claim(committer)).runs] == ["run_2"]
 
 
+async def test_a_replay_does_not_work_beside_a_later_run_of_its_key(store: tuple[Database, Committer]) -> None:
+    """It waits until the one that has gone past it rests."""
+    _database, committer = store
+    for number in (1, 2):
+        await committer.commit(accept(number))
+    await committer.commit(Work(lambda tx: runs.cancel(tx, "run_1", actor="p", reason="test")))
+    assert [item.run["id"] for item in (await claim(committer)).runs] == ["run_2"]
+    await committer.commit(Work(lambda tx: runs.replay(tx, "run_1", new_id="run_3", actor="p", from_step=None)))
+    assert (await claim(committer)).runs == []
+    await committer.commit(Record(run_id="run_2", epoch=1, change={"state": "succeeded", "blocking": False}))
+    assert [item.run["id"] for item in (await claim(committer)).runs] == ["run_3"]
+
+
 async def test_a_refused_work_undoes_only_itself(store: tuple[Database, Committer]) -> None:
     """Its audit entries go with it."""
     database, committer = store
