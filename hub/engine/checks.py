@@ -15,7 +15,8 @@ def check(expectation: Equal | Same, scope: Mapping[str, Any], output: Any) -> N
     """Raise `FixData` under the expectation's case reason, naming every difference."""
     if isinstance(expectation, Equal):
         left, right = expectation.left(scope), expectation.right(scope)
-        if not same(left, right):
+        # Two missing values agree about nothing.
+        if left is None or not same(left, right):
             raise FixData(
                 f"`{expectation.left.text}` is {_shown(left)}, `{expectation.right.text}` is {_shown(right)}.",
                 code=expectation.case,
@@ -56,7 +57,7 @@ def _differences(name: str, here: Any, there: Any) -> list[str]:
             for index, (one, two) in enumerate(zip(here, there, strict=True))
             if not same(one, two)
         ]
-    return [] if same(here, there) else [f"{name}: {_shown(here)}, expected {_shown(there)}"]
+    return [] if there is not None and same(here, there) else [f"{name}: {_shown(here)}, expected {_shown(there)}"]
 
 
 def _shown(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hub.audit.entry import is_plain
 from hub.connections.accounts import Account
 from hub.errors import FixData, NotFound
 from hub.model.ambient import Ambient
@@ -60,6 +61,8 @@ class Orders:
 
     async def assign_case(self, case_id: str, *, owner: str | None, actor: str) -> None:
         """Give an exception an owner (a person's id), or take it away."""
+        if owner is not None and not is_plain(owner):
+            raise FixData("An owner is named by an id, without blanks.", code="bad-owner")
         await self._committer.commit(Work(lambda tx: cases.assign(tx, case_id, owner=owner, actor=actor)))
 
     async def close_case(self, case_id: str, *, resolution: str, actor: str) -> None:
@@ -70,6 +73,9 @@ class Orders:
 
     async def link(self, entity: str, rows: Sequence[Mapping[str, str]], *, actor: str, replace: bool = False) -> int:
         """Tie ids together: each row maps system to id. Runs that wait for them go on. Gives the number of rows."""
+        names = {entity, *(system for row in rows for system in row)}
+        if not all(map(is_plain, names)):
+            raise FixData("Entities and systems are named by words without blanks.", code="bad-crossref")
 
         def work(transaction: Transaction) -> int:
             woken: list[str] = []
