@@ -15,12 +15,17 @@ from rich.text import Text
 from hub.model.money import exponent
 from hub.proof.conductor import Course
 from hub.proof.evidence import Evidence
+from hub.proof.families import Families
 from hub.proof.faults import by_kind
 from hub.proof.oracle import Judgement
 from hub.proof.scenario import Scenario
 
+#: The flows that post what the table counts.
+_POSTING = frozenset({"invoice-to-erp", "payment-to-erp"})
 #: More findings than this are counted, not told.
 _TOLD = 12
+#: So many documents are named for each reason of an exception.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +119,7 @@ def _cell(documents: str, total: str) -> Text:
 def _hub_totals(evidence: Evidence) -> dict[str, tuple[int, Decimal]]:
     found: dict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
     for run in evidence.hub.runs:
-        if run.state == "succeeded" and run.money is not None and run.currency is not None:
+        if run.flow in _POSTING and run.state == "succeeded" and run.money is not None and run.currency is not None:
             number, total = found[run.currency]
             found[run.currency] = (number + 1, total + run.money)
     return found
@@ -125,15 +130,29 @@ def _exceptions(outcome: Outcome) -> Table:
     table.add_column("Reason")
     table.add_column("Open", justify="right")
     table.add_column("Expected", justify="right")
+    table.add_column("Documents")
     expected, found = outcome.scenario.exceptions, outcome.judgement.exceptions_open
+    documents = _documents(outcome.evidence)
     for reason in sorted({*expected, *found}):
         same = expected.get(reason, 0) == found.get(reason, 0)
         table.add_row(
             reason,
             Text(str(found.get(reason, 0)), style="green" if same else "red bold"),
             str(expected.get(reason, 0)),
+            ", ".join(documents[reason][:_NAMED]) + (", …" if len(documents[reason]) > _NAMED else ""),
         )
     return table
+
+
+def _documents(evidence: Evidence) -> dict[str, list[str]]:
+    """Give the numbers of the invoices that became exceptions, by reason."""
+    families, runs = Families(evidence), {run.id: run for run in evidence.hub.runs}
+    numbers = {invoice.id: invoice.number for invoice in evidence.stripe}
+    found: dict[str, list[str]] = defaultdict(list)
+    for case in evidence.hub.cases:
+        family = families.of_run(runs[case.run_id])
+        found[case.reason].append(numbers.get(family, family))
+    return found
 
 
 def _faults(outcome: Outcome) -> Table:
