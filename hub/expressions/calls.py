@@ -11,8 +11,8 @@ from hub.expressions.code import Slot, load
 from hub.expressions.errors import ExpressionError
 from hub.expressions.functions.catalogue import FUNCTIONS
 from hub.expressions.functions.signature import Function, Parameter
-from hub.expressions.kinds import ANY, Kind
 from hub.expressions.tree import Node, Part
+from hub.model.kinds import ANY, Kind
 
 if TYPE_CHECKING:
     from hub.expressions.generator import Generator

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.expressions.kinds import ANY, Kind
 from hub.expressions.places import Loop, Place
+from hub.model.kinds import ANY, Kind
 
 #: The origin of a list that holds parts of many lists of the source: its elements have no number there.
 NOWHERE = "?"

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from hub.expressions import code as write
 from hub.expressions.code import Slot, load
-from hub.expressions.kinds import Kind
+from hub.model.kinds import Kind
 
 _BOOLEAN = frozenset({Kind.BOOLEAN})
 _BOOLEAN_OR_NULL = frozenset({Kind.BOOLEAN, Kind.NULL})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hub.expressions.budgets import Meter
-from hub.expressions.kinds import NUMBER_TYPES
+from hub.model.kinds import NUMBER_TYPES
 
 
 def equal(left: Any, right: Any, meter: Meter) -> bool:

@@ -16,11 +16,11 @@ from hub.expressions.calls import Calls
 from hub.expressions.code import NOWHERE, Code, Slot, load
 from hub.expressions.comparisons import comparison, truth
 from hub.expressions.errors import ExpressionError
-from hub.expressions.kinds import ANY, Kind
 from hub.expressions.literals import constant_kinds, written
 from hub.expressions.paths import step
 from hub.expressions.places import Loop, Place
 from hub.expressions.tree import Node, Part
+from hub.model.kinds import ANY, Kind
 
 _LIST_OR_NULL = frozenset({Kind.ARRAY, Kind.NULL})
 _NULL = frozenset({Kind.NULL})

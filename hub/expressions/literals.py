@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.expressions.code import load
-from hub.expressions.kinds import Kind, kind_of
+from hub.model.kinds import Kind, kind_of
 
 
 def constant_kinds(value: object) -> frozenset[Kind]:

@@ -10,8 +10,8 @@ from typing import Any
 from hub.expressions.code import Code, load
 from hub.expressions.equality import equal
 from hub.expressions.functions.lookups import MISSING
-from hub.expressions.kinds import NUMBER_TYPES
 from hub.expressions.runtime import check_elements, flattened, ordered, overrun, refuse_each, wrong_argument
+from hub.model.kinds import NUMBER_TYPES
 
 #: All that generated code can name, beside the functions it calls; it has no builtins.
 _GLOBALS: dict[str, Any] = {

@@ -15,10 +15,10 @@ from hub.expressions.comparisons import truth
 from hub.expressions.compiler import Expression
 from hub.expressions.generator import Generator
 from hub.expressions.growth import HARMLESS, growth
-from hub.expressions.kinds import Kind
 from hub.expressions.places import Place, explained
 from hub.expressions.program import Program, assembled
 from hub.expressions.tree import Node
+from hub.model.kinds import Kind
 
 Tables = Mapping[str, Mapping[str, Any]]
 

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from hub.expressions.budgets import Meter
 from hub.expressions.errors import InvalidValue, OverBudget
-from hub.expressions.kinds import NUMBER_TYPES, Kind, kind_of, shown, spoken
+from hub.model.kinds import NUMBER_TYPES, Kind, kind_of, shown, spoken
 
 _TEXT_TYPES = frozenset({str})
 

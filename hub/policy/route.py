@@ -11,8 +11,8 @@ from hub.errors import FixData, NotMapped
 from hub.expressions.compiler import Expression, compile
 from hub.expressions.context import Context
 from hub.expressions.errors import ExpressionError
-from hub.expressions.kinds import NUMBER_TYPES
 from hub.expressions.mistakes import InvalidDocument, Mistake
+from hub.model.kinds import NUMBER_TYPES
 
 Tables = Mapping[str, Mapping[str, Any]]
 

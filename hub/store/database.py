@@ -17,7 +17,7 @@ from hub.errors import Conflict, Fatal
 
 FILE_NAME = "concord.db"
 #: The newest step in `hub/store/migrations/versions`.
-NEWEST = "0001"
+NEWEST = "0002"
 
 
 class Database:

@@ -306,3 +306,58 @@ rejections = Table(
     Column("count", Integer, nullable=False),
     PrimaryKeyConstraint("environment", "connection", "reason", "minute"),
 )
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("environment", String, nullable=False),
+    Column("run_id", String),
+    Column("event_id", String),
+    Column("connection", String),
+    Column("path", String),
+    Column("policy", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("bundle", String, nullable=False),
+    Column("rules", Text, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Column("output", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_decisions_run_id", "run_id"),
+    Index("ix_decisions_event_id", "event_id"),
+    Index("ix_decisions_policy", "policy", "at"),
+)
+
+drift = Table(
+    "drift",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("connection", String, nullable=False),
+    Column("schema", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("example", Text),
+    Column("event_id", String, nullable=False),
+    Column("action", String, nullable=False),
+    PrimaryKeyConstraint("environment", "connection", "schema", "kind", "path", "detail"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("bundle", String, nullable=False),
+    Column("commit", String),
+    Column("how", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", Text),
+    Column("report", Text),
+    Column("published_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "number"),
+)

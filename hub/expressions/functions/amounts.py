@@ -12,10 +12,10 @@ from hub.expressions.budgets import Meter
 from hub.expressions.errors import InvalidValue
 from hub.expressions.functions.arithmetic import named_rounding
 from hub.expressions.functions.signature import function
-from hub.expressions.kinds import shown, spoken
 from hub.expressions.numbers import Number, bounded, read_decimal
 from hub.model import money as model
 from hub.model.currencies import EXPONENTS
+from hub.model.kinds import shown, spoken
 from hub.model.money import Rounding
 
 #: Codes as vendors write them: Stripe in small letters, most in capitals.

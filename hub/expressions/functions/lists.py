@@ -8,8 +8,8 @@ from typing import Any
 from hub.expressions.budgets import Meter
 from hub.expressions.errors import InvalidValue
 from hub.expressions.functions.signature import function
-from hub.expressions.kinds import Kind, kind_of, spoken
 from hub.expressions.numbers import Number, add, average
+from hub.model.kinds import Kind, kind_of, spoken
 
 
 @function("sum(numbers: array[number]) -> number", metered=True)

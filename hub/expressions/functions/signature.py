@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hub.expressions.kinds import ANY, Kind
+from hub.model.kinds import ANY, Kind
 
 Implementation = Callable[..., Any]
 

@@ -10,8 +10,8 @@ from hub.expressions.budgets import Meter
 from hub.expressions.equality import equal
 from hub.expressions.errors import InvalidValue
 from hub.expressions.functions.signature import function
-from hub.expressions.kinds import kind_of, spoken
 from hub.expressions.numbers import Number, bounded, read_json_number
+from hub.model.kinds import kind_of, spoken
 
 #: Deeper values are not written as text.
 _MOST_NESTED = 200

@@ -1,4 +1,4 @@
-"""JMESPath's kinds of value, and which Python types stand for them."""
+"""The kinds of a JSON value, and which Python types stand for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """A kind of value, in JMESPath's words."""
+    """A kind of value, in the words that JSON Schema and JMESPath share."""
 
     NULL = "null"
     BOOLEAN = "boolean"

@@ -1,0 +1,1 @@
+"""Schemas: the shapes they describe, what changes between versions, and how payloads drift away from them."""
