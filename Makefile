@@ -27,7 +27,7 @@ check: $(READY) ## lint, check types and layers, and check the shipped workspace
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/concord check $(ARGS)
 
-bench: $(READY) ## measure durable flows against the same work without durability
+bench: $(VENV)/.bench ## measure mappings and durable flows beside their peers and floors, as ratios
 	$(PYTHON) -m bench $(ARGS)
 
 mutants: $(READY) ## show that each promise can fail: break the hub on purpose, and see the named invariant go red
@@ -53,4 +53,9 @@ $(READY): pyproject.toml constraints.txt hatch_build.py
 	  $(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'; \
 	  $(PYTHON) -m pip install --quiet --constraint constraints.txt --group dev --editable .; \
 	fi
+	@touch $@
+
+$(VENV)/.bench: $(READY)
+	@if command -v uv >/dev/null; then uv pip install --quiet --python $(PYTHON) --constraint constraints.txt --group bench; \
+	else $(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group bench; fi
 	@touch $@
