@@ -14,7 +14,8 @@ from hub.audit.kinds import AuditKind
 from hub.engine import verdicts
 from hub.engine.journal import Journal
 from hub.engine.parts import Parts
-from hub.engine.steps import Output, Scope, Steps, code
+from hub.engine.steps import Output, Steps, code
+from hub.engine.values import Scope
 from hub.errors import HubError
 from hub.model.ambient import of_micros, to_micros
 from hub.model.flow import Flow, Step
@@ -201,6 +202,7 @@ class Endings:
             finished=self._parts.ambient.now(),
             input=output.input if output is not None else None,
             output=output.value if output is not None else None,
+            answer=output.answer if output is not None else None,
             error={"code": error.code, "detail": error.detail, "facts": _texts(error)},
         )
 

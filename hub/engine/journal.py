@@ -38,10 +38,11 @@ class Journal:
         finished: datetime,
         input: Any = None,
         output: Any = None,
+        answer: Any = None,
         rule: str | None = None,
         error: Mapping[str, Any] | None = None,
     ) -> None:
-        """Record how a step stands."""
+        """Record how a step stands; `answer` is what came from outside, where the output was made of it."""
         self._record.steps.append(
             {
                 "run_id": self._run_id,
@@ -51,6 +52,7 @@ class Journal:
                 "state": state,
                 "input": _text(input),
                 "output": _text(output),
+                "answer": _text(answer),
                 "rule": rule,
                 "error": _text(error),
                 "started_at": to_micros(started),

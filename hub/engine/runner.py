@@ -13,7 +13,8 @@ from hub.engine.effects import Effects
 from hub.engine.endings import Endings, Place
 from hub.engine.journal import Journal
 from hub.engine.parts import Parts
-from hub.engine.steps import Output, Scope, Steps
+from hub.engine.steps import Output, Steps
+from hub.engine.values import Scope
 from hub.errors import Fatal, FixData, HubError, StaleLease
 from hub.model.ambient import of_micros
 from hub.model.flow import Step
@@ -94,6 +95,7 @@ class Runner:
             finished=self._parts.ambient.now(),
             input=output.input,
             output=output.value,
+            answer=output.answer,
             rule=output.rule,
         )
 

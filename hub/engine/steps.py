@@ -11,8 +11,8 @@ from hub.audit.kinds import AuditKind
 from hub.engine.effects import Effects, Target
 from hub.engine.journal import Journal
 from hub.engine.parts import Parts
+from hub.engine.values import Scope, call_input, call_output, linked_ids, lookup_question, mapped
 from hub.errors import FixData, NotMapped, WaitFor
-from hub.mapping.compiled import apply
 from hub.model.ambient import of_micros
 from hub.model.effect import effect_key
 from hub.model.flow import Call, Decide, Link, Lookup, Map, Step
@@ -23,16 +23,18 @@ from hub.store import crossrefs, history, runs
 from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
 
-Scope = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """What a step gives: its output, what it was given (for people), and the rule that decided."""
+    """What a step gives: its output, what it was given (for people), and the rule that decided.
+
+    `answer` is what came from outside, where a mapping has made the output of it.
+    """
 
     value: Any
     input: Any = None
     rule: str | None = None
+    answer: Any = None
 
 
 class Steps:
@@ -77,32 +79,13 @@ class Steps:
                 return await self._link(action, scope)
 
     def _map(self, bundle: Bundle, action: Map, scope: Scope) -> Output:
-        source = action.of(scope) if action.of is not None else scope["record"]
-        value = self._shape(bundle, action.mapping, source, action.given, scope)
+        value = mapped(bundle, action, scope)
         return Output(value=value, input={"of": action.of.text if action.of is not None else "record"})
 
-    def _shape(self, bundle: Bundle, name: str, source: Any, given: Mapping[str, Any], scope: Scope) -> Any:
-        mapping = bundle.mappings[name]
-        value = apply(mapping, source, {key: term(scope) for key, term in given.items()})
-        faults = bundle.validate(mapping.target, value)
-        if faults:
-            raise FixData(
-                f"What the mapping {name} gave does not fit {mapping.target}.",
-                code="schema-mismatch",
-                faults="; ".join(faults[:5]),
-            )
-        return value
-
     def _lookup(self, step: Step, action: Lookup, scope: Scope) -> Output:
-        wanted = {
-            "environment": self._run["environment"],
-            "entity": action.crossref,
-            "system": str(action.system(scope)),
-            "id": str(action.id(scope)),
-            "want": str(action.want(scope)),
-        }
+        given = lookup_question(action, scope)
+        wanted = {"environment": self._run["environment"], **given}
         found = crossrefs.find(self._parts.database.looking, **wanted)
-        given = {name: wanted[name] for name in ("entity", "system", "id", "want")}
         if found is not None:
             return Output(value={"id": found}, input=given)
         missing = NotMapped(
@@ -139,14 +122,14 @@ class Steps:
         self.connection = name
         match operation:
             case ReadOperation() as reading:
-                given = self._input(bundle, action, scope)
-                value = await self.effects.read(account, step.id, lambda: reading.read(account, given))
+                given = call_input(bundle, action, scope)
+                answer = await self.effects.read(account, step.id, lambda: reading.read(account, given))
             case WriteOperation() as writing:
-                given, value = await self._write(bundle, step, action, scope, name, writing)
+                given, answer = await self._write(bundle, step, action, scope, name, writing)
         self.connection = None
-        if action.into is not None:
-            value = self._shape(bundle, action.into, value, {}, scope)
-        return Output(value=value, input=given)
+        if action.into is None:
+            return Output(value=answer, input=given)
+        return Output(value=call_output(bundle, action, answer, scope), input=given, answer=answer)
 
     async def _write(
         self, bundle: Bundle, step: Step, action: Call, scope: Scope, name: str, operation: WriteOperation
@@ -171,7 +154,7 @@ class Steps:
         formed: list[Any] = []
 
         def form() -> Any:
-            formed.append(self._input(bundle, action, scope))
+            formed.append(call_input(bundle, action, scope))
             return formed[0]
 
         value = await self.effects.perform(target, form, self.standing(step.id, key))
@@ -186,14 +169,8 @@ class Steps:
             return None
         return history.effect(self._parts.database.looking, key)
 
-    def _input(self, bundle: Bundle, action: Call, scope: Scope) -> Any:
-        if action.shape is not None:
-            source = action.of(scope) if action.of is not None else scope["record"]
-            return self._shape(bundle, action.shape, source, action.given, scope)
-        return {"id": action.by(scope)} if action.by is not None else {}
-
     async def _link(self, action: Link, scope: Scope) -> Output:
-        ids = {str(system(scope)): str(id(scope)) for system, id in action.ids}
+        ids = linked_ids(action, scope)
         # The outcome of a write must not hang on whether ids can be tied together.
         await self._journal.settle()
         self._journal.link(

@@ -38,6 +38,9 @@ bundles = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("files", LargeBinary, nullable=False),
+    # The commit of the repository that the files came from, and whether they had changes on top of it.
+    Column("commit", String),
+    Column("dirty", Boolean),
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -129,6 +132,8 @@ steps = Table(
     Column("state", String, nullable=False),
     Column("input", Text),
     Column("output", Text),
+    # What came from outside, where a mapping made the output of it: another version of the mapping reads it again.
+    Column("answer", Text),
     Column("rule", String),
     Column("error", Text),
     Column("started_at", BigInteger, nullable=False),
@@ -354,6 +359,7 @@ revisions = Table(
     Column("number", Integer, nullable=False),
     Column("bundle", String, nullable=False),
     Column("commit", String),
+    Column("dirty", Boolean, nullable=False),
     Column("how", String, nullable=False),
     Column("actor", String, nullable=False),
     Column("reason", Text),

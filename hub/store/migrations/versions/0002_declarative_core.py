@@ -13,6 +13,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Bring the tables to this step."""
+    op.add_column("steps", sa.Column("answer", sa.Text(), nullable=True))
+    op.add_column("bundles", sa.Column("commit", sa.String(), nullable=True))
+    op.add_column("bundles", sa.Column("dirty", sa.Boolean(), nullable=True))
     op.create_table(
         "decisions",
         sa.Column("id", sa.String(), nullable=False),
@@ -56,6 +59,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("bundle", sa.String(), nullable=False),
         sa.Column("commit", sa.String(), nullable=True),
+        sa.Column("dirty", sa.Boolean(), nullable=False),
         sa.Column("how", sa.String(), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),

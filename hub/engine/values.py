@@ -1,0 +1,63 @@
+"""What a step computes from the values that a run has: pure, so that whoever computes it again gets the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.errors import FixData
+from hub.mapping.compiled import apply
+from hub.model.flow import Call, Link, Lookup, Map, Term
+from hub.workspace.bundle import Bundle
+
+Scope = dict[str, Any]
+
+
+def mapped(bundle: Bundle, action: Map, scope: Mapping[str, Any]) -> Any:
+    """Give the output of a `map` step."""
+    source = action.of(scope) if action.of is not None else scope["record"]
+    return shaped(bundle, action.mapping, source, action.given, scope)
+
+
+def call_input(bundle: Bundle, action: Call, scope: Mapping[str, Any]) -> Any:
+    """Give what a call hands to its operation: the mapping `with` applied, the id, or nothing."""
+    if action.shape is not None:
+        source = action.of(scope) if action.of is not None else scope["record"]
+        return shaped(bundle, action.shape, source, action.given, scope)
+    return {"id": action.by(scope)} if action.by is not None else {}
+
+
+def call_output(bundle: Bundle, action: Call, answer: Any, scope: Mapping[str, Any]) -> Any:
+    """Give the output of a call from what its operation answered: as it is, or through the mapping `into`."""
+    return answer if action.into is None else shaped(bundle, action.into, answer, {}, scope)
+
+
+def lookup_question(action: Lookup, scope: Mapping[str, Any]) -> dict[str, str]:
+    """Give what a look-up asks: which id (`want`) the thing has that is called `id` in `system`."""
+    return {
+        "entity": action.crossref,
+        "system": str(action.system(scope)),
+        "id": str(action.id(scope)),
+        "want": str(action.want(scope)),
+    }
+
+
+def linked_ids(action: Link, scope: Mapping[str, Any]) -> dict[str, str]:
+    """Give the ids that a `crossref` step ties together, by system."""
+    return {str(system(scope)): str(id(scope)) for system, id in action.ids}
+
+
+def shaped(
+    bundle: Bundle, name: str, source: Any, given: Mapping[str, Term], scope: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Apply a mapping and check what it gave; `FixData` under `schema-mismatch` lists what does not fit its target."""
+    mapping = bundle.mappings[name]
+    value = apply(mapping, source, {key: term(scope) for key, term in given.items()})
+    faults = bundle.validate(mapping.target, value)
+    if faults:
+        raise FixData(
+            f"What the mapping {name} gave does not fit {mapping.target}.",
+            code="schema-mismatch",
+            faults="; ".join(faults[:5]),
+        )
+    return value
