@@ -62,21 +62,39 @@ _COMPUTED = _Computed()
 _MOST_CHOICES = 64
 
 
-def source_paths(tree: Node, *, at: str | None = "") -> tuple[str, ...]:
+#: The paths that the current node may have: the whole source, or what an enclosing expression chose.
+Paths = tuple[str, ...]
+WHOLE: Paths = ("",)
+
+
+def source_paths(tree: Node, *, at: Paths = WHOLE) -> Paths:
     """Give the paths that are read, such as `lines.data[].amount`, in the order of the text, each once.
 
-    `at` is the path of the current node (`lines.data[]` within a repeated target, None when it has none), `@` the
-    whole source. An index or slice is written `[]`, any key `*`.
+    `at` are the paths of the current node (`lines.data[]` within a repeated target), `@` is the whole source. An index
+    or slice is written `[]`, any key `*`.
     """
     reader = _Reader()
-    reader.consume(reader.trace(tree, _COMPUTED if at is None else _At(at)))
+    reader.consume(reader.trace(tree, _origin(at)))
     return tuple(reader.found)
 
 
-def element_path(tree: Node, *, at: str | None = "") -> str | None:
-    """Give the path of the elements of the list that an expression gives; None when no single path names them."""
-    element = _element(_Reader().trace(tree, _COMPUTED if at is None else _At(at)))
-    return element.path if isinstance(element, _At) else None
+def value_paths(tree: Node, *, at: Paths = WHOLE) -> Paths:
+    """Give the paths that the value of an expression may itself have; none when it is computed."""
+    return _own(_Reader().trace(tree, _origin(at)))
+
+
+def element_paths(tree: Node, *, at: Paths = WHOLE) -> Paths:
+    """Give the paths that the elements of the list may have that an expression gives; none when it is computed."""
+    return _own(_element(_Reader().trace(tree, _origin(at))))
+
+
+def _origin(paths: Paths) -> _Origin:
+    return _one_of([_At(path) for path in paths]) if paths else _COMPUTED
+
+
+def _own(origin: _Origin) -> Paths:
+    choices = origin.choices if isinstance(origin, _OneOf) else (origin,)
+    return tuple(choice.path for choice in choices if isinstance(choice, _At))
 
 
 @dataclass(slots=True)

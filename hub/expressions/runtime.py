@@ -72,3 +72,8 @@ def check_elements(function: str, parameter: str, kinds: tuple[Kind, ...], value
 def refuse_each(value: Any) -> NoReturn:
     """Refuse to repeat over what is no list."""
     raise InvalidValue(f"`each` must give a list, not {spoken(value)}.", code="invalid-type")
+
+
+def required_missing() -> NoReturn:
+    """Refuse a record whose required field has no value."""
+    raise InvalidValue("A required field has no value.", code="required-missing")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.errors import FixData
+from hub.expressions.parts import Grouped
 from hub.expressions.records import Record
 
 
@@ -16,7 +17,8 @@ class CompiledMapping:
 
     `source` and `target` are schema names with version (`stripe.invoice@2025-09-30`); `given` the names of the extra
     values that it must be given, None when it names none and reads whatever is given. `reads` gives, for each target
-    field (`lines[].amount`), the source paths that it is made of (`lines.data[].amount`).
+    field (`lines[].amount`), the source paths that it is made of (`lines.data[].amount`); what a mapping with `rest:
+    keep` takes over as it is does not stand there. `shape` are the parts it was compiled from, for those who check it.
     """
 
     name: str
@@ -26,6 +28,7 @@ class CompiledMapping:
     given: frozenset[str] | None
     reads: Mapping[str, tuple[str, ...]]
     tables: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    shape: Grouped = field(repr=False)
     _record: Record = field(repr=False)
 
 

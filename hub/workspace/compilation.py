@@ -13,12 +13,20 @@ from hub.policy.retry import RetryPolicy
 from hub.policy.route import RoutePolicy
 from hub.workspace.bundle import Bundle, bundle_id
 from hub.workspace.catalogue import Catalogue
-from hub.workspace.compiled_files import ConnectionFile, EnvironmentFile, Example, MappingFile, PolicyFile
+from hub.workspace.compiled_files import (
+    ConnectionFile,
+    EnvironmentFile,
+    Example,
+    FragmentFile,
+    MappingFile,
+    PolicyFile,
+)
 from hub.workspace.connections import load_connection
 from hub.workspace.environments import load_environment
 from hub.workspace.examples import load_examples
 from hub.workspace.flows import load_flow
-from hub.workspace.kinds import NAMED, FileKind, kind_of
+from hub.workspace.fragments import lint_fragments, load_fragment
+from hub.workspace.kinds import BESIDE, NAMED, FileKind, kind_of
 from hub.workspace.known import Known
 from hub.workspace.lint import Lint, Lints, Place, Position, Severity
 from hub.workspace.mappings import load_mapping
@@ -57,6 +65,7 @@ class _Compilation:
     tables: dict[str, dict[str, str]] = field(default_factory=dict)
     schemas: dict[str, Schema] = field(default_factory=dict)
     connections: dict[str, ConnectionFile] = field(default_factory=dict)
+    fragments: dict[str, FragmentFile] = field(default_factory=dict)
     mappings: dict[str, MappingFile] = field(default_factory=dict)
     policies: dict[str, PolicyFile] = field(default_factory=dict)
     environments: dict[str, EnvironmentFile] = field(default_factory=dict)
@@ -69,6 +78,8 @@ class _Compilation:
             self._read(path, content)
         self._add_connector_schemas()
         known = self._known()
+        self._load(FileKind.FRAGMENT, self.fragments, lambda node, lints: load_fragment(node, lints, known))
+        lint_fragments(self.fragments, self.nodes.get(FileKind.FRAGMENT, {}), self.lints, known)
         self._load(FileKind.MAPPING, self.mappings, lambda node, lints: load_mapping(node, lints, known))
         self._load(FileKind.CONNECTION, self.connections, lambda node, lints: load_connection(node, lints, known))
         self._load(FileKind.POLICY, self.policies, lambda node, lints: load_policy(node, lints, known))
@@ -102,6 +113,7 @@ class _Compilation:
             tables=self.tables,
             schemas=self.schemas,
             connections=self.connections,
+            fragments=self.fragments,
             mappings=self.mappings,
             policies=self.policies,
         )
@@ -126,9 +138,10 @@ class _Compilation:
 
     def _read_yaml(self, kind: FileKind, path: str, content: bytes, lints: Lints) -> None:
         node = read_yaml(content, lints)
+        kind = next((other for other, beside in BESIDE.items() if beside is kind and _names(node, other)), kind)
         if node is not None:
             self.nodes.setdefault(kind, {})[path] = node
-        if kind not in NAMED.values():
+        if kind not in NAMED.values() and kind not in BESIDE:
             return
         named = node.get(kind) if isinstance(node, Keyed) else None
         if isinstance(named, Scalar) and named.value is not None:
@@ -173,3 +186,8 @@ class _Compilation:
                 lints = self.lints.setdefault(f"connectors/{name}", Lints(f"connectors/{name}"))
                 lints.error(Position(), "bad-schema", f"A connector's schema cannot be used: {error.detail}")
             self.declared.setdefault(FileKind.SCHEMA, {})[name] = (f"connectors/{name}", Position())
+
+
+def _names(node: Node | None, kind: FileKind) -> bool:
+    """Tell whether a file names itself as of this kind."""
+    return isinstance(node, Keyed) and kind in node.entries

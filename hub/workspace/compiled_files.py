@@ -59,6 +59,16 @@ class EnvironmentFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FragmentFile:
+    """A fragment: fields as its document has them, and the other fragments it uses."""
+
+    name: str
+    fields: Mapping[str, Any]
+    uses: frozenset[str] = frozenset()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MappingFile:
     """A mapping: from which schema to which, and the names of the values it must be given."""
 

@@ -10,9 +10,10 @@ from hub.workspace.environments import ENVIRONMENT
 from hub.workspace.examples import EXAMPLES
 from hub.workspace.flow_file import FLOW
 from hub.workspace.kinds import FileKind
-from hub.workspace.mappings import MAPPING
+from hub.workspace.mapping_file import FRAGMENT, MAPPING
 from hub.workspace.policies import POLICY
 from hub.workspace.shapes import (
+    Again,
     Choice,
     Duration,
     Expression,
@@ -24,18 +25,22 @@ from hub.workspace.shapes import (
     Shape,
     Term,
     Text,
-    Value,
+    Told,
     Variants,
     Whole,
 )
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+#: Shapes that stand within themselves, by name.
+_Defined = dict[str, Any]
+
 
 #: The description of every kind of YAML file.
 SHAPES: Mapping[FileKind, Shape] = {
     FileKind.FLOW: FLOW,
     FileKind.MAPPING: MAPPING,
+    FileKind.FRAGMENT: FRAGMENT,
     FileKind.POLICY: POLICY,
     FileKind.CONNECTION: CONNECTION,
     FileKind.ENVIRONMENT: ENVIRONMENT,
@@ -45,20 +50,39 @@ SHAPES: Mapping[FileKind, Shape] = {
 
 def editor_schemas() -> dict[FileKind, dict[str, Any]]:
     """Give the JSON Schema of every kind of YAML file."""
-    return {kind: {"$schema": _DIALECT, "title": kind.value, **_schema(shape)} for kind, shape in SHAPES.items()}
+    return {kind: _whole(kind, shape) for kind, shape in SHAPES.items()}
 
 
-def _schema(shape: Shape) -> dict[str, Any]:
+def _whole(kind: FileKind, shape: Shape) -> dict[str, Any]:
+    defined: _Defined = {}
+    schema = {"$schema": _DIALECT, "title": kind.value, **_schema(shape, defined)}
+    return schema | {"$defs": defined} if defined else schema
+
+
+def _schema(shape: Shape, defined: _Defined) -> dict[str, Any]:
     match shape:
         case Form():
-            return _form(shape)
+            return _form(shape, defined)
         case Names():
-            return _names(shape)
+            return _names(shape, defined)
         case Many():
             bounds = {"minItems": shape.least, "maxItems": shape.most}
-            return {"type": "array", "items": _schema(shape.item), **bounds}
+            return {"type": "array", "items": _schema(shape.item, defined), **bounds}
         case Variants():
-            return {"oneOf": [_form(form) for form in shape.forms.values()]}
+            return {"oneOf": [_form(form, defined) for form in shape.forms.values()]}
+        case Told():
+            return {"anyOf": [_form(form, defined) for form in shape.forms.values()]}
+        case Again():
+            if shape.name not in defined:
+                defined[shape.name] = {}
+                defined[shape.name] = _schema(shape.of(), defined)
+            return {"$ref": f"#/$defs/{shape.name}"}
+        case _:
+            return _scalar(shape)
+
+
+def _scalar(shape: Shape) -> dict[str, Any]:
+    match shape:
         case Text():
             return {"type": "string", **_pattern(shape.pattern)}
         case Choice():
@@ -75,25 +99,29 @@ def _schema(shape: Shape) -> dict[str, Any]:
             return {"type": ["string", "number", "boolean"], "description": "An expression (JMESPath)."}
         case Term():
             return _term(shape)
-        case Value():
+        case _:
             return {}
 
 
-def _form(form: Form) -> dict[str, Any]:
+def _form(form: Form, defined: _Defined) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "type": "object",
-        "properties": {name: {"description": key.doc, **_schema(key.shape)} for name, key in form.keys.items()},
+        "properties": {
+            name: {"description": key.doc, **_schema(key.shape, defined)} for name, key in form.keys.items()
+        },
         "required": [name for name, key in form.keys.items() if key.required],
-        "additionalProperties": False if form.other is None else _form(form.other),
+        "additionalProperties": False if form.other is None else _schema(form.other, defined),
     }
-    if form.one_of:
-        schema["allOf"] = [{"oneOf": [{"required": [key]} for key in group]} for group in form.one_of]
+    groups = [{"oneOf": [{"required": [key]} for key in group]} for group in form.one_of]
+    groups += [{"anyOf": [{"required": [key]} for key in group]} for group in form.any_of]
+    if groups:
+        schema["allOf"] = groups
     return schema
 
 
-def _names(shape: Names) -> dict[str, Any]:
-    value = _schema(shape.value)
-    held = value if shape.form is None else {"anyOf": [value, _form(shape.form)]}
+def _names(shape: Names, defined: _Defined) -> dict[str, Any]:
+    value = _schema(shape.value, defined)
+    held = value if shape.form is None else {"anyOf": [value, _schema(shape.form, defined)]}
     schema: dict[str, Any] = {"type": "object", "additionalProperties": held}
     if shape.key is not None:
         pattern = rf"^({shape.key})$"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -10,6 +11,7 @@ class FileKind(StrEnum):
 
     FLOW = "flow"
     MAPPING = "mapping"
+    FRAGMENT = "fragment"
     POLICY = "policy"
     SCHEMA = "schema"
     CONNECTION = "connection"
@@ -28,6 +30,8 @@ NAMED = {
     "connections": FileKind.CONNECTION,
     "environments": FileKind.ENVIRONMENT,
 }
+#: Kinds that stand in the folder of another one, told apart by the key that names the file.
+BESIDE: Mapping[FileKind, FileKind] = {FileKind.FRAGMENT: FileKind.MAPPING}
 EXAMPLES_ENDING = "_examples.yaml"
 
 

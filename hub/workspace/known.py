@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hub.workspace.catalogue import Catalogue
-from hub.workspace.compiled_files import ConnectionFile, MappingFile, PolicyFile
+from hub.workspace.compiled_files import ConnectionFile, FragmentFile, MappingFile, PolicyFile
 from hub.workspace.kinds import FileKind
 from hub.workspace.lint import Lints, nearest
 from hub.workspace.schemas import Schema
@@ -28,6 +28,7 @@ class Known:
     tables: Tables
     schemas: Mapping[str, Schema]
     connections: Mapping[str, ConnectionFile]
+    fragments: Mapping[str, FragmentFile]
     mappings: Mapping[str, MappingFile]
     policies: Mapping[str, PolicyFile]
 

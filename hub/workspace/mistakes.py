@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from hub.expressions.mistakes import InvalidDocument
+from hub.expressions.mistakes import InvalidDocument, Mistake
 from hub.workspace.lint import Lints, Place
 from hub.workspace.terms import place_in
 from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar
 
 
 def lint_mistakes(error: InvalidDocument, root: Node, lints: Lints) -> None:
+    """Add a lint for each mistake of a document at the key, entry or character it is about."""
+    lint_found(error.mistakes, root, lints)
+
+
+def lint_found(mistakes: Iterable[Mistake], root: Node, lints: Lints) -> None:
     """Add a lint for each mistake at the key, entry or character it is about."""
-    for mistake in error.mistakes:
+    for mistake in mistakes:
         lints.error(_place(root, mistake.where, mistake.position), mistake.code, mistake.detail)
 
 

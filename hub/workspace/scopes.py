@@ -35,14 +35,10 @@ def lint_scope(node: Node, inset: int, scope: Collection[str], later: Collection
 
 def lint_calls(node: Node, inset: int, lints: Lints, known: Known, given: Collection[str] | None = None) -> None:
     """Add a lint for tables and given values that do not exist; `given` is None where `given()` has no meaning."""
+    lint_tables(node, inset, lints, known)
     if not isinstance(node, Scalar):
         return
     expression = compile(text_of(node)[inset:])
-    tables = known.declared[FileKind.TABLE]
-    for name, position in expression.tables:
-        if name not in tables:
-            hint = nearest(name, tables) or f"Add mappings/tables/{name}.csv."
-            lints.error(place_in(node, inset + position), "unknown-table", f"There is no table `{name}`.", hint)
     for name, position in expression.given:
         place = place_in(node, inset + position)
         if given is None:
@@ -51,6 +47,17 @@ def lint_calls(node: Node, inset: int, lints: Lints, known: Known, given: Collec
         elif name not in given:
             hint = nearest(name, given) or f"Add `given: [{name}]` to the mapping."
             lints.error(place, "unknown-given", f"The given value `{name}` is not declared.", hint)
+
+
+def lint_tables(node: Node, inset: int, lints: Lints, known: Known) -> None:
+    """Add a lint for every table that an expression names and that does not exist."""
+    if not isinstance(node, Scalar):
+        return
+    tables = known.declared[FileKind.TABLE]
+    for name, position in compile(text_of(node)[inset:]).tables:
+        if name not in tables:
+            hint = nearest(name, tables) or f"Add mappings/tables/{name}.csv."
+            lints.error(place_in(node, inset + position), "unknown-table", f"There is no table `{name}`.", hint)
 
 
 def _first(path: str) -> str | None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from hub.workspace.lint import Lints, close_match, nearest, shown
 from hub.workspace.shapes import (
+    Again,
     Choice,
     Duration,
     Expression,
@@ -20,6 +21,7 @@ from hub.workspace.shapes import (
     Shape,
     Term,
     Text,
+    Told,
     Value,
     Variants,
     Whole,
@@ -53,6 +55,10 @@ def lint_shape(node: Node, shape: Shape, lints: Lints, name: str) -> None:
             _value(node, shape, lints)
         case Variants():
             _variants(node, shape, lints, name)
+        case Told():
+            _told(node, shape, lints, name)
+        case Again():
+            lint_shape(node, shape.of(), lints, name)
         case _:
             _scalar(node, shape, lints, name)
 
@@ -77,6 +83,25 @@ def _form(node: Node, form: Form, lints: Lints, name: str) -> None:
             )
     for group in form.one_of:
         _exactly_one(node, group, form, lints)
+    for group in form.any_of:
+        if not set(group) & set(node.entries) and not _misspelt(node, form, group):
+            words = ", ".join(f"`{key}`" for key in group)
+            lints.error(node, "missing-key", f"One of {words} is missing in {form.title}.", "Add one of them.")
+
+
+def _told(node: Node, shape: Told, lints: Lints, name: str) -> None:
+    present = [key for key in shape.forms if isinstance(node, Keyed) and key in node.entries]
+    if present:
+        _form(node, shape.forms[present[0]], lints, name)
+        return
+    known = {key for form in shape.forms.values() for key in form.keys}
+    unknown = [entry.key for entry in node.entries.values()] if isinstance(node, Keyed) else []
+    unknown = [key for key in unknown if key.text not in known]
+    for key in unknown:
+        lints.error(key, "unknown-key", f"Unknown key {shown(key.text)} in {shape.title}.", nearest(key.text, known))
+    if not unknown:
+        words = ", ".join(f"`{key}`" for key in shape.forms)
+        lints.error(node, "missing-key", f"One of {words} is missing in {shape.title}.", "Add one of them.")
 
 
 def _variants(node: Node, shape: Variants, lints: Lints, name: str) -> None:

@@ -5,7 +5,7 @@ Two readers use a description: `shape_lint` (what is wrong with a file) and `edi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 #: Names of flows, policies, connections, environments: `invoice-to-erp`.
@@ -94,15 +94,15 @@ class Many:
 class Names:
     """Keys that the author chooses, all with values of one shape.
 
-    A key may be an expression after `=` when `terms`; a value may be a `form` instead, when there is one, and holds
-    keys.
+    A key may be an expression after `=` when `terms`; a value may hold keys instead, in the shape of `form`, when
+    there is one.
     """
 
     value: Shape
     key: str | None = None
     example: str = "name"
     terms: bool = False
-    form: Form | None = None
+    form: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,14 +118,15 @@ class Key:
 class Form:
     """Declared keys, and nothing else.
 
-    `one_of` are groups of keys of which exactly one must be there. `other` is the shape of further keys, accepted
-    when their value holds one of `other_has`.
+    `one_of` are groups of keys of which exactly one must be there, `any_of` of which at least one must be. `other` is
+    the shape of further keys, accepted when their value holds one of `other_has`.
     """
 
     title: str
     keys: Mapping[str, Key]
     one_of: tuple[tuple[str, ...], ...] = ()
-    other: Form | None = None
+    any_of: tuple[tuple[str, ...], ...] = ()
+    other: Shape | None = None
     other_has: tuple[str, ...] = field(default=())
 
 
@@ -137,4 +138,36 @@ class Variants:
     forms: Mapping[str, Form]
 
 
-Shape = Text | Choice | Whole | Number | Flag | Duration | Expression | Term | Value | Many | Names | Form | Variants
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Several forms, told apart by a key that stands in one of them; the first whose key is there counts."""
+
+    title: str
+    forms: Mapping[str, Form]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """A shape that may stand within itself, to any depth; `name` is what an editor's schema calls it."""
+
+    name: str
+    of: Callable[[], Shape]
+
+
+Shape = (
+    Text
+    | Choice
+    | Whole
+    | Number
+    | Flag
+    | Duration
+    | Expression
+    | Term
+    | Value
+    | Many
+    | Names
+    | Form
+    | Variants
+    | Told
+    | Again
+)

@@ -115,6 +115,11 @@ fields:
   externalId: id
   customer: given('customer')
 """
+PARTY = """\
+fragment: billing/party
+fields:
+  name: name
+"""
 EXAMPLES = """\
 - example: a thing with one line
   in: { id: T1, kind: a, lines: { data: [{ number: 1 }] } }
@@ -152,6 +157,7 @@ FILES: Mapping[str, str] = {
     "flows/post.yaml": FLOW,
     "mappings/billing/to_hub.yaml": TO_HUB,
     "mappings/billing/to_hub_examples.yaml": EXAMPLES,
+    "mappings/billing/party.yaml": PARTY,
     "mappings/erp/from_hub.yaml": FROM_HUB,
     "mappings/tables/kinds.csv": "key,value\na,first\nb,second\n",
     "policies/routing.yaml": ROUTING,

@@ -6,7 +6,7 @@ import jsonschema_rs
 import pytest
 
 from hub.workspace.editor_schema import editor_schemas
-from hub.workspace.kinds import FileKind, kind_of
+from hub.workspace.kinds import BESIDE, FileKind, kind_of
 from hub.workspace.lint import Lints
 from hub.workspace.yaml_source import plain, read_yaml
 
@@ -26,6 +26,7 @@ def test_a_right_file_fits_the_schema_of_its_kind(files: dict[str, bytes]) -> No
             continue
         node = read_yaml(content, Lints(path))
         assert node is not None
+        kind = next((other for other in BESIDE if other in plain(node)), kind)
         jsonschema_rs.Draft202012Validator(SCHEMAS[kind]).validate(plain(node))
         checked.add(kind)
     assert checked == set(SCHEMAS)
