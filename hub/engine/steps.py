@@ -17,7 +17,7 @@ from hub.model.ambient import of_micros
 from hub.model.effect import effect_key
 from hub.model.flow import Call, Decide, Link, Lookup, Map, Step
 from hub.model.run import RunState
-from hub.policy.route import decide
+from hub.policy.decision import decide
 from hub.sdk.connector import ReadOperation, WriteOperation
 from hub.store import crossrefs, history, runs
 from hub.store.runs import ClaimedRun
@@ -68,7 +68,7 @@ class Steps:
             case Decide() as action:
                 decision = decide(bundle.policies[action.policy], scope)
                 self._journal.note(
-                    AuditKind.POLICY_DECIDED, facts={"policy": action.policy, "rule": code(decision.rule)}
+                    AuditKind.POLICY_DECIDED, facts={"policy": action.policy, "rule": code(decision.rule or "")}
                 )
                 return Output(value=decision.output, rule=decision.rule)
             case Lookup() as action:

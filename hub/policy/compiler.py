@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.expressions.mistakes import InvalidDocument, Mistake
+from hub.policy.kinds import KINDS
+from hub.policy.reading import compile_rules
 from hub.policy.retry import RetryPolicy, compile_retry
-from hub.policy.route import RoutePolicy, Tables, compile_route
+from hub.policy.rules import RulePolicy, Tables
 
 
-def compile_policy(document: Mapping[str, Any], tables: Tables) -> RoutePolicy | RetryPolicy:
+def compile_policy(document: Mapping[str, Any], tables: Tables) -> RulePolicy | RetryPolicy:
     """Compile a policy file's plain values, with the workspace's tables (name → key → value).
 
     `InvalidDocument` lists all mistakes, each with its place in the document.
     """
-    match document.get("kind"):
-        case "route":
-            return compile_route(document, tables)
-        case "retry":
-            return compile_retry(document)
-        case kind:
-            detail = f"There is no kind of policy `{kind}`; there are `route` and `retry`."
-            raise InvalidDocument("policy", str(document.get("policy", "")), [Mistake(where=("kind",), detail=detail)])
+    kind = KINDS.get(str(document.get("kind")))
+    if kind is None:
+        known = ", ".join(f"`{name}`" for name in KINDS)
+        detail = f"There is no kind of policy `{document.get('kind')}`; there are {known}."
+        raise InvalidDocument("policy", str(document.get("policy", "")), [Mistake(where=("kind",), detail=detail)])
+    return compile_rules(document, kind, tables) if kind.has_rules else compile_retry(document)

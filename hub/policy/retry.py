@@ -8,17 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from hub.expressions.mistakes import InvalidDocument, Mistake
+from hub.policy.form import Setting
+from hub.policy.kinds import RETRY
 
-_HEAD = frozenset({"policy", "kind", "title", "owner"})
-#: Key → least and greatest value; all but `attempts` may have decimals.
-_RANGES: Mapping[str, tuple[Decimal, Decimal]] = {
-    "attempts": (Decimal(1), Decimal(1000)),
-    "first": (Decimal("0.001"), Decimal(86_400)),
-    "factor": (Decimal(1), Decimal(100)),
-    "ceiling": (Decimal("0.001"), Decimal(604_800)),
-    "jitter": (Decimal(0), Decimal(1)),
-    "longest": (Decimal("0.001"), Decimal(604_800)),
-}
+_HEAD = frozenset({"policy", "kind", "version", "title", "owner"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,24 +52,25 @@ def compile_retry(document: Mapping[str, Any]) -> RetryPolicy:
     for name, value in document.items():
         if name in _HEAD:
             continue
-        if name not in _RANGES:
-            mistakes.append(Mistake(where=(name,), detail=f"This key is unknown; there are {', '.join(_RANGES)}."))
-        elif not _fits(name, value):
-            least, most = _RANGES[name]
-            kind = "a whole number" if name == "attempts" else "a number"
-            mistakes.append(Mistake(where=(name,), detail=f"`{name}` is {kind} from {least} to {most}."))
+        setting = RETRY.settings.get(name)
+        if setting is None:
+            known = ", ".join(RETRY.settings)
+            mistakes.append(Mistake(where=(name,), detail=f"This key is unknown; there are {known}."))
+        elif not _fits(setting, value):
+            kind = "a whole number" if setting.whole else "a number"
+            detail = f"`{name}` is {kind} from {setting.least} to {setting.most}."
+            mistakes.append(Mistake(where=(name,), detail=detail))
         else:
-            read[name] = value if name == "attempts" else _binary(value)
+            read[name] = value if setting.whole else _binary(value)
     if mistakes:
         raise InvalidDocument("policy", str(document.get("policy", "")), mistakes)
     return RetryPolicy(**read)
 
 
-def _fits(name: str, value: object) -> bool:
-    least, most = _RANGES[name]
+def _fits(setting: Setting, value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
         return False
-    return least <= value <= most and (name != "attempts" or isinstance(value, int))
+    return setting.least <= value <= setting.most and (not setting.whole or isinstance(value, int))
 
 
 def _binary(value: Decimal | float) -> float:

@@ -10,8 +10,9 @@ from hub.errors import NotFound
 from hub.mapping.compiled import CompiledMapping
 from hub.model.flow import Flow
 from hub.policy.retry import RetryPolicy
-from hub.policy.route import RoutePolicy
+from hub.policy.rules import RulePolicy
 from hub.workspace.compiled_files import ConnectionFile, EnvironmentFile, Example
+from hub.workspace.guards import NO_POLICY
 from hub.workspace.kinds import FileKind, kind_of
 from hub.workspace.schemas import Schema
 from hub.workspace.terms import Tables
@@ -31,7 +32,7 @@ class Bundle:
     files: Mapping[str, bytes] = field(repr=False)
     flows: Mapping[str, Flow] = field(repr=False)
     mappings: Mapping[str, CompiledMapping] = field(repr=False)
-    policies: Mapping[str, RoutePolicy] = field(repr=False)
+    policies: Mapping[str, RulePolicy] = field(repr=False)
     retries: Mapping[str, RetryPolicy] = field(repr=False)
     schemas: Mapping[str, Schema] = field(repr=False)
     connections: Mapping[str, ConnectionFile] = field(repr=False)
@@ -58,6 +59,18 @@ class Bundle:
             return self.retries[name]
         except KeyError:
             raise NotFound("The bundle has no such retry policy.", policy=name) from None
+
+    def guard(self, kind: str, *, connection: str, environment: str) -> RulePolicy | None:
+        """Give the policy of this kind (`throttle`, `hold`, `drift`) that guards a connection; None when none does.
+
+        The environment's word counts before the connection file's.
+        """
+        file, there = self.connections.get(connection), self.environments.get(environment)
+        here = there.connections.get(connection) if there is not None else None
+        named = here.guards.get(kind) if here is not None else None
+        if named is None and file is not None:
+            named = file.guards.get(kind)
+        return None if named is None or named == NO_POLICY else self.policies.get(named)
 
     def runbook(self, path: str) -> str | None:
         """Give the text of a runbook (Markdown), or None when there is none."""

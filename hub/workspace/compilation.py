@@ -10,7 +10,7 @@ from typing import TypeVar
 from hub.errors import FixData
 from hub.model.flow import Flow
 from hub.policy.retry import RetryPolicy
-from hub.policy.route import RoutePolicy
+from hub.policy.rules import RulePolicy
 from hub.workspace.bundle import Bundle, bundle_id
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compiled_files import (
@@ -81,8 +81,8 @@ class _Compilation:
         self._load(FileKind.FRAGMENT, self.fragments, lambda node, lints: load_fragment(node, lints, known))
         lint_fragments(self.fragments, self.nodes.get(FileKind.FRAGMENT, {}), self.lints, known)
         self._load(FileKind.MAPPING, self.mappings, lambda node, lints: load_mapping(node, lints, known))
-        self._load(FileKind.CONNECTION, self.connections, lambda node, lints: load_connection(node, lints, known))
         self._load(FileKind.POLICY, self.policies, lambda node, lints: load_policy(node, lints, known))
+        self._load(FileKind.CONNECTION, self.connections, lambda node, lints: load_connection(node, lints, known))
         self._load(FileKind.ENVIRONMENT, self.environments, lambda node, lints: load_environment(node, lints, known))
         self._load(FileKind.FLOW, self.flows, lambda node, lints: load_flow(node, lints, known))
         for path, node in self.nodes.get(FileKind.EXAMPLES, {}).items():
@@ -96,7 +96,7 @@ class _Compilation:
             files=dict(self.files),
             flows=self.flows,
             mappings={name: mapping.compiled for name, mapping in self.mappings.items()},
-            policies={name: policy for name, policy in compiled.items() if isinstance(policy, RoutePolicy)},
+            policies={name: policy for name, policy in compiled.items() if isinstance(policy, RulePolicy)},
             retries={name: policy for name, policy in compiled.items() if isinstance(policy, RetryPolicy)},
             schemas=self.schemas,
             connections=self.connections,

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.mapping.compiled import CompiledMapping
 from hub.policy.retry import RetryPolicy
-from hub.policy.route import RoutePolicy
+from hub.policy.rules import RulePolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,10 @@ class ConnectionLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionFile:
-    """A connection; an environment adds settings and may replace the secret (`vault:NAME`)."""
+    """A connection; an environment adds settings and may replace the secret (`vault:NAME`).
+
+    `guards` names the policies that guard it, by their kind: `throttle`, `hold`, `drift`.
+    """
 
     name: str
     connector: str
@@ -31,16 +34,21 @@ class ConnectionFile:
     secret: str | None = None
     limits: ConnectionLimits = ConnectionLimits()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    guards: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentConnection:
-    """What one connection has in one environment: settings without secrets, the vault reference, and limits."""
+    """What one connection has in one environment: settings without secrets, the vault reference, limits and guards.
+
+    A guard here stands in the place of the connection file's own; `none` takes it away.
+    """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     secret: str | None = None
     limits: ConnectionLimits = ConnectionLimits()
+    guards: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +95,7 @@ class PolicyFile:
 
     name: str
     kind: str
-    compiled: RoutePolicy | RetryPolicy
+    compiled: RulePolicy | RetryPolicy
     outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     path: str = ""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from hub.workspace.catalogue import ConnectorEntry
 from hub.workspace.compiled_files import ConnectionFile, ConnectionLimits
+from hub.workspace.guards import GUARD_KEYS, lint_guards, read_guards
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints, nearest
 from hub.workspace.shape_lint import lint_shape
@@ -31,6 +32,7 @@ CONNECTION = Form(
         "secret": Key(shape=SECRET, doc="where its secret fields are in the vault, such as `vault:netsuite`"),
         "limits": Key(shape=LIMITS, doc="limits beside the vendor's; the lowest applies"),
         "settings": Key(shape=SETTINGS, doc="settings that are the same in every environment"),
+        **GUARD_KEYS,
     },
 )
 
@@ -50,6 +52,7 @@ def load_connection(node: Node, lints: Lints, known: Known) -> ConnectionFile | 
     settings = node.get("settings")
     if isinstance(settings, Keyed):
         lint_settings(settings, connector, lints)
+    lint_guards(node, lints, known)
     name = text_of(node.get("connection"))
     return ConnectionFile(
         name=name,
@@ -59,6 +62,7 @@ def load_connection(node: Node, lints: Lints, known: Known) -> ConnectionFile | 
         secret=text_of(node.get("secret")) or None,
         limits=read_limits(node.get("limits")),
         settings={} if settings is None else plain(settings),
+        guards=read_guards(node),
         path=lints.path,
     )
 

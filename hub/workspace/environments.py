@@ -9,6 +9,7 @@ from hub.model.currencies import EXPONENTS
 from hub.workspace.catalogue import ConnectorEntry
 from hub.workspace.compiled_files import ConnectionFile, EnvironmentConnection, EnvironmentFile
 from hub.workspace.connections import LIMITS, SECRET, lint_settings, read_limits
+from hub.workspace.guards import GUARD_KEYS, lint_guards, read_guards
 from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints, close_match
@@ -17,7 +18,11 @@ from hub.workspace.shapes import NAME, Choice, Form, Key, Many, Names, Shape, Te
 from hub.workspace.yaml_source import Entry, Keyed, Node, plain, text_of
 
 #: Keys of a connection in an environment that are not settings of its connector.
-_OWN_KEYS: Mapping[str, Shape] = {"secret": SECRET, "limits": LIMITS}
+_OWN_KEYS: Mapping[str, Shape] = {
+    "secret": SECRET,
+    "limits": LIMITS,
+    **{name: key.shape for name, key in GUARD_KEYS.items()},
+}
 
 ENVIRONMENT = Form(
     title="an environment",
@@ -92,6 +97,7 @@ def _lint_connections(node: Keyed, lints: Lints, known: Known) -> None:
             value = entry.value.get(key)
             if value is not None:
                 lint_shape(value, shape, lints, key)
+        lint_guards(entry.value, lints, known)
         connection = known.connections.get(entry.key.text)
         if connection is not None:
             connector = known.catalogue.connectors[connection.connector]
@@ -133,6 +139,7 @@ def _connection(entry: Entry) -> EnvironmentConnection:
         settings={key: plain(inner.value) for key, inner in node.entries.items() if key not in _OWN_KEYS},
         secret=text_of(node.get("secret")) or None,
         limits=read_limits(node.get("limits")),
+        guards=read_guards(node),
     )
 
 

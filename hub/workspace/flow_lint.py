@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from hub.policy.form import Asked
+from hub.policy.kinds import APPROVE, KINDS
 from hub.workspace.call_lint import lint_call
 from hub.workspace.catalogue import ConnectorEntry
 from hub.workspace.kinds import FileKind, kind_of
@@ -104,14 +106,19 @@ class _StepLint:
         if at is None:
             return
         policy = self.known.policies.get(text_of(at))
-        if (
-            self.known.lint_name(FileKind.POLICY, at, self.lints)
-            and policy is not None
-            and (policy.kind == "retry") != (key == "retry")
-        ):
+        if not self.known.lint_name(FileKind.POLICY, at, self.lints) or policy is None:
+            return
+        kind = KINDS[policy.kind]
+        if kind.asked is not (Asked.RETRY if key == "retry" else Asked.STEP):
             wanted = "of kind `retry`" if key == "retry" else "that decides between rules"
+            hint = "Name another policy."
+            if kind.asked is Asked.CONNECTION:
+                wanted, hint = "that steps ask", f"Name it under `{kind.name}` in the file of a connection."
             message = f"The policy `{policy.name}` is of kind `{policy.kind}`; `{key}` needs one {wanted}."
-            self.lints.error(at, "wrong-policy-kind", message, "Name another policy.")
+            self.lints.error(at, "wrong-policy-kind", message, hint)
+        elif policy.kind == APPROVE.name:
+            message = f"`{policy.name}` says how many people must agree, but no step waits for approvals yet."
+            self.lints.warn(at, "approvals-not-awaited", message, "The flow goes on with the answer as this output.")
 
     def _lint_mapping(self, inside: Keyed, key: str, holder: Keyed) -> None:
         at = inside.get(key)

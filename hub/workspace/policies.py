@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from hub.expressions.mistakes import InvalidDocument
 from hub.policy.compiler import compile_policy
+from hub.policy.form import Given, PolicyKind
+from hub.policy.kinds import KINDS
 from hub.workspace.compiled_files import PolicyFile
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints
@@ -23,6 +24,8 @@ from hub.workspace.shapes import (
     Many,
     Names,
     Number,
+    Shape,
+    Term,
     Text,
     Value,
     Variants,
@@ -30,49 +33,77 @@ from hub.workspace.shapes import (
 )
 from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar, plain, text_of
 
-_KINDS = ("route", "retry")
-_HEAD = {
-    "policy": Key(shape=Text(pattern=NAME, example="a name such as `erp-routing`"), doc="its name", required=True),
-    "kind": Key(shape=Choice(of=_KINDS), doc="what it decides", required=True),
-    "title": Key(shape=Text(), doc="what people call it"),
-    "owner": Key(shape=Text(example="`team:finance-systems`"), doc="who looks after it"),
-}
-RULE = Form(
-    title="a rule",
-    keys={
-        "name": Key(
-            shape=Text(example="a few words"), doc="what people call it; recorded when it decides", required=True
+_OWNER = Key(shape=Text(example="`team:finance-systems`"), doc="who looks after it")
+_VERSION = Whole(minimum=1, maximum=1_000_000)
+
+
+def _form(kind: PolicyKind) -> Form:
+    """Describe the files of one kind, as its declaration says."""
+    head = {
+        "policy": Key(shape=Text(pattern=NAME, example="a name such as `erp-routing`"), doc="its name", required=True),
+        "kind": Key(shape=Choice(of=(kind.name,)), doc=kind.doc, required=True),
+        "version": Key(
+            shape=_VERSION,
+            doc="rises with every change; kept with each decision",
+            required=kind.has_rules,
         ),
-        "when": Key(shape=Expression(), doc="the rule matches when this is true; always when left out"),
-        "then": Key(
-            shape=Names(value=Value(terms=True), key=WORD, example="connection"),
-            doc="what the policy gives then",
-            required=True,
-        ),
-    },
-)
-ROUTE = Form(
-    title="a route policy",
-    keys={
-        **_HEAD,
-        "match": Key(shape=Choice(of=("first",)), doc="the first rule that matches decides"),
-        "rules": Key(shape=Many(item=RULE, least=1, most=1000), doc="the rules, in order", required=True),
-    },
-)
-_SECONDS = Number(maximum=86_400)
-RETRY = Form(
-    title="a retry policy",
-    keys={
-        **_HEAD,
-        "attempts": Key(shape=Whole(minimum=1, maximum=1000), doc="how often it is tried, the first time included"),
-        "first": Key(shape=_SECONDS, doc="seconds to wait after the first failure"),
-        "factor": Key(shape=Number(minimum=1, maximum=100), doc="how much longer each further wait is"),
-        "ceiling": Key(shape=_SECONDS, doc="seconds of the longest wait"),
-        "jitter": Key(shape=Number(maximum=1), doc="up to which share a wait is shortened at random"),
-        "longest": Key(shape=_SECONDS, doc="seconds up to which a vendor's wish to wait is honoured"),
-    },
-)
-POLICY = Variants(key="kind", forms={"route": ROUTE, "retry": RETRY})
+        "title": Key(shape=Text(), doc="what people call it"),
+        "owner": _OWNER,
+    }
+    if not kind.has_rules:
+        return Form(title=f"a {kind.name} policy", keys={**head, **_settings(kind)})
+    match = Key(
+        shape=Choice(of=tuple(match.value for match in kind.matches)),
+        doc="whether the first matching rule decides (`first`), or all of them together (`all`)",
+        required=True,
+    )
+    rules = Key(shape=Many(item=_rule_form(kind), least=1, most=1000), doc="the rules, in order", required=True)
+    return Form(title=f"a {kind.name} policy", keys={**head, "match": match, "rules": rules})
+
+
+def _settings(kind: PolicyKind) -> dict[str, Key]:
+    keys: dict[str, Key] = {}
+    for name, setting in kind.settings.items():
+        if setting.whole:
+            shape: Whole | Number = Whole(minimum=int(setting.least), maximum=int(setting.most))
+        else:
+            # The exact least is told when it is compiled; the editor's bound is a whole number.
+            shape = Number(minimum=int(setting.least), maximum=int(setting.most))
+        keys[name] = Key(shape=shape, doc=setting.doc)
+    return keys
+
+
+def _rule_form(kind: PolicyKind) -> Form:
+    then: Shape = Names(value=Value(terms=True), key=WORD, example="connection")
+    if kind.outputs is not None:
+        then = Form(
+            title="what a rule gives",
+            keys={
+                name: Key(shape=_output(declared), doc=declared.doc, required=declared.required)
+                for name, declared in kind.outputs.items()
+            },
+        )
+    return Form(
+        title="a rule",
+        keys={
+            "name": Key(
+                shape=Text(example="a few words"), doc="what people call it; recorded when it decides", required=True
+            ),
+            "when": Key(shape=Expression(), doc="the rule matches when this is true; always when left out"),
+            "then": Key(shape=then, doc="what the policy gives then", required=True),
+        },
+    )
+
+
+def _output(declared: Given) -> Shape:
+    if declared.order:
+        words = " or ".join(f"`{word}`" for word in declared.order)
+        return Term(pattern="|".join(declared.order), example=f"{words}, or `=expression`")
+    return Term(example=f"{declared.doc}, or `=expression`")
+
+
+FORMS = {name: _form(kind) for name, kind in KINDS.items()}
+POLICY = Variants(key="kind", forms=FORMS)
 
 
 def load_policy(node: Node, lints: Lints, known: Known) -> PolicyFile | None:
@@ -99,9 +130,9 @@ def load_policy(node: Node, lints: Lints, known: Known) -> PolicyFile | None:
 
 
 def _document(node: Keyed) -> dict[str, Any]:
-    """Give the file as plain values; the times of a retry policy are seconds and no money, so they may be floats."""
-    document = plain(node)
-    return {key: float(value) if isinstance(value, Decimal) else value for key, value in document.items()}
+    """Give the file as plain values."""
+    document: dict[str, Any] = plain(node)
+    return document
 
 
 def _rules(node: Keyed) -> list[Keyed]:

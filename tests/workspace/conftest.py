@@ -139,6 +139,7 @@ SCHEMA = """\
 ROUTING = """\
 policy: routing
 kind: route
+version: 1
 match: first
 rules:
   - name: things of this kind

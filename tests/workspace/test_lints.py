@@ -56,7 +56,7 @@ MISTAKES = [
     (FLOW, "id: invoice.id, want: =route.system", "id: invoice.id, want: =route.", "18:81", "syntax", "too early"),
     (FLOW, BUSINESS_KEY, "business_key: jion(':', ['a'])", "6:15", "unknown-function", "jion"),
     (TO_HUB, "id: id", "id: 'upper(id'", "6:16", "syntax", "too early"),
-    (ROUTING, "invoice.kind == 'first'", "invoice.kind = 'first'", "6:24", "syntax", "=="),
+    (ROUTING, "invoice.kind == 'first'", "invoice.kind = 'first'", "7:24", "syntax", "=="),
     # names that do not exist
     (FLOW, "on: { event: billing.", "on: { event: biling.", "4:14", "unknown-connector", "`billing`"),
     ("connections/books.yaml", "connector: erp", "connector: epr", "2:12", "unknown-connector", "`erp`"),
@@ -66,6 +66,13 @@ MISTAKES = [
     (FLOW, "retry: erp", "retry: epr", "28:12", "unknown-policy", "`erp`"),
     (FLOW, "retry: erp", "retry: routing", "28:12", "wrong-policy-kind", "kind `route`"),
     (FLOW, "decide: routing", "decide: erp", "16:13", "wrong-policy-kind", "kind `retry`"),
+    ("connections/books.yaml", "limits:", "hold: routing\nlimits:", "3:7", "wrong-policy-kind", "kind `hold`"),
+    ("connections/books.yaml", "limits:", "drift: rooting\nlimits:", "3:8", "unknown-policy", "`routing`"),
+    (TEST, "  books: {", "  books: { throttle: erp,", "4:22", "wrong-policy-kind", "kind `retry`"),
+    (ROUTING, "version: 1\n", "", "1:1", "missing-key", "`version`"),
+    (ROUTING, "match: first\n", "", "1:1", "missing-key", "all of them together"),
+    (ROUTING, "match: first", "match: all", "4:8", "bad-value", "`first`"),
+    (ROUTING, "kind: route", "kind: rote", "2:7", "bad-value", "`route`"),
     (FLOW, "of: full", "of: ful", "13:9", "unknown-step", "`full`"),
     (FLOW, "of: full", "of: sent.body", "13:9", "later-step", "`sent`"),
     (FLOW, "{ equal: [invoice.id, full.id]", "{ equal: [invoice.id, fulll.id]", "14:35", "unknown-step", "`fulll`"),
@@ -184,7 +191,7 @@ def test_a_read_is_not_undone(broken: Break) -> None:
 
 def test_what_the_compiler_of_a_policy_finds_has_its_place(broken: Break) -> None:
     (lint,) = broken(ROUTING, "name: everything else", "name: things of this kind")
-    assert (lint.path, lint.line, lint.column) == (ROUTING, 8, 11)
+    assert (lint.path, lint.line, lint.column) == (ROUTING, 9, 11)
 
 
 def test_what_the_compiler_of_a_mapping_finds_has_its_place(broken: Break) -> None:

@@ -13,7 +13,7 @@ from hub.errors import NotMapped
 from hub.mapping.compiled import apply
 from hub.model.effect import effect_key
 from hub.model.flow import Call, Decide, Flow, Link, Lookup, Map, Step
-from hub.policy.route import decide
+from hub.policy.decision import decide
 from hub.sandbox.main import find
 from hub.sandbox.server import Running, running
 from hub.sdk.connector import Connector, ReadOperation

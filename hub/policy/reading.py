@@ -1,84 +1,27 @@
-"""Routing: the first rule that matches decides."""
+"""Reading a policy of rules: its document's plain values become a compiled policy, or mistakes with their places."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from hub.errors import FixData, NotMapped
 from hub.expressions.compiler import Expression, compile
-from hub.expressions.context import Context
 from hub.expressions.errors import ExpressionError
 from hub.expressions.mistakes import InvalidDocument, Mistake
-from hub.model.kinds import NUMBER_TYPES
-
-Tables = Mapping[str, Mapping[str, Any]]
+from hub.policy.form import Match, PolicyKind
+from hub.policy.inputs import readers
+from hub.policy.outputs import fault
+from hub.policy.rules import Rule, RulePolicy, Tables
 
 _Where = tuple[str | int, ...]
-_POLICY_KEYS = frozenset({"policy", "kind", "title", "owner", "match", "rules"})
+_POLICY_KEYS = frozenset({"policy", "kind", "version", "title", "owner", "match", "rules"})
 _RULE_KEYS = frozenset({"name", "when", "then"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteRule:
-    """A rule: it matches when `when` is true or absent, and then gives `then`, where an `Expression` is evaluated."""
-
-    name: str
-    when: Expression | None
-    then: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoutePolicy:
-    """A routing policy with its tables (name → key → value)."""
-
-    name: str
-    rules: tuple[RouteRule, ...]
-    tables: Tables = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """Which rule decided, and what it gave."""
-
-    rule: str
-    output: Mapping[str, Any]
-
-
-def decide(policy: RoutePolicy, scope: Mapping[str, Any]) -> Decision:
-    """Decide in a run's scope; `FixData` with code `no-rule-matched` when no rule applies."""
-    context = Context(root=scope, tables=policy.tables)
-    for rule in policy.rules:
-        try:
-            if rule.when is None or _holds(rule.when(scope, context)):
-                return Decision(rule=rule.name, output=_output(rule.then, scope, context))
-        except FixData as error:
-            kind = NotMapped if isinstance(error, NotMapped) else FixData
-            raise kind(error.detail, code=error.code, policy=policy.name, rule=rule.name, **error.facts) from None
-    raise FixData("No rule of the policy matches.", code="no-rule-matched", policy=policy.name)
-
-
-def _output(then: Any, scope: Mapping[str, Any], context: Context) -> Any:
-    """Evaluate what a rule gives: expressions in the scope, everything else as it stands."""
-    if isinstance(then, Expression):
-        return then(scope, context)
-    if isinstance(then, Mapping):
-        return {key: _output(value, scope, context) for key, value in then.items()}
-    if isinstance(then, list | tuple):
-        return [_output(value, scope, context) for value in then]
-    return then
-
-
-def _holds(value: Any) -> bool:
-    """Tell JMESPath's truth: everything empty is false, but every number is true."""
-    return bool(value) or type(value) in NUMBER_TYPES
-
-
-def compile_route(document: Mapping[str, Any], tables: Tables) -> RoutePolicy:
-    """Compile a routing policy's plain values; `InvalidDocument` lists all mistakes, each with its place."""
-    reading = _Reading(tables)
+def compile_rules(document: Mapping[str, Any], kind: PolicyKind, tables: Tables) -> RulePolicy:
+    """Compile a policy's plain values; `InvalidDocument` lists all mistakes, each with its place."""
+    reading = _Reading(kind, tables)
     policy = reading.policy(document)
     if reading.mistakes:
         raise InvalidDocument("policy", policy.name, reading.mistakes)
@@ -88,7 +31,8 @@ def compile_route(document: Mapping[str, Any], tables: Tables) -> RoutePolicy:
 class _Reading:
     """One pass over a policy's document."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, kind: PolicyKind, tables: Tables) -> None:
+        self.kind = kind
         self.tables = tables
         self.mistakes: list[Mistake] = []
 
@@ -96,24 +40,42 @@ class _Reading:
         """Note a mistake."""
         self.mistakes.append(Mistake(where=where, detail=detail, code=code, position=position))
 
-    def policy(self, document: Mapping[str, Any]) -> RoutePolicy:
-        """Read a routing policy."""
+    def policy(self, document: Mapping[str, Any]) -> RulePolicy:
+        """Read a policy."""
         self._refuse_unknown(document, _POLICY_KEYS, ())
-        if document.get("match", "first") != "first":
-            self.mistake(("match",), "The only way to match is `first`.")
+        version = document.get("version")
+        if type(version) is not int or version < 1:
+            self.mistake(("version",), "The version is a whole number from 1; raise it with every change of the rules.")
+            version = 1
+        match = self._match(document.get("match"))
         rules = document.get("rules")
         if not isinstance(rules, list) or not rules:
             self.mistake(("rules",), "The rules are a list of at least one.")
             rules = []
         read = [self._rule(rule, ("rules", index)) for index, rule in enumerate(rules)]
         self._refuse_repeated_names(read)
-        self._refuse_unreachable(read)
-        return RoutePolicy(name=str(document.get("policy", "")), rules=tuple(read), tables=self.tables)
+        self._refuse_unreachable(read, match)
+        return RulePolicy(
+            name=str(document.get("policy", "")),
+            kind=self.kind,
+            version=version,
+            match=match,
+            rules=tuple(read),
+            tables=self.tables,
+            reads=readers(expression for rule in read for expression in expressions_of(rule)),
+        )
 
-    def _rule(self, rule: object, where: _Where) -> RouteRule:
+    def _match(self, word: object) -> Match:
+        known = " or ".join(f"`{match}`" for match in self.kind.matches)
+        if word not in self.kind.matches:
+            self.mistake(("match",), f"A {self.kind.name} policy says how it matches: {known}.")
+            return self.kind.matches[0]
+        return Match(str(word))
+
+    def _rule(self, rule: object, where: _Where) -> Rule:
         if not isinstance(rule, Mapping):
             self.mistake(where, "A rule has `name`, `when` and `then`.")
-            return RouteRule(name="", when=None, then={})
+            return Rule(name="", when=None, then={})
         self._refuse_unknown(rule, _RULE_KEYS, where)
         name, then = rule.get("name"), rule.get("then")
         if not isinstance(name, str) or not name:
@@ -121,8 +83,25 @@ class _Reading:
         if not isinstance(then, Mapping):
             self.mistake((*where, "then"), "What a rule gives are keys with values.")
             then = {}
+        else:
+            self._check_outputs(then, (*where, "then"))
         when = self._expression(rule["when"], (*where, "when")) if "when" in rule else None
-        return RouteRule(name=str(name), when=when, then=self._term(then, (*where, "then")))
+        return Rule(name=str(name), when=when, then=self._term(then, (*where, "then")))
+
+    def _check_outputs(self, then: Mapping[str, Any], where: _Where) -> None:
+        outputs = self.kind.outputs
+        if outputs is None:
+            return
+        self._refuse_unknown(then, frozenset(outputs), where)
+        for name, declared in outputs.items():
+            value = then.get(name)
+            if name not in then:
+                if declared.required:
+                    self.mistake(where, f"A rule of a {self.kind.name} policy gives `{name}`: {declared.doc}.")
+            elif not (isinstance(value, str) and value.startswith("=")):
+                wrong = fault(declared, value)
+                if wrong is not None:
+                    self.mistake((*where, name), f"The output `{name}` {wrong}.", "bad-output")
 
     def _term(self, value: Any, where: _Where) -> Any:
         """Read a literal, or an expression after `=`."""
@@ -155,17 +134,32 @@ class _Reading:
             if key not in known:
                 self.mistake((*where, key), "This key is unknown.")
 
-    def _refuse_repeated_names(self, rules: list[RouteRule]) -> None:
+    def _refuse_repeated_names(self, rules: list[Rule]) -> None:
         seen: set[str] = set()
         for index, rule in enumerate(rules):
             if rule.name in seen:
                 self.mistake(("rules", index, "name"), f"Another rule is called `{rule.name}` too.")
             seen.add(rule.name)
 
-    def _refuse_unreachable(self, rules: list[RouteRule]) -> None:
-        """A rule without `when` always matches, so that nothing after it can."""
-        if self.mistakes:
+    def _refuse_unreachable(self, rules: list[Rule], match: Match) -> None:
+        """Under `first` a rule without `when` always decides, so that nothing after it can."""
+        if self.mistakes or match is not Match.FIRST:
             return
         for index, rule in enumerate(rules[:-1]):
             if rule.when is None:
                 self.mistake(("rules", index), f"`{rule.name}` always matches; no rule after it can.")
+
+
+def expressions_of(rule: Rule) -> Iterator[Expression]:
+    """Give the expressions of a rule: its condition, and those in what it gives."""
+    if rule.when is not None:
+        yield rule.when
+    waiting: list[Any] = list(rule.then.values())
+    while waiting:
+        value = waiting.pop(0)
+        if isinstance(value, Expression):
+            yield value
+        elif isinstance(value, Mapping):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
