@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import hub
@@ -26,6 +26,27 @@ MAX_TOTAL = 64 * 1024 * 1024
 PACKAGE = "concord_workspace"
 
 
+class Intake:
+    """The files of one workspace as they are read; refuses what is larger than any real workspace."""
+
+    def __init__(self, place: str) -> None:
+        """Name where they are read, for messages."""
+        self.files: dict[str, bytes] = {}
+        self._place = place
+        self._total = 0
+
+    def take(self, name: str, size: int, read: Callable[[], bytes]) -> None:
+        """Take one more file; it is read only when its size is right. Raises `WorkspaceInvalid`."""
+        self._total += size
+        if size > MAX_FILE:
+            raise WorkspaceInvalid("A file is too large.", path=name, bytes=size, limit=MAX_FILE)
+        if self._total > MAX_TOTAL or len(self.files) >= MAX_FILES:
+            raise WorkspaceInvalid(
+                "The workspace is too large.", folder=self._place, files=len(self.files), bytes=self._total
+            )
+        self.files[name] = read()
+
+
 def read_files(folder: Path) -> dict[str, bytes]:
     """Read the workspace's files as `{relative path with /: bytes}`.
 
@@ -34,20 +55,13 @@ def read_files(folder: Path) -> dict[str, bytes]:
     if not (folder / "flows").is_dir():
         raise NotFound("This folder is no workspace: it has no `flows` folder.", folder=str(folder))
     root = folder.resolve()
-    files: dict[str, bytes] = {}
-    total = 0
+    taken = Intake(str(folder))
     for path in _paths(folder):
         name = path.relative_to(folder).as_posix()
         if not path.resolve().is_relative_to(root):
             raise WorkspaceInvalid("A link leads out of the workspace.", path=name)
-        size = path.stat().st_size
-        total += size
-        if size > MAX_FILE:
-            raise WorkspaceInvalid("A file is too large.", path=name, bytes=size, limit=MAX_FILE)
-        if total > MAX_TOTAL or len(files) >= MAX_FILES:
-            raise WorkspaceInvalid("The workspace is too large.", folder=str(folder), files=len(files), bytes=total)
-        files[name] = path.read_bytes()
-    return files
+        taken.take(name, path.stat().st_size, path.read_bytes)
+    return taken.files
 
 
 def find_workspace(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:

@@ -12,6 +12,7 @@ import jsonschema_rs
 from hub.errors import FixData
 from hub.sdk.exact_json import loads
 from hub.workspace.lint import Lints, Position
+from hub.workspace.postings import compile_books
 from hub.workspace.shapes import SCHEMA
 from hub.workspace.yaml_source import MAX_BYTES
 
@@ -65,12 +66,17 @@ def load_schema(content: bytes, lints: Lints) -> Schema | None:
         )
         return None
     try:
-        return compile_schema(name, document, lints.path)
+        schema = compile_schema(name, document, lints.path)
+        compile_books(name, schema.document, {})
     except FixData as error:
+        if error.code == "bad-postings":
+            lints.error(start, error.code, error.detail, "See docs/releases.md.")
+            return None
         lints.error(
             start, "bad-schema", f"This is not a usable JSON Schema: {error.detail}", "Write JSON Schema 2020-12."
         )
         return None
+    return schema
 
 
 def compile_schema(name: str, document: object, path: str = "") -> Schema:

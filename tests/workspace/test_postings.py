@@ -1,0 +1,105 @@
+"""What a record means in books, as its schema says."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from hub.connections.registry import load_connectors
+from hub.errors import FixData
+from hub.workspace.lint import Lints
+from hub.workspace.postings import Account, Books, compile_books
+from hub.workspace.schemas import load_schema
+
+
+def books(*rules: dict[str, Any], **more: Any) -> Books:
+    found = compile_books("test@1", {"x-postings": list(rules), **more}, {"codes": {"1": "JPY"}})
+    assert found is not None
+    return found
+
+
+def place(account: str, *, entity: str = "DE01", currency: str = "EUR") -> Account:
+    return Account(currency=currency, entity=entity, account=account)
+
+
+def test_a_record_moves_accounts_by_exact_amounts() -> None:
+    found = books(
+        {"account": "receivable", "amount": "total", "entity": "owner"},
+        {"account": "=join(' ', ['revenue', item])", "each": "lines", "when": "kept", "amount": "amount"},
+        {"account": "tax", "amount": "tax", "currency": "table('codes', root().code)"},
+        **{"x-name": "number"},
+    )
+    record = {
+        "number": "CON-1",
+        "owner": "US01",
+        "code": "1",
+        "total": {"minor": 1234, "currency": "USD"},
+        "tax": "12.5",
+        "lines": [
+            {"item": "a", "amount": Decimal("0.1000000000000000000000000000000000001"), "kept": True},
+            {"item": "a", "amount": Decimal("0.2"), "kept": 0},
+            {"item": "b", "amount": 7},
+            {"item": "c", "kept": True},
+        ],
+    }
+    assert found.called(record) == "CON-1"
+    assert found.postings(record, entity="DE01", currency="EUR") == {
+        place("receivable", entity="US01", currency="USD"): Decimal("12.34"),
+        place("revenue a"): Decimal("0.3000000000000000000000000000000000001"),
+        place("tax", currency="JPY"): Decimal("12.5"),
+    }
+
+
+@pytest.mark.parametrize("amount", [True, "a lot", [1], {"minor": 1}, Decimal("1E+200")])
+def test_what_is_no_amount_is_refused(amount: Any) -> None:
+    with pytest.raises(FixData):
+        books({"account": "a", "amount": "amount"}).postings({"amount": amount}, entity="", currency="EUR")
+
+
+def test_a_number_without_a_currency_is_refused() -> None:
+    with pytest.raises(FixData, match="no currency"):
+        books({"account": "a", "amount": "amount"}).postings({"amount": 1}, entity="", currency=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{}", "is a list"),
+        ('[{"account": "a"}]', "needs `account` and `amount`"),
+        ('[{"account": "a", "amount": "b", "entiti": "c"}]', "Did you mean `entity`?"),
+        ('[{"account": "=", "amount": "b"}]', "`x-postings[0].account` is a text"),
+        ('[{"account": "a", "amount": "b["}]', "`x-postings[0].amount` is wrong"),
+        ('[{"account": "a", "amount": 1}]', "`x-postings[0].amount` is an expression"),
+    ],
+)
+def test_a_mistake_is_a_lint_of_the_schema(text: str, said: str) -> None:
+    lints = Lints("schemas/test.thing@1.json")
+    assert load_schema(f'{{"type": "object", "x-postings": {text}}}'.encode(), lints) is None
+    (lint,) = lints.found
+    assert lint.code == "bad-postings"
+    assert said in lint.message
+
+
+def test_every_connectors_annotation_can_be_read() -> None:
+    schemas = {name: schema for one in load_connectors().values() for name, schema in one.schemas.items()}
+    found = {name for name, schema in schemas.items() if compile_books(name, schema, {})}
+    assert found >= {"netsuite.invoice@2026.1", "netsuite.customer_payment@2026.1", "avatax.invoice@v2"}
+
+
+def test_an_invoice_as_netsuite_takes_and_gives_it_is_booked_alike() -> None:
+    schema = load_connectors()["netsuite"].schemas["netsuite.invoice@2026.1"]
+    found = compile_books("netsuite.invoice@2026.1", schema, {})
+    assert found is not None
+    lines = [{"item": {"id": "101"}, "amount": Decimal("12.34")}, {"item": {"id": "104"}, "amount": Decimal("-1.00")}]
+    taxes = [{"taxCode": {"id": "202"}, "taxAmount": Decimal("1.23")}]
+    written = found.postings({"item": lines, "taxDetails": taxes}, entity="DE01", currency="EUR")
+    read = {"item": {"items": lines}, "taxDetails": {"items": taxes}}
+    assert found.postings(read, entity="DE01", currency="EUR") == written
+    assert written == {
+        place("receivable"): Decimal("12.57"),
+        place("revenue item 101"): Decimal("12.34"),
+        place("revenue item 104"): Decimal("-1.00"),
+        place("tax code 202"): Decimal("1.23"),
+    }
