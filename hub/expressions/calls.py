@@ -6,6 +6,7 @@ import ast
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from hub.errors import FixData
 from hub.expressions import code as write
 from hub.expressions.code import Slot, load
 from hub.expressions.errors import ExpressionError
@@ -121,11 +122,21 @@ class Calls:
             words = [write.constant(word) for word in (function.name, parameter.name, wanted)]
             with self._code.branch(write.negated(test)):
                 self._code.do(write.call("wrong_argument", *words, load(slot.name)))
-        if parameter.elements:
-            name = f"kinds_{'_'.join(parameter.elements)}"
-            self._generator.constants[name] = parameter.elements
+        if slot.constant is not None:
+            self._check_literal(node, parameter, slot)
+        if parameter.element_kinds:
+            name = f"kinds_{'_'.join(parameter.element_kinds)}"
+            self._generator.constants[name] = parameter.element_kinds
             words = [write.constant(word) for word in (function.name, parameter.name)]
             self._code.do(write.call("check_elements", *words, load(name), load(slot.name)))
+
+    def _check_literal(self, node: Node, parameter: Parameter, slot: Slot) -> None:
+        """Refuse a literal that names nothing there is, such as a rounding mode or a time zone."""
+        for kind in slot.kinds & parameter.kinds:
+            try:
+                parameter.check(slot.constant[0] if slot.constant else None, kind)
+            except FixData as error:
+                raise self._mistake(error.detail, node, error.code) from None
 
     def _keys(self, reference: Node, values: Slot) -> Slot:
         """Write the loop that evaluates an `&expression` for each element."""

@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from hub.expressions.code import load
+from hub.expressions.unions import Unions
 from hub.model.kinds import Kind, kind_of
+from hub.schemas.shape import ANYTHING, Shape
 
 
 def constant_kinds(value: object) -> frozenset[Kind]:
@@ -31,3 +33,21 @@ def written(value: Any, constants: dict[str, Any]) -> ast.expr:
         constants[name] = value
         return load(name)
     return ast.Constant(value=value)
+
+
+def literal_shape(value: Any) -> Shape:
+    """Give the shape of a literal: of a scalar its only value, of an empty list nothing about its elements."""
+    kinds = constant_kinds(value)
+    if isinstance(value, list):
+        return Shape(kinds=kinds, items=_all(value))
+    if isinstance(value, dict):
+        fields = {key: literal_shape(part) for key, part in value.items()}
+        return Shape(kinds=kinds, fields=fields, required=frozenset(fields), rest=None if fields else ANYTHING)
+    return Shape(
+        kinds=kinds, whole=kinds == {Kind.NUMBER} and isinstance(value, int), values=() if value is None else (value,)
+    )
+
+
+def _all(values: list[Any]) -> Shape:
+    """Give the shape of what any of these values is; without kinds when there are none."""
+    return Unions()([literal_shape(value) for value in values]) if values else Shape(kinds=frozenset())

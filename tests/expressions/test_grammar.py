@@ -119,7 +119,7 @@ def test_a_literal_is_made_anew_each_time() -> None:
         ("&a", 0, "syntax", "argument of a function"),
         ("a.uper(b)", 2, "unknown-function", "upper()"),
         ("x[].nothing_like_it(@)", 4, "unknown-function", "no function"),
-        ("money(total)", 0, "invalid-arity", "money(minor: number|null, currency: string)"),
+        ("money(total)", 0, "invalid-arity", "money(minor: minor|null, currency: currency)"),
         ("root(a)", 0, "invalid-arity", "root()"),
         ("lines[].upper(`5`)", 14, "invalid-type", "string"),
         ("sort_by(lines, amount)", 15, "invalid-type", "`&`"),

@@ -10,22 +10,15 @@ from typing import Any
 
 from hub.expressions.budgets import Meter
 from hub.expressions.errors import InvalidValue
-from hub.expressions.functions.arithmetic import named_rounding
+from hub.expressions.functions.named import CODES, currency_code, named_rounding
+from hub.expressions.functions.results import money_of, money_total, one_currency
 from hub.expressions.functions.signature import function
 from hub.expressions.numbers import Number, bounded, read_decimal
 from hub.model import money as model
-from hub.model.currencies import EXPONENTS
 from hub.model.kinds import shown, spoken
 from hub.model.money import Rounding
 
-#: Codes as vendors write them: Stripe in small letters, most in capitals.
-_CODES = {written: code for code in EXPONENTS for written in (code, code.lower())}
-
 _KEYS = {"minor", "currency"}
-
-
-def _code(currency: str) -> str:
-    return _CODES.get(currency) or currency.upper()
 
 
 def _read(money: object) -> model.Money:
@@ -37,55 +30,57 @@ def _read(money: object) -> model.Money:
     return model.Money.of_json(money)
 
 
-@function("money(minor: number|null, currency: string) -> object|null")
+@function("money(minor: minor|null, currency: currency) -> money|null", gives=money_of(1))
 def money(minor: Number, currency: str) -> dict[str, Any]:
     """Make money from a whole number of minor units; the currency may be in small letters."""
-    code = _CODES.get(currency)
+    code = CODES.get(currency)
     if code is not None and type(minor) is int:
         return {"minor": minor, "currency": code}
     if isinstance(minor, Decimal) and bounded(minor) == minor.to_integral_value():
         minor = int(minor)
-    return model.Money(minor=minor, currency=_code(currency)).to_json()  # type: ignore[arg-type]  # it refuses a Decimal
+    return model.Money(minor=minor, currency=currency_code(currency)).to_json()  # type: ignore[arg-type]  # it refuses a Decimal
 
 
-@function("money_major(amount: number|string|null, currency: string, rounding?: string) -> object|null")
+@function(
+    "money_major(amount: major|string|null, currency: currency, rounding?: rounding) -> money|null", gives=money_of(1)
+)
 def money_major(amount: Number | str, currency: str, rounding: str = Rounding.EXACT) -> dict[str, Any]:
     """Make money from major units (`12.34`); surplus digits are refused unless a rounding is named."""
     exact = read_decimal(amount) if isinstance(amount, str) else amount
-    return model.Money.of_major(exact, _code(currency), named_rounding(rounding)).to_json()
+    return model.Money.of_major(exact, currency_code(currency), named_rounding(rounding)).to_json()
 
 
-@function("major(money: object|null) -> number|null")
+@function("major(money: money|null) -> major|null")
 def major(money: dict[str, Any]) -> Decimal:
     """Give an amount in major units, with exactly the digits of its currency."""
     return _read(money).major
 
 
-@function("format_amount(money: object|null) -> string|null")
+@function("format_amount(money: money|null) -> string|null")
 def format_amount(money: dict[str, Any]) -> str:
     """Write an amount in major units as plain digits, such as `1234.50`."""
     return f"{_read(money).major:f}"
 
 
-@function("money_add(left: object, right: object) -> object")
+@function("money_add(left: money, right: money) -> money", gives=one_currency)
 def money_add(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     """Add two amounts of one currency."""
     return (_read(left) + _read(right)).to_json()
 
 
-@function("money_subtract(left: object, right: object) -> object")
+@function("money_subtract(left: money, right: money) -> money", gives=one_currency)
 def money_subtract(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     """Subtract an amount from another of the same currency."""
     return (_read(left) - _read(right)).to_json()
 
 
-@function("money_negate(money: object|null) -> object|null")
+@function("money_negate(money: money|null) -> money|null", gives=one_currency)
 def money_negate(money: dict[str, Any]) -> dict[str, Any]:
     """Turn the sign of an amount."""
     return (-_read(money)).to_json()
 
 
-@function("money_sum(amounts: array, currency?: string) -> object|null", metered=True)
+@function("money_sum(amounts: array[money], currency?: currency) -> money|null", metered=True, gives=money_total)
 def money_sum(amounts: list[Any], *rest: str | Meter) -> dict[str, Any] | None:
     """Add amounts of one currency up; none give null, or zero when the currency is named."""
     *named, meter = rest
@@ -94,7 +89,7 @@ def money_sum(amounts: list[Any], *rest: str | Meter) -> dict[str, Any] | None:
     if not amounts and not named:
         return None
     each = [_read(amount) for amount in amounts]
-    return model.total(each, _code(str(named[0])) if named else each[0].currency).to_json()
+    return model.total(each, currency_code(str(named[0])) if named else each[0].currency).to_json()
 
 
 FUNCTIONS = (money, money_major, major, format_amount, money_add, money_subtract, money_negate, money_sum)

@@ -7,12 +7,13 @@ from typing import Any
 
 from hub.expressions.budgets import Meter
 from hub.expressions.errors import InvalidValue
+from hub.expressions.functions.results import element, made_list, mean, same, total
 from hub.expressions.functions.signature import function
 from hub.expressions.numbers import Number, add, average
 from hub.model.kinds import Kind, kind_of, spoken
 
 
-@function("sum(numbers: array[number]) -> number", metered=True)
+@function("sum(numbers: array[number]) -> number", metered=True, gives=total)
 def sum_(numbers: list[Number], meter: Meter) -> Number:
     """Add numbers up, exactly; nothing adds up to 0."""
     meter.spend(len(numbers))
@@ -24,55 +25,59 @@ def sum_(numbers: list[Number], meter: Meter) -> Number:
     return total
 
 
-@function("avg(numbers: array[number]) -> number|null", metered=True)
+@function("avg(numbers: array[number]) -> number|null", metered=True, gives=mean)
 def avg(numbers: list[Number], meter: Meter) -> Number | None:
     """Average numbers, to 34 significant digits, half to even; null for none."""
     return average(sum_.implementation(numbers, meter), len(numbers)) if numbers else None
 
 
-@function("max(values: array[number|string]) -> number|string|null", metered=True)
+@function(
+    "max(values: array[number|string]) -> number|string|null", metered=True, gives=element(Kind.NUMBER, Kind.STRING)
+)
 def max_(values: list[Any], meter: Meter) -> Any:
     """Give the greatest number, or the last string by code points; null for none."""
     meter.spend(len(values))
     return max(values) if values else None
 
 
-@function("min(values: array[number|string]) -> number|string|null", metered=True)
+@function(
+    "min(values: array[number|string]) -> number|string|null", metered=True, gives=element(Kind.NUMBER, Kind.STRING)
+)
 def min_(values: list[Any], meter: Meter) -> Any:
     """Give the least number, or the first string by code points; null for none."""
     meter.spend(len(values))
     return min(values) if values else None
 
 
-@function("sort(values: array[number|string]) -> array", metered=True)
+@function("sort(values: array[number|string]) -> array", metered=True, gives=same())
 def sort(values: list[Any], meter: Meter) -> list[Any]:
     """Put numbers or strings in ascending order."""
     meter.spend(len(values))
     return sorted(values)
 
 
-@function("sort_by(list: array, &by) -> array")
+@function("sort_by(list: array, &by) -> array", gives=same())
 def sort_by(values: list[Any], by: list[Any]) -> list[Any]:
     """Order a list by what the expression gives for each element; equals keep their order."""
     _refuse_mixed(by)
     return [values[place] for place in sorted(range(len(by)), key=by.__getitem__)]
 
 
-@function("max_by(list: array, &by) -> any")
+@function("max_by(list: array, &by) -> any", gives=element())
 def max_by(values: list[Any], by: list[Any]) -> Any:
     """Give the element for which the expression gives the most; the first of equals, null for none."""
     _refuse_mixed(by)
     return values[max(range(len(by)), key=by.__getitem__)] if by else None
 
 
-@function("min_by(list: array, &by) -> any")
+@function("min_by(list: array, &by) -> any", gives=element())
 def min_by(values: list[Any], by: list[Any]) -> Any:
     """Give the element for which the expression gives the least; the first of equals, null for none."""
     _refuse_mixed(by)
     return values[min(range(len(by)), key=by.__getitem__)] if by else None
 
 
-@function("map(&expression, list: array) -> array")
+@function("map(&expression, list: array) -> array", gives=made_list)
 def map_(made: list[Any], _list: list[Any]) -> list[Any]:
     """Give what the expression gives for each element, nulls included."""
     return made

@@ -6,6 +6,7 @@ import hashlib
 
 from hub.expressions.budgets import Meter
 from hub.expressions.errors import InvalidValue
+from hub.expressions.functions.results import texts
 from hub.expressions.functions.signature import function
 from hub.expressions.numbers import Number
 
@@ -22,7 +23,7 @@ def ends_with(text: str, end: str) -> bool:
     return text.endswith(end)
 
 
-@function("upper(text: string|null) -> string|null", metered=True)
+@function("upper(text: string|null) -> string|null", metered=True, gives=texts(str.upper))
 def upper(text: str, meter: Meter) -> str:
     """Write a string in capitals."""
     if len(text) > 64:
@@ -30,7 +31,7 @@ def upper(text: str, meter: Meter) -> str:
     return text.upper()
 
 
-@function("lower(text: string|null) -> string|null", metered=True)
+@function("lower(text: string|null) -> string|null", metered=True, gives=texts(str.lower))
 def lower(text: str, meter: Meter) -> str:
     """Write a string in small letters."""
     if len(text) > 64:
@@ -38,7 +39,7 @@ def lower(text: str, meter: Meter) -> str:
     return text.lower()
 
 
-@function("trim(text: string|null) -> string|null", metered=True)
+@function("trim(text: string|null) -> string|null", metered=True, gives=texts(str.strip))
 def trim(text: str, meter: Meter) -> str:
     """Take the white space from both ends of a string."""
     meter.spend_text(len(text))
@@ -54,7 +55,7 @@ def replace(text: str, old: str, new: str, meter: Meter) -> str:
     return text.replace(old, new)
 
 
-@function("substring(text: string|null, start: number, length?: number) -> string|null", metered=True)
+@function("substring(text: string|null, start: integer, length?: integer) -> string|null", metered=True)
 def substring(text: str, start: Number, *rest: Number | Meter) -> str:
     """Give `length` characters of a string from `start`, counted from 0; without a length, all to its end."""
     *lengths, meter = rest

@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import re
 from decimal import Decimal
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
 
 from hub.expressions.errors import InvalidValue
+from hub.expressions.functions.named import zone
 from hub.expressions.functions.signature import function
 from hub.expressions.numbers import Number, bounded
 
@@ -24,22 +23,7 @@ _MOMENT = re.compile(
 _FURTHEST = 253_402_300_800
 
 
-@cache
-def zone(name: str) -> dt.tzinfo:
-    """Find a time zone by its name, such as `Europe/Berlin`; nothing but the zone data's own names is looked up."""
-    if name == "UTC":
-        return dt.UTC
-    if name not in _names():
-        raise InvalidValue(f"There is no time zone '{name[:40]}'; write one such as 'UTC' or 'Europe/Berlin'.")
-    return ZoneInfo(name)
-
-
-@cache
-def _names() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-@function("date(moment: number|string|null, zone: string) -> string|null")
+@function("date(moment: seconds|moment|null, zone: zone) -> date|null")
 def date(moment: Number | str, zone_name: str) -> str:
     """Give the date, `YYYY-MM-DD`, of epoch seconds or an ISO 8601 moment in a time zone; a date stays as it is."""
     if isinstance(moment, str) and _DATE.match(moment):
@@ -49,14 +33,14 @@ def date(moment: Number | str, zone_name: str) -> str:
     return _moment(moment, zone_name).date().isoformat()
 
 
-@function("datetime(moment: number|string|null, zone: string) -> string|null")
+@function("datetime(moment: seconds|moment|null, zone: zone) -> moment|null")
 def datetime(moment: Number | str, zone_name: str) -> str:
     """Give an ISO 8601 moment with the time zone's offset (`Z` for UTC); a moment without offset is taken as local."""
     written = _moment(moment, zone_name).isoformat()
     return written.removesuffix("+00:00") + "Z" if zone_name == "UTC" else written
 
 
-@function("add_days(date: string|null, days: number) -> string|null")
+@function("add_days(date: date|null, days: integer) -> date|null")
 def add_days(date: str, days: Number) -> str:
     """Give the date so many days later, or earlier for a negative number."""
     if type(days) is not int:

@@ -9,9 +9,19 @@ from typing import Any
 from hub.expressions.budgets import Meter
 from hub.expressions.equality import equal
 from hub.expressions.errors import InvalidValue
+from hub.expressions.functions.results import (
+    as_array,
+    as_text,
+    field_values,
+    first_known,
+    merged,
+    read_number,
+    same,
+    searched,
+)
 from hub.expressions.functions.signature import function
 from hub.expressions.numbers import Number, bounded, read_json_number
-from hub.model.kinds import kind_of, spoken
+from hub.model.kinds import Kind, kind_of, spoken
 
 #: Deeper values are not written as text.
 _MOST_NESTED = 200
@@ -26,7 +36,7 @@ def type_(value: Any) -> str:
     return kind.value
 
 
-@function("to_string(value) -> string", metered=True)
+@function("to_string(value) -> string", metered=True, gives=as_text)
 def to_string(value: Any, meter: Meter) -> str:
     """Give a string as it is and anything else as JSON, a number with all its digits."""
     if isinstance(value, str):
@@ -65,7 +75,7 @@ def _write(value: Any, written: list[str], meter: Meter, depth: int) -> None:
         raise InvalidValue(f"A {spoken(value)} is no value of a record.", code="invalid-type")
 
 
-@function("to_number(value) -> number|null")
+@function("to_number(value) -> number|null", gives=read_number)
 def to_number(value: Any) -> Number | None:
     """Give a number as it is, read a string written as a JSON number, and give null for anything else."""
     if isinstance(value, str):
@@ -73,31 +83,31 @@ def to_number(value: Any) -> Number | None:
     return value if type(value) in (int, Decimal) else None
 
 
-@function("to_array(value) -> array")
+@function("to_array(value) -> array", gives=as_array)
 def to_array(value: Any) -> list[Any]:
     """Give a list as it is and anything else as the only element of a list."""
     return value if isinstance(value, list) else [value]
 
 
-@function("not_null(...value) -> any")
+@function("not_null(...value) -> any", gives=first_known)
 def not_null(*values: Any) -> Any:
     """Give the first value that is not null."""
     return next((value for value in values if value is not None), None)
 
 
-@function("coalesce(...value) -> any", lazy=True)
+@function("coalesce(...value) -> any", lazy=True, gives=first_known)
 def coalesce(*values: Any) -> Any:
     """Give the first value that is not null; what stands behind it is not evaluated."""
     return next((value for value in values if value is not None), None)
 
 
-@function("length(value: string|array|object) -> number")
+@function("length(value: string|array|object) -> integer")
 def length(value: str | list[Any] | dict[str, Any]) -> int:
     """Count the characters of a string, the elements of a list or the keys of an object."""
     return len(value)
 
 
-@function("contains(subject: array|string, search) -> boolean", metered=True)
+@function("contains(subject: array|string, search) -> boolean", metered=True, gives=searched)
 def contains(subject: list[Any] | str, search: Any, meter: Meter) -> bool:
     """Tell whether a list has an equal element, or a string has this text in it."""
     if isinstance(subject, str):
@@ -107,28 +117,28 @@ def contains(subject: list[Any] | str, search: Any, meter: Meter) -> bool:
     return any(equal(element, search, meter) for element in subject)
 
 
-@function("reverse(value: string|array) -> string|array", metered=True)
+@function("reverse(value: string|array) -> string|array", metered=True, gives=same(0, Kind.STRING, Kind.ARRAY))
 def reverse(value: str | list[Any], meter: Meter) -> str | list[Any]:
     """Turn the order of a list or the characters of a string round."""
     meter.spend(len(value))
     return value[::-1]
 
 
-@function("keys(value: object) -> array", metered=True)
+@function("keys(value: object) -> array[string]", metered=True)
 def keys(value: dict[str, Any], meter: Meter) -> list[str]:
     """Give the keys of an object, in its order."""
     meter.spend(len(value))
     return list(value)
 
 
-@function("values(value: object) -> array", metered=True)
+@function("values(value: object) -> array", metered=True, gives=field_values)
 def values_(value: dict[str, Any], meter: Meter) -> list[Any]:
     """Give the values of an object, in its order."""
     meter.spend(len(value))
     return list(value.values())
 
 
-@function("merge(...value: object) -> object", metered=True)
+@function("merge(...value: object) -> object", metered=True, gives=merged)
 def merge(*arguments: Any) -> dict[str, Any]:
     """Join objects; the last one has the say about a key that several have."""
     *objects, meter = arguments
