@@ -58,6 +58,37 @@ def check(
     raise typer.Exit(run_check(path, json_output))
 
 
+@app.command("test")
+def run_examples(
+    path: Annotated[Path | None, typer.Argument(help="The workspace; by default the one found from here.")] = None,
+    only: Annotated[str, typer.Option("--filter", help="Only examples whose file, subject or title has this.")] = "",
+    coverage_below: Annotated[
+        int | None, typer.Option(min=0, max=100, help="Fail where fewer percent of the target fields are filled.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run the examples of a workspace and tell where something else came out, field by field."""
+    from hub.cli.examples import run_all
+
+    raise typer.Exit(run_all(path, only=only, coverage_below=coverage_below, json_output=json_output))
+
+
+@app.command("map")
+def map_records(
+    name: Annotated[str, typer.Argument(metavar="NAME[@V]", help="The mapping, and the version it must have.")],
+    given: Annotated[
+        list[str] | None, typer.Option(help="A given value: NAME=TEXT, NAME:=JSON, or a JSON object of several.")
+    ] = None,
+    workspace: place.Workspace = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Write problems and a summary as JSON lines.")] = False,
+) -> None:
+    """Map JSON or JSON lines from stdin to stdout; what cannot be mapped is told on stderr with its line."""
+    from hub.cli.mapping import map_stream
+
+    lines = sys.stdin.buffer
+    raise typer.Exit(map_stream(name, lines, workspace=workspace, given=given or [], json=json_output))
+
+
 @app.command()
 def sandbox(
     name: Annotated[str, typer.Argument(help="The connector whose sandbox to serve.")],

@@ -10,6 +10,7 @@ from typing import Any
 from hub.mapping.compiled import CompiledMapping
 from hub.policy.retry import RetryPolicy
 from hub.policy.rules import RulePolicy
+from hub.workspace.kinds import FileKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +103,11 @@ class PolicyFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One example of a mapping: what goes in, and either what must come out or the code of the error."""
+    """One example of a file of `kind`: what goes in, and either what must come out or the code of the error."""
 
     title: str
-    mapping: str
+    kind: FileKind
+    name: str
     source: Any
     given: Mapping[str, Any]
     expected: Any

@@ -1,20 +1,20 @@
-"""Examples of mappings: `NAME_examples.yaml` beside `NAME.yaml`, each an input with what must come out."""
+"""Examples: `NAME_examples.yaml` beside `NAME.yaml`, each an input with what must come out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from hub.errors import FixData, HubError
-from hub.mapping.compiled import apply
+from hub.errors import FixData
 from hub.sdk.exact_json import loads
 from hub.workspace.bundle import Bundle
-from hub.workspace.compiled_files import Example
-from hub.workspace.kinds import EXAMPLES_ENDING
+from hub.workspace.compiled_files import Example, MappingFile, PolicyFile
+from hub.workspace.example_runs import Outcome, Result
+from hub.workspace.kinds import EXAMPLES_ENDING, NAMED, FileKind
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints, nearest, shown
+from hub.workspace.mapping_examples import run_mapping_example
 from hub.workspace.shape_lint import lint_shape
 from hub.workspace.shapes import WORD, Form, Key, Many, Names, Text, Value
 from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar, plain, text_of
@@ -36,35 +36,47 @@ EXAMPLES = Many(item=EXAMPLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """How one example went: `differences` name each field with what came and what was expected; empty: it passed."""
+class Runner:
+    """What examples of one kind of file are: by which name it is known, and how one is run.
 
-    example: Example
-    differences: tuple[str, ...]
+    `takes` are those keys of an example that do not mean something for every kind.
+    """
 
-    @property
-    def passed(self) -> bool:
-        """Tell whether everything came out as expected."""
-        return not self.differences
+    subjects: Callable[[Known], Mapping[str, MappingFile] | Mapping[str, PolicyFile]]
+    run: Callable[[Example, Bundle], Outcome]
+    takes: frozenset[str] = frozenset()
+
+
+#: The kinds of files that have examples.
+RUNNERS: Mapping[FileKind, Runner] = {
+    FileKind.MAPPING: Runner(
+        subjects=lambda known: known.mappings, run=run_mapping_example, takes=frozenset({"given", "fails"})
+    ),
+}
+_EVERYWHERE = frozenset({"example", "in", "expect"})
 
 
 def load_examples(node: Node, lints: Lints, known: Known) -> list[Example]:
     """Lint one examples file and give its examples; none after an error."""
     lint_shape(node, EXAMPLES, lints, "examples")
-    mapping_path = lints.path.removesuffix(EXAMPLES_ENDING) + ".yaml"
-    if mapping_path not in known.files:
-        lints.error(
-            node, "unknown-mapping", f"There is no {shown(mapping_path)} beside it.", "Name it after a mapping."
-        )
-    name = next((mapping.name for mapping in known.mappings.values() if mapping.path == mapping_path), None)
+    kind = NAMED[lints.path.partition("/")[0]]
+    runner = RUNNERS[kind]
+    path = lints.path.removesuffix(EXAMPLES_ENDING) + ".yaml"
+    if path not in known.files:
+        lints.error(node, f"unknown-{kind}", f"There is no {shown(path)} beside it.", f"Name it after a {kind}.")
+    name = next((each.name for each in runner.subjects(known).values() if each.path == path), None)
     if lints.failed or name is None or not isinstance(node, Listed):
         return []
-    examples = (_example(item, name, lints, known) for item in node.items if isinstance(item, Keyed))
-    found = [example for example in examples if example is not None]
-    return [] if lints.failed else found
+    items = [item for item in node.items if isinstance(item, Keyed)]
+    for item in items:
+        for key, entry in item.entries.items():
+            if key not in _EVERYWHERE | runner.takes:
+                lints.error(entry.key, "misplaced-key", f"`{key}` means nothing for a {kind}.", "Remove it.")
+    examples = [_example(item, kind, name, lints, known) for item in items]
+    return [] if lints.failed else examples
 
 
-def _example(node: Keyed, mapping: str, lints: Lints, known: Known) -> Example | None:
+def _example(node: Keyed, kind: FileKind, name: str, lints: Lints, known: Known) -> Example:
     given = node.get("given")
     source = node.entries["in"].value
     record = plain(source)
@@ -72,7 +84,8 @@ def _example(node: Keyed, mapping: str, lints: Lints, known: Known) -> Example |
         record = _fixture(source, lints, known)
     return Example(
         title=text_of(node.get("example")),
-        mapping=mapping,
+        kind=kind,
+        name=name,
         source=record,
         given={} if given is None else plain(given),
         expected=plain(node.entries["expect"].value) if "expect" in node.entries else None,
@@ -83,9 +96,11 @@ def _example(node: Keyed, mapping: str, lints: Lints, known: Known) -> Example |
 
 
 def _fixture(node: Scalar, lints: Lints, known: Known) -> Any:
-    path = f"{lints.path.rpartition('/')[0]}/{node.text}"
+    folder = lints.path.rpartition("/")[0]
+    path = f"{folder}/{node.text}"
     if path not in known.files:
-        near = nearest(path, (file for file in known.files if file.endswith(".json") and file.startswith("mappings/")))
+        top = lints.path.partition("/")[0]
+        near = nearest(path, (file for file in known.files if file.endswith(".json") and file.startswith(f"{top}/")))
         lints.error(node, "unknown-fixture", f"There is no file {shown(path)}.", near)
         return None
     try:
@@ -98,52 +113,11 @@ def _fixture(node: Scalar, lints: Lints, known: Known) -> Any:
 
 
 def run_examples(bundle: Bundle) -> list[Result]:
-    """Run every example of a bundle; what comes out must also fit the mapping's target schema."""
-    return [Result(example=example, differences=tuple(_run(example, bundle))) for example in bundle.examples]
+    """Run every example of a bundle."""
+    return [run_example(example, bundle) for example in bundle.examples]
 
 
-def _run(example: Example, bundle: Bundle) -> Iterator[str]:
-    mapping = bundle.mappings[example.mapping]
-    try:
-        made = apply(mapping, example.source, example.given)
-    except HubError as error:
-        if error.code != example.fails:
-            yield f"it failed with {error.code}: {error}"
-        return
-    if example.fails is not None:
-        yield f"it should fail with {example.fails}"
-        return
-    yield from bundle.validate(mapping.target, made)
-    yield from differences(example.expected, made)
-
-
-def differences(expected: Any, made: Any, where: str = "") -> Iterator[str]:
-    """Compare what is expected with what came, field by field; keys that are not expected do not count."""
-    if isinstance(expected, Mapping) and isinstance(made, Mapping):
-        for key, value in expected.items():
-            path = f"{where}.{key}".removeprefix(".")
-            if key in made:
-                yield from differences(value, made[key], path)
-            elif value is not None:
-                yield f"{path}: nothing came, expected {_shown(value)}"
-    elif isinstance(expected, list) and isinstance(made, list):
-        if len(expected) != len(made):
-            yield f"{where}: {len(made)} entries came, expected {len(expected)}"
-            return
-        for index, (one, other) in enumerate(zip(expected, made, strict=True)):
-            yield from differences(one, other, f"{where}[{index}]")
-    elif not _equal(expected, made):
-        yield f"{where}: {_shown(made)} came, expected {_shown(expected)}"
-
-
-def _equal(expected: Any, made: Any) -> bool:
-    if isinstance(expected, bool) or isinstance(made, bool):
-        return expected is made
-    if isinstance(expected, (int, Decimal)) and isinstance(made, (int, Decimal)):
-        return expected == made
-    return type(expected) is type(made) and bool(expected == made)
-
-
-def _shown(value: Any) -> str:
-    text = f"{value}" if isinstance(value, (Decimal, int)) else repr(value)
-    return text if len(text) <= 120 else f"{text[:119]}…"
+def run_example(example: Example, bundle: Bundle) -> Result:
+    """Run one example as its kind wants it."""
+    outcome = RUNNERS[example.kind].run(example, bundle)
+    return Result(example=example, made=outcome.made, differences=outcome.differences)

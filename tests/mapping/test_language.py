@@ -15,7 +15,7 @@ from hub.mapping.compiled import apply
 from hub.mapping.compiler import compile_mapping
 
 HEAD: dict[str, Any] = {"mapping": "test/one", "version": 1, "from": "a@1", "to": "b@1"}
-FRAGMENTS = {
+FRAGMENTS: dict[str, Any] = {
     "address": {"city": "town", "geo": {"use": "place"}},
     "place": {"country": {"value": "country", "default": "DE"}},
 }

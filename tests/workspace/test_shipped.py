@@ -15,6 +15,7 @@ from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compilation import compile_bundle
 from hub.workspace.examples import run_examples
+from hub.workspace.kinds import FileKind
 from hub.workspace.loader import read_files
 
 FILES = read_files(Path(hub.__file__).resolve().parent.parent)
@@ -44,12 +45,14 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
 
 def test_every_example_holds(bundle: Bundle) -> None:
     results = run_examples(bundle)
-    assert {str(result.example.title): result.differences for result in results if not result.passed} == {}
+    assert {
+        str(result.example.title): list(map(str, result.differences)) for result in results if not result.passed
+    } == {}
     assert len(results) >= len(bundle.mappings)
 
 
 def test_every_mapping_has_examples(bundle: Bundle) -> None:
-    assert {example.mapping for example in bundle.examples} == set(bundle.mappings)
+    assert {example.name for example in bundle.examples if example.kind is FileKind.MAPPING} == set(bundle.mappings)
 
 
 def test_every_case_has_a_runbook(bundle: Bundle) -> None:
