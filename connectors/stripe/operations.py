@@ -7,8 +7,9 @@ from typing import Any
 
 from connectors.stripe.client import pages, read_object, reading, settings_of, writing
 from connectors.stripe.settings import StripeSettings
+from connectors.stripe.versions import NEWEST, pinned, release_of
 from hub.sdk.connector import JsonSchema, Operation, ReadOperation, Record, WriteOperation
-from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.errors import FixConnection, FixData, OutcomeUnknown
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
@@ -75,13 +76,23 @@ def _listing(kind: str, filters: Mapping[str, JsonSchema]) -> tuple[JsonSchema, 
 
 def _reader(kind: str, path: str) -> Callable[[Session, Record], Awaitable[Record]]:
     async def read(session: Session, wanted: Record) -> Record:
-        return read_object(await session.send(reading(settings_of(session), path, wanted["id"])), kind)
+        settings = settings_of(session)
+        _has(settings, path)
+        return read_object(await session.send(reading(settings, path, wanted["id"])), kind)
 
     return read
 
 
+def _has(settings: StripeSettings, path: str) -> None:
+    """Say in plain words what Stripe would answer with "unrecognized URL"."""
+    if path == "invoice_payments" and release_of(settings.api_version) == "acacia":
+        detail = f"Stripe has invoice payments from the release basil on; the connection says {settings.api_version}."
+        raise FixConnection(detail, code="version-too-old")
+
+
 def _lister(path: str) -> Callable[[Session, Record], Awaitable[Record]]:
     async def collect(session: Session, wanted: Record) -> Record:
+        _has(settings_of(session), path)
         limit = wanted.get("limit", _LIMIT)
         query = {name: value for name, value in wanted.items() if name != "limit"} | {"limit": min(limit, 100)}
         found: list[dict[str, Any]] = []
@@ -152,7 +163,8 @@ OPERATIONS: tuple[Operation, ...] = (
         name="invoice.read",
         title="Read an invoice with all its lines",
         input=_BY_ID,
-        output={"$ref": "stripe.invoice@2025-09-30"},
+        output={"$ref": f"stripe.invoice@{NEWEST}"},
+        gives=pinned("invoice"),
         read=_read_invoice,
     ),
     ReadOperation(
@@ -166,7 +178,8 @@ OPERATIONS: tuple[Operation, ...] = (
         name="invoice_payment.read",
         title="Read a payment of an invoice",
         input=_BY_ID,
-        output={"$ref": "stripe.invoice_payment@2025-09-30"},
+        output={"$ref": f"stripe.invoice_payment@{NEWEST}"},
+        gives=pinned("invoice_payment"),
         read=_reader("invoice_payment", "invoice_payments"),
     ),
     ReadOperation(
@@ -180,7 +193,8 @@ OPERATIONS: tuple[Operation, ...] = (
         name="customer.read",
         title="Read a customer",
         input=_BY_ID,
-        output={"$ref": "stripe.customer@2025-09-30"},
+        output={"$ref": f"stripe.customer@{NEWEST}"},
+        gives=pinned("customer"),
         read=_reader("customer", "customers"),
     ),
     ReadOperation(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from connectors.stripe.versions import RELEASES, release_of
 from hub.sdk.settings import Secret, Settings
 
-#: The API version whose shapes the schemas describe; newer ones only add to them.
-API_VERSION = "2025-09-30.clover"
+#: The API version that a connection is pinned to which does not say.
+API_VERSION = "2026-09-30.endive"
 
 
 class StripeSettings(Settings):
@@ -23,4 +24,13 @@ class StripeSettings(Settings):
     webhook_secret_previous: Secret | None = None
     #: Stripe takes no more than twenty in one question.
     event_types: tuple[str, ...] = Field(default=(), max_length=20)
-    api_version: str = Field(default=API_VERSION, pattern=r"^\d{4}-\d{2}-\d{2}(\.[a-z]+)?$")
+    #: Of a release whose shapes the schemas describe.
+    api_version: str = API_VERSION
+
+    @field_validator("api_version")
+    @classmethod
+    def _known(cls, version: str) -> str:
+        if release_of(version) is None:
+            known = ", ".join(RELEASES)
+            raise ValueError(f"name a version of one of the releases {known}, such as {API_VERSION}")
+        return version

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.stripe.settings import API_VERSION, StripeSettings
+from connectors.stripe.settings import StripeSettings
+from connectors.stripe.versions import claimed_schema
 from hub.sdk.connector import Webhook
 from hub.sdk.errors import FixData, UnreadableWebhook, WebhookRejected
 from hub.sdk.exact_json import loads
@@ -16,10 +17,6 @@ from hub.sdk.values import InboundEvent
 HEADER = "stripe-signature"
 #: How far a webhook's time may be from now. Stripe's own libraries refuse only what is too old.
 TOLERANCE = timedelta(minutes=5)
-
-_DATE = API_VERSION[:10]
-#: Objects that have a schema; others travel without one.
-_KINDS = frozenset({"customer", "invoice", "invoice_payment"})
 
 
 def verify(settings: StripeSettings, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
@@ -63,6 +60,7 @@ def read_event(value: Any) -> InboundEvent:
     """Read an event as webhooks and the events list give it; raises KeyError, TypeError, ValueError, OverflowError.
 
     The payload's lists are cut after ten items and may be stale: a flow reads the object again before it relies on it.
+    Its shape is that of the endpoint's version, whatever the connection is pinned to: the schema says which.
     """
     if value["object"] != "event":
         raise ValueError("the object is not an event")
@@ -81,16 +79,9 @@ def read_event(value: Any) -> InboundEvent:
         occurred_at=datetime.fromtimestamp(created, UTC),
         subject=subject if isinstance(subject, str) else "",
         data=data,
-        schema=_schema(value.get("api_version"), record.get("object")),
+        schema=claimed_schema(record.get("object"), value.get("api_version")),
         record=record,
     )
-
-
-def _schema(version: Any, kind: Any) -> str | None:
-    # An endpoint pinned to an older version sends older shapes, which the schemas do not describe.
-    if isinstance(kind, str) and kind in _KINDS and isinstance(version, str) and version[:10] >= _DATE:
-        return f"stripe.{kind}@{_DATE}"
-    return None
 
 
 WEBHOOK = Webhook(verify=verify, parse=parse)

@@ -28,7 +28,9 @@ class ReadOperation:
     """A call that changes nothing; it is async and may page.
 
     `input` and `output` are JSON Schemas (2020-12), or `{"$ref": "netsuite.invoice@2026.1"}` naming one of the
-    connector's schemas.
+    connector's schemas. Where a system lets each connection choose a version of it, `output` names the newest and
+    `gives(settings)` the one that a connection gets, of the same series: the engine then reads what came as the
+    version that a flow's mapping wants.
     """
 
     name: str
@@ -36,6 +38,14 @@ class ReadOperation:
     input: JsonSchema
     output: JsonSchema
     read: Callable[[Session, Record], Awaitable[Record]]
+    gives: Callable[[Any], str] | None = None
+
+    def schema(self, settings: Any) -> str | None:
+        """Name the schema of what a connection with these settings gets; None when it is described in place."""
+        if self.gives is not None:
+            return self.gives(settings)
+        named = self.output.get("$ref")
+        return named if isinstance(named, str) and not named.startswith("#") else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from connectors.stripe.sandbox.amounts import TaxShare
-from connectors.stripe.sandbox.events import Cause, Event, freeze
+from connectors.stripe.sandbox.events import Cause, Event
 from connectors.stripe.sandbox.identifiers import Identifiers
 from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.rendering import previously, render
 from connectors.stripe.sandbox.table import Record, Table
 from connectors.stripe.sandbox.versions import DEFAULT
+from hub.sandbox.exact_json import dumps
 from hub.sandbox.limits import Limiter
 from hub.sandbox.world import World
 
@@ -20,7 +24,9 @@ from hub.sandbox.world import World
 class Switches:
     """What a seed may change: limits (None: off), the delay of each answer, and how webhooks are sent.
 
-    `webhook_waits` are the seconds before each further attempt, many times faster than Stripe's days.
+    `webhook_waits` are the seconds before each further attempt, many times faster than Stripe's days. `drift` is what
+    is done to objects of a kind before they are shown (`{"invoice": {"drop": ["footer"]}}`), and `claim` the version
+    that events then name, whatever their shape.
     """
 
     rate: int | None = 100
@@ -30,6 +36,8 @@ class Switches:
     webhook_waits: list[float] = field(default_factory=lambda: [0.5, 1, 2, 4, 8, 15, 30, 60])
     webhook_timeout: float = 10.0
     webhook_concurrency: int = 16
+    drift: Mapping[str, Any] = field(default_factory=dict)
+    claim: str | None = None
 
 
 class Account:
@@ -97,11 +105,23 @@ class Account:
             created=self.now(),
             api_version=self.switches.api_version,
             cause=self.cause,
-            snapshot=freeze(record, previous),
+            shapes=self._shapes(record, previous),
             subject=str(record["id"]),
+            claims=self.switches.claim,
         )
         self.event_places[event.id] = len(self.events)
         self.events.append(event)
         for subscriber in self.subscribers:
             subscriber(event)
         return event
+
+    def _shapes(self, record: Record, previous: dict[str, Any] | None) -> dict[str, msgspec.Raw]:
+        """Freeze an object in the account's version and those of its endpoints: an event is never rendered again."""
+        pinned = (endpoint.get("api_version") for endpoint in self.endpoints.oldest_first())
+        shapes = {}
+        for version in {self.switches.api_version, *filter(None, pinned)}:
+            data: dict[str, Any] = {"object": render(self, record, version)}
+            if previous is not None:
+                data["previous_attributes"] = previously(self, record, previous, version)
+            shapes[version] = msgspec.Raw(dumps(data))
+        return shapes

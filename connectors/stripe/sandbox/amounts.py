@@ -22,6 +22,12 @@ def rounded(amount: Decimal, unit: int) -> int:
         return int((amount / unit).to_integral_value(rounding=ROUND_HALF_UP)) * unit
 
 
+def plain(number: Decimal) -> str:
+    """Write a decimal without an exponent or trailing zeros."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reduction:
     """A discount: percent of the amount, or a fixed amount that is spread over the lines."""

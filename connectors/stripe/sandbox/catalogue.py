@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.stripe.sandbox.account import Account
-from connectors.stripe.sandbox.amounts import Rate, Reduction, rounded, step
+from connectors.stripe.sandbox.amounts import Rate, Reduction, plain, rounded, step
 from connectors.stripe.sandbox.currencies import currency_of
 from connectors.stripe.sandbox.listing import equals, pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
@@ -234,12 +234,6 @@ def rate(account: Account, identifier: str) -> Rate:
 def priced(unit_amount: str, quantity: int, currency: str) -> int:
     """Multiply a unit amount by a quantity, rounded to what the currency allows."""
     return rounded(Decimal(unit_amount) * quantity, step(currency))
-
-
-def plain(number: Decimal) -> str:
-    """Write a decimal without an exponent or trailing zeros."""
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _free(taken: Record | None, kind: str, identifier: str) -> None:

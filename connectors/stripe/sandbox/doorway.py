@@ -17,7 +17,8 @@ from connectors.stripe.sandbox.form import decode
 from connectors.stripe.sandbox.idempotency import Keys
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
-from connectors.stripe.sandbox.versions import VERSIONS, render
+from connectors.stripe.sandbox.rendering import render
+from connectors.stripe.sandbox.versions import VERSIONS, has_path
 from hub.sandbox.exact_json import dumps
 from hub.sandbox.request_log import mark
 
@@ -46,11 +47,7 @@ class Doorway:
 
     async def unknown(self, request: web.Request) -> web.Response:
         """Answer for paths that do not exist."""
-        error = ApiError(
-            f"Unrecognized request URL ({request.method}: {request.path}). Please see "
-            "https://stripe.com/docs or we can help at https://support.stripe.com/.",
-            status=404,
-        )
+        error = _unrecognized(request)
         return _response(error.status, dumps(error.body), {"Request-Id": self._account.identifiers.short("req")})
 
     async def _answer(self, request: web.Request, operation: Operation) -> web.Response:
@@ -61,6 +58,9 @@ class Doorway:
             self._authorize(request)
             version = self._version(request)
             headers["Stripe-Version"] = version
+            resource = request.match_info.route.resource
+            if resource is not None and not has_path(resource.canonical, version):
+                raise _unrecognized(request)
             if key:
                 headers["Idempotency-Key"] = key
                 mark(request, key)
@@ -117,7 +117,7 @@ class Doorway:
         if self._account.switches.latency:
             await asyncio.sleep(self._account.switches.latency)
         text = body.decode("utf-8", "replace") if request.method == "POST" else request.query_string
-        parameters = Parameters(decode(text))
+        parameters = Parameters(decode(text), version=version)
         paths = parameters.texts("expand") or []
         self._account.cause = Cause(request=request_id, idempotency_key=key)
         try:
@@ -125,7 +125,7 @@ class Doorway:
         finally:
             self._account.cause = Cause()
         try:
-            return dumps(render(expand(self._account, answer, paths), version))
+            return dumps(expand(self._account, render(self._account, answer, version), paths, version))
         except ApiError as error:
             error.stored = True  # The work is done by now; only the answer is refused.
             raise
@@ -158,6 +158,14 @@ def _key(authorization: str) -> str:
         except (binascii.Error, UnicodeDecodeError):
             return ""
     return ""
+
+
+def _unrecognized(request: web.Request) -> ApiError:
+    return ApiError(
+        f"Unrecognized request URL ({request.method}: {request.path}). Please see "
+        "https://stripe.com/docs or we can help at https://support.stripe.com/.",
+        status=404,
+    )
 
 
 def _locked() -> ApiError:

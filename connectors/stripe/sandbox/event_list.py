@@ -10,6 +10,7 @@ from connectors.stripe.sandbox.events import LIFE, Event
 from connectors.stripe.sandbox.listing import cursors, listed, page_size, time_range
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.versions import has_event
 
 
 def retrieve(account: Account, identifier: str) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
     for event in _walk(account, starting_after, ending_before):
         if (
             event.created < oldest
+            or not has_event(event.type, event.api_version)
             or (patterns and not any(matches(pattern, event.type) for pattern in patterns))
             or (within is not None and not within({"created": event.created}))
             or (delivered is not None and (not event.pending) is not delivered)

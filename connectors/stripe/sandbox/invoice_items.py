@@ -7,13 +7,14 @@ from typing import Any
 
 from connectors.stripe.sandbox import catalogue
 from connectors.stripe.sandbox.account import Account
-from connectors.stripe.sandbox.amounts import TaxShare
+from connectors.stripe.sandbox.amounts import TaxShare, plain
 from connectors.stripe.sandbox.currencies import check_amount, currency_of
-from connectors.stripe.sandbox.invoice_sums import embed, recompute
+from connectors.stripe.sandbox.invoice_sums import embed, item_of, recompute
 from connectors.stripe.sandbox.listing import equals, pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.table import Record
+from connectors.stripe.sandbox.versions import BASIL
 
 _UNUSED = ("subscription", "tax_behavior", "tax_code", "quantity_decimal")
 
@@ -61,7 +62,7 @@ def make(
             raise ApiError.missing_parameter("currency")
         chosen = currency_of(currency)
         amount = check_amount(whole, chosen, param=parameters.name("amount"))
-        unit = catalogue.plain(Decimal(amount) / count) if count else str(amount)
+        unit = plain(Decimal(amount) / count) if count else str(amount)
     identifier = account.identifiers.new("ii")
     target = None if invoice is None else str(invoice["id"])
     discountable = parameters.boolean("discountable")
@@ -123,7 +124,7 @@ def delete(account: Account, identifier: str) -> Record:
     if invoice is not None:
         must_be_draft(invoice)
         lines = account.lines[invoice["id"]]
-        lines[:] = [line for line in lines if line["parent"]["invoice_item_details"]["invoice_item"] != identifier]
+        lines[:] = [line for line in lines if item_of(line) != identifier]
         recompute(account, invoice)
     account.happened("invoiceitem.deleted", item)
     item.clear()
@@ -150,7 +151,14 @@ def must_be_draft(invoice: Record) -> None:
 
 
 def _price(account: Account, parameters: Parameters, currency: str | None) -> Record | None:
-    pricing = parameters.part("pricing")
+    if parameters.version < BASIL:
+        # What basil calls `pricing[price]`; and whole unit amounts could be given without decimals.
+        if (named := parameters.text("price")) is not None:
+            return account.find(account.prices, named, param=parameters.name("price"))
+        unit = parameters.given("unit_amount")
+    else:
+        unit = False
+    pricing = parameters.part("pricing") if parameters.version >= BASIL else None
     if pricing is not None:
         return account.find(account.prices, pricing.required("price"), param=pricing.name("price"))
     data = parameters.part("price_data")
@@ -172,7 +180,7 @@ def _price(account: Account, parameters: Parameters, currency: str | None) -> Re
         )
         account.prices.add(price)
         return price
-    if parameters.given("unit_amount_decimal"):
+    if unit or parameters.given("unit_amount_decimal"):
         price = catalogue.new_price(
             account,
             parameters,

@@ -62,6 +62,12 @@ def embed(account: Account, invoice: Record, item: Record) -> None:
     )
 
 
+def item_of(line: Record) -> str:
+    """Give the id of the invoice item that a line is made from."""
+    parent = line["parent"]
+    return str(parent[parent["type"]]["invoice_item"])
+
+
 def recompute(account: Account, invoice: Record) -> None:
     """Compute discounts, taxes and totals of a draft anew."""
     lines = account.lines[invoice["id"]]
@@ -76,7 +82,7 @@ def recompute(account: Account, invoice: Record) -> None:
 
 
 def _priced(account: Account, invoice: Record, line: Record) -> Priced:
-    item = account.invoiceitems.get(line["parent"]["invoice_item_details"]["invoice_item"]) or {}
+    item = account.invoiceitems.get(item_of(line)) or {}
     rates = item["tax_rates"] or invoice["default_tax_rates"]
     return Priced(
         amount=line["amount"],

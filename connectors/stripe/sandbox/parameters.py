@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.versions import NEWEST
 
 MAX_METADATA_KEYS = 50
 MAX_METADATA_KEY = 40
@@ -16,9 +17,13 @@ MAX_METADATA_VALUE = 500
 class Parameters:
     """One level of a request's parameters; strings from a form, or JSON values from a seed."""
 
-    def __init__(self, tree: Mapping[str, Any], *, within: str = "") -> None:
-        """Take the decoded values; `within` is the name of the level above, for messages."""
+    def __init__(self, tree: Mapping[str, Any], *, within: str = "", version: str = NEWEST) -> None:
+        """Take the decoded values; `within` is the name of the level above, for messages.
+
+        `version` is the API version that the request names.
+        """
         self._tree = tree
+        self.version = version
         self._within = within
         self._asked: set[str] = set()
         self._inner: list[Parameters] = []
@@ -163,6 +168,6 @@ class Parameters:
             part.finish()
 
     def _deeper(self, value: Mapping[str, Any], name: str) -> Parameters:
-        part = Parameters(value, within=name)
+        part = Parameters(value, within=name, version=self.version)
         self._inner.append(part)
         return part

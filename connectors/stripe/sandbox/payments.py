@@ -11,6 +11,7 @@ from connectors.stripe.sandbox.listing import equals, pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.table import Record
+from connectors.stripe.sandbox.versions import ENDIVE
 
 
 def must_be_payable(invoice: Record) -> None:
@@ -172,6 +173,16 @@ def create_intent(account: Account, parameters: Parameters) -> Record:
         account.find(account.customers, customer, param="customer")
     confirm = parameters.boolean("confirm") or False
     metadata = parameters.metadata()
+    if parameters.version < ENDIVE:
+        parameters.accept("payment_method_types")
+    elif parameters.given("payment_method_types"):
+        raise ApiError.invalid(
+            "The payment_method_types parameter is no longer supported. Use allowed_payment_method_types instead.",
+            param="payment_method_types",
+            code="payment_method_types_no_longer_supported",
+        )
+    else:
+        parameters.accept("allowed_payment_method_types")
     parameters.accept("payment_method", "automatic_payment_methods", "off_session", "description")
     parameters.finish()
     intent = new_intent(account, amount=amount, currency=currency, customer=customer)

@@ -10,10 +10,12 @@ from typing import Any
 
 from connectors.stripe.sandbox import catalogue, customers, endpoints, invoice_states, invoices, payments
 from connectors.stripe.sandbox.account import Account, Switches
+from connectors.stripe.sandbox.drifting import check_drift
 from connectors.stripe.sandbox.driver import Driver
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.portfolio import portfolio
 from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.subscriptions import LINE_WISHES, bill
 from connectors.stripe.sandbox.table import Record
 from connectors.stripe.sandbox.versions import VERSIONS
 
@@ -26,7 +28,7 @@ _MAKERS: Mapping[str, Callable[[Account, Parameters], Record]] = {
     "endpoints": endpoints.create,
 }
 _WISHES = frozenset({*_MAKERS, "switches", "invoices", "generate", "drive", "roll_secret"})
-_INVOICE_WISHES = frozenset({"key", "create", "lines", "finalize", "payments", "misstate_total"})
+_INVOICE_WISHES = frozenset({"key", "create", "lines", "subscription", "finalize", "payments", "misstate_total"})
 #: Numbers come from JSON as `Decimal`; clocks want floats.
 _SWITCH_TYPES: Mapping[str, Callable[[Any], Any]] = {
     "latency": float,
@@ -85,6 +87,7 @@ class Seeder:
             raise ValueError(f"Unknown switch: {', '.join(sorted(surplus))}; known are {', '.join(sorted(known))}")
         if wanted.get("api_version", VERSIONS[0]) not in VERSIONS:
             raise ValueError(f"The API version must be one of {', '.join(VERSIONS)}")
+        check_drift(wanted.get("drift", {}))
         for name, value in wanted.items():
             setattr(self._account.switches, name, _SWITCH_TYPES.get(name, lambda given: given)(value))
         self._account.apply()
@@ -121,10 +124,13 @@ class Seeder:
         created = invoices.create(self._account, Parameters(self._resolve(wish["create"])))
         identifier = str(created["id"])
         self._name(wish, created)
-        lines = list(self._resolve(wish.get("lines", ())))
+        wishes = list(self._resolve(wish.get("lines", ())))
+        lines = [{name: line[name] for name in line if name not in LINE_WISHES} for line in wishes]
         for start in range(0, len(lines), invoices.MAX_LINES):
             part = lines[start : start + invoices.MAX_LINES]
             invoices.add_lines(self._account, identifier, Parameters({"lines": part}))
+        if "subscription" in wish:
+            bill(self._account, self._account.find(self._account.invoices, identifier), wish["subscription"], wishes)
         if wish.get("misstate_total"):
             self._account.misstatements[identifier] = int(wish["misstate_total"])
         return identifier

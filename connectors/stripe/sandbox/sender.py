@@ -15,6 +15,7 @@ from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.endpoints import signing_secrets
 from connectors.stripe.sandbox.event_list import matches
 from connectors.stripe.sandbox.events import Event
+from connectors.stripe.sandbox.versions import has_event
 from hub.sandbox.exact_json import dumps
 
 #: Faults of deliveries; `match.path` is compared with the event's type.
@@ -89,6 +90,8 @@ class Sender:
             if endpoint.get("deleted") or endpoint["status"] != "enabled":
                 continue
             if not any(matches(pattern, event.type) for pattern in endpoint["enabled_events"]):
+                continue
+            if not has_event(event.type, endpoint["api_version"] or event.api_version):
                 continue
             delivery = Delivery(event=event, endpoint=endpoint["id"])
             event.pending.add(endpoint["id"])

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from hub.sdk.connector import Operation, WriteOperation
+from hub.sdk.connector import Operation, ReadOperation, WriteOperation
 from hub.sdk.settings import Settings, secret_fields
 from hub.sdk.testing.manifests import QUALITY, read_manifest
 from hub.sdk.testing.samples import ReadSample, WriteSample
@@ -55,6 +55,13 @@ class DeclarationChecks(Subject):
             if isinstance(name, str) and not name.startswith("#"):
                 assert name in self.connector.schemas, f"the {side} names {name}, which is not among the schemas"
             jsonschema_rs.meta.validate(dict(self.resolved(schema)))
+
+    def test_versions_are_of_one_series(self, operation: Operation) -> None:
+        """What a connection gets by its settings is a version of the schema that the operation names."""
+        if isinstance(operation, ReadOperation) and operation.gives is not None:
+            given, named = operation.gives(self.made_up()), str(operation.output.get("$ref", ""))
+            assert given in self.connector.schemas, f"{given} is not among the schemas"
+            assert given.partition("@")[0] == named.partition("@")[0], f"{given} is no version of {named}"
 
     def test_undo_names_a_write(self, write: WriteOperation) -> None:
         """What takes a write back is another write of the connector."""

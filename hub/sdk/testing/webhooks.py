@@ -119,9 +119,11 @@ class WebhookChecks(Subject):
         assert event.type.startswith(f"{self.connector.name}."), f"{event.type} must begin with the connector's name"
         assert event.occurred_at.tzinfo is not None, "the event's time names no time zone"
         if event.schema is not None:
-            assert event.schema in self.connector.schemas, f"{event.schema} is not among the schemas"
+            series = {name.partition("@")[0] for name in self.connector.schemas}
+            assert event.schema.partition("@")[0] in series, f"{event.schema} is of no series of the connector"
             assert event.record is not None, "an event with a schema has a record"
             if whole:
+                assert event.schema in self.connector.schemas, f"{event.schema} is not among the schemas"
                 mistakes = self.mistakes(self.connector.schemas[event.schema], event.record)
                 assert not mistakes, mistakes
 

@@ -332,8 +332,7 @@ async def test_versions_show_what_they_know(client: Client) -> None:
             "2026-10-28.endive": [True] * 4,
         }
         event = call.v1.events.list({"type": "invoice.finalized"}, {"stripe_version": "2026-10-28.endive"}).data[0]
-        assert event.api_version == "2025-09-30.clover"
-        assert "status_details" not in event.data.object
+        assert event.api_version == "2026-09-30.endive"
         with pytest.raises(stripe.InvalidRequestError, match="API version"):
             call.v1.invoices.retrieve(invoice.id, options={"stripe_version": "2019-01-01"})
 
@@ -344,4 +343,4 @@ async def test_basic_authorisation_is_good_too(sandbox: Running) -> None:
     headers = {"Authorization": aiohttp.encode_basic_auth(str(sandbox.announcement["api_key"]), "")}
     async with aiohttp.ClientSession() as http, http.get(f"{sandbox.url}/v1/customers", headers=headers) as answer:
         assert answer.status == 200
-        assert answer.headers["Stripe-Version"] == "2025-09-30.clover"
+        assert answer.headers["Stripe-Version"] == "2026-09-30.endive"

@@ -37,7 +37,7 @@ async def test_every_event_that_is_wanted_arrives(client: Client, sandbox: Runni
     wanted = [event["id"] for event in books["events"] if event["type"].split(".")[0] in {"invoice", "invoice_payment"}]
     assert sorted(event.id for event in arrived) == sorted(wanted)
     assert all(event["pending"] == 0 for event in books["events"])
-    assert {event.api_version for event in arrived} == {"2025-09-30.clover"}
+    assert {event.api_version for event in arrived} == {"2026-09-30.endive"}
     long = [event for event in arrived if event.type == "invoice.finalized" and event.data.object["lines"]["has_more"]]
     assert long
     assert all(len(event.data.object["lines"]["data"]) == 10 for event in long)
