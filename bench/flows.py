@@ -170,6 +170,7 @@ async def durable(base_url: str, compiled: Bundle, count: int) -> float:
                 committer=committer,
                 accounts=accounts,
                 bundle=shelf,
+                current=lambda: compiled,
             )
         )
         committer.start()

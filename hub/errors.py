@@ -74,6 +74,12 @@ class WaitFor(HubError):
         self.until = until
 
 
+class Held(WaitFor):
+    """A policy holds the write; nothing goes out until it says otherwise."""
+
+    code = "held"
+
+
 # --- fix the connection: credentials or settings are wrong ------------------------------------
 
 

@@ -9,6 +9,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
     {
         "replayed": "The replay is on its way. This is the new run.",
         "replayed-all": "The replays are on their way. Whatever still fails comes back here.",
+        "asked-again": "The policy is asked again. The run goes on as soon as it lets it.",
         "cancelled": "The run is cancelled. What it had done stays done.",
         "assigned": "The exception is yours.",
         "released": "The exception has no owner now.",

@@ -33,9 +33,11 @@ def grouped(number: Decimal | int) -> str:
 
 
 def sentence(code: str | None) -> str:
-    """Give a code as words: `customer-not-mapped` becomes `Customer not mapped`."""
+    """Give a code as words: `customer-not-mapped` becomes `Customer not mapped`; what is a sentence stays one."""
     if not code:
         return ""
+    if " " in code:
+        return code[:1].upper() + code[1:]
     words = [_ACRONYMS.get(word, word) for word in code.replace("_", "-").split("-")]
     text = " ".join(words)
     return text[:1].upper() + text[1:]

@@ -72,6 +72,14 @@ async def replay(request: Request, run_id: str, order: Replay, principal: Replay
     return {"run": await orders.replay_run(run_id, actor=principal.actor, from_step=order.from_step, bundle=bundle)}
 
 
+@router.post("/{run_id}/ask-again", summary="Have a held run ask its policy again")
+async def ask_again(request: Request, run_id: str, principal: Replayer) -> dict[str, str]:
+    """Have a run that a policy holds ask it again now; it goes on only when the policy lets it."""
+    orders: Orders = request.app.state.orders
+    await orders.ask_again(run_id, actor=principal.actor)
+    return {"run": run_id}
+
+
 @router.post("/{run_id}/cancel", summary="End a run")
 async def cancel(request: Request, run_id: str, why: Reason, principal: Canceller) -> dict[str, str]:
     """End a run that is queued, waiting or parked; what it did stays done."""

@@ -36,7 +36,8 @@ class AuditKind(StrEnum):
     RUN_PARKED = "run.parked", "A run stopped for a person; a case tells why."
     RUN_CANCELLED = "run.cancelled", "A person ended a run."
     RUN_REPLAYED = "run.replayed", "A person ordered a run to be made again; the effect keys stay the same."
-    POLICY_DECIDED = "policy.decided", "A policy decided; the entry names the rule."
+    RUN_WOKEN = "run.woken", "A person had a held run ask its policy again at once."
+    POLICY_DECIDED = "policy.decided", "A policy decided; the entry names its version and the rule."
     CHECK_FAILED = "check.failed", "A flow's own check did not hold."
 
     # --- outside writes ---

@@ -73,6 +73,23 @@ def replay(
         console.print(f"Run [bold]{made['run']}[/] takes its place.")
 
 
+@app.command("ask-again")
+def ask_again(
+    run_id: str,
+    data: place.Data = place.DEFAULT_DATA,
+    workspace: place.Workspace = None,
+    environment: place.Environment = "example",
+    json_output: Json = False,
+) -> None:
+    """Have a run that a policy holds ask it again now; it goes on only when the policy lets it."""
+    with reach(place.settings(data, workspace, environment, None)) as hub:
+        asked = hub.post(f"/api/runs/{run_id}/ask-again", {})
+    if json_output:
+        print_json(asked)
+    else:
+        console.print(f"Run {run_id} asks its policy again.")
+
+
 @app.command()
 def cancel(
     run_id: str,

@@ -45,11 +45,13 @@ def show_run(detail: Mapping[str, Any]) -> None:
     """Show one run with its steps and their attempts."""
     run = detail["run"]
     console.print(f"[bold]{run['id']}[/] {run['flow']} {_coloured(run['state'])} {run['business_key']}")
-    table = Table("Step", "State", "Attempts", "Rule", "Error")
+    if run["wait_kind"] == "hold":
+        console.print(f"Held. {run['reason']}", markup=False)
+    table = Table("Step", "State", "Attempts", "Decided by", "Error")
     for step in detail["steps"]:
         attempts = ", ".join(f"{attempt['kind']} {attempt['outcome']}" for attempt in step["attempts"])
         error = step["error"]["detail"] if step["error"] else ""
-        table.add_row(step["path"], _coloured(step["state"]), attempts, step["rule"] or "", error)
+        table.add_row(step["path"], _coloured(step["state"]), attempts, _decided(step), error)
     console.print(table)
 
 
@@ -81,6 +83,11 @@ def show_case(detail: Mapping[str, Any]) -> None:
     console.print(f"Run {case['run_id']}, step {case['path']}; {detail['alike']} alike are open.")
     if detail["runbook"]:
         console.print(Markdown(detail["runbook"]))
+
+
+def _decided(step: Mapping[str, Any]) -> str:
+    made = [f"{one['policy']} v{one['version']}: {', '.join(one['rules']) or 'no rule'}" for one in step["decisions"]]
+    return "\n".join(made) or step["rule"] or ""
 
 
 def _money(money: Mapping[str, Any] | None) -> str:

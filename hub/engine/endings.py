@@ -12,10 +12,10 @@ import structlog
 
 from hub.audit.kinds import AuditKind
 from hub.engine import verdicts
-from hub.engine.journal import Journal
+from hub.engine.journal import Journal, code
 from hub.engine.parts import Parts
-from hub.engine.steps import Output, Steps, code
-from hub.engine.values import Scope
+from hub.engine.steps import Output, Steps
+from hub.engine.values import Scope, lenient
 from hub.errors import HubError
 from hub.model.ambient import of_micros, to_micros
 from hub.model.flow import Flow, Step
@@ -105,6 +105,8 @@ class Endings:
                 await self._wait(WaitKind.TIMER, now + timedelta(seconds=after), error.code, about)
             case verdicts.Await(on=on, until=until):
                 await self._wait(WaitKind.EVENT, until, error.code, about, on=on)
+            case verdicts.Hold(on=on, until=until, reason=held):
+                await self._wait(WaitKind.HOLD, until, held, about, on=on)
             case verdicts.Pause(connection=name, already=already):
                 if not already:
                     await self._pause(name, error)
@@ -214,9 +216,9 @@ def _about(place: Place) -> dict[str, Any]:
     # What a step gave before its check failed tells most about the run, although no other step may build on it.
     scope = place.scope if place.output is None else {**place.scope, place.path: place.output.value}
     if place.flow.entity is not None:
-        entity = _lenient(place.flow.entity, scope)
+        entity = lenient(place.flow.entity, scope)
         about["entity"] = str(entity) if entity is not None else None
-    money = _lenient(place.flow.money, scope) if place.flow.money is not None else None
+    money = lenient(place.flow.money, scope)
     if isinstance(money, Mapping):
         minor, currency = money.get("minor"), money.get("currency")
         # Beyond what a column holds it is no amount; the run is recorded without it rather than not at all.
@@ -227,11 +229,3 @@ def _about(place: Place) -> dict[str, Any]:
 
 def _texts(error: HubError) -> dict[str, str]:
     return {name: str(fact) for name, fact in error.facts.items()}
-
-
-def _lenient(term: Any, scope: Scope) -> Any:
-    # What describes a run for people must not stop it: before its step has run there is nothing to say.
-    try:
-        return term(scope)
-    except HubError:
-        return None

@@ -9,7 +9,9 @@ from typing import Any
 from hub.audit.entry import Fact
 from hub.audit.kinds import AuditKind
 from hub.model.ambient import to_micros
+from hub.policy.rules import Decision
 from hub.sdk import exact_json
+from hub.store import decisions
 from hub.store.audit import Note
 from hub.store.committer import Committer
 from hub.store.crossrefs import Link
@@ -100,6 +102,35 @@ class Journal:
             )
         )
 
+    def decision(
+        self,
+        decision: Decision,
+        *,
+        id: str,
+        environment: str,
+        bundle: str,
+        at: datetime,
+        path: str,
+        connection: str | None = None,
+    ) -> None:
+        """Keep what a policy decided about a step, with its audit entry."""
+        self._record.decisions.append(
+            decisions.row(
+                decision,
+                id=id,
+                environment=environment,
+                bundle=bundle,
+                at=at,
+                run_id=self._run_id,
+                connection=connection,
+                path=path,
+            )
+        )
+        self.note(
+            AuditKind.POLICY_DECIDED,
+            facts={"policy": decision.policy, "version": decision.version, "rule": code(decision.rule or "none")},
+        )
+
     def link(self, link: Link) -> None:
         """Tie ids together; what waits for them goes on once it is durable."""
         self._record.links.append(link)
@@ -153,6 +184,11 @@ class Journal:
 
     def _fresh(self) -> Record:
         return Record(run_id=self._run_id, epoch=self._epoch)
+
+
+def code(text: str) -> str:
+    """Give a text as the audit log takes it: printable, without blanks, not too long."""
+    return "".join(char if "!" <= char <= "~" else "-" for char in text)[:200] or "-"
 
 
 def _text(value: Any) -> str | None:

@@ -19,8 +19,9 @@ CAPACITY = 400
 class Parts:
     """The collaborators of one worker.
 
-    `bundle(id)` gives a compiled revision of the workspace; `accounts` are the environment's connections by name;
-    `worker` names this process in leases and in the audit.
+    `bundle(id)` gives a compiled revision of the workspace, and `current` the one that serves now, whose policies guard
+    the connections; `accounts` are the environment's connections by name; `worker` names this process in leases and in
+    the audit.
     """
 
     environment: str
@@ -30,4 +31,5 @@ class Parts:
     committer: Committer
     accounts: Mapping[str, Account]
     bundle: Callable[[str], Awaitable[Bundle]]
+    current: Callable[[], Bundle]
     capacity: int = field(default=CAPACITY)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.audit.kinds import AuditKind
 from hub.engine.effects import Effects, Target
+from hub.engine.gates import Gates, work_scope
 from hub.engine.journal import Journal
 from hub.engine.parts import Parts
 from hub.engine.values import Scope, call_input, call_output, linked_ids, lookup_question, mapped
 from hub.errors import FixData, NotMapped, WaitFor
 from hub.model.ambient import of_micros
-from hub.model.effect import effect_key
+from hub.model.effect import EffectState, effect_key
 from hub.model.flow import Call, Decide, Link, Lookup, Map, Step
 from hub.model.run import RunState
 from hub.policy.decision import decide
@@ -49,6 +49,7 @@ class Steps:
         self._run = claimed.run
         self._claimed = claimed
         self._journal = journal
+        self._gates = Gates(parts, claimed, journal)
         self.connection: str | None = None
         self.awaited: dict[str, str] | None = None
         self.effects = effects(
@@ -66,11 +67,7 @@ class Steps:
             case Map() as action:
                 return self._map(bundle, action, scope)
             case Decide() as action:
-                decision = decide(bundle.policies[action.policy], scope)
-                self._journal.note(
-                    AuditKind.POLICY_DECIDED, facts={"policy": action.policy, "rule": code(decision.rule or "")}
-                )
-                return Output(value=decision.output, rule=decision.rule)
+                return self._decide(bundle, step, action, scope)
             case Lookup() as action:
                 return self._lookup(step, action, scope)
             case Call() as action:
@@ -81,6 +78,22 @@ class Steps:
     def _map(self, bundle: Bundle, action: Map, scope: Scope) -> Output:
         value = mapped(bundle, action, scope)
         return Output(value=value, input={"of": action.of.text if action.of is not None else "record"})
+
+    def _decide(self, bundle: Bundle, step: Step, action: Decide, scope: Scope) -> Output:
+        policy, now = bundle.policies[action.policy], self._parts.ambient.now()
+        asked = scope
+        if policy.kind.scope is not None:
+            asked = work_scope(self._run, bundle.flows[self._run["flow"]], scope, now)
+        decision = decide(policy, asked)
+        self._journal.decision(
+            decision,
+            id=self._parts.ambient.new_id("decision"),
+            environment=self._run["environment"],
+            bundle=bundle.id,
+            at=now,
+            path=step.id,
+        )
+        return Output(value=decision.output, rule=decision.rule)
 
     def _lookup(self, step: Step, action: Lookup, scope: Scope) -> Output:
         given = lookup_question(action, scope)
@@ -122,7 +135,7 @@ class Steps:
         self.connection = name
         match operation:
             case ReadOperation() as reading:
-                given = call_input(bundle, action, scope)
+                given = self._input(bundle, action, scope)
                 answer = await self.effects.read(account, step.id, lambda: reading.read(account, given))
             case WriteOperation() as writing:
                 given, answer = await self._write(bundle, step, action, scope, name, writing)
@@ -154,10 +167,15 @@ class Steps:
         formed: list[Any] = []
 
         def form() -> Any:
-            formed.append(call_input(bundle, action, scope))
+            if not formed:
+                formed.append(self._input(bundle, action, scope))
             return formed[0]
 
-        value = await self.effects.perform(target, form, self.standing(step.id, key))
+        standing = self.standing(step.id, key)
+        if standing is None or standing["state"] == EffectState.FAILED:
+            flow = bundle.flows[self._run["flow"]]
+            self._gates.pass_hold(target.account, operation.name, key, step, flow, scope, form)
+        value = await self.effects.perform(target, form, standing)
         return (formed[0] if formed else None), value
 
     def standing(self, path: str, key: str) -> Mapping[str, Any] | None:
@@ -168,6 +186,9 @@ class Steps:
         if self._run["replay_of"] is None:
             return None
         return history.effect(self._parts.database.looking, key)
+
+    def _input(self, bundle: Bundle, action: Call, scope: Scope) -> Any:
+        return call_input(bundle, action, scope)
 
     async def _link(self, action: Link, scope: Scope) -> Output:
         ids = linked_ids(action, scope)
@@ -188,8 +209,3 @@ class Steps:
     def _at_work(self, run_id: str) -> bool:
         row = runs.find(self._parts.database.looking, run_id)
         return row is not None and row["state"] in (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
-
-
-def code(text: str) -> str:
-    """Give a text as the audit log takes it: printable, without blanks, not too long."""
-    return "".join(char if "!" <= char <= "~" else "-" for char in text)[:200] or "-"

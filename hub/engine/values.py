@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.errors import FixData
+from hub.errors import FixData, HubError
 from hub.mapping.compiled import apply
 from hub.model.flow import Call, Link, Lookup, Map, Term
 from hub.workspace.bundle import Bundle
@@ -45,6 +45,14 @@ def lookup_question(action: Lookup, scope: Mapping[str, Any]) -> dict[str, str]:
 def linked_ids(action: Link, scope: Mapping[str, Any]) -> dict[str, str]:
     """Give the ids that a `crossref` step ties together, by system."""
     return {str(system(scope)): str(id(scope)) for system, id in action.ids}
+
+
+def lenient(term: Term | None, scope: Mapping[str, Any]) -> Any:
+    """Give what describes a run for people and policies, or None: before its step has run there is nothing to say."""
+    try:
+        return None if term is None else term(scope)
+    except HubError:
+        return None
 
 
 def shaped(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.connections.accounts import ConnectionPaused
-from hub.errors import FixConnection, HubError, LimitReached, NotMapped, OutcomeUnknown, RetryLater, WaitFor
+from hub.errors import FixConnection, Held, HubError, LimitReached, NotMapped, OutcomeUnknown, RetryLater, WaitFor
 from hub.model.flow import Step
 from hub.policy.retry import RetryPolicy, delay
 
@@ -27,6 +27,15 @@ class Await:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Wait as long as a policy holds the write; it is asked again at a time, or when its topic says so."""
+
+    on: str
+    until: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """Pause the connection with one alert; the run waits for it."""
 
@@ -41,7 +50,7 @@ class Park:
     reason: str
 
 
-Verdict = Retry | Await | Pause | Park
+Verdict = Retry | Await | Hold | Pause | Park
 
 #: A limit is not a failure: it is waited for as long as it takes, and these waits do not use up attempts.
 _LONGEST_LIMIT_WAIT = 300.0
@@ -51,6 +60,8 @@ def decide(
     error: HubError, *, step: Step | None, connection: str | None, policy: RetryPolicy, attempt: int, draw: float
 ) -> Verdict:
     """Say what follows from an error in a step, after `attempt` attempts; `draw` in [0, 1) spreads the delays."""
+    if isinstance(error, Held):
+        return Hold(on=error.on, until=error.until, reason=f"{error.facts['rule']}: {error.facts['reason']}")
     if isinstance(error, WaitFor):
         return Await(on=error.on, until=error.until)
     if isinstance(error, FixConnection) and connection is not None:

@@ -22,6 +22,7 @@ class WaitKind(StrEnum):
     TIMER = "timer"
     EVENT = "event"
     CONNECTION = "connection"
+    HOLD = "hold"
 
 
 class StepState(StrEnum):

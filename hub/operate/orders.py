@@ -8,7 +8,7 @@ from hub.audit.entry import is_plain
 from hub.connections.accounts import Account
 from hub.errors import FixData, NotFound
 from hub.model.ambient import Ambient
-from hub.store import cases, connections, crossrefs, runs
+from hub.store import cases, connections, crossrefs, holds, runs
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 
@@ -58,6 +58,10 @@ class Orders:
     async def cancel_run(self, run_id: str, *, actor: str, reason: str) -> None:
         """End a run that is not working right now."""
         await self._committer.commit(Work(lambda tx: runs.cancel(tx, run_id, actor=actor, reason=reason)))
+
+    async def ask_again(self, run_id: str, *, actor: str) -> None:
+        """Have a run that a policy holds ask it again now."""
+        await self._committer.commit(Work(lambda tx: holds.ask_again_about(tx, run_id, actor=actor)))
 
     async def assign_case(self, case_id: str, *, owner: str | None, actor: str) -> None:
         """Give an exception an owner (a person's id), or take it away."""

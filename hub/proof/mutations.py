@@ -16,7 +16,8 @@ from sqlalchemy import insert, select, true
 
 from hub.engine.effects import Effects, Target
 from hub.engine.runner import Runner
-from hub.engine.steps import Output, Scope, Steps
+from hub.engine.steps import Output, Steps
+from hub.engine.values import Scope
 from hub.engine.worker import Worker
 from hub.errors import FixData, HubError, Refused
 from hub.intake.door import Intake

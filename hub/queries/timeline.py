@@ -14,10 +14,12 @@ from hub.model.ambient import of_micros, to_micros
 from hub.model.effect import EffectState, Idempotency
 from hub.model.run import OPEN_STATES, RunState, StepState
 from hub.queries.cases import CaseRow, case_row
+from hub.queries.decisions import DecisionView, decision_view
 from hub.queries.events import EventRow, event_row
 from hub.queries.runs import RunRow, find, run_row
 from hub.queries.view import View, moment, seconds_between
 from hub.sdk import exact_json
+from hub.store import decisions as stored_decisions
 from hub.store import events as stored_events
 from hub.store import people
 from hub.store.tables import attempts, cases, effects, runs, steps
@@ -86,6 +88,7 @@ class StepView:
     skipped: bool
     attempts: tuple[AttemptView, ...]
     effect: EffectView | None
+    decisions: tuple[DecisionView, ...]
     started_at: datetime
     finished_at: datetime | None
     seconds: float | None
@@ -127,12 +130,20 @@ def detail(view: View, run_id: str, *, payloads: bool) -> RunDetail:
         )
         found_cases = _rows(connection, select(cases).where(cases.c.run_id == run_id).order_by(cases.c.id))
         called = people.names(connection)
+        found_decisions = stored_decisions.of_runs(connection, [member["id"] for member in chain])
     tried: dict[str, list[AttemptView]] = {}
     for attempt in found_attempts:
         tried.setdefault(attempt["path"], []).append(_attempt(attempt))
+    decided: dict[tuple[str, str], list[DecisionView]] = {}
+    for decision in found_decisions:
+        kept = decided.setdefault((decision["run_id"], decision["path"]), [])
+        kept.append(decision_view(decision, payloads=payloads))
     written = {effect["path"]: _effect(effect, payloads=payloads) for effect in found_effects}
     run = run_row(row)
-    views = tuple(_step(step, run, tried, written, payloads=payloads) for step in found_steps)
+    ids = [member["id"] for member in chain]
+    # What a replay took over was decided in the last run before it that decided it.
+    before = list(reversed(ids[: ids.index(run_id)]))
+    views = tuple(_step(step, run, tried, written, decided, before, payloads=payloads) for step in found_steps)
     return RunDetail(
         run=run,
         event=None if event is None else event_row(event),
@@ -202,11 +213,15 @@ def _step(
     run: RunRow,
     tried: Mapping[str, Sequence[AttemptView]],
     written: Mapping[str, EffectView],
+    decided: Mapping[tuple[str, str], Sequence[DecisionView]],
+    before: Sequence[str],
     *,
     payloads: bool,
 ) -> StepView:
     path = row["path"]
     error = exact_json.loads(row["error"]) if row["error"] else None
+    reused = run.replay_of is not None and row["started_at"] < to_micros(run.created_at)
+    deciders = before if reused else (run.id,)
     return StepView(
         path=path,
         ordinal=row["ordinal"],
@@ -216,10 +231,11 @@ def _step(
         input=_value(row["input"]) if payloads else None,
         output=_value(row["output"]) if payloads else None,
         error=_error(error, payloads=payloads),
-        reused=run.replay_of is not None and row["started_at"] < to_micros(run.created_at),
+        reused=reused,
         skipped=row["rule"] == "skipped",
         attempts=tuple(tried.get(path, ())),
         effect=written.get(path),
+        decisions=next((tuple(decided[one, path]) for one in deciders if (one, path) in decided), ()),
         started_at=of_micros(row["started_at"]),
         finished_at=moment(row["finished_at"]),
         seconds=seconds_between(row["started_at"], row["finished_at"]),

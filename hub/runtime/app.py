@@ -6,7 +6,20 @@ import secrets as entropy
 
 from fastapi import FastAPI
 
-from hub.api import audit, cases, connections, crossrefs, events, health, hooks, people, problems, runs, secrets
+from hub.api import (
+    audit,
+    cases,
+    connections,
+    crossrefs,
+    decisions,
+    events,
+    health,
+    hooks,
+    people,
+    problems,
+    runs,
+    secrets,
+)
 from hub.runtime.composition import Hub
 from ui.app import router
 from ui.console import Console
@@ -33,7 +46,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.verifier = hub.verifier
     problems.install(app)
     app.include_router(hooks.router)
-    for room in (health, runs, cases, events, crossrefs, connections, secrets, people, audit):
+    for room in (health, runs, cases, decisions, events, crossrefs, connections, secrets, people, audit):
         # A body is read before it is known who sends it, so that nobody may send more than fits into memory.
         app.include_router(room.router, max_body_size=MAX_ORDER)
     if console:

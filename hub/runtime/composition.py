@@ -159,6 +159,7 @@ class Hub:
                 committer=self.committer,
                 accounts=self.accounts,
                 bundle=self.shelf.get,
+                current=lambda: self.shelf.current,
             )
         )
         self.token = write_local_token(settings.data, entropy.token_bytes)

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from hub.audit.kinds import AuditKind
+from hub.store import holds
 from hub.store.audit import Note
 from hub.store.committer import Transaction
 from hub.store.tables import bundles
@@ -26,6 +27,8 @@ def keep(transaction: Transaction, *, bundle_id: str, files: Mapping[str, bytes]
         "created_at": transaction.now,
     }
     upsert(transaction.connection, bundles, [row], keys=("id",), change=())
+    # Its policies may say something else of what the ones before held.
+    holds.ask_again(transaction)
     transaction.entries.append(Note(kind=AuditKind.BUNDLE_ACTIVATED, actor=actor, subjects={"bundle": bundle_id}))
 
 

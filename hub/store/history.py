@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from hub.errors import HubError, StaleLease
 from hub.model.effect import EffectState
 from hub.model.run import RunState
+from hub.store import decisions
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.crossrefs import Link, find, put
@@ -43,6 +44,7 @@ class Record(Write):
     case: Mapping[str, Any] | None = None
     change: Mapping[str, Any] | None = None
     notes: list[Note] = field(default_factory=list)
+    decisions: list[Mapping[str, Any]] = field(default_factory=list)
     #: The look-up (arguments of `crossrefs.find`) whose answer the run waits for; it goes on at once if there is one.
     awaited: Mapping[str, str] | None = None
     #: The paused connection that the run waits for; it goes on at once if somebody has resumed it.
@@ -79,6 +81,7 @@ class Record(Write):
             keys=("run_id", "path", "number"),
             change=(),
         )
+        decisions.keep(connection, [decision for record in kept for decision in record.decisions])
         outcomes = [record.outcome for record in kept if record.outcome is not None]
         if outcomes:
             connection.execute(_SETTLE_EFFECT, outcomes)

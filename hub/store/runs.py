@@ -186,6 +186,16 @@ def wake(transaction: Transaction, topics: Iterable[str]) -> None:
         transaction.woken = transaction.woken or changed.rowcount > 0
 
 
+def go_on(transaction: Transaction, run_id: str) -> None:
+    """Let a waiting run go on now."""
+    transaction.connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.state == RunState.WAITING.value)
+        .values(state=RunState.QUEUED.value, claimable_at=transaction.now, wait_on=None)
+    )
+    transaction.woken = True
+
+
 def replay(
     transaction: Transaction,
     run_id: str,

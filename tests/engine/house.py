@@ -108,6 +108,7 @@ class House:
             committer=self.committer,
             accounts=self.accounts,
             bundle=shelf,
+            current=lambda: self.bundle,
         )
         self.worker = worker(self.parts)
         self.intake = Intake(

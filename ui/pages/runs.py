@@ -74,6 +74,12 @@ async def replay(visit: Visit) -> Response:
     return visit.go(f"/runs/{new_id}", said="replayed")
 
 
+async def ask_again(visit: Visit) -> Response:
+    """Have a held run ask its policy again now."""
+    await visit.console.orders.ask_again(visit.place("id"), actor=visit.actor)
+    return visit.go(f"/runs/{visit.place('id')}", said="asked-again")
+
+
 async def cancel(visit: Visit) -> Response:
     """End a run that is not working right now."""
     reason = visit.form.get("reason", "").strip()
@@ -98,5 +104,6 @@ DOORS = (
     Door(method="GET", path="/runs", needs=Permission.VIEW, handler=listing),
     Door(method="GET", path="/runs/{id}", needs=Permission.VIEW, handler=detail),
     Door(method="POST", path="/runs/{id}/replay", needs=Permission.REPLAY, handler=replay),
+    Door(method="POST", path="/runs/{id}/ask-again", needs=Permission.REPLAY, handler=ask_again),
     Door(method="POST", path="/runs/{id}/cancel", needs=Permission.CANCEL_RUN, handler=cancel),
 )
