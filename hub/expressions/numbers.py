@@ -106,8 +106,18 @@ def _rounded(top: int, bottom: int, digits: int, rounding: Rounding) -> Decimal:
                 raise FixData(f"The result has more than {digits} digits after the point.", code="too-many-digits")
             case Rounding.HALF_UP:
                 whole += rest * 2 >= bottom
+            case Rounding.HALF_DOWN:
+                whole += rest * 2 > bottom
             case Rounding.HALF_EVEN:
                 whole += rest * 2 > bottom or (rest * 2 == bottom and whole % 2 == 1)
+            case Rounding.UP:
+                whole += 1
+            case Rounding.CEILING:
+                whole += top > 0
+            case Rounding.FLOOR:
+                whole += top < 0
+            case Rounding.DOWN:
+                pass
     bounded(whole)
     return Decimal(-whole if top < 0 else whole).scaleb(-digits, EXACT)
 

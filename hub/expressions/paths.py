@@ -60,6 +60,8 @@ class _OneOf:
 _Origin = _Computed | _At | _Made | _Each | _OneOf
 _COMPUTED = _Computed()
 _MOST_CHOICES = 64
+#: Functions that give back what they are given, or some of it.
+_PASSING = frozenset({"sort_by", "reverse", "sort", "not_null", "coalesce", "to_array", "unique"})
 
 
 #: The paths that the current node may have: the whole source, or what an enclosing expression chose.
@@ -165,9 +167,15 @@ class _Reader:
                 made = self.trace(child.children[0], _element(lists[0]) if lists else _COMPUTED)
                 if node.value == "map":
                     return _Each(made)
+                if node.value == "group_by" and lists:
+                    return _Each(_Made({"key": made, "items": lists[0]}))
                 self.consume(made)
-        if node.value in ("sort_by", "reverse", "sort", "not_null", "coalesce", "to_array"):
+        if node.value in _PASSING:
             return _one_of(lists)
+        if node.value == "items":
+            return _Each(_Made({"key": _COMPUTED, "value": _named(lists[0], "*")}))
+        if node.value == "zip" and isinstance(lists[0], _Made):
+            return _Each(_Made({name: _element(part) for name, part in lists[0].parts.items()}))
         if node.value in ("max_by", "min_by"):
             return _one_of([_element(origin) for origin in lists])
         for origin in lists:

@@ -57,6 +57,8 @@ def check_elements(function: str, parameter: str, kinds: tuple[Kind, ...], value
     types = set(map(type, values))
     if (types <= NUMBER_TYPES and Kind.NUMBER in kinds) or (types <= _TEXT_TYPES and Kind.STRING in kinds):
         return
+    if not values:
+        return
     first = kind_of(values[0])
     wanted = first if first in kinds else kinds[0]
     for index, value in enumerate(values):

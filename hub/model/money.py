@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import (
+    ROUND_CEILING,
+    ROUND_DOWN,
+    ROUND_FLOOR,
+    ROUND_HALF_DOWN,
+    ROUND_HALF_EVEN,
+    ROUND_HALF_UP,
+    ROUND_UP,
+    Context,
+    Decimal,
+    InvalidOperation,
+)
 from enum import StrEnum
 from fractions import Fraction
 from typing import Self
@@ -19,14 +30,31 @@ _EXACT = Context(prec=1000)
 
 
 class Rounding(StrEnum):
-    """Named rounding modes; a caller always says which."""
+    """Named rounding modes; a caller always says which.
+
+    `EXACT` refuses what would have to be rounded. The halves go away from zero (`HALF_UP`), to the even digit or
+    towards zero; `UP` and `DOWN` go away from zero and towards it, `CEILING` and `FLOOR` to the greater and the lesser.
+    """
 
     EXACT = "exact"
     HALF_UP = "half_up"
     HALF_EVEN = "half_even"
+    HALF_DOWN = "half_down"
+    UP = "up"
+    DOWN = "down"
+    CEILING = "ceiling"
+    FLOOR = "floor"
 
 
-_DECIMAL_MODE = {Rounding.HALF_UP: ROUND_HALF_UP, Rounding.HALF_EVEN: ROUND_HALF_EVEN}
+_DECIMAL_MODE = {
+    Rounding.HALF_UP: ROUND_HALF_UP,
+    Rounding.HALF_EVEN: ROUND_HALF_EVEN,
+    Rounding.HALF_DOWN: ROUND_HALF_DOWN,
+    Rounding.UP: ROUND_UP,
+    Rounding.DOWN: ROUND_DOWN,
+    Rounding.CEILING: ROUND_CEILING,
+    Rounding.FLOOR: ROUND_FLOOR,
+}
 
 
 def exponent(currency: str) -> int:

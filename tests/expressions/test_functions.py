@@ -138,7 +138,7 @@ def test_result(text: str, expected: Any) -> None:
         ("substring('a', `0.5`)", "invalid-value"),
         ("divide(`1`, `0.0`, `2`, 'half_up')", "invalid-value"),
         ("divide(`1`, `3`, `2`, 'exact')", "too-many-digits"),
-        ("divide(`1`, `3`, `2`, 'up')", "invalid-value"),
+        ("divide(`1`, `3`, `2`, 'bankers')", "invalid-value"),
         ("round(`1`, `31`, 'half_up')", "invalid-value"),
         ("to_decimal('1,000.00')", "not-a-number"),
         ("to_decimal('NaN')", "not-a-number"),

@@ -8,10 +8,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from hub.expressions import numbers
 from hub.expressions.budgets import Meter
 from hub.expressions.errors import InvalidValue
 from hub.expressions.functions.named import CODES, currency_code, named_rounding
-from hub.expressions.functions.results import money_of, money_total, one_currency
+from hub.expressions.functions.results import allocated, money_of, money_total, one_currency, one_money
 from hub.expressions.functions.signature import function
 from hub.expressions.numbers import Number, bounded, read_decimal
 from hub.model import money as model
@@ -74,7 +75,7 @@ def money_subtract(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any
     return (_read(left) - _read(right)).to_json()
 
 
-@function("money_negate(money: money|null) -> money|null", gives=one_currency)
+@function("money_negate(money: money|null) -> money|null", gives=one_money)
 def money_negate(money: dict[str, Any]) -> dict[str, Any]:
     """Turn the sign of an amount."""
     return (-_read(money)).to_json()
@@ -92,4 +93,55 @@ def money_sum(amounts: list[Any], *rest: str | Meter) -> dict[str, Any] | None:
     return model.total(each, currency_code(str(named[0])) if named else each[0].currency).to_json()
 
 
-FUNCTIONS = (money, money_major, major, format_amount, money_add, money_subtract, money_negate, money_sum)
+@function("money_multiply(money: money|null, factor: number, rounding: rounding) -> money|null", gives=one_money)
+def money_multiply(money: dict[str, Any], factor: Number, rounding: str) -> dict[str, Any]:
+    """Multiply an amount by a number, rounded once to whole minor units."""
+    amount = _read(money)
+    minor = numbers.rounded(numbers.multiply(amount.minor, factor), 0, named_rounding(rounding))
+    return model.Money(minor=int(minor), currency=amount.currency).to_json()
+
+
+@function("allocate(money: money|null, weights: array[number]) -> array[money]|null", metered=True, gives=allocated)
+def allocate(money: dict[str, Any], weights: list[Number], meter: Meter) -> list[dict[str, Any]]:
+    """Split an amount by weights with the largest remainder: the parts sum to it, and ties go to the earlier part."""
+    meter.spend(8 * len(weights))
+    amount = _read(money)
+    if any(bounded(weight) < 0 for weight in weights) or not any(weights):
+        raise InvalidValue("Weights must not be negative and must not all be zero.", code="bad-weights")
+    return [part.to_json() for part in amount.allocate(weights)]
+
+
+@function("to_minor(amount: major|string|null, currency: currency, rounding?: rounding) -> minor|null")
+def to_minor(amount: Number | str, currency: str, rounding: str = Rounding.EXACT) -> int:
+    """Give major units (`12.34`) in minor units (1234), by ISO 4217; surplus digits are refused without a rounding."""
+    exact = read_decimal(amount) if isinstance(amount, str) else amount
+    return model.Money.of_major(exact, currency_code(currency), named_rounding(rounding)).minor
+
+
+@function("to_major(minor: minor|null, currency: currency) -> major|null")
+def to_major(minor: Number, currency: str) -> Decimal:
+    """Give minor units (1234) in major units (12.34), by ISO 4217, with exactly the digits of the currency."""
+    return _read(money.implementation(minor, currency)).major
+
+
+@function("round_to_currency(amount: major|null, currency: currency, rounding: rounding) -> major|null")
+def round_to_currency(amount: Number, currency: str, rounding: str) -> Decimal:
+    """Round major units to the digits of their currency."""
+    return model.Money.of_major(amount, currency_code(currency), named_rounding(rounding)).major
+
+
+FUNCTIONS = (
+    money,
+    money_major,
+    major,
+    format_amount,
+    money_add,
+    money_subtract,
+    money_negate,
+    money_sum,
+    money_multiply,
+    allocate,
+    to_minor,
+    to_major,
+    round_to_currency,
+)

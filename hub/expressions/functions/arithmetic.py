@@ -50,13 +50,13 @@ def multiply(left: Number, right: Number) -> Number:
 
 @function("divide(left: number, right: number, digits: digits, rounding: rounding) -> number", gives=divided)
 def divide(left: Number, right: Number, digits: Number, rounding: str) -> Decimal:
-    """Divide, rounded once to `digits` after the point by `exact`, `half_up` or `half_even`."""
+    """Divide, rounded once, from the exact quotient, to `digits` after the point."""
     return numbers.divide(left, right, places(digits), named_rounding(rounding))
 
 
 @function("round(number: number|null, digits: digits, rounding: rounding) -> number|null", gives=rounded)
 def round_(number: Number, digits: Number, rounding: str) -> Decimal:
-    """Round to `digits` after the point by `exact` (refuses surplus digits), `half_up` or `half_even`."""
+    """Round to `digits` after the point."""
     return numbers.rounded(number, places(digits), named_rounding(rounding))
 
 

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from hub.expressions.functions.named import known_currency, named_rounding, places, zone
+from hub.expressions.functions.named import (
+    known_currency,
+    named_digest,
+    named_part,
+    named_period,
+    named_rounding,
+    places,
+    zone,
+)
+from hub.expressions.functions.patterns import read_pattern
 from hub.model.kinds import Kind
 from hub.schemas.shape import ANYTHING, Shape, Unit
 
@@ -92,5 +101,9 @@ MEANINGS: Mapping[str, Meaning] = MappingProxyType(
         "currency": _text("a currency", check=known_currency),
         "zone": _text("a time zone", check=zone),
         "rounding": _text("a rounding mode", check=named_rounding),
+        "period": _text("a period", check=named_period),
+        "part": _text("a part of a date", check=named_part),
+        "pattern": _text("a pattern", check=read_pattern),
+        "digest": _text("a digest", check=named_digest),
     }
 )

@@ -1,9 +1,11 @@
-"""What expressions name by a text: rounding modes, time zones, currencies; and how many digits a number keeps."""
+"""What expressions name by a text: rounding modes, time zones, currencies, periods, parts of dates, digests."""
 
 from __future__ import annotations
 
 import datetime as dt
+from enum import StrEnum
 from functools import cache
+from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from hub.expressions.errors import InvalidValue
@@ -15,13 +17,63 @@ from hub.model.money import MAX_DIGITS, Rounding, exponent
 CODES = {written: code for code in EXPONENTS for written in (code, code.lower())}
 
 
+_Named = TypeVar("_Named", bound=StrEnum)
+
+
+class Period(StrEnum):
+    """A span of the calendar that a date lies in; a week begins on Monday (ISO 8601)."""
+
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+class DatePart(StrEnum):
+    """A number that a date has: ISO 8601's for weeks and weekdays (Monday is 1)."""
+
+    YEAR = "year"
+    QUARTER = "quarter"
+    MONTH = "month"
+    WEEK = "week"
+    DAY = "day"
+    WEEKDAY = "weekday"
+    DAY_OF_YEAR = "day_of_year"
+
+
+class Digest(StrEnum):
+    """A way to hash."""
+
+    SHA256 = "sha256"
+    SHA384 = "sha384"
+    SHA512 = "sha512"
+
+
+def _among(kind: type[_Named], name: str, word: str) -> _Named:
+    try:
+        return kind(name)
+    except ValueError:
+        raise InvalidValue(f"There is no {word} '{name[:40]}'; there are {', '.join(kind)}.") from None
+
+
 def named_rounding(name: str) -> Rounding:
     """Find a rounding mode by its name."""
-    try:
-        return Rounding(name)
-    except ValueError:
-        known = ", ".join(mode.value for mode in Rounding)
-        raise InvalidValue(f"There is no rounding '{name[:40]}'; there are {known}.") from None
+    return _among(Rounding, name, "rounding")
+
+
+def named_period(name: str) -> Period:
+    """Find a kind of period by its name."""
+    return _among(Period, name, "period")
+
+
+def named_part(name: str) -> DatePart:
+    """Find a part of a date by its name."""
+    return _among(DatePart, name, "part of a date")
+
+
+def named_digest(name: str) -> Digest:
+    """Find a digest by its name."""
+    return _among(Digest, name, "digest")
 
 
 @cache

@@ -181,6 +181,47 @@ def searched(call: Call) -> Shape:
     return Shape(kinds=frozenset({Kind.BOOLEAN}))
 
 
+def list_of_texts(call: Call) -> Shape:
+    """Give a list of texts."""
+    return list_of(Shape(kinds=_STRING))
+
+
+def _record(**fields: Shape) -> Shape:
+    """Give the shape of an object with just these fields."""
+    return Shape(kinds=frozenset({Kind.OBJECT}), fields=fields, required=frozenset(fields))
+
+
+def grouped(call: Call) -> Shape:
+    """Group a list's elements by what the `&expression` gives."""
+    return list_of(_record(key=call.shapes[1], items=list_of(items_of(call.shapes[0]))))
+
+
+def entries(call: Call) -> Shape:
+    """List an object's keys and values."""
+    return list_of(_record(key=Shape(kinds=_STRING), value=values_in(call.shapes[0], call.join)))
+
+
+def of_entries(call: Call) -> Shape:
+    """Make an object of keys that no schema knows."""
+    return Shape(kinds=frozenset({Kind.OBJECT}), rest=items_of(call.shapes[0]).at("value") or ANYTHING)
+
+
+def rows(call: Call) -> Shape:
+    """Make objects of the elements of lists."""
+    lists = call.shapes[0]
+    for name, column in lists.fields.items():
+        if column.kinds and Kind.ARRAY not in column.kinds:
+            call.report(0, "wrong-type", f"zip() takes an object of lists, but its {name} is no list.")
+    if not lists.fields or lists.rest is not None:
+        return list_of(Shape(kinds=frozenset({Kind.OBJECT}), rest=ANYTHING))
+    return list_of(_record(**{name: items_of(column) for name, column in lists.fields.items()}))
+
+
+def allocated(call: Call) -> Shape:
+    """Split money: the parts are of its currency."""
+    return list_of(money_shape(_currencies(call.shapes[0])))
+
+
 def merged(call: Call) -> Shape:
     """Join objects: of a field that several have, the last one is there."""
     fields: dict[str, Shape] = {}
@@ -217,6 +258,11 @@ def one_currency(call: Call) -> Shape:
             call.report(place, "wrong-unit", detail)
         common = common if common is not None else other
     return money_shape(common)
+
+
+def one_money(call: Call) -> Shape:
+    """Work on one amount, which keeps its currency."""
+    return money_shape(_currencies(call.shapes[0]))
 
 
 def money_total(call: Call) -> Shape:

@@ -111,7 +111,9 @@ class Function:
         return replace(shape, kinds=shape.kinds - {Kind.NULL})
 
 
-_DECLARATION = re.compile(r"(?P<name>\w+)\((?P<parameters>.*)\) -> (?P<gives>[\w|]+)(\[(?P<elements>[\w|]+)\])?\Z")
+_DECLARATION = re.compile(
+    r"(?P<name>\w+)\((?P<parameters>.*)\) -> (?P<gives>\w+)(\[(?P<elements>\w+)\])?(?P<or>(\|\w+)*)\Z"
+)
 _PARAMETER = re.compile(
     r"(?P<reference>&)?(?P<repeated>\.\.\.)?(?P<name>\w+)(?P<optional>\?)?"
     r"(: (?P<takes>[\w|]+)(\[(?P<elements>[\w|]+)\])?)?\Z"
@@ -132,7 +134,7 @@ def function(
         if declared is None:
             raise ValueError(text)
         written = declared["parameters"]
-        result = _shape(declared["gives"], declared["elements"])
+        result = _shape(declared["gives"] + declared["or"], declared["elements"])
         return Function(
             name=declared["name"],
             text=text,

@@ -6,7 +6,8 @@ import hashlib
 
 from hub.expressions.budgets import Meter
 from hub.expressions.errors import InvalidValue
-from hub.expressions.functions.results import texts
+from hub.expressions.functions.named import Digest, named_digest
+from hub.expressions.functions.results import list_of_texts, texts
 from hub.expressions.functions.signature import function
 from hub.expressions.numbers import Number
 
@@ -68,11 +69,46 @@ def substring(text: str, start: Number, *rest: Number | Meter) -> str:
     return text[begin : begin + int(lengths[0])] if lengths else text[begin:]  # type: ignore[arg-type]
 
 
-@function("hash(text: string|null) -> string|null", metered=True)
-def hash_(text: str, meter: Meter) -> str:
-    """Give the SHA-256 of a string's UTF-8, as 64 hexadecimal digits."""
+@function("split(text: string|null, separator: string) -> array[string]|null", metered=True, gives=list_of_texts)
+def split(text: str, separator: str, meter: Meter) -> list[str]:
+    """Give the parts of a string between the separators; one part when there is none."""
+    if not separator:
+        raise InvalidValue("Nothing cannot separate; the second argument is empty.")
     meter.spend_text(len(text))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    meter.spend(text.count(separator) + 1)
+    return text.split(separator)
 
 
-FUNCTIONS = (starts_with, ends_with, upper, lower, trim, replace, substring, hash_)
+@function("pad_left(text: string|null, width: integer, fill: string) -> string|null", metered=True)
+def pad_left(text: str, width: Number, fill: str, meter: Meter) -> str:
+    """Put a character before a string until it is so wide; a wider one stays as it is."""
+    return text.rjust(*_padding(width, fill, meter))
+
+
+@function("pad_right(text: string|null, width: integer, fill: string) -> string|null", metered=True)
+def pad_right(text: str, width: Number, fill: str, meter: Meter) -> str:
+    """Put a character behind a string until it is so wide; a wider one stays as it is."""
+    return text.ljust(*_padding(width, fill, meter))
+
+
+def _padding(width: Number, fill: str, meter: Meter) -> tuple[int, str]:
+    if type(width) is not int or width < 0:
+        raise InvalidValue("The width is a whole number, not negative.")
+    if len(fill) != 1:
+        raise InvalidValue("A string is filled with one character.", fill=fill[:40])
+    meter.spend_text(width)
+    return width, fill
+
+
+@function("hash(text: string|null, digest?: digest) -> string|null", metered=True)
+def hash_(text: str, *rest: str | Meter) -> str:
+    """Give the `sha256` (or `sha384` or `sha512`) of a string's UTF-8, in hexadecimal digits."""
+    *named, meter = rest
+    assert isinstance(meter, Meter)
+    meter.spend_text(len(text))
+    written = text.encode("utf-8", "surrogatepass")
+    digest = named_digest(str(named[0])) if named else Digest.SHA256
+    return hashlib.new(digest, written, usedforsecurity=False).hexdigest()
+
+
+FUNCTIONS = (starts_with, ends_with, upper, lower, trim, replace, substring, split, pad_left, pad_right, hash_)
