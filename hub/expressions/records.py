@@ -151,13 +151,19 @@ class _Writer:
         slot = self._compute(part.value, current, target)
         if part.default is not None and slot.may_be_null:
             slot = self._default(slot, part.default, current, target)
-        if part.required and slot.may_be_null:
-            self._generator.text = part.value.text
-            self._generator.mark(part.value.tree, *part.reads)
-            with self._code.branch(write.is_none(slot)):
-                self._code.do(write.call("required_missing"))
-            slot = Slot(name=slot.name, kinds=slot.kinds - _NULL, path=slot.path)
+        if part.required:
+            slot = self._required(slot, part.value, part.reads, target)
         self._put(record, name, slot, rest)
+
+    def _required(self, slot: Slot, part: Computed, reads: tuple[str, ...], target: str) -> Slot:
+        """Refuse null; give the same variable without it."""
+        if not slot.may_be_null:
+            return slot
+        self._generator.text, self._generator.field = part.text, target
+        self._generator.mark(part.tree, *reads)
+        with self._code.branch(write.is_none(slot)):
+            self._code.do(write.call("required_missing"))
+        return Slot(name=slot.name, kinds=slot.kinds - _NULL, path=slot.path)
 
     def _default(self, slot: Slot, default: Computed | Literal, current: Slot, target: str) -> Slot:
         result = self._code.fresh()
@@ -193,7 +199,10 @@ class _Writer:
 
     def _object(self, record: str, name: str, part: Nested, current: Slot, target: str, rest: _Rest | None) -> None:
         self._drop(record, name, rest)
-        source = current if part.of is None else self._compute(part.of, current, target)
+        source = current
+        if part.of is not None:
+            source = self._compute(part.of, current, target)
+            source = self._required(source, part.of, part.reads, target) if part.required else source
         with self._code.branch(write.is_not_none(source)):
             above = None if rest is None else rest.removed.get(name)
             inner = self.group(part.fields, source, target, _Rest.of(part.fields, source, above))
@@ -203,6 +212,8 @@ class _Writer:
     def _repeat(self, record: str, name: str, part: Repeated, current: Slot, target: str, rest: _Rest | None) -> None:
         self._drop(record, name, rest)
         values = self._compute(part.each, current, target)
+        if part.required:
+            values = self._required(values, part.each, part.reads, target)
         self._generator.refuse_deep_loops(part.each.tree)
         above = None if rest is None else rest.removed.get(name, {}).get(ELEMENTS)
         with self._code.branch(write.is_not_none(values)):

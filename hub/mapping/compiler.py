@@ -7,10 +7,10 @@ from typing import Any
 
 from hub.expressions.errors import ExpressionError
 from hub.expressions.mistakes import InvalidDocument, Mistake
-from hub.expressions.parts import Grouped
+from hub.expressions.parts import Grouped, Spot
 from hub.expressions.records import compile_record
 from hub.mapping.compiled import CompiledMapping
-from hub.mapping.reading import Fragments, Reading, grouped
+from hub.mapping.reading import Fragments, Group, Reading, grouped
 
 #: Top-level keys that are no targets.
 RESERVED = frozenset(
@@ -57,7 +57,7 @@ def fragment_mistakes(
 ) -> list[Mistake]:
     """Find what is wrong with the fields of a fragment, each with its place in its document."""
     reading = Reading(tables, {**fragments, name: fields}, None)
-    reading.fields({}, fields, ("fields",))
+    reading.fields(Group(), fields, ("fields",))
     return reading.mistakes
 
 
@@ -76,7 +76,7 @@ def _whole(document: Mapping[str, Any], reading: Reading) -> Grouped:
     if type(version) is not int or version < 1:
         reading.mistake(("version",), "The version is a whole number from 1.")
     keeps, without = reading.rest(document, ())
-    top: dict[str, Any] = {}
+    top = Group(Spot(where=("fields",)))
     reading.fields(top, document.get("fields", {}), ("fields",))
     for key, value in document.items():
         if key in RESERVED:

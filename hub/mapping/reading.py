@@ -10,18 +10,27 @@ from typing import Any
 from hub.expressions.compiler import compile
 from hub.expressions.errors import ExpressionError
 from hub.expressions.mistakes import Mistake
-from hub.expressions.parts import Computed, Filled, Grouped, Literal, Nested, Part, Repeated
+from hub.expressions.parts import NOWHERE, Computed, Filled, Grouped, Literal, Nested, Part, Repeated, Spot
 from hub.expressions.paths import WHOLE, Paths, element_paths, source_paths, value_paths
 
 _FILLED = ("value", "when", "default", "required", "back")
 _REST = ("rest", "without")
-_NESTED = ("use", "of", "when", "fields", *_REST)
-_REPEATED = ("each", "use", "when", "fields", *_REST)
+_NESTED = ("use", "of", "when", "fields", "required", *_REST)
+_REPEATED = ("each", "use", "when", "fields", "required", *_REST)
 _REMOVED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[\])?(\.[A-Za-z_][A-Za-z0-9_]*(\[\])?)*")
 
 Where = tuple[str | int, ...]
 #: Fragments by name: the fields of each, as its document has them.
 Fragments = Mapping[str, Mapping[str, Any]]
+
+
+class Group(dict[str, Any]):
+    """Names with what fills them, while they are being read; `spot` is where the object stands."""
+
+    def __init__(self, spot: Spot = NOWHERE) -> None:
+        """Start an empty object."""
+        super().__init__()
+        self.spot = spot
 
 
 class Reading:
@@ -50,7 +59,12 @@ class Reading:
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
 
-    def fields(self, group: dict[str, Any], fields: Any, where: Where, target: str = "", at: Paths = WHOLE) -> None:
+    def _spot(self, where: Where, inset: int = 0) -> Spot:
+        if self._used:
+            return Spot(where=self._use, fragment=self._used[-1])
+        return Spot(where=where, inset=inset)
+
+    def fields(self, group: Group, fields: Any, where: Where, target: str = "", at: Paths = WHOLE) -> None:
         """Read fields into a group; `target` is the path of the group, `at` the paths of what it is read from."""
         if not isinstance(fields, Mapping):
             self.mistake(where, "The fields are keys with expressions.")
@@ -58,9 +72,7 @@ class Reading:
         for name, value in fields.items():
             self.field(group, str(name), value, (*where, name), target, at)
 
-    def field(
-        self, group: dict[str, Any], name: str, value: Any, where: Where, target: str = "", at: Paths = WHOLE
-    ) -> None:
+    def field(self, group: Group, name: str, value: Any, where: Where, target: str = "", at: Paths = WHOLE) -> None:
         """Read one field, object or list and put it at its dotted target."""
         path = f"{target}.{name}" if target else name
         part = self._part(value, where, path, at)
@@ -82,7 +94,7 @@ class Reading:
                 self.mistake((*where, "without", place), "This is no path; write one such as `lines.data[].price`.")
         return keeps == "keep", tuple(str(path) for path in without)
 
-    def _part(self, value: Any, where: Where, path: str, at: Paths) -> Part | dict[str, Any] | None:
+    def _part(self, value: Any, where: Where, path: str, at: Paths) -> Part | Group | None:
         if isinstance(value, str):
             computed = self.computed(value, where)
             if computed is not None:
@@ -105,17 +117,24 @@ class Reading:
         self._only(value, _FILLED, where, "a field with more than an expression")
         computed = self.computed(value["value"], (*where, "value"))
         when = self._optional(value, "when", where)
+        back = self._optional(value, "back", where)
         default = self._default(value, where)
-        required = value.get("required", False)
-        if not isinstance(required, bool):
-            self.mistake((*where, "required"), "`required` is `true` or `false`.")
+        required = self._required(value, where)
         if computed is None:
             return None
         own = source_paths(computed.tree, at=at)
         others = [part for part in (when, default) if isinstance(part, Computed)]
         every = [*own, *(read for part in others for read in source_paths(part.tree, at=at))]
         self.reads[path] = tuple(dict.fromkeys(every))
-        return Filled(value=computed, when=when, default=default, required=required is True, reads=own)
+        return Filled(
+            value=computed,
+            when=when,
+            default=default,
+            required=required is True,
+            reads=own,
+            back=back,
+            spot=self._spot(where),
+        )
 
     def _default(self, value: Mapping[str, Any], where: Where) -> Computed | Literal | None:
         default = value.get("default")
@@ -125,39 +144,59 @@ class Reading:
             return self.computed(default[1:], (*where, "default"), inset=1)
         return Literal(value=default)
 
-    def _nested(self, value: Mapping[str, Any], where: Where, path: str, at: Paths) -> Nested | dict[str, Any] | None:
+    def _nested(self, value: Mapping[str, Any], where: Where, path: str, at: Paths) -> Nested | Group | None:
         self._only(value, _NESTED, where, "an object of fields")
         of, when = self._optional(value, "of", where), self._optional(value, "when", where)
         keeps, without = self.rest(value, where)
         if keeps and of is None:
             self.mistake((*where, "rest"), "`rest: keep` needs `of` here: the object whose rest is kept.")
+        required = self._required(value, where)
+        if required and of is None:
+            self.mistake((*where, "required"), "`required` needs `of` here: the object that must be there.")
         inside = at if of is None else value_paths(of.tree, at=at)
         reads = [read for part in (of, when) if part is not None for read in source_paths(part.tree, at=at)]
         if when is not None or keeps:
             self.reads[path] = tuple(dict.fromkeys(reads))
-        fields: dict[str, Any] = {}
+        fields = Group(self._spot(where))
         self._inner(fields, value, where, path, inside)
         if of is None and when is None:
             return fields
-        return Nested(of=of, when=when, fields=grouped(fields, kept=keeps, without=without))
+        inner = grouped(fields, kept=keeps, without=without)
+        return Nested(
+            of=of,
+            when=when,
+            fields=inner,
+            required=required,
+            reads=() if of is None else source_paths(of.tree, at=at),
+            spot=self._spot(where),
+        )
 
     def _repeated(self, value: Mapping[str, Any], where: Where, path: str, at: Paths) -> Repeated | None:
         self._only(value, _REPEATED, where, "a repeated target")
         each = self.computed(value["each"], (*where, "each"))
         when = self._optional(value, "when", where)
         keeps, without = self.rest(value, where)
+        required = self._required(value, where)
         inside: Paths = ()
         if each is not None:
             inside = element_paths(each.tree, at=at)
             conditions = () if when is None else source_paths(when.tree, at=inside)
             self.reads[f"{path}[]"] = (*source_paths(each.tree, at=at), *conditions)
-        fields: dict[str, Any] = {}
+        fields = Group(self._spot(where))
         self._inner(fields, value, where, f"{path}[]", inside)
         if each is None:
             return None
-        return Repeated(each=each, when=when, fields=grouped(fields, kept=keeps, without=without))
+        inner = grouped(fields, kept=keeps, without=without)
+        return Repeated(
+            each=each,
+            when=when,
+            fields=inner,
+            required=required,
+            reads=source_paths(each.tree, at=at),
+            spot=self._spot(where),
+        )
 
-    def _inner(self, fields: dict[str, Any], value: Mapping[str, Any], where: Where, path: str, at: Paths) -> None:
+    def _inner(self, fields: Group, value: Mapping[str, Any], where: Where, path: str, at: Paths) -> None:
         """Read the fields of an object or list: written in place, or those of a fragment, or both."""
         if "use" in value:
             self._fragment(fields, value["use"], (*where, "use"), path, at)
@@ -166,7 +205,7 @@ class Reading:
         elif "use" not in value and "rest" not in value:
             self.mistake(where, "This has neither `fields` nor a fragment to `use`.")
 
-    def _fragment(self, fields: dict[str, Any], name: Any, where: Where, path: str, at: Paths) -> None:
+    def _fragment(self, fields: Group, name: Any, where: Where, path: str, at: Paths) -> None:
         fragment = self._fragments.get(name) if isinstance(name, str) else None
         if fragment is None:
             self.mistake(where, f"There is no fragment `{name}`.{near(str(name), self._fragments)}", "unknown-fragment")
@@ -180,6 +219,12 @@ class Reading:
         self.fields(fields, fragment, (), path, at)
         self._used, self._use = before
 
+    def _required(self, value: Mapping[str, Any], where: Where) -> bool:
+        required = value.get("required", False)
+        if not isinstance(required, bool):
+            self.mistake((*where, "required"), "`required` is `true` or `false`.")
+        return required is True
+
     def _optional(self, value: Mapping[str, Any], key: str, where: Where) -> Computed | None:
         return self.computed(value[key], (*where, key)) if key in value else None
 
@@ -188,18 +233,18 @@ class Reading:
             words = ", ".join(f"`{word}`" for word in known)
             self.mistake((*where, key), f"This key is unknown in {title}, which has {words}.")
 
-    def _place(self, group: dict[str, Any], name: str, part: Part | dict[str, Any], where: Where) -> None:
+    def _place(self, group: Group, name: str, part: Part | Group, where: Where) -> None:
         """Put a part at its dotted target."""
         *above, last = name.split(".")
         if not all([*above, last]):
             self.mistake(where, "A target's name has an empty part.")
             return
         for step in above:
-            group = group.setdefault(step, {})
-            if not isinstance(group, dict):
+            group = group.setdefault(step, Group(self._spot(where)))
+            if not isinstance(group, Group):
                 self.mistake(where, f"`{step}` is both a field and an object of fields.")
                 return
-        if isinstance(part, dict) and isinstance(group.get(last), dict):
+        if isinstance(part, Group) and isinstance(group.get(last), Group):
             for inner, value in part.items():
                 self._place(group[last], inner, value, where)
         elif last in group:
@@ -226,13 +271,13 @@ class Reading:
             if self._given is not None and name not in self._given:
                 detail = f"`{name}` is not among the given values.{near(name, self._given)}"
                 self.mistake(where, detail, "unknown-given", inset + position)
-        return Computed.of(expression)
+        return Computed.of(expression, self._spot(where, inset))
 
 
-def grouped(group: Mapping[str, Any], *, kept: bool = False, without: tuple[str, ...] = ()) -> Grouped:
+def grouped(group: Group, *, kept: bool = False, without: tuple[str, ...] = ()) -> Grouped:
     """Make an object of fields out of nested names."""
-    fields = {name: grouped(part) if isinstance(part, dict) else part for name, part in group.items()}
-    return Grouped(fields=fields, kept=kept, without=without)
+    fields = {name: grouped(part) if isinstance(part, Group) else part for name, part in group.items()}
+    return Grouped(fields=fields, kept=kept, without=without, spot=group.spot)
 
 
 def near(name: str, names: Iterable[str]) -> str:

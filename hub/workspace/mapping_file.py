@@ -32,6 +32,7 @@ _REST = {
     "rest": Key(shape=Choice(of=("keep",)), doc="keeps all that is not filled, instead of starting empty"),
     "without": Key(shape=Many(item=_PATH, least=1), doc="with `rest: keep`: the paths that are taken out"),
 }
+_REQUIRED = Key(shape=Flag(), doc="null is an error then")
 _USE = Key(shape=Text(pattern=PATH_NAME, example="a fragment's name"), doc="the fragment whose fields these are")
 
 
@@ -46,7 +47,7 @@ FILLED = Form(
         "value": Key(shape=Expression(), doc="the expression that fills it", required=True),
         "when": Key(shape=Expression(), doc="it is left out unless this is true"),
         "default": Key(shape=Value(terms=True), doc="stands in for null: a literal, or an expression after `=`"),
-        "required": Key(shape=Flag(), doc="null is an error then"),
+        "required": _REQUIRED,
         "back": Key(shape=Expression(), doc="for `reverse`: gives the source's field again, read from the target"),
     },
 )
@@ -57,6 +58,7 @@ NESTED = Form(
         "of": Key(shape=Expression(), doc="what its fields are read from; it is left out when that is null"),
         "when": Key(shape=Expression(), doc="it is left out unless this is true"),
         "fields": Key(shape=FIELDS, doc="its fields"),
+        "required": _REQUIRED,
         **_REST,
     },
     any_of=(("fields", "use", "rest"),),
@@ -68,6 +70,7 @@ REPEATED = Form(
         "when": Key(shape=Expression(), doc="which elements count; all when left out"),
         "use": _USE,
         "fields": Key(shape=FIELDS, doc="the fields of one entry, read from the list's element"),
+        "required": _REQUIRED,
         **_REST,
     },
     any_of=(("fields", "use", "rest"),),

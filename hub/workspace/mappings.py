@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from hub.expressions.mistakes import InvalidDocument
+from hub.mapping.check import check
+from hub.mapping.compiled import CompiledMapping
 from hub.mapping.compiler import compile_mapping
+from hub.mapping.flaws import FlawCode
 from hub.workspace.compiled_files import MappingFile
 from hub.workspace.fragments import lint_uses
 from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints
 from hub.workspace.mapping_file import MAPPING, document_of, expressions_of
-from hub.workspace.mistakes import lint_mistakes
+from hub.workspace.mistakes import lint_mistakes, place_of
 from hub.workspace.scopes import lint_calls
 from hub.workspace.shape_lint import lint_shape
 from hub.workspace.yaml_source import Keyed, Listed, Node, text_of
+
+#: Flaws of a target field's name, and not of what fills it.
+_AT_KEY = frozenset({FlawCode.UNKNOWN_TARGET_FIELD})
 
 
 def load_mapping(node: Node, lints: Lints, known: Known) -> MappingFile | None:
@@ -36,6 +42,7 @@ def load_mapping(node: Node, lints: Lints, known: Known) -> MappingFile | None:
     except InvalidDocument as error:
         lint_mistakes(error, node, lints)
         return None
+    _lint_flaws(compiled, node, lints, known)
     return MappingFile(
         name=text_of(node.get("mapping")),
         version=int(text_of(node.get("version"))),
@@ -45,3 +52,13 @@ def load_mapping(node: Node, lints: Lints, known: Known) -> MappingFile | None:
         compiled=compiled,
         path=lints.path,
     )
+
+
+def _lint_flaws(compiled: CompiledMapping, node: Keyed, lints: Lints, known: Known) -> None:
+    """Add a lint for each way in which a mapping does not fit the schemas that it reads and makes."""
+    for flaw in check(compiled, known.shape(compiled.source), known.shape(compiled.target)):
+        spot = flaw.spot
+        position = None if flaw.position is None else spot.inset + flaw.position
+        place = place_of(node, spot.where, position, key=flaw.code in _AT_KEY)
+        tell = lints.error if flaw.certain else lints.warn
+        tell(place, flaw.code, flaw.detail, flaw.hint)

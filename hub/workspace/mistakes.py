@@ -18,10 +18,11 @@ def lint_mistakes(error: InvalidDocument, root: Node, lints: Lints) -> None:
 def lint_found(mistakes: Iterable[Mistake], root: Node, lints: Lints) -> None:
     """Add a lint for each mistake at the key, entry or character it is about."""
     for mistake in mistakes:
-        lints.error(_place(root, mistake.where, mistake.position), mistake.code, mistake.detail)
+        lints.error(place_of(root, mistake.where, mistake.position), mistake.code, mistake.detail)
 
 
-def _place(root: Node, where: Sequence[str | int], position: int | None) -> Place:
+def place_of(root: Node, where: Sequence[str | int], position: int | None = None, *, key: bool = False) -> Place:
+    """Give the place of what stands under these keys and indexes: a character of it, itself, or its key."""
     node: Node = root
     place: Place = root
     for step in where:
@@ -34,4 +35,4 @@ def _place(root: Node, where: Sequence[str | int], position: int | None) -> Plac
             break
     if position is not None and isinstance(node, Scalar):
         return place_in(node, position)
-    return node if isinstance(node, Scalar) else place
+    return node if isinstance(node, Scalar) and not key else place

@@ -14,6 +14,7 @@ from hub.workspace.lint import Lint
 Break = Callable[..., list[Lint]]
 
 IN = "mappings/billing/to_hub.yaml"
+SCHEMA = "schemas/canonical.thing@1.json"
 PARTY = "mappings/billing/party.yaml"
 KIND = "  kind: table('kinds', kind, 'other')\n"
 LONG = """\
@@ -30,6 +31,7 @@ LONG = """\
 
 def test_the_longer_forms_work_in_a_file(files: dict[str, bytes], catalogue: Catalogue) -> None:
     files[IN] = files[IN].replace(KIND.encode(), LONG.encode())
+    files[SCHEMA] = b"{}"
     bundle, lints = compile_bundle(files, catalogue)
     assert bundle is not None, [str(lint) for lint in lints]
     source = {"id": "a", "customer": {"name": "N", "vat": 1, "eu": True}, "a": [{"b": [{"c": {"n": 1}}]}]}
@@ -74,6 +76,7 @@ def test_one_mistake_gives_one_line(
 
 
 def test_who_uses_a_broken_fragment_is_not_to_blame(files: dict[str, bytes], catalogue: Catalogue) -> None:
+    files[SCHEMA] = b"{}"
     files[IN] = files[IN].replace(KIND.encode(), b"  buyer: { use: billing/outer }\n")
     files["mappings/outer.yaml"] = b"fragment: billing/outer\nfields:\n  who: { use: billing/party, of: x }\n"
     assert compile_bundle(files, catalogue)[1] == []

@@ -96,7 +96,7 @@ MISTAKES = [
     (TEST, "secret: vault:b", "secret: b", "3:53", "bad-value", "`vault:NAME`"),
     (TEST, "base_url: 'https://e.example'", "", "4:3", "missing-setting", "`base_url`"),
     # what does not fit together
-    (FROM_HUB, "to: erp.invoice@1", "to: canonical.thing@1", f"{FLOW}:24:13", "wrong-schema", "takes `erp."),
+    (FROM_HUB, "to: erp.invoice@1", "to: billing.invoice@1", f"{FLOW}:24:13", "wrong-schema", "takes `erp."),
     (FLOW, "invoice.read, by: =data", "invoice.read, with: erp/from_hub, by: =data", "10:89", "too-many-keys", "`by`"),
     # misplaced keys
     (FLOW, DECIDE, DECIDE + "    undo: invoice.reverse\n", "17:5", "misplaced-key", "`call`"),
