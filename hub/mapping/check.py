@@ -59,13 +59,13 @@ class _At:
 class _To:
     """A place in the target: what it takes, its path, and whether a record without it does not fit.
 
-    In an `optional_group` it only has to be there when one of its siblings is.
+    It `vanishes` with the object it stands in when all its siblings are null too, and nothing is missing then.
     """
 
     shape: Shape
     path: str
     required: bool
-    optional_group: bool = False
+    vanishes: bool = False
 
 
 class _Check:
@@ -84,6 +84,7 @@ class _Check:
         self, group: Grouped, at: _At, target: Shape, path: str, kept: Shape | None, *, optional: bool = False
     ) -> None:
         """Check the fields of an object against what its place in the target wants."""
+        vanishes = optional and not any(self._always(part, at) for part in group.fields.values())
         for name, part in group.fields.items():
             inside = f"{path}.{name}" if path else name
             wanted = target.at(name)
@@ -91,7 +92,7 @@ class _Check:
                 self._flaw(unknown_target(name, target, f"`{path}`" if path else self._target), part.spot)
                 wanted = ANYTHING
             required = name in target.required
-            to = _To(shape=wanted or ANYTHING, path=inside, required=required, optional_group=optional)
+            to = _To(shape=wanted or ANYTHING, path=inside, required=required, vanishes=vanishes)
             self._part(part, at, to, _below(kept, name))
         if kept is not None:
             self.flaws += needless(group, kept, whole=not path)
@@ -162,13 +163,20 @@ class _Check:
         if to.required and not part.required and not value.failed and (part.when is not None or strict_null):
             self._nullable(part, at, to)
 
+    def _always(self, part: Part, at: _At) -> bool:
+        """Tell whether a field is surely there."""
+        if isinstance(part, Filled):
+            return part.when is None and (part.required or part.default is not None or self._always(part.value, at))
+        if not isinstance(part, Computed):
+            return False
+        tables, given = self._tables, self._given
+        shape = infer(part.tree, at.strict, root=self.strict_root, given=given, tables=tables).shape
+        return not shape.may_be_null
+
     def _nullable(self, part: Filled, at: _At, to: _To) -> None:
-        path, certain = to.path, True
-        if to.optional_group:
-            # When all of it comes from one object that is not there, the whole group is left out, which is right.
-            certain = part.when is not None or self._null_in_itself(part.value, at)
-            if not certain and part.value.tree.part is NodePart.SUBEXPRESSION:
-                return
+        path = to.path
+        if to.vanishes and not (part.when is None and self._null_in_itself(part.value, at)):
+            return
         if part.when is not None:
             detail = f"`{path}` is required, but this leaves it out unless `{part.when.text}` is true."
             hint = "Remove `when`, or choose between two values with `&&` and `||`."
@@ -176,7 +184,7 @@ class _Check:
             detail = f"`{path}` is required, but `{part.value.text}` may be null."
             hint = "Write `required: true` to stop at such a record, or give a `default`."
         position = part.value.tree.position
-        self._add(FlawCode.NULLABLE_INTO_REQUIRED, detail, part.value.spot, hint, position=position, certain=certain)
+        self._add(FlawCode.NULLABLE_INTO_REQUIRED, detail, part.value.spot, hint, position=position)
 
     def _null_in_itself(self, part: Computed, at: _At) -> bool:
         """Tell whether a field of an object may be null although the object is there."""
@@ -207,7 +215,8 @@ class _Check:
                 path=_path_of(part.of.tree, at.path),
             )
         if self._takes(Kind.OBJECT, "an object of fields", to, part.spot):
-            self.group(part.fields, inner, to.shape, path, inner.shape if part.fields.kept else None)
+            kept = inner.shape if part.fields.kept else None
+            self.group(part.fields, inner, to.shape, path, kept, optional=not to.required)
 
     def _repeated(self, part: Repeated, at: _At, to: _To) -> None:
         path = to.path
