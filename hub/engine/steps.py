@@ -190,9 +190,6 @@ class Steps:
     def _input(self, bundle: Bundle, action: Call, scope: Scope) -> Any:
         return call_input(bundle, action, scope)
 
-    def _input(self, bundle: Bundle, action: Call, scope: Scope) -> Any:
-        return call_input(bundle, action, scope)
-
     async def _link(self, action: Link, scope: Scope) -> Output:
         ids = linked_ids(action, scope)
         # The outcome of a write must not hang on whether ids can be tied together.
