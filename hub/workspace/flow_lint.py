@@ -9,10 +9,12 @@ from hub.policy.form import Asked
 from hub.policy.kinds import APPROVE, KINDS
 from hub.workspace.call_lint import lint_call
 from hub.workspace.catalogue import ConnectorEntry
+from hub.workspace.flow_shapes import FlowShapes
 from hub.workspace.kinds import FileKind, kind_of
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints, close_match, nearest, shown
 from hub.workspace.scopes import lint_calls, lint_scope
+from hub.workspace.step_shapes import StepOutput, step_output
 from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar, text_of
 
 #: What every expression of a flow sees beside the steps.
@@ -41,7 +43,12 @@ def lint_references(flow: Keyed, lints: Lints, known: Known) -> None:
         for key in keys:
             if key in flow.entries:
                 _lint_term(flow.entries[key].value, 0, scope, ids, lints, known)
-    _StepLint(lints=lints, known=known, event=event.text, ids=ids).run(steps)
+    shapes = FlowShapes(lints=lints, known=known)
+    _StepLint(lints=lints, known=known, event=event.text, ids=ids, shapes=shapes).run(steps)
+    if not lints.failed:
+        for key in _WHEN_KNOWN:
+            if key in flow.entries:
+                (shapes.money if key == "money" else shapes.term)(flow.entries[key].value)
 
 
 def _event(flow: Keyed) -> Scalar:
@@ -64,6 +71,7 @@ class _StepLint:
     known: Known
     event: str
     ids: tuple[str, ...]
+    shapes: FlowShapes
 
     def run(self, steps: list[Keyed]) -> None:
         """Check every step."""
@@ -71,6 +79,7 @@ class _StepLint:
         for step in steps:
             self._lint_id(step, before)
             own = text_of(step.get("id"))
+            problems = len(self.lints.found)
             for node, inset, sees_own in _terms(step):
                 scope = EVENT_SCOPE | set(before) | ({own} if sees_own else set())
                 _lint_term(node, inset, scope, self.ids, self.lints, self.known)
@@ -81,7 +90,31 @@ class _StepLint:
             call = step.get("call")
             if isinstance(call, Keyed):
                 self._lint_call(step, call, before)
+            if len(self.lints.found) == problems:
+                self._lint_shapes(step, own, before)
+            else:
+                self.shapes.outputs[own] = StepOutput()
             before[own] = step
+
+    def _lint_shapes(self, step: Keyed, own: str, before: Mapping[str, Keyed]) -> None:
+        """Check a step that names nothing unknown against the shapes of what it reads."""
+        call = step.get("call")
+        connection = call.entries["connection"].value if isinstance(call, Keyed) else None
+        connectors = [] if connection is None else self._connectors(connection, before)
+        output = (own, step_output(step, connectors, self.known))
+        lookup, expect = step.get("lookup"), step.get("expect")
+        checked = lookup.get("id") if isinstance(lookup, Keyed) else None
+        for node, inset, sees_own in _terms(step):
+            if node is not checked:
+                self.shapes.term(node, inset, output if sees_own else None)
+        if isinstance(lookup, Keyed):
+            self.shapes.lookup(lookup)
+        if isinstance(expect, Keyed):
+            self.shapes.expectation(expect, output)
+        self.shapes.mapping(step, step.get("map"))
+        if isinstance(call, Keyed):
+            self.shapes.mapping(call, call.get("with"))
+        self.shapes.outputs[own] = output[1]
 
     def _lint_id(self, step: Keyed, before: Mapping[str, Keyed]) -> None:
         at = step.entries["id"].value

@@ -1,0 +1,52 @@
+"""What a step gives must be what later steps read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from hub.workspace.catalogue import Catalogue
+from hub.workspace.compilation import compile_bundle
+from hub.workspace.lint import Lint
+
+Break = Callable[..., list[Lint]]
+
+FLOW = "flows/post.yaml"
+FROM_HUB = "mappings/erp/from_hub.yaml"
+LINK = "  - id: link\n"
+AGAIN = "  - id: again\n    map: billing/to_hub\n    of: {of}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "code", "words"),
+    [
+        ("equal: [invoice.id", "equal: [invoice.idd", "14:31", "unknown-field", "Did you mean `id`?"),
+        ("=route.system }", "=route.sytem }", "18:81", "unknown-field", "Did you mean `system`?"),
+        ("id: invoice.id, want", "id: invoice.lines, want", "18:51", "wrong-type", "Name its id."),
+        ("customer: customer.id }", "customer: customer.it }", "26:35", "unknown-field", "`it` in `customer`"),
+        ("billing: =invoice.id", "billing: =invoice.id.x", "30:62", "wrong-type", "`invoice.id` is string"),
+        (LINK, AGAIN.format(of="invoice") + LINK, "31:9", "wrong-schema", "reads `billing.invoice@1`"),
+        ("runbook:", "money: invoice.id\nrunbook:", "7:8", "wrong-type", "must be object, but this gives string"),
+        ("runbook:", "entity: invoice.entity\nrunbook:", "7:17", "unknown-field", "`entity` in `invoice`"),
+        ("{ equal: [invoice.id, full.id]", "{ same: full, fields: [id, kin]", "14:40", "unknown-field", "In `invoice`"),
+    ],
+)  # fmt: skip
+def test_one_mistake_gives_one_line(broken: Break, old: str, new: str, place: str, code: str, words: str) -> None:
+    (lint,) = broken(FLOW, old, new)
+    assert (f"{lint.line}:{lint.column}", lint.code) == (place, code), str(lint)
+    assert words in str(lint), str(lint)
+
+
+def test_a_given_value_must_fit_what_the_mapping_makes_of_it(files: dict[str, bytes], catalogue: Catalogue) -> None:
+    files[FROM_HUB] = files[FROM_HUB].replace(b"to: erp.invoice@1", b"to: canonical.thing@1")
+    files[FROM_HUB] = files[FROM_HUB].replace(b"externalId: id", b"id: id").replace(b"  customer: ", b"  lines: ")
+    files[FLOW] = files[FLOW].replace(b"invoice.upsert", b"invoice.read").replace(b"    undo: invoice.reverse\n", b"")
+    (lint,) = compile_bundle(files, catalogue)[1]
+    assert (lint.path, lint.line, lint.column, lint.code) == (FLOW, 26, 26, "wrong-type")
+    assert "cannot use this value: `lines` must be array, but this gives string." in lint.message
+
+
+def test_what_is_not_known_is_not_told(broken: Break) -> None:
+    assert broken(FLOW, LINK, AGAIN.format(of="full.anything[0]") + LINK) == []
+    assert broken(FLOW, "equal: [invoice.id, full.id]", "equal: [data.object.x, record.y.z]") == []
