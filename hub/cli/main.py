@@ -92,6 +92,21 @@ def map_records(
 
 
 @app.command()
+def lineage(
+    field: Annotated[str, typer.Argument(help="A field or schema, such as canonical.invoice.total; * is any text.")],
+    workspace: place.Workspace = None,
+    flow: Annotated[str | None, typer.Option(help="Only what happens in this flow.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Draw it into this file.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    openlineage: Annotated[bool, typer.Option("--openlineage", help="Print OpenLineage column lineage.")] = False,
+) -> None:
+    """Show where a field comes from, where it goes, and what is checked and decided by it."""
+    from hub.cli.lineage import show_lineage
+
+    raise typer.Exit(show_lineage(field, workspace, flow, svg, json=json_output, openlineage=openlineage))
+
+
+@app.command()
 def sandbox(
     name: Annotated[str, typer.Argument(help="The connector whose sandbox to serve.")],
     port: Annotated[int, typer.Option(help="The vendor's port; 0 takes a free one.")] = 0,

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hub.connections.registry import BrokenPlugin, load_connectors
 from hub.workspace.bundle import Bundle
-from hub.workspace.catalogue import catalogue_of
+from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compilation import compile_bundle
 from hub.workspace.lint import Lint, Severity
 from hub.workspace.loader import find_workspace, read_files
@@ -22,9 +22,10 @@ _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A workspace's folder, its bundle (None when it has errors) and all its lints."""
+    """A workspace's folder, what connectors it was checked with, its bundle (None after errors) and all its lints."""
 
     folder: Path
+    catalogue: Catalogue
     bundle: Bundle | None
     lints: Sequence[Lint]
 
@@ -34,8 +35,9 @@ def open_workspace(path: Path | None) -> Opened:
     folder = find_workspace(path, os.environ, Path.cwd())
     files = read_files(folder)
     registry = load_connectors()
-    bundle, lints = compile_bundle(files, catalogue_of([*registry.values()]))
-    return Opened(folder=folder, bundle=bundle, lints=[*map(_broken, registry.broken), *lints])
+    catalogue = catalogue_of([*registry.values()])
+    bundle, lints = compile_bundle(files, catalogue)
+    return Opened(folder=folder, catalogue=catalogue, bundle=bundle, lints=[*map(_broken, registry.broken), *lints])
 
 
 def show_lints(console: Console, lints: Sequence[Lint], folder: Path) -> None:
