@@ -23,7 +23,7 @@ AGAIN = "  - id: again\n    map: billing/to_hub\n    of: {of}\n"
     [
         ("equal: [invoice.id", "equal: [invoice.idd", "14:31", "unknown-field", "Did you mean `id`?"),
         ("=route.system }", "=route.sytem }", "18:81", "unknown-field", "Did you mean `system`?"),
-        ("id: invoice.id, want", "id: invoice.lines, want", "18:51", "wrong-type", "Name its id."),
+        ("id: invoice.id, want", "id: invoice.lines, want", "18:56", "wrong-type", "Name its id."),
         ("customer: customer.id }", "customer: customer.it }", "26:35", "unknown-field", "`it` in `customer`"),
         ("billing: =invoice.id", "billing: =invoice.id.x", "30:62", "wrong-type", "`invoice.id` is string"),
         (LINK, AGAIN.format(of="invoice") + LINK, "31:9", "wrong-schema", "reads `billing.invoice@1`"),
