@@ -54,7 +54,6 @@ class _Reading:
             rules = []
         read = [self._rule(rule, ("rules", index)) for index, rule in enumerate(rules)]
         self._refuse_repeated_names(read)
-        self._refuse_unreachable(read, match)
         return RulePolicy(
             name=str(document.get("policy", "")),
             kind=self.kind,
@@ -140,14 +139,6 @@ class _Reading:
             if rule.name in seen:
                 self.mistake(("rules", index, "name"), f"Another rule is called `{rule.name}` too.")
             seen.add(rule.name)
-
-    def _refuse_unreachable(self, rules: list[Rule], match: Match) -> None:
-        """Under `first` a rule without `when` always decides, so that nothing after it can."""
-        if self.mistakes or match is not Match.FIRST:
-            return
-        for index, rule in enumerate(rules[:-1]):
-            if rule.when is None:
-                self.mistake(("rules", index), f"`{rule.name}` always matches; no rule after it can.")
 
 
 def expressions_of(rule: Rule) -> Iterator[Expression]:

@@ -8,10 +8,12 @@ from hub.expressions.mistakes import InvalidDocument
 from hub.policy.compiler import compile_policy
 from hub.policy.form import Given, PolicyKind
 from hub.policy.kinds import KINDS
+from hub.policy.rules import RulePolicy
 from hub.workspace.compiled_files import PolicyFile
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints
 from hub.workspace.mistakes import lint_mistakes
+from hub.workspace.rule_lint import lint_rules
 from hub.workspace.scopes import lint_calls
 from hub.workspace.shape_lint import lint_shape
 from hub.workspace.shapes import (
@@ -120,6 +122,10 @@ def load_policy(node: Node, lints: Lints, known: Known) -> PolicyFile | None:
     except InvalidDocument as error:
         lint_mistakes(error, node, lints)
         return None
+    if isinstance(compiled, RulePolicy):
+        lint_rules(compiled, node, lints)
+        if lints.failed:
+            return None
     return PolicyFile(
         name=text_of(node.get("policy")),
         kind=text_of(node.get("kind")),

@@ -1,0 +1,46 @@
+"""Every kind of mistake in the rules of a policy gives exactly one line at its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.workspace.catalogue import Catalogue
+from hub.workspace.compilation import compile_bundle
+
+HOLD = """\
+policy: closed
+kind: hold
+version: 1
+match: first
+rules:
+  - name: closed books
+    when: entity == 'DE01' && today < '2026-02-01'
+    then: { reason: closed, until: =today }
+  - name: large
+    when: entity == 'US01' && money.minor > `1000`
+    then: { reason: large }
+"""
+
+#: What is replaced in a hold policy, by what, line:column, code, and words of the message.
+RULES = [
+    ("entity == 'DE01'", "entiti == 'DE01'", "7:11", "unknown-field", "`entity`"),
+    ("money.minor >", "money.minr >", "10:37", "unknown-field", "`minor`"),
+    ("entity == 'US01' && money.minor > `1000`", "entity == 'DE01' && today < '2026-01-01'", "9:11",
+     "unreachable-rule", "`closed books` before it"),
+    ("entity == 'US01' &&", "entity == 'DE01' &&", "9:11", "overlapping-rules", "entity = 'DE01' and"),
+    ("until: =today", "until: =money", "8:36", "wrong-type", "`until`"),
+    ("until: =today", "until: tomorrow", "8:36", "bad-output", "2026-01-31"),
+    ("reason: large", "resaon: large", "11:13", "unknown-key", "`reason`"),
+    ("match: first", "match: any", "4:8", "bad-value", "`first` or `all`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "place", "code", "words"), RULES)
+def test_one_mistake_in_a_policy(
+    catalogue: Catalogue, files: dict[str, bytes], old: str, new: str, place: str, code: str, words: str
+) -> None:
+    path = "policies/closed.yaml"
+    assert compile_bundle({**files, path: HOLD.encode()}, catalogue)[1] == []
+    (lint,) = compile_bundle({**files, path: HOLD.replace(old, new, 1).encode()}, catalogue)[1]
+    assert (lint.code, f"{lint.line}:{lint.column}") == (code, place), str(lint)
+    assert words in str(lint)
