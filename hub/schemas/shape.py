@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from hub.model.kinds import ANY, Kind, kind_of
+from hub.schemas.documents import among, referred
 
 #: The annotation of a number's unit in our schemas.
 UNIT = "x-unit"
@@ -66,8 +67,9 @@ class Shape:
         return replace(self, kinds=self.kinds - {Kind.NULL}) if self.may_be_null else self
 
 
-#: The shape of a value of which nothing is known.
-ANYTHING = Shape(rest=Shape())
+#: The shape of a value of which nothing is known, and of everything in it.
+ANYTHING = Shape()
+object.__setattr__(ANYTHING, "rest", ANYTHING)
 
 
 def shape_of(document: Any, whole: Mapping[str, Any] | None = None) -> Shape:
@@ -106,7 +108,7 @@ class _Reading:
     def _reference(self, reference: str, depth: int) -> Shape:
         if reference not in self._referred:
             self._referred[reference] = ANYTHING
-            self._referred[reference] = self.read(_referred(reference, self._root), depth + 1)
+            self._referred[reference] = self.read(referred(reference, self._root), depth + 1)
         return self._referred[reference]
 
     def _own(self, document: Mapping[str, Any], depth: int) -> Shape:
@@ -121,19 +123,24 @@ class _Reading:
             fields={name: self.read(part, depth + 1) for name, part in document.get("properties", {}).items()},
             required=frozenset(document.get("required", ())),
             rest=self._rest(document, depth),
-            items=self.read(document["items"], depth + 1) if "items" in document else None,
+            items=self._items(document, depth),
             values=None if values is None else tuple(values),
             format=document.get("format"),
             description=document.get("description", ""),
         )
 
+    def _items(self, document: Mapping[str, Any], depth: int) -> Shape | None:
+        if "prefixItems" not in document:
+            return self.read(document["items"], depth + 1) if "items" in document else None
+        return either([self.read(part, depth + 1) for part in (*document["prefixItems"], document.get("items", True))])
+
     def _rest(self, document: Mapping[str, Any], depth: int) -> Shape | None:
         """Read what fields may be there beside the declared ones: those that are meant, not those merely tolerated."""
-        if "additionalProperties" in document:
-            rest = document["additionalProperties"]
-            return None if rest is False else self.read(rest, depth + 1)
-        if "patternProperties" in document:
-            return either([self.read(part, depth + 1) for part in document["patternProperties"].values()])
+        parts = list(document.get("patternProperties", {}).values())
+        further = document.get("additionalProperties", False)
+        if parts or "additionalProperties" in document:
+            meant = [part for part in (*parts, further) if part is not False]
+            return either([self.read(part, depth + 1) for part in meant]) if meant else None
         return None if "properties" in document else ANYTHING
 
 
@@ -146,21 +153,6 @@ def _kinds(document: Mapping[str, Any], values: Any) -> tuple[frozenset[Kind], b
     names = [named] if isinstance(named, str) else list(named)
     kinds = frozenset(Kind.NUMBER if name == "integer" else Kind(name) for name in names)
     return kinds, "integer" in names and "number" not in names
-
-
-def _referred(reference: str, root: Mapping[str, Any]) -> Any:
-    """Follow a reference into the document itself; True, which says nothing, when it leads nowhere."""
-    if reference == "#":
-        return root
-    if not reference.startswith("#/"):
-        return True
-    found: Any = root
-    for step in reference[2:].split("/"):
-        name = step.replace("~1", "/").replace("~0", "~")
-        if not isinstance(found, Mapping) or name not in found:
-            return True
-        found = found[name]
-    return found
 
 
 def _both(one: Shape, other: Shape) -> Shape:
@@ -190,6 +182,8 @@ def either(shapes: list[Shape]) -> Shape:
 
 
 def _one_of(one: Shape, other: Shape) -> Shape:
+    if one is other:
+        return one
     objects = [shape for shape in (one, other) if Kind.OBJECT in shape.kinds]
     lists = [shape for shape in (one, other) if Kind.ARRAY in shape.kinds]
     numbers = [shape for shape in (one, other) if Kind.NUMBER in shape.kinds]
@@ -201,7 +195,7 @@ def _one_of(one: Shape, other: Shape) -> Shape:
         kinds=one.kinds | other.kinds,
         whole=bool(numbers) and all(shape.whole for shape in numbers),
         unit=_same([shape.unit for shape in numbers]),
-        fields={name: either([shape.fields[name] for shape in objects if name in shape.fields]) for name in names},
+        fields={name: _field(name, objects) for name in names},
         required=frozenset.intersection(*(shape.required for shape in objects)) if objects else frozenset(),
         rest=either(rests) if rests else None if objects else ANYTHING,
         items=either(items) if lists and len(items) == len(lists) else None,
@@ -211,13 +205,19 @@ def _one_of(one: Shape, other: Shape) -> Shape:
     )
 
 
+def _field(name: str, objects: list[Shape]) -> Shape:
+    """Give what a field may be: as declared, or as one of the further fields that are meant."""
+    found = [shape.fields.get(name, shape.rest) for shape in objects]
+    return either([shape for shape in found if shape is not None])
+
+
 def _values(one: Shape, other: Shape) -> tuple[Any, ...] | None:
     if one.values is None and one.kinds != {Kind.NULL}:
         return None
     if other.values is None and other.kinds != {Kind.NULL}:
         return None
     values = [*(one.values or (None,)), *(other.values or (None,))]
-    return tuple(value for index, value in enumerate(values) if value not in values[:index])
+    return tuple(value for index, value in enumerate(values) if not among(value, values[:index]))
 
 
 def _same(values: list[Any]) -> Any:
