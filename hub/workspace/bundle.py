@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from hub.errors import NotFound
-from hub.mapping.compiled import CompiledMapping
+from hub.errors import FixData, NotFound
+from hub.mapping.compiled import CompiledMapping, apply
 from hub.model.flow import Flow
 from hub.policy.retry import RetryPolicy
 from hub.policy.rules import RulePolicy
+from hub.schemas.registry import Registry
+from hub.schemas.versions import split
 from hub.workspace.compiled_files import ConnectionFile, EnvironmentFile, Example
 from hub.workspace.guards import NO_POLICY
 from hub.workspace.kinds import FileKind, kind_of
@@ -25,7 +28,7 @@ class Bundle:
     """Everything a run needs of the workspace, by name; `files` are the bytes it was compiled from.
 
     `policies` are those that decide between rules, `retries` those that say when to try again; `schemas` holds the
-    workspace's own and those of the installed connectors.
+    workspace's own and those of the installed connectors, and `registry` the same by series and version.
     """
 
     id: str
@@ -38,6 +41,7 @@ class Bundle:
     connections: Mapping[str, ConnectionFile] = field(repr=False)
     environments: Mapping[str, EnvironmentFile] = field(repr=False)
     tables: Tables = field(repr=False)
+    registry: Registry = field(repr=False)
     examples: tuple[Example, ...] = field(default=(), repr=False)
 
     def flows_for(self, event_type: str) -> tuple[Flow, ...]:
@@ -50,6 +54,34 @@ class Bundle:
         if schema is None:
             raise NotFound("The bundle has no such schema.", schema=schema_name)
         return schema.problems(record)
+
+    def read_as(self, name: str, record: Any, wanted: str) -> Any:
+        """Read a record of one version as another: `name` is what it claims to be, registered or not.
+
+        `FixData` with the code `no-upcast` says which versions, and which mapping would help. What is read as it is
+        comes back itself, not a copy.
+        """
+        if name == wanted:
+            return record
+        path = self.registry.path(name, wanted)
+        if path is None:
+            raise self._no_way(name, wanted)
+        for mapping in path:
+            record = apply(self.mappings[mapping], record)
+        return record
+
+    def _no_way(self, name: str, wanted: str) -> FixData:
+        resolved = self.registry.resolve(name)
+        series, version = split(wanted)
+        if resolved is None or split(name)[0] != series:
+            hint = f"Only another version of `{series}` can be read as one."
+        else:
+            last = series.rpartition(".")[2]
+            target = f"mappings/{split(name)[0].partition('.')[0]}/{last}_to_{version.replace('.', '_')}.yaml"
+            hint = f"Write a mapping with `from: {resolved.name}` and `to: {wanted}`, such as {target}."
+        return FixData(
+            f"A record of `{name}` cannot be read as `{wanted}`. {hint}", code="no-upcast", schema=name, wanted=wanted
+        )
 
     def retry(self, name: str | None) -> RetryPolicy:
         """Give a retry policy, or the plain one when a step names none; raises `NotFound`."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TypeVar
 
 from hub.errors import FixData
 from hub.model.flow import Flow
 from hub.policy.retry import RetryPolicy
 from hub.policy.rules import RulePolicy
+from hub.schemas.registry import Registry, Upcast, registry_of
+from hub.schemas.series import SeriesTerms
 from hub.workspace.bundle import Bundle, bundle_id
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compiled_files import (
@@ -31,20 +34,25 @@ from hub.workspace.known import Known
 from hub.workspace.lint import Lint, Lints, Place, Position, Severity
 from hub.workspace.mappings import load_mapping
 from hub.workspace.policies import load_policy
+from hub.workspace.schema_lint import is_upcast, lint_ends, lint_promises, lint_upcasts, upcasts_in
 from hub.workspace.schemas import Schema, compile_schema, load_schema
+from hub.workspace.series import load_series
 from hub.workspace.tables import load_table
 from hub.workspace.yaml_source import Keyed, Node, Scalar, read_yaml
 
 _Loaded = TypeVar("_Loaded")
 
 
-def compile_bundle(files: Mapping[str, bytes], catalogue: Catalogue) -> tuple[Bundle | None, list[Lint]]:
+def compile_bundle(
+    files: Mapping[str, bytes], catalogue: Catalogue, *, today: date | None = None
+) -> tuple[Bundle | None, list[Lint]]:
     """Compile files (`{relative path: bytes}`, from a folder or the store) with what the connectors offer.
 
     The bundle is None when a lint is an error. Lints are in the order of path and line. Nothing is raised for
-    whatever the files hold.
+    whatever the files hold. With `today`, schemas past their sunset are errors; a bundle that was once right stays
+    right, and is compiled again without.
     """
-    compilation = _Compilation(files=files, catalogue=catalogue)
+    compilation = _Compilation(files=files, catalogue=catalogue, today=today)
     compilation.run()
     found = sorted(lint for lints in compilation.lints.values() for lint in lints.found)
     if any(lint.severity is Severity.ERROR for lint in found):
@@ -58,12 +66,15 @@ class _Compilation:
 
     files: Mapping[str, bytes]
     catalogue: Catalogue
+    today: date | None
     lints: dict[str, Lints] = field(default_factory=dict)
     nodes: dict[FileKind, dict[str, Node]] = field(default_factory=dict)
     #: Every name that a file claims, broken files included, so that one mistake is not told again at each reference.
     declared: dict[FileKind, dict[str, tuple[str, Place]]] = field(default_factory=dict)
     tables: dict[str, dict[str, str]] = field(default_factory=dict)
     schemas: dict[str, Schema] = field(default_factory=dict)
+    series: dict[str, SeriesTerms] = field(default_factory=dict)
+    registry: Registry = field(default_factory=Registry)
     connections: dict[str, ConnectionFile] = field(default_factory=dict)
     fragments: dict[str, FragmentFile] = field(default_factory=dict)
     mappings: dict[str, MappingFile] = field(default_factory=dict)
@@ -77,10 +88,14 @@ class _Compilation:
         for path, content in sorted(self.files.items()):
             self._read(path, content)
         self._add_connector_schemas()
+        names = self.declared.get(FileKind.SCHEMA, {}).keys()
+        self._load(FileKind.SERIES, self.series, lambda node, lints: load_series(node, lints, names))
+        self.registry = registry_of({name: schema.document for name, schema in self.schemas.items()}, self.series)
         known = self._known()
         self._load(FileKind.FRAGMENT, self.fragments, lambda node, lints: load_fragment(node, lints, known))
         lint_fragments(self.fragments, self.nodes.get(FileKind.FRAGMENT, {}), self.lints, known)
         self._load(FileKind.MAPPING, self.mappings, lambda node, lints: load_mapping(node, lints, known))
+        self._relate_schemas()
         self._load(FileKind.POLICY, self.policies, lambda node, lints: load_policy(node, lints, known))
         self._load(FileKind.CONNECTION, self.connections, lambda node, lints: load_connection(node, lints, known))
         self._load(FileKind.ENVIRONMENT, self.environments, lambda node, lints: load_environment(node, lints, known))
@@ -102,6 +117,7 @@ class _Compilation:
             connections=self.connections,
             environments=self.environments,
             tables=self.tables,
+            registry=self.registry,
             examples=tuple(self.examples),
         )
 
@@ -116,7 +132,22 @@ class _Compilation:
             fragments=self.fragments,
             mappings=self.mappings,
             policies=self.policies,
+            registry=self.registry,
         )
+
+    def _relate_schemas(self) -> None:
+        """Add the upcasts to the registry, and lint what versions owe each other and those who use them."""
+        nodes = self.nodes.get(FileKind.MAPPING, {})
+        promised = self.registry.with_upcasts(upcasts_in(nodes))
+        lint_promises(promised, self.schemas, self.files, self.lints, self.declared.get(FileKind.SERIES, {}))
+        lint_upcasts(nodes, self.lints)
+        lint_ends(self.registry, nodes, self.lints, self.today)
+        upcasts = [
+            Upcast(mapping=name, source=mapping.source, target=mapping.target)
+            for name, mapping in self.mappings.items()
+            if is_upcast(mapping.source, mapping.target)
+        ]
+        self.registry = self.registry.with_upcasts(upcasts)
 
     def _read(self, path: str, content: bytes) -> None:
         kind = kind_of(path)

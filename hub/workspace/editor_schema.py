@@ -12,6 +12,7 @@ from hub.workspace.flow_file import FLOW
 from hub.workspace.kinds import FileKind
 from hub.workspace.mapping_file import FRAGMENT, MAPPING
 from hub.workspace.policies import POLICY
+from hub.workspace.series import SERIES
 from hub.workspace.shapes import (
     Again,
     Choice,
@@ -42,6 +43,7 @@ SHAPES: Mapping[FileKind, Shape] = {
     FileKind.MAPPING: MAPPING,
     FileKind.FRAGMENT: FRAGMENT,
     FileKind.POLICY: POLICY,
+    FileKind.SERIES: SERIES,
     FileKind.CONNECTION: CONNECTION,
     FileKind.ENVIRONMENT: ENVIRONMENT,
     FileKind.EXAMPLES: EXAMPLES,

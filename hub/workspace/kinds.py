@@ -14,6 +14,7 @@ class FileKind(StrEnum):
     FRAGMENT = "fragment"
     POLICY = "policy"
     SCHEMA = "schema"
+    SERIES = "series"
     CONNECTION = "connection"
     ENVIRONMENT = "environment"
     EXAMPLES = "examples"
@@ -27,6 +28,7 @@ NAMED = {
     "flows": FileKind.FLOW,
     "mappings": FileKind.MAPPING,
     "policies": FileKind.POLICY,
+    "schemas": FileKind.SERIES,
     "connections": FileKind.CONNECTION,
     "environments": FileKind.ENVIRONMENT,
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hub.schemas.shape import ANYTHING, Shape, shape_of
+from hub.schemas.registry import Registry
+from hub.schemas.shape import ANYTHING, Shape
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compiled_files import ConnectionFile, FragmentFile, MappingFile, PolicyFile
 from hub.workspace.kinds import FileKind
@@ -32,14 +33,12 @@ class Known:
     fragments: Mapping[str, FragmentFile]
     mappings: Mapping[str, MappingFile]
     policies: Mapping[str, PolicyFile]
-    _shapes: dict[str, Shape] = field(default_factory=dict)
+    #: All schemas in their series, still without the upcasts between them.
+    registry: Registry = field(default_factory=Registry)
 
     def shape(self, name: str) -> Shape:
         """Give the shape of a schema; of one that is not there, nothing is known."""
-        if name not in self._shapes:
-            schema = self.schemas.get(name)
-            self._shapes[name] = ANYTHING if schema is None else shape_of(schema.document)
-        return self._shapes[name]
+        return self.registry.shape(name) if name in self.registry else ANYTHING
 
     def lint_name(self, kind: FileKind, node: Node, lints: Lints) -> bool:
         """Add a lint when there is nothing of this kind with the name in `node`; True when there is."""

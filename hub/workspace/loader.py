@@ -14,7 +14,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "flows": (".yaml", ".yml"),
     "mappings": (".yaml", ".yml", ".json", ".csv"),
     "policies": (".yaml", ".yml", ".json"),
-    "schemas": (".json",),
+    "schemas": (".json", ".yaml", ".yml"),
     "connections": (".yaml", ".yml"),
     "environments": (".yaml", ".yml"),
     "docs/runbooks": (".md",),

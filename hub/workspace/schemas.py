@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
 
 from hub.errors import FixData
+from hub.schemas.shape import UNIT, Unit
 from hub.sdk.exact_json import loads
-from hub.workspace.lint import Lints, Position
+from hub.workspace.json_places import place_of
+from hub.workspace.lint import Lints, Position, nearest
 from hub.workspace.postings import compile_books
 from hub.workspace.shapes import SCHEMA
 from hub.workspace.yaml_source import MAX_BYTES
@@ -72,22 +74,45 @@ def load_schema(content: bytes, lints: Lints) -> Schema | None:
         if error.code == "bad-postings":
             lints.error(start, error.code, error.detail, "See docs/releases.md.")
             return None
+        at = error.facts.get("at", ())
+        place = place_of(content, at if isinstance(at, list) else ())
         lints.error(
-            start, "bad-schema", f"This is not a usable JSON Schema: {error.detail}", "Write JSON Schema 2020-12."
+            place, "bad-schema", f"This is not a usable JSON Schema: {error.detail}", "Write JSON Schema 2020-12."
         )
         return None
-    return schema
+    for steps, unit in _wrong_units(schema.document, ()):
+        message = f"There is no unit `{unit}` that a number could count."
+        lints.error(place_of(content, steps), "unknown-unit", message, nearest(unit, Unit))
+    return None if lints.failed else schema
+
+
+def _wrong_units(node: Any, steps: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Find every `x-unit` that is none of ours."""
+    if isinstance(node, Mapping):
+        unit = node.get(UNIT)
+        if isinstance(unit, str) and unit not in list(Unit):
+            yield (*steps, UNIT), unit
+        for key, part in node.items():
+            yield from _wrong_units(part, (*steps, key))
+    elif isinstance(node, list):
+        for index, part in enumerate(node):
+            yield from _wrong_units(part, (*steps, index))
 
 
 def compile_schema(name: str, document: object, path: str = "") -> Schema:
-    """Compile a schema; `FixData` says why it cannot be used. References may point only into the schema itself."""
+    """Compile a schema; `FixData` says why it cannot be used, and where (`at`: keys and numbers).
+
+    References may point only into the schema itself.
+    """
     if not isinstance(document, Mapping):
         raise FixData("it must be an object.")
     try:
         validator = jsonschema_rs.Draft202012Validator(dict(document), retriever=_refuse, validate_formats=True)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         message = getattr(error, "message", None) or str(error)
-        raise FixData(f"{' '.join(str(message).split())[:200]}.") from None
+        raise FixData(
+            f"{' '.join(str(message).split())[:200]}.", at=list(getattr(error, "instance_path", ()))
+        ) from None
     return Schema(name=name, document=document, validator=validator, path=path)
 
 

@@ -16,8 +16,11 @@ PATH_NAME = rf"{NAME}(/{NAME}){{0,3}}"
 WORD = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 #: A field of a record, or of an object in it: `entity.id`.
 TARGET = rf"{WORD}(\.{WORD}){{0,9}}"
+#: A schema without its version: `canonical.invoice`; and a version.
+SERIES_NAME = r"[A-Za-z][A-Za-z0-9_.-]{0,80}"
+VERSION = r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}"
 #: A schema with its version: `canonical.invoice@1`.
-SCHEMA = r"[A-Za-z][A-Za-z0-9_.-]{0,80}@[A-Za-z0-9][A-Za-z0-9._-]{0,30}"
+SCHEMA = rf"{SERIES_NAME}@{VERSION}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,6 +164,9 @@ FILES: Mapping[str, str] = {
     "policies/routing.yaml": ROUTING,
     "policies/erp.yaml": RETRY,
     "schemas/canonical.thing@1.json": SCHEMA,
+    "schemas/canonical.thing.yaml": (
+        "series: canonical.thing\ncompatibility: backward\nversions:\n  1: { note: First }\n"
+    ),
     "connections/billing.yaml": "connection: billing\nconnector: billing\nsecret: vault:billing\n",
     "connections/books.yaml": "connection: books\nconnector: erp\nlimits: { concurrency: 5 }\n",
     "environments/test.yaml": (

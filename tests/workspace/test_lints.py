@@ -107,7 +107,7 @@ MISTAKES = [
     ("mappings/tables/kinds.csv", "key,value", "id,value", "1:1", "bad-table", "key,value"),
     ("mappings/tables/kinds.csv", "b,second", "b,second,third", "3:1", "bad-table", "3 cells"),
     (SCHEMA, '"id": { "type": "string" },', '"id": { "type": "string" }', "5:5", "bad-json", "JSON"),
-    (SCHEMA, '"type": "object"', '"type": "objekt"', "1:1", "bad-schema", "objekt"),
+    (SCHEMA, '"type": "object"', '"type": "objekt"', "2:11", "bad-schema", "objekt"),
     (EXAMPLES, "  expect:", "  expects:", "3:3", "unknown-key", "`expect`"),
     (EXAMPLES, "in: {", "in: missing.json\n  given: {", "2:7", "unknown-fixture", "missing.json"),
 ]  # fmt: skip
