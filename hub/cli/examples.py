@@ -83,7 +83,13 @@ def _as_json(ok: bool, results: Sequence[Result], covered: Sequence[Coverage]) -
             for result in results
         ],
         "coverage": [
-            {"mapping": each.mapping, "percent": each.percent, "fields": len(each.fields), "unfilled": each.unfilled}
+            {
+                "mapping": each.mapping,
+                "percent": each.percent,
+                "fields": len(each.fields),
+                "unfilled": each.unfilled,
+                "reverse": each.reverse,
+            }
             for each in covered
         ],
     }
@@ -135,7 +141,7 @@ def _table(results: Sequence[Result], covered: Sequence[Coverage]) -> Table:
         passed = sum(result.passed for result in mine)
         share = shares.get((kind, name))
         table.add_row(
-            f"{kind} {name}",
+            f"{kind} {name}" if share is None or share.reverse is None else f"{kind} {name} ⇄ {share.reverse}",
             str(len(mine)),
             Text(str(passed), "green" if passed == len(mine) else "bold red"),
             "" if share is None else str(len(share.fields)),

@@ -66,6 +66,7 @@ def _turned(tree: Node, tables: Mapping[str, Mapping[str, Any]]) -> list[Turned]
         return [_table(arguments, tables)]
     if tree.part is Part.FUNCTION and name in _MONEY and len(arguments) == 2:
         amount, currency = plain_path(arguments[0]), plain_path(arguments[1])
+        # A currency that is looked up is turned round by the field that keeps it.
         if amount:
             return [
                 Turned(path=amount, form=_MONEY[name]),

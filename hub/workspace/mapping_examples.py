@@ -18,11 +18,12 @@ from hub.workspace.kinds import FileKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """Which target fields of a mapping its examples fill."""
+    """Which target fields of a mapping its examples fill, and the reverse that they went back with, if there is one."""
 
     mapping: str
     fields: tuple[str, ...]
     unfilled: tuple[str, ...]
+    reverse: str | None = None
 
     @property
     def percent(self) -> int:
@@ -83,5 +84,5 @@ def coverage(bundle: Bundle, results: Iterable[Result]) -> list[Coverage]:
         fields = target_fields(mapping.shape)
         records = made.get(name, [])
         unfilled = tuple(field for field in fields if not any(has(record, field) for record in records))
-        found.append(Coverage(mapping=name, fields=fields, unfilled=unfilled))
+        found.append(Coverage(mapping=name, fields=fields, unfilled=unfilled, reverse=mapping.reverse))
     return found

@@ -98,7 +98,13 @@ def test_json_tells_everything(workspace: Path, capsys: pytest.CaptureFixture[st
         {"field": "total", "message": "total: nothing came, expected 1", "expected": 1},
     ]
     assert found["coverage"] == [
-        {"mapping": "notes", "percent": 50, "fields": 4, "unfilled": ["total", "lines[].note.text"]}
+        {
+            "mapping": "notes",
+            "percent": 50,
+            "fields": 4,
+            "unfilled": ["total", "lines[].note.text"],
+            "reverse": None,
+        }
     ]
 
 
