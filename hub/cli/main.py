@@ -82,6 +82,9 @@ def map_records(
     given: Annotated[
         list[str] | None, typer.Option(help="A given value: NAME=TEXT, NAME:=JSON, or a JSON object of several.")
     ] = None,
+    in_schema: Annotated[
+        str | None, typer.Option(metavar="NAME@VERSION", help="What the records are, where it is another version.")
+    ] = None,
     workspace: place.Workspace = None,
     json_output: Annotated[bool, typer.Option("--json", help="Write problems and a summary as JSON lines.")] = False,
 ) -> None:
@@ -89,7 +92,9 @@ def map_records(
     from hub.cli.mapping import map_stream
 
     lines = sys.stdin.buffer
-    raise typer.Exit(map_stream(name, lines, workspace=workspace, given=given or [], json=json_output))
+    raise typer.Exit(
+        map_stream(name, lines, workspace=workspace, given=given or [], json=json_output, in_schema=in_schema)
+    )
 
 
 @app.command()
