@@ -152,7 +152,6 @@ _TONES = {
     "unknown": Tone.WAIT,
     "paused": Tone.WAIT,
     "absent": Tone.WAIT,
-    "quarantined": Tone.WAIT,
     "parked": Tone.BAD,
     "failed": Tone.BAD,
     "failing": Tone.BAD,

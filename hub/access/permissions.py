@@ -24,7 +24,6 @@ class Permission(StrEnum):
     VIEW = "view"
     VIEW_PAYLOADS = "payloads.view"
     SEND_EVENT = "event.send"
-    RELEASE_EVENT = "event.release"
     REPLAY = "run.replay"
     CANCEL_RUN = "run.cancel"
     WORK_CASE = "case.work"
@@ -41,7 +40,6 @@ _VIEWER = frozenset({Permission.VIEW})
 _OPERATOR = _VIEWER | {
     Permission.VIEW_PAYLOADS,
     Permission.SEND_EVENT,
-    Permission.RELEASE_EVENT,
     Permission.REPLAY,
     Permission.CANCEL_RUN,
     Permission.WORK_CASE,

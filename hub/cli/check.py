@@ -43,9 +43,10 @@ def _summary(bundle: Bundle | None, lints: Sequence[Lint]) -> str:
     errors = sum(lint.severity is Severity.ERROR for lint in lints)
     if bundle is None:
         return f"{errors} {'error' if errors == 1 else 'errors'}."
-    counts = ((len(bundle.flows), "flows"), (len(bundle.mappings), "mappings"), (len(bundle.schemas), "schemas"))
+    counts = ((len(bundle.flows), "flow"), (len(bundle.mappings), "mapping"), (len(bundle.schemas), "schema"))
     warnings = f"; warnings: {len(lints)}" if lints else ""
-    return f"No errors in {', '.join(f'{count} {name}' for count, name in counts)}{warnings}."
+    words = (f"{count} {name}" if count == 1 else f"{count} {name}s" for count, name in counts)
+    return f"No errors in {', '.join(words)}{warnings}."
 
 
 def as_json(lint: Lint) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import audit, cases, crossrefs, events, place, runs, vault
+from hub.cli import audit, cases, crossrefs, place, runs, vault
 from hub.cli.decisions import decisions
 from hub.cli.output import EXIT_REFUSED, fail, print_json
 from hub.errors import HubError
@@ -24,7 +24,6 @@ app = typer.Typer(
 )
 app.add_typer(runs.app, name="runs", help="Look at runs, replay or cancel them.")
 app.add_typer(cases.app, name="cases", help="Look at exceptions, replay, assign or close them.")
-app.add_typer(events.app, name="events", help="Look at events and release what was kept back.")
 app.add_typer(crossrefs.app, name="crossrefs", help="Look up and import which id here is which id there.")
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.")
 app.command()(decisions)
@@ -48,6 +47,29 @@ def serve(
 
     settings = place.settings(data, workspace, environment, key_file, host=host, port=port, poll_seconds=poll)
     raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where; a new or an empty folder.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Write beside what is there; no file is overwritten.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Begin a workspace: a small one that works, with examples, to be changed into your own."""
+    from hub.cli.beginnings import init as begin
+
+    begin(folder, force=force, json=json_output)
+
+
+@app.command("editor-schemas")
+def editor_schemas(
+    out: Annotated[Path, typer.Option(help="The folder to write them into.")] = Path(".concord/schemas"),
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write JSON Schemas of the workspace's files, so that an editor completes and checks them."""
+    from hub.cli.beginnings import editor_schemas as write
+
+    write(out, json=json_output)
 
 
 @app.command()
@@ -82,9 +104,6 @@ def map_records(
     given: Annotated[
         list[str] | None, typer.Option(help="A given value: NAME=TEXT, NAME:=JSON, or a JSON object of several.")
     ] = None,
-    in_schema: Annotated[
-        str | None, typer.Option(metavar="NAME@VERSION", help="What the records are, where it is another version.")
-    ] = None,
     workspace: place.Workspace = None,
     json_output: Annotated[bool, typer.Option("--json", help="Write problems and a summary as JSON lines.")] = False,
 ) -> None:
@@ -92,9 +111,7 @@ def map_records(
     from hub.cli.mapping import map_stream
 
     lines = sys.stdin.buffer
-    raise typer.Exit(
-        map_stream(name, lines, workspace=workspace, given=given or [], json=json_output, in_schema=in_schema)
-    )
+    raise typer.Exit(map_stream(name, lines, workspace=workspace, given=given or [], json=json_output))
 
 
 @app.command()

@@ -33,19 +33,8 @@ class Problem:
         return f"line {self.line}: {self.message}"
 
 
-def map_stream(
-    name: str,
-    lines: Iterable[bytes],
-    *,
-    workspace: Path | None,
-    given: Sequence[str],
-    json: bool,
-    in_schema: str | None = None,
-) -> int:
-    """Map every record of `lines` to the standard output; gives the exit code: 0 only if all could be mapped.
-
-    `in_schema` is the schema that the records claim to have, where it is another version than the mapping reads.
-    """
+def map_stream(name: str, lines: Iterable[bytes], *, workspace: Path | None, given: Sequence[str], json: bool) -> int:
+    """Map every record of `lines` to the standard output; gives the exit code: 0 only if all could be mapped."""
     bundle = _bundle(workspace)
     mapping = _mapping(bundle, name)
     values = read_given(given)
@@ -54,7 +43,7 @@ def map_stream(
         found = (
             Problem(line=read.line, code="not-json", message=read.problem, facts={})
             if read.problem is not None
-            else _mapped(bundle, mapping, read.line, read.value, values, in_schema)
+            else _mapped(bundle, mapping, read.line, read.value, values)
         )
         if isinstance(found, Problem):
             failed += 1
@@ -113,13 +102,10 @@ def _mapping(bundle: Bundle, name: str) -> CompiledMapping:
     return mapping
 
 
-def _mapped(
-    bundle: Bundle, mapping: CompiledMapping, line: int, record: Any, given: Mapping[str, Any], claimed: str | None
-) -> Any:
+def _mapped(bundle: Bundle, mapping: CompiledMapping, line: int, record: Any, given: Mapping[str, Any]) -> Any:
     """Map one record; gives a `Problem` when that cannot be, or when the outcome does not fit its schema."""
     try:
-        source = record if claimed is None else bundle.read_as(claimed, record, mapping.source)
-        made = apply(mapping, source, given)
+        made = apply(mapping, record, given)
     except HubError as error:
         return Problem(line=line, code=error.code, message=str(error), facts=error.facts)
     problems = bundle.validate(mapping.target, made)

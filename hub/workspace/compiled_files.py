@@ -79,10 +79,7 @@ class FragmentFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingFile:
-    """A mapping: from which schema to which, and the names of the values it must be given.
-
-    `reverse` is the mapping in the other direction when one is to be derived; that one has no file of its own.
-    """
+    """A mapping: from which schema to which, and the names of the values it must be given."""
 
     name: str
     version: int
@@ -90,7 +87,6 @@ class MappingFile:
     target: str
     given: frozenset[str]
     compiled: CompiledMapping
-    reverse: MappingFile | None = None
     path: str = ""
 
 

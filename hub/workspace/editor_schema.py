@@ -9,7 +9,7 @@ from hub.workspace.connections import CONNECTION
 from hub.workspace.environments import ENVIRONMENT
 from hub.workspace.examples import EXAMPLES
 from hub.workspace.flow_file import FLOW
-from hub.workspace.kinds import FileKind
+from hub.workspace.kinds import BESIDE, EXAMPLES_ENDING, NAMED, FileKind, kind_of
 from hub.workspace.mapping_file import FRAGMENT, MAPPING
 from hub.workspace.policies import POLICY
 from hub.workspace.series import SERIES
@@ -20,6 +20,7 @@ from hub.workspace.shapes import (
     Expression,
     Flag,
     Form,
+    Key,
     Many,
     Names,
     Number,
@@ -53,6 +54,27 @@ SHAPES: Mapping[FileKind, Shape] = {
 def editor_schemas() -> dict[FileKind, dict[str, Any]]:
     """Give the JSON Schema of every kind of YAML file."""
     return {kind: _whole(kind, shape) for kind, shape in SHAPES.items()}
+
+
+def folder_schemas() -> dict[str, dict[str, Any]]:
+    """Give one JSON Schema for all YAML files of each folder of a workspace: an editor is told folders, not kinds.
+
+    A file that names itself by the key of another kind of the folder is that kind; a list is examples.
+    """
+    found = {}
+    for folder, kind in NAMED.items():
+        defined: _Defined = {}
+        schema = _schema(SHAPES[kind], defined)
+        for other, folder_of in BESIDE.items():
+            if folder_of is kind:
+                named = {"type": "object", "required": [other.value]}
+                schema = {"if": named, "then": _schema(SHAPES[other], defined), "else": schema}
+        if kind_of(f"{folder}/any{EXAMPLES_ENDING}") is FileKind.EXAMPLES:
+            examples = _schema(SHAPES[FileKind.EXAMPLES], defined)
+            schema = {"if": {"type": "array"}, "then": examples, "else": schema}
+        whole = {"$schema": _DIALECT, "title": f"Concord: {folder}", **schema}
+        found[folder] = whole | {"$defs": defined} if defined else whole
+    return found
 
 
 def _whole(kind: FileKind, shape: Shape) -> dict[str, Any]:
@@ -109,7 +131,7 @@ def _form(form: Form, defined: _Defined) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "type": "object",
         "properties": {
-            name: {"description": key.doc, **_schema(key.shape, defined)} for name, key in form.keys.items()
+            name: {**_schema(key.shape, defined), "description": _said(key)} for name, key in form.keys.items()
         },
         "required": [name for name, key in form.keys.items() if key.required],
         "additionalProperties": False if form.other is None else _schema(form.other, defined),
@@ -119,6 +141,18 @@ def _form(form: Form, defined: _Defined) -> dict[str, Any]:
     if groups:
         schema["allOf"] = groups
     return schema
+
+
+def _said(key: Key) -> str:
+    """Give what an editor shows of a key: its sentence, and whether an expression stands there."""
+    sentence = f"{key.doc[0].upper()}{key.doc[1:]}."
+    match key.shape:
+        case Expression():
+            return f"{sentence} An expression (JMESPath)."
+        case Term():
+            return f"{sentence} A literal, or an expression after `=`."
+        case _:
+            return sentence
 
 
 def _names(shape: Names, defined: _Defined) -> dict[str, Any]:

@@ -12,7 +12,6 @@ LEAST = {
     "view": Role.VIEWER,
     "payloads.view": Role.OPERATOR,
     "event.send": Role.OPERATOR,
-    "event.release": Role.OPERATOR,
     "run.replay": Role.OPERATOR,
     "run.cancel": Role.OPERATOR,
     "case.work": Role.OPERATOR,

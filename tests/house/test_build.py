@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.sources import PACKAGES, ROOT, imported, modules, shown
+from hub.workspace.starting import starter_files
+from tests.house.sources import PACKAGES, ROOT, imported, modules, shown, tracked_files
 
 #: The standard test suite of the sdk is for those who test connectors; it brings its tools with it.
 FOR_TESTS = ROOT / "hub/sdk/testing"
@@ -49,3 +50,10 @@ def test_every_library_that_is_imported_is_declared(path: Path) -> None:
 def test_the_shipped_workspace_is_all_there() -> None:
     listed = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["workspace"]
     assert [folder for folder in listed if not (ROOT / folder).is_dir()] == []
+
+
+def test_the_workspace_that_init_writes_is_packed_whole() -> None:
+    """What git does not have, the build leaves out."""
+    folder = ROOT / "hub/workspace/starter"
+    tracked = {path.relative_to(folder).as_posix() for path in tracked_files() if folder in path.parents}
+    assert starter_files().keys() == tracked

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
 import jsonschema_rs
 import pytest
 
-from hub.workspace.editor_schema import editor_schemas
+import hub
+from hub.workspace.editor_schema import editor_schemas, folder_schemas
 from hub.workspace.kinds import BESIDE, FileKind, kind_of
 from hub.workspace.lint import Lints
+from hub.workspace.loader import read_files
 from hub.workspace.yaml_source import plain, read_yaml
 
 SCHEMAS = editor_schemas()
@@ -49,3 +55,54 @@ def test_a_wrong_file_does_not(files: dict[str, bytes], path: str, old: bytes, n
     node = read_yaml(files[path].replace(old, new, 1), Lints(path))
     assert node is not None
     assert not jsonschema_rs.Draft202012Validator(SCHEMAS[kind]).is_valid(plain(node))
+
+
+FOLDERS = folder_schemas()
+SHIPPED = {
+    path: plain(node)
+    for path, content in read_files(Path(hub.__file__).resolve().parent.parent).items()
+    if path.endswith(".yaml") and (node := read_yaml(content, Lints(path))) is not None
+}
+
+
+def of_folder(path: str) -> jsonschema_rs.Draft202012Validator:
+    """Give the schema that an editor is told for the folder of a file."""
+    return jsonschema_rs.Draft202012Validator(FOLDERS[path.partition("/")[0]])
+
+
+@pytest.mark.parametrize("folder", sorted(FOLDERS))
+def test_each_folder_has_a_json_schema(folder: str) -> None:
+    jsonschema_rs.meta.validate(FOLDERS[folder])
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED))
+def test_every_shipped_file_fits_and_with_one_fault_it_does_not(path: str) -> None:
+    document, schema = SHIPPED[path], of_folder(path)
+    schema.validate(document)
+    if isinstance(document, list):
+        assert not schema.is_valid([{**document[0], "expcet": 1}])
+        assert not schema.is_valid([{key: value for key, value in document[0].items() if key != "in"}])
+        return
+    assert not schema.is_valid({**document, "nonsense": 1})
+    named = next(iter(document))
+    assert not schema.is_valid({key: value for key, value in document.items() if key != named})
+    assert not schema.is_valid({**document, named: "no name!"})
+
+
+def _described(schema: Any, where: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give every key that a schema declares."""
+    if isinstance(schema, Mapping):
+        for name, inner in schema.get("properties", {}).items():
+            yield f"{where}.{name}", inner
+        for word, inner in schema.items():
+            yield from _described(inner, f"{where}.{word}" if word not in {"properties", "anyOf", "oneOf"} else where)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from _described(inner, where)
+
+
+@pytest.mark.parametrize("folder", sorted(FOLDERS))
+def test_every_key_is_described(folder: str) -> None:
+    keys = [(where, key) for where, key in _described(FOLDERS[folder]) if isinstance(key, Mapping)]
+    assert len(keys) > 3
+    assert [where for where, key in keys if len(key.get("description", "")) < 5] == []
