@@ -10,6 +10,7 @@ from hub.access.attempts import Attempts
 from hub.access.directory import StoredDirectory
 from hub.connections.accounts import Account
 from hub.model.ambient import Ambient
+from hub.operate.events import EventOrders
 from hub.operate.orders import Orders
 from hub.queries.view import View
 from hub.workspace.bundle import Bundle
@@ -47,6 +48,7 @@ class Console:
     colour: str
     view: View
     orders: Orders
+    event_orders: EventOrders
     directory: StoredDirectory
     accounts: Mapping[str, Account]
     bundle: Callable[[], Bundle]

@@ -152,6 +152,7 @@ _TONES = {
     "unknown": Tone.WAIT,
     "paused": Tone.WAIT,
     "absent": Tone.WAIT,
+    "quarantined": Tone.WAIT,
     "parked": Tone.BAD,
     "failed": Tone.BAD,
     "failing": Tone.BAD,

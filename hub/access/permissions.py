@@ -24,6 +24,7 @@ class Permission(StrEnum):
     VIEW = "view"
     VIEW_PAYLOADS = "payloads.view"
     SEND_EVENT = "event.send"
+    RELEASE_EVENT = "event.release"
     REPLAY = "run.replay"
     CANCEL_RUN = "run.cancel"
     WORK_CASE = "case.work"
@@ -40,6 +41,7 @@ _VIEWER = frozenset({Permission.VIEW})
 _OPERATOR = _VIEWER | {
     Permission.VIEW_PAYLOADS,
     Permission.SEND_EVENT,
+    Permission.RELEASE_EVENT,
     Permission.REPLAY,
     Permission.CANCEL_RUN,
     Permission.WORK_CASE,

@@ -26,7 +26,9 @@ class AuditKind(StrEnum):
     # --- the outside comes in ---
     EVENT_ACCEPTED = "event.accepted", "An event was made durable together with the runs it started."
     EVENT_UNROUTED = "event.unrouted", "An event was made durable, and no flow wanted it."
-    EVENT_REJECTED = "event.rejected", "A trusted event could not be read and was kept whole with the reason."
+    EVENT_QUARANTINED = "event.quarantined", "A policy held an event back; it is kept whole and starts nothing yet."
+    EVENT_REJECTED = "event.rejected", "A trusted event was not taken; it is kept whole with the reason."
+    EVENT_RELEASED = "event.released", "A person let an event that was kept start what it should have started."
     WEBHOOK_REFUSED = "webhook.refused", "Webhooks were not trusted: a count per connection, reason and minute."
 
     # --- runs ---

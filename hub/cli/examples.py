@@ -83,7 +83,13 @@ def _as_json(ok: bool, results: Sequence[Result], covered: Sequence[Coverage]) -
             for result in results
         ],
         "coverage": [
-            {"mapping": each.mapping, "percent": each.percent, "fields": len(each.fields), "unfilled": each.unfilled}
+            {
+                "mapping": each.mapping,
+                "percent": each.percent,
+                "fields": len(each.fields),
+                "unfilled": each.unfilled,
+                "reverse": each.reverse,
+            }
             for each in covered
         ],
     }
@@ -100,6 +106,9 @@ def _show(console: Console, results: Sequence[Result], covered: Sequence[Coverag
         if not result.passed:
             _show_failed(console, result)
     console.print(_table(results, covered))
+    for each in covered:
+        if remarks := _remarks(each):
+            console.print(f"{each.mapping}: {remarks}.", soft_wrap=True)
     failed = sum(not result.passed for result in results)
     run = f"{len(results)} {'example' if len(results) == 1 else 'examples'}"
     console.print(f"{run}: {len(results) - failed} passed, {failed} failed.")
@@ -126,8 +135,7 @@ def _table(results: Sequence[Result], covered: Sequence[Coverage]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("examples of", no_wrap=True)
     for title in ("run", "passed", "fields", "filled"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("not filled by any example", overflow="fold")
+        table.add_column(title, justify="right", no_wrap=True, min_width=len(title))
     shares = {(FileKind.MAPPING, each.mapping): each for each in covered}
     names = {(result.example.kind, result.example.name) for result in results} | shares.keys()
     for kind, name in sorted(names):
@@ -140,9 +148,14 @@ def _table(results: Sequence[Result], covered: Sequence[Coverage]) -> Table:
             Text(str(passed), "green" if passed == len(mine) else "bold red"),
             "" if share is None else str(len(share.fields)),
             "" if share is None else Text(f"{share.percent} %", "green" if share.percent == 100 else "yellow"),
-            "" if share is None else _named(share.unfilled),
         )
     return table
+
+
+def _remarks(share: Coverage) -> str:
+    """Name what no example fills, and by which mapping the examples went back."""
+    unfilled = [] if not share.unfilled else [f"no example fills {_named(share.unfilled)}"]
+    return "; ".join([*unfilled, *([] if share.reverse is None else [f"examples go back by {share.reverse}"])])
 
 
 def _named(fields: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import audit, cases, crossrefs, place, runs, vault
+from hub.cli import audit, cases, crossrefs, events, place, runs, vault
 from hub.cli.decisions import decisions
 from hub.cli.output import EXIT_REFUSED, fail, print_json
 from hub.errors import HubError
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(runs.app, name="runs", help="Look at runs, replay or cancel them.")
 app.add_typer(cases.app, name="cases", help="Look at exceptions, replay, assign or close them.")
+app.add_typer(events.app, name="events", help="Look at events and release what was kept back.")
 app.add_typer(crossrefs.app, name="crossrefs", help="Look up and import which id here is which id there.")
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.")
 app.command()(decisions)
@@ -104,6 +105,9 @@ def map_records(
     given: Annotated[
         list[str] | None, typer.Option(help="A given value: NAME=TEXT, NAME:=JSON, or a JSON object of several.")
     ] = None,
+    in_schema: Annotated[
+        str | None, typer.Option(metavar="NAME@VERSION", help="What the records are, where it is another version.")
+    ] = None,
     workspace: place.Workspace = None,
     json_output: Annotated[bool, typer.Option("--json", help="Write problems and a summary as JSON lines.")] = False,
 ) -> None:
@@ -111,7 +115,9 @@ def map_records(
     from hub.cli.mapping import map_stream
 
     lines = sys.stdin.buffer
-    raise typer.Exit(map_stream(name, lines, workspace=workspace, given=given or [], json=json_output))
+    raise typer.Exit(
+        map_stream(name, lines, workspace=workspace, given=given or [], json=json_output, in_schema=in_schema)
+    )
 
 
 @app.command()

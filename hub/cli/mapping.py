@@ -33,8 +33,19 @@ class Problem:
         return f"line {self.line}: {self.message}"
 
 
-def map_stream(name: str, lines: Iterable[bytes], *, workspace: Path | None, given: Sequence[str], json: bool) -> int:
-    """Map every record of `lines` to the standard output; gives the exit code: 0 only if all could be mapped."""
+def map_stream(
+    name: str,
+    lines: Iterable[bytes],
+    *,
+    workspace: Path | None,
+    given: Sequence[str],
+    json: bool,
+    in_schema: str | None = None,
+) -> int:
+    """Map every record of `lines` to the standard output; gives the exit code: 0 only if all could be mapped.
+
+    `in_schema` is the schema that the records claim to have, where it is another version than the mapping reads.
+    """
     bundle = _bundle(workspace)
     mapping = _mapping(bundle, name)
     values = read_given(given)
@@ -43,7 +54,7 @@ def map_stream(name: str, lines: Iterable[bytes], *, workspace: Path | None, giv
         found = (
             Problem(line=read.line, code="not-json", message=read.problem, facts={})
             if read.problem is not None
-            else _mapped(bundle, mapping, read.line, read.value, values)
+            else _mapped(bundle, mapping, read.line, read.value, values, in_schema)
         )
         if isinstance(found, Problem):
             failed += 1
@@ -102,10 +113,13 @@ def _mapping(bundle: Bundle, name: str) -> CompiledMapping:
     return mapping
 
 
-def _mapped(bundle: Bundle, mapping: CompiledMapping, line: int, record: Any, given: Mapping[str, Any]) -> Any:
+def _mapped(
+    bundle: Bundle, mapping: CompiledMapping, line: int, record: Any, given: Mapping[str, Any], claimed: str | None
+) -> Any:
     """Map one record; gives a `Problem` when that cannot be, or when the outcome does not fit its schema."""
     try:
-        made = apply(mapping, record, given)
+        source = record if claimed is None else bundle.read_as(claimed, record, mapping.source)
+        made = apply(mapping, source, given)
     except HubError as error:
         return Problem(line=line, code=error.code, message=str(error), facts=error.facts)
     problems = bundle.validate(mapping.target, made)

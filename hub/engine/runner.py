@@ -13,10 +13,10 @@ from hub.engine.effects import Effects
 from hub.engine.endings import Endings, Place
 from hub.engine.journal import Journal
 from hub.engine.parts import Parts
+from hub.engine.routing import stored_scope
 from hub.engine.steps import Output, Steps
 from hub.engine.values import Scope
 from hub.errors import Fatal, FixData, HubError, StaleLease
-from hub.model.ambient import of_micros
 from hub.model.flow import Step
 from hub.model.run import StepState
 from hub.sdk import exact_json
@@ -67,7 +67,7 @@ class Runner:
     async def _go(self, place: Place, run: Mapping[str, Any]) -> None:
         bundle = place.bundle = await self._parts.bundle(run["bundle"])
         place.flow = bundle.flows[run["flow"]]
-        place.scope = _first_scope(self._claimed.event)
+        place.scope = stored_scope(self._claimed.event)
         for ordinal, step in enumerate(place.flow.steps):
             place.ordinal, place.step, place.output = ordinal, step, None
             place.started = self._parts.ambient.now()
@@ -110,18 +110,3 @@ class Runner:
 
 class HubDefect(FixData):
     """The hub failed on this run; this is a defect of the hub, and its maintainers want to know."""
-
-
-def _first_scope(event: Mapping[str, Any]) -> Scope:
-    """Give what expressions see before the first step: the event, its data, its record."""
-    data = exact_json.loads(event["data"])
-    envelope = {
-        "id": event["external_id"],
-        "type": event["type"],
-        "connection": event["connection"],
-        "subject": event["subject"],
-        "occurred_at": of_micros(event["occurred_at"]).isoformat(),
-        "received_at": of_micros(event["received_at"]).isoformat(),
-        "environment": event["environment"],
-    }
-    return {"event": envelope, "data": data, "record": data[event["record_key"]] if event["record_key"] else data}

@@ -8,7 +8,8 @@ from hub.errors import FixData
 class ExpressionError(FixData):
     """The expression cannot be compiled.
 
-    `code` is `syntax`, `unknown-function`, `invalid-arity`, `invalid-type`, `invalid-value` or `over-budget`.
+    `code` is `syntax`, `unknown-function`, `invalid-arity`, `invalid-type`, `invalid-value`, `over-budget`, or that of
+    the function that can only refuse its literal, such as `unknown-currency`.
     """
 
     code = "syntax"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +12,8 @@ from typing import Any
 import structlog
 
 from hub.connections.accounts import Account
-from hub.errors import FixData, HubError, NotFound, UnreadableWebhook, WebhookRejected
-from hub.intake.routing import runs_for, scope
+from hub.engine.routing import Routing, route, scope
+from hub.errors import Fatal, NotFound, UnreadableWebhook, WebhookRejected
 from hub.model.ambient import Ambient, to_micros
 from hub.model.event import EventState, InboundEvent, Via
 from hub.sdk import exact_json
@@ -65,8 +66,17 @@ class Intake:
         try:
             events = webhook.parse(body)
         except UnreadableWebhook as error:
-            return [await self._keep_unreadable(name, body, error)]
-        return await self.accept(name, events, Via.WEBHOOK)
+            return [await self._keep_bytes(name, body, error.code)]
+        except Exception:  # a defect of the connector must not lose what was sent
+            log.exception("webhook.defect", connection=name)
+            return [await self._keep_bytes(name, body, UnreadableWebhook.code)]
+        try:
+            return await self.accept(name, events, Via.WEBHOOK)
+        except Fatal:
+            raise
+        except Exception:  # what was sent is kept whole, whatever stands in it
+            log.exception("webhook.defect", connection=name)
+            return [await self._keep_bytes(name, body, "cannot-be-stored")]
 
     async def accept(self, name: str, events: Sequence[InboundEvent], via: Via) -> list[Acceptance]:
         """Make events durable with the runs they start, each once."""
@@ -107,13 +117,17 @@ class Intake:
         bundle = self._bundle()
         event_id = self._ambient.new_id("event")
         seen = scope(event, connection=name, environment=self._environment, received_at=now)
-        ids = [self._ambient.new_id("run") for _ in bundle.flows_for(event.type)]
-        state, reason, runs = EventState.ACCEPTED if ids else EventState.UNROUTED, None, []
-        try:
-            runs = runs_for(bundle, seen, event_id=event_id, environment=self._environment, now=now, ids=ids)
-        except HubError as error:
-            log.warning("event.not_routed", event=event.external_id, reason=str(error))
-            state, reason = EventState.REJECTED, error.code
+        routing = route(
+            bundle,
+            seen,
+            event_id=event_id,
+            environment=self._environment,
+            now=now,
+            new_id=lambda: self._ambient.new_id("run"),
+        )
+        state, reason = _outcome(routing)
+        if reason is not None or routing.failed:
+            log.warning("event.kept", named=event.external_id, state=state.value, flows=[*routing.failed])
         data, record_key = _data(event)
         text = exact_json.dumps(data)
         row = self._row(
@@ -132,10 +146,11 @@ class Intake:
             "occurred_at": to_micros(event.occurred_at),
             "record_key": record_key,
             "reason": reason,
+            "flags": _flags(routing),
         }
-        return Accept(event=row, runs=runs, actor=f"connection:{name}")
+        return Accept(event=row, runs=routing.runs, actor=f"connection:{name}")
 
-    async def _keep_unreadable(self, name: str, body: bytes, error: UnreadableWebhook) -> Acceptance:
+    async def _keep_bytes(self, name: str, body: bytes, reason: str) -> Acceptance:
         digest = hashlib.sha256(body).hexdigest()
         row = self._row(
             name=name,
@@ -144,10 +159,10 @@ class Intake:
             type="unreadable",
             via=Via.WEBHOOK,
             state=EventState.REJECTED,
-            data=exact_json.dumps({"body": body.decode("utf-8", "backslashreplace")}).decode(),
+            data=exact_json.dumps(_bytes(body)).decode(),
             body_hash=digest,
         )
-        row["reason"] = error.code
+        row["reason"] = reason
         return await self.commit(Accept(event=row, runs=(), actor=f"connection:{name}"))
 
     def _row(
@@ -181,16 +196,43 @@ class Intake:
             "body_hash": body_hash,
             "entity": None,
             "reason": None,
+            "flags": None,
         }
 
 
+def _outcome(routing: Routing) -> tuple[EventState, str | None]:
+    """Give the state of an event, and why it is kept back if it is."""
+    if routing.runs:
+        return EventState.ACCEPTED, None
+    if routing.failed:
+        return EventState.REJECTED, next(iter(routing.failed.values())).code
+    return EventState.UNROUTED, None
+
+
+def _flags(routing: Routing) -> str | None:
+    """Give what a person should know of the event, as JSON; None when there is nothing."""
+    if not routing.failed:
+        return None
+    failed = {flow: {"code": why.code, "detail": why.detail} for flow, why in routing.failed.items()}
+    return exact_json.dumps({"flows": failed}).decode()
+
+
+def _bytes(body: bytes) -> Mapping[str, str]:
+    """Give bytes as JSON that they can be had back from exactly: as text where they are text."""
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"body_base64": base64.b64encode(body).decode()}
+
+
 def _data(event: InboundEvent) -> tuple[Mapping[str, Any], str | None]:
-    """Give the data to store, and under which key the record is in it (stored beside it when it is not)."""
+    """Give the data to store, and under which key the record is in it (put beside it when it is not)."""
     if event.record is None or event.record is event.data:
         return event.data, None
     for key, value in event.data.items():
         if value is event.record:
             return event.data, key
-    if "record" in event.data:
-        raise FixData("The event's data has a `record` that is not its record.", code="event-shape")
-    return {**event.data, "record": event.record}, "record"
+    free = "record"
+    while free in event.data:
+        free += "_"
+    return {**event.data, free: event.record}, free

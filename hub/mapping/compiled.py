@@ -19,6 +19,7 @@ class CompiledMapping:
     values that it must be given, None when it names none and reads whatever is given. `reads` gives, for each target
     field (`lines[].amount`), the source paths that it is made of (`lines.data[].amount`); what a mapping with `rest:
     keep` takes over as it is does not stand there. `shape` are the parts it was compiled from, for those who check it.
+    `reverse` names the mapping in the other direction, one of the two being `derived` from the other.
     """
 
     name: str
@@ -30,6 +31,8 @@ class CompiledMapping:
     tables: Mapping[str, Mapping[str, Any]] = field(repr=False)
     shape: Grouped = field(repr=False)
     _record: Record = field(repr=False)
+    reverse: str | None = None
+    derived: bool = False
 
 
 _NOTHING: Mapping[str, Any] = {}

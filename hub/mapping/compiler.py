@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hub.expressions.errors import ExpressionError
@@ -11,6 +12,8 @@ from hub.expressions.parts import Grouped, Spot
 from hub.expressions.records import compile_record
 from hub.mapping.compiled import CompiledMapping
 from hub.mapping.reading import Fragments, Group, Reading, grouped
+from hub.mapping.reverse import reversed_document, reversed_tables
+from hub.schemas.shape import ANYTHING, Shape
 
 #: Top-level keys that are no targets.
 RESERVED = frozenset(
@@ -49,7 +52,21 @@ def compile_mapping(
         tables=tables,
         shape=shape,
         _record=record,
+        reverse=document.get("reverse"),
     )
+
+
+def compile_reverse(mapping: CompiledMapping, source: Shape = ANYTHING) -> CompiledMapping:
+    """Compile the mapping in the other direction, which `mapping` names in `reverse`.
+
+    `source` is the shape of what `mapping` reads, if it is known. `InvalidDocument` lists the fields that cannot be
+    turned round, each with its place in the document of `mapping`.
+    """
+    name = str(mapping.reverse)
+    document, mistakes = reversed_document(mapping, name, source)
+    if mistakes:
+        raise InvalidDocument("mapping", mapping.name, mistakes)
+    return replace(compile_mapping(document, reversed_tables(mapping)), reverse=mapping.name, derived=True)
 
 
 def fragment_mistakes(

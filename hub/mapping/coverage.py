@@ -29,6 +29,23 @@ def _fields(part: Part, path: str) -> Iterator[str]:
             yield from _fields(part.fields, below) if part.fields.fields else (below,)
 
 
+def target_expressions(part: Part, path: str = "") -> Iterator[tuple[str, str, bool]]:
+    """Give each target path with the expression that fills it, and whether it gives a list that is repeated over."""
+    match part:
+        case Computed():
+            yield path, part.text, False
+        case Filled():
+            yield path, part.value.text, False
+        case Grouped():
+            for name, inner in part.fields.items():
+                yield from target_expressions(inner, f"{path}.{name}".removeprefix("."))
+        case Nested():
+            yield from target_expressions(part.fields, path)
+        case Repeated():
+            yield path, part.each.text, True
+            yield from target_expressions(part.fields, f"{path}{_ELEMENTS}")
+
+
 def has(record: Any, path: str) -> bool:
     """Tell whether a record has a value at a path, in any of its elements."""
     return _has(record, path.replace(_ELEMENTS, f".{_ELEMENTS}").split("."))

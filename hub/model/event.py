@@ -18,10 +18,14 @@ class Via(StrEnum):
 
 
 class EventState(StrEnum):
-    """What became of an event: it started runs, no flow wanted it, or it could not be read."""
+    """What became of an event: it started runs, no flow wanted it, it waits for a person, or it was turned away.
+
+    Whatever the state, the event is kept whole; a person's order can release it later.
+    """
 
     ACCEPTED = "accepted"
     UNROUTED = "unrouted"
+    QUARANTINED = "quarantined"
     REJECTED = "rejected"
 
 
@@ -40,3 +44,22 @@ class InboundEvent:
     subject: str = ""
     schema: str | None = None
     record: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events are meant; None means any.
+
+    - `kind` and `path` are those of a drift finding that the event has; `flagged` asks for any flag at all.
+    - `text` is found in the vendor's id, the type or the subject, or is the event's own id.
+    """
+
+    state: EventState | None = None
+    connection: str | None = None
+    type: str | None = None
+    schema: str | None = None
+    reason: str | None = None
+    kind: str | None = None
+    path: str | None = None
+    flagged: bool = False
+    text: str | None = None

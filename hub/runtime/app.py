@@ -37,6 +37,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.token = hub.token
     app.state.intake = hub.intake
     app.state.orders = hub.orders
+    app.state.event_orders = hub.event_orders
     app.state.directory = hub.directory
     app.state.store_secret = hub.store_secret
     app.state.database = hub.database
@@ -60,6 +61,7 @@ def _console(hub: Hub) -> Console:
         colour=hub.environment.colour,
         view=hub.view,
         orders=hub.orders,
+        event_orders=hub.event_orders,
         directory=hub.directory,
         accounts=hub.accounts,
         bundle=lambda: hub.shelf.current,

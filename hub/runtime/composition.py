@@ -25,6 +25,7 @@ from hub.errors import NotFound
 from hub.intake.door import Intake
 from hub.intake.polls import Polls
 from hub.model.ambient import Ambient
+from hub.operate.events import EventOrders
 from hub.operate.orders import Orders
 from hub.operate.sealing import Sealer
 from hub.queries.view import View
@@ -141,6 +142,15 @@ class Hub:
             committer=self.committer,
             accounts=self.accounts,
             bundle=lambda: self.shelf.current,
+        )
+        self.event_orders = EventOrders(
+            environment=self.environment.name,
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            accounts=self.accounts,
+            bundle=lambda: self.shelf.current,
+            take=self.intake.accept,
         )
         self.polls = Polls(
             environment=self.environment.name,

@@ -7,13 +7,38 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    bindparam,
+    insert,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from hub.audit.kinds import AuditKind
+from hub.model.event import EventFilter, EventState
+from hub.sdk import exact_json
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
+from hub.store.decisions import keep
+from hub.store.drift import Sighting, count
 from hub.store.tables import events, rejections, runs
 from hub.store.upserts import upsert
+
+#: Why an event is rejected that says something else than an earlier one of the same id.
+OTHER_CONTENT = "same-id-other-content"
+
+_KINDS = {
+    EventState.ACCEPTED: AuditKind.EVENT_ACCEPTED,
+    EventState.UNROUTED: AuditKind.EVENT_UNROUTED,
+    EventState.QUARANTINED: AuditKind.EVENT_QUARANTINED,
+    EventState.REJECTED: AuditKind.EVENT_REJECTED,
+}
 
 
 class Acceptance(StrEnum):
@@ -30,11 +55,14 @@ class Accept(Write):
 
     `event` and `runs` are rows without the columns that are set here (`position`). A repeat has the same environment,
     connection and external id: its deliveries are added. The same id with other content is kept beside it as rejected.
+    `drift` is what its payload differs in, and `decisions` (rows) what policies said of that; repeats add neither.
     """
 
     event: Mapping[str, Any]
     runs: Sequence[Mapping[str, Any]]
     actor: str
+    drift: Sequence[Sighting] = ()
+    decisions: Sequence[Mapping[str, Any]] = ()
 
     rank = 10
 
@@ -46,6 +74,7 @@ class Accept(Write):
         new_events: list[Mapping[str, Any]] = []
         new_runs: list[dict[str, Any]] = []
         repeated: list[dict[str, Any]] = []
+        kept: list[Accept] = []
         for accept in batch:
             event = accept.event
             name = _name(event)
@@ -53,6 +82,7 @@ class Accept(Write):
                 known[name] = event["body_hash"]
                 new_events.append(event)
                 new_runs.extend(dict(run) for run in accept.runs)
+                kept.append(accept)
                 transaction.entries.extend(_notes(accept))
                 results.append(Acceptance.NEW)
             elif known[name] == event["body_hash"]:
@@ -60,29 +90,37 @@ class Accept(Write):
                 repeated.append({"named": name[2], "on": name[1], "within": name[0], "more": event["deliveries"]})
                 results.append(Acceptance.REPEATED)
             else:
-                kept = _conflicting(event)
-                if _name(kept) not in known:
-                    known[_name(kept)] = kept["body_hash"]
-                    new_events.append(kept)
+                beside = _conflicting(event)
+                if _name(beside) not in known:
+                    known[_name(beside)] = beside["body_hash"]
+                    new_events.append(beside)
+                    kept.append(accept)
                     transaction.entries.append(
                         Note(
                             kind=AuditKind.EVENT_REJECTED,
                             actor=accept.actor,
-                            subjects={"event": kept["id"]},
-                            facts={"reason": "same-id-other-content", "content": kept["body_hash"]},
+                            subjects={"event": beside["id"]},
+                            facts={"reason": OTHER_CONTENT, "content": beside["body_hash"]},
                         )
                     )
                 results.append(Acceptance.CONFLICTING)
         if new_events:
             transaction.connection.execute(insert(events), new_events)
-        if new_runs:
-            for run, position in zip(new_runs, transaction.next_values("position", len(new_runs)), strict=True):
-                run["position"] = position
-            transaction.connection.execute(insert(runs), new_runs)
-            transaction.woken = True
+        queue(transaction, new_runs)
         if repeated:
             transaction.connection.execute(_COUNT_DELIVERY, repeated)
+        count(transaction, (sighting for accept in kept for sighting in accept.drift))
+        keep(transaction.connection, [decision for accept in kept for decision in accept.decisions])
         return results
+
+
+def queue(transaction: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    """Add runs at the end of the order of acceptance; their places are set here."""
+    if rows:
+        for run, position in zip(rows, transaction.next_values("position", len(rows)), strict=True):
+            run["position"] = position
+        transaction.connection.execute(insert(runs), rows)
+        transaction.woken = True
 
 
 _COUNT_DELIVERY = (
@@ -113,30 +151,30 @@ def _conflicting(event: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **event,
         "external_id": f"{event['external_id']}#{event['body_hash'][:16]}",
-        "state": "rejected",
-        "reason": "same-id-other-content",
+        "state": EventState.REJECTED.value,
+        "reason": OTHER_CONTENT,
     }
 
 
 def _notes(accept: Accept) -> list[Note]:
     event = accept.event
-    kind = {"accepted": AuditKind.EVENT_ACCEPTED, "rejected": AuditKind.EVENT_REJECTED}.get(
-        event["state"], AuditKind.EVENT_UNROUTED
-    )
+    kind = _KINDS[EventState(event["state"])]
     facts = {"content": event["body_hash"], "connection": event["connection"], "via": event["via"]}
     if event.get("reason"):
         facts["reason"] = event["reason"]
     notes = [Note(kind=kind, actor=accept.actor, subjects={"event": event["id"]}, facts=facts)]
-    notes.extend(
-        Note(
-            kind=AuditKind.RUN_QUEUED,
-            actor=accept.actor,
-            subjects={"run": run["id"], "event": event["id"]},
-            facts={"flow": run["flow"], "bundle": run["bundle"]},
-        )
-        for run in accept.runs
-    )
+    notes.extend(run_note(run, accept.actor) for run in accept.runs)
     return notes
+
+
+def run_note(run: Mapping[str, Any], actor: str) -> Note:
+    """Give the audit entry of a new run."""
+    return Note(
+        kind=AuditKind.RUN_QUEUED,
+        actor=actor,
+        subjects={"run": run["id"], "event": run["event_id"]},
+        facts={"flow": run["flow"], "bundle": run["bundle"]},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,3 +221,68 @@ def find(connection: Connection, event_id: str) -> Mapping[str, Any] | None:
     """Give an event's row."""
     row = connection.execute(select(events).where(events.c.id == event_id)).one_or_none()
     return None if row is None else dict(row._mapping)
+
+
+def conditions(environment: str, wanted: EventFilter) -> list[ColumnElement[bool]]:
+    """Give what a statement on events asks for."""
+    found: list[ColumnElement[bool]] = [events.c.environment == environment]
+    for column, value in (
+        (events.c.state, wanted.state.value if wanted.state else None),
+        (events.c.connection, wanted.connection),
+        (events.c.type, wanted.type),
+        (events.c.schema, wanted.schema),
+        (events.c.reason, wanted.reason),
+    ):
+        if value is not None:
+            found.append(column == value)
+    if wanted.state is not None and wanted.state is not EventState.ACCEPTED:
+        # The words of the small index, so that it is used.
+        found.append(literal_column("state <> 'accepted'", Boolean))
+    if wanted.flagged or wanted.kind is not None or wanted.path is not None:
+        found.append(events.c.flags.is_not(None))
+    if wanted.kind is not None or wanted.path is not None:
+        found.append(events.c.flags.contains(_finding(wanted), autoescape=True))
+    if wanted.text is not None:
+        columns = (events.c.external_id, events.c.type, events.c.subject)
+        told = (column.contains(wanted.text, autoescape=True) for column in columns)
+        found.append(or_(events.c.id == wanted.text, *told))
+    return found
+
+
+def _finding(wanted: EventFilter) -> str:
+    """Give how a finding stands in the flags, as JSON with its keys in order."""
+    kind = None if wanted.kind is None else exact_json.dumps({"kind": wanted.kind})[1:-1].decode()
+    path = None if wanted.path is None else exact_json.dumps({"path": wanted.path})[1:-1].decode()
+    return ",".join(part for part in (kind, path) if part is not None)
+
+
+def kept(
+    connection: Connection, environment: str, wanted: EventFilter, *, after: str | None, limit: int
+) -> list[Mapping[str, Any]]:
+    """List what can be released, the oldest first: events not taken, and those for which a flow could not begin.
+
+    Another content under a known id is listed only if it is asked for by its reason.
+    """
+    stuck = or_(
+        literal_column("state <> 'accepted'", Boolean),
+        events.c.flags.contains('"flows":', autoescape=True),
+    )
+    statement = select(events).where(*conditions(environment, wanted), stuck)
+    if wanted.reason is None:
+        statement = statement.where(events.c.reason.is_distinct_from(OTHER_CONTENT))
+    if after is not None:
+        statement = statement.where(events.c.id > after)
+    return [dict(row._mapping) for row in connection.execute(statement.order_by(events.c.id).limit(limit))]
+
+
+def flows_begun(connection: Connection, event_id: str) -> set[str]:
+    """Name the flows that have a run of this event."""
+    return set(connection.execute(select(runs.c.flow).where(runs.c.event_id == event_id)).scalars())
+
+
+def ids_of(connection: Connection, *, environment: str, name: str, external_ids: Sequence[str]) -> list[str]:
+    """Give our ids of a connection's events by the vendor's ids."""
+    statement = select(events.c.id).where(
+        events.c.environment == environment, events.c.connection == name, events.c.external_id.in_(external_ids)
+    )
+    return list(connection.execute(statement.order_by(events.c.id)).scalars())

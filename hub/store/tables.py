@@ -64,8 +64,26 @@ events = Table(
     Column("body_hash", String, nullable=False),
     Column("entity", String),
     Column("reason", String),
+    # What a person should know of it though it was taken: drift of its payload, and flows that could not begin.
+    Column("flags", Text),
+    # Who released it, when and why, and what it became.
+    Column("release", Text),
     UniqueConstraint("environment", "connection", "external_id"),
     Index("ix_events_received_at", "received_at"),
+    Index(
+        "ix_events_kept",
+        "environment",
+        "id",
+        sqlite_where=text("state <> 'accepted'"),
+        postgresql_where=text("state <> 'accepted'"),
+    ),
+    Index(
+        "ix_events_flagged",
+        "environment",
+        "id",
+        sqlite_where=text("flags IS NOT NULL"),
+        postgresql_where=text("flags IS NOT NULL"),
+    ),
 )
 
 runs = Table(

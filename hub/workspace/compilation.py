@@ -97,6 +97,9 @@ class _Compilation:
         self._load(FileKind.MAPPING, self.mappings, lambda node, lints: load_mapping(node, lints, known))
         self._relate_schemas()
         self._load(FileKind.POLICY, self.policies, lambda node, lints: load_policy(node, lints, known))
+        self.mappings |= {
+            file.reverse.name: file.reverse for file in self.mappings.values() if file.reverse is not None
+        }
         self._load(FileKind.CONNECTION, self.connections, lambda node, lints: load_connection(node, lints, known))
         self._load(FileKind.ENVIRONMENT, self.environments, lambda node, lints: load_environment(node, lints, known))
         self._load(FileKind.FLOW, self.flows, lambda node, lints: load_flow(node, lints, known))
@@ -177,6 +180,9 @@ class _Compilation:
         named = node.get(kind) if isinstance(node, Keyed) else None
         if isinstance(named, Scalar) and named.value is not None:
             self._declare(kind, named.text, path, named)
+            derived = node.get("reverse") if isinstance(node, Keyed) and kind is FileKind.MAPPING else None
+            if isinstance(derived, Scalar) and derived.value is not None:
+                self._declare(kind, derived.text, path, derived)
         elif node is None:
             # What cannot be read still has its name, and those who use it are not to blame.
             match = re.search(rf"^{kind}:[ ]*[\"']?([A-Za-z0-9_/-]+)".encode(), content, re.MULTILINE)

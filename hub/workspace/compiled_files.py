@@ -79,7 +79,10 @@ class FragmentFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingFile:
-    """A mapping: from which schema to which, and the names of the values it must be given."""
+    """A mapping: from which schema to which, and the names of the values it must be given.
+
+    `reverse` is the mapping in the other direction when one is to be derived; that one has no file of its own.
+    """
 
     name: str
     version: int
@@ -87,6 +90,7 @@ class MappingFile:
     target: str
     given: frozenset[str]
     compiled: CompiledMapping
+    reverse: MappingFile | None = None
     path: str = ""
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hub.expressions.compiler import compile
 from hub.mapping.compiled import CompiledMapping
+from hub.mapping.coverage import target_expressions
 from hub.schemas.shape import shape_of
 from hub.workspace.bundle import Bundle
 from hub.workspace.flow_scope import below
@@ -65,12 +66,20 @@ class MappingEdges:
         yield from self._kept(mapping)
 
     def _computed(self, mapping: CompiledMapping) -> Iterator[Edge]:
-        written = self._written.get(mapping.name, {})
+        written = self._derived(mapping) if mapping.derived else self._written.get(mapping.name, {})
         for target, paths in mapping.reads.items():
             plain = target.removesuffix("[]")
             here = written.get(plain, _NOT_WRITTEN)
             for path in dict.fromkeys(paths):
                 yield self._edge(mapping, below(Field(record=mapping.source), path), plain, here)
+
+    def _derived(self, mapping: CompiledMapping) -> dict[str, Written]:
+        """Give the expressions of a mapping that no file has, at the place where another one names it."""
+        path, line = self._files.get(mapping.name, ("", 1))
+        return {
+            target: Written(text=text, conditions=(), path=path, line=line, repeats=repeats)
+            for target, text, repeats in target_expressions(mapping.shape)
+        }
 
     def _kept(self, mapping: CompiledMapping) -> Iterator[Edge]:
         """Give what a mapping with `rest: keep` takes over as it is: what it neither fills nor takes out."""

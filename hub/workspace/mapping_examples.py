@@ -11,18 +11,19 @@ from hub.mapping.compiled import apply
 from hub.mapping.coverage import has, target_fields
 from hub.workspace.bundle import Bundle
 from hub.workspace.compiled_files import Example
-from hub.workspace.differences import Difference, differences
+from hub.workspace.differences import Difference, differences, worded
 from hub.workspace.example_runs import Outcome, Result
 from hub.workspace.kinds import FileKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """Which target fields of a mapping its examples fill."""
+    """Which target fields of a mapping its examples fill, and the reverse that they went back with, if there is one."""
 
     mapping: str
     fields: tuple[str, ...]
     unfilled: tuple[str, ...]
+    reverse: str | None = None
 
     @property
     def percent(self) -> int:
@@ -49,18 +50,39 @@ def _differences(example: Example, bundle: Bundle, target: str, made: Any) -> It
         field, _, detail = problem.partition(": ")
         yield Difference(field=field, detail=detail)
     yield from differences(example.expected, made)
+    yield from _round_trip(example, bundle, made)
+
+
+def _round_trip(example: Example, bundle: Bundle, made: Any) -> Iterator[Difference]:
+    """Map what came out back and forth again: what comes back must be in the record, and give the same once more."""
+    mapping = bundle.mappings[example.name]
+    if mapping.reverse is None:
+        return
+    reverse = bundle.mappings[mapping.reverse]
+    try:
+        back = apply(reverse, made, example.given)
+        again = apply(mapping, back, example.given)
+    except HubError as error:
+        yield Difference(field="", detail=f"there and back with {reverse.name} failed with {error.code}: {error}")
+        return
+    for difference in differences(back, example.source):
+        yield Difference(field=difference.field, detail=f"{reverse.name} gives {worded(difference.expected)} for it")
+    for difference in differences(made, again, whole=True):
+        yield Difference(field=difference.field, detail=f"after there and back, {difference}")
 
 
 def coverage(bundle: Bundle, results: Iterable[Result]) -> list[Coverage]:
-    """Tell for each mapping which target fields no example fills."""
+    """Tell for each mapping of a file which target fields no example fills."""
     made: dict[str, list[Any]] = {}
     for result in results:
         if result.example.kind is FileKind.MAPPING and result.made is not None:
             made.setdefault(result.example.name, []).append(result.made)
     found = []
     for name, mapping in sorted(bundle.mappings.items()):
+        if mapping.derived:
+            continue
         fields = target_fields(mapping.shape)
         records = made.get(name, [])
         unfilled = tuple(field for field in fields if not any(has(record, field) for record in records))
-        found.append(Coverage(mapping=name, fields=fields, unfilled=unfilled))
+        found.append(Coverage(mapping=name, fields=fields, unfilled=unfilled, reverse=mapping.reverse))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hub.expressions.mistakes import InvalidDocument
 from hub.mapping.check import check
 from hub.mapping.compiled import CompiledMapping
-from hub.mapping.compiler import compile_mapping
+from hub.mapping.compiler import compile_mapping, compile_reverse
 from hub.mapping.flaws import FlawCode
 from hub.workspace.compiled_files import MappingFile
 from hub.workspace.fragments import lint_uses
@@ -43,6 +43,7 @@ def load_mapping(node: Node, lints: Lints, known: Known) -> MappingFile | None:
         lint_mistakes(error, node, lints)
         return None
     _lint_flaws(compiled, node, lints, known)
+    reverse = None if compiled.reverse is None else _reversed(compiled, node, lints, known)
     return MappingFile(
         name=text_of(node.get("mapping")),
         version=int(text_of(node.get("version"))),
@@ -50,7 +51,29 @@ def load_mapping(node: Node, lints: Lints, known: Known) -> MappingFile | None:
         target=text_of(node.get("to")),
         given=given,
         compiled=compiled,
+        reverse=reverse,
         path=lints.path,
+    )
+
+
+def _reversed(compiled: CompiledMapping, node: Keyed, lints: Lints, known: Known) -> MappingFile | None:
+    """Derive the mapping in the other direction and check it against both schemas; None after an error."""
+    try:
+        reverse = compile_reverse(compiled, known.shape(compiled.source))
+    except InvalidDocument as error:
+        lint_mistakes(error, node, lints)
+        return None
+    place = node.entries["reverse"].value
+    for flaw in check(reverse, known.shape(reverse.source), known.shape(reverse.target)):
+        tell = lints.error if flaw.certain else lints.warn
+        tell(place, flaw.code, f"In the mapping derived from this one: {flaw.detail}", flaw.hint)
+    return MappingFile(
+        name=reverse.name,
+        version=reverse.version,
+        source=reverse.source,
+        target=reverse.target,
+        given=reverse.given or frozenset(),
+        compiled=reverse,
     )
 
 

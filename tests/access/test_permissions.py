@@ -12,6 +12,7 @@ LEAST = {
     "view": Role.VIEWER,
     "payloads.view": Role.OPERATOR,
     "event.send": Role.OPERATOR,
+    "event.release": Role.OPERATOR,
     "run.replay": Role.OPERATOR,
     "run.cancel": Role.OPERATOR,
     "case.work": Role.OPERATOR,

@@ -53,7 +53,7 @@ def test_differences_are_shown_field_by_field(workspace: Path, capsys: pytest.Ca
         "lines[0].n expected 3 came 2",
         "total expected 1 came nothing",
     ]
-    assert lines[-2].startswith("mapping notes 2 1 4 50 % total, lines[].note.text")
+    assert lines[-3:-1] == ["mapping notes 2 1 4 50 %", "notes: no example fills total, lines[].note.text."]
     assert lines[-1] == "2 examples: 1 passed, 1 failed."
 
 
@@ -98,7 +98,13 @@ def test_json_tells_everything(workspace: Path, capsys: pytest.CaptureFixture[st
         {"field": "total", "message": "total: nothing came, expected 1", "expected": 1},
     ]
     assert found["coverage"] == [
-        {"mapping": "notes", "percent": 50, "fields": 4, "unfilled": ["total", "lines[].note.text"]}
+        {
+            "mapping": "notes",
+            "percent": 50,
+            "fields": 4,
+            "unfilled": ["total", "lines[].note.text"],
+            "reverse": None,
+        }
     ]
 
 

@@ -24,6 +24,16 @@ fields:
   by: given('by')
 """
 SCHEMA = '{"type": "object", "properties": {"id": {"type": "string"}, "total": {"type": "number"}, "by": {}}}'
+UPCAST = """\
+mapping: note_0_to_1
+version: 1
+from: note@0
+to: note@1
+rest: keep
+without: [sum]
+fields:
+  total: sum
+"""
 Run = Callable[..., tuple[int, list[str], list[str]]]
 
 
@@ -31,6 +41,8 @@ Run = Callable[..., tuple[int, list[str], list[str]]]
 def workspace(tmp_path: Path) -> Path:
     for name in ("flows", "mappings", "schemas"):
         (tmp_path / name).mkdir()
+    (tmp_path / "mappings" / "note_0_to_1.yaml").write_text(UPCAST)
+    (tmp_path / "schemas" / "note@0.json").write_text('{"type": "object", "properties": {"sum": {"type": "number"}}}')
     (tmp_path / "mappings" / "notes.yaml").write_text(MAPPING)
     (tmp_path / "schemas" / "note@1.json").write_text(SCHEMA)
     return tmp_path
@@ -72,6 +84,14 @@ def test_problems_are_json_for_machines(run: Run) -> None:
     problem, summary = map(json.loads, errors)
     assert (problem["line"], problem["code"], problem["facts"]["field"]) == (1, "required-missing", "total")
     assert summary == {"mapped": 1, "failed": 1}
+
+
+def test_records_of_another_version_are_read_as_the_mapping_wants_them(run: Run) -> None:
+    text = '{"id": "a", "sum": 1.50}\n'
+    assert run(text, in_schema="note@0") == (0, ['{"id":"a","total":1.50,"by":"me"}'], [])
+    code, out, (error,) = run(text, in_schema="other@1")
+    assert (code, out) == (1, [])
+    assert error.startswith("line 1: A record of `other@1` cannot be read as `note@1`.")
 
 
 def test_nothing_in_is_told(run: Run) -> None:

@@ -16,7 +16,8 @@ from hub.expressions.errors import ExpressionError
 
 TEXT = Path(__file__).parents[2].joinpath("docs/expressions.md").read_text("utf-8")
 ROW = re.compile(
-    r"^\| `` (?P<expression>.+?) `` \| `(?P<package>[^`]+)`.* \| (`(?P<here>[^`]+)`|refused).* \|$", re.MULTILINE
+    r"^\| `` (?P<expression>.+?) `` \| (`(?P<package>[^`]+)`|an error).* \| (`(?P<here>[^`]+)`|refused).* \|$",
+    re.MULTILINE,
 )
 ROWS = [
     (row["expression"].replace("\\|", "|"), row["package"], row["here"])
@@ -34,8 +35,12 @@ def test_the_list_is_read() -> None:
 
 @pytest.mark.filterwarnings("ignore:deprecated string literal:PendingDeprecationWarning")
 @pytest.mark.parametrize(("expression", "package", "here"), ROWS, ids=[row[0] for row in ROWS])
-def test_a_difference_is_as_it_is_told(expression: str, package: str, here: str | None) -> None:
-    assert written(jmespath.search(expression, None)) == package
+def test_a_difference_is_as_it_is_told(expression: str, package: str | None, here: str | None) -> None:
+    if package is None:
+        with pytest.raises(TypeError):
+            jmespath.search(expression, None)
+    else:
+        assert written(jmespath.search(expression, None)) == package
     if here is None:
         with pytest.raises(ExpressionError):
             compile(expression)

@@ -324,3 +324,21 @@ def test_nothing_is_said_about_the_shipped_mappings(document: dict[str, Any], so
     }
     repeated = {key: value for key, value in document.items() if isinstance(value, dict) and "each" in value}
     assert _findings({**document["fields"], **repeated}, source, source, tables) == []
+
+
+def _decisions() -> Iterator[Any]:
+    for path in sorted(ROOT.glob("policies/*.yaml")):
+        document = YAML(typ="safe").load(path.read_text("utf-8"))
+        for rule in document.get("rules", ()) if isinstance(document, dict) else ():
+            outputs = [value[1:] for value in rule["then"].values() if isinstance(value, str) and value[:1] == "="]
+            for text in [rule.get("when", "`true`"), *outputs]:
+                yield pytest.param(text, id=f"{document['policy']}: {text}")
+
+
+@pytest.mark.parametrize("text", list(_decisions()))
+def test_nothing_is_said_about_the_shipped_policies(text: str) -> None:
+    invoice = shape_of(json.loads((ROOT / "schemas/canonical.invoice@1.json").read_text("utf-8")))
+    scope = Shape(
+        kinds=frozenset({Kind.OBJECT}), fields={"invoice": invoice}, required=frozenset({"invoice"}), rest=ANYTHING
+    )
+    assert infer(compile(text), scope).findings == ()

@@ -18,6 +18,7 @@ from hub.sdk import exact_json
 from hub.store import crossrefs
 from hub.store.audit import Note
 from hub.store.committer import Transaction
+from hub.store.drift import Sighting
 from hub.store.events import Accept
 from hub.store.tables import attempts, cases, effects, runs, steps
 from hub.workspace.bundle import Bundle
@@ -54,6 +55,59 @@ TROUBLES: Sequence[tuple[str, str, str, Mapping[str, str]]] = (
         "post",
         "The write may or may not have happened, and the target gives no way to look; a person must find out.",
         {"connection": "netsuite", "operation": "invoice.upsert"},
+    ),
+)
+
+
+_NEW_FIELD = {
+    "schema": "stripe.invoice@2025-09-30",
+    "kind": "unknown-field",
+    "path": "parent.subscription_details.billing_terms",
+    "detail": "The schema has no field `billing_terms`.",
+    "action": "accept",
+}
+#: State, reason and flags of events that were not simply taken; `schema` is what each claims.
+_KEPT: Sequence[tuple[str, str | None, dict[str, Any] | None]] = (
+    ("accepted", None, {"drift": [{**_NEW_FIELD}]}),
+    (
+        "quarantined",
+        "changed-type",
+        {
+            "drift": [
+                {
+                    **_NEW_FIELD,
+                    "kind": "changed-type",
+                    "path": "lines.data[].amount",
+                    "detail": "A string came where a number is expected.",
+                    "action": "quarantine",
+                },
+                {**_NEW_FIELD},
+            ]
+        },
+    ),
+    (
+        "rejected",
+        "unregistered-version",
+        {
+            "drift": [
+                {
+                    **_NEW_FIELD,
+                    "schema": "stripe.invoice@2027-03-31",
+                    "kind": "unregistered-version",
+                    "path": "",
+                    "detail": "Read as `stripe.invoice@2025-09-30`.",
+                    "action": "reject",
+                }
+            ]
+        },
+    ),
+    ("rejected", "webhook-unreadable", None),
+    ("rejected", "same-id-other-content", None),
+    ("unrouted", None, None),
+    (
+        "accepted",
+        None,
+        {"flows": {"payment-to-erp": {"code": "no-key", "detail": "The flow's `key` gave no name for this event."}}},
     ),
 )
 
@@ -350,6 +404,58 @@ def _tell_end(transaction: Transaction, story: Story, run_id: str, at: int, ambi
     transaction.entries.append(
         Note(kind=AuditKind.CASE_OPENED, actor="worker:w_1", subjects={"case": case_id}, facts={"reason": reason})
     )
+
+
+def kept_events(bundle: Bundle, ambient: Ambient) -> list[Accept]:
+    """Give events that were not simply taken: flagged, quarantined, rejected, unread, unwanted, half begun."""
+    now = ambient.now()
+    made = []
+    for number, (state, reason, flags) in enumerate(_KEPT):
+        story = Story(
+            number=5000 + number,
+            flow=INVOICES,
+            state="queued",
+            minor=128_410,
+            currency="EUR",
+            accepted=now - timedelta(minutes=40 + number),
+            seconds=1,
+        )
+        accept = event_of(story, bundle, ambient)
+        event = {**accept.event, "state": state, "reason": reason}
+        event["flags"] = exact_json.dumps(flags).decode() if flags else None
+        if reason == "webhook-unreadable":
+            event |= {
+                "type": "unreadable",
+                "schema": None,
+                "record_key": None,
+                "external_id": f"unreadable:{'0af3' * 8}",
+            }
+            event["data"] = '{"body":"{not json"}'
+        if state == "unrouted":
+            event["type"] = "stripe.coupon.created"
+        findings = [] if flags is None else flags.get("drift", [])
+        if findings:
+            event["schema"] = findings[0]["schema"]
+            told = [{name: value for name, value in each.items() if name != "schema"} for each in findings]
+            event["flags"] = exact_json.dumps({"drift": told}).decode()
+        drift = [
+            Sighting(
+                environment=ENVIRONMENT,
+                connection="stripe",
+                schema=event["schema"],
+                kind=finding["kind"],
+                path=finding["path"],
+                detail=finding["detail"],
+                example='"net_30"' if finding["path"] else None,
+                event_id=event["id"],
+                action=finding["action"],
+            )
+            for finding in findings
+        ]
+        made.append(
+            Accept(event=event, runs=accept.runs if state == "accepted" else [], actor=accept.actor, drift=drift)
+        )
+    return made
 
 
 def tie(transaction: Transaction, ambient: Ambient) -> None:

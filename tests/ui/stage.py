@@ -26,7 +26,9 @@ from hub.access.sign_in import new_person
 from hub.connections.accounts import Account
 from hub.connections.limiter import Limiter
 from hub.connections.registry import load_connectors
+from hub.intake.door import Intake
 from hub.model.ambient import Ambient
+from hub.operate.events import EventOrders
 from hub.operate.orders import Orders
 from hub.queries.view import View
 from hub.runtime.clock import system_ambient
@@ -70,6 +72,13 @@ class Stage:
 
         await self.committer.commit(Work(work))
         return run_id
+
+    async def keep(self) -> list[str]:
+        """Let events come that are not simply taken; gives their ids."""
+        accepts = believable.kept_events(self.bundle, self.ambient)
+        for accept in accepts:
+            await self.committer.commit(accept)
+        return [accept.event["id"] for accept in accepts]
 
 
 _compiled: list[Bundle] = []
@@ -137,6 +146,13 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
     bundle = shipped_bundle()
     known = accounts(ambient)
     directory = StoredDirectory(database, committer)
+    intake = Intake(
+        environment=believable.ENVIRONMENT,
+        ambient=ambient,
+        committer=committer,
+        accounts=known,
+        bundle=lambda: bundle,
+    )
     console = Console(
         title="Sandbox",
         colour="amber",
@@ -147,6 +163,15 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
             database=database,
             committer=committer,
             accounts=known,
+        ),
+        event_orders=EventOrders(
+            environment=believable.ENVIRONMENT,
+            ambient=ambient,
+            database=database,
+            committer=committer,
+            accounts=known,
+            bundle=lambda: bundle,
+            take=intake.accept,
         ),
         directory=directory,
         accounts=known,
@@ -188,6 +213,7 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
 async def _show(port: int, beat: float) -> None:
     with TemporaryDirectory() as folder:
         async with stage(Path(folder)) as set_up:
+            await set_up.keep()
             server = uvicorn.Server(
                 uvicorn.Config(set_up.app, port=port, lifespan="off", timeout_graceful_shutdown=1, log_level="warning")
             )

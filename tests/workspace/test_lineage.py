@@ -172,7 +172,10 @@ def test_every_field_of_every_mapping_is_told_with_its_expression_and_place(ship
         line = (ROOT / edge.path).read_text(encoding="utf-8").splitlines()[edge.line - 1]
         last = re.split(r"\[?\]?\.", edge.target.path)[-1]
         assert edge.text, edge
-        assert re.match(rf"\s*(- )?(each|of|value|{re.escape(last)}|[\w.]*\.{re.escape(last)}):", line), (edge, line)
+        assert re.match(rf"\s*(- )?(each|of|value|reverse|{re.escape(last)}|[\w.]*\.{re.escape(last)}):", line), (
+            edge,
+            line,
+        )
 
 
 def test_the_tree_as_json_leads_back_to_the_vendor(shipped: Lineage) -> None:

@@ -1,4 +1,4 @@
-"""Decisions with their inputs, drift of payloads from their schemas, and the published revisions of the workspace."""
+"""Decisions with their inputs, drift of payloads and what became of kept events, and the published revisions."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ def upgrade() -> None:
     op.add_column("steps", sa.Column("answer", sa.Text(), nullable=True))
     op.add_column("bundles", sa.Column("commit", sa.String(), nullable=True))
     op.add_column("bundles", sa.Column("dirty", sa.Boolean(), nullable=True))
+    op.add_column("events", sa.Column("flags", sa.Text(), nullable=True))
+    op.add_column("events", sa.Column("release", sa.Text(), nullable=True))
+    for name, condition in (("ix_events_kept", "state <> 'accepted'"), ("ix_events_flagged", "flags IS NOT NULL")):
+        op.create_index(
+            name,
+            "events",
+            ["environment", "id"],
+            sqlite_where=sa.text(condition),
+            postgresql_where=sa.text(condition),
+        )
     op.create_table(
         "decisions",
         sa.Column("id", sa.String(), nullable=False),
