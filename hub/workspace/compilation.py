@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypeVar
 
@@ -95,11 +95,10 @@ class _Compilation:
         self._load(FileKind.FRAGMENT, self.fragments, lambda node, lints: load_fragment(node, lints, known))
         lint_fragments(self.fragments, self.nodes.get(FileKind.FRAGMENT, {}), self.lints, known)
         self._load(FileKind.MAPPING, self.mappings, lambda node, lints: load_mapping(node, lints, known))
-        self._relate_schemas()
+        derived = [file.reverse for file in self.mappings.values() if file.reverse is not None]
+        self.mappings |= {file.name: file for file in derived}
+        known = replace(known, registry=self._relate_schemas())
         self._load(FileKind.POLICY, self.policies, lambda node, lints: load_policy(node, lints, known))
-        self.mappings |= {
-            file.reverse.name: file.reverse for file in self.mappings.values() if file.reverse is not None
-        }
         self._load(FileKind.CONNECTION, self.connections, lambda node, lints: load_connection(node, lints, known))
         self._load(FileKind.ENVIRONMENT, self.environments, lambda node, lints: load_environment(node, lints, known))
         self._load(FileKind.FLOW, self.flows, lambda node, lints: load_flow(node, lints, known))
@@ -138,8 +137,11 @@ class _Compilation:
             registry=self.registry,
         )
 
-    def _relate_schemas(self) -> None:
-        """Add the upcasts to the registry, and lint what versions owe each other and those who use them."""
+    def _relate_schemas(self) -> Registry:
+        """Add the upcasts to the registry, and lint what versions owe each other and those who use them.
+
+        Gives the registry with the upcasts of broken files too: who relies on them is not to blame.
+        """
         nodes = self.nodes.get(FileKind.MAPPING, {})
         promised = self.registry.with_upcasts(upcasts_in(nodes))
         lint_promises(promised, self.schemas, self.files, self.lints, self.declared.get(FileKind.SERIES, {}))
@@ -151,6 +153,7 @@ class _Compilation:
             if is_upcast(mapping.source, mapping.target)
         ]
         self.registry = self.registry.with_upcasts(upcasts)
+        return promised.with_upcasts((*promised.upcasts, *upcasts))
 
     def _read(self, path: str, content: bytes) -> None:
         kind = kind_of(path)

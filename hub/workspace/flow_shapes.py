@@ -13,6 +13,7 @@ from hub.mapping.check import check
 from hub.mapping.fits import misfits
 from hub.model.kinds import Kind
 from hub.schemas.shape import ANYTHING, Shape
+from hub.workspace.compiled_files import MappingFile
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints
 from hub.workspace.step_shapes import StepOutput
@@ -60,7 +61,19 @@ class FlowShapes:
             has = " or ".join(f"`{schema}`" for schema in schemas)
             message = f"The mapping `{mapping.name}` reads `{mapping.source}`, but `{text_of(of)}` is {has}."
             self.lints.error(of or name, "wrong-schema", message, "Name another step, or a mapping that reads it.")
+        else:
+            self._version(schemas, mapping, of or name)
         self._given(holder, mapping.name)
+
+    def _version(self, schemas: tuple[str, ...], mapping: MappingFile, at: Node) -> None:
+        """Check that records of these versions of a series can be read as the mapping wants them."""
+        for schema in schemas:
+            if schema.partition("@")[0] != mapping.source.partition("@")[0]:
+                continue
+            if self.known.registry.path(schema, mapping.source) is None:
+                message = f"The mapping `{mapping.name}` reads `{mapping.source}`; this is `{schema}`."
+                hint = f"Write a mapping with `from: {schema}` and `to: {mapping.source}`."
+                self.lints.error(at, "no-upcast", message, hint)
 
     def _schemas(self, of: Node | None) -> tuple[str, ...]:
         """Give the schemas of what stands in `of`, when that is a step by itself."""

@@ -50,3 +50,14 @@ def test_a_given_value_must_fit_what_the_mapping_makes_of_it(files: dict[str, by
 def test_what_is_not_known_is_not_told(broken: Break) -> None:
     assert broken(FLOW, LINK, AGAIN.format(of="full.anything[0]") + LINK) == []
     assert broken(FLOW, "equal: [invoice.id, full.id]", "equal: [data.object.x, record.y.z]") == []
+
+
+def test_another_version_needs_a_mapping_between_the_two(files: dict[str, bytes], catalogue: Catalogue) -> None:
+    files["schemas/canonical.thing@2.json"] = files["schemas/canonical.thing@1.json"].replace(b'["id"]', b'["kind"]')
+    files[FROM_HUB] = files[FROM_HUB].replace(b"from: canonical.thing@1", b"from: canonical.thing@2")
+    (lint,) = [lint for lint in compile_bundle(files, catalogue)[1] if lint.path == FLOW]
+    assert (lint.line, lint.column, lint.code) == (25, 11, "no-upcast")
+    assert lint.hint == "Write a mapping with `from: canonical.thing@1` and `to: canonical.thing@2`."
+    upcast = b"mapping: thing_1_to_2\nversion: 1\nfrom: canonical.thing@1\nto: canonical.thing@2\nrest: keep\nfields:\n"
+    files["mappings/thing_1_to_2.yaml"] = upcast + b"  kind: { value: kind, default: other }\n"
+    assert [str(lint) for lint in compile_bundle(files, catalogue)[1]] == []
