@@ -11,15 +11,15 @@ from hub.expressions.inference import infer
 from hub.expressions.kept import removed
 from hub.expressions.literals import literal_shape
 from hub.expressions.parts import Computed, Filled, Grouped, Literal, Nested, Part, Repeated, Spot
-from hub.expressions.paths import step
+from hub.expressions.paths import source_paths, step
 from hub.expressions.tree import Node
 from hub.expressions.tree import Part as NodePart
 from hub.expressions.unions import Unions, is_unknown
 from hub.mapping.compiled import CompiledMapping
-from hub.mapping.fits import Misfit, misfits, unknown_target
+from hub.mapping.fits import Misfit, misfits, unknown_target, worded
 from hub.mapping.flaws import Flaw, FlawCode
 from hub.mapping.needless import needless
-from hub.mapping.nullability import declared
+from hub.mapping.nullability import declared, says
 from hub.model.kinds import Kind
 from hub.schemas.shape import ANYTHING, Shape
 
@@ -75,7 +75,7 @@ class _Check:
         self.flaws: list[Flaw] = []
         self.strict_root = declared(source)
         self._source = source
-        self._target = mapping.target
+        self._name, self._target = mapping.source, mapping.target
         self._given = given
         self._tables = mapping.tables
         self._join = Unions()
@@ -141,8 +141,7 @@ class _Check:
         """Tell whether the target takes what is made here, and say so if it does not."""
         if kind in to.shape.kinds:
             return True
-        takes = " or ".join(sorted(to.shape.kinds - _NULL)) or "nothing"
-        self._add(FlawCode.WRONG_TYPE, f"`{to.path}` must be {takes}, but this makes {words}.", spot)
+        self._add(FlawCode.WRONG_TYPE, f"`{to.path}` must be {worded(to.shape.kinds)}, but this makes {words}.", spot)
         return False
 
     def _filled(self, part: Filled, at: _At, to: _To) -> None:
@@ -225,8 +224,7 @@ class _Check:
             detail = f"`{path}` is always left out: `{part.each.text}` can only be null."
             self._add(FlawCode.DEAD_FIELD, detail, part.each.spot, "Remove it.", certain=False)
         elif Kind.ARRAY not in value.shape.kinds and value.shape.kinds:
-            kinds = " or ".join(sorted(value.shape.kinds - _NULL))
-            detail = f"`each` must give a list, but `{part.each.text}` gives {kinds}."
+            detail = f"`each` must give a list, but `{part.each.text}` gives {worded(value.shape.kinds)}."
             hint = "Write `[…]` around it for a list of one."
             self._add(FlawCode.WRONG_TYPE, detail, part.each.spot, hint, position=part.each.tree.position)
             return
@@ -268,14 +266,27 @@ class _Check:
         for finding in found.findings:
             self._finding(finding, part)
         strict = found.shape
-        if strict.may_be_null or inside:
+        if strict.may_be_null and not inside and not self._knows(part.tree, at):
+            strict = strict.without_null()
+        elif strict.may_be_null or inside:
             strict = infer(part.tree, at.strict, root=self.strict_root, given=given, tables=tables).shape
         return _Value(shape=found.shape, strict=strict, failed=bool(found.findings))
 
+    def _knows(self, tree: Node, at: _At) -> bool:
+        """Tell whether the schemas say something of all that an expression reads; else nothing is said of null."""
+        for node in tree.walk():
+            if node.part is NodePart.FUNCTION and node.value == "given":
+                name = node.children[0].value
+                if is_unknown(self._given.get(str(name), ANYTHING)):
+                    return False
+        return all(says(at.strict, path) or says(self.strict_root, path) for path in source_paths(tree))
+
     def _finding(self, finding: Finding, part: Computed) -> None:
         certain = finding.code not in _UNCERTAIN
-        code = _CODES[finding.code]
-        self._add(code, finding.detail, part.spot, position=finding.position, certain=certain)
+        code, detail = _CODES[finding.code], finding.detail
+        if code is FlawCode.UNKNOWN_SOURCE_FIELD and " in `" not in detail:
+            detail = detail.replace("`.", f"` in {self._name}.", 1)
+        self._add(code, detail, part.spot, position=finding.position, certain=certain)
 
     def _flaw(self, misfit: Misfit, spot: Spot, position: int | None = None) -> None:
         self._add(misfit.code, misfit.detail, spot, misfit.hint, position=position, certain=misfit.certain)

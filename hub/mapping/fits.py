@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from hub.expressions.findings import spoken_kinds
 from hub.expressions.unions import is_unknown
 from hub.mapping.flaws import FlawCode
 from hub.model.kinds import Kind
@@ -14,6 +13,14 @@ from hub.schemas.shape import Shape, Unit
 
 _NULL = frozenset({Kind.NULL})
 _DEEPEST = 8
+_WORDS = {
+    Kind.ARRAY: "a list",
+    Kind.BOOLEAN: "true or false",
+    Kind.NULL: "null",
+    Kind.NUMBER: "a number",
+    Kind.OBJECT: "an object",
+    Kind.STRING: "a text",
+}
 _UNITS = {Unit.MINOR: "minor units", Unit.MAJOR: "major units", Unit.UNIX_SECONDS: "seconds since 1970"}
 _UNIT_HINTS = {
     (Unit.MAJOR, Unit.MINOR): "Write `money_major(…, currency).minor`.",
@@ -67,8 +74,13 @@ def _wrong_kind(value: Shape, wanted: Shape, path: str) -> Misfit:
         hint = "Write `major(…)`, or `.minor` for the minor units."
     elif {"minor", "currency"} <= wanted.fields.keys() and value.kinds - _NULL == {Kind.NUMBER}:
         hint = "Write `money(…, currency)`."
-    detail = f"`{path}` must be {spoken_kinds(wanted.kinds)}, but this gives {spoken_kinds(value.kinds)}."
+    detail = f"`{path}` must be {worded(wanted.kinds)}, but this gives {worded(value.kinds)}."
     return Misfit(code=FlawCode.WRONG_TYPE, detail=detail, hint=hint)
+
+
+def worded(kinds: frozenset[Kind]) -> str:
+    """Name the kinds that a value may have beside null, in a sentence."""
+    return " or ".join(_WORDS[kind] for kind in sorted(kinds - _NULL)) or "nothing"
 
 
 def _numbers(value: Shape, wanted: Shape, path: str) -> Iterator[Misfit]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hub.expressions.unions import is_unknown
 from hub.schemas.shape import Shape
 
 
@@ -30,3 +31,13 @@ def _declared(shape: Shape, seen: dict[int, Shape]) -> Shape:
             items=None if shape.items is None else _declared(shape.items, seen),
         )
     return known
+
+
+def says(shape: Shape, path: str) -> bool:
+    """Tell whether a shape says anything of what stands at a path such as `lines[].amount` (`@` for itself)."""
+    for word in [] if path == "@" else path.replace("[]", ".[]").split("."):
+        found = shape.items if word == "[]" else shape.at(word.strip('"'))
+        if found is None or is_unknown(shape):
+            return False
+        shape = found
+    return not is_unknown(shape)

@@ -242,13 +242,15 @@ class Reading:
         for step in above:
             group = group.setdefault(step, Group(self._spot(where)))
             if not isinstance(group, Group):
-                self.mistake(where, f"`{step}` is both a field and an object of fields.")
+                self.mistake(
+                    where, f"`{step}` is both a field and an object of fields. Rename one of them.", "filled-twice"
+                )
                 return
         if isinstance(part, Group) and isinstance(group.get(last), Group):
             for inner, value in part.items():
                 self._place(group[last], inner, value, where)
         elif last in group:
-            self.mistake(where, f"`{name}` is filled twice.")
+            self.mistake(where, f"`{name}` is filled twice. Keep one of them.", "filled-twice")
         else:
             group[last] = part
 

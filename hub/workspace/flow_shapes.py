@@ -68,9 +68,9 @@ class FlowShapes:
     def _version(self, schemas: tuple[str, ...], mapping: MappingFile, at: Node) -> None:
         """Check that records of these versions of a series can be read as the mapping wants them."""
         for schema in schemas:
-            if schema.partition("@")[0] != mapping.source.partition("@")[0]:
-                continue
-            if self.known.registry.path(schema, mapping.source) is None:
+            same = schema.partition("@")[0] == mapping.source.partition("@")[0]
+            known = schema in self.known.registry and mapping.source in self.known.registry
+            if same and known and self.known.registry.path(schema, mapping.source) is None:
                 message = f"The mapping `{mapping.name}` reads `{mapping.source}`; this is `{schema}`."
                 hint = f"Write a mapping with `from: {schema}` and `to: {mapping.source}`."
                 self.lints.error(at, "no-upcast", message, hint)

@@ -9,6 +9,9 @@ from hub.workspace.lint import Lints, Place
 from hub.workspace.terms import place_in
 from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar
 
+#: Mistakes that are about a name, and not about what stands under it.
+_AT_KEY = frozenset({"filled-twice"})
+
 
 def lint_mistakes(error: InvalidDocument, root: Node, lints: Lints) -> None:
     """Add a lint for each mistake of a document at the key, entry or character it is about."""
@@ -18,7 +21,8 @@ def lint_mistakes(error: InvalidDocument, root: Node, lints: Lints) -> None:
 def lint_found(mistakes: Iterable[Mistake], root: Node, lints: Lints) -> None:
     """Add a lint for each mistake at the key, entry or character it is about."""
     for mistake in mistakes:
-        lints.error(place_of(root, mistake.where, mistake.position), mistake.code, mistake.detail)
+        key = mistake.code in _AT_KEY
+        lints.error(place_of(root, mistake.where, mistake.position, key=key), mistake.code, mistake.detail)
 
 
 def place_of(root: Node, where: Sequence[str | int], position: int | None = None, *, key: bool = False) -> Place:

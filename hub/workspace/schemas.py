@@ -22,6 +22,8 @@ from hub.workspace.yaml_source import MAX_BYTES
 _MOST_PROBLEMS = 20
 _POSITION = re.compile(r"byte (\d+)")
 
+_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
@@ -109,10 +111,11 @@ def compile_schema(name: str, document: object, path: str = "") -> Schema:
     try:
         validator = jsonschema_rs.Draft202012Validator(dict(document), retriever=_refuse, validate_formats=True)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        message = getattr(error, "message", None) or str(error)
-        raise FixData(
-            f"{' '.join(str(message).split())[:200]}.", at=list(getattr(error, "instance_path", ()))
-        ) from None
+        message = " ".join(str(getattr(error, "message", None) or error).split())[:200]
+        at = list(getattr(error, "instance_path", ()))
+        if at and at[-1] == "type" and "'anyOf'" in message:
+            message = f"{message.partition(' is not ')[0]} is no type; types are {', '.join(_TYPES)}"
+        raise FixData(f"{message}.", at=at) from None
     return Schema(name=name, document=document, validator=validator, path=path)
 
 

@@ -188,7 +188,7 @@ def _scalar(node: Node, shape: Shape, lints: Lints, name: str) -> None:
 
 
 def _near(node: Scalar, shape: Shape) -> str:
-    return f" {nearest(node.text, shape.of)}" if isinstance(shape, Choice) else ""
+    return f" {nearest(node.text, shape.of)}" if isinstance(shape, Choice) and len(shape.of) > 1 else ""
 
 
 def _example(shape: Shape) -> str:

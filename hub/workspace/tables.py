@@ -42,8 +42,9 @@ def _row(row: list[str], place: Position, table: dict[str, str], lines: dict[str
     if not any(cells):
         return
     if len(cells) != len(HEADER):
-        message = f"This row has {len(cells)} cells; a table has a key and a value."
-        lints.error(place, "bad-table", message, "Quote a cell that holds a comma.")
+        count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        hint = "Quote a cell that holds a comma." if len(cells) > len(HEADER) else "Put a comma between the two."
+        lints.error(place, "bad-table", f"This row has {count}; a table has a key and a value.", hint)
         return
     key, value = cells
     if key in lines:

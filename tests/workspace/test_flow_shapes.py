@@ -27,7 +27,7 @@ AGAIN = "  - id: again\n    map: billing/to_hub\n    of: {of}\n"
         ("customer: customer.id }", "customer: customer.it }", "26:35", "unknown-field", "`it` in `customer`"),
         ("billing: =invoice.id", "billing: =invoice.id.x", "30:62", "wrong-type", "`invoice.id` is string"),
         (LINK, AGAIN.format(of="invoice") + LINK, "31:9", "wrong-schema", "reads `billing.invoice@1`"),
-        ("runbook:", "money: invoice.id\nrunbook:", "7:8", "wrong-type", "must be object, but this gives string"),
+        ("runbook:", "money: invoice.id\nrunbook:", "7:8", "wrong-type", "must be an object, but this gives a text"),
         ("runbook:", "entity: invoice.entity\nrunbook:", "7:17", "unknown-field", "`entity` in `invoice`"),
         ("{ equal: [invoice.id, full.id]", "{ same: full, fields: [id, kin]", "14:40", "unknown-field", "In `invoice`"),
     ],
@@ -44,7 +44,7 @@ def test_a_given_value_must_fit_what_the_mapping_makes_of_it(files: dict[str, by
     files[FLOW] = files[FLOW].replace(b"invoice.upsert", b"invoice.read").replace(b"    undo: invoice.reverse\n", b"")
     (lint,) = compile_bundle(files, catalogue)[1]
     assert (lint.path, lint.line, lint.column, lint.code) == (FLOW, 26, 26, "wrong-type")
-    assert "cannot use this value: `lines` must be array, but this gives string." in lint.message
+    assert "cannot use this value: `lines` must be a list, but this gives a text." in lint.message
 
 
 def test_what_is_not_known_is_not_told(broken: Break) -> None:

@@ -55,7 +55,7 @@ def test_the_longer_forms_work_in_a_file(files: dict[str, bytes], catalogue: Cat
         (IN, KIND, "  kind: { value: kind, back: kind. }\n", f"{IN}:7:35", "syntax", "too early"),
         (IN, KIND, "  to: { use: billing/partei, of: x }\n", f"{IN}:7:14", "unknown-fragment", "`billing/party`"),
         (IN, KIND, "  id: { use: billing/party }\n", f"{IN}:7:3", "duplicate-key", "line 6"),
-        (IN, KIND, "  id.name: { use: billing/party }\n", f"{IN}:7:3", "invalid-document", "both a field"),
+        (IN, KIND, "  id.name: { use: billing/party }\n", f"{IN}:7:3", "filled-twice", "both a field"),
         (IN, KIND, "  to: { of: x }\n", f"{IN}:7:7", "missing-key", "`fields`, `use`"),
         (IN, "fields:\n  id", "rest: all\nfields:\n  id", f"{IN}:5:7", "bad-value", "`keep`"),
         (IN, "fields:\n  id", "without: [a]\nfields:\n  id", f"{IN}:5:1", "invalid-document", "needs `rest: keep`"),
