@@ -11,6 +11,7 @@ from hub.engine.effects import Effects, Target
 from hub.engine.gates import Gates, work_scope
 from hub.engine.journal import Journal
 from hub.engine.parts import Parts
+from hub.engine.readings import answer_of
 from hub.engine.values import Scope, call_input, call_output, linked_ids, lookup_question, mapped
 from hub.errors import FixData, NotMapped, WaitFor
 from hub.model.ambient import of_micros
@@ -136,7 +137,9 @@ class Steps:
         match operation:
             case ReadOperation() as reading:
                 given = self._input(bundle, action, scope)
-                answer = await self.effects.read(account, step.id, lambda: reading.read(account, given))
+                came = await self.effects.read(account, step.id, lambda: reading.read(account, given))
+                flow, schema = bundle.flows[self._run["flow"]], reading.schema(account.settings)
+                answer = answer_of(bundle, flow, step, came, given=schema, declared=reading.declared)
             case WriteOperation() as writing:
                 given, answer = await self._write(bundle, step, action, scope, name, writing)
         self.connection = None

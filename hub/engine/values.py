@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hub.engine.readings import source_of
 from hub.errors import FixData, HubError
 from hub.mapping.compiled import apply
 from hub.model.flow import Call, Link, Lookup, Map, Term
@@ -15,14 +16,14 @@ Scope = dict[str, Any]
 
 def mapped(bundle: Bundle, action: Map, scope: Mapping[str, Any]) -> Any:
     """Give the output of a `map` step."""
-    source = action.of(scope) if action.of is not None else scope["record"]
+    source = source_of(bundle, action.of, action.mapping, scope)
     return shaped(bundle, action.mapping, source, action.given, scope)
 
 
 def call_input(bundle: Bundle, action: Call, scope: Mapping[str, Any]) -> Any:
     """Give what a call hands to its operation: the mapping `with` applied, the id, or nothing."""
     if action.shape is not None:
-        source = action.of(scope) if action.of is not None else scope["record"]
+        source = source_of(bundle, action.of, action.shape, scope)
         return shaped(bundle, action.shape, source, action.given, scope)
     return {"id": action.by(scope)} if action.by is not None else {}
 

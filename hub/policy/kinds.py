@@ -38,6 +38,7 @@ _EVENT = Shape(
         **dict.fromkeys(("id", "type", "connection", "environment"), _TEXT),
         **dict.fromkeys(("occurred_at", "received_at"), _MOMENT),
         "subject": _MAYBE_TEXT,
+        "schema": _MAYBE_TEXT,
     },
     required=frozenset({"id", "type", "connection", "environment", "occurred_at", "received_at", "subject"}),
 )

@@ -42,8 +42,11 @@ class ReadOperation:
 
     def schema(self, settings: Any) -> str | None:
         """Name the schema of what a connection with these settings gets; None when it is described in place."""
-        if self.gives is not None:
-            return self.gives(settings)
+        return self.declared if self.gives is None else self.gives(settings)
+
+    @property
+    def declared(self) -> str | None:
+        """Name the schema of `output`; None when it is described in place."""
         named = self.output.get("$ref")
         return named if isinstance(named, str) and not named.startswith("#") else None
 

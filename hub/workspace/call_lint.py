@@ -38,7 +38,9 @@ def _lint_shape(
     if at is None or mapping is None or not isinstance(named, str):
         return
     has = mapping.target if key == "with" else mapping.source
-    if has != named:
+    # What an operation gives is read in the version that the mapping wants.
+    fits = has == named if key == "with" else has.partition("@")[0] == named.partition("@")[0]
+    if not fits:
         makes = f"makes `{has}`; the operation takes" if key == "with" else f"reads `{has}`; the operation gives"
         message = f"The mapping `{mapping.name}` {makes} `{named}`."
         lints.error(at, "wrong-schema", message, f"Name a mapping for `{operation.name}`.")

@@ -18,8 +18,8 @@ class StripeBooks:
     """The control API's view of one account."""
 
     def __init__(self, account: Account, doorway: Doorway, sender: Sender) -> None:
-        """Join the parts of one running sandbox."""
-        self._account = account
+        """Join the parts of one running sandbox; `account` has all that is kept, in the newest shape."""
+        self.account = account
         self._doorway = doorway
         self._sender = sender
         self._driver = Driver(account)
@@ -27,7 +27,7 @@ class StripeBooks:
 
     def announce(self) -> Mapping[str, Any]:
         """Give the secret key and the account's API version."""
-        return {"api_key": self._account.api_key, "api_version": self._account.switches.api_version}
+        return {"api_key": self.account.api_key, "api_version": self.account.switches.api_version}
 
     async def seed(self, wish: Mapping[str, Any]) -> Mapping[str, Any]:
         """Create objects, change switches, and plan what happens over time."""
@@ -35,7 +35,7 @@ class StripeBooks:
 
     def snapshot(self) -> Mapping[str, Any]:
         """Give all invoices with all lines and payments, customers, endpoints, events and deliveries."""
-        account = self._account
+        account = self.account
         return {
             "customers": _present(account.customers),
             "products": _present(account.products),
@@ -64,7 +64,7 @@ class StripeBooks:
             "driven": self._driver.done,
             "deliveries_waiting": self._sender.waiting,
             "idempotency_keys": len(self._doorway.keys),
-            "refused_by_limits": self._account.limiter.refused,
+            "refused_by_limits": self.account.limiter.refused,
         }
 
     async def reset(self) -> None:
@@ -73,7 +73,7 @@ class StripeBooks:
         self._sender.forget()
         self._seeder.keys.clear()
         self._doorway.keys.clear()
-        self._account.clear()
+        self.account.clear()
 
 
 def _present(table: Table) -> list[Record]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -10,6 +9,7 @@ import jsonschema_rs
 
 from connectors.stripe.connector import CONNECTOR
 from connectors.stripe.versions import schema_version
+from hub.schemas.drift import CompiledDrift, compile_drift
 
 #: One version of each release.
 VERSIONS = ("2024-09-30.acacia", "2025-03-31.basil", "2025-09-30.clover", "2026-09-30.endive")
@@ -24,31 +24,15 @@ def validator(name: str) -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(dict(CONNECTOR.schemas[name]))
 
 
+@cache
+def drift(name: str) -> CompiledDrift:
+    return compile_drift(CONNECTOR.schemas[name])
+
+
 def misfits(name: str, payload: Any) -> list[str]:
-    """Give what of a payload a schema refuses, and the fields that it does not declare."""
-    wrong = [
+    """Give what of a payload a schema refuses, and how it differs from what the schema describes."""
+    refused = [
         f"{'.'.join(map(str, error.instance_path))}: {error.message[:120]}"
         for error in validator(name).iter_errors(payload)
     ]
-    return wrong + sorted(set(undeclared(CONNECTOR.schemas[name], payload)))
-
-
-def undeclared(root: Any, payload: Any, part: Any = None, path: str = "") -> Iterator[str]:
-    """Give the paths of the fields that a schema does not declare."""
-    schema = _resolved(root, root if part is None else part)
-    if isinstance(payload, dict) and "properties" in schema:
-        for name, value in payload.items():
-            if name not in schema["properties"]:
-                yield f"{path}.{name}".lstrip(".")
-            else:
-                yield from undeclared(root, value, schema["properties"][name], f"{path}.{name}")
-    elif isinstance(payload, list) and "items" in schema:
-        for value in payload:
-            yield from undeclared(root, value, schema["items"], f"{path}[]")
-
-
-def _resolved(root: Any, part: Any) -> Any:
-    for choice in part.get("anyOf", ()):
-        if "$ref" in choice:
-            part = choice
-    return root["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+    return refused + [f"{found.kind} {found.path}: {found.detail}" for found in drift(name)(payload)]

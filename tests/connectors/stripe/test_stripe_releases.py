@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from json import loads
 from typing import Any
 
 import pytest
 import stripe
 
 from hub.sandbox.server import Running
+from hub.sdk.exact_json import loads
 from tests.connectors.stripe.partners import Client, Inbox, settled
 from tests.connectors.stripe.shapes import VERSIONS, misfits, name_of
 
