@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import audit, cases, crossrefs, events, place, runs, vault
+from hub.cli import audit, cases, crossrefs, events, place, runs, schemas, vault
 from hub.cli.decisions import decisions
 from hub.cli.output import EXIT_REFUSED, fail, print_json
 from hub.errors import HubError
@@ -26,6 +26,7 @@ app.add_typer(runs.app, name="runs", help="Look at runs, replay or cancel them."
 app.add_typer(cases.app, name="cases", help="Look at exceptions, replay, assign or close them.")
 app.add_typer(events.app, name="events", help="Look at events and release what was kept back.")
 app.add_typer(crossrefs.app, name="crossrefs", help="Look up and import which id here is which id there.")
+app.add_typer(schemas.app, name="schema", help="List, compare and draft the versions of schemas.")
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.")
 app.command()(decisions)
 app.add_typer(audit.app, name="audit", help="Read and verify the audit log.")

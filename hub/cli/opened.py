@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -36,7 +37,7 @@ def open_workspace(path: Path | None) -> Opened:
     files = read_files(folder)
     registry = load_connectors()
     catalogue = catalogue_of([*registry.values()])
-    bundle, lints = compile_bundle(files, catalogue)
+    bundle, lints = compile_bundle(files, catalogue, today=datetime.now(UTC).date())
     return Opened(folder=folder, catalogue=catalogue, bundle=bundle, lints=[*map(_broken, registry.broken), *lints])
 
 
