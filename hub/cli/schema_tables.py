@@ -89,18 +89,22 @@ def show_draft(draft: Mapping[str, Any] | None, out: Path | None, records: int, 
     where = f", written to {out}" if out is not None else ""
     told = f"Drafted from {_counted(records, 'record')}{where}."
     if found is None:
-        errors.print(f"{told} There is no version of it yet.", highlight=False, markup=False)
+        errors.print(f"{told} There is no version of it yet.", highlight=False, soft_wrap=True, markup=False)
         return
     differing = len({one.path for one in found.changes})
     new = f"{_counted(differing, 'field')} changed" if differing else "Nothing changed"
-    errors.print(f"{told} {new} since {found.old.name}.", highlight=False, markup=False)
+    errors.print(f"{told} {new} since {found.old.name}.", highlight=False, soft_wrap=True, markup=False)
     for one in found.changes:
         errors.print(
-            f"  [{_COLOURS[one.kind]}]{one.kind.value:8}[/] {escape(one.path)}: {escape(one.detail)}", highlight=False
+            f"  [{_COLOURS[one.kind]}]{one.kind.value:8}[/] {escape(one.path)}: {escape(one.detail)}",
+            highlight=False,
+            soft_wrap=True,
         )
     if found.broken:
         mode = found.old.mode.value
-        errors.print(f"[red]As a new version it breaks the promise of its series: {mode}.[/]", highlight=False)
+        errors.print(
+            f"[red]As a new version it breaks the promise of its series: {mode}.[/]", highlight=False, soft_wrap=True
+        )
 
 
 def _counted(number: int, what: str) -> str:

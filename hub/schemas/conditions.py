@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,8 @@ _ALL = frozenset(KINDS)
 _NUMBERS = frozenset({"integer", "fraction"})
 _SPOKEN = {"boolean": "true or false", "fraction": "a number that is not whole", "integer": "a whole number"}
 _ARTICLES = {"string": "text", "array": "a list", "object": "an object", "null": "null"}
+#: As many values are named in one sentence.
+_MOST_LISTED = 6
 #: A condition that does not follow: its kind, a sentence, and what it is about.
 Missing = tuple[str, str, str]
 
@@ -120,13 +122,16 @@ def _values(written: Written, read: Mapping[str, Any]) -> Iterator[Missing]:
         return
     values = finite_values(written)
     if values is None:
-        some = ", ".join(map(_shown, allowed[:5])) + (", …" if len(allowed) > 5 else "")
-        yield "value", "{reader} allows only {what} for {at}, {writer} also others", some
+        yield "value", "{reader} allows only {what} for {at}, {writer} also others", _listed(allowed)
         return
     kinds = kinds_named(read)
-    for value in values:
-        if kind_in_json(value) in kinds and not among(value, allowed):
-            yield "value", "{at} may be {what} in {writer}, which {reader} does not allow", _shown(value)
+    refused = [value for value in values if kind_in_json(value) in kinds and not among(value, allowed)]
+    if refused:
+        yield "value", "{at} may be {what} in {writer}, which {reader} does not allow", _listed(refused)
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return ", ".join(map(_shown, values[:_MOST_LISTED])) + (", …" if len(values) > _MOST_LISTED else "")
 
 
 def _shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from hub.errors import FixData
 from hub.schemas.shape import UNIT, Unit
 from hub.sdk.exact_json import loads
 from hub.workspace.json_places import place_of
-from hub.workspace.lint import Lints, Position, nearest
+from hub.workspace.lint import Lints, Position
 from hub.workspace.postings import compile_books
 from hub.workspace.shapes import SCHEMA
 from hub.workspace.yaml_source import MAX_BYTES
@@ -78,14 +78,14 @@ def load_schema(content: bytes, lints: Lints) -> Schema | None:
             return None
         at = error.facts.get("at", ())
         place = place_of(content, at if isinstance(at, list) else ())
+        if error.code == "unknown-unit":
+            lints.error(place, error.code, error.detail, f"Write {', '.join(f'`{unit}`' for unit in Unit)}.")
+            return None
         lints.error(
             place, "bad-schema", f"This is not a usable JSON Schema: {error.detail}", "Write JSON Schema 2020-12."
         )
         return None
-    for steps, unit in _wrong_units(schema.document, ()):
-        message = f"There is no unit `{unit}` that a number could count."
-        lints.error(place_of(content, steps), "unknown-unit", message, nearest(unit, Unit))
-    return None if lints.failed else schema
+    return schema
 
 
 def _wrong_units(node: Any, steps: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -116,6 +116,8 @@ def compile_schema(name: str, document: object, path: str = "") -> Schema:
         if at and at[-1] == "type" and "'anyOf'" in message:
             message = f"{message.partition(' is not ')[0]} is no type; types are {', '.join(_TYPES)}"
         raise FixData(f"{message}.", at=at) from None
+    for steps, unit in _wrong_units(document, ()):
+        raise FixData(f"There is no unit `{unit}` that a number could count.", code="unknown-unit", at=list(steps))
     return Schema(name=name, document=document, validator=validator, path=path)
 
 

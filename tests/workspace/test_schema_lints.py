@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import FixData
+from hub.schemas.drift import DriftKind
+from hub.schemas.series import Mode
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compilation import compile_bundle
@@ -234,6 +238,41 @@ def test_a_missing_upcast_names_the_mapping_to_write(files: dict[str, bytes], ca
         "A record of `canonical.thing@1.5` cannot be read as `canonical.thing@2`. Write a mapping with "
         "`from: canonical.thing@1` and `to: canonical.thing@2`, such as mappings/canonical/thing_to_2.yaml."
     )
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/schemas.md").read_text(encoding="utf-8")
+
+
+def test_the_example_of_the_document_is_right(catalogue: Catalogue) -> None:
+    series, mapping = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    first = {
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "customer": {"type": "string"}},
+        "required": ["id", "customer"],
+    }
+    later = {
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "tax": {"type": "integer"}, "buyer": {"type": "string"}},
+        "required": ["id", "buyer"],
+    }
+    files = {
+        "schemas/shop.order.yaml": series.encode(),
+        "schemas/shop.order@1.json": json.dumps(first, indent=2).encode(),
+        "schemas/shop.order@2.json": json.dumps(later, indent=2).encode(),
+    }
+    (lint,) = compile_bundle(files, catalogue)[1]
+    told = " ".join(DOCUMENT.split())
+    assert f"error: {' '.join(f'{lint.message} {lint.hint}'.split())}" in told
+    bundle, lints = compile_bundle({**files, "mappings/shop/order_1_to_2.yaml": mapping.encode()}, catalogue)
+    assert lints == []
+    assert bundle is not None
+    made = bundle.read_as("shop.order@1", {"id": "a", "customer": "c"}, "shop.order@2")
+    assert made == {"id": "a", "buyer": "c"}
+
+
+def test_every_mode_lint_and_kind_of_drift_is_documented() -> None:
+    words = [*Mode, *DriftKind, "incompatible-version", "deprecated-version", "sunset-version", "no-upcast"]
+    assert [word for word in words if f"`{word}`" not in DOCUMENT] == []
 
 
 JSON = st.recursive(
