@@ -15,7 +15,7 @@ from ui import live
 from ui.assets import assets
 from ui.console import Console
 from ui.doors import Door, enter, recognise, require
-from ui.pages import audit, connections, crossrefs, events, exceptions, flows, overview, runs, search, sign_in
+from ui.pages import audit, connections, crossrefs, events, exceptions, flows, lineage, overview, runs, search, sign_in
 from ui.visits import Visit
 
 #: Every page of the console; a page that is not here does not exist.
@@ -23,6 +23,7 @@ DOORS: tuple[Door, ...] = (
     *sign_in.DOORS,
     *overview.DOORS,
     *flows.DOORS,
+    *lineage.DOORS,
     *runs.DOORS,
     *exceptions.DOORS,
     *connections.DOORS,

@@ -14,6 +14,7 @@ from hub.operate.events import EventOrders
 from hub.operate.orders import Orders
 from hub.queries.view import View
 from hub.workspace.bundle import Bundle
+from hub.workspace.tracing import Traced
 
 
 class Changes(Protocol):
@@ -41,6 +42,7 @@ class Console:
     - `title` and `colour` (`grey`, `blue`, `green`, `amber`, `red`) mark the environment on each page.
     - `bundle()` gives the revision of the workspace that new events are handled by.
     - `setup_token` lets whoever has read it on the server's terminal add the first administrator.
+    - `traced` gives the lineage of a bundle.
     - `random` is a secure source of bytes; `https` says that browsers reach the console over TLS.
     """
 
@@ -57,4 +59,5 @@ class Console:
     setup_token: str = field(repr=False)
     random: Callable[[int], bytes] = field(repr=False)
     https: bool = False
+    traced: Traced = field(default_factory=Traced, repr=False)
     attempts: Attempts = field(default_factory=Attempts, repr=False)

@@ -12,7 +12,7 @@ from rich.tree import Tree
 
 from hub.cli.opened import open_workspace, show_lints
 from hub.cli.output import EXIT_REFUSED, errors, print_json
-from hub.queries.lineage import Branch, FieldLineage, Statement, as_json, field_lineage, touched_edges
+from hub.queries.lineage import Branch, FieldLineage, Statement, as_json, field_lineages, touched_edges
 from hub.queries.lineage_picture import picture
 from hub.queries.openlineage import column_lineage
 from hub.workspace.lineage import Edge, How, Use
@@ -40,11 +40,11 @@ def show_lineage(
     if openlineage:
         print_json({"datasets": column_lineage(touched_edges(lineage, wanted))})
     elif json:
-        print_json({"fields": [as_json(field_lineage(lineage, each)) for each in wanted]})
+        print_json({"fields": [as_json(each) for each in field_lineages(lineage, wanted)]})
     elif svg is not None:
         sys.stdout.write(f"Drew {len(wanted)} {'field' if len(wanted) == 1 else 'fields'} into {svg}.\n")
     else:
-        _print([field_lineage(lineage, each) for each in wanted])
+        _print(field_lineages(lineage, wanted))
     return 0
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from hub.workspace.lineage import Edge, Field, Lineage, Step, Use, downstream, upstream
+from hub.workspace.lineage import Edge, Field, How, Lineage, Step, Use, downstream, inside, upstream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,32 @@ def field_lineage(lineage: Lineage, wanted: Field) -> FieldLineage:
         targets=_targets(lineage, wanted, {wanted}),
         uses=_uses(lineage.uses_of(wanted)),
     )
+
+
+def field_lineages(lineage: Lineage, wanted: Sequence[Field]) -> tuple[FieldLineage, ...]:
+    """Give what is known of several fields, so that nothing is told of a whole that is told of one of its parts.
+
+    A part of a field that is filled as a whole, such as the minor units of an amount, is told with it.
+    """
+    filled = {edge.target for edge in lineage.edges if edge.how is not How.EACH and edge.target.path}
+    own = [each for each in wanted if not any(_part_of(each, whole) for whole in filled)] or list(wanted)
+    found = []
+    for each in own:
+        parts = {other for other in own if _part_of(other, each)}
+        told = field_lineage(lineage, each)
+        sources = tuple(one for one in told.sources if one.edge.target not in parts)
+        targets = tuple(one for one in told.targets if not any(_in(one.edge.source, part) for part in parts))
+        uses = tuple(use for use in told.uses if not any(_in(use.source, part) for part in parts))
+        found.append(replace(told, sources=sources, targets=targets, uses=uses))
+    return tuple(found)
+
+
+def _part_of(part: Field, whole: Field) -> bool:
+    return part != whole and _in(part, whole)
+
+
+def _in(part: Field, whole: Field) -> bool:
+    return part.record == whole.record and bool(whole.path) and inside(part.path, whole.path)
 
 
 def touched_edges(lineage: Lineage, wanted: Iterable[Field]) -> tuple[Edge, ...]:

@@ -57,8 +57,13 @@ class Picture:
 
 
 def picture(lineage: Lineage, wanted: Sequence[Field]) -> Picture:
-    """Lay out everything on a way to or from the wanted fields; a record stands right of all it is made of."""
-    edges = _joined([edge for edge in touched_edges(lineage, wanted) if edge.source != edge.target])
+    """Lay out everything on a way to or from the wanted fields; a record stands right of all it is made of.
+
+    How one version of a record is read as another is left out, unless it is the record that is asked about.
+    """
+    own = {each.series for each in wanted}
+    touched = (edge for edge in touched_edges(lineage, wanted) if edge.source != edge.target)
+    edges = _joined([edge for edge in touched if edge.source.series != edge.target.series or edge.source.series in own])
     fields = _fields(edges, wanted)
     layers = _layers(fields, edges)
     ways = _ways(edges, layers)

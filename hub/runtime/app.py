@@ -69,4 +69,5 @@ def _console(hub: Hub) -> Console:
         ambient=hub.ambient,
         setup_token=hub.setup_token,
         random=entropy.token_bytes,
+        traced=hub.traced,
     )

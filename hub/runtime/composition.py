@@ -42,6 +42,7 @@ from hub.store.runs import recover
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compiled_files import EnvironmentFile
+from hub.workspace.tracing import Traced
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +101,7 @@ class Hub:
         self.worker_name = self.ambient.new_id("worker")
         self.connectors: Mapping[str, Connector] = load_connectors()
         catalogue: Catalogue = catalogue_of(list(self.connectors.values()))
+        self.traced = Traced(catalogue)
         bundle = load_bundle(settings.workspace, catalogue)
         self.environment = _environment(bundle, settings.environment)
         self.database = Database(settings.data)

@@ -13,7 +13,7 @@ from hub.workspace.bundle import Bundle
 from hub.workspace.flow_scope import below
 from hub.workspace.kept_paths import kept_paths
 from hub.workspace.lineage import Edge, Field, How
-from hub.workspace.written import Written, mapping_places, written_fields
+from hub.workspace.written import Written, mapping_documents, mapping_places, written_fields
 
 _NOT_WRITTEN = Written(text="", conditions=(), path="", line=1)
 
@@ -24,8 +24,9 @@ class MappingEdges:
     def __init__(self, bundle: Bundle) -> None:
         """Read where every target field is written."""
         self._bundle = bundle
-        self._written = written_fields(bundle.files)
-        self._files = mapping_places(bundle.files)
+        nodes = mapping_documents(bundle.files)
+        self._written = written_fields(nodes)
+        self._files = mapping_places(nodes)
         self._edges = {name: list(self._found(mapping)) for name, mapping in bundle.mappings.items()}
 
     def all(self) -> Iterator[Edge]:

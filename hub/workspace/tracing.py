@@ -30,6 +30,21 @@ def trace(bundle: Bundle, catalogue: Catalogue = _NO_CONNECTORS) -> Lineage:
     return Lineage(edges=tuple(tracing.edges()), uses=tuple(tracing.uses), declared=declared_fields(bundle))
 
 
+class Traced:
+    """The lineage of the bundle that is asked about, kept until another one is."""
+
+    def __init__(self, catalogue: Catalogue = _NO_CONNECTORS) -> None:
+        """Begin with nothing; the catalogue says what operations answer."""
+        self._catalogue = catalogue
+        self._last: tuple[str, Lineage] | None = None
+
+    def of(self, bundle: Bundle) -> Lineage:
+        """Give the lineage of a bundle."""
+        if self._last is None or self._last[0] != bundle.id:
+            self._last = (bundle.id, trace(bundle, self._catalogue))
+        return self._last[1]
+
+
 def declared_fields(bundle: Bundle) -> dict[Field, str]:
     """Give every field that the schemas of a bundle declare, with its description."""
     found: dict[Field, str] = {}

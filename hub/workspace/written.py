@@ -27,12 +27,13 @@ class Written:
     repeats: bool = False
 
 
-def written_fields(files: Mapping[str, bytes]) -> dict[str, dict[str, Written]]:
-    """Give, by mapping, the fields that its file and the fragments it uses write (`lines[].amount`).
+def mapping_documents(files: Mapping[str, bytes]) -> dict[str, Keyed]:
+    """Read the mapping and fragment files of a bundle, which were checked before, by path."""
+    return dict(_documents(files, "mappings"))
 
-    The files are those of a bundle: they were checked before.
-    """
-    nodes = dict(_documents(files, "mappings"))
+
+def written_fields(nodes: Mapping[str, Keyed]) -> dict[str, dict[str, Written]]:
+    """Give, by mapping, the fields that its file and the fragments it uses write (`lines[].amount`)."""
     fragments = {
         text_of(node.get("fragment")): (path, fields)
         for path, node in nodes.items()
@@ -47,11 +48,11 @@ def written_fields(files: Mapping[str, bytes]) -> dict[str, dict[str, Written]]:
     return found
 
 
-def mapping_places(files: Mapping[str, bytes]) -> dict[str, tuple[str, int]]:
+def mapping_places(nodes: Mapping[str, Keyed]) -> dict[str, tuple[str, int]]:
     """Give, by mapping, its file and the line in which its name stands."""
     return {
         text_of(key): (path, key.line)
-        for path, node in _documents(files, "mappings")
+        for path, node in nodes.items()
         for word in ("mapping", "reverse")
         if (key := node.get(word)) is not None
     }

@@ -39,6 +39,7 @@ from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
+from hub.workspace.tracing import Traced
 from tests.ui import believable
 from ui.app import router
 from ui.console import Console
@@ -181,6 +182,7 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
         setup_token=SETUP_TOKEN,
         random=secrets.token_bytes,
         https=https,
+        traced=Traced(catalogue_of(list(load_connectors().values()))),
     )
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(router(console))

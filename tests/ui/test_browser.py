@@ -224,6 +224,7 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
         "/",
         "/flows",
         "/flows/invoice-to-erp",
+        "/flows/invoice-to-erp/lineage",
         "/runs",
         f"/runs/{settled.id}",
         f"/runs/{case.run_id}",

@@ -23,6 +23,8 @@ async def test_every_page_can_be_seen(set_up: Stage, sign_in: SignIn) -> None:
         "/",
         "/flows",
         *(f"/flows/{name}" for name in set_up.bundle.flows),
+        *(f"/flows/{name}/lineage" for name in set_up.bundle.flows),
+        "/flows/invoice-to-erp/lineage?of=canonical.invoice.total",
         "/runs",
         *(f"/runs/{run.id}" for run in runs.listing(view, RunFilter()).runs),
         "/exceptions",

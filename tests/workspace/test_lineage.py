@@ -14,7 +14,7 @@ import pytest
 import hub
 from hub.connections.registry import load_connectors
 from hub.errors import NotFound
-from hub.queries.lineage import as_json, field_lineage, touched_edges
+from hub.queries.lineage import as_json, field_lineage, field_lineages, touched_edges
 from hub.queries.openlineage import column_lineage
 from hub.sdk.exact_json import dumps, loads
 from hub.workspace.bundle import Bundle
@@ -163,6 +163,14 @@ def test_a_field_that_nothing_touches_says_so(shipped: Lineage) -> None:
     found = field_lineage(shipped, one(shipped, "canonical.refund.amount"))
     assert (found.sources, found.targets, found.uses) == ((), (), ())
     assert found.meaning == "What is given back; positive."
+
+
+def test_of_a_whole_nothing_is_told_that_is_told_of_its_parts(shipped: Lineage) -> None:
+    told = {each.field.path: each for each in field_lineages(shipped, shipped.find("canonical.invoice"))}
+    assert "lines[].amount.minor" not in told
+    assert "lines[].amount" in told
+    assert {one.edge.how for one in told["lines"].sources} == {How.EACH}
+    assert {one.edge.how for one in told["lines"].targets} == {How.EACH}
 
 
 def test_every_field_of_every_mapping_is_told_with_its_expression_and_place(shipped: Lineage) -> None:
