@@ -40,24 +40,32 @@ class _At:
 class _Made:
     """An object or list that the expression makes itself; `parts` by key."""
 
-    parts: dict[str, _Origin]
+    parts: dict[str, Origin]
 
 
 @dataclass(frozen=True, slots=True)
 class _Each:
     """A list made of another one, with this value for each element."""
 
-    element: _Origin
+    element: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """A value that a function worked out of others."""
+
+    sources: tuple[Origin, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _OneOf:
     """One of several values."""
 
-    choices: tuple[_Origin, ...]
+    choices: tuple[Origin, ...]
 
 
-_Origin = _Computed | _At | _Made | _Each | _OneOf
+#: Where a value comes from: places of the source, and what an expression makes of their values.
+Origin = _Computed | _At | _Made | _Each | _Derived | _OneOf
 _COMPUTED = _Computed()
 _MOST_CHOICES = 64
 #: Functions that give back what they are given, or some of it.
@@ -69,32 +77,44 @@ Paths = tuple[str, ...]
 WHOLE: Paths = ("",)
 
 
-def source_paths(tree: Node, *, at: Paths = WHOLE) -> Paths:
+def source_paths(tree: Node, *, at: Paths | Origin = WHOLE) -> Paths:
     """Give the paths that are read, such as `lines.data[].amount`, in the order of the text, each once.
 
-    `at` are the paths of the current node (`lines.data[]` within a repeated target), `@` is the whole source. An index
-    or slice is written `[]`, any key `*`.
+    `at` are the paths of the current node (`lines.data[]` within a repeated target) or its origin, `@` is the whole
+    source. An index or slice is written `[]`, any key `*`.
     """
     reader = _Reader()
     reader.consume(reader.trace(tree, _origin(at)))
     return tuple(reader.found)
 
 
-def value_paths(tree: Node, *, at: Paths = WHOLE) -> Paths:
+def value_paths(tree: Node, *, at: Paths | Origin = WHOLE) -> Paths:
     """Give the paths that the value of an expression may itself have; none when it is computed."""
-    return _own(_Reader().trace(tree, _origin(at)))
+    return _own(value_origin(tree, at=at))
 
 
-def element_paths(tree: Node, *, at: Paths = WHOLE) -> Paths:
+def element_paths(tree: Node, *, at: Paths | Origin = WHOLE) -> Paths:
     """Give the paths that the elements of the list may have that an expression gives; none when it is computed."""
-    return _own(_element(_Reader().trace(tree, _origin(at))))
+    return _own(element_origin(tree, at=at))
 
 
-def _origin(paths: Paths) -> _Origin:
-    return _one_of([_At(path) for path in paths]) if paths else _COMPUTED
+def value_origin(tree: Node, *, at: Paths | Origin = WHOLE) -> Origin:
+    """Give where the value of an expression comes from, as `at` of what is read from it."""
+    return _Reader().trace(tree, _origin(at))
 
 
-def _own(origin: _Origin) -> Paths:
+def element_origin(tree: Node, *, at: Paths | Origin = WHOLE) -> Origin:
+    """Give where the elements of the list come from that an expression gives, as `at` of what is read from one."""
+    return _element(value_origin(tree, at=at))
+
+
+def _origin(at: Paths | Origin) -> Origin:
+    if not isinstance(at, tuple):
+        return at
+    return _one_of([_At(path) for path in at]) if at else _COMPUTED
+
+
+def _own(origin: Origin) -> Paths:
     choices = origin.choices if isinstance(origin, _OneOf) else (origin,)
     return tuple(choice.path for choice in choices if isinstance(choice, _At))
 
@@ -103,12 +123,12 @@ def _own(origin: _Origin) -> Paths:
 class _Reader:
     found: dict[str, None] = field(default_factory=dict)
 
-    def consume(self, origin: _Origin) -> None:
+    def consume(self, origin: Origin) -> None:
         """Count as read what this value came from."""
         for path in _leaves(origin):
             self.found.setdefault(path or "@")
 
-    def trace(self, node: Node, current: _Origin) -> _Origin:
+    def trace(self, node: Node, current: Origin) -> Origin:
         """Follow one node; what it looks at but does not pass on counts as read."""
         children = node.children
         match node.part:
@@ -141,7 +161,7 @@ class _Reader:
             case _:
                 return self._project(node, current)
 
-    def _project(self, node: Node, current: _Origin) -> _Origin:
+    def _project(self, node: Node, current: Origin) -> Origin:
         base = self.trace(node.children[0], current)
         match node.part:
             case Part.PROJECTION:
@@ -155,7 +175,7 @@ class _Reader:
                 return _flat(base)
         return _Each(self.trace(node.children[1], element))
 
-    def _call(self, node: Node, current: _Origin) -> _Origin:
+    def _call(self, node: Node, current: Origin) -> Origin:
         if node.value == "root":
             return _At("")
         arguments = [
@@ -180,12 +200,12 @@ class _Reader:
             return _one_of([_element(origin) for origin in lists])
         for origin in lists:
             self.consume(origin)
-        return _COMPUTED
+        return _Derived(tuple(lists)) if lists else _COMPUTED
 
 
-def _one_of(origins: Iterable[_Origin]) -> _Origin:
+def _one_of(origins: Iterable[Origin]) -> Origin:
     """Join origins into one flat choice without repeats, so that no expression makes this analysis grow."""
-    choices: dict[object, _Origin] = {}
+    choices: dict[object, Origin] = {}
     for origin in origins:
         for choice in origin.choices if isinstance(origin, _OneOf) else (origin,):
             choices.setdefault(choice if isinstance(choice, _At | _Computed) else id(choice), choice)
@@ -194,7 +214,7 @@ def _one_of(origins: Iterable[_Origin]) -> _Origin:
     return _OneOf(tuple(choices.values())[:_MOST_CHOICES])
 
 
-def _leaves(origin: _Origin) -> Iterator[str]:
+def _leaves(origin: Origin) -> Iterator[str]:
     waiting, seen = [origin], set()
     while waiting:
         part = waiting.pop()
@@ -206,7 +226,7 @@ def _leaves(origin: _Origin) -> Iterator[str]:
                 yield path
             case _Made(parts):
                 waiting.extend(reversed(parts.values()))
-            case _OneOf(choices):
+            case _OneOf(choices) | _Derived(choices):
                 waiting.extend(reversed(choices))
             case _Each(element):
                 waiting.append(element)
@@ -214,7 +234,7 @@ def _leaves(origin: _Origin) -> Iterator[str]:
                 pass
 
 
-def _named(origin: _Origin, name: str) -> _Origin:
+def _named(origin: Origin, name: str) -> Origin:
     match origin:
         case _At():
             return origin.named(name)
@@ -222,11 +242,13 @@ def _named(origin: _Origin, name: str) -> _Origin:
             return _one_of(parts.values()) if name == "*" else parts.get(name, _COMPUTED)
         case _OneOf(choices):
             return _one_of(_named(choice, name) for choice in choices)
+        case _Derived():
+            return origin
         case _Computed() | _Each():
             return _COMPUTED
 
 
-def _element(origin: _Origin) -> _Origin:
+def _element(origin: Origin) -> Origin:
     match origin:
         case _At():
             return origin.element()
@@ -236,11 +258,11 @@ def _element(origin: _Origin) -> _Origin:
             return _one_of(_element(choice) for choice in choices)
         case _Each(element):
             return element
-        case _Computed():
+        case _Computed() | _Derived():
             return origin
 
 
-def _flat(origin: _Origin) -> _Origin:
+def _flat(origin: Origin) -> Origin:
     """Follow a flattening: `lines[].taxes[]` are the elements of each line's list, `lines[?paid][]` still the lines."""
     match origin:
         case _Each(_At(path) as inner) if not path.endswith("[]"):

@@ -11,7 +11,7 @@ from hub.expressions.compiler import compile
 from hub.expressions.errors import ExpressionError
 from hub.expressions.mistakes import Mistake
 from hub.expressions.parts import NOWHERE, Computed, Filled, Grouped, Literal, Nested, Part, Repeated, Spot
-from hub.expressions.paths import WHOLE, Paths, element_paths, source_paths, value_paths
+from hub.expressions.paths import WHOLE, Origin, Paths, element_origin, source_paths, value_origin
 
 _FILLED = ("value", "when", "default", "required", "back")
 _REST = ("rest", "without")
@@ -64,7 +64,7 @@ class Reading:
             return Spot(where=self._use, fragment=self._used[-1])
         return Spot(where=where, inset=inset)
 
-    def fields(self, group: Group, fields: Any, where: Where, target: str = "", at: Paths = WHOLE) -> None:
+    def fields(self, group: Group, fields: Any, where: Where, target: str = "", at: Paths | Origin = WHOLE) -> None:
         """Read fields into a group; `target` is the path of the group, `at` the paths of what it is read from."""
         if not isinstance(fields, Mapping):
             self.mistake(where, "The fields are keys with expressions.")
@@ -72,7 +72,9 @@ class Reading:
         for name, value in fields.items():
             self.field(group, str(name), value, (*where, name), target, at)
 
-    def field(self, group: Group, name: str, value: Any, where: Where, target: str = "", at: Paths = WHOLE) -> None:
+    def field(
+        self, group: Group, name: str, value: Any, where: Where, target: str = "", at: Paths | Origin = WHOLE
+    ) -> None:
         """Read one field, object or list and put it at its dotted target."""
         path = f"{target}.{name}" if target else name
         part = self._part(value, where, path, at)
@@ -94,7 +96,7 @@ class Reading:
                 self.mistake((*where, "without", place), "This is no path; write one such as `lines.data[].price`.")
         return keeps == "keep", tuple(str(path) for path in without)
 
-    def _part(self, value: Any, where: Where, path: str, at: Paths) -> Part | Group | None:
+    def _part(self, value: Any, where: Where, path: str, at: Paths | Origin) -> Part | Group | None:
         if isinstance(value, str):
             computed = self.computed(value, where)
             if computed is not None:
@@ -113,7 +115,7 @@ class Reading:
         self.mistake(where, f"An expression is expected here{hint}.")
         return None
 
-    def _filled(self, value: Mapping[str, Any], where: Where, path: str, at: Paths) -> Filled | None:
+    def _filled(self, value: Mapping[str, Any], where: Where, path: str, at: Paths | Origin) -> Filled | None:
         self._only(value, _FILLED, where, "a field with more than an expression")
         computed = self.computed(value["value"], (*where, "value"))
         when = self._optional(value, "when", where)
@@ -144,7 +146,7 @@ class Reading:
             return self.computed(default[1:], (*where, "default"), inset=1)
         return Literal(value=default)
 
-    def _nested(self, value: Mapping[str, Any], where: Where, path: str, at: Paths) -> Nested | Group | None:
+    def _nested(self, value: Mapping[str, Any], where: Where, path: str, at: Paths | Origin) -> Nested | Group | None:
         self._only(value, _NESTED, where, "an object of fields")
         of, when = self._optional(value, "of", where), self._optional(value, "when", where)
         keeps, without = self.rest(value, where)
@@ -153,7 +155,7 @@ class Reading:
         required = self._required(value, where)
         if required and of is None:
             self.mistake((*where, "required"), "`required` needs `of` here: the object that must be there.")
-        inside = at if of is None else value_paths(of.tree, at=at)
+        inside = at if of is None else value_origin(of.tree, at=at)
         reads = [read for part in (of, when) if part is not None for read in source_paths(part.tree, at=at)]
         if when is not None or keeps:
             self.reads[path] = tuple(dict.fromkeys(reads))
@@ -171,15 +173,15 @@ class Reading:
             spot=self._spot(where),
         )
 
-    def _repeated(self, value: Mapping[str, Any], where: Where, path: str, at: Paths) -> Repeated | None:
+    def _repeated(self, value: Mapping[str, Any], where: Where, path: str, at: Paths | Origin) -> Repeated | None:
         self._only(value, _REPEATED, where, "a repeated target")
         each = self.computed(value["each"], (*where, "each"))
         when = self._optional(value, "when", where)
         keeps, without = self.rest(value, where)
         required = self._required(value, where)
-        inside: Paths = ()
+        inside: Paths | Origin = ()
         if each is not None:
-            inside = element_paths(each.tree, at=at)
+            inside = element_origin(each.tree, at=at)
             conditions = () if when is None else source_paths(when.tree, at=inside)
             self.reads[f"{path}[]"] = (*source_paths(each.tree, at=at), *conditions)
         fields = Group(self._spot(where))
@@ -196,7 +198,7 @@ class Reading:
             spot=self._spot(where),
         )
 
-    def _inner(self, fields: Group, value: Mapping[str, Any], where: Where, path: str, at: Paths) -> None:
+    def _inner(self, fields: Group, value: Mapping[str, Any], where: Where, path: str, at: Paths | Origin) -> None:
         """Read the fields of an object or list: written in place, or those of a fragment, or both."""
         if "use" in value:
             self._fragment(fields, value["use"], (*where, "use"), path, at)
@@ -205,7 +207,7 @@ class Reading:
         elif "use" not in value and "rest" not in value:
             self.mistake(where, "This has neither `fields` nor a fragment to `use`.")
 
-    def _fragment(self, fields: Group, name: Any, where: Where, path: str, at: Paths) -> None:
+    def _fragment(self, fields: Group, name: Any, where: Where, path: str, at: Paths | Origin) -> None:
         fragment = self._fragments.get(name) if isinstance(name, str) else None
         if fragment is None:
             self.mistake(where, f"There is no fragment `{name}`.{near(str(name), self._fragments)}", "unknown-fragment")

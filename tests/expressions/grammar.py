@@ -72,7 +72,7 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 EXPRESSIONS = st.recursive(IDENTIFIERS | LITERALS | st.just("@"), _grown, max_leaves=7)
 
 
-def values(numbers: st.SearchStrategy[int]) -> st.SearchStrategy[Any]:
+def values(numbers: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Give JSON values with these numbers."""
     return st.recursive(
         st.none() | st.booleans() | numbers | TEXTS,

@@ -77,7 +77,7 @@ def test_random_characters(text: str) -> None:
     survive(text)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(words=st.lists(WORDS, max_size=25))
 def test_random_words(words: list[str]) -> None:
     survive("".join(words))

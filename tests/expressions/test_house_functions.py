@@ -10,6 +10,7 @@ import pytest
 from hub.errors import FixData
 from hub.expressions import compile
 from hub.expressions.errors import EvaluationError, ExpressionError
+from hub.expressions.paths import element_origin, source_paths
 
 SOURCE: dict[str, Any] = {
     "none": None,
@@ -222,3 +223,18 @@ def test_a_failure_names_its_place_and_its_data(text: str, position: int, data: 
 )
 def test_the_paths_it_reads(text: str, paths: set[str]) -> None:
     assert set(compile(text).paths) == paths
+
+
+@pytest.mark.parametrize(
+    ("each", "text", "paths"),
+    [
+        ("group_by(lines, &code)", "key", ("lines[].code",)),
+        ("group_by(lines, &code)", "sum(items[].amount)", ("lines[].amount",)),
+        ("zip({line: lines, part: allocate(owed, lines[].amount)})", "line.id", ("lines[].id",)),
+        ("zip({line: lines, part: allocate(owed, lines[].amount)})", "part.minor", ("owed", "lines[].amount")),
+        ("items(meta)", "upper(value)", ("meta.*",)),
+        ("[{a: x, b: y}]", "a", ("x",)),
+    ],
+)
+def test_what_an_element_is_made_of_is_known_where_it_is_read(each: str, text: str, paths: tuple[str, ...]) -> None:
+    assert source_paths(compile(text).tree, at=element_origin(compile(each).tree)) == paths

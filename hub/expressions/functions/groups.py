@@ -28,7 +28,7 @@ def group_by(values: list[Any], keys: list[Any], meter: Meter) -> list[dict[str,
     return list(groups.values())
 
 
-@function("unique(list: array) -> array", metered=True, gives=same())
+@function("unique(list: array) -> array", metered=True, gives=same)
 def unique(values: list[Any], meter: Meter) -> list[Any]:
     """Give each value of a list once, where it first appears."""
     distinct: dict[Hashable, Any] = {}

@@ -49,14 +49,14 @@ def min_(values: list[Any], meter: Meter) -> Any:
     return min(values) if values else None
 
 
-@function("sort(values: array[number|string]) -> array", metered=True, gives=same())
+@function("sort(values: array[number|string]) -> array", metered=True, gives=same)
 def sort(values: list[Any], meter: Meter) -> list[Any]:
     """Put numbers or strings in ascending order."""
     meter.spend(len(values))
     return sorted(values)
 
 
-@function("sort_by(list: array, &by) -> array", gives=same())
+@function("sort_by(list: array, &by) -> array", gives=same)
 def sort_by(values: list[Any], by: list[Any]) -> list[Any]:
     """Order a list by what the expression gives for each element; equals keep their order."""
     _refuse_mixed(by)

@@ -36,14 +36,14 @@ def list_of(items: Shape) -> Shape:
     return Shape(kinds=_ARRAY, items=items)
 
 
-def same(place: int = 0, *kinds: Kind) -> Rule:
-    """Give back what the argument at this place is, narrowed to the kinds that the function takes."""
+def same(call: Call) -> Shape:
+    """Give back what the first argument is."""
+    return call.shapes[0]
 
-    def rule(call: Call) -> Shape:
-        shape = call.shapes[place]
-        return replace(shape, kinds=shape.kinds & frozenset(kinds)) if kinds else shape
 
-    return rule
+def turned(call: Call) -> Shape:
+    """Turn a list round, whose elements are the same, or a text, which is another one then."""
+    return replace(call.shapes[0], values=None, format=None)
 
 
 def number(*, whole: bool = False) -> Rule:
@@ -214,7 +214,8 @@ def rows(call: Call) -> Shape:
             call.report(0, "wrong-type", f"zip() takes an object of lists, but its {name} is no list.")
     if not lists.fields or lists.rest is not None:
         return list_of(Shape(kinds=frozenset({Kind.OBJECT}), rest=ANYTHING))
-    return list_of(_record(**{name: items_of(column) for name, column in lists.fields.items()}))
+    fields = {name: items_of(column) for name, column in lists.fields.items()}
+    return list_of(Shape(kinds=frozenset({Kind.OBJECT}), fields=fields, required=lists.required))
 
 
 def allocated(call: Call) -> Shape:

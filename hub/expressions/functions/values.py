@@ -16,12 +16,12 @@ from hub.expressions.functions.results import (
     first_known,
     merged,
     read_number,
-    same,
     searched,
+    turned,
 )
 from hub.expressions.functions.signature import function
 from hub.expressions.numbers import Number, bounded, read_json_number
-from hub.model.kinds import Kind, kind_of, spoken
+from hub.model.kinds import kind_of, spoken
 
 #: Deeper values are not written as text.
 _MOST_NESTED = 200
@@ -117,7 +117,7 @@ def contains(subject: list[Any] | str, search: Any, meter: Meter) -> bool:
     return any(equal(element, search, meter) for element in subject)
 
 
-@function("reverse(value: string|array) -> string|array", metered=True, gives=same(0, Kind.STRING, Kind.ARRAY))
+@function("reverse(value: string|array) -> string|array", metered=True, gives=turned)
 def reverse(value: str | list[Any], meter: Meter) -> str | list[Any]:
     """Turn the order of a list or the characters of a string round."""
     meter.spend(len(value))
