@@ -20,6 +20,7 @@ from hub.workspace.examples import run_example
 from hub.workspace.kinds import FileKind
 from hub.workspace.lint import Severity
 from hub.workspace.mapping_examples import Coverage, coverage
+from hub.workspace.policy_examples import RuleCoverage, rule_coverage
 
 #: As many of a mapping's unfilled fields are named in the table.
 _MOST_NAMED = 4
@@ -39,11 +40,13 @@ def run_all(path: Path | None, *, only: str, coverage_below: int | None, json_ou
     wanted = {name for name in opened.bundle.mappings if not only or only in name or name in _names(chosen)}
     covered = [each for each in coverage(opened.bundle, results) if each.mapping in wanted - left_out]
     low = [each for each in covered if coverage_below is not None and each.percent < coverage_below]
+    wanted_rules = {name for name in opened.bundle.policies if not only or only in name or name in _names(chosen)}
+    ruled = [each for each in rule_coverage(opened.bundle, results) if each.policy in wanted_rules - left_out]
     failed = bool(low) or not all(result.passed for result in results)
     if json_output:
-        print_json(_as_json(not failed, results, covered))
+        print_json(_as_json(not failed, results, covered, ruled))
     else:
-        _show(Console(highlight=False), results, covered, low)
+        _show(Console(highlight=False), results, covered, ruled, low)
     return int(failed)
 
 
@@ -58,7 +61,8 @@ def _names(examples: Sequence[Example]) -> set[str]:
 def _refused(opened: Opened, json_output: bool) -> int:
     """Say that nothing can be run while the workspace has errors."""
     if json_output:
-        print_json({"ok": False, "lints": [*map(lint_as_json, opened.lints)], "examples": [], "coverage": []})
+        lints = [*map(lint_as_json, opened.lints)]
+        print_json({"ok": False, "lints": lints, "examples": [], "coverage": [], "rules": []})
         return 1
     console = Console(highlight=False)
     show_lints(console, [lint for lint in opened.lints if lint.severity is Severity.ERROR], opened.folder)
@@ -66,7 +70,9 @@ def _refused(opened: Opened, json_output: bool) -> int:
     return 1
 
 
-def _as_json(ok: bool, results: Sequence[Result], covered: Sequence[Coverage]) -> dict[str, Any]:
+def _as_json(
+    ok: bool, results: Sequence[Result], covered: Sequence[Coverage], ruled: Sequence[RuleCoverage]
+) -> dict[str, Any]:
     return {
         "ok": ok,
         "lints": [],
@@ -92,6 +98,10 @@ def _as_json(ok: bool, results: Sequence[Result], covered: Sequence[Coverage]) -
             }
             for each in covered
         ],
+        "rules": [
+            {"policy": each.policy, "percent": each.percent, "rules": len(each.rules), "unreached": each.unreached}
+            for each in ruled
+        ],
     }
 
 
@@ -101,14 +111,24 @@ def _difference_as_json(difference: Difference) -> dict[str, Any]:
     return {"field": difference.field, "message": str(difference), **known}
 
 
-def _show(console: Console, results: Sequence[Result], covered: Sequence[Coverage], low: Sequence[Coverage]) -> None:
+def _show(
+    console: Console,
+    results: Sequence[Result],
+    covered: Sequence[Coverage],
+    ruled: Sequence[RuleCoverage],
+    low: Sequence[Coverage],
+) -> None:
     for result in results:
         if not result.passed:
             _show_failed(console, result)
-    console.print(_table(results, covered))
+    console.print(_table(results, covered, ruled))
     for each in covered:
         if remarks := _remarks(each):
             console.print(f"{each.mapping}: {remarks}.", soft_wrap=True)
+    for policy in ruled:
+        if policy.unreached:
+            missed = ", ".join(f"`{rule}`" for rule in policy.unreached)
+            console.print(f"{policy.policy}: no example reaches {missed}.", soft_wrap=True)
     failed = sum(not result.passed for result in results)
     run = f"{len(results)} {'example' if len(results) == 1 else 'examples'}"
     console.print(f"{run}: {len(results) - failed} passed, {failed} failed.")
@@ -131,12 +151,13 @@ def _show_failed(console: Console, result: Result) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _table(results: Sequence[Result], covered: Sequence[Coverage]) -> Table:
+def _table(results: Sequence[Result], covered: Sequence[Coverage], ruled: Sequence[RuleCoverage]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("examples of", no_wrap=True)
-    for title in ("run", "passed", "fields", "filled"):
+    for title in ("run", "passed", "parts", "covered"):
         table.add_column(title, justify="right", no_wrap=True, min_width=len(title))
-    shares = {(FileKind.MAPPING, each.mapping): each for each in covered}
+    shares = {(FileKind.MAPPING, each.mapping): (len(each.fields), each.percent) for each in covered}
+    shares |= {(FileKind.POLICY, each.policy): (len(each.rules), each.percent) for each in ruled}
     names = {(result.example.kind, result.example.name) for result in results} | shares.keys()
     for kind, name in sorted(names):
         mine = [result for result in results if (result.example.kind, result.example.name) == (kind, name)]
@@ -146,8 +167,8 @@ def _table(results: Sequence[Result], covered: Sequence[Coverage]) -> Table:
             f"{kind} {name}",
             str(len(mine)),
             Text(str(passed), "green" if passed == len(mine) else "bold red"),
-            "" if share is None else str(len(share.fields)),
-            "" if share is None else Text(f"{share.percent} %", "green" if share.percent == 100 else "yellow"),
+            "" if share is None else str(share[0]),
+            "" if share is None else Text(f"{share[1]} %", "green" if share[1] == 100 else "yellow"),
         )
     return table
 

@@ -127,11 +127,17 @@ def work_scope(run: Mapping[str, Any], flow: Flow, scope: Mapping[str, Any], now
         "environment": run["environment"],
         "flow": flow.name,
         "entity": None if entity is None else str(entity),
-        "money": money if isinstance(money, dict) else None,
+        "money": money if _is_money(money) else None,
         "event": scope["event"],
         "input": scope["record"],
         **moments(now),
     }
+
+
+def _is_money(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return type(value.get("minor")) is int and isinstance(value.get("currency"), str)
 
 
 def moments(now: datetime) -> dict[str, str]:

@@ -92,6 +92,16 @@ RETRY = PolicyKind(
     name="retry",
     doc="How often and how patiently a call is tried again; times in seconds.",
     asked=Asked.RETRY,
+    scope={
+        "attempt": Input(shape=_WHOLE, doc="how many attempts failed, the first one included"),
+        "draw": Input(shape=_NUMBER, doc="the random draw that spreads the waits, from 0 to 1"),
+        "asked": Input(shape=_NUMBER.nullable(), doc="the seconds that the vendor asked to wait"),
+    },
+    outputs={
+        "after": Given(
+            shape=_NUMBER, doc="the seconds to wait; nothing when it is not tried again", merge=Merge.LOWEST
+        ),
+    },
     settings={
         "attempts": Setting(
             least=Decimal(1), most=Decimal(1000), doc="how often it is tried, the first time included", whole=True

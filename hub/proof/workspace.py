@@ -40,6 +40,7 @@ connections:
   tax:
     base_url: {tax}
     company_code: {company}
+    throttle: none
     timeout: 1
     settle: 1
     secret: vault:tax
@@ -83,3 +84,5 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
     (folder / "environments" / f"{ENVIRONMENT}.yaml").write_text(text)
     for name in _RETRIES:
         (folder / "policies" / f"{name}.yaml").write_text(_RETRY.format(name=name))
+        # They are examples of the other waits.
+        (folder / "policies" / f"{name}_examples.yaml").unlink(missing_ok=True)

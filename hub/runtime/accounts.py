@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets as entropy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,9 +14,12 @@ from hub.connections.accounts import Account
 from hub.connections.keys import VaultKey
 from hub.connections.limiter import Limiter
 from hub.connections.redaction import Redactor
+from hub.connections.throttle import Throttle
 from hub.connections.vault import Binding, pack, seal, unpack, unseal
 from hub.errors import FixConnection, FixData, NotFound
 from hub.model.ambient import Ambient
+from hub.policy.kinds import THROTTLE
+from hub.policy.rules import Decision, RulePolicy
 from hub.sdk.connector import Connector, Limits
 from hub.sdk.settings import secret_fields
 from hub.sdk.transport import Transport
@@ -153,8 +157,12 @@ def build_accounts(
     transport: Transport,
     database: Database,
     ambient: Ambient,
+    current: Callable[[], Bundle],
+    keep: Callable[[Decision, str, str, datetime], None],
 ) -> tuple[dict[str, Account], list[FixConnection]]:
     """Make an account of every connection that the environment has; what cannot be made is told, not raised.
+
+    `current` gives the revision whose policies guard them from now on, and `keep` takes what these decide.
 
     A connection whose settings or secret are wrong gets no account: its webhooks are unknown and its runs park.
     """
@@ -182,13 +190,27 @@ def build_accounts(
             name=name,
             connector=connector,
             settings=settings,
-            limiter=Limiter(limits, ambient),
+            limiter=Limiter(
+                Throttle(
+                    limits=limits,
+                    policy=lambda name=name: _throttled(current(), name, environment.name),  # type: ignore[misc]
+                    keep=keep,
+                    environment=environment.name,
+                    connection=name,
+                    connector=connector.name,
+                ),
+                ambient,
+            ),
             transport=transport,
             ambient=ambient,
             redactor=vault.redactor,
             paused=state["reason"] if state is not None and state["state"] == connections.PAUSED else None,
         )
     return accounts, problems
+
+
+def _throttled(bundle: Bundle, connection: str, environment: str) -> tuple[RulePolicy | None, str]:
+    return bundle.guard(THROTTLE.name, connection=connection, environment=environment), bundle.id
 
 
 def lowest(vendor: Limits, ours: Sequence[Any]) -> Limits:

@@ -7,6 +7,7 @@ import contextlib
 import secrets as entropy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -19,6 +20,7 @@ from hub.connections.keys import VaultKey, load_key
 from hub.connections.redaction import Redactor
 from hub.connections.registry import load_connectors
 from hub.connections.signing_key import signing_key
+from hub.engine.journal import code
 from hub.engine.parts import Parts
 from hub.engine.worker import Worker
 from hub.errors import NotFound
@@ -28,6 +30,7 @@ from hub.model.ambient import Ambient
 from hub.operate.events import EventOrders
 from hub.operate.orders import Orders
 from hub.operate.sealing import Sealer
+from hub.policy.rules import Decision
 from hub.queries.view import View
 from hub.runtime.accounts import Vault, build_accounts
 from hub.runtime.clock import system_ambient
@@ -35,6 +38,7 @@ from hub.runtime.settings import HubSettings
 from hub.runtime.shelf import Shelf, load_bundle
 from hub.sdk.connector import Connector
 from hub.sdk.transport import Transport
+from hub.store import decisions
 from hub.store.audit import Note
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
@@ -226,6 +230,8 @@ class Hub:
             transport=self.transport,
             database=self.database,
             ambient=self.ambient,
+            current=lambda: self.shelf.current,
+            keep=self._keep,
         )
         self.accounts.clear()
         self.accounts.update(accounts)
@@ -237,6 +243,29 @@ class Hub:
         version = await self.vault.store(name, values, committer=self.committer, actor=actor)
         self.reload_accounts()
         return version
+
+    def _keep(self, decision: Decision, bundle: str, connection: str, at: datetime) -> None:
+        """Keep what a throttle policy decided; nobody waits for it, since nothing is written outside because of it."""
+        row = decisions.row(
+            decision,
+            id=self.ambient.new_id("decision"),
+            environment=self.environment.name,
+            bundle=bundle,
+            at=at,
+            connection=connection,
+        )
+        note = Note(
+            kind=AuditKind.POLICY_DECIDED,
+            actor=self.worker_name,
+            subjects={"connection": connection},
+            facts={"policy": decision.policy, "version": decision.version, "rule": code(decision.rule or "none")},
+        )
+
+        def work(transaction: Transaction) -> None:
+            decisions.keep(transaction.connection, [row])
+            transaction.entries.append(note)
+
+        self.committer.submit(Work(work))
 
     def _begin(self, transaction: Transaction) -> int:
         transaction.entries.append(

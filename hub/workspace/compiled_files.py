@@ -107,7 +107,10 @@ class PolicyFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One example of a file of `kind`: what goes in, and either what must come out or the code of the error."""
+    """One example of a file of `kind`: what goes in, and either what must come out or the code of the error.
+
+    `rule` names the rule of a policy that must decide (`none`: no rule), or the rules, one after the other.
+    """
 
     title: str
     kind: FileKind
@@ -118,3 +121,4 @@ class Example:
     fails: str | None
     path: str
     line: int
+    rule: str | None = None

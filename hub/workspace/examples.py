@@ -15,6 +15,7 @@ from hub.workspace.kinds import EXAMPLES_ENDING, NAMED, FileKind
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints, nearest, shown
 from hub.workspace.mapping_examples import run_mapping_example
+from hub.workspace.policy_examples import run_policy_example
 from hub.workspace.shape_lint import lint_shape
 from hub.workspace.shapes import WORD, Form, Key, Many, Names, Text, Value
 from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar, plain, text_of
@@ -28,6 +29,7 @@ EXAMPLE = Form(
         ),
         "given": Key(shape=Names(value=Value(), key=WORD, example="customer"), doc="the given values"),
         "expect": Key(shape=Value(), doc="the fields that must come out; others are not looked at"),
+        "rule": Key(shape=Text(example="a rule's name"), doc="the rule of a policy that must decide; `none`: no rule"),
         "fails": Key(shape=Text(pattern=r"[a-z][a-z0-9-]*", example="an error code"), doc="the error that must come"),
     },
     one_of=(("expect", "fails"),),
@@ -51,6 +53,9 @@ class Runner:
 RUNNERS: Mapping[FileKind, Runner] = {
     FileKind.MAPPING: Runner(
         subjects=lambda known: known.mappings, run=run_mapping_example, takes=frozenset({"given", "fails"})
+    ),
+    FileKind.POLICY: Runner(
+        subjects=lambda known: known.policies, run=run_policy_example, takes=frozenset({"rule", "fails"})
     ),
 }
 _EVERYWHERE = frozenset({"example", "in", "expect"})
@@ -92,6 +97,7 @@ def _example(node: Keyed, kind: FileKind, name: str, lints: Lints, known: Known)
         fails=text_of(node.get("fails")) or None,
         path=lints.path,
         line=node.line,
+        rule=text_of(node.get("rule")) or None,
     )
 
 

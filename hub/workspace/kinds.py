@@ -46,8 +46,8 @@ def kind_of(path: str) -> FileKind | None:
         return FileKind.RUNBOOK
     if folder == "schemas" and path.endswith(".json"):
         return FileKind.SCHEMA
-    if folder == "mappings" and path.endswith(EXAMPLES_ENDING):
+    if folder in ("mappings", "policies") and path.endswith(EXAMPLES_ENDING):
         return FileKind.EXAMPLES
     if path.endswith((".yaml", ".yml")):
         return NAMED.get(folder)
-    return FileKind.FIXTURE if folder == "mappings" and path.endswith(".json") else None
+    return FileKind.FIXTURE if folder in ("mappings", "policies") and path.endswith(".json") else None

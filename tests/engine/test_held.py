@@ -81,7 +81,8 @@ async def test_nothing_goes_out_until_the_hold_ends(tmp_path: Path) -> None:
 async def test_every_answer_is_kept_and_shown(tmp_path: Path) -> None:
     """Once when it holds, however often it is asked, and once when it lets go."""
     vendor, clock = Vendor(), FastClock()
-    house = House(tmp_path, vendor, guarded("input.value == '0' && today < '2026-01-02'", version=4), clock=clock)
+    compiled = guarded("input.value == '0' && today < '2026-01-02'", until="'2026-01-02'", version=4)
+    house = House(tmp_path, vendor, compiled, clock=clock)
     await house.start()
     await house.give(*things(1))
     await house.settled(waiting=["hold"])
@@ -90,7 +91,7 @@ async def test_every_answer_is_kept_and_shown(tmp_path: Path) -> None:
         await house.orders.ask_again(run.id, actor="person:p_1")
         await house.settled(waiting=["hold"])
     clock.leap(timedelta(days=1))
-    await house.orders.ask_again(run.id, actor="person:p_1")
+    house.worker.wake()
     assert await house.settled() == {"succeeded": 1}
     held, free = rows(house, decisions)
     assert (held.policy, held.version, held.run_id, held.path) == ("freeze", 4, run.id, "write")

@@ -378,7 +378,7 @@ BROKEN = [
         "in: { id",
         "in: fixtures/order.json\n  on: { id",
         "3:3",
-        "Unknown key `on` in an example. Known: `example`, `expect`, `fails`, `given`, `in`.",
+        "Unknown key `on` in an example. Known: `example`, `expect`, `fails`, `given`, `in`, `rule`.",
     ),
     (
         EXAMPLES,

@@ -11,12 +11,14 @@ import pytest
 import hub
 from hub.connections.registry import load_connectors
 from hub.model.flow import Call, Decide
+from hub.policy.kinds import KINDS
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compilation import compile_bundle
 from hub.workspace.examples import run_examples
 from hub.workspace.kinds import FileKind
 from hub.workspace.loader import read_files
+from hub.workspace.policy_examples import rule_coverage
 
 FILES = read_files(Path(hub.__file__).resolve().parent.parent)
 
@@ -55,6 +57,14 @@ def test_every_mapping_has_examples(bundle: Bundle) -> None:
     assert {example.name for example in bundle.examples if example.kind is FileKind.MAPPING} == {
         name for name, mapping in bundle.mappings.items() if not mapping.derived
     }
+
+
+def test_every_policy_has_examples_that_reach_each_rule(bundle: Bundle) -> None:
+    asked = {example.name for example in bundle.examples if example.kind is FileKind.POLICY}
+    assert asked == bundle.policies.keys() | bundle.retries.keys()
+    assert [each for each in rule_coverage(bundle, run_examples(bundle)) if each.unreached] == []
+    kinds = {policy.kind.name for policy in bundle.policies.values()} | {"retry"}
+    assert kinds == set(KINDS)
 
 
 def test_every_case_has_a_runbook(bundle: Bundle) -> None:
