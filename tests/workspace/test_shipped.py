@@ -18,9 +18,11 @@ from hub.workspace.compilation import compile_bundle
 from hub.workspace.examples import run_examples
 from hub.workspace.kinds import FileKind
 from hub.workspace.loader import read_files
+from hub.workspace.mapping_examples import coverage
 from hub.workspace.policy_examples import rule_coverage
 
-FILES = read_files(Path(hub.__file__).resolve().parent.parent)
+ROOT = Path(hub.__file__).resolve().parent.parent
+FILES = read_files(ROOT)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,11 @@ def test_every_policy_has_examples_that_reach_each_rule(bundle: Bundle) -> None:
     assert [each for each in rule_coverage(bundle, run_examples(bundle)) if each.unreached] == []
     kinds = {policy.kind.name for policy in bundle.policies.values()} | {"retry"}
     assert kinds == set(KINDS)
+
+
+def test_examples_fill_every_target_field(bundle: Bundle) -> None:
+    shares = coverage(bundle, run_examples(bundle))
+    assert {share.mapping: share.unfilled for share in shares if share.unfilled} == {}
 
 
 def test_every_case_has_a_runbook(bundle: Bundle) -> None:
