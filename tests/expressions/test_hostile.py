@@ -106,6 +106,14 @@ def test_an_amplifier_is_stopped(text: str) -> None:
         "map(&upper(root().text), n)",
         "map(&hash(root().text), n)",
         "n[?root().text == root().other]",
+        "map(&group_by(root().n, &@), n)",
+        "map(&unique(root().n), n)",
+        "map(&zip({a: root().n, b: root().n}), n)",
+        "map(&split(root().text, 'x'), n)",
+        "map(&pad_left('', `100000`, '0'), n)",
+        "map(&items(root()), n)[].value[]",
+        "map(&allocate({minor: `7`, currency: 'EUR'}, root().n), n)",
+        "map(&from_items(root().n[].{key: 'a', value: @}), n)",
     ],
 )
 def test_work_for_each_pair_is_stopped(text: str) -> None:
@@ -113,6 +121,13 @@ def test_work_for_each_pair_is_stopped(text: str) -> None:
     error = failure(text, source)
     assert isinstance(error, EvaluationError)
     assert error.code == "over-budget"
+
+
+@pytest.mark.parametrize("text", ["unique(@)", "group_by(@, &@)", "group_by(@, &[@])", "unique([].{a: @})"])
+def test_numbers_made_to_collide_take_no_longer(text: str) -> None:
+    """Python gives all multiples of its hash's modulus the same hash, so that a set of them is searched one by one."""
+    assert failure(text, [number * sys.hash_info.modulus for number in range(30_000)]) is None
+    assert failure(text, [Decimal(number * sys.hash_info.modulus) for number in range(30_000)]) is None
 
 
 @pytest.mark.parametrize(

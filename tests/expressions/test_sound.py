@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hub.errors import FixData
 from hub.expressions.compiler import compile
 from hub.expressions.functions.catalogue import FUNCTIONS
-from hub.expressions.inference import infer
+from hub.expressions.inference import FindingCode, infer
 from hub.expressions.literals import literal_shape
 from hub.expressions.unions import Unions, falsy, is_true, truthy
 from hub.model.kinds import Kind, kind_of
@@ -109,6 +110,43 @@ def test_what_a_function_gives_fits_what_was_inferred(name: str, data: st.DataOb
     keys = st.sampled_from(["@", "minor", "[@]", "to_string(@)", "{a: @}"])
     words = [f"&{data.draw(keys)}" if one.reference else f"p{place}" for place, one in enumerate(function.parameters)]
     agree(f"{name}({', '.join(words[:count])})", sources)
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    left=EXPRESSIONS,
+    right=EXPRESSIONS,
+    operator=st.sampled_from(["==", "!="]),
+    sources=st.lists(SOURCES, min_size=1, max_size=2),
+)
+def test_what_is_never_true_never_is(left: str, right: str, operator: str, sources: list[Any]) -> None:
+    text = f"({left}) {operator} ({right})"
+    try:
+        expression = compile(text)
+    except FixData:
+        return
+    shape = Unions()([literal_shape(source) for source in sources])
+    outcomes = {FindingCode.NEVER_TRUE: False, FindingCode.ALWAYS_TRUE: True}
+    claimed = [
+        outcomes[one.code] for one in infer(expression, shape).findings if one.position == 0 and one.code in outcomes
+    ]
+    for source in sources:
+        with suppress(FixData):
+            assert all(expression(source) is outcome for outcome in claimed)
+
+
+@settings(max_examples=250, deadline=None)
+@given(name=st.sampled_from(sorted(FUNCTIONS)), data=st.data())
+def test_an_argument_of_a_wrong_type_is_refused(name: str, data: st.DataObject) -> None:
+    """What is reported as a wrong type fails, or is not looked at because something else is null."""
+    function = FUNCTIONS[name]
+    places = [place for place, one in enumerate(function.parameters) if not one.reference]
+    source = {f"p{place}": data.draw(values(NUMBERS)) for place in places}
+    words = [f"p{place}" if place in places else "&@" for place in range(len(function.parameters))]
+    expression = compile(f"{name}({', '.join(words)})")
+    if any(one.code is FindingCode.WRONG_TYPE for one in infer(expression, literal_shape(source)).findings):
+        with suppress(FixData):
+            assert expression(source) is None
 
 
 @given(value=values(NUMBERS))

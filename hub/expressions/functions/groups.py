@@ -14,6 +14,8 @@ from hub.model.kinds import Kind, kind_of, spoken
 
 #: Deeper values are not compared.
 _DEEPEST = 200
+#: The steps of making one value comparable.
+_STEPS = 4
 #: Whole numbers of fewer bits have hashes of their own.
 _SHORT = 60
 
@@ -75,7 +77,7 @@ def _identity(value: Any, meter: Meter, depth: int) -> Hashable:
     """Give a key that is equal for equal values: 1 and 1.0 are, 1 and true are not."""
     if depth > _DEEPEST:
         raise OverBudget("A value is nested too deeply to be compared.")
-    meter.spend(1)
+    meter.spend(_STEPS)
     match kind_of(value):
         case Kind.STRING:
             meter.spend_text(len(value))
