@@ -25,6 +25,7 @@ from hub.workspace.compiled_files import (
     PolicyFile,
 )
 from hub.workspace.connections import load_connection
+from hub.workspace.effect_lint import lint_effects
 from hub.workspace.environments import load_environment
 from hub.workspace.examples import load_examples
 from hub.workspace.flows import load_flow
@@ -102,6 +103,7 @@ class _Compilation:
         self._load(FileKind.CONNECTION, self.connections, lambda node, lints: load_connection(node, lints, known))
         self._load(FileKind.ENVIRONMENT, self.environments, lambda node, lints: load_environment(node, lints, known))
         self._load(FileKind.FLOW, self.flows, lambda node, lints: load_flow(node, lints, known))
+        lint_effects(self.flows, self.lints, known)
         for path, node in self.nodes.get(FileKind.EXAMPLES, {}).items():
             self.examples += load_examples(node, self.lints[path], known)
 

@@ -174,3 +174,33 @@ async def test_a_crash_at_every_durable_point_of_a_held_run(tmp_path: Path, poin
     assert sorted(per_kind) == sorted((kind, key) for kind in ("native", "probe", "upsert") for key in ("t0", "t1"))
     assert len({row.id for row in rows(house, decisions)}) == len(rows(house, decisions))
     await house.stop()
+
+
+async def test_a_step_that_asks_how_many_must_agree(tmp_path: Path) -> None:
+    """It sees the run's entity and money, and its answer is the step's output; nothing waits for the people yet."""
+    approve = """
+policy: large
+kind: approve
+version: 2
+match: first
+rules:
+  - name: large
+    when: money.minor >= `100` && entity == 'DE01'
+    then: { approvals: 2, role: approver }
+"""
+    flow = (
+        ONE_WRITE.format(kind=Idempotency.UPSERT.value)
+        .replace("steps:", "entity: data.entity\nmoney: data.total\nsteps:\n  - id: agreed\n    decide: large")
+        .replace("    retry: patient", "    when: agreed.approvals\n    retry: patient")
+    )
+    vendor = Vendor()
+    house = House(tmp_path, vendor, bundle(flow, **FILES, **{"policies__large.yaml": approve}))
+    await house.start()
+    for number, minor in enumerate((99, 100)):
+        total = {"minor": minor, "currency": "EUR"}
+        await house.give({"id": f"t{number}", "key": f"k{number}", "value": "1", "entity": "DE01", "total": total})
+    assert await house.settled() == {"succeeded": 2}
+    assert [document["key"] for document in vendor.documents] == ["t1"]
+    kept = sorted((exact_json.loads(row.inputs)["money.minor"], row.rules) for row in rows(house, decisions))
+    assert kept == [(99, "[]"), (100, '["large"]')]
+    await house.stop()

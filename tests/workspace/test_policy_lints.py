@@ -44,3 +44,27 @@ def test_one_mistake_in_a_policy(
     (lint,) = compile_bundle({**files, path: HOLD.replace(old, new, 1).encode()}, catalogue)[1]
     assert (lint.code, f"{lint.line}:{lint.column}") == (code, place), str(lint)
     assert words in str(lint)
+
+
+APPROVE = """\
+policy: routing
+kind: approve
+version: 1
+match: first
+rules:
+  - name: large
+    when: money.minor > `1000`
+    then: { approvals: 1 }
+"""
+
+
+def test_who_asks_for_approvals_is_told_that_nothing_waits_for_them(
+    catalogue: Catalogue, files: dict[str, bytes]
+) -> None:
+    flow = files["flows/post.yaml"].decode().replace("=route.connection", "books").replace("=route.system", "erp")
+    changed = {**files, "policies/routing.yaml": APPROVE.encode(), "flows/post.yaml": flow.encode()}
+    bundle, lints = compile_bundle(changed, catalogue)
+    assert bundle is not None
+    (lint,) = lints
+    assert (lint.code, lint.line, lint.severity) == ("approvals-not-awaited", 16, "warning")
+    assert "no step waits for approvals yet" in lint.message
