@@ -51,6 +51,8 @@ class Inbox:
     url: str = ""
     bodies: list[bytes] = field(default_factory=list)
     signatures: list[str] = field(default_factory=list)
+    #: What stood behind `?` in the address that was called.
+    asked: list[str] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     most_at_once: int = 0
     delay: float = 0.0
@@ -61,6 +63,7 @@ class Inbox:
         self.most_at_once = max(self.most_at_once, self._running)
         self.bodies.append(await request.read())
         self.signatures.append(request.headers["Stripe-Signature"])
+        self.asked.append(request.query_string)
         await asyncio.sleep(self.delay)
         self._running -= 1
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from sqlalchemy import select
 
 from connectors.stripe.connector import CONNECTOR
 from hub.connections.accounts import Account
@@ -26,6 +27,7 @@ from hub.sdk.transport import Transport
 from hub.store import history, runs
 from hub.store.committer import Committer
 from hub.store.database import Database
+from hub.store.tables import metadata
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
@@ -141,6 +143,12 @@ class SmallHub:
                     return counted
                 await asyncio.sleep(0.01)
 
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Give the rows of a table of the store, oldest first."""
+        with self.database.reading() as reading:
+            found = metadata.tables[table]
+            return [dict(row) for row in reading.execute(select(found).order_by(found.c.id)).mappings()]
+
     def outputs(self) -> dict[str, list[dict[str, Any]]]:
         """Give what the steps of the runs gave, by connection; each run is a mapping of steps to outputs."""
         found: dict[str, list[dict[str, Any]]] = {}
@@ -161,7 +169,7 @@ async def small_hub(directory: Path, sandbox: Running, inbox: Inbox) -> AsyncIte
     """Register an endpoint for each version, and run a hub that knows their secrets."""
     secrets = {}
     for version in VERSIONS:
-        wish = {"url": inbox.url, "enabled_events": ["invoice.finalized"], "api_version": version}
+        wish = {"url": f"{inbox.url}?{version}", "enabled_events": ["invoice.finalized"], "api_version": version}
         made = await sandbox.world.books.seed({"endpoints": [wish]})
         secrets[version] = made["made"]["endpoints"][0]["secret"]
     hub = SmallHub(directory, sandbox, secrets)
@@ -178,7 +186,8 @@ async def small_hub(directory: Path, sandbox: Running, inbox: Inbox) -> AsyncIte
         await hub.transport.close()
 
 
-async def bring(hub: SmallHub, inbox: Inbox) -> None:
-    """Bring every webhook that came in to the connection of its version."""
-    for body, signature in zip(inbox.bodies, inbox.signatures, strict=True):
-        await hub.deliver(json.loads(body)["api_version"], signature, body)
+async def bring(hub: SmallHub, inbox: Inbox, *versions: str) -> None:
+    """Bring the webhooks that came in to the connections of these versions, by default of all."""
+    for version, body, signature in zip(inbox.asked, inbox.bodies, inbox.signatures, strict=True):
+        if version in (versions or VERSIONS):
+            await hub.deliver(version, signature, body)

@@ -145,3 +145,51 @@ async def rendered(wish: dict[str, Any]) -> dict[str, Any]:
         url = f"/v1/invoices/{invoice['id']}/lines"
         whole["lines"] = {"object": "list", "data": invoice["lines"], "has_more": False, "url": url}
         return {version: loads(dumps(render(books.account, whole, version))) for version in VERSIONS}
+
+
+@pytest.mark.parametrize(
+    ("shown", "claim"),
+    [
+        # A release of the future that adds fields and a value; one from before all that are registered; no version.
+        ("2026-09-30.endive", "2027-03-31.fennel"),
+        ("2024-09-30.acacia", "2023-10-16"),
+        ("2026-09-30.endive", "not a version"),
+    ],
+)
+async def test_a_version_that_was_never_registered_is_taken_in_and_read(
+    sandbox: Running, inbox: Inbox, tmp_path: Path, shown: str, claim: str
+) -> None:
+    drift = {"invoice": {"set": {"score": 7, "billing_reason": "agent"}}, "line_item": {"set": {"margin": 12}}}
+    async with small_hub(tmp_path, sandbox, inbox) as hub:
+        await sandbox.world.books.seed({**company("eur", "DE"), "switches": {"drift": drift, "claim": claim}})
+        await sandbox.world.books.seed({"invoices": [invoice("eur")]})
+        await settled(sandbox)
+        await bring(hub, inbox, shown)
+        assert await hub.settled() == {"succeeded": 1}
+        ((made,),) = hub.outputs().values()
+        (event,) = hub.rows("events")
+    assert event["schema"] == f"stripe.invoice@{schema_version(claim)}"
+    assert event["schema"] not in workspace().schemas
+    assert made["brought"] == made["read"]
+    (booked,) = sandbox.world.books.snapshot()["invoices"]
+    assert made["brought"]["total"] == {"minor": booked["total"], "currency": "EUR"}
+    assert made["brought"]["tax_total"]["minor"] == sum(tax["amount"] for tax in booked["total_taxes"])
+
+
+async def test_what_cannot_be_read_any_more_becomes_a_case_and_is_kept(
+    sandbox: Running, inbox: Inbox, tmp_path: Path
+) -> None:
+    drift = {"invoice": {"drop": ["number"]}}
+    async with small_hub(tmp_path, sandbox, inbox) as hub:
+        await sandbox.world.books.seed(
+            {**company("eur", "DE"), "switches": {"drift": drift, "claim": "2027-03-31.fennel"}}
+        )
+        await sandbox.world.books.seed({"invoices": [invoice("eur")]})
+        await settled(sandbox)
+        await bring(hub, inbox)
+        assert await hub.settled() == {"parked": len(VERSIONS)}
+        cases, events = hub.rows("cases"), hub.rows("events")
+    assert {case["reason"] for case in cases} == {"required-missing"}
+    assert all('"field":"number"' in case["facts"] for case in cases)
+    assert [event["state"] for event in events] == ["accepted"] * len(VERSIONS)
+    assert all("total" in loads(event["data"])["object"] for event in events)

@@ -105,6 +105,10 @@ class TestStripe(ConnectorBattery):
             ],
         ),
         WebhookSample(
+            fixture="invoice_finalized_acacia.json",
+            events=[{"type": "stripe.invoice.finalized", "schema": "stripe.invoice@2024-09-30", "subject": "in_1"}],
+        ),
+        WebhookSample(
             fixture="invoice_payment_paid.json",
             events=[{"type": "stripe.invoice_payment.paid", "schema": "stripe.invoice_payment@2025-09-30"}],
         ),
