@@ -15,7 +15,20 @@ from ui import live
 from ui.assets import assets
 from ui.console import Console
 from ui.doors import Door, enter, recognise, require
-from ui.pages import audit, connections, crossrefs, events, exceptions, flows, lineage, overview, runs, search, sign_in
+from ui.pages import (
+    audit,
+    connections,
+    crossrefs,
+    events,
+    exceptions,
+    flows,
+    lineage,
+    overview,
+    runs,
+    schemas,
+    search,
+    sign_in,
+)
 from ui.visits import Visit
 
 #: Every page of the console; a page that is not here does not exist.
@@ -28,6 +41,7 @@ DOORS: tuple[Door, ...] = (
     *exceptions.DOORS,
     *connections.DOORS,
     *events.DOORS,
+    *schemas.DOORS,
     *crossrefs.DOORS,
     *audit.DOORS,
     *search.DOORS,

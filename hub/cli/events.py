@@ -136,18 +136,19 @@ def _release_all(hub: Reached, wanted: Mapping[str, str], reason: str) -> dict[s
 
 
 def _show_events(events: Sequence[Mapping[str, Any]]) -> None:
-    table = Table("Event", "Type", "State", "Reason", "Drift", "Came by", "Received")
+    table = Table()
+    table.add_column("Event", no_wrap=True)
+    table.add_column("What", overflow="fold")
+    table.add_column("State", overflow="fold")
+    table.add_column("Received", no_wrap=True)
     for event in events:
-        kinds = dict.fromkeys(finding["kind"] for finding in event["drift"])
-        flows = [f"cannot begin: {failed['flow']}" for failed in event["flows_failed"]]
+        known = [event["reason"], *dict.fromkeys(finding["kind"] for finding in event["drift"])]
+        known += [f"cannot begin: {failed['flow']}" for failed in event["flows_failed"]]
         table.add_row(
             event["id"],
-            escape(event["type"]),
-            _coloured(event["state"]),
-            event["reason"] or "",
-            escape(", ".join([*kinds, *flows])),
-            f"{event['via']} {event['connection']}",
-            event["received_at"],
+            f"{escape(event['type'])}\n{event['via']} {event['connection']}",
+            "\n".join([_coloured(event["state"]), *map(escape, dict.fromkeys(filter(None, known)))]),
+            event["received_at"][:16].replace("T", " "),
         )
     console.print(table)
 
@@ -156,11 +157,9 @@ def _show_event(detail: Mapping[str, Any]) -> None:
     event = detail["event"]
     console.print(f"[bold]{event['id']}[/] {escape(event['type'])} {_coloured(event['state'])} {event['reason'] or ''}")
     console.print(f"{escape(event['external_id'])} by {event['via']} on {event['connection']}, {event['schema'] or ''}")
-    if event["drift"]:
-        table = Table("Drift", "Where", "What", "Action")
-        for finding in event["drift"]:
-            table.add_row(finding["kind"], escape(finding["path"]), escape(finding["detail"]), finding["action"])
-        console.print(table)
+    for finding in event["drift"]:
+        where = escape(finding["path"] or "the whole")
+        console.print(f"Drift: {finding['kind']} at {where}: {escape(finding['detail'])}; {finding['action']}")
     for failed in event["flows_failed"]:
         console.print(f"[red]{failed['flow']} could not begin[/]: {escape(failed['detail'])}")
     for decision in detail["decisions"]:

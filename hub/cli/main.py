@@ -11,6 +11,7 @@ import typer
 
 from hub.cli import audit, cases, crossrefs, events, place, runs, schemas, vault
 from hub.cli.decisions import decisions
+from hub.cli.drift import drift
 from hub.cli.output import EXIT_REFUSED, fail, print_json
 from hub.errors import HubError
 
@@ -29,6 +30,7 @@ app.add_typer(crossrefs.app, name="crossrefs", help="Look up and import which id
 app.add_typer(schemas.app, name="schema", help="List, compare and draft the versions of schemas.")
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.")
 app.command()(decisions)
+app.command()(drift)
 app.add_typer(audit.app, name="audit", help="Read and verify the audit log.")
 
 

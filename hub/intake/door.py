@@ -14,6 +14,7 @@ import structlog
 from hub.connections.accounts import Account
 from hub.engine.routing import Routing, route, scope
 from hub.errors import Fatal, NotFound, UnreadableWebhook, WebhookRejected
+from hub.intake.drift import Action, Drift, Judged
 from hub.model.ambient import Ambient, to_micros
 from hub.model.event import EventState, InboundEvent, Via
 from hub.sdk import exact_json
@@ -45,6 +46,7 @@ class Intake:
         self._committer = committer
         self._accounts = accounts
         self._bundle = bundle
+        self._drift = Drift(environment=environment, ambient=ambient)
         self._refused: Counter[tuple[str, str, int]] = Counter()
 
     async def webhook(self, name: str, headers: Mapping[str, str], body: bytes) -> list[Acceptance]:
@@ -117,15 +119,18 @@ class Intake:
         bundle = self._bundle()
         event_id = self._ambient.new_id("event")
         seen = scope(event, connection=name, environment=self._environment, received_at=now)
-        routing = route(
-            bundle,
-            seen,
-            event_id=event_id,
-            environment=self._environment,
-            now=now,
-            new_id=lambda: self._ambient.new_id("run"),
-        )
-        state, reason = _outcome(routing)
+        judged = self._drift.judge(bundle, seen, event, event_id=event_id)
+        routing = Routing(runs=(), failed={})
+        if judged.action is Action.ACCEPT:
+            routing = route(
+                bundle,
+                seen,
+                event_id=event_id,
+                environment=self._environment,
+                now=now,
+                new_id=lambda: self._ambient.new_id("run"),
+            )
+        state, reason = _outcome(judged, routing)
         if reason is not None or routing.failed:
             log.warning("event.kept", named=event.external_id, state=state.value, flows=[*routing.failed])
         data, record_key = _data(event)
@@ -146,9 +151,15 @@ class Intake:
             "occurred_at": to_micros(event.occurred_at),
             "record_key": record_key,
             "reason": reason,
-            "flags": _flags(routing),
+            "flags": _flags(judged, routing),
         }
-        return Accept(event=row, runs=routing.runs, actor=f"connection:{name}")
+        return Accept(
+            event=row,
+            runs=routing.runs,
+            actor=f"connection:{name}",
+            drift=judged.sightings,
+            decisions=judged.decisions,
+        )
 
     async def _keep_bytes(self, name: str, body: bytes, reason: str) -> Acceptance:
         digest = hashlib.sha256(body).hexdigest()
@@ -200,21 +211,29 @@ class Intake:
         }
 
 
-def _outcome(routing: Routing) -> tuple[EventState, str | None]:
+def _outcome(judged: Judged, routing: Routing) -> tuple[EventState, str | None]:
     """Give the state of an event, and why it is kept back if it is."""
-    if routing.runs:
-        return EventState.ACCEPTED, None
-    if routing.failed:
-        return EventState.REJECTED, next(iter(routing.failed.values())).code
-    return EventState.UNROUTED, None
+    match judged.action:
+        case Action.QUARANTINE:
+            return EventState.QUARANTINED, judged.reason
+        case Action.REJECT:
+            return EventState.REJECTED, judged.reason
+        case Action.ACCEPT if routing.runs:
+            return EventState.ACCEPTED, None
+        case Action.ACCEPT if routing.failed:
+            return EventState.REJECTED, next(iter(routing.failed.values())).code
+        case Action.ACCEPT:
+            return EventState.UNROUTED, None
 
 
-def _flags(routing: Routing) -> str | None:
+def _flags(judged: Judged, routing: Routing) -> str | None:
     """Give what a person should know of the event, as JSON; None when there is nothing."""
-    if not routing.failed:
-        return None
-    failed = {flow: {"code": why.code, "detail": why.detail} for flow, why in routing.failed.items()}
-    return exact_json.dumps({"flows": failed}).decode()
+    flags: dict[str, Any] = {}
+    if judged.flags:
+        flags["drift"] = judged.flags
+    if routing.failed:
+        flags["flows"] = {flow: {"code": why.code, "detail": why.detail} for flow, why in routing.failed.items()}
+    return exact_json.dumps(flags).decode() if flags else None
 
 
 def _bytes(body: bytes) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from hub.api import (
     connections,
     crossrefs,
     decisions,
+    drift,
     events,
     health,
     hooks,
@@ -47,7 +48,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.verifier = hub.verifier
     problems.install(app)
     app.include_router(hooks.router)
-    for room in (health, runs, cases, decisions, events, crossrefs, connections, secrets, people, audit):
+    for room in (health, runs, cases, decisions, events, drift, crossrefs, connections, secrets, people, audit):
         # A body is read before it is known who sends it, so that nobody may send more than fits into memory.
         app.include_router(room.router, max_body_size=MAX_ORDER)
     if console:

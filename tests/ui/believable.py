@@ -63,7 +63,7 @@ _NEW_FIELD = {
     "schema": "stripe.invoice@2025-09-30",
     "kind": "unknown-field",
     "path": "parent.subscription_details.billing_terms",
-    "detail": "The schema has no field `billing_terms`.",
+    "detail": "string",
     "action": "accept",
 }
 #: State, reason and flags of events that were not simply taken; `schema` is what each claims.
@@ -78,7 +78,7 @@ _KEPT: Sequence[tuple[str, str | None, dict[str, Any] | None]] = (
                     **_NEW_FIELD,
                     "kind": "changed-type",
                     "path": "lines.data[].amount",
-                    "detail": "A string came where a number is expected.",
+                    "detail": "string instead of integer",
                     "action": "quarantine",
                 },
                 {**_NEW_FIELD},
@@ -95,7 +95,7 @@ _KEPT: Sequence[tuple[str, str | None, dict[str, Any] | None]] = (
                     "schema": "stripe.invoice@2027-03-31",
                     "kind": "unregistered-version",
                     "path": "",
-                    "detail": "Read as `stripe.invoice@2025-09-30`.",
+                    "detail": "read as 2026-09-30",
                     "action": "reject",
                 }
             ]

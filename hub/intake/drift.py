@@ -1,0 +1,233 @@
+"""Drift at the door: each payload is compared with the schema it claims, and a policy says what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+from hub.errors import HubError
+from hub.intake.masking import masked
+from hub.model.ambient import Ambient
+from hub.model.event import InboundEvent
+from hub.policy.decision import decide
+from hub.policy.rules import Decision, RulePolicy
+from hub.schemas.drift import CompiledDrift, compile_drift
+from hub.schemas.versions import split
+from hub.sdk import exact_json
+from hub.store import decisions
+from hub.store.drift import Sighting
+from hub.workspace.bundle import Bundle
+
+log = structlog.get_logger(__name__)
+
+#: The kind of a finding that is not about a field: the version that the payload claims was never registered.
+UNREGISTERED = "unregistered-version"
+#: Why an event is held back about which no policy could decide.
+UNDECIDED = "drift-not-decided"
+#: As many claimed names are remembered; what payloads claim is not ours to bound.
+_MOST_NAMES = 1000
+_LONGEST = 200
+
+
+class Action(StrEnum):
+    """What becomes of an event whose payload drifted, the mildest first."""
+
+    ACCEPT = "accept"
+    QUARANTINE = "quarantine"
+    REJECT = "reject"
+
+
+_SEVERITY = {action: number for number, action in enumerate(Action)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One way in which a payload differs from its schema, ready to be kept and shown."""
+
+    kind: str
+    path: str
+    detail: str
+    example: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is done with an event, and the reason if it is kept back.
+
+    `flags` are the findings as the event carries them, `sightings` as they are counted, `decisions` the rows to keep.
+    """
+
+    action: Action = Action.ACCEPT
+    reason: str | None = None
+    flags: Sequence[Mapping[str, str]] = ()
+    sightings: Sequence[Sighting] = ()
+    decisions: Sequence[Mapping[str, Any]] = ()
+
+
+_AS_IT_SHOULD_BE = Judged()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
+    """What a payload says it is: the comparison with the registered version that it is read as."""
+
+    compare: CompiledDrift
+    version: str
+    read_as: str
+    registered: bool
+
+
+class Drift:
+    """Compares the payloads of one environment; each comparison is compiled once for a bundle."""
+
+    def __init__(self, *, environment: str, ambient: Ambient) -> None:
+        """Begin without any bundle."""
+        self._environment = environment
+        self._ambient = ambient
+        self._bundle = ""
+        self._claims: dict[str, _Claim | None] = {}
+        self._compiled: dict[str, CompiledDrift] = {}
+
+    def judge(self, bundle: Bundle, seen: Mapping[str, Any], event: InboundEvent, *, event_id: str) -> Judged:
+        """Compare an event's record with the schema it claims, and decide; whatever goes wrong, the event is kept."""
+        if event.schema is None:
+            return _AS_IT_SHOULD_BE
+        try:
+            found = self.differences(bundle, event.schema, seen["record"])
+            if not found:
+                return _AS_IT_SHOULD_BE
+            return self._decided(bundle, seen, event.schema, found, event_id)
+        except Exception as error:  # a defect here must neither lose the event nor let it pass unseen
+            log.exception("drift.defect", named=event.external_id)
+            return Judged(action=Action.QUARANTINE, reason=error.code if isinstance(error, HubError) else UNDECIDED)
+
+    def differences(self, bundle: Bundle, schema: str, record: Any) -> list[Difference]:
+        """Give how a record differs from the schema it claims; nothing when no version of it is registered."""
+        claim = self._claim(bundle, schema)
+        if claim is None:
+            return []
+        found = claim.compare(record)
+        if not found and claim.registered:
+            return []
+        differences = [
+            Difference(
+                kind=finding.kind.value,
+                path=masked(finding.path)[:_LONGEST],
+                detail=masked(finding.detail)[:_LONGEST],
+                example=None if finding.example is None else masked(finding.example),
+            )
+            for finding in found
+        ]
+        if not claim.registered:
+            told = Difference(kind=UNREGISTERED, path="", detail=f"read as {claim.read_as}", example=claim.version)
+            differences.insert(0, told)
+        return differences
+
+    def _claim(self, bundle: Bundle, name: str) -> _Claim | None:
+        if bundle.id != self._bundle:
+            self._bundle, self._claims, self._compiled = bundle.id, {}, {}
+        if name not in self._claims:
+            if len(self._claims) >= _MOST_NAMES:
+                self._claims.clear()
+            self._claims[name] = self._resolved(bundle, name)
+        return self._claims[name]
+
+    def _resolved(self, bundle: Bundle, name: str) -> _Claim | None:
+        resolved = bundle.registry.resolve(name)
+        if resolved is None:
+            return None
+        if resolved.name not in self._compiled:
+            self._compiled[resolved.name] = compile_drift(bundle.registry.document(resolved.name))
+        return _Claim(
+            compare=self._compiled[resolved.name],
+            version=split(name)[1][:_LONGEST],
+            read_as=split(resolved.name)[1],
+            registered=resolved.registered,
+        )
+
+    def _decided(
+        self, bundle: Bundle, seen: Mapping[str, Any], schema: str, found: Sequence[Difference], event_id: str
+    ) -> Judged:
+        name = seen["event"]["connection"]
+        policy = bundle.guard("drift", connection=name, environment=self._environment)
+        scope = self._scope(bundle, seen, schema)
+        flags: list[Mapping[str, str]] = []
+        sightings: list[Sighting] = []
+        made: dict[bytes, Decision] = {}
+        worst, reason = Action.ACCEPT, None
+        for difference in found:
+            action, why = Action.ACCEPT, difference.kind
+            if policy is not None:
+                action, why, decision = _asked(policy, scope, difference)
+                if decision is not None:
+                    # What a policy says from the same inputs is kept once.
+                    made.setdefault(exact_json.canonical([decision.rules, decision.inputs]), decision)
+            if _SEVERITY[action] > _SEVERITY[worst]:
+                worst, reason = action, why
+            flags.append(
+                {
+                    "kind": difference.kind,
+                    "path": difference.path,
+                    "detail": difference.detail,
+                    "action": action.value,
+                }
+            )
+            sightings.append(
+                Sighting(
+                    environment=self._environment,
+                    connection=name,
+                    schema=schema[:_LONGEST],
+                    kind=difference.kind,
+                    path=difference.path,
+                    detail=difference.detail,
+                    example=difference.example,
+                    event_id=event_id,
+                    action=action.value,
+                )
+            )
+        now = self._ambient.now()
+        rows = [
+            decisions.row(
+                decision,
+                id=self._ambient.new_id("decision"),
+                environment=self._environment,
+                bundle=bundle.id,
+                at=now,
+                event_id=event_id,
+                connection=name,
+            )
+            for decision in made.values()
+        ]
+        return Judged(action=worst, reason=reason, flags=flags, sightings=sightings, decisions=rows)
+
+    def _scope(self, bundle: Bundle, seen: Mapping[str, Any], schema: str) -> dict[str, Any]:
+        """Give what a policy decides in, but the finding itself."""
+        name = seen["event"]["connection"]
+        file, claim = bundle.connections.get(name), self._claims[schema]
+        return {
+            "connection": name,
+            "connector": name if file is None else file.connector,
+            "environment": self._environment,
+            "schema": schema,
+            "version": split(schema)[1],
+            "registered": claim is not None and claim.registered,
+            "event": seen["event"],
+        }
+
+
+def _asked(policy: RulePolicy, scope: Mapping[str, Any], difference: Difference) -> tuple[Action, str, Decision | None]:
+    """Ask a policy about one difference: what to do, the reason if the event is kept back, and the decision.
+
+    Where no rule matches, nothing is asked for: the event is accepted. A policy that cannot decide holds it back.
+    """
+    finding = {"kind": difference.kind, "path": difference.path, "detail": difference.detail}
+    try:
+        decision = decide(policy, {**scope, "finding": finding})
+        return Action(decision.output.get("action", Action.ACCEPT.value)), difference.kind, decision
+    except HubError as error:
+        log.warning("drift.undecided", policy=policy.name, reason=str(error))
+        return Action.QUARANTINE, UNDECIDED, None
