@@ -36,6 +36,7 @@ async def test_every_page_can_be_seen(set_up: Stage, sign_in: SignIn) -> None:
         "/connections",
         "/events",
         "/events?state=rejected",
+        "/schemas",
         f"/events/{events.listing(view).events[0].id}",
         "/crossrefs",
         "/crossrefs?id=1042",
