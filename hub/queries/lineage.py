@@ -81,7 +81,8 @@ def _in(part: Field, whole: Field) -> bool:
 
 def touched_edges(lineage: Lineage, wanted: Iterable[Field]) -> tuple[Edge, ...]:
     """Give every edge on a way to or from any of the fields, in the order of the lineage."""
-    found = {id(edge) for each in wanted for walk in (upstream, downstream) for edge in walk(lineage, each)}
+    own = tuple(wanted)
+    found = {id(edge) for walk in (upstream, downstream) for edge in walk(lineage, *own)}
     return tuple(edge for edge in lineage.edges if id(edge) in found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -97,6 +97,13 @@ class Use:
     step: Step
 
 
+_Index = Mapping[tuple[str, str], Sequence[Edge]]
+_Edges = Callable[[Field], tuple[Edge, ...]]
+_End = Callable[[Edge], Field]
+_ALL = "*"
+_FIRST = re.compile(r"[.\[]")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
     """All that is known of a workspace's fields; `declared` gives those of its schemas, each with its meaning."""
@@ -104,6 +111,13 @@ class Lineage:
     edges: tuple[Edge, ...]
     uses: tuple[Use, ...]
     declared: Mapping[Field, str] = field(repr=False)
+    _filling: _Index = field(init=False, repr=False, compare=False)
+    _reading: _Index = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort the edges by their ends, so that following one does not look at all."""
+        object.__setattr__(self, "_filling", _index(self.edges, lambda edge: edge.target))
+        object.__setattr__(self, "_reading", _index(self.edges, lambda edge: edge.source))
 
     def within(self, flow: str) -> Lineage:
         """Keep what happens in one flow; raises `NotFound` when nothing does."""
@@ -121,11 +135,11 @@ class Lineage:
 
     def into(self, wanted: Field) -> tuple[Edge, ...]:
         """Give the edges that fill a field, a part of it, or what it is a part of."""
-        return tuple(edge for edge in self.edges if edge.target.record == wanted.record and _fills(edge, wanted))
+        return tuple(edge for edge in _near(self._filling, wanted) if _fills(edge, wanted))
 
     def out_of(self, wanted: Field) -> tuple[Edge, ...]:
         """Give the edges that read a field, a part of it, or what it is a part of."""
-        return tuple(edge for edge in self.edges if edge.source.record == wanted.record and _reads(edge, wanted))
+        return tuple(edge for edge in _near(self._reading, wanted) if _reads(edge, wanted))
 
     def uses_of(self, wanted: Field) -> tuple[Use, ...]:
         """Give what a field, or a part of it, is used for."""
@@ -157,33 +171,51 @@ class Lineage:
         if parts and whole:
             found = [each for each in parts if each in touched] or parts
         if not found:
-            raise NotFound(f"No schema or flow has the field `{name}`.{self._near(name, known)}", field=name)
+            raise NotFound(f"No schema or flow has the field `{name}`.{_meant(name, known)}", field=name)
         filled = [each for each in found if each in touched]
         return tuple(filled or found)
 
-    @staticmethod
-    def _near(name: str, known: Iterable[Field]) -> str:
-        names = {text for each in known for text in _names(each)[-1:]} | {each.series for each in known}
-        near = close_match(name.replace("[]", ""), names)
-        return f" Did you mean `{near[0]}`?" if near else ""
 
-
-_Edges = Callable[[Field], tuple[Edge, ...]]
-_End = Callable[[Edge], Field]
-
-
-def upstream(lineage: Lineage, wanted: Field) -> Iterator[Edge]:
-    """Give every edge on a way to a field, each once, the nearest first."""
+def upstream(lineage: Lineage, *wanted: Field) -> Iterator[Edge]:
+    """Give every edge on a way to any of the fields, each once, the nearest first."""
     yield from _walk(wanted, lineage.into, lambda edge: edge.source)
 
 
-def downstream(lineage: Lineage, wanted: Field) -> Iterator[Edge]:
-    """Give every edge on a way from a field, each once, the nearest first."""
+def downstream(lineage: Lineage, *wanted: Field) -> Iterator[Edge]:
+    """Give every edge on a way from any of the fields, each once, the nearest first."""
     yield from _walk(wanted, lineage.out_of, lambda edge: edge.target)
 
 
-def _walk(wanted: Field, edges_at: _Edges, end_of: _End) -> Iterator[Edge]:
-    waiting, seen, told = [wanted], {wanted}, set()
+def _index(edges: Iterable[Edge], end_of: _End) -> _Index:
+    """Sort edges by record and first name of the path at one end: only these can be parts of each other."""
+    found: dict[tuple[str, str], list[Edge]] = {}
+    for edge in edges:
+        end = end_of(edge)
+        for name in (_ALL, _first(end.path)):
+            found.setdefault((end.record, name), []).append(edge)
+    return found
+
+
+def _near(index: _Index, wanted: Field) -> Iterable[Edge]:
+    """Give the edges that may touch a field; what reads or fills a record as a whole touches all of it."""
+    if not wanted.path:
+        return index.get((wanted.record, _ALL), ())
+    return [*index.get((wanted.record, _first(wanted.path)), ()), *index.get((wanted.record, ""), ())]
+
+
+def _first(path: str) -> str:
+    return _FIRST.split(path, maxsplit=1)[0]
+
+
+def _meant(name: str, known: Iterable[Field]) -> str:
+    names = {text for each in known for text in _names(each)[-1:]} | {each.series for each in known}
+    near = close_match(name.replace("[]", ""), names)
+    return f" Did you mean `{near[0]}`?" if near else ""
+
+
+def _walk(wanted: Iterable[Field], edges_at: _Edges, end_of: _End) -> Iterator[Edge]:
+    waiting, told = list(wanted), set()
+    seen = set(waiting)
     while waiting:
         here = waiting.pop(0)
         for edge in edges_at(here):

@@ -121,6 +121,13 @@ def test_it_tells_what_is_checked_and_what_is_at_risk(shipped: Lineage) -> None:
     assert tax.text.startswith("tax.totalTax must equal")
 
 
+def test_it_tells_which_guards_look_at_a_value_before_it_goes_out(shipped: Lineage) -> None:
+    (day,) = [use for use in shipped.uses_of(one(shipped, "netsuite.invoice.tranDate")) if use.purpose is Purpose.GUARD]
+    assert day.text == "is looked at by the hold policy erp-holds before invoice.upsert is called on netsuite"
+    entity = [use for use in shipped.uses_of(one(shipped, "canonical.invoice.entity")) if use.purpose is Purpose.GUARD]
+    assert {use.step.flow for use in entity} == {"invoice-to-erp", "payment-to-erp"}
+
+
 def test_one_flow_alone(shipped: Lineage) -> None:
     alone = shipped.within("payment-to-erp")
     assert {step.flow for edge in alone.edges for step in edge.steps} == {"payment-to-erp"}
