@@ -16,6 +16,7 @@ from sqlalchemy import select
 from connectors.stripe.connector import CONNECTOR
 from hub.connections.accounts import Account
 from hub.connections.limiter import Limiter
+from hub.connections.registry import load_connectors
 from hub.engine.parts import Parts
 from hub.engine.worker import Worker
 from hub.intake.door import Intake
@@ -69,7 +70,7 @@ def workspace() -> Bundle:
     for version in VERSIONS:
         text = f"connection: {connection(version)}\nconnector: stripe\n"
         files[f"connections/{connection(version)}.yaml"] = text.encode()
-    compiled, lints = compile_bundle(files, catalogue_of([CONNECTOR]))
+    compiled, lints = compile_bundle(files, catalogue_of([*load_connectors().values()]))
     assert compiled is not None, [str(lint) for lint in lints]
     return compiled
 
