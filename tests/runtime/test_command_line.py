@@ -23,6 +23,20 @@ def test_commands_reach_a_running_hub_or_open_the_data_themselves(hub: HubProces
     assert "greeting" in shown.stdout
 
 
+def test_a_schema_is_drafted_from_what_the_hub_has_received(hub: HubProcess) -> None:
+    """The records of the events count, not their envelopes."""
+    hub.store_secret()
+    hub.start()
+    hub.hook(event(12))
+    hub.hook(event(13))
+    assert hub.end() == 0
+    done = hub.run("schema", "infer", "helloworld.greeting", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["base"], found["records"]) == ("helloworld.greeting@1", 2)
+    assert found["comparison"]["broken"] is False
+
+
 def test_a_second_hub_on_the_same_data_is_refused_in_one_line(hub: HubProcess) -> None:
     """It says what to do instead."""
     hub.start()

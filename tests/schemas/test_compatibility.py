@@ -97,6 +97,47 @@ def test_a_change_breaks_what_it_breaks_and_nothing_else(
         assert all(one.detail.endswith(".") and one.direction is direction for one in found)
 
 
+NUMBER = {"type": "number"}
+ONE_OF_TWO = {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]}
+NOT_A = {"not": {"$ref": "#/$defs/a"}}
+#: what is written, what is read → the kinds of the gaps
+PAIRS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    ({**NUMBER, "minimum": 0}, {**NUMBER, "exclusiveMinimum": 0}, ["bound"]),
+    ({**NUMBER, "exclusiveMinimum": 0}, {**NUMBER, "minimum": 0}, []),
+    ({**NUMBER, "maximum": 0}, {**NUMBER, "exclusiveMaximum": 0}, ["bound"]),
+    ({**NUMBER, "maximum": 5}, {**NUMBER, "maximum": 6}, []),
+    ({"type": "integer", "minimum": 1}, {**NUMBER, "exclusiveMinimum": 0}, []),
+    ({**NUMBER, "multipleOf": 4}, {**NUMBER, "multipleOf": 2}, []),
+    ({**NUMBER, "multipleOf": 2}, {**NUMBER, "multipleOf": 4}, ["bound"]),
+    ({"const": 3}, {**NUMBER, "maximum": 2}, ["bound"]),
+    ({"enum": [1, 2]}, {**NUMBER, "maximum": 2}, []),
+    ({"type": "boolean"}, {"enum": [True, False]}, []),
+    ({"const": 1}, {"const": True}, ["value"]),
+    ({"type": "array"}, {"type": "array", "items": {"type": "string"}}, ["type"]),
+    ({"type": "array", "items": False}, {"type": "array", "items": {"type": "string"}}, []),
+    ({"type": "array"}, {"type": "array", "uniqueItems": True}, ["bound"]),
+    ({"prefixItems": [{"type": "null"}], "items": {"const": 1}}, {"items": {"enum": [None, 1]}}, []),
+    ({"properties": {"a": False}}, {"properties": {"a": {"type": "string"}}}, []),
+    ({"type": "object", "required": ["a"]}, {"minProperties": 1, "type": "object"}, []),
+    (
+        {"type": "object", "additionalProperties": {}},
+        {"properties": {"a": {"type": "string"}}, "type": "object"},
+        ["type"],
+    ),
+    ({**ONE_OF_TWO, "$defs": {"a": {"const": 1}}}, {**ONE_OF_TWO, "$defs": {"a": {"const": 2}}}, ["alternatives"]),
+    ({**ONE_OF_TWO, "$defs": {"a": {"const": 1}}}, {**ONE_OF_TWO, "$defs": {"a": {"type": "integer"}}}, []),
+    ({**NOT_A, "$defs": {"a": {"const": 1}}}, {**NOT_A, "$defs": {"a": {"const": 2}}}, ["condition"]),
+    ({**NOT_A, "$defs": {"a": {"const": 1}}, "title": "x"}, {**NOT_A, "$defs": {"a": {"const": 1}}}, []),
+]
+
+
+@pytest.mark.parametrize(("written", "read", "kinds"), PAIRS)
+def test_what_is_written_has_these_gaps_for_who_reads(
+    written: dict[str, Any], read: dict[str, Any], kinds: list[str]
+) -> None:
+    assert [one.kind for one in breaks_in(written, read, Direction.BACKWARD)] == kinds
+
+
 def test_a_break_says_in_words_what_can_no_longer_be_read() -> None:
     (found,) = breaks(INVOICE, edited("properties/status/enum", ["open"]), Mode.FULL)
     assert found.detail == "`status` may be paid in the old version, which the new version does not allow."

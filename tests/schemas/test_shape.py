@@ -84,6 +84,11 @@ def test_a_field_that_one_alternative_declares_may_be_any_further_field_of_the_o
     assert shape.fields["a"].kinds == {Kind.STRING, Kind.NUMBER}
 
 
+def test_what_any_part_requires_is_required() -> None:
+    shape = shape_of({"allOf": [{"required": ["a"]}, {"required": ["b"]}], "required": ["c"]})
+    assert shape.required == {"a", "b", "c"}
+
+
 def test_true_is_not_one_among_values() -> None:
     shape = either([shape_of({"enum": [1, "a"]}), shape_of({"enum": [True]})])
     assert shape.values is not None
