@@ -118,6 +118,7 @@ PAIRS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ({"type": "array"}, {"type": "array", "uniqueItems": True}, ["bound"]),
     ({"prefixItems": [{"type": "null"}], "items": {"const": 1}}, {"items": {"enum": [None, 1]}}, []),
     ({"properties": {"a": False}}, {"properties": {"a": {"type": "string"}}}, []),
+    ({"anyOf": [False, {"type": "string"}]}, {"type": "string"}, []),
     ({"type": "object", "required": ["a"]}, {"minProperties": 1, "type": "object"}, []),
     (
         {"type": "object", "additionalProperties": {}},

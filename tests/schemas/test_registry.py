@@ -98,6 +98,11 @@ def test_a_claimed_version_is_read_as_a_registered_one(claimed: str, name: str, 
     assert registry().resolve(claimed) == Resolved(name=name, registered=registered)
 
 
+def test_a_version_that_is_only_written_differently_is_the_same() -> None:
+    made = registry_of({"x@v1": OLD, "x@v2": NEW})
+    assert made.resolve("x@2") == Resolved(name="x@v2", registered=False)
+
+
 def test_a_claim_of_an_unknown_series_is_read_as_nothing() -> None:
     assert registry().resolve("nobody@1") is None
     assert registry().path("nobody@1", FIRST) is None
