@@ -159,7 +159,8 @@ class _Check:
             return
         for misfit in misfits(shape, to.shape, path):
             self._flaw(misfit, part.value.spot, part.value.tree.position)
-        if to.required and not part.required and not value.failed and (part.when is not None or strict_null):
+        left_out = part.when is not None or (strict_null and not part.required)
+        if to.required and left_out and not value.failed:
             self._nullable(part, at, to)
 
     def _always(self, part: Part, at: _At) -> bool:
@@ -197,6 +198,9 @@ class _Check:
 
     def _nested(self, part: Nested, at: _At, to: _To) -> None:
         path = to.path
+        if to.required and part.when is not None:
+            detail = f"`{path}` is required, but this leaves it out unless `{part.when.text}` is true."
+            self._add(FlawCode.NULLABLE_INTO_REQUIRED, detail, part.when.spot, "Remove `when`.")
         at = self._when(part.when, at, path)
         inner = at
         if part.of is not None:

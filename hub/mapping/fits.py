@@ -53,6 +53,9 @@ def misfits(value: Shape, wanted: Shape, path: str, depth: int = 0) -> Iterator[
     if not kinds & takes:
         yield _wrong_kind(value, wanted, path)
         return
+    if kinds - takes:
+        detail = f"`{path}` must be {worded(takes)}, but this may also give {worded(kinds - takes)}."
+        yield Misfit(code=FlawCode.WRONG_TYPE, detail=detail, certain=False)
     if Kind.NUMBER in kinds & takes:
         yield from _numbers(value, wanted, path)
     if Kind.STRING in kinds & takes:

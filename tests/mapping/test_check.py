@@ -134,7 +134,7 @@ def test_what_is_right_is_not_told(fields: dict[str, Any]) -> None:
         ({"id": "note"}, NULLABLE_INTO, ("fields", "id"), 0, "`required: true`"),
         ({"id": "maybe"}, NULLABLE_INTO, ("fields", "id"), 0, "`maybe` may be null"),
         ({"to.city": "address.zip", "to.zip": "id"}, NULLABLE_INTO, ("fields", "to.city"), 0, ""),
-        ({"to.city": "flag && note", "to.zip": "id"}, NULLABLE_INTO, ("fields", "to.city"), 0, "may be null"),
+        ({"to.city": "coalesce(note, note)", "to.zip": "id"}, NULLABLE_INTO, ("fields", "to.city"), 0, "be null"),
         ({"id": {"value": "id", "when": "flag"}}, NULLABLE_INTO, ("fields", "id", "value"), 0, "unless `flag`"),
         ({"name": "gone"}, "dead-field", ("fields", "name"), None, "can only be null"),
         ({"to": {"of": "gone", "fields": {"city": "@"}}}, "dead-field", ("fields", "to", "of"), None, "left out"),

@@ -18,7 +18,10 @@ ORDER = """\
     },
     "items": {
       "type": "array",
-      "items": { "properties": { "sku": { "type": "string" }, "price": { "type": "number", "x-unit": "major" } } }
+      "items": {
+        "type": "object",
+        "properties": { "sku": { "type": "string" }, "price": { "type": "number", "x-unit": "major" } }
+      }
     }
   },
   "required": ["id", "currency", "total", "created", "items", "note", "shipped_at"]
