@@ -219,6 +219,7 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
     page = await arrive(browser, address, ADMIN, scheme=scheme, width=width)
     case = cases.listing(set_up.console.view).cases[0]
     settled = next(run for run in runs.listing(set_up.console.view, RunFilter()).runs if run.seconds is not None)
+    kept = await set_up.keep()
     found = []
     for path in (
         "/",
@@ -232,7 +233,10 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
         f"/exceptions/{case.id}",
         f"/exceptions/alike/{case.fingerprint}",
         "/connections",
+        "/events?state=rejected",
         f"/events/{settled.event_id}",
+        *(f"/events/{event}" for event in kept),
+        "/schemas",
         "/crossrefs",
         "/audit",
         "/search?q=in_1",
