@@ -24,6 +24,7 @@ from ui.pages import (
     flows,
     lineage,
     overview,
+    revisions,
     runs,
     schemas,
     search,
@@ -43,6 +44,7 @@ DOORS: tuple[Door, ...] = (
     *events.DOORS,
     *schemas.DOORS,
     *crossrefs.DOORS,
+    *revisions.DOORS,
     *audit.DOORS,
     *search.DOORS,
 )

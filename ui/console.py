@@ -13,6 +13,7 @@ from hub.model.ambient import Ambient
 from hub.operate.events import EventOrders
 from hub.operate.orders import Orders
 from hub.queries.view import View
+from hub.release.folder import FolderState
 from hub.workspace.bundle import Bundle
 from hub.workspace.tracing import Traced
 
@@ -41,6 +42,7 @@ class Console:
 
     - `title` and `colour` (`grey`, `blue`, `green`, `amber`, `red`) mark the environment on each page.
     - `bundle()` gives the revision of the workspace that new events are handled by.
+    - `folder()` compares the workspace folder with it.
     - `setup_token` lets whoever has read it on the server's terminal add the first administrator.
     - `traced` gives the lineage of a bundle.
     - `random` is a secure source of bytes; `https` says that browsers reach the console over TLS.
@@ -54,6 +56,7 @@ class Console:
     directory: StoredDirectory
     accounts: Mapping[str, Account]
     bundle: Callable[[], Bundle]
+    folder: Callable[[], FolderState]
     changes: Changes
     ambient: Ambient
     setup_token: str = field(repr=False)

@@ -32,7 +32,8 @@ class Permission(StrEnum):
     CONTROL_CONNECTION = "connection.control"
     WRITE_CROSSREF = "crossref.write"
     STORE_SECRET = "secret.store"
-    ACTIVATE_BUNDLE = "bundle.activate"
+    PLAN_REVISION = "revision.plan"
+    PUBLISH_REVISION = "revision.publish"
     MANAGE_PEOPLE = "people.manage"
     READ_AUDIT = "audit.read"
 
@@ -48,10 +49,11 @@ _OPERATOR = _VIEWER | {
     Permission.RESOLVE_EFFECT,
     Permission.CONTROL_CONNECTION,
     Permission.WRITE_CROSSREF,
+    Permission.PLAN_REVISION,
 }
 _ADMIN = _OPERATOR | {
     Permission.STORE_SECRET,
-    Permission.ACTIVATE_BUNDLE,
+    Permission.PUBLISH_REVISION,
     Permission.MANAGE_PEOPLE,
     Permission.READ_AUDIT,
 }

@@ -12,7 +12,8 @@ import typer
 from hub.cli import audit, cases, crossrefs, events, place, runs, schemas, vault
 from hub.cli.decisions import decisions
 from hub.cli.drift import drift
-from hub.cli.output import EXIT_REFUSED, fail, print_json
+from hub.cli.output import EXIT_REFUSED, console, fail, print_json
+from hub.cli.release import plan, publish, revisions
 from hub.errors import HubError
 
 app = typer.Typer(
@@ -31,6 +32,9 @@ app.add_typer(schemas.app, name="schema", help="List, compare and draft the vers
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.")
 app.command()(decisions)
 app.command()(drift)
+app.command()(plan)
+app.command()(publish)
+app.command()(revisions)
 app.add_typer(audit.app, name="audit", help="Read and verify the audit log.")
 
 
@@ -187,15 +191,21 @@ def status(
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what the hub has in hand."""
+    from hub.cli.plan_tables import show_folder
     from hub.cli.reach import reach
     from hub.cli.tables import show_status
 
     with reach(place.settings(data, workspace, environment, None)) as hub:
         summary = hub.get("/api/summary")
+        published = hub.get("/api/revisions", limit=1)
     if json_output:
-        print_json(summary)
-    else:
-        show_status(summary)
+        print_json({**summary, "revision": next(iter(published["revisions"]), None), "folder": published["folder"]})
+        return
+    show_status(summary)
+    for line in published["revisions"]:
+        commit = f", commit {line['commit'][:10]}" if line["commit"] else ""
+        console.print(f"Revision {line['number']} serves (bundle {line['bundle'][:12]}{commit}).")
+    show_folder(published["folder"])
 
 
 @app.command()

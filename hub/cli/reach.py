@@ -41,6 +41,10 @@ class Reached:
         """Store something."""
         return self._call("PUT", path, body)
 
+    def delete(self, path: str) -> Any:
+        """Take something back."""
+        return self._call("DELETE", path)
+
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         request = urllib.request.Request(  # noqa: S310 - the address is the hub's own, from its data directory
             self.url + path,

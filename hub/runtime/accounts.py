@@ -55,6 +55,11 @@ class Vault:
         self._ambient = ambient
         self.redactor = redactor
 
+    def take(self, bundle: Bundle, environment: EnvironmentFile) -> None:
+        """Take another revision's word for where each secret may go."""
+        self._bundle = bundle
+        self._environment = environment
+
     def binding(self, name: str) -> Binding:
         """Say where a secret may be used: from the connections of this environment that name it."""
         for connection in self._bundle.connections.values():

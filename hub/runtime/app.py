@@ -18,6 +18,7 @@ from hub.api import (
     hooks,
     people,
     problems,
+    revisions,
     runs,
     secrets,
 )
@@ -46,9 +47,12 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.current_bundle = lambda: hub.shelf.current
     app.state.view = hub.view
     app.state.verifier = hub.verifier
+    app.state.desk = hub.desk
+    app.state.folder = hub.folder
     problems.install(app)
     app.include_router(hooks.router)
-    for room in (health, runs, cases, decisions, events, drift, crossrefs, connections, secrets, people, audit):
+    rooms = (health, runs, cases, decisions, events, drift, crossrefs, connections, secrets, people, audit, revisions)
+    for room in rooms:
         # A body is read before it is known who sends it, so that nobody may send more than fits into memory.
         app.include_router(room.router, max_body_size=MAX_ORDER)
     if console:
@@ -66,6 +70,7 @@ def _console(hub: Hub) -> Console:
         directory=hub.directory,
         accounts=hub.accounts,
         bundle=lambda: hub.shelf.current,
+        folder=hub.folder,
         changes=hub.changes,
         ambient=hub.ambient,
         setup_token=hub.setup_token,

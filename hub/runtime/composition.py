@@ -23,7 +23,7 @@ from hub.connections.signing_key import signing_key
 from hub.engine.journal import code
 from hub.engine.parts import Parts
 from hub.engine.worker import Worker
-from hub.errors import NotFound
+from hub.errors import HubError, NotFound
 from hub.intake.door import Intake
 from hub.intake.polls import Polls
 from hub.model.ambient import Ambient
@@ -32,10 +32,12 @@ from hub.operate.orders import Orders
 from hub.operate.sealing import Sealer
 from hub.policy.rules import Decision
 from hub.queries.view import View
+from hub.release.desk import Desk
+from hub.release.folder import FolderState, folder_state
 from hub.runtime.accounts import Vault, build_accounts
 from hub.runtime.clock import system_ambient
 from hub.runtime.settings import HubSettings
-from hub.runtime.shelf import Shelf, load_bundle
+from hub.runtime.shelf import Shelf, begin
 from hub.sdk.connector import Connector
 from hub.sdk.transport import Transport
 from hub.store import decisions
@@ -106,11 +108,16 @@ class Hub:
         self.connectors: Mapping[str, Connector] = load_connectors()
         catalogue: Catalogue = catalogue_of(list(self.connectors.values()))
         self.traced = Traced(catalogue)
-        bundle = load_bundle(settings.workspace, catalogue)
-        self.environment = _environment(bundle, settings.environment)
         self.database = Database(settings.data)
+        try:
+            beginning = begin(settings.workspace, settings.environment, catalogue, self.database)
+            self.environment = _environment(beginning.bundle, settings.environment)
+        except HubError:
+            self.database.close()
+            raise
+        bundle = beginning.bundle
         self.committer = Committer(self.database, self.ambient)
-        self.shelf = Shelf(bundle, catalogue, self.database)
+        self.shelf = Shelf(beginning, self.environment.name, catalogue, self.database)
         self.key: VaultKey = load_key(
             environment=settings.environ,
             hub_id=settings.data.resolve().name,
@@ -122,6 +129,7 @@ class Hub:
         self.verifier = signing.verify
         self.sealer = Sealer(database=self.database, ambient=self.ambient, key_id=signing.id, signer=signing.sign)
         self.transport = Transport(private_hosts=self.environment.private_hosts, ca_file=self.environment.ca_file)
+        self._left: list[Transport] = []
         self.vault = Vault(
             bundle=bundle,
             environment=self.environment,
@@ -135,6 +143,16 @@ class Hub:
         self.directory = StoredDirectory(self.database, self.committer)
         self.accounts: dict[str, Account] = {}
         self.changes = Changes()
+        self.desk = Desk(
+            environment=self.environment.name,
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            catalogue=catalogue,
+            bundle=self.shelf.get,
+            limits=lambda: self.environment,
+            switch=self.take,
+        )
         self.orders = Orders(
             environment=self.environment.name,
             ambient=self.ambient,
@@ -198,6 +216,14 @@ class Hub:
             return
         await self.shelf.keep_current(self.committer, self.worker_name)
         recovered = await self.committer.commit(Work(self._begin))
+        folder = self.folder()
+        if folder.differs:
+            log.warning(
+                "workspace.differs",
+                published=self.shelf.current.id[:12],
+                folder=folder.bundle[:12] if folder.bundle is not None else folder.problem,
+                hint="the folder is not what is served: see `concord plan`, then `concord publish`",
+            )
         log.info(
             "hub.started",
             environment=self.environment.name,
@@ -217,7 +243,9 @@ class Hub:
             await self.committer.commit(Work(self._end))
             await asyncio.to_thread(self.sealer.seal)
         await self.committer.stop()
-        await self.transport.close()
+        self.desk.close()
+        for transport in (*self._left, self.transport):
+            await transport.close()
         self.database.close()
 
     def reload_accounts(self) -> None:
@@ -237,6 +265,30 @@ class Hub:
         self.accounts.update(accounts)
         for problem in problems:
             log.warning("connection.unusable", reason=str(problem))
+
+    def take(self, bundle: Bundle) -> None:
+        """Let new events be handled by a published bundle; runs in flight keep theirs."""
+        before, here = self.environment, _environment(bundle, self.environment.name)
+        connections = self.shelf.current.connections
+        self.shelf.switch(bundle)
+        self.environment = here
+        self.vault.take(bundle, here)
+        if (before.private_hosts, before.ca_file) != (here.private_hosts, here.ca_file):
+            # What is under way ends on the old one.
+            self._left.append(self.transport)
+            self.transport = Transport(private_hosts=here.private_hosts, ca_file=here.ca_file)
+        if (before.connections, before.private_hosts, before.ca_file, connections) != (
+            here.connections,
+            here.private_hosts,
+            here.ca_file,
+            bundle.connections,
+        ):
+            self.reload_accounts()
+        log.info("hub.published", bundle=bundle.id[:12], commit=str(bundle.origin) if bundle.origin else None)
+
+    def folder(self) -> FolderState:
+        """Compare the workspace folder with what is served."""
+        return folder_state(self.settings.workspace, self.shelf.current)
 
     async def store_secret(self, name: str, values: Mapping[str, str], *, actor: str) -> int:
         """Seal a secret and let the connections use it; gives its version."""

@@ -17,6 +17,7 @@ from hub.schemas.versions import split
 from hub.workspace.compiled_files import ConnectionFile, EnvironmentFile, Example
 from hub.workspace.guards import NO_POLICY
 from hub.workspace.kinds import FileKind, kind_of
+from hub.workspace.origin import Origin
 from hub.workspace.schemas import Schema
 from hub.workspace.terms import Tables
 
@@ -29,6 +30,7 @@ class Bundle:
 
     `policies` are those that decide between rules, `retries` those that say when to try again; `schemas` holds the
     workspace's own and those of the installed connectors, and `registry` the same by series and version.
+    `origin` is the commit that the files came from, if known.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Bundle:
     tables: Tables = field(repr=False)
     registry: Registry = field(repr=False)
     examples: tuple[Example, ...] = field(default=(), repr=False)
+    origin: Origin | None = None
 
     def flows_for(self, event_type: str) -> tuple[Flow, ...]:
         """Give the flows that an event of this type starts, by name."""

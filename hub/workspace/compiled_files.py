@@ -54,7 +54,10 @@ class EnvironmentConnection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentFile:
-    """An environment: its connections' settings, how it is marked, and what a new revision needs to serve there."""
+    """An environment: its connections' settings, how it is marked, and what a new revision needs to serve there.
+
+    `governed`: it serves what was published last, and not whatever the folder holds at a start.
+    """
 
     name: str
     title: str
@@ -62,6 +65,7 @@ class EnvironmentFile:
     colour: str = "grey"
     private_hosts: tuple[str, ...] = ()
     ca_file: str | None = None
+    governed: bool = False
     approvals: int = 0
     max_money_difference: Mapping[str, Decimal] = field(default_factory=dict)
     path: str = ""

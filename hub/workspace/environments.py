@@ -81,6 +81,7 @@ def load_environment(node: Node, lints: Lints, known: Known) -> EnvironmentFile 
         colour=document.get("colour", "grey"),
         private_hosts=tuple(document.get("private_hosts", ())),
         ca_file=document.get("ca_file"),
+        governed="publish" in document,
         approvals=publish.get("approvals", 0),
         max_money_difference={
             currency: Decimal(amount) for currency, amount in publish.get("max_money_difference", {}).items()

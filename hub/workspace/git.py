@@ -5,9 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,24 +18,13 @@ from dulwich.repo import Repo
 from hub.errors import HubError, NotFound, WorkspaceInvalid
 from hub.workspace.lint import close_match
 from hub.workspace.loader import FOLDERS, Intake, read_files
+from hub.workspace.origin import Origin
 
 #: A chain of links that is longer leads nowhere.
 _MOST_LINKS = 8
 #: A name or id, and the way from it to a parent: `HEAD~2`, `v1.0^`.
 _REVISION = re.compile(r"([^~^:{]+)((?:[~^][0-9]{0,4}){0,20})")
 _STEP = re.compile(r"([~^])([0-9]*)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where a workspace's files came from: a commit, and whether they had changes on top of it."""
-
-    commit: str
-    dirty: bool = False
-
-    def __str__(self) -> str:
-        """Give the commit as people write it."""
-        return self.commit[:10] + (" with changes" if self.dirty else "")
 
 
 def read_revision(folder: Path, revision: str) -> tuple[dict[str, bytes], Origin]:
@@ -51,7 +39,7 @@ def read_revision(folder: Path, revision: str) -> tuple[dict[str, bytes], Origin
     return files, Origin(commit=commit.id.decode())
 
 
-def origin_of(folder: Path, files: dict[str, bytes] | None = None) -> Origin | None:
+def origin_of(folder: Path, files: Mapping[str, bytes] | None = None) -> Origin | None:
     """Tell the commit that a folder stands on, and whether its workspace differs from it; None outside git.
 
     `files` are the folder's workspace files where they have been read already.

@@ -20,7 +20,8 @@ LEAST = {
     "connection.control": Role.OPERATOR,
     "crossref.write": Role.OPERATOR,
     "secret.store": Role.ADMIN,
-    "bundle.activate": Role.ADMIN,
+    "revision.plan": Role.OPERATOR,
+    "revision.publish": Role.ADMIN,
     "people.manage": Role.ADMIN,
     "audit.read": Role.ADMIN,
 }

@@ -31,6 +31,7 @@ from hub.model.ambient import Ambient
 from hub.operate.events import EventOrders
 from hub.operate.orders import Orders
 from hub.queries.view import View
+from hub.release.folder import FolderState
 from hub.runtime.clock import system_ambient
 from hub.runtime.composition import Changes
 from hub.runtime.shelf import load_bundle
@@ -40,7 +41,7 @@ from hub.store.database import Database
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.tracing import Traced
-from tests.ui import believable
+from tests.ui import believable, published
 from ui.app import router
 from ui.console import Console
 
@@ -177,6 +178,7 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
         directory=directory,
         accounts=known,
         bundle=lambda: bundle,
+        folder=lambda: FolderState(differs=True, bundle=bundle.id),
         changes=changes,
         ambient=ambient,
         setup_token=SETUP_TOKEN,
@@ -187,6 +189,7 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(router(console))
     set_up = Stage(app=app, console=console, committer=committer, database=database, ambient=ambient, bundle=bundle)
+    publisher = "local"
     if people:
         for email, name, role in (
             (ADMIN, "Ada Lovelace", Role.ADMIN),
@@ -202,7 +205,9 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
                 now=ambient.now(),
             )
             await directory.add_person(person, actor="local")
+            publisher = person.principal().actor if role is Role.ADMIN else publisher
     await committer.commit(Work(lambda tx: believable.tie(tx, ambient)))
+    await published.publish(committer, person=publisher)
     for story in believable.stories(ambient.now(), count):
         await set_up.happen(story)
     try:

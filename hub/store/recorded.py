@@ -1,0 +1,100 @@
+"""Events as they were recorded, with the latest run of each flow and what the outside answered it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from hub.store.tables import attempts, effects, events, runs, steps
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedRun:
+    """One run: its row, its steps and effects by path, and the outcome of the last attempt of each path."""
+
+    run: Row
+    steps: Mapping[str, Row] = field(default_factory=dict)
+    effects: Mapping[str, Row] = field(default_factory=dict)
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedEvent:
+    """One event, and the latest run of each flow that it started."""
+
+    event: Row
+    runs: Mapping[str, RecordedRun]
+
+
+def count(connection: Connection, *, environment: str, types: Collection[str], most: int) -> int:
+    """Count the recorded events of these types, up to `most`."""
+    wanted = select(events.c.id).where(_wanted(environment, types)).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(wanted)).scalar_one()
+
+
+def newest(
+    connection: Connection, *, environment: str, types: Collection[str], limit: int, after: Row | None = None
+) -> list[RecordedEvent]:
+    """Give recorded events of these types, the newest first; `after` is the last event row of the page before."""
+    condition = _wanted(environment, types)
+    if after is not None:
+        older = events.c.received_at < after["received_at"]
+        same = and_(events.c.received_at == after["received_at"], events.c.id < after["id"])
+        condition = and_(condition, or_(older, same))
+    statement = select(events).where(condition).order_by(events.c.received_at.desc(), events.c.id.desc()).limit(limit)
+    found = [dict(row._mapping) for row in connection.execute(statement)]
+    latest = _latest_runs(connection, [event["id"] for event in found])
+    recorded = _with_answers(connection, [run for by_flow in latest.values() for run in by_flow.values()])
+    return [
+        RecordedEvent(
+            event=event, runs={flow: recorded[run["id"]] for flow, run in latest.get(event["id"], {}).items()}
+        )
+        for event in found
+    ]
+
+
+def _wanted(environment: str, types: Collection[str]) -> Any:
+    # Another content under a known id was never taken, and its money would count twice.
+    taken = events.c.reason.is_distinct_from("same-id-other-content")
+    return and_(events.c.environment == environment, events.c.type.in_(sorted(types)), taken)
+
+
+def _latest_runs(connection: Connection, event_ids: Sequence[str]) -> dict[str, dict[str, Row]]:
+    found: dict[str, dict[str, Row]] = {}
+    statement = select(runs).where(runs.c.event_id.in_(event_ids)).order_by(runs.c.created_at, runs.c.id)
+    for row in connection.execute(statement):
+        found.setdefault(row.event_id, {})[row.flow] = dict(row._mapping)
+    return found
+
+
+def _with_answers(connection: Connection, found: Sequence[Row]) -> dict[str, RecordedRun]:
+    ids = [run["id"] for run in found]
+    done: dict[str, dict[str, Row]] = {}
+    for row in connection.execute(select(steps).where(steps.c.run_id.in_(ids))):
+        done.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
+    sent: dict[str, dict[str, Row]] = {}
+    columns = (effects.c[name] for name in ("run_id", "path", "connection", "operation", "state", "output"))
+    for row in connection.execute(select(*columns).where(effects.c.run_id.in_(ids))):
+        sent.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
+    tried: dict[str, dict[str, str]] = {}
+    ordered = (
+        select(attempts.c.run_id, attempts.c.path, attempts.c.outcome)
+        .where(attempts.c.run_id.in_(ids))
+        .order_by(attempts.c.number)
+    )
+    for row in connection.execute(ordered):
+        tried.setdefault(row.run_id, {})[row.path] = row.outcome
+    return {
+        run["id"]: RecordedRun(
+            run=run,
+            steps=done.get(run["id"], {}),
+            effects=sent.get(run["id"], {}),
+            outcomes=tried.get(run["id"], {}),
+        )
+        for run in found
+    }

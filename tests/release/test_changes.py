@@ -1,0 +1,106 @@
+"""What a revision changes, in words, and what that touches."""
+
+from __future__ import annotations
+
+from hub.release.breaks import schema_breaks
+from hub.release.changes import Changes, What, compare
+from hub.workspace.kinds import FileKind
+from tests.release.company import FILES, INVOICE, changed, compiled, half_even
+
+
+def between(files: dict[str, str], before: dict[str, str] | None = None) -> Changes:
+    return compare(compiled(before or FILES), compiled(files))
+
+
+def test_nothing_changes_when_only_comments_and_blanks_do() -> None:
+    files = changed(("flows/tested.yaml", "title: Post invoices", "# a comment\ntitle:   Post invoices"))
+    assert between(files) == Changes(changes=(), touched=())
+
+
+def test_a_mapping_is_told_field_by_field_with_a_warning_about_its_version() -> None:
+    (change,) = between(half_even()).changes
+    assert (change.kind, change.name, change.what) == (FileKind.MAPPING, "company/invoice", What.CHANGED)
+    assert [one.where for one in change.details] == ["field `total`", "field `lines[].amount`"]
+    assert change.details[1].before == "money_major(multiply(quantity, unit), root().currency, 'half_up')"
+    assert change.details[1].after == "money_major(multiply(quantity, unit), root().currency, 'half_even')"
+    (warning,) = change.warnings
+    assert "version is still 1" in warning
+
+
+def test_a_raised_version_is_no_reason_to_warn() -> None:
+    (change,) = between(
+        changed(("mappings/company/invoice.yaml", "version: 1", "version: 2"), files=half_even())
+    ).changes
+    assert change.warnings == ()
+    assert change.details[0].where == "`version`"
+
+
+def test_steps_rules_rows_and_files_are_told_by_their_names() -> None:
+    files = changed(
+        ("flows/tested.yaml", "case: customer-not-mapped", "case: nobody-knows-them"),
+        ("flows/tested.yaml", "  - id: note\n", "  - id: told\n"),
+        ("policies/routing.yaml", "minor >= `100000`", "minor >= `50000`"),
+        ("mappings/tables/entities.csv", "US,US01\n", "US,US02\nFR,FR01\n"),
+    )
+    files["docs/runbooks/help.md"] = "# Help\n"
+    found = between(files)
+    told = {(change.kind, one.where): (one.before, one.after) for change in found.changes for one in change.details}
+    assert told[FileKind.FLOW, "step `customer`: missing.case"] == ("customer-not-mapped", "nobody-knows-them")
+    assert told[FileKind.FLOW, "step `note`"][1] is None
+    assert told[FileKind.FLOW, "step `told`"][0] is None
+    assert told[FileKind.POLICY, "rule `large`: when"] == (
+        "invoice.total.minor >= `100000`",
+        "invoice.total.minor >= `50000`",
+    )
+    assert told[FileKind.TABLE, "row `US`"] == ("US01", "US02")
+    assert told[FileKind.TABLE, "row `FR`"] == (None, "FR01")
+    assert [change.name for change in found.changes if change.what is What.ADDED] == ["docs/runbooks/help.md"]
+
+
+def test_another_order_of_rules_is_a_change() -> None:
+    first, second = (
+        "  - name: large\n    when: invoice.total.minor >= `100000`\n",
+        "  - name: small\n    when: invoice.total.minor < `5`\n",
+    )
+    then = "    then: { connection: vendor }\n"
+    one = changed(("policies/routing.yaml", first + then, first + then + second + then))
+    other = changed(("policies/routing.yaml", first + then, second + then + first + then))
+    (change,) = between(other, one).changes
+    assert [(detail.where, detail.before, detail.after) for detail in change.details] == [
+        ("order of the rules", "large, small, everything else", "small, large, everything else")
+    ]
+
+
+def test_a_table_touches_what_uses_it_through_what_uses_it() -> None:
+    found = between(changed(("mappings/tables/entities.csv", "DE01", "DE02"))).touched
+    assert [(one.kind, one.name, one.through) for one in found] == [
+        (FileKind.FLOW, "tested", ("mapping company/invoice", "table entities")),
+        (FileKind.MAPPING, "company/invoice", ("table entities",)),
+    ]
+
+
+def test_what_nothing_uses_touches_nothing() -> None:
+    files = {**FILES, "mappings/company/unused.yaml": INVOICE.replace("company/invoice\n", "company/unused\n", 1)}
+    found = between(files)
+    assert [one.name for one in found.touched] == ["company/unused"]
+    assert found.flows == frozenset()
+
+
+def test_a_connection_touches_the_flows_that_call_it() -> None:
+    found = between(changed(("connections/vendor.yaml", "connector: vendor", "connector: vendor\ntitle: The vendor")))
+    assert {(one.kind, one.name) for one in found.touched} == {
+        (FileKind.FLOW, "tested"),
+        (FileKind.CONNECTION, "vendor"),
+    }
+
+
+def test_a_schema_that_is_changed_in_place_or_taken_away_breaks_a_promise() -> None:
+    before = compiled(FILES)
+    name = "schemas/company.invoice@1.json"
+    wider = changed((name, '"number": {"type": "string"}', '"number": {"type": ["string", "null"]}'))
+    assert schema_breaks(before, compiled(wider)) == []
+    narrower = changed((name, '"number": {"type": "string"}', '"number": {"type": "string", "maxLength": 3}'))
+    (broken,) = schema_breaks(before, compiled(narrower))
+    assert broken.startswith("The schema company.invoice@1 was changed in place: `number`")
+    spare = {**FILES, "schemas/company.spare@1.json": '{"type": "object"}'}
+    assert schema_breaks(compiled(spare), before) == ["The schema company.spare@1 is gone."]
