@@ -95,21 +95,18 @@ class Desk:
         database: Database,
         committer: Committer,
         catalogue: Catalogue,
-        bundle: Callable[[str], Awaitable[Bundle]],
         limits: Callable[[], EnvironmentFile],
         switch: Callable[[Bundle], None],
     ) -> None:
         """Take the collaborators.
 
-        `bundle(id)` gives a stored bundle compiled, `limits()` the environment as it serves now, and `switch` lets a
-        published bundle serve.
+        `limits()` gives the environment as it serves now, and `switch` lets a published bundle serve.
         """
         self._environment = environment
         self._ambient = ambient
         self._database = database
         self._committer = committer
         self._catalogue = catalogue
-        self._bundle = bundle
         self._limits = limits
         self._switch = switch
         self._jobs: dict[str, Job] = {}

@@ -149,7 +149,6 @@ class Hub:
             database=self.database,
             committer=self.committer,
             catalogue=catalogue,
-            bundle=self.shelf.get,
             limits=lambda: self.environment,
             switch=self.take,
         )
