@@ -205,6 +205,7 @@ class Endings:
             input=output.input if output is not None else None,
             output=output.value if output is not None else None,
             answer=output.answer if output is not None else None,
+            schema=output.schema if output is not None else None,
             error={"code": error.code, "detail": error.detail, "facts": _texts(error)},
         )
 

@@ -41,10 +41,11 @@ class Journal:
         input: Any = None,
         output: Any = None,
         answer: Any = None,
+        schema: str | None = None,
         rule: str | None = None,
         error: Mapping[str, Any] | None = None,
     ) -> None:
-        """Record how a step stands; `answer` is what came from outside, where the output was made of it."""
+        """Record how a step stands; `answer` came from outside, in `schema`, where the output was made of it."""
         self._record.steps.append(
             {
                 "run_id": self._run_id,
@@ -55,6 +56,7 @@ class Journal:
                 "input": _text(input),
                 "output": _text(output),
                 "answer": _text(answer),
+                "answer_schema": schema,
                 "rule": rule,
                 "error": _text(error),
                 "started_at": to_micros(started),

@@ -96,6 +96,7 @@ class Runner:
             input=output.input,
             output=output.value,
             answer=output.answer,
+            schema=output.schema,
             rule=output.rule,
         )
 

@@ -29,13 +29,14 @@ from hub.workspace.bundle import Bundle
 class Output:
     """What a step gives: its output, what it was given (for people), and the rule that decided.
 
-    `answer` is what came from outside, where a mapping has made the output of it.
+    `answer` is what came from outside where the output was made of it, and `schema` the version it came in.
     """
 
     value: Any
     input: Any = None
     rule: str | None = None
     answer: Any = None
+    schema: str | None = None
 
 
 class Steps:
@@ -133,7 +134,7 @@ class Steps:
                 connection=name,
                 operation=action.operation,
             )
-        self.connection = name
+        self.connection, schema = name, None
         match operation:
             case ReadOperation() as reading:
                 given = self._input(bundle, action, scope)
@@ -141,11 +142,12 @@ class Steps:
                 flow, schema = bundle.flows[self._run["flow"]], reading.schema(account.settings)
                 answer = answer_of(bundle, flow, step, came, given=schema, declared=reading.declared)
             case WriteOperation() as writing:
-                given, answer = await self._write(bundle, step, action, scope, name, writing)
+                given, came = await self._write(bundle, step, action, scope, name, writing)
+                answer = came
         self.connection = None
-        if action.into is None:
-            return Output(value=answer, input=given)
-        return Output(value=call_output(bundle, action, answer, scope), input=given, answer=answer)
+        # What came is kept as it came, so that it can be read anew by other versions of the workspace.
+        kept = came if action.into is not None or answer is not came else None
+        return Output(value=call_output(bundle, action, answer, scope), input=given, answer=kept, schema=schema)
 
     async def _write(
         self, bundle: Bundle, step: Step, action: Call, scope: Scope, name: str, operation: WriteOperation

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.schemas.compatibility import Break, Direction, breaks_in
+from hub.schemas.versions import split
 from hub.workspace.bundle import Bundle
 
 #: As many breaks of one schema are told.
@@ -26,13 +27,15 @@ def schema_breaks(before: Bundle, after: Bundle) -> list[str]:
             why = f"; {', '.join(used[:5])} read or made it" if used else ""
             found.append(f"The schema {name} is gone{why}.")
         elif schema.document != newer.document:
-            found += _changed_in_place(name, schema.document, newer.document, after)
+            # A revision cannot take back the promise that it breaks.
+            series = split(name)[0]
+            forward = any(bundle.registry.series(series).mode.forward for bundle in (before, after))
+            found += _changed_in_place(name, schema.document, newer.document, forward=forward)
     return found
 
 
-def _changed_in_place(name: str, old: Mapping[str, Any], new: Mapping[str, Any], bundle: Bundle) -> list[str]:
-    mode = bundle.registry.series(name).mode
-    directions = [Direction.BACKWARD, *([Direction.FORWARD] if mode.forward else [])]
+def _changed_in_place(name: str, old: Mapping[str, Any], new: Mapping[str, Any], *, forward: bool) -> list[str]:
+    directions = [Direction.BACKWARD, *([Direction.FORWARD] if forward else [])]
     broken = [one for direction in directions for one in breaks_in(old, new, direction)]
     told = [f"The schema {name} was changed in place: {_told(one)}" for one in broken[:_MOST]]
     if len(broken) > _MOST:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from hub.release.documents import Difference, Document, differences, read_document, shown
-from hub.release.uses import Thing, Touched, touched
+from hub.release.documents import Difference, Document, Thing, differences, read_document, shown
+from hub.release.uses import Touched, touched
 from hub.workspace.bundle import Bundle
 from hub.workspace.kinds import FileKind
 

@@ -53,6 +53,8 @@ class Comparison:
     rules: list[StepPair] = field(default_factory=list)
     failures: list[FailurePair] = field(default_factory=list)
     untold: tuple[str, str] | None = None
+    #: What is not known of the newer version was known of the older one, so that it may hide anything.
+    lost: bool = False
     #: Checks on answers that were given to another input: step and reason.
     unsure: list[tuple[str, str]] = field(default_factory=list)
 
@@ -89,10 +91,17 @@ class _Walk:
             self._records(path, old, new, asked_only=bool(why))
             if why:
                 self.found.untold = (path, why)
+                self.found.lost = self._lost(old)
                 break
             self._ways(path, old, new)
             self._ends(path, old, new)
         return self.found
+
+    def _lost(self, old: StepTrace | None) -> bool:
+        """Tell whether the older version is known here, or is over; one that has failed before had nothing more."""
+        if old is not None:
+            return old.status is not Status.UNTOLD
+        return self.before is None or not self.stopped_before
 
     def _records(self, path: str, old: StepTrace | None, new: StepTrace | None, *, asked_only: bool) -> None:
         here, there = _made(old), _made(new)

@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 PUBLISHED = "published"
 #: As many jobs are remembered, and as many may wait for their turn.
 _MOST_JOBS = 20
+#: A publish replays at least as many, so that it cannot be made blind.
+LEAST_PUBLISHED = Bounds().events
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _BUNDLE = re.compile(r"[0-9a-f]{6,64}")
 
@@ -143,7 +145,7 @@ class Desk:
                     code="published-already",
                 )
             old = self._resolve(Wanted(word=PUBLISHED))
-            job.plan, bundle = await self._compare(job, old, new, events, publishing=True)
+            job.plan, bundle = await self._compare(job, old, new, max(events, LEAST_PUBLISHED), publishing=True)
             if bundle is None:
                 job.state = JobState.FAILED
                 return

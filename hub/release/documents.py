@@ -11,6 +11,9 @@ from hub.workspace.kinds import FileKind, kind_of
 from hub.workspace.lint import Lints
 from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar, read_yaml
 
+#: One thing of a workspace: what it is, and how it is called.
+Thing = tuple[FileKind, str]
+
 #: By these keys the entries of a list are told apart, the first that all of them have.
 _NAMES = ("id", "name", "example")
 _MOST_SHOWN = 300

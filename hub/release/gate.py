@@ -20,6 +20,8 @@ class Worry(StrEnum):
     MONEY = "money"
     STOPS = "stops"
     UNFINISHED = "unfinished"
+    UNKNOWN = "unknown"
+    LIMITS = "limits"
     APPROVALS = "approvals"
 
 
@@ -32,9 +34,14 @@ class Concern:
 
 
 def concerns(
-    *, breaks: Sequence[str], shadow: Shadow | None, environment: EnvironmentFile, publishing: bool
+    *,
+    breaks: Sequence[str],
+    shadow: Shadow | None,
+    environment: EnvironmentFile,
+    wanted: EnvironmentFile,
+    publishing: bool,
 ) -> list[Concern]:
-    """Give what must be confirmed: by the limits of the environment as it serves now, not as it would serve then.
+    """Give what must be confirmed: by the limits of the environment as it serves now, not as `wanted` would be.
 
     Approvals are asked for only when publishing.
     """
@@ -44,12 +51,33 @@ def concerns(
         if shadow.appearing:
             runs = "1 run" if shadow.appearing == 1 else f"{shadow.appearing} runs"
             found.append(Concern(worry=Worry.STOPS, sentence=f"{runs} would stop for a person that did not before."))
+        if shadow.unknown:
+            runs = "1 run" if shadow.unknown == 1 else f"{shadow.unknown} runs"
+            sentence = f"Of {runs} it cannot be told what would become of them; more money may move than is shown."
+            found.append(Concern(worry=Worry.UNKNOWN, sentence=sentence))
         if shadow.stopped is not None:
             found.append(Concern(worry=Worry.UNFINISHED, sentence=f"The shadow replay ended {shadow.stopped}."))
+    found += [Concern(worry=Worry.LIMITS, sentence=sentence) for sentence in _loosened(environment, wanted)]
     if publishing and environment.approvals > 0:
         people = "1 more person" if environment.approvals == 1 else f"{environment.approvals} more people"
         sentence = f"The environment asks for {people} to agree, and nobody else can agree yet."
         found.append(Concern(worry=Worry.APPROVALS, sentence=sentence))
+    return found
+
+
+def _loosened(now: EnvironmentFile, then: EnvironmentFile) -> list[str]:
+    """Say what of an environment's limits would be looser for the revisions to come."""
+    if not now.governed:
+        return []
+    if not then.governed:
+        return [f"`publish` is taken out of {now.name}: from the next start on it serves whatever the folder holds."]
+    found = []
+    for code, limit in sorted(then.max_money_difference.items()):
+        before = now.max_money_difference.get(code, _NONE)
+        if limit > before:
+            found.append(f"The limit of {now.name} for {code} is raised from {before:f} to {limit:f}.")
+    if then.approvals < now.approvals:
+        found.append(f"{now.name} asks for fewer people to agree: {then.approvals} instead of {now.approvals}.")
     return found
 
 

@@ -88,5 +88,13 @@ def make_plan(
         shadow=shadow,
         wanted=bounds.events,
         approvals=environment.approvals,
-        concerns=tuple(concerns(breaks=breaks, shadow=shadow, environment=environment, publishing=publishing)),
+        concerns=tuple(
+            concerns(
+                breaks=breaks,
+                shadow=shadow,
+                environment=environment,
+                wanted=after.environments[environment.name],
+                publishing=publishing,
+            )
+        ),
     )

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+STARTS = "starts"
+#: How it is called that an event began a run and cannot any more.
+CANNOT_BEGIN = f"{STARTS} → cannot begin"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
@@ -80,7 +84,8 @@ class Shadow:
 
     `recorded` counts the recorded events there were, `events` and `runs` what was replayed, `differing` the runs in
     which anything differs. `fields` count runs by field, with one example each. `stopped` says why not all wanted
-    events were replayed. `moved` has the largest first; `more_moved` counts the others.
+    events were replayed. `unknown` counts runs of which less is known by the newer version than by the older, or whose
+    money cannot be read. `moved` has the largest first; `more_moved` counts the others.
     """
 
     events: int
@@ -89,6 +94,7 @@ class Shadow:
     records: int
     seconds: Decimal
     stopped: str | None
+    unknown: int = 0
     money: tuple[Difference, ...] = ()
     net: tuple[NetLine, ...] = ()
     moved: tuple[Moved, ...] = ()
@@ -103,5 +109,6 @@ class Shadow:
 
     @property
     def appearing(self) -> int:
-        """Count the runs that would stop for a person and did not before."""
-        return sum(one.count for one in self.failures if one.example.before is None)
+        """Count the runs that would stop for a person and did not before, or could not even begin."""
+        stopping = sum(one.count for one in self.failures if one.example.before is None)
+        return stopping + sum(one.count for one in self.routing if one.what.startswith(CANNOT_BEGIN))

@@ -13,14 +13,14 @@ from hub.errors import HubError
 from hub.model.ambient import of_micros
 from hub.release.comparison import Comparison, compare_traces
 from hub.release.money import Meaning, Side, movements
-from hub.release.report import Shadow
+from hub.release.report import STARTS, Shadow
 from hub.release.tally import Tally
-from hub.release.trace import Writes, trace
+from hub.release.trace import Operations, trace
 from hub.store import recorded
 from hub.store.database import Database
 from hub.store.recorded import RecordedEvent, RecordedRun
 from hub.workspace.bundle import Bundle
-from hub.workspace.catalogue import Catalogue
+from hub.workspace.catalogue import Catalogue, OperationEntry
 
 #: As many events are in memory at a time.
 PAGE = 50
@@ -64,16 +64,15 @@ class Versions:
         bundles = (self.before, self.after)
         return frozenset(flow.event for bundle in bundles for flow in bundle.flows.values() if flow.name in self.flows)
 
-    def writes(self, bundle: Bundle) -> Writes:
-        """Give what tells a write of a connection from a read."""
+    def operations(self, bundle: Bundle) -> Operations:
+        """Give what tells the operations of a bundle's connections."""
         connectors = self.catalogue.connectors
 
-        def writes(connection: str, operation: str) -> bool | None:
+        def operation(connection: str, name: str) -> OperationEntry | None:
             file = bundle.connections.get(connection)
-            entry = connectors[file.connector].operations.get(operation) if file is not None else None
-            return None if entry is None else entry.writes
+            return None if file is None else connectors[file.connector].operations.get(name)
 
-        return writes
+        return operation
 
 
 def replay(
@@ -128,7 +127,7 @@ class _Replay:
         self.environment = environment
         self.tally = tally
         self.meaning = Meaning(versions.before, versions.after)
-        self.writes = versions.writes(versions.before), versions.writes(versions.after)
+        self.operations = versions.operations(versions.before), versions.operations(versions.after)
 
     def event(self, event: RecordedEvent) -> None:
         """Take one event through both versions."""
@@ -173,8 +172,8 @@ class _Replay:
             return
         bundles = (self.versions.before, self.versions.after)
         traces = [
-            None if start is None else trace(bundle, bundle.flows[name], scope, known, writes)
-            for start, bundle, writes in zip(started, bundles, self.writes, strict=True)
+            None if start is None else trace(bundle, bundle.flows[name], scope, known, operations)
+            for start, bundle, operations in zip(started, bundles, self.operations, strict=True)
         ]
         found = compare_traces(traces[0], traces[1])
         self.tally.compared(name, about, found)
@@ -194,7 +193,7 @@ class _Replay:
         try:
             moved = movements(found.records, self.meaning, before, after)
         except HubError as error:
-            self.tally.untold(name, "money", f"an amount cannot be read: {error.detail}", about)
+            self.tally.unread(name, f"an amount cannot be read: {error.detail}", about)
             return
         self.tally.moved(name, about, event.event["id"], None if known is None else known.run["id"], moved)
 
@@ -213,7 +212,7 @@ class _Replay:
 def _standing(start: Mapping[str, Any] | Failure | None) -> str:
     if start is None:
         return "does not start"
-    return f"cannot begin ({start.code})" if isinstance(start, Failure) else "starts"
+    return f"cannot begin ({start.code})" if isinstance(start, Failure) else STARTS
 
 
 def _why(start: Mapping[str, Any] | Failure | None) -> str | None:

@@ -52,6 +52,7 @@ class Tally:
         self.runs = 0
         self._differing = 0
         self._records = 0
+        self._unknown = 0
         self._counts = {
             name: _Counts() for name in ("fields", "rules", "steps", "failures", "routing", "untold", "unsure")
         }
@@ -64,6 +65,7 @@ class Tally:
         """Add what two versions of a run differ in."""
         self.runs += 1
         self._differing += found.differs
+        self._unknown += found.lost
         self._records += len(found.records)
         counts = self._counts
         for pair in found.records:
@@ -89,9 +91,10 @@ class Tally:
         """Add that an event is taken otherwise."""
         self._counts["routing"].add((flow, "start", what), about, before, after)
 
-    def untold(self, flow: str, step: str, why: str, about: str) -> None:
-        """Add what cannot be told."""
-        self._counts["untold"].add((flow, step, why), about, None, None)
+    def unread(self, flow: str, why: str, about: str) -> None:
+        """Add a run whose money cannot be told."""
+        self._unknown += 1
+        self._counts["untold"].add((flow, "money", why), about, None, None)
 
     def moved(self, flow: str, about: str, event: str, run: str | None, found: Mapping[str, Movement]) -> None:
         """Add how much money a run differs by."""
@@ -138,6 +141,7 @@ class Tally:
             records=self._records,
             seconds=seconds,
             stopped=stopped,
+            unknown=self._unknown,
             money=tuple(
                 Difference(currency=code, amount=amount, runs=runs)
                 for code, (amount, runs) in sorted(self._sums.items())

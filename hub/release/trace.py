@@ -14,6 +14,7 @@ from typing import Any
 
 from hub.engine.checks import check, same
 from hub.engine.gates import work_scope
+from hub.engine.readings import answer_of
 from hub.engine.values import call_input, call_output, linked_ids, lookup_question, mapped
 from hub.errors import FixData, HubError, NotMapped
 from hub.model.ambient import of_micros
@@ -24,10 +25,11 @@ from hub.policy.rules import Decision
 from hub.sdk import exact_json
 from hub.store.recorded import RecordedRun
 from hub.workspace.bundle import Bundle
+from hub.workspace.catalogue import OperationEntry
 
 Row = Mapping[str, Any]
-#: Tells whether an operation of a connection writes; None when there is no such operation.
-Writes = Callable[[str, str], bool | None]
+#: Gives an operation of a connection; None when there is no such one.
+Operations = Callable[[str, str], OperationEntry | None]
 
 
 class Status(StrEnum):
@@ -50,11 +52,15 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a step asks of the outside, and where; `writes` tells a write from a read or a look-up."""
+    """What a step asks of the outside, and where; `writes` tells a write from a read or a look-up.
+
+    `declared` names the schema that an operation says it answers in.
+    """
 
     target: tuple[str, ...]
     question: Any
     writes: bool = False
+    declared: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +113,12 @@ class _Recorded(Exception):
         self.failure = failure
 
 
-def trace(bundle: Bundle, flow: Flow, scope: Mapping[str, Any], recorded: RecordedRun | None, writes: Writes) -> Trace:
+def trace(
+    bundle: Bundle, flow: Flow, scope: Mapping[str, Any], recorded: RecordedRun | None, operations: Operations
+) -> Trace:
     """Compute a run again; a step whose check does not hold is noted, and the trace goes on."""
     made = Trace(flow=flow, bundle=bundle, scope=dict(scope))
-    answers = _Answers(recorded, writes)
+    answers = _Answers(recorded, operations)
     for step in flow.steps:
         here = made.steps[step.id] = StepTrace(path=step.id)
         try:
@@ -150,20 +158,25 @@ def _act(bundle: Bundle, flow: Flow, step: Step, scope: dict[str, Any], here: St
             here.asked = Asked(target=("crossref",), question=lookup_question(action, scope))
             return answers.lookup(step, here.asked.question)
         case Call() as action:
-            return _call(bundle, step, action, scope, here, answers)
+            return _call(bundle, flow, step, action, scope, here, answers)
         case Link() as action:
             ids = linked_ids(action, scope)
             here.made.append(Made(role="output", schema=None, value=ids))
             return ids
 
 
-def _call(bundle: Bundle, step: Step, action: Call, scope: dict[str, Any], here: StepTrace, answers: _Answers) -> Any:
+def _call(
+    bundle: Bundle, flow: Flow, step: Step, action: Call, scope: dict[str, Any], here: StepTrace, answers: _Answers
+) -> Any:
     connection = str(action.connection(scope))
     given = call_input(bundle, action, scope)
     schema = bundle.mappings[action.shape].target if action.shape is not None else None
     here.made.append(Made(role="input", schema=schema, value=given))
     here.asked = answers.asked(connection, action.operation, given)
-    answer = answers.call(step, here.asked, mapped=action.into is not None)
+    answer, came_in = answers.call(step, here.asked, mapped=action.into is not None)
+    if not here.asked.writes:
+        # As in the engine: what came is read in the version that this flow was written for.
+        answer = answer_of(bundle, flow, step, answer, given=came_in, declared=here.asked.declared)
     value = call_output(bundle, action, answer, scope)
     if action.into is not None:
         here.made.append(Made(role="output", schema=bundle.mappings[action.into].target, value=value))
@@ -198,21 +211,22 @@ def _reason(error: HubError, step: Step) -> str:
 class _Answers:
     """What the outside answered the recorded run."""
 
-    def __init__(self, recorded: RecordedRun | None, writes: Writes) -> None:
+    def __init__(self, recorded: RecordedRun | None, operations: Operations) -> None:
         self.recorded = recorded
-        self.writes = writes
+        self.operations = operations
 
     def asked(self, connection: str, operation: str, given: Any) -> Asked:
         """Say what a call asks, and whether it writes."""
-        writes = self.writes(connection, operation)
-        if writes is None:
+        entry = self.operations(connection, operation)
+        if entry is None:
             raise FixData(
                 "There is no such connection or operation.",
                 code="unknown-operation",
                 connection=connection,
                 operation=operation,
             )
-        return Asked(target=(connection, operation), question=given, writes=writes)
+        target = connection, operation
+        return Asked(target=target, question=given, writes=entry.writes, declared=entry.declared)
 
     def asked_at(self, step: Step, scope: Mapping[str, Any]) -> datetime:
         """Give when a step was done; when its event came where it never was."""
@@ -233,8 +247,8 @@ class _Answers:
         code = step.missing.case if step.missing is not None else str(error.get("code"))
         raise _Recorded(Failure(code=code, detail=str(error.get("detail")), recorded=True))
 
-    def call(self, step: Step, asked: Asked, *, mapped: bool) -> Any:
-        """Give what an operation answered, before any mapping of the flow."""
+    def call(self, step: Step, asked: Asked, *, mapped: bool) -> tuple[Any, str | None]:
+        """Give what an operation answered, before any mapping of the flow, and the schema that it came in."""
         row = self._row(step)
         assert self.recorded is not None
         effect = self.recorded.effects.get(step.id)
@@ -244,11 +258,9 @@ class _Answers:
             raise _Untold("it reads something else than was recorded")
         for text in (row["answer"], effect["output"] if effect is not None else None):
             if text is not None:
-                return _loaded(text)
-        if row["output"] is not None and not mapped:
-            return _loaded(row["output"])
-        if row["state"] == StepState.SUCCEEDED and not mapped:
-            return None
+                return _loaded(text), row["answer_schema"]
+        if not mapped and (row["output"] is not None or row["state"] == StepState.SUCCEEDED):
+            return _loaded(row["output"]), row["answer_schema"]
         outcome = self.recorded.outcomes.get(step.id, "done")
         if row["state"] == StepState.FAILED and outcome != "done":
             error = _loaded(row["error"]) or {}

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hub.engine.readings import wanted_schema
+from hub.mapping.compiled import CompiledMapping
 from hub.model.flow import Call, Decide, Flow, Map
+from hub.release.documents import Thing, read_document
+from hub.schemas.versions import split
 from hub.workspace.bundle import Bundle
-from hub.workspace.kinds import FileKind
+from hub.workspace.kinds import FileKind, kind_of
 
-Thing = tuple[FileKind, str]
-
-_TABLE = re.compile(r"\btable\(\s*'([A-Za-z0-9_-]+)'")
+_TABLE = re.compile(r"""\btable\s*\(\s*(?:'([\w-]+)'|`\s*"([\w-]+)"\s*`)?""")
 _DECIDED = re.compile(r"([A-Za-z_]\w*)\.([A-Za-z_]\w*)")
 
 
@@ -56,17 +58,38 @@ def uses(bundle: Bundle) -> Iterator[tuple[Thing, Thing]]:
     for flow in bundle.flows.values():
         here = (FileKind.FLOW, flow.name)
         yield from ((here, used) for used in _flow_uses(flow, bundle))
-        yield from ((here, (FileKind.TABLE, name)) for name in _tables(bundle.files.get(flow.path, b"")))
-    for name, mapping in bundle.mappings.items():
-        here = (FileKind.MAPPING, name)
-        yield here, (FileKind.SCHEMA, mapping.source)
-        yield here, (FileKind.SCHEMA, mapping.target)
+    for mapping in bundle.mappings.values():
+        here = (FileKind.MAPPING, mapping.name)
+        yield from ((here, used) for used in _mapping_uses(mapping, bundle))
     for path, content in bundle.files.items():
-        yield from _text_uses(path, content)
+        yield from _file_uses(path, content, bundle)
     for connection in bundle.connections.values():
+        here = (FileKind.CONNECTION, connection.name)
+        yield from ((here, (FileKind.POLICY, name)) for name in connection.guards.values())
         for environment in bundle.environments.values():
-            if connection.name in environment.connections:
-                yield (FileKind.CONNECTION, connection.name), (FileKind.ENVIRONMENT, environment.name)
+            there = environment.connections.get(connection.name)
+            if there is not None:
+                yield here, (FileKind.ENVIRONMENT, environment.name)
+                yield from ((here, (FileKind.POLICY, name)) for name in there.guards.values())
+
+
+def _mapping_uses(mapping: CompiledMapping, bundle: Bundle) -> Iterator[Thing]:
+    yield FileKind.SCHEMA, mapping.source
+    yield FileKind.SCHEMA, mapping.target
+    if mapping.derived and mapping.reverse is not None:
+        yield FileKind.MAPPING, mapping.reverse
+    series = split(mapping.source)[0]
+    if series != split(mapping.target)[0]:
+        # Other versions than the one it reads are brought to that one first.
+        yield from ((FileKind.SCHEMA, name) for name in bundle.registry.versions(series))
+        yield from _upcasts(bundle, series)
+
+
+def _upcasts(bundle: Bundle, series: str) -> Iterator[Thing]:
+    """Give the mappings between versions of a series, or of all whose name begins so."""
+    for upcast in bundle.registry.upcasts:
+        if f"{split(upcast.source)[0]}.".startswith(f"{series}."):
+            yield FileKind.MAPPING, upcast.mapping
 
 
 def _flow_uses(flow: Flow, bundle: Bundle) -> Iterator[Thing]:
@@ -82,7 +105,11 @@ def _flow_uses(flow: Flow, bundle: Bundle) -> Iterator[Thing]:
                 yield FileKind.POLICY, name
             case Call() as call:
                 yield from ((FileKind.MAPPING, name) for name in (call.shape, call.into) if name is not None)
-                yield from ((FileKind.CONNECTION, name) for name in _connections(call, flow, decides, bundle))
+                for name in _connections(call, flow, decides, bundle):
+                    yield FileKind.CONNECTION, name
+                    if call.shape is None and wanted_schema(bundle, flow, step) is None:
+                        # No mapping says in which version the answer is read: in the connector's newest.
+                        yield from _upcasts(bundle, bundle.connections[name].connector)
             case _:
                 pass
 
@@ -108,21 +135,30 @@ def _literal(then: Any, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _text_uses(path: str, content: bytes) -> Iterator[tuple[Thing, Thing]]:
-    """Find what files name by their text: tables, fragments, and the policies of connections."""
-    head = re.match(rb"(?:\s*#[^\n]*\n|\s*\n)*(mapping|fragment|policy|connection):[ ]*[\"']?([\w/-]+)", content)
-    if head is None or not path.endswith(".yaml"):
+def _file_uses(path: str, content: bytes, bundle: Bundle) -> Iterator[tuple[Thing, Thing]]:
+    """Find what expressions and fields name by their text: tables and fragments."""
+    if kind_of(path) not in (FileKind.FLOW, FileKind.MAPPING, FileKind.POLICY):
         return
-    here = (FileKind(head[1].decode()), head[2].decode())
-    yield from ((here, (FileKind.TABLE, name)) for name in _tables(content))
-    text = content.decode("utf-8", "replace")
-    if here[0] in (FileKind.MAPPING, FileKind.FRAGMENT):
-        found = re.findall(r"\buse:[ ]*[\"']?([\w/-]+)", text)
-        yield from ((here, (FileKind.FRAGMENT, name)) for name in found)
-    if here[0] is FileKind.CONNECTION:
-        found = re.findall(r"^(?:drift|throttle|hold):[ ]*[\"']?([\w-]+)", text, re.MULTILINE)
-        yield from ((here, (FileKind.POLICY, name)) for name in found)
+    document = read_document(path, content)
+    if document is None:
+        return
+    here = (document.kind, document.name)
+    for key, text in _texts(document.says):
+        if key == "use":
+            yield here, (FileKind.FRAGMENT, text)
+        for found in _TABLE.finditer(text):
+            # A name that is worked out may be any table's.
+            names = [found[1] or found[2]] if found.lastindex else bundle.tables
+            yield from ((here, (FileKind.TABLE, name)) for name in names)
 
 
-def _tables(content: bytes) -> set[str]:
-    return set(_TABLE.findall(content.decode("utf-8", "replace")))
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Give all texts in a document, each with the key that it stands under."""
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from _texts(part, name)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part, key)
+    elif isinstance(value, str):
+        yield key, value

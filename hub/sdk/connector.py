@@ -23,6 +23,12 @@ Record = Mapping[str, Any]
 JsonSchema = Mapping[str, Any]
 
 
+def named_schema(schema: JsonSchema) -> str | None:
+    """Give the name of one of the connector's schemas that a reference leads to; None when it is described in place."""
+    named = schema.get("$ref")
+    return named if isinstance(named, str) and not named.startswith("#") else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOperation:
     """A call that changes nothing; it is async and may page.
@@ -47,8 +53,7 @@ class ReadOperation:
     @property
     def declared(self) -> str | None:
         """Name the schema of `output`; None when it is described in place."""
-        named = self.output.get("$ref")
-        return named if isinstance(named, str) and not named.startswith("#") else None
+        return named_schema(self.output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

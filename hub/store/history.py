@@ -19,7 +19,10 @@ from hub.store.runs import wake
 from hub.store.tables import attempts, cases, connections, effects, runs, steps
 from hub.store.upserts import upsert
 
-STEP_COLUMNS = ("ordinal", "kind", "state", "input", "output", "answer", "rule", "error", "started_at", "finished_at")
+STEP_COLUMNS = (
+    *("ordinal", "kind", "state", "input", "output", "answer", "answer_schema", "rule", "error"),
+    *("started_at", "finished_at"),
+)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -150,8 +150,10 @@ steps = Table(
     Column("state", String, nullable=False),
     Column("input", Text),
     Column("output", Text),
-    # What came from outside, where a mapping made the output of it: another version of the mapping reads it again.
+    # What came from outside, where the output was made of it, and the schema it came in: another version of the
+    # workspace reads it again.
     Column("answer", Text),
+    Column("answer_schema", Text),
     Column("rule", String),
     Column("error", Text),
     Column("started_at", BigInteger, nullable=False),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from hub.model.effect import Idempotency
-from hub.sdk.connector import Connector, JsonSchema, Operation, ReadOperation
+from hub.sdk.connector import Connector, JsonSchema, Operation, ReadOperation, named_schema
 from hub.sdk.settings import secret_fields
 
 
@@ -22,6 +22,11 @@ class OperationEntry:
     output: JsonSchema
     idempotency: Idempotency | None = None
     undo: str | None = None
+
+    @property
+    def declared(self) -> str | None:
+        """Name the schema of `output`; None when it is described in place."""
+        return named_schema(self.output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

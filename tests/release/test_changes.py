@@ -7,6 +7,15 @@ from hub.release.changes import Changes, What, compare
 from hub.workspace.kinds import FileKind
 from tests.release.company import FILES, INVOICE, changed, compiled, half_even
 
+PLAIN = """
+mapping: company/plain
+version: 1
+from: books.plain@1
+to: books.document@1
+reverse: company/there
+fields: { found: found }
+"""
+
 
 def between(files: dict[str, str], before: dict[str, str] | None = None) -> Changes:
     return compare(compiled(before or FILES), compiled(files))
@@ -94,6 +103,62 @@ def test_a_connection_touches_the_flows_that_call_it() -> None:
     }
 
 
+def _touched(files: dict[str, str], before: dict[str, str]) -> set[str]:
+    return {one.name for one in between(files, before).touched}
+
+
+def test_a_table_touches_what_reads_it_however_it_is_written() -> None:
+    """Any order of keys, any quotes, and a table whose name is worked out."""
+    for written in (
+        "\"table('entities', country)\"",
+        "'table(''entities'', country)'",
+        "table( 'entities', country)",
+        '"table(`\\"entities\\"`, country)"',
+        "table(currency == 'EUR' && 'entities' || 'entities', country)",
+    ):
+        before = changed(
+            ("mappings/company/invoice.yaml", "table('entities', country)", written),
+            (
+                "mappings/company/invoice.yaml",
+                "mapping: company/invoice\nversion: 1",
+                "version: 1\nmapping: company/invoice",
+            ),
+        )
+        files = changed(("mappings/tables/entities.csv", "DE01", "DE02"), files=before)
+        assert _touched(files, before) == {"company/invoice", "tested"}, written
+
+
+def test_a_mapping_touches_those_who_use_the_other_direction() -> None:
+    before = {
+        **FILES,
+        "schemas/books.plain@1.json": FILES["schemas/books.document@1.json"],
+        "mappings/company/plain.yaml": PLAIN,
+    }
+    before = changed(("flows/tested.yaml", "into: company/read }", "into: company/there }"), files=before)
+    del before["mappings/company/read.yaml"]
+    files = changed(
+        ("mappings/company/plain.yaml", "{ found: found }", "{ found: { value: found, back: upper(found) } }"),
+        files=before,
+    )
+    assert _touched(files, before) == {"company/plain", "company/there", "tested"}
+
+
+def test_a_policy_touches_the_connections_that_an_environment_gives_it() -> None:
+    hold = (
+        "policy: closed\nkind: hold\nversion: 1\ntitle: Closed\nowner: team:tests\nmatch: first\n"
+        "rules: [{ name: never, when: operation == 'x', then: { reason: closed } }]\n"
+    )
+    before = {
+        **FILES,
+        "policies/closed.yaml": hold,
+        "environments/test.yaml": (
+            "environment: test\ntitle: Test\nconnections: { vendor: { hold: closed, base_url: 'https://v.example' } }\n"
+        ),
+    }
+    files = changed(("policies/closed.yaml", "'x'", "'y'"), files=before)
+    assert _touched(files, before) == {"vendor", "tested"}
+
+
 def test_a_schema_that_is_changed_in_place_or_taken_away_breaks_a_promise() -> None:
     before = compiled(FILES)
     name = "schemas/company.invoice@1.json"
@@ -104,3 +169,13 @@ def test_a_schema_that_is_changed_in_place_or_taken_away_breaks_a_promise() -> N
     assert broken.startswith("The schema company.invoice@1 was changed in place: `number`")
     spare = {**FILES, "schemas/company.spare@1.json": '{"type": "object"}'}
     assert schema_breaks(compiled(spare), before) == ["The schema company.spare@1 is gone."]
+
+
+def test_a_promise_cannot_be_taken_back_by_the_revision_that_breaks_it() -> None:
+    name = "schemas/company.invoice@1.json"
+    series = "series: company.invoice\ntitle: Invoices\nowner: team:tests\ncompatibility: {mode}\n"
+    before = {**FILES, "schemas/company.invoice.yaml": series.format(mode="full")}
+    after = changed((name, '"number": {"type": "string"}', '"number": {"type": ["string", "null"]}'), files=before)
+    after["schemas/company.invoice.yaml"] = series.format(mode="none")
+    (broken,) = schema_breaks(compiled(before), compiled(after))
+    assert "`number`" in broken

@@ -99,6 +99,14 @@ async def test_money_above_the_limit_must_be_confirmed_with_a_reason(office: Off
     assert (back.number, back.how) == (3, How.ROLLBACK)
 
 
+async def test_a_publish_cannot_be_made_blind(office: Office) -> None:
+    wanted = folder(with_publish(half_even()))
+    job = await office.ended(office.desk.publish(wanted, NOTHING_SAID, actor="local", events=0))
+    assert job.state is JobState.HELD
+    assert job.plan is not None
+    assert job.plan.wanted == 1000
+
+
 async def test_what_is_within_the_limit_needs_no_word(office: Office) -> None:
     office.limits = replace(office.limits, max_money_difference={"EUR": Decimal("0.04")})
     assert (await office.publish(with_publish(half_even()))).state is JobState.DONE

@@ -263,3 +263,27 @@ def test_there_and_back_are_opposites(database: Database, one: tuple[int, ...], 
     assert sorted((f.step, f.what, f.count) for f in there.untold) == sorted(
         (f.step, f.what, f.count) for f in back.untold
     )
+
+
+def test_what_the_newer_version_hides_is_counted(database: Database) -> None:
+    other = changed(("connections/vendor.yaml", "connection: vendor", "connection: other"))["connections/vendor.yaml"]
+    before = {**FILES, "connections/other.yaml": other}
+    moved = changed(
+        ("policies/routing.yaml", "then: { connection: vendor }", "then: { connection: other }"), files=before
+    )
+    found = compare(database, compiled(before), compiled(moved))
+    assert untold(found) == {("post", "it calls another operation than was recorded")}
+    assert found.money == ()
+    assert found.unknown == 9, "all that were posted; one has no customer, and one no entity"
+    # What is not known of either version, such as a run that waits or failed, hides nothing.
+    assert compare(database, compiled(FILES), compiled(half_even())).unknown == 0
+    vanishes = against(database, ("mappings/tables/entities.csv", "US,US01\n", "US,US01\nFR,FR01\n"))
+    assert (len(vanishes.untold), vanishes.unknown) == (1, 0)
+    assert against(database, CHANGES[11]).unknown == 10
+    assert back_and_forth(database) == 0
+
+
+def back_and_forth(database: Database) -> int:
+    """Count what is hidden between two versions that ask what was never answered."""
+    version = compiled(changed(CHANGES[11]))
+    return compare(database, version, version).unknown

@@ -151,7 +151,7 @@ async def test_a_worker_that_lost_its_run_can_record_nothing(store: tuple[Databa
     await committer.commit(Work(lambda tx: runs.recover(tx, environment="test", actor="w")))
     await claim(committer)
     step = {"path": "s", "ordinal": 0, "kind": "map", "state": "succeeded", "started_at": 1, "finished_at": 1}
-    row = {"input": None, "output": None, "answer": None, "rule": None, "error": None}
+    row = {"input": None, "output": None, "answer": None, "answer_schema": None, "rule": None, "error": None}
     stale = committer.submit(Record(run_id="run_1", epoch=1, steps=[{**step, **row, "run_id": "run_1"}]))
     fresh = committer.submit(Record(run_id="run_2", epoch=2, steps=[{**step, **row, "run_id": "run_2"}]))
     with pytest.raises(StaleLease):

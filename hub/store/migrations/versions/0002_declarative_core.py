@@ -14,6 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Bring the tables to this step."""
     op.add_column("steps", sa.Column("answer", sa.Text(), nullable=True))
+    op.add_column("steps", sa.Column("answer_schema", sa.Text(), nullable=True))
     op.add_column("bundles", sa.Column("commit", sa.String(), nullable=True))
     op.add_column("bundles", sa.Column("dirty", sa.Boolean(), nullable=True))
     op.add_column("events", sa.Column("flags", sa.Text(), nullable=True))
