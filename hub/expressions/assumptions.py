@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from hub.expressions.tree import Node, Part
-from hub.expressions.unions import truthy
+from hub.expressions.unions import Unions, truthy
 from hub.model.kinds import Kind
 from hub.schemas.shape import Shape
 
@@ -19,13 +19,18 @@ def assume(condition: Node, shape: Shape) -> Shape:
     """Give the shape of a value for which a condition is true: its fields that are there, and those that are known.
 
     Conditions that are followed: a field by itself (`tax`), compared with a literal (`tax != `null``, `type == 'fee'`),
-    and several of them joined by `&&`; all others say nothing.
+    looked for in a list of literals (`contains(['fee', 'tax'], type)`), and several of them joined by `&&` or `||`;
+    all others say nothing.
     """
     match condition.part:
+        case Part.OR:
+            return Unions()([assume(child, shape) for child in condition.children])
         case Part.AND:
             for child in condition.children:
                 shape = assume(child, shape)
             return shape
+        case Part.FUNCTION:
+            return _assume_contained(condition, shape) if condition.value == "contains" else shape
         case Part.COMPARATOR:
             return _assume_compared(condition, shape)
         case _:
@@ -44,6 +49,20 @@ def _assume_compared(condition: Node, shape: Shape) -> Shape:
         if condition.value != "ne" or other.value is None:
             return _at(shape, names, _present)
     return shape
+
+
+def _assume_contained(condition: Node, shape: Shape) -> Shape:
+    among, sought = condition.children
+    names = _names(sought)
+    if among.part is Part.LITERAL and isinstance(among.value, list):
+        values = among.value
+    elif among.part is Part.MULTI_SELECT_LIST and all(child.part is Part.LITERAL for child in among.children):
+        values = [child.value for child in among.children]
+    else:
+        return shape
+    if names is None or not values or None in values:
+        return shape
+    return Unions()([_at(shape, names, _equal_to(value)) for value in values])
 
 
 def _equal_to(value: Any) -> Callable[[Shape], Shape]:

@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 _NULL = frozenset({Kind.NULL})
 _CLASSES = {Kind.STRING: "str", Kind.ARRAY: "list", Kind.OBJECT: "dict"}
 
+#: Functions of other languages → what is written here instead.
+_INSTEAD = {
+    "concat": " Write `join('', [a, b])`.",
+    "if": " A choice is written `condition && this || that`.",
+    "iif": " A choice is written `condition && this || that`.",
+    "len": " Write length().",
+    "substr": " Write substring().",
+}
+
 
 class Calls:
     """Writes the calls of one generator."""
@@ -54,7 +63,7 @@ class Calls:
         function = FUNCTIONS.get(name)
         if function is None:
             near = get_close_matches(name, FUNCTIONS, n=1)
-            hint = f" Did you mean {near[0]}()?" if near else ""
+            hint = _INSTEAD.get(name) or (f" Did you mean {near[0]}()?" if near else "")
             raise self._mistake(f"There is no function {name[:40]}().{hint}", node, "unknown-function")
         if count < function.fewest or (function.most is not None and count > function.most):
             raise self._mistake(f"{name}() is called as {function.text}.", node, "invalid-arity")

@@ -38,7 +38,7 @@ def _unequal(left: Shape, right: Shape, names: tuple[str, str]) -> str | None:
     if left.may_be_null and right.may_be_null:
         return None
     if not (left.kinds & right.kinds) - _NULL:
-        return _sentence(f"{names[0]} is {spoken_kinds(left.kinds)} and {names[1]} {spoken_kinds(right.kinds)}")
+        return _sentence(f"{names[0]} is {spoken_kinds(left.kinds)} and {names[1]} is {spoken_kinds(right.kinds)}")
     if left.values is None or right.values is None or any(value in right.values for value in left.values):
         return None
     fixed, other, name = (right, left, names[0]) if len(right.values) <= len(left.values) else (left, right, names[1])
@@ -57,7 +57,7 @@ def _unordered(left: Shape, right: Shape, names: tuple[str, str]) -> Iterator[tu
             yield "wrong-type", _sentence(words)
             return
     if left.kinds and right.kinds and not left.kinds & right.kinds & _ORDERED:
-        kinds = f"{spoken_kinds(left.kinds)}, but {names[1]} {spoken_kinds(right.kinds)}"
+        kinds = f"{spoken_kinds(left.kinds)}, but {names[1]} is {spoken_kinds(right.kinds)}"
         yield "wrong-type", _sentence(f"{names[0]} is {kinds}; unlike kinds have no order, so this gives null.")
 
 

@@ -10,6 +10,15 @@ from enum import StrEnum
 from hub.model.kinds import ANY, Kind
 from hub.schemas.shape import Shape
 
+_WORDS = {
+    Kind.ARRAY: "a list",
+    Kind.BOOLEAN: "true or false",
+    Kind.NULL: "null",
+    Kind.NUMBER: "a number",
+    Kind.OBJECT: "an object",
+    Kind.STRING: "a text",
+}
+
 
 class FindingCode(StrEnum):
     """What is wrong with an expression, given the shape of what it reads."""
@@ -48,5 +57,19 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def spoken_kinds(kinds: frozenset[Kind]) -> str:
-    """Name the kinds that a value may have beside null."""
-    return "anything" if kinds == ANY else " or ".join(sorted(kinds - {Kind.NULL})) or "always null"
+    """Name the kinds that a value may have beside null, in a sentence."""
+    return "anything" if kinds == ANY else " or ".join(_WORDS[kind] for kind in sorted(kinds - {Kind.NULL})) or "null"
+
+
+def as_literal(name: str) -> str:
+    """Say how the value is written that a single name may have been meant as."""
+    if name in ("null", "true", "false"):
+        return f" The value is written `{name}` in backquotes."
+    return f" A text is written '{name}', in single quotes."
+
+
+def of_each(shape: Shape, name: str) -> str:
+    """Say how a field is read of all elements of a list."""
+    if shape.items is None or name not in shape.items.fields:
+        return ""
+    return f" Write `[].{name}` behind it for the field of each element."

@@ -9,7 +9,7 @@ from typing import Any
 from hub.expressions.assumptions import assume
 from hub.expressions.comparability import compared
 from hub.expressions.compiler import Expression
-from hub.expressions.findings import Finding, FindingCode, Inferred, nearest, spoken_kinds
+from hub.expressions.findings import Finding, FindingCode, Inferred, as_literal, nearest, of_each, spoken_kinds
 from hub.expressions.fitting import misfit
 from hub.expressions.functions.catalogue import FUNCTIONS
 from hub.expressions.functions.meanings import money_shape
@@ -111,14 +111,18 @@ class _Inference:
                 return self._field(node, current)
             case Part.SUBEXPRESSION | Part.PIPE | Part.INDEX_EXPRESSION:
                 for child in node.children:
-                    current = self.look(child, current)
+                    current = self._step(child, current)
                 return current
             case Part.KEY_VALUE | Part.EXPRESSION_REFERENCE:
                 return self.look(node.children[0], current)
             case _:
                 return self._looks[node.part](node, current)
 
-    def _field(self, node: Node, current: _Seen) -> _Seen:
+    def _step(self, node: Node, current: _Seen) -> _Seen:
+        """Look at a part of a path, whose names are surely meant as names."""
+        return self._field(node, current, meant=True) if node.part is Part.FIELD else self.look(node, current)
+
+    def _field(self, node: Node, current: _Seen, *, meant: bool = False) -> _Seen:
         name, shape = str(node.value), current.shape
         path = None if current.path is None else step(current.path, name)
         if is_unknown(shape) or not shape.kinds:
@@ -126,13 +130,14 @@ class _Inference:
         if Kind.OBJECT not in shape.kinds:
             if shape.kinds - _NULL:
                 detail = f"{_named(current.path)} is {spoken_kinds(shape.kinds)} and has no field `{name}`."
-                self.report("wrong-type", detail, node, path)
+                self.report("wrong-type", detail + of_each(shape, name), node, path)
             return _Seen(shape=_ALWAYS_NULL, path=path)
         found = shape.at(name)
         if found is None:
             if shape.fields:
                 where = f" in {_named(current.path)}" if current.path else ""
-                detail = f"There is no field `{name}`{where}.{nearest(name, shape.fields)}"
+                hint = nearest(name, shape.fields) or ("" if meant else as_literal(name))
+                detail = f"There is no field `{name}`{where}.{hint}"
                 self.report("unknown-field", detail, node, path)
             return _Seen(shape=ANYTHING, path=path)
         return _Seen(shape=found if shape.kinds == {Kind.OBJECT} else found.nullable(), path=path)
@@ -187,7 +192,7 @@ class _Inference:
         if node.part is Part.FILTER_PROJECTION:
             self.look(node.children[2], element)
             element = replace(element, shape=assume(node.children[2], element.shape))
-        made = self.look(node.children[1], element)
+        made = self._step(node.children[1], element)
         shape = list_of(replace(made.shape, kinds=made.shape.kinds - _NULL))
         # A path without its last `[]` names the list whose elements these are.
         path = made.path.removesuffix("[]") if made.path is not None and made.path.endswith("[]") else None

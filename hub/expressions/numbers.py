@@ -29,8 +29,8 @@ _TRAPS = [InvalidOperation, DivisionByZero, Overflow, Underflow, Clamped, Subnor
 EXACT: Final = Context(prec=EXACT_DIGITS, rounding=ROUND_HALF_EVEN, traps=[*_TRAPS, Inexact])
 AVERAGE: Final = Context(prec=AVERAGE_DIGITS, rounding=ROUND_HALF_EVEN, traps=_TRAPS)
 
-#: More bits than this cannot be a number of at most `EXACT_DIGITS` digits.
-_EXACT_BITS: Final = EXACT_DIGITS * 10 // 3 + 1
+#: The least whole number of more than `EXACT_DIGITS` digits.
+_TOO_LONG: Final = 10**EXACT_DIGITS
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?\Z")
 _WRITTEN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?\Z")
@@ -40,7 +40,7 @@ _MOST_CHARACTERS = 2 * MAX_PLACES + 10
 def bounded(number: Number) -> Number:
     """Give the number back if it is finite and not absurdly large or long."""
     if isinstance(number, int):
-        if number.bit_length() > _EXACT_BITS:
+        if not -_TOO_LONG < number < _TOO_LONG:
             raise InvalidValue(f"A number has more than {EXACT_DIGITS} digits.")
         return number
     if not number.is_finite() or abs(number.adjusted()) > MAX_PLACES or len(number.as_tuple().digits) > 2 * MAX_PLACES:
@@ -51,14 +51,14 @@ def bounded(number: Number) -> Number:
 def add(left: Number, right: Number) -> Number:
     """Add, exactly."""
     if type(left) is int and type(right) is int:
-        return left + right
+        return bounded(left + right)
     return EXACT.add(bounded(left), bounded(right))
 
 
 def subtract(left: Number, right: Number) -> Number:
     """Subtract, exactly."""
     if type(left) is int and type(right) is int:
-        return left - right
+        return bounded(left - right)
     return EXACT.subtract(bounded(left), bounded(right))
 
 

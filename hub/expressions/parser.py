@@ -13,6 +13,21 @@ from hub.expressions.errors import ExpressionError
 from hub.expressions.lexer import ExactLexer
 from hub.expressions.tree import Node, grow
 
+#: Signs and words of other languages → what is written here instead.
+_INSTEAD = {
+    "=": "equality is written `==`",
+    "+": "sums are written `add(a, b)`",
+    "-": "differences are written `subtract(a, b)`",
+    "*": "products are written `multiply(a, b)`",
+    "/": "quotients are written `divide(a, b, digits, rounding)`",
+    "?": "a choice is written `condition && this || that`",
+    "if": "a choice is written `condition && this || that`",
+    "and": "write `&&`",
+    "or": "write `||`",
+    "not": "write `!`",
+    "$": "the source's fields are named by themselves, and in a list it is `root()`",
+}
+
 #: More tokens than this cannot be few enough nodes.
 _MAX_TOKENS = 6 * MAX_NODES
 
@@ -39,16 +54,21 @@ def parse(text: str) -> Node:
 def _unknown_token(error: LexerError) -> str:
     if str(error.message).startswith("Unclosed"):
         return f"A closing {str(error.message).split()[1]} is missing."
-    if error.lexer_value == "=":
-        return "`=` means nothing here; equality is written `==`."
-    return f"`{str(error.lexer_value)[:20]}` means nothing here."
+    sign = str(error.lexer_value)[:20]
+    return f"`{sign}` means nothing here{_instead(sign)}."
+
+
+def _instead(word: str) -> str:
+    return f"; {_INSTEAD[word]}" if word in _INSTEAD else ""
 
 
 def _misplaced(error: ParseError, text: str) -> ExpressionError:
     if error.token_type in (None, "EOF"):
         return ExpressionError("The expression ends too early.", text=text, position=len(text))
     written = str(error.token_value)
-    hint = f"; a number is written `{written}` in backquotes" if error.token_type == "NUMBER" else ""
+    hint = f"; a number is written `{written}` in backquotes" if error.token_type == "NUMBER" else _instead(written)
+    if not hint and text[: error.lex_position].rstrip().endswith("not"):
+        hint = _instead("not")
     return ExpressionError(f"'{written[:40]}' cannot stand here{hint}.", text=text, position=error.lex_position)
 
 

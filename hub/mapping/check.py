@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hub.expressions.assumptions import assume
-from hub.expressions.findings import Finding, FindingCode
+from hub.expressions.findings import Finding, FindingCode, spoken_kinds
 from hub.expressions.inference import infer
 from hub.expressions.kept import removed
 from hub.expressions.literals import literal_shape
@@ -16,7 +16,7 @@ from hub.expressions.tree import Node
 from hub.expressions.tree import Part as NodePart
 from hub.expressions.unions import Unions, is_unknown
 from hub.mapping.compiled import CompiledMapping
-from hub.mapping.fits import Misfit, misfits, unknown_target, worded
+from hub.mapping.fits import Misfit, misfits, unknown_target
 from hub.mapping.flaws import Flaw, FlawCode
 from hub.mapping.needless import needless
 from hub.mapping.nullability import declared, says
@@ -141,7 +141,9 @@ class _Check:
         """Tell whether the target takes what is made here, and say so if it does not."""
         if kind in to.shape.kinds:
             return True
-        self._add(FlawCode.WRONG_TYPE, f"`{to.path}` must be {worded(to.shape.kinds)}, but this makes {words}.", spot)
+        self._add(
+            FlawCode.WRONG_TYPE, f"`{to.path}` must be {spoken_kinds(to.shape.kinds)}, but this makes {words}.", spot
+        )
         return False
 
     def _filled(self, part: Filled, at: _At, to: _To) -> None:
@@ -228,7 +230,7 @@ class _Check:
             detail = f"`{path}` is always left out: `{part.each.text}` can only be null."
             self._add(FlawCode.DEAD_FIELD, detail, part.each.spot, "Remove it.", certain=False)
         elif Kind.ARRAY not in value.shape.kinds and value.shape.kinds:
-            detail = f"`each` must give a list, but `{part.each.text}` gives {worded(value.shape.kinds)}."
+            detail = f"`each` must give a list, but `{part.each.text}` gives {spoken_kinds(value.shape.kinds)}."
             hint = "Write `[…]` around it for a list of one."
             self._add(FlawCode.WRONG_TYPE, detail, part.each.spot, hint, position=part.each.tree.position)
             return

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from hub.expressions.findings import spoken_kinds
 from hub.expressions.unions import is_unknown
 from hub.mapping.flaws import FlawCode
 from hub.model.kinds import Kind
@@ -13,14 +14,6 @@ from hub.schemas.shape import Shape, Unit
 
 _NULL = frozenset({Kind.NULL})
 _DEEPEST = 8
-_WORDS = {
-    Kind.ARRAY: "a list",
-    Kind.BOOLEAN: "true or false",
-    Kind.NULL: "null",
-    Kind.NUMBER: "a number",
-    Kind.OBJECT: "an object",
-    Kind.STRING: "a text",
-}
 _UNITS = {Unit.MINOR: "minor units", Unit.MAJOR: "major units", Unit.UNIX_SECONDS: "seconds since 1970"}
 _UNIT_HINTS = {
     (Unit.MAJOR, Unit.MINOR): "Write `money_major(…, currency).minor`.",
@@ -54,7 +47,7 @@ def misfits(value: Shape, wanted: Shape, path: str, depth: int = 0) -> Iterator[
         yield _wrong_kind(value, wanted, path)
         return
     if kinds - takes:
-        detail = f"`{path}` must be {worded(takes)}, but this may also give {worded(kinds - takes)}."
+        detail = f"`{path}` must be {spoken_kinds(takes)}, but this may also give {spoken_kinds(kinds - takes)}."
         yield Misfit(code=FlawCode.WRONG_TYPE, detail=detail, certain=False)
     if Kind.NUMBER in kinds & takes:
         yield from _numbers(value, wanted, path)
@@ -77,13 +70,8 @@ def _wrong_kind(value: Shape, wanted: Shape, path: str) -> Misfit:
         hint = "Write `major(…)`, or `.minor` for the minor units."
     elif {"minor", "currency"} <= wanted.fields.keys() and value.kinds - _NULL == {Kind.NUMBER}:
         hint = "Write `money(…, currency)`."
-    detail = f"`{path}` must be {worded(wanted.kinds)}, but this gives {worded(value.kinds)}."
+    detail = f"`{path}` must be {spoken_kinds(wanted.kinds)}, but this gives {spoken_kinds(value.kinds)}."
     return Misfit(code=FlawCode.WRONG_TYPE, detail=detail, hint=hint)
-
-
-def worded(kinds: frozenset[Kind]) -> str:
-    """Name the kinds that a value may have beside null, in a sentence."""
-    return " or ".join(_WORDS[kind] for kind in sorted(kinds - _NULL)) or "nothing"
 
 
 def _numbers(value: Shape, wanted: Shape, path: str) -> Iterator[Misfit]:
@@ -103,11 +91,15 @@ def _texts(value: Shape, wanted: Shape, path: str) -> Iterator[Misfit]:
     given = [one for one in value.values if one is not None]
     outside = [one for one in given if one not in wanted.values]
     if outside:
-        known = ", ".join(f"`{one}`" for one in wanted.values[:8] if one is not None)
-        words = ", ".join(f"`{one}`" for one in outside[:4])
+        known = _listed([one for one in wanted.values if one is not None], 8)
+        words = _listed(outside, 4)
         can = "can only be" if len(outside) == len(given) else "may be"
         detail = f"`{path}` takes {known}, but this {can} {words}."
         yield Misfit(code=FlawCode.WRONG_TYPE, detail=detail, certain=len(outside) == len(given))
+
+
+def _listed(values: Sequence[object], most: int) -> str:
+    return ", ".join(f"`{one}`" for one in values[:most]) + (", …" if len(values) > most else "")
 
 
 def _objects(value: Shape, wanted: Shape, path: str, depth: int) -> Iterator[Misfit]:

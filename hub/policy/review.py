@@ -253,7 +253,11 @@ class _Review:
             return None
         shape: Shape | None = scope[path[0]].shape
         for name in path[1:]:
-            shape = None if shape is None else shape.at(name)
+            if shape is None:
+                return None
+            # What stands in something that may be missing may be missing too, such as the currency of no money.
+            sure, shape = name in shape.required and not shape.may_be_null, shape.at(name)
+            shape = shape if sure or shape is None else shape.nullable()
         return shape
 
 

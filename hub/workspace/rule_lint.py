@@ -58,9 +58,8 @@ def _lint_expressions(
     for finding in inferred.findings:
         lints.error(place_in(node, inset + finding.position), finding.code, finding.detail)
     if declared is not None and not (inferred.shape.kinds & declared.shape.kinds) and not inferred.findings:
-        message = (
-            f"`{name}` is a {spoken_kinds(declared.shape.kinds)}; this gives {spoken_kinds(inferred.shape.kinds)}."
-        )
+        wanted, found = spoken_kinds(declared.shape.kinds), spoken_kinds(inferred.shape.kinds)
+        message = f"`{name}` must be {wanted}, but this gives {found}."
         lints.error(node, "wrong-type", message, f"It is {declared.doc}.")
 
 

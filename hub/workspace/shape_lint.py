@@ -27,7 +27,7 @@ from hub.workspace.shapes import (
     Whole,
 )
 from hub.workspace.terms import lint_expression
-from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar, text_of
+from hub.workspace.yaml_source import Entry, Keyed, Listed, Node, Scalar, text_of
 
 _DURATION = re.compile(
     r"P(?=.)(?:(?P<days>\d{1,4})D)?(?:T(?=.)(?:(?P<hours>\d{1,5})H)?(?:(?P<minutes>\d{1,6})M)?(?:(?P<seconds>\d{1,8})S)?)?"
@@ -75,7 +75,8 @@ def _form(node: Node, form: Form, lints: Lints, name: str) -> None:
         elif form.other is not None and _holds(entry.value, form.other_has):
             lint_shape(entry.value, form.other, lints, key)
         else:
-            lints.error(entry.key, "unknown-key", f"Unknown key {shown(key)} in {form.title}.", nearest(key, form.keys))
+            hint = _cut_off(entry) or nearest(key, form.keys)
+            lints.error(entry.key, "unknown-key", f"Unknown key {shown(key)} in {form.title}.", hint)
     for key, declared in form.keys.items():
         if declared.required and key not in node.entries and not _misspelt(node, form, (key,)):
             lints.error(
@@ -87,6 +88,12 @@ def _form(node: Node, form: Form, lints: Lints, name: str) -> None:
         if not set(group) & set(node.entries) and not _misspelt(node, form, group):
             words = ", ".join(f"`{key}`" for key in group)
             lints.error(node, "missing-key", f"One of {words} is missing in {form.title}.", "Add one of them.")
+
+
+def _cut_off(entry: Entry) -> str:
+    """Say so where a key is the rest of a value that a comma cut in two: `{ value: money(total, currency) }`."""
+    rest = isinstance(entry.value, Scalar) and entry.value.value is None and not entry.key.text.isidentifier()
+    return "Within `{ }` a comma ends a value: put an expression that holds one in quotes." if rest else ""
 
 
 def _told(node: Node, shape: Told, lints: Lints, name: str) -> None:

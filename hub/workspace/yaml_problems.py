@@ -11,6 +11,8 @@ _PROBLEMS = (
     ("mapping values are not allowed", "a `:` cannot stand here", "Check the indentation, or quote a value with `: `."),
     ("expected ',' or", "a `,` or the closing bracket is missing", "Close the bracket, or quote a value with `,[]{}`."),
     ("could not find expected ':'", "a `:` is missing after a key", "Write `key: value`."),
+    ("expected chomping", "a `|` or `>` stands where a value begins or ended", "Quote the whole value."),
+    ("expected <block end>, but found '<scalar>'", "more follows after the closing quote", "Quote the whole value."),
     ("expected <block end>", "the indentation does not fit", "Indent the keys that belong together alike."),
     ("expected alphabetic or numeric", "a `&` or `*` stands before a value", "Quote the value."),
     ("that cannot start any token", "this character cannot begin a value", "Quote the value."),

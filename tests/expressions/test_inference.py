@@ -183,18 +183,20 @@ def test_what_it_gives(text: str, expected: str) -> None:
     ("text", "position", "code", "words"),
     [
         ("totl", 0, "unknown-field", "There is no field `totl`. Did you mean `total`?"),
+        ('status == "open"', 10, "unknown-field", "`open`. A text is written 'open', in single quotes."),
+        ("coalesce(id, null)", 13, "unknown-field", "`null`. The value is written `null` in backquotes."),
         ("lines[].amont", 8, "unknown-field", "in `lines[]`. Did you mean `amount`?"),
         ("coalesce(address, shipping).town", 28, "unknown-field", "no field `town`"),
         ("a || id", 0, "unknown-field", "`a`"),
         ("{x: id}.y", 8, "unknown-field", "`y`"),
         ("lines[?knd == 'fee'].id", 7, "unknown-field", "`kind`"),
         ("sort_by(lines, &amnt)", 16, "unknown-field", "`amount`"),
-        ("id.x", 3, "wrong-type", "`id` is string and has no field `x`"),
-        ("id[]", 0, "wrong-type", "`id` is string, not a list"),
-        ("total[*].x", 0, "wrong-type", "`total` is number, not a list"),
-        ("lines.amount", 6, "wrong-type", "`lines` is array and has no field `amount`"),
-        ("money(id, currency)", 6, "wrong-type", "takes minor units as its minor, but `id` is string"),
-        ("major(total)", 6, "wrong-type", "takes money as its money, but `total` is number"),
+        ("id.x", 3, "wrong-type", "`id` is a text and has no field `x`"),
+        ("id[]", 0, "wrong-type", "`id` is a text, not a list"),
+        ("total[*].x", 0, "wrong-type", "`total` is a number, not a list"),
+        ("lines.amount", 6, "wrong-type", "`lines` is a list and has no field `amount`. Write `[].amount` behind it"),
+        ("money(id, currency)", 6, "wrong-type", "takes minor units as its minor, but `id` is a text"),
+        ("major(total)", 6, "wrong-type", "takes money as its money, but `total` is a number"),
         ("major(address)", 6, "wrong-type", "has no `currency` and `minor`"),
         ("sum(lines[].id)", 4, "wrong-type", "takes a list of a number"),
         ("money_sum(lines)", 10, "wrong-type", "no `currency`"),
@@ -216,7 +218,7 @@ def test_what_it_gives(text: str, expected: str) -> None:
         ("issued_on < sent_at", 0, "wrong-format", "`issued_on` is a date, but `sent_at` a moment"),
         ("status == 'opne'", 0, "never-true", "`status` is never 'opne' (did you mean `open`?)"),
         ("status != 'opne'", 0, "always-true", "`status` is never 'opne'"),
-        ("total == '5'", 0, "never-true", "`total` is number and the right side string"),
+        ("total == '5'", 0, "never-true", "`total` is a number and the right side is a text"),
         ("lines[?kind == 'fees']", 7, "never-true", "`lines[].kind` is never 'fees'"),
         ("contains(['EUR'], status)", 18, "never-true", "never an element"),
         ("table('other', status)", 15, "not-in-table", "`draft`, `open`, `paid`"),
@@ -274,6 +276,20 @@ def test_a_condition_narrows_what_follows_it() -> None:
     assert fees is not None and spoken(fees) == "string" and fees.values == ("fee",)
     assert spoken(look("[@][?note != `null`].note | [0:1]").shape) == "array of (string)"
     assert spoken(look("[@][?address.city].address.city").shape) == "array of (string)"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "status == 'open' || status == 'paid'",
+        "contains(['open', 'paid'], status)",
+        'contains(`["open", "paid"]`, status)',
+    ],
+)
+def test_one_of_several_conditions_narrows_to_what_any_of_them_leaves(condition: str) -> None:
+    shape = look(f"({condition}) && status || 'open'").shape
+    assert shape.values is not None and set(shape.values) == {"open", "paid"}
+    assert look(f"[@][?{condition} || id].status").shape.items != look(f"[@][?{condition}].status").shape.items
 
 
 def test_money_has_its_currency() -> None:

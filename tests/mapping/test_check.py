@@ -169,6 +169,22 @@ def test_a_required_target_wants_what_is_always_there(name: str, field: Any, wor
         assert flaws(needing(name), fields={"id": "id", name: {**field, "required": True}}) == []
 
 
+def test_all_values_that_do_not_fit_are_counted() -> None:
+    many = {"enum": [f"v{number}" for number in range(9)]}
+    target = {**TARGET, "properties": {**TARGET["properties"], "state": many}}
+    (flaw,) = flaws(target, fields={"id": "id", "state": "'other'"})
+    assert "`v7`, …, but this can only be `other`" in flaw.detail
+
+
+def test_a_condition_rules_values_out() -> None:
+    target = {**TARGET, "properties": {**TARGET["properties"], "state": {"enum": ["open", "done"]}}}
+    (flaw,) = flaws(target, fields={"id": "id", "state": "status"})
+    assert "may be `paid`" in flaw.detail
+    for when in ("status == 'open'", "status == 'open' || status == 'done'", "contains(['open'], status)"):
+        codes = {flaw.code for flaw in flaws(target, fields={"id": "id", "state": {"value": "status", "when": when}})}
+        assert "wrong-type" not in codes
+
+
 def test_a_default_fills_what_may_be_null() -> None:
     fields = {"id": "id", "name": {"value": "note", "default": "none"}}
     assert flaws(needing("name"), fields=fields) == []

@@ -69,6 +69,20 @@ FINE = [
     ["lines[0].id == 'x'", "!lines"],
 ]
 
+#: What may be missing as a whole: neither side of a comparison is true of it.
+FINE_OF_NOTHING = [
+    ["money.minor > `5`", "money.minor <= `5`", None],
+    ["money.currency < 'M'", "money.currency >= 'M'", "!money"],
+]
+
+
+@pytest.mark.parametrize("conditions", FINE_OF_NOTHING)
+def test_a_rule_for_what_has_no_amount_is_reached(conditions: list[str | None]) -> None:
+    reasons = [{"reason": "x"}] * len(conditions)
+    assert found(*conditions, kind="hold", then=reasons) == []
+    event = {"money": None}
+    assert matching(made(*conditions, kind="hold", then=reasons), event) == [2]
+
 
 @pytest.mark.parametrize("conditions", FINE)
 def test_nothing_is_wrong(conditions: list[str | None]) -> None:

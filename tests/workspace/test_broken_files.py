@@ -178,6 +178,23 @@ BROKEN = [
     (
         MAPPING,
         "upper(currency)",
+        "'EUR' || currency",
+        "7:20",
+        "This is not readable YAML: a `|` or `>` stands where a value begins or ended. Quote the whole value.",
+    ),
+    (
+        MAPPING,
+        "upper(currency)",
+        "'EUR' == currency",
+        "7:19",
+        (
+            "This is not readable YAML: more follows after the closing quote, in what begins on line 6. Quote the whole"
+            " value."
+        ),
+    ),
+    (
+        MAPPING,
+        "upper(currency)",
         "upper(currency",
         "7:27",
         "The expression `upper(currency` is wrong: The expression ends too early.",
@@ -194,7 +211,7 @@ BROKEN = [
         "upper(currency)",
         "upper(total)",
         "7:19",
-        "upper() takes a string as its text, but `total` is number.",
+        "upper() takes a string as its text, but `total` is a number.",
     ),
     (
         MAPPING,
@@ -412,6 +429,18 @@ def test_one_fault_is_told_in_one_line(path: str, old: str, new: str, place: str
     _, lints = compile_bundle(encoded({**WORKSPACE, path: WORKSPACE[path].replace(old, new, 1)}), CATALOGUE)
     where = place if "/" in place else f"{path}:{place}"
     assert [str(lint) for lint in lints] == [f"{where}: error: {told}"]
+
+
+def test_a_comma_that_cuts_an_expression_in_two_is_told_as_one() -> None:
+    broken = WORKSPACE[MAPPING].replace("total: money(total, currency)", "total: { value: money(total, currency) }")
+    _, lints = compile_bundle(encoded({**WORKSPACE, MAPPING: broken}), CATALOGUE)
+    assert [str(lint) for lint in lints] == [
+        f"{MAPPING}:8:30: error: The expression `money(total` is wrong: The expression ends too early.",
+        (
+            f"{MAPPING}:8:32: error: Unknown key `currency)` in a field. Within `{{ }}` a comma ends a value: put an"
+            " expression that holds one in quotes."
+        ),
+    ]
 
 
 def test_without_the_faults_nothing_is_told() -> None:

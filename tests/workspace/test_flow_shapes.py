@@ -25,7 +25,7 @@ AGAIN = "  - id: again\n    map: billing/to_hub\n    of: {of}\n"
         ("=route.system }", "=route.sytem }", "18:81", "unknown-field", "Did you mean `system`?"),
         ("id: invoice.id, want", "id: invoice.lines, want", "18:56", "wrong-type", "Name its id."),
         ("customer: customer.id }", "customer: customer.it }", "26:35", "unknown-field", "`it` in `customer`"),
-        ("billing: =invoice.id", "billing: =invoice.id.x", "30:62", "wrong-type", "`invoice.id` is string"),
+        ("billing: =invoice.id", "billing: =invoice.id.x", "30:62", "wrong-type", "`invoice.id` is a text"),
         (LINK, AGAIN.format(of="invoice") + LINK, "31:9", "wrong-schema", "reads `billing.invoice@1`"),
         ("runbook:", "money: invoice.id\nrunbook:", "7:8", "wrong-type", "must be an object, but this gives a text"),
         ("runbook:", "entity: invoice.entity\nrunbook:", "7:17", "unknown-field", "`entity` in `invoice`"),

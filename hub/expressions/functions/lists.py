@@ -9,7 +9,7 @@ from hub.expressions.budgets import Meter
 from hub.expressions.errors import InvalidValue
 from hub.expressions.functions.results import element, made_list, mean, same, total
 from hub.expressions.functions.signature import function
-from hub.expressions.numbers import Number, add, average
+from hub.expressions.numbers import Number, add, average, bounded
 from hub.model.kinds import Kind, kind_of, spoken
 
 
@@ -18,7 +18,7 @@ def sum_(numbers: list[Number], meter: Meter) -> Number:
     """Add numbers up, exactly; nothing adds up to 0."""
     meter.spend(len(numbers))
     if Decimal not in set(map(type, numbers)):
-        return sum(numbers)
+        return bounded(sum(numbers))
     total: Number = 0
     for number in numbers:
         total = add(total, number)

@@ -43,7 +43,7 @@ def read_moment(moment: Number | str, zone_name: str) -> dt.datetime:
             if not (_MOMENT.match(moment) or _DATE.match(moment)):
                 raise InvalidValue("A moment is written as in 2025-01-31T23:59:00Z.", moment=moment[:40])
             read = dt.datetime.fromisoformat(moment)
-            return read.replace(tzinfo=where) if read.tzinfo is None else read.astimezone(where)
+            return local_moment(read, where) if read.tzinfo is None else read.astimezone(where)
         if not -FURTHEST < bounded(moment) < FURTHEST:
             raise InvalidValue("The moment is out of range; are these milliseconds?", moment=str(moment)[:40])
         if isinstance(moment, Decimal):
@@ -53,6 +53,14 @@ def read_moment(moment: Number | str, zone_name: str) -> dt.datetime:
         return (EPOCH + since).astimezone(where)
     except (ValueError, OverflowError):
         raise InvalidValue("There is no such moment.", moment=str(moment)[:40]) from None
+
+
+def local_moment(clock: dt.datetime, where: dt.tzinfo) -> dt.datetime:
+    """Give the moment at which a zone's clock shows this: the first of two, or where it is skipped, what it shows then.
+
+    `OverflowError` where the calendar ends.
+    """
+    return clock.replace(tzinfo=where).astimezone(dt.UTC).astimezone(where)
 
 
 def written_moment(moment: dt.datetime, zone_name: str) -> str:

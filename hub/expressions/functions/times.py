@@ -5,7 +5,15 @@ from __future__ import annotations
 import datetime as dt
 
 from hub.expressions.errors import InvalidValue
-from hub.expressions.functions.moments import EPOCH, FURTHEST, is_date, read_date, read_moment, written_moment
+from hub.expressions.functions.moments import (
+    EPOCH,
+    FURTHEST,
+    is_date,
+    local_moment,
+    read_date,
+    read_moment,
+    written_moment,
+)
 from hub.expressions.functions.named import zone
 from hub.expressions.functions.patterns import read_pattern
 from hub.expressions.functions.signature import function
@@ -46,8 +54,11 @@ def parse_date(text: str, pattern: str) -> str:
 @function("parse_datetime(text: string|null, pattern: pattern, zone: zone) -> moment|null")
 def parse_datetime(text: str, pattern: str, zone_name: str) -> str:
     """Read a time zone's date and time that are written by a pattern, such as `MM/dd/yyyy hh:mm a`."""
-    where = zone(zone_name)
-    return written_moment(read_pattern(pattern).read(text).replace(tzinfo=where), zone_name)
+    clock = read_pattern(pattern).read(text)
+    try:
+        return written_moment(local_moment(clock, zone(zone_name)), zone_name)
+    except OverflowError:
+        raise InvalidValue("There is no such moment.", moment=text[:40]) from None
 
 
 @function("format_date(date: date|null, pattern: pattern) -> string|null")
