@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from itertools import zip_longest
 
 from hub.engine.values import lenient
 from hub.release.comparison import RecordPair
 from hub.release.trace import Made, Trace
 from hub.workspace.bundle import Bundle
-from hub.workspace.postings import EXACT, Account, Books, compile_books
+from hub.workspace.postings import EXACT, Account, Books, compile_books, summed
+
+_Postings = Mapping[Account, Decimal]
 
 NOTHING = Decimal(0)
+_NO_POSTINGS: _Postings = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
     """By how much a run differs in one currency.
 
-    `lines` are the accounts of the record that differs most, with what either version moves there; `amount` is the
-    greatest absolute difference among them, so that a total that stands in several records counts once, and a cent that
-    goes from one account to another counts too.
+    `lines` are the accounts of the record that differs most, with what either version moves there. `amount` is what
+    comes or goes there by one and the same line of its `x-postings`, whichever is more: a total that stands in several
+    records, or is booked by several lines of one, counts once, and what goes from one account to another counts too.
     """
 
     currency: str
@@ -83,14 +87,11 @@ def movements(records: list[RecordPair], meaning: Meaning, before: Side, after: 
     for pair in records:
         new, name = _postings(pair.after, meaning, entity[0], currency[0])
         old, old_name = _postings(pair.before, meaning, entity[1], currency[1])
-        lines = {
-            account: (old.get(account, NOTHING), new.get(account, NOTHING))
-            for account in dict.fromkeys([*new, *old])
-            if old.get(account, NOTHING) != new.get(account, NOTHING)
-        }
-        for code in dict.fromkeys(account.currency for account in lines):
+        rules = [_differing(one, other) for one, other in zip_longest(old, new, fillvalue=_NO_POSTINGS)]
+        lines = _differing(summed(old), summed(new))
+        for code in dict.fromkeys(account.currency for rule in rules for account in rule):
             own = {account: line for account, line in lines.items() if account.currency == code}
-            amount = max(abs(difference(line)) for line in own.values())
+            amount = max(_moved(rule, code) for rule in rules)
             known = found.get(code)
             # Of records that differ alike the one with more accounts says more, and of those the last is nearest to
             # the books.
@@ -107,8 +108,26 @@ def difference(line: tuple[Decimal, Decimal]) -> Decimal:
 
 def _postings(
     made: Made | None, meaning: Meaning, entity: str, currency: str | None
-) -> tuple[Mapping[Account, Decimal], str | None]:
+) -> tuple[Sequence[_Postings], str | None]:
     books = meaning.books(made.schema) if made is not None and made.schema is not None else None
     if made is None or books is None:
-        return {}, None
-    return books.postings(made.value, entity=entity, currency=currency), books.called(made.value)
+        return (), None
+    return books.by_rule(made.value, entity=entity, currency=currency), books.called(made.value)
+
+
+def _differing(old: _Postings, new: _Postings) -> dict[Account, tuple[Decimal, Decimal]]:
+    return {
+        account: (old.get(account, NOTHING), new.get(account, NOTHING))
+        for account in dict.fromkeys([*new, *old])
+        if old.get(account, NOTHING) != new.get(account, NOTHING)
+    }
+
+
+def _moved(rule: Mapping[Account, tuple[Decimal, Decimal]], currency: str) -> Decimal:
+    """Give what comes to the accounts of a currency or goes from them, whichever is more."""
+    comes = goes = NOTHING
+    for account, line in rule.items():
+        if account.currency == currency:
+            change = difference(line)
+            comes, goes = EXACT.add(comes, max(change, NOTHING)), EXACT.add(goes, max(-change, NOTHING))
+    return max(comes, goes)

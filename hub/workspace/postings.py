@@ -70,24 +70,32 @@ class Books:
         return None if found is None or isinstance(found, dict | list) else str(found)
 
     def postings(self, record: Any, *, entity: str, currency: str | None) -> dict[Account, Decimal]:
-        """Give what a record moves, by account; `entity` and `currency` hold where a rule names none.
+        """Give what a record moves, by account; see `by_rule`."""
+        return summed(self.by_rule(record, entity=entity, currency=currency))
 
-        Raises `FixData` when an amount is none.
+    def by_rule(self, record: Any, *, entity: str, currency: str | None) -> list[dict[Account, Decimal]]:
+        """Give what a record moves, by account, for each line of `x-postings` by itself.
+
+        `entity` and `currency` hold where a line names none. Raises `FixData` when an amount is none.
         """
         context = Context(root=record, tables=self.tables)
+        return [self._moved(rule, record, context, entity, currency) for rule in self.rules]
+
+    def _moved(
+        self, rule: Rule, record: Any, context: Context, entity: str, currency: str | None
+    ) -> dict[Account, Decimal]:
         moved: dict[Account, Decimal] = {}
-        for rule in self.rules:
-            elements = [record] if rule.each is None else rule.each(record, context)
-            for element in elements if isinstance(elements, list) else []:
-                if rule.when is not None and _false(rule.when(element, context)):
-                    continue
-                amount, code = self._amount(rule, element, context, currency)
-                if amount is None:
-                    continue
-                account = rule.account if isinstance(rule.account, str) else _text(rule.account(element, context))
-                owner = entity if rule.entity is None else _text(rule.entity(element, context))
-                place = Account(currency=code, entity=owner, account=account)
-                moved[place] = EXACT.add(moved.get(place, Decimal(0)), amount)
+        elements = [record] if rule.each is None else rule.each(record, context)
+        for element in elements if isinstance(elements, list) else []:
+            if rule.when is not None and _false(rule.when(element, context)):
+                continue
+            amount, code = self._amount(rule, element, context, currency)
+            if amount is None:
+                continue
+            account = rule.account if isinstance(rule.account, str) else _text(rule.account(element, context))
+            owner = entity if rule.entity is None else _text(rule.entity(element, context))
+            place = Account(currency=code, entity=owner, account=account)
+            moved[place] = EXACT.add(moved.get(place, Decimal(0)), amount)
         return moved
 
     def _amount(self, rule: Rule, element: Any, context: Context, currency: str | None) -> tuple[Decimal | None, str]:
@@ -102,6 +110,15 @@ class Books:
         if currency is None:
             raise FixData("A posting has no currency.", code="no-currency", schema=self.schema, amount=str(found)[:40])
         return _major(found, self.schema), currency
+
+
+def summed(postings: Sequence[Mapping[Account, Decimal]]) -> dict[Account, Decimal]:
+    """Add up, exactly, what several lines move."""
+    moved: dict[Account, Decimal] = {}
+    for each in postings:
+        for account, amount in each.items():
+            moved[account] = EXACT.add(moved.get(account, Decimal(0)), amount)
+    return moved
 
 
 def compile_books(schema: str, document: Mapping[str, Any], tables: Tables) -> Books | None:

@@ -99,6 +99,7 @@ def test_an_invoice_as_netsuite_takes_and_gives_it_is_booked_alike() -> None:
     assert found.postings(read, entity="DE01", currency="EUR") == written
     assert written == {
         place("receivable"): Decimal("12.57"),
+        place("books of subsidiary - in currency -"): Decimal("12.57"),
         place("revenue item 101"): Decimal("12.34"),
         place("revenue item 104"): Decimal("-1.00"),
         place("tax code 202"): Decimal("1.23"),
