@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from hub.cli import place
-from hub.cli.output import EXIT_REFUSED, console, errors, print_json
+from hub.cli.output import EXIT_REFUSED, console, errors, minute, print_json, print_table
 from hub.cli.reach import reach
 
 app = typer.Typer(no_args_is_help=True)
@@ -18,7 +19,7 @@ app = typer.Typer(no_args_is_help=True)
 def verify(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -41,7 +42,7 @@ def list_entries(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 50,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -54,5 +55,5 @@ def list_entries(
     table = Table("When", "What", "By", "About")
     for entry in entries:
         about = ", ".join(f"{what} {id}" for what, id in entry["subjects"].items())
-        table.add_row(entry["at"], entry["kind"], entry["actor"], about)
-    console.print(table)
+        table.add_row(minute(entry["at"]), entry["kind"], escape(entry["actor_name"]), escape(about))
+    print_table(table)

@@ -32,7 +32,7 @@ def init(folder: Path, *, force: bool, json: bool) -> None:
         console.print(f"{len(started.kept)} files were there already and are as they were:", *started.kept, sep="\n  ")
     there = "" if folder.resolve() == Path.cwd() else f"  cd {folder}\n"
     console.print(
-        f"\nA workspace with one flow, two mappings and their examples. Next:\n\n{there}"
+        f"\nA workspace with one flow, and mappings with their examples. Next:\n\n{there}"
         "  concord check          says whether every file is right\n"
         "  concord test           runs the examples\n"
         "  concord lineage shop.receipt.total\n\n"

@@ -23,7 +23,7 @@ def list_cases(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 50,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """List exceptions, the newest first."""
@@ -40,7 +40,7 @@ def show(
     case_id: str,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """Show an exception with its facts and runbook."""
@@ -59,7 +59,7 @@ def replay(
     current: Annotated[bool, typer.Option("--current", help="With the workspace of now, not the run's own.")] = False,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """Replay an exception's run; what it has done outside is not done twice."""
@@ -78,7 +78,7 @@ def close(
     resolution: Annotated[str, typer.Option(help="How it was settled; it stands in the audit.", prompt=True)],
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
 ) -> None:
     """Close an exception that was settled outside the hub."""
     with reach(place.settings(data, workspace, environment, None)) as hub:

@@ -22,6 +22,8 @@ def check(path: Path | None, json_output: bool) -> int:
     except HubError as error:
         lint = Lint(path=str(path or "."), line=1, column=1, code=error.code, message=str(error))
         return _report(None, [lint], json_output, Path())
+    if path is None and opened.folder != Path.cwd() and not json_output:
+        Console(soft_wrap=True, highlight=False).print(f"Checking {opened.folder}", markup=False)
     return _report(opened.bundle, opened.lints, json_output, opened.folder)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from hub.cli import place
-from hub.cli.output import console, print_json
+from hub.cli.output import console, print_json, print_table
 from hub.cli.reach import reach
 from hub.errors import FixData
 
@@ -27,7 +28,7 @@ def import_file(
     replace: Annotated[bool, typer.Option("--replace", help="Let a row change what was tied before.")] = False,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
 ) -> None:
     """Tie ids together from a CSV file: one column a system, one row a thing."""
     rows = _read(file)
@@ -43,7 +44,7 @@ def list_crossrefs(
     id: Annotated[str | None, typer.Option(help="Only things with this id in some system.")] = None,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List crossrefs."""
@@ -52,10 +53,13 @@ def list_crossrefs(
     if json_output:
         print_json(things)
         return
+    if not things:
+        console.print("No id fits.")
+        return
     table = Table("Entity", "Ids")
     for thing in things:
-        table.add_row(thing["entity"], ", ".join(f"{system} {id}" for system, id in thing["ids"].items()))
-    console.print(table)
+        table.add_row(thing["entity"], escape(", ".join(f"{system} {id}" for system, id in thing["ids"].items())))
+    print_table(table)
 
 
 def _read(file: Path) -> list[dict[str, str]]:

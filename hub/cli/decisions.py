@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.cli import place
-from hub.cli.output import console, print_json
+from hub.cli.output import console, minute, print_json, print_table
 from hub.cli.reach import reach
 from hub.sdk import exact_json
 
@@ -21,7 +21,7 @@ def decisions(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 50,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the decisions of policies with rule, inputs and version, the newest first."""
@@ -29,8 +29,10 @@ def decisions(
         found = hub.get("/api/decisions", policy=policy, run=run, connection=connection, limit=limit)
     if json_output:
         print_json(found)
+    elif not found["decisions"]:
+        console.print("No decision fits.")
     else:
-        console.print(_table(found["decisions"]))
+        print_table(_table(found["decisions"]))
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
@@ -39,7 +41,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         about = " ".join(str(row[name]) for name in ("run_id", "path", "event_id", "connection") if row[name])
         rule = ", ".join(row["rules"]) or "no rule matched"
         policy = f"{row['policy']} v{row['version']}"
-        cells = (row["at"], policy, rule, _said(row["output"]), _said(row["inputs"]), about)
+        cells = (minute(row["at"]), policy, rule, _said(row["output"]), _said(row["inputs"]), about)
         table.add_row(*map(escape, cells))
     return table
 

@@ -10,9 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.cli import place
-from hub.cli.output import console, print_json
+from hub.cli.output import EXIT_WRONG, console, fail, minute, print_json, print_table
 from hub.cli.reach import reach
+from hub.intake.drift import UNREGISTERED
+from hub.schemas.drift import DriftKind
 
+KINDS = (*DriftKind, UNREGISTERED)
 _COLOURS = {"accept": "green", "quarantine": "yellow", "reject": "red"}
 
 
@@ -22,16 +25,20 @@ def drift(
     kind: Annotated[str | None, typer.Option(help="Only this kind, such as unknown-field.")] = None,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show how payloads differ from their schemas: since when, how often, with an example and what was done."""
+    if kind is not None and kind not in KINDS:
+        fail(f"`{kind}` is no kind of drift. There are: {', '.join(KINDS)}.", EXIT_WRONG)
     with reach(place.settings(data, workspace, environment, None)) as hub:
         found = hub.get("/api/drift", connection=connection, schema=schema, kind=kind)
     if json_output:
         print_json(found)
     elif found["drift"]:
         _show(found["drift"])
+    elif connection or schema or kind:
+        console.print("No drift fits these options.")
     else:
         console.print("Every payload was as its schema says.")
 
@@ -41,25 +48,21 @@ def _show(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         grouped.setdefault((row["schema"], row["connection"]), []).append(row)
     for (schema, connection), found in grouped.items():
-        table = Table(title=f"{escape(schema)} on {escape(connection)}", title_justify="left", expand=True)
-        table.add_column("What", ratio=3, overflow="fold")
+        table = Table(title=f"{escape(schema)} on {escape(connection)}", title_justify="left")
+        table.add_column("What")
         table.add_column("Count", justify="right")
-        table.add_column("Seen first, last", no_wrap=True)
-        table.add_column("Example", ratio=2, overflow="fold")
-        table.add_column("Action", no_wrap=True)
+        table.add_column("Seen first, last")
+        table.add_column("Example")
+        table.add_column("Action")
         for row in found:
             colour = _COLOURS.get(row["action"], "default")
             table.add_row(
                 f"[bold]{escape(row['path'] or 'the whole')}[/]\n{escape(row['kind'])}: {escape(row['detail'])}",
                 f"{row['count']:,}",
-                f"{_minute(row['first_seen'])}\n{_minute(row['last_seen'])}",
+                "\n".join(dict.fromkeys((minute(row["first_seen"]), minute(row["last_seen"])))),
                 escape(row["example"] or ""),
                 f"[{colour}]{row['action']}[/]",
             )
-        console.print(table)
+        print_table(table)
     series = escape(rows[0]["schema"].partition("@")[0])
     console.print(f"`concord schema infer {series}` drafts the next version from what was seen.", highlight=False)
-
-
-def _minute(moment: str) -> str:
-    return moment[:16].replace("T", " ")

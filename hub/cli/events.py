@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.cli import place
-from hub.cli.output import EXIT_REFUSED, console, fail, print_json
+from hub.cli.output import EXIT_REFUSED, EXIT_WRONG, console, fail, minute, print_json, print_table
 from hub.cli.reach import Reached, reach
+from hub.model.event import EventState
 from hub.sdk import exact_json
 
 app = typer.Typer(no_args_is_help=True)
@@ -38,10 +39,12 @@ def list_events(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 50,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """List events, the newest first."""
+    if state is not None and state not in [*EventState]:
+        fail(f"`{state}` is no state of an event. There are: {', '.join(EventState)}.", EXIT_WRONG)
     with reach(place.settings(data, workspace, environment, None)) as hub:
         found = hub.get(
             "/api/events",
@@ -65,7 +68,7 @@ def show(
     event_id: str,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """Show an event with its findings, what became of it, and its data."""
@@ -79,8 +82,8 @@ def show(
 
 @app.command()
 def release(
-    reason: Annotated[str, typer.Option(help="Why; it is kept with each event.", prompt=True)],
     event_ids: Annotated[list[str] | None, typer.Argument(metavar="EVENT_ID…", help="The events' ids.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; it is kept with each event. Asked for when missing.")] = None,
     state: State = None,
     connection: OfConnection = None,
     schema: OfSchema = None,
@@ -88,7 +91,7 @@ def release(
     code: OfCode = None,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """Let kept events start what they should have started: those named, or all that fit the options.
@@ -98,7 +101,8 @@ def release(
     named = {"state": state, "connection": connection, "schema": schema, "kind": kind, "code": code}
     wanted = {name: value for name, value in named.items() if value is not None}
     if bool(event_ids) == bool(wanted):
-        fail("Name events by their ids, or say which by --state, --connection, --schema, --kind or --code.", 2)
+        fail("Name events by their ids, or say which by --state, --connection, --schema, --kind or --code.", EXIT_WRONG)
+    reason = typer.prompt("Reason") if reason is None else reason
     with reach(place.settings(data, workspace, environment, None)) as hub:
         if event_ids:
             found = [hub.post(f"/api/events/{event_id}/release", {"reason": reason}) for event_id in event_ids]
@@ -136,11 +140,10 @@ def _release_all(hub: Reached, wanted: Mapping[str, str], reason: str) -> dict[s
 
 
 def _show_events(events: Sequence[Mapping[str, Any]]) -> None:
-    table = Table()
-    table.add_column("Event", no_wrap=True)
-    table.add_column("What", overflow="fold")
-    table.add_column("State", overflow="fold")
-    table.add_column("Received", no_wrap=True)
+    if not events:
+        console.print("No event fits.")
+        return
+    table = Table("Event", "What", "State", "Received")
     for event in events:
         known = [event["reason"], *dict.fromkeys(finding["kind"] for finding in event["drift"])]
         known += [f"cannot begin: {failed['flow']}" for failed in event["flows_failed"]]
@@ -148,9 +151,9 @@ def _show_events(events: Sequence[Mapping[str, Any]]) -> None:
             event["id"],
             f"{escape(event['type'])}\n{event['via']} {event['connection']}",
             "\n".join([_coloured(event["state"]), *map(escape, dict.fromkeys(filter(None, known)))]),
-            event["received_at"][:16].replace("T", " "),
+            minute(event["received_at"]),
         )
-    console.print(table)
+    print_table(table)
 
 
 def _show_event(detail: Mapping[str, Any]) -> None:

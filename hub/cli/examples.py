@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hub.cli.check import as_json as lint_as_json
 from hub.cli.opened import Opened, open_workspace, show_lints
-from hub.cli.output import print_json
+from hub.cli.output import errors, print_json
 from hub.workspace.compiled_files import Example
 from hub.workspace.differences import NOTHING, Difference, worded
 from hub.workspace.example_runs import Result
@@ -42,6 +42,8 @@ def run_all(path: Path | None, *, only: str, coverage_below: int | None, json_ou
     low = [each for each in covered if coverage_below is not None and each.percent < coverage_below]
     wanted_rules = {name for name in opened.bundle.policies if not only or only in name or name in _names(chosen)}
     ruled = [each for each in rule_coverage(opened.bundle, results) if each.policy in wanted_rules - left_out]
+    if only and not (chosen or covered or ruled):
+        return _nothing_fits(only, json_output)
     failed = bool(low) or not all(result.passed for result in results)
     if json_output:
         print_json(_as_json(not failed, results, covered, ruled))
@@ -56,6 +58,15 @@ def _fits(example: Example, only: str) -> bool:
 
 def _names(examples: Sequence[Example]) -> set[str]:
     return {example.name for example in examples}
+
+
+def _nothing_fits(only: str, json_output: bool) -> int:
+    """Say that a filter leaves nothing; a mistyped one must not look like success."""
+    if json_output:
+        print_json(_as_json(False, [], [], []))
+    else:
+        errors.print(f"No example's file, subject or title has `{only}`.", markup=False, highlight=False)
+    return 1
 
 
 def _refused(opened: Opened, json_output: bool) -> int:
@@ -121,7 +132,8 @@ def _show(
     for result in results:
         if not result.passed:
             _show_failed(console, result)
-    console.print(_table(results, covered, ruled))
+    if results or covered or ruled:
+        console.print(_table(results, covered, ruled))
     for each in covered:
         if remarks := _remarks(each):
             console.print(f"{each.mapping}: {remarks}.", soft_wrap=True)

@@ -12,6 +12,7 @@ from rich.tree import Tree
 
 from hub.cli.opened import open_workspace, show_lints
 from hub.cli.output import EXIT_REFUSED, errors, print_json
+from hub.errors import Refused
 from hub.queries.lineage import Branch, FieldLineage, Statement, as_json, field_lineages, touched_edges
 from hub.queries.lineage_picture import picture
 from hub.queries.openlineage import column_lineage
@@ -36,7 +37,11 @@ def show_lineage(
         lineage = lineage.within(flow)
     wanted = lineage.find(name)
     if svg is not None:
-        svg.write_text(draw_alone(picture(lineage, wanted), name), encoding="utf-8")
+        try:
+            svg.write_text(draw_alone(picture(lineage, wanted), name), encoding="utf-8")
+        except OSError as error:
+            detail = f"The picture cannot be written: {error.strerror}."
+            raise Refused(detail, code="cannot-write", path=str(svg)) from None
     if openlineage:
         print_json({"datasets": column_lineage(touched_edges(lineage, wanted))})
     elif json:

@@ -24,40 +24,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(runs.app, name="runs", help="Look at runs, replay or cancel them.")
-app.add_typer(cases.app, name="cases", help="Look at exceptions, replay, assign or close them.")
-app.add_typer(events.app, name="events", help="Look at events and release what was kept back.")
-app.add_typer(crossrefs.app, name="crossrefs", help="Look up and import which id here is which id there.")
-app.add_typer(schemas.app, name="schema", help="List, compare and draft the versions of schemas.")
-app.add_typer(vault.app, name="vault", help="Store the secrets of connections.")
-app.command()(decisions)
-app.command()(drift)
-app.command()(plan)
-app.command()(publish)
-app.command()(revisions)
-app.add_typer(audit.app, name="audit", help="Read and verify the audit log.")
+_WRITE = "Write a workspace"
+_CHANGE = "Change what serves"
+_RUN = "Run it"
+_LOOK = "Look at what happened, and mend it"
 
 
-@app.command()
-def serve(
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = "example",
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8480,
-    key_file: place.KeyFile = None,
-    poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
-    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
-) -> None:
-    """Run the hub: API, webhooks, workers and console in one process."""
-    from hub.cli.serving import run_hub
-
-    settings = place.settings(data, workspace, environment, key_file, host=host, port=port, poll_seconds=poll)
-    raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
-
-
-@app.command()
+@app.command(rich_help_panel=_WRITE)
 def init(
     folder: Annotated[Path, typer.Argument(help="Where; a new or an empty folder.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Write beside what is there; no file is overwritten.")] = False,
@@ -69,18 +42,7 @@ def init(
     begin(folder, force=force, json=json_output)
 
 
-@app.command("editor-schemas")
-def editor_schemas(
-    out: Annotated[Path, typer.Option(help="The folder to write them into.")] = Path(".concord/schemas"),
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Write JSON Schemas of the workspace's files, so that an editor completes and checks them."""
-    from hub.cli.beginnings import editor_schemas as write
-
-    write(out, json=json_output)
-
-
-@app.command()
+@app.command(rich_help_panel=_WRITE)
 def check(
     path: Annotated[Path | None, typer.Argument(help="The workspace; by default the one found from here.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -91,7 +53,7 @@ def check(
     raise typer.Exit(run_check(path, json_output))
 
 
-@app.command("test")
+@app.command("test", rich_help_panel=_WRITE)
 def run_examples(
     path: Annotated[Path | None, typer.Argument(help="The workspace; by default the one found from here.")] = None,
     only: Annotated[str, typer.Option("--filter", help="Only examples whose file, subject or title has this.")] = "",
@@ -106,7 +68,7 @@ def run_examples(
     raise typer.Exit(run_all(path, only=only, coverage_below=coverage_below, json_output=json_output))
 
 
-@app.command("map")
+@app.command("map", rich_help_panel=_WRITE)
 def map_records(
     name: Annotated[str, typer.Argument(metavar="NAME[@V]", help="The mapping, and the version it must have.")],
     given: Annotated[
@@ -127,7 +89,7 @@ def map_records(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=_WRITE)
 def lineage(
     field: Annotated[str, typer.Argument(help="A field or schema, such as canonical.invoice.total; * is any text.")],
     workspace: place.Workspace = None,
@@ -142,7 +104,50 @@ def lineage(
     raise typer.Exit(show_lineage(field, workspace, flow, svg, json=json_output, openlineage=openlineage))
 
 
-@app.command()
+app.add_typer(
+    schemas.app, name="schema", help="List, compare and draft the versions of schemas.", rich_help_panel=_WRITE
+)
+
+
+@app.command("editor-schemas", rich_help_panel=_WRITE)
+def editor_schemas(
+    out: Annotated[Path, typer.Option(help="The folder to write them into.")] = Path(".concord/schemas"),
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write JSON Schemas of the workspace's files, so that an editor completes and checks them."""
+    from hub.cli.beginnings import editor_schemas as write
+
+    write(out, json=json_output)
+
+
+app.command(rich_help_panel=_CHANGE)(plan)
+app.command(rich_help_panel=_CHANGE)(publish)
+app.command(rich_help_panel=_CHANGE)(revisions)
+
+
+@app.command(rich_help_panel=_RUN)
+def serve(
+    data: place.Data = place.DEFAULT_DATA,
+    workspace: place.Workspace = None,
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8480,
+    key_file: place.KeyFile = None,
+    poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
+) -> None:
+    """Run the hub: API, webhooks, workers and console in one process."""
+    from hub.cli.serving import run_hub
+
+    settings = place.settings(data, workspace, environment, key_file, host=host, port=port, poll_seconds=poll)
+    raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
+
+
+app.add_typer(vault.app, name="vault", help="Store the secrets of connections.", rich_help_panel=_RUN)
+
+
+@app.command(rich_help_panel=_RUN)
 def sandbox(
     name: Annotated[str, typer.Argument(help="The connector whose sandbox to serve.")],
     port: Annotated[int, typer.Option(help="The vendor's port; 0 takes a free one.")] = 0,
@@ -159,9 +164,11 @@ def sandbox(
         serve(name, Options(host=host, port=port, control_port=control_port, tls=tls, seed=seed))
     except UnknownSandbox as error:
         fail(str(error), EXIT_REFUSED)
+    except OSError as error:
+        fail(f"Cannot listen on {host}: {os.strerror(error.errno or 0)}. Choose other ports.", EXIT_REFUSED)
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit when settled: 0 only if every invariant holds.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
@@ -183,11 +190,11 @@ def demo(
     raise typer.Exit(run_demo(options))
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def status(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what the hub has in hand."""
@@ -208,12 +215,23 @@ def status(
     show_folder(published["folder"])
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def version() -> None:
     """Print the version."""
     from importlib.metadata import version as installed
 
     typer.echo(installed("concord-hub"))
+
+
+app.add_typer(runs.app, name="runs", help="Look at runs, replay or cancel them.", rich_help_panel=_LOOK)
+app.add_typer(cases.app, name="cases", help="Look at exceptions, replay, assign or close them.", rich_help_panel=_LOOK)
+app.add_typer(events.app, name="events", help="Look at events and release what was kept back.", rich_help_panel=_LOOK)
+app.command(rich_help_panel=_LOOK)(drift)
+app.command(rich_help_panel=_LOOK)(decisions)
+app.add_typer(
+    crossrefs.app, name="crossrefs", help="Look up and import which id here is which id there.", rich_help_panel=_LOOK
+)
+app.add_typer(audit.app, name="audit", help="Read and verify the audit log.", rich_help_panel=_LOOK)
 
 
 def run() -> None:
@@ -228,3 +246,6 @@ def run() -> None:
         # The reader of our output has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        named = f" ({error.filename})" if error.filename is not None else ""
+        fail(f"{error.strerror or error}.{named}", EXIT_REFUSED)

@@ -13,10 +13,12 @@ from hub.workspace.loader import find_workspace
 
 Data = Annotated[Path, typer.Option(help="The data directory.", envvar="CONCORD_DATA")]
 Workspace = Annotated[Path | None, typer.Option(help="The workspace folder.", envvar="CONCORD_WORKSPACE")]
-Environment = Annotated[str, typer.Option(help="The environment to serve.", envvar="CONCORD_ENVIRONMENT")]
+Environment = Annotated[str, typer.Option(help="Which environment.", envvar="CONCORD_ENVIRONMENT")]
 KeyFile = Annotated[Path | None, typer.Option(help="The vault key's file.", envvar="CONCORD_KEY_FILE")]
 
 DEFAULT_DATA = Path(".data")
+#: The environment when none is named; where a hub runs, the one that it serves.
+DEFAULT_ENVIRONMENT = "example"
 
 
 def settings(data: Path, workspace: Path | None, environment: str, key_file: Path | None, **more: Any) -> HubSettings:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from hub.cli.output import console
+from hub.cli.output import console, minute, print_table
 
 #: As many lines of a table are shown; `--json` has them all.
 _MOST = 20
@@ -42,15 +42,15 @@ def show_revisions(found: Values) -> None:
         money = ", ".join(_amount(one["value"], one["currency"]) for one in line["money"])
         table.add_row(
             str(line["number"]),
-            line["published_at"],
+            minute(line["published_at"]),
             line["how"],
-            line["actor_name"],
+            escape(line["actor_name"]),
             commit,
             line["bundle"][:12],
             money,
             escape(line["reason"] or ""),
         )
-    console.print(table)
+    print_table(table)
     show_folder(found["folder"])
 
 
@@ -79,7 +79,7 @@ def _show_changes(changes: Sequence[Values]) -> None:
             table.add_row("", f"and {more} more places", "", "")
         for warning in change["warnings"]:
             table.add_row("", Text(f"warning: {warning}", style="yellow"), "", "")
-    console.print(table)
+    print_table(table)
 
 
 def _show_touched(touched: Sequence[Values]) -> None:
@@ -88,7 +88,7 @@ def _show_touched(touched: Sequence[Values]) -> None:
     table = Table("Touched", "Name", "Through")
     for one in touched:
         table.add_row(one["kind"], one["name"], " → ".join(one["through"]) or "changed itself")
-    console.print(table)
+    print_table(table)
 
 
 def _show_shadow(plan: Values) -> None:
@@ -129,7 +129,7 @@ def _show_money(shadow: Values) -> None:
         numbers = (_number(line[key]) for key in ("before", "after"))
         account = line["currency"], line["entity"], escape(line["account"])
         table.add_row(*account, *numbers, _signed(line["difference"]), str(line["runs"]))
-    console.print(table)
+    print_table(table)
     for one in shadow["money"]:
         runs = "1 run" if one["runs"] == 1 else f"{one['runs']} runs"
         console.print(f"Difference: [bold]{_amount(one['amount'], one['currency'])}[/] in {runs}.", highlight=False)
@@ -143,7 +143,7 @@ def _show_moved(shadow: Values) -> None:
     for one in shadow["moved"][:_MOST]:
         lines = ", ".join(f"{line['account']} {_signed(line['difference'])}" for line in one["lines"][:6])
         table.add_row(_number(one["amount"]), one["currency"], one["name"] or "", escape(one["about"]), escape(lines))
-    console.print(table)
+    print_table(table)
     more = shadow["more_moved"] + max(0, len(shadow["moved"]) - _MOST)
     if more:
         console.print(f"and {more} more; --json has them.")
@@ -160,7 +160,7 @@ def _show_found(title: str, found: Sequence[Values], *, values: bool = True) -> 
         if values:
             about = f"{about}: {_value(example['before'])} → {_value(example['after'])}"
         table.add_row(one["flow"], one["step"], escape(one["what"]), str(one["count"]), escape(about))
-    console.print(table)
+    print_table(table)
     if len(found) > _MOST:
         console.print(f"and {len(found) - _MOST} more; --json has them.")
 

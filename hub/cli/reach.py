@@ -9,11 +9,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from hub.access.local_token import read_local_token
+from hub.cli.place import DEFAULT_ENVIRONMENT
 from hub.errors import Conflict, HubError, Refused
 from hub.runtime.address import read_address
 from hub.runtime.settings import HubSettings
@@ -75,28 +75,35 @@ def _refusal(error: urllib.error.HTTPError) -> HubError:
 @contextmanager
 def reach(settings: HubSettings) -> Iterator[Reached]:
     """Give the running hub's API; when none runs, open the data for this command and close it again."""
-    running = _running(settings.data)
+    running = _running(settings)
     if running is not None:
         yield running
         return
     try:
         yield from _alone(settings)
     except Conflict:
-        running = _running(settings.data)
+        running = _running(settings)
         if running is None:
             raise
         yield running
 
 
-def _running(data: Path) -> Reached | None:
-    url, token = read_address(data), read_local_token(data)
+def _running(settings: HubSettings) -> Reached | None:
+    """Give the hub that runs on the data; `Refused` when another environment was asked for than it serves."""
+    url, token = read_address(settings.data), read_local_token(settings.data)
     if url is None or token is None:
         return None
     found = Reached(url, token)
     try:
-        found.get("/api/health")
+        served = found.get("/api/health")["environment"]
     except HubError:
         return None
+    if settings.environment not in (served, DEFAULT_ENVIRONMENT):
+        raise Refused(
+            f"The hub that runs on {settings.data} serves {served}, not {settings.environment}. "
+            "Leave --environment out, or name the other hub's data with --data.",
+            code="other-environment",
+        )
     return found
 
 

@@ -39,7 +39,7 @@ def plan(
     events: Events = 1000,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """Show what a revision would change: files, records, money. Exit status 2 when there is something to look at."""
@@ -65,7 +65,7 @@ def publish(
     events: Events = 1000,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """Let a revision serve from now on. Exit status 2 when it must be confirmed with a reason first."""
@@ -100,7 +100,7 @@ def revisions(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """List what has been published, the newest first."""

@@ -24,7 +24,7 @@ def list_runs(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 50,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """List runs, the newest first."""
@@ -41,7 +41,7 @@ def show(
     run_id: str,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """Show a run's steps, attempts and effects."""
@@ -60,7 +60,7 @@ def replay(
     current: Annotated[bool, typer.Option("--current", help="With the workspace of now, not the run's own.")] = False,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """Make a run again; what it has done outside is not done twice."""
@@ -78,7 +78,7 @@ def ask_again(
     run_id: str,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """Have a run that a policy holds ask it again now; it goes on only when the policy lets it."""
@@ -96,7 +96,7 @@ def cancel(
     reason: Annotated[str, typer.Option(help="Why; it stands in the audit.", prompt=True)],
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
 ) -> None:
     """End a run that is queued, waiting or parked."""
     with reach(place.settings(data, workspace, environment, None)) as hub:

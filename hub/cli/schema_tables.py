@@ -11,7 +11,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from hub.cli.output import console, errors
+from hub.cli.output import console, errors, print_table
 from hub.cli.schema_files import Comparison, pretty, state_of
 from hub.schemas.changes import ChangeKind, fields
 from hub.schemas.compatibility import Direction
@@ -28,7 +28,6 @@ _PROMISES = {
 def show_series(found: Sequence[Series], states: Mapping[str, str], uses: Mapping[str, SchemaUse]) -> None:
     """Show all series, one line for each version."""
     table = Table("Schema", "Version", "Compatibility", "State", "Used by")
-    table.columns[0].no_wrap = True
     for series in found:
         for index, version in enumerate(series.versions):
             use = uses.get(version.name, SchemaUse())
@@ -39,7 +38,7 @@ def show_series(found: Sequence[Series], states: Mapping[str, str], uses: Mappin
             first = (f"[bold]{escape(series.name)}[/]", mode) if index == 0 else ("", "")
             state = _coloured(states[version.name])
             table.add_row(first[0], escape(version.version), first[1], state, ", ".join(used))
-    console.print(table)
+    print_table(table)
 
 
 def show_version(version: Version, series: Series, ways: Mapping[str, tuple[str, ...] | None], today: date) -> None:
@@ -59,7 +58,7 @@ def show_version(version: Version, series: Series, ways: Mapping[str, tuple[str,
     for field in fields(version.document):
         needed = "yes" if field.required else ""
         table.add_row(escape(field.path), escape(field.type), needed, escape(field.description))
-    console.print(table)
+    print_table(table)
 
 
 def show_comparison(found: Comparison) -> None:
@@ -71,7 +70,7 @@ def show_comparison(found: Comparison) -> None:
         for one in found.changes:
             kind = f"[{_COLOURS[one.kind]}]{one.kind.value}[/]"
             table.add_row(escape(one.path) or "the record", kind, escape(one.detail))
-        console.print(table)
+        print_table(table)
     for direction, broken in found.breaks.items():
         words = _PROMISES[direction].format(old=found.old.name, new=found.new.name)
         verdict = "[red]no[/]" if broken else "[green]yes[/]"

@@ -105,7 +105,7 @@ def infer(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="As many records of the hub are looked at.")] = 1000,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Json = False,
 ) -> None:
     """Draft the next version of a schema from records: their files, or those the hub has received."""

@@ -6,26 +6,37 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.markdown import Markdown
+from rich.markup import escape
 from rich.table import Table
 
-from hub.cli.output import console
+from hub.cli.output import console, minute, print_table
 
 _COLOURS = {"succeeded": "green", "parked": "red", "waiting": "yellow", "running": "blue", "queued": "blue"}
+
+#: As wide are lines of prose at most.
+_PROSE = 100
 
 
 def show_status(summary: Mapping[str, Any]) -> None:
     """Show what the hub has in hand."""
     table = Table("Flow", "State", "Runs", title=f"Runs in {summary['environment']}")
     table.columns[2].justify = "right"
+    if not summary["runs"]:
+        console.print(f"No run in {summary['environment']} yet.")
     for flow, states in sorted(summary["runs"].items()):
         for state, number in sorted(states.items()):
             table.add_row(flow, _coloured(state), str(number))
-    console.print(table)
-    console.print(f"{summary['exceptions_open']} exceptions need a person.")
+    if summary["runs"]:
+        print_table(table)
+    waiting = summary["exceptions_open"]
+    console.print(f"{waiting} {'exception needs' if waiting == 1 else 'exceptions need'} a person.")
 
 
 def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
     """Show a list of runs."""
+    if not runs:
+        console.print("No run fits.")
+        return
     table = Table("Run", "Flow", "State", "About", "Money", "Reason", "Accepted")
     table.columns[4].justify = "right"
     for run in runs:
@@ -33,56 +44,59 @@ def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
             run["id"],
             run["flow"],
             _coloured(run["state"]),
-            run["business_key"],
+            escape(run["business_key"]),
             _money(run["money"]),
-            run["reason"] or "",
-            run["created_at"],
+            escape(run["reason"] or ""),
+            minute(run["created_at"]),
         )
-    console.print(table)
+    print_table(table)
 
 
 def show_run(detail: Mapping[str, Any]) -> None:
     """Show one run with its steps and their attempts."""
     run = detail["run"]
-    console.print(f"[bold]{run['id']}[/] {run['flow']} {_coloured(run['state'])} {run['business_key']}")
+    console.print(f"[bold]{run['id']}[/] {run['flow']} {_coloured(run['state'])} {escape(run['business_key'])}")
     if run["wait_kind"] == "hold":
         console.print(f"Held. {run['reason']}", markup=False)
     table = Table("Step", "State", "Attempts", "Decided by", "Error")
     for step in detail["steps"]:
         attempts = ", ".join(f"{attempt['kind']} {attempt['outcome']}" for attempt in step["attempts"])
-        error = step["error"]["detail"] if step["error"] else ""
-        table.add_row(step["path"], _coloured(step["state"]), attempts, _decided(step), error)
-    console.print(table)
+        error = escape(step["error"]["detail"]) if step["error"] else ""
+        table.add_row(step["path"], _coloured(step["state"]), attempts, escape(_decided(step)), error)
+    print_table(table)
 
 
 def show_cases(cases: Sequence[Mapping[str, Any]]) -> None:
     """Show a list of exceptions."""
+    if not cases:
+        console.print("No exception fits.")
+        return
     table = Table("Exception", "Reason", "About", "At risk", "Step", "Owner", "Since")
     table.columns[3].justify = "right"
     for case in cases:
         owner = case["owner_name"] or ""
         table.add_row(
             case["id"],
-            case["reason"],
-            case["business_key"],
+            escape(case["reason"]),
+            escape(case["business_key"]),
             _money(case["money"]),
             case["path"],
-            owner,
-            case["opened_at"],
+            escape(owner),
+            minute(case["opened_at"]),
         )
-    console.print(table)
+    print_table(table)
 
 
 def show_case(detail: Mapping[str, Any]) -> None:
     """Show one exception with what a person needs to settle it."""
     case = detail["case"]
-    console.print(f"[bold]{case['reason']}[/] {case['business_key']} {_money(case['money'])}")
-    console.print(case["detail"])
+    console.print(f"[bold]{escape(case['reason'])}[/] {escape(case['business_key'])} {_money(case['money'])}")
+    console.print(case["detail"], highlight=False, markup=False)
     for name, fact in detail["facts"].items():
         console.print(f"  {name}: {fact}", highlight=False, markup=False)
     console.print(f"Run {case['run_id']}, step {case['path']}; {detail['alike']} alike are open.")
     if detail["runbook"]:
-        console.print(Markdown(detail["runbook"]))
+        console.print(Markdown(detail["runbook"]), width=min(console.width, _PROSE))
 
 
 def _decided(step: Mapping[str, Any]) -> str:

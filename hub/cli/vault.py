@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from hub.cli import place
-from hub.cli.output import console, print_json
+from hub.cli.output import console, minute, print_json, print_table
 from hub.cli.reach import reach
 from hub.errors import FixData
 from hub.sdk import exact_json
@@ -24,7 +24,7 @@ def set_secret(
     file: Annotated[Path | None, typer.Option(help="A JSON file of field → value; `-` or nothing reads stdin.")] = None,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
 ) -> None:
     """Seal a secret's fields, given as a JSON object, for the connections that name it."""
@@ -41,7 +41,7 @@ def set_secret(
 def list_secrets(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
-    environment: place.Environment = "example",
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -51,7 +51,10 @@ def list_secrets(
     if json_output:
         print_json(stored)
         return
+    if not stored:
+        console.print("No secret is stored yet; `concord vault set NAME` stores one.")
+        return
     table = Table("Secret", "Version", "Stored")
     for secret in stored:
-        table.add_row(secret["name"], str(secret["version"]), secret["stored_at"])
-    console.print(table)
+        table.add_row(secret["name"], str(secret["version"]), minute(secret["stored_at"]))
+    print_table(table)

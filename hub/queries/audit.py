@@ -10,6 +10,7 @@ from typing import Any
 from hub.audit.entry import Fact
 from hub.audit.kinds import AuditKind
 from hub.model.ambient import of_micros
+from hub.queries.actors import called
 from hub.queries.view import View
 from hub.sdk import exact_json
 from hub.store import audit as stored
@@ -35,11 +36,11 @@ def recent(view: View, *, before: int | None = None, limit: int = 100) -> tuple[
     """List the newest entries, from before the number `before`."""
     with view.database.reading() as connection:
         rows = stored.recent(connection, limit=limit, before=before)
-        called = people.names(connection)
-    return tuple(_line(row, called) for row in rows)
+        names = people.names(connection)
+    return tuple(_line(row, names) for row in rows)
 
 
-def _line(row: Mapping[str, Any], called: Mapping[str, str]) -> AuditLine:
+def _line(row: Mapping[str, Any], names: Mapping[str, str]) -> AuditLine:
     entry = exact_json.loads(row["entry"])
     actor = entry["actor"]
     return AuditLine(
@@ -49,7 +50,7 @@ def _line(row: Mapping[str, Any], called: Mapping[str, str]) -> AuditLine:
         kind=row["kind"],
         explanation=_explanation(row["kind"]),
         actor=actor,
-        actor_name=called.get(actor.removeprefix("person:"), actor),
+        actor_name=called(actor, names),
         subjects=entry["subjects"],
         facts=entry["facts"],
     )

@@ -12,6 +12,7 @@ from sqlalchemy import Boolean, Connection, func, literal_column, select
 from hub.errors import NotFound
 from hub.model.ambient import of_micros
 from hub.model.event import EventFilter, EventState, Via
+from hub.queries.actors import called
 from hub.queries.decisions import DecisionView, decision_view
 from hub.queries.runs import RunRow, run_row
 from hub.queries.view import View
@@ -214,7 +215,7 @@ def _release(connection: Connection, text: str | None) -> ReleaseRow | None:
     return ReleaseRow(
         at=of_micros(release["at"]),
         by=actor,
-        by_name=people.names(connection).get(actor.removeprefix("person:"), actor),
+        by_name=called(actor, people.names(connection)),
         reason=release["reason"],
         before=EventState(release["from"]),
         became=tuple(release["became"]),

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from hub.errors import NotFound
 from hub.model.ambient import of_micros
+from hub.queries.actors import called
 from hub.queries.amounts import Amount
 from hub.queries.view import View
 from hub.sdk import exact_json
@@ -94,7 +95,7 @@ def _line(row: Mapping[str, Any], names: Mapping[str, str]) -> RevisionLine:
         dirty=row["dirty"],
         how=row["how"],
         actor=row["actor"],
-        actor_name=names.get(row["actor"], row["actor"]),
+        actor_name=called(row["actor"], names),
         reason=row["reason"],
         published_at=of_micros(row["published_at"]),
         money=tuple(

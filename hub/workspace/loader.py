@@ -71,10 +71,12 @@ def find_workspace(explicit: Path | None, environ: Mapping[str, str], cwd: Path)
     """
     named = explicit if explicit is not None else _named(environ)
     if named is not None:
+        if named.exists() and not named.is_dir():
+            raise NotFound("A workspace is a folder, and this is a file.", folder=str(named))
         if not named.is_dir():
             raise NotFound("There is no such workspace folder.", folder=str(named))
         return named
-    candidates = [cwd, *_shipped()]
+    candidates = [cwd, *shipped()]
     for candidate in candidates:
         if (candidate / "flows").is_dir():
             return candidate
@@ -86,7 +88,8 @@ def _named(environ: Mapping[str, str]) -> Path | None:
     return Path(value) if value else None
 
 
-def _shipped() -> Iterator[Path]:
+def shipped() -> Iterator[Path]:
+    """Give the folders in which the workspace that ships may be: a built package's, else the source tree's."""
     found = importlib.util.find_spec(PACKAGE)
     if found is not None:
         yield from (Path(place) for place in found.submodule_search_locations or ())

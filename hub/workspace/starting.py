@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hub.errors import Refused
+from hub.workspace.loader import shipped
 
 _STARTER = Path(__file__).resolve().parent / "starter"
+#: The mappings between Stripe's releases in the workspace that ships; of them a small workspace has those of invoices.
+VERSIONS = "mappings/stripe/versions"
+_OF_INVOICES = re.compile(r"invoice_(?!payment_|endive).*|.*_of_acacia\.yaml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +26,22 @@ class Started:
 
 
 def starter_files() -> dict[str, bytes]:
-    """Give the files of the small workspace by their relative path, with `/`."""
-    return {
-        path.relative_to(_STARTER).as_posix(): path.read_bytes()
-        for path in sorted(_STARTER.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+    """Give the files of the small workspace by their relative path, with `/`.
+
+    Beside its own it has the mappings by which invoices of Stripe's older releases are read as those of the newest one.
+    """
+    own = {path.relative_to(_STARTER).as_posix(): path.read_bytes() for path in _files(_STARTER)}
+    folder = next(folder for folder in shipped() if (folder / VERSIONS).is_dir())
+    versions = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in _files(folder / VERSIONS)
+        if _OF_INVOICES.fullmatch(path.name)
     }
+    return own | versions
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
 
 
 def start_workspace(folder: Path, files: Mapping[str, bytes], *, beside: bool = False) -> Started:

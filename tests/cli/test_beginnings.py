@@ -23,7 +23,7 @@ def test_init_then_check_then_test(tmp_path: Path) -> None:
     for command in ("concord check", "concord test", "concord lineage shop.receipt.total"):
         assert command in begun.output
     checked = RUN.invoke(app, ["check", str(folder)])
-    assert (checked.exit_code, "No errors in 1 flow, 2 mappings" in checked.output) == (0, True)
+    assert (checked.exit_code, "No errors in 1 flow, 5 mappings" in checked.output) == (0, True)
     tested = RUN.invoke(app, ["test", str(folder)])
     assert (tested.exit_code, "0 failed" in tested.output) == (0, True)
 

@@ -77,8 +77,8 @@ def test_a_filter_chooses_examples_and_leaves_coverage_to_the_whole(
     assert "%" not in capsys.readouterr().out
     assert run(workspace, "notes") == 1
     assert "50 %" in capsys.readouterr().out
-    assert run(workspace, "nothing like it") == 0
-    assert "0 examples" in capsys.readouterr().out
+    assert run(workspace, "nothing like it") == 1
+    assert "No example" in capsys.readouterr().err
 
 
 def test_json_tells_everything(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
