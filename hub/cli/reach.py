@@ -151,9 +151,18 @@ def _alone(settings: HubSettings) -> Iterator[Reached]:
         finally:
             do(stop(hub, server, task))
     finally:
+        do(_end_all())
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _end_all() -> None:
+    """End what a command that was broken off has left undone."""
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def build(
     """Start everything and tie it together; nothing goes wrong yet."""
     running = sandboxes.start(processes, scenario.seed)
     hub = HubProcess(processes, folder, port=port, serve=serve)
-    workspace.write(hub.workspace, running, os.environ, Path.cwd())
+    workspace.write(hub.workspace, running, os.environ)
     hello = hub.start()
     stripe_ids: Mapping[str, str] = running["stripe"].seed(wishes.stripe_catalogue(scenario))["keys"]
     erp_customers: Mapping[str, str] = running["netsuite"].seed(wishes.netsuite_wish(scenario))["customers"]

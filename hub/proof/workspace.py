@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hub.proof.sandboxes import Sandbox
 from hub.proof.wishes import EVENTS
-from hub.workspace.loader import FOLDERS, find_workspace
+from hub.workspace.loader import FOLDERS, find_workspace, shipped
 
 ENVIRONMENT = "demo"
 
@@ -60,9 +60,9 @@ jitter: 0.5
 _RETRIES = ("erp", "stripe", "tax")
 
 
-def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, str], here: Path) -> None:
-    """Copy the workspace that is found from here; add the demo's environment and its retry policies."""
-    source = find_workspace(None, environ, here)
+def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, str]) -> None:
+    """Copy the workspace that ships or that `CONCORD_WORKSPACE` names; add its own environment and retry policies."""
+    source = find_workspace(None, environ, next(shipped()))
     for name in FOLDERS:
         if (source / name).is_dir():
             shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
