@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from hub.cli.json_stream import read_values
+from hub.cli.likelier import Likelier
 from hub.cli.opened import open_workspace, show_lints
 from hub.errors import FixData, HubError, NotFound, Refused, WorkspaceInvalid
 from hub.mapping.compiled import CompiledMapping, apply
@@ -21,7 +22,7 @@ from hub.workspace.lint import Severity, nearest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Why one record could not be mapped: the line it begins on, a sentence, and what is known of the place."""
+    """Why a record could not be mapped, or perhaps not rightly: the line it begins on, a sentence, and the facts."""
 
     line: int
     code: str
@@ -49,8 +50,13 @@ def map_stream(
     bundle = _bundle(workspace)
     mapping = _mapping(bundle, name)
     values = read_given(given)
+    likelier = Likelier(bundle.registry, mapping.source) if in_schema is None else None
     done = failed = 0
     for read in read_values(lines):
+        other = likelier(read.value) if likelier is not None and read.problem is None else None
+        if other is not None:
+            likelier = None
+            _complain(_of_another_version(mapping, read.line, other), json=json)
         found = (
             Problem(line=read.line, code="not-json", message=read.problem, facts={})
             if read.problem is not None
@@ -111,6 +117,15 @@ def _mapping(bundle: Bundle, name: str) -> CompiledMapping:
         message = f"The mapping `{wanted}` is at version {mapping.version} here, not {version}."
         raise NotFound(f"{message} Name a workspace that has it with --workspace.")
     return mapping
+
+
+def _of_another_version(mapping: CompiledMapping, line: int, other: str) -> Problem:
+    """Warn of a record that is read as the wrong version: there an amount that has moved is nothing, and no error."""
+    message = (
+        f"The record looks like {other}, but is read as {mapping.source}. If so, say `--in-schema {other}`; "
+        "of further records this is not told."
+    )
+    return Problem(line=line, code="other-version", message=message, facts={"schema": other})
 
 
 def _mapped(

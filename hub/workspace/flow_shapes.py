@@ -13,11 +13,11 @@ from hub.mapping.check import check
 from hub.mapping.fits import misfits
 from hub.model.kinds import Kind
 from hub.schemas.shape import ANYTHING, Shape
+from hub.workspace.characters import place_in
 from hub.workspace.compiled_files import MappingFile
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints
 from hub.workspace.step_shapes import StepOutput
-from hub.workspace.terms import place_in
 from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar, text_of
 
 _UNCERTAIN = frozenset({FindingCode.NEVER_TRUE, FindingCode.ALWAYS_TRUE})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from hub.expressions.mistakes import InvalidDocument, Mistake
+from hub.workspace.characters import place_in
 from hub.workspace.lint import Lints, Place
-from hub.workspace.terms import place_in
 from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar
 
 #: Mistakes that are about a name, and not about what stands under it.

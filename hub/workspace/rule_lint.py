@@ -10,8 +10,8 @@ from hub.policy.form import Given, PolicyKind
 from hub.policy.review import Fault, review
 from hub.policy.rules import RulePolicy
 from hub.schemas.shape import Shape
+from hub.workspace.characters import place_in
 from hub.workspace.lint import Lints, Place
-from hub.workspace.terms import place_in
 from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar
 
 _HINTS = {

@@ -8,10 +8,10 @@ from collections.abc import Collection
 
 from hub.expressions.compiler import Expression, compile
 from hub.expressions.tree import Part
+from hub.workspace.characters import place_in
 from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
 from hub.workspace.lint import Lints, nearest
-from hub.workspace.terms import place_in
 from hub.workspace.yaml_source import Node, Scalar, text_of
 
 _FIRST = re.compile(r'"(?:[^"\\]|\\.)*"|[A-Za-z_][A-Za-z0-9_]*')

@@ -10,7 +10,8 @@ from hub.expressions.compiler import Expression, compile
 from hub.expressions.context import Context
 from hub.expressions.errors import ExpressionError
 from hub.model.flow import Term
-from hub.workspace.lint import Lints, Place, Position, shown
+from hub.workspace.characters import place_in
+from hub.workspace.lint import Lints, shown
 from hub.workspace.yaml_source import Node, Scalar, plain, text_of
 
 Tables = Mapping[str, Mapping[str, str]]
@@ -74,10 +75,3 @@ def lint_expression(text: str, node: Scalar, inset: int, lints: Lints) -> None:
     except ExpressionError as error:
         place = place_in(node, inset + error.position)
         lints.error(place, error.code, f"The expression {shown(text)} is wrong: {error.detail}")
-
-
-def place_in(node: Scalar, offset: int) -> Place:
-    """Give the place of a character of a value, or the value's own where the columns of the file are lost."""
-    if node.block or "\n" in node.text:
-        return node
-    return Position(line=node.line, column=node.column + node.inset + offset)

@@ -50,7 +50,8 @@ _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+(\.[0-9]*)?")
 class Scalar:
     """One value: what it means (`value`), its words (`text`), and how many characters stand before them (`inset`).
 
-    `line` and `column` (from 1) are where it begins, quotes included; `block` marks the `|` and `>` forms.
+    `line` and `column` (from 1) are where it begins, quotes included; `block` marks the `|` and `>` forms. `written` is
+    how it stands in the file where that is not letter for letter, on one line.
     """
 
     line: int
@@ -59,6 +60,7 @@ class Scalar:
     text: str
     inset: int = 0
     block: bool = False
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,9 +170,11 @@ class _Builder:
         self._open: list[_Open] = []
         self._root: Node | None = None
         self._documents = 0
+        self._text = ""
 
     def build(self, text: str) -> Node | None:
         """Give the document's root, or None when it is refused."""
+        self._text = text
         try:
             for event in _events(text):
                 self._take(event)
@@ -217,13 +221,16 @@ class _Builder:
         value: str | int | Decimal | bool | None = text
         if style == "":
             value = self._resolve(event, text)
+        inset = 1 if style in ("'", '"') else 0
+        written = self._text[event.start_mark.index : event.end_mark.index]
         return Scalar(
             line=line,
             column=column,
             value=value,
             text=text,
-            inset=1 if style in ("'", '"') else 0,
+            inset=inset,
             block=style in "|>" and style != "",
+            written="" if written[inset : len(written) - inset] == text else written,
         )
 
     def _resolve(self, event: Any, text: str) -> str | int | Decimal | bool | None:

@@ -94,6 +94,19 @@ def test_records_of_another_version_are_read_as_the_mapping_wants_them(run: Run)
     assert error.startswith("line 1: A record of `other@1` cannot be read as `note@1`.")
 
 
+def test_a_record_that_looks_like_another_version_is_told_once(run: Run) -> None:
+    text = '{"sum": 1.50}\n' * 2
+    code, out, errors = run(text)
+    assert (code, out) == (1, [])
+    assert errors[0] == (
+        "line 1: The record looks like note@0, but is read as note@1. If so, say `--in-schema note@0`; of further"
+        " records this is not told."
+    )
+    assert ["A required field" in error for error in errors[1:]] == [True, True]
+    assert run(text, in_schema="note@0")[2] == []
+    assert run('{"id": "a", "total": 1, "unheard": 2}\n')[2] == []
+
+
 def test_nothing_in_is_told(run: Run) -> None:
     assert run("") == (0, [], ["No record came in."])
 
