@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 
 
 class Clock(Protocol):
@@ -35,7 +36,7 @@ class Ambient:
 
     def new_id(self, prefix: str) -> str:
         """Make a name that sorts by time: prefix, ten digits of milliseconds, ten of chance (base 32)."""
-        return f"{prefix}_{_base32(to_micros(self.now()) // 1000, 10)}{_base32(self.random.getrandbits(50), 10)}"
+        return f"{prefix}_{_ten_digits(to_micros(self.now()) // 1000)}{_ten_digits(self.random.getrandbits(50))}"
 
 
 def to_micros(moment: datetime) -> int:
@@ -53,5 +54,12 @@ def of_micros(micros: int) -> datetime:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _base32(number: int, digits: int) -> str:
-    return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in range(digits - 1, -1, -1))
+def _ten_digits(number: int) -> str:
+    """Write the lower 50 bits in base 32."""
+    return (
+        _PAIRS[(number >> 40) & 1023]
+        + _PAIRS[(number >> 30) & 1023]
+        + _PAIRS[(number >> 20) & 1023]
+        + _PAIRS[(number >> 10) & 1023]
+        + _PAIRS[number & 1023]
+    )

@@ -8,8 +8,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from hub.model.kinds import ANY, Kind, kind_of
+from hub.model.kinds import Kind, kind_of
 from hub.schemas.documents import ANY_NAME, among, below, element
+from hub.schemas.quick_look import quick_look, says
 from hub.schemas.shape import Shape, shape_of
 
 #: As many findings of one payload are told; a payload of a wholly different kind has no end of them.
@@ -68,8 +69,11 @@ def compile_drift(document: Any) -> CompiledDrift:
     shape = shape_of(document)
     types = _types(shape)
     check = _Compiler().check(shape)
+    fits = quick_look(shape)
 
     def compare(payload: Any) -> list[Finding]:
+        if fits(payload):
+            return []
         found: _Found = {}
         if type(payload) not in types:
             _changed_type(shape, payload, "", found)
@@ -99,9 +103,9 @@ class _Compiler:
 
     def _compiled(self, shape: Shape) -> _Check | None:
         by_type: dict[type, _Check] = {}
-        if Kind.OBJECT in shape.kinds and (shape.fields or shape.required or shape.rest is None or _says(shape.rest)):
+        if Kind.OBJECT in shape.kinds and (shape.fields or shape.required or shape.rest is None or says(shape.rest)):
             by_type[dict] = self._object(shape)
-        if Kind.ARRAY in shape.kinds and shape.items is not None and _says(shape.items):
+        if Kind.ARRAY in shape.kinds and shape.items is not None and says(shape.items):
             by_type[list] = self._list(shape.items)
         if shape.whole and Kind.NUMBER in shape.kinds:
             by_type[Decimal] = _whole(shape)
@@ -171,12 +175,6 @@ class _Compiler:
 
 def _types(shape: Shape) -> frozenset[type]:
     return frozenset(one for kind in shape.kinds for one in _TYPES[kind])
-
-
-def _says(shape: Shape) -> bool:
-    """Tell whether a shape says anything of a value."""
-    silent = shape.kinds == ANY and shape.values is None and not shape.whole and not shape.fields
-    return not (silent and not shape.required and shape.items is None and shape.rest is shape)
 
 
 def _whole(shape: Shape) -> _Check:
