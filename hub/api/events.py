@@ -56,7 +56,7 @@ class BulkRelease(ReleaseOrder):
 @router.get("/events", summary="List events")
 async def listing(
     request: Request,
-    _principal: Viewer,
+    principal: Viewer,
     state: EventState | None = None,
     connection: Word = None,
     type: Word = None,
@@ -84,7 +84,8 @@ async def listing(
         flagged=flagged is not None,
         text=text,
     )
-    return answer(events.listing(request.app.state.view, wanted, before=before, limit=limit))
+    payloads = principal.may(Permission.VIEW_PAYLOADS)
+    return answer(events.listing(request.app.state.view, wanted, payloads=payloads, before=before, limit=limit))
 
 
 @router.get("/events/payloads", summary="Records that claim a schema")

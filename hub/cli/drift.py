@@ -12,7 +12,7 @@ from rich.table import Table
 from hub.cli import place
 from hub.cli.output import EXIT_WRONG, console, fail, minute, print_json, print_table
 from hub.cli.reach import reach
-from hub.intake.drift import UNREGISTERED
+from hub.engine.drift import UNREGISTERED
 from hub.schemas.drift import DriftKind
 
 KINDS = (*DriftKind, UNREGISTERED)
@@ -57,7 +57,7 @@ def _show(rows: Sequence[Mapping[str, Any]]) -> None:
         for row in found:
             colour = _COLOURS.get(row["action"], "default")
             table.add_row(
-                f"[bold]{escape(row['path'] or 'the whole')}[/]\n{escape(row['kind'])}: {escape(row['detail'])}",
+                f"[bold]{escape(row['path'] or 'the whole')}[/]\n{escape(row['kind'])}{_detail(row)}",
                 f"{row['count']:,}",
                 "\n".join(dict.fromkeys((minute(row["first_seen"]), minute(row["last_seen"])))),
                 escape(row["example"] or ""),
@@ -66,3 +66,7 @@ def _show(rows: Sequence[Mapping[str, Any]]) -> None:
         print_table(table)
     series = escape(rows[0]["schema"].partition("@")[0])
     console.print(f"`concord schema infer {series}` drafts the next version from what was seen.", highlight=False)
+
+
+def _detail(row: Mapping[str, Any]) -> str:
+    return "" if row["detail"] is None else f": {escape(row['detail'])}"

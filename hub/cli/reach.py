@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlencode
 
@@ -58,10 +59,10 @@ class Reached:
                 return exact_json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raise _refusal(error) from None
-        except urllib.error.URLError as error:
-            raise Refused(
-                "The hub does not answer.", code="no-answer", url=self.url, reason=str(error.reason)
-            ) from None
+        except (OSError, HTTPException) as error:
+            # What it was told may be done or not: it ended in between, or the network did.
+            reason = str(getattr(error, "reason", error))
+            raise Refused("The hub does not answer.", code="no-answer", url=self.url, reason=reason) from None
 
 
 def _refusal(error: urllib.error.HTTPError) -> HubError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -132,6 +132,10 @@ class Journal:
             AuditKind.POLICY_DECIDED,
             facts={"policy": decision.policy, "version": decision.version, "rule": code(decision.rule or "none")},
         )
+
+    def decided(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep decisions that are rows already; the payload they are about is counted, not audited."""
+        self._record.decisions.extend(rows)
 
     def link(self, link: Link) -> None:
         """Tie ids together; what waits for them goes on once it is durable."""

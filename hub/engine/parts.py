@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from hub.connections.accounts import Account
+from hub.engine.drift import Drift
 from hub.model.ambient import Ambient
 from hub.store.committer import Committer
 from hub.store.database import Database
@@ -33,3 +34,8 @@ class Parts:
     bundle: Callable[[str], Awaitable[Bundle]]
     current: Callable[[], Bundle]
     capacity: int = field(default=CAPACITY)
+    drift: Drift = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the comparison of what is read, which remembers what it has compiled."""
+        object.__setattr__(self, "drift", Drift(environment=self.environment, ambient=self.ambient))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from hub.connections.accounts import Account
+from hub.engine.drift import Action, Seen, refusal
 from hub.engine.effects import Effects, Target
 from hub.engine.gates import Gates, work_scope
 from hub.engine.journal import Journal
@@ -21,6 +23,7 @@ from hub.model.run import RunState
 from hub.policy.decision import decide
 from hub.sdk.connector import ReadOperation, WriteOperation
 from hub.store import crossrefs, history, runs
+from hub.store.drift import CountDrift
 from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
 
@@ -140,6 +143,7 @@ class Steps:
                 given = self._input(bundle, action, scope)
                 came = await self.effects.read(account, step.id, lambda: reading.read(account, given))
                 flow, schema = bundle.flows[self._run["flow"]], reading.schema(account.settings)
+                self._compare(account, reading.name, step, scope, schema, came)
                 answer = answer_of(bundle, flow, step, came, given=schema, declared=reading.declared)
             case WriteOperation() as writing:
                 given, came = await self._write(bundle, step, action, scope, name, writing)
@@ -148,6 +152,34 @@ class Steps:
         # What came is kept as it came, so that it can be read anew by other versions of the workspace.
         kept = came if action.into is not None or answer is not came else None
         return Output(value=call_output(bundle, action, answer, scope), input=given, answer=kept, schema=schema)
+
+    def _compare(
+        self, account: Account, operation: str, step: Step, scope: Scope, schema: str | None, came: Any
+    ) -> None:
+        """Count how an answer differs from its schema; raises `AnswerDrifted` when the connection's policy refuses it.
+
+        Like a hold, this is asked of the revision that serves now: what a vendor changes is met by mending it there.
+        """
+        event = self._claimed.event
+        judged = self._parts.drift.judge(
+            self._parts.current(),
+            schema,
+            came,
+            Seen(
+                connection=account.name,
+                event=scope["event"],
+                event_id=event["id"],
+                scrub=account.redactor.scrub,
+                run_id=self._run["id"],
+                path=step.id,
+            ),
+        )
+        if judged.sightings:
+            # Nobody waits for a count.
+            self._parts.committer.submit(CountDrift(seen=judged.sightings))
+        self._journal.decided(judged.decisions)
+        if judged.action is not Action.ACCEPT:
+            raise refusal(judged, connection=account.name, operation=operation)
 
     async def _write(
         self, bundle: Bundle, step: Step, action: Call, scope: Scope, name: str, operation: WriteOperation

@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 
 from hub.connections.accounts import Account
+from hub.engine.drift import Action, Drift, Judged, Seen
 from hub.engine.routing import Routing, route, scope
 from hub.errors import Fatal, NotFound, UnreadableWebhook, WebhookRejected
-from hub.intake.drift import Action, Drift, Judged
 from hub.model.ambient import Ambient, to_micros
 from hub.model.event import EventState, InboundEvent, Via
 from hub.sdk import exact_json
@@ -119,7 +119,10 @@ class Intake:
         bundle = self._bundle()
         event_id = self._ambient.new_id("event")
         seen = scope(event, connection=name, environment=self._environment, received_at=now)
-        judged = self._drift.judge(bundle, seen, event, event_id=event_id)
+        account = self._accounts.get(name)
+        scrub = account.redactor.scrub if account is not None else str
+        brought = Seen(connection=name, event=seen["event"], event_id=event_id, scrub=scrub)
+        judged = self._drift.judge(bundle, event.schema, seen["record"], brought)
         routing = Routing(runs=(), failed={})
         if judged.action is Action.ACCEPT:
             routing = route(

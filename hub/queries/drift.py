@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from hub.model.ambient import of_micros, to_micros
 from hub.queries.view import View
+from hub.schemas.drift import DriftKind
 from hub.schemas.series import Series, VersionTerms
 from hub.schemas.versions import split, version_key
 from hub.store import drift as stored
@@ -26,7 +27,7 @@ class DriftRow:
     """One way in which payloads of a connection differ from a schema: how often, since when, with an example.
 
     `event_id` is the latest event that showed it, `action` what was done with that one. The example is None for who
-    may not see payloads, and where there is none.
+    may not see payloads, and where there is none; so is the detail of a new value, which is that value.
     """
 
     connection: str
@@ -34,7 +35,7 @@ class DriftRow:
     series: str
     kind: str
     path: str
-    detail: str
+    detail: str | None
     count: int
     first_seen: datetime
     last_seen: datetime
@@ -158,6 +159,11 @@ def _versions(bundle: Bundle, of: Series, used: Mapping[str, tuple[int, datetime
     return tuple(sorted(rows, key=lambda row: version_key(row.version), reverse=True))
 
 
+def detail_of(finding: Mapping[str, Any], *, payloads: bool) -> str | None:
+    """Give a finding's detail; that of a new value is a part of the payload, and only for who may see it."""
+    return finding["detail"] if payloads or finding["kind"] != DriftKind.NEW_VALUE else None
+
+
 def _row(row: Mapping[str, Any], *, payloads: bool) -> DriftRow:
     return DriftRow(
         connection=row["connection"],
@@ -165,7 +171,7 @@ def _row(row: Mapping[str, Any], *, payloads: bool) -> DriftRow:
         series=split(row["schema"])[0],
         kind=row["kind"],
         path=row["path"],
-        detail=row["detail"],
+        detail=detail_of(row, payloads=payloads),
         count=row["count"],
         first_seen=of_micros(row["first_seen"]),
         last_seen=of_micros(row["last_seen"]),

@@ -14,6 +14,7 @@ from hub.model.ambient import of_micros
 from hub.model.event import EventFilter, EventState, Via
 from hub.queries.actors import called
 from hub.queries.decisions import DecisionView, decision_view
+from hub.queries.drift import detail_of
 from hub.queries.runs import RunRow, run_row
 from hub.queries.view import View
 from hub.sdk import exact_json
@@ -24,11 +25,14 @@ from hub.store.tables import decisions, events, runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftFlag:
-    """One way in which an event's payload differs from the schema it claims, and what was done about it."""
+    """One way in which an event's payload differs from the schema it claims, and what was done about it.
+
+    The detail of a new value is that value: it is None for who may not see payloads.
+    """
 
     kind: str
     path: str
-    detail: str
+    detail: str | None
     action: str
 
 
@@ -116,7 +120,9 @@ class Payloads:
 ALL = EventFilter()
 
 
-def listing(view: View, wanted: EventFilter = ALL, *, before: str | None = None, limit: int = 50) -> EventPage:
+def listing(
+    view: View, wanted: EventFilter = ALL, *, payloads: bool, before: str | None = None, limit: int = 50
+) -> EventPage:
     """List events from behind the event `before`."""
     columns = [column for column in events.c if column.name != "data"]
     statement = select(*columns).where(*stored.conditions(view.environment, wanted))
@@ -124,7 +130,7 @@ def listing(view: View, wanted: EventFilter = ALL, *, before: str | None = None,
         statement = statement.where(events.c.id < before)
     with view.database.reading() as reading:
         found = reading.execute(statement.order_by(events.c.id.desc()).limit(limit + 1)).all()
-    rows = tuple(event_row(row._mapping) for row in found[:limit])
+    rows = tuple(event_row(row._mapping, payloads=payloads) for row in found[:limit])
     return EventPage(events=rows, next=rows[-1].id if len(found) > limit else None)
 
 
@@ -172,7 +178,7 @@ def detail(view: View, event_id: str, *, payloads: bool) -> EventDetail:
         decided = connection.execute(select(decisions).where(decisions.c.event_id == event_id)).all()
         release = _release(connection, row["release"])
     return EventDetail(
-        event=event_row(row),
+        event=event_row(row, payloads=payloads),
         data=exact_json.loads(row["data"]) if payloads else None,
         withheld=not payloads,
         runs=tuple(run_row(run._mapping) for run in started),
@@ -181,7 +187,7 @@ def detail(view: View, event_id: str, *, payloads: bool) -> EventDetail:
     )
 
 
-def event_row(row: Mapping[Any, Any]) -> EventRow:
+def event_row(row: Mapping[Any, Any], *, payloads: bool) -> EventRow:
     """Give a stored event as a value, without its data."""
     state = EventState(row["state"])
     flags = exact_json.loads(row["flags"]) if row["flags"] else {}
@@ -200,10 +206,19 @@ def event_row(row: Mapping[Any, Any]) -> EventRow:
         body_hash=row["body_hash"],
         occurred_at=of_micros(row["occurred_at"]),
         received_at=of_micros(row["received_at"]),
-        drift=tuple(DriftFlag(**finding) for finding in flags.get("drift", ())),
+        drift=tuple(_flag(finding, payloads=payloads) for finding in flags.get("drift", ())),
         flows_failed=tuple(FlowFlag(flow=flow, **why) for flow, why in flags.get("flows", {}).items()),
         releasable=state is not EventState.ACCEPTED or bool(flags.get("flows")),
         released=row["release"] is not None,
+    )
+
+
+def _flag(finding: Mapping[str, str], *, payloads: bool) -> DriftFlag:
+    return DriftFlag(
+        kind=finding["kind"],
+        path=finding["path"],
+        detail=detail_of(finding, payloads=payloads),
+        action=finding["action"],
     )
 
 

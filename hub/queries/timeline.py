@@ -146,7 +146,7 @@ def detail(view: View, run_id: str, *, payloads: bool) -> RunDetail:
     views = tuple(_step(step, run, tried, written, decided, before, payloads=payloads) for step in found_steps)
     return RunDetail(
         run=run,
-        event=None if event is None else event_row(event),
+        event=None if event is None else event_row(event, payloads=payloads),
         steps=views,
         cases=tuple(case_row(case, called) for case in found_cases),
         chain=tuple(run_row(member) for member in chain),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -33,13 +33,15 @@ class Finding:
     """One difference: where (`lines.data[].amount`, without places in lists), in few words, and an example.
 
     `detail` is the same for the same difference in other payloads: the kind of an unknown field, `string instead of
-    integer`, or the new value. `example` is the beginning of the value, None for what is missing.
+    integer`, or the new value. `example` is the beginning of the value (None for what is missing), `value`
+    all of it.
     """
 
     kind: DriftKind
     path: str
     detail: str
     example: str | None
+    value: Any = field(default=None, compare=False, repr=False)
 
 
 _DOT = "."
@@ -219,8 +221,8 @@ def _note(found: _Found, kind: DriftKind, path: str, detail: str, value: Any) ->
     path = path.removeprefix(_DOT)
     key = (kind, path, detail)
     if key not in found and len(found) < MOST_FINDINGS:
-        missing = kind is DriftKind.MISSING_FIELD
-        found[key] = Finding(kind=kind, path=path, detail=detail, example=None if missing else shorten(value))
+        example = None if kind is DriftKind.MISSING_FIELD else shorten(value)
+        found[key] = Finding(kind=kind, path=path, detail=detail, example=example, value=value)
 
 
 def shorten(value: Any) -> str:

@@ -16,6 +16,11 @@ from hub.sdk.auth import FixedHeaders
 from hub.sdk.connector import Connector, Limits, ReadOperation, WriteOperation
 from hub.sdk.settings import Settings
 
+PIECE = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "weight": {"type": "integer"}, "colour": {"enum": ["red", "blue"]}},
+    "required": ["id", "weight"],
+}
 BASE = "https://vendor.example"
 
 
@@ -27,6 +32,7 @@ class Vendor:
     documents: list[dict[str, Any]] = field(default_factory=list)
     bodies: dict[str, list[bytes]] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
+    pieces: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     number: int = 0
     late: Request | None = None
 
@@ -73,6 +79,8 @@ class Vendor:
             key = kind.removeprefix("look/")
             found = [document["id"] for document in self.documents if document.get("mark") == key]
             return _ok({"found": found[0] if found else None})
+        if kind.startswith("pieces/"):
+            return _ok(self.pieces[kind.removeprefix("pieces/")])
         self.seen[kind] += 1
         body = exact_json.loads(request.body)
         if body.get("value") == "bad":
@@ -162,6 +170,12 @@ async def _read(session: Any, record: Mapping[str, Any]) -> Mapping[str, Any]:
     return answer
 
 
+async def _read_piece(session: Any, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    response = await session.send(Request(method="GET", url=f"{BASE}/pieces/{record['id']}"))
+    answer: Mapping[str, Any] = exact_json.loads(response.body)
+    return answer
+
+
 async def _ping(session: Any) -> None:
     await _read(session, {"id": "ping"})
 
@@ -175,7 +189,15 @@ connector = Connector(
         ReadOperation(
             name="document.read", title="Read", input={"type": "object"}, output={"type": "object"}, read=_read
         ),
+        ReadOperation(
+            name="piece.read",
+            title="Read what has a schema",
+            input={"type": "object"},
+            output={"$ref": "vendor.piece@1"},
+            read=_read_piece,
+        ),
     ),
+    schemas={"vendor.piece@1": PIECE},
     authorizer=lambda _settings: FixedHeaders({"authorization": "Bearer test"}),
     classify=classify,
     ping=_ping,

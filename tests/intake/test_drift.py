@@ -20,8 +20,8 @@ from hypothesis import strategies as some
 from connectors.stripe.connector import CONNECTOR
 from hub.connections.accounts import Account
 from hub.connections.limiter import Limiter
+from hub.engine.masking import masked
 from hub.intake.door import Intake
-from hub.intake.masking import masked
 from hub.model.ambient import Ambient, to_micros
 from hub.model.event import EventState
 from hub.operate.events import EventOrders, kept_bytes
@@ -102,7 +102,7 @@ class Door:
         self.ambient = Ambient(clock=SystemClock(), random=random.Random(1))
         self.database = Database(folder)
         self.committer = Committer(self.database, self.ambient)
-        account = Account(
+        self.account = account = Account(
             name="stripe",
             connector=CONNECTOR,
             settings=CONNECTOR.settings.model_validate({"api_key": "sk_test_1", "webhook_secret": SECRET}),
@@ -138,7 +138,7 @@ class Door:
 
     def only(self) -> events.EventDetail:
         """Give the one event there is."""
-        (row,) = events.listing(self.view).events
+        (row,) = events.listing(self.view, payloads=True).events
         return events.detail(self.view, row.id, payloads=True)
 
 
@@ -209,7 +209,7 @@ async def test_a_version_never_registered_is_taken_in_and_flagged(door: Door) ->
     found = door.only()
     assert found.event.state is EventState.ACCEPTED and len(found.runs) == 1
     flag = found.event.drift[0]
-    assert flag.kind == "unregistered-version" and flag.detail.startswith("read as 20")
+    assert flag.kind == "unregistered-version" and (flag.detail or "").startswith("read as 20")
     claimed = found.event.schema
     assert claimed is not None
     (series,) = [each for each in drift.series(door.view, door.bundle, payloads=True) if each.name == "stripe.invoice"]
@@ -277,6 +277,51 @@ async def test_a_policy_that_cannot_decide_holds_the_event_back(door: Door) -> N
     assert found.runs == () and found.event.drift[0].action == "quarantine"
 
 
+async def test_what_is_shown_of_a_payload_is_for_who_may_see_payloads(door: Door) -> None:
+    """Also the new value itself, which tells one finding of its kind from another."""
+    await door.deliver(finalized(lambda invoice: invoice.update(status="frozen", net_terms="30")))
+    (row,) = events.listing(door.view, payloads=False).events
+    assert {flag.kind: flag.detail for flag in row.drift} == {"new-value": None, "unknown-field": "string"}
+    detail = events.detail(door.view, row.id, payloads=False)
+    assert all(flag.detail is None for flag in detail.event.drift if flag.kind == "new-value")
+    withheld = drift.listing(door.view, payloads=False)
+    assert {each.kind: each.detail for each in withheld} == {"new-value": None, "unknown-field": "string"}
+    assert all(each.example is None for each in withheld)
+
+
+async def test_known_secrets_are_scrubbed_from_what_is_counted_and_decided(door: Door) -> None:
+    """Before anything is shortened: the beginning of a secret would be half of it."""
+    door.account.redactor.register("hunter2-is-short")
+    door.bundle = workspace(when="finding.path != 'x' && finding.detail != 'x'")
+
+    def change(invoice: dict[str, Any]) -> None:
+        invoice |= {
+            "note": "hunter2-is-short",
+            "late": "a b " * 18 + "hunter2-is-short",
+            "of-hunter2-is-short": {"hunter2-is-short": 1},
+            "status": "hunter2-is-short",
+        }
+
+    await door.deliver(finalized(change))
+    found = door.only()
+    kept = (found.event.drift, found.decisions, drift.listing(door.view, payloads=True))
+    assert "hunter2" not in repr(kept)
+    assert found.event.state is EventState.QUARANTINED and len(found.event.drift) == 4
+    examples = {row.path: row.example for row in kept[2]}
+    assert examples["note"] == examples["status"] == "[secret]"
+    assert examples["late"] == "a b " * 18 + "[secret]"
+
+
+async def test_names_and_values_cannot_steer_a_terminal(door: Door) -> None:
+    """Nor what a database takes for the end of a text."""
+    await door.deliver(
+        finalized(lambda invoice: invoice.update({"\x1b[2Jnew\x00": "\x1b]0;owned\x07", "status": "\u202e"}))
+    )
+    (new, status) = sorted(drift.listing(door.view, payloads=True), key=lambda row: row.kind, reverse=True)
+    assert (new.path, new.example) == ('"�[2Jnew�"', "�]0;owned�")
+    assert status.detail == "�"
+
+
 def test_examples_name_nobody_and_open_nothing() -> None:
     """Mail addresses, long numbers and tokens are masked; words and amounts stay."""
     shown = masked("ada@example.com 4242 4242 4242 4242 sk_test_4eC39HqLyjWDarjtT1zdp7dcTYooMQ 119.00 net_30")
@@ -332,7 +377,7 @@ def test_whatever_is_signed_is_kept_whole(changes: list[tuple[tuple[Any, ...], A
     async def play(folder: Path) -> tuple[Mapping[str, Any], Any]:
         async with opened(folder, workspace(when="finding.kind == 'new-value'")) as door:
             await door.deliver(body)
-            (row,) = events.listing(door.view).events
+            (row,) = events.listing(door.view, payloads=True).events
             detail = events.detail(door.view, row.id, payloads=True)
             drift.series(door.view, door.bundle, payloads=True)
             with door.database.reading() as connection:
@@ -356,7 +401,7 @@ def test_whatever_bytes_are_signed_are_had_back_exactly(body: bytes) -> None:
     async def play(folder: Path) -> Mapping[str, Any] | None:
         async with opened(folder, workspace()) as door:
             await door.deliver(body)
-            (row,) = events.listing(door.view).events
+            (row,) = events.listing(door.view, payloads=True).events
             with door.database.reading() as connection:
                 return stored.find(connection, row.id)
 
@@ -373,7 +418,7 @@ async def test_a_payload_of_any_depth_is_kept(door: Door, depth: int) -> None:
     )
     body = body.replace(b"],}", b"]}")
     await door.deliver(body)
-    (row,) = events.listing(door.view).events
+    (row,) = events.listing(door.view, payloads=True).events
     assert row.type in ("stripe.invoice.finalized", "unreadable")
     with door.database.reading() as connection:
         kept = stored.find(connection, row.id)

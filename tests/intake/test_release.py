@@ -108,7 +108,7 @@ class Desk:
 
     def find(self, name: str) -> events.EventRow:
         """Find an event by the vendor's id."""
-        return next(row for row in events.listing(self.view).events if row.external_id == name)
+        return next(row for row in events.listing(self.view, payloads=True).events if row.external_id == name)
 
     def flows(self, name: str) -> list[str]:
         """Name the flows that have a run of an event."""
@@ -204,7 +204,7 @@ async def test_bytes_are_read_again_by_the_connector_of_now(desk: Desk) -> None:
     """Whatever the bytes, they are had back exactly; what was delivered meanwhile is not made twice."""
     for body in (b'{"id": "e1", "key": "k", "other": "o"', b'\xff\xfe{"id": "e2"}', b"\\xff is text"):
         await desk.intake.webhook("vendor", {}, body)
-    kept = [row for row in events.listing(desk.view).events if row.type == "unreadable"]
+    kept = [row for row in events.listing(desk.view, payloads=True).events if row.type == "unreadable"]
     assert [(row.state, row.reason) for row in kept] == [(EventState.REJECTED, "webhook-unreadable")] * 3
     with pytest.raises(FixData, match="still cannot read") as caught:
         await desk.orders.release(kept[0].id, actor="local", reason="try")

@@ -193,7 +193,7 @@ async def test_everything_has_a_shape_for_json(set_up: Stage, view: View) -> Non
         overview.read(view),
         runs.listing(view, RunFilter()),
         timeline.detail(view, run.id, payloads=True),
-        events.listing(view),
+        events.listing(view, payloads=True),
         events.detail(view, run.event_id, payloads=True),
         cases.listing(view),
         cases.groups(view),
@@ -232,7 +232,7 @@ async def test_connections_tell_how_they_do(set_up: Stage, view: View) -> None:
 
 async def test_any_id_finds_its_thing(set_up: Stage, view: View) -> None:
     case = cases.listing(view).cases[0]
-    event = events.listing(view).events[0]
+    event = events.listing(view, payloads=True).events[0]
 
     def kinds(text: str) -> set[str]:
         return {hit.kind.value for hit in search.search(view, text, set_up.bundle)}

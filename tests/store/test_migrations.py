@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
 
-from hub.store.database import NEWEST, Database
+from hub.model.event import EventFilter, EventState
+from hub.store import events
+from hub.store.database import FILE_NAME, NEWEST, Database
 from hub.store.tables import metadata
 
 
@@ -33,3 +38,35 @@ def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
     """The newest tables are recognised."""
     Database(tmp_path).close()
     Database(tmp_path).close()
+
+
+def test_what_an_earlier_release_kept_is_there_after_the_upgrade(tmp_path: Path) -> None:
+    """Events of the first tables have neither flags nor a release, and are listed as ever."""
+    config = Config()
+    config.set_main_option("script_location", "hub.store:migrations")
+    config.set_main_option("path_separator", "os")
+    old = create_engine(f"sqlite:///{tmp_path / FILE_NAME}")
+    row: dict[str, Any] = {"id": "event_1", "environment": "test", "connection": "stripe", "external_id": "evt_1"}
+    row["type"] = "unreadable"
+        "id": "event_1",
+        "environment": "test",
+        "connection": "stripe",
+        "external_id": "evt_1",
+        "type": "unreadable",
+    }
+    row |= {"subject": "", "occurred_at": 1, "received_at": 1, "via": "webhook", "state": "rejected", "deliveries": 2}
+    row |= {"data": '{"body":"x"}', "body_hash": "00", "reason": "webhook-unreadable"}
+    with old.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        names = ", ".join(row)
+        connection.execute(text(f"insert into events ({names}) values ({', '.join(f':{name}' for name in row)})"), row)  # noqa: S608
+    old.dispose()
+    database = Database(tmp_path)
+    with database.writer.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    wanted = EventFilter(state=EventState.REJECTED)
+    with database.reading() as connection:
+        (kept,) = events.kept(connection, "test", wanted, after=None, limit=9)
+    assert {name: kept[name] for name in row} == row and kept["flags"] is None and kept["release"] is None
+    database.close()

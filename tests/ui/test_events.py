@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import pytest
+
+from hub.model.event import EventFilter
+from hub.operate.events import EventOrders
 from hub.queries import audit, events
 from tests.ui.stage import ADMIN, OPERATOR, VIEWER, Stage
 from tests.ui.visitors import SignIn, order
@@ -75,7 +80,7 @@ async def test_a_whole_list_is_released(set_up: Stage, sign_in: SignIn) -> None:
     answer = await order(operator, "/events?state=rejected", "/events/release", state="rejected", reason="mended")
 
     assert answer.headers["location"] == "/events?state=rejected&said=events-released"
-    left = {row.reason for row in events.listing(set_up.console.view).events if row.state == "rejected"}
+    left = {row.reason for row in events.listing(set_up.console.view, payloads=True).events if row.state == "rejected"}
     assert left == {"webhook-unreadable", "same-id-other-content"}
 
 
@@ -92,3 +97,25 @@ async def test_schemas_show_versions_in_use_and_what_differs(set_up: Stage, sign
     assert len(re.findall(r'data-key="(event_\w+)"', shown)) == 1
     part = await admin.get("/schemas", headers={"HX-Request": "true"})
     assert part.status_code == 200 and "</html>" not in part.text
+
+
+async def test_what_is_released_is_what_is_listed(
+    set_up: Stage, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order on the flagged events of a connection is not one on all that it kept."""
+    await set_up.keep()
+    asked: list[EventFilter] = []
+    release_all = EventOrders.release_all
+
+    async def listen(self: EventOrders, wanted: EventFilter, **order: Any) -> Any:
+        asked.append(wanted)
+        return await release_all(self, wanted, **order)
+
+    monkeypatch.setattr(EventOrders, "release_all", listen)
+    operator = await sign_in(OPERATOR)
+    shown = "/events?show=flagged&connection=stripe"
+    page = (await operator.get(shown)).text
+    form = page[page.index('action="/events/release"') :]
+    given = dict(re.findall(r'<input type="hidden" name="(show|connection|state)" value="([^"]*)">', form))
+    await order(operator, shown, "/events/release", **given, reason="looked at")
+    assert asked == [EventFilter(connection="stripe", flagged=True)]

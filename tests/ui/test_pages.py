@@ -37,7 +37,7 @@ async def test_every_page_can_be_seen(set_up: Stage, sign_in: SignIn) -> None:
         "/events",
         "/events?state=rejected",
         "/schemas",
-        f"/events/{events.listing(view).events[0].id}",
+        f"/events/{events.listing(view, payloads=True).events[0].id}",
         "/crossrefs",
         "/crossrefs?id=1042",
         "/crossrefs?id=nothing",
@@ -61,7 +61,7 @@ async def test_every_page_can_be_seen(set_up: Stage, sign_in: SignIn) -> None:
 
 async def test_what_a_vendor_sends_is_only_ever_text(set_up: Stage, sign_in: SignIn) -> None:
     visitor = await sign_in(ADMIN)
-    event = events.listing(set_up.console.view).events[0]
+    event = events.listing(set_up.console.view, payloads=True).events[0]
 
     page = (await visitor.get(f"/events/{event.id}")).text
     assert "Söhne &lt;GmbH&gt;" in page and "<GmbH>" not in page

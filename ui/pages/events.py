@@ -16,14 +16,15 @@ from ui.visits import Visit
 
 _WORDS = ("state", "show", "text", "connection", "type", "schema", "kind", "path", "code", "before")
 #: What a release of many takes over from the list that is shown.
-_RELEASED_BY = ("state", "connection", "type", "schema", "kind", "path", "code")
+_RELEASED_BY = ("state", "show", "connection", "type", "schema", "kind", "path", "code")
 
 
 def listing(visit: Visit) -> Response:
     """List events by the filters of the address."""
     given = {name: value for name in _WORDS if (value := visit.query(name)) is not None}
     wanted = _wanted(given)
-    page = events.listing(visit.console.view, wanted, before=given.get("before"))
+    payloads = visit.may(Permission.VIEW_PAYLOADS)
+    page = events.listing(visit.console.view, wanted, payloads=payloads, before=given.get("before"))
     values: dict[str, Any] = {
         "page": page,
         "filter": wanted,

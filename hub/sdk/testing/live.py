@@ -11,6 +11,7 @@ import pytest
 
 from hub.sandbox.main import find
 from hub.sandbox.server import Running, running
+from hub.schemas.drift import compile_drift
 from hub.sdk.connector import WriteOperation
 from hub.sdk.errors import FixConnection
 from hub.sdk.testing.samples import ReadSample, WriteSample
@@ -50,7 +51,7 @@ class LiveChecks(WebhookChecks):
 
     @pytest.mark.asyncio
     async def test_read_works(self, read_sample: ReadSample) -> None:
-        """A read gives what its output schema says, and leaves the books as they were."""
+        """A read gives what its output schema says and describes, and leaves the books as they were."""
         operation = self.read_operation(read_sample.operation)
         async with self.serving() as (sandbox, connected):
             await self._write_all(connected, read_sample.after)
@@ -59,6 +60,10 @@ class LiveChecks(WebhookChecks):
             named = operation.schema(connected.settings)
             mistakes = self.mistakes(operation.output if named is None else {"$ref": named}, record)
             assert not mistakes, mistakes
+            if named is not None:
+                # The hub tells each user of what a schema does not describe, so a connector's schema describes all.
+                drifted = [f"{one.kind} {one.path}" for one in compile_drift(self.connector.schemas[named])(record)]
+                assert not drifted, drifted
             assert sandbox.world.books.snapshot() == before, "a read changed the books"
 
     @pytest.mark.asyncio

@@ -1,4 +1,4 @@
-"""Drift at the door: each payload is compared with the schema it claims, and a policy says what becomes of it."""
+"""Drift: what comes in, sent or read, is compared with the schema it claims, and a policy says what becomes of it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 
 import structlog
 
-from hub.errors import HubError
-from hub.intake.masking import masked
+from hub.engine.masking import Scrub, masked, shown
+from hub.errors import FixData, HubError
 from hub.model.ambient import Ambient
-from hub.model.event import InboundEvent
 from hub.policy.decision import decide
 from hub.policy.rules import Decision, RulePolicy
-from hub.schemas.drift import CompiledDrift, compile_drift
+from hub.schemas.drift import CompiledDrift, DriftKind, Finding, compile_drift
 from hub.schemas.versions import split
 from hub.sdk import exact_json
 from hub.store import decisions
@@ -34,7 +33,7 @@ _LONGEST = 200
 
 
 class Action(StrEnum):
-    """What becomes of an event whose payload drifted, the mildest first."""
+    """What becomes of a payload that drifted, the mildest first."""
 
     ACCEPT = "accept"
     QUARANTINE = "quarantine"
@@ -55,10 +54,25 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """What is done with an event, and the reason if it is kept back.
+class Seen:
+    """What a payload came with: the connection, the event (as expressions see it, and our id), and the run's step.
 
-    `flags` are the findings as the event carries them, `sightings` as they are counted, `decisions` the rows to keep.
+    `run_id` and `path` are None for what an event brought itself. `scrub` takes out the secrets that the hub knows.
+    """
+
+    connection: str
+    event: Mapping[str, Any]
+    event_id: str
+    scrub: Scrub
+    run_id: str | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is done with a payload, and the reason if it is kept back.
+
+    `flags` are the findings as an event carries them, `sightings` as they are counted, `decisions` the rows to keep.
     """
 
     action: Action = Action.ACCEPT
@@ -92,20 +106,20 @@ class Drift:
         self._claims: dict[str, _Claim | None] = {}
         self._compiled: dict[str, CompiledDrift] = {}
 
-    def judge(self, bundle: Bundle, seen: Mapping[str, Any], event: InboundEvent, *, event_id: str) -> Judged:
-        """Compare an event's record with the schema it claims, and decide; whatever goes wrong, the event is kept."""
-        if event.schema is None:
+    def judge(self, bundle: Bundle, schema: str | None, record: Any, seen: Seen) -> Judged:
+        """Compare a record with the schema it claims, and decide; a defect holds it back, so that it is not lost."""
+        if schema is None:
             return _AS_IT_SHOULD_BE
         try:
-            found = self.differences(bundle, event.schema, seen["record"])
+            found = self._differences(bundle, schema, record, seen.scrub)
             if not found:
                 return _AS_IT_SHOULD_BE
-            return self._decided(bundle, seen, event.schema, found, event_id)
-        except Exception as error:  # a defect here must neither lose the event nor let it pass unseen
-            log.exception("drift.defect", named=event.external_id)
+            return self._decided(bundle, seen, schema, found)
+        except Exception as error:  # a defect here must neither lose the record nor let it pass unseen
+            log.exception("drift.defect", event_id=seen.event_id, schema=schema[:_LONGEST])
             return Judged(action=Action.QUARANTINE, reason=error.code if isinstance(error, HubError) else UNDECIDED)
 
-    def differences(self, bundle: Bundle, schema: str, record: Any) -> list[Difference]:
+    def _differences(self, bundle: Bundle, schema: str, record: Any, scrub: Scrub) -> list[Difference]:
         """Give how a record differs from the schema it claims; nothing when no version of it is registered."""
         claim = self._claim(bundle, schema)
         if claim is None:
@@ -113,15 +127,7 @@ class Drift:
         found = claim.compare(record)
         if not found and claim.registered:
             return []
-        differences = [
-            Difference(
-                kind=finding.kind.value,
-                path=masked(finding.path)[:_LONGEST],
-                detail=masked(finding.detail)[:_LONGEST],
-                example=None if finding.example is None else masked(finding.example),
-            )
-            for finding in found
-        ]
+        differences = [_difference(finding, scrub) for finding in found]
         if not claim.registered:
             told = Difference(kind=UNREGISTERED, path="", detail=f"read as {claim.read_as}", example=claim.version)
             differences.insert(0, told)
@@ -149,11 +155,8 @@ class Drift:
             registered=resolved.registered,
         )
 
-    def _decided(
-        self, bundle: Bundle, seen: Mapping[str, Any], schema: str, found: Sequence[Difference], event_id: str
-    ) -> Judged:
-        name = seen["event"]["connection"]
-        policy = bundle.guard("drift", connection=name, environment=self._environment)
+    def _decided(self, bundle: Bundle, seen: Seen, schema: str, found: Sequence[Difference]) -> Judged:
+        policy = bundle.guard("drift", connection=seen.connection, environment=self._environment)
         scope = self._scope(bundle, seen, schema)
         flags: list[Mapping[str, str]] = []
         sightings: list[Sighting] = []
@@ -179,13 +182,13 @@ class Drift:
             sightings.append(
                 Sighting(
                     environment=self._environment,
-                    connection=name,
+                    connection=seen.connection,
                     schema=schema[:_LONGEST],
                     kind=difference.kind,
                     path=difference.path,
                     detail=difference.detail,
                     example=difference.example,
-                    event_id=event_id,
+                    event_id=seen.event_id,
                     action=action.value,
                 )
             )
@@ -197,26 +200,63 @@ class Drift:
                 environment=self._environment,
                 bundle=bundle.id,
                 at=now,
-                event_id=event_id,
-                connection=name,
+                run_id=seen.run_id,
+                # What is decided on a run's step is not decided on its event.
+                event_id=None if seen.run_id else seen.event_id,
+                connection=seen.connection,
+                path=seen.path,
             )
             for decision in made.values()
         ]
         return Judged(action=worst, reason=reason, flags=flags, sightings=sightings, decisions=rows)
 
-    def _scope(self, bundle: Bundle, seen: Mapping[str, Any], schema: str) -> dict[str, Any]:
+    def _scope(self, bundle: Bundle, seen: Seen, schema: str) -> dict[str, Any]:
         """Give what a policy decides in, but the finding itself."""
-        name = seen["event"]["connection"]
-        file, claim = bundle.connections.get(name), self._claims[schema]
+        file, claim = bundle.connections.get(seen.connection), self._claims[schema]
         return {
-            "connection": name,
-            "connector": name if file is None else file.connector,
+            "connection": seen.connection,
+            "connector": seen.connection if file is None else file.connector,
             "environment": self._environment,
             "schema": schema,
             "version": split(schema)[1],
             "registered": claim is not None and claim.registered,
-            "event": seen["event"],
+            "event": seen.event,
         }
+
+
+class AnswerDrifted(FixData):
+    """What a connection gave is not as its schema says, and its drift policy keeps it from the run."""
+
+    code = "answer-drifted"
+
+
+def refusal(judged: Judged, *, connection: str, operation: str) -> AnswerDrifted:
+    """Give the error of a read whose answer is kept back, with the finding that weighs most."""
+    worst = next((flag for flag in judged.flags if flag["action"] == judged.action), None)
+    facts = {} if worst is None else {"kind": worst["kind"], "path": worst["path"]}
+    if worst is not None and worst["kind"] != DriftKind.NEW_VALUE:
+        # The detail of a new value is that value, and cases are seen by who may not see payloads.
+        facts["what"] = worst["detail"]
+    return AnswerDrifted(
+        "What the connection gave is not as its schema says, and its drift policy keeps it back. Register the new "
+        "shape or change the policy, publish, and replay the run.",
+        connection=connection,
+        operation=operation,
+        reason=judged.reason,
+        **facts,
+    )
+
+
+def _difference(finding: Finding, scrub: Scrub) -> Difference:
+    example = None if finding.kind is DriftKind.MISSING_FIELD else shown(finding.value, scrub)
+    # The detail of a new value is that value.
+    detail = example if finding.kind is DriftKind.NEW_VALUE and example is not None else masked(finding.detail)
+    return Difference(
+        kind=finding.kind.value,
+        path=masked(scrub(finding.path))[:_LONGEST],
+        detail=detail[:_LONGEST],
+        example=example,
+    )
 
 
 def _asked(policy: RulePolicy, scope: Mapping[str, Any], difference: Difference) -> tuple[Action, str, Decision | None]:
