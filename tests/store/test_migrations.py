@@ -48,12 +48,6 @@ def test_what_an_earlier_release_kept_is_there_after_the_upgrade(tmp_path: Path)
     old = create_engine(f"sqlite:///{tmp_path / FILE_NAME}")
     row: dict[str, Any] = {"id": "event_1", "environment": "test", "connection": "stripe", "external_id": "evt_1"}
     row["type"] = "unreadable"
-        "id": "event_1",
-        "environment": "test",
-        "connection": "stripe",
-        "external_id": "evt_1",
-        "type": "unreadable",
-    }
     row |= {"subject": "", "occurred_at": 1, "received_at": 1, "via": "webhook", "state": "rejected", "deliveries": 2}
     row |= {"data": '{"body":"x"}', "body_hash": "00", "reason": "webhook-unreadable"}
     with old.begin() as connection:
