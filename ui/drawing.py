@@ -15,6 +15,8 @@ from ui.icons import STEP_ICONS, icon
 from ui.words import attempt_tone, count, duration, tone
 
 _TITLE_LENGTH, _SUBTITLE_LENGTH = 12, 15
+#: A wider graph shrinks with its place, down to this; a smaller one is never blown up.
+_SHRINKS = 960
 
 #: Gives where a moment stands on the axis, in percent.
 Place = Callable[[datetime], float]
@@ -28,7 +30,7 @@ def draw_graph(graph: Graph, plans: Sequence[StepPlan], link: str = "") -> Marku
     parts += [_node(node, stuck.get(node.id, 0), hints.get(node.id, node.subtitle), link) for node in graph.nodes]
     words = f"Graph of the flow: {count(len(graph.nodes) - 1, 'step')}; the steps are listed in words below"
     drawing = (
-        f'<svg class="graph" width="{graph.width}" height="{graph.height}" '
+        f'<svg class="graph{" graph-wide" if graph.width > _SHRINKS else ""}" width="{graph.width}" height="{graph.height}" '
         f'viewBox="0 0 {graph.width} {graph.height}" role="group" aria-label="{words}">'
         '<defs><pattern id="dots" width="16" height="16" patternUnits="userSpaceOnUse">'
         '<circle class="dot" cx="1.5" cy="1.5" r="1"/></pattern></defs>'

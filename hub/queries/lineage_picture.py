@@ -10,7 +10,7 @@ from hub.queries.lineage import touched_edges
 from hub.queries.stacks import Stack, order, placed, stacked
 from hub.workspace.lineage import Edge, Field, How, Lineage, Use, inside
 
-BOX_WIDTH, GAP_X, MARGIN = 268, 116, 14
+BOX_WIDTH, GAP_X, MARGIN = 268, 92, 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,6 +110,7 @@ def _plan(row: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _names(connection: Connection, actors: set[str]) -> dict[str, str]:
+    """Give what those of the actors are called who are people, by id."""
     ids = [actor.removeprefix(_PERSON) for actor in actors if actor.startswith(_PERSON)]
     rows = connection.execute(select(people.c.id, people.c.name).where(people.c.id.in_(ids)))
-    return {f"{_PERSON}{row.id}": row.name for row in rows}
+    return {row.id: row.name for row in rows}
