@@ -29,8 +29,9 @@ def draw_graph(graph: Graph, plans: Sequence[StepPlan], link: str = "") -> Marku
     parts = [_edge(edge) for edge in graph.edges]
     parts += [_node(node, stuck.get(node.id, 0), hints.get(node.id, node.subtitle), link) for node in graph.nodes]
     words = f"Graph of the flow: {count(len(graph.nodes) - 1, 'step')}; the steps are listed in words below"
+    wide = " graph-wide" if graph.width > _SHRINKS else ""
     drawing = (
-        f'<svg class="graph{" graph-wide" if graph.width > _SHRINKS else ""}" width="{graph.width}" height="{graph.height}" '
+        f'<svg class="graph{wide}" width="{graph.width}" height="{graph.height}" '
         f'viewBox="0 0 {graph.width} {graph.height}" role="group" aria-label="{words}">'
         '<defs><pattern id="dots" width="16" height="16" patternUnits="userSpaceOnUse">'
         '<circle class="dot" cx="1.5" cy="1.5" r="1"/></pattern></defs>'
