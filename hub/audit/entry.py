@@ -31,7 +31,7 @@ class Entry:
     """A decision or a change: what (`kind`), when, by whom, about which things, with which facts.
 
     - `log` names the committer's log, `sequence` counts from 1 in it without gaps.
-    - `actor` is an id such as `person:p_1`, `worker:w_1`, `connection:stripe` or `local`.
+    - `actor` is an id such as `person:p_1`, `worker_1`, `connection:stripe` or `local`.
     - `subjects` maps what (`run`, `event`, `effect`, `case`) to its id.
     - `facts` are codes, counts, ids and hashes. Text is printable ASCII without blanks, at most 200 characters, and
       must not look like a mail address: names and amounts of people belong into rows that can be erased. An outside

@@ -118,8 +118,16 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection) -> None:
-    if _revision(connection) == NEWEST:
+    revision = _revision(connection)
+    if revision == NEWEST:
         return
+    if revision is not None and revision > NEWEST:
+        raise Fatal(
+            "The data was written by a newer version of Concord. Start that one, or use a copy from before it.",
+            code="newer-data",
+            tables=revision,
+            known=NEWEST,
+        )
     # Alembic takes a third of a second to import, and nearly every start finds the newest tables.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415

@@ -13,7 +13,10 @@ from hub.sdk.settings import secret_fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationEntry:
-    """One operation: whether it writes, how a repeated write is told from a new one, and its schemas."""
+    """One operation: whether it writes, how a repeated write is told from a new one, and its schemas.
+
+    `pinned` says that a connection's settings choose the version of what a read gives; `output` names the newest.
+    """
 
     name: str
     title: str
@@ -22,6 +25,7 @@ class OperationEntry:
     output: JsonSchema
     idempotency: Idempotency | None = None
     undo: str | None = None
+    pinned: bool = False
 
     @property
     def declared(self) -> str | None:
@@ -90,4 +94,5 @@ def _operation(operation: Operation) -> OperationEntry:
         output=operation.output,
         idempotency=None if isinstance(operation, ReadOperation) else operation.idempotency,
         undo=None if isinstance(operation, ReadOperation) else operation.undo,
+        pinned=isinstance(operation, ReadOperation) and operation.gives is not None,
     )

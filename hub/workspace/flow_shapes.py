@@ -55,33 +55,38 @@ class FlowShapes:
         of = holder.get("of")
         if mapping is None or name is None:
             return
-        schemas = self._schemas(of)
+        output = self._output(of)
+        schemas = output.schemas
         series = {schema.partition("@")[0] for schema in schemas}
         if schemas and mapping.source.partition("@")[0] not in series:
             has = " or ".join(f"`{schema}`" for schema in schemas)
             message = f"The mapping `{mapping.name}` reads `{mapping.source}`, but `{text_of(of)}` is {has}."
             self.lints.error(of or name, "wrong-schema", message, "Name another step, or a mapping that reads it.")
         else:
-            self._version(schemas, mapping, of or name)
+            self._version(output, mapping, of or name)
         self._given(holder, mapping.name)
 
-    def _version(self, schemas: tuple[str, ...], mapping: MappingFile, at: Node) -> None:
+    def _version(self, output: StepOutput, mapping: MappingFile, at: Node) -> None:
         """Check that records of these versions of a series can be read as the mapping wants them."""
-        for schema in schemas:
+        for schema in output.schemas:
             same = schema.partition("@")[0] == mapping.source.partition("@")[0]
             known = schema in self.known.registry and mapping.source in self.known.registry
             if same and known and self.known.registry.path(schema, mapping.source) is None:
-                message = f"The mapping `{mapping.name}` reads `{mapping.source}`; this is `{schema}`."
+                message = f"The mapping `{mapping.name}` reads `{mapping.source}`; this is `{schema}`"
                 hint = f"Write a mapping with `from: {schema}` and `to: {mapping.source}`."
-                self.lints.error(at, "no-upcast", message, hint)
+                if output.pinned:
+                    unless = f"{message}, unless its connection is pinned to another version."
+                    self.lints.warn(at, "no-upcast", unless, f"Pin every connection. Or: {hint}")
+                else:
+                    self.lints.error(at, "no-upcast", f"{message}.", hint)
 
-    def _schemas(self, of: Node | None) -> tuple[str, ...]:
-        """Give the schemas of what stands in `of`, when that is a step by itself."""
+    def _output(self, of: Node | None) -> StepOutput:
+        """Give what is known of `of`, when that is a step by itself."""
         if not isinstance(of, Scalar):
-            return ()
+            return StepOutput()
         tree = compile(text_of(of)).tree
         step = self.outputs.get(str(tree.value)) if tree.part is Part.FIELD else None
-        return () if step is None else step.schemas
+        return StepOutput() if step is None else step
 
     def _given(self, holder: Keyed, name: str) -> None:
         """Check a mapping once more with the shapes of the values that it is given here."""

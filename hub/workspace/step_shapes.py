@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.expressions.compiler import Expression
@@ -19,17 +19,21 @@ _FOUND = shape_of({"type": "object", "properties": {"id": {"type": "string"}}, "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepOutput:
-    """The shape of a step's output, and the names of the schemas that it has one of; none when they are not known."""
+    """The shape of a step's output, and the names of the schemas that it has one of; none when they are not known.
+
+    `pinned` says that a connection's settings may choose other versions of them.
+    """
 
     shape: Shape = ANYTHING
     schemas: tuple[str, ...] = ()
+    pinned: bool = False
 
 
 def step_output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> StepOutput:
     """Tell what a step gives; `connectors` are those that its call may go to."""
     output = _output(step, connectors, known)
     # What a step gives that was left out is null.
-    return StepOutput(shape=output.shape.nullable(), schemas=output.schemas) if "when" in step.entries else output
+    return replace(output, shape=output.shape.nullable()) if "when" in step.entries else output
 
 
 def _output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> StepOutput:
@@ -45,12 +49,17 @@ def _output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> 
     if "into" in call.entries:
         return _made_by(text_of(call.get("into")), known)
     operation = text_of(call.get("operation"))
-    outputs = [entry.operations[operation].output for entry in connectors if operation in entry.operations]
+    found = [entry.operations[operation] for entry in connectors if operation in entry.operations]
+    outputs = [entry.output for entry in found]
     named = [str(output["$ref"]) for output in outputs if _is_name(output.get("$ref"))]
     shapes = [
         known.shape(str(output["$ref"])) if _is_name(output.get("$ref")) else shape_of(output) for output in outputs
     ]
-    return StepOutput(shape=either(shapes), schemas=tuple(named) if len(named) == len(outputs) else ())
+    return StepOutput(
+        shape=either(shapes),
+        schemas=tuple(named) if len(named) == len(outputs) else (),
+        pinned=any(entry.pinned for entry in found),
+    )
 
 
 def _is_name(reference: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -12,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
+from hub.errors import Fatal
 from hub.model.event import EventFilter, EventState
 from hub.store import events
 from hub.store.database import FILE_NAME, NEWEST, Database
@@ -64,3 +66,13 @@ def test_what_an_earlier_release_kept_is_there_after_the_upgrade(tmp_path: Path)
         (kept,) = events.kept(connection, "test", wanted, after=None, limit=9)
     assert {name: kept[name] for name in row} == row and kept["flags"] is None and kept["release"] is None
     database.close()
+
+
+def test_data_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    """What to do is said, and nothing is changed."""
+    database = Database(tmp_path)
+    with database.writer.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    with pytest.raises(Fatal, match="newer version of Concord"):
+        Database(tmp_path)

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.workspace.catalogue import Catalogue
+from hub.connections.registry import load_connectors
+from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.lint import Lint
+from hub.workspace.lint import Lint, Severity
+from hub.workspace.loader import read_files
+from tests.workspace.test_shipped import ROOT
 
 Break = Callable[..., list[Lint]]
 
@@ -61,3 +64,16 @@ def test_another_version_needs_a_mapping_between_the_two(files: dict[str, bytes]
     upcast = b"mapping: thing_1_to_2\nversion: 1\nfrom: canonical.thing@1\nto: canonical.thing@2\nrest: keep\nfields:\n"
     files["mappings/thing_1_to_2.yaml"] = upcast + b"  kind: { value: kind, default: other }\n"
     assert [str(lint) for lint in compile_bundle(files, catalogue)[1]] == []
+
+
+def test_a_connection_that_is_pinned_may_give_the_older_version_that_a_mapping_reads() -> None:
+    files = read_files(ROOT)
+    mapping = "mappings/stripe/invoice_to_hub.yaml"
+    files[mapping] = files[mapping].replace(b"stripe.invoice@2026-09-30", b"stripe.invoice@2025-09-30")
+    lints = compile_bundle(files, catalogue_of([*load_connectors().values()]))[1]
+    found = [lint for lint in lints if lint.code == "no-upcast"]
+    assert [(lint.path, lint.severity) for lint in found] == [
+        ("flows/invoice-to-erp.yaml", Severity.WARNING),
+        ("flows/payment-to-erp.yaml", Severity.WARNING),
+    ]
+    assert all("unless its connection is pinned" in lint.message for lint in found)
