@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from hub.errors import HubError
 from hub.proof.demo import EXIT_BROKEN, EXIT_INTERRUPTED, DemoOptions, interruptible, perform
@@ -84,7 +84,7 @@ def prove(console: Console, *, only: str | None, invoices: int, seed: int) -> in
     verdicts.extend(
         _judge(console, mutation.name, invoices, seed) for mutation in MUTATIONS if only in {None, mutation.name}
     )
-    Console().print(_table(verdicts))
+    _show(verdicts)
     return 0 if all(verdict.as_named for verdict in verdicts) else EXIT_BROKEN
 
 
@@ -114,20 +114,18 @@ def _judge(console: Console, name: str | None, invoices: int, seed: int) -> Verd
     return replace(verdict, broken=broken, told=telling.detail if telling else "")
 
 
-def _table(verdicts: Sequence[Verdict]) -> Table:
-    table = Table(title="A proof that cannot fail proves nothing", title_justify="left", title_style="bold")
-    for column in ("Hub", "What it does", "Must break", "Broke", "For instance", ""):
-        table.add_column(column, overflow="fold")
+def _show(verdicts: Sequence[Verdict]) -> None:
+    """Print each hub with what had to break and what did; lines, since names of invariants leave a table no room."""
+    console = Console(highlight=False)
+    console.print("\n[bold]A proof that cannot fail proves nothing[/]")
     for verdict in verdicts:
-        table.add_row(
-            verdict.name,
-            verdict.does,
-            verdict.must_break.value if verdict.must_break else "nothing",
-            verdict.failure or ", ".join(invariant.value for invariant in verdict.broken) or "nothing",
-            verdict.told,
-            "[green]as named[/]" if verdict.as_named else "[red bold]NOT AS NAMED[/]",
-        )
-    return table
+        must = verdict.must_break.value if verdict.must_break else "nothing"
+        broke = verdict.failure or ", ".join(invariant.value for invariant in verdict.broken) or "nothing"
+        console.print("[green]as named[/]" if verdict.as_named else "[red bold]NOT AS NAMED[/]", end="  ")
+        console.print(Text.assemble((verdict.name, "bold"), f": {verdict.does}"), soft_wrap=True)
+        console.print(Text(f"  must break {must}; broke {broke}"), soft_wrap=True)
+        if verdict.told:
+            console.print(Text(f"  {verdict.told}", "dim"), soft_wrap=True)
 
 
 def _serve(given: argparse.Namespace) -> int:
