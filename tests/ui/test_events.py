@@ -10,6 +10,7 @@ import pytest
 from hub.model.event import EventFilter
 from hub.operate.events import EventOrders
 from hub.queries import audit, events
+from hub.store.drift import CountDrift, Sighting
 from tests.ui.stage import ADMIN, OPERATOR, VIEWER, Stage
 from tests.ui.visitors import SignIn, order
 
@@ -119,3 +120,25 @@ async def test_what_is_released_is_what_is_listed(
     given = dict(re.findall(r'<input type="hidden" name="(show|connection|state)" value="([^"]*)">', form))
     await order(operator, shown, "/events/release", **given, reason="looked at")
     assert asked == [EventFilter(connection="stripe", flagged=True)]
+
+
+async def test_a_schema_that_drifts_in_hundreds_of_ways_keeps_the_page_small(set_up: Stage, sign_in: SignIn) -> None:
+    """What was seen last is shown, and where the others are."""
+    seen = [
+        Sighting(
+            environment="example",
+            connection="stripe",
+            schema="stripe.invoice@2025-09-30",
+            kind="unknown-field",
+            path="lines.data[]." + "long_name_" * 15 + str(number),
+            detail="string",
+            example="x" * 79,
+            event_id="event_1",
+            action="accept",
+        )
+        for number in range(700)
+    ]
+    await set_up.committer.commit(CountDrift(seen=seen))
+    page = (await (await sign_in(OPERATOR)).get("/schemas")).text
+    assert len(page) < 250_000
+    assert re.search(r"The 100 seen last of 50\d", page)

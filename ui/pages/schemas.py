@@ -9,6 +9,9 @@ from hub.queries import drift
 from ui.doors import Door
 from ui.visits import Visit
 
+#: So many ways in which one series differs are shown; a page that is kept up to date must stay small.
+MOST_SHOWN = 100
+
 
 def listing(visit: Visit) -> Response:
     """Show every series, those that drift at first."""
@@ -17,6 +20,7 @@ def listing(visit: Visit) -> Response:
     values = {
         "used": [series for series in found if series.in_use],
         "others": [series for series in found if not series.in_use],
+        "most": MOST_SHOWN,
         "today": console.ambient.now().date(),
     }
     return visit.show("schemas.html", values)
