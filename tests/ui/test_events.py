@@ -126,7 +126,7 @@ async def test_a_schema_that_drifts_in_hundreds_of_ways_keeps_the_page_small(set
     """What was seen last is shown, and where the others are."""
     seen = [
         Sighting(
-            environment="example",
+            environment=set_up.console.view.environment,
             connection="stripe",
             schema="stripe.invoice@2025-09-30",
             kind="unknown-field",
