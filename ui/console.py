@@ -15,7 +15,7 @@ from hub.operate.orders import Orders
 from hub.queries.view import View
 from hub.release.folder import FolderState
 from hub.workspace.bundle import Bundle
-from hub.workspace.tracing import Traced
+from hub.workspace.lineage.tracing import Traced
 
 
 class Changes(Protocol):

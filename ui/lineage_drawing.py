@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from hub.queries.lineage_picture import BOX_WIDTH, Box, Line, Picture, Row
 from hub.queries.stacks import HEADER, ROW
-from hub.workspace.lineage import Field
+from hub.workspace.lineage.edges import Field
 
 _NAME_LENGTH = 33
 #: The look of a picture that stands alone; in the console the stylesheet has it, in its own colours.

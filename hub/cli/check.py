@@ -12,7 +12,7 @@ from hub.cli.opened import open_workspace, show_lints
 from hub.errors import HubError
 from hub.sdk.exact_json import dumps
 from hub.workspace.bundle import Bundle
-from hub.workspace.lint import Lint, Severity
+from hub.workspace.source.lint import Lint, Severity
 
 
 def check(path: Path | None, json_output: bool) -> int:

@@ -14,13 +14,13 @@ from hub.cli.check import as_json as lint_as_json
 from hub.cli.opened import Opened, open_workspace, show_lints
 from hub.cli.output import errors, print_json
 from hub.workspace.compiled_files import Example
-from hub.workspace.differences import NOTHING, Difference, worded
-from hub.workspace.example_runs import Result
-from hub.workspace.examples import run_example
+from hub.workspace.examples.differences import NOTHING, Difference, worded
+from hub.workspace.examples.loading import run_example
+from hub.workspace.examples.of_mappings import Coverage, coverage
+from hub.workspace.examples.of_policies import RuleCoverage, rule_coverage
+from hub.workspace.examples.runs import Result
 from hub.workspace.kinds import FileKind
-from hub.workspace.lint import Severity
-from hub.workspace.mapping_examples import Coverage, coverage
-from hub.workspace.policy_examples import RuleCoverage, rule_coverage
+from hub.workspace.source.lint import Severity
 
 #: As many of a mapping's unfilled fields are named in the table.
 _MOST_NAMED = 4

@@ -16,8 +16,8 @@ from hub.errors import Refused
 from hub.queries.lineage import Branch, FieldLineage, Statement, as_json, field_lineages, touched_edges
 from hub.queries.lineage_picture import picture
 from hub.queries.openlineage import column_lineage
-from hub.workspace.lineage import Edge, How, Use
-from hub.workspace.tracing import trace
+from hub.workspace.lineage.edges import Edge, How, Use
+from hub.workspace.lineage.tracing import trace
 from ui.lineage_drawing import draw_alone
 
 #: As wide are lines that no terminal wraps.

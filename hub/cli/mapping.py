@@ -17,7 +17,7 @@ from hub.errors import FixData, HubError, NotFound, Refused, WorkspaceInvalid
 from hub.mapping.compiled import CompiledMapping, apply
 from hub.sdk.exact_json import dumps, loads
 from hub.workspace.bundle import Bundle
-from hub.workspace.lint import Severity, nearest
+from hub.workspace.source.lint import Severity, nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

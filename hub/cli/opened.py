@@ -15,8 +15,8 @@ from hub.connections.registry import BrokenPlugin, load_connectors
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.lint import Lint, Severity
 from hub.workspace.loader import find_workspace, read_files
+from hub.workspace.source.lint import Lint, Severity
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
 

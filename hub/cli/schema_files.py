@@ -24,9 +24,9 @@ from hub.schemas.series import Mode, Version
 from hub.schemas.versions import split
 from hub.sdk.exact_json import dumps, loads
 from hub.workspace.bundle import Bundle
-from hub.workspace.lint import Severity, nearest
-from hub.workspace.schema_use import SchemaUse
-from hub.workspace.schemas import compile_schema
+from hub.workspace.checks.schema_use import SchemaUse
+from hub.workspace.files.schemas import compile_schema
+from hub.workspace.source.lint import Severity, nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

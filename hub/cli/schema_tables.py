@@ -16,7 +16,7 @@ from hub.cli.schema_files import Comparison, pretty, state_of
 from hub.schemas.changes import ChangeKind, fields
 from hub.schemas.compatibility import Direction
 from hub.schemas.series import Mode, Series, Version
-from hub.workspace.schema_use import SchemaUse
+from hub.workspace.checks.schema_use import SchemaUse
 
 _COLOURS = {ChangeKind.ADDED: "green", ChangeKind.REMOVED: "red", ChangeKind.CHANGED: "yellow"}
 _PROMISES = {

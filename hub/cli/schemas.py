@@ -25,7 +25,7 @@ def listing(
     """List all schemas with their versions, what these promise each other, when they end, and who uses them."""
     from hub.cli import schema_tables
     from hub.cli.schema_files import open_bundle, state_of, version_as_json
-    from hub.workspace.schema_use import schema_uses
+    from hub.workspace.checks.schema_use import schema_uses
 
     bundle = open_bundle(workspace)
     uses, today = schema_uses(bundle), datetime.now(UTC).date()
@@ -52,7 +52,7 @@ def show(name: NameAndVersion, workspace: place.Workspace = None, json_output: J
     """Show one version: its fields with their types and meaning, its terms, and how others are read as it."""
     from hub.cli import schema_tables
     from hub.cli.schema_files import find_version, open_bundle, version_as_json
-    from hub.workspace.schema_use import schema_uses
+    from hub.workspace.checks.schema_use import schema_uses
 
     bundle = open_bundle(workspace)
     version = find_version(bundle.registry, name)

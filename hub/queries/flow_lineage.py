@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hub.model.flow import Flow
 from hub.queries.lineage import FieldLineage, field_lineages
 from hub.queries.lineage_picture import Picture, picture
-from hub.workspace.lineage import How, Lineage
+from hub.workspace.lineage.edges import How, Lineage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hub.workspace.lineage import Edge, Field, How, Lineage, Step, Use, downstream, inside, upstream
+from hub.workspace.lineage.edges import Edge, Field, How, Lineage, Step, Use, downstream, inside, upstream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from hub.queries.lineage import touched_edges
 from hub.queries.stacks import Stack, order, placed, stacked
-from hub.workspace.lineage import Edge, Field, How, Lineage, Use, inside
+from hub.workspace.lineage.edges import Edge, Field, How, Lineage, Use, inside
 
 BOX_WIDTH, GAP_X, MARGIN = 268, 92, 14
 

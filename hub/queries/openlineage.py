@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from hub.workspace.lineage import Edge, How
+from hub.workspace.lineage.edges import Edge, How
 
 NAMESPACE = "concord"
 PRODUCER = "https://github.com/concord-hub/concord"

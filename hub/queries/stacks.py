@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hub.workspace.lineage import Field
+from hub.workspace.lineage.edges import Field
 
 HEADER, ROW, GAP_Y, MARGIN = 34, 24, 26, 14
 _FOOT, _PASSING = 6, 7

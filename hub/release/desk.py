@@ -24,8 +24,8 @@ from hub.workspace.bundle import Bundle, bundle_id
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compilation import compile_bundle
 from hub.workspace.compiled_files import EnvironmentFile
-from hub.workspace.lint import Lint, Severity
 from hub.workspace.origin import Origin
+from hub.workspace.source.lint import Lint, Severity
 
 log = structlog.get_logger(__name__)
 

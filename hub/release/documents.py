@@ -8,8 +8,8 @@ from typing import Any
 
 from hub.sdk import exact_json
 from hub.workspace.kinds import FileKind, kind_of
-from hub.workspace.lint import Lints
-from hub.workspace.yaml_source import Keyed, Listed, Node, Scalar, read_yaml
+from hub.workspace.source.lint import Lints
+from hub.workspace.source.yaml_source import Keyed, Listed, Node, Scalar, read_yaml
 
 #: One thing of a workspace: what it is, and how it is called.
 Thing = tuple[FileKind, str]

@@ -12,7 +12,7 @@ from hub.engine.values import lenient
 from hub.release.comparison import RecordPair
 from hub.release.trace import Made, Trace
 from hub.workspace.bundle import Bundle
-from hub.workspace.postings import EXACT, Account, Books, compile_books, summed
+from hub.workspace.checks.postings import EXACT, Account, Books, compile_books, summed
 
 _Postings = Mapping[Account, Decimal]
 

@@ -15,7 +15,7 @@ from hub.store.database import Database
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compiled_files import EnvironmentFile
-from hub.workspace.lint import Lint
+from hub.workspace.source.lint import Lint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

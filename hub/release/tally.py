@@ -10,7 +10,7 @@ from typing import Any
 from hub.release.comparison import Comparison, leaves
 from hub.release.money import NOTHING, Movement, difference
 from hub.release.report import Difference, Example, Found, Moved, MovedLine, NetLine, Shadow
-from hub.workspace.postings import EXACT, Account
+from hub.workspace.checks.postings import EXACT, Account
 
 #: As many different places are counted; beyond them a revision differs everywhere.
 MOST_PLACES = 1000

@@ -48,7 +48,7 @@ from hub.store.runs import recover
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compiled_files import EnvironmentFile
-from hub.workspace.tracing import Traced
+from hub.workspace.lineage.tracing import Traced
 
 log = structlog.get_logger(__name__)
 

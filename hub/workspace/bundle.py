@@ -15,11 +15,11 @@ from hub.policy.rules import RulePolicy
 from hub.schemas.registry import Registry
 from hub.schemas.versions import split
 from hub.workspace.compiled_files import ConnectionFile, EnvironmentFile, Example
-from hub.workspace.guards import NO_POLICY
+from hub.workspace.files.guards import NO_POLICY
+from hub.workspace.files.schemas import Schema
 from hub.workspace.kinds import FileKind, kind_of
 from hub.workspace.origin import Origin
-from hub.workspace.schemas import Schema
-from hub.workspace.terms import Tables
+from hub.workspace.source.terms import Tables
 
 _PLAIN_RETRY = RetryPolicy()
 

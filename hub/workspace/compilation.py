@@ -16,6 +16,8 @@ from hub.schemas.registry import Registry, Upcast, registry_of
 from hub.schemas.series import SeriesTerms
 from hub.workspace.bundle import Bundle, bundle_id
 from hub.workspace.catalogue import Catalogue
+from hub.workspace.checks.effect_lint import lint_effects
+from hub.workspace.checks.schema_lint import is_upcast, lint_ends, lint_promises, lint_upcasts, upcasts_in
 from hub.workspace.compiled_files import (
     ConnectionFile,
     EnvironmentFile,
@@ -24,22 +26,20 @@ from hub.workspace.compiled_files import (
     MappingFile,
     PolicyFile,
 )
-from hub.workspace.connections import load_connection
-from hub.workspace.effect_lint import lint_effects
-from hub.workspace.environments import load_environment
-from hub.workspace.examples import load_examples
-from hub.workspace.flows import load_flow
-from hub.workspace.fragments import lint_fragments, load_fragment
+from hub.workspace.examples.loading import load_examples
+from hub.workspace.files.connections import load_connection
+from hub.workspace.files.environments import load_environment
+from hub.workspace.files.flows import load_flow
+from hub.workspace.files.fragments import lint_fragments, load_fragment
+from hub.workspace.files.mappings import load_mapping
+from hub.workspace.files.policies import load_policy
+from hub.workspace.files.schemas import Schema, compile_schema, load_schema
+from hub.workspace.files.series import load_series
+from hub.workspace.files.tables import load_table
 from hub.workspace.kinds import BESIDE, NAMED, FileKind, kind_of
 from hub.workspace.known import Known
-from hub.workspace.lint import Lint, Lints, Place, Position, Severity
-from hub.workspace.mappings import load_mapping
-from hub.workspace.policies import load_policy
-from hub.workspace.schema_lint import is_upcast, lint_ends, lint_promises, lint_upcasts, upcasts_in
-from hub.workspace.schemas import Schema, compile_schema, load_schema
-from hub.workspace.series import load_series
-from hub.workspace.tables import load_table
-from hub.workspace.yaml_source import Keyed, Node, Scalar, read_yaml
+from hub.workspace.source.lint import Lint, Lints, Place, Position, Severity
+from hub.workspace.source.yaml_source import Keyed, Node, Scalar, read_yaml
 
 _Loaded = TypeVar("_Loaded")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.workspace.connections import CONNECTION
-from hub.workspace.environments import ENVIRONMENT
-from hub.workspace.examples import EXAMPLES
-from hub.workspace.flow_file import FLOW
+from hub.workspace.examples.loading import EXAMPLES
+from hub.workspace.files.connections import CONNECTION
+from hub.workspace.files.environments import ENVIRONMENT
+from hub.workspace.files.flow_file import FLOW
+from hub.workspace.files.mapping_file import FRAGMENT, MAPPING
+from hub.workspace.files.policies import POLICY
+from hub.workspace.files.series import SERIES
 from hub.workspace.kinds import BESIDE, EXAMPLES_ENDING, NAMED, FileKind, kind_of
-from hub.workspace.mapping_file import FRAGMENT, MAPPING
-from hub.workspace.policies import POLICY
-from hub.workspace.series import SERIES
-from hub.workspace.shapes import (
+from hub.workspace.source.shapes import (
     Again,
     Choice,
     Duration,

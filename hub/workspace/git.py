@@ -16,9 +16,9 @@ from dulwich.objectspec import parse_commit
 from dulwich.repo import Repo
 
 from hub.errors import HubError, NotFound, WorkspaceInvalid
-from hub.workspace.lint import close_match
 from hub.workspace.loader import FOLDERS, Intake, read_files
 from hub.workspace.origin import Origin
+from hub.workspace.source.lint import close_match
 
 #: A chain of links that is longer leads nowhere.
 _MOST_LINKS = 8

@@ -9,11 +9,11 @@ from hub.schemas.registry import Registry
 from hub.schemas.shape import ANYTHING, Shape
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compiled_files import ConnectionFile, FragmentFile, MappingFile, PolicyFile
+from hub.workspace.files.schemas import Schema
 from hub.workspace.kinds import FileKind
-from hub.workspace.lint import Lints, nearest
-from hub.workspace.schemas import Schema
-from hub.workspace.terms import Tables
-from hub.workspace.yaml_source import Node, text_of
+from hub.workspace.source.lint import Lints, nearest
+from hub.workspace.source.terms import Tables
+from hub.workspace.source.yaml_source import Node, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

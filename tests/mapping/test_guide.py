@@ -12,8 +12,8 @@ import hub
 from hub.mapping.flaws import FlawCode
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.examples import run_examples
-from hub.workspace.mapping_file import FILLED
+from hub.workspace.examples.loading import run_examples
+from hub.workspace.files.mapping_file import FILLED
 
 GUIDE = (Path(hub.__file__).parent.parent / "docs" / "mappings.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(yaml|csv)(?: (\w+))?\n(.*?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)

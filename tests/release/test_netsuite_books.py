@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.netsuite.connector import CONNECTOR
-from hub.workspace.postings import compile_books
+from hub.workspace.checks.postings import compile_books
 
 INVOICE: dict[str, Any] = {
     "subsidiary": {"id": "2"},

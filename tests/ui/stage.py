@@ -40,7 +40,7 @@ from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
-from hub.workspace.tracing import Traced
+from hub.workspace.lineage.tracing import Traced
 from tests.ui import believable, published
 from ui.app import router
 from ui.console import Console

@@ -9,7 +9,7 @@ import pytest
 from hub.model.effect import Idempotency
 from hub.workspace.catalogue import Catalogue, ConnectorEntry, OperationEntry
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.lint import Lint
+from hub.workspace.source.lint import Lint
 
 OBJECT: Mapping[str, object] = {"type": "object"}
 INVOICE: Mapping[str, object] = {"$ref": "erp.invoice@1"}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from hub.schemas.shape import Unit, shape_of
-from hub.workspace.postings import compile_books
-from hub.workspace.schemas import compile_schema
+from hub.workspace.checks.postings import compile_books
+from hub.workspace.files.schemas import compile_schema
 from tests.workspace.canonical_document import DOCUMENT, ORDER, canonical_schemas, render
 from tests.workspace.canonical_examples import EXAMPLES, NEAR_MISSES
 

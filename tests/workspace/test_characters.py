@@ -7,9 +7,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.workspace.characters import place_in
-from hub.workspace.lint import Lints
-from hub.workspace.yaml_source import Keyed, Scalar, read_yaml
+from hub.workspace.source.characters import place_in
+from hub.workspace.source.lint import Lints
+from hub.workspace.source.yaml_source import Keyed, Scalar, read_yaml
 
 _WORDS = st.lists(st.text(st.sampled_from("ab'\"\\é(`"), min_size=1, max_size=5), min_size=1, max_size=6)
 _STYLES = ("plain", "single", "double", "double escaped", "folded", "literal")

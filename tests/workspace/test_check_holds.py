@@ -14,7 +14,7 @@ from hub.mapping.check import check
 from hub.mapping.compiled import apply
 from hub.mapping.compiler import compile_mapping
 from hub.schemas.shape import shape_of
-from hub.workspace.schemas import compile_schema
+from hub.workspace.files.schemas import compile_schema
 from tests.workspace import shop
 
 ORDER, SALE = json.loads(shop.ORDER), json.loads(shop.SALE)

@@ -12,9 +12,9 @@ import pytest
 import hub
 from hub.workspace.editor_schema import editor_schemas, folder_schemas
 from hub.workspace.kinds import BESIDE, FileKind, kind_of
-from hub.workspace.lint import Lints
 from hub.workspace.loader import read_files
-from hub.workspace.yaml_source import plain, read_yaml
+from hub.workspace.source.lint import Lints
+from hub.workspace.source.yaml_source import plain, read_yaml
 
 SCHEMAS = editor_schemas()
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.differences import differences
-from hub.workspace.examples import run_examples
+from hub.workspace.examples.differences import differences
+from hub.workspace.examples.loading import run_examples
 
 EXAMPLES = "mappings/billing/to_hub_examples.yaml"
 

@@ -9,8 +9,8 @@ import pytest
 from hub.connections.registry import load_connectors
 from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.lint import Lint, Severity
 from hub.workspace.loader import read_files
+from hub.workspace.source.lint import Lint, Severity
 from tests.workspace.test_shipped import ROOT
 
 Break = Callable[..., list[Lint]]

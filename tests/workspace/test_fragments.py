@@ -9,7 +9,7 @@ import pytest
 from hub.mapping.compiled import apply
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.lint import Lint
+from hub.workspace.source.lint import Lint
 
 Break = Callable[..., list[Lint]]
 

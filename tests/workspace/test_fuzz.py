@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.lint import Lints, Severity
-from hub.workspace.yaml_source import plain, read_yaml
+from hub.workspace.source.lint import Lints, Severity
+from hub.workspace.source.yaml_source import plain, read_yaml
 
 #: Characters that mean something to YAML, to expressions, or to neither.
 _HOSTILE = st.text(

@@ -20,9 +20,9 @@ from hub.sdk.exact_json import dumps, loads
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, ConnectorEntry, catalogue_of
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.lineage import Edge, Field, How, Lineage, Purpose, downstream, upstream
+from hub.workspace.lineage.edges import Edge, Field, How, Lineage, Purpose, downstream, upstream
+from hub.workspace.lineage.tracing import trace
 from hub.workspace.loader import read_files
-from hub.workspace.tracing import trace
 
 ROOT = Path(hub.__file__).resolve().parent.parent
 SPECS = os.environ.get("CONCORD_OPENLINEAGE_SPECS")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.lint import Severity
+from hub.workspace.source.lint import Severity
 from tests.workspace import shop
 from tests.workspace.conftest import CATALOGUE, FILES, encoded
 

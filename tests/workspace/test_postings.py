@@ -9,9 +9,9 @@ import pytest
 
 from hub.connections.registry import load_connectors
 from hub.errors import FixData
-from hub.workspace.lint import Lints
-from hub.workspace.postings import Account, Books, compile_books
-from hub.workspace.schemas import load_schema
+from hub.workspace.checks.postings import Account, Books, compile_books
+from hub.workspace.files.schemas import load_schema
+from hub.workspace.source.lint import Lints
 
 
 def books(*rules: dict[str, Any], **more: Any) -> Books:

@@ -9,8 +9,8 @@ import pytest
 from hub.mapping.compiled import apply
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.examples import run_examples
-from hub.workspace.lint import Lint
+from hub.workspace.examples.loading import run_examples
+from hub.workspace.source.lint import Lint
 
 Break = Callable[..., list[Lint]]
 

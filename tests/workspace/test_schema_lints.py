@@ -18,7 +18,7 @@ from hub.schemas.series import Mode
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.json_places import place_of, steps_to
+from hub.workspace.source.json_places import place_of, steps_to
 from tests.workspace.conftest import SCHEMA
 
 SERIES = "schemas/canonical.thing.yaml"

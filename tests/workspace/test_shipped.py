@@ -15,11 +15,11 @@ from hub.policy.kinds import KINDS
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compilation import compile_bundle
-from hub.workspace.examples import run_examples
+from hub.workspace.examples.loading import run_examples
+from hub.workspace.examples.of_mappings import coverage
+from hub.workspace.examples.of_policies import rule_coverage
 from hub.workspace.kinds import FileKind
 from hub.workspace.loader import read_files
-from hub.workspace.mapping_examples import coverage
-from hub.workspace.policy_examples import rule_coverage
 
 ROOT = Path(hub.__file__).resolve().parent.parent
 FILES = read_files(ROOT)

@@ -14,12 +14,12 @@ from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
 from hub.workspace.editor_schema import folder_schemas
-from hub.workspace.examples import run_examples
+from hub.workspace.examples.loading import run_examples
 from hub.workspace.kinds import EXAMPLES_ENDING
-from hub.workspace.lint import Lints
 from hub.workspace.loader import read_files
+from hub.workspace.source.lint import Lints
+from hub.workspace.source.yaml_source import plain, read_yaml
 from hub.workspace.starting import VERSIONS, start_workspace, starter_files
-from hub.workspace.yaml_source import plain, read_yaml
 
 FILES = starter_files()
 

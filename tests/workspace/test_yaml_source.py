@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from hub.workspace.lint import Lints
-from hub.workspace.yaml_source import MAX_BYTES, Keyed, Scalar, plain, read_yaml
+from hub.workspace.source.lint import Lints
+from hub.workspace.source.yaml_source import MAX_BYTES, Keyed, Scalar, plain, read_yaml
 
 
 def read(text: str) -> object:

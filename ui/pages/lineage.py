@@ -9,7 +9,7 @@ from starlette.responses import Response
 from hub.access.permissions import Permission
 from hub.errors import NotFound
 from hub.queries.flow_lineage import flow_lineage
-from hub.workspace.lineage import Field
+from hub.workspace.lineage.edges import Field
 from ui.doors import Door
 from ui.lineage_drawing import draw_lineage
 from ui.visits import Visit

@@ -1,0 +1,88 @@
+"""What each step of a flow gives, as far as schemas and policies say: its shape, and the schemas that it may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hub.expressions.compiler import Expression
+from hub.policy.rules import RulePolicy
+from hub.schemas.shape import ANYTHING, Shape, either, shape_of
+from hub.workspace.catalogue import ConnectorEntry
+from hub.workspace.known import Known
+from hub.workspace.source.yaml_source import Keyed, text_of
+
+_TEXT = shape_of({"type": "string"})
+_FOUND = shape_of({"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutput:
+    """The shape of a step's output, and the names of the schemas that it has one of; none when they are not known.
+
+    `pinned` says that a connection's settings may choose other versions of them.
+    """
+
+    shape: Shape = ANYTHING
+    schemas: tuple[str, ...] = ()
+    pinned: bool = False
+
+
+def step_output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> StepOutput:
+    """Tell what a step gives; `connectors` are those that its call may go to."""
+    output = _output(step, connectors, known)
+    # What a step gives that was left out is null.
+    return replace(output, shape=output.shape.nullable()) if "when" in step.entries else output
+
+
+def _output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> StepOutput:
+    call = step.get("call")
+    if "map" in step.entries:
+        return _made_by(text_of(step.get("map")), known)
+    if "decide" in step.entries:
+        return StepOutput(shape=_decided(text_of(step.get("decide")), known))
+    if "lookup" in step.entries:
+        return StepOutput(shape=_FOUND)
+    if not isinstance(call, Keyed):
+        return StepOutput()
+    if "into" in call.entries:
+        return _made_by(text_of(call.get("into")), known)
+    operation = text_of(call.get("operation"))
+    found = [entry.operations[operation] for entry in connectors if operation in entry.operations]
+    outputs = [entry.output for entry in found]
+    named = [str(output["$ref"]) for output in outputs if _is_name(output.get("$ref"))]
+    shapes = [
+        known.shape(str(output["$ref"])) if _is_name(output.get("$ref")) else shape_of(output) for output in outputs
+    ]
+    return StepOutput(
+        shape=either(shapes),
+        schemas=tuple(named) if len(named) == len(outputs) else (),
+        pinned=any(entry.pinned for entry in found),
+    )
+
+
+def _is_name(reference: object) -> bool:
+    return isinstance(reference, str) and not reference.startswith("#")
+
+
+def _made_by(name: str, known: Known) -> StepOutput:
+    mapping = known.mappings.get(name)
+    return StepOutput() if mapping is None else StepOutput(shape=known.shape(mapping.target), schemas=(mapping.target,))
+
+
+def _decided(name: str, known: Known) -> Shape:
+    """Give the shape of a policy's output: what all of its rules give is always there."""
+    policy = known.policies.get(name)
+    if policy is None or not isinstance(policy.compiled, RulePolicy):
+        return ANYTHING
+    outputs: list[Mapping[str, Any]] = [rule.then for rule in policy.compiled.rules]
+    names = dict.fromkeys(name for output in outputs for name in output)
+    fields = {name: _value([output[name] for output in outputs if name in output]) for name in names}
+    always = frozenset(name for name in names if all(name in output for output in outputs))
+    return Shape(kinds=shape_of({"type": "object"}).kinds, fields=fields, required=always)
+
+
+def _value(values: list[Any]) -> Shape:
+    texts = all(isinstance(value, str) for value in values)
+    return _TEXT if texts and not any(isinstance(value, Expression) for value in values) else ANYTHING

@@ -1,0 +1,1 @@
+"""Examples: the tests that stand beside mappings and policies, as data."""

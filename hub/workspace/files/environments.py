@@ -1,0 +1,149 @@
+"""Environment files: which base URL, account and secret each connection has there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from hub.model.currencies import EXPONENTS
+from hub.workspace.catalogue import ConnectorEntry
+from hub.workspace.compiled_files import ConnectionFile, EnvironmentConnection, EnvironmentFile
+from hub.workspace.files.connections import LIMITS, SECRET, lint_settings, read_limits
+from hub.workspace.files.guards import GUARD_KEYS, lint_guards, read_guards
+from hub.workspace.kinds import FileKind
+from hub.workspace.known import Known
+from hub.workspace.source.lint import Lints, close_match
+from hub.workspace.source.shape_lint import lint_shape
+from hub.workspace.source.shapes import NAME, Choice, Form, Key, Many, Names, Shape, Text, Value, Whole
+from hub.workspace.source.yaml_source import Entry, Keyed, Node, plain, text_of
+
+#: Keys of a connection in an environment that are not settings of its connector.
+_OWN_KEYS: Mapping[str, Shape] = {
+    "secret": SECRET,
+    "limits": LIMITS,
+    **{name: key.shape for name, key in GUARD_KEYS.items()},
+}
+
+ENVIRONMENT = Form(
+    title="an environment",
+    keys={
+        "environment": Key(
+            shape=Text(pattern=NAME, example="a name such as `production`"), doc="its name", required=True
+        ),
+        "title": Key(shape=Text(), doc="what people call it"),
+        "colour": Key(
+            shape=Choice(of=("grey", "blue", "green", "amber", "red")), doc="the colour of its mark on every page"
+        ),
+        "private_hosts": Key(
+            shape=Many(item=Text(example="a host name")),
+            doc="hosts outside the public internet that its connections may reach",
+        ),
+        "ca_file": Key(shape=Text(example="a path"), doc="a certificate authority to trust besides the public ones"),
+        "connections": Key(
+            shape=Names(
+                value=Names(value=Value(), key=r"[a-z][a-z0-9_]*", example="base_url"), key=NAME, example="netsuite"
+            ),
+            doc="the settings and the secret of each connection here",
+            required=True,
+        ),
+        "publish": Key(
+            shape=Form(
+                title="publish",
+                keys={
+                    "approvals": Key(shape=Whole(maximum=10), doc="how many people must agree"),
+                    "max_money_difference": Key(
+                        shape=Names(
+                            value=Text(pattern=r"[0-9]{1,20}(\.[0-9]{1,4})?", example='an amount such as `"100.00"`')
+                        ),
+                        doc="the largest difference per currency a new revision may make; a currency not named: 0",
+                    ),
+                },
+            ),
+            doc="what a new revision needs before it serves here",
+        ),
+    },
+)
+
+
+def load_environment(node: Node, lints: Lints, known: Known) -> EnvironmentFile | None:
+    """Lint one environment file and give what it says; None after an error."""
+    lint_shape(node, ENVIRONMENT, lints, "environment")
+    if lints.failed or not isinstance(node, Keyed):
+        return None
+    _lint_connections(node, lints, known)
+    _lint_currencies(node, lints)
+    document = plain(node)
+    publish = document.get("publish", {})
+    return EnvironmentFile(
+        name=document["environment"],
+        title=document.get("title", document["environment"]),
+        connections={name: _connection(entry) for name, entry in _entries(node, "connections").items()},
+        colour=document.get("colour", "grey"),
+        private_hosts=tuple(document.get("private_hosts", ())),
+        ca_file=document.get("ca_file"),
+        governed="publish" in document,
+        approvals=publish.get("approvals", 0),
+        max_money_difference={
+            currency: Decimal(amount) for currency, amount in publish.get("max_money_difference", {}).items()
+        },
+        path=lints.path,
+    )
+
+
+def _lint_connections(node: Keyed, lints: Lints, known: Known) -> None:
+    for entry in _entries(node, "connections").values():
+        if not known.lint_name(FileKind.CONNECTION, entry.key, lints) or not isinstance(entry.value, Keyed):
+            continue
+        for key, shape in _OWN_KEYS.items():
+            value = entry.value.get(key)
+            if value is not None:
+                lint_shape(value, shape, lints, key)
+        lint_guards(entry.value, lints, known)
+        connection = known.connections.get(entry.key.text)
+        if connection is not None:
+            connector = known.catalogue.connectors[connection.connector]
+            lint_settings(entry.value, connector, lints, also=_OWN_KEYS)
+            _lint_missing(entry, connection, connector, lints)
+
+
+def _lint_missing(entry: Entry, connection: ConnectionFile, connector: ConnectorEntry, lints: Lints) -> None:
+    assert isinstance(entry.value, Keyed)
+    wanted = {name for name, required in connector.settings.items() if required}
+    given = entry.value.entries.keys() | connection.settings.keys()
+    unknown = given - connector.settings.keys()
+    for name in sorted(wanted - connector.secrets - given):
+        if close_match(name, unknown):
+            continue
+        message = f"The connection `{connection.name}` has no `{name}` here."
+        lints.error(entry.key, "missing-setting", message, f"Add `{name}: …`; `{connector.name}` needs it.")
+    secrets = sorted(wanted & connector.secrets)
+    if secrets and connection.secret is None and "secret" not in entry.value.entries:
+        message = f"The connection `{connection.name}` names no secret; `{connector.name}` needs {', '.join(secrets)}."
+        lints.error(entry.key, "missing-secret", message, "Add `secret: vault:NAME`.")
+
+
+def _lint_currencies(node: Keyed, lints: Lints) -> None:
+    publish = node.get("publish")
+    if not isinstance(publish, Keyed):
+        return
+    for currency, entry in _entries(publish, "max_money_difference").items():
+        if currency not in EXPONENTS:
+            message = f"`{currency}` is not a currency."
+            lints.error(entry.key, "unknown-currency", message, "Write an ISO 4217 code in capitals.")
+
+
+def _connection(entry: Entry) -> EnvironmentConnection:
+    node = entry.value
+    if not isinstance(node, Keyed):
+        return EnvironmentConnection()
+    return EnvironmentConnection(
+        settings={key: plain(inner.value) for key, inner in node.entries.items() if key not in _OWN_KEYS},
+        secret=text_of(node.get("secret")) or None,
+        limits=read_limits(node.get("limits")),
+        guards=read_guards(node),
+    )
+
+
+def _entries(node: Keyed, key: str) -> Mapping[str, Entry]:
+    value = node.get(key)
+    return value.entries if isinstance(value, Keyed) else {}

@@ -1,0 +1,1 @@
+"""Lineage: from where each field comes, and where it goes."""
