@@ -104,6 +104,12 @@ class NotMapped(FixData):
     code = "not-mapped"
 
 
+class HubDefect(FixData):
+    """The hub failed on this run; this is a defect of the hub, and its maintainers want to know."""
+
+    code = "internal-error"
+
+
 # --- refuse: the request itself is not allowed or makes no sense ------------------------------
 
 

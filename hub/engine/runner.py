@@ -16,7 +16,7 @@ from hub.engine.parts import Parts
 from hub.engine.routing import stored_scope
 from hub.engine.steps import Output, Steps
 from hub.engine.values import Scope
-from hub.errors import Fatal, FixData, HubError, StaleLease
+from hub.errors import Fatal, FixData, HubDefect, HubError, StaleLease
 from hub.model.flow import Step
 from hub.model.run import StepState
 from hub.sdk import exact_json
@@ -107,7 +107,3 @@ class Runner:
         except FixData as error:
             self._journal.note(AuditKind.CHECK_FAILED, facts={"step": step.id, "reason": error.code})
             raise
-
-
-class HubDefect(FixData):
-    """The hub failed on this run; this is a defect of the hub, and its maintainers want to know."""

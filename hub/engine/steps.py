@@ -15,7 +15,7 @@ from hub.engine.journal import Journal
 from hub.engine.parts import Parts
 from hub.engine.readings import answer_of
 from hub.engine.values import Scope, call_input, call_output, linked_ids, lookup_question, mapped
-from hub.errors import FixData, NotMapped, WaitFor
+from hub.errors import FixData, HubDefect, NotMapped, WaitFor
 from hub.model.ambient import of_micros
 from hub.model.effect import EffectState, effect_key
 from hub.model.flow import Call, Decide, Link, Lookup, Map, Step
@@ -79,6 +79,8 @@ class Steps:
                 return await self._call(bundle, step, action, scope)
             case Link() as action:
                 return await self._link(action, scope)
+            case action:
+                raise HubDefect(f"A step of the kind {type(action).__name__} cannot be done.", code="internal-error")
 
     def _map(self, bundle: Bundle, action: Map, scope: Scope) -> Output:
         value = mapped(bundle, action, scope)

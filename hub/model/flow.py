@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, Protocol
+
+from hub.model.run import Priority
 
 
 class Term(Protocol):
@@ -65,7 +68,22 @@ class Call:
     given: Mapping[str, Term] = field(default_factory=dict)
     by: Term | None = None
     into: str | None = None
-    undo: str | None = None
+    undo: Undo | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """How a call is taken back: an operation of the same connection.
+
+    Its input is the mapping `shape` applied to `of` (the call's own output when not named), or `{"id": by}`; without
+    either, the `id` of the call's output.
+    """
+
+    operation: str
+    shape: str | None = None
+    of: Term | None = None
+    given: Mapping[str, Term] = field(default_factory=dict)
+    by: Term | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +94,111 @@ class Link:
     ids: tuple[tuple[Term, Term], ...]
 
 
-Action = Map | Decide | Lookup | Call | Link
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """Wait until as many people agree as the policy asks for; what is approved is `of` (the event's record).
+
+    The output is `{"approved": true, "by": […], "hash": …}`.
+    """
+
+    policy: str
+    of: Term | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Wait for a time, until a moment, or for an event about a subject (at the longest `timeout`, then a case).
+
+    The output is `{"at": …}`, or the event as `{"id", "type", "subject", "data"}`.
+    """
+
+    duration: timedelta | None = None
+    until: Term | None = None
+    event: str | None = None
+    subject: Term | None = None
+    timeout: timedelta | None = None
+    case: str = "event-did-not-come"
+
+
+class Failures(StrEnum):
+    """What a loop does about items that failed: park the run once all others are done, or go on without them."""
+
+    PARK = "park"
+    CONTINUE = "continue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreach:
+    """Go through the steps once for each item of a list; paths are `id[17].step`, or `id[name].step` with `by`.
+
+    Inside, the item is `name`. One item's failure stops no other. The output is
+    `{"count", "succeeded", "failed", "collected"}`, where `collected` has what `collect` gave of each item.
+    """
+
+    each: Term
+    steps: tuple[Step, ...]
+    name: str = "item"
+    by: Term | None = None
+    concurrency: int = 1
+    bulk: int | None = None
+    failures: Failures = Failures.PARK
+    collect: Term | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One way of a branch; without `when` it is taken when no other was."""
+
+    name: str
+    steps: tuple[Step, ...]
+    when: Term | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """Take the first arm whose condition holds; the output is `{"taken": name}` and each inner step's output by its id.
+
+    Inner steps have paths `id.step`; those of arms not taken are null.
+    """
+
+    arms: tuple[Arm, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel:
+    """Go through steps at the same time, each after those it `needs`; the output is each one's output by its id."""
+
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emit:
+    """Tell an event of the hub's own, which may start other flows; the output is `{"id": …}`.
+
+    `type` begins with `concord.`; its data is the mapping `shape` applied to `of`, or `of` itself.
+    """
+
+    type: str
+    subject: Term | None = None
+    shape: str | None = None
+    of: Term | None = None
+    given: Mapping[str, Term] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subflow:
+    """Run another flow (`flow` in the file) and wait for its end; the output is that flow's `output`.
+
+    The record is the mapping `shape` applied to `of`, or `of` itself.
+    """
+
+    flow: str
+    shape: str | None = None
+    of: Term | None = None
+    given: Mapping[str, Term] = field(default_factory=dict)
+
+
+Action = Map | Decide | Lookup | Call | Link | Approve | Wait | Foreach | Branch | Parallel | Emit | Subflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +227,22 @@ class Missing:
     wait: timedelta | None = None
 
 
+class OnFailure(StrEnum):
+    """What follows when a step fails for good: stop for a person, go on without it, or take back what was done."""
+
+    PARK = "park"
+    CONTINUE = "continue"
+    COMPENSATE = "compensate"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step: what it does, when, what must hold afterwards, and how it is retried (a policy's name)."""
+    """One step: what it does, when, what must hold afterwards, and how it is retried (a policy's name).
+
+    - `timeout` is how long it may take from its first attempt, waits included; then it fails as `step-timeout`.
+    - `on_failure` None takes the flow's.
+    - `needs` names the steps of the same `parallel` that must be done before.
+    """
 
     id: str
     action: Action
@@ -115,12 +250,49 @@ class Step:
     expect: Equal | Same | None = None
     missing: Missing | None = None
     retry: str | None = None
+    timeout: timedelta | None = None
+    on_failure: OnFailure | None = None
+    needs: tuple[str, ...] = ()
     line: int = 0
+
+
+class CatchUp(StrEnum):
+    """What becomes of firings that were missed: all of them, the last one, or none."""
+
+    ALL = "all"
+    LAST = "last"
+    NONE = "none"
+
+
+class Overlap(StrEnum):
+    """What becomes of a firing while an earlier run of the flow is open: it queues behind it, or it is skipped."""
+
+    QUEUE = "queue"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a flow starts by itself: a cron line (five fields) or an interval, in a named time zone.
+
+    `dead_man` is how long after the last success somebody is alarmed.
+    """
+
+    cron: str | None = None
+    every: timedelta | None = None
+    zone: str = "UTC"
+    catch_up: CatchUp = CatchUp.LAST
+    overlap: Overlap = Overlap.QUEUE
+    dead_man: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A compiled flow of one bundle; `event` is the event type that starts it."""
+    """A compiled flow of one bundle; `event` is the event type that starts it.
+
+    A flow with a `schedule` is started by `concord.schedule.NAME`; one that others call by `concord.flow.NAME`, with
+    a record in the schema `called`. `output` is what a caller gets.
+    """
 
     name: str
     title: str
@@ -132,4 +304,9 @@ class Flow:
     entity: Term | None = None
     money: Term | None = None
     runbook: str | None = None
+    priority: Priority = Priority.NORMAL
+    on_failure: OnFailure = OnFailure.PARK
+    schedule: Schedule | None = None
+    called: str | None = None
+    output: Term | None = None
     path: str = ""

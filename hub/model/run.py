@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class RunState(StrEnum):
@@ -14,36 +14,71 @@ class RunState(StrEnum):
     SUCCEEDED = "succeeded"
     PARKED = "parked"
     CANCELLED = "cancelled"
+    COMPENSATING = "compensating"
+    COMPENSATED = "compensated"
 
 
 class WaitKind(StrEnum):
-    """What a waiting run waits for."""
+    """What a waiting run waits for; `order` is the wait of a queued run behind an earlier one of its key."""
 
     TIMER = "timer"
+    LIMIT = "limit"
+    ORDER = "order"
     EVENT = "event"
-    CONNECTION = "connection"
+    CHILD = "child"
+    APPROVAL = "approval"
     HOLD = "hold"
+    CONNECTION = "connection"
+
+
+class Priority(IntEnum):
+    """Who goes first where work waits for a slot or a limit; the lower number. Back-fills are low."""
+
+    HIGH = 10
+    NORMAL = 20
+    LOW = 30
+
+
+class Stopping(StrEnum):
+    """What a person ordered of a run that cannot end at once: end it, or take back what it did and end it."""
+
+    CANCEL = "cancel"
+    COMPENSATE = "compensate"
 
 
 class StepState(StrEnum):
-    """Where a step of a run stands."""
+    """Where a step of a run stands; `skipped` and `failed` also of one that the run went past."""
 
     SUCCEEDED = "succeeded"
     WAITING = "waiting"
     FAILED = "failed"
+    SKIPPED = "skipped"
+    UNDONE = "undone"
 
 
 #: Legal changes of a run. A parked run stays as it is: its replay is a new run that takes its place.
 RUN_CHANGES: dict[RunState, frozenset[RunState]] = {
-    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.COMPENSATING, RunState.CANCELLED}),
     RunState.RUNNING: frozenset(
-        {RunState.QUEUED, RunState.WAITING, RunState.SUCCEEDED, RunState.PARKED, RunState.CANCELLED}
+        {
+            RunState.QUEUED,
+            RunState.WAITING,
+            RunState.SUCCEEDED,
+            RunState.PARKED,
+            RunState.CANCELLED,
+            RunState.COMPENSATING,
+        }
     ),
-    RunState.WAITING: frozenset({RunState.QUEUED, RunState.RUNNING, RunState.PARKED, RunState.CANCELLED}),
-    RunState.PARKED: frozenset({RunState.CANCELLED}),
-    RunState.SUCCEEDED: frozenset(),
+    RunState.WAITING: frozenset({RunState.QUEUED, RunState.RUNNING, RunState.COMPENSATING, RunState.CANCELLED}),
+    # What was parked or has succeeded can be ordered to be taken back.
+    RunState.PARKED: frozenset({RunState.QUEUED, RunState.CANCELLED}),
+    RunState.SUCCEEDED: frozenset({RunState.QUEUED}),
+    RunState.COMPENSATING: frozenset({RunState.QUEUED, RunState.WAITING, RunState.COMPENSATED, RunState.PARKED}),
     RunState.CANCELLED: frozenset(),
+    RunState.COMPENSATED: frozenset(),
 }
 
+#: States in which a worker has the run in hand.
+WORKING_STATES = frozenset({RunState.RUNNING, RunState.COMPENSATING})
 #: States in which a run still holds back later runs of the same flow and key.
-OPEN_STATES = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.WAITING, RunState.PARKED})
+OPEN_STATES = WORKING_STATES | {RunState.QUEUED, RunState.WAITING, RunState.PARKED}

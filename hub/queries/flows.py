@@ -133,6 +133,8 @@ def _subject(step: Step) -> str:
             return operation
         case Link(entity=entity):
             return entity
+        case action:
+            return type(action).__name__.lower()
 
 
 def _sentence(step: Step) -> str:
@@ -148,6 +150,8 @@ def _sentence(step: Step) -> str:
             return f"Call {operation} on {connection.text}{given}."
         case Link(entity=entity, ids=ids):
             return f"Tie the ids of one {entity} together: {', '.join(system.text for system, _ in ids)}."
+        case action:
+            return type(action).__name__
 
 
 def _conditions(step: Step) -> list[str]:
@@ -166,7 +170,7 @@ def _conditions(step: Step) -> list[str]:
         wait = f"waits up to {step.missing.wait}, then it" if step.missing.wait else "it"
         found.append(f"When nothing is found, {wait} becomes the exception {step.missing.case}.")
     if isinstance(step.action, Call) and step.action.undo:
-        found.append(f"Can be undone with {step.action.undo}.")
+        found.append(f"Can be undone with {step.action.undo.operation}.")
     if step.retry is not None:
         found.append(f"Retried by the policy {step.retry}.")
     return found

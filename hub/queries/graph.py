@@ -113,6 +113,8 @@ def _terms(step: Step) -> Iterable[Term]:
             found += [connection, of, by, *given.values()]
         case Link(ids=ids):
             found += [term for pair in ids for term in pair]
+        case _:
+            pass
     match step.expect:
         case Equal(left=left, right=right):
             found += [left, right]
@@ -214,3 +216,5 @@ def _subtitle(step: Step) -> str:
             return operation
         case Link(entity=entity):
             return f"{entity} ids"
+        case action:
+            return type(action).__name__.lower()

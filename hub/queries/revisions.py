@@ -16,7 +16,7 @@ from hub.queries.amounts import Amount
 from hub.queries.view import View
 from hub.sdk import exact_json
 from hub.store import revisions
-from hub.store.tables import people
+from hub.store.account_tables import people
 
 #: Where the name of who published is found.
 _PERSON = "person:"

@@ -163,6 +163,8 @@ def _act(bundle: Bundle, flow: Flow, step: Step, scope: dict[str, Any], here: St
             ids = linked_ids(action, scope)
             here.made.append(Made(role="output", schema=None, value=ids))
             return ids
+        case _:
+            raise _Untold("Steps of this kind cannot be told from what was recorded.")
 
 
 def _call(

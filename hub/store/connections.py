@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from hub.audit.kinds import AuditKind
+from hub.store.account_tables import connections, cursors
 from hub.store.audit import Note
 from hub.store.committer import Transaction
 from hub.store.runs import wake
-from hub.store.tables import connections, cursors
 from hub.store.upserts import upsert
 
 ACTIVE = "active"

@@ -17,7 +17,7 @@ from hub.errors import Conflict, Fatal
 
 FILE_NAME = "concord.db"
 #: The newest step in `hub/store/migrations/versions`.
-NEWEST = "0002"
+NEWEST = "0003"
 
 
 class Database:

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hub.store.account_tables import drift
 from hub.store.committer import Transaction, Write
-from hub.store.tables import drift
 
 _KEYS = ("environment", "connection", "schema", "kind", "path", "detail")
 #: So many different findings are told apart for one schema of one connection; names made of data would be endless.

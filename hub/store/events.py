@@ -23,11 +23,12 @@ from sqlalchemy import (
 from hub.audit.kinds import AuditKind
 from hub.model.event import EventFilter, EventState
 from hub.sdk import exact_json
+from hub.store.account_tables import rejections
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.decisions import keep
 from hub.store.drift import Sighting, count
-from hub.store.tables import events, rejections, runs
+from hub.store.tables import events, runs
 from hub.store.upserts import upsert
 
 #: Why an event is rejected that says something else than an earlier one of the same id.

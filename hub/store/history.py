@@ -12,11 +12,12 @@ from hub.errors import HubError, StaleLease
 from hub.model.effect import EffectState
 from hub.model.run import RunState
 from hub.store import decisions
+from hub.store.account_tables import connections
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.crossrefs import Link, find, put
 from hub.store.runs import wake
-from hub.store.tables import attempts, cases, connections, effects, runs, steps
+from hub.store.tables import attempts, cases, effects, runs, steps
 from hub.store.upserts import upsert
 
 STEP_COLUMNS = (

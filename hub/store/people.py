@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
+from hub.store.account_tables import people, sessions
 from hub.store.audit import Note
 from hub.store.committer import Transaction
-from hub.store.tables import people, sessions
 
 
 def find(connection: Connection, person_id: str) -> Mapping[str, Any] | None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select
 from hub.errors import Conflict
 from hub.store import bundles
 from hub.store.committer import Transaction
-from hub.store.tables import revisions
+from hub.store.control_tables import revisions
 
 
 class How(StrEnum):

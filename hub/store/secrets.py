@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from hub.audit.kinds import AuditKind
+from hub.store.account_tables import secrets
 from hub.store.audit import Note
 from hub.store.committer import Transaction
-from hub.store.tables import secrets
 
 
 def newest_version(connection: Connection, *, environment: str, name: str) -> int:

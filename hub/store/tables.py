@@ -68,8 +68,13 @@ events = Table(
     Column("flags", Text),
     # Who released it, when and why, and what it became.
     Column("release", Text),
+    # The event whose payload a person edited into this one.
+    Column("edited_from", String),
+    Column("pruned_at", BigInteger),
     UniqueConstraint("environment", "connection", "external_id"),
     Index("ix_events_received_at", "received_at"),
+    # What runs wait for: an event of a type about a subject.
+    Index("ix_events_about", "environment", "type", "subject"),
     Index(
         "ix_events_kept",
         "environment",
@@ -109,6 +114,18 @@ runs = Table(
     Column("epoch", Integer, nullable=False),
     Column("owner", String),
     Column("generation", Integer, nullable=False),
+    # Lower goes first where work waits for a slot or a limit.
+    Column("priority", Integer, nullable=False, server_default="20"),
+    # Who ordered it, where a person did: such a person cannot approve what it does.
+    Column("ordered_by", String),
+    # What a person ordered of it while it could not end at once, with who and why, as JSON.
+    Column("stopping", String),
+    Column("stopping_order", Text),
+    # The run and its step that wait for this one.
+    Column("parent_run", String),
+    Column("parent_path", String),
+    # What a flow that others call has given.
+    Column("output", Text),
     Column("replay_of", String),
     Column("replaced_by", String),
     Column("reason", String),
@@ -118,9 +135,12 @@ runs = Table(
     Column("started_at", BigInteger),
     Column("updated_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
+    # When its payloads were pruned by the retention policy.
+    Column("pruned_at", BigInteger),
     Index(
         "ix_runs_claimable",
         "environment",
+        "priority",
         "claimable_at",
         "position",
         sqlite_where=text("claimable_at IS NOT NULL"),
@@ -134,6 +154,22 @@ runs = Table(
         "wait_on",
         sqlite_where=text("wait_on IS NOT NULL"),
         postgresql_where=text("wait_on IS NOT NULL"),
+    ),
+    # Queued runs that wait behind an earlier one of their key.
+    Index(
+        "ix_runs_behind",
+        "environment",
+        "flow",
+        "key",
+        "position",
+        sqlite_where=text("wait_kind = 'order'"),
+        postgresql_where=text("wait_kind = 'order'"),
+    ),
+    Index(
+        "ix_runs_parent",
+        "parent_run",
+        sqlite_where=text("parent_run IS NOT NULL"),
+        postgresql_where=text("parent_run IS NOT NULL"),
     ),
     Index("ix_runs_state", "state", "position"),
     Index("ix_runs_event_id", "event_id"),
@@ -199,9 +235,18 @@ effects = Table(
     Column("sent_at", BigInteger),
     Column("output", Text),
     Column("reason", String),
+    # The request that carries it together with others; its own method, url, headers and body are then empty.
+    Column("batch", String),
+    # The effect that this one takes back.
+    Column("undoes", String),
+    # The approvals under which it was intended, as JSON; None when none was needed.
+    Column("approvals", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Index("ix_effects_run_id", "run_id"),
+    Index(
+        "ix_effects_batch", "batch", sqlite_where=text("batch IS NOT NULL"), postgresql_where=text("batch IS NOT NULL")
+    ),
     Index("ix_effects_state", "state"),
 )
 
@@ -266,70 +311,23 @@ audit_heads = Table(
     Column("chain_hash", LargeBinary, nullable=False),
 )
 
-secrets = Table(
-    "secrets",
-    metadata,
-    Column("environment", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("sealed", LargeBinary, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("environment", "name", "version"),
-)
-
-people = Table(
-    "people",
+batches = Table(
+    "batches",
     metadata,
     Column("id", String, primary_key=True),
-    Column("email", String, nullable=False, unique=True),
-    Column("name", String, nullable=False),
-    Column("role", String, nullable=False),
-    Column("password", String, nullable=False),
-    Column("disabled", Boolean, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-)
-
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("token_hash", String, primary_key=True),
-    Column("person_id", String, nullable=False),
-    Column("csrf", String, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("seen_at", BigInteger, nullable=False),
-)
-
-connections = Table(
-    "connections",
-    metadata,
-    Column("environment", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("state", String, nullable=False),
-    Column("reason", Text),
-    Column("changed_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("environment", "name"),
-)
-
-cursors = Table(
-    "cursors",
-    metadata,
     Column("environment", String, nullable=False),
     Column("connection", String, nullable=False),
-    Column("stream", String, nullable=False),
-    Column("cursor", Text, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("environment", "connection", "stream"),
-)
-
-rejections = Table(
-    "rejections",
-    metadata,
-    Column("environment", String, nullable=False),
-    Column("connection", String, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("minute", BigInteger, nullable=False),
-    Column("count", Integer, nullable=False),
-    PrimaryKeyConstraint("environment", "connection", "reason", "minute"),
+    Column("operation", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("method", String, nullable=False),
+    Column("url", String, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("body_hash", String, nullable=False),
+    Column("sent_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Index("ix_batches_run_id", "run_id"),
 )
 
 decisions = Table(
@@ -352,38 +350,4 @@ decisions = Table(
     Index("ix_decisions_run_id", "run_id"),
     Index("ix_decisions_event_id", "event_id"),
     Index("ix_decisions_policy", "policy", "at"),
-)
-
-drift = Table(
-    "drift",
-    metadata,
-    Column("environment", String, nullable=False),
-    Column("connection", String, nullable=False),
-    Column("schema", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("path", String, nullable=False),
-    Column("detail", String, nullable=False),
-    Column("count", BigInteger, nullable=False),
-    Column("first_seen", BigInteger, nullable=False),
-    Column("last_seen", BigInteger, nullable=False),
-    Column("example", Text),
-    Column("event_id", String, nullable=False),
-    Column("action", String, nullable=False),
-    PrimaryKeyConstraint("environment", "connection", "schema", "kind", "path", "detail"),
-)
-
-revisions = Table(
-    "revisions",
-    metadata,
-    Column("environment", String, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("bundle", String, nullable=False),
-    Column("commit", String),
-    Column("dirty", Boolean, nullable=False),
-    Column("how", String, nullable=False),
-    Column("actor", String, nullable=False),
-    Column("reason", Text),
-    Column("report", Text),
-    Column("published_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("environment", "number"),
 )

@@ -12,8 +12,8 @@ from sqlalchemy import update
 from hub.access.permissions import Permission
 from hub.queries import audit, cases, runs
 from hub.queries.runs import RunFilter
+from hub.store.account_tables import sessions
 from hub.store.committer import Work
-from hub.store.tables import sessions
 from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, SETUP_TOKEN, VIEWER, Stage, stage
 from tests.ui.visitors import ADDRESS, SignIn, csrf_of, stranger
 from ui.app import DOORS

@@ -62,6 +62,8 @@ class Walk:
                     for other, wanted in pairs:
                         self.crossrefs[(entity, system, identifier, other)] = wanted
                 return dict(pairs)
+            case action:
+                raise AssertionError(action)
 
     async def _call(self, flow: Flow, step: Step, call: Call, scope: dict[str, Any]) -> Any:
         name = call.connection(scope)

@@ -15,6 +15,7 @@ from hub.model.flow import (
     Same,
     Step,
     Term,
+    Undo,
 )
 from hub.workspace.checks.flow_lint import lint_references
 from hub.workspace.files.flow_file import FLOW
@@ -93,7 +94,7 @@ def _action(node: Keyed, tables: Tables) -> Action:
         given=_given(inside, tables),
         by=_term(inside, "by", tables) if "by" in inside.entries else None,
         into=text_of(inside.get("into")) or None,
-        undo=text_of(node.get("undo")) or None,
+        undo=Undo(operation=undo) if (undo := text_of(node.get("undo"))) else None,
     )
 
 

@@ -125,6 +125,8 @@ class _Tracing:
                 for system, id in ids:
                     self._use(here, Purpose.CROSSREF, f"is kept as the {system.text} id of one {entity}", id)
                 return None
+            case _:
+                return None
 
     def _call(self, call: Call, here: Here, flow: Flow) -> Field:
         self._use(here, Purpose.CONNECTION, f"says on which connection {call.operation} is called", call.connection)

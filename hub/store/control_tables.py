@@ -1,0 +1,153 @@
+"""The tables of what people and time decide: approvals, holds, budgets, schedules, back-fills, published revisions."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, String, Table, Text
+
+from hub.store.tables import metadata
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("environment", String, nullable=False),
+    Column("entity", String),
+    Column("flow", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("business_key", String, nullable=False),
+    # The policy and rule that asked, and the revision it stood in.
+    Column("policy", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("rule", String),
+    Column("bundle", String, nullable=False),
+    Column("needed", Integer, nullable=False),
+    Column("role", String),
+    # What is approved: the record, and the hash that a write is compared with when it goes out.
+    Column("record", Text, nullable=False),
+    Column("record_hash", String, nullable=False),
+    Column("money_minor", BigInteger),
+    Column("money_currency", String),
+    # Who began it and therefore cannot approve.
+    Column("initiator", String),
+    Column("state", String, nullable=False),
+    Column("reason", Text),
+    Column("deadline_at", BigInteger),
+    Column("escalate_at", BigInteger),
+    Column("escalate_to", String),
+    Column("escalated_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("settled_at", BigInteger),
+    Index("ix_approvals_state", "environment", "state", "created_at"),
+    Index("ix_approvals_run_id", "run_id"),
+)
+
+approval_votes = Table(
+    "approval_votes",
+    metadata,
+    Column("approval_id", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("reason", Text),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("approval_id", "actor"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("environment", String, nullable=False),
+    # `run`, `flow`, `key` (of a flow) or `connection`; `name` is the run, flow or connection.
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "kind", "name", "key"),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("name", String, nullable=False),
+    # What was used of the present quota window, and what was learned of the account's limits, as JSON.
+    Column("window_start", BigInteger),
+    Column("used", BigInteger, nullable=False, server_default="0"),
+    Column("learned", Text),
+    Column("updated_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "name"),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("flow", String, nullable=False),
+    # What the flow's file said when the times below were reckoned.
+    Column("spec", String, nullable=False),
+    Column("next_at", BigInteger),
+    Column("last_due_at", BigInteger),
+    Column("held", Boolean, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "flow"),
+)
+
+firings = Table(
+    "firings",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("flow", String, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("event_id", String),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "flow", "due_at"),
+)
+
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("environment", String, nullable=False),
+    Column("connection", String, nullable=False),
+    Column("stream", String, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),
+    Column("cursor", Text),
+    Column("state", String, nullable=False),
+    Column("read", BigInteger, nullable=False),
+    Column("new", BigInteger, nullable=False),
+    Column("error", Text),
+    Column("actor", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("ix_backfills_state", "environment", "state"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("bundle", String, nullable=False),
+    Column("commit", String),
+    Column("dirty", Boolean, nullable=False),
+    Column("how", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", Text),
+    Column("report", Text),
+    Column("published_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "number"),
+)
+
+#: Facts about the data as a whole: when it was restored and from what, when it was last backed up and pruned.
+marks = Table(
+    "marks",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)

@@ -1,0 +1,205 @@
+"""Approvals, holds, schedules, back-fills, budgets and bulk requests; order, priority and compensation of runs."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Bring the tables to this step."""
+    op.create_table(
+        "approval_votes",
+        sa.Column("approval_id", sa.String(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("verdict", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("approval_id", "actor", name=op.f("pk_approval_votes")),
+    )
+    op.create_table(
+        "approvals",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("entity", sa.String(), nullable=True),
+        sa.Column("flow", sa.String(), nullable=False),
+        sa.Column("run_id", sa.String(), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("business_key", sa.String(), nullable=False),
+        sa.Column("policy", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=True),
+        sa.Column("bundle", sa.String(), nullable=False),
+        sa.Column("needed", sa.Integer(), nullable=False),
+        sa.Column("role", sa.String(), nullable=True),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("record_hash", sa.String(), nullable=False),
+        sa.Column("money_minor", sa.BigInteger(), nullable=True),
+        sa.Column("money_currency", sa.String(), nullable=True),
+        sa.Column("initiator", sa.String(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("deadline_at", sa.BigInteger(), nullable=True),
+        sa.Column("escalate_at", sa.BigInteger(), nullable=True),
+        sa.Column("escalate_to", sa.String(), nullable=True),
+        sa.Column("escalated_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
+    )
+    with op.batch_alter_table("approvals", schema=None) as batch_op:
+        batch_op.create_index("ix_approvals_run_id", ["run_id"], unique=False)
+        batch_op.create_index("ix_approvals_state", ["environment", "state", "created_at"], unique=False)
+
+    op.create_table(
+        "backfills",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("connection", sa.String(), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("read", sa.BigInteger(), nullable=False),
+        sa.Column("new", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_backfills")),
+    )
+    with op.batch_alter_table("backfills", schema=None) as batch_op:
+        batch_op.create_index("ix_backfills_state", ["environment", "state"], unique=False)
+
+    op.create_table(
+        "batches",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("connection", sa.String(), nullable=False),
+        sa.Column("operation", sa.String(), nullable=False),
+        sa.Column("run_id", sa.String(), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("method", sa.String(), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("headers", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("body_hash", sa.String(), nullable=False),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
+    )
+    with op.batch_alter_table("batches", schema=None) as batch_op:
+        batch_op.create_index("ix_batches_run_id", ["run_id"], unique=False)
+
+    op.create_table(
+        "budgets",
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("window_start", sa.BigInteger(), nullable=True),
+        sa.Column("used", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("learned", sa.Text(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("environment", "name", name=op.f("pk_budgets")),
+    )
+    op.create_table(
+        "firings",
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("flow", sa.String(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("event_id", sa.String(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("environment", "flow", "due_at", name=op.f("pk_firings")),
+    )
+    op.create_table(
+        "holds",
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("environment", "kind", "name", "key", name=op.f("pk_holds")),
+    )
+    op.create_table(
+        "marks",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_marks")),
+    )
+    op.create_table(
+        "schedules",
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("flow", sa.String(), nullable=False),
+        sa.Column("spec", sa.String(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_due_at", sa.BigInteger(), nullable=True),
+        sa.Column("held", sa.Boolean(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("environment", "flow", name=op.f("pk_schedules")),
+    )
+    with op.batch_alter_table("cursors", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("read_at", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("newest_at", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("failed_at", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("error", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("gap", sa.Text(), nullable=True))
+        batch_op.alter_column("cursor", existing_type=sa.TEXT(), nullable=True)
+
+    with op.batch_alter_table("effects", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("batch", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("undoes", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("approvals", sa.Text(), nullable=True))
+        batch_op.create_index(
+            "ix_effects_batch",
+            ["batch"],
+            unique=False,
+            sqlite_where=sa.text("batch IS NOT NULL"),
+            postgresql_where=sa.text("batch IS NOT NULL"),
+        )
+
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("edited_from", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("pruned_at", sa.BigInteger(), nullable=True))
+        batch_op.create_index("ix_events_about", ["environment", "type", "subject"], unique=False)
+
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("priority", sa.Integer(), server_default="20", nullable=False))
+        batch_op.add_column(sa.Column("ordered_by", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("stopping", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("stopping_order", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("parent_run", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("parent_path", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("output", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("pruned_at", sa.BigInteger(), nullable=True))
+        batch_op.drop_index(batch_op.f("ix_runs_claimable"), sqlite_where=sa.text("claimable_at IS NOT NULL"))
+        batch_op.create_index(
+            "ix_runs_claimable",
+            ["environment", "priority", "claimable_at", "position"],
+            unique=False,
+            sqlite_where=sa.text("claimable_at IS NOT NULL"),
+            postgresql_where=sa.text("claimable_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_runs_behind",
+            ["environment", "flow", "key", "position"],
+            unique=False,
+            sqlite_where=sa.text("wait_kind = 'order'"),
+            postgresql_where=sa.text("wait_kind = 'order'"),
+        )
+        batch_op.create_index(
+            "ix_runs_parent",
+            ["parent_run"],
+            unique=False,
+            sqlite_where=sa.text("parent_run IS NOT NULL"),
+            postgresql_where=sa.text("parent_run IS NOT NULL"),
+        )
