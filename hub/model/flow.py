@@ -27,6 +27,13 @@ class Term(Protocol):
         ...
 
 
+class Failures(StrEnum):
+    """What a loop does about items that failed: park the run once all others are done, or go on without them."""
+
+    PARK = "park"
+    CONTINUE = "continue"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Map:
     """Apply a mapping to `of` (the event's record when not named)."""
@@ -59,6 +66,10 @@ class Call:
 
     Its input is the mapping `shape` applied to `of`, or `{"id": by}`; its output goes through the mapping `into`
     when one is named. (`shape` is `with` in the file.)
+
+    With `each` it is called for every item of a list, many in one request where the operation can; the mapping is
+    applied to each item, which `item` names (an expression on it). Paths are `id[name]`, one item's failure stops no
+    other, and the output is `{"count", "succeeded", "failed", "results"}`, the last by the items' names.
     """
 
     connection: Term
@@ -69,6 +80,9 @@ class Call:
     by: Term | None = None
     into: str | None = None
     undo: Undo | None = None
+    each: Term | None = None
+    item: Term | None = None
+    failures: Failures = Failures.PARK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +134,6 @@ class Wait:
     case: str = "event-did-not-come"
 
 
-class Failures(StrEnum):
-    """What a loop does about items that failed: park the run once all others are done, or go on without them."""
-
-    PARK = "park"
-    CONTINUE = "continue"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreach:
     """Go through the steps once for each item of a list; paths are `id[17].step`, or `id[name].step` with `by`.
@@ -140,7 +147,6 @@ class Foreach:
     name: str = "item"
     by: Term | None = None
     concurrency: int = 1
-    bulk: int | None = None
     failures: Failures = Failures.PARK
     collect: Term | None = None
 

@@ -9,7 +9,7 @@ import pytest
 
 from hub.errors import FixData, NotFound
 from hub.mapping.compiled import apply
-from hub.model.flow import Call, Decide, Equal, Link, Lookup, Map, Missing
+from hub.model.flow import Call, Decide, Equal, Link, Lookup, Map, Missing, Undo
 from hub.workspace.bundle import Bundle, bundle_id
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.compilation import compile_bundle
@@ -55,7 +55,8 @@ def test_a_flow_becomes_steps_with_terms(bundle: Bundle) -> None:
     assert customer.action.want(SCOPE) == "erp"
     assert customer.missing == Missing(case="customer-not-mapped", wait=timedelta(days=7))
     assert isinstance(sent.action, Call)
-    assert (sent.action.shape, sent.action.undo, sent.retry) == ("erp/from_hub", "invoice.reverse", "erp")
+    assert sent.action.undo == Undo(operation="invoice.reverse")
+    assert (sent.action.shape, sent.retry) == ("erp/from_hub", "erp")
     assert {name: term(SCOPE) for name, term in sent.action.given.items()} == {"customer": "C1"}
     assert isinstance(link.action, Link)
     assert {system(SCOPE): id(SCOPE) for system, id in link.action.ids} == {"billing": "T1", "erp": "E1"}
