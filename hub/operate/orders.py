@@ -8,7 +8,7 @@ from hub.audit.entry import is_plain
 from hub.connections.accounts import Account
 from hub.errors import FixData, NotFound
 from hub.model.ambient import Ambient
-from hub.store import cases, connections, crossrefs, holds, runs
+from hub.store import cases, connections, crossrefs, holds, run_orders, runs
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 
@@ -39,7 +39,9 @@ class Orders:
         new_id = self._ambient.new_id("run")
 
         def work(transaction: Transaction) -> str:
-            return runs.replay(transaction, run_id, new_id=new_id, actor=actor, from_step=from_step, bundle=bundle)
+            return run_orders.replay(
+                transaction, run_id, new_id=new_id, actor=actor, from_step=from_step, bundle=bundle
+            )
 
         replayed: str = await self._committer.commit(Work(work))
         return replayed
@@ -57,7 +59,7 @@ class Orders:
 
     async def cancel_run(self, run_id: str, *, actor: str, reason: str) -> None:
         """End a run that is not working right now."""
-        await self._committer.commit(Work(lambda tx: runs.cancel(tx, run_id, actor=actor, reason=reason)))
+        await self._committer.commit(Work(lambda tx: run_orders.cancel(tx, run_id, actor=actor, reason=reason)))
 
     async def ask_again(self, run_id: str, *, actor: str) -> None:
         """Have a run that a policy holds ask it again now."""

@@ -16,7 +16,7 @@ from hub.audit.verification import verify_chain
 from hub.errors import Conflict, FixData, HubError, StaleLease
 from hub.model.ambient import Ambient
 from hub.runtime.clock import SystemClock
-from hub.store import audit, crossrefs, runs
+from hub.store import audit, crossrefs, run_orders, runs
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.store.events import Accept, Acceptance
@@ -233,9 +233,9 @@ async def test_a_replay_does_not_work_beside_a_later_run_of_its_key(store: tuple
     _database, committer = store
     for number in (1, 2):
         await committer.commit(accept(number))
-    await committer.commit(Work(lambda tx: runs.cancel(tx, "run_1", actor="p", reason="test")))
+    await committer.commit(Work(lambda tx: run_orders.cancel(tx, "run_1", actor="p", reason="test")))
     assert [item.run["id"] for item in (await claim(committer)).runs] == ["run_2"]
-    await committer.commit(Work(lambda tx: runs.replay(tx, "run_1", new_id="run_3", actor="p", from_step=None)))
+    await committer.commit(Work(lambda tx: run_orders.replay(tx, "run_1", new_id="run_3", actor="p", from_step=None)))
     assert (await claim(committer)).runs == []
     await committer.commit(Record(run_id="run_2", epoch=1, change={"state": "succeeded", "blocking": False}))
     assert [item.run["id"] for item in (await claim(committer)).runs] == ["run_3"]
