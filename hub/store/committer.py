@@ -1,7 +1,8 @@
 """The committer: one thread makes the changes of all runs in flight durable together, in one transaction a group.
 
 Groups form by themselves: while one transaction is being committed, the next ones gather; nobody waits on purpose.
-A caller goes on only when its change is durable. If the thread dies, the process must stop.
+A caller goes on only when its change is durable. If the thread dies, the process must stop. What one group does
+(`Groups`) stands apart from who drives it, so that a simulation can drive it in one thread.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -97,24 +98,85 @@ class Work(Write):
 
 
 @dataclass(slots=True)
-class _Pending:
+class Pending:
+    """A write that waits for its group, and the future that is told what came of it."""
+
     write: Write
     future: asyncio.Future[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What one committed transaction did: each member with its result, and whether there is new work for a worker."""
+
+    results: list[tuple[Pending, Any]]
+    woken: bool
+
+
+class Groups:
+    """Makes groups of writes durable over one connection; it knows nothing of who gathers them and who is told."""
+
+    def __init__(self, connection: Connection, ambient: Ambient, *, chain: str = "main") -> None:
+        """Find the end of the audit log that these commits go on with."""
+        self._connection = connection
+        self._ambient = ambient
+        with connection.begin():
+            self._chain = ChainWriter.load(connection, chain)
+
+    def commit(self, group: Sequence[Pending]) -> Iterator[Settled]:
+        """Make a group durable in one transaction, and tell what came of it once it is.
+
+        Where one write does not fit what is stored, each is tried alone, so that it harms no other. Raises `Fatal`
+        when a commit fails: what is stored is then not known.
+        """
+        try:
+            settled, chain = self._transact(group)
+        except _UNFIT as error:
+            if len(group) == 1:
+                # The write does not fit what is stored; alone it can be told so.
+                reason = str(error.orig if isinstance(error, IntegrityError) else error)[:300]
+                refused = HubError("The change does not fit what is stored.", code="integrity", reason=reason)
+                yield Settled([(group[0], refused)], woken=False)
+                return
+            for pending in group:
+                yield from self.commit([pending])
+            return
+        except SQLAlchemyError as error:
+            raise Fatal(
+                "A commit failed; the process stops rather than guess what is stored.", reason=str(error)
+            ) from error
+        self._chain = chain
+        yield settled
+
+    def _transact(self, group: Sequence[Pending]) -> tuple[Settled, ChainWriter]:
+        connection = self._connection
+        results: list[tuple[Pending, Any]] = []
+        with connection.begin():
+            transaction = Transaction(connection=connection, now=to_micros(self._ambient.now()))
+            kinds: dict[type[Write], list[Pending]] = {}
+            for pending in group:
+                kinds.setdefault(type(pending.write), []).append(pending)
+            for kind in sorted(kinds, key=lambda kind: kind.rank):
+                members = kinds[kind]
+                found = kind.apply([pending.write for pending in members], transaction)
+                results.extend(zip(members, found, strict=True))
+            chain = self._chain.append(connection, transaction.entries, transaction.now)
+        return Settled(results, transaction.woken), chain
+
+
 class Committer:
-    """Owns the writing connection; created and awaited in one event loop."""
+    """Gathers writes and has their groups made durable by a thread of its own; used in one event loop."""
 
     def __init__(self, database: Database, ambient: Ambient, *, chain: str = "main") -> None:
         """Prepare, without starting the thread."""
         self._database = database
         self._ambient = ambient
         self._chain_name = chain
-        self._pending: list[_Pending] = []
+        self._pending: list[Pending] = []
         self._ready = threading.Condition()
         self._stopping = False
         self._dead: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.on_wake: Callable[[], None] = lambda: None
         self.on_commit: Callable[[], None] = lambda: None
@@ -123,8 +185,9 @@ class Committer:
         self.writes = 0
 
     def start(self) -> None:
-        """Start the thread; results are given to the loop that is running now."""
+        """Start to commit; results are given to the loop that is running now."""
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
     async def commit(self, write: Write) -> Any:
@@ -137,95 +200,68 @@ class Committer:
             if self._loop is None or self._dead is not None or self._stopping:
                 raise Fatal("Nothing can be made durable any more.", code="committer-stopped")
             future: asyncio.Future[Any] = self._loop.create_future()
-            self._pending.append(_Pending(write, future))
-            self._ready.notify()
+            self._pending.append(Pending(write, future))
+            self._gathered()
         return future
 
     async def stop(self) -> None:
-        """Commit what is pending, then end the thread."""
+        """Commit what is pending, then end."""
         with self._ready:
             self._stopping = True
             self._ready.notify()
-        await asyncio.to_thread(self._thread.join)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _gathered(self) -> None:
+        """Say that there is something to commit."""
+        self._ready.notify()
+
+    def _next_group(self) -> list[Pending]:
+        group, self._pending = self._pending[:LARGEST_GROUP], self._pending[LARGEST_GROUP:]
+        return group
 
     def _run(self) -> None:
-        group: list[_Pending] = []
+        group: list[Pending] = []
         try:
             with self._database.writer.connect() as connection:
-                with connection.begin():
-                    chain = ChainWriter.load(connection, self._chain_name)
+                groups = Groups(connection, self._ambient, chain=self._chain_name)
                 while True:
                     with self._ready:
                         while not self._pending and not self._stopping:
                             self._ready.wait()
-                        group, self._pending = self._pending[:LARGEST_GROUP], self._pending[LARGEST_GROUP:]
+                        group = self._next_group()
                         if not group and self._stopping:
                             return
-                    chain = self._commit_group(connection, chain, group)
+                    self._make_durable(groups, group)
         except BaseException as error:  # noqa: BLE001 - whatever it was, durability can no longer be promised
-            log.critical("committer.died", error=str(error))
             self._die(error, group)
 
-    def _commit_group(self, connection: Connection, chain: ChainWriter, group: list[_Pending]) -> ChainWriter:
-        try:
-            settled, chain, woken = self._transact(connection, chain, group)
-        except _UNFIT as error:
-            if len(group) == 1:
-                # The write does not fit what is stored; alone it can be told so.
-                reason = str(error.orig if isinstance(error, IntegrityError) else error)[:300]
-                refused = HubError("The change does not fit what is stored.", code="integrity", reason=reason)
-                self._resolve([(group[0].future, refused)], woken=False)
-                return chain
-            # One write of the group does not fit; each is tried alone, so that it harms no other.
-            for pending in group:
-                chain = self._commit_group(connection, chain, [pending])
-            return chain
-        except SQLAlchemyError as error:
-            fatal = Fatal("A commit failed; the process stops rather than guess what is stored.", reason=str(error))
-            self._resolve([(pending.future, fatal) for pending in group], woken=False)
-            raise fatal from error
-        self._resolve(settled, woken=woken)
-        return chain
+    def _make_durable(self, groups: Groups, group: list[Pending]) -> None:
+        for settled in groups.commit(group):
+            self.groups += 1
+            self.writes += len(settled.results)
+            self._tell(lambda settled=settled: self._resolve(settled))  # type: ignore[misc]
 
-    def _transact(
-        self, connection: Connection, chain: ChainWriter, group: list[_Pending]
-    ) -> tuple[list[tuple[asyncio.Future[Any], Any]], ChainWriter, bool]:
-        settled: list[tuple[asyncio.Future[Any], Any]] = []
-        with connection.begin():
-            transaction = Transaction(connection=connection, now=to_micros(self._ambient.now()))
-            kinds: dict[type[Write], list[_Pending]] = {}
-            for pending in group:
-                kinds.setdefault(type(pending.write), []).append(pending)
-            for kind in sorted(kinds, key=lambda kind: kind.rank):
-                members = kinds[kind]
-                results = kind.apply([pending.write for pending in members], transaction)
-                settled.extend((pending.future, result) for pending, result in zip(members, results, strict=True))
-            chain = chain.append(connection, transaction.entries, transaction.now)
-        self.groups += 1
-        self.writes += len(group)
-        return settled, chain, transaction.woken
+    def _resolve(self, settled: Settled) -> None:
+        for pending, result in settled.results:
+            if pending.future.done():
+                continue
+            if isinstance(result, Exception):
+                pending.future.set_exception(result)
+            else:
+                pending.future.set_result(result)
+        if settled.woken:
+            self.on_wake()
+        self.on_commit()
 
-    def _resolve(self, settled: list[tuple[asyncio.Future[Any], Any]], *, woken: bool) -> None:
-        def resolve() -> None:
-            for future, result in settled:
-                if future.done():
-                    continue
-                if isinstance(result, Exception):
-                    future.set_exception(result)
-                else:
-                    future.set_result(result)
-            if woken:
-                self.on_wake()
-            self.on_commit()
-
-        self._tell(resolve)
-
-    def _die(self, error: BaseException, group: list[_Pending]) -> None:
+    def _die(self, error: BaseException, group: list[Pending]) -> None:
+        log.critical("committer.died", error=str(error))
         with self._ready:
             self._dead = error
             left, self._pending = [*group, *self._pending], []
-        fatal = Fatal("Nothing can be made durable any more.", code="committer-stopped", reason=str(error))
-        self._resolve([(pending.future, fatal) for pending in left], woken=False)
+        reason = error if isinstance(error, Fatal) else None
+        fatal = reason or Fatal("Nothing can be made durable any more.", code="committer-stopped", reason=str(error))
+        self._tell(lambda: self._resolve(Settled([(pending, fatal) for pending in left], woken=False)))
         self._tell(lambda: self.on_death(error))
 
     def _tell(self, call: Callable[[], None]) -> None:
