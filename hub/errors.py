@@ -80,6 +80,12 @@ class Held(WaitFor):
     code = "held"
 
 
+class OnHold(Held):
+    """A person holds the run, its key or its flow; nothing goes out until it is resumed."""
+
+    code = "on-hold"
+
+
 # --- fix the connection: credentials or settings are wrong ------------------------------------
 
 
@@ -87,6 +93,12 @@ class FixConnection(HubError):
     """The vendor did not accept the connection's credentials or rights."""
 
     code = "fix-connection"
+
+
+class ConnectionPaused(FixConnection):
+    """The connection is paused; its runs wait until somebody resumes it."""
+
+    code = "connection-paused"
 
 
 # --- fix the data: a person must mend a document, a crossref, a mapping -----------------------

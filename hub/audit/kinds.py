@@ -28,6 +28,7 @@ class AuditKind(StrEnum):
     EVENT_UNROUTED = "event.unrouted", "An event was made durable, and no flow wanted it."
     EVENT_QUARANTINED = "event.quarantined", "A policy held an event back; it is kept whole and starts nothing yet."
     EVENT_REJECTED = "event.rejected", "A trusted event was not taken; it is kept whole with the reason."
+    EVENT_EDITED = "event.edited", "A person edited an event's payload into a new event; the entry has both hashes."
     EVENT_RELEASED = "event.released", "A person let an event that was kept start what it should have started."
     WEBHOOK_REFUSED = "webhook.refused", "Webhooks were not trusted: a count per connection, reason and minute."
 
@@ -36,9 +37,12 @@ class AuditKind(StrEnum):
     RUN_RECOVERED = "run.recovered", "A run that a stopped process had left behind was taken up again."
     RUN_SUCCEEDED = "run.succeeded", "A run reached its end."
     RUN_PARKED = "run.parked", "A run stopped for a person; a case tells why."
+    RUN_STOPPING = "run.stopping", "A person ordered a run to end, or to take back what it did, as soon as it can."
     RUN_CANCELLED = "run.cancelled", "A person ended a run."
     RUN_REPLAYED = "run.replayed", "A person ordered a run to be made again; the effect keys stay the same."
     RUN_WOKEN = "run.woken", "A person had a held run ask its policy again at once."
+    HOLD_PLACED = "hold.placed", "A person held a run, a key or a flow: nothing new of it goes out."
+    HOLD_LIFTED = "hold.lifted", "A person let go on what was held."
     POLICY_DECIDED = "policy.decided", "A policy decided; the entry names its version and the rule."
     CHECK_FAILED = "check.failed", "A flow's own check did not hold."
 

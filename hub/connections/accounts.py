@@ -9,7 +9,7 @@ from datetime import datetime
 
 from hub.connections.limiter import Limiter
 from hub.connections.redaction import Redactor
-from hub.errors import FixConnection, HubError, LimitReached
+from hub.errors import ConnectionPaused, HubError, LimitReached
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.sdk.auth import Authorizer
@@ -121,9 +121,3 @@ class Account:
     def _assert_active(self) -> None:
         if self.paused is not None:
             raise ConnectionPaused(connection=self.name, reason=self.paused)
-
-
-class ConnectionPaused(FixConnection):
-    """The connection is paused; its runs wait until somebody resumes it."""
-
-    code = "connection-paused"

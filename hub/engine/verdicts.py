@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.connections.accounts import ConnectionPaused
-from hub.errors import FixConnection, Held, HubError, LimitReached, NotMapped, OutcomeUnknown, RetryLater, WaitFor
+from hub.errors import (
+    ConnectionPaused,
+    FixConnection,
+    Held,
+    HubError,
+    LimitReached,
+    NotMapped,
+    OnHold,
+    OutcomeUnknown,
+    RetryLater,
+    WaitFor,
+)
 from hub.model.flow import Step
 from hub.policy.retry import RetryPolicy, delay
 
@@ -28,7 +38,7 @@ class Await:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Wait as long as a policy holds the write; it is asked again at a time, or when its topic says so."""
+    """Wait as long as a policy or a person holds the write: until a time, or until its topic says so."""
 
     on: str
     until: datetime | None
@@ -60,6 +70,8 @@ def decide(
     error: HubError, *, step: Step | None, connection: str | None, policy: RetryPolicy, attempt: int, draw: float
 ) -> Verdict:
     """Say what follows from an error in a step, after `attempt` attempts; `draw` in [0, 1) spreads the delays."""
+    if isinstance(error, OnHold):
+        return Hold(on=error.on, until=None, reason=str(error.facts["reason"]))
     if isinstance(error, Held):
         return Hold(on=error.on, until=error.until, reason=f"{error.facts['rule']}: {error.facts['reason']}")
     if isinstance(error, WaitFor):

@@ -13,6 +13,8 @@ connections = Table(
     Column("name", String, nullable=False),
     Column("state", String, nullable=False),
     Column("reason", Text),
+    # Who paused or resumed it: a person, or the worker whose credentials were refused.
+    Column("actor", String),
     Column("changed_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("environment", "name"),
 )

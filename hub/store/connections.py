@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from hub.audit.kinds import AuditKind
 from hub.store.account_tables import connections, cursors
-from hub.store.audit import Note
+from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
 from hub.store.runs import wake
 from hub.store.upserts import upsert
@@ -25,6 +25,7 @@ def set_state(transaction: Transaction, *, environment: str, name: str, state: s
         "name": name,
         "state": state,
         "reason": reason,
+        "actor": actor,
         "changed_at": transaction.now,
     }
     upsert(
@@ -32,10 +33,12 @@ def set_state(transaction: Transaction, *, environment: str, name: str, state: s
         connections,
         [row],
         keys=("environment", "name"),
-        change=("state", "reason", "changed_at"),
+        change=("state", "reason", "actor", "changed_at"),
     )
     kind = AuditKind.CONNECTION_PAUSED if state == PAUSED else AuditKind.CONNECTION_RESUMED
-    transaction.entries.append(Note(kind=kind, actor=actor, subjects={"connection": name}))
+    transaction.entries.append(
+        Note(kind=kind, actor=actor, subjects={"connection": name}, facts={"reason": bound(reason)})
+    )
     if state == ACTIVE:
         wake(transaction, [topic(environment=environment, name=name)])
 

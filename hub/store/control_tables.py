@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, String, Table, Text, text
 
 from hub.store.tables import metadata
 
@@ -56,15 +56,29 @@ approval_votes = Table(
 holds = Table(
     "holds",
     metadata,
+    Column("id", String, primary_key=True),
     Column("environment", String, nullable=False),
-    # `run`, `flow`, `key` (of a flow) or `connection`; `name` is the run, flow or connection.
+    # `run`, `flow` or `key` (of a flow); `name` is the run or the flow. A connection's hold is its state.
     Column("kind", String, nullable=False),
     Column("name", String, nullable=False),
     Column("key", String, nullable=False),
     Column("reason", Text, nullable=False),
     Column("actor", String, nullable=False),
     Column("at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("environment", "kind", "name", "key"),
+    Column("ended_at", BigInteger),
+    Column("ended_by", String),
+    Column("ended_reason", Text),
+    # One hold of a thing is in force at a time.
+    Index(
+        "ix_holds_in_force",
+        "environment",
+        "kind",
+        "name",
+        "key",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
 )
 
 budgets = Table(

@@ -1,4 +1,7 @@
-"""Holds: what the runs wait for that a policy holds, and how they are asked about again."""
+"""Policies' holds: what the runs wait for that a policy holds, and how they are asked about again.
+
+What people hold stands in `held` and `hold_orders`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def ask_again_about(transaction: Transaction, run_id: str, *, actor: str) -> Non
     row = find(transaction.connection, run_id)
     if row is None:
         raise NotFound("There is no such run.", run=run_id)
-    if row["state"] != RunState.WAITING or row["wait_kind"] != WaitKind.HOLD:
+    if row["state"] != RunState.WAITING or (row["wait_kind"], row["wait_on"]) != (WaitKind.HOLD, TOPIC):
         raise Conflict("Only a run that a policy holds can be asked about again.", run=run_id, state=row["state"])
     go_on(transaction, run_id)
     transaction.entries.append(Note(kind=AuditKind.RUN_WOKEN, actor=actor, subjects={"run": run_id}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from hub.audit.kinds import AuditKind
 from hub.errors import Conflict
 from hub.model.event import EventState
 from hub.sdk import exact_json
-from hub.store.audit import Note
+from hub.store.audit import Note, bound
 from hub.store.committer import Transaction, Write
 from hub.store.events import queue, run_note
 from hub.store.tables import events, runs
@@ -76,8 +75,7 @@ class Release(Write):
                     "from": self.event["state"],
                     "to": self.state.value,
                     "bundle": self.bundle,
-                    # What people write may name people: the log binds the text, and the event holds it.
-                    "reason": hashlib.sha256(self.reason.encode("utf-8", "surrogatepass")).hexdigest(),
+                    "reason": bound(self.reason),
                 },
             )
         )

@@ -241,6 +241,8 @@ effects = Table(
     Column("undoes", String),
     # The approvals under which it was intended, as JSON; None when none was needed.
     Column("approvals", Text),
+    # How a person settled it when nobody else could know: verdict, who, when, and the evidence, as JSON.
+    Column("settlement", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Index("ix_effects_run_id", "run_id"),

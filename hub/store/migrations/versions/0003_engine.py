@@ -118,17 +118,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("environment", "flow", "due_at", name=op.f("pk_firings")),
     )
-    op.create_table(
-        "holds",
-        sa.Column("environment", sa.String(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("key", sa.String(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("actor", sa.String(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("environment", "kind", "name", "key", name=op.f("pk_holds")),
-    )
+    _create_holds()
     op.create_table(
         "marks",
         sa.Column("name", sa.String(), nullable=False),
@@ -147,6 +137,9 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("environment", "flow", name=op.f("pk_schedules")),
     )
+    with op.batch_alter_table("connections", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("actor", sa.String(), nullable=True))
+
     with op.batch_alter_table("cursors", schema=None) as batch_op:
         batch_op.add_column(sa.Column("read_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("newest_at", sa.BigInteger(), nullable=True))
@@ -159,6 +152,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("batch", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("undoes", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("approvals", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("settlement", sa.Text(), nullable=True))
         batch_op.create_index(
             "ix_effects_batch",
             ["batch"],
@@ -202,4 +196,30 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("parent_run IS NOT NULL"),
             postgresql_where=sa.text("parent_run IS NOT NULL"),
+        )
+
+
+def _create_holds() -> None:
+    op.create_table(
+        "holds",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_by", sa.String(), nullable=True),
+        sa.Column("ended_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
+    )
+    with op.batch_alter_table("holds", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_holds_in_force",
+            ["environment", "kind", "name", "key"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
         )
