@@ -32,11 +32,6 @@ from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
 _TRANSACTION = {"$ref": "avatax.transaction@v2"}
-_BY_CODE = {
-    "type": "object",
-    "properties": {"code": {"type": "string", "minLength": 1, "maxLength": 50}},
-    "required": ["code"],
-}
 _BY_CODE_OR_ID = {
     "type": "object",
     "properties": {"code": {"type": "string", "minLength": 1, "maxLength": 50}, "id": {"type": "integer"}},
@@ -129,7 +124,7 @@ OPERATIONS: tuple[Operation, ...] = (
     WriteOperation(
         name="transaction.void",
         title="Void the committed document of an invoice",
-        input=_BY_CODE,
+        input={"$ref": "avatax.void@v2"},
         output=_VOIDED,
         # Void is an end state: asking for it again changes nothing.
         idempotency=Idempotency.UPSERT,

@@ -138,8 +138,9 @@ class Wait:
 class Foreach:
     """Go through the steps once for each item of a list; paths are `id[17].step`, or `id[name].step` with `by`.
 
-    Inside, the item is `name`. One item's failure stops no other. The output is
-    `{"count", "succeeded", "failed", "collected"}`, where `collected` has what `collect` gave of each item.
+    Inside, the item is `name`; `by` and `collect` see it too, and `collect` also its steps. One item's failure stops no
+    other. The output is `{"count", "succeeded", "failed", "collected"}`, where `collected` has what `collect` gave of
+    each item.
     """
 
     each: Term
@@ -172,7 +173,10 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parallel:
-    """Go through steps at the same time, each after those it `needs`; the output is each one's output by its id."""
+    """Go through steps at the same time, each after those it `needs`; the output is each one's output by its id.
+
+    A step sees the outputs of those it needs, and of those that these need, but of no other beside it.
+    """
 
     steps: tuple[Step, ...]
 

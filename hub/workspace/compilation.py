@@ -17,6 +17,7 @@ from hub.schemas.series import SeriesTerms
 from hub.workspace.bundle import Bundle, bundle_id
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.checks.effect_lint import lint_effects
+from hub.workspace.checks.flow_heads import flow_heads
 from hub.workspace.checks.schema_lint import is_upcast, lint_ends, lint_promises, lint_upcasts, upcasts_in
 from hub.workspace.compiled_files import (
     ConnectionFile,
@@ -137,6 +138,7 @@ class _Compilation:
             mappings=self.mappings,
             policies=self.policies,
             registry=self.registry,
+            flows=flow_heads(self.nodes.get(FileKind.FLOW, {}).values()),
         )
 
     def _relate_schemas(self) -> Registry:

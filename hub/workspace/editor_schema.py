@@ -17,6 +17,7 @@ from hub.workspace.source.shapes import (
     Again,
     Choice,
     Duration,
+    Either,
     Expression,
     Flag,
     Form,
@@ -96,6 +97,8 @@ def _schema(shape: Shape, defined: _Defined) -> dict[str, Any]:
             return {"oneOf": [_form(form, defined) for form in shape.forms.values()]}
         case Told():
             return {"anyOf": [_form(form, defined) for form in shape.forms.values()]}
+        case Either():
+            return {"anyOf": [_scalar(shape.value), _form(shape.form, defined)]}
         case Again():
             if shape.name not in defined:
                 defined[shape.name] = {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hub.schemas.registry import Registry
 from hub.schemas.shape import ANYTHING, Shape
 from hub.workspace.catalogue import Catalogue
+from hub.workspace.checks.flow_heads import FlowHead
 from hub.workspace.compiled_files import ConnectionFile, FragmentFile, MappingFile, PolicyFile
 from hub.workspace.files.schemas import Schema
 from hub.workspace.kinds import FileKind
@@ -35,10 +36,16 @@ class Known:
     policies: Mapping[str, PolicyFile]
     #: All schemas in their series, still without the upcasts between them.
     registry: Registry = field(default_factory=Registry)
+    #: What every file that calls itself a flow says of itself, right or not.
+    flows: Mapping[str, FlowHead] = field(default_factory=dict)
 
     def shape(self, name: str) -> Shape:
         """Give the shape of a schema; of one that is not there, nothing is known."""
         return self.registry.shape(name) if name in self.registry else ANYTHING
+
+    def started_by(self, event: str) -> list[FlowHead]:
+        """Give the flows that an event of this type starts."""
+        return [head for _, head in sorted(self.flows.items()) if head.event == event]
 
     def lint_name(self, kind: FileKind, node: Node, lints: Lints) -> bool:
         """Add a lint when there is nothing of this kind with the name in `node`; True when there is."""

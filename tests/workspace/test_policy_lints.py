@@ -67,4 +67,5 @@ def test_who_asks_for_approvals_is_told_that_nothing_waits_for_them(
     assert bundle is not None
     (lint,) = lints
     assert (lint.code, lint.line, lint.severity) == ("approvals-not-awaited", 16, "warning")
-    assert "no step waits for approvals yet" in lint.message
+    assert lint.message.endswith("`decide` waits for none of them.")
+    assert lint.hint == "Write `approve: routing` to wait for them."

@@ -25,7 +25,7 @@ def lint_call(step: Keyed, call: Keyed, connector: ConnectorEntry, lints: Lints,
         message = f"`{operation.name}` is not called by an id."
         lints.error(call.entries["by"].key, "not-by-id", message, "Name a mapping for its input with `with`.")
     if "undo" in step.entries:
-        _lint_undo(step.entries["undo"].value, operation, connector, lints)
+        _lint_undo(step.entries["undo"].value, operation, connector, lints, known)
 
 
 def _lint_shape(
@@ -53,7 +53,8 @@ def _takes_id(schema: Mapping[str, Any]) -> bool:
     return "id" in properties and set(schema.get("required", ())) <= {"id"}
 
 
-def _lint_undo(at: Node, operation: OperationEntry, connector: ConnectorEntry, lints: Lints) -> None:
+def _lint_undo(said: Node, operation: OperationEntry, connector: ConnectorEntry, lints: Lints, known: Known) -> None:
+    at = said.entries["operation"].value if isinstance(said, Keyed) else said
     undo = connector.operations.get(text_of(at))
     if not operation.writes:
         message = f"`{operation.name}` only reads, so there is nothing to take back."
@@ -64,3 +65,8 @@ def _lint_undo(at: Node, operation: OperationEntry, connector: ConnectorEntry, l
         lints.error(at, "unknown-operation", message, nearest(text_of(at), writes))
     elif not undo.writes:
         lints.error(at, "undo-only-reads", f"`{undo.name}` only reads and takes nothing back.", "Name a write.")
+    elif isinstance(said, Keyed) and "with" in said.entries:
+        _lint_shape(said, "with", undo, undo.input, lints, known)
+    elif not _takes_id(undo.input):
+        message = f"`{undo.name}` is not called by an id alone."
+        lints.error(at, "not-by-id", message, "Name a mapping for its input: `undo: { operation: …, with: … }`.")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from hub.expressions.compiler import compile
 from hub.expressions.findings import FindingCode
 from hub.expressions.inference import infer, money_shape
-from hub.expressions.tree import Part
 from hub.mapping.check import check
 from hub.mapping.fits import misfits
 from hub.model.kinds import Kind
@@ -24,15 +23,20 @@ _UNCERTAIN = frozenset({FindingCode.NEVER_TRUE, FindingCode.ALWAYS_TRUE})
 _NULL = frozenset({Kind.NULL})
 _IDS = frozenset({Kind.STRING, Kind.NUMBER})
 _OBJECT = frozenset({Kind.OBJECT})
+_UNKNOWN = StepOutput()
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowShapes:
     """What the steps so far give, and the checks of what comes after them."""
 
     lints: Lints
     known: Known
-    outputs: dict[str, StepOutput] = field(default_factory=dict)
+    outputs: Mapping[str, StepOutput] = field(default_factory=dict)
+
+    def knowing(self, name: str, output: StepOutput) -> FlowShapes:
+        """Give the same with one more name."""
+        return FlowShapes(lints=self.lints, known=self.known, outputs={**self.outputs, name: output})
 
     def term(self, node: Node, inset: int = 0, own: tuple[str, StepOutput] | None = None) -> Shape:
         """Check an expression whose names are known to exist, and give the shape of its value.
@@ -49,18 +53,22 @@ class FlowShapes:
             tell(place_in(node, inset + finding.position), finding.code, finding.detail)
         return ANYTHING if found.findings else found.shape
 
-    def mapping(self, holder: Keyed, name: Node | None) -> None:
-        """Check that a mapping gets a record of the schema it reads, and given values of the kinds it needs."""
+    def mapping(self, holder: Keyed, name: Node | None, otherwise: StepOutput = _UNKNOWN) -> None:
+        """Check that a mapping gets a record of the schema it reads, and given values of the kinds it needs.
+
+        It is applied to `otherwise` where nothing is named.
+        """
         mapping = self.known.mappings.get(text_of(name))
         of = holder.get("of")
         if mapping is None or name is None:
             return
-        output = self._output(of)
+        output = otherwise if of is None else self._output(of)
         schemas = output.schemas
         series = {schema.partition("@")[0] for schema in schemas}
         if schemas and mapping.source.partition("@")[0] not in series:
             has = " or ".join(f"`{schema}`" for schema in schemas)
-            message = f"The mapping `{mapping.name}` reads `{mapping.source}`, but `{text_of(of)}` is {has}."
+            what = f"`{text_of(of)}`" if of is not None else "the step's output"
+            message = f"The mapping `{mapping.name}` reads `{mapping.source}`, but {what} is {has}."
             self.lints.error(of or name, "wrong-schema", message, "Name another step, or a mapping that reads it.")
         else:
             self._version(output, mapping, of or name)
@@ -81,12 +89,12 @@ class FlowShapes:
                     self.lints.error(at, "no-upcast", f"{message}.", hint)
 
     def _output(self, of: Node | None) -> StepOutput:
-        """Give what is known of `of`, when that is a step by itself."""
-        if not isinstance(of, Scalar):
-            return StepOutput()
-        tree = compile(text_of(of)).tree
-        step = self.outputs.get(str(tree.value)) if tree.part is Part.FIELD else None
-        return StepOutput() if step is None else step
+        """Give what is known of `of`, when that is a step by itself, or one within a step."""
+        name, *further = text_of(of).split(".")
+        output = self.outputs.get(name, StepOutput())
+        for inner in further:
+            output = output.inner.get(inner, StepOutput())
+        return output
 
     def _given(self, holder: Keyed, name: str) -> None:
         """Check a mapping once more with the shapes of the values that it is given here."""
@@ -104,14 +112,40 @@ class FlowShapes:
                     message = f"The mapping `{name}` cannot use this value: {flaw.detail}"
                     self.lints.error(entry.value, flaw.code, message, flaw.hint)
 
+    def each(self, node: Node) -> Shape:
+        """Check that what is gone through is a list, and give the shape of its items."""
+        shape = self.term(node)
+        kinds = shape.kinds - _NULL
+        if kinds and Kind.ARRAY not in kinds:
+            words = " or ".join(sorted(kinds))
+            message = f"`each` goes through a list, but this gives {words}."
+            self.lints.error(node, "wrong-type", message, "Name a list.")
+        return shape.items or ANYTHING
+
+    def name(self, node: Node) -> None:
+        """Check that what names an item is a text or a number."""
+        self._id(self.term(node), node, "An item is named by a text")
+
+    def item(self, node: Node, item: Shape) -> None:
+        """Check an expression that is read on an item and names it."""
+        if not isinstance(node, Scalar):
+            return
+        found = infer(compile(text_of(node)), item, tables=self.known.tables)
+        for finding in found.findings:
+            self.lints.error(place_in(node, finding.position), finding.code, finding.detail)
+        if not found.findings:
+            self._id(found.shape, node, "An item is named by a text")
+
     def lookup(self, lookup: Keyed) -> None:
         """Check that what is looked up is an id."""
         at = lookup.entries["id"].value
-        shape = self.term(at)
+        self._id(self.term(at), at, "An id is looked up by text")
+
+    def _id(self, shape: Shape, at: Node, wanted: str) -> None:
         kinds = shape.kinds - _NULL
         if kinds and not kinds & _IDS:
             words = " or ".join(sorted(kinds))
-            self.lints.error(at, "wrong-type", f"An id is looked up by text, but this gives {words}.", "Name its id.")
+            self.lints.error(at, "wrong-type", f"{wanted}, but this gives {words}.", "Name its id.")
 
     def expectation(self, expect: Keyed, own: tuple[str, StepOutput]) -> None:
         """Check that the fields that are compared are there on both sides."""

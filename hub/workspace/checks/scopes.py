@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from hub.expressions.compiler import Expression, compile
 from hub.expressions.tree import Part
@@ -17,8 +18,21 @@ from hub.workspace.source.yaml_source import Node, Scalar, text_of
 _FIRST = re.compile(r'"(?:[^"\\]|\\.)*"|[A-Za-z_][A-Za-z0-9_]*')
 
 
-def lint_scope(node: Node, inset: int, scope: Collection[str], later: Collection[str], lints: Lints) -> None:
-    """Add a lint for every name at the root of an expression that is not in `scope`; `later` are steps after it."""
+def lint_scope(
+    node: Node,
+    inset: int,
+    scope: Collection[str],
+    later: Collection[str],
+    lints: Lints,
+    *,
+    beside: Collection[str] = (),
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Add a lint for every name at the root of an expression that is not in `scope`.
+
+    `later` are steps after it, `beside` those that are gone through at the same time, and `elsewhere` says of others
+    how they are read.
+    """
     if not isinstance(node, Scalar):
         return
     expression = compile(text_of(node)[inset:])
@@ -26,11 +40,19 @@ def lint_scope(node: Node, inset: int, scope: Collection[str], later: Collection
         if name is None or name in scope:
             continue
         place = place_in(node, inset + _position(expression, name))
-        if name in later:
+        if name in beside:
+            message = f"The step `{name}` is gone through at the same time."
+            lints.error(place, "step-beside", message, f"Add `needs: [{name}]` to this step.")
+        elif name in later:
             hint = "Move that step before this one, or name a step before it."
             lints.error(place, "later-step", f"The step `{name}` comes later than this place.", hint)
         else:
-            lints.error(place, "unknown-step", f"There is no earlier step `{name}`.", nearest(name, scope))
+            lints.error(
+                place,
+                "unknown-step",
+                f"There is no earlier step `{name}`.",
+                elsewhere.get(name) or nearest(name, scope),
+            )
 
 
 def lint_calls(node: Node, inset: int, lints: Lints, known: Known, given: Collection[str] | None = None) -> None:

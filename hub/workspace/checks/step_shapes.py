@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.expressions.compiler import Expression
@@ -14,38 +14,78 @@ from hub.workspace.known import Known
 from hub.workspace.source.yaml_source import Keyed, text_of
 
 _TEXT = shape_of({"type": "string"})
+_COUNT = shape_of({"type": "integer"})
+_OBJECT = shape_of({"type": "object"}).kinds
 _FOUND = shape_of({"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]})
+_APPROVED = shape_of(
+    {
+        "type": "object",
+        "properties": {
+            "approved": {"const": True},
+            "by": {"type": "array", "items": {"type": "string"}},
+            "hash": {"type": "string"},
+        },
+        "required": ["approved", "by", "hash"],
+    }
+)
+_WAITED = shape_of(
+    {"type": "object", "properties": {"at": {"type": "string", "format": "date-time"}}, "required": ["at"]}
+)
+_EVENT = shape_of(
+    {
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "type": {"type": "string"}, "subject": {"type": "string"}, "data": {}},
+        "required": ["id", "type", "subject", "data"],
+    }
+)
+#: What steps of a kind give, whatever else stands in them.
+_ALWAYS = {"lookup": _FOUND, "approve": _APPROVED, "emit": _FOUND}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepOutput:
     """The shape of a step's output, and the names of the schemas that it has one of; none when they are not known.
 
-    `pinned` says that a connection's settings may choose other versions of them.
+    `pinned` says that a connection's settings may choose other versions of them. `inner` are the outputs of the steps
+    within it, where they are read through it.
     """
 
     shape: Shape = ANYTHING
     schemas: tuple[str, ...] = ()
     pinned: bool = False
+    inner: Mapping[str, StepOutput] = field(default_factory=dict)
+
+
+def left_out(step: Keyed, output: StepOutput) -> StepOutput:
+    """Give what later steps read of a step: null where it was left out, or where the flow went on without it."""
+    may_be = "when" in step.entries or text_of(step.get("on_failure")) == "continue"
+    return replace(output, shape=output.shape.nullable()) if may_be else output
 
 
 def step_output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> StepOutput:
     """Tell what a step gives; `connectors` are those that its call may go to."""
-    output = _output(step, connectors, known)
-    # What a step gives that was left out is null.
-    return replace(output, shape=output.shape.nullable()) if "when" in step.entries else output
+    return left_out(step, _output(step, connectors, known))
 
 
 def _output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> StepOutput:
-    call = step.get("call")
+    for key, shape in _ALWAYS.items():
+        if key in step.entries:
+            return StepOutput(shape=shape)
+    wait, call = step.get("wait"), step.get("call")
+    if isinstance(wait, Keyed):
+        return StepOutput(shape=_EVENT if "event" in wait.entries else _WAITED)
     if "map" in step.entries:
         return _made_by(text_of(step.get("map")), known)
     if "decide" in step.entries:
         return StepOutput(shape=_decided(text_of(step.get("decide")), known))
-    if "lookup" in step.entries:
-        return StepOutput(shape=_FOUND)
     if not isinstance(call, Keyed):
         return StepOutput()
+    output = _called(call, connectors, known)
+    return output if "each" not in call.entries else StepOutput(shape=counted({"results": _by_name(output.shape)}))
+
+
+def _called(call: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> StepOutput:
+    """Tell what one call of an operation gives."""
     if "into" in call.entries:
         return _made_by(text_of(call.get("into")), known)
     operation = text_of(call.get("operation"))
@@ -60,6 +100,16 @@ def _output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> 
         schemas=tuple(named) if len(named) == len(outputs) else (),
         pinned=any(entry.pinned for entry in found),
     )
+
+
+def counted(more: Mapping[str, Shape]) -> Shape:
+    """Give the shape of what is told of many items: how many there were, and how they ended."""
+    fields = {"count": _COUNT, "succeeded": _COUNT, "failed": _COUNT, **more}
+    return Shape(kinds=_OBJECT, fields=fields, required=frozenset(fields))
+
+
+def _by_name(shape: Shape) -> Shape:
+    return Shape(kinds=_OBJECT, rest=shape)
 
 
 def _is_name(reference: object) -> bool:
@@ -80,7 +130,7 @@ def _decided(name: str, known: Known) -> Shape:
     names = dict.fromkeys(name for output in outputs for name in output)
     fields = {name: _value([output[name] for output in outputs if name in output]) for name in names}
     always = frozenset(name for name in names if all(name in output for output in outputs))
-    return Shape(kinds=shape_of({"type": "object"}).kinds, fields=fields, required=always)
+    return Shape(kinds=_OBJECT, fields=fields, required=always)
 
 
 def _value(values: list[Any]) -> Shape:

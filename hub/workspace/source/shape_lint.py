@@ -12,6 +12,7 @@ from hub.workspace.source.shapes import (
     Again,
     Choice,
     Duration,
+    Either,
     Expression,
     Flag,
     Form,
@@ -57,6 +58,8 @@ def lint_shape(node: Node, shape: Shape, lints: Lints, name: str) -> None:
             _variants(node, shape, lints, name)
         case Told():
             _told(node, shape, lints, name)
+        case Either():
+            lint_shape(node, shape.form if isinstance(node, Keyed) else shape.value, lints, name)
         case Again():
             lint_shape(node, shape.of(), lints, name)
         case _:
@@ -163,7 +166,10 @@ def _many(node: Node, shape: Many, lints: Lints, name: str) -> None:
         lints.error(node, "not-a-list", f"`{name}` must be a list.", "Write `- ` before each entry, or `[a, b]`.")
         return
     if not shape.least <= len(node.items) <= shape.most:
-        wanted = f"exactly {shape.least}" if shape.least == shape.most else f"at least {shape.least}"
+        few = len(node.items) < shape.least
+        wanted = f"at least {shape.least}" if few else f"at most {shape.most}"
+        if shape.least == shape.most:
+            wanted = f"exactly {shape.least}"
         lints.error(node, "list-length", f"`{name}` needs {wanted} entries.", f"It has {len(node.items)}.")
     for item in node.items:
         lint_shape(item, shape.item, lints, name)

@@ -150,6 +150,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Either:
+    """One value, or keys that say more in its place."""
+
+    value: Text | Term
+    form: Form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
     """A shape that may stand within itself, to any depth; `name` is what an editor's schema calls it."""
 
@@ -172,5 +180,6 @@ Shape = (
     | Form
     | Variants
     | Told
+    | Either
     | Again
 )

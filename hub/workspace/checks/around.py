@@ -1,0 +1,81 @@
+"""What is there around a place of a flow: the steps before it, the items of loops, and what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from hub.workspace.checks.flow_shapes import FlowShapes
+from hub.workspace.checks.scopes import lint_calls, lint_scope
+from hub.workspace.checks.step_nodes import inside, steps_within
+from hub.workspace.checks.step_shapes import StepOutput
+from hub.workspace.known import Known
+from hub.workspace.source.lint import Lints
+from hub.workspace.source.yaml_source import Keyed, Node, text_of
+
+#: What every expression of a flow sees beside the steps.
+EVENT_SCOPE = frozenset({"event", "data", "record"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """A place of a flow: the names seen there (None: the item of a loop), and the steps that come later.
+
+    `beside` are steps that a `parallel` goes through at the same time.
+    """
+
+    shapes: FlowShapes
+    names: Mapping[str, Keyed | None] = field(default_factory=dict)
+    later: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
+
+    def after(self, step: Keyed, output: StepOutput) -> Around:
+        """Give the place behind a step."""
+        return self.named(text_of(step.get("id")), step, output)
+
+    def item(self, name: str, output: StepOutput) -> Around:
+        """Give the place within a loop, where the item has a name."""
+        return self.named(name, None, output)
+
+    def within(self, later: frozenset[str], beside: frozenset[str] = frozenset()) -> Around:
+        """Give the place before the first of these steps, which stand within one here."""
+        return replace(self, later=self.later | later, beside=beside)
+
+    def named(self, name: str, node: Keyed | None, output: StepOutput) -> Around:
+        """Give the place where one more name is seen."""
+        return replace(self, names={**self.names, name: node}, shapes=self.shapes.knowing(name, output))
+
+    def elsewhere(self) -> dict[str, str]:
+        """Tell of steps that are within earlier ones how they are read from here."""
+        found: dict[str, str] = {}
+        for name, step in self.names.items():
+            for steps in steps_within(step) if step is not None else ():
+                for inner in steps:
+                    id = text_of(inner.get("id"))
+                    loop = inside(step, "foreach") if step is not None else None
+                    way = f"as `{name}.{id}`" if loop is None else f"through `collect`, as `{name}.collected`"
+                    found[id] = f"`{id}` is a step within `{name}`: read it {way}."
+        return found
+
+    def find(self, path: str) -> Keyed | None:
+        """Find the step that a path such as `route` or `way.route` names."""
+        first, *further = path.split(".")
+        step = self.names.get(first)
+        for name in further:
+            inner = (each for steps in steps_within(step) for each in steps) if step is not None else ()
+            step = next((each for each in inner if text_of(each.get("id")) == name), None)
+        return step
+
+
+def lint_term(node: Node, inset: int, around: Around, lints: Lints, known: Known) -> None:
+    """Add a lint for every name, table and given value of an expression that does not exist at this place."""
+    lint_scope(
+        node,
+        inset,
+        EVENT_SCOPE | around.names.keys(),
+        around.later,
+        lints,
+        beside=around.beside,
+        elsewhere=around.elsewhere(),
+    )
+    lint_calls(node, inset, lints, known)

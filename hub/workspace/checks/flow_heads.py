@@ -1,0 +1,55 @@
+"""What a flow says of itself to others: what starts it, what it tells, and which flows it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from hub.workspace.checks.step_nodes import every_step, inside, keyed_in
+from hub.workspace.source.yaml_source import Keyed, Node, text_of
+
+#: Types of the hub's own events: those that flows emit, and those by which it starts flows.
+OWN = "concord"
+SCHEDULED = f"{OWN}.schedule"
+CALLED = f"{OWN}.flow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowHead:
+    """A flow by what it may start and be started by; `called` is the schema of the record that a caller hands over."""
+
+    name: str
+    event: str
+    called: str | None = None
+    emits: frozenset[str] = frozenset()
+    runs: frozenset[str] = frozenset()
+
+
+def event_of(flow: Keyed) -> str:
+    """Give the type of the events that start a flow."""
+    on, name = inside(flow, "on"), text_of(flow.get("flow"))
+    if on is None:
+        return ""
+    if "schedule" in on.entries:
+        return f"{SCHEDULED}.{name}"
+    return f"{CALLED}.{name}" if "called" in on.entries else text_of(on.get("event"))
+
+
+def flow_heads(nodes: Iterable[Node]) -> Mapping[str, FlowHead]:
+    """Give the heads of all files that call themselves flows, right or not."""
+    flows = [node for node in nodes if isinstance(node, Keyed) and text_of(node.get("flow"))]
+    return {head.name: head for head in map(_head, flows)}
+
+
+def _head(flow: Keyed) -> FlowHead:
+    steps = tuple(every_step(keyed_in(flow.get("steps"))))
+    on = inside(flow, "on")
+    emits = (held for step in steps if (held := inside(step, "emit")) is not None)
+    runs = (held for step in steps if (held := inside(step, "flow")) is not None)
+    return FlowHead(
+        name=text_of(flow.get("flow")),
+        event=event_of(flow),
+        called=text_of(on.get("called")) or None if on is not None else None,
+        emits=frozenset(text_of(held.get("type")) for held in emits),
+        runs=frozenset(text_of(held.get("flow")) for held in runs),
+    )

@@ -1,0 +1,82 @@
+"""Keys of a step that go together, and those that have no meaning there."""
+
+from __future__ import annotations
+
+from hub.workspace.checks.step_nodes import inside
+from hub.workspace.source.lint import Lints
+from hub.workspace.source.yaml_source import Keyed
+
+#: A key of a step → the actions of which one must stand beside it.
+_BELONGS = {"of": ("map", "approve"), "given": ("map",), "undo": ("call",), "retry": ("call",)}
+#: Keys of a step that hold `of` and `given` themselves.
+_HOLDERS = ("call", "emit", "flow")
+
+
+def lint_keys(step: Keyed, lints: Lints) -> None:
+    """Add a lint for each key that has no meaning beside the others of its step, and for each that is missing."""
+    for key, actions in _BELONGS.items():
+        if key in step.entries and not any(action in step.entries for action in actions):
+            holder = next((name for name in _HOLDERS if name in step.entries), None)
+            hint = f"Move it into `{holder}`." if key in ("of", "given") and holder is not None else "Remove it."
+            message = f"`{key}` belongs to a step with {_either(actions)}."
+            lints.error(step.entries[key].key, "misplaced-key", message, hint)
+    call, undo = inside(step, "call"), inside(step, "undo")
+    if call is not None:
+        _lint_call(call, lints)
+        _apart(call, "given", "with", "a call", lints)
+    for name in ("emit", "flow"):
+        told = inside(step, name)
+        if told is not None:
+            _apart(told, "given", "with", f"`{name}`", lints)
+    if undo is not None:
+        _lint_undo(undo, lints)
+    wait = inside(step, "wait")
+    if wait is not None:
+        _lint_wait(step, wait, lints)
+
+
+def _lint_call(call: Keyed, lints: Lints) -> None:
+    _apart(call, "of", "with", "a call", lints)
+    _apart(call, "item", "each", "a call", lints)
+    _apart(call, "failures", "each", "a call", lints)
+    if "each" not in call.entries:
+        return
+    for key in ("of", "by"):
+        if key in call.entries:
+            message = f"With `each`, the mapping under `with` is applied to each item; `{key}` has no meaning."
+            lints.error(call.entries[key].key, "misplaced-key", message, "Remove it, or use `foreach`.")
+    if "item" not in call.entries:
+        message = "`each` needs `item`, so that each result is known by the name of its item."
+        lints.error(call.entries["each"].key, "missing-key", message, "Add `item: id`, an expression on the item.")
+
+
+def _lint_undo(undo: Keyed, lints: Lints) -> None:
+    if "with" in undo.entries and "by" in undo.entries:
+        message = "`with` and `by` cannot stand together in undo."
+        lints.error(undo.entries["by"].key, "too-many-keys", message, "Keep one of them.")
+    for key in ("of", "given"):
+        _apart(undo, key, "with", "undo", lints)
+
+
+def _lint_wait(step: Keyed, wait: Keyed, lints: Lints) -> None:
+    for key in ("subject", "timeout", "case"):
+        _apart(wait, key, "event", "a wait", lints)
+    if "event" not in wait.entries:
+        return
+    if "subject" not in wait.entries:
+        message = "A wait for an event needs `subject`: what the event is about."
+        lints.error(wait.entries["event"].key, "missing-key", message, "Add `subject: data.object.id`, or what it is.")
+    if "timeout" not in wait.entries and "timeout" not in step.entries:
+        message = "A wait for an event needs `timeout`, so that one that never comes becomes an exception."
+        lints.error(wait.entries["event"].key, "missing-key", message, "Add `timeout: P7D`, or how long it may take.")
+
+
+def _apart(holder: Keyed, key: str, other: str, title: str, lints: Lints) -> None:
+    """Add a lint when a key stands without the one that gives it a meaning."""
+    if key in holder.entries and other not in holder.entries:
+        message = f"`{key}` belongs to {title} with `{other}`."
+        lints.error(holder.entries[key].key, "misplaced-key", message, "Remove it.")
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return " or ".join(f"`{word}`" for word in words)

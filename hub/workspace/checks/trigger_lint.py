@@ -1,0 +1,36 @@
+"""What starts a flow must be there: an event that a connector or another flow gives, times, or a record's schema."""
+
+from __future__ import annotations
+
+from hub.workspace.checks.flow_heads import CALLED, OWN, SCHEDULED
+from hub.workspace.checks.step_nodes import inside
+from hub.workspace.kinds import FileKind
+from hub.workspace.known import Known
+from hub.workspace.source.lint import Lints, nearest
+from hub.workspace.source.yaml_source import Keyed, Node, text_of
+
+
+def lint_trigger(flow: Keyed, lints: Lints, known: Known) -> None:
+    """Add a lint when nothing can start a flow."""
+    on = inside(flow, "on")
+    event = on.get("event") if on is not None else None
+    called = on.get("called") if on is not None else None
+    if event is not None:
+        _lint_event(event, lints, known)
+    if called is not None:
+        known.lint_name(FileKind.SCHEMA, called, lints)
+
+
+def _lint_event(event: Node, lints: Lints, known: Known) -> None:
+    name = text_of(event)
+    prefix = name.partition(".")[0]
+    if name.startswith((f"{SCHEDULED}.", f"{CALLED}.")):
+        message = f"Events named `{SCHEDULED}.…` and `{CALLED}.…` start the flow that they name."
+        lints.error(event, "reserved-name", message, "Write `on: { schedule: … }` or `on: { called: SCHEMA }`.")
+    elif prefix == OWN:
+        told = {each for head in known.flows.values() for each in head.emits}
+        if name not in told:
+            lints.warn(event, "event-not-emitted", f"No flow emits `{name}`.", nearest(name, told))
+    elif known.catalogue.of_event(name) is None:
+        hint = nearest(prefix, known.catalogue.connectors)
+        lints.error(event, "unknown-connector", f"No connector gives events named `{prefix}.…`.", hint)
