@@ -11,6 +11,7 @@ from hub.access.directory import StoredDirectory
 from hub.connections.accounts import Account
 from hub.model.ambient import Ambient
 from hub.operate.events import EventOrders
+from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
 from hub.queries.view import View
 from hub.release.folder import FolderState
@@ -52,6 +53,7 @@ class Console:
     colour: str
     view: View
     orders: Orders
+    hold_orders: HoldOrders
     event_orders: EventOrders
     directory: StoredDirectory
     accounts: Mapping[str, Account]

@@ -26,9 +26,13 @@ class Permission(StrEnum):
     SEND_EVENT = "event.send"
     RELEASE_EVENT = "event.release"
     REPLAY = "run.replay"
+    HOLD = "run.hold"
     CANCEL_RUN = "run.cancel"
+    UNDO_RUN = "run.undo"
+    EDIT_PAYLOAD = "payload.edit"
     WORK_CASE = "case.work"
     RESOLVE_EFFECT = "effect.resolve"
+    REPEAT_EFFECT = "effect.repeat"
     CONTROL_CONNECTION = "connection.control"
     WRITE_CROSSREF = "crossref.write"
     STORE_SECRET = "secret.store"
@@ -44,7 +48,10 @@ _OPERATOR = _VIEWER | {
     Permission.SEND_EVENT,
     Permission.RELEASE_EVENT,
     Permission.REPLAY,
+    Permission.HOLD,
     Permission.CANCEL_RUN,
+    Permission.UNDO_RUN,
+    Permission.EDIT_PAYLOAD,
     Permission.WORK_CASE,
     Permission.RESOLVE_EFFECT,
     Permission.CONTROL_CONNECTION,
@@ -52,6 +59,7 @@ _OPERATOR = _VIEWER | {
     Permission.PLAN_REVISION,
 }
 _ADMIN = _OPERATOR | {
+    Permission.REPEAT_EFFECT,
     Permission.STORE_SECRET,
     Permission.PUBLISH_REVISION,
     Permission.MANAGE_PEOPLE,

@@ -12,6 +12,7 @@ import typer
 from hub.cli import audit, cases, crossrefs, events, place, runs, schemas, vault
 from hub.cli.decisions import decisions
 from hub.cli.drift import drift
+from hub.cli.holds import hold, holds, resume
 from hub.cli.output import EXIT_REFUSED, console, fail, print_json
 from hub.cli.release import plan, publish, revisions
 from hub.errors import HubError
@@ -226,6 +227,9 @@ def version() -> None:
 app.add_typer(runs.app, name="runs", help="Look at runs, replay or cancel them.", rich_help_panel=_LOOK)
 app.add_typer(cases.app, name="cases", help="Look at exceptions, replay, assign or close them.", rich_help_panel=_LOOK)
 app.add_typer(events.app, name="events", help="Look at events and release what was kept back.", rich_help_panel=_LOOK)
+app.command(rich_help_panel=_LOOK)(hold)
+app.command(rich_help_panel=_LOOK)(resume)
+app.command(rich_help_panel=_LOOK)(holds)
 app.command(rich_help_panel=_LOOK)(drift)
 app.command(rich_help_panel=_LOOK)(decisions)
 app.add_typer(

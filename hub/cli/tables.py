@@ -104,6 +104,11 @@ def _decided(step: Mapping[str, Any]) -> str:
     return "\n".join(made) or step["rule"] or ""
 
 
+def amounts(values: Sequence[Mapping[str, Any]]) -> str:
+    """Give amounts of several currencies, one a line."""
+    return "\n".join(_money(value) for value in values)
+
+
 def _money(money: Mapping[str, Any] | None) -> str:
     return "" if money is None else f"{money['value']} {money['currency']}"
 

@@ -15,6 +15,7 @@ from hub.api import (
     drift,
     events,
     health,
+    holds,
     hooks,
     people,
     problems,
@@ -39,6 +40,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.token = hub.token
     app.state.intake = hub.intake
     app.state.orders = hub.orders
+    app.state.hold_orders = hub.hold_orders
     app.state.event_orders = hub.event_orders
     app.state.directory = hub.directory
     app.state.store_secret = hub.store_secret
@@ -51,7 +53,21 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.folder = hub.folder
     problems.install(app)
     app.include_router(hooks.router)
-    rooms = (health, runs, cases, decisions, events, drift, crossrefs, connections, secrets, people, audit, revisions)
+    rooms = (
+        health,
+        runs,
+        holds,
+        cases,
+        decisions,
+        events,
+        drift,
+        crossrefs,
+        connections,
+        secrets,
+        people,
+        audit,
+        revisions,
+    )
     for room in rooms:
         # A body is read before it is known who sends it, so that nobody may send more than fits into memory.
         app.include_router(room.router, max_body_size=MAX_ORDER)
@@ -66,6 +82,7 @@ def _console(hub: Hub) -> Console:
         colour=hub.environment.colour,
         view=hub.view,
         orders=hub.orders,
+        hold_orders=hub.hold_orders,
         event_orders=hub.event_orders,
         directory=hub.directory,
         accounts=hub.accounts,

@@ -28,6 +28,7 @@ from hub.intake.door import Intake
 from hub.intake.polls import Polls
 from hub.model.ambient import Ambient
 from hub.operate.events import EventOrders
+from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
 from hub.operate.sealing import Sealer
 from hub.policy.rules import Decision
@@ -158,6 +159,14 @@ class Hub:
             database=self.database,
             committer=self.committer,
             accounts=self.accounts,
+        )
+        self.hold_orders = HoldOrders(
+            environment=self.environment.name,
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            orders=self.orders,
+            bundle=lambda: self.shelf.current,
         )
         self.intake = self.composition.intake(
             environment=self.environment.name,

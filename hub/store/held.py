@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, literal, select, union_all
 from hub.model.hold import HoldKind
 from hub.store.account_tables import connections
 from hub.store.control_tables import holds
+from hub.store.tables import runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +22,12 @@ class Holds:
     flows: Mapping[str, str] = field(default_factory=dict)
     connections: Mapping[str, str] = field(default_factory=dict)
 
-    def over(self, *, run: str, flow: str, key: str) -> tuple[str, str] | None:
-        """Give topic and reason of the hold that a run is under; None when nobody holds it.
+    def __bool__(self) -> bool:
+        """Tell whether anything but a connection is held."""
+        return bool(self.runs or self.keys or self.flows)
 
-        While one is in force the run opens no intent and sends nothing again, and it is not claimed unless it was
-        told to stop.
-        """
+    def of(self, *, run: str, flow: str, key: str) -> tuple[str, str] | None:
+        """Give topic and reason of the hold that is over this very run; None when there is none."""
         if run in self.runs:
             return topic(HoldKind.RUN, run), self.runs[run]
         if (flow, key) in self.keys:
@@ -52,6 +53,27 @@ def held(connection: Connection, environment: str) -> Holds:
         flows=_by_name(found[HoldKind.FLOW]),
         connections=_by_name(found[HoldKind.CONNECTION]),
     )
+
+
+def hold_over(
+    connection: Connection, holds: Holds, *, run: str, flow: str, key: str, parent_run: str | None
+) -> tuple[str, str] | None:
+    """Give topic and reason of the hold that a run is under, its own or one over a run that has called it.
+
+    While one is in force the run opens no intent and sends nothing again; it is not claimed unless it was told to stop.
+    """
+    if not holds:
+        return None
+    found = holds.of(run=run, flow=flow, key=key)
+    while found is None and parent_run is not None:
+        caller = connection.execute(_CALLER, {"parent": parent_run}).one_or_none()
+        if caller is None:
+            return None
+        found, parent_run = holds.of(run=caller.id, flow=caller.flow, key=caller.key), caller.parent_run
+    return found
+
+
+_CALLER = select(runs.c.id, runs.c.flow, runs.c.key, runs.c.parent_run).where(runs.c.id == bindparam("parent"))
 
 
 def _by_name(found: Mapping[tuple[str, str], str]) -> dict[str, str]:

@@ -29,6 +29,7 @@ from hub.connections.registry import load_connectors
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.operate.events import EventOrders
+from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
 from hub.queries.view import View
 from hub.release.folder import FolderState
@@ -155,16 +156,25 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
         accounts=known,
         bundle=lambda: bundle,
     )
+    orders = Orders(
+        environment=believable.ENVIRONMENT,
+        ambient=ambient,
+        database=database,
+        committer=committer,
+        accounts=known,
+    )
     console = Console(
         title="Sandbox",
         colour="amber",
         view=View(environment=believable.ENVIRONMENT, database=database, ambient=ambient),
-        orders=Orders(
+        orders=orders,
+        hold_orders=HoldOrders(
             environment=believable.ENVIRONMENT,
             ambient=ambient,
             database=database,
             committer=committer,
-            accounts=known,
+            orders=orders,
+            bundle=lambda: bundle,
         ),
         event_orders=EventOrders(
             environment=believable.ENVIRONMENT,
