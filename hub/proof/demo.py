@@ -107,11 +107,12 @@ def _perform(options: DemoOptions, console: Console, folder: Path, processes: Pr
 
 def _judged(set_up: Stage, course: Course, began: float) -> Outcome:
     injected = {vendor: sandbox.injected() for vendor, sandbox in set_up.sandboxes.items()}
-    evidence = judging.gather(set_up, course)
+    books, evidence = judging.gather(set_up, course)
     judgement = judge(evidence, judging.about_the_whole(set_up, course, evidence, injected))
     return Outcome(
         scenario=set_up.scenario,
         course=course,
+        books=books,
         evidence=evidence,
         judgement=judgement,
         injected=injected,

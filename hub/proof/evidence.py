@@ -1,6 +1,7 @@
-"""What the oracle judges by: the books of the three vendors and the hub's own committed records, as plain values.
+"""What the oracle judges by, whoever gathered it: what was told, what books hold and should hold, what the hub has.
 
-All amounts are in minor units of ISO 4217, whatever form a vendor has them in.
+It knows no vendor. Everything that hangs on one business object carries that object's name as its `family`, so that
+what follows from one defect is counted once. Amounts are in minor units of ISO 4217, whatever form a book has them in.
 """
 
 from __future__ import annotations
@@ -9,45 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line of an invoice: its amount after discounts and before tax, and its tax."""
-
-    id: str
-    amount: Decimal
-    tax: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
-    """One payment of one invoice."""
-
-    id: str
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StripeInvoice:
-    """A finalised invoice in Stripe's books; `erp_id` is what the hub noted on it."""
-
-    id: str
-    number: str
-    currency: str
-    total: Decimal
-    tax: Decimal
-    remaining: Decimal
-    lines: Sequence[Line]
-    payments: Sequence[Payment]
-    given_up: bool = False
-    erp_id: str | None = None
+#: The family of what belongs to nothing that is known.
+NOBODY = "nothing that is known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One webhook as Stripe's sandbox sent it; `spoiled` ones had a body that could not be read."""
+    """One event as its sender sent it, and what it was answered; `spoiled` ones had a body that could not be read."""
 
     event: str
+    family: str
     status: int | None
     spoiled: bool = False
 
@@ -58,52 +30,89 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErpInvoice:
-    """An invoice in NetSuite's books; `customer` is the record's own id there."""
+class OneOf:
+    """A fact that may have any of several values."""
 
-    id: str
-    external_id: str | None
-    number: str
-    currency: str
-    customer: str
-    total: Decimal
-    tax: Decimal
-    remaining: Decimal
-    lines: Sequence[Line]
+    values: frozenset[str]
+
+    def __str__(self) -> str:
+        """Give them as a person reads them."""
+        return " or ".join(sorted(self.values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErpPayment:
-    """A customer payment in NetSuite's books; `applied` is external id of the invoice → amount."""
+class Document:
+    """One thing that a book holds.
 
-    id: str
-    reference: str
-    currency: str
-    customer: str
-    amount: Decimal
-    applied: Mapping[str | None, Decimal]
-    accepted: int
+    - `name` is what it stands for in the business: two documents of a kind with one name are one too many.
+    - `id` is the book's own name for it, `title` how people call it.
+    - `facts` are all that it says; `money` is its amount, where it moves money.
+    - `place` is its place among all that its book accepted, and `subject` the subject of the event it came of, where
+      the order counts.
+    """
+
+    book: str
+    kind: str
+    name: str
+    family: str
+    id: str = ""
+    title: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    money: Decimal | None = None
+    currency: str | None = None
+    place: int | None = None
+    subject: str | None = None
+
+    @property
+    def called(self) -> tuple[str, str, str]:
+        """Give what it stands for."""
+        return self.book, self.kind, self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaxDocument:
-    """A document in AvaTax's books that counts; `code` is the invoice's number."""
+class Wanted:
+    """One thing that a book should hold, as its source says it; `facts` may name `OneOf` several values.
 
-    code: str
-    currency: str
-    amount: Decimal
-    tax: Decimal
-    lines: Sequence[Line]
+    What is not `needed` may be missing, and what is `never` must be. `subject` is that of the event which it comes of,
+    where that is not its name.
+    """
+
+    book: str
+    kind: str
+    name: str
+    family: str
+    title: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    money: Decimal | None = None
+    currency: str | None = None
+    needed: bool = True
+    never: bool = False
+    subject: str | None = None
+
+    @property
+    def called(self) -> tuple[str, str, str]:
+        """Give what it stands for."""
+        return self.book, self.kind, self.name
+
+    @property
+    def told(self) -> str:
+        """Give how people call it."""
+        return f"{self.kind} {self.title or self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """One write that a vendor received: what it was about (`marker`), and the hash of its body."""
+    """One write that a target received: what it was about (`marker`), and the hash of its body.
 
-    vendor: str
+    `refused` ones surely did nothing, as the target itself knows. Writes are in the order in which they came.
+    """
+
+    book: str
     address: str
     marker: str
+    family: str
     sha256: str
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +121,7 @@ class Event:
 
     id: str
     external_id: str
+    family: str
     type: str
     subject: str
     state: str
@@ -123,6 +133,7 @@ class Run:
     """A run as the hub has it; `position` is its place in the order of acceptance, `money` what it is about."""
 
     id: str
+    family: str
     flow: str
     key: str
     business_key: str
@@ -130,66 +141,75 @@ class Run:
     position: int
     state: str
     wait_kind: str | None = None
+    reason: str | None = None
     replay_of: str | None = None
+    replaced_by: str | None = None
     money: Decimal | None = None
     currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An open exception as the hub has it."""
+    """An exception as the hub has it, open or settled."""
 
     run_id: str
+    family: str
     reason: str
+    open: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """An outside write as the hub has it."""
+    """An outside write as the hub has it; `output_id` is the id that it holds of what it made."""
 
     key: str
+    family: str
     business_key: str
     state: str
+    run_id: str = ""
+    connection: str = ""
+    operation: str = ""
+    output_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change of the state of a `run` or an `effect`; `before` is None at its beginning."""
+
+    kind: str
+    id: str
+    family: str
+    before: str | None
+    after: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubRecords:
-    """What the hub had committed in the end."""
+    """What the hub had committed in the end, and the changes of state on the way there, in their order."""
 
     events: Sequence[Event] = ()
     runs: Sequence[Run] = ()
     cases: Sequence[Case] = ()
     effects: Sequence[Effect] = ()
+    changes: Sequence[Change] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What must come of one invoice: nothing unusual, or an exception with this reason.
+    """Which open exceptions a family must have, and which it may have as well."""
 
-    `customers` are the records in NetSuite that it may stand under; `notice` says whether a collections notice must
-    be given, and `notice_unknown` that nobody can know whether it was.
-    """
-
-    customers: frozenset[str]
-    exception: str | None = None
-    notice: bool = False
-    notice_unknown: bool = False
+    exceptions: Sequence[str] = ()
+    perhaps: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All of it; `expected` is by Stripe's invoice id, `flows` is event type → flows that it starts."""
+    """All of it; `expected` is by family, `flows` is event type → flows that it starts."""
 
-    stripe: Sequence[StripeInvoice]
-    deliveries: Sequence[Delivery]
-    #: Stripe's event → what it is about: an invoice, or a payment.
-    subjects: Mapping[str, str]
-    erp_invoices: Sequence[ErpInvoice]
-    erp_payments: Sequence[ErpPayment]
-    #: Invoice numbers, one for each call of the notice script.
-    notices: Sequence[str]
-    tax_documents: Sequence[TaxDocument]
-    writes: Sequence[Write]
-    hub: HubRecords
-    expected: Mapping[str, Expected]
+    deliveries: Sequence[Delivery] = ()
+    documents: Sequence[Document] = ()
+    wanted: Sequence[Wanted] = ()
+    writes: Sequence[Write] = ()
+    hub: HubRecords = field(default_factory=HubRecords)
+    expected: Mapping[str, Expected] = field(default_factory=dict)
     flows: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -8,16 +8,20 @@ from enum import StrEnum
 
 
 class Invariant(StrEnum):
-    """What must hold at the end of a demo; `docs/invariants.md` says it at length."""
+    """What must hold in the end; `docs/invariants.md` says it at length."""
 
     ACKNOWLEDGED_IS_DURABLE = "acknowledged_is_durable"
     ONE_RUN_PER_EVENT = "one_run_per_event"
+    LEGAL_CHANGES = "legal_changes"
     ORDER_PER_KEY = "order_per_key"
     RECOVERY_RESENDS_THE_RECORDED_REQUEST = "recovery_resends_the_recorded_request"
     NOTHING_TWICE = "nothing_twice"
     BOOKS_AGREE = "books_agree"
     NOTHING_LOST = "nothing_lost"
+    RECORDED_IS_TRUE = "recorded_is_true"
     EXCEPTIONS_EXPLAINED = "exceptions_explained"
+    ONE_STATE = "one_state"
+    SUMS_CONSERVED = "sums_conserved"
     AUDIT_VERIFIES = "audit_verifies"
     QUEUE_DRAINED = "queue_drained"
     EVERY_FAULT_INJECTED = "every_fault_injected"
@@ -29,7 +33,7 @@ class Invariant(StrEnum):
 class Finding:
     """One thing that is not as it must be.
 
-    `family` is the Stripe invoice it concerns, with all that hangs on it; None when it concerns no invoice.
+    `family` is the business object it concerns, with all that hangs on it; None when it concerns the whole.
     """
 
     invariant: Invariant

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from hub.proof import books, faults, records, wishes
+from hub.proof import faults, money_path, records, vendor_books, wishes
 from hub.proof.conductor import Course
-from hub.proof.evidence import Evidence, Expected
-from hub.proof.families import Families
+from hub.proof.evidence import Evidence
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
 from hub.proof.invariants import Finding, Invariant
+from hub.proof.records import Names
 from hub.proof.scenario import Invoice, Notice
 from hub.proof.stage import Stage
+from hub.proof.state_checks import OPEN
+from hub.proof.vendor_documents import Books, Due
+from hub.proof.vendor_families import Families
 
-#: Which flows an event starts in the shipped workspace.
-FLOWS: Mapping[str, Sequence[str]] = {
-    "stripe.invoice.finalized": ("invoice-to-erp",),
-    "stripe.invoice_payment.paid": ("payment-to-erp",),
-    "stripe.invoice.marked_uncollectible": ("collections-notice",),
-}
 #: Answers of the API in which no secret may stand.
 _ANSWERS = (
     "/api/summary",
@@ -35,32 +32,37 @@ _ANSWERS = (
 _SHORTEST_SECRET = 12
 
 
-def gather(stage: Stage, course: Course) -> Evidence:
-    """Read all books, all request logs, and the hub's database."""
+def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
+    """Read all books, all request logs, and the hub's database; gives the vendors' books, and all of it as evidence."""
     read = {vendor: sandbox.books() for vendor, sandbox in stage.sandboxes.items()}
-    return Evidence(
-        stripe=books.stripe_invoices(read["stripe"]),
-        deliveries=books.deliveries(read["stripe"]),
-        subjects=books.subjects(read["stripe"], wishes.EVENTS),
-        erp_invoices=books.erp_invoices(read["netsuite"]),
-        erp_payments=books.erp_payments(read["netsuite"]),
-        notices=books.notices(read["netsuite"]),
-        tax_documents=books.tax_documents(read["tax"]),
-        writes=[
-            write for vendor, sandbox in stage.sandboxes.items() for write in books.writes(vendor, sandbox.requests())
+    books = Books(
+        stripe=vendor_books.stripe_invoices(read["stripe"]),
+        sent=vendor_books.sent(read["stripe"]),
+        subjects=vendor_books.subjects(read["stripe"], wishes.EVENTS),
+        erp_invoices=vendor_books.erp_invoices(read["netsuite"]),
+        erp_payments=vendor_books.erp_payments(read["netsuite"]),
+        notices=vendor_books.notices(read["netsuite"]),
+        tax_documents=vendor_books.tax_documents(read["tax"]),
+        requests=[
+            request
+            for vendor, sandbox in stage.sandboxes.items()
+            for request in vendor_books.requests(vendor, sandbox.requests())
         ],
-        hub=records.read(stage.hub.data),
-        expected={
-            course.stripe_ids[invoice.key]: _expected(stage, invoice)
+        due={
+            course.stripe_ids[invoice.key]: _due(stage, invoice)
             for invoice in stage.scenario.invoices
             if invoice.key in course.stripe_ids
         },
-        flows=FLOWS,
     )
+    with records.reading(stage.hub.data) as connection:
+        families = Families(books, records.effect_keys(connection))
+        names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
+        hub = records.read(connection, names)
+    return books, money_path.evidence(books, hub, families)
 
 
-def _expected(stage: Stage, invoice: Invoice) -> Expected:
-    return Expected(
+def _due(stage: Stage, invoice: Invoice) -> Due:
+    return Due(
         customers=frozenset(stage.erp_ids(invoice.customer)),
         exception=None if invoice.flaw is None else invoice.flaw.value,
         notice=invoice.notice is not None,
@@ -94,21 +96,20 @@ def audit_verifies(stage: Stage) -> Iterator[Finding]:
 
 def queue_drained(evidence: Evidence) -> Iterator[Finding]:
     """Nothing is left to do but payments that wait for an invoice that became an exception."""
-    families = Families(evidence)
-    stuck = {family for family, expected in evidence.expected.items() if expected.exception is not None} | {
-        families.of_run(run) for run in evidence.hub.runs if run.state == "parked"
+    stuck = {family for family, expected in evidence.expected.items() if expected.exceptions} | {
+        run.family for run in evidence.hub.runs if run.state == "parked"
     }
     for run in evidence.hub.runs:
-        waits = run.state == "waiting" and run.wait_kind == "event" and families.of_run(run) in stuck
+        waits = run.state == "waiting" and run.wait_kind == "event" and run.family in stuck
         if run.state in {"queued", "running", "waiting", "compensating"} and not waits:
             # A run behind a parked one of its own key is held back, not forgotten.
-            if run.state == "queued" and families.of_run(run) in stuck:
+            if run.state == "queued" and run.family in stuck:
                 continue
             yield _whole(
                 Invariant.QUEUE_DRAINED, f"run {run.id} of {run.business_key} is {run.state} {run.wait_kind or ''}"
             )
     for effect in evidence.hub.effects:
-        if effect.state in records.OPEN:
+        if effect.state in OPEN:
             yield _whole(Invariant.QUEUE_DRAINED, f"a write of {effect.business_key} is {effect.state}")
 
 

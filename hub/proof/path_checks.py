@@ -6,22 +6,22 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from hub.proof.evidence import Evidence, Run
-from hub.proof.families import Families
 from hub.proof.invariants import Finding, Invariant
 
 #: What the hub keeps of a webhook that it could not read.
 _UNREADABLE = "unreadable:"
 
 
-def acknowledged_is_durable(evidence: Evidence, families: Families) -> Iterator[Finding]:
-    """Every webhook that was answered 2xx is counted in the hub's records."""
+def acknowledged_is_durable(evidence: Evidence) -> Iterator[Finding]:
+    """Every event that was answered 2xx is counted in the hub's records."""
     told = Counter(delivery.event for delivery in evidence.deliveries if delivery.acknowledged and not delivery.spoiled)
+    families = {delivery.event: delivery.family for delivery in evidence.deliveries}
     kept = {event.external_id: event.deliveries for event in evidence.hub.events}
     for event, number in sorted(told.items()):
         if kept.get(event, 0) < number:
             yield Finding(
                 invariant=Invariant.ACKNOWLEDGED_IS_DURABLE,
-                family=families.of_event(event),
+                family=families[event],
                 detail=f"{event} was acknowledged {number} times; the hub has {kept.get(event, 0)} deliveries of it",
             )
     spoiled = sum(delivery.acknowledged and delivery.spoiled for delivery in evidence.deliveries)
@@ -34,7 +34,7 @@ def acknowledged_is_durable(evidence: Evidence, families: Families) -> Iterator[
         )
 
 
-def one_run_per_event(evidence: Evidence, families: Families) -> Iterator[Finding]:
+def one_run_per_event(evidence: Evidence) -> Iterator[Finding]:
     """Each accepted event has exactly one original run of each flow that it starts."""
     original = Counter((run.event_id, run.flow) for run in evidence.hub.runs if run.replay_of is None)
     for event in evidence.hub.events:
@@ -45,46 +45,51 @@ def one_run_per_event(evidence: Evidence, families: Families) -> Iterator[Findin
             if number != 1:
                 yield Finding(
                     invariant=Invariant.ONE_RUN_PER_EVENT,
-                    family=families.of_event(event.external_id),
+                    family=event.family,
                     detail=f"{event.external_id} ({event.type}) started {number} runs of {flow}",
                 )
 
 
-def order_per_key(evidence: Evidence, families: Families) -> Iterator[Finding]:
-    """NetSuite accepted the payments of an invoice in the order in which the hub accepted their events."""
-    accepted: dict[str, int] = {}
-    for payment in sorted(evidence.erp_payments, key=lambda payment: payment.accepted):
-        accepted.setdefault(payment.reference, payment.accepted)
+def order_per_key(evidence: Evidence) -> Iterator[Finding]:
+    """A book accepted the documents of one key in the order in which the hub accepted their events."""
     subjects = {event.id: event.subject for event in evidence.hub.events}
     by_key: dict[str, list[Run]] = defaultdict(list)
     for run in evidence.hub.runs:
-        if run.replay_of is None and subjects.get(run.event_id) in accepted:
+        if run.replay_of is None:
             by_key[run.flow + " " + run.key].append(run)
-    for runs in by_key.values():
-        runs.sort(key=lambda run: run.position)
-        wanted = list(dict.fromkeys(subjects[run.event_id] for run in runs))
-        came = sorted(wanted, key=lambda payment: accepted[payment])
-        if wanted != came:
-            yield Finding(
-                invariant=Invariant.ORDER_PER_KEY,
-                family=families.of_run(runs[0]),
-                detail=f"the payments {', '.join(wanted)} reached the ERP as {', '.join(came)}",
-            )
+    accepted: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    for document in sorted(
+        (document for document in evidence.documents if document.place is not None and document.subject is not None),
+        key=lambda document: document.place or 0,
+    ):
+        accepted[document.book, document.kind].setdefault(document.subject or "", document.place or 0)
+    for (book, kind), places in sorted(accepted.items()):
+        for runs in by_key.values():
+            there = [run for run in runs if subjects.get(run.event_id) in places]
+            there.sort(key=lambda run: run.position)
+            wanted = list(dict.fromkeys(subjects[run.event_id] for run in there))
+            came = sorted(wanted, key=lambda subject: places[subject])
+            if wanted != came:
+                yield Finding(
+                    invariant=Invariant.ORDER_PER_KEY,
+                    family=there[0].family,
+                    detail=f"{book} has the {kind}s of {', '.join(wanted)} in the order {', '.join(came)}",
+                )
 
 
-def recovery_resends_the_recorded_request(evidence: Evidence, families: Families) -> Iterator[Finding]:
-    """All requests that a vendor saw for one write have the same body, byte for byte."""
-    bodies: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    about: dict[tuple[str, str, str], str] = {}
+def recovery_resends_the_recorded_request(evidence: Evidence) -> Iterator[Finding]:
+    """All requests that a target saw for one write have the same body, once it may have done one of them."""
+    bodies: dict[tuple[str, str, str], str] = {}
+    undecided: set[tuple[str, str, str]] = set()
     for write in evidence.writes:
-        name = (write.vendor, write.address, write.marker)
-        bodies[name].add(write.sha256)
-        about[name] = families.of_write(write)
-    for name, hashes in sorted(bodies.items()):
-        if len(hashes) > 1:
-            vendor, address, marker = name
-            yield Finding(
-                invariant=Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST,
-                family=about[name],
-                detail=f"{vendor} saw {len(hashes)} different bodies for {marker} at {address}",
-            )
+        name = (write.book, write.address, write.marker)
+        if bodies.setdefault(name, write.sha256) != write.sha256:
+            if name in undecided:
+                yield Finding(
+                    invariant=Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST,
+                    family=write.family,
+                    detail=f"{write.book} saw different bodies for {write.marker} at {write.address}",
+                )
+            bodies[name] = write.sha256
+        if not write.refused:
+            undecided.add(name)

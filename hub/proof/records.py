@@ -1,58 +1,135 @@
-"""Reading the hub's committed records from its database file, without its help and without touching the file."""
+"""Reading the hub's committed records from its database, without its help and without touching the file."""
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from hub.proof.evidence import Case, Effect, Event, HubRecords, Run
+from hub.proof.evidence import Case, Change, Effect, Event, HubRecords, Run
+from hub.proof.state_checks import OPEN
+from hub.sdk import exact_json
 from hub.store.database import FILE_NAME
 
-#: States of an effect whose outcome nobody knows.
-OPEN = ("intent", "unknown")
+#: Audit entries about an effect → the state that it has from there on.
+_STATES = {
+    "effect.intended": "intent",
+    "effect.done": "done",
+    "effect.failed": "failed",
+    "effect.unknown": "unknown",
+    "effect.parked": "parked",
+}
 
 
-def read(data: Path) -> HubRecords:
-    """Read what is committed, while the hub runs or not."""
-    with _reading(data / FILE_NAME) as connection:
-        return HubRecords(
-            events=[
-                Event(id=row[0], external_id=row[1], type=row[2], subject=row[3], state=row[4], deliveries=row[5])
-                for row in connection.execute("SELECT id, external_id, type, subject, state, deliveries FROM events")
-            ],
-            runs=[
-                Run(
-                    id=row[0],
-                    flow=row[1],
-                    key=row[2],
-                    business_key=row[3],
-                    event_id=row[4],
-                    position=row[5],
-                    state=row[6],
-                    wait_kind=row[7],
-                    replay_of=row[8],
-                    money=None if row[9] is None else Decimal(row[9]),
-                    currency=row[10],
-                )
-                for row in connection.execute(
-                    "SELECT id, flow, key, business_key, event_id, position, state, wait_kind, replay_of,"
-                    " money_minor, money_currency FROM runs"
-                )
-            ],
-            cases=[
-                Case(run_id=row[0], reason=row[1])
-                for row in connection.execute("SELECT run_id, reason FROM cases WHERE state = 'open'")
-            ],
-            effects=[
-                Effect(key=row[0], business_key=row[1], state=row[2])
-                for row in connection.execute("SELECT key, business_key, state FROM effects")
-            ],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """How the hub's records are told to the oracle.
+
+    `event(external id)` and `business(business key)` give the family; `made(connection, operation, output)` gives the
+    id of what a write is said to have made, None where nothing can be said.
+    """
+
+    event: Callable[[str], str]
+    business: Callable[[str], str]
+    made: Callable[[str, str, Any], str | None] = lambda _connection, _operation, _output: None
+
+
+@contextmanager
+def reading(data: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file of a data directory for reading, in one snapshot, while the hub runs or not."""
+    with closing(sqlite3.connect(f"file:{data / FILE_NAME}?mode=ro", uri=True, timeout=10)) as connection:
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute("BEGIN")
+        yield connection
+
+
+def effect_keys(connection: sqlite3.Connection) -> dict[str, str]:
+    """Give each effect's key with its business key."""
+    return dict(connection.execute("SELECT key, business_key FROM effects").fetchall())
+
+
+def read(connection: sqlite3.Connection, names: Names) -> HubRecords:
+    """Read what is committed."""
+    runs = [
+        Run(
+            id=row[0],
+            family=names.business(row[3]),
+            flow=row[1],
+            key=row[2],
+            business_key=row[3],
+            event_id=row[4],
+            position=row[5],
+            state=row[6],
+            wait_kind=row[7],
+            reason=row[8],
+            replay_of=row[9],
+            replaced_by=row[10],
+            money=None if row[11] is None else Decimal(row[11]),
+            currency=row[12],
         )
+        for row in connection.execute(
+            "SELECT id, flow, key, business_key, event_id, position, state, wait_kind, reason, replay_of, replaced_by,"
+            " money_minor, money_currency FROM runs"
+        )
+    ]
+    effects = [_effect(row, names) for row in connection.execute(_EFFECTS)]
+    return HubRecords(
+        events=[
+            Event(
+                id=row[0],
+                external_id=row[1],
+                family=names.event(row[1]),
+                type=row[2],
+                subject=row[3],
+                state=row[4],
+                deliveries=row[5],
+            )
+            for row in connection.execute("SELECT id, external_id, type, subject, state, deliveries FROM events")
+        ],
+        runs=runs,
+        cases=[
+            Case(run_id=row[0], family=names.business(row[1]), reason=row[2], open=row[3] == "open")
+            for row in connection.execute("SELECT run_id, business_key, reason, state FROM cases")
+        ],
+        effects=effects,
+        changes=list(_audited(connection, {effect.key: effect.family for effect in effects})),
+    )
+
+
+_EFFECTS = "SELECT key, business_key, state, run_id, connection, operation, output FROM effects"
+
+
+def _effect(row: tuple[Any, ...], names: Names) -> Effect:
+    output = None if row[6] is None else exact_json.loads(row[6])
+    return Effect(
+        key=row[0],
+        family=names.business(row[1]),
+        business_key=row[1],
+        state=row[2],
+        run_id=row[3],
+        connection=row[4],
+        operation=row[5],
+        output_id=None if output is None else names.made(row[4], row[5], output),
+    )
+
+
+def _audited(connection: sqlite3.Connection, families: dict[str, str]) -> Iterator[Change]:
+    """Give the changes of effects that the audit log tells of."""
+    stands: dict[str, str] = {}
+    told = connection.execute("SELECT entry FROM audit WHERE kind LIKE 'effect.%' ORDER BY chain, sequence")
+    for (entry,) in told:
+        leaf = exact_json.loads(entry)
+        key, state = leaf["subjects"].get("effect"), _STATES.get(leaf["kind"])
+        if key in families and state is not None:
+            if state != stands.get(key):
+                yield Change(kind="effect", id=key, family=families[key], before=stands.get(key), after=state)
+            stands[key] = state
 
 
 def open_effects(data: Path) -> list[tuple[str, str]]:
@@ -67,15 +144,6 @@ def open_effects(data: Path) -> list[tuple[str, str]]:
             marks = ", ".join("?" for _ in OPEN)
             rows = connection.execute(
                 f"SELECT operation, business_key FROM effects WHERE state IN ({marks})",  # noqa: S608 - marks only
-                OPEN,
+                sorted(OPEN),
             )
             return [(str(operation), str(key)) for operation, key in rows]
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as connection:
-        connection.execute("PRAGMA query_only=ON")
-        # One snapshot for all tables.
-        connection.execute("BEGIN")
-        yield connection

@@ -15,10 +15,10 @@ from rich.text import Text
 from hub.model.money import exponent
 from hub.proof.conductor import Course
 from hub.proof.evidence import Evidence
-from hub.proof.families import Families
 from hub.proof.faults import by_kind
 from hub.proof.oracle import Judgement
 from hub.proof.scenario import Scenario
+from hub.proof.vendor_documents import Books
 
 #: The flows that post what the table counts.
 _POSTING = frozenset({"invoice-to-erp", "payment-to-erp"})
@@ -34,6 +34,7 @@ class Outcome:
 
     scenario: Scenario
     course: Course
+    books: Books
     evidence: Evidence
     judgement: Judgement
     injected: Mapping[str, Mapping[str, int]]
@@ -45,10 +46,10 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
     judgement, course = outcome.judgement, outcome.course
     return {
         "seed": outcome.scenario.seed,
-        "invoices_expected": judgement.invoices_expected,
-        "invoices_posted": judgement.invoices_posted,
-        "payments_expected": judgement.payments_expected,
-        "payments_posted": judgement.payments_posted,
+        "invoices_expected": judgement.wanted.get("invoice", 0),
+        "invoices_posted": judgement.posted.get("invoice", 0),
+        "payments_expected": judgement.wanted.get("payment", 0),
+        "payments_posted": judgement.posted.get("payment", 0),
         "duplicates": judgement.duplicates,
         "lost": judgement.lost,
         "unexplained_difference": {
@@ -66,7 +67,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "runs": len(outcome.evidence.hub.runs),
         "events": len(outcome.evidence.hub.events),
         "webhooks_sent": len(outcome.evidence.deliveries),
-        "notices_given": len(outcome.evidence.notices),
+        "notices_given": len(outcome.books.notices),
         "seconds": round(outcome.seconds, 1),
         "invariants": {invariant.value: holds for invariant, holds in judgement.holds.items()},
         "findings": [
@@ -102,9 +103,9 @@ def _books(outcome: Outcome) -> Table:
         documents, total = hub[currency]
         table.add_row(
             currency,
-            _cell(_count(row, "stripe"), _sum(row, "stripe", currency)),
+            _cell(str(row.get("wanted", 0)), _major(row.get("wanted_total", Decimal(0)), currency)),
             _cell(str(documents), _major(total, currency)),
-            _cell(_count(row, "erp"), _sum(row, "erp", currency)),
+            _cell(str(row.get("found", 0)), _major(row.get("found_total", Decimal(0)), currency)),
             Text(_major(difference, currency), style="red bold" if difference else "green"),
         )
     table.caption = "Documents and their sum: invoices and payments. Differences of single documents never cancel out."
@@ -132,7 +133,7 @@ def _exceptions(outcome: Outcome) -> Table:
     table.add_column("Expected", justify="right")
     table.add_column("Documents")
     expected, found = outcome.scenario.exceptions, outcome.judgement.exceptions_open
-    documents = _documents(outcome.evidence)
+    documents = _documents(outcome)
     for reason in sorted({*expected, *found}):
         same = expected.get(reason, 0) == found.get(reason, 0)
         table.add_row(
@@ -144,14 +145,13 @@ def _exceptions(outcome: Outcome) -> Table:
     return table
 
 
-def _documents(evidence: Evidence) -> dict[str, list[str]]:
+def _documents(outcome: Outcome) -> dict[str, list[str]]:
     """Give the numbers of the invoices that became exceptions, by reason."""
-    families, runs = Families(evidence), {run.id: run for run in evidence.hub.runs}
-    numbers = {invoice.id: invoice.number for invoice in evidence.stripe}
+    numbers = {invoice.id: invoice.number for invoice in outcome.books.stripe}
     found: dict[str, list[str]] = defaultdict(list)
-    for case in evidence.hub.cases:
-        family = families.of_run(runs[case.run_id])
-        found[case.reason].append(numbers.get(family, family))
+    for case in outcome.evidence.hub.cases:
+        if case.open:
+            found[case.reason].append(numbers.get(case.family, case.family))
     return found
 
 
@@ -175,14 +175,6 @@ def _invariants(outcome: Outcome) -> Table:
     for invariant, holds in outcome.judgement.holds.items():
         table.add_row(invariant.value, "[green]yes[/]" if holds else "[red bold]NO[/]")
     return table
-
-
-def _count(row: Mapping[str, Decimal], book: str) -> str:
-    return str(row.get(f"{book}_invoices", 0) + row.get(f"{book}_payments", 0))
-
-
-def _sum(row: Mapping[str, Decimal], book: str, currency: str) -> str:
-    return _major(row.get(f"{book}_total", Decimal(0)) + row.get(f"{book}_paid", Decimal(0)), currency)
 
 
 def _major(minor: Decimal, currency: str) -> str:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from hub.proof.evidence import (
-    Case,
-    Delivery,
-    Effect,
+from hub.proof import money_path
+from hub.proof.evidence import Case, Effect, Event, Evidence, HubRecords, Run
+from hub.proof.money_path import FLOWS
+from hub.proof.vendor_documents import (
+    Books,
+    Due,
     ErpInvoice,
     ErpPayment,
-    Event,
-    Evidence,
-    Expected,
-    HubRecords,
     Line,
     Payment,
-    Run,
+    Request,
+    Sent,
     StripeInvoice,
     TaxDocument,
-    Write,
 )
-from hub.proof.judging import FLOWS
+from hub.proof.vendor_families import Families
 
 GOOD, BAD, TOLD = "in_good", "in_bad", "in_told"
 
@@ -69,7 +67,21 @@ def tax(one: StripeInvoice) -> TaxDocument:
     return TaxDocument(code=one.number, currency=one.currency, amount=one.total - one.tax, tax=one.tax, lines=one.lines)
 
 
-def evidence() -> Evidence:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The vendors' books and the hub's records."""
+
+    books: Books
+    hub: HubRecords
+
+    @property
+    def evidence(self) -> Evidence:
+        """Give it as the oracle judges it."""
+        effects = {effect.key: effect.business_key for effect in self.hub.effects}
+        return money_path.evidence(self.books, self.hub, Families(self.books, effects))
+
+
+def world() -> World:
     """Give a world with a posted and twice paid invoice, an expected exception, and a notice nobody knows of."""
     good, bad, told = invoice(GOOD, payments=2), invoice(BAD, erp_id=None), invoice(TOLD, erp_id="5002")
     payments = [
@@ -85,6 +97,7 @@ def evidence() -> Evidence:
         for number, payment in enumerate(good.payments)
     ]
     objects = [GOOD, good.payments[0].id, good.payments[1].id, BAD, TOLD, TOLD]
+    owners = [GOOD, GOOD, GOOD, BAD, TOLD, TOLD]
     types = [
         "stripe.invoice.finalized",
         *["stripe.invoice_payment.paid"] * 2,
@@ -92,14 +105,23 @@ def evidence() -> Evidence:
         "stripe.invoice.marked_uncollectible",
     ]
     events = [
-        Event(id=f"event_{n}", external_id=f"evt_{n}", type=kind, subject=name, state="accepted", deliveries=1)
-        for n, (name, kind) in enumerate(zip(objects, types, strict=True))
+        Event(
+            id=f"event_{n}",
+            external_id=f"evt_{n}",
+            family=owner,
+            type=kind,
+            subject=name,
+            state="accepted",
+            deliveries=1,
+        )
+        for n, (name, owner, kind) in enumerate(zip(objects, owners, types, strict=True))
     ]
     runs = [
         Run(
             id=f"run_{n}",
+            family=event.family,
             flow=FLOWS[event.type][0],
-            key=GOOD if event.subject.startswith("inpay") else event.subject,
+            key=event.family,
             business_key=f"stripe:{event.subject}",
             event_id=event.id,
             position=n,
@@ -107,37 +129,56 @@ def evidence() -> Evidence:
         )
         for n, event in enumerate(events)
     ]
-    return Evidence(
+    books = Books(
         stripe=[good, bad, told],
-        deliveries=[
-            *(Delivery(event=event.external_id, status=202) for event in events),
-            Delivery(event="evt_0", status=None),
+        sent=[
+            *(Sent(event=event.external_id, status=202) for event in events),
+            Sent(event="evt_0", status=None),
         ],
         subjects={event.external_id: event.subject for event in events},
         erp_invoices=[erp(good), erp(told)],
         erp_payments=payments,
         notices=[told.number],
         tax_documents=[tax(good), tax(told)],
-        writes=[
-            Write(vendor="netsuite", address="/invoice/eid:in_good", marker=GOOD, sha256="aa"),
-            Write(vendor="netsuite", address="/invoice/eid:in_good", marker=GOOD, sha256="aa"),
-            Write(vendor="netsuite", address="/customerPayment", marker="concord:key_1", sha256="bb"),
+        requests=[
+            Request(vendor="netsuite", address="/invoice/eid:in_good", marker=GOOD, sha256="aa"),
+            Request(vendor="netsuite", address="/invoice/eid:in_good", marker=GOOD, sha256="aa"),
+            Request(vendor="netsuite", address="/customerPayment", marker="concord:key_1", sha256="bb"),
         ],
-        hub=HubRecords(
-            events=events,
-            runs=runs,
-            cases=[Case(run_id="run_3", reason="customer-not-mapped"), Case(run_id="run_5", reason="outcome-unknown")],
-            effects=[Effect(key="key_1", business_key=f"stripe:{good.payments[0].id}", state="done")],
-        ),
-        expected={
-            GOOD: Expected(customers=frozenset({"77"})),
-            BAD: Expected(customers=frozenset({"77"}), exception="customer-not-mapped"),
-            TOLD: Expected(customers=frozenset({"77", "78"}), notice=True, notice_unknown=True),
+        due={
+            GOOD: Due(customers=frozenset({"77"})),
+            BAD: Due(customers=frozenset({"77"}), exception="customer-not-mapped"),
+            TOLD: Due(customers=frozenset({"77", "78"}), notice=True, notice_unknown=True),
         },
-        flows=FLOWS,
     )
+    hub = HubRecords(
+        events=events,
+        runs=runs,
+        cases=[
+            Case(run_id="run_3", family=BAD, reason="customer-not-mapped"),
+            Case(run_id="run_5", family=TOLD, reason="outcome-unknown"),
+        ],
+        effects=[
+            Effect(
+                key="key_1",
+                family=GOOD,
+                business_key=f"stripe:{good.payments[0].id}",
+                state="done",
+                run_id="run_1",
+                connection="netsuite",
+                operation="payment.create",
+                output_id="6000",
+            )
+        ],
+    )
+    return World(books=books, hub=hub)
 
 
-def with_hub(world: Evidence, **changed: Any) -> Evidence:
+def with_hub(world: World, **changed: Any) -> World:
     """Give the world with other records of the hub."""
     return replace(world, hub=replace(world.hub, **changed))
+
+
+def with_books(world: World, **changed: Any) -> World:
+    """Give the world with other books."""
+    return replace(world, books=replace(world.books, **changed))

@@ -9,14 +9,14 @@ from decimal import Decimal
 import pytest
 
 from hub.proof import faults
-from hub.proof.books import erp_payments, stripe_invoices, writes
 from hub.proof.conductor import Course
 from hub.proof.faults import Profile
 from hub.proof.invariants import Invariant
 from hub.proof.judging import every_fault_injected, killed_in_flight, needles, queue_drained
 from hub.proof.mutants import Verdict
 from hub.proof.mutations import truncated
-from tests.proof.books import BAD, GOOD, evidence, with_hub
+from hub.proof.vendor_books import erp_payments, requests, stripe_invoices
+from tests.proof.books import BAD, GOOD, with_hub, world
 
 
 def test_a_kind_of_fault_that_never_struck_is_named() -> None:
@@ -41,20 +41,20 @@ def test_a_kill_that_met_nothing_is_named() -> None:
 
 
 def test_only_what_waits_for_an_exception_may_be_left() -> None:
-    world = evidence()
-    assert list(queue_drained(world)) == []
-    first = world.hub.runs[0]
+    sound = world()
+    assert list(queue_drained(sound.evidence)) == []
+    first = sound.hub.runs[0]
     waiting = replace(first, state="waiting", wait_kind="event")
     for run, left in (
-        (replace(waiting, business_key=f"stripe:{BAD}"), 0),
-        (replace(first, state="queued", business_key=f"stripe:{BAD}"), 0),
+        (replace(waiting, family=BAD), 0),
+        (replace(first, state="queued", family=BAD), 0),
         (waiting, 1),
-        (replace(waiting, wait_kind="timer", business_key=f"stripe:{BAD}"), 1),
+        (replace(waiting, wait_kind="timer", family=BAD), 1),
         (replace(first, state="queued"), 1),
     ):
-        assert len(list(queue_drained(with_hub(world, runs=[run, *world.hub.runs[1:]])))) == left, run
-    unknown = replace(world.hub.effects[0], state="unknown")
-    assert len(list(queue_drained(with_hub(world, effects=[unknown])))) == 1
+        assert len(list(queue_drained(with_hub(sound, runs=[run, *sound.hub.runs[1:]]).evidence))) == left, run
+    unknown = replace(sound.hub.effects[0], state="unknown")
+    assert len(list(queue_drained(with_hub(sound, effects=[unknown]).evidence))) == 1
 
 
 def test_a_secret_is_known_by_its_lines_also_in_base64() -> None:
@@ -104,7 +104,7 @@ def test_a_request_that_nobody_served_is_known_by_its_address() -> None:
         "sha256": "aa",
         "path": "/services/rest/record/v1/invoice/eid:in_1?replace=item",
     }
-    found = writes("netsuite", [entry, {**entry, "method": "GET"}, {**entry, "path": "/services/rest/other"}])
+    found = requests("netsuite", [entry, {**entry, "method": "GET"}, {**entry, "path": "/services/rest/other"}])
     assert [(write.marker, write.address) for write in found] == [("in_1", "/services/rest/record/v1/invoice/eid:in_1")]
 
 

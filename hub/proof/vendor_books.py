@@ -1,4 +1,4 @@
-"""Reading the sandboxes' books and request logs, as their control APIs give them, into evidence."""
+"""Reading the sandboxes' books and request logs, as their control APIs give them, into plain values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.model.money import exponent
-from hub.proof.evidence import Delivery, ErpInvoice, ErpPayment, Line, Payment, StripeInvoice, TaxDocument, Write
+from hub.proof.vendor_documents import ErpInvoice, ErpPayment, Line, Payment, Request, Sent, StripeInvoice, TaxDocument
 
 #: Deliveries of these faults carried a body that nobody could read.
 _SPOILED = frozenset({"webhook_malformed", "webhook_torn"})
@@ -21,6 +21,8 @@ _MARKED_PATHS = {
 }
 #: NetSuite's addresses of records by external id tell what a request is about, even when nobody served it.
 _EXTERNAL_ID = re.compile(r"/eid:([^/?]+)")
+#: Faults of which the caller hears, where it hears anything, that nothing was done.
+_REFUSING = frozenset({"429", "503", "outage"})
 #: States of a tax document that no longer counts.
 _GONE = frozenset({"Cancelled", "Adjusted"})
 
@@ -56,10 +58,10 @@ def _stripe_invoice(invoice: Mapping[str, Any]) -> StripeInvoice:
     )
 
 
-def deliveries(books: Mapping[str, Any]) -> list[Delivery]:
+def sent(books: Mapping[str, Any]) -> list[Sent]:
     """Give every webhook that was sent."""
     return [
-        Delivery(event=entry["event"], status=entry["status"], spoiled=entry["fault"] in _SPOILED)
+        Sent(event=entry["event"], status=entry["status"], spoiled=entry["fault"] in _SPOILED)
         for entry in books["deliveries"]
     ]
 
@@ -144,7 +146,7 @@ def tax_documents(books: Mapping[str, Any]) -> list[TaxDocument]:
     ]
 
 
-def writes(vendor: str, log: Sequence[Mapping[str, Any]]) -> list[Write]:
+def requests(vendor: str, log: Sequence[Mapping[str, Any]]) -> list[Request]:
     """Give the writes of which it can be told what they were about."""
     paths = _MARKED_PATHS[vendor]
     found = []
@@ -153,8 +155,23 @@ def writes(vendor: str, log: Sequence[Mapping[str, Any]]) -> list[Write]:
         marker = entry["marker"] or (named.group(1) if named else None)
         if marker and entry["method"] in _WRITES and paths.match(entry["path"]):
             address = entry["path"].partition("?")[0]
-            found.append(Write(vendor=vendor, address=address, marker=marker, sha256=entry["sha256"]))
+            found.append(
+                Request(
+                    vendor=vendor,
+                    address=address,
+                    marker=marker,
+                    sha256=entry["sha256"],
+                    refused=_told_refused(entry),
+                )
+            )
     return found
+
+
+def _told_refused(entry: Mapping[str, Any]) -> bool:
+    """Tell whether the caller was told that nothing was done."""
+    status = entry.get("status")
+    answered = entry.get("fault") in _REFUSING or (status is not None and 400 <= status < 500)
+    return bool(entry.get("replied")) and answered
 
 
 def _sum(parts: Iterable[Mapping[str, Any]] | None) -> Decimal:

@@ -1,0 +1,197 @@
+"""The demo's books as evidence: what NetSuite and AvaTax should hold by Stripe's word, and what they do hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from hub.proof.evidence import Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
+from hub.proof.vendor_documents import Books, Due, ErpInvoice, ErpPayment, Line, StripeInvoice
+from hub.proof.vendor_families import Families
+
+STRIPE, ERP, TAX = "stripe", "netsuite", "tax"
+#: Which flows an event starts in the shipped workspace.
+FLOWS: Mapping[str, Sequence[str]] = {
+    "stripe.invoice.finalized": ("invoice-to-erp",),
+    "stripe.invoice_payment.paid": ("payment-to-erp",),
+    "stripe.invoice.marked_uncollectible": ("collections-notice",),
+}
+#: The reason of the exception about a call whose outcome nobody knows.
+UNKNOWN_OUTCOME = "outcome-unknown"
+
+
+#: Writes whose target tells the id of what it has made.
+_MAKING = {(ERP, "invoice.upsert"), (ERP, "payment.create")}
+
+
+def made(connection: str, operation: str, output: Any) -> str | None:
+    """Give the id of what a write is said to have made."""
+    return str(output["id"]) if (connection, operation) in _MAKING else None
+
+
+def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
+    """Give the neutral evidence."""
+    return Evidence(
+        deliveries=[
+            Delivery(event=sent.event, family=families.of_event(sent.event), status=sent.status, spoiled=sent.spoiled)
+            for sent in books.sent
+        ],
+        documents=list(_documents(books, families)),
+        wanted=[wanted for invoice in books.stripe for wanted in _wanted(books, invoice)],
+        writes=[
+            Write(
+                book=request.vendor,
+                address=request.address,
+                marker=request.marker,
+                family=families.of_write(request.marker),
+                sha256=request.sha256,
+                refused=request.refused,
+            )
+            for request in books.requests
+        ],
+        hub=hub,
+        expected={invoice: Expected(exceptions=_reasons(due)) for invoice, due in books.due.items()},
+        flows=FLOWS,
+    )
+
+
+def _reasons(due: Due) -> list[str]:
+    reasons = [due.exception] if due.exception is not None else []
+    return [*reasons, UNKNOWN_OUTCOME] if due.notice_unknown else reasons
+
+
+def _documents(books: Books, families: Families) -> Iterator[Document]:
+    stripe = {invoice.id: invoice for invoice in books.stripe}
+    posted = {invoice.external_id or "": invoice for invoice in books.erp_invoices}
+    for invoice in books.erp_invoices:
+        yield Document(
+            book=ERP,
+            kind="invoice",
+            name=invoice.external_id or "",
+            family=families.of_object(invoice.external_id or ""),
+            id=invoice.id,
+            title=invoice.number,
+            facts=_erp_facts(invoice),
+            money=invoice.total,
+            currency=invoice.currency,
+        )
+    for payment in books.erp_payments:
+        yield Document(
+            book=ERP,
+            kind="payment",
+            name=payment.reference,
+            family=families.of_object(payment.reference),
+            id=payment.id,
+            facts={"customer": payment.customer, "application": dict(payment.applied)},
+            money=payment.amount,
+            currency=payment.currency,
+            place=payment.accepted,
+            subject=payment.reference,
+        )
+    for name in sorted(posted.keys() & stripe.keys()):
+        # What the hub noted on Stripe's invoice is a document too, in Stripe's book.
+        reference = {"reference to the ERP": stripe[name].erp_id}
+        yield Document(book=STRIPE, kind="reference", name=name, family=name, facts=reference)
+    for number in books.notices:
+        yield Document(book=ERP, kind="notice", name=number, family=families.of_number(number))
+    for document in books.tax_documents:
+        yield Document(
+            book=TAX,
+            kind="tax document",
+            name=document.code,
+            family=families.of_number(document.code),
+            facts={
+                "currency": document.currency,
+                "net": document.amount,
+                "tax": document.tax,
+                **_lines(document.lines),
+            },
+        )
+
+
+def _erp_facts(invoice: ErpInvoice) -> dict[str, object]:
+    return {
+        "number": invoice.number,
+        "tax": invoice.tax,
+        "customer": invoice.customer,
+        "remaining": invoice.remaining,
+        **_lines(invoice.lines),
+    }
+
+
+def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
+    due = books.due.get(invoice.id)
+    excused = due is not None and due.exception is not None
+    posted = next((each for each in reversed(books.erp_invoices) if each.external_id == invoice.id), None)
+    document = next((each for each in books.tax_documents if each.code == invoice.number), None)
+    there = {payment.reference: payment for payment in books.erp_payments}
+    yield Wanted(
+        book=ERP,
+        kind="invoice",
+        name=invoice.id,
+        family=invoice.id,
+        title=invoice.number,
+        facts=_erp_wanted(invoice, posted, due, there),
+        money=invoice.total,
+        currency=invoice.currency,
+        never=excused,
+    )
+    yield Wanted(
+        book=TAX,
+        kind="tax document",
+        name=invoice.number,
+        family=invoice.id,
+        # The tax of an invoice that must become an exception may well differ: that is what the exception is about.
+        facts={}
+        if excused
+        else {
+            "currency": invoice.currency,
+            "net": invoice.total - invoice.tax,
+            "tax": invoice.tax,
+            **_lines(invoice.lines, document.lines if document is not None else ()),
+        },
+        needed=not excused,
+    )
+    if posted is not None:
+        reference = {"reference to the ERP": posted.id}
+        yield Wanted(
+            book=STRIPE, kind="reference", name=invoice.id, title=invoice.number, family=invoice.id, facts=reference
+        )
+    for payment in invoice.payments:
+        facts: dict[str, object] = {"application": {invoice.id: payment.amount}}
+        if posted is not None:
+            facts["customer"] = posted.customer
+        yield Wanted(
+            book=ERP,
+            kind="payment",
+            name=payment.id,
+            title=f"{payment.id} of {invoice.number}",
+            family=invoice.id,
+            facts=facts,
+            money=payment.amount,
+            currency=invoice.currency,
+            needed=not excused,
+        )
+    if due is not None and due.notice:
+        yield Wanted(book=ERP, kind="notice", name=invoice.number, family=invoice.id, needed=not excused)
+
+
+def _erp_wanted(
+    invoice: StripeInvoice, posted: ErpInvoice | None, due: Due | None, payments: Mapping[str, ErpPayment]
+) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "number": invoice.number,
+        "tax": invoice.tax,
+        **_lines(invoice.lines, posted.lines if posted is not None else ()),
+    }
+    if due is not None:
+        facts["customer"] = OneOf(values=due.customers)
+    if all(paid.id in payments for paid in invoice.payments):
+        facts["remaining"] = invoice.remaining
+    return facts
+
+
+def _lines(lines: Sequence[Line], others: Sequence[Line] = ()) -> dict[str, object]:
+    """Give each line as a fact, and for lines that only the other book has that there is none."""
+    return {f"line {number}": line for number, (line, _) in enumerate(zip_longest(lines, others), start=1)}

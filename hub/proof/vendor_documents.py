@@ -1,0 +1,133 @@
+"""The books of the three vendors as plain values, all amounts in minor units of ISO 4217."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of an invoice: its amount after discounts and before tax, and its tax."""
+
+    id: str
+    amount: Decimal
+    tax: Decimal
+
+    def __str__(self) -> str:
+        """Give it as a person reads it."""
+        return f"{self.id} {self.amount:f} + {self.tax:f} tax"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """One payment of one invoice."""
+
+    id: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripeInvoice:
+    """A finalised invoice in Stripe's books; `erp_id` is what the hub noted on it."""
+
+    id: str
+    number: str
+    currency: str
+    total: Decimal
+    tax: Decimal
+    remaining: Decimal
+    lines: Sequence[Line]
+    payments: Sequence[Payment]
+    given_up: bool = False
+    erp_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One webhook as Stripe's sandbox sent it; `spoiled` ones had a body that could not be read."""
+
+    event: str
+    status: int | None
+    spoiled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpInvoice:
+    """An invoice in NetSuite's books; `customer` is the record's own id there."""
+
+    id: str
+    external_id: str | None
+    number: str
+    currency: str
+    customer: str
+    total: Decimal
+    tax: Decimal
+    remaining: Decimal
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpPayment:
+    """A customer payment in NetSuite's books; `applied` is external id of the invoice → amount."""
+
+    id: str
+    reference: str
+    currency: str
+    customer: str
+    amount: Decimal
+    applied: Mapping[str | None, Decimal]
+    accepted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxDocument:
+    """A document in AvaTax's books that counts; `code` is the invoice's number."""
+
+    code: str
+    currency: str
+    amount: Decimal
+    tax: Decimal
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One write that a vendor received: what it was about (`marker`), and the hash of its body."""
+
+    vendor: str
+    address: str
+    marker: str
+    sha256: str
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What must come of one invoice: nothing unusual, or an exception with this reason.
+
+    `customers` are the records in NetSuite that it may stand under; `notice` says whether a collections notice must
+    be given, and `notice_unknown` that nobody can know whether it was.
+    """
+
+    customers: frozenset[str]
+    exception: str | None = None
+    notice: bool = False
+    notice_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """What the three vendors hold and saw; `due` is by Stripe's invoice id, `subjects` Stripe's event → its object."""
+
+    stripe: Sequence[StripeInvoice]
+    sent: Sequence[Sent]
+    subjects: Mapping[str, str]
+    erp_invoices: Sequence[ErpInvoice]
+    erp_payments: Sequence[ErpPayment]
+    #: Invoice numbers, one for each call of the notice script.
+    notices: Sequence[str]
+    tax_documents: Sequence[TaxDocument]
+    requests: Sequence[Request]
+    due: Mapping[str, Due]
