@@ -7,8 +7,9 @@ HTTP statuses are chosen at the doors (`hub.api`), never here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 
 class HubError(Exception):
@@ -66,18 +67,41 @@ class WaitFor(HubError):
     """The run waits for something that is still to come."""
 
     code = "waiting"
+    #: What the wait is called: a `WaitKind`.
+    kind = "event"
 
-    def __init__(self, detail: str = "", *, on: str, until: datetime | None = None, **facts: object) -> None:
-        """Name what is awaited (`on`, such as `crossref:invoice:stripe:in_1:netsuite`) and until when."""
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        on: str | None = None,
+        until: datetime | None = None,
+        come: Callable[[Any], bool] | None = None,
+        **facts: object,
+    ) -> None:
+        """Name what is awaited (`on`, such as `crossref:invoice:stripe:in_1:netsuite`) and until when.
+
+        `come` tells in the transaction that records the wait (it is given its connection) whether it has come already,
+        since nobody would wake the run for that any more.
+        """
         super().__init__(detail, code=None, **facts)
         self.on = on
         self.until = until
+        self.come = come
+
+
+class WaitUntil(WaitFor):
+    """The run waits for a time."""
+
+    code = "waiting-for-time"
+    kind = "timer"
 
 
 class Held(WaitFor):
     """A policy holds the write; nothing goes out until it says otherwise."""
 
     code = "held"
+    kind = "hold"
 
 
 class OnHold(Held):
@@ -195,6 +219,12 @@ class StaleLease(HubError):
     """Another worker owns this run now; nothing of this worker's work may be recorded."""
 
     code = "stale-lease"
+
+
+class ToldToStop(HubError):
+    """A person ordered the run to end; nothing more of it may begin."""
+
+    code = "told-to-stop"
 
 
 class Fatal(HubError):

@@ -39,6 +39,8 @@ class AuditKind(StrEnum):
     RUN_PARKED = "run.parked", "A run stopped for a person; a case tells why."
     RUN_STOPPING = "run.stopping", "A person ordered a run to end, or to take back what it did, as soon as it can."
     RUN_CANCELLED = "run.cancelled", "A person ended a run."
+    RUN_TURNED_BACK = "run.turned_back", "A run began to take back what it had done, because a step failed for good."
+    RUN_COMPENSATED = "run.compensated", "All that a run had done and can be taken back was taken back."
     RUN_REPLAYED = "run.replayed", "A person ordered a run to be made again; the effect keys stay the same."
     RUN_WOKEN = "run.woken", "A person had a held run ask its policy again at once."
     HOLD_PLACED = "hold.placed", "A person held a run, a key or a flow: nothing new of it goes out."

@@ -47,6 +47,7 @@ class Target:
     business_key: str
     path: str
     generation: int
+    undoes: str | None = None
 
 
 class Effects:
@@ -72,6 +73,15 @@ class Effects:
         self._ambient = ambient
         self._attempts = dict(attempts)
         self._limited = dict(limited)
+
+    def record_in(self, journal: Journal) -> None:
+        """Record in another journal from here on."""
+        self._journal = journal
+
+    def know(self, *, attempts: Mapping[str, int], limited: Mapping[str, int]) -> None:
+        """Continue the numbering of the attempts of these paths too."""
+        self._attempts.update(attempts)
+        self._limited.update(limited)
 
     def attempts(self, path: str) -> int:
         """Give how often a step was tried; waiting for a limit is no failure and does not count."""
@@ -122,6 +132,30 @@ class Effects:
                 self._journal.outcome(_settled(row["key"], EffectState.PARKED, reason="outcome-unknown"))
                 self._note(AuditKind.EFFECT_PARKED, row)
                 raise _for_a_person(target)
+
+    async def find_out(self, target: Target, row: Row) -> None:
+        """Find out an unknown outcome of a run that is to end: nothing is sent again that can be looked up.
+
+        What only the same sending can tell (`native`, `upsert`) is sent again; afterwards it is done. Raises the error
+        that keeps the outcome from being known.
+        """
+        async with target.account.permit():
+            if target.operation.idempotency is not Idempotency.PROBE:
+                try:
+                    await self.resolve(target, row)
+                except _REFUSALS:
+                    # Refused is known too.
+                    await self._journal.settle()
+                return
+            if await self._found(target, row) is not None:
+                await self._journal.settle()
+                return
+            left = _settling(target, row, self._ambient.now())
+            if left > 0:
+                raise RetryLater("The write may still appear at the target.", code="settling", after=left)
+            self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
+            self._journal.outcome(_settled(row["key"], EffectState.FAILED, reason="not-applied"))
+            await self._journal.settle()
 
     async def _look(self, target: Target, row: Row) -> Any:
         output = await self._found(target, row)
@@ -178,7 +212,7 @@ class Effects:
             self._journal.outcome(
                 _settled(row["key"], EffectState.UNKNOWN, reason=row.get("reason"), sent_at=to_micros(started))
             )
-            await self._journal.settle()
+            await self._journal.send_again()
         try:
             response = await account.attempt(recorded_request(row))
             refusal = account.understand(response)
@@ -218,6 +252,7 @@ class Effects:
             "body": request.body,
             "body_hash": body_hash,
             "sent_at": now,
+            "undoes": target.undoes,
             "created_at": now,
         }
         return row

@@ -1,232 +1,211 @@
-"""How a run ends for now: it succeeds, waits for something, pauses its connection, or parks for a person."""
+"""How a run ends for now: it succeeds, waits for something, parks for a person, or has taken back what it did."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from hub.audit.kinds import AuditKind
-from hub.engine import verdicts
 from hub.engine.journal import Journal, code
+from hub.engine.lanes import Stopped
 from hub.engine.parts import Parts
-from hub.engine.steps import Output, Steps
 from hub.engine.values import Scope, lenient
+from hub.engine.verdicts import Waiting
 from hub.errors import HubError
-from hub.model.ambient import of_micros, to_micros
-from hub.model.flow import Flow, Step
-from hub.model.run import RunState, StepState, WaitKind
-from hub.policy.retry import RetryPolicy
+from hub.model.ambient import to_micros
+from hub.model.flow import Flow
+from hub.model.run import RunState
 from hub.sdk import exact_json
 from hub.store import connections
 from hub.store.committer import Work
+from hub.store.history import Awaited
 from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)
 
+_ITEM = re.compile(r"\[[^\]]*\]")
+#: Who gives orders, by how their names begin; what the hub does by itself is told to people by a case.
+_PEOPLE = ("person:", "token:", "local")
 
-@dataclass(slots=True, kw_only=True)
-class Place:
-    """Where a run is: its flow, the present step, what is known so far, and what the step gave before it failed."""
 
-    started: datetime
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What people are told of a run that ends for now: where it stopped, and all that is known of it by then."""
+
     bundle: Bundle | None = None
     flow: Flow | None = None
-    step: Step | None = None
-    ordinal: int = 0
-    scope: Scope = field(default_factory=dict)
-    output: Output | None = None
-
-    @property
-    def path(self) -> str:
-        """Give the present step's path."""
-        return self.step.id if self.step is not None else "start"
-
-    @property
-    def kind(self) -> str:
-        """Give what the present step does, in the word of the file."""
-        return type(self.step.action).__name__.lower() if self.step is not None else "start"
-
-    def retry_policy(self) -> RetryPolicy:
-        """Give how the present step is tried again."""
-        if self.bundle is None or self.step is None:
-            return RetryPolicy()
-        return self.bundle.retry(self.step.retry)
-
-    def runbook(self, reason: str) -> str | None:
-        """Give the path of the page that tells a person what to do."""
-        if self.bundle is None or self.flow is None:
-            return None
-        return self.bundle.runbook_for(self.flow.name, reason)
+    path: str = "start"
+    scope: Scope | None = None
 
 
 class Endings:
     """The ends of one run; each makes everything of the run durable together with its new state."""
 
-    def __init__(self, parts: Parts, claimed: ClaimedRun, journal: Journal, steps: Steps) -> None:
+    def __init__(self, parts: Parts, claimed: ClaimedRun, journal: Journal) -> None:
         """Take the collaborators."""
         self._parts = parts
         self._run = claimed.run
-        self._claimed = claimed
         self._journal = journal
-        self._steps = steps
 
-    async def succeed(self, place: Place) -> None:
-        """Record that the run has reached its end."""
+    async def succeed(self, told: Told) -> None:
+        """Record that the run has reached its end, with what a flow that called it gets."""
+        output = lenient(told.flow.output, told.scope or {}) if told.flow is not None else None
         self._journal.note(AuditKind.RUN_SUCCEEDED)
-        await self._journal.end(
-            {
-                "state": RunState.SUCCEEDED.value,
-                "blocking": False,
-                "finished_at": to_micros(self._parts.ambient.now()),
-                **_about(place),
-            }
-        )
+        change: dict[str, Any] = {"state": RunState.SUCCEEDED.value, "blocking": False}
+        if output is not None:
+            change["output"] = exact_json.dumps(output).decode()
+        await self._journal.end({**change, "finished_at": self._now(), **about(told)})
 
-    async def stop(self, place: Place, error: HubError) -> None:
-        """Record what follows from an error at this place."""
-        verdict = verdicts.decide(
-            error,
-            step=place.step,
-            connection=self._steps.connection,
-            policy=place.retry_policy(),
-            attempt=max(self._steps.effects.attempts(place.path), 1),
-            draw=self._parts.ambient.random.random(),
-        )
-        self._fail_step(place, error, waiting=not isinstance(verdict, verdicts.Park))
-        now, about = self._parts.ambient.now(), _about(place)
-        match verdict:
-            case verdicts.Retry(after=after):
-                await self._wait(WaitKind.TIMER, now + timedelta(seconds=after), error.code, about)
-            case verdicts.Await(on=on, until=until):
-                await self._wait(WaitKind.EVENT, until, error.code, about, on=on)
-            case verdicts.Hold(on=on, until=until, reason=held):
-                await self._wait(WaitKind.HOLD, until, held, about, on=on)
-            case verdicts.Pause(connection=name, already=already):
-                if not already:
-                    await self._pause(name, error)
-                topic = connections.topic(environment=self._run["environment"], name=name)
-                await self._wait(WaitKind.CONNECTION, None, error.code, about, on=topic, paused=name)
-            case verdicts.Park(reason=reason):
-                await self._park(place, reason, error, about)
-
-    async def _wait(
-        self,
-        kind: WaitKind,
-        until: datetime | None,
-        reason: str,
-        about: Mapping[str, Any],
-        *,
-        on: str | None = None,
-        paused: str | None = None,
-    ) -> None:
-        moment = to_micros(until) if until is not None else None
+    async def wait(self, told: Told, waiting: Waiting) -> None:
+        """Record what the run waits for."""
+        moment = to_micros(waiting.until) if waiting.until is not None else None
         await self._journal.end(
             {
                 "state": RunState.WAITING.value,
-                "wait_kind": kind.value,
-                "wait_on": on,
+                "wait_kind": waiting.kind.value,
                 "wait_until": moment,
                 "claimable_at": moment,
-                "reason": reason,
-                **about,
+                "reason": waiting.reason,
+                **about(told),
             },
-            awaited=self._steps.awaited,
-            paused=paused,
+            waits=waiting.waits,
         )
 
-    async def _pause(self, name: str, error: HubError) -> None:
-        account = self._parts.accounts.get(name)
-        if account is None or account.paused is not None:
-            return
-        account.paused = str(error)
-        log.error("connection.paused", connection=name, reason=str(error))
+    async def park(self, told: Told, reason: str, error: HubError) -> None:
+        """Record that the run has stopped for a person, with the case that tells why."""
+        facts, case = about(told), self._case(told, reason, error.detail, error)
+        self._journal.note(AuditKind.RUN_PARKED, facts={"reason": code(reason)})
+        await self._journal.end({"state": RunState.PARKED.value, "reason": reason, **facts}, case=case)
+
+    async def cancelled(self, told: Told) -> None:
+        """Record that the run has ended because a person said so."""
+        self._journal.note(AuditKind.RUN_CANCELLED)
+        await self._journal.end(
+            {
+                "state": RunState.CANCELLED.value,
+                "blocking": False,
+                "reason": "cancelled",
+                "finished_at": self._now(),
+                **about(told),
+            }
+        )
+
+    async def compensated(self, told: Told, reason: str, taken_back: Sequence[str], left: Sequence[str]) -> None:
+        """Record that the run has taken back what it did; who did not order that is told by a case."""
+        order = exact_json.loads(self._run["stopping_order"]) if self._run["stopping_order"] else {}
+        case = None
+        if not str(order.get("actor", "")).startswith(_PEOPLE):
+            back = f"Taken back: {', '.join(taken_back)}." if taken_back else "There was nothing to take back."
+            stays = f" Not taken back, because no way is given: {', '.join(left)}." if left else ""
+            case = self._case(told, reason, f"The run failed ({reason}). {back}{stays}", None)
+        self._journal.note(
+            AuditKind.RUN_COMPENSATED, facts={"reason": code(reason), "taken-back": len(taken_back), "left": len(left)}
+        )
+        await self._journal.end(
+            {
+                "state": RunState.COMPENSATED.value,
+                "blocking": False,
+                "reason": reason,
+                "finished_at": self._now(),
+                **about(told),
+            },
+            case=case,
+        )
+
+    async def pause(self, name: str, error: HubError) -> Awaited:
+        """Pause a connection with one alert, unless that was done; gives what its runs wait for."""
         environment, worker = self._run["environment"], self._parts.worker
-        await self._parts.committer.commit(
-            Work(
-                lambda transaction: connections.set_state(
-                    transaction,
-                    environment=environment,
-                    name=name,
-                    state=connections.PAUSED,
-                    reason=str(error),
-                    actor=worker,
+        account = self._parts.accounts.get(name)
+        if account is not None and account.paused is None:
+            account.paused = str(error)
+            log.error("connection.paused", connection=name, reason=str(error))
+            await self._parts.committer.commit(
+                Work(
+                    lambda transaction: connections.set_state(
+                        transaction,
+                        environment=environment,
+                        name=name,
+                        state=connections.PAUSED,
+                        reason=str(error),
+                        actor=worker,
+                    )
                 )
             )
+        return Awaited(
+            topic=connections.topic(environment=environment, name=name),
+            come=lambda inside: connections.is_active(inside, environment=environment, name=name),
         )
 
-    async def _park(self, place: Place, reason: str, error: HubError, about: Mapping[str, Any]) -> None:
-        now = to_micros(self._parts.ambient.now())
+    def _now(self) -> int:
+        return to_micros(self._parts.ambient.now())
+
+    def _case(self, told: Told, reason: str, detail: str, error: HubError | None) -> Mapping[str, Any]:
         case_id = self._parts.ambient.new_id("case")
-        alike = "|".join((self._run["flow"], place.path, reason, error.code))
-        fingerprint = hashlib.sha256(alike.encode()).hexdigest()[:16]
-        self._journal.note(AuditKind.RUN_PARKED, facts={"reason": code(reason)})
+        # Items of a loop that fail alike are one kind of trouble.
+        place = _ITEM.sub("[]", told.path)
+        alike = "|".join((self._run["flow"], place, reason, error.code if error is not None else reason))
+        facts = about(told)
         self._journal.note(AuditKind.CASE_OPENED, subjects={"case": case_id}, facts={"reason": code(reason)})
-        await self._journal.end(
-            {"state": RunState.PARKED.value, "reason": reason, **about},
-            case={
-                "id": case_id,
-                "environment": self._run["environment"],
-                "entity": about.get("entity"),
-                "flow": self._run["flow"],
-                "run_id": self._run["id"],
-                "path": place.path,
-                "business_key": self._run["business_key"],
-                "reason": reason,
-                "fingerprint": fingerprint,
-                "detail": error.detail,
-                "facts": exact_json.dumps(_texts(error)).decode(),
-                "runbook": place.runbook(reason),
-                "owner": None,
-                "money_minor": about.get("money_minor"),
-                "money_currency": about.get("money_currency"),
-                "state": "open",
-                "opened_at": now,
-            },
-        )
-
-    def _fail_step(self, place: Place, error: HubError, *, waiting: bool) -> None:
-        if place.step is None:
-            return
-        before, output = self._claimed.steps.get(place.path), place.output
-        self._journal.step(
-            path=place.path,
-            ordinal=place.ordinal,
-            kind=place.kind,
-            state=StepState.WAITING if waiting else StepState.FAILED,
-            # A step that waits keeps the time it began, because its deadline counts from there.
-            started=of_micros(before["started_at"]) if before is not None else place.started,
-            finished=self._parts.ambient.now(),
-            input=output.input if output is not None else None,
-            output=output.value if output is not None else None,
-            answer=output.answer if output is not None else None,
-            schema=output.schema if output is not None else None,
-            error={"code": error.code, "detail": error.detail, "facts": _texts(error)},
-        )
+        runbook = None
+        if told.bundle is not None and told.flow is not None:
+            runbook = told.bundle.runbook_for(told.flow.name, reason)
+        return {
+            "id": case_id,
+            "environment": self._run["environment"],
+            "entity": facts.get("entity"),
+            "flow": self._run["flow"],
+            "run_id": self._run["id"],
+            "path": told.path,
+            "business_key": self._run["business_key"],
+            "reason": reason,
+            "fingerprint": hashlib.sha256(alike.encode()).hexdigest()[:16],
+            "detail": detail,
+            "facts": exact_json.dumps(_texts(error)).decode(),
+            "runbook": runbook,
+            "owner": None,
+            "money_minor": facts.get("money_minor"),
+            "money_currency": facts.get("money_currency"),
+            "state": "open",
+            "opened_at": self._now(),
+        }
 
 
-def _about(place: Place) -> dict[str, Any]:
-    about: dict[str, Any] = {"entity": None, "money_minor": None, "money_currency": None}
-    if place.flow is None:
-        return about
-    # What a step gave before its check failed tells most about the run, although no other step may build on it.
-    scope = place.scope if place.output is None else {**place.scope, place.path: place.output.value}
-    if place.flow.entity is not None:
-        entity = lenient(place.flow.entity, scope)
-        about["entity"] = str(entity) if entity is not None else None
-    money = lenient(place.flow.money, scope)
+def about(told: Told) -> dict[str, Any]:
+    """Give whose books a run concerns and the money at stake, as far as that is known by now."""
+    found: dict[str, Any] = {"entity": None, "money_minor": None, "money_currency": None}
+    if told.flow is None or told.scope is None:
+        return found
+    if told.flow.entity is not None:
+        entity = lenient(told.flow.entity, told.scope)
+        found["entity"] = str(entity) if entity is not None else None
+    money = lenient(told.flow.money, told.scope)
     if isinstance(money, Mapping):
         minor, currency = money.get("minor"), money.get("currency")
         # Beyond what a column holds it is no amount; the run is recorded without it rather than not at all.
         if type(minor) is int and abs(minor) < 2**63 and isinstance(currency, str):
-            about["money_minor"], about["money_currency"] = minor, currency
-    return about
+            found["money_minor"], found["money_currency"] = minor, currency
+    return found
 
 
-def _texts(error: HubError) -> dict[str, str]:
-    return {name: str(fact) for name, fact in error.facts.items()}
+def scope_at(stopped: Stopped) -> Scope | None:
+    """Give what is known where a lane has stopped."""
+    place = stopped.place
+    if place is None:
+        return None
+    # What a step gave before its check failed tells most about the run, although no other step may build on it.
+    return place.lane.scope if place.output is None else {**place.lane.scope, place.step.id: place.output.value}
+
+
+def path_of(stopped: Stopped) -> str:
+    """Give where a lane has stopped."""
+    return stopped.place.path if stopped.place is not None else "start"
+
+
+def _texts(error: HubError | None) -> dict[str, str]:
+    return {} if error is None else {name: str(fact) for name, fact in error.facts.items()}

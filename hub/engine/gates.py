@@ -17,7 +17,7 @@ from hub.engine.values import lenient
 from hub.errors import Held
 from hub.model.ambient import of_micros
 from hub.model.effect import EffectState
-from hub.model.flow import Flow, Step
+from hub.model.flow import Flow
 from hub.policy.decision import decide
 from hub.policy.kinds import HOLD
 from hub.policy.outputs import moment
@@ -40,17 +40,26 @@ class Gates:
         self._run = claimed.run
         self._journal = journal
 
+    def record_in(self, journal: Journal) -> None:
+        """Record in another journal from here on."""
+        self._journal = journal
+
     def pass_hold(
         self,
         account: Account,
         operation: str,
         key: str,
-        step: Step,
+        path: str,
+        begun: Mapping[str, Mapping[str, Any]],
         flow: Flow,
         scope: Mapping[str, Any],
         form: Callable[[], Any],
     ) -> None:
-        """Raise `Held` when the policy holds a write with this input; every answer is kept."""
+        """Raise `Held` when the policy holds a write with this input; every answer is kept.
+
+        `begun` are the steps that were begun before, by path.
+        """
+        before = begun.get(path)
         bundle = self._parts.current()
         policy = bundle.guard(HOLD.name, connection=account.name, environment=self._parts.environment)
         if policy is None:
@@ -65,23 +74,23 @@ class Gates:
         }
         decision = decide(policy, asked)
         if not decision.rules:
-            self._keep(decision, bundle.id, step, account, now)
+            self._keep(decision, bundle.id, path, account, now)
             return
         if self._begun(key):
             return
-        held = self._held(decision, step, now)
-        if not self._said_already(held, step):
-            self._keep(decision, bundle.id, step, account, now)
+        held = self._held(decision, before, now)
+        if not self._said_already(held, before):
+            self._keep(decision, bundle.id, path, account, now)
         raise held
 
-    def _held(self, decision: Decision, step: Step, now: datetime) -> Held:
+    def _held(self, decision: Decision, before: Mapping[str, Any] | None, now: datetime) -> Held:
         reason = str(decision.output["reason"])
         until = moment(decision.output["until"]) if "until" in decision.output else None
         ended = until is None or until <= now
         return Held(
             f"The rule `{decision.rule}` of the policy `{decision.policy}` holds this write: {reason}",
             on=holds.TOPIC,
-            until=now + self._pause(step, now) if ended else until,
+            until=now + self._pause(before, now) if ended else until,
             policy=decision.policy,
             version=decision.version,
             rule=decision.rule,
@@ -89,8 +98,7 @@ class Gates:
             end=None if ended else decision.output["until"],
         )
 
-    def _pause(self, step: Step, now: datetime) -> timedelta:
-        before = self._claimed.steps.get(step.id)
+    def _pause(self, before: Mapping[str, Any] | None, now: datetime) -> timedelta:
         waited = now - of_micros(before["started_at"]) if before is not None else timedelta(0)
         seconds = min(max(waited.total_seconds() * SHARE, SOONEST), LATEST)
         # Runs that were held together are not asked about all at once.
@@ -101,20 +109,19 @@ class Gates:
         standing = history.effect(self._parts.database.looking, key)
         return standing is not None and standing["state"] != EffectState.FAILED
 
-    def _said_already(self, held: Held, step: Step) -> bool:
-        before = self._claimed.steps.get(step.id)
+    def _said_already(self, held: Held, before: Mapping[str, Any] | None) -> bool:
         error = exact_json.loads(before["error"]) if before is not None and before["error"] else {}
         facts = {name: str(fact) for name, fact in held.facts.items()}
         return bool(error.get("code") == Held.code and error["facts"] == facts)
 
-    def _keep(self, decision: Decision, bundle: str, step: Step, account: Account, now: datetime) -> None:
+    def _keep(self, decision: Decision, bundle: str, path: str, account: Account, now: datetime) -> None:
         self._journal.decision(
             decision,
             id=self._parts.ambient.new_id("decision"),
             environment=self._run["environment"],
             bundle=bundle,
             at=now,
-            path=step.id,
+            path=path,
             connection=account.name,
         )
 

@@ -15,7 +15,7 @@ from hub.store import decisions
 from hub.store.audit import Note
 from hub.store.committer import Committer
 from hub.store.crossrefs import Link
-from hub.store.history import Record
+from hub.store.history import Awaited, Record
 
 
 class Journal:
@@ -27,6 +27,7 @@ class Journal:
         self._run_id = run_id
         self._epoch = epoch
         self._worker = worker
+        self._winding_up = False
         self._record = self._fresh()
 
     def step(
@@ -169,19 +170,32 @@ class Journal:
         if self._record.outcome is not None or self._record.links:
             await self._flush()
 
+    async def send_again(self) -> None:
+        """Make it durable that a recorded request is sent once more; raises what forbids that just now."""
+        self._record.sends_again = True
+        await self._flush()
+
+    async def flush(self) -> None:
+        """Make everything durable that is waiting to be."""
+        record = self._record
+        if record.outcome is not None or record.steps or record.attempts or record.notes or record.decisions:
+            await self._flush()
+
+    def wind_up(self) -> None:
+        """From here on record what the run does because it was told to stop."""
+        self._winding_up = self._record.winding_up = True
+
     async def end(
         self,
         change: Mapping[str, Any],
         *,
         case: Mapping[str, Any] | None = None,
-        awaited: Mapping[str, str] | None = None,
-        paused: str | None = None,
+        waits: Sequence[Awaited] = (),
     ) -> None:
-        """Make everything durable together with the run's new state."""
+        """Make everything durable together with the run's new state and what it then waits for."""
         self._record.change = change
         self._record.case = case
-        self._record.awaited = awaited
-        self._record.paused = paused
+        self._record.waits = waits
         await self._flush()
 
     async def _flush(self) -> Any:
@@ -189,7 +203,7 @@ class Journal:
         return await self._committer.commit(record)
 
     def _fresh(self) -> Record:
-        return Record(run_id=self._run_id, epoch=self._epoch)
+        return Record(run_id=self._run_id, epoch=self._epoch, winding_up=self._winding_up)
 
 
 def code(text: str) -> str:

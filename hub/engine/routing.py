@@ -13,7 +13,7 @@ from hub.errors import FixData, HubError
 from hub.model.ambient import of_micros, to_micros
 from hub.model.event import InboundEvent
 from hub.model.flow import Flow
-from hub.model.run import RunState
+from hub.model.run import Priority, RunState
 from hub.sdk import exact_json
 from hub.workspace.bundle import Bundle
 
@@ -79,8 +79,13 @@ def route(
     now: datetime,
     new_id: Callable[[], str],
     without: Collection[str] = (),
+    priority: Priority = Priority.HIGH,
+    ordered_by: str | None = None,
 ) -> Routing:
-    """Give the runs that an event starts; `without` names flows that have their run already."""
+    """Give the runs that an event starts; `without` names flows that have their run already.
+
+    No run goes before `priority` (a back-fill's is low); `ordered_by` is the person who caused them, if one did.
+    """
     made: list[dict[str, Any]] = []
     failed: dict[str, Failure] = {}
     moment = to_micros(now)
@@ -113,6 +118,10 @@ def route(
                 "claimable_at": moment,
                 "epoch": 0,
                 "generation": 0,
+                "priority": max(flow.priority, priority),
+                "ordered_by": ordered_by,
+                "parent_run": None,
+                "parent_path": None,
                 "created_at": moment,
                 "updated_at": moment,
             }

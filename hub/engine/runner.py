@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import structlog
 
-from hub.audit.kinds import AuditKind
-from hub.engine.checks import check
+from hub.engine import walk
+from hub.engine.compensation import Compensation
 from hub.engine.effects import Effects
-from hub.engine.endings import Endings, Place
-from hub.engine.journal import Journal
+from hub.engine.endings import Endings, Told, path_of, scope_at
+from hub.engine.journal import Journal, code
+from hub.engine.lanes import Known, Lane, Row, Stopped
+from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.routing import stored_scope
-from hub.engine.steps import Output, Steps
+from hub.engine.steps import Steps
 from hub.engine.values import Scope
-from hub.errors import Fatal, FixData, HubDefect, HubError, StaleLease
-from hub.model.flow import Step
-from hub.model.run import StepState
+from hub.engine.verdicts import Circumstances, Park, Pause, TakeBack, Waiting, decide
+from hub.engine.walk import Walk
+from hub.errors import Fatal, HubDefect, HubError, StaleLease, ToldToStop
+from hub.model.flow import Flow, OnFailure, Step
+from hub.model.run import Stopping, WaitKind
 from hub.sdk import exact_json
+from hub.store import stopping as told_to_stop
+from hub.store.committer import Work
 from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)
+
+#: Why a run parks that could not take back what it did.
+COMPENSATION_FAILED = "compensation-failed"
 
 
 class Runner:
@@ -36,74 +42,151 @@ class Runner:
         """Prepare; nothing is recorded yet."""
         self._parts = parts
         self._claimed = claimed
-        run = claimed.run
-        self._journal = Journal(parts.committer, run_id=run["id"], epoch=run["epoch"], worker=parts.worker)
-        self._steps = self.steps(parts, claimed, self._journal, self.effects)
-        self._endings = Endings(parts, claimed, self._journal, self._steps)
+        self._run = claimed.run
+        self._lane = self._new_lane("", None, {}, _known(claimed))
+        self._journal = self._lane.journal
+        self._endings = Endings(parts, claimed, self._journal)
+        self._bundle: Bundle | None = None
+        self._flow: Flow | None = None
 
     async def run(self) -> None:
         """Go on until the run ends, waits, or parks; whatever happens is recorded."""
-        run = self._claimed.run
-        place = Place(started=self._parts.ambient.now())
         try:
             try:
-                await self._go(place, run)
-            except (StaleLease, Fatal):
-                raise
-            except HubError as error:
-                await self._endings.stop(place, error)
-            except Exception as error:  # a defect of the hub must not lose the run or stop the others
-                log.exception("run.defect", run=run["id"])
-                reason = f"{type(error).__name__}: {error}"[:300]
-                await self._endings.stop(place, HubDefect(code="internal-error", reason=reason))
+                await self._go_on()
+            except ToldToStop as told:
+                await self._wind_up(Stopping(str(told.facts["stopping"])))
         except StaleLease:
-            log.info("run.taken_over", run=run["id"])
+            log.info("run.taken_over", run=self._run["id"])
 
-    def recorded(self, path: str) -> Mapping[str, Any] | None:
-        """Give a step that was finished by an earlier worker."""
-        row = self._claimed.steps.get(path)
-        return row if row is not None and row["state"] == StepState.SUCCEEDED else None
-
-    async def _go(self, place: Place, run: Mapping[str, Any]) -> None:
-        bundle = place.bundle = await self._parts.bundle(run["bundle"])
-        place.flow = bundle.flows[run["flow"]]
-        place.scope = stored_scope(self._claimed.event)
-        for ordinal, step in enumerate(place.flow.steps):
-            place.ordinal, place.step, place.output = ordinal, step, None
-            place.started = self._parts.ambient.now()
-            await self._pass(bundle, place, step)
-        await self._endings.succeed(place)
-
-    async def _pass(self, bundle: Bundle, place: Place, step: Step) -> None:
-        before = self.recorded(step.id)
-        if before is not None:
-            place.scope[step.id] = None if before["output"] is None else exact_json.loads(before["output"])
-            return
-        if step.when is not None and not step.when(place.scope):
-            output = Output(value=None, rule="skipped")
+    async def _go_on(self) -> None:
+        try:
+            bundle = self._bundle = await self._parts.bundle(self._run["bundle"])
+            flow = self._flow = bundle.flows[self._run["flow"]]
+            self._lane.scope.update(stored_scope(self._claimed.event))
+            if self._run["stopping"] is not None:
+                raise ToldToStop(run=self._run["id"], stopping=self._run["stopping"])
+            going = Walk(
+                self._parts,
+                self._claimed,
+                bundle,
+                flow,
+                new_lane=self._new_lane,
+                recorded=self.recorded,
+                expect=self._expect,
+                pause=self._endings.pause,
+            )
+            await going.through(self._lane, flow.steps)
+        except (StaleLease, Fatal, ToldToStop):
+            raise
+        except Stopped as stopped:
+            await self._stop(stopped)
+        except HubError as error:
+            await self._endings.park(self._told(), error.code, error)
+        except Exception as error:  # a defect of the hub must not lose the run or stop the others
+            log.exception("run.defect", run=self._run["id"])
+            await self._endings.park(self._told(), "internal-error", _defect(error))
         else:
-            output = place.output = await self._steps.act(bundle, step, place.scope)
-            if step.expect is not None:
-                self._expect(step, place.scope, output)
-        place.scope[step.id] = output.value
-        self._journal.step(
-            path=step.id,
-            ordinal=place.ordinal,
-            kind=place.kind,
-            state=StepState.SUCCEEDED,
-            started=place.started,
-            finished=self._parts.ambient.now(),
-            input=output.input,
-            output=output.value,
-            answer=output.answer,
-            schema=output.schema,
-            rule=output.rule,
+            await self._endings.succeed(self._told())
+
+    async def _stop(self, stopped: Stopped) -> None:
+        told = self._told(path_of(stopped), scope_at(stopped))
+        match stopped.verdict:
+            case Waiting() as waiting:
+                await self._endings.wait(told, waiting)
+            case Park(reason=reason):
+                await self._endings.park(told, reason, stopped.error)
+            case TakeBack(reason=reason):
+                await self._journal.flush()
+                run_id, epoch, worker = self._run["id"], self._run["epoch"], self._parts.worker
+                await self._parts.committer.commit(
+                    Work(
+                        lambda transaction: told_to_stop.turn_back(
+                            transaction, run_id, epoch=epoch, reason=code(reason), actor=worker
+                        )
+                    )
+                )
+                await self._wind_up(Stopping.COMPENSATE, reason)
+
+    async def _wind_up(self, stopping: Stopping, reason: str | None = None) -> None:
+        """Do what a run does that was told to stop: find out what is unknown, then end, or take back what was done."""
+        self._journal.wind_up()
+        if self._bundle is None or self._flow is None:
+            lost = HubDefect("The run was told to stop, and its flow cannot be read.", code="internal-error")
+            await self._endings.park(self._told(), lost.code, lost)
+            return
+        work = Compensation(self._parts, self._claimed, self._bundle, self._flow, self._lane)
+        why = reason or self._reason()
+        try:
+            await work.find_out()
+            await work.order_children(stopping)
+            if stopping is Stopping.CANCEL:
+                await self._endings.cancelled(self._told())
+                return
+            taken = await work.take_back()
+        except (StaleLease, Fatal):
+            raise
+        except HubError as error:
+            await self._not_yet(error, COMPENSATION_FAILED if stopping is Stopping.COMPENSATE else error.code)
+        except Exception as error:  # a defect of the hub must not lose the run or stop the others
+            log.exception("run.defect", run=self._run["id"])
+            await self._endings.park(self._told(), COMPENSATION_FAILED, _defect(error))
+        else:
+            await self._endings.compensated(self._told(), why, taken.done, taken.left)
+
+    async def _not_yet(self, error: HubError, reason: str) -> None:
+        """Wait for what keeps the run from winding up, or stop for a person."""
+        steps = self._lane.steps
+        attempts = max(steps.effects.attempts(path) for path in [*self._tried(), ""])
+        assert self._bundle is not None
+        verdict = decide(
+            error,
+            Circumstances(
+                step=None,
+                on_failure=OnFailure.PARK,
+                connection=steps.connection,
+                policy=self._bundle.retry(None),
+                attempt=max(attempts, 1),
+                draw=self._parts.ambient.random.random(),
+                now=self._parts.ambient.now(),
+            ),
         )
+        if isinstance(verdict, Pause):
+            awaited = await self._endings.pause(verdict.connection, error)
+            verdict = Waiting(kind=WaitKind.CONNECTION, reason=error.code, waits=(awaited,))
+        if isinstance(verdict, Waiting):
+            await self._endings.wait(self._told(), verdict)
+        else:
+            await self._endings.park(self._told(), reason, error)
+
+    def _tried(self) -> list[str]:
+        return [path for path in self._claimed.attempts if path.startswith("undo:")]
+
+    def _reason(self) -> str:
+        order = exact_json.loads(self._run["stopping_order"]) if self._run["stopping_order"] else {}
+        return str(order.get("reason") or self._run["reason"] or "ordered")
+
+    def recorded(self, lane: Lane, path: str) -> Row | None:
+        """Give a step that is done, by an earlier worker or before a replay."""
+        return walk.recorded(lane, path)
 
     def _expect(self, step: Step, scope: Scope, output: Output) -> None:
-        assert step.expect is not None
-        try:
-            check(step.expect, {**scope, step.id: output.value}, output.value)
-        except FixData as error:
-            self._journal.note(AuditKind.CHECK_FAILED, facts={"step": step.id, "reason": error.code})
-            raise
+        walk.expect(step, scope, output)
+
+    def _told(self, path: str = "start", scope: Scope | None = None) -> Told:
+        return Told(bundle=self._bundle, flow=self._flow, path=path, scope=self._lane.scope if scope is None else scope)
+
+    def _new_lane(self, prefix: str, ordinal: int | None, scope: Scope, known: Known) -> Lane:
+        run = self._run
+        journal = Journal(self._parts.committer, run_id=run["id"], epoch=run["epoch"], worker=self._parts.worker)
+        steps = self.steps(self._parts, self._claimed, journal, self.effects)
+        steps.know(steps=known.steps, effects=known.effects, attempts=known.attempts, limited=known.limited)
+        return Lane(prefix=prefix, scope=scope, journal=journal, steps=steps, known=known, ordinal=ordinal)
+
+
+def _known(claimed: ClaimedRun) -> Known:
+    return Known(steps=claimed.steps, effects=claimed.effects, attempts=claimed.attempts, limited=claimed.limited)
+
+
+def _defect(error: Exception) -> HubDefect:
+    return HubDefect(code="internal-error", reason=f"{type(error).__name__}: {error}"[:300])

@@ -1,24 +1,26 @@
-"""What each kind of step does: map, decide, look up, call, tie ids together."""
+"""What each kind of single step does: map, decide, look up, call, tie ids together, wait, tell, call another flow."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from hub.connections.accounts import Account
+from hub.engine import waits
+from hub.engine.children import Children
 from hub.engine.drift import Action, Seen, refusal
 from hub.engine.effects import Effects, Target
 from hub.engine.gates import Gates, work_scope
 from hub.engine.journal import Journal
+from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.readings import answer_of
 from hub.engine.values import Scope, call_input, call_output, linked_ids, lookup_question, mapped
 from hub.errors import FixData, HubDefect, NotMapped, WaitFor
 from hub.model.ambient import of_micros
-from hub.model.effect import EffectState, effect_key
-from hub.model.flow import Call, Decide, Link, Lookup, Map, Step
+from hub.model.effect import EffectKey, EffectState, effect_key
+from hub.model.flow import Call, Decide, Emit, Link, Lookup, Map, Step, Subflow, Wait
 from hub.model.run import RunState
 from hub.policy.decision import decide
 from hub.sdk.connector import ReadOperation, WriteOperation
@@ -28,25 +30,8 @@ from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """What a step gives: its output, what it was given (for people), and the rule that decided.
-
-    `answer` is what came from outside where the output was made of it, and `schema` the version it came in.
-    """
-
-    value: Any
-    input: Any = None
-    rule: str | None = None
-    answer: Any = None
-    schema: str | None = None
-
-
 class Steps:
-    """The steps of one run.
-
-    `connection` names the one that the present step speaks to, and `awaited` the look-up that it waits for.
-    """
+    """The steps of one lane of a run; `connection` names the one that the present step speaks to."""
 
     def __init__(self, parts: Parts, claimed: ClaimedRun, journal: Journal, effects: type[Effects]) -> None:
         """Take the collaborators; `effects` is the class that makes the run's writes."""
@@ -56,29 +41,54 @@ class Steps:
         self._journal = journal
         self._gates = Gates(parts, claimed, journal)
         self.connection: str | None = None
-        self.awaited: dict[str, str] | None = None
         self.effects = effects(
             run_id=self._run["id"],
             journal=journal,
             ambient=parts.ambient,
-            attempts=claimed.attempts,
-            limited=claimed.limited,
+            attempts={},
+            limited={},
             at_work=self._at_work,
         )
+        self._known: Mapping[str, Mapping[str, Any]] = {}
+        self._begun: Mapping[str, Mapping[str, Any]] = {}
 
-    async def act(self, bundle: Bundle, step: Step, scope: Scope) -> Output:
-        """Do what a step says."""
+    def know(
+        self,
+        *,
+        steps: Mapping[str, Mapping[str, Any]],
+        effects: Mapping[str, Mapping[str, Any]],
+        attempts: Mapping[str, int],
+        limited: Mapping[str, int],
+    ) -> None:
+        """Take what is recorded of this lane from before."""
+        self._begun, self._known = steps, effects
+        self.effects.know(attempts=attempts, limited=limited)
+
+    def record_in(self, journal: Journal) -> None:
+        """Record in another journal from here on."""
+        self._journal = journal
+        self._gates.record_in(journal)
+        self.effects.record_in(journal)
+
+    async def act(self, bundle: Bundle, step: Step, path: str, scope: Scope) -> Output:
+        """Do what a step says; steps that have steps of their own are not done here."""
         match step.action:
             case Map() as action:
                 return self._map(bundle, action, scope)
             case Decide() as action:
-                return self._decide(bundle, step, action, scope)
+                return self._decide(bundle, path, action, scope)
             case Lookup() as action:
-                return self._lookup(step, action, scope)
+                return self._lookup(step, path, action, scope)
             case Call() as action:
-                return await self._call(bundle, step, action, scope)
+                return await self._call(bundle, step, path, action, scope)
             case Link() as action:
                 return await self._link(action, scope)
+            case Wait() as action:
+                return self._wait(path, action, scope)
+            case Emit() as action:
+                return await Children(parts=self._parts, run=self._run).emit(bundle, path, action, scope)
+            case Subflow() as action:
+                return await Children(parts=self._parts, run=self._run).call(bundle, path, action, scope)
             case action:
                 raise HubDefect(f"A step of the kind {type(action).__name__} cannot be done.", code="internal-error")
 
@@ -86,7 +96,7 @@ class Steps:
         value = mapped(bundle, action, scope)
         return Output(value=value, input={"of": action.of.text if action.of is not None else "record"})
 
-    def _decide(self, bundle: Bundle, step: Step, action: Decide, scope: Scope) -> Output:
+    def _decide(self, bundle: Bundle, path: str, action: Decide, scope: Scope) -> Output:
         policy, now = bundle.policies[action.policy], self._parts.ambient.now()
         asked = scope
         if policy.kind.scope is not None:
@@ -98,11 +108,11 @@ class Steps:
             environment=self._run["environment"],
             bundle=bundle.id,
             at=now,
-            path=step.id,
+            path=path,
         )
         return Output(value=decision.output, rule=decision.rule)
 
-    def _lookup(self, step: Step, action: Lookup, scope: Scope) -> Output:
+    def _lookup(self, step: Step, path: str, action: Lookup, scope: Scope) -> Output:
         given = lookup_question(action, scope)
         wanted = {"environment": self._run["environment"], **given}
         found = crossrefs.find(self._parts.database.looking, **wanted)
@@ -115,18 +125,29 @@ class Steps:
         )
         if step.missing is None or step.missing.wait is None:
             raise missing
-        until = self._deadline(step.id, step.missing.wait)
+        until = self._began(path) + step.missing.wait
         if self._parts.ambient.now() >= until:
             raise missing
-        self.awaited = wanted
-        raise WaitFor(missing.detail, on=crossrefs.topic(**wanted), until=until)
+        raise WaitFor(
+            missing.detail,
+            on=crossrefs.topic(**wanted),
+            until=until,
+            come=lambda connection: crossrefs.find(connection, **wanted) is not None,
+        )
 
-    def _deadline(self, path: str, wait: timedelta) -> datetime:
-        first = self._claimed.steps.get(path)
-        began = of_micros(first["started_at"]) if first is not None else self._parts.ambient.now()
-        return began + wait
+    def _began(self, path: str) -> datetime:
+        first = self._begun.get(path)
+        return of_micros(first["started_at"]) if first is not None else self._parts.ambient.now()
 
-    async def _call(self, bundle: Bundle, step: Step, action: Call, scope: Scope) -> Output:
+    def _wait(self, path: str, action: Wait, scope: Scope) -> Output:
+        now, began = self._parts.ambient.now(), self._began(path)
+        if action.event is None:
+            return waits.for_time(action, scope, began=began, now=now)
+        return waits.for_event(
+            self._parts.database.looking, action, scope, event=self._claimed.event, began=began, now=now
+        )
+
+    async def _call(self, bundle: Bundle, step: Step, path: str, action: Call, scope: Scope) -> Output:
         name = str(action.connection(scope))
         account = self._parts.accounts.get(name)
         if account is None:
@@ -143,12 +164,12 @@ class Steps:
         match operation:
             case ReadOperation() as reading:
                 given = self._input(bundle, action, scope)
-                came = await self.effects.read(account, step.id, lambda: reading.read(account, given))
+                came = await self.effects.read(account, path, lambda: reading.read(account, given))
                 flow, schema = bundle.flows[self._run["flow"]], reading.schema(account.settings)
-                self._compare(account, reading.name, step, scope, schema, came)
+                self._compare(account, reading.name, path, scope, schema, came)
                 answer = answer_of(bundle, flow, step, came, given=schema, declared=reading.declared)
             case WriteOperation() as writing:
-                given, came = await self._write(bundle, step, action, scope, name, writing)
+                given, came = await self._write(bundle, step, path, action, scope, name, writing)
                 answer = came
         self.connection = None
         # What came is kept as it came, so that it can be read anew by other versions of the workspace.
@@ -156,7 +177,7 @@ class Steps:
         return Output(value=call_output(bundle, action, answer, scope), input=given, answer=kept, schema=schema)
 
     def _compare(
-        self, account: Account, operation: str, step: Step, scope: Scope, schema: str | None, came: Any
+        self, account: Account, operation: str, path: str, scope: Scope, schema: str | None, came: Any
     ) -> None:
         """Count how an answer differs from its schema; raises `AnswerDrifted` when the connection's policy refuses it.
 
@@ -173,7 +194,7 @@ class Steps:
                 event_id=event["id"],
                 scrub=account.redactor.scrub,
                 run_id=self._run["id"],
-                path=step.id,
+                path=path,
             ),
         )
         if judged.sightings:
@@ -184,25 +205,8 @@ class Steps:
             raise refusal(judged, connection=account.name, operation=operation)
 
     async def _write(
-        self, bundle: Bundle, step: Step, action: Call, scope: Scope, name: str, operation: WriteOperation
+        self, bundle: Bundle, step: Step, path: str, action: Call, scope: Scope, name: str, operation: WriteOperation
     ) -> tuple[Any, Any]:
-        key = effect_key(
-            environment=self._run["environment"],
-            connection=name,
-            operation=operation.name,
-            business_key=self._run["business_key"],
-            path=step.id,
-            generation=self._run["generation"],
-        )
-        target = Target(
-            account=self._parts.accounts[name],
-            operation=operation,
-            key=key,
-            environment=self._run["environment"],
-            business_key=self._run["business_key"],
-            path=step.id,
-            generation=self._run["generation"],
-        )
         formed: list[Any] = []
 
         def form() -> Any:
@@ -210,16 +214,42 @@ class Steps:
                 formed.append(self._input(bundle, action, scope))
             return formed[0]
 
-        standing = self.standing(step.id, key)
+        target = self.target(name, operation, path)
+        value = await self.write(bundle, target, form, step, scope)
+        return (formed[0] if formed else None), value
+
+    async def write(self, bundle: Bundle, target: Target, form: Callable[[], Any], step: Step, scope: Scope) -> Any:
+        """Make a write happen once, after its gates; gives its output."""
+        standing = self.standing(target.path, target.key)
         if standing is None or standing["state"] == EffectState.FAILED:
             flow = bundle.flows[self._run["flow"]]
-            self._gates.pass_hold(target.account, operation.name, key, step, flow, scope, form)
-        value = await self.effects.perform(target, form, standing)
-        return (formed[0] if formed else None), value
+            self._gates.pass_hold(
+                target.account, target.operation.name, target.key, target.path, self._begun, flow, scope, form
+            )
+        return await self.effects.perform(target, form, standing)
+
+    def target(
+        self,
+        connection: str,
+        operation: WriteOperation,
+        path: str,
+        *,
+        undoes: str | None = None,
+        key: EffectKey | None = None,
+    ) -> Target:
+        """Say where a write goes and what it means; `undoes` names the effect it takes back, `key` itself if known."""
+        named = {
+            "environment": self._run["environment"],
+            "business_key": self._run["business_key"],
+            "path": path,
+            "generation": self._run["generation"],
+        }
+        key = key or effect_key(connection=connection, operation=operation.name, **named)
+        return Target(account=self._parts.accounts[connection], operation=operation, key=key, undoes=undoes, **named)
 
     def standing(self, path: str, key: str) -> Mapping[str, Any] | None:
         """Give what is known of an effect from before: made by this run earlier, or by the run that it replays."""
-        known = self._claimed.effects.get(path)
+        known = self._known.get(path)
         if known is not None:
             return known
         if self._run["replay_of"] is None:

@@ -1,48 +1,39 @@
-"""What happens to a run after an error: a pure decision by the error's family."""
+"""What happens to a run after an error: a pure decision by the error's family and what the flow says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from hub.errors import (
     ConnectionPaused,
     FixConnection,
     Held,
+    HubDefect,
     HubError,
     LimitReached,
     NotMapped,
     OnHold,
+    OutcomeParked,
     OutcomeUnknown,
     RetryLater,
     WaitFor,
 )
-from hub.model.flow import Step
+from hub.model.flow import OnFailure, Step
+from hub.model.run import WaitKind
 from hub.policy.retry import RetryPolicy, delay
+from hub.store.history import Awaited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """Try the step again after so many seconds."""
+class Waiting:
+    """Wait for a time, for one of several things, or for whichever comes first."""
 
-    after: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Await:
-    """Wait until something comes, at the longest until a time; then the case `reason` is opened."""
-
-    on: str
-    until: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """Wait as long as a policy or a person holds the write: until a time, or until its topic says so."""
-
-    on: str
-    until: datetime | None
+    kind: WaitKind
     reason: str
+    until: datetime | None = None
+    waits: tuple[Awaited, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,30 +51,110 @@ class Park:
     reason: str
 
 
-Verdict = Retry | Await | Hold | Pause | Park
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoOn:
+    """Go on without the step."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    """Take back what was done, then tell a person."""
+
+    reason: str
+
+
+Failure = Park | GoOn | TakeBack
+Verdict = Waiting | Pause | Failure
 
 #: A limit is not a failure: it is waited for as long as it takes, and these waits do not use up attempts.
 _LONGEST_LIMIT_WAIT = 300.0
+#: Waits that a step's `timeout` ends; whoever holds, pauses, limits or approves says himself how long that may take.
+_TIMED = frozenset({WaitKind.TIMER, WaitKind.EVENT, WaitKind.CHILD})
+#: Why a step fails that took longer than it may.
+STEP_TIMEOUT = "step-timeout"
 
 
-def decide(
-    error: HubError, *, step: Step | None, connection: str | None, policy: RetryPolicy, attempt: int, draw: float
-) -> Verdict:
-    """Say what follows from an error in a step, after `attempt` attempts; `draw` in [0, 1) spreads the delays."""
-    if isinstance(error, OnHold):
-        return Hold(on=error.on, until=None, reason=str(error.facts["reason"]))
-    if isinstance(error, Held):
-        return Hold(on=error.on, until=error.until, reason=f"{error.facts['rule']}: {error.facts['reason']}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What besides the error decides: the step and its flow's word, the connection it spoke to, its attempts so far.
+
+    `draw` in [0, 1) spreads delays; `deadline` is when the step must be done.
+    """
+
+    step: Step | None
+    on_failure: OnFailure
+    connection: str | None
+    policy: RetryPolicy
+    attempt: int
+    draw: float
+    now: datetime
+    deadline: datetime | None = None
+
+
+def decide(error: HubError, here: Circumstances) -> Verdict:
+    """Say what follows from an error in a step."""
     if isinstance(error, WaitFor):
-        return Await(on=error.on, until=error.until)
-    if isinstance(error, FixConnection) and connection is not None:
-        return Pause(connection=connection, already=isinstance(error, ConnectionPaused))
+        waits = () if error.on is None else (Awaited(topic=error.on, come=error.come),)
+        return in_time(Waiting(kind=WaitKind(error.kind), reason=_reason(error), until=error.until, waits=waits), here)
+    if isinstance(error, FixConnection) and here.connection is not None:
+        return Pause(connection=here.connection, already=isinstance(error, ConnectionPaused))
     if isinstance(error, LimitReached):
-        return Retry(after=min(error.after if error.after is not None else 1.0, _LONGEST_LIMIT_WAIT))
+        seconds = min(error.after if error.after is not None else 1.0, _LONGEST_LIMIT_WAIT)
+        return _later(WaitKind.LIMIT, seconds, error, here)
     if isinstance(error, RetryLater | OutcomeUnknown):
         asked = error.after if isinstance(error, RetryLater) else None
-        seconds = delay(policy, attempt, draw, asked)
-        return Park(reason=f"{error.code}-too-often") if seconds is None else Retry(after=seconds)
-    if isinstance(error, NotMapped) and step is not None and step.missing is not None:
-        return Park(reason=step.missing.case)
-    return Park(reason=error.code)
+        wait = delay(here.policy, here.attempt, here.draw, asked)
+        return failure(f"{error.code}-too-often", here) if wait is None else _later(WaitKind.TIMER, wait, error, here)
+    if isinstance(error, OutcomeParked | HubDefect):
+        # What nobody knows, only a person can go on from.
+        return Park(reason=error.code)
+    if isinstance(error, NotMapped) and here.step is not None and here.step.missing is not None:
+        return failure(here.step.missing.case, here)
+    return failure(error.code, here)
+
+
+def failure(reason: str, here: Circumstances) -> Failure:
+    """Say what follows from a step that failed for good."""
+    match here.on_failure:
+        case OnFailure.PARK:
+            return Park(reason=reason)
+        case OnFailure.CONTINUE:
+            return GoOn(reason=reason)
+        case OnFailure.COMPENSATE:
+            return TakeBack(reason=reason)
+
+
+def in_time(waiting: Waiting, here: Circumstances) -> Waiting | Failure:
+    """Let a wait end at the step's deadline; after it the step has failed."""
+    if here.deadline is None or waiting.kind not in _TIMED:
+        return waiting
+    if here.now >= here.deadline:
+        return failure(STEP_TIMEOUT, here)
+    until = here.deadline if waiting.until is None else min(waiting.until, here.deadline)
+    return replace(waiting, until=until)
+
+
+def together(waits: Sequence[Waiting]) -> Waiting:
+    """Wait for whichever of several comes first."""
+    if len(waits) == 1:
+        return waits[0]
+    untils = [each.until for each in waits if each.until is not None]
+    kinds = {each.kind for each in waits}
+    return Waiting(
+        kind=waits[0].kind if len(kinds) == 1 else WaitKind.TIMER,
+        reason=waits[0].reason,
+        until=min(untils) if untils else None,
+        waits=tuple({awaited.topic: awaited for each in waits for awaited in each.waits}.values()),
+    )
+
+
+def _later(kind: WaitKind, seconds: float, error: HubError, here: Circumstances) -> Waiting | Failure:
+    return in_time(Waiting(kind=kind, reason=error.code, until=here.now + timedelta(seconds=seconds)), here)
+
+
+def _reason(error: WaitFor) -> str:
+    if isinstance(error, OnHold):
+        return str(error.facts["reason"])
+    return f"{error.facts['rule']}: {error.facts['reason']}" if isinstance(error, Held) else error.code

@@ -15,6 +15,7 @@ class Via(StrEnum):
     WEBHOOK = "webhook"
     POLL = "poll"
     API = "api"
+    FLOW = "flow"
 
 
 class EventState(StrEnum):

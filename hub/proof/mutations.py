@@ -15,8 +15,10 @@ import structlog
 from sqlalchemy import insert, select, true
 
 from hub.engine.effects import Effects, Target
+from hub.engine.lanes import Lane
+from hub.engine.outputs import Output
 from hub.engine.runner import Runner
-from hub.engine.steps import Output, Steps
+from hub.engine.steps import Steps
 from hub.engine.values import Scope
 from hub.engine.worker import Worker
 from hub.errors import FixData, HubError, Refused
@@ -155,9 +157,9 @@ class RecomputingRunner(Runner):
 
     effects = RecomputingEffects
 
-    def recorded(self, path: str) -> Mapping[str, Any] | None:
+    def recorded(self, lane: Lane, path: str) -> Mapping[str, Any] | None:
         """Forget what was looked up."""
-        row = super().recorded(path)
+        row = super().recorded(lane, path)
         return None if row is not None and row["kind"] == "lookup" else row
 
 

@@ -12,6 +12,7 @@ from hub.errors import Conflict, NotFound
 from hub.model.run import RunState
 from hub.store.audit import Note
 from hub.store.committer import Transaction
+from hub.store.runs import let_next_go
 from hub.store.tables import cases, runs
 
 
@@ -59,9 +60,13 @@ def close(transaction: Transaction, case_id: str, *, resolution: str, actor: str
         {"state": "closed", "closed_at": transaction.now, "closed_by": actor, "resolution": resolution},
     )
     settled = select(cases.c.run_id).where(cases.c.id == case_id).scalar_subquery()
-    transaction.connection.execute(
-        update(runs).where(runs.c.id == settled, runs.c.state == RunState.PARKED.value).values(blocking=False)
-    )
+    freed = transaction.connection.execute(
+        update(runs)
+        .where(runs.c.id == settled, runs.c.state == RunState.PARKED.value)
+        .values(blocking=False)
+        .returning(runs.c.environment, runs.c.flow, runs.c.key)
+    ).all()
+    let_next_go(transaction, [(row.environment, row.flow, row.key) for row in freed])
     transaction.entries.append(Note(kind=AuditKind.CASE_CLOSED, actor=actor, subjects={"case": case_id}))
     transaction.woken = True
 

@@ -48,6 +48,12 @@ def topic(*, environment: str, name: str) -> str:
     return f"connection:{environment}:{name}"
 
 
+def is_active(connection: Connection, *, environment: str, name: str) -> bool:
+    """Tell whether a connection that was paused takes work again."""
+    statement = select(connections.c.state).where(connections.c.environment == environment, connections.c.name == name)
+    return connection.execute(statement).scalar() == ACTIVE
+
+
 def states(connection: Connection, *, environment: str) -> dict[str, Mapping[str, Any]]:
     """Give the state of every connection that was ever paused: name → row."""
     rows = connection.execute(select(connections).where(connections.c.environment == environment))

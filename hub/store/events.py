@@ -287,3 +287,38 @@ def ids_of(connection: Connection, *, environment: str, name: str, external_ids:
         events.c.environment == environment, events.c.connection == name, events.c.external_id.in_(external_ids)
     )
     return list(connection.execute(statement.order_by(events.c.id)).scalars())
+
+
+def topic(*, environment: str, type: str, subject: str) -> str:
+    """Name what a run waits for that waits for an event of a type about a subject."""
+    return f"event:{environment}:{type}:{subject}"
+
+
+def first_about(
+    connection: Connection, *, environment: str, type: str, subject: str, since: int
+) -> Mapping[str, Any] | None:
+    """Give the first event of a type about a subject that was taken after a moment (microseconds)."""
+    statement = (
+        select(events)
+        .where(
+            events.c.environment == environment,
+            events.c.type == type,
+            events.c.subject == subject,
+            events.c.received_at > since,
+            events.c.state.in_([EventState.ACCEPTED.value, EventState.UNROUTED.value]),
+        )
+        .order_by(events.c.received_at, events.c.id)
+        .limit(1)
+    )
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
+def by_name(connection: Connection, environment: str, name: str, external_id: str) -> Mapping[str, Any] | None:
+    """Give a connection's event by the id that it has there."""
+    row = connection.execute(
+        select(events).where(
+            events.c.environment == environment, events.c.connection == name, events.c.external_id == external_id
+        )
+    ).one_or_none()
+    return None if row is None else dict(row._mapping)

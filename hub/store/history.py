@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from hub.errors import HubError, StaleLease
+from hub.errors import ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
 from hub.model.effect import EffectState
-from hub.model.run import RunState
+from hub.model.run import RunState, Stopping
 from hub.store import decisions
-from hub.store.account_tables import connections
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
-from hub.store.crossrefs import Link, find, put
-from hub.store.runs import wake
-from hub.store.tables import attempts, cases, effects, runs, steps
+from hub.store.crossrefs import Link, put
+from hub.store.held import Holds, held
+from hub.store.runs import MANY, let_next_go, wake
+from hub.store.tables import attempts, awaited, cases, effects, runs, steps
 from hub.store.upserts import upsert
 
 STEP_COLUMNS = (
     *("ordinal", "kind", "state", "input", "output", "answer", "answer_schema", "rule", "error"),
     *("started_at", "finished_at"),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """One thing that a run waits for; `come` tells whether it has come already, since nobody would tell of it again."""
+
+    topic: str
+    come: Callable[[Connection], bool] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,7 +42,8 @@ class Record(Write):
     The result is the effect that already stands under the intent's key when there is one (a row), else None; raises
     `StaleLease` when another worker has taken the run. `intended` is audited only if the intent was opened. `taken` is
     an effect of another run that this one goes on with; the result is the row again when it has changed meanwhile.
-    `change` holds the run's new columns.
+    `change` holds the run's new columns, and `waits` what it then waits for. A run that was told to stop opens no
+    intent and neither waits nor succeeds any more: the result is `ToldToStop`, and the rest is written.
     """
 
     run_id: str
@@ -49,10 +59,11 @@ class Record(Write):
     change: Mapping[str, Any] | None = None
     notes: list[Note] = field(default_factory=list)
     decisions: list[Mapping[str, Any]] = field(default_factory=list)
-    #: The look-up (arguments of `crossrefs.find`) whose answer the run waits for; it goes on at once if there is one.
-    awaited: Mapping[str, str] | None = None
-    #: The paused connection that the run waits for; it goes on at once if somebody has resumed it.
-    paused: str | None = None
+    waits: Sequence[Awaited] = ()
+    #: A recorded request is about to be sent once more.
+    sends_again: bool = False
+    #: The run does what it was told when it was told to stop; nothing else of it may begin then.
+    winding_up: bool = False
 
     rank = 20
 
@@ -60,14 +71,14 @@ class Record(Write):
     def apply(cls, batch: Sequence[Record], transaction: Transaction) -> list[Any]:
         """Leave out what was fenced off, then write everything of a kind together."""
         connection = transaction.connection
-        epochs = _epochs(connection, {record.run_id for record in batch})
-        results: list[Any] = [
-            None if epochs.get(record.run_id) == record.epoch else StaleLease(run=record.run_id) for record in batch
-        ]
-        live = [(index, record) for index, record in enumerate(batch) if results[index] is None]
-        _open_intents(transaction, live, results)
-        _take_over(transaction, live, results)
-        _tie_links(transaction, live, results)
+        standing = _standing(connection, {record.run_id for record in batch})
+        fence = _Fence(connection, standing)
+        results: list[Any] = [fence.stops(record) for record in batch]
+        live = [(index, record) for index, record in enumerate(batch) if not isinstance(results[index], StaleLease)]
+        on_course = [(index, record) for index, record in live if results[index] is None]
+        _open_intents(transaction, on_course, results)
+        _take_over(transaction, on_course, results)
+        _tie_links(transaction, on_course, results)
         kept = [record for _, record in live]
         # A run whose ids could not be tied keeps what it did, but does not go on as it meant to.
         going = [record for index, record in live if not isinstance(results[index], HubError)]
@@ -92,7 +103,7 @@ class Record(Write):
         opened = [record.case for record in going if record.case is not None]
         if opened:
             connection.execute(insert(cases), opened)
-        _change_runs(transaction, going)
+        _change_runs(transaction, going, standing)
         for record in kept:
             transaction.entries.extend(record.notes)
         return results
@@ -120,6 +131,7 @@ _CHANGES = (
     "reason",
     "finished_at",
     "entity",
+    "output",
 )
 _MONEY = ("money_minor", "money_currency")
 _CHANGE_RUN = (
@@ -129,8 +141,55 @@ _CHANGE_RUN = (
 )
 
 
-def _epochs(connection: Connection, ids: set[str]) -> dict[str, int]:
-    return {row.id: row.epoch for row in connection.execute(select(runs.c.id, runs.c.epoch).where(runs.c.id.in_(ids)))}
+_STANDING = select(
+    *(runs.c[name] for name in ("id", "epoch", "stopping", "environment", "flow", "key")),
+    *(runs.c[name] for name in ("replay_of", "parent_run", "parent_path")),
+)
+
+
+def _standing(connection: Connection, ids: set[str]) -> dict[str, Row[Any]]:
+    return {row.id: row for row in connection.execute(_STANDING.where(runs.c.id.in_(ids)))}
+
+
+class _Fence:
+    """Says what keeps a record from being written (`StaleLease`), or its run from going on as it meant to."""
+
+    def __init__(self, connection: Connection, standing: Mapping[str, Row[Any]]) -> None:
+        self._connection = connection
+        self._standing = standing
+        self._held: dict[str, Holds] = {}
+
+    def stops(self, record: Record) -> HubError | None:
+        run = self._standing.get(record.run_id)
+        if run is None or run.epoch != record.epoch:
+            return StaleLease(run=record.run_id)
+        if record.winding_up:
+            return None
+        change = record.change
+        sends = record.intent is not None or record.taken is not None or record.sends_again
+        if run.stopping is not None and (sends or record.links or change is not None):
+            cancelled = run.stopping == Stopping.CANCEL.value
+            if change is None or change["state"] != RunState.SUCCEEDED.value or not cancelled:
+                return ToldToStop(run=record.run_id, stopping=run.stopping)
+            # It came to its end before it heard of it.
+        return self._hold(record, run) if sends else None
+
+    def _hold(self, record: Record, run: Row[Any]) -> HubError | None:
+        if run.environment not in self._held:
+            self._held[run.environment] = held(self._connection, run.environment)
+        holds = self._held[run.environment]
+        over = holds.over(run=run.id, flow=run.flow, key=run.key)
+        if over is not None:
+            on, reason = over
+            return OnHold(on=on, come=partial(_let_go, run=run), reason=reason)
+        connection = record.intent["connection"] if record.intent is not None else None
+        if connection is not None and connection in holds.connections:
+            return ConnectionPaused(connection=connection, reason=holds.connections[connection])
+        return None
+
+
+def _let_go(connection: Connection, *, run: Row[Any]) -> bool:
+    return held(connection, run.environment).over(run=run.id, flow=run.flow, key=run.key) is None
 
 
 def _open_intents(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:
@@ -184,42 +243,51 @@ def _tie_links(transaction: Transaction, live: list[tuple[int, Record]], results
         wake(transaction, topics)
 
 
-def _change_runs(transaction: Transaction, going: Sequence[Record]) -> None:
-    changes = []
+def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Mapping[str, Row[Any]]) -> None:
+    changes: list[dict[str, Any]] = []
+    gone: list[tuple[str, str, str]] = []
+    resting: list[tuple[str, str, str]] = []
+    topics: list[str] = []
+    among: list[dict[str, str]] = []
     for record in going:
         if record.change is None:
             continue
-        if _has_come(transaction, record):
+        run, change = standing[record.run_id], dict(record.change)
+        if any(each.come is not None and each.come(transaction.connection) for each in record.waits):
             # It came between the worker's look and now; nobody else would wake the run.
-            record.change = {"state": RunState.QUEUED.value, "claimable_at": transaction.now}
+            change = {"state": RunState.QUEUED.value, "claimable_at": transaction.now}
+        elif len(record.waits) > 1:
+            change["wait_on"] = f"{MANY}{record.run_id}"
+            among.extend({"topic": topic, "run_id": run.id} for topic in {each.topic for each in record.waits})
+        elif record.waits:
+            change["wait_on"] = record.waits[0].topic
         changes.append(
             {
                 **dict.fromkeys((*_CHANGES, *_MONEY)),
                 "blocking": True,
-                **record.change,
+                **change,
                 "run_id": record.run_id,
                 "now": transaction.now,
             }
         )
-        # A run that ends, or whose time has come, lets others go on.
-        if not record.change.get("blocking", True) or record.change.get("claimable_at") is not None:
+        ended = not change.get("blocking", True)
+        (gone if ended else resting).append((run.environment, run.flow, run.key))
+        if ended and run.parent_run is not None:
+            topics.append(child_topic(run.parent_run, run.parent_path))
+        if ended or change.get("claimable_at") is not None:
             transaction.woken = True
     if changes:
         transaction.connection.execute(_CHANGE_RUN, changes)
+    if among:
+        transaction.connection.execute(insert(awaited), among)
+    let_next_go(transaction, gone, resting)
+    if topics:
+        wake(transaction, topics)
 
 
-def _has_come(transaction: Transaction, record: Record) -> bool:
-    if record.awaited is not None:
-        return find(transaction.connection, **record.awaited) is not None
-    if record.paused is not None:
-        environment = select(runs.c.environment).where(runs.c.id == record.run_id).scalar_subquery()
-        state = transaction.connection.execute(
-            select(connections.c.state).where(
-                connections.c.environment == environment, connections.c.name == record.paused
-            )
-        ).scalar()
-        return state == "active"
-    return False
+def child_topic(parent_run: str, parent_path: str) -> str:
+    """Name what a run waits for while a flow that one of its steps has called goes on."""
+    return f"child:{parent_run}:{parent_path}"
 
 
 def of_run(connection: Connection, run_id: str) -> dict[str, list[Mapping[str, Any]]]:

@@ -11,6 +11,7 @@ from hub.errors import Conflict, NotFound
 from hub.model.run import OPEN_STATES, RunState
 from hub.store.audit import Note
 from hub.store.committer import Transaction
+from hub.store.runs import let_next_go
 from hub.store.tables import cases, runs, steps
 
 
@@ -114,5 +115,6 @@ def cancel(transaction: Transaction, run_id: str, *, actor: str, reason: str) ->
         .where(cases.c.run_id == run_id, cases.c.state == "open")
         .values(state="closed", closed_at=transaction.now, closed_by=actor, resolution=f"cancelled: {reason}")
     )
+    let_next_go(transaction, [(row.environment, row.flow, row.key)])
     transaction.entries.append(Note(kind=AuditKind.RUN_CANCELLED, actor=actor, subjects={"run": run_id}))
     transaction.woken = True

@@ -6,14 +6,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, func, or_, select, true, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
 
 from hub.audit.kinds import AuditKind
 from hub.errors import LimitReached
-from hub.model.run import RunState, WaitKind
+from hub.model.run import WORKING_STATES, Priority, RunState, Stopping, WaitKind
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
-from hub.store.tables import attempts, effects, events, runs, steps
+from hub.store.held import Holds, held
+from hub.store.tables import attempts, awaited, effects, events, runs, steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +63,8 @@ def in_order() -> ColumnElement[bool]:
     """Hold a run back while an earlier one of the same flow and key is open, or a replay while a later one works."""
     earlier, later = runs.alias("earlier"), runs.alias("later")
     held_back = exists().where(*_alike(earlier), earlier.c.position < runs.c.position)
-    overtaken = exists().where(
-        *_alike(later), later.c.position > runs.c.position, later.c.state == RunState.RUNNING.value
-    )
+    working = [state.value for state in WORKING_STATES]
+    overtaken = exists().where(*_alike(later), later.c.position > runs.c.position, later.c.state.in_(working))
     # Only a replay takes a place in the order that others may have gone past.
     return and_(~held_back, or_(runs.c.replay_of.is_(None), ~overtaken))
 
@@ -74,38 +95,173 @@ class Claim(Write):
 
     def take(self, transaction: Transaction) -> Claimed:
         """Raise the epoch of the runs taken, so that whoever had them before can record nothing more."""
-        connection, now = transaction.connection, transaction.now
-        ripe = and_(runs.c.environment == self.environment, runs.c.claimable_at <= now)
-        chosen = (
-            select(runs.c.id)
-            .where(ripe, self.eligible)
-            .order_by(runs.c.claimable_at, runs.c.position)
-            .limit(self.limit)
-        )
-        ids = connection.execute(chosen).scalars().all()
         taken: list[Mapping[str, Any]] = []
-        if ids:
-            statement = (
-                update(runs)
-                .where(runs.c.id.in_(ids))
-                .values(
-                    state=RunState.RUNNING.value,
-                    claimable_at=None,
-                    wait_kind=None,
-                    wait_on=None,
-                    epoch=runs.c.epoch + 1,
-                    owner=self.owner,
-                    started_at=func.coalesce(runs.c.started_at, now),
-                    updated_at=now,
-                )
-                .returning(*runs.c)
+        holds = held(transaction.connection, self.environment)
+        for priority in Priority:
+            while (room := self.limit - len(taken)) > 0:
+                ripe = self._ripe(transaction, priority, room)
+                over = {row.id: on for row in ripe if (on := _hold(holds, row)) is not None}
+                _hold_back(transaction, over)
+                free = [row for row in ripe if row.id not in over]
+                taken.extend(self._taken(transaction, [row.id for row in free if row.eligible]))
+                _set_aside(transaction, [row.id for row in free if not row.eligible])
+                forget_waits(transaction.connection, [row.id for row in ripe if _waited_for_many(row)])
+                if len(ripe) < room:
+                    break
+        taken.sort(key=lambda run: run["position"])
+        return Claimed(runs=_with_history(transaction.connection, taken), next_at=self._next_at(transaction))
+
+    def _ripe(self, transaction: Transaction, priority: Priority, limit: int) -> Sequence[Row[Any]]:
+        """Give the runs of one priority whose time has come, each with whether it may be taken."""
+        statement: Select[Any] = (
+            select(*_RIPE, self.eligible.label("eligible"))
+            .where(
+                runs.c.environment == self.environment,
+                runs.c.priority == priority,
+                runs.c.claimable_at <= transaction.now,
             )
-            taken = [dict(row._mapping) for row in connection.execute(statement)]
-            taken.sort(key=lambda run: run["position"])
-        later = select(func.min(runs.c.claimable_at)).where(
-            runs.c.environment == self.environment, runs.c.claimable_at > now
+            .order_by(runs.c.claimable_at, runs.c.position)
+            .limit(limit)
         )
-        return Claimed(runs=_with_history(connection, taken), next_at=connection.execute(later).scalar())
+        return transaction.connection.execute(statement).all()
+
+    def _taken(self, transaction: Transaction, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        if not ids:
+            return []
+        now = transaction.now
+        statement = (
+            update(runs)
+            .where(runs.c.id.in_(ids))
+            .values(
+                state=case(
+                    (runs.c.stopping == Stopping.COMPENSATE.value, RunState.COMPENSATING.value),
+                    else_=RunState.RUNNING.value,
+                ),
+                claimable_at=None,
+                wait_kind=None,
+                wait_on=None,
+                epoch=runs.c.epoch + 1,
+                owner=self.owner,
+                started_at=func.coalesce(runs.c.started_at, now),
+                updated_at=now,
+            )
+            .returning(*runs.c)
+        )
+        return [dict(row._mapping) for row in transaction.connection.execute(statement)]
+
+    def _next_at(self, transaction: Transaction) -> int | None:
+        # One look at the index for each priority; a single one over all would go through every waiting run.
+        soonest = (
+            select(func.min(runs.c.claimable_at).label("at")).where(
+                runs.c.environment == self.environment,
+                runs.c.priority == priority,
+                runs.c.claimable_at > transaction.now,
+            )
+            for priority in Priority
+        )
+        found: int | None = transaction.connection.execute(
+            select(func.min(union_all(*soonest).subquery().c.at))
+        ).scalar()
+        return found
+
+
+_RIPE = tuple(runs.c[name] for name in ("id", "flow", "key", "wait_on", "stopping"))
+
+
+def _hold(holds: Holds, run: Row[Any]) -> tuple[str, str] | None:
+    """Give topic and reason of the hold that a run is under; one that was told to stop goes on for that."""
+    return None if run.stopping is not None else holds.over(run=run.id, flow=run.flow, key=run.key)
+
+
+def _hold_back(transaction: Transaction, over: Mapping[str, tuple[str, str]]) -> None:
+    """Let runs wait that people hold; whoever resumes them wakes what waits for their topic."""
+    if over:
+        transaction.connection.execute(
+            _HOLD_BACK, [{"of_run": run_id, "topic": on, "why": reason} for run_id, (on, reason) in over.items()]
+        )
+
+
+_HOLD_BACK = (
+    update(runs)
+    .where(runs.c.id == bindparam("of_run"))
+    .values(
+        state=RunState.WAITING.value,
+        claimable_at=None,
+        wait_kind=WaitKind.HOLD.value,
+        wait_on=bindparam("topic"),
+        wait_until=None,
+        reason=bindparam("why"),
+    )
+)
+
+
+def _set_aside(transaction: Transaction, ids: Sequence[str]) -> None:
+    """Let runs wait behind an earlier one of their key; `let_next_go` calls the next when that one ends."""
+    if ids:
+        transaction.connection.execute(
+            update(runs)
+            .where(runs.c.id.in_(ids))
+            .values(state=RunState.QUEUED.value, claimable_at=None, wait_kind=WaitKind.ORDER.value, wait_on=None)
+        )
+
+
+def _waited_for_many(row: Row[Any]) -> bool:
+    return row.wait_on is not None and row.wait_on.startswith(MANY)
+
+
+#: What stands in `wait_on` of a run that waits for several things; they are in `awaited`.
+MANY = "many:"
+
+
+def forget_waits(connection: Connection, ids: Sequence[str]) -> None:
+    """Forget what runs waited for that waited for several things."""
+    for start in range(0, len(ids), 500):
+        connection.execute(delete(awaited).where(awaited.c.run_id.in_(ids[start : start + 500])))
+
+
+def _letting_go(*conditions: ColumnElement[bool]) -> Update:
+    first = (
+        select(runs.c.id)
+        .where(
+            runs.c.environment == bindparam("of_environment"),
+            runs.c.flow == bindparam("of_flow"),
+            runs.c.key == bindparam("of_key"),
+            literal_column("wait_kind = 'order'", Boolean),
+            *conditions,
+        )
+        .order_by(runs.c.position)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return update(runs).where(runs.c.id == first).values(claimable_at=bindparam("from_now"), wait_kind=None)
+
+
+_LET_GO, _LET_REPLAY_GO = _letting_go(), _letting_go(runs.c.replay_of.is_not(None))
+
+
+def let_next_go(
+    transaction: Transaction, gone: Iterable[tuple[str, str, str]], resting: Iterable[tuple[str, str, str]] = ()
+) -> None:
+    """Let the first run go that waits behind others of its key (environment, flow, key), now that one of them is gone.
+
+    While one is only `resting` (it waits for something), a replay of an earlier one may go before it. Whether a run may
+    be taken is decided when it is claimed; who calls this too often does no harm.
+    """
+    if not _anybody_behind(transaction.connection):
+        return
+    for statement, keys in ((_LET_GO, gone), (_LET_REPLAY_GO, resting)):
+        rows = [
+            {"of_environment": environment, "of_flow": flow, "of_key": key, "from_now": transaction.now}
+            for environment, flow, key in sorted(set(keys))
+        ]
+        if rows:
+            transaction.connection.execute(statement, rows)
+            transaction.woken = True
+
+
+def _anybody_behind(connection: Connection) -> bool:
+    statement = select(runs.c.id).where(literal_column("wait_kind = 'order'", Boolean)).limit(1)
+    return connection.execute(statement).scalar() is not None
 
 
 def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) -> list[ClaimedRun]:
@@ -119,20 +275,12 @@ def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) ->
     tried: dict[str, dict[str, int]] = {}
     limited: dict[str, dict[str, int]] = {}
     if again:
-        for row in connection.execute(select(steps).where(steps.c.run_id.in_(again))):
+        # What is inside of loops is read by the loops themselves, some items at a time.
+        for row in connection.execute(select(steps).where(steps.c.run_id.in_(again), ~_in_loop(steps.c.path))):
             done.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
-        for row in connection.execute(select(effects).where(effects.c.run_id.in_(again))):
+        for row in connection.execute(select(effects).where(effects.c.run_id.in_(again), ~_in_loop(effects.c.path))):
             sent.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
-        counted = (
-            select(
-                attempts.c.run_id,
-                attempts.c.path,
-                func.max(attempts.c.number),
-                func.count().filter(attempts.c.outcome == LimitReached.code),
-            )
-            .where(attempts.c.run_id.in_(again))
-            .group_by(attempts.c.run_id, attempts.c.path)
-        )
+        counted = tried_of(attempts.c.run_id.in_(again), ~_in_loop(attempts.c.path))
         for run_id, path, number, turned_away in connection.execute(counted):
             tried.setdefault(run_id, {})[path] = number
             limited.setdefault(run_id, {})[path] = turned_away
@@ -149,13 +297,32 @@ def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) ->
     ]
 
 
+def _in_loop(path: Column[str]) -> ColumnElement[bool]:
+    return and_(path.contains("[", autoescape=True), ~path.startswith("undo:"))
+
+
+def tried_of(*which: ColumnElement[bool]) -> Select[Any]:
+    """Count attempts by run and path: the highest number, and how many a limit turned away."""
+    return (
+        select(
+            attempts.c.run_id,
+            attempts.c.path,
+            func.max(attempts.c.number),
+            func.count().filter(attempts.c.outcome == LimitReached.code),
+        )
+        .where(*which)
+        .group_by(attempts.c.run_id, attempts.c.path)
+    )
+
+
 def recover(transaction: Transaction, *, environment: str, actor: str) -> int:
-    """Take back every run that a stopped process left running, so that it is claimed anew; gives their number.
+    """Take back every run that a stopped process left in its hands, so that it is claimed anew; gives their number.
 
     Call it only when no other process can be working on them.
     """
+    working = [state.value for state in WORKING_STATES]
     left = transaction.connection.execute(
-        select(runs.c.id).where(runs.c.environment == environment, runs.c.state == RunState.RUNNING.value)
+        select(runs.c.id).where(runs.c.environment == environment, runs.c.state.in_(working))
     ).scalars()
     ids = list(left)
     for start in range(0, len(ids), 500):
@@ -174,26 +341,29 @@ def recover(transaction: Transaction, *, environment: str, actor: str) -> int:
 def wake(transaction: Transaction, topics: Iterable[str]) -> None:
     """Let the runs go on that wait for one of these topics."""
     names = list(topics)
+    connection = transaction.connection
     for start in range(0, len(names), 500):
-        changed = transaction.connection.execute(
-            update(runs)
-            .where(
-                runs.c.wait_on.in_(names[start : start + 500]),
-                runs.c.state == RunState.WAITING.value,
-            )
-            .values(state=RunState.QUEUED.value, claimable_at=transaction.now, wait_on=None)
-        )
-        transaction.woken = transaction.woken or changed.rowcount > 0
+        some = names[start : start + 500]
+        _go_on(transaction, runs.c.wait_on.in_(some))
+        among = connection.execute(select(awaited.c.run_id).where(awaited.c.topic.in_(some)).distinct()).scalars().all()
+        if among:
+            _go_on(transaction, runs.c.id.in_(among))
+            forget_waits(connection, among)
+
+
+def _go_on(transaction: Transaction, which: ColumnElement[bool]) -> None:
+    changed = transaction.connection.execute(
+        update(runs)
+        .where(which, runs.c.state == RunState.WAITING.value)
+        .values(state=RunState.QUEUED.value, claimable_at=transaction.now, wait_on=None, wait_kind=None)
+    )
+    transaction.woken = transaction.woken or changed.rowcount > 0
 
 
 def go_on(transaction: Transaction, run_id: str) -> None:
     """Let a waiting run go on now."""
-    transaction.connection.execute(
-        update(runs)
-        .where(runs.c.id == run_id, runs.c.state == RunState.WAITING.value)
-        .values(state=RunState.QUEUED.value, claimable_at=transaction.now, wait_on=None)
-    )
-    transaction.woken = True
+    _go_on(transaction, runs.c.id == run_id)
+    forget_waits(transaction.connection, [run_id])
 
 
 def find(connection: Connection, run_id: str) -> Mapping[str, Any] | None:

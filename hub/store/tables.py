@@ -176,6 +176,17 @@ runs = Table(
     Index("ix_runs_position", "position"),
 )
 
+#: What runs wait for that wait for several things at once; who waits for one has it in `wait_on`.
+awaited = Table(
+    "awaited",
+    metadata,
+    Column("topic", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    PrimaryKeyConstraint("topic", "run_id"),
+    Index("ix_awaited_run_id", "run_id"),
+    sqlite_with_rowid=False,
+)
+
 steps = Table(
     "steps",
     metadata,
@@ -245,7 +256,7 @@ effects = Table(
     Column("settlement", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
-    Index("ix_effects_run_id", "run_id"),
+    Index("ix_effects_run_id", "run_id", "path"),
     Index(
         "ix_effects_batch", "batch", sqlite_where=text("batch IS NOT NULL"), postgresql_where=text("batch IS NOT NULL")
     ),

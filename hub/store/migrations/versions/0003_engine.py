@@ -13,6 +13,11 @@ depends_on = None
 
 def upgrade() -> None:
     """Bring the tables to this step."""
+    _new_tables()
+    _new_columns()
+
+
+def _new_tables() -> None:
     op.create_table(
         "approval_votes",
         sa.Column("approval_id", sa.String(), nullable=False),
@@ -55,6 +60,15 @@ def upgrade() -> None:
     with op.batch_alter_table("approvals", schema=None) as batch_op:
         batch_op.create_index("ix_approvals_run_id", ["run_id"], unique=False)
         batch_op.create_index("ix_approvals_state", ["environment", "state", "created_at"], unique=False)
+
+    op.create_table(
+        "awaited",
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("run_id", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("topic", "run_id", name=op.f("pk_awaited")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_awaited_run_id", "awaited", ["run_id"])
 
     op.create_table(
         "backfills",
@@ -140,6 +154,8 @@ def upgrade() -> None:
     with op.batch_alter_table("connections", schema=None) as batch_op:
         batch_op.add_column(sa.Column("actor", sa.String(), nullable=True))
 
+
+def _new_columns() -> None:
     with op.batch_alter_table("cursors", schema=None) as batch_op:
         batch_op.add_column(sa.Column("read_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("newest_at", sa.BigInteger(), nullable=True))
@@ -153,6 +169,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("undoes", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("approvals", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("settlement", sa.Text(), nullable=True))
+        batch_op.drop_index("ix_effects_run_id")
+        batch_op.create_index("ix_effects_run_id", ["run_id", "path"])
         batch_op.create_index(
             "ix_effects_batch",
             ["batch"],

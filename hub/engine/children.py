@@ -1,0 +1,167 @@
+"""What a run starts: events of the hub's own, which other flows may want, and runs of flows that it calls."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from hub.engine.outputs import Output
+from hub.engine.parts import Parts
+from hub.engine.routing import Routing, route, stored_scope
+from hub.engine.values import Scope, shaped
+from hub.errors import FixData, WaitFor
+from hub.model.ambient import to_micros
+from hub.model.event import EventState, Via
+from hub.model.flow import Emit, Subflow
+from hub.model.run import RunState
+from hub.sdk import exact_json
+from hub.store import children, events
+from hub.store.committer import Work
+from hub.store.events import Accept
+from hub.store.history import child_topic
+from hub.workspace.bundle import Bundle
+
+#: Who tells of the hub's own events, in the place of a connection.
+OWN = "concord"
+_ENDED = frozenset({RunState.SUCCEEDED, RunState.CANCELLED, RunState.COMPENSATED})
+
+
+class ChildPending(WaitFor):
+    """The flow that was called has not come to its end."""
+
+    code = "child-pending"
+    kind = "child"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Children:
+    """What one run starts; named as its effects are, so that a replay neither tells nor calls anything twice."""
+
+    parts: Parts
+    run: Mapping[str, Any]
+
+    async def emit(self, bundle: Bundle, path: str, action: Emit, scope: Scope) -> Output:
+        """Make the event durable with the runs that it starts, once."""
+        name = self._name(path)
+        known = events.by_name(self.parts.database.looking, self._environment, OWN, name)
+        if known is None:
+            subject = action.subject(scope) if action.subject is not None else ""
+            row = self._event(bundle, action, scope, name=name, type=action.type, subject=subject)
+            routing = self._route(self.parts.current(), row)
+            row["state"] = (EventState.ACCEPTED if routing.runs else EventState.UNROUTED).value
+            if routing.failed:
+                row["flags"] = exact_json.dumps(
+                    {"flows": {flow: {"code": why.code, "detail": why.detail} for flow, why in routing.failed.items()}}
+                ).decode()
+            await self.parts.committer.commit(Accept(event=row, runs=routing.runs, actor=self.parts.worker))
+        return Output(value={"id": name}, input={"type": action.type})
+
+    async def call(self, bundle: Bundle, path: str, action: Subflow, scope: Scope) -> Output:
+        """Give what the called flow has given; raises `ChildPending` until its end, and `FixData` if it has none."""
+        child = self._child(path, action.flow)
+        if child is None:
+            await self._begin(bundle, path, action, scope)
+            child = self._child(path, action.flow)
+            assert child is not None
+        if (child["parent_run"], child["parent_path"]) != (self.run["id"], path):
+            await self._adopt(child["id"], path)
+        state = RunState(child["state"])
+        if state not in _ENDED:
+            raise ChildPending(
+                f"The flow {action.flow} has not come to its end.",
+                on=child_topic(self.run["id"], path),
+                come=partial(children.has_ended, parent_run=self.run["id"], parent_path=path),
+                child=child["id"],
+            )
+        if state is not RunState.SUCCEEDED:
+            code = "child-cancelled" if state is RunState.CANCELLED else "child-taken-back"
+            raise FixData(f"The flow {action.flow} was {state.value}.", code=code, child=child["id"])
+        given = None if child["output"] is None else exact_json.loads(child["output"])
+        return Output(value=given, input={"flow": action.flow, "run": child["id"]})
+
+    def _child(self, path: str, flow: str) -> Mapping[str, Any] | None:
+        looking = self.parts.database.looking
+        found = children.child(looking, parent_run=self.run["id"], parent_path=path)
+        if found is None:
+            # The run that this one replays may have called it.
+            event = events.by_name(looking, self._environment, OWN, self._name(path))
+            found = None if event is None else children.newest_of_event(looking, event["id"], flow)
+        return found
+
+    async def _begin(self, bundle: Bundle, path: str, action: Subflow, scope: Scope) -> None:
+        row = self._event(
+            bundle, action, scope, name=self._name(path), type=f"{OWN}.flow.{action.flow}", subject=self.run["key"]
+        )
+        routing = self._route(bundle, row)
+        failed = routing.failed.get(action.flow)
+        if failed is not None or not routing.runs:
+            detail = failed.detail if failed is not None else "The flow does not exist in this revision."
+            raise FixData(
+                f"The flow {action.flow} could not begin: {detail}",
+                code=failed.code if failed is not None else "unknown-flow",
+                flow=action.flow,
+            )
+        for run in routing.runs:
+            run |= {
+                "parent_run": self.run["id"],
+                "parent_path": path,
+                "ordered_by": self.run["ordered_by"],
+                "priority": max(run["priority"], self.run["priority"]),
+            }
+        await self.parts.committer.commit(Accept(event=row, runs=routing.runs, actor=self.parts.worker))
+
+    async def _adopt(self, child: str, path: str) -> None:
+        await self.parts.committer.commit(
+            Work(lambda transaction: children.adopt(transaction, child, parent_run=self.run["id"], parent_path=path))
+        )
+
+    @property
+    def _environment(self) -> str:
+        environment: str = self.run["environment"]
+        return environment
+
+    def _name(self, path: str) -> str:
+        parts = (self._environment, self.run["flow"], self.run["business_key"], path, str(self.run["generation"]))
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+    def _event(
+        self, bundle: Bundle, action: Emit | Subflow, scope: Scope, *, name: str, type: str, subject: Any
+    ) -> dict[str, Any]:
+        source = action.of(scope) if action.of is not None else scope["record"]
+        record = source if action.shape is None else shaped(bundle, action.shape, source, action.given, scope)
+        if not isinstance(subject, str):
+            raise FixData("The subject of the event is not a text.", code="no-subject", value=repr(subject)[:80])
+        data, now = {"record": record}, to_micros(self.parts.ambient.now())
+        return {
+            "id": self.parts.ambient.new_id("event"),
+            "environment": self._environment,
+            "connection": OWN,
+            "external_id": name,
+            "type": type,
+            "subject": subject,
+            "schema": bundle.mappings[action.shape].target if action.shape is not None else None,
+            "occurred_at": now,
+            "received_at": now,
+            "via": Via.FLOW.value,
+            "state": EventState.ACCEPTED.value,
+            "deliveries": 0,
+            "data": exact_json.dumps(data).decode(),
+            "record_key": "record",
+            "body_hash": hashlib.sha256(exact_json.canonical(data)).hexdigest(),
+            "entity": self.run["entity"],
+            "reason": None,
+            "flags": None,
+        }
+
+    def _route(self, bundle: Bundle, row: Mapping[str, Any]) -> Routing:
+        return route(
+            bundle,
+            stored_scope(row),
+            event_id=row["id"],
+            environment=self._environment,
+            now=self.parts.ambient.now(),
+            new_id=lambda: self.parts.ambient.new_id("run"),
+        )

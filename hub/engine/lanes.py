@@ -1,0 +1,105 @@
+"""Lanes: each is one line of steps that is gone through in order, such as the run itself or an item of a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from hub.engine.journal import Journal
+from hub.engine.outputs import Output
+from hub.engine.steps import Steps
+from hub.engine.values import Scope
+from hub.engine.verdicts import Park, TakeBack, Waiting
+from hub.errors import HubError
+from hub.model.flow import Step
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is recorded of a lane from before, by path; `limited` are attempts that a limit turned away."""
+
+    steps: Mapping[str, Row] = field(default_factory=dict)
+    effects: Mapping[str, Row] = field(default_factory=dict)
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    limited: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Lane:
+    """One line of steps: where their paths begin, what they see, and the journal that records them.
+
+    `ordinal` is the place in the flow of the outermost step that it belongs to; None for the run itself.
+    """
+
+    prefix: str
+    scope: Scope
+    journal: Journal
+    steps: Steps
+    known: Known
+    ordinal: int | None = None
+
+    def path(self, step: Step) -> str:
+        """Give the path of one of its steps."""
+        return self.prefix + step.id
+
+    def within(self, prefix: str, ordinal: int) -> Lane:
+        """Give a line of steps inside one of its steps, which is gone through in its place and recorded with it."""
+        return Lane(
+            prefix=prefix,
+            scope=dict(self.scope),
+            journal=self.journal,
+            steps=self.steps,
+            known=self.known,
+            ordinal=ordinal,
+        )
+
+    def taking_over(self, other: Lane) -> Lane:
+        """Give the other lane with this one's journal, so that what both record is made durable together."""
+        other.steps.record_in(self.journal)
+        other.journal = self.journal
+        return other
+
+
+#: Makes a lane of its own beside others: its prefix, ordinal, what it sees, and what is recorded of it.
+NewLane = Callable[[str, int | None, Scope, Known], Lane]
+
+
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """Where a lane is: its present step, when that began, and what it gave before it failed."""
+
+    lane: Lane
+    step: Step
+    ordinal: int
+    started: datetime
+    output: Output | None = None
+
+    @property
+    def path(self) -> str:
+        """Give the present step's path."""
+        return self.lane.path(self.step)
+
+    @property
+    def kind(self) -> str:
+        """Give what the present step does, in one word."""
+        return type(self.step.action).__name__.lower()
+
+    @property
+    def before(self) -> Row | None:
+        """Give what is recorded of the step from an earlier try."""
+        return self.lane.known.steps.get(self.path)
+
+
+class Stopped(Exception):
+    """A lane cannot go on for now: what follows, where, and why."""
+
+    def __init__(self, verdict: Waiting | Park | TakeBack, place: Place | None, error: HubError) -> None:
+        """Take what follows; `place` is None when it stopped before the first step."""
+        super().__init__(str(error))
+        self.verdict = verdict
+        self.place = place
+        self.error = error

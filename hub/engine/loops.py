@@ -1,0 +1,243 @@
+"""Loops: the same steps for every item of a list, some at a time, each item an end of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.engine import verdicts
+from hub.engine.lanes import Known, Lane, NewLane, Place, Row, Stopped
+from hub.engine.outputs import Output
+from hub.engine.parts import Parts
+from hub.engine.values import Scope
+from hub.engine.verdicts import Park, Waiting
+from hub.errors import FixData, HubError
+from hub.model.ambient import of_micros, to_micros
+from hub.model.flow import Failures, Foreach, Step
+from hub.model.run import StepState, WaitKind
+from hub.sdk import exact_json
+from hub.store import resuming
+from hub.store.runs import ClaimedRun
+
+#: So many items are looked at together; what is known of more is never in memory at once.
+WINDOW = 100
+#: After so many items what was recorded of them is made durable, if no write has done that before.
+FLUSHED_AFTER = 20
+#: What a loop may collect, as JSON; more is a mistake, because it would be carried through all steps after it.
+MOST_COLLECTED = 4_000_000
+#: So many failed items are named.
+NAMED = 20
+#: After such an end no further item begins in this pass: it would meet the same.
+_COMMON = frozenset({WaitKind.CONNECTION, WaitKind.LIMIT, WaitKind.HOLD})
+#: How an item's own row is called among the steps.
+ITEM = "item"
+
+Walk = Callable[[Lane, Sequence[Step]], Awaitable[None]]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pass:
+    """What one pass over the items has shown so far."""
+
+    succeeded: int = 0
+    failed: list[tuple[str, str, str]] = field(default_factory=list)
+    failures: int = 0
+    waits: list[Waiting] = field(default_factory=list)
+    first_wait: HubError | None = None
+    held_up: bool = False
+    ends: list[BaseException] = field(default_factory=list)
+    collected: dict[int, Any] = field(default_factory=dict)
+    size: int = 0
+
+    def fail(self, name: str, code: str, detail: str) -> None:
+        self.failures += 1
+        if len(self.failed) < NAMED:
+            self.failed.append((name, code, detail))
+
+    def wait(self, waiting: Waiting, error: HubError) -> None:
+        # Of thousands that wait for times, the first time is enough.
+        if waiting.waits or not self.waits:
+            self.waits.append(waiting)
+        elif waiting.until is not None:
+            self.waits[0] = verdicts.together([self.waits[0], waiting])
+        self.first_wait = self.first_wait or error
+        self.held_up = self.held_up or waiting.kind in _COMMON
+
+
+class Loop:
+    """One `foreach` of a run."""
+
+    def __init__(self, parts: Parts, claimed: ClaimedRun, *, walk: Walk, new_lane: NewLane) -> None:
+        """Take the collaborators; `walk` goes through the steps of one item."""
+        self._parts = parts
+        self._run = claimed.run
+        self._walk = walk
+        self._new_lane = new_lane
+
+    async def run(self, place: Place, action: Foreach) -> Output:
+        """Go through the items; raises `Stopped` when some wait, and `FixData` when some failed and that may not be."""
+        items = action.each(place.lane.scope)
+        if items is None:
+            items = []
+        if not isinstance(items, list):
+            raise FixData("What the loop goes through is not a list.", code="not-a-list", expression=action.each.text)
+        here, seen = _Pass(), set[str]()
+        for start in range(0, len(items), WINDOW):
+            window = [
+                (number, _name(action, place.lane.scope, number, items[number], seen))
+                for number in range(start, min(start + WINDOW, len(items)))
+            ]
+            await self._window(place, action, items, window, here)
+            if here.ends:
+                raise here.ends[0]
+            if here.held_up:
+                break
+        return self._end(place, action, len(items), here)
+
+    async def _window(
+        self, place: Place, action: Foreach, items: Sequence[Any], window: Sequence[tuple[int, str]], here: _Pass
+    ) -> None:
+        known = self._known(place, [name for _, name in window])
+        todo: deque[tuple[int, str, Known]] = deque()
+        for number, name in window:
+            path = f"{place.path}[{name}]"
+            row = known.steps.get(path)
+            if row is not None and row["state"] == StepState.SUCCEEDED:
+                here.succeeded += 1
+                if action.collect is not None:
+                    _collect(here, number, exact_json.loads(row["output"]) if row["output"] else None)
+            elif row is not None and (wait := self._not_yet(row)) is not None:
+                here.wait(*wait)
+            else:
+                todo.append((number, name, known))
+        hands = min(action.concurrency, len(todo))
+        await asyncio.gather(*(self._hand(place, action, items, todo, here) for _ in range(hands)))
+
+    async def _hand(
+        self,
+        place: Place,
+        action: Foreach,
+        items: Sequence[Any],
+        todo: deque[tuple[int, str, Known]],
+        here: _Pass,
+    ) -> None:
+        """Take one item after the other; what is recorded of several of them is made durable together."""
+        done = 0
+        lane: Lane | None = None
+        try:
+            while todo and not here.held_up and not here.ends:
+                number, name, known = todo.popleft()
+                scope: Scope = {**place.lane.scope, action.name: items[number]}
+                fresh = self._new_lane(f"{place.path}[{name}].", place.ordinal, scope, known)
+                lane = fresh if lane is None else lane.taking_over(fresh)
+                await self._item(place, action, lane, number, name, here)
+                done += 1
+                if done % FLUSHED_AFTER == 0:
+                    await lane.journal.flush()
+            if lane is not None:
+                await lane.journal.flush()
+        except BaseException as end:  # noqa: BLE001 - the other hands stop too, and the run meets it
+            here.ends.append(end)
+
+    async def _item(self, place: Place, action: Foreach, lane: Lane, number: int, name: str, here: _Pass) -> None:
+        started = self._parts.ambient.now()
+        state, output, error = StepState.SUCCEEDED, None, None
+        try:
+            await self._walk(lane, action.steps)
+            if action.collect is not None:
+                output = action.collect(lane.scope)
+                _collect(here, number, output)
+            here.succeeded += 1
+        except Stopped as stopped:
+            error = {"code": stopped.error.code, "detail": stopped.error.detail, "facts": {}}
+            if isinstance(stopped.verdict, Waiting):
+                state = StepState.WAITING
+                error |= _until(stopped.verdict)
+                here.wait(stopped.verdict, stopped.error)
+            else:
+                state = StepState.FAILED
+                error["code"] = stopped.verdict.reason
+                here.fail(name, stopped.verdict.reason, stopped.error.detail)
+                if not isinstance(stopped.verdict, Park):
+                    raise
+        except FixData as refused:
+            state, error = StepState.FAILED, {"code": refused.code, "detail": refused.detail, "facts": {}}
+            here.fail(name, refused.code, refused.detail)
+        lane.journal.step(
+            path=f"{place.path}[{name}]",
+            ordinal=place.ordinal,
+            kind=ITEM,
+            state=state,
+            started=started,
+            finished=self._parts.ambient.now(),
+            output=output,
+            error=error,
+        )
+
+    def _end(self, place: Place, action: Foreach, count: int, here: _Pass) -> Output:
+        if here.waits:
+            assert here.first_wait is not None
+            raise Stopped(verdicts.together(here.waits), place, here.first_wait)
+        value: dict[str, Any] = {"count": count, "succeeded": here.succeeded, "failed": here.failures}
+        if action.collect is not None:
+            value["collected"] = [here.collected[number] for number in sorted(here.collected)]
+        if here.failures and action.failures is Failures.PARK:
+            name, code, detail = here.failed[0]
+            codes = {each[1] for each in here.failed}
+            raise FixData(
+                f"{here.failures} of {count} items failed; first {name}: {detail}",
+                code=code if len(codes) == 1 else "items-failed",
+                failed=here.failures,
+                succeeded=here.succeeded,
+                items=", ".join(each[0] for each in here.failed),
+            )
+        return Output(value=value)
+
+    def _known(self, place: Place, names: Sequence[str]) -> Known:
+        if self._run["epoch"] == 1 and not self._run["replay_of"]:
+            return Known()
+        with self._parts.database.reading() as connection:
+            found = resuming.of_items(connection, self._run["id"], [f"{place.path}[{name}]" for name in names])
+        return Known(steps=found.steps, effects=found.effects, attempts=found.attempts, limited=found.limited)
+
+    def _not_yet(self, row: Row) -> tuple[Waiting, HubError] | None:
+        """Give what an item goes on waiting for that waits for a time alone."""
+        error = exact_json.loads(row["error"]) if row["error"] else {}
+        if row["state"] != StepState.WAITING or error.get("on") or error.get("until") is None:
+            return None
+        if error["until"] <= to_micros(self._parts.ambient.now()):
+            return None
+        waiting = Waiting(kind=WaitKind.TIMER, reason=error["code"], until=of_micros(error["until"]))
+        return waiting, HubError(error["detail"], code=error["code"])
+
+
+def _until(verdict: Waiting) -> Mapping[str, Any]:
+    until = to_micros(verdict.until) if verdict.until is not None else None
+    return {"until": until, "on": [awaited.topic for awaited in verdict.waits]}
+
+
+def _name(action: Foreach, scope: Scope, number: int, item: Any, seen: set[str]) -> str:
+    if action.by is None:
+        return str(number)
+    value = action.by({**scope, action.name: item})
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise FixData("An item has no name.", code="item-without-name", item=number, expression=action.by.text)
+    name = str(value)
+    if any(char in "[]" or not char.isprintable() for char in name) or len(name) > 200:
+        raise FixData(
+            "The name of an item has brackets, or is too long.", code="item-badly-named", item=number, name=name[:80]
+        )
+    if name in seen:
+        raise FixData("Two items have one name.", code="item-named-twice", item=number, name=name)
+    seen.add(name)
+    return name
+
+
+def _collect(here: _Pass, number: int, value: Any) -> None:
+    here.collected[number] = value
+    here.size += len(exact_json.dumps(value))
+    if here.size > MOST_COLLECTED:
+        raise FixData("The loop collects more than a step may give.", code="collected-too-much", most=MOST_COLLECTED)

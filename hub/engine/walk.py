@@ -1,0 +1,287 @@
+"""Going through a flow's steps, lane by lane, from where the last worker left off."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from hub.audit.kinds import AuditKind
+from hub.engine import verdicts
+from hub.engine.checks import check
+from hub.engine.lanes import Lane, NewLane, Place, Row, Stopped
+from hub.engine.loops import Loop
+from hub.engine.outputs import Output
+from hub.engine.parts import Parts
+from hub.engine.values import Scope
+from hub.engine.verdicts import Circumstances, GoOn, Park, Pause, TakeBack, Waiting
+from hub.errors import Fatal, FixData, HubDefect, HubError, StaleLease, ToldToStop
+from hub.model.ambient import of_micros
+from hub.model.flow import Arm, Branch, Flow, Foreach, Parallel, Step
+from hub.model.run import StepState, WaitKind
+from hub.sdk import exact_json
+from hub.store.history import Awaited
+from hub.store.runs import ClaimedRun
+from hub.workspace.bundle import Bundle
+
+log = structlog.get_logger(__name__)
+
+#: Rule of a step that was left out by its condition, and of one that failed and was gone past.
+SKIPPED, WENT_ON = "skipped", "went-on"
+#: Pauses a connection because of an error, and gives what its runs wait for then.
+PauseConnection = Callable[[str, HubError], Awaitable[Awaited]]
+
+
+class Walk:
+    """The way of one run through its flow."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        claimed: ClaimedRun,
+        bundle: Bundle,
+        flow: Flow,
+        *,
+        new_lane: NewLane,
+        recorded: Callable[[Lane, str], Row | None],
+        expect: Callable[[Step, Scope, Output], None],
+        pause: PauseConnection,
+    ) -> None:
+        """Take the collaborators; `recorded` gives a finished step, `expect` checks one, `pause` stops a connection."""
+        self._parts = parts
+        self._claimed = claimed
+        self._bundle = bundle
+        self._flow = flow
+        self._new_lane = new_lane
+        self._recorded = recorded
+        self._check = expect
+        self._pause = pause
+
+    async def through(self, lane: Lane, steps: Sequence[Step]) -> None:
+        """Go through steps in order; raises `Stopped` where the lane cannot go on for now."""
+        for number, step in enumerate(steps):
+            await self.step(lane, step, number if lane.ordinal is None else lane.ordinal)
+
+    async def step(self, lane: Lane, step: Step, ordinal: int) -> None:
+        """Do one step, unless it is done, and record how it stands."""
+        before = self._recorded(lane, lane.path(step))
+        if before is not None:
+            lane.scope[step.id] = self._restored(lane, step, before)
+            return
+        place = Place(lane=lane, step=step, ordinal=ordinal, started=self._parts.ambient.now())
+        try:
+            output = await self._done(place)
+        except (StaleLease, Fatal, ToldToStop):
+            raise
+        except Stopped as stopped:
+            await self._stop(place, stopped.error, stopped)
+        except HubError as error:
+            await self._stop(place, error)
+        except Exception as error:  # a defect of the hub must not lose the run or stop the others
+            log.exception("run.defect", run=self._claimed.run["id"])
+            reason = f"{type(error).__name__}: {error}"[:300]
+            await self._stop(place, HubDefect(code="internal-error", reason=reason))
+        else:
+            lane.scope[step.id] = output.value
+            record(place, output, state=StepState.SUCCEEDED, now=self._parts.ambient.now())
+
+    async def _done(self, place: Place) -> Output:
+        step, scope = place.step, place.lane.scope
+        if step.when is not None and not step.when(scope):
+            return Output(value=None, rule=SKIPPED)
+        match step.action:
+            case Branch() as action:
+                output = await self._branch(place, action)
+            case Parallel() as action:
+                output = await self._parallel(place, action)
+            case Foreach() as action:
+                loop = Loop(self._parts, self._claimed, walk=self.through, new_lane=self._new_lane)
+                output = await loop.run(place, action)
+            case _:
+                output = await place.lane.steps.act(self._bundle, step, place.path, scope)
+        place.output = output
+        if step.expect is not None:
+            self._expect(place, output)
+        return output
+
+    def _expect(self, place: Place, output: Output) -> None:
+        try:
+            self._check(place.step, place.lane.scope, output)
+        except FixData as error:
+            facts = {"step": place.path, "reason": error.code}
+            place.lane.journal.note(AuditKind.CHECK_FAILED, facts=facts)
+            raise
+
+    # --- steps that have steps of their own ---
+
+    async def _branch(self, place: Place, action: Branch) -> Output:
+        arm = _taken(action, place.lane.scope)
+        if arm is None:
+            return Output(value={"taken": None}, rule="none")
+        inner = place.lane.within(f"{place.path}.", place.ordinal)
+        await self.through(inner, arm.steps)
+        value = {"taken": arm.name, **{step.id: inner.scope[step.id] for step in arm.steps}}
+        return Output(value=value, rule=arm.name)
+
+    async def _parallel(self, place: Place, action: Parallel) -> Output:
+        done: dict[str, asyncio.Task[Any]] = {}
+
+        async def go(step: Step) -> Any:
+            needed = {}
+            for name in step.needs:
+                # Whoever needs what has stopped does not begin; it raises the same end.
+                needed[name] = await asyncio.shield(done[name])
+            lane = self._new_lane(f"{place.path}.", place.ordinal, {**place.lane.scope, **needed}, place.lane.known)
+            try:
+                await self.step(lane, step, place.ordinal)
+            finally:
+                await lane.journal.flush()
+            return lane.scope[step.id]
+
+        for step in action.steps:
+            done[step.id] = asyncio.ensure_future(go(step))
+        ends = await asyncio.gather(*done.values(), return_exceptions=True)
+        failed = [end for end in ends if isinstance(end, BaseException)]
+        if failed:
+            raise joined(failed)
+        return Output(value=dict(zip(done, ends, strict=True)))
+
+    def _restored(self, lane: Lane, step: Step, row: Row) -> Any:
+        """Give what a finished step gave; one that has steps of its own is put together from theirs."""
+        if row["state"] == StepState.FAILED or row["rule"] == SKIPPED:
+            return None
+        match step.action:
+            case Branch() as action:
+                arm = _taken(action, lane.scope)
+                if arm is None:
+                    return {"taken": None}
+                return {"taken": arm.name, **self._inner(lane, f"{lane.path(step)}.", arm.steps)}
+            case Parallel() as action:
+                return self._inner(lane, f"{lane.path(step)}.", action.steps)
+            case _:
+                return None if row["output"] is None else exact_json.loads(row["output"])
+
+    def _inner(self, lane: Lane, prefix: str, steps: Sequence[Step]) -> Mapping[str, Any]:
+        inner = lane.within(prefix, 0)
+        found: dict[str, Any] = {}
+        for step in steps:
+            row = self._recorded(inner, inner.path(step))
+            found[step.id] = inner.scope[step.id] = None if row is None else self._restored(inner, step, row)
+        return found
+
+    # --- ends ---
+
+    async def _stop(self, place: Place, error: HubError, inner: Stopped | None = None) -> None:
+        """Record what follows from an error in a step; raises `Stopped` unless the lane goes on without it."""
+        here = self._here(place)
+        verdict: verdicts.Verdict
+        if inner is None:
+            verdict = verdicts.decide(error, here)
+        elif isinstance(inner.verdict, Waiting):
+            verdict = verdicts.in_time(inner.verdict, here)
+        else:
+            # What is inside has the first word; the step around it says what else follows, if it says anything.
+            verdict = inner.verdict if place.step.on_failure is None else verdicts.failure(inner.verdict.reason, here)
+        if isinstance(verdict, Pause):
+            awaited = await self._pause(verdict.connection, error)
+            verdict = Waiting(kind=WaitKind.CONNECTION, reason=error.code, waits=(awaited,))
+        place.lane.steps.connection = None
+        self._fail(place, error, verdict)
+        if isinstance(verdict, GoOn):
+            place.lane.scope[place.step.id] = None
+            return
+        where = place if inner is None or inner.place is None else inner.place
+        raise Stopped(verdict, where, error)
+
+    def _here(self, place: Place) -> Circumstances:
+        step, steps = place.step, place.lane.steps
+        began = place.before["started_at"] if place.before is not None else None
+        start = of_micros(began) if began is not None else place.started
+        return Circumstances(
+            step=step,
+            on_failure=step.on_failure or self._flow.on_failure,
+            connection=steps.connection,
+            policy=self._bundle.retry(step.retry),
+            attempt=max(steps.effects.attempts(place.path), 1),
+            draw=self._parts.ambient.random.random(),
+            now=self._parts.ambient.now(),
+            deadline=start + step.timeout if step.timeout is not None else None,
+        )
+
+    def _fail(self, place: Place, error: HubError, verdict: Waiting | Park | GoOn | TakeBack) -> None:
+        output = place.output or Output(value=None)
+        rule = WENT_ON if isinstance(verdict, GoOn) else output.rule
+        state = StepState.WAITING if isinstance(verdict, Waiting) else StepState.FAILED
+        record(place, output, state=state, now=self._parts.ambient.now(), rule=rule, error=told(error))
+
+
+def recorded(lane: Lane, path: str) -> Row | None:
+    """Give a step that is done, by an earlier worker or before a replay: with success, or gone past."""
+    row = lane.known.steps.get(path)
+    if row is None:
+        return None
+    return row if row["state"] == StepState.SUCCEEDED or row["rule"] == WENT_ON else None
+
+
+def expect(step: Step, scope: Scope, output: Output) -> None:
+    """Raise `FixData` unless what the step gave is as the flow expects."""
+    assert step.expect is not None
+    check(step.expect, {**scope, step.id: output.value}, output.value)
+
+
+def record(
+    place: Place,
+    output: Output,
+    *,
+    state: StepState,
+    now: datetime,
+    rule: str | None = None,
+    error: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down how a step stands; what its inner steps gave is recorded with them."""
+    own = not isinstance(place.step.action, Branch | Parallel)
+    # A step that waits keeps the time it began, because its deadline counts from there.
+    before = place.before
+    place.lane.journal.step(
+        path=place.path,
+        ordinal=place.ordinal,
+        kind=place.kind,
+        state=state,
+        started=of_micros(before["started_at"]) if before is not None and error is not None else place.started,
+        finished=now,
+        input=output.input,
+        output=output.value if own else None,
+        answer=output.answer,
+        schema=output.schema,
+        rule=rule if rule is not None else output.rule,
+        error=error,
+    )
+
+
+def told(error: HubError) -> dict[str, Any]:
+    """Give an error as it stands in the history."""
+    return {
+        "code": error.code,
+        "detail": error.detail,
+        "facts": {name: str(fact) for name, fact in error.facts.items()},
+    }
+
+
+def joined(ends: Sequence[BaseException]) -> BaseException:
+    """Give the one end of several lanes: as long as one of them can still go on, the run waits for that."""
+    for end in ends:
+        if not isinstance(end, Stopped):
+            return end
+    stops = [end for end in ends if isinstance(end, Stopped)]
+    waiting = [stop for stop in stops if isinstance(stop.verdict, Waiting)]
+    if waiting:
+        verdict = verdicts.together([stop.verdict for stop in waiting if isinstance(stop.verdict, Waiting)])
+        return Stopped(verdict, waiting[0].place, waiting[0].error)
+    return next((stop for stop in stops if isinstance(stop.verdict, TakeBack)), stops[0])
+
+
+def _taken(action: Branch, scope: Scope) -> Arm | None:
+    return next((arm for arm in action.arms if arm.when is None or arm.when(scope)), None)

@@ -1,0 +1,55 @@
+"""Runs that steps of other runs have called, found by who waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select, update
+
+from hub.model.run import OPEN_STATES, RunState
+from hub.store.committer import Transaction
+from hub.store.tables import runs
+
+
+def child(connection: Connection, *, parent_run: str, parent_path: str) -> Mapping[str, Any] | None:
+    """Give the newest run of the flow that a step has called."""
+    return _newest(connection, runs.c.parent_run == parent_run, runs.c.parent_path == parent_path)
+
+
+def newest_of_event(connection: Connection, event_id: str, flow: str) -> Mapping[str, Any] | None:
+    """Give the newest run that an event started of a flow."""
+    return _newest(connection, runs.c.event_id == event_id, runs.c.flow == flow)
+
+
+def has_ended(connection: Connection, *, parent_run: str, parent_path: str) -> bool:
+    """Tell whether a flow that a step has called has come to its end, whichever it was."""
+    row = child(connection, parent_run=parent_run, parent_path=parent_path)
+    return row is not None and RunState(row["state"]) not in OPEN_STATES
+
+
+def has_stopped(connection: Connection, *, parent_run: str, parent_path: str) -> bool:
+    """Tell whether a flow that a step has called was ended or taken back."""
+    row = child(connection, parent_run=parent_run, parent_path=parent_path)
+    return row is not None and RunState(row["state"]) in (RunState.CANCELLED, RunState.COMPENSATED)
+
+
+def children(connection: Connection, parent_run: str) -> list[Mapping[str, Any]]:
+    """Give the runs of the flows that a run's steps have called."""
+    statement = select(runs).where(runs.c.parent_run == parent_run, runs.c.replaced_by.is_(None))
+    return [dict(row._mapping) for row in connection.execute(statement.order_by(runs.c.created_at, runs.c.id))]
+
+
+def adopt(transaction: Transaction, run_id: str, *, parent_run: str, parent_path: str) -> None:
+    """Let another run wait for the end of a called flow: the replay of the one that called it."""
+    transaction.connection.execute(
+        update(runs).where(runs.c.id == run_id).values(parent_run=parent_run, parent_path=parent_path)
+    )
+
+
+def _newest(connection: Connection, *which: ColumnElement[bool]) -> Mapping[str, Any] | None:
+    statement = (
+        select(runs).where(*which, runs.c.replaced_by.is_(None)).order_by(runs.c.created_at.desc(), runs.c.id.desc())
+    )
+    row = connection.execute(statement.limit(1)).one_or_none()
+    return None if row is None else dict(row._mapping)

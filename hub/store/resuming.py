@@ -1,0 +1,84 @@
+"""What a worker reads to go on with a run: what its loops have done, what it must find out, what it can take back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, and_, or_, select
+
+from hub.model.effect import EffectState
+from hub.store.runs import tried_of
+from hub.store.tables import attempts, effects, runs, steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemHistory:
+    """What is recorded of items of a loop, by path; `limited` are attempts that a limit turned away."""
+
+    steps: Mapping[str, Mapping[str, Any]]
+    effects: Mapping[str, Mapping[str, Any]]
+    attempts: Mapping[str, int]
+    limited: Mapping[str, int]
+
+
+def of_items(connection: Connection, run_id: str, paths: Sequence[str]) -> ItemHistory:
+    """Give what is recorded of items by their paths (`lines[17]`): their own rows, and all inside those not done."""
+    own = {
+        row.path: dict(row._mapping)
+        for row in connection.execute(select(steps).where(steps.c.run_id == run_id, steps.c.path.in_(paths)))
+    }
+    begun = [path for path, row in own.items() if row["state"] != "succeeded"]
+    # An item that was interrupted has rows inside it and none of its own.
+    begun.extend(path for path in paths if path not in own)
+    inside, sent, tried, limited = {}, {}, {}, {}
+    for start in range(0, len(begun), 50):
+        some = begun[start : start + 50]
+        for row in connection.execute(select(steps).where(steps.c.run_id == run_id, _inside(steps.c.path, some))):
+            inside[row.path] = dict(row._mapping)
+        for row in connection.execute(select(effects).where(effects.c.run_id == run_id, _inside(effects.c.path, some))):
+            sent[row.path] = dict(row._mapping)
+        counted = tried_of(attempts.c.run_id == run_id, _inside(attempts.c.path, some))
+        for _, path, number, turned_away in connection.execute(counted):
+            tried[path], limited[path] = number, turned_away
+    return ItemHistory(steps={**own, **inside}, effects=sent, attempts=tried, limited=limited)
+
+
+def _inside(column: Column[str], paths: Sequence[str]) -> ColumnElement[bool]:
+    # `/` is the character after `.`, so that the index finds what begins with a path and a dot.
+    return or_(*(and_(column > f"{path}.", column < f"{path}/") for path in paths))
+
+
+def unresolved(connection: Connection, run_id: str) -> list[Mapping[str, Any]]:
+    """Give the run's effects of which nobody knows whether they happened, those that wait for a person too."""
+    open_states = [EffectState.INTENT.value, EffectState.UNKNOWN.value, EffectState.PARKED.value]
+    statement = select(effects).where(effects.c.run_id == run_id, effects.c.state.in_(open_states))
+    return [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.created_at))]
+
+
+def done_effects(connection: Connection, run_ids: Sequence[str], *, generation: int) -> list[Mapping[str, Any]]:
+    """Give what runs have done of one generation, and what of that was taken back; without requests."""
+    names = ("key", "connection", "operation", "path", "output", "undoes", "finished_at")
+    statement = select(*(effects.c[name] for name in names)).where(
+        effects.c.run_id.in_(run_ids), effects.c.generation == generation, effects.c.state == EffectState.DONE.value
+    )
+    return [dict(row._mapping) for row in connection.execute(statement)]
+
+
+def replayed(connection: Connection, run_id: str | None) -> list[str]:
+    """Give a run and those that it replays, the newest first."""
+    found: list[str] = []
+    while run_id is not None and run_id not in found:
+        found.append(run_id)
+        run_id = connection.execute(select(runs.c.replay_of).where(runs.c.id == run_id)).scalar()
+    return found
+
+
+def around(connection: Connection, run_id: str, path: str) -> dict[str, Mapping[str, Any]]:
+    """Give the steps of a run that what stands at a path has seen: those outside of loops, and of its own item."""
+    statement = select(steps.c.path, steps.c.output).where(steps.c.run_id == run_id)
+    outside = ~steps.c.path.contains("[", autoescape=True)
+    item = path.rpartition("]")[0] + "]" if "]" in path else None
+    which = outside if item is None else or_(outside, _inside(steps.c.path, [item]))
+    return {row.path: dict(row._mapping) for row in connection.execute(statement.where(which))}

@@ -1,0 +1,70 @@
+"""Runs that were told to stop: they end, or take back what they did, at their next durable point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import update
+
+from hub.audit.kinds import AuditKind
+from hub.errors import StaleLease
+from hub.model.run import WORKING_STATES, RunState, Stopping
+from hub.sdk import exact_json
+from hub.store.audit import Note
+from hub.store.committer import Transaction
+from hub.store.runs import forget_waits
+from hub.store.tables import runs
+
+
+def tell_to_stop(transaction: Transaction, run_id: str, stopping: Stopping, order: Mapping[str, Any]) -> bool:
+    """Have a run end, or take back what it did, at its next durable point; False when it can no more.
+
+    `order` says who ordered it and why. A run that waits, is parked or (to take back) has succeeded goes on for that.
+    """
+    resting = [RunState.QUEUED, RunState.WAITING, RunState.PARKED]
+    if stopping is Stopping.COMPENSATE:
+        resting.append(RunState.SUCCEEDED)
+    named = {"stopping": stopping.value, "stopping_order": exact_json.dumps({**order, "at": transaction.now}).decode()}
+    working = transaction.connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.state.in_([each.value for each in WORKING_STATES]))
+        .values(**named)
+    )
+    woken = transaction.connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.replaced_by.is_(None), runs.c.state.in_([each.value for each in resting]))
+        .values(
+            state=RunState.QUEUED.value,
+            blocking=True,
+            claimable_at=transaction.now,
+            wait_kind=None,
+            wait_on=None,
+            updated_at=transaction.now,
+            **named,
+        )
+    )
+    forget_waits(transaction.connection, [run_id])
+    transaction.woken = True
+    return bool(working.rowcount or woken.rowcount)
+
+
+def turn_back(transaction: Transaction, run_id: str, *, epoch: int, reason: str, actor: str) -> None:
+    """Let a run that has failed take back what it did; its worker goes on with that."""
+    order = {"actor": actor, "reason": reason, "at": transaction.now}
+    changed = transaction.connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.epoch == epoch)
+        .values(
+            state=RunState.COMPENSATING.value,
+            stopping=Stopping.COMPENSATE.value,
+            stopping_order=exact_json.dumps(order).decode(),
+            reason=reason,
+            updated_at=transaction.now,
+        )
+    )
+    if changed.rowcount == 0:
+        raise StaleLease(run=run_id)
+    transaction.entries.append(
+        Note(kind=AuditKind.RUN_TURNED_BACK, actor=actor, subjects={"run": run_id}, facts={"reason": reason})
+    )
