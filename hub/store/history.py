@@ -16,7 +16,7 @@ from hub.store import decisions
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.crossrefs import Link, put
-from hub.store.held import Holds, held
+from hub.store.held import Holds, held, hold_over
 from hub.store.runs import MANY, let_next_go, wake
 from hub.store.tables import attempts, awaited, cases, effects, runs, steps
 from hub.store.upserts import upsert
@@ -178,7 +178,7 @@ class _Fence:
         if run.environment not in self._held:
             self._held[run.environment] = held(self._connection, run.environment)
         holds = self._held[run.environment]
-        over = holds.over(run=run.id, flow=run.flow, key=run.key)
+        over = hold_over(self._connection, holds, **_named(run))
         if over is not None:
             on, reason = over
             return OnHold(on=on, come=partial(_let_go, run=run), reason=reason)
@@ -189,7 +189,11 @@ class _Fence:
 
 
 def _let_go(connection: Connection, *, run: Row[Any]) -> bool:
-    return held(connection, run.environment).over(run=run.id, flow=run.flow, key=run.key) is None
+    return hold_over(connection, held(connection, run.environment), **_named(run)) is None
+
+
+def _named(run: Row[Any]) -> dict[str, Any]:
+    return {"run": run.id, "flow": run.flow, "key": run.key, "parent_run": run.parent_run}
 
 
 def _open_intents(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:

@@ -34,7 +34,7 @@ from hub.errors import LimitReached
 from hub.model.run import WORKING_STATES, Priority, RunState, Stopping, WaitKind
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
-from hub.store.held import Holds, held
+from hub.store.held import Holds, held, hold_over
 from hub.store.tables import attempts, awaited, effects, events, runs, steps
 
 
@@ -100,7 +100,7 @@ class Claim(Write):
         for priority in Priority:
             while (room := self.limit - len(taken)) > 0:
                 ripe = self._ripe(transaction, priority, room)
-                over = {row.id: on for row in ripe if (on := _hold(holds, row)) is not None}
+                over = {row.id: on for row in ripe if (on := _hold(transaction.connection, holds, row)) is not None}
                 _hold_back(transaction, over)
                 free = [row for row in ripe if row.id not in over]
                 taken.extend(self._taken(transaction, [row.id for row in free if row.eligible]))
@@ -165,12 +165,14 @@ class Claim(Write):
         return found
 
 
-_RIPE = tuple(runs.c[name] for name in ("id", "flow", "key", "wait_on", "stopping"))
+_RIPE = tuple(runs.c[name] for name in ("id", "flow", "key", "wait_on", "stopping", "parent_run"))
 
 
-def _hold(holds: Holds, run: Row[Any]) -> tuple[str, str] | None:
+def _hold(connection: Connection, holds: Holds, run: Row[Any]) -> tuple[str, str] | None:
     """Give topic and reason of the hold that a run is under; one that was told to stop goes on for that."""
-    return None if run.stopping is not None else holds.over(run=run.id, flow=run.flow, key=run.key)
+    if run.stopping is not None:
+        return None
+    return hold_over(connection, holds, run=run.id, flow=run.flow, key=run.key, parent_run=run.parent_run)
 
 
 def _hold_back(transaction: Transaction, over: Mapping[str, tuple[str, str]]) -> None:
