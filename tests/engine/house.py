@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import func, select
+
 from hub.connections.accounts import Account
 from hub.connections.limiter import Limiter
 from hub.engine.parts import Parts
@@ -19,7 +21,7 @@ from hub.model.ambient import Ambient
 from hub.model.event import InboundEvent, Via
 from hub.operate.orders import Orders
 from hub.sdk.settings import Settings
-from hub.store import runs
+from hub.store import runs, tables
 from hub.store.committer import Committer, Work
 from hub.store.database import Database
 from hub.workspace.bundle import Bundle
@@ -158,15 +160,22 @@ class House:
         for event in events:
             await self.intake.accept("vendor", [_event(event)], Via.API)
 
-    async def settled(self, *, seconds: float = 20.0, waiting: Sequence[str] = ()) -> dict[str, int]:
-        """Wait until nothing moves by itself any more; gives the number of runs by state."""
+    async def settled(
+        self, *, seconds: float = 20.0, waiting: Sequence[str] = (), behind: bool = False
+    ) -> dict[str, int]:
+        """Wait until nothing moves by itself any more; gives the number of runs by state.
+
+        Runs that wait for `waiting` are at rest, and so (`behind`) are those that queue behind them.
+        """
         async with asyncio.timeout(seconds):
             while True:
                 with self.database.reading() as connection:
                     counted = runs.counts(connection, environment="test").get("tested", {})
                     kinds = runs.waiting_kinds(connection, environment="test")
+                    queue = select(func.count()).where(tables.runs.c.wait_kind == "order")
+                    kinds["order"] = connection.execute(queue).scalar() or 0
                 moving = sum(counted.get(state, 0) for state in ("queued", "running", "waiting"))
-                moving -= sum(kinds.get(kind, 0) for kind in waiting)
+                moving -= sum(kinds.get(kind, 0) for kind in (*waiting, *(["order"] if behind else [])))
                 if moving == 0 and self.worker.in_flight == 0:
                     return counted
                 await asyncio.sleep(0.005)

@@ -180,12 +180,28 @@ async def _ping(session: Any) -> None:
     await _read(session, {"id": "ping"})
 
 
+def _reverse(_settings: Settings, record: Mapping[str, Any], key: str) -> Request:
+    body = exact_json.dumps({"key": record["id"], "value": record.get("reason", "reversed")})
+    return Request(method="POST", url=f"{BASE}/native", headers={"idempotency-key": key}, body=body)
+
+
+REVERSE = WriteOperation(
+    name="thing.reverse",
+    title="Take back",
+    input={"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
+    output={"type": "object"},
+    idempotency=Idempotency.NATIVE,
+    request=_reverse,
+    result=_result,
+)
+
 connector = Connector(
     name="vendor",
     title="A vendor in memory",
     settings=Settings,
     operations=(
         *(_write(kind) for kind in Idempotency),
+        REVERSE,
         ReadOperation(
             name="document.read", title="Read", input={"type": "object"}, output={"type": "object"}, read=_read
         ),
