@@ -40,6 +40,8 @@ class Permission(StrEnum):
     PUBLISH_REVISION = "revision.publish"
     MANAGE_PEOPLE = "people.manage"
     READ_AUDIT = "audit.read"
+    BACK_UP = "data.back-up"
+    EXAMINE = "hub.examine"
 
 
 _VIEWER = frozenset({Permission.VIEW})
@@ -64,6 +66,8 @@ _ADMIN = _OPERATOR | {
     Permission.PUBLISH_REVISION,
     Permission.MANAGE_PEOPLE,
     Permission.READ_AUDIT,
+    Permission.BACK_UP,
+    Permission.EXAMINE,
 }
 
 #: The one table of rights; a role or permission that is not in it grants nothing.

@@ -22,6 +22,9 @@ class AuditKind(StrEnum):
     HUB_STARTED = "hub.started", "A hub process began to serve an environment."
     HUB_STOPPED = "hub.stopped", "A hub process stopped in order."
     BUNDLE_ACTIVATED = "bundle.activated", "New events are handled by this revision of the workspace from here on."
+    BACKUP_MADE = "data.backed_up", "A verified copy of the data was made."
+    DATA_RESTORED = "data.restored", "The data was brought back from a backup; what came after it is reconciled."
+    DATA_PRUNED = "data.pruned", "Payloads older than the retention policy were removed; hashes, ids and money stay."
 
     # --- the outside comes in ---
     EVENT_ACCEPTED = "event.accepted", "An event was made durable together with the runs it started."

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hub.cli import audit, cases, crossrefs, events, place, runs, schemas, vault
+from hub.cli.backup import backup, restore
 from hub.cli.decisions import decisions
 from hub.cli.drift import drift
 from hub.cli.holds import hold, holds, resume
@@ -28,6 +29,7 @@ app = typer.Typer(
 _WRITE = "Write a workspace"
 _CHANGE = "Change what serves"
 _RUN = "Run it"
+_KEEP = "Keep it"
 _LOOK = "Look at what happened, and mend it"
 
 
@@ -144,6 +146,9 @@ def serve(
     settings = place.settings(data, workspace, environment, key_file, host=host, port=port, poll_seconds=poll)
     raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
 
+
+app.command(rich_help_panel=_KEEP)(backup)
+app.command(rich_help_panel=_KEEP)(restore)
 
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.", rich_help_panel=_RUN)
 

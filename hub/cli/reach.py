@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -89,16 +90,29 @@ def reach(settings: HubSettings) -> Iterator[Reached]:
         yield running
 
 
-def _running(settings: HubSettings) -> Reached | None:
-    """Give the hub that runs on the data; `Refused` when another environment was asked for than it serves."""
-    url, token = read_address(settings.data), read_local_token(settings.data)
+def running_at(data: Path) -> Reached | None:
+    """Give the hub that runs on a data directory, whichever environment it serves."""
+    found = _answering(data)
+    return None if found is None else found[0]
+
+
+def _answering(data: Path) -> tuple[Reached, str] | None:
+    url, token = read_address(data), read_local_token(data)
     if url is None or token is None:
         return None
     found = Reached(url, token)
     try:
-        served = found.get("/api/health")["environment"]
+        return found, str(found.get("/api/health")["environment"])
     except HubError:
         return None
+
+
+def _running(settings: HubSettings) -> Reached | None:
+    """Give the hub that runs on the data; `Refused` when another environment was asked for than it serves."""
+    answering = _answering(settings.data)
+    if answering is None:
+        return None
+    found, served = answering
     if settings.environment not in (served, DEFAULT_ENVIRONMENT):
         raise Refused(
             f"The hub that runs on {settings.data} serves {served}, not {settings.environment}. "

@@ -61,7 +61,7 @@ def load_key(
     """
     if text := environment.get(KEY_VARIABLE):
         return VaultKey(material=_decode(text, KEY_VARIABLE), source=KEY_VARIABLE)
-    path = key_file or _named(environment) or _home(environment) / "concord" / "keys" / hub_id
+    path = key_path(environment, hub_id, key_file)
     if path.resolve().is_relative_to(data_directory.resolve()):
         raise Refused(
             "The key file lies in the data directory, beside what it protects; put it elsewhere.",
@@ -76,6 +76,25 @@ def load_key(
             "The key file can neither be read nor made.", code="no-key-file", key_file=str(path), reason=error.strerror
         ) from error
     return VaultKey(material=_decode(text, str(path)), source=str(path))
+
+
+def key_path(environment: Mapping[str, str], hub_id: str, key_file: Path | None = None) -> Path:
+    """Say where the key file is, or would be."""
+    return key_file or _named(environment) or _home(environment) / "concord" / "keys" / hub_id
+
+
+def present_key(environment: Mapping[str, str], hub_id: str, key_file: Path | None = None) -> VaultKey | None:
+    """Give the hub's key if there is one, and make none; raises `Refused` for one that cannot be used."""
+    if text := environment.get(KEY_VARIABLE):
+        return VaultKey(material=_decode(text, KEY_VARIABLE), source=KEY_VARIABLE)
+    path = key_path(environment, hub_id, key_file)
+    try:
+        text = _read(path)
+    except OSError as error:
+        raise Refused(
+            "The key file cannot be read.", code="no-key-file", key_file=str(path), reason=error.strerror
+        ) from error
+    return None if text is None else VaultKey(material=_decode(text, str(path)), source=str(path))
 
 
 def notice(key: VaultKey) -> str:

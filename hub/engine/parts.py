@@ -10,6 +10,7 @@ from hub.engine.drift import Drift
 from hub.model.ambient import Ambient
 from hub.store.committer import Committer
 from hub.store.database import Database
+from hub.store.marks import Restored
 from hub.workspace.bundle import Bundle
 
 #: How many runs one worker has in hand at a time.
@@ -22,7 +23,8 @@ class Parts:
 
     `bundle(id)` gives a compiled revision of the workspace, and `current` the one that serves now, whose policies guard
     the connections; `accounts` are the environment's connections by name; `worker` names this process in leases and in
-    the audit.
+    the audit. `restored` tells from which moment the data is, where it was brought back from a backup: what was done
+    between then and the restore, it does not know.
     """
 
     environment: str
@@ -34,6 +36,7 @@ class Parts:
     bundle: Callable[[str], Awaitable[Bundle]]
     current: Callable[[], Bundle]
     capacity: int = field(default=CAPACITY)
+    restored: Restored | None = None
     drift: Drift = field(init=False)
 
     def __post_init__(self) -> None:

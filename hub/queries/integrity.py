@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
 
 from hub.audit.chain import ChainHead
 from hub.audit.heads import head_faults
@@ -40,21 +43,26 @@ def verify(database: Database, verifier: Callable[[bytes, bytes], bool]) -> Verd
 
     `verifier(signature, message)` tells whether the hub's key signed a head. Memory does not grow with the log.
     """
+    with database.reading() as connection:
+        return verify_logs(connection, database.directory, verifier)
+
+
+def verify_logs(connection: Connection, directory: Path, verifier: Callable[[bytes, bytes], bool]) -> Verdict:
+    """Check the logs that a connection sees against the signed heads in a folder."""
     try:
-        signed = heads.read(database.directory)
+        signed = heads.read(directory)
     except ValueError as error:
         return Verdict(logs=(), heads=0, faults=(str(error),))
     faults = head_faults(signed, verifier)
     trusted = [] if faults else [anchor for head in signed for anchor in head.head.logs]
-    with database.reading() as connection:
-        logs = audit.logs(connection)
-        known = {log.log for log in logs}
-        faults.extend(
-            f"log {anchor.log}: it is gone, with {anchor.size} entries"
-            for anchor in trusted[-1:]
-            if anchor.log not in known
-        )
-        for log in logs:
-            anchors = [anchor for anchor in trusted if anchor.log == log.log]
-            faults.extend(map(str, verify_chain(audit.entries(connection, log.log), log, anchors)))
+    logs = audit.logs(connection)
+    known = {log.log for log in logs}
+    faults.extend(
+        f"log {anchor.log}: it is gone, with {anchor.size} entries"
+        for anchor in trusted[-1:]
+        if anchor.log not in known
+    )
+    for log in logs:
+        anchors = [anchor for anchor in trusted if anchor.log == log.log]
+        faults.extend(map(str, verify_chain(audit.entries(connection, log.log), log, anchors)))
     return Verdict(logs=tuple(logs), heads=len(signed), faults=tuple(faults))

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from hub.api import (
     audit,
+    backups,
     cases,
     connections,
     crossrefs,
@@ -50,6 +51,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.view = hub.view
     app.state.verifier = hub.verifier
     app.state.desk = hub.desk
+    app.state.backups = hub.backups
     app.state.folder = hub.folder
     problems.install(app)
     app.include_router(hooks.router)
@@ -67,6 +69,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
         people,
         audit,
         revisions,
+        backups,
     )
     for room in rooms:
         # A body is read before it is known who sends it, so that nobody may send more than fits into memory.

@@ -27,6 +27,7 @@ from hub.errors import HubError, NotFound
 from hub.intake.door import Intake
 from hub.intake.polls import Polls
 from hub.model.ambient import Ambient
+from hub.operate.backups import Backups
 from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
@@ -41,10 +42,11 @@ from hub.runtime.settings import HubSettings
 from hub.runtime.shelf import Shelf, begin
 from hub.sdk.connector import Connector
 from hub.sdk.transport import Transport
-from hub.store import decisions
+from hub.store import decisions, marks
 from hub.store.audit import Note
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
+from hub.store.marks import Restored
 from hub.store.runs import recover
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
@@ -153,6 +155,7 @@ class Hub:
             limits=lambda: self.environment,
             switch=self.take,
         )
+        self.backups = Backups(database=self.database, committer=self.committer)
         self.orders = Orders(
             environment=self.environment.name,
             ambient=self.ambient,
@@ -192,6 +195,7 @@ class Hub:
             accounts=self.accounts,
             intake=self.intake,
         )
+        self.restored = _restored(self.database)
         self.worker = self.composition.worker(
             Parts(
                 environment=self.environment.name,
@@ -202,6 +206,7 @@ class Hub:
                 accounts=self.accounts,
                 bundle=self.shelf.get,
                 current=lambda: self.shelf.current,
+                restored=self.restored,
             )
         )
         self.token = write_local_token(settings.data, entropy.token_bytes)
@@ -232,6 +237,8 @@ class Hub:
                 folder=folder.bundle[:12] if folder.bundle is not None else folder.problem,
                 hint="the folder is not what is served: see `concord plan`, then `concord publish`",
             )
+        if self.restored is not None:
+            log.info("data.restored", backup_at=str(self.restored.backup_at), at=str(self.restored.restored_at))
         log.info(
             "hub.started",
             environment=self.environment.name,
@@ -244,6 +251,7 @@ class Hub:
 
     async def stop(self) -> None:
         """Finish what is in hand, commit it, and close everything."""
+        await self.backups.stop()
         if self._working is not None:
             self.worker.stop()
             await asyncio.wait({self._working})
@@ -328,6 +336,7 @@ class Hub:
         self.committer.submit(Work(work))
 
     def _begin(self, transaction: Transaction) -> int:
+        marks.hub_id(transaction, self.ambient.new_id("hub"))
         transaction.entries.append(
             Note(
                 kind=AuditKind.HUB_STARTED,
@@ -347,6 +356,11 @@ class Hub:
     def _worker_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._die(error)
+
+
+def _restored(database: Database) -> Restored | None:
+    with database.reading() as connection:
+        return marks.restored(connection)
 
 
 def _environment(bundle: Bundle, name: str) -> EnvironmentFile:

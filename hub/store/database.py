@@ -14,8 +14,12 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from hub.errors import Conflict, Fatal
+from hub.store import damage, heads
 
 FILE_NAME = "concord.db"
+#: The folder in which a restore puts files together; it is there only until they are complete.
+RESTORING = "restoring"
+LOCK_NAME = "hub.lock"
 #: The newest step in `hub/store/migrations/versions`.
 NEWEST = "0003"
 
@@ -28,20 +32,36 @@ class Database:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Lock the directory, open the file, bring it to the newest schema, and check its settings."""
+        """Lock the directory, look for damage, bring the file to the newest schema, and check its settings."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.directory = directory
         self.path = directory / FILE_NAME
         self._lock = _lock(directory)
+        try:
+            self._open()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _open(self) -> None:
+        _assert_complete(self.directory)
+        damage.look(self.path)
+        # SQLite gives a new file, and the log beside it, to be read by everybody.
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self.writer: Engine = create_engine(
             f"sqlite:///{self.path}", poolclass=StaticPool, connect_args={"check_same_thread": False}
         )
         event.listen(self.writer, "connect", _prepare_writer)
         event.listen(self.writer, "begin", _begin_immediate)
-        with self.writer.connect() as connection:
-            _migrate(connection)
-        with self.writer.connect() as connection:
-            _assert_settings(connection)
+        try:
+            with self.writer.connect() as connection:
+                _migrate(connection)
+            with self.writer.connect() as connection:
+                _assert_settings(connection)
+                damage.check_end(connection, self.directory)
+        except BaseException:
+            self.writer.dispose()
+            raise
         self.reader: Engine = create_engine(
             f"sqlite:///file:{self.path}?mode=ro&uri=true",
             poolclass=QueuePool,
@@ -77,8 +97,18 @@ class Database:
         os.close(self._lock)
 
 
+@contextmanager
+def owning(directory: Path) -> Iterator[None]:
+    """Keep every hub from a data directory while its files are read or put in place; `Conflict` while one uses it."""
+    handle = _lock(directory)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
 def _lock(directory: Path) -> int:
-    handle = os.open(directory / "hub.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -89,6 +119,24 @@ def _lock(directory: Path) -> int:
             directory=str(directory),
         ) from None
     return handle
+
+
+def _assert_complete(directory: Path) -> None:
+    """Refuse to begin an empty database where there should be one."""
+    if (directory / FILE_NAME).exists():
+        return
+    if (directory / RESTORING).exists():
+        raise Fatal(
+            "A restore into this data directory was broken off. Run `concord restore` again.",
+            code="restore-unfinished",
+            directory=str(directory),
+        )
+    if heads.last(directory) is not None:
+        raise Fatal(
+            f"The database is gone, and signed heads of its audit log are there. {damage.WHAT_TO_DO}",
+            code="database-missing",
+            directory=str(directory),
+        )
 
 
 def _prepare_writer(connection: sqlite3.Connection, _record: Any) -> None:

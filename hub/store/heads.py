@@ -11,6 +11,8 @@ from hub.audit.chain import ChainHead
 from hub.audit.heads import SignedHead, TreeHead
 
 FILE_NAME = "audit-heads.jsonl"
+#: No two heads together are longer, in bytes.
+LONGEST = 64 * 1024
 
 
 def append(directory: Path, signed: SignedHead) -> None:
@@ -42,6 +44,36 @@ def read(directory: Path) -> list[SignedHead]:
             if line.endswith("}"):
                 raise ValueError(f"{FILE_NAME}:{number}: this is not a tree head") from error
     return heads
+
+
+def copy(directory: Path, folder: Path) -> None:
+    """Copy all heads that are written to their end into another folder, and wait until they are on its disk."""
+    try:
+        content = (directory / FILE_NAME).read_bytes()
+    except FileNotFoundError:
+        content = b""
+    handle = os.open(folder / FILE_NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content[: content.rfind(b"\n") + 1])
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def last(directory: Path) -> SignedHead | None:
+    """Give the newest head that can be read; None when there is none."""
+    try:
+        with (directory / FILE_NAME).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - LONGEST))
+            lines = file.read().decode("ascii", "replace").split("\n")
+    except FileNotFoundError:
+        return None
+    for line in reversed(lines):
+        try:
+            return _head(json.loads(line))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return None
 
 
 def _head(document: dict[str, dict[str, object]]) -> SignedHead:

@@ -28,6 +28,8 @@ LEAST = {
     "revision.publish": Role.ADMIN,
     "people.manage": Role.ADMIN,
     "audit.read": Role.ADMIN,
+    "data.back-up": Role.ADMIN,
+    "hub.examine": Role.ADMIN,
 }
 RANK = [Role.VIEWER, Role.OPERATOR, Role.ADMIN]
 
