@@ -109,7 +109,7 @@ def spark(values: Sequence[float | None], name: str) -> Markup:
 def shares(states: Mapping[str, int]) -> Markup:
     """Draw one bar that is divided as the states are, the settled ones first."""
     total = sum(states.values())
-    order = ("succeeded", "running", "queued", "waiting", "parked", "cancelled")
+    order = ("succeeded", "running", "compensating", "queued", "waiting", "parked", "compensated", "cancelled")
     pieces, x = [], 0.0
     for state in order:
         number = states.get(state, 0)

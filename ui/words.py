@@ -146,6 +146,8 @@ _TONES = {
     "accepted": Tone.GOOD,
     "found": Tone.GOOD,
     "running": Tone.BUSY,
+    "compensating": Tone.BUSY,
+    "compensated": Tone.QUIET,
     "intent": Tone.BUSY,
     "queued": Tone.QUIET,
     "waiting": Tone.WAIT,

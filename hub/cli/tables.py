@@ -11,7 +11,14 @@ from rich.table import Table
 
 from hub.cli.output import console, minute, print_table
 
-_COLOURS = {"succeeded": "green", "parked": "red", "waiting": "yellow", "running": "blue", "queued": "blue"}
+_COLOURS = {
+    "succeeded": "green",
+    "parked": "red",
+    "waiting": "yellow",
+    "running": "blue",
+    "queued": "blue",
+    "compensating": "blue",
+}
 
 #: As wide are lines of prose at most.
 _PROSE = 100

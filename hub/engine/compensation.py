@@ -84,14 +84,17 @@ class Compensation:
                 come=partial(children.has_stopped, parent_run=run_id, parent_path=path),
             )
 
-    async def take_back(self) -> TakenBack:
-        """Take back every write that is done, the last one first; raises the error of one that cannot be taken back."""
+    async def take_back(self, within: str = "") -> TakenBack:
+        """Take back every write that is done, the last one first; raises the error of one that cannot be taken back.
+
+        `within` is what the paths of the writes begin with.
+        """
         found = TakenBack()
         with self._parts.database.reading() as connection:
             done = resuming.done_effects(connection, self._lineage(connection), generation=self._run["generation"])
         undone = {row["undoes"] for row in done if row["undoes"] is not None}
         order = {path: place for place, path in enumerate(_paths(self._flow.steps))}
-        made = [row for row in done if row["undoes"] is None]
+        made = [row for row in done if row["undoes"] is None and row["path"].startswith(within)]
         made.sort(key=lambda row: (row["finished_at"], order.get(_shape(row["path"]), -1), row["path"]), reverse=True)
         for row in made:
             step = _step_at(self._flow.steps, row["path"])

@@ -13,7 +13,7 @@ from hub.engine.lanes import Known, Lane, NewLane, Place, Row, Stopped
 from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.values import Scope
-from hub.engine.verdicts import Park, Waiting
+from hub.engine.verdicts import Park, TakeBack, Waiting
 from hub.errors import FixData, HubError
 from hub.model.ambient import of_micros, to_micros
 from hub.model.flow import Failures, Foreach, Step
@@ -36,6 +36,8 @@ _COMMON = frozenset({WaitKind.CONNECTION, WaitKind.LIMIT, WaitKind.HOLD})
 ITEM = "item"
 
 Walk = Callable[[Lane, Sequence[Step]], Awaitable[None]]
+#: Takes back what a lane did; gives what keeps it from that for now, or None once all is taken back.
+TakeItBack = Callable[[Lane], Awaitable[tuple[Waiting | Park, HubError] | None]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,12 +72,15 @@ class _Pass:
 class Loop:
     """One `foreach` of a run."""
 
-    def __init__(self, parts: Parts, claimed: ClaimedRun, *, walk: Walk, new_lane: NewLane) -> None:
-        """Take the collaborators; `walk` goes through the steps of one item."""
+    def __init__(
+        self, parts: Parts, claimed: ClaimedRun, *, walk: Walk, new_lane: NewLane, take_back: TakeItBack
+    ) -> None:
+        """Take the collaborators; `walk` goes through the steps of one item, `take_back` takes back what they did."""
         self._parts = parts
         self._run = claimed.run
         self._walk = walk
         self._new_lane = new_lane
+        self._take_back = take_back
 
     async def run(self, place: Place, action: Foreach) -> Output:
         """Go through the items; raises `Stopped` when some wait, and `FixData` when some failed and that may not be."""
@@ -146,23 +151,16 @@ class Loop:
         started = self._parts.ambient.now()
         state, output, error = StepState.SUCCEEDED, None, None
         try:
+            reason = self._failed_before(lane, f"{place.path}[{name}]")
+            if reason is not None:
+                raise Stopped(TakeBack(reason=reason[0]), None, HubError(reason[1], code=reason[0]))
             await self._walk(lane, action.steps)
             if action.collect is not None:
                 output = action.collect(lane.scope)
                 _collect(here, number, output)
             here.succeeded += 1
         except Stopped as stopped:
-            error = {"code": stopped.error.code, "detail": stopped.error.detail, "facts": {}}
-            if isinstance(stopped.verdict, Waiting):
-                state = StepState.WAITING
-                error |= _until(stopped.verdict)
-                here.wait(stopped.verdict, stopped.error)
-            else:
-                state = StepState.FAILED
-                error["code"] = stopped.verdict.reason
-                here.fail(name, stopped.verdict.reason, stopped.error.detail)
-                if not isinstance(stopped.verdict, Park):
-                    raise
+            state, error = await self._stopped(lane, name, stopped, here)
         except FixData as refused:
             state, error = StepState.FAILED, {"code": refused.code, "detail": refused.detail, "facts": {}}
             here.fail(name, refused.code, refused.detail)
@@ -176,6 +174,29 @@ class Loop:
             output=output,
             error=error,
         )
+
+    async def _stopped(
+        self, lane: Lane, name: str, stopped: Stopped, here: _Pass
+    ) -> tuple[StepState, Mapping[str, Any]]:
+        """Say how an item stands that has stopped; what it did is taken back where its step says so."""
+        verdict, cause, back = stopped.verdict, stopped.error, None
+        error: dict[str, Any] = {"code": cause.code, "detail": cause.detail, "facts": {}}
+        if isinstance(verdict, TakeBack):
+            back = verdict.reason
+            kept_from = await self._take_back(lane)
+            if kept_from is not None:
+                verdict, cause = kept_from
+        if isinstance(verdict, Waiting):
+            here.wait(verdict, cause)
+            return StepState.WAITING, {**error, **_until(verdict), "back": back}
+        here.fail(name, verdict.reason, cause.detail)
+        return StepState.FAILED, {**error, "code": verdict.reason}
+
+    def _failed_before(self, lane: Lane, path: str) -> tuple[str, str] | None:
+        """Give why an item failed that was interrupted while it took back what it did."""
+        row = lane.known.steps.get(path)
+        error = exact_json.loads(row["error"]) if row is not None and row["error"] else {}
+        return (error["back"], error["detail"]) if error.get("back") else None
 
     def _end(self, place: Place, action: Foreach, count: int, here: _Pass) -> Output:
         if here.waits:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import structlog
 
 from hub.engine import walk
-from hub.engine.compensation import Compensation
+from hub.engine.compensation import PREFIX, Compensation
 from hub.engine.effects import Effects
 from hub.engine.endings import Endings, Told, path_of, scope_at
 from hub.engine.journal import Journal, code
@@ -19,10 +22,10 @@ from hub.engine.verdicts import Circumstances, Park, Pause, TakeBack, Waiting, d
 from hub.engine.walk import Walk
 from hub.errors import Fatal, HubDefect, HubError, StaleLease, ToldToStop
 from hub.model.flow import Flow, OnFailure, Step
-from hub.model.run import Stopping, WaitKind
+from hub.model.run import RunState, Stopping, WaitKind
 from hub.sdk import exact_json
 from hub.store import stopping as told_to_stop
-from hub.store.committer import Work
+from hub.store.committer import Transaction, Work
 from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
 
@@ -55,7 +58,12 @@ class Runner:
             try:
                 await self._go_on()
             except ToldToStop as told:
-                await self._wind_up(Stopping(str(told.facts["stopping"])))
+                how = Stopping(str(told.facts["stopping"]))
+                if how is Stopping.COMPENSATE and self._run["state"] != RunState.COMPENSATING:
+                    await self._commit(
+                        partial(told_to_stop.begin_to_take_back, run_id=self._run["id"], epoch=self._run["epoch"])
+                    )
+                await self._wind_up(how)
         except StaleLease:
             log.info("run.taken_over", run=self._run["id"])
 
@@ -75,6 +83,7 @@ class Runner:
                 recorded=self.recorded,
                 expect=self._expect,
                 pause=self._endings.pause,
+                take_back=self._take_back_lane,
             )
             await going.through(self._lane, flow.steps)
         except (StaleLease, Fatal, ToldToStop):
@@ -98,15 +107,12 @@ class Runner:
                 await self._endings.park(told, reason, stopped.error)
             case TakeBack(reason=reason):
                 await self._journal.flush()
-                run_id, epoch, worker = self._run["id"], self._run["epoch"], self._parts.worker
-                await self._parts.committer.commit(
-                    Work(
-                        lambda transaction: told_to_stop.turn_back(
-                            transaction, run_id, epoch=epoch, reason=code(reason), actor=worker
-                        )
-                    )
-                )
+                turning = partial(told_to_stop.turn_back, reason=code(reason), actor=self._parts.worker)
+                await self._commit(partial(turning, run_id=self._run["id"], epoch=self._run["epoch"]))
                 await self._wind_up(Stopping.COMPENSATE, reason)
+
+    async def _commit(self, work: Callable[[Transaction], None]) -> None:
+        await self._parts.committer.commit(Work(work))
 
     async def _wind_up(self, stopping: Stopping, reason: str | None = None) -> None:
         """Do what a run does that was told to stop: find out what is unknown, then end, or take back what was done."""
@@ -134,33 +140,46 @@ class Runner:
         else:
             await self._endings.compensated(self._told(), why, taken.done, taken.left)
 
+    async def _take_back_lane(self, lane: Lane) -> tuple[Waiting | Park, HubError] | None:
+        """Take back what one item of a loop did; gives what keeps it from that for now."""
+        assert self._bundle is not None
+        assert self._flow is not None
+        try:
+            work = Compensation(self._parts, self._claimed, self._bundle, self._flow, lane)
+            await work.take_back(within=lane.prefix)
+        except (StaleLease, Fatal, ToldToStop):
+            raise
+        except HubError as error:
+            return await self._verdict(error, lane, COMPENSATION_FAILED), error
+        return None
+
     async def _not_yet(self, error: HubError, reason: str) -> None:
         """Wait for what keeps the run from winding up, or stop for a person."""
-        steps = self._lane.steps
-        attempts = max(steps.effects.attempts(path) for path in [*self._tried(), ""])
+        verdict = await self._verdict(error, self._lane, reason)
+        if isinstance(verdict, Waiting):
+            await self._endings.wait(self._told(), verdict)
+        else:
+            await self._endings.park(self._told(), verdict.reason, error)
+
+    async def _verdict(self, error: HubError, lane: Lane, reason: str) -> Waiting | Park:
         assert self._bundle is not None
+        attempts = [lane.steps.effects.attempts(path) for path in lane.known.attempts if path.startswith(PREFIX)]
         verdict = decide(
             error,
             Circumstances(
                 step=None,
                 on_failure=OnFailure.PARK,
-                connection=steps.connection,
+                connection=lane.steps.connection,
                 policy=self._bundle.retry(None),
-                attempt=max(attempts, 1),
+                attempt=max([1, *attempts]),
                 draw=self._parts.ambient.random.random(),
                 now=self._parts.ambient.now(),
             ),
         )
         if isinstance(verdict, Pause):
             awaited = await self._endings.pause(verdict.connection, error)
-            verdict = Waiting(kind=WaitKind.CONNECTION, reason=error.code, waits=(awaited,))
-        if isinstance(verdict, Waiting):
-            await self._endings.wait(self._told(), verdict)
-        else:
-            await self._endings.park(self._told(), reason, error)
-
-    def _tried(self) -> list[str]:
-        return [path for path in self._claimed.attempts if path.startswith("undo:")]
+            return Waiting(kind=WaitKind.CONNECTION, reason=error.code, waits=(awaited,))
+        return verdict if isinstance(verdict, Waiting) else Park(reason=reason)
 
     def _reason(self) -> str:
         order = exact_json.loads(self._run["stopping_order"]) if self._run["stopping_order"] else {}

@@ -21,7 +21,7 @@ from hub.errors import FixData, HubDefect, NotMapped, WaitFor
 from hub.model.ambient import of_micros
 from hub.model.effect import EffectKey, EffectState, effect_key
 from hub.model.flow import Call, Decide, Emit, Link, Lookup, Map, Step, Subflow, Wait
-from hub.model.run import RunState
+from hub.model.run import GOING_STATES
 from hub.policy.decision import decide
 from hub.sdk.connector import ReadOperation, WriteOperation
 from hub.store import crossrefs, history, runs
@@ -277,4 +277,4 @@ class Steps:
 
     def _at_work(self, run_id: str) -> bool:
         row = runs.find(self._parts.database.looking, run_id)
-        return row is not None and row["state"] in (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
+        return row is not None and row["state"] in GOING_STATES

@@ -13,7 +13,7 @@ from hub.audit.kinds import AuditKind
 from hub.engine import verdicts
 from hub.engine.checks import check
 from hub.engine.lanes import Lane, NewLane, Place, Row, Stopped
-from hub.engine.loops import Loop
+from hub.engine.loops import Loop, TakeItBack
 from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.values import Scope
@@ -49,8 +49,13 @@ class Walk:
         recorded: Callable[[Lane, str], Row | None],
         expect: Callable[[Step, Scope, Output], None],
         pause: PauseConnection,
+        take_back: TakeItBack,
     ) -> None:
-        """Take the collaborators; `recorded` gives a finished step, `expect` checks one, `pause` stops a connection."""
+        """Take the collaborators.
+
+        `recorded` gives a finished step, `expect` checks one, `pause` stops a connection, and `take_back` takes back
+        what one item of a loop did.
+        """
         self._parts = parts
         self._claimed = claimed
         self._bundle = bundle
@@ -59,6 +64,7 @@ class Walk:
         self._recorded = recorded
         self._check = expect
         self._pause = pause
+        self._take_back = take_back
 
     async def through(self, lane: Lane, steps: Sequence[Step]) -> None:
         """Go through steps in order; raises `Stopped` where the lane cannot go on for now."""
@@ -98,7 +104,13 @@ class Walk:
             case Parallel() as action:
                 output = await self._parallel(place, action)
             case Foreach() as action:
-                loop = Loop(self._parts, self._claimed, walk=self.through, new_lane=self._new_lane)
+                loop = Loop(
+                    self._parts,
+                    self._claimed,
+                    walk=self.through,
+                    new_lane=self._new_lane,
+                    take_back=self._take_back,
+                )
                 output = await loop.run(place, action)
             case _:
                 output = await place.lane.steps.act(self._bundle, step, place.path, scope)

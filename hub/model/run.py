@@ -80,5 +80,8 @@ RUN_CHANGES: dict[RunState, frozenset[RunState]] = {
 
 #: States in which a worker has the run in hand.
 WORKING_STATES = frozenset({RunState.RUNNING, RunState.COMPENSATING})
+#: States in which a run goes on by itself, sooner or later.
+GOING_STATES = WORKING_STATES | {RunState.QUEUED, RunState.WAITING}
+
 #: States in which a run still holds back later runs of the same flow and key.
-OPEN_STATES = WORKING_STATES | {RunState.QUEUED, RunState.WAITING, RunState.PARKED}
+OPEN_STATES = GOING_STATES | {RunState.PARKED}

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from hub.model.ambient import of_micros, to_micros
 from hub.model.effect import EffectState
-from hub.model.run import RunState, WaitKind
+from hub.model.run import GOING_STATES, RunState, WaitKind
 from hub.queries import cases as case_views
 from hub.queries.amounts import Amount
 from hub.queries.runs import RunRow, counts, run_row
@@ -150,7 +150,7 @@ def _opened(connection: Connection, view: View, first: int) -> dict[int, int]:
 
 
 def _oldest_open(connection: Connection, view: View) -> RunRow | None:
-    going = [RunState.QUEUED.value, RunState.RUNNING.value, RunState.WAITING.value]
+    going = [state.value for state in GOING_STATES]
     statement = (
         select(runs)
         .where(runs.c.environment == view.environment, runs.c.state.in_(going))

@@ -43,7 +43,18 @@ def replay(
         insert(runs),
         {
             **{name: row._mapping[name] for name in ("position", "environment", "entity", "flow", "event_id", "key")},
-            **{name: row._mapping[name] for name in ("business_key", "generation", "money_minor", "money_currency")},
+            **{
+                name: row._mapping[name]
+                for name in (
+                    "business_key",
+                    "generation",
+                    "money_minor",
+                    "money_currency",
+                    "priority",
+                    "parent_run",
+                    "parent_path",
+                )
+            },
             "id": new_id,
             "bundle": bundle or row.bundle,
             "state": RunState.QUEUED.value,

@@ -52,19 +52,31 @@ def tell_to_stop(transaction: Transaction, run_id: str, stopping: Stopping, orde
 def turn_back(transaction: Transaction, run_id: str, *, epoch: int, reason: str, actor: str) -> None:
     """Let a run that has failed take back what it did; its worker goes on with that."""
     order = {"actor": actor, "reason": reason, "at": transaction.now}
-    changed = transaction.connection.execute(
-        update(runs)
-        .where(runs.c.id == run_id, runs.c.epoch == epoch)
-        .values(
-            state=RunState.COMPENSATING.value,
-            stopping=Stopping.COMPENSATE.value,
-            stopping_order=exact_json.dumps(order).decode(),
-            reason=reason,
-            updated_at=transaction.now,
-        )
+    _turn(
+        transaction,
+        run_id,
+        epoch,
+        {
+            "stopping": Stopping.COMPENSATE.value,
+            "stopping_order": exact_json.dumps(order).decode(),
+            "reason": reason,
+        },
     )
-    if changed.rowcount == 0:
-        raise StaleLease(run=run_id)
     transaction.entries.append(
         Note(kind=AuditKind.RUN_TURNED_BACK, actor=actor, subjects={"run": run_id}, facts={"reason": reason})
     )
+
+
+def begin_to_take_back(transaction: Transaction, run_id: str, *, epoch: int) -> None:
+    """Show that a run takes back what it did, now that its worker has heard of the order."""
+    _turn(transaction, run_id, epoch, {})
+
+
+def _turn(transaction: Transaction, run_id: str, epoch: int, values: Mapping[str, Any]) -> None:
+    changed = transaction.connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.epoch == epoch)
+        .values(state=RunState.COMPENSATING.value, updated_at=transaction.now, **values)
+    )
+    if changed.rowcount == 0:
+        raise StaleLease(run=run_id)

@@ -174,7 +174,7 @@ class House:
                     kinds = runs.waiting_kinds(connection, environment="test")
                     queue = select(func.count()).where(tables.runs.c.wait_kind == "order")
                     kinds["order"] = connection.execute(queue).scalar() or 0
-                moving = sum(counted.get(state, 0) for state in ("queued", "running", "waiting"))
+                moving = sum(counted.get(state, 0) for state in ("queued", "running", "waiting", "compensating"))
                 moving -= sum(kinds.get(kind, 0) for kind in (*waiting, *(["order"] if behind else [])))
                 if moving == 0 and self.worker.in_flight == 0:
                     return counted

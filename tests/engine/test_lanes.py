@@ -419,3 +419,40 @@ async def test_only_the_first_of_a_key_works_and_the_next_goes_when_it_ends(tmp_
     with house.database.reading() as connection:
         assert runs.counts(connection, environment="test")["tested"] == {"succeeded": 5}
     await house.stop()
+
+
+ITEM_SAGA = flow("""
+  - id: lines
+    foreach:
+      each: data.lines
+      as: line
+      by: line.id
+      concurrency: 3
+      failures: continue
+      steps:
+        - id: first
+          call: { connection: vendor, operation: native.write, with: vendor/thing, of: "{id: line.id, value: 'good'}" }
+          undo: thing.reverse
+          retry: patient
+        - id: second
+          call: { connection: vendor, operation: probe.write, with: vendor/thing, of: line }
+          on_failure: compensate
+          retry: patient
+""")
+
+
+@pytest.mark.parametrize("crashes", [0, 8])
+async def test_an_item_takes_back_what_it_did_and_the_others_stay(tmp_path: Path, crashes: int) -> None:
+    chance = random.Random(3)
+    hut = Hut(tmp_path, ITEM_SAGA, fault=lambda _request, _number: "500-before" if chance.random() < 0.2 else None)
+    house = await hut.open()
+    await house.give(of_lines(20, 4, 9))
+    for _ in range(crashes):
+        await asyncio.sleep(0.03)
+        await house.crash()
+        house = await hut.open()
+    await house.settled()
+    made = {document["key"]: document["id"] for document in hut.vendor.documents if document["kind"] == "native"}
+    assert sorted(reversals(hut.vendor)) == sorted([made["l4"], made["l9"]])
+    assert told(house)["lines"] == {"count": 20, "succeeded": 18, "failed": 2}
+    await house.stop()
