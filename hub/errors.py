@@ -32,11 +32,15 @@ class HubError(Exception):
         return f"{self.detail} ({', '.join(f'{name}: {fact}' for name, fact in self.facts.items())})"
 
 
-# --- retry: the attempt surely had no effect; the same attempt may be made again later ---------
+# --- retry: the same attempt may be made again later -------------------------------------------
 
 
 class RetryLater(HubError):
-    """The other side could not serve the request now; nothing was done, so it is tried again."""
+    """The other side could not serve the request now, so it is tried again.
+
+    Of a write it says that nothing was done only as `NotSent`, `NotBegun` or `LimitReached`: any gateway may answer
+    503 after the system behind it has done its work.
+    """
 
     code = "retry-later"
 
@@ -52,6 +56,12 @@ class NotSent(RetryLater):
     """The request did not leave this machine: no connection could be made."""
 
     code = "not-sent"
+
+
+class NotBegun(RetryLater):
+    """The other side says itself that it did not begin with the request, or took back what it began."""
+
+    code = "not-begun"
 
 
 # --- wait: a limit or a condition holds the work back, nobody has to act ----------------------

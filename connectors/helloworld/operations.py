@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote, urlsplit
+
 from connectors.helloworld.client import address, read_object, settings_of
 from connectors.helloworld.settings import HelloworldSettings
 from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
@@ -41,6 +43,10 @@ def _greeting(response: Response) -> Record:
     return {name: greeting[name] for name in ("id", "recipient", "language", "text", "version") if name in greeting}
 
 
+def _about(request: Request, greeting: Record) -> bool:
+    return bool(unquote(urlsplit(request.url).path.rpartition("/")[2]) == greeting["id"])
+
+
 OPERATIONS: tuple[Operation, ...] = (
     ReadOperation(
         name="greeting.read",
@@ -57,6 +63,7 @@ OPERATIONS: tuple[Operation, ...] = (
         idempotency=Idempotency.UPSERT,
         request=_write,
         result=_greeting,
+        about=_about,
         # The service keeps the highest version and answers `stale_version` to a lower one.
         version_field="version",
         guard="conditional",

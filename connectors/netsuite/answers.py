@@ -7,7 +7,7 @@ from typing import Any
 from hub.sdk.connector import Record
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
-from hub.sdk.values import Response
+from hub.sdk.values import EffectKey, Response
 
 
 def written(response: Response) -> Record:
@@ -57,9 +57,17 @@ def rows(response: Response) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name != "links"} for row in items]
 
 
-def first_row(response: Response) -> Record | None:
-    """Give the id of the oldest record that a look-up found, or None."""
+def memo(key: EffectKey) -> str:
+    """Give the memo text by which a transaction of the hub is found again."""
+    return f"concord:{key}"
+
+
+def marked_row(response: Response, key: EffectKey) -> Record | None:
+    """Give the id of the one transaction whose memo has the key, or None; `FixData` when there are several."""
     found = rows(response)
-    if found and not isinstance(found[0].get("id"), str):
-        raise OutcomeUnknown("The row that was found has no id.", code="unreadable-answer", status=response.status)
+    if any(not isinstance(row.get("id"), str) or row.get("memo") != memo(key) for row in found):
+        raise OutcomeUnknown("A row was found that was not asked for.", code="foreign-answer", status=response.status)
+    if len(found) > 1:
+        ids = ", ".join(row["id"] for row in found[:5])
+        raise FixData("NetSuite has several transactions of one write.", code="found-twice", ids=ids)
     return {"id": found[0]["id"]} if found else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.sdk.errors import FixConnection, FixData, HubError, LimitReached, OutcomeUnknown, RetryLater
+from hub.sdk.errors import FixConnection, FixData, HubError, LimitReached, NotBegun, OutcomeUnknown, RetryLater
 from hub.sdk.exact_json import loads
 from hub.sdk.values import Response
 
@@ -34,14 +34,16 @@ def classify(response: Response) -> HubError | None:
         )
     if status in (401, 403) or (status == 400 and "www-authenticate" in response.headers):
         return FixConnection("NetSuite refused the credentials or rights.", code=_kebab(code) or None, **facts)
-    if status in (425, 503):
-        # The request was not taken up: a gateway or the maintenance page answered.
-        return RetryLater("NetSuite did not take the request.", after=_wait(response), **facts)
+    if status == 425:
+        return NotBegun("NetSuite did not take the request.", after=_wait(response), **facts)
+    if status == 503:
+        # A gateway or the maintenance page answered; what is behind it may have worked on the request before.
+        return RetryLater("NetSuite could not serve the request.", after=_wait(response), **facts)
     if status in (408, 499) or status >= 500 or code in _SCRIPT_BROKE_OFF:
         return OutcomeUnknown("NetSuite failed while it worked on the request.", **facts)
     if code == "RCRD_HAS_BEEN_CHANGED":
         # Two writers met at one record; NetSuite rolled this one back.
-        return RetryLater("NetSuite was writing the same record.", code="record-changed", **facts)
+        return NotBegun("NetSuite was writing the same record.", code="record-changed", **facts)
     if status == 404:
         return FixData("NetSuite has no such record.", code="not-found", **facts)
     return FixData("NetSuite refused the data.", code=_kebab(code) or "bad-request", **facts)

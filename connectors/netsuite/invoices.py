@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.netsuite.answers import document, first_row, whole, written
+from connectors.netsuite.answers import document, marked_row, memo, whole, written
 from connectors.netsuite.client import external_key, read_key, record_url, settings_of, sublists, suiteql, write
 from connectors.netsuite.customers import ID_OUTPUT, KEY_INPUT
 from connectors.netsuite.settings import NetSuiteSettings
@@ -45,13 +45,8 @@ def reverse_request(settings: NetSuiteSettings, record: Record, key: EffectKey) 
 
 def reverse_look(settings: NetSuiteSettings, key: EffectKey) -> Request:
     """Form the look-up of an earlier credit memo by its memo."""
-    query = "SELECT id, tranid FROM transaction WHERE type = 'CustCred' AND memo = ? ORDER BY id"
+    query = "SELECT id, tranid, memo FROM transaction WHERE type = 'CustCred' AND memo = ? ORDER BY id"
     return suiteql(settings, query, [memo(key)])
-
-
-def memo(key: EffectKey) -> str:
-    """Give the memo text by which a transaction of the hub is found again."""
-    return f"concord:{key}"
 
 
 UPSERT = WriteOperation(
@@ -87,5 +82,5 @@ REVERSE = WriteOperation(
     request=reverse_request,
     result=written,
     look=reverse_look,
-    found=first_row,
+    found=marked_row,
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.netsuite.answers import document, first_row, whole, written
+from connectors.netsuite.answers import document, marked_row, memo, whole, written
 from connectors.netsuite.client import RECORDS, read_key, record_url, settings_of, sublists, suiteql, write
 from connectors.netsuite.customers import ID_OUTPUT, KEY_INPUT
-from connectors.netsuite.invoices import memo
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sdk.connector import ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData
@@ -27,7 +26,7 @@ def create_request(settings: NetSuiteSettings, record: Record, key: EffectKey) -
 
 def create_look(settings: NetSuiteSettings, key: EffectKey) -> Request:
     """Form the look-up of an earlier payment by its memo, oldest first."""
-    query = "SELECT id, tranid FROM transaction WHERE type = 'CustPymt' AND memo = ? ORDER BY id"
+    query = "SELECT id, tranid, memo FROM transaction WHERE type = 'CustPymt' AND memo = ? ORDER BY id"
     return suiteql(settings, query, [memo(key)])
 
 
@@ -47,7 +46,7 @@ CREATE = WriteOperation(
     request=create_request,
     result=written,
     look=create_look,
-    found=first_row,
+    found=marked_row,
 )
 READ = ReadOperation(
     name="payment.read",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from connectors.stripe.client import pages, read_object, reading, settings_of, writing
 from connectors.stripe.settings import StripeSettings
@@ -140,6 +141,10 @@ def _annotated(kind: str) -> Callable[[Response], Record]:
     return result
 
 
+def _about(request: Request, output: Record) -> bool:
+    return bool(urlsplit(request.url).path.rpartition("/")[2] == output["id"])
+
+
 def _noted(kind: str) -> JsonSchema:
     return {
         "type": "object",
@@ -212,6 +217,7 @@ OPERATIONS: tuple[Operation, ...] = (
         idempotency=Idempotency.NATIVE,
         request=_annotation("invoices"),
         result=_annotated("invoice"),
+        about=_about,
     ),
     WriteOperation(
         name="customer.annotate",
@@ -221,5 +227,6 @@ OPERATIONS: tuple[Operation, ...] = (
         idempotency=Idempotency.NATIVE,
         request=_annotation("customers"),
         result=_annotated("customer"),
+        about=_about,
     ),
 )

@@ -14,6 +14,7 @@ from hub.sdk.errors import (
     FixData,
     HubError,
     LimitReached,
+    NotBegun,
     NotFound,
     OutcomeUnknown,
     RetryLater,
@@ -48,7 +49,7 @@ _BY_CODE: Mapping[str, type[HubError]] = {
     for family, codes in (
         (FixConnection, _CREDENTIALS),
         (LimitReached, _LIMITS),
-        (RetryLater, _NOT_STARTED),
+        (NotBegun, _NOT_STARTED),
         (OutcomeUnknown, _BROKE_OFF),
         (Conflict, _ANOTHER_STATE),
         (NotFound, _ABSENT),

@@ -27,7 +27,8 @@ from connectors.tax.failures import ALREADY_VOID
 from connectors.tax.settings import TaxSettings
 from connectors.tax.transactions import INCLUDE, INVOICE, ORDER, model, normal, read_transaction
 from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
-from hub.sdk.errors import OutcomeUnknown
+from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.exact_json import loads
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
@@ -74,13 +75,22 @@ def _look(settings: TaxSettings, key: EffectKey) -> Request:
     return read_request(settings, address(settings, path, query))
 
 
-def _found(response: Response) -> Record | None:
+def _found(response: Response, key: EffectKey) -> Record | None:
     value = read_object(response).get("value")
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise OutcomeUnknown("The answer is not a list of tax documents.", code="unreadable-answer")
     # A document that was adjusted by hand is listed with its old revisions, the latest first; those do not count.
     current = [item for item in value if item.get("status") != "Adjusted"]
+    if any(item.get("referenceCode") != key for item in current):
+        raise OutcomeUnknown("A document was found that was not asked for.", code="foreign-answer")
+    if len(current) > 1:
+        ids = ", ".join(str(item.get("id")) for item in current[:5])
+        raise FixData("AvaTax has several documents of one write.", code="found-twice", ids=ids)
     return normal(current[0]) if current else None
+
+
+def _committed_it(request: Request, document: Record) -> bool:
+    return bool(loads(request.body)["code"] == document.get("code"))
 
 
 def _void(settings: TaxSettings, record: Record, key: EffectKey) -> Request:
@@ -114,6 +124,7 @@ OPERATIONS: tuple[Operation, ...] = (
         idempotency=Idempotency.PROBE,
         request=_commit,
         result=read_transaction,
+        about=_committed_it,
         look=_look,
         found=_found,
         # A document is listed as soon as it is answered; this is for a request that is still being worked on. Sent

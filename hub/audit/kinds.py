@@ -54,6 +54,10 @@ class AuditKind(StrEnum):
     # --- outside writes ---
     EFFECT_INTENDED = "effect.intended", "A request was made durable before it was sent for the first time."
     EFFECT_RESENT = "effect.resent", "The recorded request was sent once more, unchanged."
+    EFFECT_RENEWED = (
+        "effect.renewed",
+        "A write surely did not happen under a key that the target only fails; it goes out under another.",
+    )
     EFFECT_DONE = "effect.done", "The target accepted a write."
     EFFECT_FAILED = "effect.failed", "A write surely had no effect."
     EFFECT_UNKNOWN = "effect.unknown", "It is not known whether a write took effect."

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from hub.engine.children import ChildPending
+from hub.engine.effects import Target
 from hub.engine.lanes import Lane
 from hub.engine.parts import Parts
 from hub.engine.readings import source_of
@@ -118,7 +119,7 @@ class Compensation:
 
         def form() -> Any:
             if not formed:
-                formed.append(self._input(undo, output, scope))
+                formed.append(self._input(undo, target, output, scope))
             return formed[0]
 
         state, value, error = StepState.SUCCEEDED, None, None
@@ -141,19 +142,21 @@ class Compensation:
                 error=error,
             )
 
-    def _input(self, undo: Undo, output: Any, scope: Scope) -> Any:
+    def _input(self, undo: Undo, target: Target, output: Any, scope: Scope) -> Any:
+        connector, operation = target.account.connector, target.operation
         if undo.by is not None:
             return {"id": undo.by(scope)}
         if undo.shape is not None:
             source = output if undo.of is None else source_of(self._bundle, undo.of, undo.shape, scope)
             return shaped(self._bundle, undo.shape, source, undo.given, scope)
-        if not isinstance(output, Mapping) or output.get("id") is None:
+        given = connector.undo_input(operation, output) if isinstance(output, Mapping) else {}
+        if not given:
             raise FixData(
-                "What was written has no id by which it could be taken back; name a mapping in `undo`.",
+                "What was written has nothing by which it could be taken back; name a mapping in `undo`.",
                 code="nothing-to-undo-by",
                 operation=undo.operation,
             )
-        return {"id": output["id"]}
+        return given
 
     def _operation(self, connection: str, name: str) -> WriteOperation:
         account = self._parts.accounts.get(connection)

@@ -5,35 +5,22 @@ One effect is one HTTP write. What is recorded is sent, also after a crash: the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
+from hub.engine import outcomes
 from hub.engine.journal import Journal
-from hub.errors import (
-    FixConnection,
-    FixData,
-    HubError,
-    LimitReached,
-    OutcomeParked,
-    OutcomeUnknown,
-    Refused,
-    RetryLater,
-)
+from hub.engine.outcomes import Row
+from hub.errors import FixConnection, HubError, LimitReached, OutcomeParked, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
 from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation
-
-Row = Mapping[str, Any]
-
-#: What a target says about a request itself, and would say again.
-_REFUSALS = (FixData, Refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,23 +81,21 @@ class Effects:
         known of the effect from before. Raises the error of the attempt; the effect's state says whether it may be
         tried again.
         """
-        if standing is not None and standing["state"] == EffectState.DONE:
-            return exact_json.loads(standing["output"])
+        if standing is not None and standing["state"] != EffectState.FAILED:
+            return await self._resume(target, standing)
         async with target.account.permit():
-            row = standing
-            if row is None or row["state"] == EffectState.FAILED:
-                intent = self._intent(target, form())
-                row = await self._journal.intend(intent)
-                if row is None:
-                    return await self._send(target, intent, first=True)
-            return await self._resume(target, row)
+            intent = self._intent(target, form(), renewals=(standing or {}).get("renewals") or 0)
+            row = await self._journal.intend(intent)
+            if row is None:
+                return await self._exchange(target, intent, first=True)
+        return await self._resume(target, row)
 
     async def _resume(self, target: Target, row: Row) -> Any:
         state = EffectState(row["state"])
         if state is EffectState.DONE:
             return exact_json.loads(row["output"])
         if state is EffectState.PARKED:
-            raise _for_a_person(target)
+            raise for_a_person(target, row)
         if row["run_id"] != self._run_id and not await self._take_over(row):
             raise RetryLater("Another run is making this write.", code="another-run", after=1.0, run=row["run_id"])
         return await self.resolve(target, row)
@@ -122,16 +107,42 @@ class Effects:
     async def resolve(self, target: Target, row: Row) -> Any:
         """Find out an unknown outcome by the operation's idempotency kind."""
         match target.operation.idempotency:
-            case Idempotency.NATIVE if not _forgotten(target, row, self._ambient.now()):
-                return await self._send(target, row, first=False)
+            case Idempotency.NATIVE:
+                return await self._repeat(target, row)
             case Idempotency.UPSERT:
                 return await self._send(target, row, first=False)
             case Idempotency.PROBE:
                 return await self._look(target, row)
-            case Idempotency.NATIVE | Idempotency.UNSAFE:
-                self._journal.outcome(_settled(row["key"], EffectState.PARKED, reason="outcome-unknown"))
-                self._note(AuditKind.EFFECT_PARKED, row)
-                raise _for_a_person(target)
+            case Idempotency.UNSAFE:
+                raise self._park(target, row)
+
+    async def _repeat(self, target: Target, row: Row) -> Any:
+        """Send the same key again, unless the target may have forgotten it or says the same failure for ever."""
+        operation = target.operation
+        forgotten = outcomes.is_forgotten(row, operation.remembers, self._ambient.now())
+        if operation.look is None:
+            if forgotten:
+                raise self._park(target, row)
+            return await self._send(target, row, first=False)
+        stuck = outcomes.is_stuck(row)
+        if not forgotten and not stuck:
+            return await self._send(target, row, first=False)
+        output = await self._found(target, row)
+        if output is not None:
+            return output
+        self._assert_settled(target, row)
+        self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
+        return await self._send(target, self._renewed(row) if stuck else row, first=False)
+
+    def _renewed(self, row: Row) -> Row:
+        """Give the effect under another key at the target; that the last one did nothing must be sure."""
+        count = row["renewals"] + 1
+        keys = (outcomes.key_at_target(row["key"], number) for number in (row["renewals"], count))
+        request = outcomes.under_another_key(outcomes.recorded_request(row), *keys)
+        self._note(AuditKind.EFFECT_RENEWED, row, facts={"number": count})
+        renewed = {**row, **outcomes.columns_of(request), "renewals": count, "status": None, "repeats": 0}
+        self._journal.rewrite(renewed)
+        return renewed
 
     async def find_out(self, target: Target, row: Row) -> None:
         """Find out an unknown outcome of a run that is to end: nothing is sent again that can be looked up.
@@ -139,103 +150,118 @@ class Effects:
         What only the same sending can tell (`native`, `upsert`) is sent again; afterwards it is done. Raises the error
         that keeps the outcome from being known.
         """
-        async with target.account.permit():
-            if target.operation.idempotency is not Idempotency.PROBE:
-                try:
-                    await self.resolve(target, row)
-                except _REFUSALS:
-                    # Refused is known too.
-                    await self._journal.settle()
-                return
-            if await self._found(target, row) is not None:
+        if target.operation.look is None:
+            try:
+                await self.resolve(target, row)
+            except outcomes.REFUSALS:
+                # Refused is known too.
                 await self._journal.settle()
-                return
-            left = _settling(target, row, self._ambient.now())
-            if left > 0:
-                raise RetryLater("The write may still appear at the target.", code="settling", after=left)
+            return
+        if await self._found(target, row) is None:
+            self._assert_settled(target, row)
             self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
-            self._journal.outcome(_settled(row["key"], EffectState.FAILED, reason="not-applied"))
-            await self._journal.settle()
+            self._journal.outcome(outcomes.outcome(row, EffectState.FAILED, reason="not-applied"))
+        await self._journal.settle()
 
     async def _look(self, target: Target, row: Row) -> Any:
         output = await self._found(target, row)
         if output is not None:
             return output
-        left = _settling(target, row, self._ambient.now())
-        if left > 0:
-            raise RetryLater("The write may still appear at the target.", code="settling", after=left)
+        self._assert_settled(target, row)
         self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
         try:
             return await self._send(target, row, first=False)
-        except _REFUSALS as refusal:
+        except outcomes.REFUSALS as refusal:
             # A target may refuse the second because the first has come through after all.
             output = await self._found(target, row)
             if output is None:
-                self._journal.outcome(_settled(row["key"], EffectState.FAILED, reason=refusal.code))
+                self._journal.outcome(outcomes.outcome(row, EffectState.FAILED, reason=refusal.code))
                 raise
             return output
 
+    def _assert_settled(self, target: Target, row: Row) -> None:
+        settle = target.account.settings.settle
+        seconds = target.operation.settle if settle is None else settle
+        left = outcomes.settling(row, seconds, self._ambient.now())
+        if left > 0:
+            raise RetryLater("The write may still appear at the target.", code="settling", after=left)
+
     async def _found(self, target: Target, row: Row) -> Any:
-        operation, account = target.operation, target.account
+        """Look the write up under every key it had; None when it is surely not there."""
+        operation = target.operation
         assert operation.look is not None
-        assert operation.found is not None
+        for number in range((row.get("renewals") or 0) + 1):
+            key = outcomes.key_at_target(row["key"], number)
+            request = operation.look(target.account.settings, key)
+            output = await self._look_at(target, request, _finding(operation, key))
+            if output is not None:
+                self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": True})
+                self._done(row, output)
+                return output
+        return None
+
+    async def _look_at(self, target: Target, request: Request, read: Callable[[Response], Any]) -> Any:
+        """Read something at the target that tells of a write; whatever goes wrong with that can be tried again."""
+        account = target.account
         await self._journal.settle()
         started = self._ambient.now()
-        request = operation.look(account.settings, target.key)
         try:
-            response = await account.attempt(request)
-            refusal = account.understand(response)
-            if refusal is not None:
-                raise refusal
-            output = operation.found(response)
+            response = await account.send(request)
         except HubError as error:
-            self._tried(target.path, "look", started, _outcome(error), detail=str(error))
+            raise self._unseen(target, error, started) from error
+        try:
+            output = read(response)
+        except HubError as error:
             account.learn(error)
-            if isinstance(error, FixConnection):
-                raise
-            # Looking changes nothing: whatever went wrong with it, it can be tried again.
-            after = error.after if isinstance(error, RetryLater) else None
-            raise RetryLater("The outcome could not be looked up yet.", after=after, reason=error.code) from error
+            if isinstance(error, OutcomeUnknown):
+                raise self._unseen(target, error, started) from error
+            # What is there is no answer, whenever it is looked at again.
+            self._tried(target.path, "look", started, outcomes.named(error), response=response, detail=str(error))
+            raise
         self._tried(target.path, "look", started, "found" if output is not None else "absent", response=response)
-        if output is not None:
-            self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": True})
-            self._done(row, output)
         return output
 
+    def _unseen(self, target: Target, error: HubError, started: datetime) -> HubError:
+        self._tried(target.path, "look", started, outcomes.named(error), detail=str(error))
+        if isinstance(error, FixConnection):
+            return error
+        return RetryLater("The outcome could not be looked up yet.", after=outcomes.wait_of(error), reason=error.code)
+
     async def _send(self, target: Target, row: Row, *, first: bool) -> Any:
+        async with target.account.permit():
+            return await self._exchange(target, row, first=first)
+
+    async def _exchange(self, target: Target, row: Row, *, first: bool) -> Any:
+        """Send the recorded request and record what came of it."""
         account = target.account
         await self._journal.settle()
         started = self._ambient.now()
         if not first:
             # After a crash it counts from this sending, not from the first, how long the write may still appear.
             self._note(AuditKind.EFFECT_RESENT, row)
-            self._journal.outcome(
-                _settled(row["key"], EffectState.UNKNOWN, reason=row.get("reason"), sent_at=to_micros(started))
-            )
+            self._journal.outcome(outcomes.resending(row, started))
             await self._journal.send_again()
+        answered, refusal = None, None
         try:
-            response = await account.attempt(recorded_request(row))
-            refusal = account.understand(response)
+            response = await account.attempt(outcomes.recorded_request(row))
+            answered, refusal = response.status, account.understand(response)
             if refusal is not None:
                 raise refusal
-            output = target.operation.result(response)
-        except OutcomeUnknown as error:
-            account.learn(error)
-            self._failed(target, row, started, error, EffectState.UNKNOWN)
-            raise
+            output = _answered(target.operation, row, response)
         except HubError as error:
-            account.learn(error)
-            self._failed(target, row, started, error, _after_refusal(target, error, first=first))
+            if error is not refusal:
+                account.learn(error)
+            self._failed(target, row, error, answered=answered, started=started, first=first)
             raise
         self._tried(target.path, "send", started, "done", response=response)
         self._done(row, output, sent=started)
         return output
 
-    def _intent(self, target: Target, record: Mapping[str, Any]) -> dict[str, Any]:
-        request = target.operation.request(target.account.settings, record, target.key)
+    def _intent(self, target: Target, record: Mapping[str, Any], *, renewals: int = 0) -> dict[str, Any]:
+        key = outcomes.key_at_target(target.key, renewals)
+        request = target.operation.request(target.account.settings, record, key)
         now = to_micros(self._ambient.now())
-        body_hash = hashlib.sha256(request.body).hexdigest()
-        row: dict[str, Any] = {
+        return {
             "key": target.key,
             "environment": target.environment,
             "connection": target.account.name,
@@ -246,34 +272,47 @@ class Effects:
             "generation": target.generation,
             "run_id": self._run_id,
             "state": EffectState.INTENT.value,
-            "method": request.method,
-            "url": request.url,
-            "headers": exact_json.dumps(dict(request.headers)).decode(),
-            "body": request.body,
-            "body_hash": body_hash,
+            **outcomes.columns_of(request),
+            "renewals": renewals,
+            "repeats": 0,
             "sent_at": now,
             "undoes": target.undoes,
             "created_at": now,
         }
-        return row
 
     def _done(self, row: Row, output: Any, *, sent: datetime | None = None) -> None:
         self._journal.outcome(
-            _settled(
-                row["key"],
-                EffectState.DONE,
-                output=exact_json.dumps(output).decode(),
-                sent_at=to_micros(sent) if sent else row["sent_at"],
-                finished_at=to_micros(self._ambient.now()),
-            )
+            outcomes.outcome(row, EffectState.DONE, output=output, sent=sent, finished=self._ambient.now())
         )
         self._note(AuditKind.EFFECT_DONE, row)
 
-    def _failed(self, target: Target, row: Row, started: datetime, error: HubError, state: EffectState) -> None:
-        self._tried(target.path, "send", started, _outcome(error), detail=str(error), status=_status(error))
-        self._journal.outcome(_settled(row["key"], state, reason=error.code, sent_at=to_micros(started)))
-        kind = AuditKind.EFFECT_UNKNOWN if state is EffectState.UNKNOWN else AuditKind.EFFECT_FAILED
-        self._note(kind, row, facts={"reason": error.code})
+    def _failed(
+        self, target: Target, row: Row, error: HubError, *, answered: int | None, started: datetime, first: bool
+    ) -> None:
+        kind = target.operation.idempotency
+        state = outcomes.state_after(error, answered, first=first, kind=kind)
+        self._tried(
+            target.path,
+            "send",
+            started,
+            outcomes.named(error),
+            detail=str(error),
+            status=outcomes.status_of(error) if answered is None else answered,
+        )
+        renewals = row.get("renewals") or 0
+        if kind is Idempotency.NATIVE and state is EffectState.FAILED and isinstance(error, outcomes.REFUSALS):
+            # The target may keep its refusal under the key; what a person mends goes out under another.
+            renewals += 1
+        self._journal.outcome(
+            outcomes.outcome(row, state, reason=error.code, status=answered, sent=started, renewals=renewals)
+        )
+        told = AuditKind.EFFECT_UNKNOWN if state is EffectState.UNKNOWN else AuditKind.EFFECT_FAILED
+        self._note(told, row, facts={"reason": error.code})
+
+    def _park(self, target: Target, row: Row) -> OutcomeParked:
+        self._journal.outcome(outcomes.outcome(row, EffectState.PARKED, reason="outcome-unknown"))
+        self._note(AuditKind.EFFECT_PARKED, row)
+        return for_a_person(target, row)
 
     def _tried(
         self,
@@ -307,7 +346,8 @@ class Effects:
         try:
             output = await reading()
         except HubError as error:
-            self._tried(path, "read", started, _outcome(error), detail=str(error), status=_status(error))
+            named = outcomes.named(error)
+            self._tried(path, "read", started, named, detail=str(error), status=outcomes.status_of(error))
             raise
         self._tried(path, "read", started, "done")
         return output
@@ -316,64 +356,26 @@ class Effects:
         self._journal.note(kind, subjects={"effect": row["key"]}, facts=facts)
 
 
-def recorded_request(row: Row) -> Request:
-    """Give the request as it was recorded: byte for byte what went out, or would have."""
-    return Request(
-        method=row["method"], url=row["url"], headers=exact_json.loads(row["headers"]), body=bytes(row["body"])
+def _answered(operation: WriteOperation, row: Row, response: Response) -> Any:
+    output = operation.result(response)
+    if operation.about is not None and not operation.about(outcomes.recorded_request(row), output):
+        raise OutcomeUnknown("The answer is about something else than was written.", code="foreign-answer")
+    return output
+
+
+def _finding(operation: WriteOperation, key: EffectKey) -> Callable[[Response], Any]:
+    found = operation.found
+    assert found is not None
+    return lambda response: found(response, key)
+
+
+def for_a_person(target: Target, row: Row) -> OutcomeParked:
+    """Tell a person what is known of a write of which nobody can say whether it happened."""
+    known = {"answered": row.get("status"), "last": row.get("reason")}
+    return OutcomeParked(
+        connection=target.account.name,
+        operation=target.operation.name,
+        effect=target.key,
+        sent=f"{of_micros(row['sent_at'] or row['created_at']):%Y-%m-%dT%H:%M:%SZ}",
+        **{name: fact for name, fact in known.items() if fact is not None},
     )
-
-
-def _after_refusal(target: Target, error: HubError, *, first: bool) -> EffectState:
-    """Say how an effect stands once the target has refused a sending.
-
-    This sending surely did nothing, but an earlier one may have. A refusal of the same request for its content tells
-    that the earlier one was refused as well, unless the target can be looked at, which is surer.
-    """
-    looked_at = target.operation.idempotency is Idempotency.PROBE
-    if first or (isinstance(error, _REFUSALS) and not looked_at):
-        return EffectState.FAILED
-    return EffectState.UNKNOWN
-
-
-def _settled(
-    key: str,
-    state: EffectState,
-    *,
-    output: str | None = None,
-    reason: str | None = None,
-    sent_at: int | None = None,
-    finished_at: int | None = None,
-) -> dict[str, Any]:
-    return {
-        "effect_key": key,
-        "state": state.value,
-        "sent_at": sent_at,
-        "output": output,
-        "reason": reason,
-        "finished_at": finished_at,
-    }
-
-
-def _settling(target: Target, row: Row, now: datetime) -> float:
-    settle = target.account.settings.settle
-    seconds = target.operation.settle if settle is None else settle
-    ends = of_micros(row["sent_at"] or row["created_at"]) + timedelta(seconds=seconds)
-    return (ends - now).total_seconds()
-
-
-def _forgotten(target: Target, row: Row, now: datetime) -> bool:
-    return now - of_micros(row["created_at"]) > timedelta(seconds=target.operation.remembers)
-
-
-def _for_a_person(target: Target) -> OutcomeParked:
-    return OutcomeParked(connection=target.account.name, operation=target.operation.name, effect=target.key)
-
-
-def _outcome(error: HubError) -> str:
-    # Vendors have many names for a limit; the count of attempts must know them by one.
-    return LimitReached.code if isinstance(error, LimitReached) else error.code
-
-
-def _status(error: HubError) -> int | None:
-    status = error.facts.get("status")
-    return status if isinstance(status, int) else None

@@ -148,6 +148,10 @@ class Journal:
             raise RuntimeError("an outcome is waiting to be made durable already")
         self._record.outcome = row
 
+    def rewrite(self, row: Mapping[str, Any]) -> None:
+        """Record that an effect's request is another one from here on."""
+        self._record.rewritten = row
+
     async def intend(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Make an intent durable with everything before it; gives the effect that stands under its key already."""
         self._record.intent = row
@@ -167,7 +171,7 @@ class Journal:
 
     async def settle(self) -> None:
         """Make an effect's outcome durable, if one is waiting to be."""
-        if self._record.outcome is not None or self._record.links:
+        if self._record.outcome is not None or self._record.rewritten is not None or self._record.links:
             await self._flush()
 
     async def send_again(self) -> None:

@@ -90,7 +90,7 @@ class Undo:
     """How a call is taken back: an operation of the same connection.
 
     Its input is the mapping `shape` applied to `of` (the call's own output when not named), or `{"id": by}`; without
-    either, the `id` of the call's output.
+    either, those fields of the call's output that the operation's input names.
     """
 
     operation: str

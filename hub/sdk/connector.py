@@ -64,13 +64,20 @@ class WriteOperation:
       idempotency key, `probe` operations into a field that `look` can find.
     - `result(response)` reads a successful answer into `output`; it raises `FixData` or `OutcomeUnknown` for an answer
       that is not what success looks like.
-    - `look(settings, key)` forms the read that finds an earlier write (`probe` only), and `found(response)` gives its
-      output, or None when there is none.
+    - `about(request, output)` tells whether what was answered is about what was asked for, where an answer can show it:
+      one about something else is unknown.
+    - `look(settings, key)` forms the read that finds an earlier write, and `found(response, key)` gives its output, or
+      None when there is none. A `probe` has them; a `native` operation may, and then a key that the vendor has
+      forgotten, or only ever fails, is no dead end. `found` takes only what carries the key: another's answer is
+      `OutcomeUnknown`, and several documents under one key are `FixData` as `found-twice`.
     - `settle` is for how many seconds after sending the write may still appear at the vendor although `look` does not
       find it yet; only after that may it be sent again.
     - `remembers` is for how many seconds the vendor surely keeps an idempotency key (`native` only); a write of unknown
       outcome that is older goes to a person, because the vendor would take it for a new one.
-    - `undo` names the operation that takes this one back.
+    - `undo` names the operation that takes this one back. Unless a flow says otherwise, it gets those fields of this
+      one's output that its own input names.
+    - `erases` says that the operation deletes something. Such a one takes nothing back: books are corrected by a
+      further entry and never erased.
     - `version_field` and `guard` say how an `upsert` keeps from overwriting something newer.
     """
 
@@ -81,19 +88,24 @@ class WriteOperation:
     idempotency: Idempotency
     request: Callable[[Any, Record, EffectKey], Request]
     result: Callable[[Response], Record]
+    about: Callable[[Request, Record], bool] | None = None
     look: Callable[[Any, EffectKey], Request] | None = None
-    found: Callable[[Response], Record | None] | None = None
+    found: Callable[[Response, EffectKey], Record | None] | None = None
     settle: float = 60.0
     remembers: float = 86_400.0
     undo: str | None = None
+    erases: bool = False
     version_field: str | None = None
     guard: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a declaration whose unknown outcomes could not be resolved."""
-        probing = self.look is not None and self.found is not None
-        if (self.idempotency is Idempotency.PROBE) != probing:
-            raise ValueError(f"{self.name}: `look` and `found` belong to a probe operation, and only to one")
+        if (self.look is None) != (self.found is None):
+            raise ValueError(f"{self.name}: `look` and `found` belong together")
+        if self.look is None and self.idempotency is Idempotency.PROBE:
+            raise ValueError(f"{self.name}: a probe operation needs `look` and `found`")
+        if self.look is not None and self.idempotency not in (Idempotency.PROBE, Idempotency.NATIVE):
+            raise ValueError(f"{self.name}: only a probe or native operation is looked up by its key")
 
 
 Operation = ReadOperation | WriteOperation
@@ -166,3 +178,9 @@ class Connector:
     def operation(self, name: str) -> Operation | None:
         """Find an operation by name."""
         return next((operation for operation in self.operations if operation.name == name), None)
+
+    def undo_input(self, undo: WriteOperation, output: Record) -> Record:
+        """Give what an undo gets when its flow says nothing: the fields of the write's output that its input names."""
+        name = named_schema(undo.input)
+        schema = undo.input if name is None else self.schemas[name]
+        return {field: output[field] for field in schema.get("properties", {}) if field in output}

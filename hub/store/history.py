@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, insert, select, update
 
 from hub.errors import ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
 from hub.model.effect import EffectState
@@ -54,6 +54,8 @@ class Record(Write):
     intended: Note | None = None
     taken: Mapping[str, Any] | None = None
     outcome: Mapping[str, Any] | None = None
+    #: An effect whose recorded request is another one from here on.
+    rewritten: Mapping[str, Any] | None = None
     links: list[Link] = field(default_factory=list)
     case: Mapping[str, Any] | None = None
     change: Mapping[str, Any] | None = None
@@ -97,6 +99,9 @@ class Record(Write):
             change=(),
         )
         decisions.keep(connection, [decision for record in kept for decision in record.decisions])
+        rewritten = [record.rewritten for record in kept if record.rewritten is not None]
+        if rewritten:
+            connection.execute(_REWRITE_EFFECT, [{**row, "effect_key": row["key"]} for row in rewritten])
         outcomes = [record.outcome for record in kept if record.outcome is not None]
         if outcomes:
             connection.execute(_SETTLE_EFFECT, outcomes)
@@ -109,17 +114,17 @@ class Record(Write):
         return results
 
 
-_SETTLE_EFFECT = (
-    update(effects)
-    .where(effects.c.key == bindparam("effect_key"))
-    .values(
-        state=bindparam("state"),
-        sent_at=bindparam("sent_at"),
-        output=bindparam("output"),
-        reason=bindparam("reason"),
-        finished_at=bindparam("finished_at"),
-    )
-)
+_OUTCOME = ("state", "sent_at", "output", "reason", "status", "repeats", "renewals", "finished_at")
+_REQUEST = ("method", "url", "headers", "body", "body_hash", "status", "repeats", "renewals")
+
+
+def _settling(names: Sequence[str]) -> Update:
+    of_key = update(effects).where(effects.c.key == bindparam("effect_key"))
+    return of_key.values({name: bindparam(name) for name in names})
+
+
+_SETTLE_EFFECT = _settling(_OUTCOME)
+_REWRITE_EFFECT = _settling(_REQUEST)
 
 _CHANGES = (
     "state",

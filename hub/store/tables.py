@@ -246,6 +246,11 @@ effects = Table(
     Column("sent_at", BigInteger),
     Column("output", Text),
     Column("reason", String),
+    # The status of the target's last answer, and how often it came once more in a row.
+    Column("status", Integer),
+    Column("repeats", Integer, nullable=False, server_default="0"),
+    # How often the key at the target was changed, because the one before was surely used up for nothing.
+    Column("renewals", Integer, nullable=False, server_default="0"),
     # The request that carries it together with others; its own method, url, headers and body are then empty.
     Column("batch", String),
     # The effect that this one takes back.

@@ -15,7 +15,8 @@ from hub.sdk.settings import secret_fields
 class OperationEntry:
     """One operation: whether it writes, how a repeated write is told from a new one, and its schemas.
 
-    `pinned` says that a connection's settings choose the version of what a read gives; `output` names the newest.
+    `erases` says that it deletes something, so that it can take nothing back. `pinned` says that a connection's
+    settings choose the version of what a read gives; `output` names the newest.
     """
 
     name: str
@@ -25,6 +26,7 @@ class OperationEntry:
     output: JsonSchema
     idempotency: Idempotency | None = None
     undo: str | None = None
+    erases: bool = False
     pinned: bool = False
 
     @property
@@ -94,5 +96,6 @@ def _operation(operation: Operation) -> OperationEntry:
         output=operation.output,
         idempotency=None if isinstance(operation, ReadOperation) else operation.idempotency,
         undo=None if isinstance(operation, ReadOperation) else operation.undo,
+        erases=not isinstance(operation, ReadOperation) and operation.erases,
         pinned=isinstance(operation, ReadOperation) and operation.gives is not None,
     )

@@ -20,7 +20,9 @@ from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.model.event import InboundEvent, Via
 from hub.operate.orders import Orders
+from hub.sdk.connector import Connector
 from hub.sdk.settings import Settings
+from hub.sdk.transport import Transport
 from hub.store import runs, tables
 from hub.store.committer import Committer, Work
 from hub.store.database import Database
@@ -56,6 +58,11 @@ class FastClock:
 
 def bundle(flow: str, **files: str) -> Bundle:
     """Compile a workspace with one flow and the vendor's connection."""
+    return bundle_for(connector, flow, **files)
+
+
+def bundle_for(connector: Connector, flow: str, **files: str) -> Bundle:
+    """Compile a workspace with one flow and a connection of another vendor's."""
     content = {
         "flows/tested.yaml": flow,
         "connections/vendor.yaml": "connection: vendor\nconnector: vendor\n",
@@ -75,9 +82,11 @@ class House:
     def __init__(
         self,
         directory: Path,
-        vendor: Vendor,
+        vendor: Vendor | Transport,
         bundle: Bundle,
         *,
+        connector: Connector = connector,
+        settings: Settings | None = None,
         seed: int = 1,
         clock: FastClock | None = None,
         committer: Callable[[Database, Ambient], Committer] = Committer,
@@ -91,7 +100,7 @@ class House:
         account = Account(
             name="vendor",
             connector=connector,
-            settings=Settings(base_url=BASE),
+            settings=settings or Settings(base_url=BASE),
             limiter=Limiter(connector.limits, self.ambient),
             transport=vendor,  # type: ignore[arg-type]
             ambient=self.ambient,

@@ -145,7 +145,7 @@ def _write(kind: Idempotency) -> WriteOperation:
     probing: dict[str, Any] = {}
     if kind is Idempotency.PROBE:
 
-        def found(response: Response) -> Mapping[str, Any] | None:
+        def found(response: Response, _key: str) -> Mapping[str, Any] | None:
             id = exact_json.loads(response.body)["found"]
             return None if id is None else {"id": id}
 

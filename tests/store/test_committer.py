@@ -179,6 +179,8 @@ def intent(number: int) -> Record:
         "headers": "{}",
         "body": b"",
         "body_hash": "hash",
+        "repeats": 0,
+        "renewals": 0,
         "created_at": 1,
     }
     return Record(run_id=f"run_{number}", epoch=1, intent=row)

@@ -10,6 +10,7 @@ from hub.sdk.connector import WriteOperation
 from hub.sdk.errors import FixConnection, HubError, OutcomeUnknown, RetryLater
 from hub.sdk.testing.hostile import BODIES, WAITS
 from hub.sdk.testing.subject import Subject
+from hub.sdk.testing.writes import KEY
 from hub.sdk.values import Response
 
 #: After these a write may or may not have happened: the request reached someone who then gave up.
@@ -76,7 +77,7 @@ class AnswerChecks(Subject):
         if write.found is None:
             return
         with pytest.raises(HubError):
-            write.found(Response(status=200, body=BODIES[name]))
+            write.found(Response(status=200, body=BODIES[name]), KEY)
 
     def _classify(self, response: Response) -> HubError | None:
         error = self.connector.classify(response)

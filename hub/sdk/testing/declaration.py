@@ -67,7 +67,8 @@ class DeclarationChecks(Subject):
         """What takes a write back is another write of the connector."""
         if write.undo is not None:
             assert write.undo != write.name, "a write cannot take itself back"
-            self.write_operation(write.undo)
+            undo = self.write_operation(write.undo)
+            assert not undo.erases, f"{undo.name} erases; what is taken back is corrected by a further entry"
 
     def test_operation_has_a_sample(self, operation: Operation) -> None:
         """Every operation is tried, so that nothing is declared that does not work."""

@@ -17,7 +17,7 @@ from hub.sdk.errors import FixConnection
 from hub.sdk.testing.samples import ReadSample, WriteSample
 from hub.sdk.testing.sending import Connected
 from hub.sdk.testing.webhooks import WebhookChecks
-from hub.sdk.testing.writes import KEY
+from hub.sdk.testing.writes import KEY, OTHER_KEY
 from hub.sdk.values import EffectKey, Idempotency
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -75,12 +75,29 @@ class LiveChecks(WebhookChecks):
             if operation.idempotency is Idempotency.PROBE:
                 assert await connected.look(operation, KEY) is None, "`look` finds a write that was never made"
             first = await self._write(connected, write_sample, KEY)
+            self._notices_another(operation, connected, write_sample, first)
             if operation.idempotency in {Idempotency.NATIVE, Idempotency.UPSERT}:
                 await self._write(connected, write_sample, KEY)
             elif operation.idempotency is Idempotency.PROBE:
                 self._same(operation, first, await connected.look(operation, KEY))
             count = write_sample.documents(sandbox.world.books.snapshot())
             assert count == 1, f"the books have the write {count} times"
+
+    @pytest.mark.asyncio
+    async def test_undo_takes_what_the_write_gave(self, write_sample: WriteSample) -> None:
+        """The fields of a write's output that its undo names are enough to take it back."""
+        operation = self.write_operation(write_sample.operation)
+        if operation.undo is None:
+            return
+        undo = self.write_operation(operation.undo)
+        async with self.serving() as (_, connected):
+            await self._write_all(connected, write_sample.after)
+            output = await self._write(connected, write_sample, KEY)
+            given = self.connector.undo_input(undo, output)
+            mistakes = self.mistakes(undo.input, given)
+            assert not mistakes, mistakes
+            taken = await connected.write(undo, given, OTHER_KEY)
+            assert not self.mistakes(undo.output, taken), self.mistakes(undo.output, taken)
 
     @pytest.mark.asyncio
     async def test_streams_flow(self) -> None:
@@ -116,6 +133,15 @@ class LiveChecks(WebhookChecks):
         mistakes = self.mistakes(operation.output, record)
         assert not mistakes, mistakes
         return record
+
+    def _notices_another(
+        self, operation: WriteOperation, connected: Connected, sample: WriteSample, output: Mapping[str, Any]
+    ) -> None:
+        if operation.about is None:
+            return
+        request = operation.request(connected.settings, sample.input, KEY)
+        others = ({**output, name: "another"} for name in ("id", "code") if name in output)
+        assert not all(operation.about(request, other) for other in others), "`about` takes any answer for its own"
 
     def _same(self, operation: WriteOperation, first: Mapping[str, Any], found: Mapping[str, Any] | None) -> None:
         assert found is not None, "`look` does not find the write"

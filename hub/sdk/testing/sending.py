@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from hub.sdk.connector import Connector, Record, WriteOperation
+from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
 from hub.sdk.values import EffectKey, Request, Response
@@ -39,13 +40,17 @@ class Connected:
 
     async def write(self, operation: WriteOperation, record: Record, key: EffectKey) -> Record:
         """Make a write once and read its answer."""
-        return operation.result(await self.send(operation.request(self._settings, record, key)))
+        request = operation.request(self._settings, record, key)
+        output = operation.result(await self.send(request))
+        if operation.about is not None and not operation.about(request, output):
+            raise OutcomeUnknown("The answer is about something else than was written.", code="foreign-answer")
+        return output
 
     async def look(self, operation: WriteOperation, key: EffectKey) -> Record | None:
         """Look for an earlier write; that there is none must be a success of the vendor's, never a failure."""
         if operation.look is None or operation.found is None:
             return None
-        return operation.found(await self.send(operation.look(self._settings, key)))
+        return operation.found(await self.send(operation.look(self._settings, key)), key)
 
     async def close(self) -> None:
         """Close the connections."""

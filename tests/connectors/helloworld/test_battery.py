@@ -103,7 +103,7 @@ def gullible(response: Response) -> Any:
     return {"id": "g-2", "recipient": "x", "language": "en", "text": "x", "version": 1}
 
 
-def not_there(response: Response) -> Any:
+def not_there(response: Response, key: str) -> Any:
     return None
 
 

@@ -21,7 +21,7 @@ from connectors.netsuite.connector import CONNECTOR
 from connectors.netsuite.failures import classify
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sandbox.server import Running
-from hub.sdk.errors import FixConnection, FixData, HubError, LimitReached, OutcomeUnknown, RetryLater
+from hub.sdk.errors import FixConnection, FixData, HubError, LimitReached, NotBegun, OutcomeUnknown, RetryLater
 from hub.sdk.exact_json import dumps, loads
 from hub.sdk.testing.battery import ConnectorBattery
 from hub.sdk.testing.samples import ReadSample, WriteSample
@@ -209,7 +209,7 @@ class TestNetSuite(ConnectorBattery):
         (403, {"o:errorDetails": [{"o:errorCode": "X_Y"}]}, {}, FixConnection, "x-y"),
         (302, None, {"location": "https://system.netsuite.com"}, FixConnection, "redirected"),
         (400, {"o:errorDetails": [{"o:errorCode": "USER_ERROR", "detail": "closed"}]}, {}, FixData, "user-error"),
-        (400, {"o:errorDetails": [{"o:errorCode": "RCRD_HAS_BEEN_CHANGED"}]}, {}, RetryLater, "record-changed"),
+        (400, {"o:errorDetails": [{"o:errorCode": "RCRD_HAS_BEEN_CHANGED"}]}, {}, NotBegun, "record-changed"),
         (404, {"o:errorDetails": [{"o:errorCode": "NONEXISTENT_ID"}]}, {}, FixData, "not-found"),
         (400, {"error": {"code": "MY_SCRIPT_SAYS_NO"}}, {}, FixData, "my-script-says-no"),
         (400, {"error": {"code": "SSS_TIME_LIMIT_EXCEEDED"}}, {}, OutcomeUnknown, "outcome-unknown"),

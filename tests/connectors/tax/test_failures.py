@@ -11,9 +11,9 @@ from hub.sdk.errors import (
     FixData,
     HubError,
     LimitReached,
+    NotBegun,
     NotFound,
     OutcomeUnknown,
-    RetryLater,
 )
 from hub.sdk.exact_json import dumps
 from hub.sdk.values import Response
@@ -34,8 +34,8 @@ def refusal(code: str, status: int = 400) -> Response:
         ("CompanyInvalidException", 400, FixConnection),
         ("RateLimitExceededError", 429, LimitReached),
         ("ConcurrentRequestLimitExceeded", 400, LimitReached),
-        ("ServiceNotReady", 503, RetryLater),
-        ("IdentityServerError", 500, RetryLater),
+        ("ServiceNotReady", 503, NotBegun),
+        ("IdentityServerError", 500, NotBegun),
         ("UnhandledException", 500, OutcomeUnknown),
         ("InternalServerError", 500, OutcomeUnknown),
         ("TimeoutRequested", 504, OutcomeUnknown),

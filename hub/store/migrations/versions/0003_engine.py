@@ -164,21 +164,7 @@ def _new_columns() -> None:
         batch_op.add_column(sa.Column("gap", sa.Text(), nullable=True))
         batch_op.alter_column("cursor", existing_type=sa.TEXT(), nullable=True)
 
-    with op.batch_alter_table("effects", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("batch", sa.String(), nullable=True))
-        batch_op.add_column(sa.Column("undoes", sa.String(), nullable=True))
-        batch_op.add_column(sa.Column("approvals", sa.Text(), nullable=True))
-        batch_op.add_column(sa.Column("settlement", sa.Text(), nullable=True))
-        batch_op.drop_index("ix_effects_run_id")
-        batch_op.create_index("ix_effects_run_id", ["run_id", "path"])
-        batch_op.create_index(
-            "ix_effects_batch",
-            ["batch"],
-            unique=False,
-            sqlite_where=sa.text("batch IS NOT NULL"),
-            postgresql_where=sa.text("batch IS NOT NULL"),
-        )
-
+    _change_effects()
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.add_column(sa.Column("edited_from", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("pruned_at", sa.BigInteger(), nullable=True))
@@ -240,4 +226,24 @@ def _create_holds() -> None:
             unique=True,
             sqlite_where=sa.text("ended_at IS NULL"),
             postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
+
+def _change_effects() -> None:
+    with op.batch_alter_table("effects", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("status", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("repeats", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("renewals", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("batch", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("undoes", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("approvals", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("settlement", sa.Text(), nullable=True))
+        batch_op.drop_index("ix_effects_run_id")
+        batch_op.create_index("ix_effects_run_id", ["run_id", "path"])
+        batch_op.create_index(
+            "ix_effects_batch",
+            ["batch"],
+            unique=False,
+            sqlite_where=sa.text("batch IS NOT NULL"),
+            postgresql_where=sa.text("batch IS NOT NULL"),
         )

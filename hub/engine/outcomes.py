@@ -1,0 +1,167 @@
+"""What a sending shows about a write: pure decisions, so that each can be read and tested by itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from hub.errors import (
+    FixConnection,
+    FixData,
+    HubError,
+    LimitReached,
+    NotBegun,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    RetryLater,
+)
+from hub.model.ambient import of_micros, to_micros
+from hub.model.effect import EffectKey, EffectState, Idempotency
+from hub.model.exchange import Request
+from hub.sdk import exact_json
+
+Row = Mapping[str, Any]
+
+#: What a target says about a request itself, and would say again.
+REFUSALS = (FixData, Refused)
+#: So often the same failure in a row says that the target keeps it under the key, and will never say anything else.
+STUCK = 3
+
+
+def surely_nothing(error: HubError, answered: int | None) -> bool:
+    """Tell whether a sending that ended so did nothing; `answered` is the status of the target's answer, None without.
+
+    A target's own refusal says so, and so does a request that never left. Whatever is answered with 5xx or a redirect
+    may come from a gateway after the target has done its work, whoever understood it as what.
+    """
+    if isinstance(error, NotSent | NotBegun | LimitReached):
+        return True
+    if answered is None:
+        # Without an answer to this request: its token could not be had, or its host may not be reached.
+        return not isinstance(error, OutcomeUnknown)
+    refused = isinstance(error, FixData | Refused | FixConnection)
+    return refused and (200 <= answered < 300 or 400 <= answered < 500)
+
+
+def state_after(error: HubError, answered: int | None, *, first: bool, kind: Idempotency) -> EffectState:
+    """Say how an effect stands after a sending failed.
+
+    This sending may surely have done nothing, but an earlier one may have done it. A refusal of the same request for
+    its content tells that the earlier one was refused as well, unless the target can be looked at, which is surer.
+    """
+    if not surely_nothing(error, answered):
+        return EffectState.UNKNOWN
+    if first or (isinstance(error, REFUSALS) and kind is not Idempotency.PROBE):
+        return EffectState.FAILED
+    return EffectState.UNKNOWN
+
+
+def outcome(
+    row: Row,
+    state: EffectState,
+    *,
+    output: Any = None,
+    reason: str | None = None,
+    status: int | None = None,
+    sent: datetime | None = None,
+    finished: datetime | None = None,
+    renewals: int | None = None,
+) -> dict[str, Any]:
+    """Form what is recorded of an effect's outcome; `status` is that of the target's answer."""
+    again = status is not None and status == row.get("status")
+    return {
+        "effect_key": row["key"],
+        "state": state.value,
+        "output": None if output is None else exact_json.dumps(output).decode(),
+        "reason": reason,
+        "status": status,
+        "repeats": (row.get("repeats") or 0) + 1 if again else 0,
+        "renewals": (row.get("renewals") or 0) if renewals is None else renewals,
+        "sent_at": row["sent_at"] if sent is None else to_micros(sent),
+        "finished_at": None if finished is None else to_micros(finished),
+    }
+
+
+def resending(row: Row, at: datetime) -> dict[str, Any]:
+    """Form what is recorded before a request goes out again; all else stays as it is."""
+    kept = {name: row.get(name) for name in ("reason", "status")}
+    counts = {name: row.get(name) or 0 for name in ("repeats", "renewals")}
+    return {
+        "effect_key": row["key"],
+        "state": EffectState.UNKNOWN.value,
+        "output": None,
+        "sent_at": to_micros(at),
+        "finished_at": None,
+        **kept,
+        **counts,
+    }
+
+
+def is_stuck(row: Row) -> bool:
+    """Tell whether the target gives one and the same failure for this key, as one does that keeps its first answer."""
+    return bool((row["status"] or 0) >= 500 and (row["repeats"] or 0) + 1 >= STUCK)
+
+
+def is_forgotten(row: Row, remembers: float, now: datetime) -> bool:
+    """Tell whether the target may have forgotten the key, so that it would take a repeat for a new write."""
+    return now - of_micros(row["created_at"]) > timedelta(seconds=remembers)
+
+
+def settling(row: Row, seconds: float, now: datetime) -> float:
+    """Give for how many seconds more the write may still appear at the target."""
+    ends = of_micros(row["sent_at"] or row["created_at"]) + timedelta(seconds=seconds)
+    return (ends - now).total_seconds()
+
+
+def key_at_target(key: str, renewals: int) -> EffectKey:
+    """Give the key under which a write goes out: its own, or another one each time the last was surely used up."""
+    if renewals == 0:
+        return EffectKey(key)
+    return EffectKey(hashlib.sha256(f"{key}\x1f{renewals}".encode()).hexdigest()[:32])
+
+
+def recorded_request(row: Row) -> Request:
+    """Give the request as it was recorded: byte for byte what went out, or would have."""
+    return Request(
+        method=row["method"], url=row["url"], headers=exact_json.loads(row["headers"]), body=bytes(row["body"])
+    )
+
+
+def under_another_key(request: Request, old: str, new: str) -> Request:
+    """Give the same request with another key in the place of the old one, and nothing else changed."""
+    return Request(
+        method=request.method,
+        url=request.url.replace(old, new),
+        headers={name: value.replace(old, new) for name, value in request.headers.items()},
+        body=request.body.replace(old.encode(), new.encode()),
+    )
+
+
+def columns_of(request: Request) -> dict[str, Any]:
+    """Give what is recorded of a request."""
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": exact_json.dumps(dict(request.headers)).decode(),
+        "body": request.body,
+        "body_hash": hashlib.sha256(request.body).hexdigest(),
+    }
+
+
+def named(error: HubError) -> str:
+    """Name an error as an attempt's outcome: vendors have many names for a limit, which counts must know by one."""
+    return LimitReached.code if isinstance(error, LimitReached) else error.code
+
+
+def status_of(error: HubError) -> int | None:
+    """Give the status that an error tells of."""
+    status = error.facts.get("status")
+    return status if isinstance(status, int) else None
+
+
+def wait_of(error: HubError) -> float | None:
+    """Give the wait that an error asks for."""
+    return error.after if isinstance(error, RetryLater) else None
