@@ -77,6 +77,20 @@ class AuditKind(StrEnum):
     SECRET_STORED = "secret.stored", "A new version of a secret was sealed into the vault."
     SECRET_REMOVED = "secret.removed", "A secret was removed from the vault."
 
+    # --- schedules and streams ---
+    SCHEDULE_HELD = "schedule.held", "A person let a schedule start nothing until it is resumed."
+    SCHEDULE_RESUMED = "schedule.resumed", "A person let a held schedule go on with its next time."
+    SCHEDULE_ORDERED = "schedule.ordered", "A person started a scheduled flow beside its times."
+    SCHEDULE_SKIPPED = "schedule.skipped", "A firing started nothing, because an earlier run of its flow was open."
+    SCHEDULE_MISSED = "schedule.missed", "Firings that were due while nothing ran, and that nobody makes up for."
+    STREAM_GAP_FOUND = "stream.gap_found", "Events of a stream may be missing that the vendor no longer gives."
+    STREAM_GAP_SETTLED = "stream.gap_settled", "A person has seen to what may be missing of a stream."
+    BACKFILL_ORDERED = "backfill.ordered", "A person ordered a span of a stream to be read again."
+    BACKFILL_CANCELLED = "backfill.cancelled", "A person ended a back-fill; what it has brought stays."
+    BACKFILL_DONE = "backfill.done", "A back-fill has read its whole span."
+    ALARM_RAISED = "alarm.raised", "Something that should have happened has not; told once, until it is over."
+    ALARM_CLEARED = "alarm.cleared", "What an alarm told of is over."
+
     # --- people ---
     PERSON_ADDED = "person.added", "A person may sign in from now on."
     PERSON_CHANGED = "person.changed", "A person's role or password was changed."

@@ -17,6 +17,7 @@ from hub.engine.routing import Routing, route, scope
 from hub.errors import Fatal, NotFound, UnreadableWebhook, WebhookRejected
 from hub.model.ambient import Ambient, to_micros
 from hub.model.event import EventState, InboundEvent, Via
+from hub.model.run import Priority
 from hub.sdk import exact_json
 from hub.store.committer import Committer
 from hub.store.events import Accept, Acceptance, CountRejections
@@ -82,7 +83,7 @@ class Intake:
 
     async def accept(self, name: str, events: Sequence[InboundEvent], via: Via) -> list[Acceptance]:
         """Make events durable with the runs they start, each once."""
-        return list(await asyncio.gather(*(self.commit(self._accepting(name, event, via)) for event in events)))
+        return list(await asyncio.gather(*(self.commit(self.prepare(name, event, via)) for event in events)))
 
     async def commit(self, accept: Accept) -> Acceptance:
         """Give the result once the event is durable."""
@@ -114,7 +115,21 @@ class Intake:
         ]
         await self._committer.commit(CountRejections(rows=rows))
 
-    def _accepting(self, name: str, event: InboundEvent, via: Via) -> Accept:
+    def prepare(
+        self,
+        name: str,
+        event: InboundEvent,
+        via: Via,
+        *,
+        actor: str | None = None,
+        ordered_by: str | None = None,
+        priority: Priority = Priority.HIGH,
+    ) -> Accept:
+        """Make of an event what the store accepts, with the runs that it starts by the bundle that serves now.
+
+        `actor` is who brings it (the connection when not said), and `ordered_by` the person who ordered its runs; none
+        of these goes before `priority`.
+        """
         now = self._ambient.now()
         bundle = self._bundle()
         event_id = self._ambient.new_id("event")
@@ -132,6 +147,8 @@ class Intake:
                 environment=self._environment,
                 now=now,
                 new_id=lambda: self._ambient.new_id("run"),
+                priority=priority,
+                ordered_by=ordered_by,
             )
         state, reason = _outcome(judged, routing)
         if reason is not None or routing.failed:
@@ -159,7 +176,7 @@ class Intake:
         return Accept(
             event=row,
             runs=routing.runs,
-            actor=f"connection:{name}",
+            actor=actor or f"connection:{name}",
             drift=judged.sightings,
             decisions=judged.decisions,
         )

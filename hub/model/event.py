@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+#: What the hub's own events have in the place of a connection.
+HUB = "concord"
+
 
 class Via(StrEnum):
     """How an event reached the hub."""
@@ -16,6 +19,7 @@ class Via(StrEnum):
     POLL = "poll"
     API = "api"
     FLOW = "flow"
+    SCHEDULE = "schedule"
 
 
 class EventState(StrEnum):

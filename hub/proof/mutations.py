@@ -115,7 +115,7 @@ class EarlyIntake(Intake):
         """Say that it is done before it is."""
         if via is not Via.WEBHOOK:
             return await super().accept(name, events, via)
-        accepts = [self._accepting(name, event, via) for event in events]
+        accepts = [self.prepare(name, event, via) for event in events]
         asyncio.get_running_loop().call_later(BEHIND, self._write, accepts)
         return [Acceptance.NEW for _ in accepts]
 

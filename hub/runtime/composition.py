@@ -26,6 +26,7 @@ from hub.engine.worker import Worker
 from hub.errors import HubError, NotFound
 from hub.intake.door import Intake
 from hub.intake.polls import Polls
+from hub.intake.schedules import Schedules
 from hub.model.ambient import Ambient
 from hub.operate.backups import Backups
 from hub.operate.events import EventOrders
@@ -40,6 +41,7 @@ from hub.runtime.accounts import Vault, build_accounts
 from hub.runtime.clock import system_ambient
 from hub.runtime.settings import HubSettings
 from hub.runtime.shelf import Shelf, begin
+from hub.runtime.triggers import of_schedule
 from hub.sdk.connector import Connector
 from hub.sdk.transport import Transport
 from hub.store import decisions, marks
@@ -186,6 +188,15 @@ class Hub:
             accounts=self.accounts,
             bundle=lambda: self.shelf.current,
             take=self.intake.accept,
+        )
+        self.schedules = Schedules(
+            environment=self.environment.name,
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            bundle=lambda: self.shelf.current,
+            triggers=of_schedule,
+            prepare=self.intake.prepare,
         )
         self.polls = Polls(
             environment=self.environment.name,

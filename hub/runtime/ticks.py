@@ -1,4 +1,4 @@
-"""What happens regularly: reading the vendors' streams, writing down refused webhooks, sealing the audit log."""
+"""What happens regularly: schedules fire, streams are read, refusals are written down, the audit log is sealed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from hub.runtime.composition import Hub
 
 log = structlog.get_logger(__name__)
 
+SCHEDULES_SECONDS = 1
 REFUSALS_SECONDS = 2
 SEAL_SECONDS = 60
 
 
 def scheduler(hub: Hub) -> AsyncIOScheduler:
     """Give the scheduler of a hub, not started; a tick that is still going is not started a second time."""
+
+    async def fire() -> None:
+        await hub.schedules.tick()
 
     async def poll() -> None:
         try:
@@ -32,11 +36,14 @@ def scheduler(hub: Hub) -> AsyncIOScheduler:
     async def seal() -> None:
         await asyncio.to_thread(hub.sealer.seal)
 
-    ticks = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+    ticks = AsyncIOScheduler(
+        timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
     # The first reading is at once: it finds what the vendors sent while the hub was away.
     ticks.add_job(
         poll, IntervalTrigger(seconds=hub.settings.poll_seconds, timezone="UTC"), next_run_time=hub.ambient.now()
     )
+    ticks.add_job(fire, IntervalTrigger(seconds=SCHEDULES_SECONDS, timezone="UTC"), next_run_time=hub.ambient.now())
     ticks.add_job(seal, IntervalTrigger(seconds=SEAL_SECONDS, timezone="UTC"))
     ticks.add_job(refusals, IntervalTrigger(seconds=REFUSALS_SECONDS, timezone="UTC"))
     return ticks

@@ -99,11 +99,17 @@ schedules = Table(
     metadata,
     Column("environment", String, nullable=False),
     Column("flow", String, nullable=False),
-    # What the flow's file said when the times below were reckoned.
+    # The times that the flow's file said when the moments below were reckoned, as JSON.
     Column("spec", String, nullable=False),
     Column("next_at", BigInteger),
     Column("last_due_at", BigInteger),
     Column("held", Boolean, nullable=False),
+    # Who holds it, why and since when.
+    Column("held_by", String),
+    Column("held_reason", Text),
+    Column("held_at", BigInteger),
+    # When it was first seen in a bundle.
+    Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("environment", "flow"),
 )
@@ -116,6 +122,9 @@ firings = Table(
     Column("due_at", BigInteger, nullable=False),
     Column("state", String, nullable=False),
     Column("event_id", String),
+    # How many earlier ones nobody makes up for, and the open run because of which this one was skipped.
+    Column("missed", BigInteger, nullable=False),
+    Column("open_run", String),
     Column("at", BigInteger, nullable=False),
     PrimaryKeyConstraint("environment", "flow", "due_at"),
 )

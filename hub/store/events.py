@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     bindparam,
+    exists,
     insert,
     literal_column,
     or_,
@@ -28,12 +29,15 @@ from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.decisions import keep
 from hub.store.drift import Sighting, count
+from hub.store.runs import wake
 from hub.store.tables import events, runs
 from hub.store.upserts import upsert
 
 #: Why an event is rejected that says something else than an earlier one of the same id.
 OTHER_CONTENT = "same-id-other-content"
 
+#: An event that a policy holds back, or that nobody could read, has not happened yet for those who wait.
+_HAPPENED = frozenset({EventState.ACCEPTED.value, EventState.UNROUTED.value})
 _KINDS = {
     EventState.ACCEPTED: AuditKind.EVENT_ACCEPTED,
     EventState.UNROUTED: AuditKind.EVENT_UNROUTED,
@@ -107,6 +111,7 @@ class Accept(Write):
                 results.append(Acceptance.CONFLICTING)
         if new_events:
             transaction.connection.execute(insert(events), new_events)
+        tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
         queue(transaction, new_runs)
         if repeated:
             transaction.connection.execute(_COUNT_DELIVERY, repeated)
@@ -118,10 +123,25 @@ class Accept(Write):
 def queue(transaction: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     """Add runs at the end of the order of acceptance; their places are set here."""
     if rows:
+        # A statement takes rows of the same columns.
+        alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for run, position in zip(rows, transaction.next_values("position", len(rows)), strict=True):
             run["position"] = position
-        transaction.connection.execute(insert(runs), rows)
+            alike.setdefault(tuple(run), []).append(run)
+        for group in alike.values():
+            transaction.connection.execute(insert(runs), group)
         transaction.woken = True
+
+
+def tell(transaction: Transaction, told: Iterable[Mapping[str, Any]]) -> None:
+    """Let the runs go on that wait for one of these events (rows); it costs one look while nobody waits."""
+    names = {topic(environment=event["environment"], type=event["type"], subject=event["subject"]) for event in told}
+    if names and transaction.connection.execute(_ANYBODY).scalar():
+        wake(transaction, sorted(names))
+
+
+#: What lies in the index of waits between the word and the next one is what waits for events.
+_ANYBODY = select(exists().where(runs.c.wait_on >= "event:", runs.c.wait_on < "event;"))
 
 
 _COUNT_DELIVERY = (

@@ -14,7 +14,7 @@ from hub.model.event import EventState
 from hub.sdk import exact_json
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction, Write
-from hub.store.events import queue, run_note
+from hub.store.events import queue, run_note, tell
 from hub.store.tables import events, runs
 
 
@@ -63,6 +63,8 @@ class Release(Write):
         )
         if changed.rowcount != 1:
             return Conflict("Somebody else released the event meanwhile.", code="already-released", event=event_id)
+        if self.event["state"] in (EventState.QUARANTINED, EventState.REJECTED):
+            tell(transaction, [self.event])
         have = set(connection.execute(select(runs.c.flow).where(runs.c.event_id == event_id)).scalars())
         started = [dict(run) for run in self.runs if run["flow"] not in have]
         queue(transaction, started)

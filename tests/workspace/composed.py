@@ -100,7 +100,7 @@ NIGHTLY = """\
 flow: nightly
 title: By itself
 owner: team:finance
-on: { schedule: { cron: "0 6 * * MON-FRI", zone: Europe/Vienna, catch_up: all, overlap: skip, dead_man: PT26H } }
+on: { schedule: { cron: "0 6 * * MON-FRI", zone: Europe/Vienna, catch_up: all, overlap: skip, dead_man: PT80H } }
 key: "'nightly'"
 business_key: join(':', ['nightly', event.id])
 priority: low

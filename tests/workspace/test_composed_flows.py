@@ -134,7 +134,7 @@ def test_what_starts_a_flow(bundle: Bundle) -> None:
         zone="Europe/Vienna",
         catch_up=CatchUp.ALL,
         overlap=Overlap.SKIP,
-        dead_man=timedelta(hours=26),
+        dead_man=timedelta(hours=80),
     )
     assert (nightly.priority, bundle.flows["listening"].priority) == (Priority.LOW, Priority.NORMAL)
     assert [flow.name for flow in bundle.flows_for("concord.invoice.posted")] == ["listening"]

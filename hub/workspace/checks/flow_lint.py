@@ -8,6 +8,7 @@ from hub.workspace.checks.around import Around, lint_term
 from hub.workspace.checks.flow_shapes import FlowShapes
 from hub.workspace.checks.step_lint import StepLint
 from hub.workspace.checks.step_nodes import every_step, keyed_in, steps_within
+from hub.workspace.checks.step_shapes import told_at_start
 from hub.workspace.checks.trigger_lint import lint_trigger
 from hub.workspace.files.step_file import MAX_DEPTH, MAX_STEPS
 from hub.workspace.kinds import FileKind, kind_of
@@ -32,13 +33,15 @@ def lint_references(flow: Keyed, lints: Lints, known: Known) -> None:
     if not _bounded(steps, lints):
         return
     ids = frozenset(text_of(step.get("id")) for step in steps)
-    start = Around(later=ids, shapes=FlowShapes(lints=lints, known=known))
+    start = Around(later=ids, shapes=FlowShapes(lints=lints, known=known, outputs=told_at_start(flow)))
     done = StepLint(lints=lints, known=known, flow=flow).line(steps, start)
     for keys, around in ((_AT_ACCEPTANCE, start), (_WHEN_KNOWN, done)):
         for key in keys:
             if key in flow.entries:
                 lint_term(flow.entries[key].value, 0, around, lints, known)
     if not lints.failed:
+        for key in _AT_ACCEPTANCE:
+            start.shapes.term(flow.entries[key].value)
         for key in _WHEN_KNOWN:
             if key in flow.entries:
                 (done.shapes.money if key == "money" else done.shapes.term)(flow.entries[key].value)

@@ -38,6 +38,22 @@ _EVENT = shape_of(
         "required": ["id", "type", "subject", "data"],
     }
 )
+_FIRING = shape_of(
+    {
+        "type": "object",
+        "properties": {
+            "schedule": {"type": "string"},
+            "due_at": {"type": "string", "format": "date-time"},
+            "fired_at": {"type": "string", "format": "date-time"},
+            "zone": {"type": "string"},
+            "date": {"type": "string", "format": "date"},
+            "missed": {"type": "integer"},
+            "ordered": {"type": "boolean"},
+        },
+        "required": ["schedule", "due_at", "fired_at", "zone", "date", "missed", "ordered"],
+        "additionalProperties": False,
+    }
+)
 #: What steps of a kind give, whatever else stands in them.
 _ALWAYS = {"lookup": _FOUND, "approve": _APPROVED, "emit": _FOUND}
 
@@ -54,6 +70,14 @@ class StepOutput:
     schemas: tuple[str, ...] = ()
     pinned: bool = False
     inner: Mapping[str, StepOutput] = field(default_factory=dict)
+
+
+def told_at_start(flow: Keyed) -> Mapping[str, StepOutput]:
+    """Give what is known of the event's data before the first step: that of a firing, where times start the flow."""
+    on = flow.get("on")
+    if not isinstance(on, Keyed) or "schedule" not in on.entries:
+        return {}
+    return dict.fromkeys(("data", "record"), StepOutput(shape=_FIRING))
 
 
 def left_out(step: Keyed, output: StepOutput) -> StepOutput:

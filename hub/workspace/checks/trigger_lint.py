@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.workspace.checks.flow_heads import CALLED, OWN, SCHEDULED
+from hub.workspace.checks.schedule_lint import lint_schedule
 from hub.workspace.checks.step_nodes import inside
 from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
@@ -17,6 +18,9 @@ def lint_trigger(flow: Keyed, lints: Lints, known: Known) -> None:
     called = on.get("called") if on is not None else None
     if event is not None:
         _lint_event(event, lints, known)
+    schedule = inside(on, "schedule") if on is not None else None
+    if schedule is not None:
+        lint_schedule(schedule, lints)
     if called is not None:
         known.lint_name(FileKind.SCHEMA, called, lints)
 

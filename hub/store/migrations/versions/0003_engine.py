@@ -129,6 +129,8 @@ def _new_tables() -> None:
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("event_id", sa.String(), nullable=True),
+        sa.Column("missed", sa.BigInteger(), nullable=False),
+        sa.Column("open_run", sa.String(), nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("environment", "flow", "due_at", name=op.f("pk_firings")),
     )
@@ -148,6 +150,10 @@ def _new_tables() -> None:
         sa.Column("next_at", sa.BigInteger(), nullable=True),
         sa.Column("last_due_at", sa.BigInteger(), nullable=True),
         sa.Column("held", sa.Boolean(), nullable=False),
+        sa.Column("held_by", sa.String(), nullable=True),
+        sa.Column("held_reason", sa.Text(), nullable=True),
+        sa.Column("held_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("environment", "flow", name=op.f("pk_schedules")),
     )
