@@ -10,9 +10,11 @@ from hub.access.attempts import Attempts
 from hub.access.directory import StoredDirectory
 from hub.connections.accounts import Account
 from hub.model.ambient import Ambient
+from hub.operate.effects import EffectOrders
 from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
+from hub.operate.runs import RunOrders
 from hub.queries.view import View
 from hub.release.folder import FolderState
 from hub.workspace.bundle import Bundle
@@ -53,7 +55,9 @@ class Console:
     colour: str
     view: View
     orders: Orders
+    run_orders: RunOrders
     hold_orders: HoldOrders
+    effect_orders: EffectOrders
     event_orders: EventOrders
     directory: StoredDirectory
     accounts: Mapping[str, Account]

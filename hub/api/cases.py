@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from hub.access.permissions import Permission, Principal
 from hub.api.answers import answer
 from hub.api.security import needs
+from hub.model.case import CaseFilter
+from hub.operate.holds import LONGEST_REASON
 from hub.operate.orders import Orders
+from hub.operate.runs import MOST_AT_ONCE, RunOrders
 from hub.queries import cases
 from hub.queries.view import View
 
@@ -29,6 +32,26 @@ class CaseReplay(BaseModel):
 
     from_start: bool = False
     bundle: Literal["same", "current"] = "same"
+    reason: str = Field(default="", max_length=LONGEST_REASON)
+
+
+class Alike(BaseModel):
+    """Which open exceptions are meant; what is left out means any, and one at least is given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fingerprint: str | None = Field(default=None, max_length=300)
+    reason: str | None = Field(default=None, max_length=300)
+    flow: str | None = Field(default=None, max_length=300)
+    path: str | None = Field(default=None, max_length=1000)
+
+
+class BulkReplay(CaseReplay):
+    """Which exceptions' runs are replayed, and how; `after` goes on behind an earlier answer's `next`."""
+
+    filter: Alike
+    after: str | None = Field(default=None, max_length=100)
+    limit: int = Field(default=MOST_AT_ONCE, ge=1, le=MOST_AT_ONCE)
 
 
 class Assignment(BaseModel):
@@ -68,12 +91,34 @@ async def detail(request: Request, case_id: str, _principal: Viewer) -> Response
     return answer(cases.detail(request.app.state.view, case_id, request.app.state.current_bundle()))
 
 
+@router.post("/replay", summary="Replay the runs of many exceptions")
+async def replay_all(request: Request, order: BulkReplay, principal: Replayer) -> Response:
+    """Replay those that fit, the oldest first and behind all other work; `next` of the answer goes on."""
+    orders: RunOrders = request.app.state.run_orders
+    done = await orders.replay_cases(
+        CaseFilter(**order.filter.model_dump()),
+        actor=principal.actor,
+        from_start=order.from_start,
+        current=order.bundle == "current",
+        reason=order.reason,
+        after=order.after,
+        limit=order.limit,
+    )
+    return answer(done)
+
+
 @router.post("/{case_id}/replay", status_code=201, summary="Replay an exception's run")
 async def replay(request: Request, case_id: str, order: CaseReplay, principal: Replayer) -> dict[str, str]:
     """Replay with the same effect keys; gives the new run's id."""
-    orders: Orders = request.app.state.orders
-    bundle = request.app.state.current_bundle().id if order.bundle == "current" else None
-    return {"run": await orders.replay_case(case_id, actor=principal.actor, from_start=order.from_start, bundle=bundle)}
+    orders: RunOrders = request.app.state.run_orders
+    new_id = await orders.replay_case(
+        case_id,
+        actor=principal.actor,
+        from_start=order.from_start,
+        current=order.bundle == "current",
+        reason=order.reason,
+    )
+    return {"run": new_id}
 
 
 @router.post("/{case_id}/assign", summary="Give an exception an owner")

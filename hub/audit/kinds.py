@@ -62,6 +62,7 @@ class AuditKind(StrEnum):
     EFFECT_FAILED = "effect.failed", "A write surely had no effect."
     EFFECT_UNKNOWN = "effect.unknown", "It is not known whether a write took effect."
     EFFECT_RESOLVED = "effect.resolved", "An unknown outcome was found out, by looking or by a person."
+    EFFECT_REPEATED = "effect.repeated", "A person ordered writes that exist to be made once more, as new effects."
     EFFECT_PARKED = "effect.parked", "An unknown outcome cannot be found out by the hub and waits for a person."
 
     # --- exceptions and crossrefs ---

@@ -14,7 +14,7 @@ from hub.audit.kinds import AuditKind
 from hub.engine.journal import Journal, code
 from hub.engine.lanes import Stopped
 from hub.engine.parts import Parts
-from hub.engine.values import Scope, lenient
+from hub.engine.values import Scope, lenient, money_at_stake
 from hub.engine.verdicts import Waiting
 from hub.errors import HubError
 from hub.model.ambient import to_micros
@@ -178,19 +178,10 @@ class Endings:
 
 def about(told: Told) -> dict[str, Any]:
     """Give whose books a run concerns and the money at stake, as far as that is known by now."""
-    found: dict[str, Any] = {"entity": None, "money_minor": None, "money_currency": None}
     if told.flow is None or told.scope is None:
-        return found
-    if told.flow.entity is not None:
-        entity = lenient(told.flow.entity, told.scope)
-        found["entity"] = str(entity) if entity is not None else None
-    money = lenient(told.flow.money, told.scope)
-    if isinstance(money, Mapping):
-        minor, currency = money.get("minor"), money.get("currency")
-        # Beyond what a column holds it is no amount; the run is recorded without it rather than not at all.
-        if type(minor) is int and abs(minor) < 2**63 and isinstance(currency, str):
-            found["money_minor"], found["money_currency"] = minor, currency
-    return found
+        return {"entity": None, "money_minor": None, "money_currency": None}
+    entity = lenient(told.flow.entity, told.scope)
+    return {"entity": str(entity) if entity is not None else None, **money_at_stake(told.flow, told.scope)}
 
 
 def scope_at(stopped: Stopped) -> Scope | None:

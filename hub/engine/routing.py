@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from hub.engine.values import money_at_stake
 from hub.errors import FixData, HubError
 from hub.model.ambient import of_micros, to_micros
 from hub.model.event import InboundEvent
@@ -58,7 +59,7 @@ def stored_scope(event: Mapping[str, Any]) -> dict[str, Any]:
     """Give what expressions see before the first step, from an event's row: the event, its data, its record."""
     data = exact_json.loads(event["data"])
     envelope = {
-        "id": event["external_id"],
+        "id": vendors_id(event),
         "type": event["type"],
         "connection": event["connection"],
         "subject": event["subject"],
@@ -68,6 +69,17 @@ def stored_scope(event: Mapping[str, Any]) -> dict[str, Any]:
         "environment": event["environment"],
     }
     return {"event": envelope, "data": data, "record": data[event["record_key"]] if event["record_key"] else data}
+
+
+def vendors_id(event: Mapping[str, Any]) -> str:
+    """Give the id that the sender gave an event; an edited one has that of what it was made of."""
+    name = str(event["external_id"])
+    return name if event.get("edited_from") is None else name.removesuffix(edit_mark(event["id"]))
+
+
+def edit_mark(event_id: str) -> str:
+    """Give what is added to the sender's id of an event that a person edited, to tell it from the original."""
+    return f"#{event_id}"
 
 
 def route(
@@ -93,11 +105,7 @@ def route(
         if flow.name in without:
             continue
         try:
-            named = {
-                "entity": _optional(flow, seen),
-                "key": _name(flow, "key", flow.key(seen)),
-                "business_key": _name(flow, "business_key", flow.business_key(seen)),
-            }
+            named = names(flow, seen)
         except HubError as error:
             failed[flow.name] = Failure(code=error.code, detail=str(error)[:500])
             continue
@@ -127,6 +135,19 @@ def route(
             }
         )
     return Routing(runs=tuple(made), failed=failed)
+
+
+def names(flow: Flow, seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a run of a flow is about, as columns: its entity, keys, and the money as far as the event tells it.
+
+    Raises `FixData` when a key gives no name.
+    """
+    return {
+        "entity": _optional(flow, seen),
+        "key": _name(flow, "key", flow.key(seen)),
+        "business_key": _name(flow, "business_key", flow.business_key(seen)),
+        **money_at_stake(flow, seen),
+    }
 
 
 def _name(flow: Flow, word: str, value: Any) -> str:

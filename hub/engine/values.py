@@ -8,7 +8,7 @@ from typing import Any
 from hub.engine.readings import source_of
 from hub.errors import FixData, HubError
 from hub.mapping.compiled import apply
-from hub.model.flow import Call, Link, Lookup, Map, Term
+from hub.model.flow import Call, Flow, Link, Lookup, Map, Term
 from hub.workspace.bundle import Bundle
 
 Scope = dict[str, Any]
@@ -54,6 +54,17 @@ def lenient(term: Term | None, scope: Mapping[str, Any]) -> Any:
         return None if term is None else term(scope)
     except HubError:
         return None
+
+
+def money_at_stake(flow: Flow, scope: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the money that a run is about, as the columns of its row, as far as it is known by now."""
+    money = lenient(flow.money, scope)
+    if isinstance(money, Mapping):
+        minor, currency = money.get("minor"), money.get("currency")
+        # Beyond what a column holds it is no amount; the run is recorded without it rather than not at all.
+        if type(minor) is int and abs(minor) < 2**63 and isinstance(currency, str):
+            return {"money_minor": minor, "money_currency": currency}
+    return {"money_minor": None, "money_currency": None}
 
 
 def shaped(

@@ -34,7 +34,7 @@ EFFECT_CHANGES: dict[EffectState, frozenset[EffectState]] = {
         {EffectState.INTENT, EffectState.DONE, EffectState.FAILED, EffectState.UNKNOWN, EffectState.PARKED}
     ),
     EffectState.UNKNOWN: frozenset({EffectState.INTENT, EffectState.DONE, EffectState.FAILED, EffectState.PARKED}),
-    EffectState.PARKED: frozenset({EffectState.INTENT, EffectState.DONE}),
+    EffectState.PARKED: frozenset({EffectState.INTENT, EffectState.DONE, EffectState.FAILED}),
     EffectState.FAILED: frozenset({EffectState.INTENT}),
     EffectState.DONE: frozenset(),
 }

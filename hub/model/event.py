@@ -20,6 +20,7 @@ class Via(StrEnum):
     API = "api"
     FLOW = "flow"
     SCHEDULE = "schedule"
+    EDIT = "edit"
 
 
 class EventState(StrEnum):

@@ -58,7 +58,8 @@ class StepState(StrEnum):
 
 #: Legal changes of a run. A parked run stays as it is: its replay is a new run that takes its place.
 RUN_CHANGES: dict[RunState, frozenset[RunState]] = {
-    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.COMPENSATING, RunState.CANCELLED}),
+    # It waits without having begun while people hold it.
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.WAITING, RunState.COMPENSATING, RunState.CANCELLED}),
     RunState.RUNNING: frozenset(
         {
             RunState.QUEUED,

@@ -11,7 +11,7 @@ from hub.errors import FixData, NotFound
 from hub.model.ambient import Ambient
 from hub.model.hold import HoldKind
 from hub.operate.orders import Orders
-from hub.store import hold_orders, runs
+from hub.store import hold_orders
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.workspace.bundle import Bundle
@@ -108,7 +108,7 @@ class HoldOrders:
         if name in self._bundle().flows:
             return True
         with self._database.reading() as connection:
-            return runs.has_flow(connection, environment=self._environment, flow=name)
+            return hold_orders.has_flow(connection, environment=self._environment, flow=name)
 
 
 def said(reason: str) -> str:

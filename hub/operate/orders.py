@@ -8,7 +8,7 @@ from hub.audit.entry import is_plain
 from hub.connections.accounts import Account
 from hub.errors import FixData, NotFound
 from hub.model.ambient import Ambient
-from hub.store import cases, connections, crossrefs, holds, run_orders, runs
+from hub.store import cases, connections, crossrefs, runs
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 
@@ -31,39 +31,6 @@ class Orders:
         self._database = database
         self._committer = committer
         self._accounts = accounts
-
-    async def replay_run(
-        self, run_id: str, *, actor: str, from_step: str | None = None, bundle: str | None = None
-    ) -> str:
-        """Make a run again, in its place in the order and with the same effect keys; gives the new run's id."""
-        new_id = self._ambient.new_id("run")
-
-        def work(transaction: Transaction) -> str:
-            return run_orders.replay(
-                transaction, run_id, new_id=new_id, actor=actor, from_step=from_step, bundle=bundle
-            )
-
-        replayed: str = await self._committer.commit(Work(work))
-        return replayed
-
-    async def replay_case(
-        self, case_id: str, *, actor: str, from_start: bool = False, bundle: str | None = None
-    ) -> str:
-        """Replay the run of an exception from the step that failed, or from its start."""
-        with self._database.reading() as connection:
-            case = cases.find(connection, case_id)
-        if case is None:
-            raise NotFound("There is no such exception.", case=case_id)
-        from_step = None if from_start or case["path"] == "start" else case["path"]
-        return await self.replay_run(case["run_id"], actor=actor, from_step=from_step, bundle=bundle)
-
-    async def cancel_run(self, run_id: str, *, actor: str, reason: str) -> None:
-        """End a run that is not working right now."""
-        await self._committer.commit(Work(lambda tx: run_orders.cancel(tx, run_id, actor=actor, reason=reason)))
-
-    async def ask_again(self, run_id: str, *, actor: str) -> None:
-        """Have a run that a policy holds ask it again now."""
-        await self._committer.commit(Work(lambda tx: holds.ask_again_about(tx, run_id, actor=actor)))
 
     async def assign_case(self, case_id: str, *, owner: str | None, actor: str) -> None:
         """Give an exception an owner (a person's id), or take it away."""

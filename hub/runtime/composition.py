@@ -29,9 +29,11 @@ from hub.intake.polls import Polls
 from hub.intake.schedules import Schedules
 from hub.model.ambient import Ambient
 from hub.operate.backups import Backups
+from hub.operate.effects import EffectOrders
 from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
+from hub.operate.runs import RunOrders
 from hub.operate.sealing import Sealer
 from hub.policy.rules import Decision
 from hub.queries.view import View
@@ -164,6 +166,22 @@ class Hub:
             database=self.database,
             committer=self.committer,
             accounts=self.accounts,
+        )
+        self.run_orders = RunOrders(
+            environment=self.environment.name,
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            current=lambda: self.shelf.current,
+            bundle=self.shelf.get,
+        )
+        self.effect_orders = EffectOrders(
+            environment=self.environment.name,
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            accounts=self.accounts,
+            bundle=lambda: self.shelf.current,
         )
         self.hold_orders = HoldOrders(
             environment=self.environment.name,

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select, update
 
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
+from hub.model.case import CaseFilter
 from hub.model.run import RunState
 from hub.store.audit import Note
 from hub.store.committer import Transaction
@@ -37,6 +38,24 @@ def summary(connection: Connection, *, environment: str) -> list[Mapping[str, An
         .order_by(func.count().desc())
     )
     return [dict(row._mapping) for row in connection.execute(statement)]
+
+
+def matching(
+    connection: Connection, environment: str, wanted: CaseFilter, *, after: str | None, limit: int
+) -> list[Mapping[str, Any]]:
+    """List the open cases that fit, the oldest first, from behind the case `after`."""
+    statement = select(cases).where(cases.c.environment == environment, cases.c.state == "open")
+    for column, value in (
+        (cases.c.fingerprint, wanted.fingerprint),
+        (cases.c.reason, wanted.reason),
+        (cases.c.flow, wanted.flow),
+        (cases.c.path, wanted.path),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
+    if after is not None:
+        statement = statement.where(cases.c.id > after)
+    return [dict(row._mapping) for row in connection.execute(statement.order_by(cases.c.id).limit(limit))]
 
 
 def assign(transaction: Transaction, case_id: str, *, owner: str | None, actor: str) -> None:

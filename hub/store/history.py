@@ -168,10 +168,11 @@ class _Fence:
         run = self._standing.get(record.run_id)
         if run is None or run.epoch != record.epoch:
             return StaleLease(run=record.run_id)
-        if record.winding_up:
-            return None
         change = record.change
         sends = record.intent is not None or record.taken is not None or record.sends_again
+        if record.winding_up:
+            # Also what takes something back goes out only once nobody holds it any more.
+            return self._hold(record, run) if sends else None
         if run.stopping is not None and (sends or record.links or change is not None):
             cancelled = run.stopping == Stopping.CANCEL.value
             if change is None or change["state"] != RunState.SUCCEEDED.value or not cancelled:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, true, update
 
 from hub.audit.entry import Fact, is_plain
 from hub.audit.kinds import AuditKind
@@ -17,6 +17,7 @@ from hub.store.committer import Transaction
 from hub.store.control_tables import holds
 from hub.store.held import topic
 from hub.store.runs import find, wake
+from hub.store.tables import runs
 
 
 def place(
@@ -105,6 +106,14 @@ def in_force(
         )
     ).one_or_none()
     return None if row is None else dict(row._mapping)
+
+
+def has_flow(connection: Connection, *, environment: str, flow: str) -> bool:
+    """Tell whether a flow has a run that is not at its end."""
+    statement = select(runs.c.id).where(
+        runs.c.environment == environment, runs.c.flow == flow, runs.c.blocking == true()
+    )
+    return connection.execute(statement.limit(1)).scalar() is not None
 
 
 def _assert_holdable(transaction: Transaction, environment: str, run_id: str) -> None:

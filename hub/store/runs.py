@@ -374,14 +374,6 @@ def find(connection: Connection, run_id: str) -> Mapping[str, Any] | None:
     return None if row is None else dict(row._mapping)
 
 
-def has_flow(connection: Connection, *, environment: str, flow: str) -> bool:
-    """Tell whether a flow has a run that is not at its end."""
-    statement = select(runs.c.id).where(
-        runs.c.environment == environment, runs.c.flow == flow, runs.c.blocking == true()
-    )
-    return connection.execute(statement.limit(1)).scalar() is not None
-
-
 def counts(connection: Connection, *, environment: str) -> dict[str, dict[str, int]]:
     """Count the runs that stand for themselves (not replaced by a replay): flow → state → number."""
     statement = (

@@ -19,7 +19,10 @@ from hub.engine.worker import Worker
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.model.event import InboundEvent, Via
+from hub.operate.effects import EffectOrders
+from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
+from hub.operate.runs import RunOrders
 from hub.sdk.connector import Connector
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
@@ -135,6 +138,30 @@ class House:
             database=self.database,
             committer=self.committer,
             accounts=self.accounts,
+        )
+        self.run_orders = RunOrders(
+            environment="test",
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            current=lambda: self.bundle,
+            bundle=shelf,
+        )
+        self.hold_orders = HoldOrders(
+            environment="test",
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            orders=self.orders,
+            bundle=lambda: self.bundle,
+        )
+        self.effect_orders = EffectOrders(
+            environment="test",
+            ambient=self.ambient,
+            database=self.database,
+            committer=self.committer,
+            accounts=self.accounts,
+            bundle=lambda: self.bundle,
         )
         self._task: asyncio.Task[None] | None = None
 

@@ -139,7 +139,7 @@ async def test_a_replay_neither_calls_nor_tells_again(tmp_path: Path) -> None:
     house = await hut.open()
     await house.give(EVENT)
     done = await until(house, "tested", RunState.SUCCEEDED)
-    await house.orders.replay_run(done["id"], actor="person:p_1")
+    await house.run_orders.replay(done["id"], actor="person:p_1")
     async with asyncio.timeout(20):
         while len(rows(house, "tested")) < 2 or rows(house, "tested")[-1]["state"] != RunState.SUCCEEDED:
             await asyncio.sleep(0.01)
@@ -156,7 +156,7 @@ async def test_a_called_flow_that_is_parked_keeps_its_caller_waiting_until_it_is
     caller = await until(house, "tested", RunState.WAITING)
     assert caller["wait_kind"] == "child"
     hut.vendor.forgiving = True
-    await house.orders.replay_run(parked["id"], actor="person:p_1")
+    await house.run_orders.replay(parked["id"], actor="person:p_1")
     await until(house, "tested", RunState.SUCCEEDED)
     await house.stop()
 

@@ -179,7 +179,7 @@ async def test_what_was_refused_under_a_key_goes_out_under_another_once_it_is_me
         await house.give(*things(1))
         assert await finished(house) == {"parked": 1}
         (case,) = exceptions(house)
-        await house.orders.replay_case(case.id, actor="person:p_1")
+        await house.run_orders.replay_case(case.id, actor="person:p_1")
         assert await finished(house) == {"succeeded": 1}
         (effect,) = kept(house, effects)
     assert len(target.documents) == 1
@@ -201,7 +201,7 @@ async def test_a_key_that_may_be_forgotten_is_looked_up_or_left_to_a_person(
         assert await finished(house) == {"parked": 1}
         clock.leap(timedelta(days=30))
         (case,) = exceptions(house)
-        await house.orders.replay_case(case.id, actor="person:p_1")
+        await house.run_orders.replay_case(case.id, actor="person:p_1")
         assert await finished(house) == {ends: 1}
         assert [case.reason for case in exceptions(house)] == ([] if ends == "succeeded" else ["outcome-unknown"])
     assert len(target.documents) == (1 if ends == "succeeded" or fault == "after:reset" else 0)

@@ -88,7 +88,7 @@ async def test_every_answer_is_kept_and_shown(tmp_path: Path) -> None:
     await house.settled(waiting=["hold"])
     (run,) = rows(house, runs)
     for _ in range(3):
-        await house.orders.ask_again(run.id, actor="person:p_1")
+        await house.run_orders.ask_again(run.id, actor="person:p_1")
         await house.settled(waiting=["hold"])
     clock.leap(timedelta(days=1))
     house.worker.wake()
@@ -104,7 +104,7 @@ async def test_every_answer_is_kept_and_shown(tmp_path: Path) -> None:
     (step,) = timeline.detail(view, run.id, payloads=False).steps
     assert [decision.inputs for decision in step.decisions] == [None, None]
     with pytest.raises(Conflict):
-        await house.orders.ask_again(run.id, actor="person:p_1")
+        await house.run_orders.ask_again(run.id, actor="person:p_1")
     await house.stop()
 
 

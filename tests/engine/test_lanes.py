@@ -195,7 +195,7 @@ async def test_items_that_fail_stop_no_other_and_a_replay_does_only_them(tmp_pat
     assert "2 of 120 items failed" in case.detail
     sent = dict(hut.vendor.seen)
     hut.vendor.fault = lambda request, _number: None
-    await house.orders.replay_case(case.id, actor="person:p_1")
+    await house.run_orders.replay_case(case.id, actor="person:p_1")
     await house.settled()
     # The two are refused again, and nothing else is sent.
     assert hut.vendor.seen["native"] == sent["native"] + 2

@@ -149,7 +149,7 @@ async def test_refused_data_becomes_a_case_and_the_mended_one_is_replayed(tmp_pa
     assert await house.settled() == {"parked": 1}
     (case,) = exceptions(house)
     assert case.reason == "fix-data"
-    await house.orders.replay_case(case.id, actor="person:p_1")
+    await house.run_orders.replay_case(case.id, actor="person:p_1")
     assert await house.settled() == {"parked": 1}
     await house.stop()
 

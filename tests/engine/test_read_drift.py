@@ -79,6 +79,6 @@ async def test_what_the_policy_refuses_parks_the_run_until_somebody_has_mended_i
     assert case.reason == "answer-drifted"
     assert [decision.policy for step in detail.steps for decision in step.decisions] == ["pieces"]
     house.bundle = bundle(FLOW)
-    await house.orders.replay_run(run, actor="local")
+    await house.run_orders.replay(run, actor="local")
     assert (await house.settled()).get("succeeded") == 1
     await house.stop()

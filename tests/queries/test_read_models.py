@@ -153,7 +153,7 @@ async def test_payloads_are_withheld_from_who_may_not_see_them(view: View) -> No
 async def test_a_replay_shows_what_it_reuses_and_its_chain(set_up: Stage, view: View) -> None:
     case = next(case for case in cases.listing(view).cases if case.reason == "posted-differently")
 
-    new_id = await set_up.console.orders.replay_case(case.id, actor="local")
+    new_id = await set_up.console.run_orders.replay_case(case.id, actor="local")
     replay = timeline.detail(view, new_id, payloads=True)
     before = timeline.detail(view, case.run_id, payloads=True)
 

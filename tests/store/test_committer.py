@@ -21,6 +21,7 @@ from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.store.events import Accept, Acceptance
 from hub.store.history import Record
+from hub.store.replays import Replay, replay
 from hub.store.runs import Claim, Claimed
 from hub.store.tables import effects
 
@@ -237,7 +238,7 @@ async def test_a_replay_does_not_work_beside_a_later_run_of_its_key(store: tuple
         await committer.commit(accept(number))
     await committer.commit(Work(lambda tx: run_orders.cancel(tx, "run_1", actor="p", reason="test")))
     assert [item.run["id"] for item in (await claim(committer)).runs] == ["run_2"]
-    await committer.commit(Work(lambda tx: run_orders.replay(tx, "run_1", new_id="run_3", actor="p", from_step=None)))
+    await committer.commit(Work(lambda tx: replay(tx, "run_1", Replay(new_id="run_3", actor="p"))))
     assert (await claim(committer)).runs == []
     await committer.commit(Record(run_id="run_2", epoch=1, change={"state": "succeeded", "blocking": False}))
     assert [item.run["id"] for item in (await claim(committer)).runs] == ["run_3"]

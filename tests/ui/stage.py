@@ -28,9 +28,11 @@ from hub.connections.limiter import Limiter
 from hub.connections.registry import load_connectors
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
+from hub.operate.effects import EffectOrders
 from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
+from hub.operate.runs import RunOrders
 from hub.queries.view import View
 from hub.release.folder import FolderState
 from hub.runtime.clock import system_ambient
@@ -156,6 +158,10 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
         accounts=known,
         bundle=lambda: bundle,
     )
+
+    async def shelf(_bundle_id: str) -> Bundle:
+        return bundle
+
     orders = Orders(
         environment=believable.ENVIRONMENT,
         ambient=ambient,
@@ -168,6 +174,22 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
         colour="amber",
         view=View(environment=believable.ENVIRONMENT, database=database, ambient=ambient),
         orders=orders,
+        run_orders=RunOrders(
+            environment=believable.ENVIRONMENT,
+            ambient=ambient,
+            database=database,
+            committer=committer,
+            current=lambda: bundle,
+            bundle=shelf,
+        ),
+        effect_orders=EffectOrders(
+            environment=believable.ENVIRONMENT,
+            ambient=ambient,
+            database=database,
+            committer=committer,
+            accounts=known,
+            bundle=lambda: bundle,
+        ),
         hold_orders=HoldOrders(
             environment=believable.ENVIRONMENT,
             ambient=ambient,

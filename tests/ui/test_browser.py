@@ -144,7 +144,7 @@ async def test_a_row_changes_in_place(browser: Browser, address: str, set_up: St
     await page.goto(f"{address}/runs/{waiting.id}")
     folded = page.locator("#step-full > details")
     await folded.locator("summary").first.click()
-    await set_up.console.orders.cancel_run(waiting.id, actor="local", reason="test")
+    await set_up.console.run_orders.cancel(waiting.id, actor="local", reason="test")
     await expect(page.locator(".summary-state")).to_contain_text("cancelled")
     await expect(folded).to_have_attribute("open", "")
 

@@ -72,11 +72,11 @@ async def assign(visit: Visit) -> Response:
 
 async def replay(visit: Visit) -> Response:
     """Replay the run of an exception."""
-    new_id = await visit.console.orders.replay_case(
+    new_id = await visit.console.run_orders.replay_case(
         visit.place("id"),
         actor=visit.actor,
         from_start=visit.form.get("from", "") == "",
-        bundle=visit.console.bundle().id if visit.form.get("bundle") == "current" else None,
+        current=visit.form.get("bundle") == "current",
     )
     return visit.go(f"/runs/{new_id}", said="replayed")
 
@@ -86,7 +86,7 @@ async def replay_group(visit: Visit) -> Response:
     page = cases.listing(visit.console.view, fingerprint=visit.place("fingerprint"), limit=MOST_AT_ONCE)
     for case in page.cases:
         try:
-            await visit.console.orders.replay_case(case.id, actor=visit.actor, bundle=visit.console.bundle().id)
+            await visit.console.run_orders.replay_case(case.id, actor=visit.actor, current=True)
         except HubError:
             # Somebody else was quicker with this one; the list shows how it stands now.
             continue

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from hub.access.permissions import Permission
 from hub.errors import FixData
 from hub.model.run import RunState
+from hub.operate.runs import From
 from hub.queries import flows, runs, timeline
 from hub.queries.runs import RunFilter
 from ui.doors import Door
@@ -67,16 +68,18 @@ def _ahead(visit: Visit, found: timeline.RunDetail) -> tuple[flows.StepPlan, ...
 async def replay(visit: Visit) -> Response:
     """Make a run again, from its start or from the step that stopped it."""
     start = visit.form.get("from", "")
-    bundle = visit.console.bundle().id if visit.form.get("bundle") == "current" else None
-    new_id = await visit.console.orders.replay_run(
-        visit.place("id"), actor=visit.actor, from_step=start or None, bundle=bundle
+    new_id = await visit.console.run_orders.replay(
+        visit.place("id"),
+        actor=visit.actor,
+        start=From(step=start or None),
+        current=visit.form.get("bundle") == "current",
     )
     return visit.go(f"/runs/{new_id}", said="replayed")
 
 
 async def ask_again(visit: Visit) -> Response:
     """Have a held run ask its policy again now."""
-    await visit.console.orders.ask_again(visit.place("id"), actor=visit.actor)
+    await visit.console.run_orders.ask_again(visit.place("id"), actor=visit.actor)
     return visit.go(f"/runs/{visit.place('id')}", said="asked-again")
 
 
@@ -85,7 +88,7 @@ async def cancel(visit: Visit) -> Response:
     reason = visit.form.get("reason", "").strip()
     if not reason:
         raise FixData("Say why the run is cancelled: the next person will want to know.", code="no-reason")
-    await visit.console.orders.cancel_run(visit.place("id"), actor=visit.actor, reason=reason)
+    await visit.console.run_orders.cancel(visit.place("id"), actor=visit.actor, reason=reason)
     return visit.go(f"/runs/{visit.place('id')}", said="cancelled")
 
 

@@ -1,0 +1,267 @@
+"""Replays: a run is made again as a new run in its place in the order, with the same effect keys."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from hub.audit.entry import Fact, is_plain
+from hub.audit.kinds import AuditKind
+from hub.errors import Conflict, NotFound
+from hub.model.effect import EffectState
+from hub.model.hold import HoldKind
+from hub.model.run import OPEN_STATES, Priority, RunState, Stopping
+from hub.store import hold_orders
+from hub.store.audit import Note, bound
+from hub.store.committer import Transaction
+from hub.store.resuming import replayed
+from hub.store.run_orders import close_cases, in_doubt
+from hub.store.runs import find
+from hub.store.tables import effects, events, runs, steps
+
+Row = Mapping[str, Any]
+#: What a replay has of its run.
+_KEPT = (
+    *("position", "environment", "entity", "flow", "event_id", "key", "business_key", "generation", "priority"),
+    *("parent_run", "parent_path", "money_minor", "money_currency"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anew:
+    """That the writes of a run are to be made once more, although they were made: under a new generation.
+
+    `confirmed` are the effects that the person has seen to be at the target; `generation` is higher than any that was
+    used for the same thing.
+    """
+
+    confirmed: Collection[str]
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """An edited event: its row, the hash of what it was made from, and the columns of the run that follow from it."""
+
+    event: Row
+    before_hash: str
+    columns: Row = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """An order to make a run again.
+
+    - Without `from_step` every step is done anew; with it, what is recorded before that step is kept.
+    - `go_on` keeps all that was done, wherever it stopped.
+    - `bundle` takes another revision of the workspace than the run had.
+    - `edit` puts an edited event in the place of the run's own.
+    - `priority` is the run's own unless it is given.
+    """
+
+    new_id: str
+    actor: str
+    reason: str = ""
+    from_step: str | None = None
+    go_on: bool = False
+    bundle: str | None = None
+    edit: Edit | None = None
+    anew: Anew | None = None
+    priority: Priority | None = None
+    #: The case is told why it closed where it is not by the replay alone.
+    resolution: str | None = None
+
+
+def replay(transaction: Transaction, run_id: str, order: Replay) -> str:
+    """Make a parked or finished run again; gives the new run's id. Raises `Conflict` with what is in the way."""
+    connection = transaction.connection
+    row = _replayable(connection, run_id, order)
+    kept = _kept_steps(connection, run_id, order)
+    if order.anew is not None:
+        _assert_confirmed(connection, row, order, {step["path"] for step in kept})
+    if order.edit is not None:
+        connection.execute(insert(events), order.edit.event)
+    connection.execute(
+        insert(runs),
+        {
+            **{name: row[name] for name in _KEPT},
+            **(order.edit.columns if order.edit is not None else {}),
+            "id": order.new_id,
+            "bundle": order.bundle or row["bundle"],
+            "event_id": order.edit.event["id"] if order.edit is not None else row["event_id"],
+            "generation": order.anew.generation if order.anew is not None else row["generation"],
+            "priority": order.priority if order.priority is not None else row["priority"],
+            "state": RunState.QUEUED.value,
+            "blocking": True,
+            "claimable_at": transaction.now,
+            "epoch": 0,
+            "ordered_by": order.actor,
+            "replay_of": run_id,
+            "created_at": transaction.now,
+            "updated_at": transaction.now,
+        },
+    )
+    if kept:
+        connection.execute(insert(steps), [{**step, "run_id": order.new_id} for step in kept])
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id)
+        .values(replaced_by=order.new_id, blocking=False, updated_at=transaction.now)
+    )
+    resolution = f"{order.resolution}; " if order.resolution else ""
+    close_cases(transaction, run_id, actor=order.actor, resolution=f"{resolution}replayed as {order.new_id}")
+    transaction.entries.extend(_notes(run_id, row, order))
+    transaction.woken = True
+    return order.new_id
+
+
+def highest_generation(connection: Connection, run: Row) -> int:
+    """Give the highest generation that any run of the same flow about the same thing has."""
+    statement = select(runs.c.generation).where(
+        runs.c.environment == run["environment"],
+        runs.c.flow == run["flow"],
+        runs.c.business_key == run["business_key"],
+    )
+    return max(connection.execute(statement).scalars(), default=int(run["generation"]))
+
+
+def written(connection: Connection, run: Row) -> list[Row]:
+    """Give the writes that a run, or one that it replays, has made in its generation; without their requests."""
+    names = ("key", "connection", "operation", "business_key", "path", "output", "finished_at", "undoes")
+    statement = select(*(effects.c[name] for name in names)).where(
+        effects.c.run_id.in_([run["id"], *replayed(connection, run["replay_of"])]),
+        effects.c.generation == run["generation"],
+        effects.c.state == EffectState.DONE.value,
+    )
+    return [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.created_at))]
+
+
+def _replayable(connection: Connection, run_id: str, order: Replay) -> Row:
+    row = find(connection, run_id)
+    if row is None:
+        raise NotFound("There is no such run.", run=run_id)
+    state = RunState(row["state"])
+    if row["replaced_by"] is not None:
+        raise Conflict("The run was replayed already; replay its latest run.", run=run_id, latest=row["replaced_by"])
+    if state in OPEN_STATES and state is not RunState.PARKED:
+        raise Conflict("The run is still going; wait for its end, or cancel it first.", run=run_id, state=state.value)
+    if _was_taken_back(row) and order.anew is None:
+        raise Conflict(
+            "What the run did was taken back. To do it once more is a new effect, and has to be ordered as one.",
+            code="taken-back",
+            run=run_id,
+        )
+    held = hold_orders.in_force(connection, environment=row["environment"], kind=HoldKind.RUN, name=run_id)
+    if held is not None:
+        raise Conflict("The run is held; resume it first.", code="held", run=run_id, reason=held["reason"])
+    return row
+
+
+def _was_taken_back(row: Row) -> bool:
+    """Tell whether what a run did is no longer there, or only in part: the same keys would take it for done."""
+    return bool(row["state"] == RunState.COMPENSATED or row["stopping"] == Stopping.COMPENSATE)
+
+
+def _kept_steps(connection: Connection, run_id: str, order: Replay) -> list[dict[str, Any]]:
+    if order.from_step is None and not order.go_on:
+        return []
+    found = connection.execute(
+        select(steps).where(steps.c.run_id == run_id).order_by(steps.c.ordinal, steps.c.started_at)
+    )
+    rows = [dict(row._mapping) for row in found]
+    if order.from_step is not None:
+        start = next((row for row in rows if row["path"] == order.from_step), None)
+        if start is None:
+            raise NotFound("The run has no such step.", run=run_id, step=order.from_step)
+        rows = [row for row in rows if _before(row, start)]
+    return [row for row in rows if row["state"] == "succeeded" and not row["path"].startswith("undo:")]
+
+
+def _before(row: Row, start: Row) -> bool:
+    """Tell whether a recorded step is kept by a replay from another one.
+
+    That is what came before it in the flow; of what stands around it, only other items and earlier steps beside it.
+    """
+    if row["ordinal"] != start["ordinal"]:
+        return bool(row["ordinal"] < start["ordinal"])
+    path, from_ = row["path"], start["path"]
+    if from_ == path or path.startswith((f"{from_}.", f"{from_}[")) or from_.startswith((f"{path}.", f"{path}[")):
+        return False
+    lane = lane_of(from_)
+    return not path.startswith(lane) or bool(row["started_at"] < start["started_at"])
+
+
+def lane_of(path: str) -> str:
+    """Give how the paths of the steps beside a step begin: `lines[a.b].` of `lines[a.b].post`."""
+    inside, last = 0, 0
+    for place, char in enumerate(path):
+        inside += (char == "[") - (char == "]")
+        if char == "." and not inside:
+            last = place + 1
+    return path[:last]
+
+
+def _belongs_to(path: str, kept: Collection[str]) -> bool:
+    """Tell whether a write was made by a step that is kept, or inside one."""
+    return path in kept or any(path.startswith((f"{each}.", f"{each}[")) for each in kept)
+
+
+def _assert_confirmed(connection: Connection, row: Row, order: Replay, kept: Collection[str]) -> None:
+    """Refuse to write anything once more unless the person has named exactly what is there already."""
+    assert order.anew is not None
+    doubtful = in_doubt(connection, row)
+    if doubtful:
+        raise Conflict(
+            "Of a write of the run nobody knows whether it was made; until that is known, none is made once more.",
+            code="outcome-unknown",
+            effect=doubtful[0]["key"],
+        )
+    there = {
+        effect["key"]: effect
+        for effect in written(connection, row)
+        if effect["undoes"] is None and not _belongs_to(effect["path"], kept)
+    }
+    if not there and not _was_taken_back(row):
+        raise Conflict(
+            "From this step on the run has written nothing; a plain replay does what is missing.",
+            code="nothing-written",
+        )
+    if set(order.anew.confirmed) != set(there):
+        told = ", ".join(f"{key} ({effect['connection']} {effect['operation']})" for key, effect in there.items())
+        raise Conflict(
+            "Confirm each write that exists already and is to be made once more, no more and no less.",
+            code="confirm-effects",
+            effects=told,
+        )
+
+
+def _notes(run_id: str, row: Row, order: Replay) -> Iterator[Note]:
+    about = {"run": run_id, "replay": order.new_id}
+    why = bound(order.reason)
+    start = order.from_step or ("failure" if order.go_on else "start")
+    # A name inside a step may be anything; the run itself tells which of its steps it kept.
+    facts: dict[str, Fact] = {"from": start if is_plain(start) else "step", "bundle": order.bundle or row["bundle"]}
+    yield Note(kind=AuditKind.RUN_REPLAYED, actor=order.actor, subjects=about, facts={**facts, "reason": why})
+    if order.edit is not None:
+        event = order.edit.event
+        yield Note(
+            kind=AuditKind.EVENT_EDITED,
+            actor=order.actor,
+            subjects={**about, "event": event["id"], "edited": event["edited_from"]},
+            facts={"before": order.edit.before_hash, "after": event["body_hash"], "reason": why},
+        )
+    if order.anew is not None:
+        yield Note(
+            kind=AuditKind.EFFECT_REPEATED,
+            actor=order.actor,
+            subjects=about,
+            facts={
+                "generation": order.anew.generation,
+                "confirmed": len(order.anew.confirmed),
+                "effects": bound(" ".join(sorted(order.anew.confirmed))),
+                "reason": why,
+            },
+        )
