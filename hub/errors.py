@@ -120,6 +120,18 @@ class OnHold(Held):
     code = "on-hold"
 
 
+class ApprovalPending(WaitFor):
+    """People have not agreed yet to what the run would write."""
+
+    code = "approval-pending"
+
+
+class ApprovalLapsed(RetryLater):
+    """An approval no longer holds, so the write did not go out; it is asked for anew."""
+
+    code = "approval-lapsed"
+
+
 # --- fix the connection: credentials or settings are wrong ------------------------------------
 
 

@@ -11,10 +11,15 @@ from hub.errors import NotAllowed
 
 
 class Role(StrEnum):
-    """What a person is at this hub."""
+    """What a person is at this hub.
+
+    Who approves orders nothing and changes nothing, and who does may not approve: no single person can do both.
+    """
 
     ADMIN = "admin"
     OPERATOR = "operator"
+    CONTROLLER = "controller"
+    APPROVER = "approver"
     VIEWER = "viewer"
 
 
@@ -30,6 +35,7 @@ class Permission(StrEnum):
     CANCEL_RUN = "run.cancel"
     UNDO_RUN = "run.undo"
     EDIT_PAYLOAD = "payload.edit"
+    APPROVE = "run.approve"
     WORK_CASE = "case.work"
     RESOLVE_EFFECT = "effect.resolve"
     REPEAT_EFFECT = "effect.repeat"
@@ -60,6 +66,7 @@ _OPERATOR = _VIEWER | {
     Permission.WRITE_CROSSREF,
     Permission.PLAN_REVISION,
 }
+_APPROVER = _VIEWER | {Permission.VIEW_PAYLOADS, Permission.APPROVE}
 _ADMIN = _OPERATOR | {
     Permission.REPEAT_EFFECT,
     Permission.STORE_SECRET,
@@ -72,8 +79,17 @@ _ADMIN = _OPERATOR | {
 
 #: The one table of rights; a role or permission that is not in it grants nothing.
 GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
-    {Role.VIEWER: _VIEWER, Role.OPERATOR: _OPERATOR, Role.ADMIN: _ADMIN}
+    {
+        Role.VIEWER: _VIEWER,
+        Role.APPROVER: _APPROVER,
+        Role.CONTROLLER: _APPROVER,
+        Role.OPERATOR: _OPERATOR,
+        Role.ADMIN: _ADMIN,
+    }
 )
+
+#: The roles whose people may approve; a policy asks for one of them, or for either.
+APPROVERS = tuple(role for role in (Role.APPROVER, Role.CONTROLLER) if Permission.APPROVE in GRANTS[role])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,15 @@ class AuditKind(StrEnum):
     POLICY_DECIDED = "policy.decided", "A policy decided; the entry names its version and the rule."
     CHECK_FAILED = "check.failed", "A flow's own check did not hold."
 
+    # --- approvals ---
+    APPROVAL_ASKED = "approval.asked", "A run waits until people agree to what it would write."
+    APPROVAL_AGREED = "approval.agreed", "A person agreed."
+    APPROVAL_GRANTED = "approval.granted", "As many people as are needed have agreed."
+    APPROVAL_REFUSED = "approval.refused", "A person refused; the run does not go on."
+    APPROVAL_ESCALATED = "approval.escalated", "Nobody had answered in time; others may agree too."
+    APPROVAL_EXPIRED = "approval.expired", "The deadline passed before enough people had agreed."
+    APPROVAL_VOIDED = "approval.voided", "An approval no longer counts; the entry says why."
+
     # --- outside writes ---
     EFFECT_INTENDED = "effect.intended", "A request was made durable before it was sent for the first time."
     EFFECT_RESENT = "effect.resent", "The recorded request was sent once more, unchanged."

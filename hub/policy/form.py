@@ -24,6 +24,7 @@ class Merge(StrEnum):
     MOST = "most"
     LATEST = "latest"
     EARLIEST = "earliest"
+    SHORTEST = "shortest"
     SEVEREST = "severest"
     JOINED = "joined"
     LEADING = "leading"
@@ -39,6 +40,7 @@ _MEANINGS = {
     Merge.MOST: "the most",
     Merge.LATEST: "the latest; a rule without one lasts longest",
     Merge.EARLIEST: "the earliest",
+    Merge.SHORTEST: "the shortest",
     Merge.SEVEREST: "the most severe",
     Merge.JOINED: "all of them, one after the other",
     Merge.LEADING: "that of the rule which asks for most; rules that say different things are reported",
@@ -66,6 +68,7 @@ class Given:
     """An output of a rule.
 
     Numbers lie between `least` and `most`. `order` are the words of a choice from the mildest to the most severe.
+    `needs` is another output without which this one would mean nothing.
     """
 
     shape: Shape
@@ -75,6 +78,7 @@ class Given:
     least: Decimal | None = None
     most: Decimal | None = None
     order: tuple[str, ...] = ()
+    needs: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

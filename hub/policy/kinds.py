@@ -16,6 +16,9 @@ _WHOLE = Shape(kinds=frozenset({Kind.NUMBER}), whole=True)
 _FLAG = Shape(kinds=frozenset({Kind.BOOLEAN}))
 _DATE = Shape(kinds=frozenset({Kind.STRING}), format="date")
 _MOMENT = Shape(kinds=frozenset({Kind.STRING}), format="date-time")
+_SPAN = Shape(kinds=frozenset({Kind.STRING}), format="duration")
+#: The roles whose people may agree; `hub.access` grants it to the same ones.
+_APPROVERS = Shape(kinds=frozenset({Kind.STRING}), values=("approver", "controller"))
 _MONEY = Shape(
     kinds=frozenset({Kind.OBJECT, Kind.NULL}),
     fields={"minor": Shape(kinds=frozenset({Kind.NUMBER}), whole=True, unit=Unit.MINOR), "currency": _TEXT},
@@ -118,10 +121,7 @@ RETRY = PolicyKind(
 
 APPROVE = PolicyKind(
     name="approve",
-    doc=(
-        "How many people must agree. A step asks it (`decide`) and has the answer as its output; "
-        "nothing waits for the approvals yet."
-    ),
+    doc="How many people must agree before a run goes on, who, and until when.",
     asked=Asked.STEP,
     scope={
         "environment": _WHERE["environment"],
@@ -138,8 +138,31 @@ APPROVE = PolicyKind(
             least=Decimal(0),
             most=Decimal(10),
         ),
-        "role": Given(shape=_TEXT, doc="the role they must have", merge=Merge.LEADING),
-        "deadline": Given(shape=_MOMENT, doc="until when, as a date or a moment", merge=Merge.EARLIEST),
+        "role": Given(
+            shape=_APPROVERS,
+            doc="the role they must have, `approver` or `controller`; without one, either",
+            merge=Merge.LEADING,
+        ),
+        "deadline": Given(
+            shape=_MOMENT, doc="until when, as a date or a moment; then it has expired", merge=Merge.EARLIEST
+        ),
+        "within": Given(
+            shape=_SPAN, doc="how long they have; of this and `deadline` the earlier counts", merge=Merge.SHORTEST
+        ),
+        "escalate_after": Given(
+            shape=_SPAN, doc="how long it is left to them before others may agree too", merge=Merge.SHORTEST
+        ),
+        "escalate_to": Given(
+            shape=_APPROVERS,
+            doc="the role whose people may agree too from then on",
+            merge=Merge.LEADING,
+            needs="escalate_after",
+        ),
+        "valid": Given(
+            shape=_SPAN,
+            doc="how long an approval holds once it is given; without it, until what is approved changes",
+            merge=Merge.SHORTEST,
+        ),
     },
     matches=_BOTH,
     leads="approvals",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from hub.model.durations import duration
 from hub.policy.form import Given, Merge, PolicyKind
 from hub.policy.outputs import moment
 
@@ -34,7 +35,7 @@ def merged(kind: PolicyKind, outputs: Sequence[Mapping[str, Any]]) -> dict[str, 
             case Merge.LATEST if len(given) < len(outputs):
                 # A rule that names no end lasts until it no longer matches.
                 continue
-            case Merge.LOWEST | Merge.EARLIEST:
+            case Merge.LOWEST | Merge.EARLIEST | Merge.SHORTEST:
                 result[name] = min(given, key=lambda value, declared=declared: _weight(declared, value))  # type: ignore[misc]
             case Merge.MOST | Merge.LATEST | Merge.SEVEREST:
                 result[name] = max(given, key=lambda value, declared=declared: _weight(declared, value))  # type: ignore[misc]
@@ -60,4 +61,6 @@ def _weight(declared: Given, value: Any) -> Any:
     if declared.shape.format == "date-time":
         read = moment(value)
         return _NEVER if read is None else read
+    if declared.shape.format == "duration":
+        return duration(value)
     return value

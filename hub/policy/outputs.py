@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from hub.model.durations import duration
 from hub.model.kinds import Kind, kind_of, shown
 from hub.policy.form import Given
 
@@ -26,6 +27,8 @@ def fault(declared: Given, value: Any) -> str | None:
         if not whole or (low is not None and value < low) or (high is not None and value > high):
             return f"is {_wanted(declared)}, and {shown(value)} is not"
     if declared.shape.format == "date-time" and moment(value) is None:
+        return f"is {_wanted(declared)}, and {shown(value)} is not"
+    if declared.shape.format == "duration" and not duration(value):
         return f"is {_wanted(declared)}, and {shown(value)} is not"
     if kind is Kind.STRING and not value.strip():
         return "may not be empty"
@@ -49,6 +52,8 @@ def _wanted(declared: Given) -> str:
         return " or ".join(f"`{value}`" for value in shape.values)
     if shape.format == "date-time":
         return "a date such as `2026-01-31` or a moment such as `2026-01-31T18:00:00Z`"
+    if shape.format == "duration":
+        return "a span of time such as `PT4H` or `P2D`"
     if Kind.NUMBER in shape.kinds:
         noun = "a whole number" if shape.whole else "a number"
         return f"{noun} from {_plain(declared.least)} to {_plain(declared.most)}"

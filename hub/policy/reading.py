@@ -101,6 +101,8 @@ class _Reading:
                 wrong = fault(declared, value)
                 if wrong is not None:
                     self.mistake((*where, name), f"The output `{name}` {wrong}.", "bad-output")
+            if name in then and declared.needs is not None and declared.needs not in then:
+                self.mistake((*where, name), f"`{name}` means nothing without `{declared.needs}`.", "bad-output")
 
     def _term(self, value: Any, where: _Where) -> Any:
         """Read a literal, or an expression after `=`."""

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from hub.store.tables import metadata
 
@@ -22,32 +34,45 @@ approvals = Table(
     Column("rule", String),
     Column("bundle", String, nullable=False),
     Column("needed", Integer, nullable=False),
-    Column("role", String),
-    # What is approved: the record, and the hash that a write is compared with when it goes out.
+    # Who may agree by now, as a JSON list.
+    Column("roles", Text, nullable=False),
+    # What is approved: the record as people see it, and the hash that a write is compared with when it goes out.
     Column("record", Text, nullable=False),
     Column("record_hash", String, nullable=False),
     Column("money_minor", BigInteger),
     Column("money_currency", String),
-    # Who began it and therefore cannot approve.
-    Column("initiator", String),
     Column("state", String, nullable=False),
     Column("reason", Text),
     Column("deadline_at", BigInteger),
     Column("escalate_at", BigInteger),
     Column("escalate_to", String),
     Column("escalated_at", BigInteger),
+    # How long it holds once it is given (microseconds), and then until when.
+    Column("valid_for", BigInteger),
+    Column("valid_until", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("settled_at", BigInteger),
     Index("ix_approvals_state", "environment", "state", "created_at"),
     Index("ix_approvals_run_id", "run_id"),
+    # A step of a run asks for one thing at a time.
+    Index(
+        "uq_approvals_live",
+        "run_id",
+        "path",
+        unique=True,
+        sqlite_where=text("state IN ('pending', 'approved')"),
+        postgresql_where=text("state IN ('pending', 'approved')"),
+    ),
 )
 
+#: One row for each person and approval: who began the work has theirs from the start, and so can never agree to it.
 approval_votes = Table(
     "approval_votes",
     metadata,
-    Column("approval_id", String, nullable=False),
+    Column("approval_id", String, ForeignKey("approvals.id", name="fk_approval_votes_approval_id"), nullable=False),
     Column("actor", String, nullable=False),
     Column("verdict", String, nullable=False),
+    Column("role", String),
     Column("reason", Text),
     Column("at", BigInteger, nullable=False),
     PrimaryKeyConstraint("approval_id", "actor"),

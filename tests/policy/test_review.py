@@ -107,12 +107,12 @@ def test_overlaps_have_an_example(conditions: list[str], words: str) -> None:
 
 
 def test_what_may_match_together_must_not_say_different_things() -> None:
-    both = [{"approvals": 2, "role": "controller"}, {"approvals": 1, "role": "cfo"}]
+    both = [{"approvals": 2, "role": "controller"}, {"approvals": 1, "role": "approver"}]
     conditions = ["money.minor > `100`", "entity == 'JP01'"]
     (finding,) = review(made(*conditions, kind="approve", match="all", then=both))
     assert finding.fault is Fault.CONFLICTING
-    assert "entity = 'JP01'" in finding.detail and "`controller` and `cfo` as `role`" in finding.detail
-    same = [{"approvals": 2, "role": "cfo"}, {"approvals": 1, "role": "cfo"}]
+    assert "entity = 'JP01'" in finding.detail and "`controller` and `approver` as `role`" in finding.detail
+    same = [{"approvals": 2, "role": "approver"}, {"approvals": 1, "role": "approver"}]
     assert review(made(*conditions, kind="approve", match="all", then=same)) == []
     assert review(made("entity == 'a'", "entity == 'b'", kind="approve", match="all", then=both)) == []
 

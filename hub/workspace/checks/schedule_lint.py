@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from hub.model.cron import BadCron, longest_pause, read_cron
+from hub.model.durations import duration
 from hub.model.zones import zone_names
 from hub.workspace.source.lint import Lints, nearest
-from hub.workspace.source.shape_lint import duration
 from hub.workspace.source.yaml_source import Keyed, Node, text_of
 
 SHORTEST = timedelta(seconds=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hub.model.durations import duration
 from hub.model.flow import CatchUp, Flow, OnFailure, Overlap, Schedule
 from hub.model.run import Priority
 from hub.workspace.checks.flow_heads import event_of
@@ -10,7 +11,7 @@ from hub.workspace.files.flow_file import FLOW
 from hub.workspace.files.steps import compile_steps, on_failure, optional, required
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints
-from hub.workspace.source.shape_lint import duration, lint_shape
+from hub.workspace.source.shape_lint import lint_shape
 from hub.workspace.source.terms import Tables
 from hub.workspace.source.yaml_source import Keyed, Node, text_of
 

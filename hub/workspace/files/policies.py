@@ -98,9 +98,10 @@ def _rule_form(kind: PolicyKind) -> Form:
 
 
 def _output(declared: Given) -> Shape:
-    if declared.order:
-        words = " or ".join(f"`{word}`" for word in declared.order)
-        return Term(pattern="|".join(declared.order), example=f"{words}, or `=expression`")
+    choice = declared.order or declared.shape.values
+    if choice:
+        words = " or ".join(f"`{word}`" for word in choice)
+        return Term(pattern="|".join(choice), example=f"{words}, or `=expression`")
     return Term(example=f"{declared.doc}, or `=expression`")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hub.model.durations import duration
 from hub.model.flow import (
     Action,
     Approve,
@@ -28,7 +29,6 @@ from hub.model.flow import (
     Undo,
     Wait,
 )
-from hub.workspace.source.shape_lint import duration
 from hub.workspace.source.terms import Tables, expression_term, term, text_term
 from hub.workspace.source.yaml_source import Keyed, Listed, Node, Scalar, text_of
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 
+from hub.model.durations import duration
 from hub.workspace.source.lint import Lints, close_match, nearest, shown
 from hub.workspace.source.shapes import (
     Again,
@@ -29,18 +29,6 @@ from hub.workspace.source.shapes import (
 )
 from hub.workspace.source.terms import lint_expression
 from hub.workspace.source.yaml_source import Entry, Keyed, Listed, Node, Scalar, text_of
-
-_DURATION = re.compile(
-    r"P(?=.)(?:(?P<days>\d{1,4})D)?(?:T(?=.)(?:(?P<hours>\d{1,5})H)?(?:(?P<minutes>\d{1,6})M)?(?:(?P<seconds>\d{1,8})S)?)?"
-)
-
-
-def duration(text: str) -> timedelta | None:
-    """Read an ISO 8601 span of days, hours, minutes and seconds; None when it is not one."""
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        return None
-    return timedelta(**{unit: int(number) for unit, number in match.groupdict().items() if number is not None})
 
 
 def lint_shape(node: Node, shape: Shape, lints: Lints, name: str) -> None:

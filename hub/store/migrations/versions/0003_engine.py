@@ -19,15 +19,6 @@ def upgrade() -> None:
 
 def _new_tables() -> None:
     op.create_table(
-        "approval_votes",
-        sa.Column("approval_id", sa.String(), nullable=False),
-        sa.Column("actor", sa.String(), nullable=False),
-        sa.Column("verdict", sa.String(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("approval_id", "actor", name=op.f("pk_approval_votes")),
-    )
-    op.create_table(
         "approvals",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("environment", sa.String(), nullable=False),
@@ -41,18 +32,19 @@ def _new_tables() -> None:
         sa.Column("rule", sa.String(), nullable=True),
         sa.Column("bundle", sa.String(), nullable=False),
         sa.Column("needed", sa.Integer(), nullable=False),
-        sa.Column("role", sa.String(), nullable=True),
+        sa.Column("roles", sa.Text(), nullable=False),
         sa.Column("record", sa.Text(), nullable=False),
         sa.Column("record_hash", sa.String(), nullable=False),
         sa.Column("money_minor", sa.BigInteger(), nullable=True),
         sa.Column("money_currency", sa.String(), nullable=True),
-        sa.Column("initiator", sa.String(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("deadline_at", sa.BigInteger(), nullable=True),
         sa.Column("escalate_at", sa.BigInteger(), nullable=True),
         sa.Column("escalate_to", sa.String(), nullable=True),
         sa.Column("escalated_at", sa.BigInteger(), nullable=True),
+        sa.Column("valid_for", sa.BigInteger(), nullable=True),
+        sa.Column("valid_until", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
@@ -60,7 +52,25 @@ def _new_tables() -> None:
     with op.batch_alter_table("approvals", schema=None) as batch_op:
         batch_op.create_index("ix_approvals_run_id", ["run_id"], unique=False)
         batch_op.create_index("ix_approvals_state", ["environment", "state", "created_at"], unique=False)
+        batch_op.create_index(
+            "uq_approvals_live",
+            ["run_id", "path"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('pending', 'approved')"),
+            postgresql_where=sa.text("state IN ('pending', 'approved')"),
+        )
 
+    op.create_table(
+        "approval_votes",
+        sa.Column("approval_id", sa.String(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("verdict", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["approval_id"], ["approvals.id"], name="fk_approval_votes_approval_id"),
+        sa.PrimaryKeyConstraint("approval_id", "actor", name=op.f("pk_approval_votes")),
+    )
     op.create_table(
         "awaited",
         sa.Column("topic", sa.String(), nullable=False),
