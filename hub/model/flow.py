@@ -175,7 +175,7 @@ class Branch:
 class Parallel:
     """Go through steps at the same time, each after those it `needs`; the output is each one's output by its id.
 
-    A step sees the outputs of those it needs, and of those that these need, but of no other beside it.
+    A step sees the outputs of those it needs, but of no other beside it.
     """
 
     steps: tuple[Step, ...]
@@ -264,6 +264,7 @@ class Step:
     on_failure: OnFailure | None = None
     needs: tuple[str, ...] = ()
     line: int = 0
+    column: int = 0
 
 
 class CatchUp(StrEnum):

@@ -17,7 +17,7 @@ from hub.schemas.series import SeriesTerms
 from hub.workspace.bundle import Bundle, bundle_id
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.checks.effect_lint import lint_effects
-from hub.workspace.checks.flow_heads import flow_heads
+from hub.workspace.checks.flow_heads import callees_first, flow_heads
 from hub.workspace.checks.schema_lint import is_upcast, lint_ends, lint_promises, lint_upcasts, upcasts_in
 from hub.workspace.compiled_files import (
     ConnectionFile,
@@ -103,6 +103,8 @@ class _Compilation:
         self._load(FileKind.POLICY, self.policies, lambda node, lints: load_policy(node, lints, known))
         self._load(FileKind.CONNECTION, self.connections, lambda node, lints: load_connection(node, lints, known))
         self._load(FileKind.ENVIRONMENT, self.environments, lambda node, lints: load_environment(node, lints, known))
+        flows = self.nodes.get(FileKind.FLOW, {})
+        self.nodes[FileKind.FLOW] = {path: flows[path] for path in callees_first(flows)}
         self._load(FileKind.FLOW, self.flows, lambda node, lints: load_flow(node, lints, known))
         lint_effects(self.flows, self.lints, known)
         for path, node in self.nodes.get(FileKind.EXAMPLES, {}).items():

@@ -38,6 +38,8 @@ class Known:
     registry: Registry = field(default_factory=Registry)
     #: What every file that calls itself a flow says of itself, right or not.
     flows: Mapping[str, FlowHead] = field(default_factory=dict)
+    #: What flows that others run give; filled flow by flow, those first that are run.
+    given: dict[str, Shape] = field(default_factory=dict)
 
     def shape(self, name: str) -> Shape:
         """Give the shape of a schema; of one that is not there, nothing is known."""

@@ -11,16 +11,15 @@ key: data.object.id
 business_key: join(':', ['whole', data.object.id])
 priority: high
 on_failure: compensate
-output: "{ posted: way.post.id, told: told.id }"
 steps:
   - id: invoice
     map: billing/to_hub
   - id: ok
     approve: large
     of: invoice
-    timeout: P3D
   - id: pause
     wait: { for: PT1H }
+    timeout: P3D
   - id: month_end
     wait: { until: data.object.due }
     when: data.object.due
@@ -89,9 +88,9 @@ flow: inner
 title: Run by the other
 owner: team:finance
 on: { called: canonical.thing@1 }
-key: data.id
-business_key: join(':', ['inner', data.id])
-output: "{ things: [data] }"
+key: record.id
+business_key: join(':', ['inner', record.id])
+output: "{ things: [data.record] }"
 steps:
   - id: route
     wait: { for: PT1S }
@@ -102,7 +101,7 @@ title: By itself
 owner: team:finance
 on: { schedule: { cron: "0 6 * * MON-FRI", zone: Europe/Vienna, catch_up: all, overlap: skip, dead_man: PT80H } }
 key: "'nightly'"
-business_key: join(':', ['nightly', event.id])
+business_key: join(':', ['nightly', data.date])
 priority: low
 steps:
   - id: told
@@ -138,7 +137,20 @@ fields:
   id: given('why')
 """
 
+THING = """\
+{
+  "type": "object",
+  "properties": {
+    "id": { "type": "string" },
+    "kind": { "type": "string" },
+    "lines": { "type": "array", "items": { "type": "object", "properties": { "number": { "type": "integer" } } } }
+  },
+  "required": ["id"]
+}
+"""
+
 FILES = {
+    "schemas/canonical.thing@1.json": THING,
     "flows/whole.yaml": WHOLE,
     "flows/inner.yaml": INNER,
     "flows/nightly.yaml": NIGHTLY,

@@ -47,19 +47,21 @@ def step(flow: Flow, id: str) -> Step:
     return next(each for each in flow.steps if each.id == id)
 
 
-def test_a_flow_says_its_priority_its_failures_and_its_output(whole: Flow) -> None:
+def test_a_flow_says_its_priority_its_failures_and_its_output(whole: Flow, bundle: Bundle) -> None:
     assert (whole.priority, whole.on_failure) == (Priority.HIGH, OnFailure.COMPENSATE)
-    assert whole.output is not None
-    assert whole.output({"way": {"post": {"id": "E1"}}, "told": {"id": "V1"}}) == {"posted": "E1", "told": "V1"}
+    output = bundle.flows["inner"].output
+    assert output is not None
+    assert output({"data": {"record": {"id": "T1"}}}) == {"things": [{"id": "T1"}]}
 
 
 def test_approvals_and_waits(whole: Flow) -> None:
     ok = step(whole, "ok")
     assert isinstance(ok.action, Approve)
-    assert (ok.action.policy, ok.timeout, ok.on_failure) == ("large", timedelta(days=3), None)
+    assert (ok.action.policy, ok.timeout, ok.on_failure) == ("large", None, None)
     assert ok.action.of is not None
     assert ok.action.of({"invoice": 7}) == 7
-    assert step(whole, "pause").action == Wait(duration=timedelta(hours=1))
+    pause = step(whole, "pause")
+    assert (pause.action, pause.timeout) == (Wait(duration=timedelta(hours=1)), timedelta(days=3))
     until = step(whole, "month_end").action
     assert isinstance(until, Wait)
     assert until.until is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hub.policy.form import Asked
@@ -9,11 +10,12 @@ from hub.policy.kinds import APPROVE, KINDS
 from hub.workspace.catalogue import ConnectorEntry
 from hub.workspace.checks.around import Around
 from hub.workspace.checks.call_lint import lint_call
-from hub.workspace.checks.flow_heads import event_of
+from hub.workspace.checks.flow_heads import OWN, event_of
 from hub.workspace.checks.flow_starts import lint_emit, lint_subflow
 from hub.workspace.checks.scopes import lint_calls
 from hub.workspace.checks.step_nodes import Read, Sees, inside, reads
-from hub.workspace.checks.step_shapes import StepOutput
+from hub.workspace.checks.step_shapes import StepOutput, written
+from hub.workspace.checks.trigger_lint import lint_event
 from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints, close_match, nearest
@@ -44,6 +46,32 @@ class ActionLint:
             lint_emit(self.flow, emit, self.lints, self.known)
         if subflow is not None:
             lint_subflow(self.flow, subflow, self.lints, self.known)
+        wait = inside(step, "wait")
+        if wait is not None and "event" in wait.entries:
+            lint_event(wait.entries["event"].value, self.lints, self.known)
+        if emit is not None or subflow is not None or (call is not None and self._writes(call)):
+            self._named_items(step)
+
+    def _writes(self, call: Keyed) -> bool:
+        operation = text_of(call.get("operation"))
+        entries = (entry.operations.get(operation) for entry in self._connectors(call.entries["connection"].value))
+        return any(entry is not None and entry.writes for entry in entries)
+
+    def _named_items(self, step: Keyed) -> None:
+        """Warn once of a loop whose items are told by their position, where something is done once for each."""
+        loop = self.around.nameless
+        if loop is None:
+            return
+        at = loop.entries["each"].key
+        if not any(
+            (lint.line, lint.column, lint.code) == (at.line, at.column, "no-item-name") for lint in self.lints.found
+        ):
+            message = (
+                f"What `{text_of(step.get('id'))}` does for an item is known by the item's position: when the list has "
+                "changed at a replay, it would be taken for done for another item."
+            )
+            hint = f"Add `by: {text_of(loop.get('as')) or 'item'}.id`, or what names an item."
+            self.lints.warn(at, "no-item-name", message, hint)
 
     def called(self, step: Keyed) -> list[ConnectorEntry]:
         """Give the connectors that a step's call may go to, as far as the files say."""
@@ -55,9 +83,8 @@ class ActionLint:
         shapes, own = self.around.shapes, (text_of(step.get("id")), output)
         lookup, expect, call = inside(step, "lookup"), inside(step, "expect"), inside(step, "call")
         # These are looked at with more than their own shape.
-        apart = [lookup.get("id")] if lookup is not None else []
-        apart += [loop.get("each")] if (loop := inside(step, "foreach")) is not None else []
-        apart += [call.get("each")] if call is not None else []
+        holders = {"lookup": "id", "foreach": "each", "call": "each", "wait": "subject", "emit": "subject"}
+        apart = [held.get(key) for name, key in holders.items() if (held := inside(step, name)) is not None]
         for read in reads(step):
             if read.sees in (Sees.BEFORE, Sees.OWN) and not any(read.node is node for node in apart):
                 shapes.term(read.node, read.inset, own if read.sees is Sees.OWN else None)
@@ -72,13 +99,35 @@ class ActionLint:
         if call is not None and "each" in call.entries:
             item = shapes.each(call.entries["each"].value)
             shapes.item(call.entries["item"].value, item)
+        for name in ("wait", "emit"):
+            told = inside(step, name)
+            if told is not None and "subject" in told.entries:
+                shapes.text(told.entries["subject"].value)
+        self._handed_over(step)
         self._undo(step, own)
 
+    def _handed_over(self, step: Keyed) -> None:
+        """Check that a flow gets a record of the schema that it takes, where no mapping makes it."""
+        subflow = inside(step, "flow")
+        head = self.known.flows.get(text_of(subflow.get("flow"))) if subflow is not None else None
+        # A schema that is not there is told where the flow names it.
+        there = head is not None and head.called in self.known.declared[FileKind.SCHEMA]
+        if subflow is not None and "with" not in subflow.entries and head is not None and head.called and there:
+            self.around.shapes.record(subflow, subflow.entries["flow"].value, head.called)
+
     def _undo(self, step: Keyed, own: tuple[str, StepOutput]) -> None:
-        """Check that what takes a call back gets what it reads: by default the call's own output."""
-        undo = inside(step, "undo")
+        """Check that what takes a call back gets what it reads: by default what the operation answered."""
+        undo, call = inside(step, "undo"), inside(step, "call")
+        if "undo" not in step.entries or call is None:
+            return
+        answer = written(call, self.called(step), self.known)
         if undo is not None and "with" in undo.entries:
-            self.around.shapes.knowing(*own).mapping(undo, undo.get("with"), otherwise=own[1])
+            self.around.shapes.knowing(*own).mapping(undo, undo.get("with"), otherwise=answer)
+        elif (undo is None or "by" not in undo.entries) and answer.shape.without_null().at("id") is None:
+            at = step.entries["undo"].key
+            message = f"`{text_of(call.get('operation'))}` answers no `id` by which it could be taken back."
+            hint = "Name a mapping for the input of the undo: `undo: { operation: …, with: … }`."
+            self.lints.error(at, "no-id-to-undo-by", message, hint)
 
     def lint_item(self, read: Read) -> None:
         """Check the expression that names an item of a call: it is read on the item, and names no step."""
@@ -133,8 +182,18 @@ class ActionLint:
         undo = inside(step, "undo")
         if undo is not None:
             self._mapping(undo, "with", undo)
+        self._connection(call.entries["connection"].value)
         for connector in self._connectors(call.entries["connection"].value):
             lint_call(step, call, connector, self.lints, self.known)
+
+    def _connection(self, at: Node) -> None:
+        """Add a lint when a call names a connection that is not there, or that of an event which came on none."""
+        text, event = text_of(at), event_of(self.flow)
+        if text == "=event.connection" and event.startswith(f"{OWN}."):
+            message = f"`{event}` is an event of the hub's own, which comes on no connection."
+            self.lints.error(at, "no-connection", message, "Name the connection, or let a policy choose it.")
+        elif not text.startswith("="):
+            self.known.lint_name(FileKind.CONNECTION, at, self.lints)
 
     def _connectors(self, at: Node) -> list[ConnectorEntry]:
         """Give the connectors that a `connection` may mean, as far as the files say."""
@@ -142,17 +201,11 @@ class ActionLint:
         if text == "=event.connection":
             connector = self.known.catalogue.of_event(event_of(self.flow))
             return [] if connector is None else [connector]
-        if not text.startswith("="):
-            return self._of_connection(text, at)
-        step, _, output = text[1:].rpartition(".")
-        decided = self.around.find(step)
-        policy = self.known.policies.get(text_of(decided.get("decide"))) if decided is not None else None
-        names = policy.outcomes.get(output, ()) if policy is not None else ()
+        names: Sequence[str] = (text,)
+        if text.startswith("="):
+            step, _, output = text[1:].rpartition(".")
+            decided = self.around.find(step)
+            policy = self.known.policies.get(text_of(decided.get("decide"))) if decided is not None else None
+            names = policy.outcomes.get(output, ()) if policy is not None else ()
         found = (self.known.connections[name].connector for name in names if name in self.known.connections)
         return [self.known.catalogue.connectors[name] for name in dict.fromkeys(found)]
-
-    def _of_connection(self, name: str, at: Node) -> list[ConnectorEntry]:
-        connection = self.known.connections.get(name)
-        if not self.known.lint_name(FileKind.CONNECTION, at, self.lints) or connection is None:
-            return []
-        return [self.known.catalogue.connectors[connection.connector]]

@@ -21,21 +21,24 @@ EVENT_SCOPE = frozenset({"event", "data", "record"})
 class Around:
     """A place of a flow: the names seen there (None: the item of a loop), and the steps that come later.
 
-    `beside` are steps that a `parallel` goes through at the same time.
+    `beside` are steps that a `parallel` goes through at the same time, and `nameless` is the loop around it whose items
+    have no names.
     """
 
     shapes: FlowShapes
     names: Mapping[str, Keyed | None] = field(default_factory=dict)
     later: frozenset[str] = frozenset()
     beside: frozenset[str] = frozenset()
+    nameless: Keyed | None = None
 
     def after(self, step: Keyed, output: StepOutput) -> Around:
         """Give the place behind a step."""
         return self.named(text_of(step.get("id")), step, output)
 
-    def item(self, name: str, output: StepOutput) -> Around:
-        """Give the place within a loop, where the item has a name."""
-        return self.named(name, None, output)
+    def item(self, name: str, output: StepOutput, loop: Keyed) -> Around:
+        """Give the place within a loop, where an expression calls the item `name`."""
+        nameless = self.nameless if "by" in loop.entries else self.nameless or loop
+        return replace(self.named(name, None, output), nameless=nameless)
 
     def within(self, later: frozenset[str], beside: frozenset[str] = frozenset()) -> Around:
         """Give the place before the first of these steps, which stand within one here."""

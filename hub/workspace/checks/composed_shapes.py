@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hub.model.kinds import Kind
-from hub.schemas.shape import ANYTHING, Shape, shape_of
+from hub.schemas.shape import Shape, shape_of
 from hub.workspace.checks.around import Around
 from hub.workspace.checks.step_shapes import StepOutput, counted
 from hub.workspace.source.yaml_source import Keyed
@@ -20,8 +20,9 @@ def item_of(loop: Keyed, around: Around) -> StepOutput:
 
 
 def looped(collected: Shape | None) -> StepOutput:
-    """Give what a loop gives; `collected` is what is kept of each item, None when that is not known."""
-    return StepOutput(shape=counted({"collected": Shape(kinds=frozenset({Kind.ARRAY}), items=collected or ANYTHING)}))
+    """Give what a loop gives; `collected` is the shape of what is kept of each item, None when nothing is kept."""
+    kept = {} if collected is None else {"collected": Shape(kinds=frozenset({Kind.ARRAY}), items=collected)}
+    return StepOutput(shape=counted(kept))
 
 
 def branched(arms: tuple[str, ...], ends: Sequence[Mapping[str, StepOutput]], *, certain: bool) -> StepOutput:

@@ -6,8 +6,9 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hub.model.flow import Call, Decide, Flow, Step, Term
+from hub.model.flow_steps import placed_steps
 from hub.workspace.known import Known
-from hub.workspace.source.lint import Lints, Position
+from hub.workspace.source.lint import Lints
 from hub.workspace.source.terms import Evaluated, Literal
 
 
@@ -15,11 +16,13 @@ from hub.workspace.source.terms import Evaluated, Literal
 class _Write:
     """A write of a flow: everything of which its effect's key is made, as far as the files say.
 
-    `connections` are those it may go to, None when only a run can tell; `named` is how the file names it.
+    `connections` are those it may go to, None when only a run can tell; `named` is how the file names it. `place` is
+    its step's place in the flow, the same for all items of a loop.
     """
 
     flow: Flow
     step: Step
+    place: str
     operation: str
     business_key: Hashable
     connections: frozenset[str] | None
@@ -27,11 +30,7 @@ class _Write:
 
     def same_as(self, other: _Write) -> bool:
         """Tell whether both may be one effect."""
-        alike = (self.step.id, self.operation, self.business_key) == (
-            other.step.id,
-            other.operation,
-            other.business_key,
-        )
+        alike = (self.place, self.operation, self.business_key) == (other.place, other.operation, other.business_key)
         if not alike:
             return False
         if self.connections is None or other.connections is None:
@@ -48,31 +47,43 @@ def lint_effects(flows: Mapping[str, Flow], lints: Mapping[str, Lints], known: K
             other = next((each for each in seen if write.same_as(each)), None)
             if other is not None:
                 message = (
-                    f"The step `{write.step.id}` and the step `{other.step.id}` of `{other.flow.name}` "
+                    f"The step `{write.place}` and the step `{other.place}` of `{other.flow.name}` "
                     f"({other.flow.path}:{other.step.line}) are one write: same connection, operation, business key "
                     "and step id. What one flow has written, the other does not write again."
                 )
                 hint = "Give the step another id, or say in `business_key` what is different."
-                lints[flow.path].error(Position(line=write.step.line, column=5), "same-effect", message, hint)
+                lints[flow.path].error(write.step, "same-effect", message, hint)
         seen += writes
 
 
 def _writes(flow: Flow, known: Known) -> Iterator[_Write]:
-    decided = {step.id: step.action.policy for step in flow.steps if isinstance(step.action, Decide)}
-    for step in flow.steps:
+    placed = dict(placed_steps(flow.steps))
+    decided = {place: step.action.policy for place, step in placed.items() if isinstance(step.action, Decide)}
+    for place, step in placed.items():
         call = step.action
         if not isinstance(call, Call):
             continue
-        connections = _connections(call.connection, flow, decided, known)
+        connections = _connections(call.connection, flow, _seen(decided, place), known)
         if _writes_there(call.operation, connections, known):
             yield _Write(
                 flow=flow,
                 step=step,
+                place=f"{place}[]" if call.each is not None else place,
                 operation=call.operation,
                 business_key=_meaning(flow.business_key),
                 connections=connections,
                 named=_meaning(call.connection),
             )
+
+
+def _seen(decided: Mapping[str, str], place: str) -> dict[str, str]:
+    """Give the policies that were asked by the names that an expression at a place gives their steps."""
+    found = dict(decided)
+    around = ""
+    for part in place.split(".")[:-1]:
+        around += f"{part}."
+        found |= {name.removeprefix(around): policy for name, policy in decided.items() if name.startswith(around)}
+    return found
 
 
 def _connections(term: Term, flow: Flow, decided: Mapping[str, str], known: Known) -> frozenset[str] | None:
@@ -82,7 +93,7 @@ def _connections(term: Term, flow: Flow, decided: Mapping[str, str], known: Know
         connector = known.catalogue.of_event(flow.event)
         mine = (name for name, each in known.connections.items() if connector and each.connector == connector.name)
         return frozenset(mine)
-    step, _, output = term.text.partition(".")
+    step, _, output = term.text.rpartition(".")
     policy = known.policies.get(decided.get(step, ""))
     names = policy.outcomes.get(output, ()) if policy is not None else ()
     return frozenset(names) or None

@@ -41,6 +41,26 @@ def flow_heads(nodes: Iterable[Node]) -> Mapping[str, FlowHead]:
     return {head.name: head for head in map(_head, flows)}
 
 
+def callees_first(nodes: Mapping[str, Node]) -> list[str]:
+    """Put the files of flows in an order in which those come first that others run."""
+    heads = {path: _head(node) for path, node in nodes.items() if isinstance(node, Keyed)}
+    path_of = {head.name: path for path, head in heads.items()}
+    order: dict[str, None] = {}
+    under_way: set[str] = set()
+
+    def follow(path: str) -> None:
+        if path in under_way:
+            return
+        under_way.add(path)
+        for name in sorted(heads[path].runs & path_of.keys()) if path in heads else ():
+            follow(path_of[name])
+        order[path] = None
+
+    for path in nodes:
+        follow(path)
+    return list(order)
+
+
 def _head(flow: Keyed) -> FlowHead:
     steps = tuple(every_step(keyed_in(flow.get("steps"))))
     on = inside(flow, "on")

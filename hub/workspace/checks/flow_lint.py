@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from hub.workspace.checks.around import Around, lint_term
 from hub.workspace.checks.flow_shapes import FlowShapes
+from hub.workspace.checks.flow_whole import lint_whole
 from hub.workspace.checks.step_lint import StepLint
 from hub.workspace.checks.step_nodes import every_step, keyed_in, steps_within
-from hub.workspace.checks.step_shapes import told_at_start
 from hub.workspace.checks.trigger_lint import lint_trigger
+from hub.workspace.checks.trigger_shapes import known_at_first
 from hub.workspace.files.step_file import MAX_DEPTH, MAX_STEPS
 from hub.workspace.kinds import FileKind, kind_of
 from hub.workspace.known import Known
@@ -25,6 +26,7 @@ _WHEN_KNOWN = ("entity", "money", "output")
 def lint_references(flow: Keyed, lints: Lints, known: Known) -> None:
     """Add a lint for everything that a well-formed flow names and that does not exist."""
     lint_trigger(flow, lints, known)
+    lint_whole(flow, lints)
     runbook = flow.get("runbook")
     if runbook is not None and text_of(runbook) not in known.files:
         near = nearest(text_of(runbook), (path for path in known.files if kind_of(path) is FileKind.RUNBOOK))
@@ -33,18 +35,27 @@ def lint_references(flow: Keyed, lints: Lints, known: Known) -> None:
     if not _bounded(steps, lints):
         return
     ids = frozenset(text_of(step.get("id")) for step in steps)
-    start = Around(later=ids, shapes=FlowShapes(lints=lints, known=known, outputs=told_at_start(flow)))
+    shapes = FlowShapes(lints=lints, known=known, outputs=known_at_first(flow, known))
+    start = Around(later=ids, shapes=shapes)
     done = StepLint(lints=lints, known=known, flow=flow).line(steps, start)
     for keys, around in ((_AT_ACCEPTANCE, start), (_WHEN_KNOWN, done)):
         for key in keys:
             if key in flow.entries:
                 lint_term(flow.entries[key].value, 0, around, lints, known)
     if not lints.failed:
-        for key in _AT_ACCEPTANCE:
-            start.shapes.term(flow.entries[key].value)
-        for key in _WHEN_KNOWN:
-            if key in flow.entries:
-                (done.shapes.money if key == "money" else done.shapes.term)(flow.entries[key].value)
+        _lint_shapes(flow, start.shapes, done.shapes)
+    output = flow.get("output")
+    if output is not None and not lints.failed:
+        known.given[text_of(flow.get("flow"))] = done.shapes.term(output)
+
+
+def _lint_shapes(flow: Keyed, at_first: FlowShapes, at_last: FlowShapes) -> None:
+    """Check the flow's own expressions against the shapes of what they read."""
+    for key in (*_AT_ACCEPTANCE, "entity"):
+        if key in flow.entries:
+            (at_first if key in _AT_ACCEPTANCE else at_last).term(flow.entries[key].value)
+    if "money" in flow.entries:
+        at_last.money(flow.entries["money"].value)
 
 
 def _bounded(steps: tuple[Keyed, ...], lints: Lints) -> bool:

@@ -10,6 +10,7 @@ from hub.expressions.findings import FindingCode
 from hub.expressions.inference import infer, money_shape
 from hub.mapping.check import check
 from hub.mapping.fits import misfits
+from hub.mapping.flaws import FlawCode
 from hub.model.kinds import Kind
 from hub.schemas.shape import ANYTHING, Shape
 from hub.workspace.checks.step_shapes import StepOutput
@@ -23,7 +24,6 @@ _UNCERTAIN = frozenset({FindingCode.NEVER_TRUE, FindingCode.ALWAYS_TRUE})
 _NULL = frozenset({Kind.NULL})
 _IDS = frozenset({Kind.STRING, Kind.NUMBER})
 _OBJECT = frozenset({Kind.OBJECT})
-_UNKNOWN = StepOutput()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +53,22 @@ class FlowShapes:
             tell(place_in(node, inset + finding.position), finding.code, finding.detail)
         return ANYTHING if found.findings else found.shape
 
-    def mapping(self, holder: Keyed, name: Node | None, otherwise: StepOutput = _UNKNOWN) -> None:
+    def mapping(self, holder: Keyed, name: Node | None, otherwise: StepOutput | None = None) -> None:
         """Check that a mapping gets a record of the schema it reads, and given values of the kinds it needs.
 
-        It is applied to `otherwise` where nothing is named.
+        It is applied to `otherwise` where nothing is named, which is the event's record when left out.
         """
         mapping = self.known.mappings.get(text_of(name))
         of = holder.get("of")
         if mapping is None or name is None:
             return
-        output = otherwise if of is None else self._output(of)
+        output = self.source(of, otherwise)
         schemas = output.schemas
         series = {schema.partition("@")[0] for schema in schemas}
         if schemas and mapping.source.partition("@")[0] not in series:
             has = " or ".join(f"`{schema}`" for schema in schemas)
-            what = f"`{text_of(of)}`" if of is not None else "the step's output"
+            what = "the event's record" if otherwise is None else "what the operation answers"
+            what = what if of is None else f"`{text_of(of)}`"
             message = f"The mapping `{mapping.name}` reads `{mapping.source}`, but {what} is {has}."
             self.lints.error(of or name, "wrong-schema", message, "Name another step, or a mapping that reads it.")
         else:
@@ -88,8 +89,10 @@ class FlowShapes:
                 else:
                     self.lints.error(at, "no-upcast", f"{message}.", hint)
 
-    def _output(self, of: Node | None) -> StepOutput:
-        """Give what is known of `of`, when that is a step by itself, or one within a step."""
+    def source(self, of: Node | None, otherwise: StepOutput | None = None) -> StepOutput:
+        """Give what is known of a record that is named, when that is a step by itself or one within a step."""
+        if of is None:
+            return otherwise or self.outputs.get("record", StepOutput())
         name, *further = text_of(of).split(".")
         output = self.outputs.get(name, StepOutput())
         for inner in further:
@@ -125,6 +128,31 @@ class FlowShapes:
     def name(self, node: Node) -> None:
         """Check that what names an item is a text or a number."""
         self._id(self.term(node), node, "An item is named by a text")
+
+    def text(self, node: Node) -> None:
+        """Check that what an event is about is a text."""
+        kinds = self.term(node).kinds - _NULL
+        if kinds and Kind.STRING not in kinds:
+            words = " or ".join(sorted(kinds))
+            message = f"What an event is about is a text, but this gives {words}."
+            self.lints.error(node, "wrong-type", message, "Name its id.")
+
+    def record(self, holder: Keyed, at: Node, wanted: str) -> None:
+        """Check that what is handed over as it is, is a record of the wanted schema."""
+        of = holder.get("of")
+        source = self.source(of)
+        what = f"`{text_of(of)}`" if of is not None else "the event's record"
+        if source.schemas and wanted not in source.schemas:
+            has = " or ".join(f"`{schema}`" for schema in source.schemas)
+            message = f"The flow takes `{wanted}`, but {what} is {has}."
+            self.lints.error(of or at, "wrong-schema", message, "Name a mapping for it with `with`.")
+        elif not source.schemas and of is not None:
+            quiet = FlowShapes(lints=Lints(self.lints.path), known=self.known, outputs=self.outputs)
+            found = misfits(quiet.term(of).without_null(), self.known.shape(wanted), text_of(of))
+            # A record may have more than its schema tells of.
+            for misfit in (each for each in found if each.certain and each.code is not FlawCode.UNKNOWN_TARGET_FIELD):
+                self.lints.error(of, misfit.code, f"The flow takes `{wanted}`: {misfit.detail}", misfit.hint)
+                return
 
     def item(self, node: Node, item: Shape) -> None:
         """Check an expression that is read on an item and names it."""

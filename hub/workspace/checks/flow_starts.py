@@ -31,8 +31,11 @@ def lint_subflow(flow: Keyed, subflow: Keyed, lints: Lints, known: Known) -> Non
     head = known.flows.get(name)
     if not known.lint_name(FileKind.FLOW, at, lints) or head is None:
         return
+    if not head.event:
+        # Its own file says what is wrong with it.
+        return
     if head.called is None:
-        message = f"The flow `{name}` is started by {head.event or 'something else'}, not by other flows."
+        message = f"The flow `{name}` is started by `{head.event}`, not by other flows."
         lints.error(at, "flow-not-called", message, "Name a flow with `on: { called: SCHEMA }`.")
         return
     circle = _circle(text_of(flow.get("flow")), [head], known)
@@ -40,7 +43,7 @@ def lint_subflow(flow: Keyed, subflow: Keyed, lints: Lints, known: Known) -> Non
         lints.error(at, "flow-loop", f"The flow runs itself, without end: {circle}.", "Name another flow.")
         return
     mapping = known.mappings.get(text_of(subflow.get("with")))
-    if mapping is not None and mapping.target != head.called:
+    if mapping is not None and mapping.target != head.called and head.called in known.declared[FileKind.SCHEMA]:
         message = f"The mapping `{mapping.name}` makes `{mapping.target}`; the flow `{name}` takes `{head.called}`."
         lints.error(subflow.entries["with"].value, "wrong-schema", message, "Name another mapping.")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from hub.workspace.checks.step_nodes import inside
 from hub.workspace.source.lint import Lints
-from hub.workspace.source.yaml_source import Keyed
+from hub.workspace.source.shape_lint import duration
+from hub.workspace.source.yaml_source import Keyed, Node, text_of
 
 #: A key of a step → the actions of which one must stand beside it.
 _BELONGS = {"of": ("map", "approve"), "given": ("map",), "undo": ("call",), "retry": ("call",)}
@@ -30,6 +33,7 @@ def lint_keys(step: Keyed, lints: Lints) -> None:
             _apart(told, "given", "with", f"`{name}`", lints)
     if undo is not None:
         _lint_undo(undo, lints)
+    _lint_times(step, lints)
     wait = inside(step, "wait")
     if wait is not None:
         _lint_wait(step, wait, lints)
@@ -69,6 +73,29 @@ def _lint_wait(step: Keyed, wait: Keyed, lints: Lints) -> None:
     if "timeout" not in wait.entries and "timeout" not in step.entries:
         message = "A wait for an event needs `timeout`, so that one that never comes becomes an exception."
         lints.error(wait.entries["event"].key, "missing-key", message, "Add `timeout: P7D`, or how long it may take.")
+
+
+def _lint_times(step: Keyed, lints: Lints) -> None:
+    """Add a lint for each span that is none, and where another ends the wait before it can be over."""
+    timeout, wait, missing = step.get("timeout"), inside(step, "wait"), inside(step, "missing")
+    waits = {"for": wait and wait.get("for"), "timeout": wait and wait.get("timeout")}
+    waits["wait"] = missing and missing.get("wait")
+    for key, at in (("timeout", timeout), *waits.items()):
+        if at is not None and not _span(at):
+            lints.error(at, "no-time", f"`{key}` is no time at all.", "Write a span such as `PT30S`, or remove it.")
+    if timeout is None or not _span(timeout):
+        return
+    if "approve" in step.entries:
+        message = "`timeout` does not end an approval: how long it may take, its policy says as `deadline`."
+        lints.error(step.entries["timeout"].key, "misplaced-key", message, "Remove it.")
+    for key, at in waits.items():
+        if at is not None and _span(timeout) <= _span(at):
+            message = f"The step's `timeout` ends it before `{key}`, which is {text_of(at)}, can be over."
+            lints.error(timeout, "timeout-too-short", message, "Give it more time, or remove one of the two.")
+
+
+def _span(at: Node) -> timedelta:
+    return duration(text_of(at)) or timedelta(0)
 
 
 def _apart(holder: Keyed, key: str, other: str, title: str, lints: Lints) -> None:

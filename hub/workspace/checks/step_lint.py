@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hub.schemas.shape import ANYTHING
 from hub.workspace.checks.action_lint import ActionLint
 from hub.workspace.checks.around import EVENT_SCOPE, Around, lint_term
 from hub.workspace.checks.composed_shapes import at_once, branched, item_of, looped
-from hub.workspace.checks.needs_lint import lint_needs, needed_first
+from hub.workspace.checks.needs_lint import needed_first
 from hub.workspace.checks.step_keys import lint_keys
 from hub.workspace.checks.step_nodes import Read, Sees, inside, keyed_in, reads
 from hub.workspace.checks.step_shapes import StepOutput, left_out, step_output
@@ -32,7 +33,12 @@ class StepLint:
         """Check steps that are gone through in order; gives the place behind the last."""
         for step in steps:
             self._lint_id(step, around)
-            around = around.after(step, self._step(step, around))
+            if "needs" in step.entries:
+                message = "`needs` belongs to steps of a `parallel`; these are gone through in order."
+                self.lints.error(step.entries["needs"].key, "misplaced-key", message, "Remove it.")
+            output = self._step(step, around)
+            # A name that is taken goes on meaning what it meant.
+            around = around if text_of(step.get("id")) in around.names else around.after(step, output)
         return around
 
     def _step(self, step: Keyed, around: Around) -> StepOutput:
@@ -73,7 +79,7 @@ class StepLint:
         item = item_of(loop, around)
         if isinstance(name, Scalar):
             self._lint_name(name, around)
-        here = around.item(text_of(name) or "item", item)
+        here = around.item(text_of(name) or "item", item, loop)
         by, collect = loop.get("by"), loop.get("collect")
         if by is not None:
             self._names(Read(node=by), here)
@@ -84,7 +90,7 @@ class StepLint:
             return looped(None)
         problems = len(self.lints.found)
         self._names(Read(node=collect), done)
-        return looped(done.shapes.term(collect) if len(self.lints.found) == problems else None)
+        return looped(done.shapes.term(collect) if len(self.lints.found) == problems else ANYTHING)
 
     def _branch(self, arms: Sequence[Keyed], around: Around) -> StepOutput:
         names: dict[str, Node] = {}
@@ -113,12 +119,11 @@ class StepLint:
         seen: dict[str, Keyed] = {}
         for step in steps:
             self._lint_twice(step, seen)
-        needs = lint_needs(steps, self.lints)
         ids, outputs = _ids(steps), dict[str, StepOutput]()
-        for step, before in needed_first(steps, needs):
-            here = around.within(frozenset(), beside=ids - before.keys())
-            for id, earlier in before.items():
-                here = here.after(earlier, outputs[id])
+        for step, before in needed_first(steps, self.lints):
+            here = around.within(frozenset(), beside=ids - _ids(before))
+            for earlier in before:
+                here = here.after(earlier, outputs.get(text_of(earlier.get("id")), StepOutput()))
             self._lint_id(step, here)
             outputs[text_of(step.get("id"))] = self._step(step, here)
         return at_once(outputs)

@@ -38,22 +38,6 @@ _EVENT = shape_of(
         "required": ["id", "type", "subject", "data"],
     }
 )
-_FIRING = shape_of(
-    {
-        "type": "object",
-        "properties": {
-            "schedule": {"type": "string"},
-            "due_at": {"type": "string", "format": "date-time"},
-            "fired_at": {"type": "string", "format": "date-time"},
-            "zone": {"type": "string"},
-            "date": {"type": "string", "format": "date"},
-            "missed": {"type": "integer"},
-            "ordered": {"type": "boolean"},
-        },
-        "required": ["schedule", "due_at", "fired_at", "zone", "date", "missed", "ordered"],
-        "additionalProperties": False,
-    }
-)
 #: What steps of a kind give, whatever else stands in them.
 _ALWAYS = {"lookup": _FOUND, "approve": _APPROVED, "emit": _FOUND}
 
@@ -72,14 +56,6 @@ class StepOutput:
     inner: Mapping[str, StepOutput] = field(default_factory=dict)
 
 
-def told_at_start(flow: Keyed) -> Mapping[str, StepOutput]:
-    """Give what is known of the event's data before the first step: that of a firing, where times start the flow."""
-    on = flow.get("on")
-    if not isinstance(on, Keyed) or "schedule" not in on.entries:
-        return {}
-    return dict.fromkeys(("data", "record"), StepOutput(shape=_FIRING))
-
-
 def left_out(step: Keyed, output: StepOutput) -> StepOutput:
     """Give what later steps read of a step: null where it was left out, or where the flow went on without it."""
     may_be = "when" in step.entries or text_of(step.get("on_failure")) == "continue"
@@ -95,7 +71,9 @@ def _output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> 
     for key, shape in _ALWAYS.items():
         if key in step.entries:
             return StepOutput(shape=shape)
-    wait, call = step.get("wait"), step.get("call")
+    wait, call, subflow = step.get("wait"), step.get("call"), step.get("flow")
+    if isinstance(subflow, Keyed):
+        return StepOutput(shape=known.given.get(text_of(subflow.get("flow")), ANYTHING))
     if isinstance(wait, Keyed):
         return StepOutput(shape=_EVENT if "event" in wait.entries else _WAITED)
     if "map" in step.entries:
@@ -112,6 +90,11 @@ def _called(call: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> 
     """Tell what one call of an operation gives."""
     if "into" in call.entries:
         return _made_by(text_of(call.get("into")), known)
+    return written(call, connectors, known)
+
+
+def written(call: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> StepOutput:
+    """Tell what the operation of a call answers, before any mapping."""
     operation = text_of(call.get("operation"))
     found = [entry.operations[operation] for entry in connectors if operation in entry.operations]
     outputs = [entry.output for entry in found]

@@ -17,7 +17,7 @@ def lint_trigger(flow: Keyed, lints: Lints, known: Known) -> None:
     event = on.get("event") if on is not None else None
     called = on.get("called") if on is not None else None
     if event is not None:
-        _lint_event(event, lints, known)
+        lint_event(event, lints, known)
     schedule = inside(on, "schedule") if on is not None else None
     if schedule is not None:
         lint_schedule(schedule, lints)
@@ -25,7 +25,8 @@ def lint_trigger(flow: Keyed, lints: Lints, known: Known) -> None:
         known.lint_name(FileKind.SCHEMA, called, lints)
 
 
-def _lint_event(event: Node, lints: Lints, known: Known) -> None:
+def lint_event(event: Node, lints: Lints, known: Known) -> None:
+    """Add a lint when no connector gives events of this type, and no flow emits them."""
     name = text_of(event)
     prefix = name.partition(".")[0]
     if name.startswith((f"{SCHEDULED}.", f"{CALLED}.")):
@@ -33,7 +34,8 @@ def _lint_event(event: Node, lints: Lints, known: Known) -> None:
         lints.error(event, "reserved-name", message, "Write `on: { schedule: … }` or `on: { called: SCHEMA }`.")
     elif prefix == OWN:
         told = {each for head in known.flows.values() for each in head.emits}
-        if name not in told:
+        # What the others emit is told by their files, as far as these can be read.
+        if name not in told and known.flows.keys() == known.declared[FileKind.FLOW]:
             lints.warn(event, "event-not-emitted", f"No flow emits `{name}`.", nearest(name, told))
     elif known.catalogue.of_event(name) is None:
         hint = nearest(prefix, known.catalogue.connectors)

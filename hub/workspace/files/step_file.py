@@ -182,7 +182,7 @@ EMIT = Form(
             doc="the type of the event; it begins with `concord.`",
             required=True,
         ),
-        "subject": Key(shape=Expression(), doc="what it is about, such as an id; the run's own when left out"),
+        "subject": Key(shape=Expression(), doc="what it is about, such as an id; empty when left out"),
         "with": Key(shape=MAPPING, doc="the mapping that makes its data"),
         "of": Key(shape=Expression(), doc="what the mapping is applied to, or its data; else the event's record"),
         "given": _GIVEN,

@@ -66,6 +66,7 @@ def _step(node: Keyed, tables: Tables) -> Step:
         on_failure=on_failure(node),
         needs=tuple(map(text_of, _items(node.get("needs")))),
         line=node.line,
+        column=node.column,
     )
 
 

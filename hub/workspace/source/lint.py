@@ -71,6 +71,10 @@ class Lints:
         """Add a warning at a place of the file."""
         self._add(place, code, message, hint, Severity.WARNING)
 
+    def has(self, place: Place, code: str) -> bool:
+        """Tell whether this was found at this place before."""
+        return any((lint.line, lint.column, lint.code) == (place.line, place.column, code) for lint in self.found)
+
     @property
     def failed(self) -> bool:
         """Tell whether there is an error among them."""
