@@ -15,6 +15,8 @@ from hub.workspace.kinds import BESIDE, FileKind, kind_of
 from hub.workspace.loader import read_files
 from hub.workspace.source.lint import Lints
 from hub.workspace.source.yaml_source import plain, read_yaml
+from tests.workspace import composed
+from tests.workspace.conftest import encoded
 
 SCHEMAS = editor_schemas()
 
@@ -26,7 +28,7 @@ def test_each_is_a_json_schema(kind: FileKind) -> None:
 
 def test_a_right_file_fits_the_schema_of_its_kind(files: dict[str, bytes]) -> None:
     checked = set()
-    for path, content in files.items():
+    for path, content in {**files, **encoded(composed.FILES)}.items():
         kind = kind_of(path)
         if kind not in SCHEMAS:
             continue
@@ -41,6 +43,12 @@ def test_a_right_file_fits_the_schema_of_its_kind(files: dict[str, bytes]) -> No
 @pytest.mark.parametrize(
     ("path", "old", "new"),
     [
+        ("flows/whole.yaml", b"      - name: other\n", b"      - nam: other\n"),
+        ("flows/whole.yaml", b"          - id: looked\n", b"          - name: looked\n"),
+        ("flows/whole.yaml", b"wait: { for: PT1H }", b"wait: { for: PT1H, until: data.due }"),
+        ("flows/whole.yaml", b"concurrency: 4", b"concurrency: many"),
+        ("flows/whole.yaml", b"undo: invoice.reverse", b"undo: [invoice.reverse]"),
+        ("flows/nightly.yaml", b"zone:", b"timezone:"),
         ("flows/post.yaml", b"owner:", b"ownr:"),
         ("flows/post.yaml", b"    of: full\n", b"    decide: routing\n"),
         ("flows/post.yaml", b"operation: invoice.read", b"operation: 7"),
@@ -50,9 +58,10 @@ def test_a_right_file_fits_the_schema_of_its_kind(files: dict[str, bytes]) -> No
     ],
 )
 def test_a_wrong_file_does_not(files: dict[str, bytes], path: str, old: bytes, new: bytes) -> None:
-    kind = kind_of(path)
+    kind, content = kind_of(path), {**files, **encoded(composed.FILES)}[path]
     assert kind is not None
-    node = read_yaml(files[path].replace(old, new, 1), Lints(path))
+    assert old in content
+    node = read_yaml(content.replace(old, new, 1), Lints(path))
     assert node is not None
     assert not jsonschema_rs.Draft202012Validator(SCHEMAS[kind]).is_valid(plain(node))
 

@@ -9,6 +9,8 @@ from hub.workspace.catalogue import Catalogue
 from hub.workspace.compilation import compile_bundle
 from hub.workspace.source.lint import Lints, Severity
 from hub.workspace.source.yaml_source import plain, read_yaml
+from tests.workspace import composed
+from tests.workspace.conftest import encoded
 
 #: Characters that mean something to YAML, to expressions, or to neither.
 _HOSTILE = st.text(
@@ -20,6 +22,8 @@ _SNIPPETS = st.sampled_from(
         "%YAML 1.1", "0x", "0o9", "1e400", "-.inf", "~", "''", '"\\u12"', '"\\UFFFFFFFF"', "|2\n x", ">-\n", "=",
         "=a.b[", "`", "'", "given('x')", "table('kinds', @)", "@", "*", "a || b", "a[?b==`1`]", "null: null",
         "steps: {}", "fields: []", "each: 1", "true: false", "\t", "key", "key: key: key", "[" * 40, "{a: " * 40,
+        "wait: {}", "foreach: 1", "branch: []", "parallel: [[]]", "needs: [[]]", "undo: []", "on: { called: 1 }",
+        "each: x\n      steps: 1", "emit: { type: concord }", "flow: {}", "approve: {}", "- id: []",
         "9" * 5000, "P1D", "!", "!<tag:yaml.org,2002:str> x", "\\", "a\u2028b",
     ]
 )  # fmt: skip
@@ -51,6 +55,7 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
 def test_a_damaged_workspace_gives_lints(
     files: dict[str, bytes], catalogue: Catalogue, data: st.DataObject, edits: list[tuple[float, int, str]]
 ) -> None:
+    files = {**files, **encoded(composed.FILES)}
     path = data.draw(st.sampled_from(sorted(files)))
     text = files[path].decode()
     for where, length, inserted in edits:
