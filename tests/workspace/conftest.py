@@ -53,6 +53,15 @@ CATALOGUE = Catalogue(
                     output=OBJECT,
                     idempotency=Idempotency.NATIVE,
                 ),
+                "invoice.delete": OperationEntry(
+                    name="invoice.delete",
+                    title="Delete an invoice",
+                    writes=True,
+                    input={"type": "object", "properties": {"id": {}}, "required": ["id"]},
+                    output=OBJECT,
+                    idempotency=Idempotency.NATIVE,
+                    erases=True,
+                ),
                 "invoice.adjust": OperationEntry(
                     name="invoice.adjust",
                     title="Adjust an invoice",

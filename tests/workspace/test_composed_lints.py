@@ -206,6 +206,8 @@ MISTAKES = [
         "inner → inner",
     ),
     # what it takes to take something back
+    (WHOLE, "    undo: invoice.reverse\n", "    undo: invoice.delete\n", "78:11", "undo-erases", "by a further entry"),
+    (WHOLE, "{ operation: invoice.reverse, by", "{ operation: invoice.delete, by", "61:28", "undo-erases", "deletes"),
     (WHOLE, "    undo: invoice.reverse\n", "    undo: invoice.adjust\n", "78:11", "not-by-id", "by an id alone"),
     (
         WHOLE,

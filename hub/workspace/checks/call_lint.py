@@ -65,6 +65,9 @@ def _lint_undo(said: Node, operation: OperationEntry, connector: ConnectorEntry,
         lints.error(at, "unknown-operation", message, nearest(text_of(at), writes))
     elif not undo.writes:
         lints.error(at, "undo-only-reads", f"`{undo.name}` only reads and takes nothing back.", "Name a write.")
+    elif undo.erases:
+        message = f"`{undo.name}` deletes something: what books have taken is corrected by a further entry."
+        lints.error(at, "undo-erases", message, "Name an operation that reverses, such as one with a credit memo.")
     elif isinstance(said, Keyed) and "with" in said.entries:
         _lint_shape(said, "with", undo, undo.input, lints, known)
     elif not _takes_id(undo.input):

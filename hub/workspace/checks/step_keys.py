@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from hub.model.durations import duration
 from hub.workspace.checks.step_nodes import inside
 from hub.workspace.source.lint import Lints
-from hub.workspace.source.shape_lint import duration
 from hub.workspace.source.yaml_source import Keyed, Node, text_of
 
 #: A key of a step → the actions of which one must stand beside it.
