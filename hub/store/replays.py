@@ -11,16 +11,15 @@ from sqlalchemy import Connection, insert, select, update
 from hub.audit.entry import Fact, is_plain
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
-from hub.model.effect import EffectState
 from hub.model.hold import HoldKind
 from hub.model.run import OPEN_STATES, Priority, RunState, Stopping
 from hub.store import hold_orders
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
-from hub.store.resuming import replayed
+from hub.store.resuming import done_effects, replayed
 from hub.store.run_orders import close_cases, in_doubt
 from hub.store.runs import find
-from hub.store.tables import effects, events, runs, steps
+from hub.store.tables import events, runs, steps
 
 Row = Mapping[str, Any]
 #: What a replay has of its run.
@@ -80,8 +79,11 @@ def replay(transaction: Transaction, run_id: str, order: Replay) -> str:
     connection = transaction.connection
     row = _replayable(connection, run_id, order)
     kept = _kept_steps(connection, run_id, order)
+    paths = {step["path"] for step in kept}
     if order.anew is not None:
-        _assert_confirmed(connection, row, order, {step["path"] for step in kept})
+        _assert_confirmed(connection, row, order, paths)
+    else:
+        _assert_recognised(connection, row, paths)
     if order.edit is not None:
         connection.execute(insert(events), order.edit.event)
     connection.execute(
@@ -129,14 +131,9 @@ def highest_generation(connection: Connection, run: Row) -> int:
 
 
 def written(connection: Connection, run: Row) -> list[Row]:
-    """Give the writes that a run, or one that it replays, has made in its generation; without their requests."""
-    names = ("key", "connection", "operation", "business_key", "path", "output", "finished_at", "undoes")
-    statement = select(*(effects.c[name] for name in names)).where(
-        effects.c.run_id.in_([run["id"], *replayed(connection, run["replay_of"])]),
-        effects.c.generation == run["generation"],
-        effects.c.state == EffectState.DONE.value,
-    )
-    return [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.created_at))]
+    """Give the writes that a run, or one that it replays, has made and that a replay would recognise."""
+    ids = [run["id"], *replayed(connection, run["replay_of"])]
+    return [row for row in done_effects(connection, ids, generation=run["generation"]) if row["undoes"] is None]
 
 
 def _replayable(connection: Connection, run_id: str, order: Replay) -> Row:
@@ -209,6 +206,27 @@ def _belongs_to(path: str, kept: Collection[str]) -> bool:
     return path in kept or any(path.startswith((f"{each}.", f"{each}[")) for each in kept)
 
 
+def _assert_recognised(connection: Connection, row: Row, kept: Collection[str]) -> None:
+    """Refuse a replay that would write again what was written before later writes were ordered once more.
+
+    The keys of all steps that are done anew are those of the run's generation.
+    """
+    if row["generation"] == 0:
+        return
+    lost = [
+        effect["path"]
+        for effect in written(connection, row)
+        if effect["generation"] < row["generation"] and not _belongs_to(effect["path"], kept)
+    ]
+    if lost:
+        raise Conflict(
+            "Some steps were written before the others were ordered once more, and would be written again. Replay from a "
+            "later step, or from where the run stopped.",
+            code="older-effects",
+            steps=", ".join(lost),
+        )
+
+
 def _assert_confirmed(connection: Connection, row: Row, order: Replay, kept: Collection[str]) -> None:
     """Refuse to write anything once more unless the person has named exactly what is there already."""
     assert order.anew is not None
@@ -219,11 +237,7 @@ def _assert_confirmed(connection: Connection, row: Row, order: Replay, kept: Col
             code="outcome-unknown",
             effect=doubtful[0]["key"],
         )
-    there = {
-        effect["key"]: effect
-        for effect in written(connection, row)
-        if effect["undoes"] is None and not _belongs_to(effect["path"], kept)
-    }
+    there = {effect["key"]: effect for effect in written(connection, row) if not _belongs_to(effect["path"], kept)}
     if not there and not _was_taken_back(row):
         raise Conflict(
             "From this step on the run has written nothing; a plain replay does what is missing.",

@@ -58,12 +58,17 @@ def unresolved(connection: Connection, run_id: str) -> list[Mapping[str, Any]]:
 
 
 def done_effects(connection: Connection, run_ids: Sequence[str], *, generation: int) -> list[Mapping[str, Any]]:
-    """Give what runs have done of one generation, and what of that was taken back; without requests."""
-    names = ("key", "connection", "operation", "path", "output", "undoes", "finished_at")
+    """Give what runs have done up to a generation, and what of that was taken back; without requests.
+
+    Of a path that a person had written once more, the newest counts: who ordered that knew of the one before.
+    """
+    names = ("key", "connection", "operation", "path", "generation", "output", "undoes", "finished_at")
     statement = select(*(effects.c[name] for name in names)).where(
-        effects.c.run_id.in_(run_ids), effects.c.generation == generation, effects.c.state == EffectState.DONE.value
+        effects.c.run_id.in_(run_ids), effects.c.generation <= generation, effects.c.state == EffectState.DONE.value
     )
-    return [dict(row._mapping) for row in connection.execute(statement)]
+    found = [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.generation))]
+    newest = {row["path"]: row["key"] for row in found}
+    return [row for row in found if row["undoes"] is not None or newest[row["path"]] == row["key"]]
 
 
 def replayed(connection: Connection, run_id: str | None) -> list[str]:

@@ -191,10 +191,10 @@ class House:
         await self.committer.stop()
         self.database.close()
 
-    async def give(self, *events: Mapping[str, Any]) -> None:
+    async def give(self, *events: Mapping[str, Any], schema: str | None = None) -> None:
         """Let events arrive, one after the other; each has `id` and whatever the flow reads."""
         for event in events:
-            await self.intake.accept("vendor", [_event(event)], Via.API)
+            await self.intake.accept("vendor", [_event(event, schema)], Via.API)
 
     async def settled(
         self, *, seconds: float = 20.0, waiting: Sequence[str] = (), behind: bool = False
@@ -217,7 +217,11 @@ class House:
                 await asyncio.sleep(0.005)
 
 
-def _event(event: Mapping[str, Any]) -> InboundEvent:
+def _event(event: Mapping[str, Any], schema: str | None) -> InboundEvent:
     return InboundEvent(
-        external_id=str(event["id"]), type="vendor.thing.made", occurred_at=datetime(2026, 1, 1, tzinfo=UTC), data=event
+        external_id=str(event["id"]),
+        type="vendor.thing.made",
+        occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
+        data=event,
+        schema=schema,
     )
