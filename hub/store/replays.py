@@ -220,8 +220,8 @@ def _assert_recognised(connection: Connection, row: Row, kept: Collection[str]) 
     ]
     if lost:
         raise Conflict(
-            "Some steps were written before the others were ordered once more, and would be written again. Replay from a "
-            "later step, or from where the run stopped.",
+            "Some steps were written before the others were ordered once more, and would be written again. Replay from "
+            "a later step, or from where the run stopped.",
             code="older-effects",
             steps=", ".join(lost),
         )

@@ -83,7 +83,7 @@ async def test_a_replay_begins_at_any_step_and_names_who_ordered_it(tmp_path: Pa
     for start, kept in ((From(step="third"), 2), (From(step="first"), 0), (From(), 0), (From(step="look"), 3)):
         run_id = rows(house)[-1].id
         new_id = await house.run_orders.replay(run_id, actor=ADA, start=start, reason=WHY)
-        before = {step for step in paths(house, run_id)}
+        before = set(paths(house, run_id))
         await house.settled()
         new = rows(house)[-1]
         assert (new.id, new.ordered_by, new.replay_of, new.position) == (new_id, ADA, run_id, run.position)
