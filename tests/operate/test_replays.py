@@ -25,6 +25,7 @@ from hub.sdk import exact_json
 from hub.store.replays import lane_of
 from hub.store.tables import audit, effects, events, runs, steps
 from tests.engine.house import House, bundle
+from tests.engine.test_held_by_people import vendor_of
 from tests.engine.test_once import FILES, ONE_WRITE, THREE_WRITES, one_write, things
 from tests.engine.vendor import Vendor
 
@@ -93,7 +94,7 @@ async def test_a_replay_begins_at_any_step_and_names_who_ordered_it(tmp_path: Pa
             ).all()
         assert (len(reused), set(paths(house, new_id))) == (kept, before)
     # Nothing was written twice.
-    assert len(house.vendor.documents) == 3
+    assert len(vendor_of(house).documents) == 3
     assert {entry["facts"]["from"] for entry in entries(house, AuditKind.RUN_REPLAYED)} == {
         "third",
         "first",
@@ -193,7 +194,7 @@ async def test_an_edited_record_makes_a_new_event_and_leaves_the_old_one(tmp_pat
     assert exact_json.loads(new.data)["total"] == Decimal("1.10")
     made = rows(house)[-1]
     assert (made.id, made.event_id, made.money_minor, made.business_key) == (new_id, new.id, 2, run.business_key)
-    assert [document["value"] for document in house.vendor.documents] == ["good"]
+    assert [document["value"] for document in vendor_of(house).documents] == ["good"]
     (entry,) = entries(house, AuditKind.EVENT_EDITED)
     assert (entry["facts"]["before"], entry["facts"]["after"]) == (old.body_hash, new.body_hash)
     assert (entry["actor"], entry["subjects"]["edited"]) == (ADA, old.id) and "good" not in str(entry)
@@ -211,7 +212,7 @@ async def test_an_edit_of_an_edit_has_the_senders_id(tmp_path: Path) -> None:
         record = {**house.run_orders.record(run.id), "value": value, "total": len(rows(house))}
         await house.run_orders.replay(run.id, actor=ADA, record=record, reason=WHY)
         await house.settled()
-    assert [document["key"] for document in house.vendor.documents] == ["t1"]
+    assert [document["key"] for document in vendor_of(house).documents] == ["t1"]
     assert len({event.external_id for event in rows(house, events)}) == 3
     await house.stop()
 
@@ -269,7 +270,7 @@ async def test_a_new_effect_has_to_be_ordered_with_what_exists(tmp_path: Path) -
     # From the third step on only that one is written once more.
     await house.run_orders.replay(run.id, actor=ADA, start=From(step="third"), confirmed=[keys["third"]], reason=WHY)
     await house.settled()
-    assert [document["kind"] for document in house.vendor.documents] == ["native", "upsert", "probe", "probe"]
+    assert [document["kind"] for document in vendor_of(house).documents] == ["native", "upsert", "probe", "probe"]
     new = rows(house)[-1]
     assert (new.generation, new.ordered_by) == (1, ADA)
     (entry,) = entries(house, AuditKind.EFFECT_REPEATED)
@@ -280,12 +281,16 @@ async def test_a_new_effect_has_to_be_ordered_with_what_exists(tmp_path: Path) -
     assert (caught.value.code, caught.value.facts["steps"]) == ("older-effects", "first, second")
     await house.run_orders.replay(new.id, actor=ADA, start=From(step="third"))
     await house.settled()
-    assert len(house.vendor.documents) == 4
+    assert len(vendor_of(house).documents) == 4
     # All of it once more is a further generation, and what exists is the newest of each.
     newest = [keys["first"], keys["second"], rows(house, effects)[-1].key]
     await house.run_orders.replay(rows(house)[-1].id, actor=ADA, confirmed=newest, reason=WHY)
     await house.settled()
-    assert Counter(document["kind"] for document in house.vendor.documents) == {"native": 2, "upsert": 1, "probe": 3}
+    assert Counter(document["kind"] for document in vendor_of(house).documents) == {
+        "native": 2,
+        "upsert": 1,
+        "probe": 3,
+    }
     assert rows(house)[-1].generation == 2
     await house.stop()
 
@@ -302,7 +307,7 @@ async def test_what_was_written_once_more_is_taken_back_with_what_was_kept(tmp_p
     await house.settled()
     await house.run_orders.take_back(new_id, actor=ADA, reason=WHY)
     assert await house.settled() == {"compensated": 1}
-    reversed_ = [document["key"] for document in house.vendor.documents if document["value"] == "reversed"]
+    reversed_ = [document["key"] for document in vendor_of(house).documents if document["value"] == "reversed"]
     assert reversed_ == ["doc_4", "doc_2", "doc_1"]
     await house.stop()
 
@@ -317,7 +322,7 @@ async def test_what_was_taken_back_can_be_made_anew(tmp_path: Path) -> None:
     assert await house.settled() == {"compensated": 1}
     await house.run_orders.replay(run.id, actor=ADA, confirmed=[effect.key], reason=WHY)
     assert await house.settled() == {"succeeded": 1}
-    assert [document["value"] for document in house.vendor.documents] == ["0", "reversed", "0"]
+    assert [document["value"] for document in vendor_of(house).documents] == ["0", "reversed", "0"]
     await house.stop()
 
 

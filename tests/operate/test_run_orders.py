@@ -22,7 +22,7 @@ from hub.store.tables import audit, effects, runs
 from tests.engine.house import House, bundle
 from tests.engine.test_children import EVENT, WORKSPACE
 from tests.engine.test_children import PARENT as CALLER
-from tests.engine.test_held_by_people import Slow
+from tests.engine.test_held_by_people import Slow, vendor_of
 from tests.engine.test_once import FILES, ONE_WRITE, one_write, things
 from tests.engine.vendor import Vendor
 
@@ -131,7 +131,7 @@ async def test_what_was_done_is_taken_back_also_of_a_run_at_its_end(tmp_path: Pa
     (run,) = rows(house)
     assert await house.run_orders.take_back(run.id, actor=ADA, reason=WHY) is RunState.QUEUED
     assert await house.settled() == {"compensated": 1}
-    assert [document["value"] for document in house.vendor.documents] == ["0", "reversed"]
+    assert [document["value"] for document in vendor_of(house).documents] == ["0", "reversed"]
     assert await house.run_orders.take_back(run.id, actor=ADA, reason=WHY) is RunState.COMPENSATED
     assert len(entries(house, AuditKind.RUN_STOPPING)) == 1
     with pytest.raises(Conflict, match="come to its end"):
@@ -151,7 +151,7 @@ async def test_a_run_that_has_done_nothing_is_cancelled_when_it_is_to_be_taken_b
     await house.settled(waiting=["hold"])
     (run,) = rows(house)
     assert await house.run_orders.take_back(run.id, actor=ADA, reason=WHY) is RunState.CANCELLED
-    assert house.vendor.documents == []
+    assert vendor_of(house).documents == []
     await house.stop()
 
 

@@ -16,6 +16,7 @@ from hub.store import stopping
 from hub.store.committer import Work
 from hub.store.tables import effects
 from tests.engine.house import House, bundle
+from tests.engine.test_held_by_people import vendor_of
 from tests.engine.test_once import FILES, ONE_WRITE, one_write, things
 from tests.engine.vendor import Vendor
 from tests.operate.test_run_orders import ADA, OLU, entries, open_cases, opened, rows
@@ -44,7 +45,7 @@ async def test_what_was_made_counts_as_done(tmp_path: Path) -> None:
     said = exact_json.loads(effect.settlement)
     assert (said["verdict"], said["by"], said["evidence"]) == ("done", ADA, SEEN)
     # It was never sent again.
-    assert (house.vendor.seen["unsafe"], house.vendor.documents, open_cases(house)) == (0, [], ())
+    assert (vendor_of(house).seen["unsafe"], vendor_of(house).documents, open_cases(house)) == (0, [], ())
     replay = rows(house)[-1]
     assert (replay.id, replay.ordered_by) == (settled.run, ADA)
     (entry,) = entries(house, AuditKind.EFFECT_RESOLVED)
@@ -59,7 +60,7 @@ async def test_what_was_not_made_is_made(tmp_path: Path) -> None:
     settled = await house.effect_orders.settle(key, done=False, evidence="Not in its list", output=None, actor=ADA)
     assert settled.still_in_doubt == 0
     assert await house.settled() == {"succeeded": 1}
-    assert len(house.vendor.documents) == 1
+    assert len(vendor_of(house).documents) == 1
     await house.stop()
 
 
@@ -90,7 +91,7 @@ async def test_what_a_run_was_told_is_done_once_its_write_is_settled(tmp_path: P
     assert await house.settled() == {"parked": 1}
     await house.effect_orders.settle(key, done=False, evidence="Not there", output=None, actor=ADA)
     assert await house.settled() == {"cancelled": 1}
-    assert house.vendor.documents == []
+    assert vendor_of(house).documents == []
     await house.stop()
 
 
