@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from hub.audit.chain import ChainHead, Link, links
 from hub.audit.entry import Entry, Fact, is_plain
@@ -75,7 +75,7 @@ class ChainWriter:
         ]
         made = list(links(self._head, leaves))
         connection.execute(
-            insert(audit),
+            _APPEND,
             [
                 {
                     "chain": self._head.log,
@@ -89,10 +89,17 @@ class ChainWriter:
             ],
         )
         head = ChainHead(log=self._head.log, size=made[-1].sequence, chain=made[-1].chain)
-        connection.execute(
-            update(audit_heads).where(audit_heads.c.chain == head.log), {"size": head.size, "chain_hash": head.chain}
-        )
+        connection.execute(_MOVE_HEAD, {"log": head.log, "size": head.size, "chain_hash": head.chain})
         return ChainWriter(head)
+
+
+# Formed once: they are part of nearly every transaction.
+_APPEND = insert(audit)
+_MOVE_HEAD = (
+    update(audit_heads)
+    .where(audit_heads.c.chain == bindparam("log"))
+    .values(size=bindparam("size"), chain_hash=bindparam("chain_hash"))
+)
 
 
 def logs(connection: Connection) -> list[ChainHead]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import structlog
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
 from hub.errors import Fatal, HubError
@@ -43,17 +43,19 @@ class Transaction:
 
     def next_values(self, counter: str, count: int) -> range:
         """Take the next `count` values of a named counter; the order is the order of commits."""
-        statement = (
-            update(counters)
-            .where(counters.c.name == counter)
-            .values(value=counters.c.value + count)
-            .returning(counters.c.value)
-        )
-        last = self.connection.execute(statement).scalar()
+        last = self.connection.execute(_TAKE, {"counter": counter, "more": count}).scalar()
         if last is None:
             self.connection.execute(counters.insert(), {"name": counter, "value": count})
             last = count
         return range(last - count + 1, last + 1)
+
+
+_TAKE = (
+    update(counters)
+    .where(counters.c.name == bindparam("counter"))
+    .values(value=counters.c.value + bindparam("more"))
+    .returning(counters.c.value)
+)
 
 
 class Write(ABC):

@@ -149,11 +149,11 @@ _CHANGE_RUN = (
 _STANDING = select(
     *(runs.c[name] for name in ("id", "epoch", "stopping", "environment", "flow", "key")),
     *(runs.c[name] for name in ("replay_of", "parent_run", "parent_path")),
-)
+).where(runs.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def _standing(connection: Connection, ids: set[str]) -> dict[str, Row[Any]]:
-    return {row.id: row for row in connection.execute(_STANDING.where(runs.c.id.in_(ids)))}
+    return {row.id: row for row in connection.execute(_STANDING, {"ids": sorted(ids)})}
 
 
 class _Fence:

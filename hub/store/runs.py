@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     Boolean,
     Column,
     ColumnElement,
@@ -59,6 +61,7 @@ class Claimed:
     next_at: int | None
 
 
+@cache
 def in_order() -> ColumnElement[bool]:
     """Hold a run back while an earlier one of the same flow and key is open, or a replay while a later one works."""
     earlier, later = runs.alias("earlier"), runs.alias("later")
@@ -113,59 +116,72 @@ class Claim(Write):
 
     def _ripe(self, transaction: Transaction, priority: Priority, limit: int) -> Sequence[Row[Any]]:
         """Give the runs of one priority whose time has come, each with whether it may be taken."""
-        statement: Select[Any] = (
-            select(*_RIPE, self.eligible.label("eligible"))
-            .where(
-                runs.c.environment == self.environment,
-                runs.c.priority == priority,
-                runs.c.claimable_at <= transaction.now,
-            )
-            .order_by(runs.c.claimable_at, runs.c.position)
-            .limit(limit)
-        )
-        return transaction.connection.execute(statement).all()
+        given = {"here": self.environment, "of_priority": priority, "until_now": transaction.now, "most": limit}
+        return transaction.connection.execute(_ripe(self.eligible), given).all()
 
     def _taken(self, transaction: Transaction, ids: Sequence[str]) -> list[Mapping[str, Any]]:
         if not ids:
             return []
-        now = transaction.now
-        statement = (
-            update(runs)
-            .where(runs.c.id.in_(ids))
-            .values(
-                state=case(
-                    (runs.c.stopping == Stopping.COMPENSATE.value, RunState.COMPENSATING.value),
-                    else_=RunState.RUNNING.value,
-                ),
-                claimable_at=None,
-                wait_kind=None,
-                wait_on=None,
-                epoch=runs.c.epoch + 1,
-                owner=self.owner,
-                started_at=func.coalesce(runs.c.started_at, now),
-                updated_at=now,
-            )
-            .returning(*runs.c)
-        )
-        return [dict(row._mapping) for row in transaction.connection.execute(statement)]
+        given = {"ids": ids, "by": self.owner, "from_now": transaction.now}
+        return [dict(row._mapping) for row in transaction.connection.execute(_TAKE, given)]
 
     def _next_at(self, transaction: Transaction) -> int | None:
-        # One look at the index for each priority; a single one over all would go through every waiting run.
-        soonest = (
-            select(func.min(runs.c.claimable_at).label("at")).where(
-                runs.c.environment == self.environment,
-                runs.c.priority == priority,
-                runs.c.claimable_at > transaction.now,
-            )
-            for priority in Priority
-        )
-        found: int | None = transaction.connection.execute(
-            select(func.min(union_all(*soonest).subquery().c.at))
-        ).scalar()
+        given = {"here": self.environment, "after_now": transaction.now}
+        found: int | None = transaction.connection.execute(_NEXT_AT, given).scalar()
         return found
 
 
+# Formed once: forming them costs more than what the database does with them.
 _RIPE = tuple(runs.c[name] for name in ("id", "flow", "key", "wait_on", "stopping", "parent_run"))
+_TAKE = (
+    update(runs)
+    .where(runs.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state=case(
+            (runs.c.stopping == Stopping.COMPENSATE.value, RunState.COMPENSATING.value),
+            else_=RunState.RUNNING.value,
+        ),
+        claimable_at=None,
+        wait_kind=None,
+        wait_on=None,
+        epoch=runs.c.epoch + 1,
+        owner=bindparam("by"),
+        started_at=func.coalesce(runs.c.started_at, bindparam("from_now")),
+        updated_at=bindparam("from_now"),
+    )
+    .returning(*runs.c)
+)
+# One look at the index for each priority; a single one over all would go through every waiting run.
+_NEXT_AT = select(
+    func.min(
+        union_all(
+            *(
+                select(func.min(runs.c.claimable_at).label("at")).where(
+                    runs.c.environment == bindparam("here"),
+                    runs.c.priority == priority,
+                    runs.c.claimable_at > bindparam("after_now"),
+                )
+                for priority in Priority
+            )
+        )
+        .subquery()
+        .c.at
+    )
+)
+
+
+@cache
+def _ripe(eligible: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(*_RIPE, eligible.label("eligible"))
+        .where(
+            runs.c.environment == bindparam("here"),
+            runs.c.priority == bindparam("of_priority"),
+            runs.c.claimable_at <= bindparam("until_now"),
+        )
+        .order_by(runs.c.claimable_at, runs.c.position)
+        .limit(bindparam("most"))
+    )
 
 
 def _hold(connection: Connection, holds: Holds, run: Row[Any]) -> tuple[str, str] | None:
@@ -229,6 +245,8 @@ def _letting_go(*conditions: ColumnElement[bool]) -> Update:
             runs.c.flow == bindparam("of_flow"),
             runs.c.key == bindparam("of_key"),
             literal_column("wait_kind = 'order'", Boolean),
+            # One that a person has ended while it stood there must not come to life again.
+            runs.c.state == RunState.QUEUED.value,
             *conditions,
         )
         .order_by(runs.c.position)
@@ -262,15 +280,18 @@ def let_next_go(
 
 
 def _anybody_behind(connection: Connection) -> bool:
-    statement = select(runs.c.id).where(literal_column("wait_kind = 'order'", Boolean)).limit(1)
-    return connection.execute(statement).scalar() is not None
+    return connection.execute(_BEHIND).scalar() is not None
+
+
+_BEHIND = select(runs.c.id).where(literal_column("wait_kind = 'order'", Boolean)).limit(1)
 
 
 def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) -> list[ClaimedRun]:
     if not taken:
         return []
     event_ids = {run["event_id"] for run in taken}
-    by_id = {row.id: dict(row._mapping) for row in connection.execute(select(events).where(events.c.id.in_(event_ids)))}
+    found = connection.execute(_EVENTS, {"ids": sorted(event_ids)})
+    by_id = {row.id: dict(row._mapping) for row in found}
     again = [run["id"] for run in taken if run["epoch"] > 1 or run["replay_of"]]
     done: dict[str, dict[str, Mapping[str, Any]]] = {}
     sent: dict[str, dict[str, Mapping[str, Any]]] = {}
@@ -278,12 +299,11 @@ def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) ->
     limited: dict[str, dict[str, int]] = {}
     if again:
         # What is inside of loops is read by the loops themselves, some items at a time.
-        for row in connection.execute(select(steps).where(steps.c.run_id.in_(again), ~_in_loop(steps.c.path))):
+        for row in connection.execute(_STEPS, {"ids": again}):
             done.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
-        for row in connection.execute(select(effects).where(effects.c.run_id.in_(again), ~_in_loop(effects.c.path))):
+        for row in connection.execute(_EFFECTS, {"ids": again}):
             sent.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
-        counted = tried_of(attempts.c.run_id.in_(again), ~_in_loop(attempts.c.path))
-        for run_id, path, number, turned_away in connection.execute(counted):
+        for run_id, path, number, turned_away in connection.execute(_TRIED, {"ids": again}):
             tried.setdefault(run_id, {})[path] = number
             limited.setdefault(run_id, {})[path] = turned_away
     return [
@@ -315,6 +335,13 @@ def tried_of(*which: ColumnElement[bool]) -> Select[Any]:
         .where(*which)
         .group_by(attempts.c.run_id, attempts.c.path)
     )
+
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_EVENTS = select(events).where(events.c.id.in_(_IDS))
+_STEPS = select(steps).where(steps.c.run_id.in_(_IDS), ~_in_loop(steps.c.path))
+_EFFECTS = select(effects).where(effects.c.run_id.in_(_IDS), ~_in_loop(effects.c.path))
+_TRIED = tried_of(attempts.c.run_id.in_(_IDS), ~_in_loop(attempts.c.path))
 
 
 def recover(transaction: Transaction, *, environment: str, actor: str) -> int:

@@ -231,6 +231,21 @@ async def test_another_environment_holds_no_run_back(store: tuple[Database, Comm
     assert [item.run["id"] for item in (await claim(committer)).runs] == ["run_2"]
 
 
+async def test_what_a_person_has_ended_behind_another_stays_ended(store: tuple[Database, Committer]) -> None:
+    """The one before it lets the next of its key go, and that is not the ended one."""
+    database, committer = store
+    for number in (1, 2, 3):
+        await committer.commit(accept(number))
+    assert [item.run["id"] for item in (await claim(committer)).runs] == ["run_1"]
+    await committer.commit(Work(lambda tx: run_orders.cancel(tx, "run_2", actor="p", reason="test")))
+    await committer.commit(Record(run_id="run_1", epoch=1, change={"state": "succeeded", "blocking": False}))
+    assert [item.run["id"] for item in (await claim(committer)).runs] == ["run_3"]
+    with database.reading() as connection:
+        found = runs.find(connection, "run_2")
+    assert found is not None
+    assert found["state"] == "cancelled"
+
+
 async def test_a_replay_does_not_work_beside_a_later_run_of_its_key(store: tuple[Database, Committer]) -> None:
     """It waits until the one that has gone past it rests."""
     _database, committer = store
