@@ -24,6 +24,7 @@ class Worker:
     """Runs flows until it is stopped; `wake` tells it that there may be something to do."""
 
     runner: type[Runner] = Runner
+    poll_seconds: float = POLL_SECONDS
 
     def __init__(self, parts: Parts) -> None:
         """Take the collaborators."""
@@ -48,7 +49,7 @@ class Worker:
         while not self._stopping:
             self._awake.clear()
             free = self._parts.capacity - len(self._tasks)
-            wait = POLL_SECONDS
+            wait = self.poll_seconds
             if free > 0:
                 claimed: Claimed = await self._parts.committer.commit(self.claim(free))
                 for item in claimed.runs:
