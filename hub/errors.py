@@ -52,6 +52,18 @@ class RetryLater(HubError):
         self.after = after
 
 
+class StorageFull(RetryLater):
+    """The disk is full: nothing new can be made durable, and nothing was changed."""
+
+    code = "storage-full"
+
+
+class Stopping(RetryLater):
+    """The hub is stopping and takes nothing new; it or another one takes it in a moment."""
+
+    code = "stopping"
+
+
 class NotSent(RetryLater):
     """The request did not leave this machine: no connection could be made."""
 

@@ -7,6 +7,9 @@ from importlib.metadata import version as installed
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from hub.api.answers import answer
 
 router = APIRouter(prefix="/api")
 
@@ -23,3 +26,14 @@ def version() -> str:
 async def health(request: Request) -> dict[str, Any]:
     """Tell that requests are answered; open to everybody, so it says nothing of the business."""
     return {"status": "ok", "version": version(), "environment": request.app.state.environment}
+
+
+@router.get("/ready", summary="Whether the hub takes new work")
+async def ready(request: Request) -> Response:
+    """Answer 200 while new work is taken, and 503 with the reason while it is not; open to everybody."""
+    state = str(request.app.state.readiness())
+    found = answer({"status": state})
+    if state != "ready":
+        found.status_code = 503
+        found.headers["retry-after"] = "5"
+    return found

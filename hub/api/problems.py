@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -22,6 +24,9 @@ from hub.errors import (
 from hub.sdk import exact_json
 
 MEDIA_TYPE = "application/problem+json"
+
+#: Seconds after which a sender may come again, when nothing else is known.
+COME_AGAIN = 5.0
 
 #: The first family that fits counts.
 _STATUSES: tuple[tuple[type[HubError], int], ...] = (
@@ -58,12 +63,21 @@ def status_of(error: HubError) -> int:
     return next((status for family, status in _STATUSES if isinstance(error, family)), 400)
 
 
-def problem(status: int, *, code: str, title: str, detail: str, facts: dict[str, object] | None = None) -> Response:
-    """Give a problem document."""
+def problem(
+    status: int,
+    *,
+    code: str,
+    title: str,
+    detail: str,
+    facts: dict[str, object] | None = None,
+    after: float | None = None,
+) -> Response:
+    """Give a problem document; `after` asks to come again in so many seconds."""
     body = {"type": f"urn:concord:problem:{code}", "title": title, "status": status, "code": code, "detail": detail}
     if facts:
         body["facts"] = {name: str(fact) for name, fact in facts.items()}
-    return Response(exact_json.dumps(body), status_code=status, media_type=MEDIA_TYPE)
+    headers = {} if after is None else {"retry-after": str(max(1, math.ceil(after)))}
+    return Response(exact_json.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def install(app: FastAPI) -> None:
@@ -72,7 +86,10 @@ def install(app: FastAPI) -> None:
     async def hub_error(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HubError)
         title = (type(error).__doc__ or "").strip().splitlines()[0]
-        return problem(status_of(error), code=error.code, title=title, detail=error.detail, facts=dict(error.facts))
+        after = (error.after or COME_AGAIN) if isinstance(error, RetryLater) else None
+        return problem(
+            status_of(error), code=error.code, title=title, detail=error.detail, facts=dict(error.facts), after=after
+        )
 
     async def invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

@@ -38,6 +38,7 @@ class AuditKind(StrEnum):
     # --- runs ---
     RUN_QUEUED = "run.queued", "A run was created, pinned to a bundle."
     RUN_RECOVERED = "run.recovered", "A run that a stopped process had left behind was taken up again."
+    RUN_HANDED_BACK = "run.handed_back", "A stopping process handed a run back before its end; another goes on with it."
     RUN_SUCCEEDED = "run.succeeded", "A run reached its end."
     RUN_PARKED = "run.parked", "A run stopped for a person; a case tells why."
     RUN_STOPPING = "run.stopping", "A person ordered a run to end, or to take back what it did, as soon as it can."

@@ -115,7 +115,10 @@ class Children:
 
     async def _adopt(self, child: str, path: str) -> None:
         await self.parts.committer.commit(
-            Work(lambda transaction: children.adopt(transaction, child, parent_run=self.run["id"], parent_path=path))
+            Work(
+                lambda transaction: children.adopt(transaction, child, parent_run=self.run["id"], parent_path=path),
+                patient=True,
+            )
         )
 
     @property

@@ -77,7 +77,10 @@ class Compensation:
             if child["stopping"] is None:
                 order = {"actor": self._parts.worker, "reason": f"the run {run_id} that called it", "at": None}
                 await self._parts.committer.commit(
-                    Work(lambda tx, child=child["id"], order=order: stopping.tell_to_stop(tx, child, how, order))  # type: ignore[misc]
+                    Work(
+                        lambda tx, child=child["id"], order=order: stopping.tell_to_stop(tx, child, how, order),  # type: ignore[misc]
+                        patient=True,
+                    )
                 )
             raise ChildPending(
                 "A flow that it called has not come to its end.",

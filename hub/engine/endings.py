@@ -134,7 +134,8 @@ class Endings:
                         state=connections.PAUSED,
                         reason=str(error),
                         actor=worker,
-                    )
+                    ),
+                    patient=True,
                 )
             )
         return Awaited(

@@ -112,7 +112,7 @@ class Runner:
                 await self._wind_up(Stopping.COMPENSATE, reason)
 
     async def _commit(self, work: Callable[[Transaction], None]) -> None:
-        await self._parts.committer.commit(Work(work))
+        await self._parts.committer.commit(Work(work, patient=True))
 
     async def _wind_up(self, stopping: Stopping, reason: str | None = None) -> None:
         """Do what a run does that was told to stop: find out what is unknown, then end, or take back what was done."""

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import timedelta
 
 import structlog
 
 from hub.engine.parts import Parts
 from hub.engine.runner import Runner
-from hub.errors import Fatal
+from hub.errors import Fatal, StorageFull
 from hub.model.ambient import of_micros
-from hub.store.runs import Claim, Claimed
+from hub.store.committer import Work
+from hub.store.runs import Claim, Claimed, hand_back
 
 log = structlog.get_logger(__name__)
 
 #: The longest it takes to notice a run that nobody announced.
 POLL_SECONDS = 1.0
+#: How long runs in hand may go on when the process stops; what is then left is handed back.
+DRAIN_SECONDS = 6.0
 
 
 class Worker:
@@ -32,6 +34,9 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._awake = asyncio.Event()
         self._stopping = False
+        self._stop = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self._handed_back = 0
         self._died: asyncio.Future[None] | None = None
 
     @property
@@ -46,12 +51,17 @@ class Worker:
     async def run(self) -> None:
         """Claim and run until stopped; raises `Fatal` when durability is gone."""
         self._died = asyncio.get_running_loop().create_future()
+        self._stopped = asyncio.ensure_future(self._stop.wait())
         while not self._stopping:
             self._awake.clear()
             free = self._parts.capacity - len(self._tasks)
             wait = self.poll_seconds
             if free > 0:
-                claimed: Claimed = await self._parts.committer.commit(self.claim(free))
+                claiming = self._parts.committer.submit(self.claim(free))
+                await asyncio.wait({claiming, self._stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if not claiming.done():
+                    break
+                claimed: Claimed = claiming.result()
                 for item in claimed.runs:
                     task = asyncio.create_task(self.runner(self._parts, item).run())
                     self._tasks.add(task)
@@ -62,16 +72,27 @@ class Worker:
                     until = of_micros(claimed.next_at) - self._parts.ambient.now()
                     wait = min(wait, max(until / timedelta(seconds=1), 0.0))
             await self._rest(wait)
+        self._stopped.cancel()
         await self._drain()
+
+    @property
+    def handed_back(self) -> int:
+        """Give how many runs this worker gave back at its end, unfinished."""
+        return self._handed_back
 
     def claim(self, limit: int) -> Claim:
         """Say what to claim."""
         return Claim(environment=self._parts.environment, owner=self._parts.worker, limit=limit)
 
     def stop(self) -> None:
-        """Claim nothing more; what is in hand is finished."""
+        """Claim nothing more; what is in hand is finished, or handed back when it takes too long."""
         self._stopping = True
+        self._stop.set()
         self.wake()
+
+    def hurry(self) -> None:
+        """Hand back what is in hand now."""
+        self._hurried.set()
 
     async def _rest(self, seconds: float) -> None:
         woken: asyncio.Future[object] = asyncio.ensure_future(self._awake.wait())
@@ -86,13 +107,31 @@ class Worker:
         if self._died.done():
             self._died.result()
 
-    async def _drain(self, seconds: float = 10.0) -> None:
+    async def _drain(self) -> None:
+        """Let what is in hand come to its end or to its next wait, for a while; give back the rest."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
-        for task in self._tasks:
+            waits: list[asyncio.Future[object]] = [
+                asyncio.ensure_future(asyncio.wait(self._tasks)),
+                asyncio.ensure_future(self._hurried.wait()),
+                asyncio.ensure_future(self._parts.ambient.clock.sleep(DRAIN_SECONDS)),
+            ]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+        left = list(self._tasks)
+        for task in left:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
+        environment, owner = self._parts.environment, self._parts.worker
+        try:
+            # What they handed to the committer before is recorded first; a call that nobody waits for any more is
+            # unknown to whoever goes on.
+            self._handed_back = await self._parts.committer.commit(
+                Work(lambda transaction: hand_back(transaction, environment=environment, owner=owner))
+            )
+        except StorageFull:
+            # The next start takes them up, as after a crash.
+            log.warning("worker.not_handed_back", reason="the disk is full")
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

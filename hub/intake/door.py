@@ -14,7 +14,7 @@ import structlog
 from hub.connections.accounts import Account
 from hub.engine.drift import Action, Drift, Judged, Seen
 from hub.engine.routing import Routing, route, scope
-from hub.errors import Fatal, NotFound, UnreadableWebhook, WebhookRejected
+from hub.errors import Fatal, HubError, NotFound, RetryLater, Stopping, UnreadableWebhook, WebhookRejected
 from hub.model.ambient import Ambient, to_micros
 from hub.model.event import EventState, InboundEvent, Via
 from hub.model.run import Priority
@@ -25,6 +25,8 @@ from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)
 
+#: When a sender may come again to a hub that is stopping.
+STOPPED_SECONDS = 5.0
 #: Connections that do not exist share one bucket of the counts, so that a flood of names cannot fill the log.
 UNKNOWN = "unknown"
 
@@ -49,6 +51,7 @@ class Intake:
         self._bundle = bundle
         self._drift = Drift(environment=environment, ambient=ambient)
         self._refused: Counter[tuple[str, str, int]] = Counter()
+        self._closed = False
 
     async def webhook(self, name: str, headers: Mapping[str, str], body: bytes) -> list[Acceptance]:
         """Take a webhook's raw bytes; header names are lower-case. Everything is durable when this returns.
@@ -75,18 +78,24 @@ class Intake:
             return [await self._keep_bytes(name, body, UnreadableWebhook.code)]
         try:
             return await self.accept(name, events, Via.WEBHOOK)
-        except Fatal:
+        except (Fatal, RetryLater):
             raise
         except Exception:  # what was sent is kept whole, whatever stands in it
             log.exception("webhook.defect", connection=name)
             return [await self._keep_bytes(name, body, "cannot-be-stored")]
+
+    def close(self) -> None:
+        """Take nothing more; senders are told to come again."""
+        self._closed = True
 
     async def accept(self, name: str, events: Sequence[InboundEvent], via: Via) -> list[Acceptance]:
         """Make events durable with the runs they start, each once."""
         return list(await asyncio.gather(*(self.commit(self.prepare(name, event, via)) for event in events)))
 
     async def commit(self, accept: Accept) -> Acceptance:
-        """Give the result once the event is durable."""
+        """Give the result once the event is durable; raises `Stopping` when the hub takes nothing more."""
+        if self._closed:
+            raise Stopping(after=STOPPED_SECONDS)
         acceptance: Acceptance = await self._committer.commit(accept)
         return acceptance
 
@@ -113,7 +122,12 @@ class Intake:
             }
             for (connection, reason, minute), count in counted.items()
         ]
-        await self._committer.commit(CountRejections(rows=rows))
+        try:
+            await self._committer.commit(CountRejections(rows=rows))
+        except HubError:
+            # They are written down the next time.
+            self._refused.update(counted)
+            raise
 
     def prepare(
         self,

@@ -30,16 +30,19 @@ class Sealer:
         self._last: SignedHead | None = None
         self._sealing = Lock()
 
-    def seal(self) -> SignedHead | None:
-        """Sign and keep a head over what came since the last one; None when nothing came."""
+    def seal(self, *, most: int | None = None) -> SignedHead | None:
+        """Sign and keep a head over what came since the last one; None when nothing came.
+
+        With `most`, nothing is sealed when more entries than that would have to be read first.
+        """
         # The last sealing of a process may meet a regular one that is still going on in another thread.
         with self._sealing:
-            return self._seal()
+            return self._seal(most)
 
-    def _seal(self) -> SignedHead | None:
+    def _seal(self, most: int | None) -> SignedHead | None:
         with self._database.reading() as connection:
             end = next((head for head in audit.logs(connection) if head.log == self._log), None)
-            if end is None or end.size == 0:
+            if end is None or end.size == 0 or (most is not None and end.size - self._tree.size > most):
                 return None
             fresh = audit.entries_after(connection, self._log, self._tree.size)
             self._tree = self._tree.add(leaf_hash(entry.leaf) for entry in islice(fresh, end.size - self._tree.size))
@@ -56,6 +59,8 @@ class Sealer:
             previous=self._last.head.digest() if self._last is not None else NO_HEAD,
             logs=(end,),
         )
-        self._last = sign(head, self._signer)
-        heads.append(self._database.directory, self._last)
-        return self._last
+        signed = sign(head, self._signer)
+        heads.append(self._database.directory, signed)
+        # Only what is on the disk is what the next head names as its predecessor.
+        self._last = signed
+        return signed

@@ -39,6 +39,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     )
     app.state.environment = hub.environment.name
     app.state.token = hub.token
+    app.state.readiness = lambda: hub.state
     app.state.intake = hub.intake
     app.state.orders = hub.orders
     app.state.run_orders = hub.run_orders

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets as entropy
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 import structlog
 
@@ -59,6 +61,9 @@ from hub.workspace.lineage.tracing import Traced
 
 log = structlog.get_logger(__name__)
 
+#: So many entries are sealed while a process ends; more wait for the next start, so that ending takes no time.
+SEALED_AT_END = 100_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composition:
@@ -66,6 +71,15 @@ class Composition:
 
     intake: type[Intake] = Intake
     worker: type[Worker] = Worker
+
+
+class HubState(StrEnum):
+    """Whether a process takes new work."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+    STORAGE_FULL = "storage-full"
 
 
 class Changes:
@@ -241,6 +255,7 @@ class Hub:
         self.token = write_local_token(settings.data, entropy.token_bytes)
         self.setup_token = new_token(entropy.token_bytes)
         self._working: asyncio.Task[None] | None = None
+        self._stopping = False
         self.died: asyncio.Future[None] | None = None
 
     async def start(self, *, working: bool = True) -> None:
@@ -278,15 +293,39 @@ class Hub:
         self._working = asyncio.create_task(self.worker.run())
         self._working.add_done_callback(self._worker_ended)
 
+    @property
+    def state(self) -> HubState:
+        """Tell whether new work is taken just now, and why not."""
+        if self._stopping:
+            return HubState.STOPPING
+        if self._working is None:
+            return HubState.STARTING
+        return HubState.READY if self.committer.full_since is None else HubState.STORAGE_FULL
+
+    async def drain(self) -> None:
+        """Take nothing new, let what is in hand come to its next rest, and hand back what does not in time."""
+        before, self._stopping = self._stopping, True
+        self.intake.close()
+        if self._working is None or before:
+            return
+        began, in_hand = time.monotonic(), self.worker.in_flight
+        self.worker.stop()
+        await asyncio.wait({self._working})
+        seconds, back = round(time.monotonic() - began, 2), self.worker.handed_back
+        log.info("hub.drained", seconds=seconds, in_hand=in_hand, handed_back=back)
+
     async def stop(self) -> None:
         """Finish what is in hand, commit it, and close everything."""
         await self.backups.stop()
+        await self.drain()
         if self._working is not None:
-            self.worker.stop()
-            await asyncio.wait({self._working})
-            await self.intake.flush_refusals()
-            await self.committer.commit(Work(self._end))
-            await asyncio.to_thread(self.sealer.seal)
+            try:
+                await self.intake.flush_refusals()
+                await self.committer.commit(Work(self._end))
+                await asyncio.to_thread(self.sealer.seal, most=SEALED_AT_END)
+            except (HubError, OSError) as error:
+                # What was acknowledged is durable; only the last words are missing.
+                log.warning("hub.stopped_without_last_words", reason=str(error))
         await self.committer.stop()
         self.desk.close()
         for transport in (*self._left, self.transport):

@@ -7,9 +7,11 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 import uvicorn
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from hub.errors import Refused
 from hub.runtime.address import forget_address, write_address
@@ -23,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 #: The exit status when durability or integrity can no longer be promised.
 EXIT_FATAL = 70
+#: An end that takes longer, in seconds, is none: the next start goes on as after a crash.
+ENDED_WITHIN = 12.0
 
 
 def serve(
@@ -57,14 +61,15 @@ async def _serve(
             lifespan="off",
             server_header=False,
             date_header=False,
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=2,
             h11_max_incomplete_event_size=64 * 1024,
         )
     )
     # Uvicorn would raise the signal once more behind its own end, before the hub has come to its.
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]
+    asked = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(sign, _end, server, hub)
+        asyncio.get_running_loop().add_signal_handler(sign, _ask, asked, hub)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     ticks = scheduler(hub)
     assert hub.died is not None
@@ -75,24 +80,40 @@ async def _serve(
             write_address(settings.data, url)
             ticks.start()
             ready(hub, url, not await hub.directory.anybody())
-        await asyncio.wait({serving, hub.died}, return_when=asyncio.FIRST_COMPLETED)
-        if hub.died.done():
-            log.critical("hub.stopping", reason=str(hub.died.exception()))
-            # Nothing more can be recorded, so nothing more may be promised: no orderly end is tried.
-            return EXIT_FATAL
+        told = asyncio.ensure_future(asked.wait())
+        waited: set[asyncio.Future[Any]] = {serving, hub.died, told}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if not hub.died.done():
+            ending = asyncio.ensure_future(_end(server, serving, ticks, hub))
+            await asyncio.wait([ending, hub.died], timeout=ENDED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+            if ending.done():
+                ending.result()
+                return 0
+        # Nothing more can be recorded, so nothing more may be promised: no orderly end is tried.
+        reason = str(hub.died.exception()) if hub.died.done() else f"no orderly end within {ENDED_WITHIN:g} s"
+        log.critical("hub.stopping", reason=reason)
+        return EXIT_FATAL
     finally:
         forget_address(settings.data)
-    ticks.shutdown(wait=False)
-    await hub.stop()
-    return 0
 
 
-def _end(server: uvicorn.Server, hub: Hub) -> None:
-    # Asked a second time, it waits for no open request any more.
-    server.force_exit = server.should_exit
-    server.should_exit = True
+def _ask(asked: asyncio.Event, hub: Hub) -> None:
+    if asked.is_set():
+        # Asked a second time, it waits for no run any more.
+        hub.worker.hurry()
+    asked.set()
+
+
+async def _end(server: uvicorn.Server, serving: asyncio.Task[None], ticks: AsyncIOScheduler, hub: Hub) -> None:
+    """End in order: first nothing new is taken, and whoever asks is told so; the doors close when all is at rest."""
+    if ticks.running:
+        ticks.shutdown(wait=False)
+    await hub.drain()
     # Open pages listen without end; they are let go first.
     hub.changes.close()
+    server.should_exit = True
+    await serving
+    await hub.stop()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -31,10 +31,16 @@ def scheduler(hub: Hub) -> AsyncIOScheduler:
             log.warning("tick.poll_failed", reason=str(error))
 
     async def refusals() -> None:
-        await hub.intake.flush_refusals()
+        try:
+            await hub.intake.flush_refusals()
+        except HubError as error:
+            log.warning("tick.refusals_failed", reason=str(error))
 
     async def seal() -> None:
-        await asyncio.to_thread(hub.sealer.seal)
+        try:
+            await asyncio.to_thread(hub.sealer.seal)
+        except OSError as error:
+            log.warning("tick.seal_failed", reason=str(error))
 
     ticks = AsyncIOScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}

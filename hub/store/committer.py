@@ -8,7 +8,9 @@ A caller goes on only when its change is durable. If the thread dies, the proces
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ import structlog
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
-from hub.errors import Fatal, HubError
+from hub.errors import Fatal, HubError, StorageFull
 from hub.model.ambient import Ambient, to_micros
 from hub.store.audit import ChainWriter, Note
 from hub.store.database import Database
@@ -26,6 +28,8 @@ from hub.store.tables import counters
 
 log = structlog.get_logger(__name__)
 
+#: How often it is tried whether there is room again on a full disk.
+ROOM_SECONDS = 0.5
 #: A statement has a limited number of parameters; what is over waits for the next group.
 LARGEST_GROUP = 1000
 #: What says that a change cannot be stored (a taken name, a number too large), and nothing of the database's health.
@@ -62,6 +66,8 @@ class Write(ABC):
     """A change that can share a transaction with others of its kind; kinds are applied in the order of `rank`."""
 
     rank: ClassVar[int] = 50
+    #: Whether it waits where the disk is full. What comes from outside is refused then: its sender tries again.
+    patient: bool = False
 
     @classmethod
     @abstractmethod
@@ -74,9 +80,10 @@ class Work(Write):
 
     rank = 90
 
-    def __init__(self, work: Callable[[Transaction], Any]) -> None:
+    def __init__(self, work: Callable[[Transaction], Any], *, patient: bool = False) -> None:
         """Take the function; a HubError it raises undoes only its own work."""
         self.work = work
+        self.patient = patient
 
     @classmethod
     def apply(cls, batch: Sequence[Self], transaction: Transaction) -> list[Any]:
@@ -115,6 +122,12 @@ class Settled:
     woken: bool
 
 
+def _no_room(error: SQLAlchemyError) -> bool:
+    """Tell whether a commit failed because the disk is full: SQLite then rolls it back whole."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF == sqlite3.SQLITE_FULL
+
+
 class Groups:
     """Makes groups of writes durable over one connection; it knows nothing of who gathers them and who is told."""
 
@@ -128,8 +141,9 @@ class Groups:
     def commit(self, group: Sequence[Pending]) -> Iterator[Settled]:
         """Make a group durable in one transaction, and tell what came of it once it is.
 
-        Where one write does not fit what is stored, each is tried alone, so that it harms no other. Raises `Fatal`
-        when a commit fails: what is stored is then not known.
+        Where one write does not fit what is stored, each is tried alone, so that it harms no other. Raises
+        `StorageFull` when there is no room: nothing was changed then. Raises `Fatal` when a commit fails in any other
+        way: what is stored is then not known, and a commit that failed is never tried again.
         """
         try:
             settled, chain = self._transact(group)
@@ -144,6 +158,8 @@ class Groups:
                 yield from self.commit([pending])
             return
         except SQLAlchemyError as error:
+            if _no_room(error):
+                raise StorageFull(after=ROOM_SECONDS, reason=str(error)[:200]) from error
             raise Fatal(
                 "A commit failed; the process stops rather than guess what is stored.", reason=str(error)
             ) from error
@@ -185,6 +201,9 @@ class Committer:
         self.on_death: Callable[[BaseException], None] = lambda _error: None
         self.groups = 0
         self.writes = 0
+        #: Since when there was no room, on the monotonic clock; None while there is.
+        self.full_since: float | None = None
+        self._again_at = 0.0
 
     def start(self) -> None:
         """Start to commit; results are given to the loop that is running now."""
@@ -201,6 +220,8 @@ class Committer:
         with self._ready:
             if self._loop is None or self._dead is not None or self._stopping:
                 raise Fatal("Nothing can be made durable any more.", code="committer-stopped")
+            if self.full_since is not None and not write.patient and time.monotonic() < self._again_at:
+                raise StorageFull(after=ROOM_SECONDS)
             future: asyncio.Future[Any] = self._loop.create_future()
             self._pending.append(Pending(write, future))
             self._gathered()
@@ -229,8 +250,8 @@ class Committer:
                 groups = Groups(connection, self._ambient, chain=self._chain_name)
                 while True:
                     with self._ready:
-                        while not self._pending and not self._stopping:
-                            self._ready.wait()
+                        while not self._stopping and (wait := self._rest()) != 0:
+                            self._ready.wait(wait)
                         group = self._next_group()
                         if not group and self._stopping:
                             return
@@ -238,11 +259,38 @@ class Committer:
         except BaseException as error:  # noqa: BLE001 - whatever it was, durability can no longer be promised
             self._die(error, group)
 
+    def _rest(self) -> float | None:
+        """Say how long to wait for the next group: not at all, some seconds for room, or (None) until one gathers."""
+        if not self._pending:
+            return None
+        return max(0.0, self._again_at - time.monotonic())
+
     def _make_durable(self, groups: Groups, group: list[Pending]) -> None:
-        for settled in groups.commit(group):
-            self.groups += 1
-            self.writes += len(settled.results)
-            self._tell(lambda settled=settled: self._resolve(settled))  # type: ignore[misc]
+        done: set[int] = set()
+        try:
+            for settled in groups.commit(group):
+                self.groups += 1
+                self.writes += len(settled.results)
+                done.update(id(pending) for pending, _ in settled.results)
+                self._tell(lambda settled=settled: self._resolve(settled))  # type: ignore[misc]
+        except StorageFull as error:
+            self._no_room([pending for pending in group if id(pending) not in done], error)
+            return
+        if self.full_since is not None:
+            log.warning("storage.room_again", seconds=round(time.monotonic() - self.full_since, 1))
+            self.full_since = None
+
+    def _no_room(self, left: list[Pending], error: StorageFull) -> None:
+        """Let what can wait wait, and refuse the rest; the next try is in a moment."""
+        if self.full_since is None:
+            log.error("storage.full", reason=str(error.facts.get("reason")), hint="make room; the hub then goes on")
+            self.full_since = time.monotonic()
+        refused = [(pending, error) for pending in left if not pending.write.patient or self._stopping]
+        with self._ready:
+            self._again_at = time.monotonic() + ROOM_SECONDS
+            if not self._stopping:
+                self._pending = [*(pending for pending in left if pending.write.patient), *self._pending]
+        self._tell(lambda: self._resolve(Settled(refused, woken=False)))
 
     def _resolve(self, settled: Settled) -> None:
         for pending, result in settled.results:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from datetime import datetime
@@ -16,12 +17,18 @@ LONGEST = 64 * 1024
 
 
 def append(directory: Path, signed: SignedHead) -> None:
-    """Add a head and wait until it is on the disk."""
+    """Add a head and wait until it is on the disk; `OSError` without room for all of it, and nothing is added then."""
     line = json.dumps({"head": json.loads(signed.head.to_bytes()), "signature": signed.signature.hex()})
-    with (directory / FILE_NAME).open("a", encoding="ascii") as file:
-        # A line of its own even behind what a crash left half written; empty lines are passed over.
-        file.write(f"\n{line}\n")
-        file.flush()
+    with (directory / FILE_NAME).open("ab", buffering=0) as file:
+        before = file.seek(0, os.SEEK_END)
+        try:
+            # A line of its own even behind what a crash left half written; empty lines are passed over.
+            text = f"\n{line}\n".encode("ascii")
+            if file.write(text) != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(before)
+            raise
         os.fsync(file.fileno())
 
 

@@ -68,6 +68,7 @@ class Record(Write):
     winding_up: bool = False
 
     rank = 20
+    patient = True
 
     @classmethod
     def apply(cls, batch: Sequence[Record], transaction: Transaction) -> list[Any]:

@@ -90,6 +90,7 @@ class Claim(Write):
     eligible: ColumnElement[bool] = field(default_factory=in_order)
 
     rank = 30
+    patient = True
 
     @classmethod
     def apply(cls, batch: Sequence[Claim], transaction: Transaction) -> list[Claimed]:
@@ -349,10 +350,18 @@ def recover(transaction: Transaction, *, environment: str, actor: str) -> int:
 
     Call it only when no other process can be working on them.
     """
+    return _take_back(transaction, runs.c.environment == environment, kind=AuditKind.RUN_RECOVERED, actor=actor)
+
+
+def hand_back(transaction: Transaction, *, environment: str, owner: str) -> int:
+    """Give back every run that a worker has in hand and does no more work on; gives their number."""
+    held = and_(runs.c.environment == environment, runs.c.owner == owner)
+    return _take_back(transaction, held, kind=AuditKind.RUN_HANDED_BACK, actor=owner)
+
+
+def _take_back(transaction: Transaction, which: ColumnElement[bool], *, kind: AuditKind, actor: str) -> int:
     working = [state.value for state in WORKING_STATES]
-    left = transaction.connection.execute(
-        select(runs.c.id).where(runs.c.environment == environment, runs.c.state.in_(working))
-    ).scalars()
+    left = transaction.connection.execute(select(runs.c.id).where(which, runs.c.state.in_(working))).scalars()
     ids = list(left)
     for start in range(0, len(ids), 500):
         transaction.connection.execute(
@@ -360,9 +369,7 @@ def recover(transaction: Transaction, *, environment: str, actor: str) -> int:
             .where(runs.c.id.in_(ids[start : start + 500]))
             .values(state=RunState.QUEUED.value, claimable_at=transaction.now, owner=None, updated_at=transaction.now)
         )
-    transaction.entries.extend(
-        Note(kind=AuditKind.RUN_RECOVERED, actor=actor, subjects={"run": run_id}) for run_id in ids
-    )
+    transaction.entries.extend(Note(kind=kind, actor=actor, subjects={"run": run_id}) for run_id in ids)
     transaction.woken = transaction.woken or bool(ids)
     return len(ids)
 

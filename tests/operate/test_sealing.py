@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -120,3 +121,28 @@ async def test_half_a_line_of_a_crash_does_not_spoil_the_heads(tmp_path: Path) -
     await _write(tmp_path, 1)
     assert _faults(tmp_path) == []
     assert [head.head.size for head in heads.read(tmp_path)] == [2, 3]
+
+
+async def test_a_head_that_finds_no_room_leaves_nothing_and_the_next_one_follows(tmp_path: Path) -> None:
+    """Half a line on a full disk, or a head that names one that was never written, would look like tampering."""
+    await _write(tmp_path, 3)
+    database = Database(tmp_path)
+    ambient = Ambient(clock=SystemClock(), random=random.Random(2))
+    committer = Committer(database, ambient)
+    committer.start()
+    sealer = Sealer(database=database, ambient=ambient, key_id=KEY.id, signer=KEY.sign)
+    note = Note(kind=AuditKind.RUN_SUCCEEDED, actor="worker_1", subjects={"run": "run_1"})
+    await committer.commit(Work(lambda tx: tx.entries.append(note)))
+    before = (tmp_path / heads.FILE_NAME).read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 60, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"room|space|large"):
+            sealer.seal()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / heads.FILE_NAME).read_bytes() == before
+    assert sealer.seal() is not None
+    await committer.stop()
+    database.close()
+    assert _faults(tmp_path) == []

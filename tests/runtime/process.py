@@ -139,9 +139,14 @@ class HubProcess:
         assert self.process is not None
         self.process.send_signal(sign)
         status = self.process.wait(timeout=30)
+        self.closed()
+        return status
+
+    def closed(self) -> None:
+        """Let go of what a process that has ended said."""
+        assert self.process is not None
         assert self.process.stdout is not None
         self.process.stdout.close()
-        return status
 
     def call(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
