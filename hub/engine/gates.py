@@ -23,7 +23,7 @@ from hub.policy.kinds import HOLD
 from hub.policy.outputs import moment
 from hub.policy.rules import Decision
 from hub.sdk import exact_json
-from hub.store import history, holds
+from hub.store import effects, holds
 from hub.store.runs import ClaimedRun
 
 #: A hold without an end is asked about again after so many seconds, later after a share of the time it has lasted.
@@ -106,7 +106,7 @@ class Gates:
 
     def _begun(self, key: str) -> bool:
         """Tell whether another run has begun this write: then nothing new would go out."""
-        standing = history.effect(self._parts.database.looking, key)
+        standing = effects.effect(self._parts.database.looking, key)
         return standing is not None and standing["state"] != EffectState.FAILED
 
     def _said_already(self, held: Held, before: Mapping[str, Any] | None) -> bool:

@@ -142,11 +142,11 @@ class Journal:
         """Tie ids together; what waits for them goes on once it is durable."""
         self._record.links.append(link)
 
-    def outcome(self, row: Mapping[str, Any]) -> None:
-        """Record what became of an effect."""
-        if self._record.outcome is not None:
+    def outcome(self, *rows: Mapping[str, Any]) -> None:
+        """Record what became of an effect, or of those that one request carries."""
+        if self._record.outcomes:
             raise RuntimeError("an outcome is waiting to be made durable already")
-        self._record.outcome = row
+        self._record.outcomes = rows
 
     def rewrite(self, row: Mapping[str, Any]) -> None:
         """Record that an effect's request is another one from here on."""
@@ -154,24 +154,38 @@ class Journal:
 
     async def intend(self, row: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Make an intent durable with everything before it; gives the effect that stands under its key already."""
-        self._record.intent = row
-        self._record.intended = Note(
-            kind=AuditKind.EFFECT_INTENDED,
-            actor=self._worker,
-            subjects={"run": self._run_id, "effect": row["key"]},
-            facts={"operation": row["operation"], "request": row["body_hash"]},
-        )
-        standing: Mapping[str, Any] | None = await self._flush()
-        return standing
+        standing = await self.intend_all([row])
+        return standing[0] if standing else None
 
-    async def take_over(self, row: Mapping[str, Any]) -> bool:
-        """Make an effect of another run this run's own; False when it is no longer as `row` says."""
-        self._record.taken = row
+    async def intend_all(
+        self, rows: Sequence[Mapping[str, Any]], batch: Mapping[str, Any] | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Make the intents of one request durable, with everything before them.
+
+        Gives the effects that stand under some of their keys already: then none of the intents was opened.
+        """
+        self._record.intents = rows
+        self._record.batch = batch
+        self._record.intended = [
+            Note(
+                kind=AuditKind.EFFECT_INTENDED,
+                actor=self._worker,
+                subjects={"run": self._run_id, "effect": row["key"]},
+                facts={"operation": row["operation"], "request": row["body_hash"]},
+            )
+            for row in rows
+        ]
+        standing: Sequence[Mapping[str, Any]] | None = await self._flush()
+        return standing or ()
+
+    async def take_over(self, *rows: Mapping[str, Any]) -> bool:
+        """Make effects of another run this run's own; False when one of them is no longer as it was seen."""
+        self._record.taken = rows
         return await self._flush() is None
 
     async def settle(self) -> None:
         """Make an effect's outcome durable, if one is waiting to be."""
-        if self._record.outcome is not None or self._record.rewritten is not None or self._record.links:
+        if self._record.outcomes or self._record.rewritten is not None or self._record.links:
             await self._flush()
 
     async def send_again(self) -> None:
@@ -182,7 +196,7 @@ class Journal:
     async def flush(self) -> None:
         """Make everything durable that is waiting to be."""
         record = self._record
-        if record.outcome is not None or record.steps or record.attempts or record.notes or record.decisions:
+        if record.outcomes or record.steps or record.attempts or record.notes or record.decisions:
             await self._flush()
 
     def wind_up(self) -> None:

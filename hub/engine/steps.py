@@ -24,7 +24,8 @@ from hub.model.flow import Call, Decide, Emit, Link, Lookup, Map, Step, Subflow,
 from hub.model.run import GOING_STATES
 from hub.policy.decision import decide
 from hub.sdk.connector import ReadOperation, WriteOperation
-from hub.store import crossrefs, history, runs
+from hub.store import crossrefs, runs
+from hub.store import effects as stored_effects
 from hub.store.drift import CountDrift
 from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
@@ -254,7 +255,7 @@ class Steps:
             return known
         if self._run["replay_of"] is None:
             return None
-        return history.effect(self._parts.database.looking, key)
+        return stored_effects.effect(self._parts.database.looking, key)
 
     def _input(self, bundle: Bundle, action: Call, scope: Scope) -> Any:
         return call_input(bundle, action, scope)

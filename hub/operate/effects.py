@@ -10,7 +10,7 @@ from hub.errors import FixData, NotFound
 from hub.model.ambient import Ambient
 from hub.operate.holds import said
 from hub.sdk.connector import WriteOperation, named_schema
-from hub.store import history, settlements
+from hub.store import effects, settlements
 from hub.store.committer import Committer, Work
 from hub.store.database import Database
 from hub.store.settlements import Settled, Settlement, Verdict
@@ -65,7 +65,7 @@ class EffectOrders:
         if output is None:
             raise FixData("Say what the write gave, at least the id it has at the target.", code="no-output")
         with self._database.reading() as connection:
-            row = history.effect(connection, key)
+            row = effects.effect(connection, key)
         if row is None or row["environment"] != self._environment:
             raise NotFound("There is no such write.", effect=key)
         account = self._accounts.get(row["connection"])

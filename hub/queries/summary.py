@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from hub.model.effect import EffectState
 from hub.queries.cases import open_count
 from hub.queries.view import View
-from hub.store import history, runs
+from hub.store import effects as stored_effects
+from hub.store import runs
 from hub.store.tables import effects, events
 
 
@@ -70,7 +71,7 @@ def summary(view: View) -> Summary:
 def open_effects(view: View) -> tuple[OpenEffect, ...]:
     """List the effects whose outcome is not known yet."""
     with view.database.reading() as connection:
-        rows = history.open_effects(connection, environment=view.environment)
+        rows = stored_effects.open_effects(connection, environment=view.environment)
     return tuple(
         OpenEffect(
             key=row["key"],

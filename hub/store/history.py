@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from hub.errors import ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
-from hub.model.effect import EffectState
 from hub.model.run import RunState, Stopping
-from hub.store import decisions
+from hub.store import decisions, effects
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.crossrefs import Link, put
 from hub.store.held import Holds, held, hold_over
 from hub.store.runs import MANY, let_next_go, wake
-from hub.store.tables import attempts, awaited, cases, effects, runs, steps
+from hub.store.tables import attempts, awaited, cases, runs, steps
+from hub.store.tables import effects as effects_table
 from hub.store.upserts import upsert
 
 STEP_COLUMNS = (
@@ -39,9 +39,10 @@ class Awaited:
 class Record(Write):
     """All that one run has to make durable at one point.
 
-    The result is the effect that already stands under the intent's key when there is one (a row), else None; raises
-    `StaleLease` when another worker has taken the run. `intended` is audited only if the intent was opened. `taken` is
-    an effect of another run that this one goes on with; the result is the row again when it has changed meanwhile.
+    `intents` are opened together or not at all: the result is the list of the effects that already stand under some
+    of their keys, else None; raises `StaleLease` when another worker has taken the run. `intended` is audited only if
+    they were opened. `taken` are effects of another run that this one goes on with, together or not at all; the result
+    is the row of one that has changed meanwhile, else None.
     `change` holds the run's new columns, and `waits` what it then waits for. A run that was told to stop opens no
     intent and neither waits nor succeeds any more: the result is `ToldToStop`, and the rest is written.
     """
@@ -50,10 +51,12 @@ class Record(Write):
     epoch: int
     steps: list[Mapping[str, Any]] = field(default_factory=list)
     attempts: list[Mapping[str, Any]] = field(default_factory=list)
-    intent: Mapping[str, Any] | None = None
-    intended: Note | None = None
-    taken: Mapping[str, Any] | None = None
-    outcome: Mapping[str, Any] | None = None
+    intents: Sequence[Mapping[str, Any]] = ()
+    intended: Sequence[Note] = ()
+    #: The one request that carries all the intents, where there is one.
+    batch: Mapping[str, Any] | None = None
+    taken: Sequence[Mapping[str, Any]] = ()
+    outcomes: Sequence[Mapping[str, Any]] = ()
     #: An effect whose recorded request is another one from here on.
     rewritten: Mapping[str, Any] | None = None
     links: list[Link] = field(default_factory=list)
@@ -100,12 +103,8 @@ class Record(Write):
             change=(),
         )
         decisions.keep(connection, [decision for record in kept for decision in record.decisions])
-        rewritten = [record.rewritten for record in kept if record.rewritten is not None]
-        if rewritten:
-            connection.execute(_REWRITE_EFFECT, [{**row, "effect_key": row["key"]} for row in rewritten])
-        outcomes = [record.outcome for record in kept if record.outcome is not None]
-        if outcomes:
-            connection.execute(_SETTLE_EFFECT, outcomes)
+        effects.rewrite(connection, [record.rewritten for record in kept if record.rewritten is not None])
+        effects.settle(connection, [outcome for record in kept for outcome in record.outcomes])
         opened = [record.case for record in going if record.case is not None]
         if opened:
             connection.execute(insert(cases), opened)
@@ -114,18 +113,6 @@ class Record(Write):
             transaction.entries.extend(record.notes)
         return results
 
-
-_OUTCOME = ("state", "sent_at", "output", "reason", "status", "repeats", "renewals", "finished_at")
-_REQUEST = ("method", "url", "headers", "body", "body_hash", "status", "repeats", "renewals")
-
-
-def _settling(names: Sequence[str]) -> Update:
-    of_key = update(effects).where(effects.c.key == bindparam("effect_key"))
-    return of_key.values({name: bindparam(name) for name in names})
-
-
-_SETTLE_EFFECT = _settling(_OUTCOME)
-_REWRITE_EFFECT = _settling(_REQUEST)
 
 _CHANGES = (
     "state",
@@ -170,7 +157,7 @@ class _Fence:
         if run is None or run.epoch != record.epoch:
             return StaleLease(run=record.run_id)
         change = record.change
-        sends = record.intent is not None or record.taken is not None or record.sends_again
+        sends = record.intents or record.taken or record.sends_again
         if record.winding_up:
             # Also what takes something back goes out only once nobody holds it any more.
             return self._hold(record, run) if sends else None
@@ -189,7 +176,7 @@ class _Fence:
         if over is not None:
             on, reason = over
             return OnHold(on=on, come=partial(_let_go, run=run), reason=reason)
-        connection = record.intent["connection"] if record.intent is not None else None
+        connection = record.intents[0]["connection"] if record.intents else None
         if connection is not None and connection in holds.connections:
             return ConnectionPaused(connection=connection, reason=holds.connections[connection])
         return None
@@ -204,41 +191,17 @@ def _named(run: Row[Any]) -> dict[str, Any]:
 
 
 def _open_intents(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:
-    wanted = {record.intent["key"]: record.intent for _, record in live if record.intent is not None}
-    if not wanted:
-        return
-    connection = transaction.connection
-    standing = {
-        row.key: dict(row._mapping) for row in connection.execute(select(effects).where(effects.c.key.in_(wanted)))
-    }
-    new: list[Mapping[str, Any]] = []
-    again: list[Mapping[str, Any]] = []
+    opening = effects.Opening(transaction, {intent["key"] for _, record in live for intent in record.intents})
     for index, record in live:
-        if record.intent is None:
-            continue
-        existing = standing.get(record.intent["key"])
-        if existing is not None and existing["state"] != EffectState.FAILED.value:
-            results[index] = existing
-            continue
-        # What failed surely did nothing, so a newly formed request may take its place.
-        (new if existing is None else again).append(record.intent)
-        standing[record.intent["key"]] = dict(record.intent)
-        if record.intended is not None:
-            transaction.entries.append(record.intended)
-    if new:
-        connection.execute(insert(effects), new)
-    for intent in again:
-        connection.execute(update(effects).where(effects.c.key == intent["key"]).values(**intent))
+        if record.intents:
+            results[index] = opening.open(record.intents, record.intended, record.batch) or None
+    opening.write()
 
 
 def _take_over(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:
     for index, record in live:
-        if record.taken is None:
-            continue
-        as_seen = (effects.c[name] == record.taken[name] for name in ("key", "run_id", "state"))
-        taken = transaction.connection.execute(update(effects).where(*as_seen).values(run_id=record.run_id))
-        if taken.rowcount == 0:
-            results[index] = record.taken
+        if record.taken:
+            results[index] = effects.take_over(transaction.connection, record.taken, record.run_id)
 
 
 def _tie_links(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:
@@ -307,25 +270,9 @@ def of_run(connection: Connection, run_id: str) -> dict[str, list[Mapping[str, A
     for name, table, order in (
         ("steps", steps, steps.c.ordinal),
         ("attempts", attempts, attempts.c.number),
-        ("effects", effects, effects.c.created_at),
+        ("effects", effects_table, effects_table.c.created_at),
         ("cases", cases, cases.c.opened_at),
     ):
         rows = connection.execute(select(table).where(table.c.run_id == run_id).order_by(order))
         found[name] = [dict(row._mapping) for row in rows]
     return found
-
-
-def effect(connection: Connection, key: str) -> Mapping[str, Any] | None:
-    """Give an effect by its key."""
-    row = connection.execute(select(effects).where(effects.c.key == key)).one_or_none()
-    return None if row is None else dict(row._mapping)
-
-
-def open_effects(connection: Connection, *, environment: str) -> list[Mapping[str, Any]]:
-    """List the effects whose outcome is not known yet, without their bodies."""
-    columns = [column for column in effects.c if column.name not in ("body", "output")]
-    statement = select(*columns).where(
-        effects.c.environment == environment,
-        effects.c.state.in_([EffectState.INTENT.value, EffectState.UNKNOWN.value]),
-    )
-    return [dict(row._mapping) for row in connection.execute(statement)]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
-from hub.model.effect import EffectState
+from hub.model.effect import EffectState, Idempotency
 from hub.model.run import RunState, Stopping
 from hub.sdk import exact_json
 from hub.store.audit import Note, bound
@@ -119,6 +119,8 @@ def _record(transaction: Transaction, effect: Row, settlement: Settlement) -> No
             output=exact_json.dumps(settlement.output).decode() if done else None,
             reason="settled-by-a-person",
             settlement=exact_json.dumps(said).decode(),
+            # What a target keeps under a key that made nothing, it would say again.
+            renewals=effect["renewals"] + (not done and effect["idempotency"] == Idempotency.NATIVE),
             finished_at=transaction.now,
         )
     )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from hub.model.effect import EffectState
+from hub.operate.effects import EffectOrders
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
 from hub.store.tables import attempts, audit, effects
@@ -219,3 +220,27 @@ async def test_an_error_inside_a_success_is_a_refusal(tmp_path: Path) -> None:
         (attempt,) = kept(house, attempts)
     assert effect.state == EffectState.FAILED
     assert attempt.status == 200
+
+
+async def test_what_a_person_says_was_not_done_goes_out_under_another_key(tmp_path: Path) -> None:
+    """The target would go on to say the failure that it keeps under the old one."""
+    hasty = "policy: patient\nkind: retry\nattempts: 4\nfirst: 0.02\nfactor: 1\nceiling: 0.02\njitter: 0.5\n"
+    target = Target(plan=scripted({"t0": ["stuck:500"]}))
+    async with (
+        target.serving(),
+        living(tmp_path, target, one_write("native", **{"policies__patient.yaml": hasty})) as house,
+    ):
+        await house.give(*things(1))
+        assert await finished(house) == {"parked": 1}
+        (effect,) = kept(house, effects)
+        orders = EffectOrders(
+            environment="test",
+            ambient=house.ambient,
+            database=house.database,
+            committer=house.committer,
+            accounts=house.accounts,
+            bundle=lambda: house.bundle,
+        )
+        await orders.settle(effect.key, done=False, evidence="not in the books", output=None, actor="person:p_1")
+        assert await finished(house) == {"succeeded": 1}
+    assert [document["mark"] == effect.key for document in target.documents] == [False]

@@ -184,7 +184,7 @@ def intent(number: int) -> Record:
         "renewals": 0,
         "created_at": 1,
     }
-    return Record(run_id=f"run_{number}", epoch=1, intent=row)
+    return Record(run_id=f"run_{number}", epoch=1, intents=[row])
 
 
 async def test_of_two_runs_in_one_group_one_gets_a_failed_write(store: tuple[Database, Committer]) -> None:
@@ -201,7 +201,7 @@ async def test_of_two_runs_in_one_group_one_gets_a_failed_write(store: tuple[Dat
     standing = await asyncio.gather(committer.commit(intent(2)), committer.commit(intent(3)))
     await busy
     assert [row is None for row in standing] == [True, False]
-    assert standing[1]["run_id"] == "run_2"
+    assert standing[1][0]["run_id"] == "run_2"
 
 
 async def test_what_cannot_be_stored_harms_no_other(store: tuple[Database, Committer]) -> None:

@@ -1,0 +1,134 @@
+"""Effects in the store: intents of one request opened together or not at all, their outcomes, and what stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Update, bindparam, insert, select, update
+
+from hub.model.effect import EffectState
+from hub.store.audit import Note
+from hub.store.committer import Transaction
+from hub.store.tables import batches, effects
+
+Values = Mapping[str, Any]
+
+#: A statement has a limited number of parameters.
+_MOST_KEYS = 5000
+
+_OUTCOME = ("state", "sent_at", "output", "reason", "status", "repeats", "renewals", "finished_at")
+_REQUEST = ("method", "url", "headers", "body", "body_hash", "status", "repeats", "renewals")
+_FRESH: dict[str, Any] = {**dict.fromkeys(column.name for column in effects.c), "repeats": 0, "renewals": 0}
+#: All but what may be large.
+_NAMES = tuple(column for column in effects.c if column.name not in ("body", "output"))
+
+
+def _settling(names: Iterable[str]) -> Update:
+    of_key = update(effects).where(effects.c.key == bindparam("effect_key"))
+    return of_key.values({name: bindparam(name) for name in names})
+
+
+_SETTLE, _REWRITE = _settling(_OUTCOME), _settling(_REQUEST)
+# What a person said of an earlier request stays with the effect.
+_REOPEN = _settling(name for name in _FRESH if name not in ("key", "settlement"))
+
+
+class Opening:
+    """Opens the intents of one transaction; those of one request all together, or none of them."""
+
+    def __init__(self, transaction: Transaction, keys: Iterable[str]) -> None:
+        """Read what stands under the keys that are wanted."""
+        self._transaction = transaction
+        self._standing = of_keys(transaction.connection, list(keys))
+        self._new: list[Values] = []
+        self._again: list[Values] = []
+        self._batches: list[Values] = []
+
+    def open(self, intents: Sequence[Values], notes: Sequence[Note], batch: Values | None) -> list[Values]:
+        """Open the intents of one request; gives the effects that stand under their keys, if any: then none is opened.
+
+        What failed surely did nothing, so that a newly formed request may take its place.
+        """
+        found = [self._standing[intent["key"]] for intent in intents if intent["key"] in self._standing]
+        standing = [row for row in found if row["state"] != EffectState.FAILED.value]
+        if standing:
+            return standing
+        for intent in intents:
+            row = {**_FRESH, **intent}
+            (self._again if intent["key"] in self._standing else self._new).append(row)
+            self._standing[intent["key"]] = row
+        if batch is not None:
+            self._batches.append(batch)
+        self._transaction.entries.extend(notes)
+        return []
+
+    def write(self) -> None:
+        """Write what was opened."""
+        connection = self._transaction.connection
+        if self._new:
+            connection.execute(insert(effects), self._new)
+        if self._again:
+            connection.execute(_REOPEN, [{**row, "effect_key": row["key"]} for row in self._again])
+        if self._batches:
+            connection.execute(insert(batches), self._batches)
+
+
+def settle(connection: Connection, outcomes: Sequence[Values]) -> None:
+    """Record what became of effects."""
+    if outcomes:
+        connection.execute(_SETTLE, list(outcomes))
+
+
+def rewrite(connection: Connection, rows: Sequence[Values]) -> None:
+    """Record other requests for effects whose former ones surely did nothing."""
+    if rows:
+        connection.execute(_REWRITE, [{**row, "effect_key": row["key"]} for row in rows])
+
+
+def take_over(connection: Connection, rows: Sequence[Values], run_id: str) -> Values | None:
+    """Make effects of another run this run's own; gives one that is no longer as it was seen, and then takes none."""
+    for number, row in enumerate(rows):
+        as_seen = (effects.c[name] == row[name] for name in ("key", "run_id", "state"))
+        if connection.execute(update(effects).where(*as_seen).values(run_id=run_id)).rowcount == 0:
+            for taken in rows[:number]:
+                back = update(effects).where(effects.c.key == taken["key"])
+                connection.execute(back.values(run_id=taken["run_id"]))
+            return row
+    return None
+
+
+def effect(connection: Connection, key: str) -> Values | None:
+    """Give an effect by its key."""
+    row = connection.execute(select(effects).where(effects.c.key == key)).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
+def of_keys(connection: Connection, keys: Sequence[str]) -> dict[str, Values]:
+    """Give the effects that stand under these keys."""
+    found: dict[str, Values] = {}
+    for start in range(0, len(keys), _MOST_KEYS):
+        some = keys[start : start + _MOST_KEYS]
+        rows = connection.execute(select(effects).where(effects.c.key.in_(some)))
+        found.update((row.key, dict(row._mapping)) for row in rows)
+    return found
+
+
+def batch(connection: Connection, id: str) -> Values:
+    """Give a request that carries several effects."""
+    return dict(connection.execute(select(batches).where(batches.c.id == id)).one()._mapping)
+
+
+def of_batch(connection: Connection, id: str) -> list[Values]:
+    """Give the effects that one request carries, in the order of their keys."""
+    rows = connection.execute(select(effects).where(effects.c.batch == id).order_by(effects.c.key))
+    return [dict(row._mapping) for row in rows]
+
+
+def open_effects(connection: Connection, *, environment: str) -> list[Values]:
+    """List the effects whose outcome is not known yet, without their bodies."""
+    statement = select(*_NAMES).where(
+        effects.c.environment == environment,
+        effects.c.state.in_([EffectState.INTENT.value, EffectState.UNKNOWN.value]),
+    )
+    return [dict(row._mapping) for row in connection.execute(statement)]
