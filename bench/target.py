@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvloop
 from aiohttp import web
@@ -27,6 +30,21 @@ async def _serve() -> None:
     sys.stdout.flush()
     # It ends with the measuring process: when nobody holds the other end of stdin any more.
     await asyncio.to_thread(sys.stdin.read)
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Start the target; gives its address, and ends it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.target"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.stdin.close()
+        process.wait(timeout=10)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets as entropy
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -71,6 +71,7 @@ class Composition:
 
     intake: type[Intake] = Intake
     worker: type[Worker] = Worker
+    connectors: Callable[[], Mapping[str, Connector]] = load_connectors
 
 
 class HubState(StrEnum):
@@ -126,7 +127,7 @@ class Hub:
         self.composition = composition or Composition()
         self.redactor = Redactor()
         self.worker_name = self.ambient.new_id("worker")
-        self.connectors: Mapping[str, Connector] = load_connectors()
+        self.connectors: Mapping[str, Connector] = (composition or Composition()).connectors()
         catalogue: Catalogue = catalogue_of(list(self.connectors.values()))
         self.traced = Traced(catalogue)
         self.database = Database(settings.data)

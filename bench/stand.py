@@ -1,0 +1,118 @@
+"""A hub in one process for measurements: real store, intake, worker and transport, without API and console."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.things import connector
+from hub.connections.accounts import Account
+from hub.connections.limiter import Limiter
+from hub.engine.parts import Parts
+from hub.engine.worker import Worker
+from hub.intake.door import Intake
+from hub.model.ambient import Ambient
+from hub.model.event import InboundEvent, Via
+from hub.runtime.clock import SystemClock
+from hub.sdk.settings import Settings
+from hub.sdk.transport import Transport
+from hub.store import crossrefs, runs
+from hub.store.committer import Committer, Work
+from hub.store.database import Database
+from hub.workspace.bundle import Bundle
+
+ENVIRONMENT = "bench"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """The parts of a measured hub; its worker does not run yet."""
+
+    database: Database
+    committer: Committer
+    intake: Intake
+    worker: Worker
+
+    async def accept(self, events: Sequence[InboundEvent]) -> None:
+        """Make events durable with their runs."""
+        await self.intake.accept("target", events, Via.API)
+
+    def counts(self) -> dict[str, int]:
+        """Count the runs by state."""
+        with self.database.reading() as connection:
+            return runs.counts(connection, environment=ENVIRONMENT).get("measured", {})
+
+    async def work(self, count: int) -> float:
+        """Work until `count` runs more have succeeded; gives the seconds."""
+        wanted = self.counts().get("succeeded", 0) + count
+        self.committer.on_wake = self.worker.wake
+        started = time.perf_counter()
+        task = asyncio.create_task(self.worker.run())
+        while True:
+            await asyncio.sleep(0.01)
+            if self.worker.in_flight == 0:
+                counted = self.counts()
+                if counted.get("succeeded", 0) >= wanted:
+                    break
+                if "parked" in counted:
+                    raise SystemExit(f"flows did not succeed: {counted}")
+        seconds = time.perf_counter() - started
+        self.worker.stop()
+        await task
+        return seconds
+
+
+@asynccontextmanager
+async def stand(base_url: str, bundle: Bundle, folder: Path | None = None) -> AsyncIterator[Stand]:
+    """Build a hub in a folder (a new one when not named) with a connection to the target, and take it down."""
+    with tempfile.TemporaryDirectory(prefix="concord-bench-") as own:
+        ambient = Ambient(clock=SystemClock(), random=random.Random())
+        database = Database(folder or Path(own))
+        committer = Committer(database, ambient)
+        transport = Transport(private_hosts=["127.0.0.1"])
+        account = Account(
+            name="target",
+            connector=connector,
+            settings=Settings(base_url=base_url),
+            limiter=Limiter(connector.limits, ambient),
+            transport=transport,
+            ambient=ambient,
+        )
+        accounts = {"target": account}
+
+        async def shelf(_bundle_id: str) -> Bundle:
+            return bundle
+
+        parts = Parts(
+            environment=ENVIRONMENT,
+            worker="worker_bench",
+            ambient=ambient,
+            database=database,
+            committer=committer,
+            accounts=accounts,
+            bundle=shelf,
+            current=lambda: bundle,
+        )
+        intake = Intake(
+            environment=ENVIRONMENT, ambient=ambient, committer=committer, accounts=accounts, bundle=lambda: bundle
+        )
+        committer.start()
+        for number in range(50):
+            link = crossrefs.Link(
+                environment=ENVIRONMENT,
+                entity="customer",
+                ids={"crm": f"cus_{number}", "erp": str(number)},
+                thing=f"thing_{number}",
+                actor="local",
+            )
+            await committer.commit(Work(lambda tx, link=link: crossrefs.put(tx, link)))  # type: ignore[misc]
+        yield Stand(database=database, committer=committer, intake=intake, worker=Worker(parts))
+        await committer.stop()
+        await transport.close()
+        database.close()

@@ -1,0 +1,102 @@
+"""What a flow costs after a thousand and after a million recorded runs: the same flows on data of different sizes."""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bench.stand import stand
+from bench.target import running
+from bench.things import FILES, compiled, events
+from hub.store.database import FILE_NAME
+
+#: Numbers of runs that are recorded before the flows are measured.
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+#: So many runs are made by really running; the others are copies of them under other names.
+REAL = 1_000
+
+#: Copies all that is recorded of the real runs; `n` tells the copies apart. Nothing of it is open.
+_COPIES = (
+    "INSERT INTO events SELECT {events} FROM events WHERE id NOT LIKE '%~%'",
+    "INSERT INTO runs SELECT {runs} FROM runs WHERE id NOT LIKE '%~%'",
+    "INSERT INTO steps SELECT {steps} FROM steps WHERE run_id NOT LIKE '%~%'",
+    "INSERT INTO attempts SELECT {attempts} FROM attempts WHERE run_id NOT LIKE '%~%'",
+    "INSERT INTO effects SELECT {effects} FROM effects WHERE key NOT LIKE '%~%'",
+)
+_NAMED_ANEW = {
+    "events": ("id", "external_id"),
+    "runs": ("id", "event_id", "key", "business_key"),
+    "steps": ("run_id",),
+    "attempts": ("run_id",),
+    "effects": ("key", "run_id", "business_key"),
+}
+
+
+def measure(*, count: int, rounds: int, largest: int) -> dict[str, Any]:
+    """Grow one database from size to size; gives CPU seconds and flows a second at each, and the last by the first."""
+    found: dict[int, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory(prefix="concord-bench-") as folder, running() as base_url:
+        uvloop.run(_run(base_url, Path(folder), REAL, 0))
+        first, have = REAL, REAL
+        for size in [size for size in SIZES if size <= largest]:
+            _grow(Path(folder), size - have)
+            have = max(have, size)
+            rates = []
+            for _ in range(rounds):
+                rates.append(uvloop.run(_run(base_url, Path(folder), count, first)))
+                first += count
+                have += count
+            megabytes = (Path(folder) / FILE_NAME).stat().st_size / 1e6
+            found[size] = {"per_second": round(statistics.median(rates), 1), "megabytes": round(megabytes)}
+        rates_found = [each["per_second"] for each in found.values()]
+    return {
+        "flows": count,
+        "rounds": rounds,
+        "by_recorded_runs": found,
+        "cost_of_last_by_first": round(rates_found[0] / rates_found[-1], 3),
+    }
+
+
+async def _run(base_url: str, folder: Path, count: int, first: int) -> float:
+    async with stand(base_url, compiled(FILES), folder) as hub:
+        await hub.accept(events(count, first=first))
+        return count / await hub.work(count)
+
+
+def _grow(folder: Path, missing: int) -> None:
+    """Add copies of the real runs until so many more are recorded."""
+    with sqlite3.connect(folder / FILE_NAME) as connection:
+        top = connection.execute("SELECT max(position) FROM runs").fetchone()[0]
+        base = connection.execute("SELECT count(*) FROM runs WHERE id LIKE '%~%'").fetchone()[0]
+        for copy in range(base, base + max(missing, 0) // REAL):
+            for statement in _COPIES:
+                table = statement.split()[2]
+                columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+                anew = _NAMED_ANEW[table]
+                values = [f"\"{name}\" || '~{copy}'" if name in anew else _moved(name, top, copy) for name in columns]
+                connection.execute(statement.format(**{table: ", ".join(values)}) + _real_only(table))
+            connection.commit()
+        if missing > 0:
+            top = connection.execute("SELECT max(position) FROM runs").fetchone()[0]
+            connection.execute("UPDATE counters SET value = ? WHERE name = 'position'", (top,))
+    connection.close()
+
+
+def _moved(name: str, top: int, copy: int) -> str:
+    return f"position + {top} + {copy} * {REAL}" if name == "position" else f'"{name}"'
+
+
+def _real_only(table: str) -> str:
+    """Limit the copying to the first thousand, which were really run."""
+    names = {"events": "id", "runs": "event_id", "steps": "run_id", "attempts": "run_id", "effects": "run_id"}
+    inside = (
+        "SELECT event_id FROM runs WHERE position <= 1000 AND id NOT LIKE '%~%'"
+        if table in {"events", "runs"}
+        else "SELECT id FROM runs WHERE position <= 1000 AND id NOT LIKE '%~%'"
+    )
+    return f" AND {names[table]} IN ({inside})"
