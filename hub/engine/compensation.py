@@ -20,9 +20,9 @@ from hub.model.run import RunState, StepState, Stopping
 from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation
 from hub.store import children, resuming, stopping
+from hub.store.claims import ClaimedRun
 from hub.store.committer import Work
 from hub.store.history import child_topic
-from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
 
 Row = Mapping[str, Any]

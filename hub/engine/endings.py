@@ -22,9 +22,9 @@ from hub.model.flow import Flow
 from hub.model.run import RunState
 from hub.sdk import exact_json
 from hub.store import connections
+from hub.store.claims import ClaimedRun
 from hub.store.committer import Work
 from hub.store.history import Awaited
-from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)

@@ -24,7 +24,7 @@ from hub.policy.outputs import moment
 from hub.policy.rules import Decision
 from hub.sdk import exact_json
 from hub.store import effects, holds
-from hub.store.runs import ClaimedRun
+from hub.store.claims import ClaimedRun
 
 #: A hold without an end is asked about again after so many seconds, later after a share of the time it has lasted.
 SOONEST, LATEST, SHARE = 60.0, 900.0, 0.1

@@ -20,7 +20,7 @@ from hub.model.flow import Failures, Foreach, Step
 from hub.model.run import StepState, WaitKind
 from hub.sdk import exact_json
 from hub.store import resuming
-from hub.store.runs import ClaimedRun
+from hub.store.claims import ClaimedRun
 
 #: So many items are looked at together; what is known of more is never in memory at once.
 WINDOW = 100

@@ -25,8 +25,8 @@ from hub.model.flow import Flow, OnFailure, Step
 from hub.model.run import RunState, Stopping, WaitKind
 from hub.sdk import exact_json
 from hub.store import stopping as told_to_stop
+from hub.store.claims import ClaimedRun
 from hub.store.committer import Transaction, Work
-from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)

@@ -26,8 +26,8 @@ from hub.policy.decision import decide
 from hub.sdk.connector import ReadOperation, WriteOperation
 from hub.store import crossrefs, runs
 from hub.store import effects as stored_effects
+from hub.store.claims import ClaimedRun
 from hub.store.drift import CountDrift
-from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
 
 

@@ -23,8 +23,8 @@ from hub.model.ambient import of_micros
 from hub.model.flow import Arm, Branch, Flow, Foreach, Parallel, Step
 from hub.model.run import StepState, WaitKind
 from hub.sdk import exact_json
+from hub.store.claims import ClaimedRun
 from hub.store.history import Awaited
-from hub.store.runs import ClaimedRun
 from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)

@@ -11,8 +11,9 @@ from hub.engine.parts import Parts
 from hub.engine.runner import Runner
 from hub.errors import Fatal, StorageFull
 from hub.model.ambient import of_micros
+from hub.store.claims import Claim, Claimed
 from hub.store.committer import Work
-from hub.store.runs import Claim, Claimed, hand_back
+from hub.store.runs import hand_back
 
 log = structlog.get_logger(__name__)
 

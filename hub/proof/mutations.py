@@ -28,9 +28,9 @@ from hub.model.event import InboundEvent, Via
 from hub.model.flow import Call, Step
 from hub.proof.invariants import Invariant
 from hub.runtime.composition import Composition
+from hub.store.claims import Claim
 from hub.store.committer import Transaction
 from hub.store.events import Accept, Acceptance
-from hub.store.runs import Claim
 from hub.store.tables import events, runs
 from hub.workspace.bundle import Bundle
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, and_, or_, select
 
 from hub.model.effect import EffectState
-from hub.store.runs import tried_of
+from hub.store.claims import tried_of
 from hub.store.tables import attempts, effects, runs, steps
 
 

@@ -17,12 +17,12 @@ from hub.errors import Conflict, FixData, HubError, StaleLease
 from hub.model.ambient import Ambient
 from hub.runtime.clock import SystemClock
 from hub.store import audit, crossrefs, run_orders, runs
+from hub.store.claims import Claim, Claimed
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.store.events import Accept, Acceptance
 from hub.store.history import Record
 from hub.store.replays import Replay, replay
-from hub.store.runs import Claim, Claimed
 from hub.store.tables import effects
 
 

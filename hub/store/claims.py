@@ -1,0 +1,285 @@
+"""Claiming: runs are taken in order of acceptance per flow and key, by one worker at a time, under a rising epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
+
+from hub.errors import LimitReached
+from hub.model.run import WORKING_STATES, Priority, RunState, Stopping, WaitKind
+from hub.store.committer import Transaction, Write
+from hub.store.held import Holds, held, hold_over
+from hub.store.runs import MANY, forget_waits
+from hub.store.tables import attempts, effects, events, runs, steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedRun:
+    """A run with all that is needed to go on with it: its event, its finished steps, its effects so far."""
+
+    run: Mapping[str, Any]
+    event: Mapping[str, Any]
+    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    effects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    #: How many of the attempts a limit turned away.
+    limited: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What a worker got, and when the next run becomes claimable (microseconds; None: not by time alone)."""
+
+    runs: Sequence[ClaimedRun]
+    next_at: int | None
+
+
+@cache
+def in_order() -> ColumnElement[bool]:
+    """Hold a run back while an earlier one of the same flow and key is open, or a replay while a later one works."""
+    earlier, later = runs.alias("earlier"), runs.alias("later")
+    held_back = exists().where(*_alike(earlier), earlier.c.position < runs.c.position)
+    working = [state.value for state in WORKING_STATES]
+    overtaken = exists().where(*_alike(later), later.c.position > runs.c.position, later.c.state.in_(working))
+    # Only a replay takes a place in the order that others may have gone past.
+    return and_(~held_back, or_(runs.c.replay_of.is_(None), ~overtaken))
+
+
+def _alike(other: FromClause) -> tuple[ColumnElement[bool], ...]:
+    same = (other.c[name] == runs.c[name] for name in ("environment", "flow", "key"))
+    return (*same, other.c.blocking == true())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(Write):
+    """Take up to `limit` runs of an environment for a worker; the result is `Claimed`.
+
+    `eligible` says which of the runs whose time has come may be taken.
+    """
+
+    environment: str
+    owner: str
+    limit: int
+    eligible: ColumnElement[bool] = field(default_factory=in_order)
+
+    rank = 30
+    patient = True
+
+    @classmethod
+    def apply(cls, batch: Sequence[Claim], transaction: Transaction) -> list[Claimed]:
+        """Serve one claim after the other."""
+        return [claim.take(transaction) for claim in batch]
+
+    def take(self, transaction: Transaction) -> Claimed:
+        """Raise the epoch of the runs taken, so that whoever had them before can record nothing more."""
+        connection = transaction.connection
+        taken: list[Mapping[str, Any]] = []
+        while (room := self.limit - len(taken)) > 0:
+            given = {"here": self.environment, "until_now": transaction.now, "most": room}
+            found = connection.execute(_ripe(self.eligible), given).all()
+            ripe = sorted(found, key=lambda run: (run.priority, run.claimable_at, run.position))[:room]
+            if ripe:
+                taken.extend(self._sorted_out(transaction, ripe))
+            if len(ripe) < room:
+                break
+        taken.sort(key=lambda run: run["position"])
+        after = {"here": self.environment, "after_now": transaction.now}
+        return Claimed(runs=_with_history(connection, taken), next_at=connection.execute(_NEXT_AT, after).scalar())
+
+    def _sorted_out(self, transaction: Transaction, ripe: Sequence[Row[Any]]) -> Iterator[Mapping[str, Any]]:
+        """Take the runs that may go; the others wait for what holds them, or behind an earlier one of their key."""
+        connection = transaction.connection
+        holds = held(connection, self.environment)
+        over = {row.id: on for row in ripe if (on := _hold(connection, holds, row)) is not None}
+        _hold_back(transaction, over)
+        free = [row for row in ripe if row.id not in over]
+        _set_aside(transaction, [row.id for row in free if not row.eligible])
+        forget_waits(connection, [row.id for row in ripe if _waited_for_many(row)])
+        going = [row.id for row in free if row.eligible]
+        if going:
+            for row in connection.execute(_TAKE, {"ids": going, "by": self.owner, "from_now": transaction.now}):
+                yield dict(row._mapping)
+
+
+# Formed once: forming them costs more than what the database does with them.
+_RIPE = (
+    *(runs.c[name] for name in ("id", "priority", "claimable_at", "position", "flow", "key")),
+    *(runs.c[name] for name in ("wait_on", "stopping", "parent_run")),
+)
+_TAKE = (
+    update(runs)
+    .where(runs.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state=case(
+            (runs.c.stopping == Stopping.COMPENSATE.value, RunState.COMPENSATING.value),
+            else_=RunState.RUNNING.value,
+        ),
+        claimable_at=None,
+        wait_kind=None,
+        wait_on=None,
+        epoch=runs.c.epoch + 1,
+        owner=bindparam("by"),
+        started_at=func.coalesce(runs.c.started_at, bindparam("from_now")),
+        updated_at=bindparam("from_now"),
+    )
+    .returning(*runs.c)
+)
+# One look at the index for each priority; a single one over all would go through every waiting run.
+_NEXT_AT = select(
+    func.min(
+        union_all(
+            *(
+                select(func.min(runs.c.claimable_at).label("at")).where(
+                    runs.c.environment == bindparam("here"),
+                    runs.c.priority == priority,
+                    runs.c.claimable_at > bindparam("after_now"),
+                )
+                for priority in Priority
+            )
+        )
+        .subquery()
+        .c.at
+    )
+)
+
+
+@cache
+def _ripe(eligible: ColumnElement[bool]) -> CompoundSelect[Any]:
+    """Give the first runs of each priority whose time has come, with whether they may be taken."""
+    each = (
+        select(*_RIPE, eligible.label("eligible"))
+        .where(
+            runs.c.environment == bindparam("here"),
+            runs.c.priority == priority.value,
+            runs.c.claimable_at <= bindparam("until_now"),
+        )
+        .order_by(runs.c.claimable_at, runs.c.position)
+        .limit(bindparam("most"))
+        .subquery()
+        for priority in Priority
+    )
+    return union_all(*(select(one) for one in each))
+
+
+def _hold(connection: Connection, holds: Holds, run: Row[Any]) -> tuple[str, str] | None:
+    """Give topic and reason of the hold that a run is under; one that was told to stop goes on for that."""
+    if run.stopping is not None:
+        return None
+    return hold_over(connection, holds, run=run.id, flow=run.flow, key=run.key, parent_run=run.parent_run)
+
+
+def _hold_back(transaction: Transaction, over: Mapping[str, tuple[str, str]]) -> None:
+    """Let runs wait that people hold; whoever resumes them wakes what waits for their topic."""
+    if over:
+        transaction.connection.execute(
+            _HOLD_BACK, [{"of_run": run_id, "topic": on, "why": reason} for run_id, (on, reason) in over.items()]
+        )
+
+
+_HOLD_BACK = (
+    update(runs)
+    .where(runs.c.id == bindparam("of_run"))
+    .values(
+        state=RunState.WAITING.value,
+        claimable_at=None,
+        wait_kind=WaitKind.HOLD.value,
+        wait_on=bindparam("topic"),
+        wait_until=None,
+        reason=bindparam("why"),
+    )
+)
+
+
+def _set_aside(transaction: Transaction, ids: Sequence[str]) -> None:
+    """Let runs wait behind an earlier one of their key; `let_next_go` calls the next when that one ends."""
+    if ids:
+        transaction.connection.execute(
+            update(runs)
+            .where(runs.c.id.in_(ids))
+            .values(state=RunState.QUEUED.value, claimable_at=None, wait_kind=WaitKind.ORDER.value, wait_on=None)
+        )
+
+
+def _waited_for_many(row: Row[Any]) -> bool:
+    return row.wait_on is not None and row.wait_on.startswith(MANY)
+
+
+def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) -> list[ClaimedRun]:
+    if not taken:
+        return []
+    event_ids = {run["event_id"] for run in taken}
+    found = connection.execute(_EVENTS, {"ids": sorted(event_ids)})
+    by_id = {row.id: dict(row._mapping) for row in found}
+    again = [run["id"] for run in taken if run["epoch"] > 1 or run["replay_of"]]
+    done: dict[str, dict[str, Mapping[str, Any]]] = {}
+    sent: dict[str, dict[str, Mapping[str, Any]]] = {}
+    tried: dict[str, dict[str, int]] = {}
+    limited: dict[str, dict[str, int]] = {}
+    if again:
+        # What is inside of loops is read by the loops themselves, some items at a time.
+        for row in connection.execute(_STEPS, {"ids": again}):
+            done.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
+        for row in connection.execute(_EFFECTS, {"ids": again}):
+            sent.setdefault(row.run_id, {})[row.path] = dict(row._mapping)
+        for run_id, path, number, turned_away in connection.execute(_TRIED, {"ids": again}):
+            tried.setdefault(run_id, {})[path] = number
+            limited.setdefault(run_id, {})[path] = turned_away
+    return [
+        ClaimedRun(
+            run=run,
+            event=by_id[run["event_id"]],
+            steps=done.get(run["id"], {}),
+            effects=sent.get(run["id"], {}),
+            attempts=tried.get(run["id"], {}),
+            limited=limited.get(run["id"], {}),
+        )
+        for run in taken
+    ]
+
+
+def _in_loop(path: Column[str]) -> ColumnElement[bool]:
+    return and_(path.contains("[", autoescape=True), ~path.startswith("undo:"))
+
+
+def tried_of(*which: ColumnElement[bool]) -> Select[Any]:
+    """Count attempts by run and path: the highest number, and how many a limit turned away."""
+    return (
+        select(
+            attempts.c.run_id,
+            attempts.c.path,
+            func.max(attempts.c.number),
+            func.count().filter(attempts.c.outcome == LimitReached.code),
+        )
+        .where(*which)
+        .group_by(attempts.c.run_id, attempts.c.path)
+    )
+
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_EVENTS = select(events).where(events.c.id.in_(_IDS))
+_STEPS = select(steps).where(steps.c.run_id.in_(_IDS), ~_in_loop(steps.c.path))
+_EFFECTS = select(effects).where(effects.c.run_id.in_(_IDS), ~_in_loop(effects.c.path))
+_TRIED = tried_of(attempts.c.run_id.in_(_IDS), ~_in_loop(attempts.c.path))
