@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.model.flow import Call, Flow, Map, Step, Term
+from hub.model.flow import Call, Flow, Step, Term
+from hub.model.flow_steps import applied, name_from, placed_steps
 from hub.schemas.versions import split
 from hub.workspace.bundle import Bundle
 
@@ -49,12 +50,12 @@ def wanted_schema(bundle: Bundle, flow: Flow, step: Step) -> str | None:
     """
     if isinstance(step.action, Call) and step.action.into is not None:
         return bundle.mappings[step.action.into].source
-    for later in flow.steps:
-        match later.action:
-            case Map(of=of, mapping=mapping) if of is not None and of.text == step.id:
-                return bundle.mappings[mapping].source
-            case Call(of=of, shape=shape) if of is not None and of.text == step.id and shape is not None:
-                return bundle.mappings[shape].source
+    placed = list(placed_steps(flow.steps))
+    place = next((place for place, each in placed if each is step), step.id)
+    for reader, later in placed:
+        for use in applied(later):
+            if use.of is not None and not use.each and use.of.text == name_from(place, reader):
+                return bundle.mappings[use.mapping].source
     return None
 
 

@@ -6,9 +6,28 @@ A path names a step through all that is around it: `post`, `way.post` in a branc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from hub.model.flow import Branch, Call, Foreach, Parallel, Step
+from hub.model.flow import (
+    Approve,
+    Branch,
+    Call,
+    Decide,
+    Emit,
+    Equal,
+    Foreach,
+    Link,
+    Lookup,
+    Map,
+    Parallel,
+    Same,
+    Step,
+    Subflow,
+    Term,
+    Undo,
+    Wait,
+)
 
 
 def lanes_within(step: Step) -> tuple[tuple[Step, ...], ...]:
@@ -68,3 +87,89 @@ def step_at(steps: Sequence[Step], path: str) -> Step | None:
             return None
         steps = steps_within(found)
     return found
+
+
+def name_from(place: str, reader: str) -> str | None:
+    """Give the name by which the step at one place is read at another: `post` beside it, `way.post` outside.
+
+    None when it cannot be read there: from outside, a loop shows only what it collects.
+    """
+    parts, around = parts_of(place), parts_of(reader)[:-1]
+    shared = 0
+    while shared < min(len(parts) - 1, len(around)) and parts[shared] == around[shared]:
+        shared += 1
+    named = parts[shared:]
+    return None if any(part.endswith("[]") for part in named) else ".".join(named)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """A mapping that a step applies to `of` (the event's record when None) with these further values.
+
+    `each` tells that it is applied to each item of `of`, and `answer` that it is applied to what the step's operation
+    answered.
+    """
+
+    mapping: str
+    of: Term | None
+    given: Mapping[str, Term]
+    each: bool = False
+    answer: bool = False
+
+
+def applied(step: Step) -> tuple[Applied, ...]:
+    """Give the mappings that a step applies to something that the flow names, its undo included."""
+    match step.action:
+        case Map(mapping=mapping, of=of, given=given):
+            return (Applied(mapping=mapping, of=of, given=given),)
+        case Call(shape=shape, of=of, given=given, each=each, undo=undo):
+            source = of if each is None else each
+            own = () if shape is None else (Applied(mapping=shape, of=source, given=given, each=each is not None),)
+            return own if undo is None else own + _of_undo(undo)
+        case Emit(shape=shape, of=of, given=given) | Subflow(shape=shape, of=of, given=given):
+            return () if shape is None else (Applied(mapping=shape, of=of, given=given),)
+        case Decide() | Lookup() | Link() | Approve() | Wait() | Foreach() | Branch() | Parallel():
+            return ()
+
+
+def _of_undo(undo: Undo) -> tuple[Applied, ...]:
+    if undo.shape is None:
+        return ()
+    return (Applied(mapping=undo.shape, of=undo.of, given=undo.given, answer=undo.of is None),)
+
+
+def terms_of(step: Step) -> tuple[Term, ...]:
+    """Give the terms that a step reads before and after its work, without those of the steps within it."""
+    found: list[Term | None] = [step.when, *_of_action(step)]
+    match step.expect:
+        case Equal(left=left, right=right):
+            found += [left, right]
+        case Same(other=other):
+            found.append(other)
+        case None:
+            pass
+    return tuple(term for term in found if term is not None)
+
+
+def _of_action(step: Step) -> tuple[Term | None, ...]:
+    match step.action:
+        case Map(of=of, given=given) | Subflow(of=of, given=given):
+            return (of, *given.values())
+        case Emit(subject=subject, of=of, given=given):
+            return (subject, of, *given.values())
+        case Call(connection=connection, of=of, by=by, given=given, each=each):
+            return (connection, of, by, *given.values(), each)
+        case Lookup(system=system, id=id, want=want):
+            return (system, id, want)
+        case Link(ids=ids):
+            return tuple(term for pair in ids for term in pair)
+        case Approve(of=of):
+            return (of,)
+        case Wait(until=until, subject=subject):
+            return (until, subject)
+        case Foreach(each=each):
+            return (each,)
+        case Branch(arms=arms):
+            return tuple(arm.when for arm in arms)
+        case Decide() | Parallel():
+            return ()

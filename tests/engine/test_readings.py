@@ -11,6 +11,7 @@ from hub.engine.readings import answer_of, source_of, wanted_schema
 from hub.engine.values import call_input, mapped
 from hub.errors import FixData
 from hub.model.flow import Call, Map
+from hub.model.flow_steps import every_step
 from hub.workspace.bundle import Bundle
 from tests.engine.house import bundle
 
@@ -41,6 +42,37 @@ steps:
     of: data.part
   - id: write
     call: { connection: vendor, operation: native.write, with: vendor/plain, of: record }
+  - id: outer
+    call: { connection: vendor, operation: document.read, by: =data.id }
+  - id: way
+    branch:
+      - name: only
+        steps:
+          - id: inner
+            call: { connection: vendor, operation: document.read, by: =data.id }
+          - id: lines
+            foreach:
+              each: data.lines
+              steps:
+                - id: looked
+                  call: { connection: vendor, operation: document.read, by: =item.id }
+                - id: looked_name
+                  map: vendor/plain
+                  of: looked
+                - id: outer_name
+                  map: vendor/plain
+                  of: outer
+          - id: both
+            parallel:
+              - id: lone
+                call: { connection: vendor, operation: document.read, by: =data.id }
+              - id: told
+                call: { connection: vendor, operation: document.read, by: =data.id }
+  - id: inner_name
+    map: vendor/plain
+    of: way.inner
+  - id: told_name
+    emit: { type: concord.thing.told, with: vendor/plain, of: way.both.told }
 """
 
 
@@ -112,13 +144,23 @@ def test_where_no_way_leads_it_is_said(workspace: Bundle) -> None:
 
 @pytest.mark.parametrize(
     ("step", "wanted"),
-    [("whole", "vendor.thing@2"), ("through", "vendor.thing@2"), ("unread", None)],
+    [
+        ("whole", "vendor.thing@2"),
+        ("through", "vendor.thing@2"),
+        ("unread", None),
+        # Within steps, from within them, and from outside.
+        ("outer", "vendor.thing@2"),
+        ("inner", "vendor.thing@2"),
+        ("looked", "vendor.thing@2"),
+        ("told", "vendor.thing@2"),
+        ("lone", None),
+    ],
 )
 def test_a_call_s_answer_is_wanted_in_the_version_that_a_mapping_reads(
     workspace: Bundle, step: str, wanted: str | None
 ) -> None:
     flow = workspace.flows["tested"]
-    found = next(one for one in flow.steps if one.id == step)
+    found = next(one for one in every_step(flow.steps) if one.id == step)
     assert isinstance(found.action, Call)
     assert wanted_schema(workspace, flow, found) == wanted
 
