@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.model.flow import Flow
+from hub.model.flow_steps import placed_steps
 from hub.queries.lineage import FieldLineage, field_lineages
 from hub.queries.lineage_picture import Picture, picture
 from hub.workspace.lineage.edges import How, Lineage
@@ -27,7 +28,7 @@ def flow_lineage(lineage: Lineage, flow: Flow, name: str | None) -> FlowLineage:
     """
     alone = lineage.within(flow.name)
     records = tuple(dict.fromkeys(end.record for edge in alone.edges for end in (edge.source, edge.target)))
-    steps = {step.id: number for number, step in enumerate(flow.steps)}
+    steps = {place: number for number, (place, _) in enumerate(placed_steps(flow.steps))}
     made = [
         (steps.get(step.step, 0), edge.target.record)
         for edge in alone.edges

@@ -137,7 +137,7 @@ def _where(kind: FileKind, path: tuple[str, ...]) -> str:
         case FileKind.POLICY | FileKind.FLOW, (("steps" | "rules") as word, "order"):
             return f"order of the {word}"
         case FileKind.FLOW, ("steps", step, *rest):
-            return _inside(f"step `{step}`", rest)
+            return _in_step(step, rest)
         case FileKind.POLICY, ("rules", rule, *rest):
             return _inside(f"rule `{rule}`", rest)
         case ((FileKind.MAPPING | FileKind.FRAGMENT), ("fields", *rest)) if rest:
@@ -148,6 +148,25 @@ def _where(kind: FileKind, path: tuple[str, ...]) -> str:
             return _inside(f"example `{title}`", rest)
         case _:
             return f"`{_dotted(path)}`"
+
+
+def _in_step(step: str, rest: list[str]) -> str:
+    """Name a place of a step by its place in the flow, such as `way.post`, and its keys."""
+    match rest:
+        case ["branch", "order"]:
+            return f"step `{step}`: order of the arms"
+        case ["foreach", "steps", "order"]:
+            return f"step `{step}`: order of the steps"
+        case ["branch", arm, "steps", "order"]:
+            return f"step `{step}`, arm `{arm}`: order of the steps"
+        case ["foreach", "steps", inner, *more]:
+            return _in_step(f"{step}[].{inner}", more)
+        case ["branch", _, "steps", inner, *more] | ["parallel", inner, *more]:
+            return _in_step(f"{step}.{inner}", more)
+        case ["branch", arm, *more]:
+            return _inside(f"step `{step}`, arm `{arm}`", more)
+        case _:
+            return _inside(f"step `{step}`", rest)
 
 
 def _inside(thing: str, rest: list[str]) -> str:

@@ -16,6 +16,8 @@ Thing = tuple[FileKind, str]
 
 #: By these keys the entries of a list are told apart, the first that all of them have.
 _NAMES = ("id", "name", "example")
+#: Lists of named things whose order means something.
+_ORDERED = ("steps", "rules", "branch")
 _MOST_SHOWN = 300
 
 
@@ -84,7 +86,7 @@ def differences(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator
         for key in dict.fromkeys([*after, *before]):
             yield from differences(before.get(key), after.get(key), (*path, key))
         kept = [key for key in before if key in after], [key for key in after if key in before]
-        if kept[0] != kept[1] and path and path[-1] in ("steps", "rules"):
+        if kept[0] != kept[1] and path and path[-1] in _ORDERED:
             yield Difference(path=(*path, "order"), before=", ".join(kept[0]), after=", ".join(kept[1]))
     elif type(before) is not type(after) or before != after:
         yield Difference(path=path, before=before, after=after)

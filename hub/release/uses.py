@@ -9,14 +9,29 @@ from typing import Any
 
 from hub.engine.readings import wanted_schema
 from hub.mapping.compiled import CompiledMapping
-from hub.model.flow import Call, Decide, Flow, Map
+from hub.model.flow import (
+    Approve,
+    Branch,
+    Call,
+    Decide,
+    Emit,
+    Flow,
+    Foreach,
+    Link,
+    Lookup,
+    Map,
+    Parallel,
+    Step,
+    Subflow,
+    Wait,
+)
+from hub.model.flow_steps import applied, name_from, placed_steps
 from hub.release.documents import Thing, read_document
 from hub.schemas.versions import split
 from hub.workspace.bundle import Bundle
 from hub.workspace.kinds import FileKind, kind_of
 
 _TABLE = re.compile(r"""\btable\s*\(\s*(?:'([\w-]+)'|`\s*"([\w-]+)"\s*`)?""")
-_DECIDED = re.compile(r"([A-Za-z_]\w*)\.([A-Za-z_]\w*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,40 +108,50 @@ def _upcasts(bundle: Bundle, series: str) -> Iterator[Thing]:
 
 
 def _flow_uses(flow: Flow, bundle: Bundle) -> Iterator[Thing]:
-    decides: dict[str, str] = {}
-    for step in flow.steps:
+    placed = list(placed_steps(flow.steps))
+    decides = {place: step.action.policy for place, step in placed if isinstance(step.action, Decide)}
+    if flow.called is not None:
+        yield FileKind.SCHEMA, flow.called
+    for place, step in placed:
         if step.retry is not None:
             yield FileKind.POLICY, step.retry
+        yield from ((FileKind.MAPPING, use.mapping) for use in applied(step))
         match step.action:
-            case Map(mapping=name):
-                yield FileKind.MAPPING, name
-            case Decide(policy=name):
-                decides[step.id] = name
+            case Decide(policy=name) | Approve(policy=name):
                 yield FileKind.POLICY, name
             case Call() as call:
-                yield from ((FileKind.MAPPING, name) for name in (call.shape, call.into) if name is not None)
-                for name in _connections(call, flow, decides, bundle):
-                    yield FileKind.CONNECTION, name
-                    if call.shape is None and wanted_schema(bundle, flow, step) is None:
-                        # No mapping says in which version the answer is read: in the connector's newest.
-                        yield from _upcasts(bundle, bundle.connections[name].connector)
-            case _:
+                yield from _call_uses(call, step, place, flow, decides, bundle)
+            case Subflow(flow=name):
+                yield FileKind.FLOW, name
+            case Map() | Lookup() | Link() | Wait() | Foreach() | Branch() | Parallel() | Emit():
                 pass
 
 
-def _connections(call: Call, flow: Flow, decides: Mapping[str, str], bundle: Bundle) -> Iterable[str]:
+def _call_uses(
+    call: Call, step: Step, place: str, flow: Flow, decides: Mapping[str, str], bundle: Bundle
+) -> Iterator[Thing]:
+    if call.into is not None:
+        yield FileKind.MAPPING, call.into
+    for name in _connections(call, place, flow, decides, bundle):
+        yield FileKind.CONNECTION, name
+        if call.shape is None and wanted_schema(bundle, flow, step) is None:
+            # No mapping says in which version the answer is read: in the connector's newest.
+            yield from _upcasts(bundle, bundle.connections[name].connector)
+
+
+def _connections(call: Call, place: str, flow: Flow, decides: Mapping[str, str], bundle: Bundle) -> Iterable[str]:
     text = call.connection.text
     if text in bundle.connections:
         return (text,)
     if text == "event.connection":
         connector = flow.event.partition(".")[0]
         return [name for name, file in bundle.connections.items() if file.connector == connector]
-    decided = _DECIDED.fullmatch(text)
-    policy = bundle.policies.get(decides.get(decided[1], "")) if decided is not None else None
-    if policy is None or decided is None:
+    asked, _, output = text.rpartition(".")
+    policy = next((name for step, name in decides.items() if name_from(step, place) == asked), "")
+    if policy not in bundle.policies:
         # Whatever else it may name is found only by running it: any connection may be meant.
         return list(bundle.connections)
-    given = [_literal(rule.then, decided[2]) for rule in policy.rules]
+    given = [_literal(rule.then, output) for rule in bundle.policies[policy].rules]
     return [name for name in given if name in bundle.connections]
 
 

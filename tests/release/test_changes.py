@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hub.release.breaks import schema_breaks
 from hub.release.changes import Changes, What, compare
 from hub.workspace.kinds import FileKind
@@ -78,6 +80,86 @@ def test_another_order_of_rules_is_a_change() -> None:
     assert [(detail.where, detail.before, detail.after) for detail in change.details] == [
         ("order of the rules", "large, small, everything else", "small, large, everything else")
     ]
+
+
+COMPOSED = """\
+  - id: way
+    branch:
+      - name: large
+        when: invoice.total.minor > `1`
+        steps:
+          - id: lines
+            foreach:
+              each: invoice.lines
+              by: item.product
+              steps:
+                - id: one
+                  wait: { for: PT1S }
+                - id: two
+                  wait: { for: PT2S }
+      - name: middle
+        when: invoice.total.minor > `0`
+        steps:
+          - id: both
+            parallel:
+              - id: a
+                wait: { for: PT3S }
+              - id: b
+                branch:
+                  - name: x
+                    when: invoice.id
+                    steps:
+                      - id: deep
+                        wait: { for: PT4S }
+                  - name: y
+                    steps:
+                      - id: deeper
+                        wait: { for: PT5S }
+  - id: link
+"""
+FIRST = "                - id: one\n                  wait: { for: PT1S }\n"
+SECOND = "                - id: two\n                  wait: { for: PT2S }\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("PT1S", "PT9S", "step `way.lines[].one`: wait.for"),
+        ("by: item.product", "by: item.amount.minor", "step `way.lines`: foreach.by"),
+        ("PT3S", "PT9S", "step `way.both.a`: wait.for"),
+        ("PT4S", "PT9S", "step `way.both.b.deep`: wait.for"),
+        ("invoice.total.minor > `0`", "invoice.total.minor > `5`", "step `way`, arm `middle`: when"),
+        (FIRST + SECOND, SECOND + FIRST, "step `way.lines`: order of the steps"),
+    ],
+)
+def test_steps_within_steps_are_told_by_their_place(old: str, new: str, where: str) -> None:
+    before = changed(("flows/tested.yaml", "  - id: link\n", COMPOSED))
+    (change,) = between(changed(("flows/tested.yaml", old, new), files=before), before).changes
+    assert [detail.where for detail in change.details] == [where]
+
+
+def test_another_order_of_arms_is_a_change() -> None:
+    before = changed(("flows/tested.yaml", "  - id: link\n", COMPOSED))
+    head, _, rest = COMPOSED.partition("      - name: large\n")
+    large, _, middle = rest.partition("      - name: middle\n")
+    middle, _, tail = middle.partition("  - id: link\n")
+    swapped = f"{head}      - name: middle\n{middle}      - name: large\n{large}  - id: link\n{tail}"
+    (change,) = between(changed(("flows/tested.yaml", COMPOSED, swapped), files=before), before).changes
+    assert [(detail.where, detail.before, detail.after) for detail in change.details] == [
+        ("step `way`: order of the arms", "large, middle", "middle, large")
+    ]
+
+
+def test_what_steps_within_steps_name_is_touched() -> None:
+    head = "      - name: middle\n        when: invoice.total.minor > `0`\n        steps:\n"
+    told = "          - { id: told, emit: { type: concord.thing.told, with: company/inner, of: invoice } }\n"
+    before = changed(("flows/tested.yaml", "  - id: link\n", COMPOSED), ("flows/tested.yaml", head, head + told))
+    before["mappings/company/inner.yaml"] = FILES["mappings/company/note.yaml"].replace("company/note", "company/inner")
+    found = between(changed(("mappings/company/inner.yaml", "value: id", "value: number"), files=before), before)
+    assert {(one.kind, one.name, one.through) for one in found.touched} == {
+        (FileKind.FLOW, "tested", ("mapping company/inner",)),
+        (FileKind.MAPPING, "company/inner", ()),
+    }
 
 
 def test_a_table_touches_what_uses_it_through_what_uses_it() -> None:

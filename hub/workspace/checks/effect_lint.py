@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hub.model.flow import Call, Decide, Flow, Step, Term
-from hub.model.flow_steps import placed_steps
+from hub.model.flow_steps import name_from, placed_steps
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints
 from hub.workspace.source.terms import Evaluated, Literal
@@ -63,7 +63,8 @@ def _writes(flow: Flow, known: Known) -> Iterator[_Write]:
         call = step.action
         if not isinstance(call, Call):
             continue
-        connections = _connections(call.connection, flow, _seen(decided, place), known)
+        seen = {name: policy for at, policy in decided.items() if (name := name_from(at, place)) is not None}
+        connections = _connections(call.connection, flow, seen, known)
         if _writes_there(call.operation, connections, known):
             yield _Write(
                 flow=flow,
@@ -74,16 +75,6 @@ def _writes(flow: Flow, known: Known) -> Iterator[_Write]:
                 connections=connections,
                 named=_meaning(call.connection),
             )
-
-
-def _seen(decided: Mapping[str, str], place: str) -> dict[str, str]:
-    """Give the policies that were asked by the names that an expression at a place gives their steps."""
-    found = dict(decided)
-    around = ""
-    for part in place.split(".")[:-1]:
-        around += f"{part}."
-        found |= {name.removeprefix(around): policy for name, policy in decided.items() if name.startswith(around)}
-    return found
 
 
 def _connections(term: Term, flow: Flow, decided: Mapping[str, str], known: Known) -> frozenset[str] | None:

@@ -10,9 +10,9 @@ from hub.model.flow import Term
 from hub.workspace.lineage.edges import Field
 from hub.workspace.source.terms import Evaluated
 
-#: A name → the fields it stands for; a record as a whole has no path.
+#: A name, of a step within steps with dots, → the fields it stands for; a record as a whole has no path.
 Scope = Mapping[str, tuple[Field, ...]]
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,9 @@ def below(whole: Field, path: str) -> Field:
 
 
 def _named(path: str, scope: Scope) -> list[Field]:
-    name = _NAME.match(path)
-    if name is None:
-        return []
-    return [below(whole, path[name.end() :].lstrip(".")) for whole in scope.get(name.group(), ())]
+    """Give what a path names: of steps within steps the longest name that means something, such as `way.post`."""
+    match = _NAME.match(path)
+    name = match.group() if match is not None else ""
+    while name and name not in scope:
+        name = name.rpartition(".")[0]
+    return [below(whole, path[len(name) :].lstrip(".")) for whole in scope.get(name, ())] if name else []

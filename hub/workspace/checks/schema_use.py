@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hub.model.flow import Call, Flow, Map
+from hub.model.flow import Call, Flow
+from hub.model.flow_steps import applied, every_step
 from hub.workspace.bundle import Bundle
 
 
@@ -25,6 +26,8 @@ def schema_uses(bundle: Bundle) -> Mapping[str, SchemaUse]:
         for schema in (mapping.source, mapping.target):
             mappings.setdefault(schema, set()).add(name)
     for flow in bundle.flows.values():
+        if flow.called is not None:
+            flows.setdefault(flow.called, set()).add(flow.name)
         for name in _mappings_of(flow):
             mapping = bundle.mappings[name]
             for schema in (mapping.source, mapping.target):
@@ -36,13 +39,6 @@ def schema_uses(bundle: Bundle) -> Mapping[str, SchemaUse]:
 
 
 def _mappings_of(flow: Flow) -> set[str]:
-    found: set[str | None] = set()
-    for step in flow.steps:
-        match step.action:
-            case Map(mapping=mapping):
-                found.add(mapping)
-            case Call(shape=shape, into=into):
-                found |= {shape, into}
-            case _:
-                pass
-    return {name for name in found if name is not None}
+    steps = list(every_step(flow.steps))
+    found = {use.mapping for step in steps for use in applied(step)}
+    return found | {into for step in steps if isinstance(step.action, Call) and (into := step.action.into) is not None}

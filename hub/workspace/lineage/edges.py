@@ -36,13 +36,19 @@ class Purpose(StrEnum):
     CONNECTION = "connection"
     CROSSREF = "crossref"
     GUARD = "guard"
+    APPROVE = "approve"
+    WAIT = "wait"
+    EACH = "each"
+    SUBJECT = "subject"
+    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Field:
     """A field of a record: its schema with version, or what else holds values, and its path (`lines[].amount`).
 
-    What else holds values is named `event.TYPE`, `crossref.ENTITY`, `policy.NAME` and `answer.OPERATION`.
+    What else holds values is named `event.TYPE`, `crossref.ENTITY`, `policy.NAME`, `answer.OPERATION`, `flow.NAME`
+    (what a flow gives to those that run it) and `collected.FLOW.STEP` (what a loop keeps of its items).
     """
 
     record: str

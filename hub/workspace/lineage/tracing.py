@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from hub.model.flow import Call, Decide, Equal, Flow, Link, Lookup, Map, Same, Step, Term
+from hub.model.flow import (
+    Approve,
+    Branch,
+    Call,
+    Decide,
+    Emit,
+    Equal,
+    Flow,
+    Foreach,
+    Link,
+    Lookup,
+    Map,
+    Parallel,
+    Same,
+    Step,
+    Subflow,
+    Term,
+    Undo,
+    Wait,
+)
+from hub.model.flow_steps import applied, every_step
 from hub.schemas.shape import Shape, shape_of
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.checks.answers import Answers
+from hub.workspace.checks.flow_heads import OWN
 from hub.workspace.checks.flow_scope import Here, Scope, below
 from hub.workspace.lineage.edges import Edge, Field, How, Lineage, Purpose, Use
 from hub.workspace.lineage.edges import Step as At
@@ -17,6 +38,8 @@ from hub.workspace.lineage.mapping_edges import MappingEdges
 from hub.workspace.lineage.policy_edges import policy_edges
 from hub.workspace.lineage.written import key_lines, rule_places
 
+#: What a step gives, by what stands behind its id where it is read: nothing, or the name of a step within it.
+Made = Mapping[str, tuple[Field, ...]]
 _NO_CONNECTORS = Catalogue()
 #: So deep are the declared fields of a schema told.
 _DEEPEST = 8
@@ -82,15 +105,13 @@ class _Tracing:
     def flow(self, flow: Flow) -> None:
         """Follow a flow's steps in their order; each name then means the record that its step has made."""
         event = f"event.{flow.event}"
-        scope = {"event": (Field(record=event),), "data": (Field(record=event, path="data"),)}
-        scope["record"] = (self._record(flow),)
+        data = Field(record=event, path="data")
+        scope = {"event": (Field(record=event),), "data": (data,), "record": (self._record(flow),)}
+        if flow.called is not None or flow.event.startswith(f"{OWN}."):
+            # The data of the hub's own events holds the record and nothing else.
+            scope["data.record"] = scope["record"]
         here = Here(flow=flow.name, step="", scope=scope, path=flow.path, line=1)
-        for step in flow.steps:
-            before = replace(here, step=step.id, line=step.line, scope=scope)
-            made = self._step(step, before, flow)
-            if made is not None:
-                scope = {**scope, step.id: (made,)}
-            self._checks(step, made, replace(before, scope=scope))
+        here = replace(here, scope=self._line(flow.steps, here, flow))
         lines = key_lines(self._bundle.files.get(flow.path, b""))
         for purpose, term, text in (
             (Purpose.KEY, flow.key, "keeps the events of one thing in order"),
@@ -98,48 +119,144 @@ class _Tracing:
             (Purpose.ENTITY, flow.entity, "says whose books a run concerns"),
             (Purpose.MONEY, flow.money, "is the money at risk when a run stops"),
         ):
-            self._use(replace(here, scope=scope, line=lines.get(purpose.value, 1)), purpose, text, term)
+            self._use(replace(here, line=lines.get(purpose.value, 1)), purpose, text, term)
+        if flow.output is not None:
+            there = replace(here, line=lines.get("output", 1))
+            self._note(_given(flow.output, Field(record=f"flow.{flow.name}"), there), there)
+
+    def _line(self, steps: Sequence[Step], here: Here, flow: Flow, around: str = "") -> Scope:
+        """Follow steps in their order; gives what names mean behind them."""
+        scope = here.scope
+        for step in steps:
+            before = replace(here, step=around + step.id, line=step.line, scope=scope)
+            made = self._step(step, before, flow)
+            scope = {**scope, **{f"{step.id}{name}": fields for name, fields in made.items()}}
+            self._checks(step, made.get("", ()), replace(before, scope=scope))
+        return scope
 
     def _record(self, flow: Flow) -> Field:
-        """Say what the event's record is: what the first mapping applied to it reads."""
-        for step in flow.steps:
-            match step.action:
-                case Map(mapping=name, of=of) | Call(shape=str(name), of=of):
-                    if of is None or of.text == "record":
-                        return Field(record=self._bundle.mappings[name].source)
-                case _:
-                    pass
+        """Say what the event's record is: what its caller hands over, or what the first mapping applied to it reads."""
+        if flow.called is not None:
+            return Field(record=flow.called)
+        for step in every_step(flow.steps):
+            for use in applied(step):
+                if not use.answer and not use.each and (use.of is None or use.of.text == "record"):
+                    return Field(record=self._bundle.mappings[use.mapping].source)
         return Field(record=f"event.{flow.event}", path="record")
 
-    def _step(self, step: Step, here: Here, flow: Flow) -> Field | None:
+    def _step(self, step: Step, here: Here, flow: Flow) -> Made:
         match step.action:
             case Map(mapping=name, of=of, given=given):
-                return self._apply(name, of, given, here)
+                return _whole(self._apply(name, here.fields(of), of, given, here))
             case Decide(policy=name):
-                return self._decide(name, here, flow)
+                return _whole(self._decide(name, here, flow))
             case Lookup():
-                return self._look_up(step.action, here)
+                return _whole(self._look_up(step.action, here))
             case Call():
                 return self._call(step.action, here, flow)
             case Link(entity=entity, ids=ids):
                 for system, id in ids:
                     self._use(here, Purpose.CROSSREF, f"is kept as the {system.text} id of one {entity}", id)
-                return None
-            case _:
-                return None
+                return {}
+            case Approve():
+                return self._approve(step.action, here, flow)
+            case Wait():
+                return self._wait(step.action, here)
+            case Emit() | Subflow():
+                return self._start(step.action, here)
+            case Foreach() | Branch() | Parallel():
+                return self._within(step.action, here, flow)
 
-    def _call(self, call: Call, here: Here, flow: Flow) -> Field:
+    def _within(self, action: Foreach | Branch | Parallel, here: Here, flow: Flow) -> Made:
+        """Follow the steps within a step; gives what their names mean outside."""
+        around = f"{here.step}{'[]' if isinstance(action, Foreach) else ''}."
+        match action:
+            case Foreach():
+                return self._loop(action, here, flow, around)
+            case Branch(arms=arms):
+                for arm in arms:
+                    self._use(here, Purpose.WHEN, f"decides whether {here.step} goes the way {arm.name}", arm.when)
+                lines = [(arm.steps, self._line(arm.steps, here, flow, around)) for arm in arms]
+            case Parallel(steps=steps):
+                scope = here.scope
+                for step in steps:
+                    scope = self._line((step,), replace(here, scope=scope), flow, around)
+                lines = [(steps, scope)]
+        return {
+            f".{name}": fields
+            for steps, scope in lines
+            for name, fields in scope.items()
+            if name.partition(".")[0] in {step.id for step in steps}
+        }
+
+    def _loop(self, loop: Foreach, here: Here, flow: Flow, around: str) -> Made:
+        self._use(here, Purpose.EACH, f"is gone through by {here.step}, item by item", loop.each)
+        inside = replace(here, scope={**here.scope, loop.name: tuple(map(_item, here.fields(loop.each)))})
+        self._use(inside, Purpose.EACH, f"names an item of {here.step}", loop.by)
+        done = replace(here, scope=self._line(loop.steps, inside, flow, around))
+        if loop.collect is None:
+            return {}
+        kept = Field(record=f"collected.{here.flow}.{here.step}")
+        self._note(_given(loop.collect, kept, done), here)
+        return {".collected": (kept,)}
+
+    def _approve(self, approve: Approve, here: Here, flow: Flow) -> Made:
+        """Note what people approve, and what the policy looks at that says how many of them must."""
+        of = here.fields(approve.of) if approve.of is not None else here.scope["record"]
+        for source in of:
+            self._add_use(source, here, Purpose.APPROVE, f"is what people approve, as the policy {approve.policy} asks")
+        policy = self._bundle.policies[approve.policy]
+        scope = {**self._asked(here.scope, flow, here), "input": of}
+        for source in replace(here, scope=scope).named(policy.reads):
+            text = f"is looked at by the policy {approve.policy} that says how many people must approve"
+            self._add_use(source, here, Purpose.APPROVE, text)
+        return {}
+
+    def _wait(self, wait: Wait, here: Here) -> Made:
+        self._use(here, Purpose.WAIT, f"says until when {here.step} waits", wait.until)
+        if wait.event is None:
+            return {}
+        self._use(here, Purpose.WAIT, f"says which {wait.event} {here.step} waits for", wait.subject)
+        return {".data": (Field(record=f"event.{wait.event}", path="data"),)}
+
+    def _start(self, action: Emit | Subflow, here: Here) -> Made:
+        """Follow a record into an event of the hub's own, or into another flow."""
+        given = here.fields(action.of) if action.of is not None else here.scope["record"]
+        if action.shape is not None:
+            given = (self._apply(action.shape, given, action.of, action.given, here),)
+        if isinstance(action, Subflow):
+            called = self._bundle.flows[action.flow].called
+            target = Field(record=called or f"event.{OWN}.flow.{action.flow}")
+        else:
+            self._use(here, Purpose.SUBJECT, f"is what the event {action.type} is about", action.subject)
+            target = Field(record=f"event.{action.type}", path="record")
+        self._note((self._part(source, target, action.of, here) for source in given if source != target), here)
+        return _whole(Field(record=f"flow.{action.flow}")) if isinstance(action, Subflow) else {}
+
+    def _call(self, call: Call, here: Here, flow: Flow) -> Made:
         self._use(here, Purpose.CONNECTION, f"says on which connection {call.operation} is called", call.connection)
         self._use(here, Purpose.BY, f"names what {call.operation} is called for", call.by)
+        self._use(here, Purpose.EACH, f"is gone through by {here.step}, item by item", call.each)
+        source = tuple(map(_item, here.fields(call.each))) if call.each is not None else here.fields(call.of)
         if call.shape is not None:
-            self._apply(call.shape, call.of, call.given, here)
+            self._apply(call.shape, source, call.each or call.of, call.given, here)
         self._guards(call, here, flow)
         answer = Field(record=self._answers.record(call, flow.event))
-        if call.into is None:
-            return answer
-        self._note(self._mappings.upcasts(answer.record), here)
-        self._note(self._mappings.of(call.into), here)
-        return Field(record=self._bundle.mappings[call.into].target)
+        made = answer
+        if call.into is not None:
+            self._note(self._mappings.upcasts(answer.record), here)
+            self._note(self._mappings.of(call.into), here)
+            made = Field(record=self._bundle.mappings[call.into].target)
+        if call.undo is not None:
+            self._undo(call.undo, answer, replace(here, scope={**here.scope, here.step.rpartition(".")[2]: (made,)}))
+        # Of many calls, each result stands under the name of its item, which no file knows.
+        return {} if call.each is not None else _whole(made)
+
+    def _undo(self, undo: Undo, answer: Field, here: Here) -> None:
+        self._use(here, Purpose.UNDO, f"names what {undo.operation} takes back", undo.by)
+        if undo.shape is not None:
+            source = here.fields(undo.of) if undo.of is not None else (answer,)
+            self._apply(undo.shape, source, undo.of, undo.given, here)
 
     def _guards(self, call: Call, here: Here, flow: Flow) -> None:
         """Note what the policies that guard the called connection look at of the flow's values."""
@@ -158,11 +275,13 @@ class _Tracing:
         """Give a scope with what the flow says of entity and money."""
         return {"entity": here.fields(flow.entity), "money": here.fields(flow.money), **scope}
 
-    def _apply(self, name: str, of: Term | None, given: Mapping[str, Term], here: Here) -> Field:
+    def _apply(
+        self, name: str, sources: Sequence[Field], of: Term | None, given: Mapping[str, Term], here: Here
+    ) -> Field:
         mapping = self._bundle.mappings[name]
         self._note(self._mappings.upcasts(mapping.source), here)
         self._note(self._mappings.of(name), here)
-        for source in here.fields(of):
+        for source in sources:
             if source.path or source.series != Field(record=mapping.source).series:
                 self._note([self._part(source, Field(record=mapping.source), of, here)], here)
         for word, term in given.items():
@@ -192,17 +311,19 @@ class _Tracing:
         self._note([replace(edge, source=source, direct=False) for source in deciding], here)
         return Field(record=made.record)
 
-    def _checks(self, step: Step, made: Field | None, here: Here) -> None:
+    def _checks(self, step: Step, made: Sequence[Field], here: Here) -> None:
         """Note what a step looks at before and after it does its work."""
-        self._use(here, Purpose.WHEN, f"decides whether the step {step.id} is done", step.when)
+        self._use(here, Purpose.WHEN, f"decides whether the step {here.step} is done", step.when)
         match step.expect:
             case Equal(left=left, right=right, case=case):
                 text = f"{left.text} must equal {right.text}, or it becomes the exception {case}"
                 self._use(here, Purpose.EXPECT, text, left, right)
             case Same(other=other, fields=fields, case=case):
-                wholes = (*here.fields(other), *([made] if made is not None else []))
+                wholes = (*here.fields(other), *made)
                 for name, _ in fields:
-                    text = f"{name} must be the same in {other.text} and {step.id}, or it becomes the exception {case}"
+                    text = (
+                        f"{name} must be the same in {other.text} and {here.step}, or it becomes the exception {case}"
+                    )
                     for whole in wholes:
                         self._add_use(below(whole, name), here, Purpose.EXPECT, text)
             case None:
@@ -216,6 +337,21 @@ class _Tracing:
         step = At(flow=here.flow, step=here.step)
         self.uses.append(Use(source=source, purpose=purpose, text=text, path=here.path, line=here.line, step=step))
 
-    def _note(self, edges: Iterator[Edge] | list[Edge], here: Here) -> None:
+    def _note(self, edges: Iterable[Edge], here: Here) -> None:
         for edge in edges:
             self._steps.setdefault(edge, []).append(At(flow=here.flow, step=here.step))
+
+
+def _whole(field: Field) -> Made:
+    return {"": (field,)}
+
+
+def _item(each: Field) -> Field:
+    """Give an item of what a loop goes through."""
+    return each if each.path.endswith("[]") else replace(each, path=f"{each.path}[]")
+
+
+def _given(term: Term, target: Field, here: Here) -> Iterator[Edge]:
+    """Give the edges from what a term reads to what it gives."""
+    for source in here.fields(term):
+        yield Edge(source=source, target=target, how=How.PART, text=term.text, path=here.path, line=here.line)
