@@ -46,6 +46,9 @@ SCHEMA = {
             "type": "object",
             "required": ["data"],
             "properties": {
+                "object": {"type": "string"},
+                "has_more": {"type": "boolean"},
+                "url": {"type": "string"},
                 "data": {
                     "type": "array",
                     "items": {
@@ -57,10 +60,13 @@ SCHEMA = {
                             "currency": {"type": "string"},
                             "pricing": {"type": "object"},
                             "quantity": {"type": "integer"},
+                            **{name: {"type": "object"} for name in ("metadata", "parent", "period")},
+                            **{name: {"type": "string"} for name in ("description", "object")},
+                            "discount_amounts": {"type": "array"},
                             "taxes": {"type": "array", "items": {"type": "object"}},
                         },
                     },
-                }
+                },
             },
         },
     },

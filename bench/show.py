@@ -1,0 +1,115 @@
+"""How measurements are printed: a table each, with the ratios that count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Found = Mapping[str, Any]
+
+
+def _table(console: Console, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def show_mapping(console: Console, found: Found) -> None:
+    """Print how fast mappings are."""
+    ratios = found["compiled_against"]
+    _table(
+        console,
+        f"Fifteen fields of an invoice of {found['invoice_bytes']:,} bytes, exact decimals, one thread",
+        ("", "records/CPU-s", "compiled is"),
+        [
+            (name, f"{rate:,}", f"{ratios[name]} x" if name in ratios else "")
+            for name, rate in found["records_per_cpu_second"].items()
+        ],
+    )
+    if "jsonata (Rust)" not in found["records_per_cpu_second"]:
+        console.print("JSONata is left out: its package is not installed (`pip install --group bench`).")
+
+
+def show_flows(console: Console, found: Found) -> None:
+    """Print how fast flows are."""
+    names = {
+        "floor": "nothing recorded (floor)",
+        "durable": "durable",
+        "governed": "durable, with all gates and policies",
+        "dbos": "DBOS, SQLite WAL + FULL",
+    }
+    ratios = {
+        "durable": f"{found['durable_of_floor']} of the floor",
+        "governed": f"{found['governed_of_durable']} of durable",
+        "dbos": f"durable is {found['durable_of_dbos']} x",
+    }
+    _table(
+        console,
+        "Five-step flow with one HTTP write, SQLite FULL, one process",
+        ("", "flows/s", "each round", "ratio"),
+        [
+            (names[name], f"{rate:,}", ", ".join(map(str, found["each_round"][name])), ratios.get(name, ""))
+            for name, rate in found["per_second"].items()
+        ],
+    )
+    if found["dbos_left_out"]:
+        console.print(f"DBOS is left out: {found['dbos_left_out']}.")
+    console.print(f"{found['flows']:,} flows a round, in turns; peak memory {found['peak_rss_mb']} MB.")
+
+
+def show_door(console: Console, found: Found) -> None:
+    """Print how fast webhooks are delivered."""
+    rows = [
+        (
+            {"ours": "Concord", "node_red": "Node-RED"}[name],
+            str(connections),
+            f"{each['per_second']:,}",
+            str(each["p50_ms"]),
+            str(each["p99_ms"]),
+            str(each["answered_p99_ms"]),
+        )
+        for name in ("ours", "node_red")
+        for connections, each in found.get(name, {}).items()
+    ]
+    columns = ("", "connections", "delivered/s", "p50 ms", "p99 ms", "answered p99 ms")
+    _table(console, "Webhook of 2 kB → checked → mapped → delivered → recorded, over HTTP", columns, rows)
+    for connections, ratio in found["ours_by_node_red"].items():
+        console.print(f"At {connections} connections Concord's rate is {ratio} x Node-RED's.")
+    if found["node_red_left_out"]:
+        console.print(f"Node-RED is left out: {found['node_red_left_out']}.")
+
+
+def show_volume(console: Console, found: Found) -> None:
+    """Print what a flow costs on more and more data."""
+    _table(
+        console,
+        "The same flows on more and more recorded runs",
+        ("recorded runs", "flows/s", "database MB"),
+        [
+            (f"{int(size):,}", f"{each['per_second']:,}", f"{each['megabytes']:,}")
+            for size, each in found["by_recorded_runs"].items()
+        ],
+    )
+    console.print(f"A flow on the most data costs {found['cost_of_last_by_first']} x what it costs on the least.")
+
+
+def show_waiting(console: Console, found: Found) -> None:
+    """Print what waiting runs need."""
+    console.print(
+        f"{found['waiting']:,} waiting runs: {found['rss_mb']} MB in memory ({found['rss_mb_before']} MB without)."
+    )
+
+
+SHOWN: Mapping[str, Callable[[Console, Found], None]] = {
+    "mapping": show_mapping,
+    "flows": show_flows,
+    "door": show_door,
+    "volume": show_volume,
+    "waiting": show_waiting,
+}
