@@ -136,9 +136,3 @@ async def release(request: Request, event_id: str, order: ReleaseOrder, principa
 async def numbers(request: Request, _principal: Viewer) -> Response:
     """Count runs, effects, events and open exceptions."""
     return answer(summary.summary(request.app.state.view))
-
-
-@router.get("/effects/open", summary="Writes whose outcome is not known yet")
-async def open_effects(request: Request, _principal: Viewer) -> Response:
-    """List the effects that have an intent and no outcome."""
-    return answer({"effects": summary.open_effects(request.app.state.view)})

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from hub.cli import place
-from hub.cli.output import console, print_json
-from hub.cli.reach import reach
+from hub.cli.output import EXIT_WRONG, console, fail, print_json
+from hub.cli.reach import Reached, reach
 from hub.cli.tables import show_case, show_cases
+
+#: So many are ordered at once; then the next ones, until all that fit are.
+MOST_AT_ONCE = 200
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -70,6 +75,57 @@ def replay(
         print_json(made)
     else:
         console.print(f"Run [bold]{made['run']}[/] takes its place.")
+
+
+@app.command("replay-all")
+def replay_all(
+    fingerprint: Annotated[str | None, typer.Option(help="Only those alike: the fingerprint that they share.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only with this reason.")] = None,
+    flow: Annotated[str | None, typer.Option(help="Only of this flow.")] = None,
+    step: Annotated[str | None, typer.Option(help="Only those that stopped in this step.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the oldest first.")] = None,
+    from_start: Annotated[bool, typer.Option("--from-start", help="From the first step, not the failed one.")] = False,
+    current: Annotated[bool, typer.Option("--current", help="With the workspace of now, not the runs' own.")] = False,
+    why: Annotated[str, typer.Option(help="Why; it is kept with each.")] = "",
+    data: place.Data = place.DEFAULT_DATA,
+    workspace: place.Workspace = None,
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    json_output: Json = False,
+) -> None:
+    """Replay the runs of all exceptions that fit, the oldest first and behind all other work."""
+    named = {"fingerprint": fingerprint, "reason": reason, "flow": flow, "path": step}
+    wanted = {name: value for name, value in named.items() if value is not None}
+    if not wanted:
+        fail("Say which exceptions: by --fingerprint, --reason, --flow or --step.", EXIT_WRONG)
+    order = {"filter": wanted, "from_start": from_start, "bundle": "current" if current else "same", "reason": why}
+    total: dict[str, Any] = {"seen": 0, "replayed": 0, "left": {}}
+    with reach(place.settings(data, workspace, environment, None)) as hub:
+        for done in _pages(hub, order, limit):
+            for name in ("seen", "replayed"):
+                total[name] += done[name]
+            for code, number in done["left"].items():
+                total["left"][code] = total["left"].get(code, 0) + number
+            if not json_output and done["next"] is not None:
+                console.print(f"{total['replayed']} of {total['seen']} so far.")
+    if json_output:
+        print_json(total)
+        return
+    left = ", ".join(f"{number} {escape(code)}" for code, number in sorted(total["left"].items()))
+    console.print(
+        f"{total['replayed']} of {total['seen']} runs are replayed." + (f" Left as they were: {left}." if left else "")
+    )
+
+
+def _pages(hub: Reached, order: Mapping[str, Any], limit: int | None) -> Iterator[Mapping[str, Any]]:
+    after, left = None, limit
+    while left is None or left > 0:
+        some = MOST_AT_ONCE if left is None else min(left, MOST_AT_ONCE)
+        done = hub.post("/api/cases/replay", {**order, "after": after, "limit": some})
+        yield done
+        after = done["next"]
+        if after is None:
+            return
+        left = None if left is None else left - done["seen"]
 
 
 @app.command()

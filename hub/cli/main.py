@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import audit, cases, crossrefs, events, place, runs, schemas, vault
+from hub.cli import audit, cases, crossrefs, effects, events, place, runs, schemas, vault
 from hub.cli.backup import backup, restore
 from hub.cli.decisions import decisions
 from hub.cli.drift import drift
@@ -229,9 +229,12 @@ def version() -> None:
     typer.echo(installed("concord-hub"))
 
 
-app.add_typer(runs.app, name="runs", help="Look at runs, replay or cancel them.", rich_help_panel=_LOOK)
+app.add_typer(runs.app, name="runs", help="Look at runs, replay, cancel or undo them.", rich_help_panel=_LOOK)
 app.add_typer(cases.app, name="cases", help="Look at exceptions, replay, assign or close them.", rich_help_panel=_LOOK)
 app.add_typer(events.app, name="events", help="Look at events and release what was kept back.", rich_help_panel=_LOOK)
+app.add_typer(
+    effects.app, name="effects", help="Look at writes in doubt, and settle what nobody knows.", rich_help_panel=_LOOK
+)
 app.command(rich_help_panel=_LOOK)(hold)
 app.command(rich_help_panel=_LOOK)(resume)
 app.command(rich_help_panel=_LOOK)(holds)

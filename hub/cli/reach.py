@@ -33,7 +33,7 @@ class Reached:
     def get(self, path: str, **query: object) -> Any:
         """Read; parameters that are None are left out."""
         given = {name: value for name, value in query.items() if value is not None}
-        return self._call("GET", path + ("?" + urlencode(given) if given else ""))
+        return self._call("GET", path + ("?" + urlencode(given, doseq=True) if given else ""))
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Give an order."""

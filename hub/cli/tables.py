@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.markdown import Markdown
@@ -63,14 +63,40 @@ def show_run(detail: Mapping[str, Any]) -> None:
     """Show one run with its steps and their attempts."""
     run = detail["run"]
     console.print(f"[bold]{run['id']}[/] {run['flow']} {_coloured(run['state'])} {escape(run['business_key'])}")
-    if run["wait_kind"] == "hold":
-        console.print(f"Held. {run['reason']}", markup=False)
+    for line in _standing(detail):
+        console.print(line, markup=False, highlight=False)
     table = Table("Step", "State", "Attempts", "Decided by", "Error")
     for step in detail["steps"]:
         attempts = ", ".join(f"{attempt['kind']} {attempt['outcome']}" for attempt in step["attempts"])
         error = escape(step["error"]["detail"]) if step["error"] else ""
         table.add_row(step["path"], _coloured(step["state"]), attempts, escape(_decided(step)), error)
     print_table(table)
+
+
+def behind(waits: Mapping[str, Any]) -> str:
+    """Tell how many runs wait behind another one, and with how much money."""
+    waiting = waits["waiting"]
+    money = ", ".join(f"{value['value']} {value['currency']}" for value in waiting["money"])
+    unknown = f", {waiting['without_amount']} without a known amount" if waiting["without_amount"] else ""
+    number = waiting["runs"]
+    return f"{number} {'run waits' if number == 1 else 'runs wait'} behind it: {money or 'no amount'}{unknown}."
+
+
+def _standing(detail: Mapping[str, Any]) -> Iterator[str]:
+    """Tell what is held and ordered of a run, and what waits behind it."""
+    run, standing = detail["run"], detail["standing"]
+    for hold in standing["holds"]:
+        yield f"Its {hold['kind']} is held by {hold['by_name']}: {hold['reason']}"
+    if run["wait_kind"] == "hold" and not standing["holds"]:
+        yield f"Held. {run['reason']}"
+    stop = standing["stop"]
+    if stop is not None:
+        what = "to be cancelled" if stop["how"] == "cancel" else "to be taken back"
+        yield f"Ordered {what} by {stop['by_name']}: {stop['reason']}"
+    if standing["behind"]["waiting"]["runs"]:
+        yield behind(standing["behind"])
+        for each in standing["behind"]["runs"]:
+            yield f"  {each['id']} {each['business_key']} {_money(each['money'])}"
 
 
 def show_cases(cases: Sequence[Mapping[str, Any]]) -> None:
@@ -102,6 +128,10 @@ def show_case(detail: Mapping[str, Any]) -> None:
     for name, fact in detail["facts"].items():
         console.print(f"  {name}: {fact}", highlight=False, markup=False)
     console.print(f"Run {case['run_id']}, step {case['path']}; {detail['alike']} alike are open.")
+    if detail["behind"]["waiting"]["runs"]:
+        console.print(behind(detail["behind"]), highlight=False)
+    for key in detail["in_doubt"]:
+        console.print(f"Nobody knows whether the write {key} was made: see `concord effects show {key}`.")
     if detail["runbook"]:
         console.print(Markdown(detail["runbook"]), width=min(console.width, _PROSE))
 

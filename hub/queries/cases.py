@@ -13,9 +13,10 @@ from hub.errors import NotFound
 from hub.model.ambient import of_micros
 from hub.queries.amounts import Amount, amount, sums
 from hub.queries.view import View, moment
+from hub.queries.waiting import Behind, Waiting, behind_row
 from hub.sdk import exact_json
 from hub.store import cases as stored
-from hub.store import people
+from hub.store import people, run_orders, runs
 from hub.store.tables import cases
 from hub.workspace.bundle import Bundle
 
@@ -69,10 +70,15 @@ class CaseGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseDetail:
-    """A case with its facts, how many open ones are alike, and the runbook's Markdown when there is one."""
+    """A case with its facts, how many open ones are alike, and the runbook's Markdown when there is one.
+
+    `behind` is what waits behind its run, `in_doubt` the writes of it of which nobody knows whether they were made.
+    """
 
     case: CaseRow
     facts: Mapping[str, str]
+    behind: Behind
+    in_doubt: tuple[str, ...]
     alike: int
     alike_at_risk: tuple[Amount, ...]
     runbook_path: str | None
@@ -164,6 +170,9 @@ def detail(view: View, case_id: str, bundle: Bundle) -> CaseDetail:
         if row is None or row["environment"] != view.environment:
             raise NotFound("There is no such exception.", case=case_id)
         called = people.names(connection)
+        run = runs.find(connection, row["run_id"])
+        waiting = Behind(waiting=Waiting(), runs=()) if run is None else behind_row(connection, run)
+        doubtful = () if run is None else tuple(effect["key"] for effect in run_orders.in_doubt(connection, run))
         alike = connection.execute(
             select(cases.c.money_minor, cases.c.money_currency).where(
                 cases.c.environment == view.environment,
@@ -174,6 +183,8 @@ def detail(view: View, case_id: str, bundle: Bundle) -> CaseDetail:
     return CaseDetail(
         case=case_row(row, called),
         facts=exact_json.loads(row["facts"]),
+        behind=waiting,
+        in_doubt=doubtful if row["state"] == "open" else (),
         alike=len(alike),
         alike_at_risk=sums((found.money_minor, found.money_currency) for found in alike),
         runbook_path=row["runbook"],

@@ -17,6 +17,7 @@ from hub.queries.cases import CaseRow, case_row
 from hub.queries.decisions import DecisionView, decision_view
 from hub.queries.events import EventRow, event_row
 from hub.queries.runs import RunRow, find, run_row
+from hub.queries.standing import Standing, standing
 from hub.queries.view import View, moment, seconds_between
 from hub.sdk import exact_json
 from hub.store import decisions as stored_decisions
@@ -106,6 +107,7 @@ class RunDetail:
     steps: tuple[StepView, ...]
     cases: tuple[CaseRow, ...]
     chain: tuple[RunRow, ...]
+    standing: Standing
     withheld: bool
     replayable: bool
     replay_from: str | None
@@ -130,10 +132,11 @@ def detail(view: View, run_id: str, *, payloads: bool) -> RunDetail:
         )
         found_cases = _rows(connection, select(cases).where(cases.c.run_id == run_id).order_by(cases.c.id))
         called = people.names(connection)
+        stands = standing(connection, row, called)
         found_decisions = stored_decisions.of_runs(connection, [member["id"] for member in chain])
     tried: dict[str, list[AttemptView]] = {}
     for attempt in found_attempts:
-        tried.setdefault(attempt["path"], []).append(_attempt(attempt))
+        tried.setdefault(attempt["path"], []).append(attempt_view(attempt))
     decided: dict[tuple[str, str], list[DecisionView]] = {}
     for decision in found_decisions:
         kept = decided.setdefault((decision["run_id"], decision["path"]), [])
@@ -150,6 +153,7 @@ def detail(view: View, run_id: str, *, payloads: bool) -> RunDetail:
         steps=views,
         cases=tuple(case_row(case, called) for case in found_cases),
         chain=tuple(run_row(member) for member in chain),
+        standing=stands,
         withheld=not payloads,
         replayable=run.replaced_by is None and (run.state is RunState.PARKED or run.state not in OPEN_STATES),
         replay_from=next((step.path for step in views if step.state is not StepState.SUCCEEDED), None),
@@ -175,7 +179,8 @@ def _rows(connection: Connection, statement: Any) -> list[Mapping[str, Any]]:
     return [dict(row._mapping) for row in connection.execute(statement)]
 
 
-def _attempt(row: Mapping[str, Any]) -> AttemptView:
+def attempt_view(row: Mapping[str, Any]) -> AttemptView:
+    """Give a stored attempt as a value."""
     return AttemptView(
         number=row["number"],
         kind=row["kind"],

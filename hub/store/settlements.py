@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select, update
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
 from hub.model.effect import EffectState, Idempotency
-from hub.model.run import RunState, Stopping
+from hub.model.run import GOING_STATES, RunState, Stopping
 from hub.sdk import exact_json
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
@@ -23,8 +23,6 @@ from hub.store.stopping import tell_to_stop
 from hub.store.tables import effects
 
 Row = Mapping[str, Any]
-#: A run in these states still finds out by itself.
-_GOING = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.WAITING, RunState.COMPENSATING})
 
 
 class Verdict(StrEnum):
@@ -66,7 +64,7 @@ def settle(transaction: Transaction, key: str, settlement: Settlement, *, enviro
     state = EffectState(effect["state"])
     if state in (EffectState.DONE, EffectState.FAILED):
         raise Conflict("What became of the write is known already.", code="outcome-known", state=state.value)
-    if run is not None and RunState(run["state"]) in _GOING:
+    if run is not None and RunState(run["state"]) in GOING_STATES:
         raise Conflict(
             "The hub is still finding out what became of the write; a person settles only what it cannot find out.",
             code="still-finding-out",
