@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.runtime.process import HubProcess, event
 
-FLOW = "flows/greet.yaml"
+pytestmark = pytest.mark.processes
 
 
 def listed(hub: HubProcess) -> list[dict[str, Any]]:
