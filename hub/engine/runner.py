@@ -19,10 +19,10 @@ from hub.engine.routing import stored_scope
 from hub.engine.steps import Steps
 from hub.engine.values import Scope
 from hub.engine.verdicts import Circumstances, Park, Pause, TakeBack, Waiting, decide
-from hub.engine.walk import Walk
+from hub.engine.walk import WENT_ON, Walk
 from hub.errors import Fatal, HubDefect, HubError, StaleLease, ToldToStop
 from hub.model.flow import Flow, OnFailure, Step
-from hub.model.run import RunState, Stopping, WaitKind
+from hub.model.run import RunState, StepState, Stopping, WaitKind
 from hub.sdk import exact_json
 from hub.store import stopping as told_to_stop
 from hub.store.claims import ClaimedRun
@@ -51,6 +51,7 @@ class Runner:
         self._endings = Endings(parts, claimed, self._journal)
         self._bundle: Bundle | None = None
         self._flow: Flow | None = None
+        self._turned_at: str | None = None
 
     async def run(self) -> None:
         """Go on until the run ends, waits, or parks; whatever happens is recorded."""
@@ -109,6 +110,7 @@ class Runner:
                 await self._journal.flush()
                 turning = partial(told_to_stop.turn_back, reason=code(reason), actor=self._parts.worker)
                 await self._commit(partial(turning, run_id=self._run["id"], epoch=self._run["epoch"]))
+                self._turned_at = told.path
                 await self._wind_up(Stopping.COMPENSATE, reason)
 
     async def _commit(self, work: Callable[[Transaction], None]) -> None:
@@ -117,9 +119,10 @@ class Runner:
     async def _wind_up(self, stopping: Stopping, reason: str | None = None) -> None:
         """Do what a run does that was told to stop: find out what is unknown, then end, or take back what was done."""
         self._journal.wind_up()
+        self._remember()
         if self._bundle is None or self._flow is None:
             lost = HubDefect("The run was told to stop, and its flow cannot be read.", code="internal-error")
-            await self._endings.park(self._told(), lost.code, lost)
+            await self._endings.park(self._told(self._failed_at()), lost.code, lost)
             return
         work = Compensation(self._parts, self._claimed, self._bundle, self._flow, self._lane)
         why = reason or self._reason()
@@ -127,7 +130,7 @@ class Runner:
             await work.find_out()
             await work.order_children(stopping)
             if stopping is Stopping.CANCEL:
-                await self._endings.cancelled(self._told())
+                await self._endings.cancelled(self._told(self._failed_at()))
                 return
             taken = await work.take_back()
         except (StaleLease, Fatal):
@@ -136,9 +139,24 @@ class Runner:
             await self._not_yet(error, COMPENSATION_FAILED if stopping is Stopping.COMPENSATE else error.code)
         except Exception as error:  # a defect of the hub must not lose the run or stop the others
             log.exception("run.defect", run=self._run["id"])
-            await self._endings.park(self._told(), COMPENSATION_FAILED, _defect(error))
+            await self._endings.park(self._told(self._failed_at()), COMPENSATION_FAILED, _defect(error))
         else:
-            await self._endings.compensated(self._told(), why, taken.done, taken.left)
+            await self._endings.compensated(self._told(self._failed_at()), why, taken.done, taken.left)
+
+    def _remember(self) -> None:
+        """See again what the run has done, as far as people are told of it: its money, and whose books it concerns."""
+        for path, row in self._lane.known.steps.items():
+            if "." not in path and row["output"] is not None:
+                self._lane.scope.setdefault(path, exact_json.loads(row["output"]))
+
+    def _failed_at(self) -> str:
+        """Give the step for whose failure the run takes back what it did."""
+        if self._turned_at is not None:
+            return self._turned_at
+        rows = self._lane.known.steps.items()
+        return next(
+            (path for path, row in rows if row["state"] == StepState.FAILED and row["rule"] != WENT_ON), "start"
+        )
 
     async def _take_back_lane(self, lane: Lane) -> tuple[Waiting | Park, HubError] | None:
         """Take back what one item of a loop did; gives what keeps it from that for now."""

@@ -307,12 +307,14 @@ async def test_what_was_done_is_taken_back_in_reverse_order(tmp_path: Path, faul
     def fault(_request: Request, _number: int) -> str | None:
         return faults if chance.random() < 0.4 else None
 
-    hut = Hut(tmp_path, flow(SAGA, HEAD + "on_failure: compensate\n"), fault=fault)
+    money = "on_failure: compensate\nmoney: \"{minor: length(first.id), currency: 'EUR'}\"\n"
+    hut = Hut(tmp_path, flow(SAGA, HEAD + money), fault=fault)
     house = await once(hut, {"id": "a", "key": "k", "value": "1"})
     assert state(house)["state"] == RunState.COMPENSATED
     made = {document["kind"]: document["id"] for document in hut.vendor.documents if document["key"] == "a"}
     assert reversals(hut.vendor) == [made["upsert"], made["native"]]
-    assert [case.reason for case in exceptions(house)] == ["fix-data"]
+    assert [(case.reason, case.path) for case in exceptions(house)] == [("fix-data", "third")]
+    assert state(house)["money_minor"] == len("doc_1")
     await house.stop()
 
 
