@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.helloworld.client import address, read_object, settings_of
 from connectors.helloworld.webhook import read_event
 from hub.sdk.connector import Page, Stream
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.session import Session
-from hub.sdk.values import Request
+from hub.sdk.values import InboundEvent, Request
 
 #: The most events the service gives in one page.
 PAGE_SIZE = 100
+#: How late an event may be in the list, behind others that happened after it.
+OVERLAP = timedelta(seconds=30)
 
 
 async def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
@@ -36,4 +38,10 @@ async def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIt
             return
 
 
-STREAMS = (Stream(name="events", title="All events", pull=pull),)
+def number(event: InboundEvent) -> int | None:
+    """Give the place of an event: the service counts them one by one, and their ids say it (`evt_000017`)."""
+    digits = event.external_id.removeprefix("evt_")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 16 else None
+
+
+STREAMS = (Stream(name="events", title="All events", pull=pull, overlap=OVERLAP, number=number),)

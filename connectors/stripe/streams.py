@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.stripe.client import pages, read_object, reading, settings_of
@@ -14,10 +14,10 @@ from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.session import Session
 from hub.sdk.values import InboundEvent
 
-#: Seconds that are read again each time: an event may come to light a little later than events after it.
-OVERLAP = 60
-#: So many of the last events are named in the cursor, so that reading them again gives nothing.
-REMEMBERED = 100
+#: An event may come to light a little later than events after it.
+OVERLAP = timedelta(minutes=2)
+#: How long Stripe gives an event: https://docs.stripe.com/api/events
+KEPT = timedelta(days=30)
 #: The first span of time asked for, in seconds, and how many events make it too long.
 SPAN = 3600
 MOST_EVENTS = 1000
@@ -26,24 +26,22 @@ MOST_EVENTS = 1000
 async def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
     """Yield events oldest first, although Stripe lists the newest first: span by span of time.
 
-    The cursor is the second up to which all is read, and the ids of the last events before it. Stripe keeps events
-    for 30 days; what is older is gone.
+    The cursor is the second behind the last event read. Stripe keeps events for 30 days; what is older is gone.
     """
     newest = await _newest(session)
     if newest is None:
         return
-    begin, known = _read_cursor(cursor) if cursor else (int(since.timestamp()), ())
-    span, recent, seen = SPAN, list(known), frozenset(known)
+    # An earlier release named the last events behind the second.
+    begin = int(cursor.partition(" ")[0]) if cursor else int(since.timestamp())
+    span = SPAN
     while begin <= newest:
         end = min(begin + span, newest + 1)
         events = await _between(session, begin, end)
         if events is None:
             span = max(1, (end - begin) // 2)
             continue
-        fresh = [event for event in events if event.external_id not in seen]
-        if fresh:
-            recent = [*recent, *(event.external_id for event in fresh)][-REMEMBERED:]
-            yield Page(events=fresh, cursor=" ".join([str(end), *recent]))
+        if events:
+            yield Page(events=events, cursor=str(int(events[-1].occurred_at.timestamp()) + 1))
         begin = end
         span = span * 2 if len(events) < MOST_EVENTS // 4 else span
 
@@ -81,9 +79,4 @@ def _read(value: Any) -> InboundEvent:
         raise OutcomeUnknown("An event in the list cannot be read.", code="unreadable-answer") from error
 
 
-def _read_cursor(cursor: str) -> tuple[int, tuple[str, ...]]:
-    second, *known = cursor.split(" ")
-    return int(second) - OVERLAP, tuple(known)
-
-
-STREAMS = (Stream(name="events", title="All events of the last 30 days", pull=pull),)
+STREAMS = (Stream(name="events", title="All events of the last 30 days", pull=pull, overlap=OVERLAP, keeps=KEPT),)

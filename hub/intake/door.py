@@ -88,9 +88,12 @@ class Intake:
         """Take nothing more; senders are told to come again."""
         self._closed = True
 
-    async def accept(self, name: str, events: Sequence[InboundEvent], via: Via) -> list[Acceptance]:
-        """Make events durable with the runs they start, each once."""
-        return list(await asyncio.gather(*(self.commit(self.prepare(name, event, via)) for event in events)))
+    async def accept(
+        self, name: str, events: Sequence[InboundEvent], via: Via, *, priority: Priority = Priority.HIGH
+    ) -> list[Acceptance]:
+        """Make events durable with the runs they start, each once; no run goes before `priority`."""
+        accepts = (self.prepare(name, event, via, priority=priority) for event in events)
+        return list(await asyncio.gather(*map(self.commit, accepts)))
 
     async def commit(self, accept: Accept) -> Acceptance:
         """Give the result once the event is durable; raises `Stopping` when the hub takes nothing more."""
@@ -167,7 +170,7 @@ class Intake:
         state, reason = _outcome(judged, routing)
         if reason is not None or routing.failed:
             log.warning("event.kept", named=event.external_id, state=state.value, flows=[*routing.failed])
-        data, record_key = _data(event)
+        data, record_key = stored_data(event)
         text = exact_json.dumps(data)
         row = self._row(
             name=name,
@@ -177,7 +180,7 @@ class Intake:
             via=via,
             state=state,
             data=text.decode(),
-            body_hash=hashlib.sha256(exact_json.canonical(data)).hexdigest(),
+            body_hash=content_of(data),
         )
         row |= {
             "subject": event.subject,
@@ -245,6 +248,24 @@ class Intake:
         }
 
 
+def content_of(data: Mapping[str, Any]) -> str:
+    """Name the content of an event by the data that is stored of it."""
+    return hashlib.sha256(exact_json.canonical(data)).hexdigest()
+
+
+def stored_data(event: InboundEvent) -> tuple[Mapping[str, Any], str | None]:
+    """Give the data to store, and under which key the record is in it (put beside it when it is not)."""
+    if event.record is None or event.record is event.data:
+        return event.data, None
+    for key, value in event.data.items():
+        if value is event.record:
+            return event.data, key
+    free = "record"
+    while free in event.data:
+        free += "_"
+    return {**event.data, free: event.record}, free
+
+
 def _outcome(judged: Judged, routing: Routing) -> tuple[EventState, str | None]:
     """Give the state of an event, and why it is kept back if it is."""
     match judged.action:
@@ -276,16 +297,3 @@ def _bytes(body: bytes) -> Mapping[str, str]:
         return {"body": body.decode()}
     except UnicodeDecodeError:
         return {"body_base64": base64.b64encode(body).decode()}
-
-
-def _data(event: InboundEvent) -> tuple[Mapping[str, Any], str | None]:
-    """Give the data to store, and under which key the record is in it (put beside it when it is not)."""
-    if event.record is None or event.record is event.data:
-        return event.data, None
-    for key, value in event.data.items():
-        if value is event.record:
-            return event.data, key
-    free = "record"
-    while free in event.data:
-        free += "_"
-    return {**event.data, free: event.record}, free

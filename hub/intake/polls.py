@@ -1,84 +1,184 @@
-"""Fetching what vendors have to tell: streams read from their cursors, so that a missed webhook is not a lost event."""
+"""When streams are read: each at its own interval, beside each other, and never one of them twice at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
 from hub.connections.accounts import Account
-from hub.errors import FixConnection, HubError
-from hub.intake.door import Intake
+from hub.errors import Fatal, HubError, RetryLater
+from hub.intake.streams import Found, Streams
 from hub.model.ambient import Ambient
-from hub.model.event import Via
 from hub.sdk.connector import Stream
-from hub.store import connections
-from hub.store.committer import Committer, Work
-from hub.store.database import Database
-from hub.store.events import Acceptance
+from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)
 
-#: How far back the first read of a stream goes.
-FIRST_LOOK = timedelta(days=1)
+#: So many streams of one connection are read at a time, and so many of all.
+MOST_OF_ONE = 2
+MOST_OF_ALL = 32
+#: A failed reading is tried again after this time or the interval, whichever is shorter, and then after twice that.
+FIRST_RETRY = timedelta(seconds=30)
+LONGEST_RETRY = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How often a stream is read, and how much of it is read again each time."""
+
+    every: timedelta
+    overlap: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Next:
+    """When a stream is read next by this account, and when that was said.
+
+    A clock that was put back does not make it wait longer, and an account with other settings is tried at once.
+    """
+
+    account: Account
+    said: datetime
+    due: datetime
+
+
+def plan_of(bundle: Bundle, connection: str, stream: Stream, every: timedelta) -> Plan:
+    """Give how a stream is read: as the connection's file says, else `every` so often and as the connector says."""
+    file = bundle.connections.get(connection)
+    poll = file.polls.get(stream.name) if file is not None else None
+    if poll is None:
+        return Plan(every=every, overlap=stream.overlap)
+    overlap = stream.overlap if poll.overlap is None else max(poll.overlap, stream.overlap)
+    return Plan(every=poll.every or every, overlap=overlap)
+
+
+def wait_after(failures: int, every: timedelta, asked: float | None, chance: float) -> timedelta:
+    """Give how long a stream is left alone after so many failures, one after the other.
+
+    `asked` is for how many seconds the vendor wants to be left alone; `chance` is from 0 to 1 and spreads the load.
+    """
+    first, most = min(every, FIRST_RETRY), max(every, LONGEST_RETRY)
+    doubled: timedelta = first * 2 ** min(failures - 1, 20)
+    return max(min(doubled, most) * (1 + chance / 4), timedelta(seconds=asked or 0))
 
 
 class Polls:
-    """Reads the streams of one environment's connections."""
+    """Reads the streams of one environment's connections, each in a task of its own."""
 
     def __init__(
         self,
         *,
-        environment: str,
         ambient: Ambient,
-        database: Database,
-        committer: Committer,
         accounts: Mapping[str, Account],
-        intake: Intake,
+        bundle: Callable[[], Bundle],
+        streams: Streams,
+        every: timedelta,
     ) -> None:
-        """Take the collaborators."""
-        self._environment = environment
+        """Take the collaborators; `every` is the interval of streams whose file names none."""
         self._ambient = ambient
-        self._database = database
-        self._committer = committer
         self._accounts = accounts
-        self._intake = intake
+        self._bundle = bundle
+        self._streams = streams
+        self._every = every
+        self._next: dict[tuple[str, str], _Next] = {}
+        self._tasks: dict[tuple[str, str], asyncio.Task[Found]] = {}
 
-    async def read_all(self) -> dict[str, int]:
-        """Read every stream from its cursor; gives how many new events each connection had.
+    @property
+    def going(self) -> frozenset[tuple[str, str]]:
+        """Name the streams that are being read right now, by connection and stream."""
+        return frozenset(self._tasks)
 
-        A connection that does not answer is left for the next time.
-        """
-        found: dict[str, int] = {}
+    def tick(self) -> int:
+        """Begin to read the streams whose time has come; gives how many. A paused connection is left alone."""
+        now, bundle, begun = self._ambient.now(), self._bundle(), 0
         for name, account in self._accounts.items():
+            if account.paused is not None:
+                continue
             for stream in account.connector.streams:
-                try:
-                    found[name] = found.get(name, 0) + await self.read(name, account, stream)
-                except HubError as error:
-                    log.warning("poll.failed", connection=name, stream=stream.name, reason=str(error))
-                    if isinstance(error, FixConnection):
-                        break
-                except Exception:  # a defect of one connector must not keep the others' events away
-                    log.exception("poll.defect", connection=name, stream=stream.name)
+                if self._is_due(account, stream, now) and self._has_room(name):
+                    plan = plan_of(bundle, name, stream, self._every)
+                    self._begin(account, stream, plan)
+                    begun += 1
+        return begun
+
+    async def read_all(self) -> Found:
+        """Read every stream now and wait until all are read; what fails is kept with its stream and not raised."""
+        while self._tasks:
+            await asyncio.wait(self._tasks.values())
+        self._next.clear()
+        found, left = Found(), self._all()
+        while left:
+            self.tick()
+            if not self._tasks:
+                break
+            going = dict(self._tasks)
+            for read in await asyncio.gather(*going.values(), return_exceptions=True):
+                found += read if isinstance(read, Found) else Found()
+            left -= going.keys()
         return found
 
-    async def read(self, name: str, account: Account, stream: Stream) -> int:
-        """Read one stream; the cursor moves only behind what is durable."""
-        with self._database.reading() as connection:
-            cursor = connections.cursor(connection, environment=self._environment, name=name, stream=stream.name)
-        new = 0
-        async for page in stream.pull(account, cursor, self._ambient.now() - FIRST_LOOK):
-            results = await self._intake.accept(name, page.events, Via.POLL)
-            new += sum(1 for result in results if result is Acceptance.NEW)
-            position = page.cursor
-            await self._committer.commit(
-                Work(
-                    lambda transaction, position=position: connections.move_cursor(  # type: ignore[misc]
-                        transaction, environment=self._environment, name=name, stream=stream.name, cursor=position
-                    )
-                )
-            )
-        if new:
-            log.info("poll.found", connection=name, stream=stream.name, new=new)
-        return new
+    async def stop(self) -> None:
+        """Leave off; what was read is durable with its place."""
+        tasks = [*self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _all(self) -> set[tuple[str, str]]:
+        return {
+            (name, stream.name)
+            for name, account in self._accounts.items()
+            if account.paused is None
+            for stream in account.connector.streams
+        }
+
+    def _is_due(self, account: Account, stream: Stream, now: datetime) -> bool:
+        key = (account.name, stream.name)
+        planned = self._next.get(key)
+        rests = planned is not None and planned.account is account and planned.said <= now < planned.due
+        return key not in self._tasks and not rests
+
+    def _has_room(self, name: str) -> bool:
+        return len(self._tasks) < MOST_OF_ALL and sum(1 for each, _ in self._tasks if each == name) < MOST_OF_ONE
+
+    def _begin(self, account: Account, stream: Stream, plan: Plan) -> None:
+        key = (account.name, stream.name)
+        task = asyncio.create_task(self._read(account, stream, plan), name=f"stream {account.name} {stream.name}")
+        self._tasks[key] = task
+        task.add_done_callback(lambda _done: self._tasks.pop(key, None))
+
+    async def _read(self, account: Account, stream: Stream, plan: Plan) -> Found:
+        """Read one stream, and say when it is read next."""
+        try:
+            found = await self._streams.read(account, stream, overlap=plan.overlap)
+        except Fatal:
+            # Nothing can be recorded any more; the process is being stopped by whoever records.
+            return Found()
+        except HubError as error:
+            log.warning("poll.failed", connection=account.name, stream=stream.name, reason=str(error))
+            wait = await self._failed(account, stream, plan, error)
+        except Exception as error:  # a defect of one connector must not keep the others' events away
+            log.exception("poll.defect", connection=account.name, stream=stream.name)
+            wait = await self._failed(account, stream, plan, error)
+        else:
+            self._plan(account, stream, plan.every)
+            return found
+        self._plan(account, stream, wait)
+        return Found()
+
+    async def _failed(self, account: Account, stream: Stream, plan: Plan, error: Exception) -> timedelta:
+        told = str(error) if isinstance(error, HubError) else f"{type(error).__name__}: {error}"
+        asked = error.after if isinstance(error, RetryLater) else None
+        try:
+            failures = await self._streams.fail(account, stream, account.redactor.scrub(told)[:500])
+        except HubError:
+            failures = 1
+        return wait_after(failures, plan.every, asked, self._ambient.random.random())
+
+    def _plan(self, account: Account, stream: Stream, wait: timedelta) -> None:
+        now = self._ambient.now()
+        self._next[account.name, stream.name] = _Next(account=account, said=now, due=now + wait)

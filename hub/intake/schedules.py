@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from hub.errors import Fatal, FixData, NotFound
+from hub.errors import Fatal, FixData, HubError, NotFound
 from hub.intake.moments import Triggers, last_dues
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.event import HUB, InboundEvent, Via
@@ -150,6 +150,9 @@ class Schedules:
                 begun += await self._serve(flow, schedule, rows.get(flow.name), now, back=back)
             except Fatal:
                 raise
+            except HubError as error:
+                # It is due still, and is served as soon as what stood in its way is over.
+                log.warning("schedule.failed", schedule=flow.name, reason=str(error))
             except Exception:  # a defect met by one schedule must not stop the others
                 log.exception("schedule.defect", schedule=flow.name)
         gone = [name for name, row in rows.items() if row["next_at"] is not None or not row["held"]]

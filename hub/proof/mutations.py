@@ -26,6 +26,7 @@ from hub.intake.door import Intake
 from hub.model.effect import Idempotency
 from hub.model.event import InboundEvent, Via
 from hub.model.flow import Call, Step
+from hub.model.run import Priority
 from hub.proof.invariants import Invariant
 from hub.runtime.composition import Composition
 from hub.store.claims import Claim
@@ -111,11 +112,13 @@ class ForgetfulIntake(Intake):
 class EarlyIntake(Intake):
     """Acknowledges webhooks from memory and writes them down a moment later."""
 
-    async def accept(self, name: str, events: Sequence[InboundEvent], via: Via) -> list[Acceptance]:
+    async def accept(
+        self, name: str, events: Sequence[InboundEvent], via: Via, *, priority: Priority = Priority.HIGH
+    ) -> list[Acceptance]:
         """Say that it is done before it is."""
         if via is not Via.WEBHOOK:
-            return await super().accept(name, events, via)
-        accepts = [self.prepare(name, event, via) for event in events]
+            return await super().accept(name, events, via, priority=priority)
+        accepts = [self.prepare(name, event, via, priority=priority) for event in events]
         asyncio.get_running_loop().call_later(BEHIND, self._write, accepts)
         return [Acceptance.NEW for _ in accepts]
 

@@ -27,8 +27,6 @@ from hub.engine.parts import Parts
 from hub.engine.worker import Worker
 from hub.errors import HubError, NotFound
 from hub.intake.door import Intake
-from hub.intake.polls import Polls
-from hub.intake.schedules import Schedules
 from hub.model.ambient import Ambient
 from hub.operate.backups import Backups
 from hub.operate.effects import EffectOrders
@@ -43,9 +41,9 @@ from hub.release.desk import Desk
 from hub.release.folder import FolderState, folder_state
 from hub.runtime.accounts import Vault, build_accounts
 from hub.runtime.clock import system_ambient
+from hub.runtime.incoming import Incoming
 from hub.runtime.settings import HubSettings
 from hub.runtime.shelf import Shelf, begin
-from hub.runtime.triggers import of_schedule
 from hub.sdk.connector import Connector
 from hub.sdk.transport import Transport
 from hub.store import decisions, marks
@@ -222,22 +220,15 @@ class Hub:
             bundle=lambda: self.shelf.current,
             take=self.intake.accept,
         )
-        self.schedules = Schedules(
-            environment=self.environment.name,
-            ambient=self.ambient,
-            database=self.database,
-            committer=self.committer,
-            bundle=lambda: self.shelf.current,
-            triggers=of_schedule,
-            prepare=self.intake.prepare,
-        )
-        self.polls = Polls(
+        self.incoming = Incoming(
             environment=self.environment.name,
             ambient=self.ambient,
             database=self.database,
             committer=self.committer,
             accounts=self.accounts,
+            bundle=lambda: self.shelf.current,
             intake=self.intake,
+            poll_seconds=settings.poll_seconds,
         )
         self.restored = _restored(self.database)
         self.worker = self.composition.worker(
@@ -307,6 +298,7 @@ class Hub:
         """Take nothing new, let what is in hand come to its next rest, and hand back what does not in time."""
         before, self._stopping = self._stopping, True
         self.intake.close()
+        await self.incoming.stop()
         if self._working is None or before:
             return
         began, in_hand = time.monotonic(), self.worker.in_flight

@@ -14,6 +14,7 @@ from hub.runtime.composition import Hub
 log = structlog.get_logger(__name__)
 
 SCHEDULES_SECONDS = 1
+READING_SECONDS = 1
 REFUSALS_SECONDS = 2
 SEAL_SECONDS = 60
 
@@ -22,13 +23,11 @@ def scheduler(hub: Hub) -> AsyncIOScheduler:
     """Give the scheduler of a hub, not started; a tick that is still going is not started a second time."""
 
     async def fire() -> None:
-        await hub.schedules.tick()
+        await hub.incoming.schedules.tick()
 
-    async def poll() -> None:
-        try:
-            await hub.polls.read_all()
-        except HubError as error:
-            log.warning("tick.poll_failed", reason=str(error))
+    async def read() -> None:
+        hub.incoming.polls.tick()
+        hub.incoming.backfills.tick()
 
     async def refusals() -> None:
         try:
@@ -45,11 +44,10 @@ def scheduler(hub: Hub) -> AsyncIOScheduler:
     ticks = AsyncIOScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
+    now, often = hub.ambient.now(), max(min(READING_SECONDS, hub.settings.poll_seconds), 0.05)
     # The first reading is at once: it finds what the vendors sent while the hub was away.
-    ticks.add_job(
-        poll, IntervalTrigger(seconds=hub.settings.poll_seconds, timezone="UTC"), next_run_time=hub.ambient.now()
-    )
-    ticks.add_job(fire, IntervalTrigger(seconds=SCHEDULES_SECONDS, timezone="UTC"), next_run_time=hub.ambient.now())
+    ticks.add_job(read, IntervalTrigger(seconds=often, timezone="UTC"), next_run_time=now)
+    ticks.add_job(fire, IntervalTrigger(seconds=SCHEDULES_SECONDS, timezone="UTC"), next_run_time=now)
     ticks.add_job(seal, IntervalTrigger(seconds=SEAL_SECONDS, timezone="UTC"))
     ticks.add_job(refusals, IntervalTrigger(seconds=REFUSALS_SECONDS, timezone="UTC"))
     return ticks

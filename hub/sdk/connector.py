@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hub.errors import HubError
@@ -126,10 +126,14 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Part of a stream: events in the order they happened, and the cursor to go on from once they are durable."""
+    """Part of a stream: events in the order they happened, and the cursor to go on from once they are durable.
+
+    `begins_at` is given where the vendor no longer had what lay behind the cursor: the moment from which on it has.
+    """
 
     events: Sequence[InboundEvent]
     cursor: str
+    begins_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +142,20 @@ class Stream:
 
     `pull(session, cursor, since)` yields pages from `cursor`, or from `since` when there is no cursor yet. Pages may
     overlap with what was read before: events are deduplicated by their id.
+
+    - `overlap` is how late an event may come to light in the list, behind others that happened after it: so much is
+      read again each time.
+    - `keeps` is how long the vendor gives an event; None: for ever.
+    - `number` gives an event's place where the vendor counts them one by one, so that a hole is
+      seen; None for one that has none.
     """
 
     name: str
     title: str
     pull: Callable[[Session, str | None, datetime], AsyncIterator[Page]]
+    overlap: timedelta = timedelta()
+    keeps: timedelta | None = None
+    number: Callable[[InboundEvent], int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

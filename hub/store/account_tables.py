@@ -26,12 +26,17 @@ cursors = Table(
     Column("connection", String, nullable=False),
     Column("stream", String, nullable=False),
     Column("cursor", Text),
+    # Where it was read up to at some earlier moments, so that what comes to light late is found, as JSON.
+    Column("trail", Text),
+    # Up to which number it was read without a hole, and the holes, where the vendor counts its events, as JSON.
+    Column("numbers", Text),
     # The last reading that came to its end, the newest event it has ever given, and what went wrong since.
     Column("read_at", BigInteger),
     Column("newest_at", BigInteger),
     Column("failed_at", BigInteger),
+    Column("failures", BigInteger, nullable=False, server_default="0"),
     Column("error", Text),
-    # Since when events may be missing that the vendor no longer gives, until somebody has seen to it.
+    # Where events may be missing that the vendor no longer gives, until somebody has seen to it, as JSON.
     Column("gap", Text),
     Column("updated_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("environment", "connection", "stream"),

@@ -1,4 +1,4 @@
-"""What is known of connections beside their files: paused or not, and how far each stream was read."""
+"""What is known of connections beside their files: whether they take work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from hub.audit.kinds import AuditKind
-from hub.store.account_tables import connections, cursors
+from hub.store.account_tables import connections
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
 from hub.store.runs import wake
@@ -58,31 +58,3 @@ def states(connection: Connection, *, environment: str) -> dict[str, Mapping[str
     """Give the state of every connection that was ever paused: name → row."""
     rows = connection.execute(select(connections).where(connections.c.environment == environment))
     return {row.name: dict(row._mapping) for row in rows}
-
-
-def cursor(connection: Connection, *, environment: str, name: str, stream: str) -> str | None:
-    """Give how far a stream was read."""
-    found: str | None = connection.execute(
-        select(cursors.c.cursor).where(
-            cursors.c.environment == environment, cursors.c.connection == name, cursors.c.stream == stream
-        )
-    ).scalar()
-    return found
-
-
-def move_cursor(transaction: Transaction, *, environment: str, name: str, stream: str, cursor: str) -> None:
-    """Keep how far a stream was read; call it only once everything before is durable."""
-    row = {
-        "environment": environment,
-        "connection": name,
-        "stream": stream,
-        "cursor": cursor,
-        "updated_at": transaction.now,
-    }
-    upsert(
-        transaction.connection,
-        cursors,
-        [row],
-        keys=("environment", "connection", "stream"),
-        change=("cursor", "updated_at"),
-    )

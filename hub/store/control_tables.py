@@ -163,7 +163,9 @@ backfills = Table(
     Column("stream", String, nullable=False),
     Column("since", BigInteger, nullable=False),
     Column("until", BigInteger),
+    # Where it goes on, and the newest event that it has come to.
     Column("cursor", Text),
+    Column("reached", BigInteger),
     Column("state", String, nullable=False),
     Column("read", BigInteger, nullable=False),
     Column("new", BigInteger, nullable=False),

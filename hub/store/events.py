@@ -168,10 +168,15 @@ def _known(connection: Connection, batch: Sequence[Accept]) -> dict[tuple[str, s
     return {(row[0], row[1], row[2]): row[3] for row in connection.execute(statement)}
 
 
+def kept_beside(external_id: str, content: str) -> str:
+    """Give the id under which another content of an event is kept beside the first."""
+    return f"{external_id}#{content[:16]}"
+
+
 def _conflicting(event: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **event,
-        "external_id": f"{event['external_id']}#{event['body_hash'][:16]}",
+        "external_id": kept_beside(event["external_id"], event["body_hash"]),
         "state": EventState.REJECTED.value,
         "reason": OTHER_CONTENT,
     }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import MappingProxyType
 
 from hub.model.effect import Idempotency
-from hub.sdk.connector import Connector, JsonSchema, Operation, ReadOperation, named_schema
+from hub.sdk.connector import Connector, JsonSchema, Operation, ReadOperation, Stream, named_schema
 from hub.sdk.settings import secret_fields
 
 
@@ -36,6 +37,16 @@ class OperationEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEntry:
+    """One stream: how late its events may come to light, and how long the vendor gives them (None: for ever)."""
+
+    name: str
+    title: str
+    overlap: timedelta = timedelta()
+    keeps: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorEntry:
     """One connector: operations by name, its schemas, and the fields of its settings.
 
@@ -49,6 +60,7 @@ class ConnectorEntry:
     settings: Mapping[str, bool] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     webhook: bool = False
+    streams: Mapping[str, StreamEntry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +95,12 @@ def _connector(connector: Connector) -> ConnectorEntry:
         settings={name: field.is_required() for name, field in fields.items()},
         secrets=secret_fields(connector.settings),
         webhook=connector.webhook is not None,
+        streams={stream.name: _stream(stream) for stream in connector.streams},
     )
+
+
+def _stream(stream: Stream) -> StreamEntry:
+    return StreamEntry(name=stream.name, title=stream.title, overlap=stream.overlap, keeps=stream.keeps)
 
 
 def _operation(operation: Operation) -> OperationEntry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,10 +23,24 @@ class ConnectionLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """How one stream of a connection is read; None: as it is everywhere, and as its connector says.
+
+    - `every` is the time from one reading to the next, `overlap` how much is read again each time.
+    - `dead_man` is how long after the last complete reading somebody is alarmed.
+    """
+
+    every: timedelta | None = None
+    overlap: timedelta | None = None
+    dead_man: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionFile:
     """A connection; an environment adds settings and may replace the secret (`vault:NAME`).
 
-    `guards` names the policies that guard it, by their kind: `throttle`, `hold`, `drift`.
+    `guards` names the policies that guard it, by their kind: `throttle`, `hold`, `drift`; `polls` says how its streams
+    are read, by their names.
     """
 
     name: str
@@ -36,6 +51,7 @@ class ConnectionFile:
     limits: ConnectionLimits = ConnectionLimits()
     settings: Mapping[str, Any] = field(default_factory=dict)
     guards: Mapping[str, str] = field(default_factory=dict)
+    polls: Mapping[str, Poll] = field(default_factory=dict)
     path: str = ""
 
 

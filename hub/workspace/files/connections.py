@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from hub.workspace.catalogue import ConnectorEntry
 from hub.workspace.compiled_files import ConnectionFile, ConnectionLimits
 from hub.workspace.files.guards import GUARD_KEYS, lint_guards, read_guards
+from hub.workspace.files.polls import lint_polls, read_polls
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints, nearest
 from hub.workspace.source.shape_lint import lint_shape
-from hub.workspace.source.shapes import NAME, Form, Key, Names, Number, Text, Value, Whole
+from hub.workspace.source.shapes import NAME, Duration, Form, Key, Names, Number, Text, Value, Whole
 from hub.workspace.source.yaml_source import Keyed, Node, plain, text_of
 
 LIMITS = Form(
@@ -18,6 +19,17 @@ LIMITS = Form(
     keys={
         "concurrency": Key(shape=Whole(minimum=1, maximum=1000), doc="how many requests may be in flight"),
         "rate": Key(shape=Number(), doc="how many requests may start in a second"),
+    },
+)
+STREAM = r"[a-z][a-z0-9_.-]{0,63}"
+POLL = Form(
+    title="poll",
+    keys={
+        "every": Key(shape=Duration(), doc="the time from one reading of the stream to the next"),
+        "overlap": Key(
+            shape=Duration(), doc="how much is read again each time, for what comes to light late in the vendor's list"
+        ),
+        "dead_man": Key(shape=Duration(), doc="how long after the last complete reading somebody is alarmed"),
     },
 )
 SECRET = Text(pattern=rf"vault:{NAME}", example="`vault:NAME`")
@@ -32,6 +44,7 @@ CONNECTION = Form(
         "secret": Key(shape=SECRET, doc="where its secret fields are in the vault, such as `vault:netsuite`"),
         "limits": Key(shape=LIMITS, doc="limits beside the vendor's; the lowest applies"),
         "settings": Key(shape=SETTINGS, doc="settings that are the same in every environment"),
+        "poll": Key(shape=Names(value=POLL, key=STREAM, example="events"), doc="how its streams are read, by name"),
         **GUARD_KEYS,
     },
 )
@@ -53,6 +66,7 @@ def load_connection(node: Node, lints: Lints, known: Known) -> ConnectionFile | 
     if isinstance(settings, Keyed):
         lint_settings(settings, connector, lints)
     lint_guards(node, lints, known)
+    lint_polls(node, connector, lints)
     name = text_of(node.get("connection"))
     return ConnectionFile(
         name=name,
@@ -63,6 +77,7 @@ def load_connection(node: Node, lints: Lints, known: Known) -> ConnectionFile | 
         limits=read_limits(node.get("limits")),
         settings={} if settings is None else plain(settings),
         guards=read_guards(node),
+        polls=read_polls(node),
         path=lints.path,
     )
 

@@ -89,6 +89,7 @@ def _new_tables() -> None:
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=True),
         sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("reached", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("read", sa.BigInteger(), nullable=False),
         sa.Column("new", sa.BigInteger(), nullable=False),
@@ -173,6 +174,9 @@ def _new_tables() -> None:
 
 def _new_columns() -> None:
     with op.batch_alter_table("cursors", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("trail", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("numbers", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("failures", sa.BigInteger(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("read_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("newest_at", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("failed_at", sa.BigInteger(), nullable=True))

@@ -1,0 +1,68 @@
+"""What comes in without being sent: schedules that fire, streams that are read, spans that are read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from hub.connections.accounts import Account
+from hub.intake.backfills import Backfills
+from hub.intake.door import Intake
+from hub.intake.polls import Polls
+from hub.intake.schedules import Schedules
+from hub.intake.streams import Streams
+from hub.model.ambient import Ambient
+from hub.runtime.triggers import of_schedule
+from hub.store.committer import Committer
+from hub.store.database import Database
+from hub.workspace.bundle import Bundle
+
+
+class Incoming:
+    """The schedules, streams and back-fills of one environment, wired to one store and one door."""
+
+    def __init__(
+        self,
+        *,
+        environment: str,
+        ambient: Ambient,
+        database: Database,
+        committer: Committer,
+        accounts: Mapping[str, Account],
+        bundle: Callable[[], Bundle],
+        intake: Intake,
+        poll_seconds: float,
+    ) -> None:
+        """Wire them; `poll_seconds` is the interval of streams whose file names none."""
+        self.schedules = Schedules(
+            environment=environment,
+            ambient=ambient,
+            database=database,
+            committer=committer,
+            bundle=bundle,
+            triggers=of_schedule,
+            prepare=intake.prepare,
+        )
+        streams = Streams(
+            environment=environment, ambient=ambient, database=database, committer=committer, intake=intake
+        )
+        self.polls = Polls(
+            ambient=ambient,
+            accounts=accounts,
+            bundle=bundle,
+            streams=streams,
+            every=timedelta(seconds=poll_seconds),
+        )
+        self.backfills = Backfills(
+            environment=environment,
+            ambient=ambient,
+            database=database,
+            committer=committer,
+            accounts=accounts,
+            streams=streams,
+        )
+
+    async def stop(self) -> None:
+        """Leave off reading; everything goes on from its place at the next start."""
+        await self.polls.stop()
+        await self.backfills.stop()
