@@ -136,6 +136,7 @@ class ApprovalPending(WaitFor):
     """People have not agreed yet to what the run would write."""
 
     code = "approval-pending"
+    kind = "approval"
 
 
 class ApprovalLapsed(RetryLater):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,6 +26,8 @@ from hub.workspace.bundle import Bundle
 
 #: Who tells of the hub's own events, in the place of a connection.
 OWN = "concord"
+#: Gives the approvals under which a step may go on; raises when one of them does not hold.
+Under = Callable[[], Awaitable[tuple[str, ...]]]
 _ENDED = frozenset({RunState.SUCCEEDED, RunState.CANCELLED, RunState.COMPENSATED})
 
 
@@ -43,7 +45,7 @@ class Children:
     parts: Parts
     run: Mapping[str, Any]
 
-    async def emit(self, bundle: Bundle, path: str, action: Emit, scope: Scope) -> Output:
+    async def emit(self, bundle: Bundle, path: str, action: Emit, scope: Scope, under: Under) -> Output:
         """Make the event durable with the runs that it starts, once."""
         name = self._name(path)
         known = events.by_name(self.parts.database.looking, self._environment, OWN, name)
@@ -51,6 +53,7 @@ class Children:
             subject = action.subject(scope) if action.subject is not None else ""
             row = self._event(bundle, action, scope, name=name, type=action.type, subject=subject)
             routing = self._route(self.parts.current(), row)
+            await under()
             row["state"] = (EventState.ACCEPTED if routing.runs else EventState.UNROUTED).value
             if routing.failed:
                 row["flags"] = exact_json.dumps(
@@ -59,11 +62,11 @@ class Children:
             await self.parts.committer.commit(Accept(event=row, runs=routing.runs, actor=self.parts.worker))
         return Output(value={"id": name}, input={"type": action.type})
 
-    async def call(self, bundle: Bundle, path: str, action: Subflow, scope: Scope) -> Output:
+    async def call(self, bundle: Bundle, path: str, action: Subflow, scope: Scope, under: Under) -> Output:
         """Give what the called flow has given; raises `ChildPending` until its end, and `FixData` if it has none."""
         child = self._child(path, action.flow)
         if child is None:
-            await self._begin(bundle, path, action, scope)
+            await self._begin(bundle, path, action, scope, await under())
             child = self._child(path, action.flow)
             assert child is not None
         if (child["parent_run"], child["parent_path"]) != (self.run["id"], path):
@@ -91,7 +94,9 @@ class Children:
             found = None if event is None else children.newest_of_event(looking, event["id"], flow)
         return found
 
-    async def _begin(self, bundle: Bundle, path: str, action: Subflow, scope: Scope) -> None:
+    async def _begin(
+        self, bundle: Bundle, path: str, action: Subflow, scope: Scope, approvals: tuple[str, ...]
+    ) -> None:
         row = self._event(
             bundle, action, scope, name=self._name(path), type=f"{OWN}.flow.{action.flow}", subject=self.run["key"]
         )
@@ -108,6 +113,7 @@ class Children:
             run |= {
                 "parent_run": self.run["id"],
                 "parent_path": path,
+                "approvals": exact_json.dumps(list(approvals)).decode() if approvals else None,
                 "ordered_by": self.run["ordered_by"],
                 "priority": max(run["priority"], self.run["priority"]),
             }

@@ -35,6 +35,7 @@ class Target:
     path: str
     generation: int
     undoes: str | None = None
+    approvals: str | None = None
 
 
 class Effects:
@@ -277,6 +278,7 @@ class Effects:
             "repeats": 0,
             "sent_at": now,
             "undoes": target.undoes,
+            "approvals": target.approvals,
             "created_at": now,
         }
 

@@ -221,7 +221,7 @@ class Journal:
         return await self._committer.commit(record)
 
     def _fresh(self) -> Record:
-        return Record(run_id=self._run_id, epoch=self._epoch, winding_up=self._winding_up)
+        return Record(run_id=self._run_id, epoch=self._epoch, worker=self._worker, winding_up=self._winding_up)
 
 
 def code(text: str) -> str:

@@ -164,6 +164,7 @@ class Loop:
         except FixData as refused:
             state, error = StepState.FAILED, {"code": refused.code, "detail": refused.detail, "facts": {}}
             here.fail(name, refused.code, refused.detail)
+        lane.steps.approvals.forget(f"{place.path}[{name}].")
         lane.journal.step(
             path=f"{place.path}[{name}]",
             ordinal=place.ordinal,

@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 
 from hub.engine import walk
+from hub.engine.approvals import Approvals
 from hub.engine.compensation import PREFIX, Compensation
 from hub.engine.effects import Effects
 from hub.engine.endings import Endings, Told, path_of, scope_at
@@ -46,6 +47,7 @@ class Runner:
         self._parts = parts
         self._claimed = claimed
         self._run = claimed.run
+        self._approvals = Approvals(parts, claimed)
         self._lane = self._new_lane("", None, {}, _known(claimed))
         self._journal = self._lane.journal
         self._endings = Endings(parts, claimed, self._journal)
@@ -216,7 +218,7 @@ class Runner:
     def _new_lane(self, prefix: str, ordinal: int | None, scope: Scope, known: Known) -> Lane:
         run = self._run
         journal = Journal(self._parts.committer, run_id=run["id"], epoch=run["epoch"], worker=self._parts.worker)
-        steps = self.steps(self._parts, self._claimed, journal, self.effects)
+        steps = self.steps(self._parts, self._claimed, journal, self.effects, self._approvals)
         steps.know(steps=known.steps, effects=known.effects, attempts=known.attempts, limited=known.limited)
         return Lane(prefix=prefix, scope=scope, journal=journal, steps=steps, known=known, ordinal=ordinal)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from hub.connections.accounts import Account
 from hub.engine import waits
-from hub.engine.children import Children
+from hub.engine.approvals import Approvals
+from hub.engine.children import Children, Under
 from hub.engine.drift import Action, Seen, refusal
 from hub.engine.effects import Effects, Target
 from hub.engine.gates import Gates, work_scope
@@ -17,12 +19,13 @@ from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.readings import answer_of
 from hub.engine.values import Scope, call_input, call_output, linked_ids, lookup_question, mapped
-from hub.errors import FixData, HubDefect, NotMapped, WaitFor
+from hub.errors import ApprovalLapsed, FixData, HubDefect, NotMapped, WaitFor
 from hub.model.ambient import of_micros
 from hub.model.effect import EffectKey, EffectState, effect_key
-from hub.model.flow import Call, Decide, Emit, Link, Lookup, Map, Step, Subflow, Wait
+from hub.model.flow import Approve, Call, Decide, Emit, Link, Lookup, Map, Step, Subflow, Wait
 from hub.model.run import GOING_STATES
 from hub.policy.decision import decide
+from hub.sdk import exact_json
 from hub.sdk.connector import ReadOperation, WriteOperation
 from hub.store import crossrefs, runs
 from hub.store import effects as stored_effects
@@ -34,13 +37,16 @@ from hub.workspace.bundle import Bundle
 class Steps:
     """The steps of one lane of a run; `connection` names the one that the present step speaks to."""
 
-    def __init__(self, parts: Parts, claimed: ClaimedRun, journal: Journal, effects: type[Effects]) -> None:
-        """Take the collaborators; `effects` is the class that makes the run's writes."""
+    def __init__(
+        self, parts: Parts, claimed: ClaimedRun, journal: Journal, effects: type[Effects], approvals: Approvals
+    ) -> None:
+        """Take the collaborators; `effects` is the class that makes the run's writes, `approvals` are the run's."""
         self._parts = parts
         self._run = claimed.run
         self._claimed = claimed
         self._journal = journal
         self._gates = Gates(parts, claimed, journal)
+        self.approvals = approvals
         self.connection: str | None = None
         self.effects = effects(
             run_id=self._run["id"],
@@ -87,9 +93,13 @@ class Steps:
             case Wait() as action:
                 return self._wait(path, action, scope)
             case Emit() as action:
-                return await Children(parts=self._parts, run=self._run).emit(bundle, path, action, scope)
+                children = Children(parts=self._parts, run=self._run)
+                return await children.emit(bundle, path, action, scope, self._under(path, scope))
             case Subflow() as action:
-                return await Children(parts=self._parts, run=self._run).call(bundle, path, action, scope)
+                children = Children(parts=self._parts, run=self._run)
+                return await children.call(bundle, path, action, scope, self._under(path, scope))
+            case Approve() as action:
+                return await self.approvals.ask(bundle, action, path, scope, self._journal)
             case action:
                 raise HubDefect(f"A step of the kind {type(action).__name__} cannot be done.", code="internal-error")
 
@@ -222,12 +232,26 @@ class Steps:
     async def write(self, bundle: Bundle, target: Target, form: Callable[[], Any], step: Step, scope: Scope) -> Any:
         """Make a write happen once, after its gates; gives its output."""
         standing = self.standing(target.path, target.key)
-        if standing is None or standing["state"] == EffectState.FAILED:
-            flow = bundle.flows[self._run["flow"]]
-            self._gates.pass_hold(
-                target.account, target.operation.name, target.key, target.path, self._begun, flow, scope, form
-            )
-        return await self.effects.perform(target, form, standing)
+        if standing is not None and standing["state"] != EffectState.FAILED:
+            return await self.effects.perform(target, form, standing)
+        under = self._under(target.path, scope)
+        # What takes something back needs nobody's leave: otherwise who has left would keep it from being mended.
+        approvals = await under() if target.undoes is None else ()
+        if approvals:
+            target = replace(target, approvals=exact_json.dumps(list(approvals)).decode())
+        flow = bundle.flows[self._run["flow"]]
+        self._gates.pass_hold(
+            target.account, target.operation.name, target.key, target.path, self._begun, flow, scope, form
+        )
+        try:
+            return await self.effects.perform(target, form, standing)
+        except ApprovalLapsed:
+            # It lapsed between the look and the intent: it is void now and asked for anew, or holds again by chance.
+            await under()
+            raise
+
+    def _under(self, path: str, scope: Scope) -> Under:
+        return lambda: self.approvals.standing(path, scope, self._journal)
 
     def target(
         self,

@@ -126,6 +126,11 @@ def failure(reason: str, here: Circumstances) -> Failure:
             return TakeBack(reason=reason)
 
 
+def not_past(here: Circumstances) -> Circumstances:
+    """Give the circumstances of a step that nothing may go past: where it would be left out, a person is told."""
+    return replace(here, on_failure=OnFailure.PARK) if here.on_failure is OnFailure.CONTINUE else here
+
+
 def in_time(waiting: Waiting, here: Circumstances) -> Waiting | Failure:
     """Let a wait end at the step's deadline; after it the step has failed."""
     if here.deadline is None or waiting.kind not in _TIMED:

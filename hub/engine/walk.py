@@ -20,7 +20,7 @@ from hub.engine.values import Scope
 from hub.engine.verdicts import Circumstances, GoOn, Park, Pause, TakeBack, Waiting
 from hub.errors import Fatal, FixData, HubDefect, HubError, StaleLease, ToldToStop
 from hub.model.ambient import of_micros
-from hub.model.flow import Arm, Branch, Flow, Foreach, Parallel, Step
+from hub.model.flow import Approve, Arm, Branch, Flow, Foreach, Parallel, Step
 from hub.model.run import StepState, WaitKind
 from hub.sdk import exact_json
 from hub.store.claims import ClaimedRun
@@ -173,6 +173,10 @@ class Walk:
                 return {"taken": arm.name, **self._inner(lane, f"{lane.path(step)}.", arm.steps)}
             case Parallel() as action:
                 return self._inner(lane, f"{lane.path(step)}.", action.steps)
+            case Approve() as action:
+                given = exact_json.loads(row["output"])
+                lane.steps.approvals.passed(self._bundle, action, lane.path(step), lane.scope, given)
+                return given
             case _:
                 return None if row["output"] is None else exact_json.loads(row["output"])
 
@@ -189,6 +193,9 @@ class Walk:
     async def _stop(self, place: Place, error: HubError, inner: Stopped | None = None) -> None:
         """Record what follows from an error in a step; raises `Stopped` unless the lane goes on without it."""
         here = self._here(place)
+        if isinstance((inner.place if inner is not None and inner.place is not None else place).step.action, Approve):
+            # Nothing goes on past what was not approved.
+            here = verdicts.not_past(here)
         verdict: verdicts.Verdict
         if inner is None:
             verdict = verdicts.decide(error, here)

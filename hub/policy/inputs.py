@@ -31,7 +31,7 @@ def readers(expressions: Iterable[Expression]) -> dict[str, Expression]:
 
 def gathered(reads: Mapping[str, Expression], scope: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Give the value at each path, in bounds: what is too large is cut, and says so."""
-    return {path: _bounded(_value(read, scope, context), 0) for path, read in reads.items()}
+    return {path: bounded(_value(read, scope, context), 0) for path, read in reads.items()}
 
 
 def _value(read: Expression, scope: Mapping[str, Any], context: Context) -> Any:
@@ -41,17 +41,18 @@ def _value(read: Expression, scope: Mapping[str, Any], context: Context) -> Any:
         return None
 
 
-def _bounded(value: Any, depth: int) -> Any:
+def bounded(value: Any, depth: int = 0) -> Any:
+    """Give a value in bounds: what is too large is cut, and says so."""
     if isinstance(value, str):
         return value if len(value) <= _LENGTH else f"{value[:_LENGTH]}… ({len(value)} characters)"
     if isinstance(value, dict):
         if depth == _DEPTH:
             return f"({len(value)} keys)"
-        kept = {key: _bounded(part, depth + 1) for key, part in list(value.items())[:_PARTS]}
+        kept = {key: bounded(part, depth + 1) for key, part in list(value.items())[:_PARTS]}
         return kept if len(value) <= _PARTS else {**kept, "…": f"({len(value)} keys)"}
     if isinstance(value, list):
         if depth == _DEPTH:
             return f"({len(value)} entries)"
-        kept_parts = [_bounded(part, depth + 1) for part in value[:_PARTS]]
+        kept_parts = [bounded(part, depth + 1) for part in value[:_PARTS]]
         return kept_parts if len(value) <= _PARTS else [*kept_parts, f"… ({len(value)} entries)"]
     return value

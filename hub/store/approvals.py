@@ -28,8 +28,8 @@ Row = Mapping[str, Any]
 
 #: What people's ids stand behind where it is said who did something.
 _PERSON = "person:"
-#: No chain of replays and sub-flows that anybody looks at is longer.
-_LONGEST_CHAIN = 100
+#: No line of replays and calls that anybody follows is longer.
+_LONGEST_LINE = 100
 
 
 def topic(approval_id: str) -> str:
@@ -122,12 +122,13 @@ def escalate(transaction: Transaction, approval_id: str, *, actor: str) -> Row:
     return _known(transaction.connection, approval_id)
 
 
-def void(transaction: Transaction, approval_id: str, *, lapse: Lapse, actor: str) -> None:
+def void(transaction: Transaction, approval_id: str, *, lapse: Lapse, actor: str) -> Row:
     """Take an approval's weight away, pending or given; one that has ended otherwise stays as it is."""
     row = _known(transaction.connection, approval_id)
     if row["state"] in LIVE_STATES:
         _settle(transaction, row, ApprovalState.VOID, reason=lapse.value)
         _note(transaction, AuditKind.APPROVAL_VOIDED, row, actor=actor, facts={"reason": lapse.value})
+    return _known(transaction.connection, approval_id)
 
 
 def void_pending(transaction: Transaction, run_id: str, *, actor: str) -> None:
@@ -208,18 +209,17 @@ def votes(connection: Connection, ids: Collection[str]) -> dict[str, list[Row]]:
     return found
 
 
-def line_of(connection: Connection, run: Row) -> list[Row]:
-    """Give a run with all that it goes back to: the runs that it replays, and those that called it or them."""
-    columns = (runs.c.id, runs.c.ordered_by, runs.c.replay_of, runs.c.parent_run)
-    line, waiting, seen = [run], [run["replay_of"], run["parent_run"]], {run["id"]}
-    while waiting and len(line) < _LONGEST_CHAIN:
-        run_id = waiting.pop()
-        if run_id is None or run_id in seen:
-            continue
-        seen.add(run_id)
-        for row in _rows(connection, select(*columns).where(runs.c.id == run_id)):
-            line.append(row)
-            waiting.extend((row["replay_of"], row["parent_run"]))
+def line_of(connection: Connection, run: Row, *, callers: bool) -> list[Row]:
+    """Give a run with all that it goes back to: the runs that it replays, and with `callers` those that called them."""
+    columns = [runs.c[name] for name in ("id", "ordered_by", "generation", "replay_of", "parent_run")]
+    line, waiting, seen = list[Row](), [run["id"]], set[str | None]({None})
+    while waiting and len(line) < _LONGEST_LINE:
+        run_id = waiting.pop(0)
+        if run_id not in seen:
+            seen.add(run_id)
+            for row in _rows(connection, select(*columns).where(runs.c.id == run_id)):
+                line.append(row)
+                waiting.extend((row["replay_of"], row["parent_run"] if callers else None))
     return line
 
 
@@ -234,9 +234,10 @@ def _require_open(transaction: Transaction, row: Row) -> None:
     if row["deadline_at"] is not None and row["deadline_at"] <= transaction.now:
         raise Conflict("Its deadline has passed.", code="approval-expired", approval=row["id"])
     run = transaction.connection.execute(
-        select(runs.c.state, runs.c.replaced_by).where(runs.c.id == row["run_id"])
+        select(runs.c.state, runs.c.replaced_by, runs.c.stopping).where(runs.c.id == row["run_id"])
     ).one_or_none()
-    if run is None or run.state not in OPEN_STATES or run.replaced_by is not None:
+    going = run is not None and run.state in OPEN_STATES and run.replaced_by is None and run.stopping is None
+    if not going:
         raise Conflict("The run that asked has ended.", code="run-ended", approval=row["id"], run=row["run_id"])
 
 

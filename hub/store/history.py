@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from hub.errors import ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
+from hub.errors import ApprovalLapsed, ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
 from hub.model.run import RunState, Stopping
-from hub.store import decisions, effects
+from hub.sdk import exact_json
+from hub.store import approvals, decisions, effects
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.crossrefs import Link, put
@@ -49,6 +50,8 @@ class Record(Write):
 
     run_id: str
     epoch: int
+    #: Who records, as the audit names it.
+    worker: str = "hub"
     steps: list[Mapping[str, Any]] = field(default_factory=list)
     attempts: list[Mapping[str, Any]] = field(default_factory=list)
     intents: Sequence[Mapping[str, Any]] = ()
@@ -78,7 +81,7 @@ class Record(Write):
         """Leave out what was fenced off, then write everything of a kind together."""
         connection = transaction.connection
         standing = _standing(connection, {record.run_id for record in batch})
-        fence = _Fence(connection, standing)
+        fence = _Fence(transaction, standing)
         results: list[Any] = [fence.stops(record) for record in batch]
         live = [(index, record) for index, record in enumerate(batch) if not isinstance(results[index], StaleLease)]
         on_course = [(index, record) for index, record in live if results[index] is None]
@@ -147,8 +150,9 @@ def _standing(connection: Connection, ids: set[str]) -> dict[str, Row[Any]]:
 class _Fence:
     """Says what keeps a record from being written (`StaleLease`), or its run from going on as it meant to."""
 
-    def __init__(self, connection: Connection, standing: Mapping[str, Row[Any]]) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction, standing: Mapping[str, Row[Any]]) -> None:
+        self._connection = transaction.connection
+        self._now = transaction.now
         self._standing = standing
         self._held: dict[str, Holds] = {}
 
@@ -166,7 +170,16 @@ class _Fence:
             if change is None or change["state"] != RunState.SUCCEEDED.value or not cancelled:
                 return ToldToStop(run=record.run_id, stopping=run.stopping)
             # It came to its end before it heard of it.
-        return self._hold(record, run) if sends else None
+        return (self._hold(record, run) or self._lapsed(record)) if sends else None
+
+    def _lapsed(self, record: Record) -> HubError | None:
+        """Say which of the approvals that a write needs does not hold at this very moment."""
+        lists = {intent["approvals"] for intent in record.intents if intent.get("approvals") is not None}
+        under = {id for each in lists for id in exact_json.loads(each)}
+        if not under:
+            return None
+        found = approvals.lapses(self._connection, under, self._now)
+        return next((ApprovalLapsed(approval=id, reason=lapse.value) for id, lapse in found.items()), None)
 
     def _hold(self, record: Record, run: Row[Any]) -> HubError | None:
         if run.environment not in self._held:
@@ -245,6 +258,8 @@ def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Ma
             }
         )
         ended = not change.get("blocking", True)
+        if ended and change["state"] != RunState.SUCCEEDED.value:
+            approvals.void_pending(transaction, record.run_id, actor=record.worker)
         (gone if ended else resting).append((run.environment, run.flow, run.key))
         if ended and run.parent_run is not None:
             topics.append(child_topic(run.parent_run, run.parent_path))

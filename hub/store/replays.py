@@ -13,7 +13,7 @@ from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
 from hub.model.hold import HoldKind
 from hub.model.run import OPEN_STATES, Priority, RunState, Stopping
-from hub.store import hold_orders
+from hub.store import approvals, hold_orders
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
 from hub.store.resuming import done_effects, replayed
@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 #: What a replay has of its run.
 _KEPT = (
     *("position", "environment", "entity", "flow", "event_id", "key", "business_key", "generation", "priority"),
-    *("parent_run", "parent_path", "money_minor", "money_currency"),
+    *("parent_run", "parent_path", "approvals", "money_minor", "money_currency"),
 )
 
 
@@ -115,6 +115,7 @@ def replay(transaction: Transaction, run_id: str, order: Replay) -> str:
     )
     resolution = f"{order.resolution}; " if order.resolution else ""
     close_cases(transaction, run_id, actor=order.actor, resolution=f"{resolution}replayed as {order.new_id}")
+    approvals.void_pending(transaction, run_id, actor=order.actor)
     transaction.entries.extend(_notes(run_id, row, order))
     transaction.woken = True
     return order.new_id

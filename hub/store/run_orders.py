@@ -13,7 +13,7 @@ from hub.model.effect import EffectState
 from hub.model.hold import HoldKind
 from hub.model.run import OPEN_STATES, WORKING_STATES, RunState, Stopping
 from hub.sdk import exact_json
-from hub.store import hold_orders
+from hub.store import approvals, hold_orders
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
 from hub.store.history import child_topic
@@ -161,6 +161,7 @@ def _tell(transaction: Transaction, row: Row, how: Stopping, *, actor: str, reas
     tell_to_stop(transaction, row["id"], how, {"actor": actor, "reason": reason})
     words = "to be cancelled" if how is Stopping.CANCEL else "to be taken back"
     close_cases(transaction, row["id"], actor=actor, resolution=f"{words}: {reason}")
+    approvals.void_pending(transaction, row["id"], actor=actor)
     end_hold(transaction, row, actor=actor, reason=reason)
     transaction.entries.append(
         Note(
@@ -193,6 +194,7 @@ def _end(transaction: Transaction, row: Row, *, actor: str, reason: str) -> None
     forget_waits(transaction.connection, [row["id"]])
     close_cases(transaction, row["id"], actor=actor, resolution=f"cancelled: {reason}")
     end_hold(transaction, row, actor=actor, reason=reason)
+    approvals.void_pending(transaction, row["id"], actor=actor)
     let_next_go(transaction, [(row["environment"], row["flow"], row["key"])])
     if row["parent_run"] is not None:
         wake(transaction, [child_topic(row["parent_run"], row["parent_path"])])

@@ -124,6 +124,8 @@ runs = Table(
     # The run and its step that wait for this one.
     Column("parent_run", String),
     Column("parent_path", String),
+    # The approvals under which it was called, as a JSON list.
+    Column("approvals", Text),
     # What a flow that others call has given.
     Column("output", Text),
     Column("replay_of", String),

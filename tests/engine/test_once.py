@@ -199,7 +199,7 @@ async def test_a_repeated_event_starts_nothing(tmp_path: Path) -> None:
     await house.stop()
 
 
-class _Dying(Committer):
+class Dying(Committer):
     """Dies after a number of writes were made durable, without telling anybody that they were."""
 
     left = 0
@@ -218,8 +218,8 @@ class _Dying(Committer):
 async def _live(directory: Path, vendor: Vendor, compiled: Any, events: list[dict[str, Any]], points: int) -> bool:
     """Live until the death at the given point; tells whether all was done before."""
     clock = FastClock()
-    house = House(directory, vendor, compiled, clock=clock, committer=_Dying)
-    assert isinstance(house.committer, _Dying)
+    house = House(directory, vendor, compiled, clock=clock, committer=Dying)
+    assert isinstance(house.committer, Dying)
     house.committer.left = points
     try:
         async with asyncio.timeout(1.0):

@@ -426,6 +426,7 @@ def test_a_line_of_runs_goes_back_to_where_it_began(transaction: Callable[[], Tr
     ]
     for row in made:
         connection.execute(insert(runs), row)
-    line = store.line_of(connection, {**dict.fromkeys(("replay_of", "parent_run")), **made[2]})
+    line = store.line_of(connection, made[2], callers=True)
     assert [row["id"] for row in line] == ["run_4", "run_3", "run_2", "run_1"]
     assert {row["ordered_by"] for row in line} == {"person:p_ben", "person:p_ann", None}
+    assert [row["id"] for row in store.line_of(connection, made[2], callers=False)] == ["run_4", "run_3"]

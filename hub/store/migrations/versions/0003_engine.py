@@ -197,6 +197,7 @@ def _new_columns() -> None:
         batch_op.add_column(sa.Column("stopping_order", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("parent_run", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("parent_path", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("approvals", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("output", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("pruned_at", sa.BigInteger(), nullable=True))
         batch_op.drop_index(batch_op.f("ix_runs_claimable"), sqlite_where=sa.text("claimable_at IS NOT NULL"))
