@@ -6,7 +6,7 @@ are brought to the version that is wanted once, where they come in, so that a fl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hub.model.flow import Call, Flow, Step, Term
@@ -50,13 +50,22 @@ def wanted_schema(bundle: Bundle, flow: Flow, step: Step) -> str | None:
     """
     if isinstance(step.action, Call) and step.action.into is not None:
         return bundle.mappings[step.action.into].source
-    placed = list(placed_steps(flow.steps))
-    place = next((place for place, each in placed if each is step), step.id)
-    for reader, later in placed:
-        for use in applied(later):
-            if use.of is not None and not use.each and use.of.text == name_from(place, reader):
-                return bundle.mappings[use.mapping].source
+    place: str | None = None
+    for reader, later in placed_steps(flow.steps):
+        if later is step:
+            place = reader
+        for of, mapping in _read(later):
+            # Whoever reads it comes behind it; of all that is read there, only this id can be meant.
+            if of.text.rpartition(".")[2] == step.id and place is not None and of.text == name_from(place, reader):
+                return bundle.mappings[mapping].source
     return None
+
+
+def _read(step: Step) -> Iterator[tuple[Term, str]]:
+    """Give what a step names as a whole with the mapping that it applies to it."""
+    for use in applied(step):
+        if use.of is not None and not use.each:
+            yield use.of, use.mapping
 
 
 def _read_as(bundle: Bundle, given: str | None, record: Any, wanted: str) -> Any:

@@ -53,7 +53,8 @@ def placed_steps(steps: Sequence[Step], around: str = "") -> Iterator[tuple[str,
     for step in steps:
         place = around + step.id
         yield place, step
-        yield from placed_steps(steps_within(step), f"{place}{'[]' if isinstance(step.action, Foreach) else ''}.")
+        if isinstance(step.action, Foreach | Branch | Parallel):
+            yield from placed_steps(steps_within(step), f"{place}{'[]' if isinstance(step.action, Foreach) else ''}.")
 
 
 def every_step(steps: Sequence[Step]) -> Iterator[Step]:
