@@ -8,8 +8,8 @@ from datetime import datetime
 
 from markupsafe import Markup, escape
 
-from hub.queries.flows import StepPlan
-from hub.queries.graph import NODE_HEIGHT, NODE_WIDTH, Edge, Graph, Node
+from hub.queries.flows import StepPlan, anchor_of, every_plan
+from hub.queries.graph import Edge, Graph, Lane, Node
 from hub.queries.timeline import RunDetail, StepView
 from ui.icons import STEP_ICONS, icon
 from ui.words import attempt_tone, count, duration, tone
@@ -18,17 +18,25 @@ _TITLE_LENGTH, _SUBTITLE_LENGTH = 12, 15
 #: A wider graph shrinks with its place, down to this; a smaller one is never blown up.
 _SHRINKS = 960
 
+#: How the node that starts a flow is told, before its subtitle.
+_STARTS = {
+    "event": "Starts with",
+    "schedule": "Starts by itself:",
+    "called": "Started by other flows with",
+}
 #: Gives where a moment stands on the axis, in percent.
 Place = Callable[[datetime], float]
 
 
 def draw_graph(graph: Graph, plans: Sequence[StepPlan], link: str = "") -> Markup:
     """Draw a flow; each step leads to `link` and its anchor, and shows the open exceptions that stopped in it."""
-    stuck = {plan.id: plan.open_cases for plan in plans}
-    hints = {plan.id: plan.sentence for plan in plans}
-    parts = [_edge(edge) for edge in graph.edges]
-    parts += [_node(node, stuck.get(node.id, 0), hints.get(node.id, node.subtitle), link) for node in graph.nodes]
-    words = f"Graph of the flow: {count(len(graph.nodes) - 1, 'step')}; the steps are listed in words below"
+    known = {plan.place: plan for plan in every_plan(plans)}
+    parts = [_frame(frame, known.get(frame.id), link) for frame in graph.frames]
+    parts += [_lane(lane) for lane in graph.lanes]
+    parts += [_edge(edge) for edge in graph.edges]
+    parts += [_node(node, known.get(node.id), link) for node in graph.nodes]
+    steps = len(graph.nodes) + len(graph.frames) - 1
+    words = f"Graph of the flow: {count(steps, 'step')}; the steps are listed in words below"
     wide = " graph-wide" if graph.width > _SHRINKS else ""
     drawing = (
         f'<svg class="graph{wide}" width="{graph.width}" height="{graph.height}" '
@@ -55,31 +63,85 @@ def _edge(edge: Edge) -> str:
     )
 
 
-def _node(node: Node, stuck: int, hint: str, link: str) -> str:
+def _frame(frame: Node, plan: StepPlan | None, link: str) -> str:
+    """Draw the frame around the steps within a step, with a line that says what they are."""
+    label = _label(frame, plan)
+    title, subtitle = escape(frame.title), escape(_cut(frame.subtitle, max(8, (frame.width - 150) // 7)))
+    drawn = (
+        f'<g transform="translate({frame.x} {frame.y})"><title>{escape(label)}</title>'
+        f'<rect class="node node-frame" width="{frame.width}" height="{frame.height}" rx="14"/>'
+        f'<g class="node-icon icon-{frame.kind}" transform="translate(12 9)">{icon(STEP_ICONS[frame.kind])}</g>'
+        f'<text class="node-title" x="36" y="22">{title} <tspan class="node-subtitle" dx="4">{subtitle}</tspan></text>'
+        f'<text class="node-number" x="{frame.width - 10}" y="20" text-anchor="end">{frame.number}</text></g>'
+    )
+    return _linked(drawn, frame, label, link)
+
+
+def _lane(lane: Lane) -> str:
+    """Draw the line that begins the way of an arm."""
+    words = _cut(f"{lane.name} \N{MIDDLE DOT} {lane.words}", max(12, lane.width // 6))
+    return (
+        f'<g transform="translate({lane.x} {lane.y})"><title>{escape(f"{lane.name}: {lane.words}")}</title>'
+        f'<line class="arm-line" x1="0" x2="{lane.width}" y1="2" y2="2"/>'
+        f'<text class="node-subtitle" y="17">{escape(words)}</text></g>'
+    )
+
+
+def _node(node: Node, plan: StepPlan | None, link: str) -> str:
     title, subtitle = escape(_cut(node.title, _TITLE_LENGTH)), escape(_cut(node.subtitle, _SUBTITLE_LENGTH))
-    label = f"{node.number}. {node.title}: {hint}" if node.number else f"Starts with {node.subtitle}"
-    if stuck:
-        label += f" {count(stuck, 'open exception')}."
+    stuck = plan.open_cases if plan is not None else 0
+    label = _label(node, plan)
     shape = f"node node-{node.kind}{' node-bad' if stuck else ''}"
     drawn = [
         f'<g transform="translate({node.x} {node.y})"><title>{escape(label)}</title>',
-        f'<rect class="{shape}" width="{NODE_WIDTH}" height="{NODE_HEIGHT}" rx="10"/>',
+        f'<rect class="{shape}" width="{node.width}" height="{node.height}" rx="10"/>',
+    ]
+    if node.kind == "subflow":
+        # What is behind it is a flow of its own.
+        drawn.append(
+            f'<rect class="node-inset" x="3" y="3" width="{node.width - 6}" height="{node.height - 6}" rx="7"/>'
+        )
+    drawn += [
         f'<g class="node-icon icon-{node.kind}" transform="translate(10 17)">{icon(STEP_ICONS[node.kind])}</g>',
         f'<text class="node-title" x="35" y="23">{title}</text>',
         f'<text class="node-subtitle" x="35" y="39">{subtitle}</text>',
     ]
     if node.number:
-        drawn.append(f'<text class="node-number" x="{NODE_WIDTH - 8}" y="16" text-anchor="end">{node.number}</text>')
+        drawn.append(f'<text class="node-number" x="{node.width - 8}" y="16" text-anchor="end">{node.number}</text>')
+    if node.undone:
+        drawn.append(
+            f'<g class="node-mark" transform="translate(21 {node.height})"><circle r="9"/>'
+            f'<g transform="translate(-6 -6) scale(0.66)">{icon("undo-2")}</g></g>'
+        )
     if stuck:
         drawn.append(
-            f'<g transform="translate({NODE_WIDTH - 14} {NODE_HEIGHT})"><rect class="node-badge" x="-13" y="-9" '
+            f'<g transform="translate({node.width - 14} {node.height})"><rect class="node-badge" x="-13" y="-9" '
             f'width="26" height="18" rx="9"/><text class="node-count" y="4" text-anchor="middle">{stuck}</text></g>'
         )
     drawn.append("</g>")
-    whole = "".join(drawn)
+    return _linked("".join(drawn), node, label, link)
+
+
+def _label(node: Node, plan: StepPlan | None) -> str:
+    """Give in words what a node is."""
+    if plan is None:
+        return (
+            f"Starts with the {node.title} {node.subtitle}"
+            if node.kind == "event"
+            else f"{node.title}: {node.subtitle}"
+        )
+    words = [f"{node.number}. {node.title}: {plan.sentence}"]
+    if node.undone:
+        words.append("It can be taken back.")
+    if plan.open_cases:
+        words.append(f"{count(plan.open_cases, 'open exception')}.")
+    return " ".join(words)
+
+
+def _linked(drawn: str, node: Node, label: str, link: str) -> str:
     if not node.number:
-        return whole
-    return f'<a href="{escape(link)}#step-{escape(node.id)}" aria-label="{escape(label)}">{whole}</a>'
+        return drawn
+    return f'<a href="{escape(link)}#{escape(anchor_of(node.id))}" aria-label="{escape(label)}">{drawn}</a>'
 
 
 def _cut(text: str, length: int) -> str:

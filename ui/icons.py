@@ -27,9 +27,20 @@ def icon(name: str, title: str = "") -> Markup:
 #: The icon of each kind of step.
 STEP_ICONS = {
     "event": "zap",
+    "schedule": "calendar-clock",
+    "called": "workflow",
     "map": "shuffle",
     "decide": "split",
     "lookup": "key-round",
     "call": "plug",
     "link": "link",
+    "approve": "badge-check",
+    "wait": "hourglass",
+    "foreach": "repeat",
+    "branch": "git-fork",
+    "parallel": "columns-2",
+    "emit": "megaphone",
+    "subflow": "workflow",
+    "item": "box",
+    "undo": "undo-2",
 }

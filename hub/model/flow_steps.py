@@ -29,23 +29,19 @@ from hub.model.flow import (
     Wait,
 )
 
-
-def lanes_within(step: Step) -> tuple[tuple[Step, ...], ...]:
-    """Give the lines of steps within a step: those of a loop, of each arm, or each step of a `parallel` by itself."""
-    match step.action:
-        case Foreach(steps=steps):
-            return (steps,)
-        case Branch(arms=arms):
-            return tuple(arm.steps for arm in arms)
-        case Parallel(steps=steps):
-            return tuple((each,) for each in steps)
-        case _:
-            return ()
+#: What the path of a step that takes another back begins with.
+UNDOING = "undo:"
 
 
 def steps_within(step: Step) -> tuple[Step, ...]:
-    """Give the steps that stand straight within a step."""
-    return tuple(inner for lane in lanes_within(step) for inner in lane)
+    """Give the steps that stand straight within a step: of a loop, of all arms of a branch, or of a `parallel`."""
+    match step.action:
+        case Foreach(steps=steps) | Parallel(steps=steps):
+            return steps
+        case Branch(arms=arms):
+            return tuple(inner for arm in arms for inner in arm.steps)
+        case _:
+            return ()
 
 
 def placed_steps(steps: Sequence[Step], around: str = "") -> Iterator[tuple[str, Step]]:

@@ -11,6 +11,7 @@ import pytest
 import hub
 from hub.connections.registry import load_connectors
 from hub.model.flow import Call, Decide
+from hub.model.flow_steps import every_step
 from hub.policy.kinds import KINDS
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
@@ -44,6 +45,8 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
         "invoice-to-erp": "stripe.invoice.finalized",
         "payment-to-erp": "stripe.invoice_payment.paid",
         "collections-notice": "stripe.invoice.marked_uncollectible",
+        "invoices-agree": "concord.schedule.invoices-agree",
+        "posted-invoice-agrees": "concord.flow.posted-invoice-agrees",
     }
 
 
@@ -83,7 +86,7 @@ def test_every_case_has_a_runbook(bundle: Bundle) -> None:
 
 def _reasons(bundle: Bundle) -> Iterator[str]:
     for flow in bundle.flows.values():
-        for step in flow.steps:
+        for step in every_step(flow.steps):
             if step.expect is not None:
                 yield step.expect.case
             if step.missing is not None:
@@ -92,7 +95,7 @@ def _reasons(bundle: Bundle) -> Iterator[str]:
 
 def test_every_write_names_how_it_is_tried_again_or_cannot_be(bundle: Bundle, installed: Catalogue) -> None:
     for flow in bundle.flows.values():
-        for step in flow.steps:
+        for step in every_step(flow.steps):
             if isinstance(step.action, Call) and step.retry is not None:
                 assert step.retry in bundle.retries
             if isinstance(step.action, Decide):
