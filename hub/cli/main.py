@@ -12,6 +12,7 @@ import typer
 from hub.cli import audit, cases, crossrefs, effects, events, place, runs, schemas, vault
 from hub.cli.backup import backup, restore
 from hub.cli.decisions import decisions
+from hub.cli.doctor import doctor
 from hub.cli.drift import drift
 from hub.cli.holds import hold, holds, resume
 from hub.cli.output import EXIT_REFUSED, console, fail, print_json
@@ -149,6 +150,7 @@ def serve(
 
 app.command(rich_help_panel=_KEEP)(backup)
 app.command(rich_help_panel=_KEEP)(restore)
+app.command(rich_help_panel=_KEEP)(doctor)
 
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.", rich_help_panel=_RUN)
 

@@ -13,6 +13,7 @@ from hub.api import (
     connections,
     crossrefs,
     decisions,
+    doctor,
     drift,
     effects,
     events,
@@ -26,6 +27,7 @@ from hub.api import (
     secrets,
 )
 from hub.runtime.composition import Hub
+from hub.runtime.doctor import Doctor
 from ui.app import router
 from ui.console import Console
 
@@ -56,6 +58,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.verifier = hub.verifier
     app.state.desk = hub.desk
     app.state.backups = hub.backups
+    app.state.doctor = Doctor(hub)
     app.state.folder = hub.folder
     problems.install(app)
     app.include_router(hooks.router)
@@ -75,6 +78,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
         audit,
         revisions,
         backups,
+        doctor,
     )
     for room in rooms:
         # A body is read before it is known who sends it, so that nobody may send more than fits into memory.

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from hub.errors import Conflict, Fatal
-from hub.store import damage, heads
+from hub.errors import Conflict, Fatal, Refused
+from hub.store import damage, heads, machine
 
 FILE_NAME = "concord.db"
 #: The folder in which a restore puts files together; it is there only until they are complete.
@@ -44,6 +44,7 @@ class Database:
             raise
 
     def _open(self) -> None:
+        _assert_local(self.directory)
         _assert_complete(self.directory)
         damage.look(self.path)
         # SQLite gives a new file, and the log beside it, to be read by everybody.
@@ -119,6 +120,18 @@ def _lock(directory: Path) -> int:
             directory=str(directory),
         ) from None
     return handle
+
+
+def _assert_local(directory: Path) -> None:
+    kind = machine.file_system(directory)
+    if machine.is_network(kind):
+        raise Refused(
+            "The data directory lies on a network file system, where locks and syncs do not hold; "
+            "put it on a local disk.",
+            code="network-file-system",
+            directory=str(directory),
+            kind=kind,
+        )
 
 
 def _assert_complete(directory: Path) -> None:

@@ -19,7 +19,8 @@ LONGEST = 64 * 1024
 def append(directory: Path, signed: SignedHead) -> None:
     """Add a head and wait until it is on the disk; `OSError` without room for all of it, and nothing is added then."""
     line = json.dumps({"head": json.loads(signed.head.to_bytes()), "signature": signed.signature.hex()})
-    with (directory / FILE_NAME).open("ab", buffering=0) as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(directory / FILE_NAME, flags, 0o600), "ab", buffering=0) as file:
         before = file.seek(0, os.SEEK_END)
         try:
             # A line of its own even behind what a crash left half written; empty lines are passed over.

@@ -1,0 +1,214 @@
+"""The check-up of a hub: its machine, its files, its data, and itself; with the hub running or without."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, create_engine, select
+from sqlalchemy.pool import StaticPool
+
+from hub.connections.keys import present_key
+from hub.connections.signing_key import signing_key
+from hub.connections.vault import unpack
+from hub.errors import HubError
+from hub.queries import contents, pending
+from hub.queries.checkup import CheckUp, Finding, fail, look, note, ok, warn
+from hub.queries.integrity import verify_logs
+from hub.runtime import surroundings
+from hub.runtime.composition import Hub, HubState
+from hub.runtime.settings import HubSettings
+from hub.store import damage, heads
+from hub.store.account_tables import secrets
+from hub.store.committer import Transaction, Work
+from hub.store.database import FILE_NAME, NEWEST, owning
+
+Verifier = Callable[[bytes, bytes], bool]
+
+#: What durability rests on, as SQLite must say it of the connection that writes.
+SETTINGS: Mapping[str, object] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+_RESTORE = "Keep a copy of the data directory, and restore the newest backup: `concord restore FILE --force`."
+
+
+class Doctor:
+    """Examines a running hub from inside."""
+
+    def __init__(self, hub: Hub) -> None:
+        """Remember the moment, so that a clock that is set later is noticed."""
+        self._hub = hub
+        self._began = (hub.ambient.now(), time.monotonic())
+
+    async def examine(self, *, deep: bool) -> CheckUp:
+        """Make all checks; the deep ones read everything and take their time, in a thread of their own."""
+        settings = await self._settings()
+        return await asyncio.to_thread(self._examine, settings, deep)
+
+    def _examine(self, settings: Finding, deep: bool) -> CheckUp:  # noqa: FBT001 - called through a thread
+        hub = self._hub
+        now = hub.ambient.now()
+        jump = (now - self._began[0]) - timedelta(seconds=time.monotonic() - self._began[1])
+        with hub.database.reading() as connection:
+            found = [
+                *look("hub", lambda: _state(hub)),
+                *surroundings.examine(hub.settings, now=now, skews={}, jump=jump),
+                *look("vault-key", lambda: _vault(connection, hub.settings)),
+                settings,
+                *_files(connection, hub.settings.data, hub.verifier, deep=deep),
+                *look("audit-heads", lambda: _sealed(hub.settings.data)),
+                *look("accounts", lambda: _accounts(hub)),
+                *look("data", lambda: pending.examine(connection, hub.environment.name, now)),
+            ]
+        return CheckUp(findings=found)
+
+    async def _settings(self) -> Finding:
+        def read(transaction: Transaction) -> dict[str, object]:
+            run = transaction.connection.exec_driver_sql
+            return {name: run(f"PRAGMA {name}").scalar() for name in SETTINGS}
+
+        try:
+            found = await self._hub.committer.commit(Work(read))
+        except HubError as error:
+            return fail("settings", str(error), "See the other lines.")
+        return _compared(found)
+
+
+def examine_offline(settings: HubSettings, *, now: datetime, deep: bool) -> CheckUp:
+    """Make the checks on data that no hub uses; nothing is changed, and damage is a finding."""
+    data = settings.data
+    if not (data / FILE_NAME).exists():
+        missing = look("database", lambda: _missing(data))
+        machine = surroundings.examine(settings, now=now, skews={}, jump=timedelta()) if data.is_dir() else []
+        return CheckUp(findings=[*missing, *machine])
+    with owning(data):
+        found = [
+            note("hub", "no hub runs on this data", "Start it with `concord serve`."),
+            *surroundings.examine(settings, now=now, skews={}, jump=timedelta()),
+            *look("files", lambda: _undamaged(data)),
+        ]
+        engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: _read_only(data / FILE_NAME))
+        try:
+            with engine.connect() as connection:
+                found.extend(look("vault-key", lambda: _vault(connection, settings)))
+                found.extend(_files(connection, data, _verifier(settings), deep=deep))
+                found.extend(look("data", lambda: _inside(connection, data, settings.environment, now)))
+        except Exception as error:  # noqa: BLE001 - a file that cannot be opened is a finding
+            found.append(fail("database", f"{type(error).__name__}: {error}"[:300], _RESTORE))
+        finally:
+            engine.dispose()
+    return CheckUp(findings=found)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+
+
+def _missing(data: Path) -> Finding:
+    if heads.last(data) is not None:
+        return fail("database", "it is gone, and signed heads of its audit log are there", _RESTORE)
+    return note("database", "there is none yet", "The first `concord serve` begins one.")
+
+
+def _undamaged(data: Path) -> Finding:
+    try:
+        whole = damage.look(data / FILE_NAME)
+    except HubError as error:
+        return fail("files", f"{error.detail.split('.')[0]}: {error.facts.get('found', error.code)}", _RESTORE)
+    return ok("files", "no damage was found" + ("" if whole else " in the time of a start"))
+
+
+def _inside(connection: Connection, data: Path, environment: str, now: datetime) -> Iterator[Finding]:
+    tables = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if tables != NEWEST:
+        advice = "Make a backup, then start the hub: it brings them to this version."
+        yield (warn if str(tables) < NEWEST else fail)("tables", f"of another version ({tables})", advice)
+        return
+    try:
+        damage.check_end(connection, data)
+    except HubError as error:
+        yield fail("audit-heads", str(error.detail.split(":")[0]), _RESTORE)
+    known = connection.exec_driver_sql("SELECT DISTINCT environment FROM revisions").scalars().all()
+    served = environment if environment in known or len(known) != 1 else known[0]
+    yield from pending.examine(connection, served, now)
+
+
+def _verifier(settings: HubSettings) -> Verifier | None:
+    try:
+        key = present_key(settings.environ, settings.data.resolve().name, settings.key_file)
+    except HubError:
+        return None
+    return None if key is None else signing_key(key).verify
+
+
+def _state(hub: Hub) -> Finding:
+    state = hub.state
+    if state is HubState.READY:
+        return ok("hub", f"takes new work; {hub.worker.in_flight} runs in hand, {hub.committer.groups:,} commits")
+    if state is HubState.STORAGE_FULL:
+        return fail("hub", "the disk is full: intake answers 503, and runs wait", "Make room; the hub then goes on.")
+    return warn("hub", state.value, "Wait for it.")
+
+
+def _compared(found: Mapping[str, object]) -> Finding:
+    wrong = [f"{name} is {found[name]}, not {wanted}" for name, wanted in SETTINGS.items() if found[name] != wanted]
+    if wrong:
+        return fail("settings", "; ".join(wrong), "Stop the hub: its commits would not be durable.")
+    return ok("settings", "write-ahead log, every commit synced, one connection writes")
+
+
+def _vault(connection: Connection, settings: HubSettings) -> Finding:
+    used = [unpack(sealed).key_id for sealed in connection.execute(select(secrets.c.sealed)).scalars()]
+    return surroundings.vault_key(settings, used)
+
+
+def _files(connection: Connection, data: Path, verifier: Verifier | None, *, deep: bool) -> list[Finding]:
+    if not deep:
+        return [note("integrity", "every page, hash and audit entry is looked at with --deep")]
+    return [
+        *look("integrity", lambda: _pages(connection)),
+        *look("contents", lambda: _contents(connection)),
+        *look("audit", lambda: _audit(connection, data, verifier)),
+    ]
+
+
+def _pages(connection: Connection) -> Finding:
+    found = [str(row) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars()]
+    if found != ["ok"]:
+        return fail("integrity", "; ".join(found)[:500], _RESTORE)
+    return ok("integrity", "every page and index holds")
+
+
+def _contents(connection: Connection) -> Finding:
+    found = contents.compare(connection)
+    if found.wrong:
+        told = f"{len(found.wrong)} of {found.compared:,} contents do not have their hash: {', '.join(found.wrong[:5])}"
+        return fail("contents", told, _RESTORE)
+    return ok("contents", f"{found.compared:,} payloads, requests and revisions have their hashes")
+
+
+def _audit(connection: Connection, data: Path, verifier: Verifier | None) -> Finding:
+    verdict = verify_logs(connection, data, verifier or (lambda _signature, _message: True))
+    entries = sum(log.size for log in verdict.logs)
+    if not verdict.holds:
+        return fail("audit", f"{len(verdict.faults)} faults: {verdict.faults[0]}", "See `concord audit verify`.")
+    unsigned = "" if verifier is not None else "; signatures not checked, for want of the key"
+    return ok("audit", f"{entries:,} entries hold, with {verdict.heads} signed heads{unsigned}")
+
+
+def _sealed(data: Path) -> Finding:
+    last = heads.last(data)
+    if last is None:
+        return ok("audit-heads", "none is signed yet")
+    return ok("audit-heads", f"the last was signed {last.head.at:%Y-%m-%d %H:%M:%S}Z over {last.head.size:,} entries")
+
+
+def _accounts(hub: Hub) -> Finding:
+    unusable = sorted(set(hub.environment.connections) - set(hub.accounts))
+    if unusable:
+        advice = "Store their secrets with `concord vault set`, and see `concord check`."
+        return warn("accounts", f"cannot be used: {', '.join(unusable)}", advice)
+    return ok("accounts", f"{len(hub.accounts)} connections can be used")
