@@ -13,6 +13,7 @@ from hub.policy.rules import Decision
 from hub.sdk import exact_json
 from hub.store import decisions
 from hub.store.audit import Note
+from hub.store.checksums import of_step
 from hub.store.committer import Committer
 from hub.store.crossrefs import Link
 from hub.store.history import Awaited, Record
@@ -47,23 +48,22 @@ class Journal:
         error: Mapping[str, Any] | None = None,
     ) -> None:
         """Record how a step stands; `answer` came from outside, in `schema`, where the output was made of it."""
-        self._record.steps.append(
-            {
-                "run_id": self._run_id,
-                "path": path,
-                "ordinal": ordinal,
-                "kind": kind,
-                "state": state,
-                "input": _text(input),
-                "output": _text(output),
-                "answer": _text(answer),
-                "answer_schema": schema,
-                "rule": rule,
-                "error": _text(error),
-                "started_at": to_micros(started),
-                "finished_at": to_micros(finished),
-            }
-        )
+        row: dict[str, Any] = {
+            "run_id": self._run_id,
+            "path": path,
+            "ordinal": ordinal,
+            "kind": kind,
+            "state": state,
+            "input": _text(input),
+            "output": _text(output),
+            "answer": _text(answer),
+            "answer_schema": schema,
+            "rule": rule,
+            "error": _text(error),
+            "started_at": to_micros(started),
+            "finished_at": to_micros(finished),
+        }
+        self._record.steps.append(row | {"checksum": of_step(row)})
 
     def attempt(
         self,

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Select, select
 from hub.errors import HubError
 from hub.sdk import exact_json
 from hub.store import bundles as stored
-from hub.store.tables import batches, bundles, effects, events, runs
+from hub.store.checksums import of_step
+from hub.store.tables import batches, bundles, effects, events, runs, steps
 from hub.workspace.bundle import bundle_id
 
 #: Rows that are read at a time.
@@ -33,7 +34,7 @@ class Contents:
 
 
 def compare(connection: Connection) -> Contents:
-    """Compare everything that has a hash with it: events, requests, revisions; what was pruned has no content any more.
+    """Compare everything that has a hash with it: events, requests, steps, revisions; what was pruned has none.
 
     Memory does not grow with the data.
     """
@@ -55,6 +56,8 @@ def _all(connection: Connection) -> Iterator[tuple[str, bool]]:
     together = select(batches.c.id, batches.c.body, batches.c.body_hash)
     for row in _rows(connection, together.join(runs, runs.c.id == batches.c.run_id).where(runs.c.pruned_at.is_(None))):
         yield f"bulk write {row['id']}", _holds(_body_hash, row)
+    for row in _rows(connection, select(steps).where(steps.c.checksum.is_not(None))):
+        yield f"step {row['path']} of {row['run_id']}", of_step(row) == row["checksum"]
     for name in connection.execute(select(bundles.c.id)).scalars().all():
         yield f"revision {name}", _revision_holds(connection, name)
 

@@ -23,7 +23,7 @@ from hub.store.tables import effects as effects_table
 from hub.store.upserts import upsert
 
 STEP_COLUMNS = (
-    *("ordinal", "kind", "state", "input", "output", "answer", "answer_schema", "rule", "error"),
+    *("ordinal", "kind", "state", "input", "output", "answer", "answer_schema", "rule", "error", "checksum"),
     *("started_at", "finished_at"),
 )
 

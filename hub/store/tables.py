@@ -205,6 +205,8 @@ steps = Table(
     Column("answer_schema", Text),
     Column("rule", String),
     Column("error", Text),
+    # CRC-32 of the values above: SQLite does not see a bit that flips in them.
+    Column("checksum", BigInteger),
     Column("started_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     PrimaryKeyConstraint("run_id", "path"),

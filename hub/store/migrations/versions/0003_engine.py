@@ -190,6 +190,9 @@ def _new_columns() -> None:
         batch_op.add_column(sa.Column("pruned_at", sa.BigInteger(), nullable=True))
         batch_op.create_index("ix_events_about", ["environment", "type", "subject"], unique=False)
 
+    with op.batch_alter_table("steps", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("checksum", sa.BigInteger(), nullable=True))
+
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.add_column(sa.Column("priority", sa.Integer(), server_default="20", nullable=False))
         batch_op.add_column(sa.Column("ordered_by", sa.String(), nullable=True))
