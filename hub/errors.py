@@ -240,6 +240,19 @@ class OutcomeUnknown(HubError):
 
     code = "outcome-unknown"
 
+    def __init__(
+        self, detail: str = "", *, after: float | None = None, code: str | None = None, **facts: object
+    ) -> None:
+        """Carry the seconds after which it is to be found out at the earliest; None when there are none."""
+        super().__init__(detail, code=code, **facts)
+        self.after = after
+
+
+class Settling(OutcomeUnknown):
+    """The write may still appear at the target; only later does its absence say that it was not done."""
+
+    code = "settling"
+
 
 class OutcomeParked(HubError):
     """The write may or may not have happened, and the target gives no way to look; a person must find out."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from hub.engine.bulk import Batches
 from hub.engine.children import ChildPending
 from hub.engine.effects import Target
 from hub.engine.lanes import Lane
@@ -57,12 +58,37 @@ class Compensation:
         for row in rows:
             if row["state"] == EffectState.PARKED:
                 raise OutcomeParked(connection=row["connection"], operation=row["operation"], effect=row["key"])
-            operation = self._operation(row["connection"], row["operation"])
-            target = self._lane.steps.target(row["connection"], operation, row["path"], key=row["key"])
-            self._lane.steps.connection = row["connection"]
-            await self._lane.steps.effects.find_out(target, row)
+        # What one request carries is found out together.
+        requests: dict[str, list[Row]] = {}
+        for row in rows:
+            requests.setdefault(row["batch"] or row["key"], []).append(row)
+        for together in requests.values():
+            self._lane.steps.connection = together[0]["connection"]
+            await self._find_out(together)
         self._lane.steps.connection = None
         await self._lane.journal.flush()
+
+    async def _find_out(self, rows: Sequence[Row]) -> None:
+        first, lane = rows[0], self._lane
+        operation = self._operation(first["connection"], first["operation"])
+
+        def target(row: Row) -> Target:
+            return lane.steps.target(row["connection"], operation, row["path"], key=row["key"])
+
+        if first["batch"] is None:
+            await lane.steps.effects.find_out(target(first), first)
+            return
+        batches = Batches(
+            run_id=self._run["id"],
+            account=self._parts.accounts[first["connection"]],
+            operation=operation,
+            path=first["path"].rpartition("[")[0],
+            effects=lane.steps.effects,
+            journal=lane.journal,
+            ambient=self._parts.ambient,
+            database=self._parts.database,
+        )
+        await batches.find_out_for_good(rows, target)
 
     async def order_children(self, how: Stopping) -> None:
         """Let flows that the run called end or take back what they did; raises `ChildPending` until they have."""

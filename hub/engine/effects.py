@@ -5,17 +5,19 @@ One effect is one HTTP write. What is recorded is sent, also after a crash: the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
 from hub.engine import outcomes
+from hub.engine.exchanges import Exchanges, Sent
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
-from hub.errors import FixConnection, HubError, LimitReached, OutcomeParked, OutcomeUnknown, RetryLater
+from hub.errors import HubError, OutcomeParked, OutcomeUnknown, RetryLater, Settling
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
@@ -39,7 +41,7 @@ class Target:
 
 
 class Effects:
-    """The writes of one run."""
+    """The writes of one lane of a run."""
 
     def __init__(
         self,
@@ -59,21 +61,20 @@ class Effects:
         self._run_id = run_id
         self._journal = journal
         self._ambient = ambient
-        self._attempts = dict(attempts)
-        self._limited = dict(limited)
+        self.exchanges = Exchanges(journal, ambient)
+        self.exchanges.know(attempts=attempts, limited=limited)
 
     def record_in(self, journal: Journal) -> None:
         """Record in another journal from here on."""
-        self._journal = journal
+        self._journal = self.exchanges.journal = journal
 
     def know(self, *, attempts: Mapping[str, int], limited: Mapping[str, int]) -> None:
         """Continue the numbering of the attempts of these paths too."""
-        self._attempts.update(attempts)
-        self._limited.update(limited)
+        self.exchanges.know(attempts=attempts, limited=limited)
 
     def attempts(self, path: str) -> int:
         """Give how often a step was tried; waiting for a limit is no failure and does not count."""
-        return self._attempts.get(path, 0) - self._limited.get(path, 0)
+        return self.exchanges.attempts(path)
 
     async def perform(self, target: Target, form: Callable[[], Mapping[str, Any]], standing: Row | None) -> Any:
         """Make the write happen once, and give its output.
@@ -97,11 +98,12 @@ class Effects:
             return exact_json.loads(row["output"])
         if state is EffectState.PARKED:
             raise for_a_person(target, row)
-        if row["run_id"] != self._run_id and not await self._take_over(row):
+        if row["run_id"] != self._run_id and not await self.take_over(row):
             raise RetryLater("Another run is making this write.", code="another-run", after=1.0, run=row["run_id"])
         return await self.resolve(target, row)
 
-    async def _take_over(self, row: Row) -> bool:
+    async def take_over(self, row: Row) -> bool:
+        """Make another run's effect this run's own, unless that run is at work; tells whether it is."""
         # Of several runs that find a write left half-way, only one may go on with it.
         return not self._at_work(row["run_id"]) and await self._journal.take_over(row)
 
@@ -115,7 +117,7 @@ class Effects:
             case Idempotency.PROBE:
                 return await self._look(target, row)
             case Idempotency.UNSAFE:
-                raise self._park(target, row)
+                raise self.park(target, row)
 
     async def _repeat(self, target: Target, row: Row) -> Any:
         """Send the same key again, unless the target may have forgotten it or says the same failure for ever."""
@@ -123,7 +125,7 @@ class Effects:
         forgotten = outcomes.is_forgotten(row, operation.remembers, self._ambient.now())
         if operation.look is None:
             if forgotten:
-                raise self._park(target, row)
+                raise self.park(target, row)
             return await self._send(target, row, first=False)
         stuck = outcomes.is_stuck(row)
         if not forgotten and not stuck:
@@ -158,11 +160,17 @@ class Effects:
                 # Refused is known too.
                 await self._journal.settle()
             return
-        if await self._found(target, row) is None:
+        await self.look_up(target, row)
+
+    async def look_up(self, target: Target, row: Row) -> Any:
+        """Look a write up and record what was found: its output, or None when it surely was not done."""
+        output = await self._found(target, row)
+        if output is None:
             self._assert_settled(target, row)
             self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
             self._journal.outcome(outcomes.outcome(row, EffectState.FAILED, reason="not-applied"))
         await self._journal.settle()
+        return output
 
     async def _look(self, target: Target, row: Row) -> Any:
         output = await self._found(target, row)
@@ -185,7 +193,7 @@ class Effects:
         seconds = target.operation.settle if settle is None else settle
         left = outcomes.settling(row, seconds, self._ambient.now())
         if left > 0:
-            raise RetryLater("The write may still appear at the target.", code="settling", after=left)
+            raise Settling(after=left)
 
     async def _found(self, target: Target, row: Row) -> Any:
         """Look the write up under every key it had; None when it is surely not there."""
@@ -194,39 +202,12 @@ class Effects:
         for number in range((row.get("renewals") or 0) + 1):
             key = outcomes.key_at_target(row["key"], number)
             request = operation.look(target.account.settings, key)
-            output = await self._look_at(target, request, _finding(operation, key))
+            output = await self.exchanges.look(target.account, target.path, request, _finding(operation, key))
             if output is not None:
                 self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": True})
                 self._done(row, output)
                 return output
         return None
-
-    async def _look_at(self, target: Target, request: Request, read: Callable[[Response], Any]) -> Any:
-        """Read something at the target that tells of a write; whatever goes wrong with that can be tried again."""
-        account = target.account
-        await self._journal.settle()
-        started = self._ambient.now()
-        try:
-            response = await account.send(request)
-        except HubError as error:
-            raise self._unseen(target, error, started) from error
-        try:
-            output = read(response)
-        except HubError as error:
-            account.learn(error)
-            if isinstance(error, OutcomeUnknown):
-                raise self._unseen(target, error, started) from error
-            # What is there is no answer, whenever it is looked at again.
-            self._tried(target.path, "look", started, outcomes.named(error), response=response, detail=str(error))
-            raise
-        self._tried(target.path, "look", started, "found" if output is not None else "absent", response=response)
-        return output
-
-    def _unseen(self, target: Target, error: HubError, started: datetime) -> HubError:
-        self._tried(target.path, "look", started, outcomes.named(error), detail=str(error))
-        if isinstance(error, FixConnection):
-            return error
-        return RetryLater("The outcome could not be looked up yet.", after=outcomes.wait_of(error), reason=error.code)
 
     async def _send(self, target: Target, row: Row, *, first: bool) -> Any:
         async with target.account.permit():
@@ -234,29 +215,19 @@ class Effects:
 
     async def _exchange(self, target: Target, row: Row, *, first: bool) -> Any:
         """Send the recorded request and record what came of it."""
-        account = target.account
         await self._journal.settle()
-        started = self._ambient.now()
         if not first:
             # After a crash it counts from this sending, not from the first, how long the write may still appear.
             self._note(AuditKind.EFFECT_RESENT, row)
-            self._journal.outcome(outcomes.resending(row, started))
+            self._journal.outcome(outcomes.resending(row, self._ambient.now()))
             await self._journal.send_again()
-        answered, refusal = None, None
-        try:
-            response = await account.attempt(outcomes.recorded_request(row))
-            answered, refusal = response.status, account.understand(response)
-            if refusal is not None:
-                raise refusal
-            output = _answered(target.operation, row, response)
-        except HubError as error:
-            if error is not refusal:
-                account.learn(error)
-            self._failed(target, row, error, answered=answered, started=started, first=first)
-            raise
-        self._tried(target.path, "send", started, "done", response=response)
-        self._done(row, output, sent=started)
-        return output
+        request = outcomes.recorded_request(row)
+        sent = await self.exchanges.send(target.account, request, partial(_answered, target.operation, request))
+        if sent.error is not None:
+            raise self._failed(target, row, sent, first=first) from sent.error
+        self.exchanges.tried(target.path, "send", sent.started, "done", status=sent.answered)
+        self._done(row, sent.output, sent=sent.started)
+        return sent.output
 
     def _intent(self, target: Target, record: Mapping[str, Any], *, renewals: int = 0) -> dict[str, Any]:
         key = outcomes.key_at_target(target.key, renewals)
@@ -288,79 +259,46 @@ class Effects:
         )
         self._note(AuditKind.EFFECT_DONE, row)
 
-    def _failed(
-        self, target: Target, row: Row, error: HubError, *, answered: int | None, started: datetime, first: bool
-    ) -> None:
-        kind = target.operation.idempotency
+    def _failed(self, target: Target, row: Row, sent: Sent, *, first: bool) -> HubError:
+        kind, error, answered = target.operation.idempotency, sent.error, sent.answered
+        assert error is not None
         state = outcomes.state_after(error, answered, first=first, kind=kind)
-        self._tried(
-            target.path,
-            "send",
-            started,
-            outcomes.named(error),
-            detail=str(error),
-            status=outcomes.status_of(error) if answered is None else answered,
-        )
+        status = outcomes.status_of(error) if answered is None else answered
+        named = outcomes.named(error)
+        self.exchanges.tried(target.path, "send", sent.started, named, detail=str(error), status=status)
         renewals = row.get("renewals") or 0
         if kind is Idempotency.NATIVE and state is EffectState.FAILED and isinstance(error, outcomes.REFUSALS):
             # The target may keep its refusal under the key; what a person mends goes out under another.
             renewals += 1
         self._journal.outcome(
-            outcomes.outcome(row, state, reason=error.code, status=answered, sent=started, renewals=renewals)
+            outcomes.outcome(row, state, reason=error.code, status=answered, sent=sent.started, renewals=renewals)
         )
         told = AuditKind.EFFECT_UNKNOWN if state is EffectState.UNKNOWN else AuditKind.EFFECT_FAILED
         self._note(told, row, facts={"reason": error.code})
+        return outcomes.as_it_stands(error, state)
 
-    def _park(self, target: Target, row: Row) -> OutcomeParked:
-        self._journal.outcome(outcomes.outcome(row, EffectState.PARKED, reason="outcome-unknown"))
-        self._note(AuditKind.EFFECT_PARKED, row)
+    def park(self, target: Target, row: Row) -> OutcomeParked:
+        """Leave an unknown outcome to a person; gives the error that says so."""
+        self.park_all([row])
         return for_a_person(target, row)
 
-    def _tried(
-        self,
-        path: str,
-        kind: str,
-        started: datetime,
-        outcome: str,
-        *,
-        response: Response | None = None,
-        status: int | None = None,
-        detail: str | None = None,
-    ) -> None:
-        number = self._attempts[path] = self._attempts.get(path, 0) + 1
-        if outcome == LimitReached.code:
-            self._limited[path] = self._limited.get(path, 0) + 1
-        self._journal.attempt(
-            path=path,
-            number=number,
-            kind=kind,
-            started=started,
-            finished=self._ambient.now(),
-            outcome=outcome,
-            status=response.status if response is not None else status,
-            detail=detail[:2000] if detail else None,
-        )
+    def park_all(self, rows: Sequence[Row]) -> None:
+        """Leave unknown outcomes to a person."""
+        self._journal.outcome(*(outcomes.outcome(row, EffectState.PARKED, reason="outcome-unknown") for row in rows))
+        for row in rows:
+            self._note(AuditKind.EFFECT_PARKED, row)
 
-    async def read(self, account: Account, path: str, reading: Callable[[], Any]) -> Any:
+    async def read(self, path: str, reading: Callable[[], Awaitable[Any]]) -> Any:
         """Make a read as one attempt of a step; a failed one is recorded and raised."""
-        await self._journal.settle()
-        started = self._ambient.now()
-        try:
-            output = await reading()
-        except HubError as error:
-            named = outcomes.named(error)
-            self._tried(path, "read", started, named, detail=str(error), status=outcomes.status_of(error))
-            raise
-        self._tried(path, "read", started, "done")
-        return output
+        return await self.exchanges.read(path, reading)
 
     def _note(self, kind: AuditKind, row: Row, facts: Mapping[str, Any] | None = None) -> None:
         self._journal.note(kind, subjects={"effect": row["key"]}, facts=facts)
 
 
-def _answered(operation: WriteOperation, row: Row, response: Response) -> Any:
+def _answered(operation: WriteOperation, request: Request, response: Response) -> Any:
     output = operation.result(response)
-    if operation.about is not None and not operation.about(outcomes.recorded_request(row), output):
+    if operation.about is not None and not operation.about(request, output):
         raise OutcomeUnknown("The answer is about something else than was written.", code="foreign-answer")
     return output
 

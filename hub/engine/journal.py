@@ -158,13 +158,19 @@ class Journal:
         return standing[0] if standing else None
 
     async def intend_all(
-        self, rows: Sequence[Mapping[str, Any]], batch: Mapping[str, Any] | None = None
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        batch: Mapping[str, Any] | None = None,
+        *,
+        again: frozenset[str] = frozenset(),
     ) -> Sequence[Mapping[str, Any]]:
         """Make the intents of one request durable, with everything before them.
 
-        Gives the effects that stand under some of their keys already: then none of the intents was opened.
+        Gives the effects that stand under some of their keys already: then none of the intents was opened. `again` are
+        keys of this run's effects that may be made anew although their outcome is unknown.
         """
         self._record.intents = rows
+        self._record.again = again
         self._record.batch = batch
         self._record.intended = [
             Note(

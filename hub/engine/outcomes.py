@@ -164,4 +164,11 @@ def status_of(error: HubError) -> int | None:
 
 def wait_of(error: HubError) -> float | None:
     """Give the wait that an error asks for."""
-    return error.after if isinstance(error, RetryLater) else None
+    return error.after if isinstance(error, RetryLater | OutcomeUnknown) else None
+
+
+def as_it_stands(error: HubError, state: EffectState) -> HubError:
+    """Give an error of a sending as one that says what is known: what may have been done is not just tried again."""
+    if state is not EffectState.UNKNOWN or not isinstance(error, RetryLater):
+        return error
+    return OutcomeUnknown(error.detail, after=error.after, code=error.code, **error.facts)

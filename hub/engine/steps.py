@@ -26,7 +26,7 @@ from hub.model.flow import Approve, Call, Decide, Emit, Link, Lookup, Map, Step,
 from hub.model.run import GOING_STATES
 from hub.policy.decision import decide
 from hub.sdk import exact_json
-from hub.sdk.connector import ReadOperation, WriteOperation
+from hub.sdk.connector import Operation, ReadOperation, WriteOperation
 from hub.store import crossrefs, runs
 from hub.store import effects as stored_effects
 from hub.store.claims import ClaimedRun
@@ -159,6 +159,16 @@ class Steps:
         )
 
     async def _call(self, bundle: Bundle, step: Step, path: str, action: Call, scope: Scope) -> Output:
+        account, operation = self.where(action, scope)
+        self.connection = account.name
+        output = await self.exchange(
+            bundle, step, path, action, scope, account, operation, lambda: self._input(bundle, action, scope)
+        )
+        self.connection = None
+        return output
+
+    def where(self, action: Call, scope: Scope) -> tuple[Account, Operation]:
+        """Give what a call speaks to; `FixData` when there is no such connection or operation."""
         name = str(action.connection(scope))
         account = self._parts.accounts.get(name)
         if account is None:
@@ -171,18 +181,33 @@ class Steps:
                 connection=name,
                 operation=action.operation,
             )
-        self.connection, schema = name, None
+        return account, operation
+
+    async def exchange(
+        self,
+        bundle: Bundle,
+        step: Step,
+        path: str,
+        action: Call,
+        scope: Scope,
+        account: Account,
+        operation: Operation,
+        form: Callable[[], Any],
+    ) -> Output:
+        """Make one read or write with what `form` gives as its input."""
+        schema = None
         match operation:
             case ReadOperation() as reading:
-                given = self._input(bundle, action, scope)
-                came = await self.effects.read(account, path, lambda: reading.read(account, given))
+                given = form()
+                came = await self.effects.read(path, lambda: reading.read(account, given))
                 flow, schema = bundle.flows[self._run["flow"]], reading.schema(account.settings)
                 self._compare(account, reading.name, path, scope, schema, came)
                 answer = answer_of(bundle, flow, step, came, given=schema, declared=reading.declared)
             case WriteOperation() as writing:
-                given, came = await self._write(bundle, step, path, action, scope, name, writing)
-                answer = came
-        self.connection = None
+                formed = _once(form)
+                target = self.target(account.name, writing, path)
+                answer = came = await self.write(bundle, target, formed, step, scope)
+                given = formed.given()
         # What came is kept as it came, so that it can be read anew by other versions of the workspace.
         kept = came if action.into is not None or answer is not came else None
         return Output(value=call_output(bundle, action, answer, scope), input=given, answer=kept, schema=schema)
@@ -215,43 +240,36 @@ class Steps:
         if judged.action is not Action.ACCEPT:
             raise refusal(judged, connection=account.name, operation=operation)
 
-    async def _write(
-        self, bundle: Bundle, step: Step, path: str, action: Call, scope: Scope, name: str, operation: WriteOperation
-    ) -> tuple[Any, Any]:
-        formed: list[Any] = []
-
-        def form() -> Any:
-            if not formed:
-                formed.append(self._input(bundle, action, scope))
-            return formed[0]
-
-        target = self.target(name, operation, path)
-        value = await self.write(bundle, target, form, step, scope)
-        return (formed[0] if formed else None), value
-
     async def write(self, bundle: Bundle, target: Target, form: Callable[[], Any], step: Step, scope: Scope) -> Any:
         """Make a write happen once, after its gates; gives its output."""
         standing = self.standing(target.path, target.key)
         if standing is not None and standing["state"] != EffectState.FAILED:
             return await self.effects.perform(target, form, standing)
-        under = self._under(target.path, scope)
         # What takes something back needs nobody's leave: otherwise who has left would keep it from being mended.
-        approvals = await under() if target.undoes is None else ()
-        if approvals:
-            target = replace(target, approvals=exact_json.dumps(list(approvals)).decode())
-        flow = bundle.flows[self._run["flow"]]
-        self._gates.pass_hold(
-            target.account, target.operation.name, target.key, target.path, self._begun, flow, scope, form
-        )
+        if target.undoes is None:
+            target = replace(target, approvals=await self.leave(target.path, scope))
+        self.gate(bundle, target, form, scope)
         try:
             return await self.effects.perform(target, form, standing)
         except ApprovalLapsed:
             # It lapsed between the look and the intent: it is void now and asked for anew, or holds again by chance.
-            await under()
+            await self.leave(target.path, scope)
             raise
+
+    async def leave(self, path: str, scope: Scope) -> str | None:
+        """Give the approvals under which a write may begin, as JSON; None when it needs none."""
+        approvals = await self._under(path, scope)()
+        return exact_json.dumps(list(approvals)).decode() if approvals else None
 
     def _under(self, path: str, scope: Scope) -> Under:
         return lambda: self.approvals.standing(path, scope, self._journal)
+
+    def gate(self, bundle: Bundle, target: Target, form: Callable[[], Any], scope: Scope) -> None:
+        """Let a write pass that has not begun; raises what holds it back."""
+        flow = bundle.flows[self._run["flow"]]
+        self._gates.pass_hold(
+            target.account, target.operation.name, target.key, target.path, self._begun, flow, scope, form
+        )
 
     def target(
         self,
@@ -303,3 +321,20 @@ class Steps:
     def _at_work(self, run_id: str) -> bool:
         row = runs.find(self._parts.database.looking, run_id)
         return row is not None and row["state"] in GOING_STATES
+
+
+class _once:  # noqa: N801 - it stands for a function
+    """Makes something when it is first asked for, and only then."""
+
+    def __init__(self, form: Callable[[], Any]) -> None:
+        self._form = form
+        self._formed: list[Any] = []
+
+    def __call__(self) -> Any:
+        if not self._formed:
+            self._formed.append(self._form())
+        return self._formed[0]
+
+    def given(self) -> Any:
+        """Give what was made, or None when nobody asked for it."""
+        return self._formed[0] if self._formed else None

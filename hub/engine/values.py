@@ -28,6 +28,11 @@ def call_input(bundle: Bundle, action: Call, scope: Mapping[str, Any]) -> Any:
     return {"id": action.by(scope)} if action.by is not None else {}
 
 
+def item_input(bundle: Bundle, action: Call, item: Any, scope: Mapping[str, Any]) -> Any:
+    """Give what a call hands to its operation for one item of `each`: the mapping `with` applied to it, or itself."""
+    return item if action.shape is None else shaped(bundle, action.shape, item, action.given, scope)
+
+
 def call_output(bundle: Bundle, action: Call, answer: Any, scope: Mapping[str, Any]) -> Any:
     """Give the output of a call from what its operation answered: as it is, or through the mapping `into`."""
     return answer if action.into is None else shaped(bundle, action.into, answer, {}, scope)

@@ -104,9 +104,12 @@ def decide(error: HubError, here: Circumstances) -> Verdict:
         seconds = min(error.after if error.after is not None else 1.0, _LONGEST_LIMIT_WAIT)
         return _later(WaitKind.LIMIT, seconds, error, here)
     if isinstance(error, RetryLater | OutcomeUnknown):
-        asked = error.after if isinstance(error, RetryLater) else None
-        wait = delay(here.policy, here.attempt, here.draw, asked)
-        return failure(f"{error.code}-too-often", here) if wait is None else _later(WaitKind.TIMER, wait, error, here)
+        wait = delay(here.policy, here.attempt, here.draw, error.after)
+        if wait is not None:
+            return _later(WaitKind.TIMER, wait, error, here)
+        reason = f"{error.code}-too-often"
+        # What nobody knows, only a person can go on from.
+        return Park(reason=reason) if isinstance(error, OutcomeUnknown) else failure(reason, here)
     if isinstance(error, OutcomeParked | HubDefect):
         # What nobody knows, only a person can go on from.
         return Park(reason=error.code)

@@ -14,13 +14,14 @@ from hub.engine import verdicts
 from hub.engine.checks import check
 from hub.engine.lanes import Lane, NewLane, Place, Row, Stopped
 from hub.engine.loops import Loop, TakeItBack
+from hub.engine.many import Many
 from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.values import Scope
 from hub.engine.verdicts import Circumstances, GoOn, Park, Pause, TakeBack, Waiting
 from hub.errors import Fatal, FixData, HubDefect, HubError, StaleLease, ToldToStop
 from hub.model.ambient import of_micros
-from hub.model.flow import Approve, Arm, Branch, Flow, Foreach, Parallel, Step
+from hub.model.flow import Approve, Arm, Branch, Call, Flow, Foreach, Parallel, Step
 from hub.model.run import StepState, WaitKind
 from hub.sdk import exact_json
 from hub.store.claims import ClaimedRun
@@ -112,6 +113,9 @@ class Walk:
                     take_back=self._take_back,
                 )
                 output = await loop.run(place, action)
+            case Call(each=each) as action if each is not None:
+                many = Many(self._parts, self._claimed, self._bundle, new_lane=self._new_lane)
+                output = await many.run(place, action, each)
             case _:
                 output = await place.lane.steps.act(self._bundle, step, place.path, scope)
         place.output = output

@@ -69,7 +69,8 @@ class Call:
 
     With `each` it is called for every item of a list, many in one request where the operation can; the mapping is
     applied to each item, which `item` names (an expression on it). Paths are `id[name]`, one item's failure stops no
-    other, and the output is `{"count", "succeeded", "failed", "results"}`, the last by the items' names.
+    other, and the output is
+    `{"count", "succeeded", "failed", "results", "failures"}`: the results by the items' names, of the first thousand.
     """
 
     connection: Term

@@ -16,6 +16,7 @@ from hub.model.effect import EffectKey, Idempotency
 from hub.model.event import InboundEvent
 from hub.model.exchange import Request, Response
 from hub.sdk.auth import Authorizer
+from hub.sdk.bulk import Bulk
 from hub.sdk.session import Session
 from hub.sdk.settings import Settings
 
@@ -78,6 +79,7 @@ class WriteOperation:
       one's output that its own input names.
     - `erases` says that the operation deletes something. Such a one takes nothing back: books are corrected by a
       further entry and never erased.
+    - `bulk` says how it is made for many items in one request; without it, items go one by one.
     - `version_field` and `guard` say how an `upsert` keeps from overwriting something newer.
     """
 
@@ -95,6 +97,7 @@ class WriteOperation:
     remembers: float = 86_400.0
     undo: str | None = None
     erases: bool = False
+    bulk: Bulk | None = None
     version_field: str | None = None
     guard: str | None = None
 

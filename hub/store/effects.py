@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
@@ -34,6 +34,23 @@ _SETTLE, _REWRITE = _settling(_OUTCOME), _settling(_REQUEST)
 _REOPEN = _settling(name for name in _FRESH if name not in ("key", "settlement"))
 
 
+class Intents(Protocol):
+    """What is opened for one request; `again` are keys of the run's own effects that may be although unknown."""
+
+    run_id: str
+    intents: Sequence[Values]
+    intended: Sequence[Note]
+    batch: Values | None
+    again: frozenset[str]
+
+
+def _may_be_opened(row: Values, wanted: Intents) -> bool:
+    if row["state"] == EffectState.FAILED.value:
+        return True
+    own = row["run_id"] == wanted.run_id and row["key"] in wanted.again
+    return own and row["state"] in (EffectState.INTENT.value, EffectState.UNKNOWN.value)
+
+
 class Opening:
     """Opens the intents of one transaction; those of one request all together, or none of them."""
 
@@ -45,22 +62,22 @@ class Opening:
         self._again: list[Values] = []
         self._batches: list[Values] = []
 
-    def open(self, intents: Sequence[Values], notes: Sequence[Note], batch: Values | None) -> list[Values]:
+    def open(self, wanted: Intents) -> list[Values]:
         """Open the intents of one request; gives the effects that stand under their keys, if any: then none is opened.
 
         What failed surely did nothing, so that a newly formed request may take its place.
         """
-        found = [self._standing[intent["key"]] for intent in intents if intent["key"] in self._standing]
-        standing = [row for row in found if row["state"] != EffectState.FAILED.value]
+        found = [self._standing[intent["key"]] for intent in wanted.intents if intent["key"] in self._standing]
+        standing = [row for row in found if not _may_be_opened(row, wanted)]
         if standing:
             return standing
-        for intent in intents:
+        for intent in wanted.intents:
             row = {**_FRESH, **intent}
             (self._again if intent["key"] in self._standing else self._new).append(row)
             self._standing[intent["key"]] = row
-        if batch is not None:
-            self._batches.append(batch)
-        self._transaction.entries.extend(notes)
+        if wanted.batch is not None:
+            self._batches.append(wanted.batch)
+        self._transaction.entries.extend(wanted.intended)
         return []
 
     def write(self) -> None:

@@ -58,6 +58,8 @@ class Record(Write):
     intended: Sequence[Note] = ()
     #: The one request that carries all the intents, where there is one.
     batch: Mapping[str, Any] | None = None
+    #: Keys of this run's own effects that may be opened anew although their outcome is unknown.
+    again: frozenset[str] = frozenset()
     taken: Sequence[Mapping[str, Any]] = ()
     outcomes: Sequence[Mapping[str, Any]] = ()
     #: An effect whose recorded request is another one from here on.
@@ -207,7 +209,7 @@ def _open_intents(transaction: Transaction, live: list[tuple[int, Record]], resu
     opening = effects.Opening(transaction, {intent["key"] for _, record in live for intent in record.intents})
     for index, record in live:
         if record.intents:
-            results[index] = opening.open(record.intents, record.intended, record.batch) or None
+            results[index] = opening.open(record) or None
     opening.write()
 
 

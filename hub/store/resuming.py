@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, and_, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, and_, func, or_, select
 
+from hub.errors import LimitReached
 from hub.model.effect import EffectState
 from hub.store.claims import tried_of
+from hub.store.effects import of_keys
 from hub.store.tables import attempts, effects, runs, steps
 
 
@@ -43,6 +45,30 @@ def of_items(connection: Connection, run_id: str, paths: Sequence[str]) -> ItemH
         for _, path, number, turned_away in connection.execute(counted):
             tried[path], limited[path] = number, turned_away
     return ItemHistory(steps={**own, **inside}, effects=sent, attempts=tried, limited=limited)
+
+
+def of_call(connection: Connection, run_id: str, paths: Sequence[str], keys: Sequence[str]) -> ItemHistory:
+    """Give what is recorded of items of a call: their rows by path, and by key their effects, of whatever run."""
+    own = {
+        row.path: dict(row._mapping)
+        for row in connection.execute(select(steps).where(steps.c.run_id == run_id, steps.c.path.in_(paths)))
+    }
+    tried, limited = {}, {}
+    for _, path, number, turned_away in connection.execute(
+        tried_of(attempts.c.run_id == run_id, attempts.c.path.in_(paths))
+    ):
+        tried[path], limited[path] = number, turned_away
+    return ItemHistory(steps=own, effects=of_keys(connection, keys), attempts=tried, limited=limited)
+
+
+def in_vain(connection: Connection, run_id: str, path: str) -> int:
+    """Count the sendings of a step since the last one that brought it on; what a limit turned away is none."""
+    of_step = and_(attempts.c.run_id == run_id, attempts.c.path == path, attempts.c.kind == "send")
+    last = select(func.max(attempts.c.number)).where(of_step, attempts.c.outcome == "done").scalar_subquery()
+    since = select(func.count()).where(
+        of_step, attempts.c.number > func.coalesce(last, 0), attempts.c.outcome != LimitReached.code
+    )
+    return connection.execute(since).scalar_one()
 
 
 def _inside(column: Column[str], paths: Sequence[str]) -> ColumnElement[bool]:

@@ -255,8 +255,10 @@ effects = Table(
     Column("repeats", Integer, nullable=False, server_default="0"),
     # How often the key at the target was changed, because the one before was surely used up for nothing.
     Column("renewals", Integer, nullable=False, server_default="0"),
-    # The request that carries it together with others; its own method, url, headers and body are then empty.
+    # The request that carries it together with others, and what the answer calls it; its own method, url, headers and
+    # body are then empty, and `body_hash` is that of its input.
     Column("batch", String),
+    Column("reference", String),
     # The effect that this one takes back.
     Column("undoes", String),
     # The approvals under which it was intended, as JSON; None when none was needed.
@@ -347,6 +349,8 @@ batches = Table(
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("body_hash", String, nullable=False),
+    # What the answer calls each item → its effect's key, as JSON.
+    Column("references", Text, nullable=False),
     Column("sent_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Index("ix_batches_run_id", "run_id"),

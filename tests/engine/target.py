@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import web
 
-from hub.errors import Conflict, FixConnection, FixData, HubError, LimitReached, OutcomeUnknown, RetryLater
+from hub.errors import (
+    Conflict,
+    FixConnection,
+    FixData,
+    HubError,
+    LimitReached,
+    NotBegun,
+    OutcomeUnknown,
+    RetryLater,
+)
 from hub.model.effect import EffectKey, Idempotency
 from hub.model.exchange import Request, Response
 from hub.sandbox.middleware import cut
 from hub.sdk import exact_json
 from hub.sdk.auth import FixedHeaders
+from hub.sdk.bulk import Bulk
 from hub.sdk.connector import Connector, Limits, WriteOperation
 from hub.sdk.settings import Settings
 
@@ -26,6 +36,7 @@ AFTER = ("reset", "timeout", "500", "502", "503", "504", "redirect", "html", "ha
 #: Longer than the connection's own patience.
 _TOO_LONG = 5.0
 PATIENCE = 0.25
+BULK_SIZE = 50
 PAGE = "<html><body>Please sign in</body></html>"
 
 Plan = Callable[[str, int], str | None]
@@ -43,6 +54,11 @@ class Target:
     kept: dict[str, int] = field(default_factory=dict)
     looks: int = 0
     url: str = ""
+    #: What befalls the rows of an answer about many items.
+    rows: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
+    requests: list[int] = field(default_factory=list)
+    #: Answers kept under the keys of whole requests.
+    answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def application(self) -> web.Application:
         """Make the application."""
@@ -52,6 +68,7 @@ class Target:
                 web.post("/{kind:native|keyed|probe|unsafe}", self._write),
                 web.put("/{kind:upsert}", self._write),
                 web.get("/look/{mark}", self._look),
+                web.post("/bulk/{kind}", self._many),
             ]
         )
         return made
@@ -91,6 +108,40 @@ class Target:
             self.documents.append(known)
         known["value"] = body["value"]
         return web.json_response({"id": known["id"], "key": known["key"]})
+
+    async def _many(self, request: web.Request) -> web.StreamResponse:
+        kind, body = request.match_info["kind"], exact_json.loads(await request.read())
+        key = request.headers.get("idempotency-key")
+        self.requests.append(len(body["items"]))
+        when, _, fault = (self.plan("bulk", len(self.requests)) or "").partition(":")
+        if when == "before":
+            return await _befall(request, fault)
+        if any(item["value"] == "poison" for item in body["items"]):
+            return web.json_response({"error": "the whole request is refused"}, status=400)
+        rows = self.answers.get(key or "")
+        if rows is None:
+            rows = [self._row(kind, item) for item in body["items"]]
+            if key:
+                self.answers[key] = rows
+        if when == "after":
+            return await _befall(request, fault)
+        return web.json_response({"results": self.rows([dict(row) for row in rows])})
+
+    def _row(self, kind: str, item: Mapping[str, Any]) -> dict[str, Any]:
+        self.seen[item["key"]] += 1
+        self.bodies.setdefault(f"{kind}:{item['key']}", []).append(exact_json.canonical(item))
+        if item["value"] == "bad":
+            return {"ref": item["ref"], "error": "bad value"}
+        if item["value"] == "busy":
+            return {"ref": item["ref"], "busy": True}
+        document = {"id": f"doc_{len(self.documents) + 1}", "kind": kind, "key": item["key"], "mark": item.get("mark")}
+        if kind == "upsert":
+            known = (each for each in self.documents if (each["kind"], each["key"]) == (kind, item["key"]))
+            document = next(known, document)
+        if document not in self.documents:
+            self.documents.append(document)
+        document["value"] = item["value"]
+        return {"ref": item["ref"], "id": document["id"]}
 
     async def _look(self, request: web.Request) -> web.Response:
         self.looks += 1
@@ -207,6 +258,41 @@ def _found(response: Response, key: EffectKey) -> Mapping[str, Any] | None:
     return {"id": found[0]["id"]} if found else None
 
 
+def _bulk(kind: Idempotency, size: int) -> Bulk:
+    def named(key: EffectKey, record: Mapping[str, Any]) -> str:
+        return str(record["key"]) if kind in (Idempotency.UPSERT, Idempotency.UNSAFE) else key
+
+    def request(settings: Settings, items: Sequence[tuple[EffectKey, Mapping[str, Any]]], key: EffectKey) -> Request:
+        marked = kind is Idempotency.PROBE
+        rows = [{**record, "ref": named(one, record), **({"mark": one} if marked else {})} for one, record in items]
+        if any(row["value"] == "unformed" for row in rows):
+            raise FixData("No request can be made of this.", code="unformed")
+        return Request(
+            method="POST",
+            url=f"{settings.base_url}/bulk/{kind.value}",
+            headers={"idempotency-key": key} if kind is Idempotency.NATIVE else {},
+            body=exact_json.canonical({"items": rows}),
+        )
+
+    return Bulk(size=size, request=request, results=_results, reference=named)
+
+
+def _results(response: Response) -> list[tuple[str, Mapping[str, Any] | HubError]]:
+    try:
+        answer = exact_json.loads(response.body)
+    except FixData:
+        raise OutcomeUnknown(code="not-an-answer") from None
+    if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
+        raise OutcomeUnknown(code="not-an-answer")
+    return [(row["ref"], _of_row(row)) for row in answer["results"]]
+
+
+def _of_row(row: Mapping[str, Any]) -> Mapping[str, Any] | HubError:
+    if "error" in row:
+        return FixData(row["error"], code="row-refused")
+    return NotBegun(code="row-busy") if "busy" in row else {"id": row["id"]}
+
+
 def _about(request: Request, output: Mapping[str, Any]) -> bool:
     return bool(exact_json.loads(request.body)["key"] == output["key"])
 
@@ -242,6 +328,15 @@ connector = Connector(
         _write("upsert", Idempotency.UPSERT),
         _write("probe", Idempotency.PROBE, **_LOOKED_UP),
         _write("unsafe", Idempotency.UNSAFE),
+        *(
+            replace(_write(kind.value, kind, **more), name=f"{kind.value}.bulk", bulk=_bulk(kind, BULK_SIZE))
+            for kind, more in (
+                (Idempotency.NATIVE, {}),
+                (Idempotency.UPSERT, {}),
+                (Idempotency.PROBE, _LOOKED_UP),
+                (Idempotency.UNSAFE, {}),
+            )
+        ),
     ),
     authorizer=lambda _settings: FixedHeaders({"authorization": "Bearer test"}),
     classify=classify,

@@ -38,6 +38,16 @@ _EVENT = shape_of(
         "required": ["id", "type", "subject", "data"],
     }
 )
+_FAILURES = shape_of(
+    {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in ("item", "code", "detail")},
+            "required": ["item", "code", "detail"],
+        },
+    }
+)
 #: What steps of a kind give, whatever else stands in them.
 _ALWAYS = {"lookup": _FOUND, "approve": _APPROVED, "emit": _FOUND}
 
@@ -83,7 +93,11 @@ def _output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> 
     if not isinstance(call, Keyed):
         return StepOutput()
     output = _called(call, connectors, known)
-    return output if "each" not in call.entries else StepOutput(shape=counted({"results": _by_name(output.shape)}))
+    return (
+        output
+        if "each" not in call.entries
+        else StepOutput(shape=counted({"results": _by_name(output.shape), "failures": _FAILURES}))
+    )
 
 
 def _called(call: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> StepOutput:

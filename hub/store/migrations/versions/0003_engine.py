@@ -116,6 +116,7 @@ def _new_tables() -> None:
         sa.Column("headers", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("body_hash", sa.String(), nullable=False),
+        sa.Column("references", sa.Text(), nullable=False),
         sa.Column("sent_at", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
@@ -259,6 +260,7 @@ def _change_effects() -> None:
         batch_op.add_column(sa.Column("repeats", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("renewals", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("batch", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("reference", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("undoes", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("approvals", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("settlement", sa.Text(), nullable=True))

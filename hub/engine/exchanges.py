@@ -1,0 +1,130 @@
+"""Exchanges with an account for one lane of a run: each is an attempt, numbered by its step and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hub.connections.accounts import Account
+from hub.engine import outcomes
+from hub.engine.journal import Journal
+from hub.errors import FixConnection, HubError, LimitReached, OutcomeUnknown, RetryLater
+from hub.model.ambient import Ambient
+from hub.model.exchange import Request, Response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What came of a sending: its output or its error; `answered` is the status of the answer, None without one."""
+
+    started: datetime
+    answered: int | None = None
+    output: Any = None
+    error: HubError | None = None
+
+
+class Exchanges:
+    """Sends, looks and reads; before each, every outcome so far is durable."""
+
+    def __init__(self, journal: Journal, ambient: Ambient) -> None:
+        """Number attempts from the beginning."""
+        self.journal = journal
+        self.ambient = ambient
+        self._attempts: dict[str, int] = {}
+        self._limited: dict[str, int] = {}
+
+    def know(self, *, attempts: Mapping[str, int], limited: Mapping[str, int]) -> None:
+        """Continue the numbering of these paths; `limited` is how many of them a limit turned away."""
+        self._attempts.update(attempts)
+        self._limited.update(limited)
+
+    def attempts(self, path: str) -> int:
+        """Give how often a step was tried; waiting for a limit is no failure and does not count."""
+        return self._attempts.get(path, 0) - self._limited.get(path, 0)
+
+    async def send(self, account: Account, request: Request, read: Callable[[Response], Any]) -> Sent:
+        """Send a write and read its answer; what went wrong is given and not raised. The caller holds the permit."""
+        await self.journal.settle()
+        started = self.ambient.now()
+        answered, refusal = None, None
+        try:
+            response = await account.attempt(request)
+            answered, refusal = response.status, account.understand(response)
+            if refusal is not None:
+                raise refusal
+            output = read(response)
+        except HubError as error:
+            if error is not refusal:
+                account.learn(error)
+            return Sent(started=started, answered=answered, error=error)
+        return Sent(started=started, answered=answered, output=output)
+
+    async def look(self, account: Account, path: str, request: Request, read: Callable[[Response], Any]) -> Any:
+        """Read something at the target that tells of a write; whatever goes wrong with that can be tried again."""
+        await self.journal.settle()
+        started = self.ambient.now()
+        try:
+            response = await account.send(request)
+        except HubError as error:
+            raise self._unseen(path, error, started) from error
+        try:
+            output = read(response)
+        except HubError as error:
+            account.learn(error)
+            if isinstance(error, OutcomeUnknown):
+                raise self._unseen(path, error, started) from error
+            # What is there is no answer, whenever it is looked at again.
+            self.tried(path, "look", started, outcomes.named(error), status=response.status, detail=str(error))
+            raise
+        self.tried(path, "look", started, "absent" if output is None else "found", status=response.status)
+        return output
+
+    def _unseen(self, path: str, error: HubError, started: datetime) -> HubError:
+        self.tried(path, "look", started, outcomes.named(error), detail=str(error))
+        if isinstance(error, FixConnection):
+            return error
+        after = outcomes.wait_of(error)
+        return OutcomeUnknown("The outcome could not be looked up yet.", after=after, reason=error.code)
+
+    async def read(self, path: str, reading: Callable[[], Awaitable[Any]]) -> Any:
+        """Make a read as one attempt of a step; a failed one is recorded and raised."""
+        await self.journal.settle()
+        started = self.ambient.now()
+        try:
+            output = await reading()
+        except HubError as error:
+            named = outcomes.named(error)
+            self.tried(path, "read", started, named, detail=str(error), status=outcomes.status_of(error))
+            if isinstance(error, OutcomeUnknown):
+                # Reading changes nothing: whatever befell it, it can be tried again.
+                raise RetryLater(error.detail, after=error.after, code=error.code, **error.facts) from error
+            raise
+        self.tried(path, "read", started, "done")
+        return output
+
+    def tried(
+        self,
+        path: str,
+        kind: str,
+        started: datetime,
+        outcome: str,
+        *,
+        status: int | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Record one attempt of a step."""
+        number = self._attempts[path] = self._attempts.get(path, 0) + 1
+        if outcome == LimitReached.code:
+            self._limited[path] = self._limited.get(path, 0) + 1
+        self.journal.attempt(
+            path=path,
+            number=number,
+            kind=kind,
+            started=started,
+            finished=self.ambient.now(),
+            outcome=outcome,
+            status=status,
+            detail=detail[:2000] if detail else None,
+        )

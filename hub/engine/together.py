@@ -1,0 +1,169 @@
+"""Items of a call whose operation takes many of them in one request."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from hub.engine.bulk import MAY_BE_REPEATED, Batches, Ended, Entry, entry, requests
+from hub.engine.effects import Target, for_a_person
+from hub.engine.items import ENDS, Item, Work
+from hub.engine.lanes import Known, Lane, Row
+from hub.engine.outcomes import REFUSALS
+from hub.engine.outputs import Output
+from hub.engine.values import call_output
+from hub.errors import ApprovalLapsed, FixConnection, HubError, OnHold, RetryLater
+from hub.model.effect import EffectKey, EffectState
+from hub.sdk import exact_json
+from hub.sdk.connector import WriteOperation
+
+
+class Together:
+    """Makes the writes of items by requests of many of them, formed only of items that are not done."""
+
+    def __init__(self, work: Work, operation: WriteOperation) -> None:
+        """Take what all ways share."""
+        self._work = work
+        self._operation = operation
+        self._approvals: str | None = None
+        self._batches = Batches(
+            run_id=work.run["id"],
+            account=work.account,
+            operation=operation,
+            path=work.place.path,
+            effects=work.lane.steps.effects,
+            journal=work.lane.journal,
+            ambient=work.parts.ambient,
+            database=work.parts.database,
+        )
+
+    async def go(self, items: Sequence[Item], known: Known) -> None:
+        """Do what is left of some items: what is in doubt is found out before anything new is sent."""
+        by_key: dict[str, Item] = {item.key: item for item in items}
+        doubtful: list[Row] = []
+        todo: list[Item] = []
+        for item in items:
+            row = known.effects.get(item.key)
+            state = EffectState.FAILED if row is None else EffectState(row["state"])
+            if row is None or state is EffectState.FAILED:
+                todo.append(item)
+            elif state is EffectState.DONE:
+                self._ended(item, Ended(state=state, output=exact_json.loads(row["output"])))
+            elif state is EffectState.PARKED:
+                self._ended(item, Ended(state=state, error=for_a_person(self._target(item), row)))
+            else:
+                doubtful.append(row)
+        again = await self._find_out(doubtful, by_key)
+        entries = await self._entries([*again, *todo], known)
+        parts = deque(requests(entries, self._batches.size))
+        while parts and not self._work.tally.held_up:
+            await self._make(parts, frozenset(item.key for item in again), by_key)
+
+    async def _find_out(self, rows: Sequence[Row], by_key: Mapping[str, Item]) -> list[Item]:
+        """Find out unknown outcomes; gives the items that may be sent once more."""
+        mine: list[Row] = []
+        for row in rows:
+            if row["run_id"] == self._work.run["id"] or await self._work.lane.steps.effects.take_over(row):
+                mine.append(row)
+            else:
+                self._ended(by_key[row["key"]], Ended(state=EffectState.UNKNOWN, error=_another_run(row)))
+        if not mine:
+            return []
+        try:
+            ends = await self._batches.find_out(mine, lambda row: self._target(by_key[row["key"]]))
+        except (*ENDS, FixConnection, OnHold):
+            raise
+        except HubError as error:
+            # Whatever keeps them from being known, it is asked again; nothing new goes out before.
+            ends = {EffectKey(row["key"]): Ended(state=EffectState.UNKNOWN, error=error) for row in mine}
+            self._work.tally.held_up = True
+        again = []
+        for key, end in ends.items():
+            if end.error is not None and end.error.code == MAY_BE_REPEATED:
+                again.append(by_key[key])
+            else:
+                self._ended(by_key[key], end)
+        return again
+
+    async def _entries(self, items: Sequence[Item], known: Known) -> list[Entry]:
+        """Form the inputs of items and let them pass the gates; what keeps one back is counted."""
+        if not items:
+            return []
+        work = self._work
+        self._approvals = await work.lane.steps.leave(work.place.path, work.lane.scope)
+        gates = work.new_lane("", work.place.ordinal, work.lane.scope, Known(steps=known.steps))
+        entries = [one for item in items if (one := self._entry(gates, item, known)) is not None]
+        # What was decided is durable before the writes that it let pass.
+        await gates.journal.flush()
+        return entries
+
+    def _entry(self, gates: Lane, item: Item, known: Known) -> Entry | None:
+        work, target = self._work, replace(self._target(item), approvals=self._approvals)
+        try:
+            record = work.form(item)
+            gates.steps.gate(work.bundle, target, lambda: record, work.lane.scope)
+        except HubError as error:
+            work.fail(gates, item, error, work.verdict(error, 1), before=known.steps.get(item.path))
+            return None
+        return entry(target, record)
+
+    async def _make(self, parts: deque[list[Entry]], repeated: frozenset[str], by_key: Mapping[str, Item]) -> None:
+        part = parts.popleft()
+        try:
+            made = await self._batches.make(part, again=frozenset(one.key for one in part) & repeated)
+        except ApprovalLapsed:
+            # It lapsed between the look and the intent: it is void now and asked for anew, or holds again by chance.
+            await self._work.lane.steps.leave(self._work.place.path, self._work.lane.scope)
+            raise
+        except REFUSALS as refusal:
+            # The request could not be formed.
+            ends = {one.key: Ended(state=EffectState.FAILED, error=refusal) for one in part}
+            self._take_apart(part, parts, ends, by_key)
+            return
+        if made.standing:
+            # Somebody else has begun some of them meanwhile; the others go without them.
+            begun = {row["key"]: row for row in made.standing}
+            rest = [one for one in part if one.key not in begun]
+            if rest:
+                parts.appendleft(rest)
+            await self.go([by_key[key] for key in begun], Known(effects=begun))
+        elif isinstance(made.whole, REFUSALS):
+            self._take_apart(part, parts, made.ends, by_key)
+        else:
+            for key, end in made.ends.items():
+                self._ended(by_key[key], end)
+            # What befell one request would befall the next.
+            self._work.tally.held_up = self._work.tally.held_up or made.whole is not None
+
+    def _take_apart(
+        self,
+        part: Sequence[Entry],
+        parts: deque[list[Entry]],
+        ends: Mapping[EffectKey, Ended],
+        by_key: Mapping[str, Item],
+    ) -> None:
+        """Halve a request that was refused as a whole, until it is known for which item it is refused."""
+        if len(part) > 1 and all(end.state is EffectState.FAILED for end in ends.values()):
+            half = len(part) // 2
+            parts.extendleft([list(part[half:]), list(part[:half])])
+            return
+        for one in part:
+            self._ended(by_key[one.key], ends[one.key])
+
+    def _ended(self, item: Item, end: Ended) -> None:
+        """Count and record what became of an item of a request."""
+        work = self._work
+        if end.error is not None:
+            work.fail(work.lane, item, end.error, work.verdict(end.error, work.tries()))
+            return
+        value = call_output(work.bundle, work.action, end.output, work.lane.scope)
+        answer = end.output if work.action.into is not None else None
+        work.succeed(work.lane, item, Output(value=value, answer=answer))
+
+    def _target(self, item: Item) -> Target:
+        return self._work.lane.steps.target(self._work.account.name, self._operation, item.path)
+
+
+def _another_run(row: Row) -> RetryLater:
+    return RetryLater("Another run is making this write.", code="another-run", after=1.0, run=row["run_id"])
