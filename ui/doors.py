@@ -18,7 +18,7 @@ from hub.access.sign_in import authenticate
 from hub.errors import HubError, NotAllowed, NotAuthenticated
 from ui import cookies
 from ui.console import Console
-from ui.forms import read_form
+from ui.forms import MAX_BODY, read_form
 from ui.troubles import trouble
 from ui.visits import Visit
 
@@ -43,6 +43,8 @@ class Door:
     path: str
     needs: Permission | Open
     handler: Handler
+    #: How large its form may be, in bytes.
+    most: int = MAX_BODY
 
 
 async def enter(console: Console, door: Door, request: Request) -> Response:
@@ -52,7 +54,7 @@ async def enter(console: Console, door: Door, request: Request) -> Response:
         visit = await recognise(visit, door.needs, counts=LIVE_HEADER not in request.headers)
         await require(visit, door.needs)
         if door.method == "POST":
-            visit = await _with_form(visit)
+            visit = await _with_form(visit, door.most)
         return await _answer(door.handler, visit)
     except NotAuthenticated as error:
         return _to_sign_in(visit, error)
@@ -101,14 +103,14 @@ async def _signed_in(console: Console, request: Request, token: str, *, counts: 
     return Visit(console=console, request=request, person=person, session=session)
 
 
-async def _with_form(visit: Visit) -> Visit:
+async def _with_form(visit: Visit, most: int) -> Visit:
     """Read the form of an order, which must come from a page of this console itself."""
     if not same_origin(visit.request):
         raise NotAllowed(
             "The form did not come from this console. Open the page again and send it from there.",
             code="cross-site",
         )
-    form = await read_form(visit.request)
+    form = await read_form(visit.request, most)
     if visit.session is not None:
         sent = form.get("csrf") or visit.request.headers.get("X-CSRF-Token", "")
         if not same_token(sent, visit.session.csrf):

@@ -17,9 +17,14 @@ _TOKEN = re.compile(
 )
 
 
+def plain(value: Any) -> str:
+    """Give a record as indented JSON, to be edited; numbers keep all of their digits."""
+    return msgspec.json.format(exact_json.dumps(value), indent=2).decode()
+
+
 def payload(value: Any) -> Markup:
     """Give a record as marked-up JSON; numbers keep all of their digits."""
-    return _marked(msgspec.json.format(exact_json.dumps(value), indent=2).decode())
+    return _marked(plain(value))
 
 
 def body(text: str) -> Markup:

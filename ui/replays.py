@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from hub.model.effect import EffectState
 from hub.model.flow import Flow
 from hub.model.run import StepState
+from hub.queries.standing import Written
 from hub.queries.timeline import RunDetail
 from ui.words import count
+
+#: What a form says that begins where the run stopped.
+FROM_FAILURE = "failure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,7 @@ def plan_replay(detail: RunDetail, flow: Flow | None) -> tuple[ReplayPlan, ...]:
         again = tuple(path for path in known if path not in done)
         plans.append(
             ReplayPlan(
-                from_step=stopped,
+                from_step=FROM_FAILURE,
                 title=f"Replay from {stopped}",
                 sentence=(
                     f"Keeps the recorded results of {count(len(kept), 'step')} and goes on with {stopped}. "
@@ -66,6 +70,23 @@ def plan_replay(detail: RunDetail, flow: Flow | None) -> tuple[ReplayPlan, ...]:
         )
     )
     return tuple(plans)
+
+
+def starting_points(detail: RunDetail) -> tuple[str, ...]:
+    """Give the steps of a flow that a replay may begin with, in their order; not those inside of others."""
+    return tuple(step.path for step in detail.steps if _head(step.path) == step.path)
+
+
+def written_from(detail: RunDetail, start: str | None) -> tuple[Written, ...]:
+    """Give the writes that exist and that a replay from this step on would meet again; from the start without one."""
+    order = {step.path: place for place, step in enumerate(detail.steps)}
+    first = order.get(start, 0) if start is not None else 0
+    return tuple(each for each in detail.standing.written if order.get(_head(each.path), first) >= first)
+
+
+def _head(path: str) -> str:
+    """Give the outermost step of a path."""
+    return path.partition("[")[0].partition(".")[0]
 
 
 def _warning(detail: RunDetail, stopped: str) -> str:

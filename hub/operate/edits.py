@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any
 
 from hub.engine.routing import edit_mark, names, stored_scope, vendors_id
@@ -16,44 +14,14 @@ from hub.sdk import exact_json
 from hub.store.replays import Edit
 from hub.workspace.bundle import Bundle
 
-#: So many mistakes of a record are told at once.
-_MOST_TOLD = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One field that an edit changes; `was` or `now` is None where the field was not there, or is null."""
-
-    field: str
-    was: Any
-    now: Any
+#: So many mistakes of a record are told at once, of so many that are looked at.
+_MOST_TOLD, _MOST_LOOKED_AT = 20, 10_000
 
 
 def record_of(event: Mapping[str, Any]) -> Any:
     """Give what of a stored event can be edited: its record, or its data where it has no other."""
     data = exact_json.loads(event["data"])
     return data if event["record_key"] is None else data[event["record_key"]]
-
-
-def changes(was: Any, now: Any, where: str = "") -> Iterator[Change]:
-    """Compare two records field by field; in a list by place."""
-    if isinstance(was, Mapping) and isinstance(now, Mapping):
-        for name in dict.fromkeys((*was, *now)):
-            path = f"{where}.{name}" if where else name
-            if name not in was or name not in now:
-                yield Change(field=path, was=was.get(name), now=now.get(name))
-            else:
-                yield from changes(was[name], now[name], path)
-    elif isinstance(was, list) and isinstance(now, list):
-        for place in range(max(len(was), len(now))):
-            path = f"{where}[{place}]"
-            if place >= len(was) or place >= len(now):
-                here, there = (was[place : place + 1] or [None])[0], (now[place : place + 1] or [None])[0]
-                yield Change(field=path, was=here, now=there)
-            else:
-                yield from changes(was[place], now[place], path)
-    elif not _same(was, now):
-        yield Change(field=where or "record", was=was, now=now)
 
 
 def edited(
@@ -133,12 +101,4 @@ def _mistakes(bundle: Bundle, schema: str, record: Any) -> list[str]:
         for finding in compile_drift(bundle.registry.document(schema))(record)
         if finding.kind is DriftKind.UNKNOWN_FIELD
     ]
-    return [*bundle.validate(schema, record), *unknown]
-
-
-def _same(was: Any, now: Any) -> bool:
-    if isinstance(was, bool) or isinstance(now, bool):
-        return was is now
-    if isinstance(was, int | Decimal) and isinstance(now, int | Decimal):
-        return was == now
-    return type(was) is type(now) and bool(was == now)
+    return [*bundle.schemas[schema].problems(record, most=_MOST_LOOKED_AT), *unknown]

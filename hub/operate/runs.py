@@ -10,8 +10,9 @@ from typing import Any
 from hub.errors import FixData, HubError, NotFound
 from hub.model.ambient import Ambient, to_micros
 from hub.model.case import CaseFilter
+from hub.model.changes import Change, changes
 from hub.model.run import Priority, RunState
-from hub.operate.edits import Change, changes, edited, record_of
+from hub.operate.edits import edited, record_of
 from hub.operate.holds import said
 from hub.store import cases, events, holds, replays, run_orders, runs
 from hub.store.committer import Committer, Work

@@ -11,6 +11,7 @@ from sqlalchemy import Boolean, Connection, func, literal_column, select
 
 from hub.errors import NotFound
 from hub.model.ambient import of_micros
+from hub.model.changes import Change, changes
 from hub.model.event import EventFilter, EventState, Via
 from hub.queries.actors import called
 from hub.queries.decisions import DecisionView, decision_view
@@ -82,6 +83,7 @@ class EventRow:
     flows_failed: tuple[FlowFlag, ...]
     releasable: bool
     released: bool
+    edited_from: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,8 @@ class EventPage:
 class EventDetail:
     """An event with the runs it started and the decisions on it.
 
-    `data` and the decisions' inputs are None with `withheld` set for who may not see payloads.
+    `data`, the decisions' inputs and `changes` are None with `withheld` set for who may not see payloads. `changes` are
+    those that a person made of the event that this one was edited from.
     """
 
     event: EventRow
@@ -105,6 +108,8 @@ class EventDetail:
     runs: tuple[RunRow, ...]
     decisions: tuple[DecisionView, ...]
     release: ReleaseRow | None
+    changes: tuple[Change, ...] | None
+    edited_into: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +182,9 @@ def detail(view: View, event_id: str, *, payloads: bool) -> EventDetail:
         started = connection.execute(select(runs).where(runs.c.event_id == event_id).order_by(runs.c.id.desc())).all()
         decided = connection.execute(select(decisions).where(decisions.c.event_id == event_id)).all()
         release = _release(connection, row["release"])
+        original = stored.find(connection, row["edited_from"]) if row["edited_from"] is not None else None
+        edits = connection.execute(select(events.c.id).where(events.c.edited_from == event_id).order_by(events.c.id))
+        edited_into = tuple(edits.scalars())
     return EventDetail(
         event=event_row(row, payloads=payloads),
         data=exact_json.loads(row["data"]) if payloads else None,
@@ -184,7 +192,17 @@ def detail(view: View, event_id: str, *, payloads: bool) -> EventDetail:
         runs=tuple(run_row(run._mapping) for run in started),
         decisions=tuple(decision_view(decision._mapping, payloads=payloads) for decision in decided),
         release=release,
+        changes=_changes(original, row) if payloads else None,
+        edited_into=edited_into,
     )
+
+
+def _changes(original: Mapping[str, Any] | None, row: Mapping[str, Any]) -> tuple[Change, ...] | None:
+    if original is None:
+        return None
+    was, now = exact_json.loads(original["data"]), exact_json.loads(row["data"])
+    key = row["record_key"]
+    return tuple(changes(was, now) if key is None else changes(was.get(key), now.get(key)))
 
 
 def event_row(row: Mapping[Any, Any], *, payloads: bool) -> EventRow:
@@ -210,6 +228,7 @@ def event_row(row: Mapping[Any, Any], *, payloads: bool) -> EventRow:
         flows_failed=tuple(FlowFlag(flow=flow, **why) for flow, why in flags.get("flows", {}).items()),
         releasable=state is not EventState.ACCEPTED or bool(flags.get("flows")),
         released=row["release"] is not None,
+        edited_from=row["edited_from"],
     )
 
 
@@ -235,3 +254,9 @@ def _release(connection: Connection, text: str | None) -> ReleaseRow | None:
         before=EventState(release["from"]),
         became=tuple(release["became"]),
     )
+
+
+def releasable(view: View, wanted: EventFilter) -> int:
+    """Count what a release of all that fits looks at."""
+    with view.database.reading() as connection:
+        return stored.count_kept(connection, view.environment, wanted)

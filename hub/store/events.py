@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     bindparam,
     exists,
+    func,
     insert,
     literal_column,
     or_,
@@ -289,16 +290,27 @@ def kept(
 
     Another content under a known id is listed only if it is asked for by its reason.
     """
+    statement = select(events).where(*_kept(environment, wanted))
+    if after is not None:
+        statement = statement.where(events.c.id > after)
+    return [dict(row._mapping) for row in connection.execute(statement.order_by(events.c.id).limit(limit))]
+
+
+def count_kept(connection: Connection, environment: str, wanted: EventFilter) -> int:
+    """Count what can be released."""
+    statement = select(func.count()).select_from(events).where(*_kept(environment, wanted))
+    return connection.execute(statement).scalar() or 0
+
+
+def _kept(environment: str, wanted: EventFilter) -> list[ColumnElement[bool]]:
     stuck = or_(
         literal_column("state <> 'accepted'", Boolean),
         events.c.flags.contains('"flows":', autoescape=True),
     )
-    statement = select(events).where(*conditions(environment, wanted), stuck)
+    found = [*conditions(environment, wanted), stuck]
     if wanted.reason is None:
-        statement = statement.where(events.c.reason.is_distinct_from(OTHER_CONTENT))
-    if after is not None:
-        statement = statement.where(events.c.id > after)
-    return [dict(row._mapping) for row in connection.execute(statement.order_by(events.c.id).limit(limit))]
+        found.append(events.c.reason.is_distinct_from(OTHER_CONTENT))
+    return found
 
 
 def flows_begun(connection: Connection, event_id: str) -> set[str]:

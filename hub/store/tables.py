@@ -73,6 +73,12 @@ events = Table(
     Column("pruned_at", BigInteger),
     UniqueConstraint("environment", "connection", "external_id"),
     Index("ix_events_received_at", "received_at"),
+    Index(
+        "ix_events_edited_from",
+        "edited_from",
+        sqlite_where=text("edited_from IS NOT NULL"),
+        postgresql_where=text("edited_from IS NOT NULL"),
+    ),
     # What runs wait for: an event of a type about a subject.
     Index("ix_events_about", "environment", "type", "subject"),
     Index(

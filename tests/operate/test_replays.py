@@ -13,10 +13,10 @@ from sqlalchemy import select
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, FixData, NotFound
 from hub.model.case import CaseFilter
+from hub.model.changes import changes
 from hub.model.effect import Idempotency
 from hub.model.hold import HoldKind
 from hub.model.run import Priority
-from hub.operate.edits import changes
 from hub.operate.holds import Held
 from hub.operate.runs import FAILURE, From
 from hub.queries import cases
@@ -238,6 +238,18 @@ async def test_an_edit_is_refused_with_the_field_that_does_not_fit(tmp_path: Pat
         await house.run_orders.replay(run.id, actor=ADA, record={**first, "value": "good"})
     assert (len(rows(house)), len(rows(house, events))) == (1, 1)
     # What was wrong before may stay as it was.
+    await house.run_orders.replay(run.id, actor=ADA, record={**first, "value": "good"}, reason=WHY)
+    assert await house.settled() == {"succeeded": 1}
+    await house.stop()
+
+
+async def test_a_new_mistake_is_found_among_many_old_ones(tmp_path: Path) -> None:
+    """As many as no page would show stood in the record before."""
+    first = {"id": "t1", "key": "k", "value": "bad", "minor": 1, "lines": [{"amount": "x"} for _ in range(100)]}
+    house = await parked(tmp_path, first)
+    (run,) = rows(house)
+    with pytest.raises(FixData, match="total"):
+        await house.run_orders.replay(run.id, actor=ADA, record={**first, "value": "good", "total": "1"}, reason=WHY)
     await house.run_orders.replay(run.id, actor=ADA, record={**first, "value": "good"}, reason=WHY)
     assert await house.settled() == {"succeeded": 1}
     await house.stop()

@@ -80,7 +80,8 @@ async def test_a_whole_list_is_released(set_up: Stage, sign_in: SignIn) -> None:
 
     answer = await order(operator, "/events?state=rejected", "/events/release", state="rejected", reason="mended")
 
-    assert answer.headers["location"] == "/events?state=rejected&said=events-released"
+    assert answer.status_code == 200 and 'href="/events?state=rejected"' in answer.text
+    assert "Webhook unreadable" in answer.text or "Still unreadable" in answer.text
     left = {row.reason for row in events.listing(set_up.console.view, payloads=True).events if row.state == "rejected"}
     assert left == {"webhook-unreadable", "same-id-other-content"}
 

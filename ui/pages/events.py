@@ -12,6 +12,7 @@ from hub.errors import FixData
 from hub.model.event import EventFilter, EventState
 from hub.queries import events
 from ui.doors import Door
+from ui.progress import Progress
 from ui.visits import Visit
 
 _WORDS = ("state", "show", "text", "connection", "type", "schema", "kind", "path", "code", "before")
@@ -61,12 +62,28 @@ async def release(visit: Visit) -> Response:
 
 
 async def release_all(visit: Visit) -> Response:
-    """Release the oldest events of a list."""
+    """Release the events of a list, the oldest first and some at a time."""
     chosen = {name: visit.form[name] for name in _RELEASED_BY if visit.form.get(name)}
-    done = await visit.console.event_orders.release_all(
-        _wanted(chosen), actor=visit.actor, reason=visit.form.get("reason", "")
+    wanted, reason = _wanted(chosen), visit.form.get("reason", "")
+    progress = Progress.of(visit.form, events.releasable(visit.console.view, wanted))
+    done = await visit.console.event_orders.release_all(wanted, actor=visit.actor, reason=reason, after=progress.after)
+    progress = progress.add(seen=done.seen, done=done.released, left=done.left, after=done.next)
+    return visit.show(
+        "progress.html",
+        {
+            "heading": "Release",
+            "words": "events are released",
+            "back": _address(chosen),
+            "back_name": "Events",
+            "action": "/events/release",
+            "total": progress.total,
+            "seen": progress.seen,
+            "done": progress.done,
+            "left": progress.left,
+            "next": done.next,
+            "form": {**chosen, "reason": reason, **progress.form()},
+        },
     )
-    return visit.go("/events", **chosen, said="events-released" if done.released else "events-left")
 
 
 def _wanted(given: dict[str, str]) -> EventFilter:

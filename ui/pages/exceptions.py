@@ -5,14 +5,15 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from hub.access.permissions import Permission
-from hub.errors import HubError
-from hub.queries import cases, timeline
+from hub.model.case import CaseFilter
+from hub.queries import cases, effects, timeline
 from ui.doors import Door
+from ui.progress import Progress
 from ui.replays import plan_replay
 from ui.visits import Visit
 
-#: How many exceptions one order may replay; the next order takes the next ones.
-MOST_AT_ONCE = 200
+#: So many writes in doubt are shown with an exception; the others have pages of their own.
+MOST_DOUBTS = 5
 
 
 def listing(visit: Visit) -> Response:
@@ -38,20 +39,25 @@ def group(visit: Visit) -> Response:
     view = visit.console.view
     page = cases.listing(view, fingerprint=visit.place("fingerprint"), before=visit.query("before"))
     found = next((each for each in cases.groups(view) if each.fingerprint == visit.place("fingerprint")), None)
-    return visit.page("exception_group.html", page=page, group=found, most=MOST_AT_ONCE)
+    return visit.page("exception_group.html", page=page, group=found)
 
 
 def detail(visit: Visit) -> Response:
     """Show one exception."""
     console = visit.console
     found = cases.detail(console.view, visit.place("id"), console.bundle())
-    run = timeline.detail(console.view, found.case.run_id, payloads=visit.may(Permission.VIEW_PAYLOADS))
+    payloads = visit.may(Permission.VIEW_PAYLOADS)
+    run = timeline.detail(console.view, found.case.run_id, payloads=payloads)
     flow = console.bundle().flows.get(found.case.flow)
     differences = tuple(part.strip() for part in found.facts.get("differences", "").split("; ") if part.strip())
     return visit.page(
         "exception.html",
         detail=found,
         run=run,
+        doubts=tuple(
+            effects.detail(console.view, key, console.accounts, payloads=payloads)
+            for key in found.in_doubt[:MOST_DOUBTS]
+        ),
         plans=plan_replay(run, flow) if found.case.state == "open" else (),
         differences=tuple(part.partition(": ") for part in differences),
         step=next((step for step in run.steps if step.path == found.case.path), None),
@@ -82,15 +88,33 @@ async def replay(visit: Visit) -> Response:
 
 
 async def replay_group(visit: Visit) -> Response:
-    """Replay every exception of a group, from the step that stopped each."""
-    page = cases.listing(visit.console.view, fingerprint=visit.place("fingerprint"), limit=MOST_AT_ONCE)
-    for case in page.cases:
-        try:
-            await visit.console.run_orders.replay_case(case.id, actor=visit.actor, current=True)
-        except HubError:
-            # Somebody else was quicker with this one; the list shows how it stands now.
-            continue
-    return visit.go("/exceptions", said="replayed-all")
+    """Replay every exception of a group, from where each stopped, some at a time and behind all other work."""
+    fingerprint, view = visit.place("fingerprint"), visit.console.view
+    group = next((each for each in cases.groups(view) if each.fingerprint == fingerprint), None)
+    progress = Progress.of(visit.form, group.count if group is not None else 0)
+    done = await visit.console.run_orders.replay_cases(
+        CaseFilter(fingerprint=fingerprint),
+        actor=visit.actor,
+        current=True,
+        after=progress.after,
+    )
+    progress = progress.add(seen=done.seen, done=done.replayed, left=done.left, after=done.next)
+    return visit.show(
+        "progress.html",
+        {
+            "heading": "Replay together",
+            "words": "runs are replayed",
+            "back": "/exceptions",
+            "back_name": "Exceptions",
+            "action": f"/exceptions/alike/{fingerprint}/replay",
+            "total": progress.total,
+            "seen": progress.seen,
+            "done": progress.done,
+            "left": progress.left,
+            "next": done.next,
+            "form": progress.form(),
+        },
+    )
 
 
 async def close(visit: Visit) -> Response:

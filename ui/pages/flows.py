@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from hub.access.permissions import Permission
-from hub.queries import flows, runs
+from hub.queries import flows, holds, runs
 from hub.queries.runs import RunFilter
 from ui.doors import Door
 from ui.visits import Visit
@@ -22,7 +22,7 @@ def detail(visit: Visit) -> Response:
     view = visit.console.view
     found = flows.detail(view, visit.console.bundle(), visit.place("name"))
     latest = runs.listing(view, RunFilter(flow=found.flow.name), limit=8).runs
-    return visit.page("flow.html", detail=found, runs=latest)
+    return visit.page("flow.html", detail=found, runs=latest, hold=holds.of_flow(view, found.flow.name))
 
 
 DOORS = (

@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from hub.access.permissions import Permission
 from hub.errors import NotFound
-from hub.queries import cases, connections, flows, overview, runs
+from hub.model.hold import HoldKind
+from hub.queries import cases, connections, flows, holds, overview, runs, waiting
 from hub.queries.runs import RunFilter
 from ui.doors import Door
 from ui.visits import Visit
@@ -27,6 +28,8 @@ def show(visit: Visit) -> Response:
             for connection in connections.listing(view, visit.console.accounts)
             if connection.standing is connections.Standing.PAUSED
         ],
+        "held": [each for each in holds.listing(view).holds if each.kind is not HoldKind.CONNECTION],
+        "blocked": waiting.blocked(view),
         "runs": runs.listing(view, RunFilter(), limit=9).runs,
     }
     return visit.show("overview.html", values)

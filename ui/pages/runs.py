@@ -10,11 +10,11 @@ from starlette.responses import Response
 from hub.access.permissions import Permission
 from hub.errors import FixData
 from hub.model.run import RunState
-from hub.operate.runs import From
+from hub.operate.runs import FAILURE, From
 from hub.queries import flows, runs, timeline
 from hub.queries.runs import RunFilter
 from ui.doors import Door
-from ui.replays import plan_replay
+from ui.replays import FROM_FAILURE, plan_replay, starting_points
 from ui.visits import Visit
 
 
@@ -51,6 +51,7 @@ def detail(visit: Visit) -> Response:
         "plans": plan_replay(found, flow),
         "current": visit.console.bundle().id,
         "ahead": _ahead(visit, found),
+        "starts": starting_points(found),
     }
     return visit.show("run.html", values)
 
@@ -71,7 +72,7 @@ async def replay(visit: Visit) -> Response:
     new_id = await visit.console.run_orders.replay(
         visit.place("id"),
         actor=visit.actor,
-        start=From(step=start or None),
+        start=FAILURE if start == FROM_FAILURE else From(step=start or None),
         current=visit.form.get("bundle") == "current",
     )
     return visit.go(f"/runs/{new_id}", said="replayed")
@@ -84,12 +85,17 @@ async def ask_again(visit: Visit) -> Response:
 
 
 async def cancel(visit: Visit) -> Response:
-    """End a run that is not working right now."""
-    reason = visit.form.get("reason", "").strip()
-    if not reason:
-        raise FixData("Say why the run is cancelled: the next person will want to know.", code="no-reason")
-    await visit.console.run_orders.cancel(visit.place("id"), actor=visit.actor, reason=reason)
-    return visit.go(f"/runs/{visit.place('id')}", said="cancelled")
+    """End a run, at once or as soon as it is known what became of its last write."""
+    run_id = visit.place("id")
+    state = await visit.console.run_orders.cancel(run_id, actor=visit.actor, reason=visit.form.get("reason", ""))
+    return visit.go(f"/runs/{run_id}", said="cancelled" if state is RunState.CANCELLED else "cancelling")
+
+
+async def undo(visit: Visit) -> Response:
+    """Take back what a run did."""
+    run_id = visit.place("id")
+    state = await visit.console.run_orders.take_back(run_id, actor=visit.actor, reason=visit.form.get("reason", ""))
+    return visit.go(f"/runs/{run_id}", said="cancelled" if state is RunState.CANCELLED else "undoing")
 
 
 def _state(text: str | None) -> RunState | None:
@@ -109,4 +115,5 @@ DOORS = (
     Door(method="POST", path="/runs/{id}/replay", needs=Permission.REPLAY, handler=replay),
     Door(method="POST", path="/runs/{id}/ask-again", needs=Permission.REPLAY, handler=ask_again),
     Door(method="POST", path="/runs/{id}/cancel", needs=Permission.CANCEL_RUN, handler=cancel),
+    Door(method="POST", path="/runs/{id}/undo", needs=Permission.UNDO_RUN, handler=undo),
 )

@@ -34,12 +34,12 @@ class Schema:
     validator: jsonschema_rs.Draft202012Validator
     path: str = ""
 
-    def problems(self, record: object) -> list[str]:
+    def problems(self, record: object, *, most: int = _MOST_PROBLEMS) -> list[str]:
         """Give what does not fit as `lines[0].amount: … is not of type "integer"`; empty when all fits."""
         found = []
         for error in self.validator.iter_errors(record):
             found.append(f"{instance_path(error.instance_path)}: {error.message}")
-            if len(found) == _MOST_PROBLEMS:
+            if len(found) == most:
                 break
         return found
 

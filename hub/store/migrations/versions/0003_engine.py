@@ -190,6 +190,13 @@ def _new_columns() -> None:
         batch_op.add_column(sa.Column("edited_from", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("pruned_at", sa.BigInteger(), nullable=True))
         batch_op.create_index("ix_events_about", ["environment", "type", "subject"], unique=False)
+        batch_op.create_index(
+            "ix_events_edited_from",
+            ["edited_from"],
+            unique=False,
+            sqlite_where=sa.text("edited_from IS NOT NULL"),
+            postgresql_where=sa.text("edited_from IS NOT NULL"),
+        )
 
     with op.batch_alter_table("steps", schema=None) as batch_op:
         batch_op.add_column(sa.Column("checksum", sa.BigInteger(), nullable=True))
