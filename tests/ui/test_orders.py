@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from hub.model.event import EventFilter
+from hub.model.effect import EffectState
+from hub.model.event import EventFilter, EventState
 from hub.model.hold import HoldKind
 from hub.model.run import RunState
 from hub.queries import cases, effects, events, holds, overview, runs, timeline
 from hub.queries.runs import RunFilter
+from hub.sdk import exact_json
 from hub.store import tables
 from hub.store.committer import Work
 from tests.ui.stage import ADMIN, OPERATOR, VIEWER, Stage
@@ -75,8 +77,8 @@ async def test_a_run_is_cancelled_at_once_or_when_its_write_is_known(set_up: Sta
     assert done.headers["location"] == f"{page}?said=cancelled"
     shown = (await operator.get(page)).text
     assert "Cancelled" in shown and "by Olu Adeyemi" in shown and "Not needed" in shown
-    done = one(set_up, RunState.SUCCEEDED)
-    refused = await order(operator, page, f"/runs/{done.id}/cancel", reason="x")
+    ended = one(set_up, RunState.SUCCEEDED)
+    refused = await order(operator, page, f"/runs/{ended.id}/cancel", reason="x")
     assert refused.status_code == 409
 
 
@@ -121,8 +123,6 @@ async def test_a_record_is_edited_in_two_steps(set_up: Stage, sign_in: SignIn) -
 
 
 def _text(record: Any) -> str:
-    from hub.sdk import exact_json  # noqa: PLC0415
-
     return exact_json.dumps(record).decode()
 
 
@@ -169,7 +169,7 @@ async def test_a_write_in_doubt_is_settled_on_the_page_of_its_exception(
 async def _in_doubt(set_up: Stage) -> tuple[str, str]:
     """Let nobody know what became of a write of a parked run; gives both."""
     parked = {case.run_id for case in cases.listing(set_up.console.view).cases}
-    known = effects.listing(set_up.console.view, states=tuple(effects.EffectState), limit=500).effects
+    known = effects.listing(set_up.console.view, states=tuple(EffectState), limit=500).effects
     effect = next((each for each in known if each.run_id in parked), None)
     assert effect is not None
     changed = update(tables.effects).where(tables.effects.c.key == effect.key).values(state="parked", output=None)
@@ -199,7 +199,7 @@ async def test_many_are_released_lot_by_lot(set_up: Stage, sign_in: SignIn, monk
     """The page goes on by itself where scripts run, and by a button where they do not."""
     await set_up.keep()
     operator = await sign_in(OPERATOR)
-    wanted = EventFilter(state=events.EventState.REJECTED)
+    wanted = EventFilter(state=EventState.REJECTED)
     total = events.releasable(set_up.console.view, wanted)
     assert total > 1
     release = set_up.console.event_orders.release_all
