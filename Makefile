@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench mutants
+.PHONY: help demo prove test check bench mutants
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ help: ## list the commands
 
 demo: $(READY) ## run the whole money path against vendor sandboxes on this machine, and stay up for a look
 	$(VENV)/bin/concord demo $(ARGS)
+
+prove: $(READY) ## run the real engine through simulated failures, thousands of times, and judge every one
+	$(VENV)/bin/concord prove $(ARGS)
 
 test: $(READY) ## run all tests; those in a browser need Chromium, which is installed where it may be
 	@$(PYTHON) -m tests.chromium

@@ -199,6 +199,25 @@ def demo(
 
 
 @app.command(rich_help_panel=_RUN)
+def prove(
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many trials to run; 2000 when nothing is said.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after so many minutes.")] = None,
+    jobs: Annotated[int, typer.Option(min=0, max=256, help="How many processes; 0 takes one for each core.")] = 0,
+    first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="Run this one trial alone.")] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="With --seed: tell everything that happened.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
+) -> None:
+    """Run the real engine through simulated failures, thousands of times; succeed only if every invariant holds."""
+    from hub.proof.prove import ProveOptions, run_prove
+
+    options = ProveOptions(
+        seeds=seeds, minutes=minutes, jobs=jobs, first=first, seed=seed, trace=trace, json=json_output
+    )
+    raise typer.Exit(run_prove(options))
+
+
+@app.command(rich_help_panel=_RUN)
 def status(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,

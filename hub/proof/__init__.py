@@ -1,1 +1,1 @@
-"""The demo and the proof: a scenario driven against sandboxes, judged from outside, and mutants that must be caught."""
+"""The demo, the simulation and the proof: one oracle judges both from outside, and mutants must be caught."""

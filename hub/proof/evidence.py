@@ -184,6 +184,16 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trespass:
+    """Something that a worker recorded of a run under an epoch that was no longer the run's own."""
+
+    run_id: str
+    family: str
+    epoch: int
+    stood: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HubRecords:
     """What the hub had committed in the end, and the changes of state on the way there, in their order."""
 
@@ -192,6 +202,7 @@ class HubRecords:
     cases: Sequence[Case] = ()
     effects: Sequence[Effect] = ()
     changes: Sequence[Change] = ()
+    trespasses: Sequence[Trespass] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

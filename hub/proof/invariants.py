@@ -12,6 +12,7 @@ class Invariant(StrEnum):
 
     ACKNOWLEDGED_IS_DURABLE = "acknowledged_is_durable"
     ONE_RUN_PER_EVENT = "one_run_per_event"
+    FENCED = "fenced"
     LEGAL_CHANGES = "legal_changes"
     ORDER_PER_KEY = "order_per_key"
     RECOVERY_RESENDS_THE_RECORDED_REQUEST = "recovery_resends_the_recorded_request"
@@ -24,6 +25,7 @@ class Invariant(StrEnum):
     SUMS_CONSERVED = "sums_conserved"
     AUDIT_VERIFIES = "audit_verifies"
     QUEUE_DRAINED = "queue_drained"
+    NO_DEFECT = "no_defect"
     EVERY_FAULT_INJECTED = "every_fault_injected"
     KILLED_IN_FLIGHT = "killed_in_flight"
     NO_SECRET_LEAKS = "no_secret_leaks"

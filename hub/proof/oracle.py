@@ -14,6 +14,7 @@ from hub.proof.invariants import Finding, Invariant, attribute, verdicts
 _CHECKS = (
     path_checks.acknowledged_is_durable,
     path_checks.one_run_per_event,
+    state_checks.fenced,
     state_checks.legal_changes,
     path_checks.order_per_key,
     path_checks.recovery_resends_the_recorded_request,

@@ -16,6 +16,16 @@ from hub.proof.invariants import Finding, Invariant
 OPEN = frozenset({EffectState.INTENT, EffectState.UNKNOWN})
 
 
+def fenced(evidence: Evidence) -> Iterator[Finding]:
+    """A worker that had lost its run recorded nothing more of it."""
+    for trespass in evidence.hub.trespasses:
+        yield Finding(
+            invariant=Invariant.FENCED,
+            family=trespass.family,
+            detail=f"epoch {trespass.epoch} recorded something of run {trespass.run_id}, which was at {trespass.stood}",
+        )
+
+
 def legal_changes(evidence: Evidence) -> Iterator[Finding]:
     """Runs and effects went only from one state to another that may follow it."""
     for change in evidence.hub.changes:

@@ -204,6 +204,7 @@ class Committer:
         #: Since when there was no room, on the monotonic clock; None while there is.
         self.full_since: float | None = None
         self._again_at = 0.0
+        self._monotonic: Callable[[], float] = time.monotonic
 
     def start(self) -> None:
         """Start to commit; results are given to the loop that is running now."""
@@ -220,7 +221,7 @@ class Committer:
         with self._ready:
             if self._loop is None or self._dead is not None or self._stopping:
                 raise Fatal("Nothing can be made durable any more.", code="committer-stopped")
-            if self.full_since is not None and not write.patient and time.monotonic() < self._again_at:
+            if self.full_since is not None and not write.patient and self._monotonic() < self._again_at:
                 raise StorageFull(after=ROOM_SECONDS)
             future: asyncio.Future[Any] = self._loop.create_future()
             self._pending.append(Pending(write, future))
@@ -263,7 +264,7 @@ class Committer:
         """Say how long to wait for the next group: not at all, some seconds for room, or (None) until one gathers."""
         if not self._pending:
             return None
-        return max(0.0, self._again_at - time.monotonic())
+        return max(0.0, self._again_at - self._monotonic())
 
     def _make_durable(self, groups: Groups, group: list[Pending]) -> None:
         done: set[int] = set()
@@ -277,17 +278,17 @@ class Committer:
             self._no_room([pending for pending in group if id(pending) not in done], error)
             return
         if self.full_since is not None:
-            log.warning("storage.room_again", seconds=round(time.monotonic() - self.full_since, 1))
+            log.warning("storage.room_again", seconds=round(self._monotonic() - self.full_since, 1))
             self.full_since = None
 
     def _no_room(self, left: list[Pending], error: StorageFull) -> None:
         """Let what can wait wait, and refuse the rest; the next try is in a moment."""
         if self.full_since is None:
             log.error("storage.full", reason=str(error.facts.get("reason")), hint="make room; the hub then goes on")
-            self.full_since = time.monotonic()
+            self.full_since = self._monotonic()
         refused = [(pending, error) for pending in left if not pending.write.patient or self._stopping]
         with self._ready:
-            self._again_at = time.monotonic() + ROOM_SECONDS
+            self._again_at = self._monotonic() + ROOM_SECONDS
             if not self._stopping:
                 self._pending = [*(pending for pending in left if pending.write.patient), *self._pending]
         self._tell(lambda: self._resolve(Settled(refused, woken=False)))

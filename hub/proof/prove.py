@@ -1,0 +1,181 @@
+"""`concord prove`: seeds and crashes over the simulation; it succeeds only without a violation."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from hub.proof.simulation import campaign, shrinking, trial
+from hub.proof.simulation.campaign import ENOUGH, Totals
+from hub.proof.simulation.trial import Draft
+from hub.proof.simulation.troubles import KINDS
+from hub.sdk import exact_json
+
+#: Without a word about it, so many seeds are run.
+SEEDS = 2000
+#: An upper bound at 95 % for what did not happen in so many independent trials (the rule of three).
+_RULE_OF_THREE = 3
+EXIT_BROKEN = 1
+#: More violations than this are counted, not told.
+_TOLD = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProveOptions:
+    """What a proof is asked for; `seed` asks for one trial alone, and `trace` for its story."""
+
+    seeds: int | None = None
+    minutes: float | None = None
+    jobs: int = 0
+    first: int = 0
+    seed: int | None = None
+    trace: bool = False
+    json: bool = False
+
+
+def run_prove(options: ProveOptions) -> int:
+    """Prove, print, and give the exit status: 0 only without a violation and with all that had to be met."""
+    console = Console(stderr=options.json)
+    if options.seed is not None:
+        return _one(options.seed, console, trace=options.trace, json=options.json)
+    began = time.monotonic()
+    totals = _many(options, console, began)
+    seconds = time.monotonic() - began
+    if options.json:
+        _print_json({**totals.to_json(), "first_seed": options.first, "seconds": round(seconds, 1)})
+    else:
+        _show(totals, console, seconds, first=options.first)
+    return EXIT_BROKEN if totals.violations or totals.missed() else 0
+
+
+def _many(options: ProveOptions, console: Console, began: float) -> Totals:
+    until = None if options.minutes is None else began + 60 * options.minutes
+    # With a time limit alone the seeds are as many as fit.
+    seeds = options.seeds if options.seeds is not None else (SEEDS if until is None else 10**9)
+    jobs = options.jobs or campaign.processes()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        total = seeds if seeds < 10**9 else None
+        task = progress.add_task("seeds", total=total)
+
+        def told(totals: Totals) -> None:
+            broken = f", [red]{len(totals.broken_seeds)} broken[/]" if totals.violations else ""
+            progress.update(task, completed=totals.trials, description=f"seeds{broken}")
+
+        return campaign.spread(first=options.first, seeds=seeds, jobs=jobs, until=until, told=told)
+
+
+def _one(seed: int, console: Console, *, trace: bool, json: bool) -> int:
+    campaign.be_quiet()
+    draft = trial.draw(seed)
+    found = trial.run(draft, kept=trace)
+    if json:
+        _print_json(
+            {
+                "seed": seed,
+                "steps": found.steps,
+                "commits": found.commits,
+                "calls": found.calls,
+                "events": found.events,
+                "lives": found.lives,
+                "virtual_seconds": round(found.seconds, 3),
+                "digest": found.digest,
+                "troubles": dict(found.struck),
+                "covered": dict(found.covered),
+                "violations": [
+                    {"invariant": finding.invariant.value, "detail": finding.detail} for finding in found.findings
+                ],
+                "story": list(found.story),
+            }
+        )
+        return EXIT_BROKEN if found.findings else 0
+    for line in found.story:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+    struck = ", ".join(f"{kind} {number}" for kind, number in sorted(found.struck.items())) or "nothing"
+    console.print(
+        f"Seed {seed}: {found.events} events, {found.steps} steps, {found.commits} commits, {found.calls} requests, "
+        f"{found.lives} processes, {found.seconds:,.0f} virtual seconds, digest {found.digest}."
+    )
+    console.print(f"Struck: {struck}.", highlight=False)
+    for finding in found.findings:
+        console.print(f"[red]{finding.invariant.value}[/] {escape(finding.detail)}", highlight=False, soft_wrap=True)
+    if found.findings:
+        _show_smallest(draft, console)
+        return EXIT_BROKEN
+    console.print("[green]Every invariant holds.[/]")
+    return 0
+
+
+def _show_smallest(draft: Draft, console: Console) -> None:
+    out = shrinking.shrink(draft)
+    needed = [each for place, each in enumerate((*draft.troubles, *draft.acts)) if place not in out]
+    console.print("What it takes:" if needed else "It takes no trouble at all.")
+    for each in needed:
+        console.print(f"  {escape(str(each))}", highlight=False, soft_wrap=True)
+
+
+def _show(totals: Totals, console: Console, seconds: float, *, first: int) -> None:
+    table = Table(title="What went wrong, and what came of it", title_justify="left", title_style="bold")
+    table.add_column("Trouble")
+    for column in ("Struck", "Trials", "Violations", "At most (95 %)"):
+        table.add_column(column, justify="right")
+    for kind in KINDS:
+        table.add_row(
+            kind,
+            f"{totals.struck[kind]:,}",
+            f"{totals.met[kind]:,}",
+            f"[red bold]{totals.broke[kind]}[/]" if totals.broke[kind] else "0",
+            bound(totals.met[kind], totals.broke[kind]),
+        )
+    table.add_section()
+    table.add_row(
+        "any",
+        f"{sum(totals.struck.values()):,}",
+        f"{totals.trials:,}",
+        f"[red bold]{len(totals.broken_seeds)}[/]" if totals.violations else "0",
+        bound(totals.trials, len(totals.broken_seeds)),
+    )
+    console.print(table)
+    console.print(
+        f"Seeds {first} to {first + totals.trials - 1} in {seconds:,.0f} s ({totals.trials / seconds:,.0f} a second): "
+        f"{totals.events:,} events, {totals.calls:,} requests, {totals.commits:,} commits, {totals.lives:,} processes, "
+        f"{totals.steps:,} steps, {totals.virtual_seconds / 86_400:,.0f} virtual days.",
+        highlight=False,
+    )
+    for violation in totals.violations[:_TOLD]:
+        console.print(
+            f"  [red]{violation.invariant}[/] {escape(violation.detail)}\n"
+            f"    [dim]concord prove --seed {violation.seed} --trace[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if len(totals.violations) > _TOLD:
+        console.print(f"  … and {len(totals.violations) - _TOLD} more")
+    for missed in totals.missed():
+        console.print(f"  [red]too little[/] {escape(missed)}", highlight=False)
+    if totals.trials < ENOUGH:
+        console.print(f"[dim]Fewer than {ENOUGH:,} seeds: which kinds of trouble they met is not asked.[/]")
+
+
+def bound(trials: int, violations: int) -> str:
+    """Give what share of trials may break at most, by the rule of three, when none of so many did."""
+    if violations or not trials:
+        return ""
+    return f"{min(_RULE_OF_THREE / trials, 1):.2%}"
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(exact_json.dumps(value).decode() + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,129 @@
+"""The company of the simulation: a shop, a ledger, and a compiled workspace of flows between them.
+
+Each flow stands for one way in which money or facts move; together they use every kind of step and of write.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from hub.errors import WorkspaceInvalid
+from hub.proof.simulation.connector import CONNECTOR
+from hub.workspace.bundle import Bundle
+from hub.workspace.catalogue import catalogue_of
+from hub.workspace.compilation import compile_bundle
+
+ENVIRONMENT = "simulated"
+SHOP, LEDGER = "shop", "ledger"
+#: Seconds that a request may take.
+TIMEOUT = 5
+
+_SALE = """
+flow: sale-to-ledger
+title: Enter sales in the ledger
+owner: team:simulation
+on: { event: simulated.sale.made }
+key: data.customer
+business_key: join(':', ['shop', data.id])
+money: data.amount
+steps:
+  - id: customer
+    lookup: { crossref: customer, system: shop, id: data.customer, want: ledger }
+    missing: { wait: PT10M, case: customer-not-mapped }
+  - id: post
+    call: { connection: ledger, operation: entry.create, with: entry, given: { customer: customer.id } }
+    retry: patient
+  - id: posted
+    call: { connection: ledger, operation: entry.read, by: =post.id }
+    expect: { equal: [posted.amount, major(data.amount)], else: { case: posted-differently } }
+    retry: patient
+  - id: noted
+    call: { connection: shop, operation: state.put, with: note, given: { ledger: post.id } }
+    retry: patient
+  - id: tied
+    crossref: { entity: sale, ids: { shop: =data.id, ledger: =post.id } }
+"""
+_PAYMENT = """
+flow: payment-to-ledger
+title: Enter payments in the ledger
+owner: team:simulation
+on: { event: simulated.payment.taken }
+key: data.sale
+business_key: join(':', ['shop', data.id])
+money: data.amount
+steps:
+  - id: sale
+    lookup: { crossref: sale, system: shop, id: data.sale, want: ledger }
+    missing: { wait: P2D, case: sale-not-posted }
+  - id: charge
+    call: { connection: ledger, operation: charge.create, with: charge, given: { sale: sale.id } }
+    retry: patient
+"""
+_STOCK = """
+flow: stock-to-ledger
+title: Keep the ledger's stock as the shop's
+owner: team:simulation
+on: { event: simulated.stock.changed }
+key: data.item
+business_key: join(':', ['shop', data.id])
+steps:
+  - id: put
+    call: { connection: ledger, operation: state.put, with: stock }
+    retry: patient
+"""
+_WARNING = """
+flow: warning
+title: Send a warning that cannot be taken back
+owner: team:simulation
+on: { event: simulated.warning.due }
+key: data.id
+business_key: join(':', ['shop', data.id])
+steps:
+  - id: send
+    call: { connection: ledger, operation: notice.send, with: notice }
+    retry: patient
+"""
+_FILES = {
+    "flows/sale-to-ledger.yaml": _SALE,
+    "flows/payment-to-ledger.yaml": _PAYMENT,
+    "flows/stock-to-ledger.yaml": _STOCK,
+    "flows/warning.yaml": _WARNING,
+    "connections/shop.yaml": "connection: shop\nconnector: simulated\n",
+    "connections/ledger.yaml": "connection: ledger\nconnector: simulated\n",
+    "policies/patient.yaml": (
+        "policy: patient\nkind: retry\nattempts: 60\nfirst: 0.5\nfactor: 2\nceiling: 60\njitter: 0.5\nlongest: 600\n"
+    ),
+    "schemas/simulated.thing@1.json": ('{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}'),
+}
+_FIELDS = {
+    "entry": {
+        "name": "id",
+        "customer": "given('customer')",
+        "amount": "major(amount)",
+        "currency": "amount.currency",
+        "bought": "bought",
+    },
+    "note": {"kind": "'sales'", "id": "id", "name": "id", "version": "`1`", "ledger_id": "given('ledger')"},
+    "charge": {"name": "id", "sale": "given('sale')", "amount": "major(amount)", "currency": "amount.currency"},
+    "stock": {"kind": "'stocks'", "id": "item", "name": "item", "version": "version", "quantity": "quantity"},
+    "notice": {"name": "id", "text": "text"},
+}
+_GIVEN = {"entry": ["customer"], "note": ["ledger"], "charge": ["sale"]}
+
+
+@cache
+def compiled() -> Bundle:
+    """Compile the workspace; once for a process, however many trials it runs."""
+    files = {path: text.encode() for path, text in _FILES.items()}
+    for name, fields in _FIELDS.items():
+        files[f"mappings/{name}.yaml"] = _mapping(name, fields).encode()
+    bundle, lints = compile_bundle(files, catalogue_of([CONNECTOR]))
+    if bundle is None:
+        raise WorkspaceInvalid("\n".join(map(str, lints)))
+    return bundle
+
+
+def _mapping(name: str, fields: dict[str, str]) -> str:
+    given = f"given: [{', '.join(_GIVEN[name])}]\n" if name in _GIVEN else ""
+    lines = "".join(f'  {field}: "{expression}"\n' for field, expression in fields.items())
+    return f"mapping: {name}\nversion: 1\nfrom: simulated.thing@1\nto: simulated.thing@1\n{given}fields:\n{lines}"

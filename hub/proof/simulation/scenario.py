@@ -1,0 +1,120 @@
+"""What happens in a trial before anything goes wrong, drawn from its seed, and what must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+from typing import Any
+
+#: Currencies with two, no and three digits after the point.
+CURRENCIES = ("EUR", "JPY", "KWD")
+#: Seconds over which things happen in the shop.
+LONGEST = 300.0
+
+
+class Fate(StrEnum):
+    """What must come of a thing: it is posted, or it must stop for a person with this reason."""
+
+    POSTED = "posted"
+    REFUSED = "refused-400"
+    UNMAPPED = "customer-not-mapped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """Something that happened in the shop: its event, at which second, and what it is about."""
+
+    number: int
+    id: str
+    type: str
+    at: float
+    data: Mapping[str, Any]
+    family: str
+
+    @property
+    def subject(self) -> str:
+        """Give what the event is about."""
+        return str(self.data["id"])
+
+    @property
+    def business_key(self) -> str:
+        """Give the name that its run has in the business."""
+        return f"shop:{self.subject}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """All that happens; `fates` is by family, `customers` is the shop's customer → the ledger's.
+
+    `strangers` are customers whose ids nobody has tied yet; of those in `forgotten` nobody ever does.
+    """
+
+    happenings: tuple[Happening, ...]
+    customers: Mapping[str, str]
+    strangers: frozenset[str]
+    forgotten: frozenset[str]
+    fates: Mapping[str, Fate]
+    seconds: float = field(default=LONGEST)
+
+    def fate(self, business_key: str) -> Fate:
+        """Give what must come of the thing that a run is about, by itself."""
+        for happening in self.happenings:
+            if happening.business_key == business_key and happening.type == "sale.made":
+                return self.fates[happening.family]
+        return Fate.POSTED
+
+
+def draw(dice: Random) -> Scenario:
+    """Draw a scenario of a few things that depend on each other."""
+    customers = {f"cus{number}": f"L{number}" for number in range(dice.choice((1, 1, 2)))}
+    strangers = frozenset(customer for customer in customers if dice.random() < 0.15)
+    forgotten = frozenset(customer for customer in sorted(strangers) if dice.random() < 0.4)
+    seconds = dice.choice((10.0, 60.0, LONGEST))
+    drafts = list(_drafts(dice, sorted(customers)))
+    fates: dict[str, Fate] = {}
+    for kind, data, family in drafts:
+        if kind == "sale.made":
+            refused = dice.random() < 0.08
+            lost = data["customer"] in forgotten
+            fates[family] = Fate.UNMAPPED if lost else Fate.REFUSED if refused else Fate.POSTED
+    happenings = []
+    at = 0.0
+    for number, (kind, data, family) in enumerate(drafts):
+        happenings.append(
+            Happening(number=number, id=f"evt{number}", type=kind, at=round(at, 3), data=data, family=family)
+        )
+        at += dice.choice((0.0, 0.0, 0.2, seconds / len(drafts)))
+    return Scenario(
+        happenings=tuple(happenings),
+        customers=customers,
+        strangers=strangers,
+        forgotten=forgotten,
+        fates=fates,
+        seconds=seconds,
+    )
+
+
+def _drafts(dice: Random, customers: list[str]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Give type, data and family of each; what belongs together comes in its order, one family after the other."""
+    for number in range(dice.choice((1, 1, 2, 3))):
+        sale = f"sale{number}"
+        amount = _amount(dice)
+        yield (
+            "sale.made",
+            {"id": sale, "customer": dice.choice(customers), "amount": amount, "bought": f"thing {number}"},
+            sale,
+        )
+        for part in range(dice.choice((0, 1, 1, 2))):
+            paid = {"minor": dice.randint(1, 99_999), "currency": amount["currency"]}
+            yield "payment.taken", {"id": f"pay{number}{part}", "sale": sale, "amount": paid}, sale
+    for version in range(1, 1 + dice.choice((0, 0, 2, 3))):
+        data = {"id": f"itemA@{version}", "item": "itemA", "version": version, "quantity": dice.randint(0, 99)}
+        yield "stock.changed", data, "itemA"
+    if dice.random() < 0.3:
+        yield "warning.due", {"id": "warning0", "text": "pay now"}, "warning0"
+
+
+def _amount(dice: Random) -> dict[str, Any]:
+    return {"minor": dice.randint(1, 9_999_999), "currency": dice.choice(CURRENCIES)}

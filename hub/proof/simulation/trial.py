@@ -1,0 +1,298 @@
+"""One trial: everything from one seed, from the first event to rest, and what the oracle says of it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from contextvars import Context
+from dataclasses import dataclass, field
+from functools import cache
+from random import Random
+
+from hub.audit.verification import verify_chain
+from hub.proof import oracle
+from hub.proof.invariants import Finding, Invariant
+from hub.proof.simulation import people, scenario, troubles
+from hub.proof.simulation.clock import VirtualClock
+from hub.proof.simulation.company import ENVIRONMENT, LEDGER, SHOP
+from hub.proof.simulation.gathering import Gatherer
+from hub.proof.simulation.host import Host
+from hub.proof.simulation.loop import Restless, Stuck, VirtualLoop
+from hub.proof.simulation.memory import MemoryDatabase
+from hub.proof.simulation.people import Act, People
+from hub.proof.simulation.scenario import Scenario
+from hub.proof.simulation.shop import Shop
+from hub.proof.simulation.story import Story
+from hub.proof.simulation.troubles import ProcessTrouble, Trouble
+from hub.proof.simulation.vendor import Vendor
+from hub.proof.simulation.wire import Sky
+from hub.runtime.composition import Composition
+from hub.store import audit
+
+#: Everything must be at rest after so many seconds: longer than the longest wait that a flow knows.
+HORIZON = 20 * 86_400.0
+#: So often people look after the exceptions before they give up.
+_ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a seed holds: what happens, what goes wrong, and what people do.
+
+    Troubles and acts have places, troubles first, by which they can be left out.
+    """
+
+    seed: int
+    scenario: Scenario
+    troubles: tuple[Trouble, ...]
+    acts: tuple[Act, ...]
+
+    @property
+    def size(self) -> int:
+        """Count what can be left out."""
+        return len(self.troubles) + len(self.acts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What one trial did, and what does not hold.
+
+    `struck` counts troubles that have really struck, `covered` what the hub did: states, waits, writes. `digest` is the
+    same whenever the same happened.
+    """
+
+    seed: int
+    findings: Sequence[Finding]
+    struck: Mapping[str, int]
+    covered: Mapping[str, int]
+    steps: int
+    commits: int
+    calls: int
+    events: int
+    lives: int
+    seconds: float
+    digest: str
+    story: Sequence[str] = field(default=(), repr=False)
+
+
+def draw(seed: int) -> Draft:
+    """Draw all of a trial; the same for the same seed."""
+    drawn = scenario.draw(Random(f"{seed}:scenario"))
+    return Draft(
+        seed=seed,
+        scenario=drawn,
+        troubles=troubles.draw(
+            Random(f"{seed}:troubles"),
+            vendors=(SHOP, LEDGER),
+            events=len(drawn.happenings),
+            seconds=drawn.seconds,
+        ),
+        acts=people.draw(Random(f"{seed}:people"), drawn.seconds),
+    )
+
+
+@cache
+def _database() -> MemoryDatabase:
+    return MemoryDatabase()
+
+
+def run(
+    draft: Draft, *, composition: Composition | None = None, without: Collection[int] = (), kept: bool = False
+) -> Trial:
+    """Run a trial and judge it; `without` are places of troubles that are left out, `kept` keeps the story."""
+    database = _database()
+    database.begin_anew()
+    stage = _Stage(draft, database, composition or Composition(), frozenset(without), kept=kept)
+    collecting = gc.isenabled()
+    # Nothing is unwound at a moment that the seed does not name.
+    gc.disable()
+    try:
+        return stage.play()
+    finally:
+        stage.leave()
+        if collecting:
+            gc.enable()
+
+
+class _Stage:
+    """Everything of one trial."""
+
+    def __init__(
+        self,
+        draft: Draft,
+        database: MemoryDatabase,
+        composition: Composition,
+        without: frozenset[int],
+        *,
+        kept: bool,
+    ) -> None:
+        seed = draft.seed
+        self._draft = draft
+        self._database = database
+        self._loop = VirtualLoop(Random(f"{seed}:order"))
+        self._loop.horizon = HORIZON
+        self._story = Story(self._loop.time, kept=kept)
+        self._clock = VirtualClock(self._loop)
+        self._composition = composition
+        self._troubles = [trouble for place, trouble in enumerate(draft.troubles) if place not in without]
+        self._acts = [act for place, act in enumerate(draft.acts, start=len(draft.troubles)) if place not in without]
+        self._sky = Sky(self._troubles, self._loop.time, self._story)
+        chance = Random(f"{seed}:vendors")
+        self._vendors = {name: Vendor(name, self._loop.time, chance) for name in (SHOP, LEDGER)}
+        for family, fate in draft.scenario.fates.items():
+            if fate is scenario.Fate.REFUSED:
+                self._vendors[LEDGER].refuses.add(family)
+        self._more: list[Finding] = []
+
+    def play(self) -> Trial:
+        """Let everything happen, and judge it."""
+        self._tie_known_customers()
+        try:
+            self._loop.run_until_complete(self._happen())
+        except (Stuck, Restless) as error:
+            self._find(Invariant.QUEUE_DRAINED, str(error))
+        evidence = Gatherer(
+            self._draft.scenario,
+            self._vendors,
+            self._shop,
+            self._people,
+            self._database,
+            unclear=frozenset(self._sky.unclear | {key.removeprefix("shop:") for key in self._host.cut_off}),
+            trespasses=[each for process in self._host.lives for each in process.committer.trespasses],
+        ).evidence()
+        self._judge_the_whole()
+        findings = oracle.find(evidence, self._more)
+        for finding in findings:
+            self._story.tell("oracle", f"{finding.invariant}: {finding.detail}")
+        return Trial(
+            seed=self._draft.seed,
+            findings=findings,
+            struck=dict(self._story.struck),
+            covered=self._covered(),
+            steps=self._loop.steps,
+            commits=self._host.commits,
+            calls=self._sky.calls,
+            events=len(self._draft.scenario.happenings),
+            lives=len(self._host.lives),
+            seconds=self._loop.time(),
+            digest=self._story.digest,
+            story=self._story.lines,
+        )
+
+    def leave(self) -> None:
+        """Drop everything."""
+        self._loop.leave()
+
+    def _tie_known_customers(self) -> None:
+        known = self._draft.scenario.customers.items()
+        for number, (customer, entry) in enumerate(known):
+            if customer not in self._draft.scenario.strangers:
+                for system, name in ((SHOP, customer), (LEDGER, entry)):
+                    self._database.file.execute(
+                        "INSERT INTO crossrefs VALUES (?, 'customer', ?, ?, ?, 0)",
+                        (ENVIRONMENT, system, name, f"thing{number}"),
+                    )
+
+    async def _happen(self) -> None:
+        chance = Random(f"{self._draft.seed}:host")
+        self._host = Host(
+            loop=self._loop,
+            clock=self._clock,
+            database=self._database,
+            vendors=self._vendors,
+            sky=self._sky,
+            story=self._story,
+            chance=chance,
+            troubles=self._troubles,
+            composition=self._composition,
+        )
+        self._shop = Shop(
+            self._draft.scenario,
+            self._vendors[SHOP],
+            self._host,
+            loop=self._loop,
+            story=self._story,
+            troubles=self._troubles,
+        )
+        self._people = People(self._draft.scenario, self._host, self._database, loop=self._loop, story=self._story)
+        for trouble in self._troubles:
+            if isinstance(trouble, ProcessTrouble):
+                self._loop.call_later(trouble.at, self._befall, trouble, context=Context())
+        await asyncio.gather(self._shop.run(), self._people.act(self._acts))
+        await asyncio.sleep(max(self._draft.scenario.seconds, self._sky.spell_ends()) + 5.0 - self._loop.time())
+        self._sky.clear()
+        self._story.tell("world", "nothing goes wrong any more")
+        await self._come_to_rest()
+
+    def _befall(self, trouble: ProcessTrouble) -> None:
+        if not self._sky.is_clear:
+            self._host.befall(trouble)
+
+    async def _come_to_rest(self) -> None:
+        """Let people mend what they can until nothing is left to do."""
+        await self._host.serving()
+        self._host.leave_one()
+        for _ in range(_ROUNDS):
+            await self._people.mend()
+            process = await self._host.serving()
+            # What no webhook brought is found by reading the stream.
+            await self._loop.live(process.life, process.incoming.polls.read_all())
+            await self._rested()
+            if self._people.is_mended():
+                return
+        self._find(Invariant.QUEUE_DRAINED, f"people could not put everything right in {_ROUNDS} rounds")
+
+    async def _rested(self) -> None:
+        """Wait until no run goes on by itself any more."""
+        while True:
+            await asyncio.sleep(2.0)
+            process = self._host.current
+            next_at = self._database.file.execute(
+                "SELECT min(claimable_at) FROM runs WHERE state IN ('queued', 'waiting')"
+            ).fetchone()[0]
+            if next_at is None and process.worker.in_flight == 0:
+                return
+            if next_at is not None:
+                # Long waits are slept through; what is overdue must be taken up in a moment.
+                await asyncio.sleep(max(next_at / 1e6 - self._clock.now().timestamp(), 0.0))
+
+    def _judge_the_whole(self) -> None:
+        with self._database.reading() as connection:
+            for head in audit.logs(connection):
+                for fault in verify_chain(audit.entries(connection, head.log), head):
+                    self._find(Invariant.AUDIT_VERIFIES, str(fault))
+        if self._database.file.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+            self._find(Invariant.AUDIT_VERIFIES, "the database is damaged")
+        for problem in self._loop.unhandled:
+            self._find(Invariant.NO_DEFECT, problem)
+        for vendor in self._vendors.values():
+            for name, what in vendor.abuses:
+                self._find(Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST, f"{vendor.name}: {what} ({name})")
+        left = self._database.file.execute(
+            "SELECT id, business_key, state, wait_kind FROM runs"
+            " WHERE state IN ('queued', 'running', 'waiting', 'compensating')"
+        )
+        for run_id, key, state, wait in left.fetchall():
+            self._find(Invariant.QUEUE_DRAINED, f"run {run_id} of {key} is {state} {wait or ''}".strip())
+
+    def _find(self, invariant: Invariant, detail: str) -> None:
+        self._more.append(Finding(invariant=invariant, family=None, detail=detail))
+
+    def _covered(self) -> Counter[str]:
+        """Count what the hub did in this trial, by kind."""
+        found: Counter[str] = Counter()
+        for kind, after, number in self._database.file.execute(
+            "SELECT kind, after, count(*) FROM witnessed GROUP BY kind, after"
+        ):
+            found[f"{kind} {after}"] += number
+        for flow, number in self._database.file.execute("SELECT flow, count(*) FROM runs GROUP BY flow"):
+            found[f"flow {flow}"] += number
+        for kind, number in self._database.file.execute("SELECT kind, count(*) FROM steps GROUP BY kind"):
+            found[f"step {kind}"] += number
+        for kind, number in self._database.file.execute("SELECT idempotency, count(*) FROM effects GROUP BY 1"):
+            found[f"write {kind}"] += number
+        for kind, number in self._database.file.execute("SELECT kind, count(*) FROM audit GROUP BY kind"):
+            found[f"audit {kind}"] += number
+        return found
