@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 
@@ -50,6 +51,8 @@ class RetryLater(HubError):
         """Carry the wait the other side asked for: `after` in seconds, None when it named none."""
         super().__init__(detail, code=code, **facts)
         self.after = after
+        #: The account's row in which to wait for another try, such as `limit:production:netsuite`; None: by time.
+        self.on: str | None = None
 
 
 class StorageFull(RetryLater):
@@ -79,10 +82,32 @@ class NotBegun(RetryLater):
 # --- wait: a limit or a condition holds the work back, nobody has to act ----------------------
 
 
+class LimitKind(StrEnum):
+    """Which limit of an account was reached; `object`: only what the request is about is busy."""
+
+    RATE = "rate"
+    CONCURRENCY = "concurrency"
+    QUOTA = "quota"
+    OBJECT = "object"
+
+
 class LimitReached(RetryLater):
     """The vendor refused the request because a limit was reached; nothing was done."""
 
     code = "limit-reached"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        after: float | None = None,
+        code: str | None = None,
+        kind: LimitKind = LimitKind.RATE,
+        **facts: object,
+    ) -> None:
+        """Carry the wait that was asked for, and which limit it was."""
+        super().__init__(detail, after=after, code=code, **facts)
+        self.kind = kind
 
 
 class WaitFor(HubError):
@@ -239,6 +264,8 @@ class OutcomeUnknown(HubError):
     """The write may or may not have happened; it must be looked up, never guessed."""
 
     code = "outcome-unknown"
+    #: The account's row in which to wait before it is found out, as for `RetryLater`.
+    on: str | None = None
 
     def __init__(
         self, detail: str = "", *, after: float | None = None, code: str | None = None, **facts: object

@@ -16,6 +16,7 @@ from hub.sdk.errors import (
     RetryLater,
 )
 from hub.sdk.exact_json import loads
+from hub.sdk.limit_headers import retry_after
 from hub.sdk.values import Response
 
 #: Error code of the service → the family that says what to do.
@@ -34,9 +35,9 @@ def classify(response: Response) -> HubError | None:
         return None
     code, message = _error(response.body)
     if status == 429:
-        return LimitReached(message, after=_seconds(response.headers.get("retry-after")), status=status)
+        return LimitReached(message, after=retry_after(response.headers), status=status)
     if status == 503:
-        return RetryLater(message, after=_seconds(response.headers.get("retry-after")), status=status)
+        return RetryLater(message, after=retry_after(response.headers), status=status)
     if status >= 500 or status == 408:
         # The service gives no promise that nothing was done when it fails half-way.
         return OutcomeUnknown(message, status=status)
@@ -62,7 +63,3 @@ def _error(body: bytes) -> tuple[str, str]:
         return "", ""
     code, message = error.get("code"), error.get("message")
     return (code if isinstance(code, str) else ""), (message[:500] if isinstance(message, str) else "")
-
-
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 7 else None

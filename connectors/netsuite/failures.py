@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.sdk.errors import FixConnection, FixData, HubError, LimitReached, NotBegun, OutcomeUnknown, RetryLater
+from hub.sdk.errors import (
+    FixConnection,
+    FixData,
+    HubError,
+    LimitKind,
+    LimitReached,
+    NotBegun,
+    OutcomeUnknown,
+    RetryLater,
+)
 from hub.sdk.exact_json import loads
+from hub.sdk.limit_headers import retry_after
 from hub.sdk.values import Response
 
 #: RESTlet errors that come while a script runs: it may have saved some of its work before.
@@ -23,8 +33,12 @@ def classify(response: Response) -> HubError | None:
         return None
     code, facts = _reason(response)
     facts["status"] = status
+    # NetSuite documents no Retry-After; a gateway before it may send one.
+    after = retry_after(response.headers)
     if status == 429 or code in _TOO_MANY_AT_ONCE:
-        return LimitReached("NetSuite has too many requests in flight.", after=_wait(response), **facts)
+        return LimitReached(
+            "NetSuite has too many requests in flight.", after=after, kind=LimitKind.CONCURRENCY, **facts
+        )
     if 300 <= status < 400:
         return FixConnection(
             "NetSuite answers from another host; set the account's own.",
@@ -35,10 +49,10 @@ def classify(response: Response) -> HubError | None:
     if status in (401, 403) or (status == 400 and "www-authenticate" in response.headers):
         return FixConnection("NetSuite refused the credentials or rights.", code=_kebab(code) or None, **facts)
     if status == 425:
-        return NotBegun("NetSuite did not take the request.", after=_wait(response), **facts)
+        return NotBegun("NetSuite did not take the request.", after=after, **facts)
     if status == 503:
         # A gateway or the maintenance page answered; what is behind it may have worked on the request before.
-        return RetryLater("NetSuite could not serve the request.", after=_wait(response), **facts)
+        return RetryLater("NetSuite could not serve the request.", after=after, **facts)
     if status in (408, 499) or status >= 500 or code in _SCRIPT_BROKE_OFF:
         return OutcomeUnknown("NetSuite failed while it worked on the request.", **facts)
     if code == "RCRD_HAS_BEEN_CHANGED":
@@ -74,9 +88,3 @@ def _reason(response: Response) -> tuple[str, dict[str, Any]]:
 
 def _kebab(code: str) -> str:
     return code.lower().replace("_", "-")
-
-
-def _wait(response: Response) -> float | None:
-    # NetSuite documents no Retry-After; a gateway before it may send one.
-    seconds = response.headers.get("retry-after", "")
-    return float(seconds) if seconds.isascii() and seconds.isdigit() else None

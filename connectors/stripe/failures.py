@@ -10,12 +10,14 @@ from hub.sdk.errors import (
     FixConnection,
     FixData,
     HubError,
+    LimitKind,
     LimitReached,
     NotFound,
     OutcomeUnknown,
     RetryLater,
 )
 from hub.sdk.exact_json import loads
+from hub.sdk.limit_headers import retry_after
 from hub.sdk.values import Response
 
 #: Codes under 400 that are about the key or the account, not about the data.
@@ -47,14 +49,16 @@ def classify(response: Response) -> HubError | None:
     message = _text(error, "message", _LONGEST_MESSAGE) or "Stripe gave no reason."
     facts = _facts(response, error)
     kebab = code.replace("_", "-") or None
+    # Stripe does not promise Retry-After; a gateway before it may send one.
+    after = retry_after(response.headers)
     if status == 429:
-        return LimitReached(message, after=_wait(response), code=kebab, **facts)
+        return LimitReached(message, after=after, code=kebab, kind=_kind(response, code), **facts)
     if status == 503:
-        return RetryLater(message, after=_wait(response), code=kebab, **facts)
+        return RetryLater(message, after=after, code=kebab, **facts)
     if status >= 500 or status in {408, 424}:
         return OutcomeUnknown(message, **facts)
     if status == 409 or facts.get("should_retry") is True:
-        return RetryLater(message, after=_wait(response), code=kebab, **facts)
+        return RetryLater(message, after=after, code=kebab, **facts)
     if status < 400:
         return FixConnection("The host answers with a redirect; the base URL is wrong.", code="redirected", **facts)
     if status in {401, 403} or code in _CONNECTION_CODES or "Stripe API version" in message:
@@ -96,7 +100,11 @@ def _text(error: Mapping[str, Any], name: str, longest: int) -> str:
     return value[:longest] if isinstance(value, str) else ""
 
 
-def _wait(response: Response) -> float | None:
-    # Stripe does not promise Retry-After; a gateway before it may send one.
-    seconds = response.headers.get("retry-after", "")
-    return float(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 7 else None
+def _kind(response: Response, code: str) -> LimitKind:
+    """Tell which limit was reached; a lock is about one object, and says nothing of the account."""
+    if code == "lock_timeout":
+        return LimitKind.OBJECT
+    reason = response.headers.get("stripe-rate-limited-reason", "")
+    if reason == "resource-specific":
+        return LimitKind.OBJECT
+    return LimitKind.CONCURRENCY if reason.endswith("-concurrency") else LimitKind.RATE

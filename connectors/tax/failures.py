@@ -13,6 +13,7 @@ from hub.sdk.errors import (
     FixConnection,
     FixData,
     HubError,
+    LimitKind,
     LimitReached,
     NotBegun,
     NotFound,
@@ -20,6 +21,7 @@ from hub.sdk.errors import (
     RetryLater,
 )
 from hub.sdk.exact_json import loads
+from hub.sdk.limit_headers import retry_after
 from hub.sdk.values import Response
 
 #: A void of a document that is already void has reached its aim; no other call of this connector is answered so.
@@ -30,7 +32,8 @@ _CREDENTIALS = (
     "AuthorizationException BasicAuthIncorrect BearerTokenInvalid BearerTokenNotSupported CompanyInvalidException "
     "CompanyNotFoundError InvalidIPAddress NoDefaultCompany PermissionRequired"
 )
-_LIMITS = "ConcurrentRequestLimitExceeded RateLimitExceeded RateLimitExceededError RequestLimitExceeded"
+_TOO_MANY_AT_ONCE = "ConcurrentRequestLimitExceeded"
+_LIMITS = f"{_TOO_MANY_AT_ONCE} RateLimitExceeded RateLimitExceededError RequestLimitExceeded"
 #: Said by the gateway or the sign-in, before the tax engine saw the request.
 _NOT_STARTED = "IdentityServerError NoHealthySite ServiceNotReady SiteSelectionFailed"
 #: Said after the engine began: the document may have been recorded.
@@ -68,8 +71,12 @@ def classify(response: Response) -> HubError | None:
         return None
     family = _BY_CODE.get(code) or _by_status(status)
     facts: dict[str, Any] = {"status": status, **({"error": code} if code else {}), **places}
+    after = retry_after(response.headers)
+    if issubclass(family, LimitReached):
+        kind = LimitKind.CONCURRENCY if code == _TOO_MANY_AT_ONCE else LimitKind.RATE
+        return family(sentence, after=after, kind=kind, **facts)
     if issubclass(family, RetryLater):
-        return family(sentence, after=_seconds(response.headers.get("retry-after")), **facts)
+        return family(sentence, after=after, **facts)
     return family(sentence, **facts)
 
 
@@ -111,7 +118,3 @@ def _error(body: bytes) -> tuple[str, str, dict[str, str]]:
 
 def _text(value: object) -> str:
     return value[:500] if isinstance(value, str) else ""
-
-
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 7 else None

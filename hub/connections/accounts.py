@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hub.connections.limiter import Limiter
+from hub.connections.limiter import ANYBODY, Limiter
 from hub.connections.redaction import Redactor
-from hub.errors import ConnectionPaused, HubError, LimitReached
+from hub.errors import ConnectionPaused, HubError, LimitReached, NotSent, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
+from hub.model.limits import Asker
 from hub.sdk.auth import Authorizer
 from hub.sdk.connector import Connector
+from hub.sdk.limit_headers import retry_after
+from hub.sdk.session import Session
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
 
@@ -50,41 +53,43 @@ class Account:
         self._authorizer = self.connector.authorizer(self.settings)
 
     @asynccontextmanager
-    async def permit(self) -> AsyncIterator[None]:
-        """Hold a place among the account's requests; raises `ConnectionPaused` while it takes no work."""
+    async def permit(self, asker: Asker = ANYBODY, *, patient: bool = False) -> AsyncIterator[None]:
+        """Hold a place among the account's requests; raises `ConnectionPaused` while it takes no work.
+
+        Raises `LimitReached` when it is better to come back later; see `Limiter.permit`.
+        """
         self._assert_active()
-        async with self.limiter.permit():
+        async with self.limiter.permit(asker, patient=patient):
             self._assert_active()
             yield
 
-    async def attempt(self, request: Request) -> Response:
+    async def attempt(self, request: Request, *, probe: bool = False) -> Response:
         """Sign and send once, and once more with fresh credentials when the old ones had ended.
 
-        A 401 says that nothing was done, so the second sending repeats nothing. Raises what the transport raises.
+        A 401 says that nothing was done, so the second sending repeats nothing. Raises what the transport raises, and
+        `LimitReached` when nothing goes out any more; a breaker's `probe` goes past the row.
         """
         try:
-            response, headers = await self._signed(request)
-            if self._authorizer.refused(response, headers):
-                response, _ = await self._signed(request)
+            answer, headers = await self._signed(request, probe=probe)
+            if self._authorizer.refused(answer, headers):
+                answer, _ = await self._signed(request, probe=probe)
         except HubError as error:
             self._redact(error)
             raise
-        return response
+        return answer
 
     def understand(self, response: Response) -> HubError | None:
-        """Give the error an answer stands for, and let limiter and health learn from it."""
-        error = self.connector.classify(response)
-        if isinstance(error, LimitReached):
-            error.after = self.limiter.refused(error.after)
-        else:
-            self.limiter.accepted()
+        """Give the error an answer stands for; health and limits have learned from it when it came."""
+        error = response.error if isinstance(response, Answer) else self.connector.classify(response)
         if error is not None:
             self._redact(error)
         self.learn(error)
         return error
 
     def learn(self, error: HubError | None) -> None:
-        """Keep what an exchange showed."""
+        """Keep what an exchange showed; who was turned away before anything was sent has seen nothing."""
+        if isinstance(error, LimitReached) and "status" not in error.facts:
+            return
         if error is None:
             self.health.last_success = self.ambient.now()
             self.health.successes += 1
@@ -95,7 +100,11 @@ class Account:
 
     async def send(self, request: Request) -> Response:
         """Make one read: limited, signed, sent; raises the error its answer stands for."""
-        async with self.permit():
+        return await self.ask(request, ANYBODY, patient=True)
+
+    async def ask(self, request: Request, asker: Asker, *, patient: bool) -> Response:
+        """Make one read for somebody, as `send` does; see `Limiter.permit` for who is patient."""
+        async with self.permit(asker, patient=patient):
             try:
                 response = await self.attempt(request)
             except HubError as error:
@@ -106,12 +115,51 @@ class Account:
             raise refusal
         return response
 
-    async def _signed(self, request: Request) -> tuple[Response, Mapping[str, str]]:
-        headers = await self._authorizer.headers(request, self._plain, self.ambient.now())
-        return await self.transport.send(request, headers, self.settings.timeout), headers
+    def asked_by(self, asker: Asker) -> Session:
+        """Give the account to one reading of a run, whose turn it takes in the row.
 
-    async def _plain(self, request: Request) -> Response:
-        return await self.transport.send(request, timeout=self.settings.timeout)
+        Only its first request may be turned away: what was read so far would be read again.
+        """
+        return _Reading(self, asker)
+
+    async def _signed(self, request: Request, *, probe: bool) -> tuple[Response, Mapping[str, str]]:
+        async def plain(token_request: Request) -> Response:
+            return await self._exchange(token_request, {}, _of_tokens, probe=probe)
+
+        headers = await self._authorizer.headers(request, plain, self.ambient.now())
+        return await self._exchange(request, headers, self.connector.classify, probe=probe), headers
+
+    async def _exchange(
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        classify: Callable[[Response], HubError | None],
+        *,
+        probe: bool,
+    ) -> Answer:
+        """Send at the moment the limits let it, and let them learn from what comes."""
+        async with self.limiter.sending(probe=probe) as start:
+            try:
+                response = await self.transport.send(request, headers, self.settings.timeout)
+            except (NotSent, OutcomeUnknown) as error:
+                self.limiter.failed(start, error, self._ping)
+                raise
+            refusal = classify(response)
+            seen = self.connector.limits_seen(response)
+            if seen is not None:
+                self.limiter.saw(seen)
+            if isinstance(refusal, LimitReached):
+                self.limiter.refused(start, refusal)
+            elif refusal is not None and response.status >= 500:
+                self.limiter.failed(start, refusal, self._ping)
+            else:
+                self.limiter.served(start)
+        return Answer(status=response.status, headers=response.headers, body=response.body, error=refusal)
+
+    async def _ping(self) -> None:
+        """Find out whether the target serves; a paused connection is asked nothing."""
+        if self.paused is None:
+            await self.connector.ping(_Probe(self))
 
     def _redact(self, error: HubError) -> None:
         # Vendors may say back what they were sent; what an error tells goes into the history and the cases.
@@ -121,3 +169,54 @@ class Account:
     def _assert_active(self) -> None:
         if self.paused is not None:
             raise ConnectionPaused(connection=self.name, reason=self.paused)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Response):
+    """An answer with the error it stands for, of which the account's limits have learned."""
+
+    error: HubError | None = None
+
+
+class _Reading:
+    """The account as one reading of a run uses it."""
+
+    def __init__(self, account: Account, asker: Asker) -> None:
+        self._account = account
+        self._asker = asker
+        self._begun = False
+
+    @property
+    def settings(self) -> Settings:
+        return self._account.settings
+
+    async def send(self, request: Request) -> Response:
+        response = await self._account.ask(request, self._asker, patient=self._begun)
+        self._begun = True
+        return response
+
+
+class _Probe:
+    """The account as the breaker's probe uses it: past the row, because nobody else may send."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    @property
+    def settings(self) -> Settings:
+        return self._account.settings
+
+    async def send(self, request: Request) -> Response:
+        answer = await self._account.attempt(request, probe=True)
+        refusal = self._account.understand(answer)
+        if refusal is not None:
+            raise refusal
+        return answer
+
+
+def _of_tokens(response: Response) -> HubError | None:
+    """Understand a token endpoint as far as limits must: what else it says the authorizer knows."""
+    after = retry_after(response.headers)
+    if response.status == 429:
+        return LimitReached(after=after, status=response.status)
+    return RetryLater(after=after, status=response.status) if response.status >= 500 else None

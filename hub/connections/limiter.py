@@ -1,147 +1,405 @@
-"""What one account may be asked for: requests in flight, requests a second, and the pauses it asks for."""
+"""One account's budget in this process: who may send now, who waits in the row, and who comes back later.
+
+A request passes two gates. A *permit* is given in the order of the row, to a few more than may be in flight, so that
+what must be durable before a request is made durable while others are under way. Then each sending passes the second
+gate, where places in flight, the pace and the quota are exact. A run that would wait long, or that comes when the
+account's share of the worker's hands is used up, is turned away: it waits in the database for the account's topic and
+is let go in order, as the row drains.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+import heapq
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from typing import Any
 
-from hub.errors import LimitReached
-from hub.model.ambient import Ambient
+from hub.connections.allotment import BudgetStore
+from hub.connections.bounds import Bounds, of_vendor
+from hub.connections.breaker import BreakerState
+from hub.connections.conditions import SECOND, Conditions, Shut
+from hub.connections.gate import Gate
+from hub.connections.pace import Start
+from hub.connections.recall import Recall
+from hub.connections.row import Row
+from hub.connections.standing import Standing
+from hub.errors import HubError, LimitKind, LimitReached, NotSent, OutcomeUnknown, RetryLater
+from hub.model.ambient import Ambient, to_micros
+from hub.model.limits import Asker
 from hub.sdk.connector import Limits
+from hub.sdk.limit_headers import Seen
 
-#: A pause asked for is never longer than this.
-LONGEST_PAUSE = 300.0
-#: Who would have to wait longer is turned away and comes back by a durable timer, so that it holds up nobody else.
-LONGEST_WAIT = 10.0
-#: So far ahead turns are given; for a later one a run comes back by a durable timer too.
-LONGEST_TURN = 60.0
-#: So long somebody sleeps whose turn is later, where limits may change meanwhile.
-LONGEST_SLEEP = 5.0
-#: How far starts may lag behind their rate and still be made up for.
-LATENESS = timedelta(seconds=0.1)
+#: Who would have to wait longer than this in the row comes back later instead.
+LONGEST_WAIT = 30 * SECOND
+#: So long somebody may wait in the row who is over the account's share of hands.
+GRACE = SECOND
+#: So long before its turn a request is let in, and made durable.
+LEAD = SECOND // 5
+#: For so many seconds of work runs are let go at a time.
+SUPPLY = 5
+#: While somebody waits, limits that change are asked for at least so often.
+LOOK_WAITING = 5 * SECOND
+#: The most runs of one account that a worker has in hand, when nobody says otherwise.
+SHARE = 100
+ANYBODY = Asker()
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    asker: Asker
+    patient: bool
+    place: asyncio.Future[None]
+    gone: bool = False
 
 
 class Limiter:
     """Shared by everything that speaks to one account, so that no two flows overrun it together."""
 
-    def __init__(self, limits: Limits | Callable[[datetime], Limits], ambient: Ambient) -> None:
-        """Take the lowest of the limits that apply, or what tells it for the present moment."""
-        self._asked = limits if callable(limits) else None
+    def __init__(
+        self,
+        limits: Limits | Bounds,
+        ambient: Ambient,
+        *,
+        name: str = "",
+        topic: str | None = None,
+        share: int = SHARE,
+        store: BudgetStore | None = None,
+        fresh: bool = True,
+    ) -> None:
+        """Take the limits, or what tells them by source for the present moment.
+
+        `topic` is what turned-away runs wait for, `share` how many of a worker's hands the account may fill. Not
+        `fresh`: another process may have used the account a moment ago.
+        """
+        self.name = name
+        self.topic = topic
+        self._bounds: Bounds = limits if callable(limits) else lambda _now: (of_vendor(limits),)
+        self._changing = callable(limits)
         self._ambient = ambient
-        self.limits = limits(ambient.now()) if callable(limits) else limits
-        self._entered = 0
-        self._queue: deque[asyncio.Future[None]] = deque()
-        self._in_flight = 0
-        self._round = 0
-        self._next_start: datetime = ambient.now()
-        self._paused_until: datetime = ambient.now()
-        self._refusals = 0
+        self._share = max(share, 1)
+        self._row: Row[_Waiter] = Row()
+        self._gate = Gate(self._end)
+        self._deadlines: list[tuple[int, int, _Waiter]] = []
+        self._joined = self._held = self._hands = self._in_flight = 0
+        self._shift = 0
+        self._last = to_micros(ambient.now())
+        self._recall = Recall(store, topic, self._pump)
+        self._probing: asyncio.Task[None] | None = None
+        self._probe: Callable[[], Awaitable[None]] | None = None
+        self._timer: asyncio.Task[None] | None = None
+        self._rings = 0
+        self._conditions = Conditions(
+            self._bounds, budget=name, share=self._share, random=ambient.random, store=store, told=self._pump
+        )
+        self._conditions.look(self._last)
+        if not fresh:
+            self._conditions.pace.begin_full(self._last)
+
+    @property
+    def limits(self) -> Limits:
+        """Give the lowest of what every source says, without what was learned."""
+        return self._conditions.lowest.limits
 
     @property
     def in_flight(self) -> int:
         """Give how many requests are under way."""
         return self._in_flight
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the breaker keeps requests from going out."""
+        return self._conditions.breaker.state is BreakerState.OPEN
+
     @asynccontextmanager
-    async def permit(self) -> AsyncIterator[None]:
-        """Wait until one more request may be made, and hold its place; `LimitReached` when that takes too long."""
-        self._look()
-        await self._enter()
+    async def permit(self, asker: Asker = ANYBODY, *, patient: bool = False) -> AsyncIterator[None]:
+        """Wait for a turn in the row and hold it; `LimitReached` when it is better to come back later.
+
+        Who is `patient` holds none of a worker's hands, or has begun something that it would have to begin again: it
+        is turned away only when nothing goes out for long.
+        """
+        await self._enter(asker, patient=patient)
         try:
-            await self._wait()
-            self._in_flight += 1
-            try:
-                yield
-            finally:
-                self._in_flight -= 1
+            yield
         finally:
-            self._leave()
+            self._leave(patient=patient)
 
-    def refused(self, after: float | None) -> float:
-        """Learn that the account refused a request; everybody waits. Gives the seconds."""
-        self._refusals = min(self._refusals + 1, 8)
-        backoff = 0.05 * 2.0**self._refusals * self._ambient.random.uniform(0.5, 1.0)
-        seconds = min(max(after if after is not None else backoff, 0.0), LONGEST_PAUSE)
-        self._paused_until = max(self._paused_until, self._ambient.now() + timedelta(seconds=seconds))
-        return seconds
+    @asynccontextmanager
+    async def sending(self, *, probe: bool = False) -> AsyncIterator[Start]:
+        """Wait until one request may go out at this moment, and count it; `LimitReached` when nothing does for long.
 
-    def accepted(self) -> None:
-        """Learn that the account serves again."""
-        self._refusals = 0
-
-    def _look(self) -> None:
-        """Take over other limits when they have changed: more may enter at once, and turns are taken anew."""
-        if self._asked is None:
-            return
-        limits = self._asked(self._ambient.now())
-        if limits == self.limits:
-            return
-        if limits.rate != self.limits.rate:
-            self._round += 1
-            self._next_start = self._ambient.now()
-        self.limits = limits
-        self._admit()
-
-    async def _enter(self) -> None:
-        """Wait in the row until one more may enter."""
-        if self._entered < self.limits.concurrency and not self._queue:
-            self._entered += 1
-            return
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(place)
+        A `probe` goes out at once: there is never more than one.
+        """
+        start = self._begin(self._now()) if probe else await self._pass()
         try:
-            await place
+            yield start
+        finally:
+            self._end(start)
+
+    def refused(self, start: Start, error: LimitReached) -> None:
+        """Learn that a limit refused a request; the error is told when to try again, and in which row to wait.
+
+        This and the other learning belongs between the start of a request and the end of its `sending`.
+        """
+        error.after = self._conditions.refused(error, sent=start.at, now=self._now(), in_flight=self._in_flight)
+        if error.kind is not LimitKind.OBJECT:
+            error.on = self.topic
+
+    def served(self, start: Start) -> None:
+        """Learn that the account served a request."""
+        self._conditions.served(sent=start.at, now=self._now(), in_flight=self._in_flight)
+
+    def failed(self, start: Start, error: HubError, probe: Callable[[], Awaitable[None]]) -> None:
+        """Learn that the target did not serve a request; `probe` makes a harmless one to find out when it does."""
+        self._probe = probe
+        self._conditions.failed(str(error), sent=start.at, now=self._now())
+        if self.is_open and isinstance(error, RetryLater | OutcomeUnknown):
+            error.on = self.topic
+
+    def saw(self, seen: Seen) -> None:
+        """Learn what an answer told of the account's limits."""
+        self._conditions.saw(seen, now=self._now(), in_flight=self._in_flight)
+
+    def waits(self) -> None:
+        """Learn that a run that was turned away waits durably now; it is let go when there is room."""
+        self._recall.waits()
+        self._pump()
+
+    def start(self) -> None:
+        """Let go what waits from before, as far as there is room."""
+        self._pump()
+
+    def restore(self, learned: Mapping[str, Any]) -> None:
+        """Go on with what an earlier process learned of the account."""
+        self._conditions.restore(learned, self._now())
+
+    def close(self) -> None:
+        """Keep what was learned, and give back what was not used of a quota."""
+        self._conditions.close(self._now())
+
+    def standing(self) -> Standing:
+        """Give what is to be seen of the account's budget."""
+        return self._conditions.standing(
+            self._now(),
+            in_flight=self._in_flight,
+            preparing=max(self._held - self._in_flight, 0),
+            waiting=self._row.by_class(),
+        )
+
+    def _now(self) -> int:
+        # A clock that is set back must not make anybody wait for the time it was set back by.
+        now = to_micros(self._ambient.now()) + self._shift
+        if now < self._last:
+            self._shift += self._last - now
+            now = self._last
+        self._last = now
+        return now
+
+    async def _enter(self, asker: Asker, *, patient: bool) -> None:
+        now = self._now()
+        self._conditions.look(now)
+        if not patient:
+            self._recall.came()
+        shut = self._conditions.shut(now)
+        if shut is not None:
+            raise self._turned_away(shut, now)
+        if not self._row and self._may_enter(now):
+            self._hands += not patient
+            self._held += 1
+            return
+        waiter = self._join(asker, patient=patient, now=now)
+        self._pump()
+        try:
+            await waiter.place
         except asyncio.CancelledError:
-            if place.cancelled():
-                with contextlib.suppress(ValueError):
-                    self._queue.remove(place)
-            else:
+            if not waiter.gone:
+                self._drop(waiter)
+            elif not waiter.place.cancelled() and waiter.place.exception() is None:
                 # It was let in at the very moment it was cancelled.
-                self._leave()
+                self._leave(patient=patient)
             raise
 
-    def _leave(self) -> None:
-        self._entered -= 1
-        self._admit()
+    def _leave(self, *, patient: bool) -> None:
+        self._held -= 1
+        self._hands -= not patient
+        self._pump()
 
-    def _admit(self) -> None:
-        while self._queue and self._entered < self.limits.concurrency:
-            place = self._queue.popleft()
-            if not place.done():
-                self._entered += 1
-                place.set_result(None)
+    def _may_enter(self, now: int) -> bool:
+        conditions = self._conditions
+        if not conditions.has_room(self._held, now):
+            return False
+        ahead = max(self._held - self._in_flight, 0)
+        return conditions.ready(now, ahead) <= now + LEAD and conditions.allotted(now, ahead, self._in_flight)
 
-    async def _wait(self) -> None:
-        # Nobody takes a turn only to be turned away.
-        self._assert_short(self._ambient.now())
-        round, turn = self._round, self._turn()
-        while (start := max(self._paused_until, turn)) > (now := self._ambient.now()):
-            self._assert_short(now)
-            # Who sleeps long looks up in between: by then the limits may be others.
-            seconds = (start - now).total_seconds()
-            await self._ambient.clock.sleep(seconds if self._asked is None else min(seconds, LONGEST_SLEEP))
-            self._look()
-            if round != self._round:
-                round, turn = self._round, self._turn()
+    def _join(self, asker: Asker, *, patient: bool, now: int) -> _Waiter:
+        ends = now + LONGEST_WAIT
+        if not patient:
+            wait = self._expected(asker, now)
+            over = self._hands >= self._share
+            if (over and wait > GRACE) or wait > LONGEST_WAIT:
+                other = self._row.gives_way(asker)
+                if other is None or other.patient:
+                    raise self._row_full(now)
+                self._turn_away(other, self._row_full(now))
+            elif over:
+                ends = now + GRACE
+        waiter = _Waiter(asker, patient, asyncio.get_running_loop().create_future())
+        self._row.join(waiter)
+        self._hands += not patient
+        if not patient:
+            self._joined += 1
+            heapq.heappush(self._deadlines, (ends, self._joined, waiter))
+        return waiter
 
-    def _assert_short(self, now: datetime) -> None:
-        seconds = (self._paused_until - now).total_seconds()
-        if seconds > LONGEST_WAIT:
-            raise LimitReached("The account has asked for a pause.", after=seconds)
+    def _expected(self, asker: Asker, now: int) -> int:
+        """Give how long a newcomer would wait in the row, as far as it can be told."""
+        before = sum(number for priority, number in self._row.by_class().items() if priority <= asker.priority)
+        before += max(self._held - self._conditions.permits, 0)
+        each = self._conditions.throughput(now)
+        return 0 if each is None else int((before + 1) / each * SECOND)
 
-    def _turn(self) -> datetime:
-        """Take the next place in the row of starts, so that each sleeper wakes once and for its own."""
-        now = self._ambient.now()
-        if self.limits.rate is None:
-            return now
-        ahead = (self._next_start - now).total_seconds()
-        if ahead > LONGEST_TURN:
-            raise LimitReached("The account's pace leaves no turn for a while.", after=ahead)
-        # Whoever wakes a little late must not slow down all who come after.
-        turn = max(self._next_start, now - LATENESS)
-        self._next_start = turn + timedelta(seconds=1.0 / self.limits.rate)
-        return turn
+    def _drop(self, waiter: _Waiter) -> None:
+        waiter.gone = True
+        self._row.left(waiter)
+        self._hands -= not waiter.patient
+
+    def _turn_away(self, waiter: _Waiter, error: LimitReached) -> None:
+        self._drop(waiter)
+        if not waiter.place.done():
+            waiter.place.set_exception(error)
+
+    def _turned_away(self, shut: Shut, now: int) -> LimitReached:
+        after = None if shut.until is None else max(shut.until - now, 0) / SECOND
+        error = LimitReached(shut.detail, after=after, code=shut.code, account=self.name)
+        error.on = self.topic
+        return error
+
+    def _row_full(self, now: int) -> LimitReached:
+        detail = "Many others wait for the account; the run makes room and comes back in its turn."
+        return self._turned_away(Shut(code="account-busy", detail=detail, until=None), now)
+
+    async def _pass(self) -> Start:
+        now = self._now()
+        shut = self._conditions.shut(now)
+        if shut is not None:
+            raise self._turned_away(shut, now)
+        if not self._gate and self._may_send(now):
+            return self._begin(now)
+        place = self._gate.join()
+        self._pump()
+        return await self._gate.passed(place)
+
+    def _may_send(self, now: int) -> bool:
+        conditions = self._conditions
+        if self._in_flight >= conditions.permits or conditions.ready(now) > now:
+            return False
+        return conditions.allotted(now, 0, self._in_flight)
+
+    def _begin(self, now: int) -> Start:
+        self._in_flight += 1
+        return self._conditions.begin(now)
+
+    def _end(self, start: Start) -> None:
+        self._in_flight -= 1
+        self._conditions.end(start, self._now())
+        self._pump()
+
+    def _pump(self) -> None:
+        """Let in whoever may go, turn away whoever has waited too long, and see to what comes next."""
+        now, conditions = self._now(), self._conditions
+        conditions.look(now)
+        shut = conditions.shut(now)
+        if shut is None and not (self._row or self._gate or self._recall.pending):
+            return
+        if shut is not None:
+            self._turn_all_away(shut, now)
+            if conditions.breaker.due(now) and self._probe is not None:
+                conditions.breaker.probe()
+                self._probing = asyncio.get_running_loop().create_task(self._find_out(self._probe))
+        else:
+            while self._gate and self._may_send(now):
+                self._gate.let_in(lambda: self._begin(now))
+            while self._row and self._may_enter(now):
+                waiter = self._row.next()
+                assert waiter is not None
+                waiter.gone = True
+                if waiter.place.done():
+                    # It was cancelled, and has not yet come to say so.
+                    self._hands -= not waiter.patient
+                else:
+                    self._held += 1
+                    waiter.place.set_result(None)
+            self._turn_late_away(now)
+            room = 1 if conditions.one_alone else self._supply(now)
+            self._recall.let_go(now, room=room, hands=self._hands)
+        self._set_timer(now, shut)
+
+    def _turn_all_away(self, shut: Shut, now: int) -> None:
+        for waiter in list(self._row):
+            self._turn_away(waiter, self._turned_away(shut, now))
+        self._gate.turn_away(lambda: self._turned_away(shut, now))
+        self._deadlines.clear()
+
+    def _turn_late_away(self, now: int) -> None:
+        while self._deadlines and (self._deadlines[0][2].gone or self._deadlines[0][0] <= now):
+            _, _, waiter = heapq.heappop(self._deadlines)
+            if not waiter.gone:
+                self._turn_away(waiter, self._row_full(now))
+
+    def _supply(self, now: int) -> int:
+        """Give how many runs keep the account busy for some seconds, within its share of hands."""
+        each = self._conditions.throughput(now)
+        wanted = 2 * self._conditions.permits if each is None else int(each * SUPPLY)
+        return min(max(wanted, self._conditions.permits + self._conditions.ahead(now), 2), self._share)
+
+    async def _find_out(self, probe: Callable[[], Awaitable[None]]) -> None:
+        served = True
+        try:
+            await probe()
+        except (NotSent, OutcomeUnknown):
+            served = False
+        except HubError as error:
+            served = not _is_down(error)
+        finally:
+            self._probing = None
+        self._conditions.probed(self._now(), served=served)
+        self._pump()
+
+    def _set_timer(self, now: int, shut: Shut | None) -> None:
+        """Look again when time alone may have changed something."""
+        times = self._awaited(now, shut)
+        # What could have been already hangs on something else than time.
+        at = min((time for time in times if time is not None and time > now), default=None)
+        if at is None:
+            return
+        if self._timer is not None and not self._timer.done():
+            if self._rings <= at:
+                return
+            self._timer.cancel()
+        self._rings = at
+        self._timer = asyncio.get_running_loop().create_task(self._ring((at - now) / SECOND))
+
+    def _awaited(self, now: int, shut: Shut | None) -> Iterator[int | None]:
+        conditions = self._conditions
+        if shut is not None:
+            yield shut.until
+            return
+        if self._gate:
+            yield conditions.ready(now)
+        if self._row:
+            yield conditions.ready(now, max(self._held - self._in_flight, 0)) - LEAD
+            if self._deadlines:
+                yield self._deadlines[0][0]
+        if self._changing and (self._gate or self._row):
+            yield now + LOOK_WAITING
+        yield self._recall.next()
+
+    async def _ring(self, seconds: float) -> None:
+        await self._ambient.clock.sleep(seconds)
+        self._timer = None
+        self._pump()
+
+
+def _is_down(error: HubError) -> bool:
+    return isinstance(error, RetryLater) and not isinstance(error, LimitReached)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,10 +10,11 @@ from typing import Any
 
 import structlog
 
+from hub.connections.bounds import Bound
 from hub.errors import HubError
+from hub.model.limits import QuotaPer
 from hub.policy.decision import decide
 from hub.policy.rules import Decision, RulePolicy
-from hub.sdk.connector import Limits
 
 log = structlog.get_logger(__name__)
 
@@ -23,45 +24,60 @@ ASKED_EVERY = timedelta(seconds=5)
 
 @dataclass(slots=True, kw_only=True)
 class Throttle:
-    """Asks the throttle policy of one account as time goes by, and keeps each answer that differs from the one before.
+    """Asks the throttle policy of one connection as time goes by, and keeps each answer that differs from the last.
 
-    `policy` gives the policy that guards the account now, with the revision it is of; `keep` takes a decision that
+    `policy` gives the policy that guards the connection now, with the revision it is of; `keep` takes a decision that
     changed something, with that revision, the connection's name and the time. While the policy cannot be worked out,
-    the last answer holds.
+    the last answer holds. A quota that it gives counts in the times and the zone of the connection's own.
     """
 
-    limits: Limits
     policy: Callable[[], tuple[RulePolicy | None, str]]
     keep: Callable[[Decision, str, str, datetime], None]
     environment: str
     connection: str
     connector: str
+    quota_per: QuotaPer = QuotaPer.DAY
+    quota_zone: str = "UTC"
     _asked_at: datetime | None = field(default=None, init=False)
     _said: tuple[Any, ...] | None = field(default=None, init=False)
-    _now: Limits | None = field(default=None, init=False)
+    _now: Bound | None = field(default=None, init=False)
 
-    def __call__(self, now: datetime) -> Limits:
-        """Give the limits that apply now: of the account's own and the policy's, the lowest."""
-        if self._now is None or self._asked_at is None or now - self._asked_at >= ASKED_EVERY:
+    def __call__(self, now: datetime) -> Bound | None:
+        """Give what the policy says now; None where there is none."""
+        if self._asked_at is None or not timedelta(0) <= now - self._asked_at < ASKED_EVERY:
             self._asked_at = now
             self._now = self._ask(now)
         return self._now
 
-    def _ask(self, now: datetime) -> Limits:
+    def _ask(self, now: datetime) -> Bound | None:
         policy, bundle = self.policy()
         if policy is None:
             self._said = None
-            return self.limits
+            return None
         try:
             decision = decide(policy, self._scope(now))
         except HubError as error:
             log.warning("throttle.failed", connection=self.connection, policy=policy.name, reason=str(error))
-            return self._now or self.limits
+            return self._now
         said = (decision.policy, decision.version, decision.rules, dict(decision.output))
         if said != self._said:
             self._said = said
             self.keep(decision, bundle, self.connection, now)
-        return lowest(self.limits, decision.output)
+        return self._bound(decision)
+
+    def _bound(self, decision: Decision) -> Bound:
+        output: Mapping[str, Any] = decision.output
+        rate = output.get("rate")
+        rules = ", ".join(decision.rules) or "no rule"
+        return Bound(
+            source=f"policy {decision.policy} ({rules})",
+            concurrency=_whole(output.get("concurrency")),
+            rate=None if rate is None else _binary(rate),
+            burst=_whole(output.get("burst")),
+            quota=_whole(output.get("quota")),
+            quota_per=self.quota_per,
+            quota_zone=self.quota_zone,
+        )
 
     def _scope(self, now: datetime) -> dict[str, Any]:
         return {
@@ -75,14 +91,8 @@ class Throttle:
         }
 
 
-def lowest(limits: Limits, output: Any) -> Limits:
-    """Give the lower of an account's own limits and those of a decision, each by itself."""
-    rate, concurrency = output.get("rate"), output.get("concurrency")
-    rates = [each for each in (limits.rate, None if rate is None else _binary(rate)) if each is not None]
-    return Limits(
-        concurrency=limits.concurrency if concurrency is None else min(limits.concurrency, int(concurrency)),
-        rate=min(rates) if rates else None,
-    )
+def _whole(number: Any) -> int | None:
+    return None if number is None else int(number)
 
 
 def _binary(number: Decimal | int) -> float:

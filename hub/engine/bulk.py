@@ -123,7 +123,7 @@ class Batches:
     async def make(self, entries: Sequence[Entry], *, again: frozenset[str] = frozenset()) -> Made:
         """Make the writes of these items by one request; `again` are keys whose unknown outcome allows a repeat."""
         id = EffectKey(hashlib.sha256(self._ambient.new_id("batch").encode()).hexdigest()[:32])
-        async with self._account.permit():
+        async with self._account.permit(self._exchanges.asker):
             request = self._bulk.request(self._account.settings, [(one.key, one.record) for one in entries], id)
             now = to_micros(self._ambient.now())
             names = {one.reference: one.key for one in entries}
@@ -149,7 +149,7 @@ class Batches:
         """Send a recorded request once more, and take what it shows of these of its items."""
         with self._database.reading() as connection:
             batch = stored.batch(connection, id)
-        async with self._account.permit():
+        async with self._account.permit(self._exchanges.asker):
             return await self._exchange(batch, {row["key"]: row for row in rows}, first=False)
 
     def _intent(self, one: Entry, id: str, now: int) -> dict[str, Any]:

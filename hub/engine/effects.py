@@ -13,6 +13,7 @@ from typing import Any
 
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
+from hub.connections.limiter import ANYBODY
 from hub.engine import outcomes
 from hub.engine.exchanges import Exchanges, Sent
 from hub.engine.journal import Journal
@@ -21,6 +22,7 @@ from hub.errors import HubError, OutcomeParked, OutcomeUnknown, RetryLater, Sett
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
+from hub.model.limits import Asker
 from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation
 
@@ -52,16 +54,18 @@ class Effects:
         attempts: Mapping[str, int],
         limited: Mapping[str, int],
         at_work: Callable[[str], bool],
+        asker: Asker = ANYBODY,
     ) -> None:
         """Continue the numbering of attempts where earlier workers left off.
 
-        `limited` is how many of them a limit turned away; `at_work` tells if a run still goes on.
+        `limited` is how many of them a limit turned away; `at_work` tells if a run still goes on; `asker` is who asks
+        accounts for places.
         """
         self._at_work = at_work
         self._run_id = run_id
         self._journal = journal
         self._ambient = ambient
-        self.exchanges = Exchanges(journal, ambient)
+        self.exchanges = Exchanges(journal, ambient, asker)
         self.exchanges.know(attempts=attempts, limited=limited)
 
     def record_in(self, journal: Journal) -> None:
@@ -85,7 +89,7 @@ class Effects:
         """
         if standing is not None and standing["state"] != EffectState.FAILED:
             return await self._resume(target, standing)
-        async with target.account.permit():
+        async with target.account.permit(self.exchanges.asker):
             intent = self._intent(target, form(), renewals=(standing or {}).get("renewals") or 0)
             row = await self._journal.intend(intent)
             if row is None:
@@ -210,7 +214,7 @@ class Effects:
         return None
 
     async def _send(self, target: Target, row: Row, *, first: bool) -> Any:
-        async with target.account.permit():
+        async with target.account.permit(self.exchanges.asker):
             return await self._exchange(target, row, first=first)
 
     async def _exchange(self, target: Target, row: Row, *, first: bool) -> Any:

@@ -76,6 +76,11 @@ class Endings:
             },
             waits=waiting.waits,
         )
+        # Only what is durable can be let go again.
+        topics = {each.topic for each in waiting.waits}
+        for limiter in {account.limiter for account in self._parts.accounts.values()}:
+            if limiter.topic in topics:
+                limiter.waits()
 
     async def park(self, told: Told, reason: str, error: HubError) -> None:
         """Record that the run has stopped for a person, with the case that tells why."""

@@ -13,6 +13,7 @@ from hub.engine.journal import Journal
 from hub.errors import FixConnection, HubError, LimitReached, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
+from hub.model.limits import Asker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +29,9 @@ class Sent:
 class Exchanges:
     """Sends, looks and reads; before each, every outcome so far is durable."""
 
-    def __init__(self, journal: Journal, ambient: Ambient) -> None:
-        """Number attempts from the beginning."""
+    def __init__(self, journal: Journal, ambient: Ambient, asker: Asker) -> None:
+        """Number attempts from the beginning; `asker` is who asks the accounts for places."""
+        self.asker = asker
         self.journal = journal
         self.ambient = ambient
         self._attempts: dict[str, int] = {}
@@ -66,7 +68,7 @@ class Exchanges:
         await self.journal.settle()
         started = self.ambient.now()
         try:
-            response = await account.send(request)
+            response = await account.ask(request, self.asker, patient=False)
         except HubError as error:
             raise self._unseen(path, error, started) from error
         try:
@@ -83,10 +85,12 @@ class Exchanges:
 
     def _unseen(self, path: str, error: HubError, started: datetime) -> HubError:
         self.tried(path, "look", started, outcomes.named(error), detail=str(error))
-        if isinstance(error, FixConnection):
+        if isinstance(error, FixConnection | LimitReached):
             return error
         after = outcomes.wait_of(error)
-        return OutcomeUnknown("The outcome could not be looked up yet.", after=after, reason=error.code)
+        unseen = OutcomeUnknown("The outcome could not be looked up yet.", after=after, reason=error.code)
+        unseen.on = error.on if isinstance(error, RetryLater | OutcomeUnknown) else None
+        return unseen
 
     async def read(self, path: str, reading: Callable[[], Awaitable[Any]]) -> Any:
         """Make a read as one attempt of a step; a failed one is recorded and raised."""
@@ -99,7 +103,9 @@ class Exchanges:
             self.tried(path, "read", started, named, detail=str(error), status=outcomes.status_of(error))
             if isinstance(error, OutcomeUnknown):
                 # Reading changes nothing: whatever befell it, it can be tried again.
-                raise RetryLater(error.detail, after=error.after, code=error.code, **error.facts) from error
+                later = RetryLater(error.detail, after=error.after, code=error.code, **error.facts)
+                later.on = error.on
+                raise later from error
             raise
         self.tried(path, "read", started, "done")
         return output

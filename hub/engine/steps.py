@@ -23,6 +23,7 @@ from hub.errors import ApprovalLapsed, FixData, HubDefect, NotMapped, WaitFor
 from hub.model.ambient import of_micros
 from hub.model.effect import EffectKey, EffectState, effect_key
 from hub.model.flow import Approve, Call, Decide, Emit, Link, Lookup, Map, Step, Subflow, Wait
+from hub.model.limits import Asker
 from hub.model.run import GOING_STATES
 from hub.policy.decision import decide
 from hub.sdk import exact_json
@@ -47,6 +48,7 @@ class Steps:
         self._journal = journal
         self._gates = Gates(parts, claimed, journal)
         self.approvals = approvals
+        asker = Asker(priority=self._run["priority"], flow=self._run["flow"], key=self._run["key"])
         self.connection: str | None = None
         self.effects = effects(
             run_id=self._run["id"],
@@ -55,6 +57,7 @@ class Steps:
             attempts={},
             limited={},
             at_work=self._at_work,
+            asker=asker,
         )
         self._known: Mapping[str, Mapping[str, Any]] = {}
         self._begun: Mapping[str, Mapping[str, Any]] = {}
@@ -199,7 +202,8 @@ class Steps:
         match operation:
             case ReadOperation() as reading:
                 given = form()
-                came = await self.effects.read(path, lambda: reading.read(account, given))
+                session = account.asked_by(self.effects.exchanges.asker)
+                came = await self.effects.read(path, lambda: reading.read(session, given))
                 flow, schema = bundle.flows[self._run["flow"]], reading.schema(account.settings)
                 self._compare(account, reading.name, path, scope, schema, came)
                 answer = answer_of(bundle, flow, step, came, given=schema, declared=reading.declared)

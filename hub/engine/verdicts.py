@@ -70,6 +70,8 @@ Verdict = Waiting | Pause | Failure
 
 #: A limit is not a failure: it is waited for as long as it takes, and these waits do not use up attempts.
 _LONGEST_LIMIT_WAIT = 300.0
+#: A run in the row of an account comes back after this time at the latest, and up to as much later by chance.
+_AT_LATEST = timedelta(minutes=15)
 #: Waits that a step's `timeout` ends; whoever holds, pauses, limits or approves says himself how long that may take.
 _TIMED = frozenset({WaitKind.TIMER, WaitKind.EVENT, WaitKind.CHILD})
 #: Why a step fails that took longer than it may.
@@ -100,13 +102,16 @@ def decide(error: HubError, here: Circumstances) -> Verdict:
         return in_time(Waiting(kind=WaitKind(error.kind), reason=_reason(error), until=error.until, waits=waits), here)
     if isinstance(error, FixConnection) and here.connection is not None:
         return Pause(connection=here.connection, already=isinstance(error, ConnectionPaused))
+    if isinstance(error, LimitReached) and error.on is not None:
+        return _in_row(error.on, error.after, error, here)
     if isinstance(error, LimitReached):
         seconds = min(error.after if error.after is not None else 1.0, _LONGEST_LIMIT_WAIT)
         return _later(WaitKind.LIMIT, seconds, error, here)
     if isinstance(error, RetryLater | OutcomeUnknown):
         wait = delay(here.policy, here.attempt, here.draw, error.after)
         if wait is not None:
-            return _later(WaitKind.TIMER, wait, error, here)
+            # While the target is down, the time of its next probe is known better than by a policy.
+            return _in_row(error.on, wait, error, here) if error.on else _later(WaitKind.TIMER, wait, error, here)
         reason = f"{error.code}-too-often"
         # What nobody knows, only a person can go on from.
         return Park(reason=reason) if isinstance(error, OutcomeUnknown) else failure(reason, here)
@@ -160,6 +165,13 @@ def together(waits: Sequence[Waiting]) -> Waiting:
 
 def _later(kind: WaitKind, seconds: float, error: HubError, here: Circumstances) -> Waiting | Failure:
     return in_time(Waiting(kind=kind, reason=error.code, until=here.now + timedelta(seconds=seconds)), here)
+
+
+def _in_row(topic: str, after: float | None, error: HubError, here: Circumstances) -> Waiting | Failure:
+    """Wait in an account's row until the run is let go; the time is only for the case that nobody does so."""
+    until = here.now + timedelta(seconds=after or 0) + _AT_LATEST * (1 + here.draw)
+    waits = (Awaited(topic=topic),)
+    return in_time(Waiting(kind=WaitKind.LIMIT, reason=error.code, until=until, waits=waits), here)
 
 
 def _reason(error: WaitFor) -> str:

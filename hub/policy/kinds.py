@@ -87,6 +87,20 @@ THROTTLE = PolicyKind(
             least=Decimal(1),
             most=Decimal(1000),
         ),
+        "burst": Given(
+            shape=_WHOLE,
+            doc="how many requests may start at once, of those that `rate` allows",
+            merge=Merge.LOWEST,
+            least=Decimal(1),
+            most=Decimal(100_000),
+        ),
+        "quota": Given(
+            shape=_WHOLE,
+            doc="how many requests may be made in the time that the connection's `quota_per` says, or in a day",
+            merge=Merge.LOWEST,
+            least=Decimal(1),
+            most=Decimal(1_000_000_000),
+        ),
     },
     matches=_BOTH,
 )

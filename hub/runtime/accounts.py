@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets as entropy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from hub.connections.accounts import Account
+from hub.connections.bounds import Bound, of_vendor
+from hub.connections.budgets import Budgets
 from hub.connections.keys import VaultKey
-from hub.connections.limiter import Limiter
 from hub.connections.redaction import Redactor
 from hub.connections.throttle import Throttle
 from hub.connections.vault import Binding, pack, seal, unpack, unseal
@@ -27,7 +28,7 @@ from hub.store import connections, secrets
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.workspace.bundle import Bundle
-from hub.workspace.compiled_files import EnvironmentFile
+from hub.workspace.compiled_files import ConnectionLimits, EnvironmentFile
 
 VAULT = "vault:"
 
@@ -164,13 +165,16 @@ def build_accounts(
     ambient: Ambient,
     current: Callable[[], Bundle],
     keep: Callable[[Decision, str, str, datetime], None],
+    budgets: Budgets,
 ) -> tuple[dict[str, Account], list[FixConnection]]:
     """Make an account of every connection that the environment has; what cannot be made is told, not raised.
 
-    `current` gives the revision whose policies guard them from now on, and `keep` takes what these decide.
+    `current` gives the revision whose policies guard them from now on, and `keep` takes what these decide. `budgets`
+    gives connections that lead to one external account the same limiter, and knows it from before.
 
     A connection whose settings or secret are wrong gets no account: its webhooks are unknown and its runs park.
     """
+    budgets.begin()
     accounts: dict[str, Account] = {}
     problems: list[FixConnection] = []
     with database.reading() as reading:
@@ -189,22 +193,30 @@ def build_accounts(
         except FixConnection as error:
             problems.append(error)
             continue
-        limits = lowest(connector.limits, [file.limits, environment.connections[name].limits])
+        here = environment.connections[name].limits
         state = states.get(name)
         accounts[name] = Account(
             name=name,
             connector=connector,
             settings=settings,
-            limiter=Limiter(
-                Throttle(
-                    limits=limits,
-                    policy=lambda name=name: _throttled(current(), name, environment.name),  # type: ignore[misc]
-                    keep=keep,
-                    environment=environment.name,
-                    connection=name,
-                    connector=connector.name,
+            limiter=budgets.limiter(
+                here.budget or file.limits.budget or name,
+                name,
+                _sources(
+                    connector.limits,
+                    name,
+                    file.limits,
+                    here,
+                    Throttle(
+                        policy=lambda name=name: _throttled(current(), name, environment.name),  # type: ignore[misc]
+                        keep=keep,
+                        environment=environment.name,
+                        connection=name,
+                        connector=connector.name,
+                        quota_per=here.quota_per if here.quota is not None else file.limits.quota_per,
+                        quota_zone=here.quota_zone if here.quota is not None else file.limits.quota_zone,
+                    ),
                 ),
-                ambient,
             ),
             transport=transport,
             ambient=ambient,
@@ -218,8 +230,31 @@ def _throttled(bundle: Bundle, connection: str, environment: str) -> tuple[RuleP
     return bundle.guard(THROTTLE.name, connection=connection, environment=environment), bundle.id
 
 
-def lowest(vendor: Limits, ours: Sequence[Any]) -> Limits:
-    """Give the lowest of several limits on one account."""
-    concurrency = min([vendor.concurrency, *(limit.concurrency for limit in ours if limit.concurrency is not None)])
-    rates = [limit.rate for limit in (vendor, *ours) if limit.rate is not None]
-    return Limits(concurrency=concurrency, rate=float(min(rates)) if rates else None)
+def _sources(
+    vendor: Limits, name: str, file: ConnectionLimits, here: ConnectionLimits, throttle: Throttle
+) -> Callable[[datetime], list[Bound]]:
+    """Give what tells the limits of one connection at a moment, source by source."""
+    known = [
+        of_vendor(vendor, f"vendor of {name}"),
+        _bound(file, f"connection {name}"),
+        _bound(here, f"connection {name} in this environment"),
+    ]
+
+    def said(now: datetime) -> list[Bound]:
+        policy = throttle(now)
+        return known if policy is None else [*known, policy]
+
+    return said
+
+
+def _bound(limits: ConnectionLimits, source: str) -> Bound:
+    return Bound(
+        source=source,
+        concurrency=limits.concurrency,
+        rate=limits.rate,
+        per=limits.per,
+        burst=limits.burst,
+        quota=limits.quota,
+        quota_per=limits.quota_per,
+        quota_zone=limits.quota_zone,
+    )

@@ -18,12 +18,13 @@ from hub.access.local_token import write_local_token
 from hub.access.sessions import new_token
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
+from hub.connections.budgets import Budgets, StoredBudgets, remembered
 from hub.connections.keys import VaultKey, load_key
 from hub.connections.redaction import Redactor
 from hub.connections.registry import load_connectors
 from hub.connections.signing_key import signing_key
 from hub.engine.journal import code
-from hub.engine.parts import Parts
+from hub.engine.parts import CAPACITY, Parts
 from hub.engine.worker import Worker
 from hub.errors import HubError, NotFound
 from hub.intake.door import Intake
@@ -162,6 +163,12 @@ class Hub:
         self.view = View(environment=self.environment.name, database=self.database, ambient=self.ambient)
         self.directory = StoredDirectory(self.database, self.committer)
         self.accounts: dict[str, Account] = {}
+        self.budgets = Budgets(
+            environment=self.environment.name,
+            ambient=self.ambient,
+            store=StoredBudgets(environment=self.environment.name, committer=self.committer),
+            share=CAPACITY // 4,
+        )
         self.changes = Changes()
         self.desk = Desk(
             environment=self.environment.name,
@@ -260,6 +267,7 @@ class Hub:
         self.committer.on_commit = self.changes.advance
         self.committer.on_death = self._die
         self.committer.start()
+        self.budgets.remember(remembered(self.database, environment=self.environment.name))
         self.reload_accounts()
         if not working:
             return
@@ -283,6 +291,7 @@ class Hub:
             recovered=recovered,
         )
         self._working = asyncio.create_task(self.worker.run())
+        self.budgets.start()
         self._working.add_done_callback(self._worker_ended)
 
     @property
@@ -314,6 +323,7 @@ class Hub:
         if self._working is not None:
             try:
                 await self.intake.flush_refusals()
+                self.budgets.close()
                 await self.committer.commit(Work(self._end))
                 await asyncio.to_thread(self.sealer.seal, most=SEALED_AT_END)
             except (HubError, OSError) as error:
@@ -337,6 +347,7 @@ class Hub:
             ambient=self.ambient,
             current=lambda: self.shelf.current,
             keep=self._keep,
+            budgets=self.budgets,
         )
         self.accounts.clear()
         self.accounts.update(accounts)

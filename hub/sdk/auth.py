@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -65,13 +66,13 @@ class BearerToken:
         self._token: str | None = None
         self._ends: datetime | None = None
         self._lock = asyncio.Lock()
+        self._failures = 0
+        self._failure: HubError | None = None
 
     async def headers(self, request: Request, send: Send, now: datetime) -> Mapping[str, str]:
         """Give the bearer header, fetching a token when there is none that lasts."""
         if not self._lasts(now):
-            async with self._lock:
-                if not self._lasts(now):
-                    await self._fetch(send, now)
+            await self._renew(send, now)
         return {"authorization": f"Bearer {self._token}"}
 
     def refused(self, response: Response, headers: Mapping[str, str]) -> bool:
@@ -82,6 +83,21 @@ class BearerToken:
         if headers.get("authorization") == f"Bearer {self._token}":
             self._token = None
         return True
+
+    async def _renew(self, send: Send, now: datetime) -> None:
+        """Fetch a token, or share in what came of the fetching that was under way."""
+        failures = self._failures
+        async with self._lock:
+            if self._lasts(now):
+                return
+            if self._failures != failures and self._failure is not None:
+                # Who waited for a fetching that failed does not try by itself: all would do so one after the other.
+                raise copy(self._failure)
+            try:
+                await self._fetch(send, now)
+            except HubError as error:
+                self._failures, self._failure = self._failures + 1, copy(error)
+                raise
 
     def _lasts(self, now: datetime) -> bool:
         return self._token is not None and self._ends is not None and now < self._ends

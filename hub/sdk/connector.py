@@ -15,8 +15,10 @@ from hub.errors import HubError
 from hub.model.effect import EffectKey, Idempotency
 from hub.model.event import InboundEvent
 from hub.model.exchange import Request, Response
+from hub.model.limits import QuotaPer
 from hub.sdk.auth import Authorizer
 from hub.sdk.bulk import Bulk
+from hub.sdk.limit_headers import Seen, seen_in_headers
 from hub.sdk.session import Session
 from hub.sdk.settings import Settings
 
@@ -163,10 +165,26 @@ class Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the vendor allows one account: requests in flight, and requests a second (None: no such limit)."""
+    """What the vendor allows one account.
+
+    - `concurrency`: requests in flight.
+    - `rate`: requests that may start in any `per` seconds; None: no such limit.
+    - `burst`: how many of them may start at once; None: a tenth of `rate`, at least two.
+    - `quota`: requests in an hour, day, week or month (`quota_per`) of a time zone; None: no such limit.
+    """
 
     concurrency: int = 20
     rate: float | None = None
+    per: int = 1
+    burst: int | None = None
+    quota: int | None = None
+    quota_per: QuotaPer = QuotaPer.DAY
+    quota_zone: str = "UTC"
+
+
+def headers_seen(response: Response) -> Seen | None:
+    """Read what the usual headers tell of limits."""
+    return seen_in_headers(response.headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +194,7 @@ class Connector:
     - `authorizer(settings)` makes the object that signs each attempt of one connection.
     - `classify(response)` gives the HubError an answer stands for, or None when it is a success.
     - `ping` is a read that shows whether credentials and host work.
+    - `limits_seen(response)` reads what an answer tells of the account's limits; by default the usual headers.
     - `schemas` maps `name@version` to JSON Schema.
     """
 
@@ -187,6 +206,7 @@ class Connector:
     classify: Callable[[Response], HubError | None]
     ping: Callable[[Session], Awaitable[None]]
     limits: Limits = Limits()
+    limits_seen: Callable[[Response], Seen | None] = headers_seen
     webhook: Webhook | None = None
     streams: Sequence[Stream] = ()
     schemas: Mapping[str, JsonSchema] = field(default_factory=dict)

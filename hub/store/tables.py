@@ -157,9 +157,13 @@ runs = Table(
     Index(
         "ix_runs_order", "flow", "key", "position", sqlite_where=text("blocking = 1"), postgresql_where=text("blocking")
     ),
+    # In the order in which those who wait for an account's limit are let go.
     Index(
         "ix_runs_wait_on",
         "wait_on",
+        "priority",
+        "flow",
+        "position",
         sqlite_where=text("wait_on IS NOT NULL"),
         postgresql_where=text("wait_on IS NOT NULL"),
     ),

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.mapping.compiled import CompiledMapping
+from hub.model.limits import QuotaPer
 from hub.policy.retry import RetryPolicy
 from hub.policy.rules import RulePolicy
 from hub.workspace.kinds import FileKind
@@ -16,10 +17,20 @@ from hub.workspace.kinds import FileKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """Requests in flight and requests a second; None: no limit of this file's own."""
+    """Limits of one account as a file says them; None: no limit of this file's own.
+
+    `rate` requests may start in `per` seconds, of which `burst` at once; `quota` counts in the times `quota_per` of
+    `quota_zone`. Connections that name the same `budget` lead to one account and share its limits.
+    """
 
     concurrency: int | None = None
     rate: float | None = None
+    per: int = 1
+    burst: int | None = None
+    quota: int | None = None
+    quota_per: QuotaPer = QuotaPer.DAY
+    quota_zone: str = "UTC"
+    budget: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Accounts in use: tokens are renewed once for all who were refused, and a long pause holds nobody's hands."""
+"""Accounts in use: tokens are renewed once for all who need a new one, whether that works or not."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import asyncio
 import random
 from datetime import datetime
 
-import pytest
-
-from hub.connections.limiter import Limiter
-from hub.errors import LimitReached
+from hub.errors import RetryLater
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.runtime.clock import SystemClock
 from hub.sdk.auth import BearerToken
-from hub.sdk.connector import Limits
 
 
 def ambient() -> Ambient:
@@ -47,15 +43,25 @@ async def test_requests_that_are_refused_together_renew_the_token_once() -> None
     assert len(fetched) == 2
 
 
-async def test_a_long_pause_turns_away_and_a_short_one_is_waited_for() -> None:
-    """The run comes back by a durable timer; meanwhile its worker has a hand free for others."""
-    limiter = Limiter(Limits(), ambient())
-    limiter.refused(0.01)
-    async with limiter.permit():
-        assert limiter.in_flight == 1
-    limiter.refused(60.0)
-    with pytest.raises(LimitReached) as turned_away:
-        async with limiter.permit():
-            pass
-    assert turned_away.value.after == pytest.approx(60.0, abs=1.0)
-    assert limiter.in_flight == 0
+async def test_a_fetching_that_fails_is_shared_by_all_who_waited_for_it() -> None:
+    """Hundreds of runs that need a token ask a failing endpoint once, and the next comes through."""
+    fetched: list[int] = []
+    works = False
+
+    async def send(_request: Request) -> Response:
+        fetched.append(1)
+        await asyncio.sleep(0.01)
+        return Response(status=200 if works else 503)
+
+    token = BearerToken(
+        ask=lambda _now: Request(method="POST", url="https://vendor.example/token"),
+        read=lambda _response: ("token", 3600.0),
+    )
+    now, request = ambient().now(), Request(method="GET", url="https://vendor.example/")
+    asked = await asyncio.gather(*(token.headers(request, send, now) for _ in range(400)), return_exceptions=True)
+    assert all(isinstance(each, RetryLater) for each in asked)
+    assert len(fetched) == 1
+    works = True
+    given = await asyncio.gather(*(token.headers(request, send, now) for _ in range(400)))
+    assert given == [{"authorization": "Bearer token"}] * 400
+    assert len(fetched) == 2

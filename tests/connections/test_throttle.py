@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
+from hub.connections.bounds import Bound, of_vendor
 from hub.connections.limiter import Limiter
 from hub.connections.throttle import Throttle
 from hub.errors import LimitReached
-from hub.model.ambient import Ambient
 from hub.policy.compiler import compile_policy
 from hub.policy.rules import Decision, RulePolicy
 from hub.sdk.connector import Limits
-
-
-class Clock:
-    """A clock that stands still until it is moved, and lets sleepers pass by moving on itself."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, 0, 0, tzinfo=UTC)
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        wakes = self.time + timedelta(seconds=seconds)
-        await asyncio.sleep(0)
-        self.time = max(self.time, wakes)
+from tests.connections.virtual import VirtualClock, ambient, run
 
 
 def night(version: int = 1, **then: object) -> RulePolicy:
@@ -55,65 +40,97 @@ class Account:
     """A limiter with a throttle, as an account has them."""
 
     def __init__(self, policy: RulePolicy | None, limits: Limits) -> None:
-        self.clock = Clock()
+        self.clock = VirtualClock()
         self.policy = policy
         self.kept: list[tuple[str, int, tuple[str, ...]]] = []
-        self.limiter = Limiter(
-            Throttle(
-                limits=limits,
-                policy=lambda: (self.policy, "revision"),
-                keep=self._keep,
-                environment="test",
-                connection="tax",
-                connector="tax",
-            ),
-            Ambient(clock=self.clock, random=random.Random(1)),
+        throttle = Throttle(
+            policy=lambda: (self.policy, "revision"),
+            keep=self._keep,
+            environment="test",
+            connection="tax",
+            connector="tax",
         )
+
+        def sources(now: datetime) -> list[Bound]:
+            said = throttle(now)
+            return [of_vendor(limits)] if said is None else [of_vendor(limits), said]
+
+        self.limiter = Limiter(sources, ambient(clock=self.clock))
 
     def _keep(self, decision: Decision, bundle: str, connection: str, at: datetime) -> None:
         assert (bundle, connection, at) == ("revision", "tax", self.clock.now())
         assert decision.inputs == {"hour": at.hour, "weekday": at.isoweekday()}
         self.kept.append((decision.policy, decision.version, decision.rules))
 
-    async def use(self) -> Limits:
-        async with self.limiter.permit():
-            return self.limiter.limits
+    def at(self, *moment: int) -> None:
+        """Set the clock."""
+        self.clock.ahead += datetime(*moment, tzinfo=UTC) - self.clock.now()  # type: ignore[arg-type,misc]
+
+    async def use(self) -> tuple[int, float | None]:
+        async with self.limiter.permit(), self.limiter.sending():
+            return self.limiter.limits.concurrency, self.limiter.limits.rate
 
 
-async def test_the_lowest_applies_and_each_change_is_kept() -> None:
-    account = Account(night(rate=Decimal("2.5"), concurrency=4), Limits(concurrency=10, rate=5))
-    assert await account.use() == Limits(concurrency=4, rate=2.5)
-    for _ in range(20):
-        await account.use()
-    account.clock.time = datetime(2026, 1, 1, 5, 0, tzinfo=UTC)
-    assert await account.use() == Limits(concurrency=8, rate=5)
-    account.clock.time = datetime(2026, 1, 2, 4, 0, tzinfo=UTC)
-    assert await account.use() == Limits(concurrency=4, rate=2.5)
-    assert account.kept == [
-        ("night", 1, ("night", "always")),
-        ("night", 1, ("always",)),
-        ("night", 1, ("night", "always")),
-    ]
+def test_the_lowest_applies_and_each_change_is_kept() -> None:
+    async def work() -> None:
+        account = Account(night(rate=Decimal("2.5"), concurrency=4), Limits(concurrency=10, rate=5))
+        assert await account.use() == (4, 2.5)
+        for _ in range(20):
+            await account.use()
+        standing = account.limiter.standing()
+        assert standing.by["rate"] == standing.by["concurrency"] == "policy night (night, always)"
+        account.at(2026, 1, 1, 5, 0)
+        assert await account.use() == (8, 5)
+        account.at(2026, 1, 2, 4, 0)
+        assert await account.use() == (4, 2.5)
+        assert account.kept == [
+            ("night", 1, ("night", "always")),
+            ("night", 1, ("always",)),
+            ("night", 1, ("night", "always")),
+        ]
+
+    run(work)
 
 
-async def test_what_the_policy_allows_beyond_the_account_changes_nothing() -> None:
-    account = Account(night(rate=1000, concurrency=500), Limits(concurrency=3, rate=7))
-    assert await account.use() == Limits(concurrency=3, rate=7)
+def test_what_the_policy_allows_beyond_the_account_changes_nothing() -> None:
+    async def work() -> None:
+        account = Account(night(rate=1000, concurrency=500), Limits(concurrency=3, rate=7))
+        assert await account.use() == (3, 7)
+        assert account.limiter.standing().by["rate"] == "vendor"
+
+    run(work)
 
 
-async def test_another_revision_counts_within_seconds() -> None:
-    account = Account(night(rate=1), Limits(concurrency=10))
-    assert (await account.use()).rate == 1
-    account.policy = night(version=2, rate=9)
-    account.clock.time += timedelta(seconds=6)
-    assert (await account.use()).rate == 9
-    account.policy = None
-    account.clock.time += timedelta(seconds=6)
-    assert await account.use() == Limits(concurrency=10)
-    assert [version for _, version, _ in account.kept] == [1, 2]
+def test_a_policy_gives_bursts_and_quotas_too() -> None:
+    async def work() -> None:
+        account = Account(night(rate=20, burst=1, quota=3), Limits(concurrency=10))
+        for _ in range(3):
+            await account.use()
+        limits = account.limiter.limits
+        assert (limits.burst, limits.quota) == (1, 3)
+        with pytest.raises(LimitReached) as told:
+            await account.use()
+        assert told.value.code == "quota-used"
+
+    run(work)
 
 
-async def test_a_policy_that_fails_leaves_the_last_answer() -> None:
+def test_another_revision_counts_within_seconds() -> None:
+    async def work() -> None:
+        account = Account(night(rate=1), Limits(concurrency=10))
+        assert (await account.use())[1] == 1
+        account.policy = night(version=2, rate=9)
+        await asyncio.sleep(6)
+        assert (await account.use())[1] == 9
+        account.policy = None
+        await asyncio.sleep(6)
+        assert await account.use() == (10, None)
+        assert [version for _, version, _ in account.kept] == [1, 2]
+
+    run(work)
+
+
+def test_a_policy_that_fails_leaves_the_last_answer() -> None:
     broken = compile_policy(
         {
             "policy": "broken",
@@ -125,54 +142,35 @@ async def test_a_policy_that_fails_leaves_the_last_answer() -> None:
         {},
     )
     assert isinstance(broken, RulePolicy)
-    account = Account(broken, Limits(concurrency=10, rate=5))
-    assert await account.use() == Limits(concurrency=10, rate=5)
+
+    async def work() -> None:
+        assert await Account(broken, Limits(concurrency=10, rate=5)).use() == (10, 5)
+
+    run(work)
 
 
-async def test_who_waits_for_a_slow_turn_goes_on_when_the_pace_rises() -> None:
+def test_who_waits_for_a_slow_turn_goes_on_when_the_pace_rises() -> None:
     """Nobody sleeps through the end of a throttle."""
-    account = Account(night(rate=Decimal("0.05")), Limits(concurrency=10))
-    began = account.clock.now()
-    await asyncio.gather(*(account.use() for _ in range(2)))
-    assert account.clock.now() - began >= timedelta(seconds=19)
-    account.clock.time = datetime(2026, 1, 2, 4, 59, 50, tzinfo=UTC)
-    began = account.clock.now()
-    await asyncio.gather(*(account.use() for _ in range(4)))
-    assert account.clock.now() - began <= timedelta(seconds=20)
-    assert max(account.clock.slept) <= 5.0
+
+    async def work() -> None:
+        account = Account(night(rate=Decimal("0.05")), Limits(concurrency=10))
+        began = account.clock.now()
+        await asyncio.gather(*(account.use() for _ in range(2)))
+        assert account.clock.now() - began >= timedelta(seconds=19)
+        account.at(2026, 1, 2, 4, 59, 58)
+        await account.use()
+        await account.use()
+        assert account.clock.now() <= datetime(2026, 1, 2, 5, 0, 10, tzinfo=UTC)
+
+    run(work)
 
 
-async def test_who_would_wait_too_long_for_a_turn_comes_back_later() -> None:
+def test_who_would_wait_too_long_for_a_turn_comes_back_later() -> None:
     """A worker's hands are not filled with sleepers."""
-    account = Account(night(rate=Decimal("0.05")), Limits(concurrency=10))
-    ends = await asyncio.gather(*(account.use() for _ in range(6)), return_exceptions=True)
-    refused = [end for end in ends if isinstance(end, LimitReached)]
-    assert len(refused) == 2
-    assert [end.after for end in refused] == [80.0, 80.0]
 
+    async def work() -> None:
+        account = Account(night(rate=Decimal("0.05")), Limits(concurrency=10))
+        ends = await asyncio.gather(*(account.use() for _ in range(6)), return_exceptions=True)
+        assert sum(isinstance(end, LimitReached) for end in ends) == 4
 
-async def test_fewer_and_more_requests_in_flight() -> None:
-    """Never more than allowed; who waits in the row is let in when more are allowed, and a cancelled one holds none."""
-    account = Account(night(concurrency=2), Limits(concurrency=5))
-    release, inside = asyncio.Event(), []
-
-    async def one(number: int) -> None:
-        async with account.limiter.permit():
-            inside.append(number)
-            await release.wait()
-
-    tasks = [asyncio.create_task(one(number)) for number in range(7)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert inside == [0, 1]
-    tasks[2].cancel()
-    await asyncio.gather(tasks[2], return_exceptions=True)
-    account.clock.time = datetime(2026, 1, 1, 6, 0, tzinfo=UTC)
-    tasks.append(asyncio.create_task(one(7)))
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert inside == [0, 1, 3, 4, 5]
-    release.set()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    assert inside == [0, 1, 3, 4, 5, 6, 7]
-    assert account.limiter.in_flight == 0
+    run(work)

@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hub.workspace.catalogue import ConnectorEntry
-from hub.workspace.compiled_files import ConnectionFile, ConnectionLimits
+from hub.workspace.compiled_files import ConnectionFile
 from hub.workspace.files.guards import GUARD_KEYS, lint_guards, read_guards
+from hub.workspace.files.limits import LIMITS, lint_limits, read_limits
 from hub.workspace.files.polls import lint_polls, read_polls
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints, nearest
 from hub.workspace.source.shape_lint import lint_shape
-from hub.workspace.source.shapes import NAME, Duration, Form, Key, Names, Number, Text, Value, Whole
+from hub.workspace.source.shapes import NAME, Duration, Form, Key, Names, Text, Value
 from hub.workspace.source.yaml_source import Keyed, Node, plain, text_of
 
-LIMITS = Form(
-    title="limits",
-    keys={
-        "concurrency": Key(shape=Whole(minimum=1, maximum=1000), doc="how many requests may be in flight"),
-        "rate": Key(shape=Number(), doc="how many requests may start in a second"),
-    },
-)
 STREAM = r"[a-z][a-z0-9_.-]{0,63}"
 POLL = Form(
     title="poll",
@@ -67,6 +61,7 @@ def load_connection(node: Node, lints: Lints, known: Known) -> ConnectionFile | 
         lint_settings(settings, connector, lints)
     lint_guards(node, lints, known)
     lint_polls(node, connector, lints)
+    lint_limits(node.get("limits"), lints)
     name = text_of(node.get("connection"))
     return ConnectionFile(
         name=name,
@@ -96,10 +91,3 @@ def lint_settings(
             message = f"The connector `{connector.name}` has no setting `{key}`."
             open_fields = [name for name in connector.settings if name not in connector.secrets]
             lints.error(entry.key, "unknown-key", message, nearest(key, open_fields))
-
-
-def read_limits(node: Node | None) -> ConnectionLimits:
-    """Give the limits a checked `limits` key holds."""
-    values = plain(node) if isinstance(node, Keyed) else {}
-    rate = values.get("rate")
-    return ConnectionLimits(concurrency=values.get("concurrency"), rate=None if rate is None else float(rate))

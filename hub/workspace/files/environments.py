@@ -8,8 +8,9 @@ from decimal import Decimal
 from hub.model.currencies import EXPONENTS
 from hub.workspace.catalogue import ConnectorEntry
 from hub.workspace.compiled_files import ConnectionFile, EnvironmentConnection, EnvironmentFile
-from hub.workspace.files.connections import LIMITS, SECRET, lint_settings, read_limits
+from hub.workspace.files.connections import SECRET, lint_settings
 from hub.workspace.files.guards import GUARD_KEYS, lint_guards, read_guards
+from hub.workspace.files.limits import LIMITS, lint_limits, read_limits
 from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints, close_match
@@ -99,6 +100,7 @@ def _lint_connections(node: Keyed, lints: Lints, known: Known) -> None:
             if value is not None:
                 lint_shape(value, shape, lints, key)
         lint_guards(entry.value, lints, known)
+        lint_limits(entry.value.get("limits"), lints)
         connection = known.connections.get(entry.key.text)
         if connection is not None:
             connector = known.catalogue.connectors[connection.connector]

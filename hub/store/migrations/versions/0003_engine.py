@@ -219,6 +219,14 @@ def _new_columns() -> None:
             sqlite_where=sa.text("claimable_at IS NOT NULL"),
             postgresql_where=sa.text("claimable_at IS NOT NULL"),
         )
+        batch_op.drop_index(batch_op.f("ix_runs_wait_on"), sqlite_where=sa.text("wait_on IS NOT NULL"))
+        batch_op.create_index(
+            "ix_runs_wait_on",
+            ["wait_on", "priority", "flow", "position"],
+            unique=False,
+            sqlite_where=sa.text("wait_on IS NOT NULL"),
+            postgresql_where=sa.text("wait_on IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_runs_behind",
             ["environment", "flow", "key", "position"],

@@ -1,0 +1,130 @@
+"""The budgets of one process: one for each external account, however many connections lead to it.
+
+They outlive the accounts, which are made anew when a secret or a file has changed: what is in flight and what was
+learned stays known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from hub.connections.allotment import BudgetStore
+from hub.connections.bounds import Bound
+from hub.connections.limiter import SHARE, Limiter
+from hub.errors import Fatal
+from hub.model.ambient import Ambient
+from hub.model.turns import Turns
+from hub.store import budgets
+from hub.store.committer import Committer, Transaction, Work
+from hub.store.database import Database
+
+#: Gives what the sources of one connection's limits say at a moment.
+Sources = Callable[[datetime], Sequence[Bound]]
+
+
+class Budgets:
+    """Gives each account its limiter, with the lowest of what all its connections say."""
+
+    def __init__(
+        self, *, environment: str, ambient: Ambient, store: BudgetStore | None = None, share: int = SHARE
+    ) -> None:
+        """Begin with none; `share` is how many of a worker's runs one account may hold."""
+        self._environment = environment
+        self._ambient = ambient
+        self._store = store
+        self._share = share
+        self._limiters: dict[str, Limiter] = {}
+        self._sources: dict[str, dict[str, Sources]] = {}
+        self._learned: Mapping[str, Mapping[str, Any]] = {}
+
+    def remember(self, learned: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take what an earlier process learned of each account."""
+        self._learned = learned
+
+    def begin(self) -> None:
+        """Forget which connections lead to which account; they are told anew."""
+        for sources in self._sources.values():
+            sources.clear()
+
+    def limiter(self, name: str, connection: str, sources: Sources) -> Limiter:
+        """Give the limiter of an account to one of its connections, whose limits apply to it from now on."""
+        known = self._sources.setdefault(name, {})
+        known[connection] = sources
+        limiter = self._limiters.get(name)
+        if limiter is None:
+            limiter = self._limiters[name] = Limiter(
+                lambda now: [bound for each in known.values() for bound in each(now)],
+                self._ambient,
+                name=name,
+                topic=budgets.topic(environment=self._environment, name=name),
+                share=self._share,
+                store=self._store,
+                fresh=self._store is None,
+            )
+            if name in self._learned:
+                limiter.restore(self._learned[name])
+        return limiter
+
+    def start(self) -> None:
+        """Let go what waits from before, as far as there is room."""
+        for limiter in self._limiters.values():
+            limiter.start()
+
+    def close(self) -> None:
+        """Keep what was learned, and give back what was not used of quotas."""
+        for limiter in self._limiters.values():
+            limiter.close()
+
+
+class StoredBudgets:
+    """The hub's own database as what processes share; see `BudgetStore`."""
+
+    def __init__(self, *, environment: str, committer: Committer) -> None:
+        """Take the committer."""
+        self._environment = environment
+        self._committer = committer
+
+    async def reserve(self, budget: str, *, begins: int, quota: int, count: int) -> tuple[int, int]:
+        """Take a block of a quota; it is durable when it is given."""
+
+        def work(transaction: Transaction) -> tuple[int, int]:
+            return budgets.reserve(
+                transaction, environment=self._environment, name=budget, begins=begins, quota=quota, count=count
+            )
+
+        given: tuple[int, int] = await self._committer.commit(Work(work))
+        return given
+
+    def give_back(self, budget: str, *, begins: int, count: int) -> None:
+        """Return what is left of a block; nobody waits for it."""
+
+        def work(transaction: Transaction) -> None:
+            budgets.give_back(transaction, environment=self._environment, name=budget, begins=begins, count=count)
+
+        self._submit(work)
+
+    def keep(self, budget: str, learned: Mapping[str, Any] | None) -> None:
+        """Keep what was learned; nobody waits for it."""
+
+        def work(transaction: Transaction) -> None:
+            budgets.keep_learned(transaction, environment=self._environment, name=budget, learned=learned)
+
+        self._submit(work)
+
+    def wake(self, topic: str, count: int, turns: Turns) -> Awaitable[int]:
+        """Let runs go that wait for an account."""
+        return self._committer.commit(Work(lambda transaction: budgets.wake_some(transaction, topic, count, turns)))
+
+    def _submit(self, work: Callable[[Transaction], None]) -> None:
+        # When nothing can be made durable any more the process stops, and it is stopped elsewhere.
+        with contextlib.suppress(Fatal):
+            self._committer.submit(Work(work))
+
+
+def remembered(database: Database, *, environment: str) -> Mapping[str, Mapping[str, Any]]:
+    """Give what earlier processes learned of the accounts of an environment."""
+    with database.reading() as connection:
+        return budgets.learned(connection, environment=environment)

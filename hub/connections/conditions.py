@@ -1,0 +1,273 @@
+"""What holds for one account at a moment: its limits, what was learned of them, its pauses, breaker and quota.
+
+Times are microseconds of the limiter's clock, which never goes back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import structlog
+
+from hub.connections.allotment import Allotment, BudgetStore
+from hub.connections.bounds import Bounds, Lowest, interval, lowest, usual_burst
+from hub.connections.breaker import Breaker, BreakerState
+from hub.connections.learning import Learned
+from hub.connections.meter import Meter
+from hub.connections.pace import Pace, Start
+from hub.connections.standing import Refusal, Standing
+from hub.errors import LimitKind, LimitReached
+from hub.model.ambient import of_micros, to_micros
+from hub.sdk.connector import Limits
+from hub.sdk.limit_headers import Seen
+
+log = structlog.get_logger(__name__)
+
+SECOND = 1_000_000
+#: A pause asked for is never longer than this; then one request finds out.
+LONGEST_PAUSE = 300.0
+#: A pause longer than this is not waited for in the row.
+SHORT_PAUSE = 10 * SECOND
+#: Waits without a wish of the vendor's: the first, how often they double, and by which part they differ by chance.
+_FIRST, _DOUBLES, _JITTER = 0.05, 9, 0.1
+#: What is made durable while others are under way: seconds of what goes out, or `_USUAL` requests when unknown.
+_AHEAD, _USUAL = 0.05, 2
+#: Limits are asked for anew after so long, and what was learned is kept at most so often.
+_LOOK_EVERY, _KEEP_EVERY = SECOND, 10 * SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shut:
+    """Why nothing goes out for longer than the row waits; `until` when, where that is known."""
+
+    code: str
+    detail: str
+    until: int | None
+
+
+class Conditions:
+    """The decisions of one limiter; `told` is called when something may go out that could not before."""
+
+    def __init__(
+        self,
+        bounds: Bounds,
+        *,
+        budget: str,
+        share: int,
+        random: Random,
+        store: BudgetStore | None,
+        told: Callable[[], None],
+    ) -> None:
+        """Begin with nothing learned; `share` is the most that may be in flight, whatever the limits say."""
+        self.budget = budget
+        self.pace, self.meter, self.breaker, self.learned = Pace(), Meter(), Breaker(), Learned()
+        self.allotment = Allotment(budget, store, told)
+        self.lowest = Lowest(limits=Limits())
+        self.refusal: Refusal | None = None
+        self.paused_until = 0
+        self._bounds = bounds
+        self._share = share
+        self._random = random
+        self._store = store
+        self._looked: int | None = None
+        self._kept = 0
+        self._backoffs = self._backed_off = 0
+        self._alone = False
+
+    def look(self, now: int) -> None:
+        """Take over what the sources of limits say at this moment."""
+        if self._looked is not None and now - self._looked < _LOOK_EVERY:
+            return
+        self._looked = now
+        found = lowest(self._bounds(of_micros(now)))
+        if found != self.lowest:
+            self.lowest = found
+            self.allotment.bind(found.quota)
+            self.pace.bind(found.windows)
+            self._space(now)
+
+    @property
+    def permits(self) -> int:
+        """Give how many requests may be in flight; one alone after a refusal, until one is served again."""
+        if self._alone or self.breaker.state is BreakerState.HALF_OPEN:
+            return 1
+        most = min(self.lowest.limits.concurrency, self._share)
+        return most if self.learned.permits is None else min(most, self.learned.permits)
+
+    @property
+    def one_alone(self) -> bool:
+        """Tell whether one request goes out alone to find out."""
+        return self._alone or self.breaker.state is BreakerState.HALF_OPEN
+
+    def has_room(self, held: int, now: int) -> bool:
+        """Tell whether one more may have a permit besides so many."""
+        permits = self.permits
+        if held < permits:
+            return True
+        return not self.one_alone and held < min(permits + self.ahead(now), self._share)
+
+    def ahead(self, now: int) -> int:
+        """Give how many may be made ready while others are in flight, so that no place stays empty meanwhile."""
+        each = self.throughput(now)
+        return _USUAL if each is None else math.ceil(each * _AHEAD)
+
+    def throughput(self, now: int) -> float | None:
+        """Give how many requests a second can go out, as far as it is known."""
+        lasting = self.meter.lasting(now)
+        found = [SECOND / every for every in (self.pace.every,) if every is not None]
+        if lasting is not None:
+            found.append(self.permits / max(lasting, 0.001))
+        return min(found, default=None)
+
+    def ready(self, now: int, ahead: int = 0) -> int:
+        """Give the earliest moment at which the pace and pauses let one go out after `ahead` others."""
+        return max(self.paused_until, self.pace.ready(now, ahead))
+
+    def allotted(self, now: int, ahead: int, under_way: int) -> bool:
+        """Tell whether the quota has one more after `ahead` others."""
+        return self.allotment.quota is None or self.allotment.ready(of_micros(now), ahead, under_way=under_way)
+
+    def begin(self, now: int) -> Start:
+        """Count a request that goes out now."""
+        self.allotment.take()
+        self.meter.start(now)
+        return self.pace.start(now)
+
+    def end(self, start: Start, now: int) -> None:
+        """Learn that a request is no longer under way."""
+        self.meter.end(start.at, now)
+        self.pace.answered(start, now)
+
+    def shut(self, now: int) -> Shut | None:
+        """Tell whether nothing goes out for long."""
+        if self.breaker.state is BreakerState.OPEN:
+            return Shut(
+                code="target-down",
+                detail="The target does not serve; it is asked again at intervals.",
+                until=self.breaker.probe_at,
+            )
+        if self.paused_until > now + SHORT_PAUSE:
+            return Shut(code="paused", detail="The account has asked for a pause.", until=self.paused_until)
+        over = None if self.allotment.quota is None else self.allotment.over(of_micros(now))
+        if over is not None:
+            return Shut(code="quota-used", detail="The account's quota is used up.", until=to_micros(over))
+        return None
+
+    def refused(self, error: LimitReached, *, sent: int, now: int, in_flight: int) -> float:
+        """Learn that a limit refused a request; gives the seconds until it may be tried again."""
+        self.breaker.served(now)
+        self.refusal = Refusal(at=of_micros(now), kind=error.kind, detail=str(error)[:300])
+        backoff = _FIRST * 2.0 ** min(self._backoffs + 1, _DOUBLES) * self._random.uniform(0.5, 1.0)
+        if error.kind is LimitKind.OBJECT:
+            # Another request works on the same thing; the account as a whole has room.
+            return min(error.after or 0.2 + backoff, LONGEST_PAUSE)
+        if sent >= self._backed_off:
+            self._backoffs, self._backed_off = self._backoffs + 1, now
+        fell = self.learned.refused(
+            error.kind,
+            sent=sent,
+            now=now,
+            pace=self._known_pace,
+            measured=self.meter.rate(now),
+            permits=self.lowest.limits.concurrency,
+            in_flight=in_flight,
+        )
+        # Never earlier than was asked, and not everybody at the same moment.
+        asked = None if error.after is None else min(error.after, LONGEST_PAUSE) * (1 + _JITTER * self._random.random())
+        self.paused_until = max(self.paused_until, now + int((backoff if asked is None else asked) * SECOND))
+        self._alone = True
+        if fell:
+            log.info("limit.lowered", budget=self.budget, kind=error.kind.value, reason=self.refusal.detail)
+            self._space(now)
+            self._keep(now)
+        return (self.paused_until - now) / SECOND
+
+    def served(self, *, sent: int, now: int, in_flight: int) -> None:
+        """Learn that the account served a request."""
+        if self.breaker.served(now):
+            log.info("breaker.closed", budget=self.budget)
+        if sent >= self._backed_off:
+            self._backoffs, self._alone = 0, False
+        if not self.learned.anything:
+            return
+        self.learned.served(pace=self._known_pace, permits=self.lowest.limits.concurrency, in_flight=in_flight)
+        self._space(now)
+        if now - self._kept > _KEEP_EVERY or not self.learned.anything:
+            self._keep(now)
+
+    def failed(self, reason: str, *, sent: int, now: int) -> None:
+        """Learn that the target did not serve a request, by its own fault or the network's."""
+        if self.breaker.failed(now, self._random.random(), sent):
+            log.warning("breaker.opened", budget=self.budget, reason=reason)
+            self.refusal = Refusal(at=of_micros(now), kind=None, detail=reason[:300])
+
+    def probed(self, now: int, *, served: bool) -> None:
+        """Learn how the breaker's probe ended."""
+        self.breaker.probed(now, self._random.random(), served=served)
+
+    def saw(self, seen: Seen, *, now: int, in_flight: int) -> None:
+        """Learn what an answer told of the account's limits."""
+        if seen.remaining is not None and seen.resets_in is not None:
+            # Of what is under way, nobody knows whether the vendor has counted it yet.
+            left = seen.remaining - max(in_flight - 1, 0)
+            self.pace.allow(left, now + int(min(seen.resets_in, LONGEST_PAUSE) * SECOND))
+        elif seen.quota is not None and seen.used is not None:
+            self.pace.allow(seen.quota - seen.used, now + int(LONGEST_PAUSE * SECOND))
+
+    def standing(self, now: int, *, in_flight: int, preparing: int, waiting: Mapping[int, int]) -> Standing:
+        """Give what is to be seen of the account's budget."""
+        self.look(now)
+        state, opened = self.breaker.state, self.breaker.opened_at
+        return Standing(
+            budget=self.budget,
+            limits=self.lowest.limits,
+            by=self.lowest.by,
+            bounds=tuple(self._bounds(of_micros(now))),
+            learned_rate=self.learned.rate,
+            learned_concurrency=self.learned.permits,
+            in_flight=in_flight,
+            preparing=preparing,
+            waiting=waiting,
+            started=self.meter.started,
+            quota_used=self.allotment.used,
+            quota_ends=self.allotment.ends,
+            paused_until=of_micros(self.paused_until) if self.paused_until > now else None,
+            breaker=state,
+            opened_at=None if opened is None else of_micros(opened),
+            probe_at=of_micros(self.breaker.probe_at) if state is BreakerState.OPEN else None,
+            probes=self.breaker.probes,
+            refusal=self.refusal,
+            refusals=self.learned.refusals,
+        )
+
+    def restore(self, kept: Mapping[str, Any], now: int) -> None:
+        """Go on with what an earlier process learned."""
+        self.learned.restore(kept, now)
+        self._space(now)
+
+    def close(self, now: int) -> None:
+        """Keep what was learned, and give back what was not used."""
+        self._keep(now)
+        self.allotment.give_back()
+
+    @property
+    def _known_pace(self) -> float | None:
+        return None if self.lowest.every is None else SECOND / self.lowest.every
+
+    def _space(self, now: int) -> None:
+        every, burst = self.lowest.every, self.lowest.burst
+        if self.learned.rate is not None:
+            learned = interval(self.learned.rate)
+            if every is None or learned > every:
+                every = learned
+                burst = min(burst, usual_burst(self.learned.rate)) if self.lowest.every else 1
+        self.pace.space(every, burst, now)
+
+    def _keep(self, now: int) -> None:
+        self._kept = now
+        if self._store is not None:
+            self._store.keep(self.budget, self.learned.kept(now))

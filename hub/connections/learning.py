@@ -1,0 +1,104 @@
+"""What an account's refusals teach: its rate and its concurrency rise by little steps and fall by shares.
+
+The two are learned apart. Of the requests that were under way together only the first that is refused lowers a limit,
+because the others were sent before anything was learned. Neither falls below one. What was learned is forgotten once it
+has come back to the limits that are known anyway.
+
+Times are microseconds; all of it is pure and is told the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.errors import LimitKind
+
+MICROS = 1_000_000
+#: What is left of a limit after a refusal.
+_SHARE = 0.7
+#: By which part of its known limit a rate rises in a second in which it is used.
+_STEP = 0.02
+#: A rate that nobody limits is taken to be right again at this multiple of where it was last refused.
+_FREE = 2.0
+#: What was learned before a restart holds for so long.
+KEPT = 3_600 * MICROS
+
+
+class Learned:
+    """What applies besides the known limits; None where nothing was learned."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.rate: float | None = None
+        self.concurrency: float | None = None
+        self.refusals = 0
+        self._ceiling = 0.0
+        self._lowered: dict[LimitKind, int] = {}
+
+    @property
+    def permits(self) -> int | None:
+        """Give how many requests may be in flight by what was learned."""
+        return None if self.concurrency is None else max(int(self.concurrency), 1)
+
+    @property
+    def anything(self) -> bool:
+        """Tell whether anything is learned just now."""
+        return self.rate is not None or self.concurrency is not None
+
+    def refused(
+        self, kind: LimitKind, *, sent: int, now: int, pace: float | None, measured: float, permits: int, in_flight: int
+    ) -> bool:
+        """Learn that a request sent at that time was refused; True when a limit has fallen.
+
+        `pace` (requests a second) and `permits` are the known limits; `measured` is how many a second went out lately,
+        and `in_flight` how many were under way.
+        """
+        self.refusals += 1
+        if sent < self._lowered.get(kind, 0):
+            return False
+        match kind:
+            case LimitKind.RATE:
+                known = self.rate if self.rate is not None else pace
+                used = max(measured, 1.0)
+                self._ceiling = pace if pace is not None else used * _FREE
+                lowest = min(1.0, self._ceiling)
+                self.rate = max((used if known is None else min(known, used)) * _SHARE, lowest)
+            case LimitKind.CONCURRENCY:
+                known = float(permits) if self.concurrency is None else self.concurrency
+                self.concurrency = max(min(known, in_flight) * _SHARE, 1.0)
+            case LimitKind.QUOTA | LimitKind.OBJECT:
+                return False
+        self._lowered[kind] = now
+        return True
+
+    def served(self, *, pace: float | None, permits: int, in_flight: int) -> None:
+        """Learn that a request was served; only a limit that is used up rises."""
+        if self.rate is not None:
+            ceiling = self._ceiling if pace is None else pace
+            self.rate += ceiling * _STEP / max(self.rate, 1.0)
+            if self.rate >= ceiling:
+                self.rate = None
+        if self.concurrency is not None and in_flight >= int(self.concurrency):
+            self.concurrency += 1.0 / max(self.concurrency, 1.0)
+            if self.concurrency >= permits:
+                self.concurrency = None
+
+    def kept(self, now: int) -> dict[str, Any] | None:
+        """Give what outlives the process; None when nothing was learned."""
+        if not self.anything:
+            return None
+        return {
+            "rate": None if self.rate is None else f"{self.rate:.3f}",
+            "concurrency": None if self.concurrency is None else f"{self.concurrency:.3f}",
+            "ceiling": f"{self._ceiling:.3f}",
+            "at": now,
+        }
+
+    def restore(self, kept: Mapping[str, Any], now: int) -> None:
+        """Go on with what an earlier process learned, unless it is too old."""
+        if now - int(kept["at"]) > KEPT:
+            return
+        self.rate = None if kept["rate"] is None else float(kept["rate"])
+        self.concurrency = None if kept["concurrency"] is None else float(kept["concurrency"])
+        self._ceiling = float(kept["ceiling"])

@@ -1,0 +1,176 @@
+"""When the next request may start: sliding windows that are never overrun, and even spacing with a small burst.
+
+A vendor counts a request when it arrives, which nobody here sees; it lies between its start and its answer. So a start
+is counted in a window from the moment it happens until one window after its answer, and no window of the vendor's can
+hold more than is allowed. Where answers are slow, that much caution would cost throughput: there a request is taken to
+have arrived after a fiftieth of the window.
+
+Times are microseconds; all of it is pure and is told the time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Sequence
+from itertools import islice
+
+from hub.connections.bounds import Window
+
+#: The caution that is affordable: as long as answers take less than this part of a window, they are waited for.
+_CAUTION = 50
+#: An answer is waited for at most this part of a window, however quick the others are.
+_STALL = 4
+#: The weight of one answer in the mean of all, as a shift.
+_WEIGHT = 4
+
+
+class Start:
+    """One request that has started; it is told when its answer came."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: int) -> None:
+        """Take the moment."""
+        self.at = at
+
+
+class SlidingWindow:
+    """Counts the starts that may still count at the vendor."""
+
+    def __init__(self, window: Window, counted: Sequence[int] = ()) -> None:
+        """Begin with the starts that `counted` names by the moments they count from, in order."""
+        self.window = window
+        self._counted = list(counted)
+        self._under_way: dict[Start, None] = {}
+        self._taken = 0
+
+    @property
+    def counted(self) -> Sequence[int]:
+        """Give the moments from which settled starts count."""
+        return self._counted
+
+    def start(self, start: Start) -> None:
+        """Count one more."""
+        self._under_way[start] = None
+
+    def answered(self, start: Start, now: int) -> None:
+        """Learn that the vendor has surely counted this one."""
+        self._settle(now)
+        if start not in self._under_way:
+            return
+        del self._under_way[start]
+        seconds = min(now - start.at, self.window.micros // _STALL)
+        self._taken += (seconds - self._taken) >> _WEIGHT
+        insort(self._counted, now)
+
+    def ready(self, now: int, ahead: int) -> int:
+        """Give when one more may start after `ahead` others; the past when it may now."""
+        self._settle(now)
+        count, micros = self.window.count, self.window.micros
+        too_many = len(self._under_way) + len(self._counted) + ahead + 1 - count
+        if too_many <= 0:
+            return now
+        if too_many <= len(self._counted):
+            return self._counted[too_many - 1] + micros
+        too_many -= len(self._counted)
+        if not self._under_way:
+            return now + micros
+        last = next(islice(self._under_way, min(too_many, len(self._under_way)) - 1, None))
+        return last.at + self._patience() + micros
+
+    def begin_full(self, now: int) -> None:
+        """Take it that starts at full pace came before, which nobody remembers."""
+        count, micros = self.window.count, self.window.micros
+        self._counted = [now - micros + micros * (place + 1) // count for place in range(count)]
+
+    def _patience(self) -> int:
+        micros = self.window.micros
+        return micros // (_STALL if self._taken <= micros // _CAUTION else _CAUTION)
+
+    def _settle(self, now: int) -> None:
+        patience = self._patience()
+        while self._under_way and (oldest := next(iter(self._under_way))).at + patience <= now:
+            del self._under_way[oldest]
+            self._taken += (self.window.micros // _STALL - self._taken) >> _WEIGHT
+            insort(self._counted, oldest.at + patience)
+        if self._counted and self._counted[0] + self.window.micros <= now:
+            del self._counted[: bisect_right(self._counted, now - self.window.micros)]
+
+
+class Pace:
+    """Every window of one account, and the spacing between its starts."""
+
+    def __init__(self) -> None:
+        """Begin without limits."""
+        self._windows: list[SlidingWindow] = []
+        self._every: int | None = None
+        self._burst = 1
+        self._due = 0
+        self._left: int | None = None
+        self._left_until = 0
+
+    @property
+    def every(self) -> int | None:
+        """Give how many microseconds lie between two starts; None for no limit."""
+        return self._every
+
+    def bind(self, windows: Sequence[Window]) -> None:
+        """Take over other windows; what was started before still counts."""
+        known = {sliding.window.micros: sliding for sliding in self._windows}
+        longest = max(self._windows, key=lambda sliding: sliding.window.micros, default=None)
+        kept: list[SlidingWindow] = []
+        for window in windows:
+            sliding = known.get(window.micros)
+            if sliding is None:
+                sliding = SlidingWindow(window, longest.counted if longest is not None else ())
+            sliding.window = window
+            kept.append(sliding)
+        self._windows = kept
+
+    def space(self, every: int | None, burst: int, now: int) -> None:
+        """Let so many microseconds lie between two starts, of which `burst` may come at once."""
+        if every is not None and self._every is not None and every < self._every:
+            # Nobody waits for a slower pace's turn.
+            self._due = min(self._due, now + every)
+        self._every, self._burst = every, burst
+
+    def begin_full(self, now: int) -> None:
+        """Begin as after starts at full pace: what an earlier process sent is not known."""
+        for sliding in self._windows:
+            sliding.begin_full(now)
+        if self._every is not None:
+            self._due = now + self._every * self._burst
+
+    def allow(self, count: int, until: int) -> None:
+        """Let only so many more start until a time: what the vendor said is left."""
+        self._left, self._left_until = max(count, 0), until
+
+    def ready(self, now: int, ahead: int = 0) -> int:
+        """Give the earliest moment at which a request may start after `ahead` others; `now` when it may at once."""
+        found = now
+        if self._every is not None:
+            found = max(found, self._due - (self._burst - 1 - ahead) * self._every)
+        for sliding in self._windows:
+            found = max(found, sliding.ready(now, ahead))
+        if self._left is not None:
+            if now >= self._left_until:
+                self._left = None
+            elif self._left <= ahead:
+                found = max(found, self._left_until)
+        return found
+
+    def start(self, now: int) -> Start:
+        """Count a request that starts now."""
+        start = Start(now)
+        if self._every is not None:
+            self._due = max(self._due, now) + self._every
+        for sliding in self._windows:
+            sliding.start(start)
+        if self._left is not None:
+            self._left = max(self._left - 1, 0)
+        return start
+
+    def answered(self, start: Start, now: int) -> None:
+        """Learn that its answer came, or that none will."""
+        for sliding in self._windows:
+            sliding.answered(start, now)

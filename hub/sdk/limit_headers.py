@@ -1,0 +1,134 @@
+"""What answers say of limits in their headers: how long to wait, and how much is left.
+
+`Retry-After` is seconds or an HTTP date. `RateLimit` has three forms in use: one structured field for each policy
+(`"burst";r=50;t=30`), one of pairs (`limit=100, remaining=50, reset=5`), and three headers, with or without `X-`, whose
+reset is seconds from now or a time since 1970.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+#: A longer wait than this is no time that anybody means.
+LONGEST = 366 * 86_400.0
+#: A reset beyond this is a time since 1970, not seconds from now.
+_EPOCH_BEGINS = 1_000_000_000
+_SECONDS = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
+_ITEM = re.compile(r'(?P<name>"[^"]*"|[^;,="\s]+)\s*(?P<parameters>(;\s*[a-z]+=[^;,]*)*)')
+_PAIR = re.compile(r"(?P<name>[a-z-]+)=(?P<value>[0-9]{1,15})(?=\s*[,;]|\s*$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one answer told of an account's limits; None: nothing.
+
+    `limit` requests are allowed in `window` seconds, of which `remaining` are left until `resets_in` seconds from now.
+    `concurrency` may be in flight. `used` of a quota of `quota` requests were used in its present time.
+    """
+
+    limit: int | None = None
+    window: float | None = None
+    remaining: int | None = None
+    resets_in: float | None = None
+    concurrency: int | None = None
+    used: int | None = None
+    quota: int | None = None
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Give the seconds that `Retry-After` asks for; None for none, for what has passed, and for what cannot be read.
+
+    A date is compared with the answer's own `Date`, so that clocks may differ, and with `now` where there is none.
+    """
+    text = headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(text):
+        return min(float(text), LONGEST) or None
+    until, since = _moment(text), _moment(headers.get("date", "")) or now
+    if until is None or since is None:
+        return None
+    seconds = (until - since).total_seconds()
+    return min(seconds, LONGEST) if seconds > 0 else None
+
+
+def seen_in_headers(headers: Mapping[str, str]) -> Seen | None:
+    """Read the usual headers about limits; of several policies, the one of which the smallest share is left."""
+    found = [*_structured(headers), *filter(None, (_pairs(headers), _separate(headers)))]
+    return min(found, key=_share_left) if found else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _structured(headers: Mapping[str, str]) -> list[Seen]:
+    policies = _items(headers.get("ratelimit-policy", ""))
+    found = []
+    for name, has in _items(headers.get("ratelimit", "")).items():
+        said = policies.get(name, {})
+        if "r" in has:
+            window = said.get("w")
+            found.append(
+                Seen(
+                    limit=said.get("q"),
+                    window=None if window is None else float(window),
+                    remaining=has["r"],
+                    resets_in=float(has["t"]) if "t" in has else None,
+                )
+            )
+    return found
+
+
+def _items(text: str) -> dict[str, dict[str, int]]:
+    """Read a structured list of names with parameters, of which only whole numbers are kept."""
+    found: dict[str, dict[str, int]] = {}
+    for item in _ITEM.finditer(text[:2000]):
+        parameters = (part.partition("=") for part in item["parameters"].split(";") if part.strip())
+        found[item["name"]] = {
+            name.strip(): int(value) for name, _, value in parameters if value.strip().isdecimal() and len(value) < 16
+        }
+    return found
+
+
+def _pairs(headers: Mapping[str, str]) -> Seen | None:
+    pairs = {pair["name"]: int(pair["value"]) for pair in _PAIR.finditer(headers.get("ratelimit", "")[:2000])}
+    if "remaining" not in pairs:
+        return None
+    return Seen(limit=pairs.get("limit"), remaining=pairs["remaining"], resets_in=_reset(pairs.get("reset"), headers))
+
+
+def _separate(headers: Mapping[str, str]) -> Seen | None:
+    for prefix in ("ratelimit", "x-ratelimit", "x-rate-limit"):
+        remaining = _whole(headers.get(f"{prefix}-remaining"))
+        if remaining is not None:
+            return Seen(
+                limit=_whole(headers.get(f"{prefix}-limit")),
+                remaining=remaining,
+                resets_in=_reset(_whole(headers.get(f"{prefix}-reset")), headers),
+            )
+    return None
+
+
+def _reset(value: int | None, headers: Mapping[str, str]) -> float | None:
+    if value is None or value < _EPOCH_BEGINS:
+        return None if value is None else float(value)
+    date = _moment(headers.get("date", ""))
+    return None if date is None else max(value - date.timestamp(), 0.0)
+
+
+def _whole(text: str | None) -> int | None:
+    """Read a count; of a list (`100, 100;w=60`) the first."""
+    first = (text or "").partition(",")[0].partition(";")[0].strip()
+    return int(first) if first.isascii() and first.isdecimal() and len(first) < 16 else None
+
+
+def _share_left(seen: Seen) -> tuple[float, int]:
+    remaining = seen.remaining or 0
+    return (remaining / seen.limit if seen.limit else 1.0, remaining)
