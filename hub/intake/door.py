@@ -95,6 +95,13 @@ class Intake:
         accepts = (self.prepare(name, event, via, priority=priority) for event in events)
         return list(await asyncio.gather(*map(self.commit, accepts)))
 
+    async def read_again(
+        self, name: str, events: Sequence[InboundEvent], via: Via, ordered_by: str
+    ) -> list[Acceptance]:
+        """Accept what a person had read once more, whose runs they have caused."""
+        accepts = (self.prepare(name, event, via, ordered_by=ordered_by) for event in events)
+        return list(await asyncio.gather(*map(self.commit, accepts)))
+
     async def commit(self, accept: Accept) -> Acceptance:
         """Give the result once the event is durable; raises `Stopping` when the hub takes nothing more."""
         if self._closed:

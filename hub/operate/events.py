@@ -25,7 +25,7 @@ MOST_AT_ONCE = 200
 #: The type of what is kept as bytes, because nobody could read it.
 UNREADABLE = "unreadable"
 
-Take = Callable[[str, Sequence[InboundEvent], Via], Awaitable[list[Acceptance]]]
+Take = Callable[[str, Sequence[InboundEvent], Via, str], Awaitable[list[Acceptance]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class EventOrders:
         bundle: Callable[[], Bundle],
         take: Take,
     ) -> None:
-        """Take the collaborators; `take` accepts events as the door does, for bytes that can be read by now."""
+        """Take the collaborators; `take` accepts what kept bytes are read as by now, for the person who released them."""
         self._environment = environment
         self._ambient = ambient
         self._database = database
@@ -147,6 +147,7 @@ class EventOrders:
             now=self._ambient.now(),
             new_id=lambda: self._ambient.new_id("run"),
             without=begun | _not_asked(row, bundle),
+            ordered_by=actor,
         )
         if routing.failed and not routing.runs:
             raise _cannot_begin(row, routing)
@@ -174,7 +175,7 @@ class EventOrders:
                 event=row["id"],
                 reason=reason_now[:200],
             ) from error
-        await self._take(row["connection"], found, Via.WEBHOOK)
+        await self._take(row["connection"], found, Via.WEBHOOK, actor)
         with self._database.reading() as connection:
             became = events.ids_of(
                 connection,

@@ -225,7 +225,7 @@ class Hub:
             committer=self.committer,
             accounts=self.accounts,
             bundle=lambda: self.shelf.current,
-            take=self.intake.accept,
+            take=self.intake.read_again,
         )
         self.incoming = Incoming(
             environment=self.environment.name,

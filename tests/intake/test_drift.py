@@ -125,7 +125,7 @@ class Door:
             committer=self.committer,
             accounts=accounts,
             bundle=lambda: self.bundle,
-            take=self.intake.accept,
+            take=self.intake.read_again,
         )
         self.view = View(environment="test", database=self.database, ambient=self.ambient)
 

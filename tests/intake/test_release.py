@@ -97,7 +97,7 @@ class Desk:
             committer=house.committer,
             accounts=self.accounts,
             bundle=lambda: self.bundle,
-            take=self.intake.accept,
+            take=self.intake.read_again,
         )
         self.view = View(environment="test", database=house.database, ambient=house.ambient)
 
@@ -257,3 +257,18 @@ async def test_what_was_taken_when_it_came_is_not_released(desk: Desk) -> None:
         await desk.orders.release("event_nope", actor="local", reason="x")
     with pytest.raises(FixData, match="Say why"):
         await desk.orders.release(event.id, actor="local", reason=" ")
+
+
+async def test_who_released_an_event_has_caused_its_runs(desk: Desk) -> None:
+    """Also what kept bytes are read as by now; so nobody approves what they let go themselves."""
+
+    def orderers() -> set[str | None]:
+        with desk.house.database.reading() as connection:
+            return set(connection.exec_driver_sql("select ordered_by from runs").scalars())
+
+    await desk.intake.webhook("vendor", {}, b"not json")
+    (kept,) = events.listing(desk.view, payloads=True).events
+    good = _event("later", {"id": "later", "key": "k", "value": "1"})
+    desk.read_as(lambda _body: [good])
+    await desk.orders.release(kept.id, actor="person:p_1", reason="mended")
+    assert desk.flows("later") and orderers() == {"person:p_1"}

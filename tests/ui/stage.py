@@ -205,7 +205,7 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
             committer=committer,
             accounts=known,
             bundle=lambda: bundle,
-            take=intake.accept,
+            take=intake.read_again,
         ),
         directory=directory,
         accounts=known,
