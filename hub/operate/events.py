@@ -71,7 +71,7 @@ class EventOrders:
         bundle: Callable[[], Bundle],
         take: Take,
     ) -> None:
-        """Take the collaborators; `take` accepts what kept bytes are read as by now, for the person who released them."""
+        """Take the collaborators; `take` accepts what kept bytes are read as now, for the person who released them."""
         self._environment = environment
         self._ambient = ambient
         self._database = database
