@@ -43,6 +43,9 @@ class Budgets:
     def remember(self, learned: Mapping[str, Mapping[str, Any]]) -> None:
         """Take what an earlier process learned of each account."""
         self._learned = learned
+        for name, limiter in self._limiters.items():
+            if name in learned:
+                limiter.restore(learned[name])
 
     def begin(self) -> None:
         """Forget which connections lead to which account; they are told anew."""

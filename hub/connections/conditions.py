@@ -176,9 +176,11 @@ class Conditions:
             permits=self.lowest.limits.concurrency,
             in_flight=in_flight,
         )
-        # Never earlier than was asked, and not everybody at the same moment.
-        asked = None if error.after is None else min(error.after, LONGEST_PAUSE) * (1 + _JITTER * self._random.random())
-        self.paused_until = max(self.paused_until, now + int((backoff if asked is None else asked) * SECOND))
+        # Never earlier than was asked, and not everybody at the same moment; who asks for little again and again is
+        # given as much as who asks for nothing.
+        asked = min(error.after or 0.0, LONGEST_PAUSE) * (1 + _JITTER * self._random.random())
+        seconds = asked if error.after is not None and self._backoffs <= 1 else max(asked, backoff)
+        self.paused_until = max(self.paused_until, now + int(seconds * SECOND))
         self._alone = True
         if fell:
             log.info("limit.lowered", budget=self.budget, kind=error.kind.value, reason=self.refusal.detail)

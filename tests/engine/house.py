@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import func, select
 
 from hub.connections.accounts import Account
-from hub.connections.limiter import Limiter
+from hub.connections.bounds import of_vendor
+from hub.connections.budgets import Budgets, StoredBudgets, remembered
+from hub.connections.limiter import SHARE
 from hub.engine.parts import Parts
 from hub.engine.worker import Worker
 from hub.intake.door import Intake
@@ -23,7 +25,7 @@ from hub.operate.effects import EffectOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
 from hub.operate.runs import RunOrders
-from hub.sdk.connector import Connector
+from hub.sdk.connector import Connector, Limits
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
 from hub.store import runs, tables
@@ -94,21 +96,22 @@ class House:
         clock: FastClock | None = None,
         committer: Callable[[Database, Ambient], Committer] = Committer,
         worker: type[Worker] = Worker,
+        limits: Limits | None = None,
+        share: int = SHARE,
     ) -> None:
-        """Open the directory."""
+        """Open the directory; `limits` stand in the place of the connector's, `share` is that of a worker's hands."""
         self.ambient = Ambient(clock=clock or FastClock(), random=random.Random(seed))
         self.database = Database(directory)
         self.committer = committer(self.database, self.ambient)
         self.vendor = vendor
-        account = Account(
-            name="vendor",
-            connector=connector,
-            settings=settings or Settings(base_url=BASE),
-            limiter=Limiter(connector.limits, self.ambient),
-            transport=vendor,  # type: ignore[arg-type]
+        self.budgets = Budgets(
+            environment="test",
             ambient=self.ambient,
+            store=StoredBudgets(environment="test", committer=self.committer),
+            share=share,
         )
-        self.accounts: Mapping[str, Account] = {"vendor": account}
+        self.accounts: dict[str, Account] = {}
+        self.connect("vendor", vendor, connector, settings=settings, limits=limits)
         self.bundle = bundle
 
         async def shelf(_bundle_id: str) -> Bundle:
@@ -165,18 +168,41 @@ class House:
         )
         self._task: asyncio.Task[None] | None = None
 
+    def connect(
+        self,
+        name: str,
+        vendor: Vendor | Transport,
+        connector: Connector = connector,
+        *,
+        settings: Settings | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """Add a connection with a budget of its own."""
+        bound = of_vendor(limits or connector.limits)
+        self.accounts[name] = Account(
+            name=name,
+            connector=connector,
+            settings=settings or Settings(base_url=BASE),
+            limiter=self.budgets.limiter(name, name, lambda _now: [bound]),
+            transport=vendor,  # type: ignore[arg-type]
+            ambient=self.ambient,
+        )
+
     async def start(self) -> None:
         """Recover and begin to work."""
         self.committer.on_wake = self.worker.wake
         self.committer.start()
+        self.budgets.remember(remembered(self.database, environment="test"))
         await self.committer.commit(Work(lambda tx: runs.recover(tx, environment="test", actor="worker_test")))
         self._task = asyncio.create_task(self.worker.run())
+        self.budgets.start()
 
     async def stop(self) -> None:
         """End in order."""
         self.worker.stop()
         if self._task is not None:
             await self._task
+        self.budgets.close()
         await self.committer.stop()
         self.database.close()
 

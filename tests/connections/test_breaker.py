@@ -1,0 +1,114 @@
+"""The circuit breaker: opens on what is the target's fault, asks now and then, and closes only on a real success."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.connections.breaker import FIRST, IN_A_ROW, LONGEST, OF_LAST, Breaker, BreakerState
+
+SECOND = 1_000_000
+
+
+def state(breaker: Breaker) -> BreakerState:
+    return breaker.state
+
+
+def fail(breaker: Breaker, count: int, now: int = 0) -> bool:
+    return [breaker.failed(now, 0.0, now) for _ in range(count)].count(True) > 0
+
+
+def test_failures_in_a_row_open_it() -> None:
+    breaker = Breaker()
+    assert not fail(breaker, IN_A_ROW - 1)
+    assert breaker.failed(0, 0.0, 0)
+    assert (state(breaker), breaker.opened_at, breaker.probe_at) == (BreakerState.OPEN, 0, FIRST)
+
+
+def test_one_that_is_served_begins_the_row_anew() -> None:
+    breaker = Breaker()
+    for _ in range(50):
+        fail(breaker, 1)
+        breaker.served(0)
+        breaker.served(0)
+    assert state(breaker) is BreakerState.CLOSED
+
+
+def test_a_high_share_of_the_last_opens_it_and_thirty_percent_do_not() -> None:
+    often, seldom = Breaker(), Breaker()
+    for number in range(10 * OF_LAST):
+        for breaker, fails in ((often, number % 5 != 0), (seldom, number % 10 < 3)):
+            if fails:
+                breaker.failed(number, 0.0, number)
+            else:
+                breaker.served(number)
+    assert state(often) is BreakerState.OPEN
+    assert state(seldom) is BreakerState.CLOSED
+
+
+def test_old_failures_do_not_count_into_the_share() -> None:
+    breaker = Breaker()
+    for number in range(100):
+        breaker.failed(number * 30 * SECOND, 0.0, number * 30 * SECOND) if number % 5 else breaker.served(
+            number * 30 * SECOND
+        )
+    assert state(breaker) is BreakerState.CLOSED
+
+
+def test_an_hour_of_outage_is_asked_about_little_more_than_once_a_minute() -> None:
+    breaker, now = Breaker(), 0
+    fail(breaker, IN_A_ROW)
+    while now < 3600 * SECOND:
+        now = breaker.probe_at
+        assert breaker.due(now)
+        breaker.probe()
+        assert not breaker.due(now + LONGEST)
+        breaker.probed(now, 0.5, served=False)
+    assert 45 <= breaker.probes <= 64
+
+
+def test_a_probe_alone_does_not_close_it() -> None:
+    """It shows that the target answers; whether it does its work, the next request shows."""
+    breaker = Breaker()
+    fail(breaker, IN_A_ROW)
+    breaker.probe()
+    breaker.probed(FIRST, 0.0, served=True)
+    assert state(breaker) is BreakerState.HALF_OPEN
+    assert breaker.failed(FIRST + 1, 0.0, FIRST + 1)
+    assert state(breaker) is BreakerState.OPEN
+    assert breaker.probe_at == FIRST + 1 + 2 * FIRST
+    breaker.probe()
+    breaker.probed(breaker.probe_at, 0.0, served=True)
+    assert breaker.served(breaker.probe_at)
+    assert state(breaker) is BreakerState.CLOSED
+
+
+def test_what_was_sent_before_it_closed_opens_nothing() -> None:
+    """Hundreds that wait for their time-out fail only after the target serves again."""
+    breaker = Breaker()
+    fail(breaker, IN_A_ROW)
+    breaker.probe()
+    breaker.probed(10 * SECOND, 0.0, served=True)
+    assert not any(breaker.failed(11 * SECOND, 0.0, 5 * SECOND) for _ in range(100))
+    assert state(breaker) is BreakerState.HALF_OPEN
+    breaker.served(12 * SECOND)
+    assert not any(breaker.failed(13 * SECOND, 0.0, 5 * SECOND) for _ in range(100))
+    assert state(breaker) is BreakerState.CLOSED
+
+
+@pytest.mark.parametrize(("later", "wait"), [(1, 2 * FIRST), (LONGEST + SECOND, FIRST)])
+def test_one_that_opens_again_soon_waits_longer(later: int, wait: int) -> None:
+    breaker = Breaker()
+    fail(breaker, IN_A_ROW)
+    breaker.probe()
+    breaker.probed(FIRST, 0.0, served=True)
+    breaker.served(FIRST)
+    now = FIRST + later
+    assert fail(breaker, IN_A_ROW, now)
+    assert breaker.probe_at == now + wait
+
+
+def test_chance_only_makes_it_later() -> None:
+    breaker = Breaker()
+    for _ in range(IN_A_ROW):
+        breaker.failed(0, 1.0, 0)
+    assert FIRST < breaker.probe_at <= 1.25 * FIRST
