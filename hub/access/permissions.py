@@ -48,6 +48,7 @@ class Permission(StrEnum):
     READ_AUDIT = "audit.read"
     BACK_UP = "data.back-up"
     EXAMINE = "hub.examine"
+    PRUNE = "data.prune"
 
 
 _VIEWER = frozenset({Permission.VIEW})
@@ -75,6 +76,7 @@ _ADMIN = _OPERATOR | {
     Permission.READ_AUDIT,
     Permission.BACK_UP,
     Permission.EXAMINE,
+    Permission.PRUNE,
 }
 
 #: The one table of rights; a role or permission that is not in it grants nothing.

@@ -17,6 +17,7 @@ from hub.cli.drift import drift
 from hub.cli.holds import hold, holds, resume
 from hub.cli.output import EXIT_REFUSED, console, fail, print_json
 from hub.cli.release import plan, publish, revisions
+from hub.cli.retention import retention
 from hub.errors import HubError
 
 app = typer.Typer(
@@ -151,6 +152,7 @@ def serve(
 app.command(rich_help_panel=_KEEP)(backup)
 app.command(rich_help_panel=_KEEP)(restore)
 app.command(rich_help_panel=_KEEP)(doctor)
+app.command(rich_help_panel=_KEEP)(retention)
 
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.", rich_help_panel=_RUN)
 

@@ -23,7 +23,6 @@ from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
-from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation
 
 
@@ -99,7 +98,7 @@ class Effects:
     async def _resume(self, target: Target, row: Row) -> Any:
         state = EffectState(row["state"])
         if state is EffectState.DONE:
-            return exact_json.loads(row["output"])
+            return outcomes.answer(row)
         if state is EffectState.PARKED:
             raise for_a_person(target, row)
         if row["run_id"] != self._run_id and not await self.take_over(row):

@@ -85,6 +85,18 @@ def outcome(
     }
 
 
+def answer(row: Row) -> Any:
+    """Give what a write that is done has given; `FixData` when retention has taken it away."""
+    if row["output"] is None:
+        raise FixData(
+            "The write was made long ago, and what the target answered to it was pruned.",
+            code="answer-pruned",
+            effect=row["key"],
+            business_key=row["business_key"],
+        )
+    return exact_json.loads(row["output"])
+
+
 def resending(row: Row, at: datetime) -> dict[str, Any]:
     """Form what is recorded before a request goes out again; all else stays as it is."""
     kept = {name: row.get(name) for name in ("reason", "status")}

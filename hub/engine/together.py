@@ -10,12 +10,11 @@ from hub.engine.bulk import MAY_BE_REPEATED, Batches, Ended, Entry, entry, reque
 from hub.engine.effects import Target, for_a_person
 from hub.engine.items import ENDS, Item, Work
 from hub.engine.lanes import Known, Lane, Row
-from hub.engine.outcomes import REFUSALS
+from hub.engine.outcomes import REFUSALS, answer
 from hub.engine.outputs import Output
 from hub.engine.values import call_output
-from hub.errors import ApprovalLapsed, FixConnection, HubError, OnHold, RetryLater
+from hub.errors import ApprovalLapsed, FixConnection, FixData, HubError, OnHold, RetryLater
 from hub.model.effect import EffectKey, EffectState
-from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation
 
 
@@ -49,7 +48,7 @@ class Together:
             if row is None or state is EffectState.FAILED:
                 todo.append(item)
             elif state is EffectState.DONE:
-                self._ended(item, Ended(state=state, output=exact_json.loads(row["output"])))
+                self._ended(item, _done(row))
             elif state is EffectState.PARKED:
                 self._ended(item, Ended(state=state, error=for_a_person(self._target(item), row)))
             else:
@@ -163,6 +162,13 @@ class Together:
 
     def _target(self, item: Item) -> Target:
         return self._work.lane.steps.target(self._work.account.name, self._operation, item.path)
+
+
+def _done(row: Row) -> Ended:
+    try:
+        return Ended(state=EffectState.DONE, output=answer(row))
+    except FixData as pruned:
+        return Ended(state=EffectState.PARKED, error=pruned)
 
 
 def _another_run(row: Row) -> RetryLater:

@@ -18,6 +18,7 @@ from hub.store.committer import Committer
 from hub.store.database import Database
 from hub.store.events import Acceptance
 from hub.store.releases import Release
+from hub.store.retention import assert_kept
 from hub.workspace.bundle import Bundle
 
 #: How many events one order looks at; `next` of its answer goes on.
@@ -89,6 +90,7 @@ class EventOrders:
         row = self._find(event_id)
         if row["state"] == EventState.ACCEPTED and not _stuck(row):
             return _done_before(row)
+        assert_kept(row)
         try:
             if row["type"] == UNREADABLE:
                 return await self._read_again(row, actor=actor, reason=reason)

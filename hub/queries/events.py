@@ -17,7 +17,7 @@ from hub.queries.actors import called
 from hub.queries.decisions import DecisionView, decision_view
 from hub.queries.drift import detail_of
 from hub.queries.runs import RunRow, run_row
-from hub.queries.view import View
+from hub.queries.view import View, moment
 from hub.sdk import exact_json
 from hub.store import events as stored
 from hub.store import people
@@ -84,6 +84,7 @@ class EventRow:
     releasable: bool
     released: bool
     edited_from: str | None
+    pruned_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +156,7 @@ def payloads(view: View, schema: str, *, limit: int) -> Payloads:
     named = events.c.schema == schema if "@" in schema else events.c.schema.startswith(f"{schema}@", autoescape=True)
     statement = (
         select(events.c.schema, events.c.data, events.c.record_key)
-        .where(events.c.environment == view.environment, named)
+        .where(events.c.environment == view.environment, named, events.c.pruned_at.is_(None))
         .order_by(events.c.id.desc())
         .limit(limit)
     )
@@ -226,9 +227,10 @@ def event_row(row: Mapping[Any, Any], *, payloads: bool) -> EventRow:
         received_at=of_micros(row["received_at"]),
         drift=tuple(_flag(finding, payloads=payloads) for finding in flags.get("drift", ())),
         flows_failed=tuple(FlowFlag(flow=flow, **why) for flow, why in flags.get("flows", {}).items()),
-        releasable=state is not EventState.ACCEPTED or bool(flags.get("flows")),
+        releasable=row["pruned_at"] is None and (state is not EventState.ACCEPTED or bool(flags.get("flows"))),
         released=row["release"] is not None,
         edited_from=row["edited_from"],
+        pruned_at=moment(row["pruned_at"]),
     )
 
 

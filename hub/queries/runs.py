@@ -42,6 +42,7 @@ class RunRow:
     updated_at: datetime
     finished_at: datetime | None
     seconds: float | None
+    pruned_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,7 @@ def run_row(row: Mapping[Any, Any]) -> RunRow:
         updated_at=of_micros(row["updated_at"]),
         finished_at=moment(row["finished_at"]),
         seconds=seconds_between(row["created_at"], row["finished_at"]),
+        pruned_at=moment(row["pruned_at"]),
     )
 
 

@@ -155,7 +155,9 @@ def detail(view: View, run_id: str, *, payloads: bool) -> RunDetail:
         chain=tuple(run_row(member) for member in chain),
         standing=stands,
         withheld=not payloads,
-        replayable=run.replaced_by is None and (run.state is RunState.PARKED or run.state not in OPEN_STATES),
+        replayable=run.replaced_by is None
+        and run.pruned_at is None
+        and (run.state is RunState.PARKED or run.state not in OPEN_STATES),
         replay_from=next((step.path for step in views if step.state is not StepState.SUCCEEDED), None),
     )
 

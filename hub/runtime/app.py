@@ -22,6 +22,7 @@ from hub.api import (
     hooks,
     people,
     problems,
+    retention,
     revisions,
     runs,
     secrets,
@@ -58,6 +59,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.verifier = hub.verifier
     app.state.desk = hub.desk
     app.state.backups = hub.backups
+    app.state.pruning = hub.pruning
     app.state.doctor = Doctor(hub)
     app.state.folder = hub.folder
     problems.install(app)
@@ -79,6 +81,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
         revisions,
         backups,
         doctor,
+        retention,
     )
     for room in rooms:
         # A body is read before it is known who sends it, so that nobody may send more than fits into memory.

@@ -34,6 +34,7 @@ from hub.operate.effects import EffectOrders
 from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
+from hub.operate.retention import Pruning
 from hub.operate.runs import RunOrders
 from hub.operate.sealing import Sealer
 from hub.policy.rules import Decision
@@ -180,6 +181,13 @@ class Hub:
             switch=self.take,
         )
         self.backups = Backups(database=self.database, committer=self.committer)
+        self.pruning = Pruning(
+            environment=self.environment.name,
+            database=self.database,
+            committer=self.committer,
+            ambient=self.ambient,
+            policy=lambda: self.environment.retention,
+        )
         self.orders = Orders(
             environment=self.environment.name,
             ambient=self.ambient,
@@ -306,6 +314,7 @@ class Hub:
     async def drain(self) -> None:
         """Take nothing new, let what is in hand come to its next rest, and hand back what does not in time."""
         before, self._stopping = self._stopping, True
+        self.pruning.stop()
         self.intake.close()
         await self.incoming.stop()
         if self._working is None or before:

@@ -17,6 +17,8 @@ SCHEDULES_SECONDS = 1
 READING_SECONDS = 1
 REFUSALS_SECONDS = 2
 SEAL_SECONDS = 60
+#: How often it is looked whether a day has gone by since payloads were pruned.
+PRUNE_SECONDS = 600
 
 
 def scheduler(hub: Hub) -> AsyncIOScheduler:
@@ -35,6 +37,12 @@ def scheduler(hub: Hub) -> AsyncIOScheduler:
         except HubError as error:
             log.warning("tick.refusals_failed", reason=str(error))
 
+    async def prune() -> None:
+        try:
+            await hub.pruning.tick()
+        except HubError as error:
+            log.warning("tick.prune_failed", reason=str(error))
+
     async def seal() -> None:
         try:
             await asyncio.to_thread(hub.sealer.seal)
@@ -49,5 +57,6 @@ def scheduler(hub: Hub) -> AsyncIOScheduler:
     ticks.add_job(read, IntervalTrigger(seconds=often, timezone="UTC"), next_run_time=now)
     ticks.add_job(fire, IntervalTrigger(seconds=SCHEDULES_SECONDS, timezone="UTC"), next_run_time=now)
     ticks.add_job(seal, IntervalTrigger(seconds=SEAL_SECONDS, timezone="UTC"))
+    ticks.add_job(prune, IntervalTrigger(seconds=PRUNE_SECONDS, timezone="UTC"))
     ticks.add_job(refusals, IntervalTrigger(seconds=REFUSALS_SECONDS, timezone="UTC"))
     return ticks

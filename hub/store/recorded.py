@@ -61,7 +61,8 @@ def newest(
 def _wanted(environment: str, types: Collection[str]) -> Any:
     # Another content under a known id was never taken, and its money would count twice.
     taken = events.c.reason.is_distinct_from("same-id-other-content")
-    return and_(events.c.environment == environment, events.c.type.in_(sorted(types)), taken)
+    kept = events.c.pruned_at.is_(None)
+    return and_(events.c.environment == environment, events.c.type.in_(sorted(types)), taken, kept)
 
 
 def _latest_runs(connection: Connection, event_ids: Sequence[str]) -> dict[str, dict[str, Row]]:

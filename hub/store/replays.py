@@ -17,6 +17,7 @@ from hub.store import approvals, hold_orders
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
 from hub.store.resuming import done_effects, replayed
+from hub.store.retention import assert_kept
 from hub.store.run_orders import close_cases, in_doubt
 from hub.store.runs import find
 from hub.store.tables import events, runs, steps
@@ -146,6 +147,7 @@ def _replayable(connection: Connection, run_id: str, order: Replay) -> Row:
         raise Conflict("The run was replayed already; replay its latest run.", run=run_id, latest=row["replaced_by"])
     if state in OPEN_STATES and state is not RunState.PARKED:
         raise Conflict("The run is still going; wait for its end, or cancel it first.", run=run_id, state=state.value)
+    assert_kept(row)
     if _was_taken_back(row) and order.anew is None:
         raise Conflict(
             "What the run did was taken back. To do it once more is a new effect, and has to be ordered as one.",

@@ -18,6 +18,7 @@ from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
 from hub.store.history import child_topic
 from hub.store.resuming import replayed
+from hub.store.retention import assert_kept
 from hub.store.runs import find, forget_waits, let_next_go, wake
 from hub.store.stopping import tell_to_stop
 from hub.store.tables import cases, effects, runs, steps
@@ -73,6 +74,7 @@ def take_back(transaction: Transaction, run_id: str, *, actor: str, reason: str)
             run=run_id,
             state=state.value,
         )
+    assert_kept(row)
     _doubtful(transaction.connection, row)
     if state in OPEN_STATES - WORKING_STATES and _untouched(transaction.connection, run_id):
         return cancel(transaction, run_id, actor=actor, reason=reason)

@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.mapping.compiled import CompiledMapping
 from hub.model.limits import QuotaPer
+from hub.model.retention import Retention
 from hub.policy.retry import RetryPolicy
 from hub.policy.rules import RulePolicy
 from hub.workspace.kinds import FileKind
@@ -95,6 +96,7 @@ class EnvironmentFile:
     governed: bool = False
     approvals: int = 0
     max_money_difference: Mapping[str, Decimal] = field(default_factory=dict)
+    retention: Retention | None = None
     path: str = ""
 
 

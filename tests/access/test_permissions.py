@@ -34,6 +34,7 @@ GRANTED = {
     "audit.read": {Role.ADMIN},
     "data.back-up": {Role.ADMIN},
     "hub.examine": {Role.ADMIN},
+    "data.prune": {Role.ADMIN},
 }
 
 

@@ -51,6 +51,16 @@ MISTAKES = [
     (TO_HUB, "    number: number", "    number: [number]", "11:13", "not-a-value", "one value"),
     ("connections/books.yaml", "concurrency: 5", "concurrency: 0", "3:24", "bad-value", "from 1"),
     (TEST, "environment: test", "environment: test\ncolour: pink", "2:9", "bad-value", "`grey`"),
+    (TEST, "environment: test", "environment: test\nretention: {}", "2:12", "missing-key", "`payloads`"),
+    (TEST, "environment: test", "environment: test\nretention: { payloads: 90 }", "2:24", "bad-value", "P"),
+    (
+        *(TEST, "environment: test", "environment: test\nretention: { payloads: P7D, answers: P30D }"),
+        *("2:38", "short-retention", "too early"),
+    ),
+    (
+        *(TEST, "environment: test", "environment: test\nretention: { payloads: P90D, answers: P60D }"),
+        *("2:39", "short-retention", "too early"),
+    ),
     # wrong expressions
     (FLOW, "key: data.object.id", "key: data..id", "5:11", "syntax", "`data..id`"),
     (FLOW, "id: invoice.id, want: =route.system", "id: invoice.id, want: =route.", "18:81", "syntax", "too early"),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from hub.model.currencies import EXPONENTS
+from hub.model.durations import duration
+from hub.model.retention import LEAST_ANSWERS, USUAL_ANSWERS, Retention
 from hub.workspace.catalogue import ConnectorEntry
 from hub.workspace.compiled_files import ConnectionFile, EnvironmentConnection, EnvironmentFile
 from hub.workspace.files.connections import SECRET, lint_settings
@@ -15,7 +17,7 @@ from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints, close_match
 from hub.workspace.source.shape_lint import lint_shape
-from hub.workspace.source.shapes import NAME, Choice, Form, Key, Many, Names, Shape, Text, Value, Whole
+from hub.workspace.source.shapes import NAME, Choice, Duration, Form, Key, Many, Names, Shape, Text, Value, Whole
 from hub.workspace.source.yaml_source import Entry, Keyed, Node, plain, text_of
 
 #: Keys of a connection in an environment that are not settings of its connector.
@@ -47,6 +49,22 @@ ENVIRONMENT = Form(
             doc="the settings and the secret of each connection here",
             required=True,
         ),
+        "retention": Key(
+            shape=Form(
+                title="retention",
+                keys={
+                    "payloads": Key(
+                        shape=Duration(),
+                        doc="how long payloads are kept after a run's end; without it they are kept for ever",
+                        required=True,
+                    ),
+                    "answers": Key(
+                        shape=Duration(), doc="how long what targets answered to writes is kept; P400D, at least P35D"
+                    ),
+                },
+            ),
+            doc="after what time payloads are removed; hashes, ids, states and money stay",
+        ),
         "publish": Key(
             shape=Form(
                 title="publish",
@@ -73,6 +91,7 @@ def load_environment(node: Node, lints: Lints, known: Known) -> EnvironmentFile 
         return None
     _lint_connections(node, lints, known)
     _lint_currencies(node, lints)
+    retention = _retention(node, lints)
     document = plain(node)
     publish = document.get("publish", {})
     return EnvironmentFile(
@@ -87,8 +106,25 @@ def load_environment(node: Node, lints: Lints, known: Known) -> EnvironmentFile 
         max_money_difference={
             currency: Decimal(amount) for currency, amount in publish.get("max_money_difference", {}).items()
         },
+        retention=retention,
         path=lints.path,
     )
+
+
+def _retention(node: Keyed, lints: Lints) -> Retention | None:
+    found = node.get("retention")
+    if not isinstance(found, Keyed):
+        return None
+    given = {name: duration(text_of(entry.value)) for name, entry in found.entries.items()}
+    payloads = given.get("payloads")
+    if payloads is None:
+        return None
+    answers = given.get("answers") or max(USUAL_ANSWERS, payloads)
+    if answers < max(LEAST_ANSWERS, payloads):
+        message = "What targets answered would be forgotten too early."
+        hint = "Write at least P35D, and no less than `payloads`: vendors repeat and delay their events for weeks."
+        lints.error(found.get("answers") or found, "short-retention", message, hint)
+    return Retention(payloads=payloads, answers=answers)
 
 
 def _lint_connections(node: Keyed, lints: Lints, known: Known) -> None:

@@ -1,0 +1,252 @@
+"""Retention: payloads of what is long over go, what proves or names it stays, and nothing open is touched."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from hub.audit.verification import verify_chain
+from hub.errors import Conflict
+from hub.model.event import InboundEvent, Via
+from hub.model.retention import Retention
+from hub.operate.retention import Pruning
+from hub.queries import contents, timeline
+from hub.queries.view import View
+from hub.store import audit, recorded, replays, retention, run_orders
+from hub.store.committer import Work
+from hub.store.database import Database
+from hub.store.replays import Replay
+from hub.store.retention import Pruned
+from hub.store.tables import effects, runs
+from tests.engine.house import FastClock, House, bundle
+from tests.engine.test_once import FILES, THREE_WRITES, exceptions, things
+from tests.engine.vendor import Vendor
+from tests.store.test_committer import intent, run
+
+POLICY = Retention(payloads=timedelta(days=30), answers=timedelta(days=90))
+#: What nobody may find any more after the time is over.
+WORDS = "a-payload-of-the-business"
+
+
+def opened(directory: Path, vendor: Vendor, clock: FastClock) -> House:
+    return House(directory, vendor, bundle(THREE_WRITES, **FILES), clock=clock)
+
+
+def pruning(house: House, policy: Retention | None = POLICY) -> Pruning:
+    return Pruning(
+        environment="test",
+        database=house.database,
+        committer=house.committer,
+        ambient=house.ambient,
+        policy=lambda: policy,
+    )
+
+
+def rows(house: House, statement: str) -> list[tuple[Any, ...]]:
+    with house.database.reading() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(statement)]
+
+
+def words(house: House) -> int:
+    """Count the places of the whole database in which the payload can be read."""
+    found = 0
+    with house.database.reading() as connection:
+        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+        for table in tables:
+            for row in connection.exec_driver_sql(f"SELECT * FROM {table}"):  # noqa: S608 - the database's own names
+                for value in row:
+                    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+                    found += WORDS in text
+    return found
+
+
+def marked(count: int) -> list[dict[str, Any]]:
+    return [{**thing, "value": f"{WORDS}-{thing['id']}"} for thing in things(count)]
+
+
+async def told(house: House, external_id: str) -> None:
+    """Let another event about the first thing arrive."""
+    data = marked(1)[0]
+    event = InboundEvent(
+        external_id=external_id, type="vendor.thing.made", occurred_at=house.ambient.now(), data={**data, "more": 1}
+    )
+    await house.intake.accept("vendor", [event], Via.API)
+
+
+async def over(tmp_path: Path, count: int = 3) -> tuple[House, FastClock]:
+    """Give a house in which some runs have ended."""
+    clock = FastClock()
+    house = opened(tmp_path, Vendor(), clock)
+    await house.start()
+    await house.give(*marked(count))
+    assert await house.settled() == {"succeeded": count}
+    return house, clock
+
+
+async def test_payloads_go_and_what_proves_them_stays(tmp_path: Path) -> None:
+    """Ids, hashes, states, money, keys and the audit log are as before."""
+    house, clock = await over(tmp_path)
+    kept = (
+        "SELECT id, environment, connection, external_id, type, subject, received_at, state, body_hash FROM events",
+        "SELECT id, flow, state, key, business_key, money_minor, money_currency, epoch, finished_at FROM runs",
+        "SELECT key, connection, operation, business_key, run_id, state, url, body_hash, output FROM effects",
+        "SELECT run_id, path, kind, state, rule FROM steps",
+        "SELECT run_id, path, number, kind, outcome, status FROM attempts",
+    )
+    before = [rows(house, statement) for statement in kept]
+    assert words(house) > 10
+    assert asdict((await pruning(house).outlook()).due) == {"runs": 0, "events": 0, "answers": 0, "examples": 0}
+    clock.leap(timedelta(days=31))
+    assert (await pruning(house).outlook()).due.runs == 3
+    assert await pruning(house).prune(actor="local") == Pruned(runs=3, events=3)
+    # What the targets answered is kept longer.
+    assert words(house) == sum(WORDS in str(row) for row in rows(house, "SELECT output FROM effects"))
+    assert [rows(house, statement) for statement in kept] == before
+    with house.database.reading() as connection:
+        (head,) = audit.logs(connection)
+        assert verify_chain(audit.entries(connection, "main"), head) == []
+        assert contents.compare(connection).wrong == ()
+        assert recorded.newest(connection, environment="test", types=["vendor.thing.made"], limit=9) == []
+    (entry,) = rows(house, "SELECT CAST(entry AS TEXT) FROM audit WHERE kind = 'data.pruned'")
+    assert '"runs":3' in entry[0]
+    assert await pruning(house).prune(actor="local") == Pruned()
+    clock.leap(timedelta(days=60))
+    assert await pruning(house).prune(actor="local") == Pruned(answers=9)
+    assert words(house) == 0
+    await house.stop()
+
+
+async def test_nothing_open_is_touched(tmp_path: Path) -> None:
+    """Parked, unknown, waiting: whatever its age, all that was recorded is still needed."""
+    clock = FastClock()
+    vendor = Vendor(fault=lambda request, number: "500-before" if b'"t1"' in request.body else None)
+    house = opened(tmp_path, vendor, clock)
+    await house.start()
+    await house.give(*marked(2))
+    end = clock.now() + timedelta(seconds=60)
+    while clock.now() < end:
+        await clock.sleep(1)
+    before = words(house)
+    (state,) = rows(house, "SELECT state FROM runs WHERE business_key = 't1'")
+    assert state[0] in {"waiting", "queued", "running", "parked"}
+    clock.leap(timedelta(days=500))
+    done = await pruning(house).prune(actor="local")
+    assert (done.runs, done.events) == (1, 1)
+    assert 0 < words(house) < before
+    ((data,),) = rows(house, "SELECT data FROM events WHERE external_id = 't1'")
+    assert WORDS in data
+    await house.crash()
+
+
+async def test_a_pruned_run_is_shown_as_such_and_cannot_be_gone_on_with(tmp_path: Path) -> None:
+    house, clock = await over(tmp_path, 1)
+    clock.leap(timedelta(days=31))
+    await pruning(house).prune(actor="local")
+    ((run_id,),) = rows(house, "SELECT id FROM runs")
+    view = View(environment="test", database=house.database, ambient=house.ambient)
+    detail = timeline.detail(view, run_id, payloads=True)
+    assert detail.run.pruned_at is not None
+    assert detail.event is not None
+    assert detail.event.pruned_at is not None
+    assert not detail.replayable
+    for order in (
+        lambda tx: replays.replay(tx, run_id, Replay(new_id="run_new", actor="person:p")),
+        lambda tx: run_orders.take_back(tx, run_id, actor="person:p", reason="test"),
+    ):
+        with pytest.raises(Conflict, match="pruned on 20") as refused:
+            await house.committer.commit(Work(order))
+        assert refused.value.code == "payload-pruned"
+    await house.stop()
+
+
+async def test_a_write_that_was_made_long_ago_is_not_made_again(tmp_path: Path) -> None:
+    """While its answer is kept a new run is given it; after that the run stops for a person."""
+    house, clock = await over(tmp_path, 1)
+    vendor = house.vendor
+    assert isinstance(vendor, Vendor)
+    made = len(vendor.documents)
+    clock.leap(timedelta(days=31))
+    await pruning(house).prune(actor="local")
+    await told(house, "again")
+    assert (await house.settled())["succeeded"] == 2
+    assert len(vendor.documents) == made
+    clock.leap(timedelta(days=91))
+    await pruning(house).prune(actor="local")
+    await told(house, "once-more")
+    assert (await house.settled())["parked"] == 1
+    assert len(vendor.documents) == made
+    assert [case.reason for case in exceptions(house)] == ["answer-pruned"]
+    await house.stop()
+
+
+async def test_without_a_policy_nothing_goes_and_once_a_day_is_enough(tmp_path: Path) -> None:
+    house, clock = await over(tmp_path, 1)
+    clock.leap(timedelta(days=1000))
+    with pytest.raises(Conflict, match="no `retention:`"):
+        await pruning(house, None).prune(actor="local")
+    await pruning(house, None).tick()
+    assert rows(house, "SELECT count(*) FROM runs WHERE pruned_at IS NULL") == [(1,)]
+    regular = pruning(house)
+    await regular.tick()
+    assert rows(house, "SELECT count(*) FROM runs WHERE pruned_at IS NULL") == [(0,)]
+    await house.give({**marked(2)[1]})
+    await house.settled()
+    await regular.tick()
+    assert (await regular.outlook()).due == Pruned()
+    await house.stop()
+
+
+#: States of a run, of its write, of the run that replaced it, of its caller and of a run that it called; over or not.
+STANDINGS: list[tuple[str, str | None, str | None, str | None, str | None, bool]] = [
+    ("succeeded", None, None, None, None, True),
+    ("cancelled", "done", None, None, None, True),
+    ("compensated", "failed", None, None, None, True),
+    ("parked", None, None, None, None, False),
+    ("queued", None, None, None, None, False),
+    ("running", None, None, None, None, False),
+    ("waiting", None, None, None, None, False),
+    ("compensating", None, None, None, None, False),
+    ("succeeded", "intent", None, None, None, False),
+    ("succeeded", "unknown", None, None, None, False),
+    ("cancelled", "parked", None, None, None, False),
+    ("parked", None, "succeeded", None, None, True),
+    ("parked", None, "waiting", None, None, False),
+    ("parked", None, "parked", None, None, False),
+    ("succeeded", None, None, "waiting", None, False),
+    ("succeeded", None, None, "succeeded", None, True),
+    ("succeeded", None, None, None, "parked", False),
+    ("succeeded", None, None, None, "succeeded", True),
+]
+
+
+@pytest.mark.parametrize(("state", "effect", "newer", "parent", "child", "over"), STANDINGS)
+async def test_what_is_over_is_decided_with_all_that_may_look_back(
+    tmp_path: Path,
+    state: str,
+    effect: str | None,
+    newer: str | None,
+    parent: str | None,
+    child: str | None,
+    over: object,
+) -> None:
+    database = Database(tmp_path)
+    own = {**run(1), "state": state, "replaced_by": newer and "run_2", "parent_run": parent and "run_3"}
+    others = [
+        {**run(number), "state": other, "parent_run": "run_1" if number == 4 else None, "replaced_by": None}
+        for number, other in ((2, newer), (3, parent), (4, child))
+        if other is not None
+    ]
+    with database.writer.begin() as connection:
+        for place, row in enumerate([own, *others]):
+            connection.execute(insert(runs), {**row, "position": place, "finished_at": None})
+        if effect is not None:
+            connection.execute(insert(effects), {**intent(1).intents[0], "state": effect})
+    with database.reading() as connection:
+        found = {name for name, _ in retention.next_runs(connection, "test", 2, after=-1, limit=9)}
+    assert ("run_1" in found) is over
+    database.close()
