@@ -40,6 +40,8 @@ class Permission(StrEnum):
     RESOLVE_EFFECT = "effect.resolve"
     REPEAT_EFFECT = "effect.repeat"
     CONTROL_CONNECTION = "connection.control"
+    CONTROL_SCHEDULE = "schedule.control"
+    CONTROL_STREAM = "stream.control"
     WRITE_CROSSREF = "crossref.write"
     STORE_SECRET = "secret.store"
     PLAN_REVISION = "revision.plan"
@@ -64,6 +66,8 @@ _OPERATOR = _VIEWER | {
     Permission.WORK_CASE,
     Permission.RESOLVE_EFFECT,
     Permission.CONTROL_CONNECTION,
+    Permission.CONTROL_SCHEDULE,
+    Permission.CONTROL_STREAM,
     Permission.WRITE_CROSSREF,
     Permission.PLAN_REVISION,
 }

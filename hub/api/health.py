@@ -24,8 +24,11 @@ def version() -> str:
 
 @router.get("/health", summary="Whether the hub works")
 async def health(request: Request) -> dict[str, Any]:
-    """Tell that requests are answered; open to everybody, so it says nothing of the business."""
-    return {"status": "ok", "version": version(), "environment": request.app.state.environment}
+    """Tell that requests are answered, and how many alarms there are; open to everybody, so it says not which."""
+    state = request.app.state
+    number = await state.alarms()
+    told = {"version": version(), "environment": state.environment, "alarms": number}
+    return {"status": "alarmed" if number else "ok", **told}
 
 
 @router.get("/ready", summary="Whether the hub takes new work")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import audit, cases, crossrefs, effects, events, place, runs, schemas, vault
+from hub.cli import audit, cases, crossrefs, effects, events, place, runs, schedules, schemas, streams, vault
 from hub.cli.backup import backup, restore
 from hub.cli.decisions import decisions
 from hub.cli.doctor import doctor
@@ -234,14 +234,24 @@ def status(
     with reach(place.settings(data, workspace, environment, None)) as hub:
         summary = hub.get("/api/summary")
         published = hub.get("/api/revisions", limit=1)
+        alarming = hub.get("/api/alarms")["alarms"]
     if json_output:
-        print_json({**summary, "revision": next(iter(published["revisions"]), None), "folder": published["folder"]})
+        print_json(
+            {
+                **summary,
+                "alarms": alarming,
+                "revision": next(iter(published["revisions"]), None),
+                "folder": published["folder"],
+            }
+        )
         return
     show_status(summary)
     for line in published["revisions"]:
         commit = f", commit {line['commit'][:10]}" if line["commit"] else ""
         console.print(f"Revision {line['number']} serves (bundle {line['bundle'][:12]}{commit}).")
     show_folder(published["folder"])
+    if alarming:
+        schedules.show_alarms(alarming)
 
 
 @app.command(rich_help_panel=_RUN)
@@ -258,6 +268,11 @@ app.add_typer(events.app, name="events", help="Look at events and release what w
 app.add_typer(
     effects.app, name="effects", help="Look at writes in doubt, and settle what nobody knows.", rich_help_panel=_LOOK
 )
+app.add_typer(
+    schedules.app, name="schedules", help="Look at schedules, start, hold or resume one.", rich_help_panel=_LOOK
+)
+app.add_typer(streams.app, name="streams", help="Look at streams, and read a span of one again.", rich_help_panel=_LOOK)
+app.command(rich_help_panel=_LOOK)(schedules.alarms)
 app.command(rich_help_panel=_LOOK)(hold)
 app.command(rich_help_panel=_LOOK)(resume)
 app.command(rich_help_panel=_LOOK)(holds)

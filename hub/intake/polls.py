@@ -15,6 +15,7 @@ from hub.intake.streams import Found, Streams
 from hub.model.ambient import Ambient
 from hub.sdk.connector import Stream
 from hub.workspace.bundle import Bundle
+from hub.workspace.polling import Plan, plan_of
 
 log = structlog.get_logger(__name__)
 
@@ -27,14 +28,6 @@ LONGEST_RETRY = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How often a stream is read, and how much of it is read again each time."""
-
-    every: timedelta
-    overlap: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Next:
     """When a stream is read next by this account, and when that was said.
 
@@ -44,16 +37,6 @@ class _Next:
     account: Account
     said: datetime
     due: datetime
-
-
-def plan_of(bundle: Bundle, connection: str, stream: Stream, every: timedelta) -> Plan:
-    """Give how a stream is read: as the connection's file says, else `every` so often and as the connector says."""
-    file = bundle.connections.get(connection)
-    poll = file.polls.get(stream.name) if file is not None else None
-    if poll is None:
-        return Plan(every=every, overlap=stream.overlap)
-    overlap = stream.overlap if poll.overlap is None else max(poll.overlap, stream.overlap)
-    return Plan(every=poll.every or every, overlap=overlap)
 
 
 def wait_after(failures: int, every: timedelta, asked: float | None, chance: float) -> timedelta:

@@ -171,6 +171,7 @@ class Schedules:
     async def resume(self, name: str, *, actor: str, reason: str) -> None:
         """Let a schedule go on with its next time; what was due while it was held is not made up for."""
         why, schedule = _said(reason), self._schedule(name)
+        await self._take_up(name)
         next_at = _micros(self._triggers(schedule).after(self._ambient.now()))
         await self._work(
             lambda tx: schedules.resume(

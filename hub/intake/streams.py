@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from hub.connections.accounts import Account
+from hub.errors import FixData
 from hub.intake.door import Intake, content_of, stored_data
 from hub.intake.positions import Hole, Position
 from hub.model.ambient import Ambient, of_micros, to_micros
@@ -142,6 +143,22 @@ class Streams:
             Work(lambda tx: streams.fail(tx, **self._of(account, stream), error=error))
         )
         return failures
+
+    async def settle_gap(self, name: str, stream: str, *, actor: str, reason: str) -> int:
+        """Say that somebody has seen to what may be missing of a stream; gives how many gaps that were.
+
+        Raises `Conflict` when nothing is missing, and `FixData` without a reason.
+        """
+        if not reason.strip():
+            raise FixData("Say what was done about it; it binds the audit.", code="no-reason")
+        settled: int = await self._committer.commit(
+            Work(
+                lambda tx: streams.settle_gap(
+                    tx, environment=self._environment, name=name, stream=stream, actor=actor, reason=reason.strip()
+                )
+            )
+        )
+        return settled
 
     async def _add_gap(
         self,

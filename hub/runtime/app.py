@@ -25,7 +25,9 @@ from hub.api import (
     retention,
     revisions,
     runs,
+    schedules,
     secrets,
+    streams,
 )
 from hub.runtime.composition import Hub
 from hub.runtime.doctor import Doctor
@@ -62,6 +64,12 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.pruning = hub.pruning
     app.state.doctor = Doctor(hub)
     app.state.folder = hub.folder
+    app.state.schedules = hub.incoming.schedules
+    app.state.streams = hub.incoming.streams
+    app.state.polls = hub.incoming.polls
+    app.state.backfills = hub.incoming.backfills
+    app.state.watched = hub.incoming.watched
+    app.state.alarms = hub.watch.number
     problems.install(app)
     app.include_router(hooks.router)
     rooms = (
@@ -75,6 +83,8 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
         drift,
         crossrefs,
         connections,
+        schedules,
+        streams,
         secrets,
         people,
         audit,

@@ -46,6 +46,7 @@ from hub.runtime.clock import system_ambient
 from hub.runtime.incoming import Incoming
 from hub.runtime.settings import HubSettings
 from hub.runtime.shelf import Shelf, begin
+from hub.runtime.watch import Watch
 from hub.sdk.connector import Connector
 from hub.sdk.transport import Transport
 from hub.store import decisions, marks
@@ -244,6 +245,14 @@ class Hub:
             bundle=lambda: self.shelf.current,
             intake=self.intake,
             poll_seconds=settings.poll_seconds,
+        )
+        self.watch = Watch(
+            view=self.view,
+            watched=self.incoming.watched,
+            committer=self.committer,
+            ambient=self.ambient,
+            pulse=self.incoming.pulse,
+            actor=self.worker_name,
         )
         self.restored = _restored(self.database)
         self.worker = self.composition.worker(

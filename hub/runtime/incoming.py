@@ -1,7 +1,8 @@
-"""What comes in without being sent: schedules that fire, streams that are read, spans that are read again."""
+"""What comes in without being sent: schedules that fire, streams that are read; and its pulse."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
@@ -12,6 +13,8 @@ from hub.intake.polls import Polls
 from hub.intake.schedules import Schedules
 from hub.intake.streams import Streams
 from hub.model.ambient import Ambient
+from hub.model.pulse import Pulse
+from hub.queries.alarms import Watched
 from hub.runtime.triggers import of_schedule
 from hub.store.committer import Committer
 from hub.store.database import Database
@@ -34,6 +37,7 @@ class Incoming:
         poll_seconds: float,
     ) -> None:
         """Wire them; `poll_seconds` is the interval of streams whose file names none."""
+        every = timedelta(seconds=poll_seconds)
         self.schedules = Schedules(
             environment=environment,
             ambient=ambient,
@@ -43,15 +47,15 @@ class Incoming:
             triggers=of_schedule,
             prepare=intake.prepare,
         )
-        streams = Streams(
+        self.streams = Streams(
             environment=environment, ambient=ambient, database=database, committer=committer, intake=intake
         )
         self.polls = Polls(
             ambient=ambient,
             accounts=accounts,
             bundle=bundle,
-            streams=streams,
-            every=timedelta(seconds=poll_seconds),
+            streams=self.streams,
+            every=every,
         )
         self.backfills = Backfills(
             environment=environment,
@@ -59,8 +63,11 @@ class Incoming:
             database=database,
             committer=committer,
             accounts=accounts,
-            streams=streams,
+            streams=self.streams,
         )
+
+        self.pulse = Pulse(started_at=ambient.now(), seconds=time.monotonic)
+        self.watched = Watched(bundle=bundle, accounts=accounts, pulse=self.pulse, every=every)
 
     async def stop(self) -> None:
         """Leave off reading; everything goes on from its place at the next start."""

@@ -7,6 +7,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,7 +20,7 @@ from hub.runtime.app import build_app
 from hub.runtime.composition import Composition, Hub
 from hub.runtime.logs import configure
 from hub.runtime.settings import HubSettings
-from hub.runtime.ticks import scheduler
+from hub.runtime.ticks import revive, scheduler
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,7 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(sign, _ask, asked, hub)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     ticks = scheduler(hub)
+    watching: asyncio.Task[None] | None = None
     assert hub.died is not None
     try:
         while not server.started and not serving.done():
@@ -79,12 +81,13 @@ async def _serve(
         if not serving.done():
             write_address(settings.data, url)
             ticks.start()
+            watching = asyncio.create_task(hub.watch.run(partial(revive, ticks)), name="watch")
             ready(hub, url, not await hub.directory.anybody())
         told = asyncio.ensure_future(asked.wait())
         waited: set[asyncio.Future[Any]] = {serving, hub.died, told}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if not hub.died.done():
-            ending = asyncio.ensure_future(_end(server, serving, ticks, hub))
+            ending = asyncio.ensure_future(_end(server, serving, ticks, watching, hub))
             await asyncio.wait([ending, hub.died], timeout=ENDED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
             if ending.done():
                 ending.result()
@@ -104,8 +107,17 @@ def _ask(asked: asyncio.Event, hub: Hub) -> None:
     asked.set()
 
 
-async def _end(server: uvicorn.Server, serving: asyncio.Task[None], ticks: AsyncIOScheduler, hub: Hub) -> None:
+async def _end(
+    server: uvicorn.Server,
+    serving: asyncio.Task[None],
+    ticks: AsyncIOScheduler,
+    watching: asyncio.Task[None] | None,
+    hub: Hub,
+) -> None:
     """End in order: first nothing new is taken, and whoever asks is told so; the doors close when all is at rest."""
+    if watching is not None:
+        watching.cancel()
+        await asyncio.wait([watching])
     if ticks.running:
         ticks.shutdown(wait=False)
     await hub.drain()

@@ -154,6 +154,19 @@ firings = Table(
     PrimaryKeyConstraint("environment", "flow", "due_at"),
 )
 
+#: What somebody has been told of and is not over.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("since", BigInteger),
+    Column("raised_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "kind", "subject"),
+)
+
 backfills = Table(
     "backfills",
     metadata,

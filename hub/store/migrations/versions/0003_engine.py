@@ -61,6 +61,16 @@ def _new_tables() -> None:
         )
 
     op.create_table(
+        "alarms",
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=True),
+        sa.Column("raised_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("environment", "kind", "subject", name=op.f("pk_alarms")),
+    )
+    op.create_table(
         "approval_votes",
         sa.Column("approval_id", sa.String(), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
