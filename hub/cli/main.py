@@ -11,6 +11,7 @@ import typer
 
 from hub.cli import audit, cases, crossrefs, effects, events, place, runs, schedules, schemas, streams, vault
 from hub.cli.backup import backup, restore
+from hub.cli.connections import connections
 from hub.cli.decisions import decisions
 from hub.cli.doctor import doctor
 from hub.cli.drift import drift
@@ -277,6 +278,7 @@ app.command(rich_help_panel=_LOOK)(hold)
 app.command(rich_help_panel=_LOOK)(resume)
 app.command(rich_help_panel=_LOOK)(holds)
 app.command(rich_help_panel=_LOOK)(drift)
+app.command(rich_help_panel=_LOOK)(connections)
 app.command(rich_help_panel=_LOOK)(decisions)
 app.add_typer(
     crossrefs.app, name="crossrefs", help="Look up and import which id here is which id there.", rich_help_panel=_LOOK

@@ -12,8 +12,10 @@ from sqlalchemy import func, select
 from hub.connections.accounts import Account
 from hub.model.effect import EffectState
 from hub.model.run import RunState, WaitKind
+from hub.queries.limits import Budget, budget_of
 from hub.queries.timeline import without_credentials
 from hub.queries.view import View, moment
+from hub.store import budgets
 from hub.store import connections as stored
 from hub.store.tables import effects, runs
 
@@ -43,9 +45,7 @@ class ConnectionHealth:
     last_error: str | None
     successes: int
     failures: int
-    in_flight: int
-    concurrency: int
-    rate: float | None
+    budget: Budget
     waiting_runs: int
     effects: Mapping[EffectState, int]
     webhook: str | None
@@ -75,21 +75,28 @@ def listing(view: View, accounts: Mapping[str, Account]) -> tuple[ConnectionHeal
             .group_by(effects.c.connection, effects.c.state)
         ):
             written.setdefault(name, {})[EffectState(state)] = number
+        rows = budgets.waiting(connection, environment=view.environment)
     return tuple(
         _health(
             account,
             since=moment(states[name]["changed_at"]) if name in states else None,
             waiting=waiting.get(name, 0),
             written=written.get(name, {}),
+            budget=budget_of(account, accounts, rows),
         )
         for name, account in sorted(accounts.items())
     )
 
 
 def _health(
-    account: Account, *, since: datetime | None, waiting: int, written: Mapping[EffectState, int]
+    account: Account,
+    *,
+    since: datetime | None,
+    waiting: int,
+    written: Mapping[EffectState, int],
+    budget: Budget,
 ) -> ConnectionHealth:
-    health, limits = account.health, account.limiter.limits
+    health = account.health
     return ConnectionHealth(
         name=account.name,
         connector=account.connector.name,
@@ -103,9 +110,7 @@ def _health(
         last_error=health.last_error,
         successes=health.successes,
         failures=health.failures,
-        in_flight=account.limiter.in_flight,
-        concurrency=limits.concurrency,
-        rate=limits.rate,
+        budget=budget,
         waiting_runs=waiting,
         effects=written,
         webhook=f"/hooks/{account.name}" if account.connector.webhook is not None else None,
@@ -115,6 +120,8 @@ def _health(
 def _standing(account: Account) -> Standing:
     if account.paused is not None:
         return Standing.PAUSED
+    if account.limiter.is_open:
+        return Standing.FAILING
     success, failure = account.health.last_success, account.health.last_failure
     if failure is not None and (success is None or failure > success):
         return Standing.FAILING

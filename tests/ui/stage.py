@@ -6,10 +6,10 @@ import argparse
 import asyncio
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,8 +24,11 @@ from hub.access.people import PersonId
 from hub.access.permissions import Role
 from hub.access.sign_in import new_person
 from hub.connections.accounts import Account
+from hub.connections.bounds import Bound, of_vendor
 from hub.connections.limiter import Limiter
+from hub.connections.pace import Start
 from hub.connections.registry import load_connectors
+from hub.errors import LimitKind, LimitReached
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.operate.effects import EffectOrders
@@ -38,6 +41,7 @@ from hub.release.folder import FolderState
 from hub.runtime.clock import system_ambient
 from hub.runtime.composition import Changes
 from hub.runtime.shelf import load_bundle
+from hub.sdk.connector import Limits
 from hub.sdk.transport import Transport
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
@@ -96,6 +100,18 @@ def shipped_bundle() -> Bundle:
     return _compiled[0]
 
 
+def said(name: str, vendor: Limits) -> Callable[[datetime], list[Bound]]:
+    """Give what several sources say of an account's limits."""
+    known = [of_vendor(vendor, f"vendor of {name}"), Bound(source=f"connection {name}", concurrency=4)]
+    if name == "netsuite":
+        policy = Bound(source="policy night-throttle (night)", rate=90, per=60, burst=5)
+        known += [
+            Bound(source=f"connection {name} in this environment", quota=20_000, quota_zone="Europe/Vienna"),
+            policy,
+        ]
+    return lambda _now: known
+
+
 def accounts(ambient: Ambient) -> dict[str, Account]:
     """Give accounts of the shipped connectors that reach nothing."""
     connectors = load_connectors()
@@ -126,17 +142,26 @@ def accounts(ambient: Ambient) -> dict[str, Account]:
             name=name,
             connector=connector,
             settings=connector.settings.model_validate(values),
-            limiter=Limiter(connector.limits, ambient),
+            limiter=Limiter(said(name, connector.limits), ambient, name=name),
             transport=Transport(),
             ambient=ambient,
         )
     now = ambient.now()
     made["stripe"].health.last_success, made["stripe"].health.successes = now - timedelta(seconds=4), 1284
     made["netsuite"].health.last_success, made["netsuite"].health.successes = now - timedelta(seconds=2), 3911
+    refuse(made["netsuite"].limiter)
     made["netsuite"].health.last_failure = now - timedelta(minutes=6)
     made["netsuite"].health.failures = 17
     made["netsuite"].health.last_error = "The account's concurrency limit was reached. (status: 429)"
     return made
+
+
+def refuse(limiter: Limiter) -> None:
+    """Let a limiter learn from a refusal that has passed."""
+    refusal = LimitReached(
+        "NetSuite has too many requests in flight.", after=0.01, kind=LimitKind.CONCURRENCY, status=429
+    )
+    limiter.refused(Start(0), refusal)
 
 
 @asynccontextmanager
