@@ -12,6 +12,7 @@ class Invariant(StrEnum):
 
     ACKNOWLEDGED_IS_DURABLE = "acknowledged_is_durable"
     ONE_RUN_PER_EVENT = "one_run_per_event"
+    FIRES_ONCE = "fires_once"
     FENCED = "fenced"
     LEGAL_CHANGES = "legal_changes"
     ORDER_PER_KEY = "order_per_key"

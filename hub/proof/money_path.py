@@ -16,6 +16,8 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "stripe.invoice.finalized": ("invoice-to-erp",),
     "stripe.invoice_payment.paid": ("payment-to-erp",),
     "stripe.invoice.marked_uncollectible": ("collections-notice",),
+    "concord.schedule.invoices-agree": ("invoices-agree",),
+    "concord.flow.posted-invoice-agrees": ("posted-invoice-agrees",),
 }
 #: The reason of the exception about a call whose outcome nobody knows.
 UNKNOWN_OUTCOME = "outcome-unknown"

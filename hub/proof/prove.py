@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -11,8 +12,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hub.proof.simulation import campaign, shrinking, trial
+from hub.proof.simulation import campaign, shrinking, sweep, trial
 from hub.proof.simulation.campaign import ENOUGH, Totals
+from hub.proof.simulation.sweep import Swept
 from hub.proof.simulation.trial import Draft
 from hub.proof.simulation.troubles import KINDS
 from hub.sdk import exact_json
@@ -44,14 +46,50 @@ def run_prove(options: ProveOptions) -> int:
     console = Console(stderr=options.json)
     if options.seed is not None:
         return _one(options.seed, console, trace=options.trace, json=options.json)
+    swept = _sweep(options, console)
+    if not options.json:
+        _show_sweep(swept, console)
     began = time.monotonic()
     totals = _many(options, console, began)
     seconds = time.monotonic() - began
     if options.json:
-        _print_json({**totals.to_json(), "first_seed": options.first, "seconds": round(seconds, 1)})
+        told = {"sweep": [each.to_json() for each in swept], "without_case": sweep.uncovered()}
+        _print_json({**totals.to_json(), **told, "first_seed": options.first, "seconds": round(seconds, 1)})
     else:
         _show(totals, console, seconds, first=options.first)
-    return EXIT_BROKEN if totals.violations or totals.missed() else 0
+    whole = all(not each.broken and each.covered == each.points for each in swept) and not sweep.uncovered()
+    return 0 if whole and not totals.violations and not totals.missed() else EXIT_BROKEN
+
+
+def _sweep(options: ProveOptions, console: Console) -> list[Swept]:
+    with _progress(console) as progress:
+        task = progress.add_task("crash points", total=None)
+        return campaign.sweep_all(
+            options.jobs or campaign.processes(),
+            lambda done, everything: progress.update(task, completed=done, total=everything),
+        )
+
+
+def _show_sweep(swept: Sequence[Swept], console: Console) -> None:
+    title = "Crashes at every durable point of the shipped flows"
+    table = Table("Flows", title=title, title_justify="left", title_style="bold")
+    for column in ("Crashed at", "Of", "Violations"):
+        table.add_column(column, justify="right")
+    for each in swept:
+        complete = each.covered == each.points
+        table.add_row(
+            "\n".join(each.flows),
+            str(each.covered) if complete else f"[red bold]{each.covered}[/]",
+            str(each.points),
+            f"[red bold]{len(each.broken)}[/]" if each.broken else "0",
+        )
+    console.print(table)
+    for each in swept:
+        for point, finding in each.broken[:3]:
+            told = f"{each.flows[0]}, {point}: {finding.detail}"
+            console.print(f"  [red]{finding.invariant.value}[/] {escape(told)}", highlight=False, soft_wrap=True)
+    for flow in sweep.uncovered():
+        console.print(f"  [red]too little[/] the flow {flow} ships, and nothing is let happen for it", highlight=False)
 
 
 def _many(options: ProveOptions, console: Console, began: float) -> Totals:
@@ -59,14 +97,7 @@ def _many(options: ProveOptions, console: Console, began: float) -> Totals:
     # With a time limit alone the seeds are as many as fit.
     seeds = options.seeds if options.seeds is not None else (SEEDS if until is None else 10**9)
     jobs = options.jobs or campaign.processes()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as progress:
+    with _progress(console) as progress:
         total = seeds if seeds < 10**9 else None
         task = progress.add_task("seeds", total=total)
 
@@ -75,6 +106,17 @@ def _many(options: ProveOptions, console: Console, began: float) -> Totals:
             progress.update(task, completed=totals.trials, description=f"seeds{broken}")
 
         return campaign.spread(first=options.first, seeds=seeds, jobs=jobs, until=until, told=told)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
 
 
 def _one(seed: int, console: Console, *, trace: bool, json: bool) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any, Protocol
 
 from hub.sandbox.clock import Clock
 from hub.sandbox.faults import FaultEngine
 from hub.sandbox.request_log import RequestLog
+
+#: Posts a webhook; gives the status that it was answered with, or None when nobody answered.
+Post = Callable[[str, Mapping[str, str], bytes, float], Awaitable[int | None]]
 
 
 class Books(Protocol):
@@ -61,17 +64,24 @@ class World:
     `random` is seeded: what a vendor draws from it is the same for the same seed. Faults have dice of their own.
     """
 
-    def __init__(self, *, name: str, seed: int, fault_kinds: frozenset[str] = frozenset()) -> None:
-        """Start with an empty log, no faults, and dice from `seed`; `fault_kinds` are the vendor's own."""
+    def __init__(
+        self, *, name: str, seed: int, fault_kinds: frozenset[str] = frozenset(), clock: Clock | None = None
+    ) -> None:
+        """Start with an empty log, no faults, and dice from `seed`; `fault_kinds` are the vendor's own.
+
+        A simulation brings its own clock.
+        """
         self.name = name
         self.seed = seed
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.random = Random(f"{name}:{seed}")  # dice of a simulation, nothing secret
         self.faults = FaultEngine(seed=f"{name}:{seed}", clock=self.clock, vendor_kinds=fault_kinds)
         self.requests = RequestLog(clock=self.clock)
         self.books: Books = EmptyBooks()
         #: What is under way, in a few numbers; shown by the control API's `health`.
         self.progress: Callable[[], Mapping[str, Any]] = dict
+        #: How a webhook is posted (address, headers, body, seconds), giving the status; None: over HTTP.
+        self.post: Post | None = None
         #: Where the sandbox listens; known once it serves.
         self.url = ""
 

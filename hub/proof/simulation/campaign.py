@@ -8,7 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
@@ -16,12 +16,16 @@ from typing import Any
 
 import structlog
 
-from hub.proof.simulation import trial
+from hub.proof.simulation import sweep, trial
+from hub.proof.simulation.cases import CASES
+from hub.proof.simulation.sweep import Point, Swept
 from hub.proof.simulation.trial import Trial
 from hub.proof.simulation.troubles import KINDS
 
 #: So many trials are handed to a process at once.
 CHUNK = 20
+#: So many points of a sweep are handed to a process at once.
+POINTS = 8
 #: In fewer trials than this, chance may leave out a kind of trouble; from here on every kind must have struck.
 ENOUGH = 1000
 #: A trial that did less than this did nothing worth judging.
@@ -180,6 +184,30 @@ def spread(
             for each in done:
                 totals.join(each.result())
             told(totals)
+
+
+def sweep_all(jobs: int, told: Callable[[int, int], None] = lambda _done, _all: None) -> list[Swept]:
+    """Crash every shipped flow at every one of its points, in several processes."""
+    be_quiet()
+    cases = [sweep.points_of(case) for case in CASES]
+    parts = [
+        (place, points[start : start + POINTS])
+        for place, (_, points) in enumerate(cases)
+        for start in range(0, len(points), POINTS)
+    ]
+    everything, done = sum(len(points) for _, points in cases), 0
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=be_quiet) as pool:
+        going = {pool.submit(_crash, place, points): (place, len(points)) for place, points in parts}
+        for each in as_completed(going):
+            place, number = going[each]
+            cases[place][0].join(each.result())
+            done += number
+            told(done, everything)
+    return [swept for swept, _ in cases]
+
+
+def _crash(place: int, points: Sequence[Point]) -> Swept:
+    return sweep.crash(CASES[place], points)
 
 
 def _chunks(first: int, seeds: int) -> Iterator[range]:

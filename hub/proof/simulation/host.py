@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from random import Random
 
@@ -11,11 +11,9 @@ from hub.proof.simulation.clock import VirtualClock
 from hub.proof.simulation.committing import AtCommit
 from hub.proof.simulation.loop import VirtualLoop
 from hub.proof.simulation.memory import MemoryDatabase
-from hub.proof.simulation.process import Process
+from hub.proof.simulation.process import LOOKS_EVERY, READS_EVERY, Premises, Process
 from hub.proof.simulation.story import Story
 from hub.proof.simulation.troubles import AtProcess, CommitTrouble, ProcessTrouble, Trouble
-from hub.proof.simulation.vendor import Vendor
-from hub.proof.simulation.wire import Sky
 from hub.runtime.composition import Composition
 
 #: How long a dead process stays away, in seconds.
@@ -37,23 +35,25 @@ class Host:
         loop: VirtualLoop,
         clock: VirtualClock,
         database: MemoryDatabase,
-        vendors: Mapping[str, Vendor],
-        sky: Sky,
+        premises: Premises,
+        is_clear: Callable[[], bool],
         story: Story,
         chance: Random,
         troubles: Sequence[Trouble],
         composition: Composition,
+        befalls: Callable[[], AtCommit] | None = None,
     ) -> None:
-        """Start the first process."""
+        """Start the first process; `befalls` says what befalls a commit in the place of drawn troubles."""
         self._loop = loop
         self._clock = clock
         self._database = database
-        self._vendors = vendors
-        self._sky = sky
+        self._premises = premises
+        self._is_clear = is_clear
         self._story = story
         self._chance = chance
         self._composition = composition
         self._at_commit = {trouble.group: trouble for trouble in troubles if isinstance(trouble, CommitTrouble)}
+        self._befalls = befalls or self._at_next_commit
         self._commits = 0
         self._overslept = False
         self.lives: list[Process] = []
@@ -111,11 +111,11 @@ class Host:
             loop=self._loop,
             clock=self._clock,
             database=self._database,
-            vendors=self._vendors,
-            sky=self._sky,
+            premises=self._premises,
+            reads_every=lambda: LOOKS_EVERY if self._is_clear() else READS_EVERY,
             story=self._story,
             chance=self._chance,
-            befalls=self._at_next_commit,
+            befalls=self._befalls,
             struck=self._struck,
             died=self._died,
             composition=self._composition,
@@ -143,7 +143,7 @@ class Host:
 
     def _at_next_commit(self) -> AtCommit:
         self._commits += 1
-        if self._sky.is_clear:
+        if self._is_clear():
             return AtCommit.NOTHING
         trouble = self._at_commit.get(self._commits)
         if trouble is None:

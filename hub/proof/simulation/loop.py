@@ -62,6 +62,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._numbered = 0
         self._put_aside: list[asyncio.Handle] = []
+        self._dropped: list[asyncio.Handle] = []
         self._troubled = False
         self._left = False
         self.steps = 0
@@ -137,6 +138,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if life is None:
             return True
         if life.ended:
+            # Kept, so that nothing of it is unwound before the trial has been judged.
+            self._dropped.append(handle)
             return False
         if life.asleep:
             self._put_aside.append(handle)
@@ -210,6 +213,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._picking.clear()
         self._timers.clear()
         self._put_aside.clear()
+        self._dropped.clear()
         self.close()
 
     # --- what a simulation has not ---------------------------------------------------------------

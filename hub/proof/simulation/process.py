@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
 
 from hub.connections.accounts import Account
-from hub.connections.limiter import Limiter
 from hub.engine.parts import Parts
 from hub.errors import Fatal, HubError, NotFound, WebhookRejected
 from hub.model.ambient import Ambient
@@ -15,18 +15,14 @@ from hub.operate.effects import EffectOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
 from hub.operate.runs import RunOrders
-from hub.proof.simulation import company
 from hub.proof.simulation.clock import VirtualClock
 from hub.proof.simulation.committing import AtCommit, InlineCommitter
-from hub.proof.simulation.connector import CONNECTOR
 from hub.proof.simulation.loop import Life, VirtualLoop
 from hub.proof.simulation.memory import MemoryDatabase
 from hub.proof.simulation.story import Story
-from hub.proof.simulation.vendor import Vendor
-from hub.proof.simulation.wire import Sky, Wire
 from hub.runtime.composition import Composition
 from hub.runtime.incoming import Incoming
-from hub.sdk.settings import Settings
+from hub.sdk.transport import Transport
 from hub.store import connections, runs
 from hub.store.committer import Work
 from hub.workspace.bundle import Bundle
@@ -34,7 +30,20 @@ from hub.workspace.bundle import Bundle
 #: Seconds between two readings of the vendors' streams.
 READS_EVERY = 240.0
 #: A worker that nobody wakes looks again only after so many seconds: a look must not hide that a wake-up was lost.
-LOOKS_EVERY = 86_400.0
+LOOKS_EVERY = 30 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Premises:
+    """Where a simulated process works: its environment, its workspace, its accounts, and its way out.
+
+    `wire` makes the transport of one life, which it may end; `accounts` makes the accounts that use it.
+    """
+
+    environment: str
+    bundle: Bundle
+    accounts: Callable[[Ambient, Transport], dict[str, Account]]
+    wire: Callable[[Life, Callable[[], None]], Transport]
 
 
 class Process:
@@ -47,10 +56,10 @@ class Process:
         loop: VirtualLoop,
         clock: VirtualClock,
         database: MemoryDatabase,
-        vendors: Mapping[str, Vendor],
-        sky: Sky,
+        premises: Premises,
         story: Story,
         chance: Random,
+        reads_every: Callable[[], float],
         befalls: Callable[[], AtCommit],
         struck: Callable[[AtCommit], None],
         died: Callable[[Process], None],
@@ -59,7 +68,8 @@ class Process:
         """Wire everything as the composition root does; nothing runs yet."""
         self.life = Life(name)
         self._loop = loop
-        self._sky = sky
+        self._environment = premises.environment
+        self._reads_every = reads_every
         self._story = story
         self._died = died
         self._database = database
@@ -73,25 +83,16 @@ class Process:
             killed=self.kill,
             chain=name,
         )
-        wire = Wire(
-            {vendor.host: vendor for vendor in vendors.values()},
-            sky,
-            loop=loop,
-            life=self.life,
-            now=clock.now,
-            kill=self.kill,
-            chance=chance,
-            story=story,
-        )
-        self.accounts = _accounts(vendors, ambient, wire, database)
-        self.bundle = company.compiled()
+        self.accounts = premises.accounts(ambient, premises.wire(self.life, self.kill))
+        _pause(self.accounts, database, premises.environment)
+        self.bundle = premises.bundle
 
         async def shelf(_bundle_id: str) -> Bundle:
             return self.bundle
 
         self.worker = composition.worker(
             Parts(
-                environment=company.ENVIRONMENT,
+                environment=premises.environment,
                 worker=name,
                 ambient=ambient,
                 database=database,
@@ -103,14 +104,14 @@ class Process:
         )
         self.worker.poll_seconds = LOOKS_EVERY
         self.intake = composition.intake(
-            environment=company.ENVIRONMENT,
+            environment=premises.environment,
             ambient=ambient,
             committer=self.committer,
             accounts=self.accounts,
             bundle=lambda: self.bundle,
         )
         self.incoming = Incoming(
-            environment=company.ENVIRONMENT,
+            environment=premises.environment,
             ambient=ambient,
             database=database,
             committer=self.committer,
@@ -120,14 +121,14 @@ class Process:
             poll_seconds=READS_EVERY,
         )
         self.orders = Orders(
-            environment=company.ENVIRONMENT,
+            environment=premises.environment,
             ambient=ambient,
             database=database,
             committer=self.committer,
             accounts=self.accounts,
         )
         self.run_orders = RunOrders(
-            environment=company.ENVIRONMENT,
+            environment=premises.environment,
             ambient=ambient,
             database=database,
             committer=self.committer,
@@ -135,7 +136,7 @@ class Process:
             bundle=shelf,
         )
         self.effect_orders = EffectOrders(
-            environment=company.ENVIRONMENT,
+            environment=premises.environment,
             ambient=ambient,
             database=database,
             committer=self.committer,
@@ -143,7 +144,7 @@ class Process:
             bundle=lambda: self.bundle,
         )
         self.hold_orders = HoldOrders(
-            environment=company.ENVIRONMENT,
+            environment=premises.environment,
             ambient=ambient,
             database=database,
             committer=self.committer,
@@ -183,7 +184,7 @@ class Process:
         self.committer.start()
         try:
             taken = await self.committer.commit(
-                Work(lambda tx: runs.recover(tx, environment=company.ENVIRONMENT, actor=self.life.name))
+                Work(lambda tx: runs.recover(tx, environment=self._environment, actor=self.life.name))
             )
         except HubError as error:
             # A process that cannot even begin ends, and is started again.
@@ -203,28 +204,18 @@ class Process:
     async def _read_streams(self) -> None:
         while True:
             await self.incoming.polls.read_all()
-            await asyncio.sleep(LOOKS_EVERY if self._sky.is_clear else READS_EVERY)
+            await asyncio.sleep(self._reads_every())
 
     def _durability_gone(self, _error: BaseException) -> None:
         """Stop a little later, as a process does that was told: what is under way may still come out."""
         self._loop.call_later(0.05, self.kill)
 
 
-def _accounts(
-    vendors: Mapping[str, Vendor], ambient: Ambient, wire: Wire, database: MemoryDatabase
-) -> dict[str, Account]:
+def _pause(accounts: Mapping[str, Account], database: MemoryDatabase, environment: str) -> None:
+    """Let connections rest that were paused before the process began."""
     with database.reading() as reading:
-        states = connections.states(reading, environment=company.ENVIRONMENT)
-    accounts = {}
-    for name, vendor in vendors.items():
+        states = connections.states(reading, environment=environment)
+    for name, account in accounts.items():
         state = states.get(name)
-        accounts[name] = Account(
-            name=name,
-            connector=CONNECTOR,
-            settings=Settings(base_url=f"https://{vendor.host}", timeout=company.TIMEOUT),
-            limiter=Limiter(CONNECTOR.limits, ambient),
-            transport=wire,
-            ambient=ambient,
-            paused=state["reason"] if state is not None and state["state"] == connections.PAUSED else None,
-        )
-    return accounts
+        if state is not None and state["state"] == connections.PAUSED:
+            account.paused = state["reason"]

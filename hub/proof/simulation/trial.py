@@ -5,30 +5,37 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import cache
 from random import Random
 
 from hub.audit.verification import verify_chain
+from hub.connections.accounts import Account
+from hub.connections.limiter import Limiter
+from hub.model.ambient import Ambient
 from hub.proof import oracle
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.simulation import people, scenario, troubles
 from hub.proof.simulation.clock import VirtualClock
-from hub.proof.simulation.company import ENVIRONMENT, LEDGER, SHOP
+from hub.proof.simulation.company import ENVIRONMENT, LEDGER, SHOP, TIMEOUT, compiled
+from hub.proof.simulation.connector import CONNECTOR
 from hub.proof.simulation.gathering import Gatherer
 from hub.proof.simulation.host import Host
-from hub.proof.simulation.loop import Restless, Stuck, VirtualLoop
+from hub.proof.simulation.loop import Life, Restless, Stuck, VirtualLoop
 from hub.proof.simulation.memory import MemoryDatabase
 from hub.proof.simulation.people import Act, People
+from hub.proof.simulation.process import Premises
 from hub.proof.simulation.scenario import Scenario
 from hub.proof.simulation.shop import Shop
 from hub.proof.simulation.story import Story
 from hub.proof.simulation.troubles import ProcessTrouble, Trouble
 from hub.proof.simulation.vendor import Vendor
-from hub.proof.simulation.wire import Sky
+from hub.proof.simulation.wire import Sky, Wire
 from hub.runtime.composition import Composition
+from hub.sdk.settings import Settings
+from hub.sdk.transport import Transport
 from hub.store import audit
 
 #: Everything must be at rest after so many seconds: longer than the longest wait that a flow knows.
@@ -94,7 +101,8 @@ def draw(seed: int) -> Draft:
 
 
 @cache
-def _database() -> MemoryDatabase:
+def database() -> MemoryDatabase:
+    """Give this process's one database, which every trial begins anew."""
     return MemoryDatabase()
 
 
@@ -102,9 +110,8 @@ def run(
     draft: Draft, *, composition: Composition | None = None, without: Collection[int] = (), kept: bool = False
 ) -> Trial:
     """Run a trial and judge it; `without` are places of troubles that are left out, `kept` keeps the story."""
-    database = _database()
-    database.begin_anew()
-    stage = _Stage(draft, database, composition or Composition(), frozenset(without), kept=kept)
+    database().begin_anew()
+    stage = _Stage(draft, database(), composition or Composition(), frozenset(without), kept=kept)
     collecting = gc.isenabled()
     # Nothing is unwound at a moment that the seed does not name.
     gc.disable()
@@ -196,15 +203,15 @@ class _Stage:
                     )
 
     async def _happen(self) -> None:
-        chance = Random(f"{self._draft.seed}:host")
+        self._chance = Random(f"{self._draft.seed}:host")
         self._host = Host(
             loop=self._loop,
             clock=self._clock,
             database=self._database,
-            vendors=self._vendors,
-            sky=self._sky,
+            premises=Premises(environment=ENVIRONMENT, bundle=compiled(), accounts=self._accounts, wire=self._wire),
+            is_clear=lambda: self._sky.is_clear,
             story=self._story,
-            chance=chance,
+            chance=self._chance,
             troubles=self._troubles,
             composition=self._composition,
         )
@@ -226,6 +233,31 @@ class _Stage:
         self._story.tell("world", "nothing goes wrong any more")
         await self._come_to_rest()
 
+    def _accounts(self, ambient: Ambient, wire: Transport) -> dict[str, Account]:
+        return {
+            name: Account(
+                name=name,
+                connector=CONNECTOR,
+                settings=Settings(base_url=f"https://{vendor.host}", timeout=TIMEOUT),
+                limiter=Limiter(CONNECTOR.limits, ambient),
+                transport=wire,
+                ambient=ambient,
+            )
+            for name, vendor in self._vendors.items()
+        }
+
+    def _wire(self, life: Life, kill: Callable[[], None]) -> Transport:
+        return Wire(
+            {vendor.host: vendor for vendor in self._vendors.values()},
+            self._sky,
+            loop=self._loop,
+            life=life,
+            now=self._clock.now,
+            kill=kill,
+            chance=self._chance,
+            story=self._story,
+        )
+
     def _befall(self, trouble: ProcessTrouble) -> None:
         if not self._sky.is_clear:
             self._host.befall(trouble)
@@ -245,37 +277,13 @@ class _Stage:
         self._find(Invariant.QUEUE_DRAINED, f"people could not put everything right in {_ROUNDS} rounds")
 
     async def _rested(self) -> None:
-        """Wait until no run goes on by itself any more."""
-        while True:
-            await asyncio.sleep(2.0)
-            process = self._host.current
-            next_at = self._database.file.execute(
-                "SELECT min(claimable_at) FROM runs WHERE state IN ('queued', 'waiting')"
-            ).fetchone()[0]
-            if next_at is None and process.worker.in_flight == 0:
-                return
-            if next_at is not None:
-                # Long waits are slept through; what is overdue must be taken up in a moment.
-                await asyncio.sleep(max(next_at / 1e6 - self._clock.now().timestamp(), 0.0))
+        await rested(self._host, self._database, self._clock)
 
     def _judge_the_whole(self) -> None:
-        with self._database.reading() as connection:
-            for head in audit.logs(connection):
-                for fault in verify_chain(audit.entries(connection, head.log), head):
-                    self._find(Invariant.AUDIT_VERIFIES, str(fault))
-        if self._database.file.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
-            self._find(Invariant.AUDIT_VERIFIES, "the database is damaged")
-        for problem in self._loop.unhandled:
-            self._find(Invariant.NO_DEFECT, problem)
+        self._more.extend(about_the_whole(self._database, self._loop.unhandled))
         for vendor in self._vendors.values():
             for name, what in vendor.abuses:
                 self._find(Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST, f"{vendor.name}: {what} ({name})")
-        left = self._database.file.execute(
-            "SELECT id, business_key, state, wait_kind FROM runs"
-            " WHERE state IN ('queued', 'running', 'waiting', 'compensating')"
-        )
-        for run_id, key, state, wait in left.fetchall():
-            self._find(Invariant.QUEUE_DRAINED, f"run {run_id} of {key} is {state} {wait or ''}".strip())
 
     def _find(self, invariant: Invariant, detail: str) -> None:
         self._more.append(Finding(invariant=invariant, family=None, detail=detail))
@@ -296,3 +304,36 @@ class _Stage:
         for kind, number in self._database.file.execute("SELECT kind, count(*) FROM audit GROUP BY kind"):
             found[f"audit {kind}"] += number
         return found
+
+
+async def rested(host: Host, database: MemoryDatabase, clock: VirtualClock) -> None:
+    """Wait until no run goes on by itself any more."""
+    while True:
+        await asyncio.sleep(2.0)
+        (next_at,) = database.file.execute(
+            "SELECT min(claimable_at) FROM runs WHERE state IN ('queued', 'waiting')"
+        ).fetchone()
+        if next_at is None and not host.current.life.ended and host.current.worker.in_flight == 0:
+            return
+        if next_at is not None:
+            # Long waits are slept through; what is overdue must be taken up in a moment.
+            await asyncio.sleep(max(next_at / 1e6 - clock.now().timestamp(), 0.0))
+
+
+def about_the_whole(database: MemoryDatabase, unhandled: Sequence[str]) -> Iterator[Finding]:
+    """Check what concerns no single thing: the audit log, the database, defects, and what is left to do."""
+    with database.reading() as connection:
+        for head in audit.logs(connection):
+            for fault in verify_chain(audit.entries(connection, head.log), head):
+                yield Finding(invariant=Invariant.AUDIT_VERIFIES, family=None, detail=str(fault))
+    if database.file.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+        yield Finding(invariant=Invariant.AUDIT_VERIFIES, family=None, detail="the database is damaged")
+    for problem in unhandled:
+        yield Finding(invariant=Invariant.NO_DEFECT, family=None, detail=problem)
+    left = database.file.execute(
+        "SELECT id, business_key, state, wait_kind FROM runs"
+        " WHERE state IN ('queued', 'running', 'waiting', 'compensating')"
+    )
+    for run_id, key, state, wait in left.fetchall():
+        detail = f"run {run_id} of {key} is {state} {wait or ''}".strip()
+        yield Finding(invariant=Invariant.QUEUE_DRAINED, family=None, detail=detail)

@@ -1,0 +1,103 @@
+"""The shipped workspace in a simulation: its flows with the real connectors against the real sandboxes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from hub.connections.accounts import Account
+from hub.connections.limiter import Limiter
+from hub.connections.registry import load_connectors
+from hub.errors import OutcomeUnknown, WorkspaceInvalid
+from hub.model.ambient import Ambient
+from hub.model.exchange import Request, Response
+from hub.proof.simulation.sandboxed import Sandboxed
+from hub.sdk.connector import Connector
+from hub.sdk.transport import Transport
+from hub.workspace.bundle import Bundle
+from hub.workspace.catalogue import catalogue_of
+from hub.workspace.compilation import compile_bundle
+from hub.workspace.loader import read_files, shipped
+
+#: The environment whose policies guard the connections; it ships as the example to copy.
+ENVIRONMENT = "example"
+
+
+@cache
+def connectors() -> Mapping[str, Connector]:
+    """Give the connectors that ship."""
+    return load_connectors()
+
+
+@cache
+def compiled() -> Bundle:
+    """Compile the workspace that ships; once for a process."""
+    bundle, lints = compile_bundle(read_files(next(shipped())), catalogue_of(list(connectors().values())))
+    if bundle is None:
+        raise WorkspaceInvalid("\n".join(map(str, lints)))
+    return bundle
+
+
+def settings(vendor: str, told: Mapping[str, Any], *, url: str, webhook_secret: str) -> dict[str, Any]:
+    """Give a connection's settings from what a sandbox has told about itself."""
+    match vendor:
+        case "stripe":
+            return {"base_url": url, "api_key": told["api_key"], "webhook_secret": webhook_secret}
+        case "netsuite":
+            known = ("account", "client_id", "certificate_id", "algorithm", "private_key")
+            return {"base_url": url, "restlet_base_url": url, **{name: told[name] for name in known}}
+        case _:
+            names = ("company_code", "account_id", "license_key")
+            return {"base_url": url, **{name: told[name] for name in names}}
+
+
+def accounts(
+    given: Mapping[str, Mapping[str, Any]], ambient: Ambient, transport: Transport, bundle: Bundle
+) -> dict[str, Account]:
+    """Make the accounts of all vendors; `given` are their settings."""
+    made: dict[str, Account] = {}
+    for name, values in given.items():
+        connector = connectors()[bundle.connections[name].connector]
+        made[name] = Account(
+            name=name,
+            connector=connector,
+            settings=connector.settings.model_validate(values),
+            limiter=Limiter(connector.limits, ambient),
+            transport=transport,
+            ambient=ambient,
+        )
+    return made
+
+
+class SandboxWire(Transport):
+    """The way to the sandboxes; `around` goes round every request, so that a process can die before or after it."""
+
+    def __init__(
+        self,
+        sandboxes: Mapping[str, Sandboxed],
+        around: Callable[[str, Callable[[], Awaitable[Response]]], Awaitable[Response]],
+    ) -> None:
+        """Take the sandboxes by host."""
+        super().__init__()
+        self._sandboxes = sandboxes
+        self._around = around
+
+    async def send(self, request: Request, headers: Mapping[str, str] | None = None, timeout: float = 30.0) -> Response:
+        """Send one request to the sandbox of its host."""
+        url = urlsplit(request.url)
+        sandbox = self._sandboxes[url.hostname or ""]
+
+        async def answered() -> Response:
+            try:
+                async with asyncio.timeout(timeout):
+                    return await sandbox.answer(request, headers)
+            except TimeoutError as error:
+                raise OutcomeUnknown("No answer came in time.", code="timeout", seconds=timeout) from error
+
+        return await self._around(f"{request.method} {url.path} at {sandbox.name}", answered)
+
+    async def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,382 @@
+"""The crash sweep: a shipped flow is run once for each of its durable points, and the process dies there.
+
+A durable point lies before or after each commit, and before or after each request. What is then started anew must bring
+everything to the end that it would have had, and the oracle judges it by the vendors' books.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from random import Random
+
+from hub.connections.accounts import Account
+from hub.model.ambient import Ambient
+from hub.model.exchange import Request, Response
+from hub.proof import money_path, oracle, records, vendor_books, wishes
+from hub.proof.evidence import Evidence, Expected
+from hub.proof.invariants import Finding, Invariant
+from hub.proof.records import Names
+from hub.proof.scenario import Scenario
+from hub.proof.simulation import shipped, trial
+from hub.proof.simulation.cases import CASES, Case
+from hub.proof.simulation.clock import VirtualClock
+from hub.proof.simulation.committing import AtCommit
+from hub.proof.simulation.host import Host
+from hub.proof.simulation.loop import Life, Restless, Stuck, VirtualLoop
+from hub.proof.simulation.memory import MemoryDatabase
+from hub.proof.simulation.process import Premises
+from hub.proof.simulation.sandboxed import Sandboxed
+from hub.proof.simulation.story import Story
+from hub.proof.vendor_documents import Books, Due
+from hub.proof.vendor_families import Families
+from hub.runtime.composition import Composition
+from hub.sdk.transport import Transport
+
+VENDORS = ("stripe", "netsuite", "tax")
+HUB = "https://hub.simulated"
+#: Everything must be at rest after so many seconds.
+HORIZON = 10 * 86_400.0
+
+
+class Where(StrEnum):
+    """On which side of what a process dies."""
+
+    BEFORE_COMMIT = "before a commit"
+    AFTER_COMMIT = "after a commit"
+    BEFORE_CALL = "before a request"
+    AFTER_CALL = "after a request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One durable point: the side, and the number of the commit or request since the case began."""
+
+    where: Where
+    number: int
+
+    def __str__(self) -> str:
+        """Give it as people say it."""
+        return f"{self.where} {self.number}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Swept:
+    """What the sweep of one case showed: how many points it has, at how many the process has died, and what broke."""
+
+    flows: tuple[str, ...]
+    points: int = 0
+    covered: int = 0
+    broken: list[tuple[str, Finding]] = field(default_factory=list)
+
+    def join(self, other: Swept) -> None:
+        """Add what other points of the case showed."""
+        self.covered += other.covered
+        self.broken.extend(other.broken)
+
+    def to_json(self) -> dict[str, object]:
+        """Give the JSON form."""
+        return {
+            "flows": list(self.flows),
+            "points": self.points,
+            "covered": self.covered,
+            "violations": [
+                {"point": point, "invariant": finding.invariant.value, "detail": finding.detail}
+                for point, finding in self.broken[:50]
+            ],
+        }
+
+
+def points_of(case: Case, composition: Composition | None = None) -> tuple[Swept, list[Point]]:
+    """Run a case without a crash, and give its points with what broke even so."""
+    whole = play(case, None, composition)
+    points = [
+        Point(where=where, number=number)
+        for where, count in (
+            (Where.BEFORE_COMMIT, whole.commits),
+            (Where.AFTER_COMMIT, whole.commits),
+            (Where.BEFORE_CALL, whole.calls),
+            (Where.AFTER_CALL, whole.calls),
+        )
+        for number in range(1, count + 1)
+    ]
+    found = Swept(flows=case.flows, points=len(points))
+    found.broken.extend(("without a crash", finding) for finding in whole.findings)
+    return found, points
+
+
+def crash(case: Case, points: Sequence[Point], composition: Composition | None = None) -> Swept:
+    """Run a case once for each of these points, and let the process die there."""
+    found = Swept(flows=case.flows)
+    for point in points:
+        played = play(case, point, composition)
+        found.covered += played.died
+        found.broken.extend((str(point), finding) for finding in played.findings)
+    gc.collect()
+    return found
+
+
+def sweep(case: Case, composition: Composition | None = None) -> Swept:
+    """Run a case once without a crash, and then once for each of its points."""
+    found, points = points_of(case, composition)
+    found.join(crash(case, points, composition))
+    return found
+
+
+def uncovered() -> list[str]:
+    """Name the flows that ship and have no case."""
+    return sorted(shipped.compiled().flows.keys() - {flow for case in CASES for flow in case.flows})
+
+
+def play(case: Case, point: Point | None, composition: Composition | None = None, *, kept: bool = False) -> Played:
+    """Run a case once, and let the process die at a point."""
+    return _Play(case, point, composition, kept=kept).play()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """One run of a case: its points, whether the process died where it was to, and what does not hold."""
+
+    commits: int
+    calls: int
+    died: bool
+    findings: Sequence[Finding]
+    story: Sequence[str]
+
+
+class _Play:
+    """One run of one case."""
+
+    def __init__(self, case: Case, point: Point | None, composition: Composition | None, *, kept: bool = False) -> None:
+        self._case = case
+        self._point = point
+        self._composition = composition or Composition()
+        # The same for every point: up to where it dies, a run does what the one without a crash has done.
+        self._loop = VirtualLoop(Random(f"{case.name}:order"))
+        self._loop.horizon = HORIZON
+        self._clock = VirtualClock(self._loop)
+        self._story = Story(self._loop.time, kept=kept)
+        self._database: MemoryDatabase = trial.database()
+        self._sandboxes: dict[str, Sandboxed] = {}
+        self._counting = False
+        self._commits = 0
+        self._calls = 0
+        self._died = False
+        self._ids: dict[str, str] = {}
+        self._settings: dict[str, dict[str, object]] = {}
+
+    def play(self) -> Played:
+        self._database.begin_anew()
+        self._more: list[Finding] = []
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            try:
+                self._loop.run_until_complete(self._happen())
+            except (Stuck, Restless) as error:
+                self._more.append(Finding(invariant=Invariant.QUEUE_DRAINED, family=None, detail=str(error)))
+            self._more.extend(trial.about_the_whole(self._database, self._loop.unhandled))
+            self._more.extend(self._ran_once())
+            findings = oracle.find(self._evidence(), self._more)
+        finally:
+            self._loop.leave()
+            if collecting:
+                gc.enable()
+        return Played(
+            commits=self._commits,
+            calls=self._calls,
+            died=self._died,
+            findings=findings,
+            story=self._story.lines,
+        )
+
+    # --- what happens ---------------------------------------------------------------------------
+
+    async def _happen(self) -> None:
+        scenario = self._case.scenario
+        self._sandboxes = {
+            name: Sandboxed(name, self._loop, seed=1, post=self._post if name == "stripe" else None) for name in VENDORS
+        }
+        told = {name: await sandbox.open() for name, sandbox in self._sandboxes.items()}
+        secret = await self._set_up(scenario)
+        self._settings = {
+            name: shipped.settings(name, told[name], url=sandbox.world.url, webhook_secret=secret)
+            for name, sandbox in self._sandboxes.items()
+        }
+        self._counting = self._case.prepare is None
+        self._host = Host(
+            loop=self._loop,
+            clock=self._clock,
+            database=self._database,
+            premises=Premises(
+                environment=shipped.ENVIRONMENT, bundle=shipped.compiled(), accounts=self._accounts, wire=self._wire
+            ),
+            is_clear=lambda: True,
+            story=self._story,
+            chance=Random(f"{self._case.name}:host"),
+            troubles=(),
+            composition=self._composition,
+            befalls=self._befalls,
+        )
+        if self._case.prepare is not None:
+            await self._case.prepare(self)
+            await self.rested()
+            self._counting = True
+        await self._case.happen(self)
+        await self.rested()
+
+    async def _set_up(self, scenario: Scenario) -> str:
+        stripe, netsuite, tax = (self._sandboxes[name] for name in VENDORS)
+        self._ids.update((await stripe.seed(wishes.stripe_catalogue(scenario)))["keys"])
+        customers = (await netsuite.seed(wishes.netsuite_wish(scenario)))["customers"]
+        await tax.seed(wishes.tax_wish())
+        made = await stripe.seed(
+            {"endpoints": [{"key": "hub", "url": f"{HUB}/hooks/stripe", "enabled_events": list(wishes.EVENTS)}]}
+        )
+        for number, customer in enumerate(scenario.customers):
+            for system, name in (("stripe", self._ids[customer.key]), ("netsuite", customers[customer.key])):
+                self._database.file.execute(
+                    "INSERT INTO crossrefs VALUES (?, 'customer', ?, ?, ?, 0)",
+                    (shipped.ENVIRONMENT, system, name, f"thing{number}"),
+                )
+        self._erp_customers = {customer.key: customers[customer.key] for customer in scenario.customers}
+        return str(made["made"]["endpoints"][0]["secret"])
+
+    async def invoice(self, *, paid: bool) -> None:
+        """Let Stripe finalise the case's invoice, and let it be paid if it is to be."""
+        scenario = self._case.scenario
+        if not paid:
+            bare = tuple(replace(invoice, payments=()) for invoice in scenario.invoices)
+            scenario = replace(scenario, invoices=bare)
+        wish = wishes.stripe_invoices(scenario, per_second=10)
+        self._ids.update((await self._sandboxes["stripe"].seed(wish))["keys"])
+        await asyncio.sleep(10.0)
+
+    async def stripe(self, path: str, body: str = "") -> None:
+        """Ask something of Stripe as a person at its dashboard would; `{invoice}` stands for the case's invoice."""
+        stripe = self._sandboxes["stripe"]
+        url = stripe.world.url + path.format(invoice=self._ids["invoice-0"])
+        headers = {
+            "authorization": f"Bearer {self._settings['stripe']['api_key']}",
+            "content-type": "application/x-www-form-urlencoded",
+        }
+        answer = await stripe.answer(Request(method="POST", url=url, headers=headers, body=body.encode()))
+        if answer.status != 200:
+            raise AssertionError(answer)
+        await asyncio.sleep(10.0)
+
+    async def day_later(self) -> None:
+        """Let a day pass, and the schedules fire once that are due ten minutes after it."""
+        for seconds in (86_400.0 + 500.0, 86_400.0 + 601.0):
+            await asyncio.sleep(seconds - self._loop.time())
+            process = await self._host.serving()
+            ticked = self._loop.live(process.life, process.incoming.schedules.tick())
+            done, _ = await asyncio.wait({ticked}, timeout=30.0)
+            if not done:
+                # The process has died over it; the next one looks at its schedules when it starts.
+                process = await self._host.serving()
+                await self._loop.live(process.life, process.incoming.schedules.tick())
+        await self.rested()
+
+    async def rested(self) -> None:
+        """Wait until no run goes on by itself any more."""
+        await trial.rested(self._host, self._database, self._clock)
+
+    async def _post(self, _url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> int | None:
+        process = self._host.current
+        if process.life.ended or not process.ready.done():
+            return None
+        lower = {name.lower(): value for name, value in headers.items()}
+        answer = self._loop.live(process.life, process.door("stripe", lower, body))
+        done, _ = await asyncio.wait({answer}, timeout=seconds)
+        return int(answer.result()) if done else None
+
+    # --- where it dies --------------------------------------------------------------------------
+
+    def _befalls(self) -> AtCommit:
+        if not self._counting:
+            return AtCommit.NOTHING
+        self._commits += 1
+        if self._point == Point(where=Where.BEFORE_COMMIT, number=self._commits):
+            self._died = True
+            return AtCommit.KILLED_BEFORE
+        if self._point == Point(where=Where.AFTER_COMMIT, number=self._commits):
+            self._died = True
+            return AtCommit.KILLED_AFTER
+        return AtCommit.NOTHING
+
+    def _wire(self, _life: Life, kill: Callable[[], None]) -> Transport:
+        async def around(what: str, send: Callable[[], Awaitable[Response]]) -> Response:
+            self._calls += self._counting
+            number = self._calls if self._counting else 0
+            if self._point == Point(where=Where.BEFORE_CALL, number=number):
+                await self._die(kill)
+            answer = await send()
+            self._story.tell("hub", f"{what}: {answer.status}")
+            if self._point == Point(where=Where.AFTER_CALL, number=number):
+                await self._die(kill)
+            return answer
+
+        return shipped.SandboxWire({sandbox.host: sandbox for sandbox in self._sandboxes.values()}, around)
+
+    async def _die(self, kill: Callable[[], None]) -> None:
+        self._died = True
+        kill()
+        await self._loop.create_future()
+
+    def _accounts(self, ambient: Ambient, transport: Transport) -> dict[str, Account]:
+        return shipped.accounts(self._settings, ambient, transport, shipped.compiled())
+
+    # --- what came of it -------------------------------------------------------------------------
+
+    def _evidence(self) -> Evidence:
+        read = {name: sandbox.books() for name, sandbox in self._sandboxes.items()}
+        books = Books(
+            stripe=vendor_books.stripe_invoices(read["stripe"]),
+            sent=vendor_books.sent(read["stripe"]),
+            subjects=vendor_books.subjects(read["stripe"], wishes.EVENTS),
+            erp_invoices=vendor_books.erp_invoices(read["netsuite"]),
+            erp_payments=vendor_books.erp_payments(read["netsuite"]),
+            notices=vendor_books.notices(read["netsuite"]),
+            tax_documents=vendor_books.tax_documents(read["tax"]),
+            requests=[
+                request
+                for name, sandbox in self._sandboxes.items()
+                for request in vendor_books.requests(name, sandbox.requests())
+            ],
+            due={
+                self._ids[invoice.key]: Due(
+                    customers=frozenset({self._erp_customers[invoice.customer.key]}),
+                    notice=self._case.notice,
+                )
+                for invoice in self._case.scenario.invoices
+                if invoice.key in self._ids
+            },
+        )
+        families = Families(books, records.effect_keys(self._database.file))
+        names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
+        hub = records.read(self._database.file, names)
+        return self._unsure(money_path.evidence(books, hub, families))
+
+    def _ran_once(self) -> Iterator[Finding]:
+        for flow in self._case.once:
+            statement = "SELECT count(*), count(*) FILTER (WHERE state = 'succeeded') FROM runs WHERE flow = ?"
+            runs, ended = self._database.file.execute(statement, (flow,)).fetchone()
+            if (runs, ended) != (1, 1):
+                detail = f"{flow} has {runs} runs, of which {ended} have come to their end; must be one"
+                yield Finding(invariant=Invariant.FIRES_ONCE, family=None, detail=detail)
+
+    def _unsure(self, evidence: Evidence) -> Evidence:
+        """Allow what only a person can find out: a notice that was cut off may have been given or not."""
+        if not self._case.notice or not self._died:
+            return evidence
+        parked = {case.family for case in evidence.hub.cases if case.reason == money_path.UNKNOWN_OUTCOME}
+        wanted = [
+            replace(each, needed=False) if each.kind == "notice" and each.family in parked else each
+            for each in evidence.wanted
+        ]
+        perhaps = Expected(perhaps=frozenset({money_path.UNKNOWN_OUTCOME}))
+        return replace(evidence, wanted=wanted, expected=dict.fromkeys(evidence.expected, perhaps))

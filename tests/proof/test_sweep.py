@@ -1,0 +1,63 @@
+"""The crash sweep: each point of a shipped flow is really died at, and a broken hub is caught at some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from hub.proof.invariants import Invariant
+from hub.proof.mutations import BY_NAME
+from hub.proof.simulation import campaign, sweep
+from hub.proof.simulation.cases import CASES, Case
+from hub.proof.simulation.sweep import Point, Swept, Where
+
+NOTICE = next(case for case in CASES if case.name == "collections-notice")
+INVOICE = next(case for case in CASES if case.flows == ("invoice-to-erp",))
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    campaign.be_quiet()
+
+
+def test_a_flow_survives_a_crash_at_every_point() -> None:
+    found = sweep.sweep(NOTICE)
+    assert found.broken == []
+    assert found.covered == found.points >= 10
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "+".join(case.flows))
+def test_a_flow_has_points_and_survives_some(case: Case) -> None:
+    """All of them are `concord prove`'s; here is one of each side."""
+    found, points = sweep.points_of(case)
+    assert found.broken == []
+    assert found.points == len(points) >= 10
+    some = [_last(points, where) for where in Where]
+    crashed = sweep.crash(case, some)
+    assert crashed.broken == []
+    assert crashed.covered == len(some)
+
+
+def test_every_flow_that_ships_has_a_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sweep.uncovered() == []
+    monkeypatch.setattr(sweep, "CASES", (INVOICE,))
+    assert sweep.uncovered() == ["collections-notice", "invoices-agree", "payment-to-erp", "posted-invoice-agrees"]
+
+
+def test_who_sends_again_without_looking_is_caught() -> None:
+    """A notice that was cut off may have been given; the broken hub gives it again."""
+    broken = sweep.crash(NOTICE, [Point(where=Where.AFTER_CALL, number=1)], BY_NAME["blind_retry"].composition)
+    assert {finding.invariant for _, finding in broken.broken} == {Invariant.NOTHING_TWICE}
+
+
+def test_a_point_that_is_never_reached_is_not_covered() -> None:
+    found = sweep.crash(NOTICE, [Point(where=Where.BEFORE_CALL, number=500)])
+    assert (found.covered, found.broken) == (0, [])
+    whole = Swept(flows=NOTICE.flows, points=1)
+    whole.join(found)
+    assert whole.to_json()["covered"] == 0
+
+
+def _last(points: Sequence[Point], where: Where) -> Point:
+    return [point for point in points if point.where is where][-1]
