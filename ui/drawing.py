@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from hub.queries.flows import StepPlan, anchor_of, every_plan
 from hub.queries.graph import Edge, Graph, Lane, Node
-from hub.queries.timeline import RunDetail, StepView
+from hub.queries.step_views import StepView
 from ui.icons import STEP_ICONS, icon
 from ui.words import attempt_tone, count, duration, tone
 
@@ -156,9 +156,9 @@ class Spans:
     labels: tuple[str, ...]
 
 
-def draw_spans(detail: RunDetail, now: datetime) -> Spans:
+def draw_spans(steps: Sequence[StepView], now: datetime) -> Spans:
     """Draw each step's time as one bar, whatever number of attempts it took; the attempts are marked in it."""
-    own = [step for step in detail.steps if not step.reused]
+    own = [step for step in steps if not step.reused]
     if not own:
         return Spans(bars={}, labels=())
     begin = min(step.started_at for step in own)

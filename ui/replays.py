@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hub.model.effect import EffectState
 from hub.model.flow import Flow
+from hub.model.flow_steps import UNDOING
 from hub.model.run import StepState
 from hub.queries.standing import Written
 from hub.queries.timeline import RunDetail
@@ -31,7 +32,7 @@ def plan_replay(detail: RunDetail, flow: Flow | None) -> tuple[ReplayPlan, ...]:
     """Give the ways a run can be replayed, the gentlest first; none while it may not be."""
     if not detail.replayable:
         return ()
-    known = [step.id for step in flow.steps] if flow is not None else [step.path for step in detail.steps]
+    known = [step.id for step in flow.steps] if flow is not None else list(starting_points(detail))
     done = [step.path for step in detail.steps if step.state is StepState.SUCCEEDED]
     written = {step.path for step in detail.steps if step.effect is not None and step.effect.state is EffectState.DONE}
     plans = []
@@ -52,7 +53,9 @@ def plan_replay(detail: RunDetail, flow: Flow | None) -> tuple[ReplayPlan, ...]:
                 safe=(),
             )
         )
-    safe = tuple(path for path in known if path in written)
+    # Those within steps have no place of their own in the list of steps.
+    inner = sorted(path for path in written if path not in known and not path.startswith(UNDOING))
+    safe = (*(path for path in known if path in written), *inner)
     guarded = (
         f" {count(len(safe), 'write')} already done ({', '.join(safe)}) will be recognised by the effect key "
         "and not sent again."
@@ -74,7 +77,8 @@ def plan_replay(detail: RunDetail, flow: Flow | None) -> tuple[ReplayPlan, ...]:
 
 def starting_points(detail: RunDetail) -> tuple[str, ...]:
     """Give the steps of a flow that a replay may begin with, in their order; not those inside of others."""
-    return tuple(step.path for step in detail.steps if _head(step.path) == step.path)
+    own = (step.path for step in detail.steps if not step.path.startswith(UNDOING))
+    return tuple(path for path in own if _head(path) == path)
 
 
 def written_from(detail: RunDetail, start: str | None) -> tuple[Written, ...]:

@@ -13,7 +13,7 @@ from hub.access.permissions import Permission, Principal
 from hub.api.answers import answer
 from hub.api.security import needs
 from hub.errors import FixData
-from hub.model.run import RunState
+from hub.model.run import RunState, StepState
 from hub.operate.holds import LONGEST_REASON
 from hub.operate.runs import From, RunOrders
 from hub.queries import runs, timeline, waiting
@@ -105,6 +105,19 @@ async def listing(
 async def detail(request: Request, run_id: str, _principal: PayloadViewer) -> Response:
     """Give a run with its event, steps, attempts, effects, exceptions, and what waits behind it."""
     return answer(timeline.detail(request.app.state.view, run_id, payloads=True))
+
+
+@router.get("/{run_id}/items", summary="Items of a loop of a run")
+async def items(
+    request: Request,
+    run_id: str,
+    _principal: PayloadViewer,
+    of: Annotated[str, Query(min_length=1, max_length=1000, description="the loop's path, or `undo:`")],
+    state: StepState | None = None,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+) -> Response:
+    """Give one page of the items of a loop with the steps inside them, those that failed first."""
+    return answer(timeline.items(request.app.state.view, run_id, of, state=state, number=page, payloads=True))
 
 
 @router.get("/{run_id}/behind", summary="What waits behind a run")

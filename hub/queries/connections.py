@@ -13,7 +13,7 @@ from hub.connections.accounts import Account
 from hub.model.effect import EffectState
 from hub.model.run import RunState, WaitKind
 from hub.queries.limits import Budget, budget_of
-from hub.queries.timeline import without_credentials
+from hub.queries.step_views import without_credentials
 from hub.queries.view import View, moment
 from hub.store import budgets
 from hub.store import connections as stored

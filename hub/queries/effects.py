@@ -15,7 +15,7 @@ from hub.model.ambient import of_micros
 from hub.model.effect import EffectState, Idempotency
 from hub.model.run import GOING_STATES, RunState
 from hub.queries.actors import called
-from hub.queries.timeline import AttemptView, attempt_view, without_credentials
+from hub.queries.step_views import AttemptView, attempt_view, without_credentials
 from hub.queries.view import View, moment
 from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation

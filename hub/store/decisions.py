@@ -51,7 +51,8 @@ def keep(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         connection.execute(insert(decisions), list(rows))
 
 
-def of_runs(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Give the decisions about steps of these runs, the oldest first."""
-    statement = select(decisions).where(decisions.c.run_id.in_(run_ids)).order_by(decisions.c.at, decisions.c.id)
+def of_runs(connection: Connection, run_ids: Sequence[str], paths: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Give the decisions about these steps of these runs, the oldest first."""
+    wanted = select(decisions).where(decisions.c.run_id.in_(run_ids), decisions.c.path.in_(paths))
+    statement = wanted.order_by(decisions.c.at, decisions.c.id)
     return [dict(found._mapping) for found in connection.execute(statement)]

@@ -20,6 +20,7 @@ from hub.queries import cases, runs
 from hub.queries.runs import RunFilter
 from hub.runtime.composition import Changes
 from tests.ui import believable
+from tests.ui.looped import looped_run
 from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, Stage
 
 ColorScheme = Literal["light", "dark"]
@@ -220,6 +221,7 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
     case = cases.listing(set_up.console.view).cases[0]
     settled = next(run for run in runs.listing(set_up.console.view, RunFilter()).runs if run.seconds is not None)
     kept = await set_up.keep()
+    looped = await looped_run(set_up, items=60)
     found = []
     for path in (
         "/",
@@ -229,6 +231,11 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
         "/runs",
         f"/runs/{settled.id}",
         f"/runs/{case.run_id}",
+        f"/runs/{looped}",
+        f"/runs/{looped}/items?of=lines&page=2",
+        f"/runs/{looped}/items?of=lines&state=failed",
+        f"/runs/{looped}/items?of=undo:",
+        "/flows/invoices-agree",
         "/exceptions",
         f"/exceptions/{case.id}",
         f"/exceptions/alike/{case.fingerprint}",

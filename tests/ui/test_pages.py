@@ -12,7 +12,8 @@ from hub.model.run import RunState
 from hub.queries import cases, connections, crossrefs, effects, events, runs, timeline
 from hub.queries.runs import RunFilter
 from tests.ui import believable
-from tests.ui.stage import ADMIN, OPERATOR, Stage
+from tests.ui.looped import looped_run
+from tests.ui.stage import ADMIN, OPERATOR, VIEWER, Stage
 from tests.ui.visitors import SignIn, order
 
 
@@ -198,3 +199,21 @@ async def test_the_theme_is_kept(sign_in: SignIn) -> None:
     assert answer.headers["location"] == "/runs"
     assert 'data-theme="dark"' in (await visitor.get("/")).text
     assert (await order(visitor, "/", "/theme", theme="x", back="//evil.example")).headers["location"] == "/"
+
+
+async def test_a_run_with_thousands_of_items_has_a_page_of_few_and_pages_with_all(
+    sign_in: SignIn, set_up: Stage
+) -> None:
+    run = await looped_run(set_up)
+    visitor = await sign_in(VIEWER)
+    page = (await visitor.get(f"/runs/{run}")).text
+    assert len(page) < 200_000
+    assert "5,000 items" in page and page.count("il_") < 60
+    assert f"/runs/{run}/items?of=lines&amp;state=failed" in page
+    listed = (await visitor.get(f"/runs/{run}/items", params={"of": "lines", "page": "200"})).text
+    assert "page 200 of 200" in listed and 'rel="prev"' in listed and 'rel="next"' not in listed
+    failed = (await visitor.get(f"/runs/{run}/items", params={"of": "lines", "state": "failed"})).text
+    assert failed.count('class="plan-icon icon-item"') == 3
+    assert (await visitor.get(f"/runs/{run}/items", params={"of": "nothing"})).status_code == 404
+    assert (await visitor.get(f"/runs/{run}/items", params={"of": "lines", "state": "odd"})).status_code == 422
+    assert (await visitor.get(f"/runs/{run}/items", params={"of": "lines", "page": "201"})).status_code == 200

@@ -9,9 +9,11 @@ from starlette.responses import Response
 
 from hub.access.permissions import Permission
 from hub.errors import FixData
-from hub.model.run import RunState
+from hub.model.flow_steps import UNDOING
+from hub.model.run import RunState, StepState
 from hub.operate.runs import FAILURE, From
 from hub.queries import flows, runs, timeline
+from hub.queries.run_tree import tree_of
 from hub.queries.runs import RunFilter
 from ui.doors import Door
 from ui.replays import FROM_FAILURE, plan_replay, starting_points
@@ -48,6 +50,7 @@ def detail(visit: Visit) -> Response:
     flow = visit.console.bundle().flows.get(found.run.flow)
     values = {
         "detail": found,
+        "tree": tree_of(found.steps, found.loops),
         "plans": plan_replay(found, flow),
         "current": visit.console.bundle().id,
         "ahead": _ahead(visit, found),
@@ -62,8 +65,30 @@ def _ahead(visit: Visit, found: timeline.RunDetail) -> tuple[flows.StepPlan, ...
     flow = bundle.flows.get(found.run.flow)
     if flow is None or bundle.id != found.run.bundle or found.run.state is RunState.CANCELLED:
         return ()
-    done = {step.path for step in found.steps}
+    done = {step.path for step in found.steps} | {loop.path for loop in found.loops}
     return tuple(plan for plan in flows.plan(flow, {}) if plan.id not in done)
+
+
+def items(visit: Visit) -> Response:
+    """Show a page of the items of a loop, or of what was taken back."""
+    run_id, of, state = visit.place("id"), visit.query("of") or "", visit.query("state")
+    number = int(visit.query("page") or "1") if (visit.query("page") or "1").isdecimal() else 1
+    may = visit.may(Permission.VIEW_PAYLOADS)
+    found = timeline.items(visit.console.view, run_id, of, state=_step_state(state), number=number, payloads=may)
+    tree = tree_of(found.steps, found.loops, around=of)
+
+    def page(wanted: int) -> str | None:
+        kept = {"of": of, **({"state": state} if state else {}), "page": wanted}
+        return f"/runs/{run_id}/items?{urlencode(kept)}" if 1 <= wanted <= found.pages else None
+
+    return visit.page(
+        "items.html",
+        detail=found,
+        called="What was taken back" if of == UNDOING else of,
+        nodes=tree.undone or tree.steps,
+        newer=page(number - 1),
+        older=page(number + 1),
+    )
 
 
 async def replay(visit: Visit) -> Response:
@@ -98,6 +123,16 @@ async def undo(visit: Visit) -> Response:
     return visit.go(f"/runs/{run_id}", said="cancelled" if state is RunState.CANCELLED else "undoing")
 
 
+def _step_state(text: str | None) -> StepState | None:
+    if text is None:
+        return None
+    try:
+        return StepState(text)
+    except ValueError:
+        known = ", ".join(state.value for state in StepState)
+        raise FixData("There is no such state of an item.", code="unknown-state", known=known) from None
+
+
 def _state(text: str | None) -> RunState | None:
     if text is None:
         return None
@@ -112,6 +147,7 @@ def _state(text: str | None) -> RunState | None:
 DOORS = (
     Door(method="GET", path="/runs", needs=Permission.VIEW, handler=listing),
     Door(method="GET", path="/runs/{id}", needs=Permission.VIEW, handler=detail),
+    Door(method="GET", path="/runs/{id}/items", needs=Permission.VIEW, handler=items),
     Door(method="POST", path="/runs/{id}/replay", needs=Permission.REPLAY, handler=replay),
     Door(method="POST", path="/runs/{id}/ask-again", needs=Permission.REPLAY, handler=ask_again),
     Door(method="POST", path="/runs/{id}/cancel", needs=Permission.CANCEL_RUN, handler=cancel),
