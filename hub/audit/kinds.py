@@ -63,6 +63,10 @@ class AuditKind(StrEnum):
 
     # --- outside writes ---
     EFFECT_INTENDED = "effect.intended", "A request was made durable before it was sent for the first time."
+    EFFECT_SUSPECTED = (
+        "effect.suspected",
+        "A write may have been made between the backup and the restore; it is found out before anything is sent.",
+    )
     EFFECT_RESENT = "effect.resent", "The recorded request was sent once more, unchanged."
     EFFECT_RENEWED = (
         "effect.renewed",

@@ -145,6 +145,21 @@ class Batches:
                 return Made(standing=standing)
             return await self._exchange(batch, {row["key"]: row for row in rows}, first=True)
 
+    async def suspect(self, entries: Sequence[Entry], target: Callable[[Row], Target]) -> Made:
+        """Find out, before anything is sent, whether these writes were made before a restore, unknown to the hub now.
+
+        A request's own key was lost with it, so that only the items' keys and names can tell.
+        """
+        assert self._effects.lost is not None
+        now, until = to_micros(self._ambient.now()), to_micros(self._effects.lost.until)
+        rows = [self._intent(one, None, min(now, until)) for one in entries]
+        standing = await self._journal.intend_all(rows)
+        if standing:
+            return Made(standing=standing)
+        for row in rows:
+            self._note(AuditKind.EFFECT_SUSPECTED, row)
+        return await self.find_out(rows, target)
+
     async def resend(self, id: str, rows: Sequence[Row]) -> Made:
         """Send a recorded request once more, and take what it shows of these of its items."""
         with self._database.reading() as connection:
@@ -152,7 +167,7 @@ class Batches:
         async with self._account.permit(self._exchanges.asker):
             return await self._exchange(batch, {row["key"]: row for row in rows}, first=False)
 
-    def _intent(self, one: Entry, id: str, now: int) -> dict[str, Any]:
+    def _intent(self, one: Entry, id: str | None, sent: int) -> dict[str, Any]:
         target = one.target
         return {
             "key": target.key,
@@ -170,8 +185,8 @@ class Batches:
             "batch": id,
             "reference": one.reference,
             "approvals": target.approvals,
-            "sent_at": now,
-            "created_at": now,
+            "sent_at": sent,
+            "created_at": to_micros(self._ambient.now()),
         }
 
     async def _exchange(self, batch: Row, rows: Mapping[str, Row], *, first: bool) -> Made:
@@ -239,12 +254,15 @@ class Batches:
 
     # --- unknown outcomes ---
 
-    async def find_out(self, rows: Sequence[Row], target: Callable[[Row], Target]) -> dict[EffectKey, Ended]:
+    async def find_out(self, rows: Sequence[Row], target: Callable[[Row], Target]) -> Made:
         """Find out unknown outcomes by the operation's idempotency kind, as far as it can be done without a new write.
 
         What may be sent again, because it surely did nothing or changes nothing a second time, ends as failed with
         `may-be-repeated`. Raises the error that keeps one from being known for now.
         """
+        return Made(ends=await self._found_out(rows, target))
+
+    async def _found_out(self, rows: Sequence[Row], target: Callable[[Row], Target]) -> dict[EffectKey, Ended]:
         match self._operation.idempotency:
             case Idempotency.NATIVE if self._operation.look is None:
                 return await self._repeat(rows, target)
@@ -259,20 +277,23 @@ class Batches:
     async def find_out_for_good(self, rows: Sequence[Row], target: Callable[[Row], Target]) -> None:
         """Find out unknown outcomes of a run that is to end; raises the error that keeps one from being known."""
         upsert = self._operation.idempotency is Idempotency.UPSERT
-        ends = await (self._repeat if upsert else self.find_out)(rows, target)
+        ends = await (self._repeat if upsert else self._found_out)(rows, target)
         await self._journal.settle()
         for end in ends.values():
             if isinstance(end.error, OutcomeUnknown | OutcomeParked):
                 raise end.error
 
     async def _repeat(self, rows: Sequence[Row], target: Callable[[Row], Target]) -> dict[EffectKey, Ended]:
-        now, by_batch = self._ambient.now(), dict[str, list[Row]]()
-        native, remembers = self._operation.idempotency is Idempotency.NATIVE, self._operation.remembers
-        forgotten = [row for row in rows if native and outcomes.is_forgotten(row, remembers, now)]
-        ends = self._for_a_person(forgotten, target)
+        native = self._operation.idempotency is Idempotency.NATIVE
+        by_batch: dict[str, list[Row]] = {}
+        beyond: list[Row] = []
         for row in rows:
-            if row not in forgotten:
+            # One that was suspected after a restore has no request whose key could be sent again.
+            if row["batch"] is None or (native and self._effects.is_forgotten(self._operation, row)):
+                beyond.append(row)
+            else:
                 by_batch.setdefault(row["batch"], []).append(row)
+        ends = self._for_a_person(beyond, target)
         for id, of_it in by_batch.items():
             made = await self.resend(id, of_it)
             ends.update(made.ends)

@@ -161,6 +161,7 @@ class Children:
             "record_key": "record",
             "body_hash": hashlib.sha256(exact_json.canonical(data)).hexdigest(),
             "entity": self.run["entity"],
+            "cause": self.run["id"],
             "reason": None,
             "flags": None,
         }

@@ -18,6 +18,7 @@ from hub.engine import outcomes
 from hub.engine.exchanges import Exchanges, Sent
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
+from hub.engine.suspicion import Lost
 from hub.errors import HubError, OutcomeParked, OutcomeUnknown, RetryLater, Settling
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import EffectKey, EffectState, Idempotency
@@ -54,13 +55,16 @@ class Effects:
         limited: Mapping[str, int],
         at_work: Callable[[str], bool],
         asker: Asker = ANYBODY,
+        lost: Lost | None = None,
     ) -> None:
         """Continue the numbering of attempts where earlier workers left off.
 
         `limited` is how many of them a limit turned away; `at_work` tells if a run still goes on; `asker` is who asks
-        accounts for places.
+        accounts for places. `lost` is a span in which writes of the run may have gone out without the hub's knowing
+        it now.
         """
         self._at_work = at_work
+        self.lost = lost
         self._run_id = run_id
         self._journal = journal
         self._ambient = ambient
@@ -91,9 +95,12 @@ class Effects:
         async with target.account.permit(self.exchanges.asker):
             intent = self._intent(target, form(), renewals=(standing or {}).get("renewals") or 0)
             row = await self._journal.intend(intent)
-            if row is None:
+            if row is None and self.lost is None:
                 return await self._exchange(target, intent, first=True)
-        return await self._resume(target, row)
+        if row is not None:
+            return await self._resume(target, row)
+        self._note(AuditKind.EFFECT_SUSPECTED, intent)
+        return await self.resolve(target, intent)
 
     async def _resume(self, target: Target, row: Row) -> Any:
         state = EffectState(row["state"])
@@ -125,7 +132,7 @@ class Effects:
     async def _repeat(self, target: Target, row: Row) -> Any:
         """Send the same key again, unless the target may have forgotten it or says the same failure for ever."""
         operation = target.operation
-        forgotten = outcomes.is_forgotten(row, operation.remembers, self._ambient.now())
+        forgotten = self.is_forgotten(operation, row)
         if operation.look is None:
             if forgotten:
                 raise self.park(target, row)
@@ -139,6 +146,11 @@ class Effects:
         self._assert_settled(target, row)
         self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
         return await self._send(target, self._renewed(row) if stuck else row, first=False)
+
+    def is_forgotten(self, operation: WriteOperation, row: Row) -> bool:
+        """Tell whether the target may have forgotten the key of a write."""
+        since = None if self.lost is None else self.lost.since
+        return outcomes.is_forgotten(row, operation.remembers, self._ambient.now(), since=since)
 
     def _renewed(self, row: Row) -> Row:
         """Give the effect under another key at the target; that the last one did nothing must be sure."""
@@ -194,7 +206,9 @@ class Effects:
     def _assert_settled(self, target: Target, row: Row) -> None:
         settle = target.account.settings.settle
         seconds = target.operation.settle if settle is None else settle
-        left = outcomes.settling(row, seconds, self._ambient.now())
+        # What went out before the restore did so until then, whatever the data says.
+        after = None if self.lost is None else self.lost.until
+        left = outcomes.settling(row, seconds, self._ambient.now(), after=after)
         if left > 0:
             raise Settling(after=left)
 
@@ -250,7 +264,8 @@ class Effects:
             **outcomes.columns_of(request),
             "renewals": renewals,
             "repeats": 0,
-            "sent_at": now,
+            # What may have gone out before the restore has done so by then.
+            "sent_at": now if self.lost is None else min(now, to_micros(self.lost.until)),
             "undoes": target.undoes,
             "approvals": target.approvals,
             "created_at": now,

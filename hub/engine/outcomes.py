@@ -114,17 +114,22 @@ def resending(row: Row, at: datetime) -> dict[str, Any]:
 
 def is_stuck(row: Row) -> bool:
     """Tell whether the target gives one and the same failure for this key, as one does that keeps its first answer."""
-    return bool((row["status"] or 0) >= 500 and (row["repeats"] or 0) + 1 >= STUCK)
+    return bool((row.get("status") or 0) >= 500 and (row.get("repeats") or 0) + 1 >= STUCK)
 
 
-def is_forgotten(row: Row, remembers: float, now: datetime) -> bool:
-    """Tell whether the target may have forgotten the key, so that it would take a repeat for a new write."""
-    return now - of_micros(row["created_at"]) > timedelta(seconds=remembers)
+def is_forgotten(row: Row, remembers: float, now: datetime, *, since: datetime | None = None) -> bool:
+    """Tell whether the target may have forgotten the key, so that it would take a repeat for a new write.
+
+    `since` is when it may have been sent first, where that can be before it was recorded.
+    """
+    first = of_micros(row["created_at"])
+    return now - (first if since is None else min(first, since)) > timedelta(seconds=remembers)
 
 
-def settling(row: Row, seconds: float, now: datetime) -> float:
-    """Give for how many seconds more the write may still appear at the target."""
-    ends = of_micros(row["sent_at"] or row["created_at"]) + timedelta(seconds=seconds)
+def settling(row: Row, seconds: float, now: datetime, *, after: datetime | None = None) -> float:
+    """Give for how many seconds more the write may still appear; it may have gone out until `after`, if not later."""
+    sent = of_micros(row["sent_at"] or row["created_at"])
+    ends = (sent if after is None else max(sent, after)) + timedelta(seconds=seconds)
     return (ends - now).total_seconds()
 
 

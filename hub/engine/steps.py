@@ -18,6 +18,7 @@ from hub.engine.journal import Journal
 from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.readings import answer_of
+from hub.engine.suspicion import lost_of_run
 from hub.engine.values import Scope, call_input, call_output, linked_ids, lookup_question, mapped
 from hub.errors import ApprovalLapsed, FixData, HubDefect, NotMapped, WaitFor
 from hub.model.ambient import of_micros
@@ -58,6 +59,7 @@ class Steps:
             limited={},
             at_work=self._at_work,
             asker=asker,
+            lost=lost_of_run(parts.database, parts.restored, self._run, claimed.event),
         )
         self._known: Mapping[str, Mapping[str, Any]] = {}
         self._begun: Mapping[str, Mapping[str, Any]] = {}

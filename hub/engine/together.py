@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 
-from hub.engine.bulk import MAY_BE_REPEATED, Batches, Ended, Entry, entry, requests
+from hub.engine.bulk import MAY_BE_REPEATED, Batches, Ended, Entry, Made, entry, requests
 from hub.engine.effects import Target, for_a_person
 from hub.engine.items import ENDS, Item, Work
 from hub.engine.lanes import Known, Lane, Row
@@ -55,9 +55,35 @@ class Together:
                 doubtful.append(row)
         again = await self._find_out(doubtful, by_key)
         entries = await self._entries([*again, *todo], known)
+        repeated = {item.key for item in again}
+        if self._work.lane.steps.effects.lost is not None:
+            entries = await self._suspect(entries, repeated, by_key)
         parts = deque(requests(entries, self._batches.size))
         while parts and not self._work.tally.held_up:
-            await self._make(parts, frozenset(item.key for item in again), by_key)
+            await self._make(parts, frozenset(repeated), by_key)
+
+    async def _suspect(
+        self, entries: Sequence[Entry], repeated: set[EffectKey], by_key: Mapping[str, Item]
+    ) -> list[Entry]:
+        """Find out which items were written before a restore without the hub's knowing it; gives those to be sent."""
+        going = [one for one in entries if one.key in repeated]
+        new = [one for one in entries if one.key not in repeated]
+        if not new:
+            return going
+        suspecting = self._batches.suspect(new, lambda row: self._target(by_key[row["key"]]))
+        made = await self._told(suspecting, [one.key for one in new])
+        if made.standing:
+            begun = {row["key"]: row for row in made.standing}
+            await self.go([by_key[key] for key in begun], Known(effects=begun))
+            return [*going, *await self._suspect([one for one in new if one.key not in begun], repeated, by_key)]
+        for one in new:
+            end = made.ends[one.key]
+            if end.error is not None and end.error.code == MAY_BE_REPEATED:
+                going.append(one)
+                repeated.add(one.key)
+            else:
+                self._ended(by_key[one.key], end)
+        return going
 
     async def _find_out(self, rows: Sequence[Row], by_key: Mapping[str, Item]) -> list[Item]:
         """Find out unknown outcomes; gives the items that may be sent once more."""
@@ -69,14 +95,8 @@ class Together:
                 self._ended(by_key[row["key"]], Ended(state=EffectState.UNKNOWN, error=_another_run(row)))
         if not mine:
             return []
-        try:
-            ends = await self._batches.find_out(mine, lambda row: self._target(by_key[row["key"]]))
-        except (*ENDS, FixConnection, OnHold):
-            raise
-        except HubError as error:
-            # Whatever keeps them from being known, it is asked again; nothing new goes out before.
-            ends = {EffectKey(row["key"]): Ended(state=EffectState.UNKNOWN, error=error) for row in mine}
-            self._work.tally.held_up = True
+        finding = self._batches.find_out(mine, lambda row: self._target(by_key[row["key"]]))
+        ends = (await self._told(finding, [row["key"] for row in mine])).ends
         again = []
         for key, end in ends.items():
             if end.error is not None and end.error.code == MAY_BE_REPEATED:
@@ -84,6 +104,16 @@ class Together:
             else:
                 self._ended(by_key[key], end)
         return again
+
+    async def _told(self, finding: Awaitable[Made], keys: Sequence[str]) -> Made:
+        """Give what was found out; what cannot be known for now is asked again, and nothing new goes out before."""
+        try:
+            return await finding
+        except (*ENDS, FixConnection, OnHold):
+            raise
+        except HubError as error:
+            self._work.tally.held_up = True
+            return Made(ends={EffectKey(key): Ended(state=EffectState.UNKNOWN, error=error) for key in keys})
 
     async def _entries(self, items: Sequence[Item], known: Known) -> list[Entry]:
         """Form the inputs of items and let them pass the gates; what keeps one back is counted."""

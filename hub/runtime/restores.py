@@ -104,10 +104,17 @@ def _mark(draft: Path, source: Path, manifest: Manifest, now: datetime) -> None:
     try:
         with database.writer.connect() as connection, connection.begin():
             transaction = Transaction(connection=connection, now=to_micros(now))
+            earlier = marks.restored(connection)
+            unknown_from = made_at if earlier is None else min(earlier.unknown_from, made_at)
             marks.put(
                 transaction,
                 marks.RESTORED,
-                {"backup_at": made_at.isoformat(), "file": source.name, "sha256": digest},
+                {
+                    "backup_at": made_at.isoformat(),
+                    "unknown_from": unknown_from.isoformat(),
+                    "file": source.name,
+                    "sha256": digest,
+                },
             )
             for log, (size, _chain) in manifest.logs.items():
                 note = Note(

@@ -55,6 +55,9 @@ class Acceptance(StrEnum):
     CONFLICTING = "conflicting"
 
 
+_BLANK: Mapping[str, Any] = dict.fromkeys(column.name for column in events.c)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept(Write):
     """Store an event with its runs; the result is an `Acceptance`.
@@ -111,7 +114,7 @@ class Accept(Write):
                     )
                 results.append(Acceptance.CONFLICTING)
         if new_events:
-            transaction.connection.execute(insert(events), new_events)
+            transaction.connection.execute(insert(events), [{**_BLANK, **event} for event in new_events])
         tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
         queue(transaction, new_runs)
         if repeated:

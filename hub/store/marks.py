@@ -24,9 +24,13 @@ RETENTION = "retention"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """From which moment the data is, and when it was brought back; what happened in between, the data does not know."""
+    """From which moment the data is, and when it was brought back; what happened in between, the data does not know.
+
+    `unknown_from` is the moment of the earliest backup that the data was ever brought back from.
+    """
 
     backup_at: datetime
+    unknown_from: datetime
     restored_at: datetime
     file: str
     sha256: str
@@ -52,6 +56,7 @@ def restored(connection: Connection) -> Restored | None:
     value, at = found
     return Restored(
         backup_at=datetime.fromisoformat(value["backup_at"]),
+        unknown_from=datetime.fromisoformat(value["unknown_from"]),
         restored_at=at,
         file=value["file"],
         sha256=value["sha256"],

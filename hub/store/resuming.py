@@ -12,7 +12,7 @@ from hub.errors import LimitReached
 from hub.model.effect import EffectState
 from hub.store.claims import tried_of
 from hub.store.effects import of_keys
-from hub.store.tables import attempts, effects, runs, steps
+from hub.store.tables import attempts, effects, events, runs, steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,25 @@ def replayed(connection: Connection, run_id: str | None) -> list[str]:
         found.append(run_id)
         run_id = connection.execute(select(runs.c.replay_of).where(runs.c.id == run_id)).scalar()
     return found
+
+
+def began(connection: Connection, run: Mapping[str, Any], event: Mapping[str, Any]) -> int:
+    """Give when that happened which a run is about in the end (microseconds): its event, or what led to that."""
+    moment = min(event["occurred_at"], event["received_at"], run["created_at"])
+    cause, seen = event["cause"], set[str]()
+    while cause is not None and cause not in seen:
+        seen.add(cause)
+        row = connection.execute(_CAUSE.where(runs.c.id == cause)).one_or_none()
+        if row is None:
+            break
+        moment = min(moment, row.occurred_at, row.received_at, row.created_at)
+        cause = row.cause
+    return int(moment)
+
+
+_CAUSE = select(events.c.occurred_at, events.c.received_at, events.c.cause, runs.c.created_at).join_from(
+    runs, events, events.c.id == runs.c.event_id
+)
 
 
 def around(connection: Connection, run_id: str, path: str) -> dict[str, Mapping[str, Any]]:

@@ -70,6 +70,8 @@ events = Table(
     Column("release", Text),
     # The event whose payload a person edited into this one.
     Column("edited_from", String),
+    # The run that told it or called with it, where no connection did.
+    Column("cause", String),
     Column("pruned_at", BigInteger),
     UniqueConstraint("environment", "connection", "external_id"),
     Index("ix_events_received_at", "received_at"),

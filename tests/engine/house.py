@@ -31,6 +31,7 @@ from hub.sdk.transport import Transport
 from hub.store import runs, tables
 from hub.store.committer import Committer, Work
 from hub.store.database import Database
+from hub.store.marks import Restored
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
@@ -98,6 +99,7 @@ class House:
         worker: type[Worker] = Worker,
         limits: Limits | None = None,
         share: int = SHARE,
+        restored: Restored | None = None,
     ) -> None:
         """Open the directory; `limits` stand in the place of the connector's, `share` is that of a worker's hands."""
         self.ambient = Ambient(clock=clock or FastClock(), random=random.Random(seed))
@@ -126,6 +128,7 @@ class House:
             accounts=self.accounts,
             bundle=shelf,
             current=lambda: self.bundle,
+            restored=restored,
         )
         self.worker = worker(self.parts)
         self.intake = Intake(
@@ -247,7 +250,7 @@ def _event(event: Mapping[str, Any], schema: str | None) -> InboundEvent:
     return InboundEvent(
         external_id=str(event["id"]),
         type="vendor.thing.made",
-        occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
+        occurred_at=datetime.fromisoformat(event.get("at", "2026-01-01T00:00:00+00:00")),
         data=event,
         schema=schema,
     )

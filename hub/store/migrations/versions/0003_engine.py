@@ -198,6 +198,7 @@ def _new_columns() -> None:
     _change_effects()
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.add_column(sa.Column("edited_from", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("cause", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("pruned_at", sa.BigInteger(), nullable=True))
         batch_op.create_index("ix_events_about", ["environment", "type", "subject"], unique=False)
         batch_op.create_index(
