@@ -29,9 +29,11 @@ from ui.pages import (
     remakes,
     revisions,
     runs,
+    schedules,
     schemas,
     search,
     sign_in,
+    streams,
 )
 from ui.visits import Visit
 
@@ -44,6 +46,8 @@ DOORS: tuple[Door, ...] = (
     *runs.DOORS,
     *remakes.DOORS,
     *holds.DOORS,
+    *schedules.DOORS,
+    *streams.DOORS,
     *effects.DOORS,
     *exceptions.DOORS,
     *connections.DOORS,

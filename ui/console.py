@@ -9,12 +9,17 @@ from typing import Protocol
 from hub.access.attempts import Attempts
 from hub.access.directory import StoredDirectory
 from hub.connections.accounts import Account
+from hub.intake.backfills import Backfills
+from hub.intake.polls import Polls
+from hub.intake.schedules import Schedules
+from hub.intake.streams import Streams
 from hub.model.ambient import Ambient
 from hub.operate.effects import EffectOrders
 from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
 from hub.operate.runs import RunOrders
+from hub.queries.alarms import Watched
 from hub.queries.view import View
 from hub.release.folder import FolderState
 from hub.workspace.bundle import Bundle
@@ -46,6 +51,7 @@ class Console:
     - `title` and `colour` (`grey`, `blue`, `green`, `amber`, `red`) mark the environment on each page.
     - `bundle()` gives the revision of the workspace that new events are handled by.
     - `folder()` compares the workspace folder with it.
+    - `polls` tells which streams are being read, and `watched` is what alarms look at.
     - `setup_token` lets whoever has read it on the server's terminal add the first administrator.
     - `traced` gives the lineage of a bundle.
     - `random` is a secure source of bytes; `https` says that browsers reach the console over TLS.
@@ -59,6 +65,11 @@ class Console:
     hold_orders: HoldOrders
     effect_orders: EffectOrders
     event_orders: EventOrders
+    schedules: Schedules
+    streams: Streams
+    polls: Polls
+    backfills: Backfills
+    watched: Watched
     directory: StoredDirectory
     accounts: Mapping[str, Account]
     bundle: Callable[[], Bundle]

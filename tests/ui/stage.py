@@ -40,6 +40,7 @@ from hub.queries.view import View
 from hub.release.folder import FolderState
 from hub.runtime.clock import system_ambient
 from hub.runtime.composition import Changes
+from hub.runtime.incoming import Incoming
 from hub.runtime.shelf import load_bundle
 from hub.sdk.connector import Limits
 from hub.sdk.transport import Transport
@@ -188,6 +189,17 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
     async def shelf(_bundle_id: str) -> Bundle:
         return bundle
 
+    incoming = Incoming(
+        environment=believable.ENVIRONMENT,
+        ambient=ambient,
+        database=database,
+        committer=committer,
+        accounts=known,
+        bundle=lambda: bundle,
+        intake=intake,
+        poll_seconds=60.0,
+    )
+    await incoming.schedules.tick()
     orders = Orders(
         environment=believable.ENVIRONMENT,
         ambient=ambient,
@@ -233,6 +245,11 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
             bundle=lambda: bundle,
             take=intake.read_again,
         ),
+        schedules=incoming.schedules,
+        streams=incoming.streams,
+        polls=incoming.polls,
+        backfills=incoming.backfills,
+        watched=incoming.watched,
         directory=directory,
         accounts=known,
         bundle=lambda: bundle,

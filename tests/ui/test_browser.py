@@ -19,7 +19,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 from hub.queries import cases, runs
 from hub.queries.runs import RunFilter
 from hub.runtime.composition import Changes
-from tests.ui import believable
+from tests.ui import believable, timed
 from tests.ui.looped import looped_run
 from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, Stage
 
@@ -222,6 +222,8 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
     settled = next(run for run in runs.listing(set_up.console.view, RunFilter()).runs if run.seconds is not None)
     kept = await set_up.keep()
     looped = await looped_run(set_up, items=60)
+    await timed.pass_days(set_up)
+    await timed.lose_events(set_up)
     found = []
     for path in (
         "/",
@@ -240,6 +242,9 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
         f"/exceptions/{case.id}",
         f"/exceptions/alike/{case.fingerprint}",
         "/connections",
+        "/schedules",
+        f"/schedules/{timed.FLOW}",
+        "/streams",
         "/events?state=rejected",
         f"/events/{settled.event_id}",
         *(f"/events/{event}" for event in kept),

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from hub.access.permissions import Permission
 from hub.errors import NotFound
 from hub.model.hold import HoldKind
-from hub.queries import cases, connections, flows, holds, overview, runs, waiting
+from hub.queries import alarms, cases, connections, flows, holds, overview, runs, waiting
 from hub.queries.runs import RunFilter
 from ui.doors import Door
 from ui.visits import Visit
@@ -23,6 +23,7 @@ def show(visit: Visit) -> Response:
         "flows": listed,
         "main": flows.detail(view, bundle, busiest.name) if busiest is not None else None,
         "groups": cases.groups(view)[:5],
+        "alarms": alarms.listing(view, visit.console.watched),
         "stopped": [
             connection
             for connection in connections.listing(view, visit.console.accounts)
