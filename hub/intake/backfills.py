@@ -14,6 +14,7 @@ from hub.errors import Fatal, FixData, HubError, NotFound, RetryLater
 from hub.intake.polls import wait_after
 from hub.intake.streams import Found, Streams
 from hub.model.ambient import Ambient, of_micros, to_micros
+from hub.model.limits import Asker
 from hub.model.run import Priority
 from hub.sdk.connector import Page, Stream
 from hub.store import streams
@@ -161,7 +162,9 @@ class Backfills:
     async def _pages(self, account: Account, stream: Stream, row: Mapping[str, Any]) -> bool:
         """Read from where it stands to the end of its span; False when it was cancelled."""
         since, until = of_micros(row["since"]), of_micros(row["until"])
-        async for page in stream.pull(account, row["cursor"], since):
+        # Whoever else asks the vendor for something goes first.
+        session = account.asked_by(Asker(priority=Priority.LOW, flow=f"back-fill {stream.name}"))
+        async for page in stream.pull(session, row["cursor"], since):
             inside = [event for event in page.events if since <= event.occurred_at <= until]
             found = await self._streams.take(account, inside, priority=Priority.LOW)
             if not await self._keep(str(row["id"]), page, found):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +14,13 @@ from sqlalchemy import select
 
 from hub.errors import Conflict, FixData, NotFound
 from hub.model.event import Via
+from hub.model.exchange import Request
 from hub.model.run import Priority
+from hub.sdk.connector import Limits, Page
+from hub.sdk.session import Session
 from hub.store import streams
 from hub.store.tables import runs
+from tests.engine.vendor import BASE
 from tests.intake.listed import Down, Killed, Reader, VendorList, event_of, identity, reading, with_streams
 from tests.intake.standing_clock import StandingClock
 
@@ -157,6 +163,36 @@ async def test_cancelled_while_it_reads_it_stops_at_the_page(tmp_path: Path) -> 
         assert row(hub, made) == ("cancelled", 3, 3)
         assert len(vendor.entries) > len(hub.taken())
         assert vendor.pages == 2
+
+
+async def test_what_it_asks_the_vendor_waits_behind_everything_else(tmp_path: Path) -> None:
+    """In the row of the account it stands in the last class."""
+    clock, vendor = start(3)
+
+    async def asking(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
+        await session.send(Request(method="GET", url=f"{BASE}/look/nothing"))
+        async for page in vendor.pull(session, cursor, since):
+            yield page
+
+    speaks = replace(with_streams(replace(reading(vendor), pull=asking)), limits=Limits(concurrency=1))
+    async with Reader(tmp_path, clock, speaks) as hub:
+        limiter, made, gate = hub.accounts["vendor"].limiter, await order(hub, 1, 3), asyncio.Event()
+
+        async def hold() -> None:
+            async with limiter.permit(patient=True):
+                await gate.wait()
+
+        async with asyncio.timeout(20), asyncio.TaskGroup() as others:
+            while not limiter.standing().waiting.get(Priority.NORMAL):
+                others.create_task(hold())
+                await asyncio.sleep(0.001)
+            hub.backfills.tick()
+            while not limiter.standing().waiting.get(Priority.LOW):
+                await asyncio.sleep(0.001)
+            assert vendor.pages == 0
+            gate.set()
+        await hub.backfills.settle()
+        assert row(hub, made)[0] == "done"
 
 
 async def test_what_cannot_be_ordered(tmp_path: Path) -> None:
