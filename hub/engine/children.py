@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.engine.outputs import Output
 from hub.engine.parts import Parts
+from hub.engine.readings import source_of
 from hub.engine.routing import Routing, route, stored_scope
 from hub.engine.values import Scope, shaped
 from hub.errors import FixData, WaitFor
@@ -133,14 +134,18 @@ class Children:
         return environment
 
     def _name(self, path: str) -> str:
-        parts = (self._environment, self.run["flow"], self.run["business_key"], path, str(self.run["generation"]))
-        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+        return told_name(
+            self._environment, self.run["flow"], self.run["business_key"], path, generation=self.run["generation"]
+        )
 
     def _event(
         self, bundle: Bundle, action: Emit | Subflow, scope: Scope, *, name: str, type: str, subject: Any
     ) -> dict[str, Any]:
-        source = action.of(scope) if action.of is not None else scope["record"]
-        record = source if action.shape is None else shaped(bundle, action.shape, source, action.given, scope)
+        if action.shape is None:
+            record = action.of(scope) if action.of is not None else scope["record"]
+        else:
+            source = source_of(bundle, action.of, action.shape, scope)
+            record = shaped(bundle, action.shape, source, action.given, scope)
         if not isinstance(subject, str):
             raise FixData("The subject of the event is not a text.", code="no-subject", value=repr(subject)[:80])
         data, now = {"record": record}, to_micros(self.parts.ambient.now())
@@ -175,3 +180,9 @@ class Children:
             now=self.parts.ambient.now(),
             new_id=lambda: self.parts.ambient.new_id("run"),
         )
+
+
+def told_name(environment: str, flow: str, business_key: str, path: str, *, generation: int) -> str:
+    """Give the id of the event that a step tells, the same in every run about the same thing."""
+    parts = (environment, flow, business_key, path, str(generation))
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]

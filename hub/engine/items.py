@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.connections.accounts import Account
 from hub.engine.lanes import Known, Lane, NewLane, Place, Row
-from hub.engine.loops import ITEM
+from hub.engine.loops import ITEM, fit_for_path
 from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.tally import Tally
@@ -63,7 +63,7 @@ class Work:
         named = number if self.action.item is None else self.action.item(value)
         if named is None:
             raise FixData("An item has no name.", code="item-without-name", number=number)
-        name = str(named)
+        name = fit_for_path(str(named), number)
         if name in names:
             raise FixData("Two items have the same name.", code="same-item-name", name=name)
         names.add(name)

@@ -92,7 +92,7 @@ class Loop:
         here, seen = _Pass(), set[str]()
         for start in range(0, len(items), WINDOW):
             window = [
-                (number, _name(action, place.lane.scope, number, items[number], seen))
+                (number, item_name(action, place.lane.scope, number, items[number], seen))
                 for number in range(start, min(start + WINDOW, len(items)))
             ]
             await self._window(place, action, items, window, here)
@@ -241,20 +241,26 @@ def _until(verdict: Waiting) -> Mapping[str, Any]:
     return {"until": until, "on": [awaited.topic for awaited in verdict.waits]}
 
 
-def _name(action: Foreach, scope: Scope, number: int, item: Any, seen: set[str]) -> str:
+def item_name(action: Foreach, scope: Scope, number: int, item: Any, seen: set[str]) -> str:
+    """Name an item by its number, or as `by` says; `FixData` when that is no name, or one of `seen`, which it joins."""
     if action.by is None:
         return str(number)
     value = action.by({**scope, action.name: item})
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise FixData("An item has no name.", code="item-without-name", item=number, expression=action.by.text)
-    name = str(value)
+    name = fit_for_path(str(value), number)
+    if name in seen:
+        raise FixData("Two items have one name.", code="item-named-twice", item=number, name=name)
+    seen.add(name)
+    return name
+
+
+def fit_for_path(name: str, number: int) -> str:
+    """Give an item's name, which stands between brackets in paths; `FixData` when it cannot."""
     if any(char in "[]" or not char.isprintable() for char in name) or len(name) > 200:
         raise FixData(
             "The name of an item has brackets, or is too long.", code="item-badly-named", item=number, name=name[:80]
         )
-    if name in seen:
-        raise FixData("Two items have one name.", code="item-named-twice", item=number, name=name)
-    seen.add(name)
     return name
 
 

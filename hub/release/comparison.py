@@ -6,12 +6,14 @@ that the check looks at was given to the old input. Where the input differs, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from hub.engine.checks import same
-from hub.release.trace import Asked, Failure, Made, Status, StepTrace, Trace
+from hub.model.flow_steps import parts_of
+from hub.release.answers import Asked, Failure
+from hub.release.trace import END, Made, Status, StepTrace, Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,38 +72,53 @@ def compare_traces(before: Trace | None, after: Trace | None) -> Comparison:
 
 
 class _Walk:
-    """One pass over the steps of both versions, in the order of the newer one."""
+    """One pass over the steps of both versions, in the order of the newer one.
+
+    `over` are the paths of what has ended in a version before this step: items, steps that were gone past, and an empty
+    one for the run. `unknown` are those of items that cannot be told.
+    """
 
     def __init__(self, before: Trace | None, after: Trace | None) -> None:
         self.before = before
         self.after = after
         self.found = Comparison()
-        self.stopped_before = before is None
-        self.stopped_after = after is None
+        self.over_before: set[str] = {""} if before is None else set()
+        self.over_after: set[str] = {""} if after is None else set()
+        self.unknown: set[str] = set()
         self.rewritten: set[str] = set()
 
     def walk(self) -> Comparison:
         """Go on until both versions have ended, or one cannot be told."""
-        for path in _merged(self.before, self.after):
-            old = None if self.stopped_before or self.before is None else self.before.steps.get(path)
-            new = None if self.stopped_after or self.after is None else self.after.steps.get(path)
-            if old is None and new is None:
+        for key in _merged(self.before, self.after):
+            old = None if self.before is None else self.before.steps.get(key)
+            new = None if self.after is None else self.after.steps.get(key)
+            path = key.removesuffix(END)
+            old = None if _within(path, self.over_before) else old
+            new = None if _within(path, self.over_after) else new
+            if (old is None and new is None) or _within(path, self.unknown):
                 continue
             why = _untold(old, new)
             self._records(path, old, new, asked_only=bool(why))
             if why:
-                self.found.untold = (path, why)
-                self.found.lost = self._lost(old)
-                break
-            self._ways(path, old, new)
+                if self.found.untold is None:
+                    self.found.untold = (path, why)
+                self.found.lost = self.found.lost or self._lost(path, old)
+                around = _item_of(path)
+                if not around:
+                    break
+                # Other items can be told; what stands behind the loop ends there.
+                self.unknown.add(around)
+                continue
+            if not key.endswith(END):
+                self._ways(path, old, new)
             self._ends(path, old, new)
         return self.found
 
-    def _lost(self, old: StepTrace | None) -> bool:
+    def _lost(self, path: str, old: StepTrace | None) -> bool:
         """Tell whether the older version is known here, or is over; one that has failed before had nothing more."""
         if old is not None:
             return old.status is not Status.UNTOLD
-        return self.before is None or not self.stopped_before
+        return self.before is None or not _within(path, self.over_before)
 
     def _records(self, path: str, old: StepTrace | None, new: StepTrace | None, *, asked_only: bool) -> None:
         here, there = _made(old), _made(new)
@@ -115,7 +132,8 @@ class _Walk:
     def _ways(self, path: str, old: StepTrace | None, new: StepTrace | None) -> None:
         ways = tuple(None if side is None else side.status for side in (old, new))
         # After its end a version has no steps, and nothing is to be told of them.
-        if self.stopped_before or self.stopped_after or Status.FAILED in ways:
+        over = _within(path, self.over_before) or _within(path, self.over_after)
+        if over or Status.FAILED in ways:
             return
         rules = tuple(None if side is None else side.rule for side in (old, new))
         pair = StepPair(path=path, before=ways[0], after=ways[1], rule_before=rules[0], rule_after=rules[1])
@@ -135,8 +153,9 @@ class _Walk:
         codes = [None if end is None else end.code for end in ends]
         if codes[0] != codes[1]:
             self.found.failures.append(FailurePair(path=path, before=ends[0], after=ends[1]))
-        self.stopped_before = self.stopped_before or ends[0] is not None
-        self.stopped_after = self.stopped_after or ends[1] is not None
+        for end, side, over in ((ends[0], old, self.over_before), (ends[1], new, self.over_after)):
+            if end is not None and side is not None:
+                over.add(side.ends)
 
     def _assumed(self, old: StepTrace | None, new: StepTrace | None) -> bool:
         """Tell whether a call's answer was given to another input, or after other writes, than it would be now."""
@@ -168,16 +187,44 @@ def _untold(old: StepTrace | None, new: StepTrace | None) -> str:
 
 
 def _merged(before: Trace | None, after: Trace | None) -> list[str]:
-    """Give the paths of both flows: in the newer order, what it lacks behind what it followed."""
-    merged = [] if after is None else list(after.order)
-    last = -1
-    for path in [] if before is None else before.order:
-        if path in merged:
-            last = merged.index(path)
+    """Give the steps of both versions: in the newer order, what it lacks behind what it followed."""
+    newer = {} if after is None else after.steps
+    behind: dict[str | None, list[str]] = {}
+    last: str | None = None
+    for key in {} if before is None else before.steps:
+        if key in newer:
+            last = key
         else:
-            last += 1
-            merged.insert(last, path)
+            behind.setdefault(last, []).append(key)
+    merged = list(behind.get(None, ()))
+    for key in newer:
+        merged += [key, *behind.get(key, ())]
     return merged
+
+
+def _within(path: str, over: Collection[str]) -> bool:
+    """Tell whether a step stands within something that is over."""
+    if "" in over:
+        return True
+    return bool(over) and any(around in over for around in _around(path))
+
+
+def _around(path: str) -> Iterator[str]:
+    """Give the paths of all that a step stands within, items and steps, the outermost first."""
+    whole = ""
+    *outer, _ = parts_of(path)
+    for part in outer:
+        whole += part
+        name, many, _item = part.partition("[")
+        if many:
+            yield whole[: len(whole) - len(part)] + name
+        yield whole
+        whole += "."
+
+
+def _item_of(path: str) -> str:
+    """Give the innermost item that a step stands within, or is; empty outside of loops."""
+    return path[: path.rindex("]") + 1] if "]" in path else ""
 
 
 def _made(side: StepTrace | None) -> dict[str, Made]:

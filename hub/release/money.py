@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from itertools import zip_longest
 
 from hub.engine.values import lenient
+from hub.model.flow_steps import parts_of
 from hub.release.comparison import RecordPair
 from hub.release.trace import Made, Trace
 from hub.workspace.bundle import Bundle
@@ -79,25 +80,102 @@ class Side:
 
 
 def movements(records: list[RecordPair], meaning: Meaning, before: Side, after: Side) -> dict[str, Movement]:
-    """Give by currency how much a run differs; raises `FixData` when an amount of a record cannot be read."""
+    """Give by currency how much a run differs; raises `FixData` when an amount of a record cannot be read.
+
+    Of records beside each other the one counts that differs most, because they tell of the same money. The items of a
+    loop are documents of their own and add up; a loop then stands beside the others.
+    """
     # Where one version ends before it knows, the other says whose money it is.
-    entity = after.entity or before.entity, before.entity or after.entity
-    currency = after.currency or before.currency, before.currency or after.currency
+    books = _Books(
+        meaning=meaning,
+        entity=(after.entity or before.entity, before.entity or after.entity),
+        currency=(after.currency or before.currency, before.currency or after.currency),
+    )
+    return _of_lane(records, 0, books)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Books:
+    """How the records of two versions are read, of each the newer version first."""
+
+    meaning: Meaning
+    entity: tuple[str, str]
+    currency: tuple[str | None, str | None]
+
+
+def _of_lane(records: Sequence[RecordPair], depth: int, books: _Books) -> dict[str, Movement]:
+    """Give the movements of the records of one lane, of whose paths `depth` items are around all of them."""
     found: dict[str, Movement] = {}
+    loops: dict[str, dict[str, list[RecordPair]]] = {}
     for pair in records:
-        new, name = _postings(pair.after, meaning, entity[0], currency[0])
-        old, old_name = _postings(pair.before, meaning, entity[1], currency[1])
-        rules = [_differing(one, other) for one, other in zip_longest(old, new, fillvalue=_NO_POSTINGS)]
-        lines = _differing(summed(old), summed(new))
-        for code in dict.fromkeys(account.currency for rule in rules for account in rule):
-            own = {account: line for account, line in lines.items() if account.currency == code}
-            amount = max(_moved(rule, code) for rule in rules)
-            known = found.get(code)
-            # Of records that differ alike the one with more accounts says more, and of those the last is nearest to
-            # the books.
-            if known is None or (amount, len(own)) >= (known.amount, len(known.lines)):
-                called = name or old_name or (known.name if known is not None else None)
-                found[code] = Movement(currency=code, amount=amount, lines=own, name=called)
+        items = _items(pair.path)
+        if len(items) > depth:
+            item = items[depth]
+            loops.setdefault(_loop(item), {}).setdefault(item, []).append(pair)
+        else:
+            _widen(found, _of_record(pair, books))
+    for items_of in loops.values():
+        total: dict[str, Movement] = {}
+        for own in items_of.values():
+            for code, movement in _of_lane(own, depth + 1, books).items():
+                total[code] = _added(total[code], movement) if code in total else movement
+        _widen(found, total)
+    return found
+
+
+def _of_record(pair: RecordPair, books: _Books) -> dict[str, Movement]:
+    new, name = _postings(pair.after, books.meaning, books.entity[0], books.currency[0])
+    old, old_name = _postings(pair.before, books.meaning, books.entity[1], books.currency[1])
+    rules = [_differing(one, other) for one, other in zip_longest(old, new, fillvalue=_NO_POSTINGS)]
+    lines = _differing(summed(old), summed(new))
+    return {
+        code: Movement(
+            currency=code,
+            amount=max(_moved(rule, code) for rule in rules),
+            lines={account: line for account, line in lines.items() if account.currency == code},
+            name=name or old_name,
+        )
+        for code in dict.fromkeys(account.currency for rule in rules for account in rule)
+    }
+
+
+def _widen(found: dict[str, Movement], more: Mapping[str, Movement]) -> None:
+    """Take over what is more than is known."""
+    for code, movement in more.items():
+        known = found.get(code)
+        # Of records that differ alike the one with more accounts says more, and of those the last is nearest to
+        # the books.
+        if known is None:
+            found[code] = movement
+        elif (movement.amount, len(movement.lines)) >= (known.amount, len(known.lines)):
+            found[code] = replace(movement, name=movement.name or known.name)
+
+
+def _added(one: Movement, other: Movement) -> Movement:
+    """Add what two items move."""
+    lines = dict(one.lines)
+    for account, (before, after) in other.lines.items():
+        known = lines.get(account, (NOTHING, NOTHING))
+        lines[account] = (EXACT.add(known[0], before), EXACT.add(known[1], after))
+    amount = EXACT.add(one.amount, other.amount)
+    return Movement(currency=one.currency, amount=amount, lines=lines, name=one.name or other.name)
+
+
+def _loop(item: str) -> str:
+    """Give the loop that an item belongs to."""
+    *around, last = parts_of(item)
+    return ".".join([*around, last.partition("[")[0]])
+
+
+def _items(path: str) -> list[str]:
+    """Give the items that a path stands within, or is, the outermost first."""
+    found = []
+    whole = ""
+    for part in parts_of(path):
+        whole += part
+        if "[" in part:
+            found.append(whole)
+        whole += "."
     return found
 
 

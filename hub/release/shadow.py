@@ -11,11 +11,12 @@ from typing import Any
 from hub.engine.routing import Failure, route, stored_scope
 from hub.errors import HubError
 from hub.model.ambient import of_micros
+from hub.release.answers import Operations
 from hub.release.comparison import Comparison, compare_traces
 from hub.release.money import Meaning, Side, movements
 from hub.release.report import STARTS, Shadow
 from hub.release.tally import Tally
-from hub.release.trace import Operations, trace
+from hub.release.tracing import trace
 from hub.store import recorded
 from hub.store.database import Database
 from hub.store.recorded import RecordedEvent, RecordedRun
@@ -24,6 +25,8 @@ from hub.workspace.catalogue import Catalogue, OperationEntry
 
 #: As many events are in memory at a time.
 PAGE = 50
+#: And as many steps of their runs: a loop may have thousands.
+MOST_STEPS = 5000
 MOST_EVENTS = 100_000
 
 
@@ -114,7 +117,10 @@ def _events(database: Database, environment: str, types: Collection[str], limit:
             page = recorded.newest(connection, environment=environment, types=types, limit=min(left, PAGE), after=after)
         if not page:
             return
-        yield from page
+        for portion in recorded.portions(page, MOST_STEPS):
+            with database.reading() as connection:
+                some = recorded.with_answers(connection, portion)
+            yield from some
         left -= len(page)
         after = page[-1].event
 
@@ -171,9 +177,11 @@ class _Replay:
         if started == [None, None]:
             return
         bundles = (self.versions.before, self.versions.after)
+        # What a flow gives that is looked at is known by the older version alone.
+        changed: tuple[Collection[str], ...] = ((), self.versions.flows)
         traces = [
-            None if start is None else trace(bundle, bundle.flows[name], scope, known, operations)
-            for start, bundle, operations in zip(started, bundles, self.operations, strict=True)
+            None if start is None else trace(bundle, bundle.flows[name], scope, known, operations, others)
+            for start, bundle, operations, others in zip(started, bundles, self.operations, changed, strict=True)
         ]
         found = compare_traces(traces[0], traces[1])
         self.tally.compared(name, about, found)

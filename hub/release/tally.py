@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from hub.model.flow_steps import place_of
 from hub.release.comparison import Comparison, leaves
 from hub.release.money import NOTHING, Movement, difference
 from hub.release.report import Difference, Example, Found, Moved, MovedLine, NetLine, Shadow
@@ -43,6 +44,22 @@ class _Counts:
         )
 
 
+class _Once:
+    """What is found in one run: alike in several items of a loop it is one thing, and counts once."""
+
+    def __init__(self, counts: Mapping[str, _Counts], flow: str, about: str) -> None:
+        self._counts = counts
+        self._flow = flow
+        self._about = about
+        self._seen: set[tuple[str, _Place]] = set()
+
+    def add(self, name: str, path: str, what: str, before: Any, after: Any) -> None:
+        place = (self._flow, place_of(path), what)
+        if (name, place) not in self._seen:
+            self._seen.add((name, place))
+            self._counts[name].add(place, self._about, before, after)
+
+
 class Tally:
     """The sum of all comparisons so far."""
 
@@ -67,25 +84,25 @@ class Tally:
         self._differing += found.differs
         self._unknown += found.lost
         self._records += len(found.records)
-        counts = self._counts
+        here = _Once(self._counts, flow, about)
         for pair in found.records:
-            here = None if pair.before is None else pair.before.value
-            there = None if pair.after is None else pair.after.value
-            for path, (old, new) in _fields(here, there).items():
-                counts["fields"].add((flow, pair.path, f"{pair.role}: {path or 'the record'}"), about, old, new)
+            old = None if pair.before is None else pair.before.value
+            new = None if pair.after is None else pair.after.value
+            for path, (before, after) in _fields(old, new).items():
+                here.add("fields", pair.path, f"{pair.role}: {path or 'the record'}", before, after)
         for step in found.steps:
-            counts["steps"].add((flow, step.path, f"{step.before} → {step.after}"), about, step.before, step.after)
+            here.add("steps", step.path, f"{step.before} → {step.after}", step.before, step.after)
         for rule in found.rules:
             what = f"{rule.rule_before} → {rule.rule_after}"
-            counts["rules"].add((flow, rule.path, what), about, rule.rule_before, rule.rule_after)
+            here.add("rules", rule.path, what, rule.rule_before, rule.rule_after)
         for end in found.failures:
             codes = [None if failure is None else failure.code for failure in (end.before, end.after)]
             details = [None if failure is None else failure.detail for failure in (end.before, end.after)]
-            counts["failures"].add((flow, end.path, f"{codes[0]} → {codes[1]}"), about, *details)
+            here.add("failures", end.path, f"{codes[0]} → {codes[1]}", *details)
         if found.untold is not None:
-            counts["untold"].add((flow, *found.untold), about, None, None)
+            here.add("untold", *found.untold, None, None)
         for path, code in found.unsure:
-            counts["unsure"].add((flow, path, code), about, None, None)
+            here.add("unsure", path, code, None, None)
 
     def routed(self, flow: str, what: str, about: str, before: Any, after: Any) -> None:
         """Add that an event is taken otherwise."""

@@ -31,6 +31,15 @@ class RecordedEvent:
     runs: Mapping[str, RecordedRun]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewestEvent:
+    """One event with the rows of these runs, whose steps are not read yet; `steps` counts them."""
+
+    event: Row
+    runs: Mapping[str, Row]
+    steps: int
+
+
 def count(connection: Connection, *, environment: str, types: Collection[str], most: int) -> int:
     """Count the recorded events of these types, up to `most`."""
     wanted = select(events.c.id).where(_wanted(environment, types)).limit(most).subquery()
@@ -39,7 +48,7 @@ def count(connection: Connection, *, environment: str, types: Collection[str], m
 
 def newest(
     connection: Connection, *, environment: str, types: Collection[str], limit: int, after: Row | None = None
-) -> list[RecordedEvent]:
+) -> list[NewestEvent]:
     """Give recorded events of these types, the newest first; `after` is the last event row of the page before."""
     condition = _wanted(environment, types)
     if after is not None:
@@ -49,12 +58,40 @@ def newest(
     statement = select(events).where(condition).order_by(events.c.received_at.desc(), events.c.id.desc()).limit(limit)
     found = [dict(row._mapping) for row in connection.execute(statement)]
     latest = _latest_runs(connection, [event["id"] for event in found])
-    recorded = _with_answers(connection, [run for by_flow in latest.values() for run in by_flow.values()])
+    ids = [run["id"] for by_flow in latest.values() for run in by_flow.values()]
+    numbers = (
+        select(steps.c.run_id, func.count().label("number")).where(steps.c.run_id.in_(ids)).group_by(steps.c.run_id)
+    )
+    counted = {row.run_id: row.number for row in connection.execute(numbers)}
     return [
-        RecordedEvent(
-            event=event, runs={flow: recorded[run["id"]] for flow, run in latest.get(event["id"], {}).items()}
+        NewestEvent(
+            event=event,
+            runs=(own := latest.get(event["id"], {})),
+            steps=sum(counted.get(run["id"], 0) for run in own.values()),
         )
         for event in found
+    ]
+
+
+def portions(found: Sequence[NewestEvent], most: int) -> list[list[NewestEvent]]:
+    """Put events together whose runs have no more than so many steps in all; one that has more stands alone."""
+    made: list[list[NewestEvent]] = []
+    room = 0
+    for one in found:
+        if not made or one.steps > room:
+            made.append([])
+            room = most
+        made[-1].append(one)
+        room -= one.steps
+    return made
+
+
+def with_answers(connection: Connection, found: Sequence[NewestEvent]) -> list[RecordedEvent]:
+    """Read what the runs of some events have recorded."""
+    recorded = _with_answers(connection, [run for one in found for run in one.runs.values()])
+    return [
+        RecordedEvent(event=one.event, runs={flow: recorded[run["id"]] for flow, run in one.runs.items()})
+        for one in found
     ]
 
 

@@ -260,6 +260,18 @@ async def test_items_of_the_same_name_are_refused_before_anything_goes_out(tmp_p
     assert target.documents == []
 
 
+@pytest.mark.parametrize("operation", ["upsert.bulk", "native.write"])
+async def test_an_item_whose_name_fits_in_no_path_is_refused_before_anything_goes_out(
+    tmp_path: Path, operation: str
+) -> None:
+    target = Target()
+    async with target.serving(), living(tmp_path, target, flow(operation)) as house:
+        await house.give(event([*lines(3), {"id": "l[9]", "value": "again"}]))
+        assert await finished(house) == {"parked": 1}
+        assert [case.reason for case in exceptions(house)] == ["item-badly-named"]
+    assert target.documents == []
+
+
 async def test_thousands_of_items_leave_a_small_output_and_are_all_counted(tmp_path: Path) -> None:
     target = Target()
     async with target.serving(), living(tmp_path, target, flow("upsert.bulk")) as house:

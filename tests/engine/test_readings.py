@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from hub.engine.readings import answer_of, source_of, wanted_schema
 from hub.engine.values import call_input, mapped
 from hub.errors import FixData
 from hub.model.flow import Call, Map
 from hub.model.flow_steps import every_step
+from hub.store.tables import events
 from hub.workspace.bundle import Bundle
-from tests.engine.house import bundle
+from tests.engine.house import House, bundle
+from tests.engine.vendor import Vendor
 
 FLOW = """
 flow: tested
@@ -184,3 +188,38 @@ def test_an_answer_is_brought_to_one_version(
     answer = {"id": "t1", "title": "chair"}
     assert answer_of(workspace, flow, found, answer, given=given, declared=declared) == made
     assert answer == {"id": "t1", "title": "chair"}
+
+
+TELLS = """
+flow: tested
+title: Tells what came in an older version
+owner: team:tests
+on: { event: vendor.thing.made }
+key: data.id
+business_key: data.id
+steps:
+  - id: told
+    emit: { type: concord.thing.told, subject: data.id, with: vendor/plain }
+"""
+HEARS = """
+flow: hears
+title: Hears of it
+owner: team:tests
+on: { event: concord.thing.told }
+key: record.name
+business_key: record.name
+steps:
+  - id: noted
+    crossref: { entity: thing, ids: { a: =record.name, b: =event.subject } }
+"""
+
+
+async def test_what_is_told_of_an_event_is_read_in_the_version_that_its_mapping_wants(tmp_path: Path) -> None:
+    house = House(tmp_path, Vendor(), bundle(TELLS, **{**FILES, "flows__hears.yaml": HEARS}))
+    await house.start()
+    await house.give({"id": "t1", "title": "chair"}, schema="vendor.thing@1")
+    assert await house.settled() == {"succeeded": 1}
+    with house.database.reading() as connection:
+        (told,) = connection.execute(select(events.c.data).where(events.c.type == "concord.thing.told")).scalars()
+    assert json.loads(told) == {"record": {"name": "chair"}}
+    await house.stop()

@@ -81,3 +81,37 @@ def test_it_is_the_same_both_ways_and_nothing_only_between_equals(
     assert moved(bill(*one), bill(*one)) is None
     if there is not None:
         assert there.amount >= max((abs(new - old) for old, new in there.lines.values()), default=Decimal(0))
+
+
+def pair(path: str, before: int, after: int) -> RecordPair:
+    records = [None if cents == 0 else made(bill(("a", cents))) for cents in (before, after)]
+    return RecordPair(path=path, role="input", before=records[0], after=records[1])
+
+
+def amount(*pairs: RecordPair) -> Decimal:
+    side = Side(None)
+    object.__setattr__(side, "currency", "EUR")
+    found = movements(list(pairs), Meaning(BUNDLE, BUNDLE), side, side).get("EUR")
+    return Decimal(0) if found is None else found.amount
+
+
+def test_items_of_a_loop_add_up_and_their_records_count_once_each() -> None:
+    items = [pair(f"lines[{number}].{step}", 100, 101) for number in range(5) for step in ("post", "note")]
+    assert amount(*items) == Decimal("0.05")
+    # Two loops over the same lines tell of the same money, and so does the document around them.
+    again = [pair(f"notes[{number}]", 100, 101) for number in range(5)]
+    assert amount(*items, *again) == Decimal("0.05")
+    assert amount(*items, *again, pair("total", 500, 507)) == Decimal("0.07")
+    assert amount(*items, *again, pair("total", 500, 503)) == Decimal("0.05")
+
+
+def test_loops_within_items_add_up_within_them() -> None:
+    inner = [pair(f"bills[{bill}].lines[{line}].post", 100, 101) for bill in range(3) for line in range(4)]
+    assert amount(*inner) == Decimal("0.12")
+    whole = [pair(f"bills[{number}].total", 400, 410) for number in range(3)]
+    assert amount(*inner, *whole) == Decimal("0.30")
+
+
+def test_names_of_items_may_have_dots() -> None:
+    assert amount(pair("lines[a.b].post", 100, 101), pair("lines[a.c].post", 100, 101)) == Decimal("0.02")
+    assert amount(pair("way.lines[a.b].post", 100, 101), pair("way.post", 100, 101)) == Decimal("0.01")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,23 @@ async def test_every_document_is_posted_as_it_was_invoiced(walk: Walk) -> None:
             "erp_number": invoice["number"],
         }
         assert major(document["amountRemaining"], currency) == invoice["amount_remaining"]
+
+
+async def test_each_invoice_is_compared_with_its_document_a_day_later(walk: Walk) -> None:
+    ids = await open_books(walk, wish([each for key in CUSTOMERS for each in every_kind(key)[:2]]))
+    for invoice in ids:
+        await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    now = datetime.now(UTC)
+    compared = await walk.at("invoices-agree", now + timedelta(hours=24, minutes=30))
+    assert compared["invoices"]["count"] == len(ids)
+    # Of another hour there is nothing.
+    assert (await walk.at("invoices-agree", now))["invoices"]["count"] == 0
+    # Whoever finds another document in its place is told so.
+    one, other = (("invoice", "stripe", ids[number], "netsuite") for number in (0, 1))
+    walk.crossrefs[one] = walk.crossrefs[other]
+    with pytest.raises(FixData) as refused:
+        await walk.at("invoices-agree", now + timedelta(hours=24, minutes=30))
+    assert refused.value.code == "posted-differently"
 
 
 def major(amount: Any, currency: str) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from hub.connections.registry import load_connectors
@@ -12,7 +13,22 @@ from hub.engine.checks import check
 from hub.errors import NotMapped
 from hub.mapping.compiled import apply
 from hub.model.effect import effect_key
-from hub.model.flow import Call, Decide, Flow, Link, Lookup, Map, Step
+from hub.model.flow import (
+    Approve,
+    Branch,
+    Call,
+    Decide,
+    Emit,
+    Flow,
+    Foreach,
+    Link,
+    Lookup,
+    Map,
+    Parallel,
+    Step,
+    Subflow,
+    Wait,
+)
 from hub.policy.decision import decide
 from hub.sandbox.main import find
 from hub.sandbox.server import Running, running
@@ -36,15 +52,48 @@ class Walk:
         flow = self.bundle.flows[name]
         event = {"connection": "stripe", "type": flow.event}
         scope: dict[str, Any] = {"event": event, "data": {"object": record}, "record": record}
-        for step in flow.steps:
-            output = await self._step(flow, step, scope)
-            scope[step.id] = output
-            if step.expect is not None:
-                check(step.expect, scope, output)
+        await self._line(flow, flow.steps, scope, "")
         return scope
 
-    async def _step(self, flow: Flow, step: Step, scope: dict[str, Any]) -> Any:
+    async def at(self, name: str, due: datetime) -> dict[str, Any]:
+        """Go through a flow that starts by itself, as if it was due then; gives the scope."""
+        flow = self.bundle.flows[name]
+        data = {
+            "schedule": name,
+            "due_at": due.isoformat(),
+            "fired_at": due.isoformat(),
+            "zone": "UTC",
+            "date": due.date().isoformat(),
+            "missed": 0,
+            "ordered": False,
+        }
+        scope: dict[str, Any] = {"event": {"connection": "concord", "type": flow.event}, "data": data, "record": data}
+        await self._line(flow, flow.steps, scope, "")
+        return scope
+
+    async def _line(self, flow: Flow, steps: Sequence[Step], scope: dict[str, Any], around: str) -> None:
+        """Go through steps in order; what each gave is in the scope then."""
+        for step in steps:
+            output = None
+            if step.when is None or step.when(scope):
+                output = await self._step(flow, step, scope, around + step.id)
+            scope[step.id] = output
+            if step.expect is not None and output is not None:
+                check(step.expect, scope, output)
+
+    async def _step(self, flow: Flow, step: Step, scope: dict[str, Any], path: str) -> Any:
         match step.action:
+            case Foreach() | Branch() | Parallel():
+                return await self._within(flow, step, scope, path)
+            case Approve() | Wait():
+                # Nobody is asked here, and nothing is waited for.
+                return {"approved": True, "by": [], "hash": "", "at": "2026-01-01T00:00:00Z"}
+            case Emit(shape=shape, of=of, given=given) | Subflow(shape=shape, of=of, given=given):
+                source = scope["record"] if of is None else of(scope)
+                record = source if shape is None else self._shape(shape, of, given, scope)
+                if isinstance(step.action, Emit):
+                    return {"id": path}
+                return await self._called(self.bundle.flows[step.action.flow], record)
             case Map(mapping=mapping, of=of, given=given):
                 return self._shape(mapping, of, given, scope)
             case Decide(policy=policy):
@@ -55,17 +104,43 @@ class Walk:
                     raise NotMapped(code="crossref-missing", key=key)
                 return {"id": self.crossrefs[key]}
             case Call() as call:
-                return await self._call(flow, step, call, scope)
+                return await self._call(flow, call, scope, path)
             case Link(entity=entity, ids=ids):
                 pairs = [(system(scope), id(scope)) for system, id in ids]
                 for system, identifier in pairs:
                     for other, wanted in pairs:
                         self.crossrefs[(entity, system, identifier, other)] = wanted
                 return dict(pairs)
+
+    async def _within(self, flow: Flow, step: Step, scope: dict[str, Any], path: str) -> Any:
+        inner = dict(scope)
+        match step.action:
+            case Foreach() as loop:
+                kept = []
+                for number, item in enumerate(loop.each(scope)):
+                    own = {**scope, loop.name: item}
+                    name = number if loop.by is None else loop.by(own)
+                    await self._line(flow, loop.steps, own, f"{path}[{name}].")
+                    kept.append(None if loop.collect is None else loop.collect(own))
+                return {"count": len(kept), "succeeded": len(kept), "failed": 0, "collected": kept}
+            case Branch(arms=arms):
+                arm = next(arm for arm in arms if arm.when is None or arm.when(scope))
+                await self._line(flow, arm.steps, inner, f"{path}.")
+                return {"taken": arm.name, **{each.id: inner[each.id] for each in arm.steps}}
+            case Parallel(steps=steps):
+                for each in sorted(steps, key=lambda each: len(each.needs)):
+                    await self._line(flow, (each,), inner, f"{path}.")
+                return {each.id: inner[each.id] for each in steps}
             case action:
                 raise AssertionError(action)
 
-    async def _call(self, flow: Flow, step: Step, call: Call, scope: dict[str, Any]) -> Any:
+    async def _called(self, flow: Flow, record: Any) -> Any:
+        event = {"connection": "concord", "type": flow.event}
+        scope: dict[str, Any] = {"event": event, "data": {"record": record}, "record": record}
+        await self._line(flow, flow.steps, scope, "")
+        return None if flow.output is None else flow.output(scope)
+
+    async def _call(self, flow: Flow, call: Call, scope: dict[str, Any], path: str) -> Any:
         name = call.connection(scope)
         given = (
             self._shape(call.shape, call.of, call.given, scope)
@@ -82,7 +157,7 @@ class Walk:
                 connection=name,
                 operation=operation.name,
                 business_key=flow.business_key(scope),
-                path=step.id,
+                path=path,
             )
             output = await self.connected[name].write(operation, given, key)
         if call.into is not None:

@@ -14,6 +14,16 @@ from hub.workspace.known import Known
 from hub.workspace.source.yaml_source import Keyed, text_of
 
 _TEXT = shape_of({"type": "string"})
+_FAILURES = shape_of(
+    {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {"item": {"type": "string"}, "code": {"type": "string"}, "detail": {"type": "string"}},
+            "required": ["item", "code", "detail"],
+        },
+    }
+)
 _COUNT = shape_of({"type": "integer"})
 _OBJECT = shape_of({"type": "object"}).kinds
 _FOUND = shape_of({"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]})
