@@ -32,6 +32,11 @@ class StoredDirectory:
         with self._database.reading() as connection:
             return _person(people.find_by_email(connection, email))
 
+    async def everybody(self) -> tuple[Person, ...]:
+        """Give all people, by address."""
+        with self._database.reading() as connection:
+            return tuple(made for row in people.everybody(connection) if (made := _person(row)) is not None)
+
     async def anybody(self) -> bool:
         """Tell whether there is a person at all."""
         with self._database.reading() as connection:

@@ -11,7 +11,7 @@ from hub.access.passwords import check_password, hash_password, verify_password
 from hub.access.people import Directory, Person, PersonId, Session, plain_email
 from hub.access.permissions import Role
 from hub.access.sessions import Standing, new_session, standing, token_hash, worth_noting
-from hub.errors import FixData, LimitReached, NotAuthenticated
+from hub.errors import FixData, LimitReached, NotAllowed, NotAuthenticated
 
 
 async def sign_in(
@@ -46,6 +46,20 @@ async def sign_in(
     token, session = new_session(person.id, now=now, random=random)
     await directory.open_session(session)
     return token, session, person
+
+
+async def confirm(directory: Directory, attempts: Attempts, person: Person, *, password: str, now: datetime) -> None:
+    """Make sure that it is the person and not somebody at their open desk, by their password once more.
+
+    Raises `NotAllowed` when it is wrong, and `LimitReached` after several wrong ones.
+    """
+    if wait := attempts.wait(person.email, now):
+        raise LimitReached("Too many wrong passwords; try again later.", after=wait, code="too-many-attempts")
+    attempts.failed(person.email, now)
+    if not await asyncio.to_thread(verify_password, password, person.password):
+        await directory.refuse_sign_in("wrong-password")
+        raise NotAllowed("The password is wrong; nothing was done.", code="wrong-password")
+    attempts.succeeded(person.email)
 
 
 async def authenticate(directory: Directory, token: str, now: datetime) -> tuple[Session, Person]:

@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import audit, cases, crossrefs, effects, events, place, runs, schedules, schemas, streams, vault
+from hub.cli import (
+    approvals,
+    audit,
+    cases,
+    crossrefs,
+    effects,
+    events,
+    people,
+    place,
+    runs,
+    schedules,
+    schemas,
+    streams,
+    vault,
+)
 from hub.cli.backup import backup, restore
 from hub.cli.connections import connections
 from hub.cli.decisions import decisions
@@ -155,6 +169,7 @@ app.command(rich_help_panel=_KEEP)(restore)
 app.command(rich_help_panel=_KEEP)(doctor)
 app.command(rich_help_panel=_KEEP)(retention)
 
+app.add_typer(people.app, name="people", help="Say who may sign in, and as what.", rich_help_panel=_RUN)
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.", rich_help_panel=_RUN)
 
 
@@ -265,6 +280,9 @@ def version() -> None:
 
 app.add_typer(runs.app, name="runs", help="Look at runs, replay, cancel or undo them.", rich_help_panel=_LOOK)
 app.add_typer(cases.app, name="cases", help="Look at exceptions, replay, assign or close them.", rich_help_panel=_LOOK)
+app.add_typer(
+    approvals.app, name="approvals", help="Look at what people must agree to; agree or refuse.", rich_help_panel=_LOOK
+)
 app.add_typer(events.app, name="events", help="Look at events and release what was kept back.", rich_help_panel=_LOOK)
 app.add_typer(
     effects.app, name="effects", help="Look at writes in doubt, and settle what nobody knows.", rich_help_panel=_LOOK

@@ -115,7 +115,6 @@ class Children:
                 "parent_run": self.run["id"],
                 "parent_path": path,
                 "approvals": exact_json.dumps(list(approvals)).decode() if approvals else None,
-                "ordered_by": self.run["ordered_by"],
                 "priority": max(run["priority"], self.run["priority"]),
             }
         await self.parts.committer.commit(Accept(event=row, runs=routing.runs, actor=self.parts.worker))
@@ -179,6 +178,8 @@ class Children:
             environment=self._environment,
             now=self.parts.ambient.now(),
             new_id=lambda: self.parts.ambient.new_id("run"),
+            # Who ordered this run has ordered what follows from it.
+            ordered_by=self.run["ordered_by"],
         )
 
 

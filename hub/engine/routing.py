@@ -130,6 +130,7 @@ def route(
                 "ordered_by": ordered_by,
                 "parent_run": None,
                 "parent_path": None,
+                "approvals": None,
                 "created_at": moment,
                 "updated_at": moment,
             }

@@ -7,6 +7,7 @@ import secrets as entropy
 from fastapi import FastAPI
 
 from hub.api import (
+    approvals,
     audit,
     backups,
     cases,
@@ -27,6 +28,7 @@ from hub.api import (
     runs,
     schedules,
     secrets,
+    sessions,
     streams,
 )
 from hub.runtime.composition import Hub
@@ -51,6 +53,8 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.run_orders = hub.run_orders
     app.state.hold_orders = hub.hold_orders
     app.state.effect_orders = hub.effect_orders
+    app.state.approval_orders = hub.approval_orders
+    app.state.attempts = hub.approval_orders.attempts
     app.state.event_orders = hub.event_orders
     app.state.directory = hub.directory
     app.state.store_secret = hub.store_secret
@@ -76,6 +80,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
         health,
         runs,
         holds,
+        approvals,
         effects,
         cases,
         decisions,
@@ -87,6 +92,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
         streams,
         secrets,
         people,
+        sessions,
         audit,
         revisions,
         backups,
@@ -110,6 +116,7 @@ def _console(hub: Hub) -> Console:
         run_orders=hub.run_orders,
         hold_orders=hub.hold_orders,
         effect_orders=hub.effect_orders,
+        approval_orders=hub.approval_orders,
         event_orders=hub.event_orders,
         schedules=hub.incoming.schedules,
         streams=hub.incoming.streams,
@@ -125,4 +132,5 @@ def _console(hub: Hub) -> Console:
         setup_token=hub.setup_token,
         random=entropy.token_bytes,
         traced=hub.traced,
+        attempts=hub.approval_orders.attempts,
     )

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 import structlog
 
+from hub.access.attempts import Attempts
 from hub.access.directory import StoredDirectory
 from hub.access.local_token import write_local_token
 from hub.access.sessions import new_token
@@ -29,6 +30,7 @@ from hub.engine.worker import Worker
 from hub.errors import HubError, NotFound
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
+from hub.operate.approvals import ApprovalOrders
 from hub.operate.backups import Backups
 from hub.operate.effects import EffectOrders
 from hub.operate.events import EventOrders
@@ -211,6 +213,13 @@ class Hub:
             committer=self.committer,
             accounts=self.accounts,
             bundle=lambda: self.shelf.current,
+        )
+        self.approval_orders = ApprovalOrders(
+            environment=self.environment.name,
+            ambient=self.ambient,
+            committer=self.committer,
+            directory=self.directory,
+            attempts=Attempts(),
         )
         self.hold_orders = HoldOrders(
             environment=self.environment.name,

@@ -88,7 +88,7 @@ def vote(
         _note(transaction, AuditKind.APPROVAL_REFUSED, row, actor=actor)
     else:
         _note(transaction, AuditKind.APPROVAL_AGREED, row, actor=actor, facts={"record": row["record_hash"]})
-        if len(_standing(connection, [row])[approval_id]) >= row["needed"]:
+        if len(counting(connection, [row])[approval_id]) >= row["needed"]:
             until = None if row["valid_for"] is None else transaction.now + row["valid_for"]
             _settle(transaction, row, ApprovalState.APPROVED, valid_until=until)
             _note(transaction, AuditKind.APPROVAL_GRANTED, row, actor=actor, facts={"record": row["record_hash"]})
@@ -143,7 +143,7 @@ def void_pending(transaction: Transaction, run_id: str, *, actor: str) -> None:
 def lapses(connection: Connection, ids: Collection[str], now: int) -> dict[str, Lapse]:
     """Tell which of these approvals do not hold at a moment, and why: not given, over, or who agreed may no longer."""
     rows = {row["id"]: row for row in _rows(connection, select(approvals).where(approvals.c.id.in_(ids)))}
-    agreed = _standing(connection, list(rows.values()))
+    agreed = counting(connection, list(rows.values()))
     found: dict[str, Lapse] = {}
     for approval_id in ids:
         row = rows.get(approval_id)
@@ -207,6 +207,16 @@ def votes(connection: Connection, ids: Collection[str]) -> dict[str, list[Row]]:
     for row in _rows(connection, statement.order_by(approval_votes.c.at, approval_votes.c.actor)):
         found[row["approval_id"]].append(row)
     return found
+
+
+def counting(connection: Connection, rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Give, for each approval, who has agreed and counts: who may still sign in, in a role that may agree."""
+    cast = votes(connection, [row["id"] for row in rows])
+    agreed = {id: [each["actor"] for each in found if each["verdict"] == Verdict.AGREED] for id, found in cast.items()}
+    ids = {actor.removeprefix(_PERSON) for actors in agreed.values() for actor in actors}
+    statement = select(people.c.id, people.c.role).where(people.c.id.in_(ids), people.c.disabled.is_(False))
+    role = {f"{_PERSON}{row.id}": row.role for row in connection.execute(statement)}
+    return {row["id"]: [actor for actor in agreed[row["id"]] if role.get(actor) in roles_of(row)] for row in rows}
 
 
 def line_of(connection: Connection, run: Row, *, callers: bool) -> list[Row]:
@@ -280,16 +290,6 @@ def _keep_vote(
     # That nobody votes twice, and nobody on what they began, is the table's key as well as the check before.
     row = {"approval_id": approval_id, "actor": actor, "verdict": verdict.value, "role": role, "reason": reason}
     transaction.connection.execute(insert(approval_votes), {**row, "at": transaction.now})
-
-
-def _standing(connection: Connection, rows: Sequence[Row]) -> dict[str, list[str]]:
-    """Give, for each approval, who has agreed and may still: enabled, and in a role that may."""
-    cast = votes(connection, [row["id"] for row in rows])
-    agreed = {id: [each["actor"] for each in found if each["verdict"] == Verdict.AGREED] for id, found in cast.items()}
-    ids = {actor.removeprefix(_PERSON) for actors in agreed.values() for actor in actors}
-    statement = select(people.c.id, people.c.role).where(people.c.id.in_(ids), people.c.disabled.is_(False))
-    role = {f"{_PERSON}{row.id}": row.role for row in connection.execute(statement)}
-    return {row["id"]: [actor for actor in agreed[row["id"]] if role.get(actor) in roles_of(row)] for row in rows}
 
 
 def _settle(

@@ -37,6 +37,11 @@ def names(connection: Connection) -> dict[str, str]:
     return {row.id: row.name for row in connection.execute(select(people.c.id, people.c.name))}
 
 
+def everybody(connection: Connection) -> list[Mapping[str, Any]]:
+    """List all people, by address."""
+    return [dict(row._mapping) for row in connection.execute(select(people).order_by(people.c.email))]
+
+
 def add(transaction: Transaction, row: Mapping[str, Any], *, actor: str, only_first: bool) -> None:
     """Keep a new person; `Conflict` for a used address, or with `only_first` when there is anybody already."""
     if only_first and anybody(transaction.connection):

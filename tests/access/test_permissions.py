@@ -26,6 +26,8 @@ GRANTED = {
     "effect.resolve": _WORK,
     "effect.repeat": {Role.ADMIN},
     "connection.control": _WORK,
+    "stream.control": _WORK,
+    "schedule.control": _WORK,
     "crossref.write": _WORK,
     "secret.store": {Role.ADMIN},
     "revision.plan": _WORK,

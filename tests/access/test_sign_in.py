@@ -15,8 +15,8 @@ from hub.access.local_token import read_local_token, write_local_token
 from hub.access.people import Directory, Person, PersonId, Session, plain_email
 from hub.access.permissions import Role
 from hub.access.sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, same_token, token_hash
-from hub.access.sign_in import add_first_admin, authenticate, sign_in, sign_out
-from hub.errors import Conflict, FixData, LimitReached, NotAuthenticated
+from hub.access.sign_in import add_first_admin, authenticate, confirm, sign_in, sign_out
+from hub.errors import Conflict, FixData, LimitReached, NotAllowed, NotAuthenticated
 
 NOW = datetime(2026, 1, 2, 9, tzinfo=UTC)
 PASSWORD = "seven quiet harbours"
@@ -105,6 +105,23 @@ async def test_a_token_opens_its_session_and_is_not_kept() -> None:
     await sign_out(ledger, token)
     with pytest.raises(NotAuthenticated):
         await authenticate(ledger, token, NOW)
+
+
+async def test_a_person_confirms_with_their_password_and_not_by_guessing() -> None:
+    """Wrong ones count together with those of the sign-in, so that neither door helps at the other."""
+    ledger, attempts = await ledger_with_admin(), Attempts()
+    (ada,) = ledger.people.values()
+    await confirm(ledger, attempts, ada, password=PASSWORD, now=NOW)
+    for _ in range(FREE):
+        with pytest.raises(NotAllowed) as caught:
+            await confirm(ledger, attempts, ada, password="wrong", now=NOW)
+        assert caught.value.code == "wrong-password"
+    with pytest.raises(LimitReached):
+        await confirm(ledger, attempts, ada, password=PASSWORD, now=NOW)
+    with pytest.raises(LimitReached):
+        await enter(ledger, attempts)
+    assert ledger.refusals == ["wrong-password"] * FREE + ["too-many-attempts"]
+    await confirm(ledger, attempts, ada, password=PASSWORD, now=NOW + WINDOW)
 
 
 async def test_each_session_has_tokens_of_its_own() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from hub.engine.routing import route
 from hub.errors import NotAllowed
 from hub.operate.runs import From
 from hub.sdk import exact_json
@@ -302,3 +303,17 @@ async def test_taking_back_needs_no_approval(tmp_path: Path) -> None:
     assert [row.approvals is None for row in here.rows(effects, effects.c.created_at)] == [False, True]
     assert len(here.asked()) == 1
     await here.house.stop()
+
+
+def test_every_new_run_has_the_columns_that_a_called_one_has() -> None:
+    """Rows of one group are inserted together by the columns of the first, so that none may bring more than others."""
+    routing = route(
+        compiled(),
+        {"event": {"type": "vendor.thing.made"}, "data": thing(), "record": thing()},
+        event_id="event_1",
+        environment="test",
+        now=datetime(2026, 1, 1, tzinfo=UTC),
+        new_id=lambda: "run_1",
+    )
+    (row,) = routing.runs
+    assert {"approvals", "ordered_by", "parent_run", "parent_path", "priority"} <= set(row)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from hub.connections.accounts import Account
 from hub.errors import Conflict, FixData, NotFound, UnreadableWebhook
@@ -21,6 +22,7 @@ from hub.queries.view import View
 from hub.sdk import exact_json
 from hub.sdk.connector import Webhook
 from hub.store import audit
+from hub.store.tables import runs
 from hub.workspace.bundle import Bundle
 from tests.engine.house import House, bundle
 from tests.engine.vendor import Vendor
@@ -185,6 +187,9 @@ async def test_a_release_keeps_who_why_and_what_before(desk: Desk) -> None:
     assert (found.by, found.reason, found.before) == ("person:p_1", "Ada said so", EventState.REJECTED)
     (entry,) = desk.audited("event.released")
     assert entry["actor"] == "person:p_1" and entry["subjects"] == {"event": event.id}
+    # Who lets a run begin cannot approve what it does.
+    with desk.view.database.reading() as connection:
+        assert connection.execute(select(runs.c.ordered_by)).scalars().all() == ["person:p_1"]
     assert "Ada" not in str(entry) and len(entry["facts"]["reason"]) == 64
 
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from hub.access.attempts import Attempts
 from hub.access.directory import StoredDirectory
 from hub.access.people import PersonId
 from hub.access.permissions import Role
@@ -31,6 +32,7 @@ from hub.connections.registry import load_connectors
 from hub.errors import LimitKind, LimitReached
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
+from hub.operate.approvals import ApprovalOrders
 from hub.operate.effects import EffectOrders
 from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
@@ -177,7 +179,7 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
     committer.start()
     bundle = shipped_bundle()
     known = accounts(ambient)
-    directory = StoredDirectory(database, committer)
+    directory, attempts = StoredDirectory(database, committer), Attempts()
     intake = Intake(
         environment=believable.ENVIRONMENT,
         ambient=ambient,
@@ -220,6 +222,13 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
             current=lambda: bundle,
             bundle=shelf,
         ),
+        approval_orders=ApprovalOrders(
+            environment=believable.ENVIRONMENT,
+            ambient=ambient,
+            committer=committer,
+            directory=directory,
+            attempts=attempts,
+        ),
         effect_orders=EffectOrders(
             environment=believable.ENVIRONMENT,
             ambient=ambient,
@@ -259,6 +268,7 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
         setup_token=SETUP_TOKEN,
         random=secrets.token_bytes,
         https=https,
+        attempts=attempts,
         traced=Traced(catalogue_of(list(load_connectors().values()))),
     )
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
