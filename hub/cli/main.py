@@ -224,9 +224,26 @@ def prove(
     first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     seed: Annotated[int | None, typer.Option(min=0, help="Run this one trial alone.")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="With --seed: tell everything that happened.")] = False,
+    kills: Annotated[int, typer.Option(min=0, max=10_000, help="Instead: kill the real process so often.")] = 0,
+    power_cuts: Annotated[int, typer.Option(min=0, max=100_000, help="Instead: cut its power so often.")] = 0,
+    invoices: Annotated[int, typer.Option(min=0, max=20_000, help="Instead: post so many with lost answers.")] = 0,
+    timeouts: Annotated[int, typer.Option(min=0, max=90, help="With --invoices: percent of writes unanswered.")] = 30,
+    restores: Annotated[int, typer.Option(min=0, max=100, help="Instead: restore an old backup so often.")] = 0,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
 ) -> None:
-    """Run the real engine through simulated failures, thousands of times; succeed only if every invariant holds."""
+    """Run the real engine through simulated failures, thousands of times; succeed only if every invariant holds.
+
+    With --kills, --power-cuts, --invoices or --restores the real process is put to the proof from outside instead.
+    """
+    from hub.cli.proving import outside
+
+    proof = outside(
+        kills=kills, power_cuts=power_cuts, invoices=invoices, timeouts=timeouts, restores=restores, seed=seed or 1
+    )
+    if proof is not None:
+        from hub.proof.outside import run as run_outside
+
+        raise typer.Exit(run_outside(proof, json=json_output))
     from hub.proof.prove import ProveOptions, run_prove
 
     options = ProveOptions(

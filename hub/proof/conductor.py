@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.proof import faults, records, wishes
-from hub.proof.faults import Gust, Profile
+from hub.proof.faults import Gust, Plan, Profile
 from hub.proof.http_json import Api, NoAnswer
 from hub.proof.scenario import Invoice, Notice
 from hub.proof.stage import Stage
@@ -50,8 +50,22 @@ class Course:
 class Conductor:
     """Drives one demo from its first invoice to rest."""
 
-    def __init__(self, stage: Stage, say: Say, show: Callable[[Mapping[str, Any]], None]) -> None:
-        """Take the stage; `say` tells what happens, `show` gets the numbers while it does."""
+    def __init__(
+        self,
+        stage: Stage,
+        say: Say,
+        show: Callable[[Mapping[str, Any]], None],
+        *,
+        per_second: float | None = None,
+        plan: Callable[[str], Plan] | None = None,
+    ) -> None:
+        """Take the stage; `say` tells what happens, `show` gets the numbers while it does.
+
+        `per_second` is how many invoices are finalised in a second, and `plan(vendor)` what goes wrong all the time;
+        both are the profile's when nothing is said.
+        """
+        self._per_second = per_second
+        self._plan = plan or (lambda vendor: faults.plan(stage.profile, vendor))
         self._stage = stage
         self._say = say
         self._show = show
@@ -61,17 +75,24 @@ class Conductor:
 
     def perform(self, kills: int) -> Course:
         """Let everything happen, the calls that cannot be repeated last."""
-        stage, profile = self._stage, self._stage.profile
-        for vendor, sandbox in stage.sandboxes.items():
-            sandbox.trouble(faults.plan(profile, vendor))
-        self._drive()
+        self.begin()
         for fraction, act in self._moments(kills):
             self._until(fraction)
             act()
+        return self.end()
+
+    def begin(self) -> None:
+        """Let troubles and invoices begin."""
+        for vendor, sandbox in self._stage.sandboxes.items():
+            sandbox.trouble(self._plan(vendor))
+        self._drive()
+
+    def end(self) -> Course:
+        """Wait until all has happened and the hub is at rest; then make the calls that cannot be repeated."""
         self._until(1.0)
         self._say("Everything has happened; the hub comes to rest.")
         self._settle()
-        if any(invoice.notice for invoice in stage.scenario.invoices):
+        if any(invoice.notice for invoice in self._stage.scenario.invoices):
             self._say("Some invoices are given up; the ERP's script is called, which cannot be repeated.")
             self._give_up()
             self._settle()
@@ -79,8 +100,9 @@ class Conductor:
 
     def _drive(self) -> None:
         scenario = self._stage.scenario
-        per_second = min(PER_SECOND, len(scenario.invoices) / SHORTEST[self._stage.profile])
-        self._say(f"{len(scenario.invoices)} invoices in Stripe, {per_second:.0f} a second.")
+        usual = min(PER_SECOND, len(scenario.invoices) / SHORTEST[self._stage.profile])
+        per_second = self._per_second or usual
+        self._say(f"{len(scenario.invoices)} invoices in Stripe, {per_second:.3g} a second.")
 
         def seed() -> None:
             try:

@@ -114,6 +114,13 @@ def plan(profile: Profile, vendor: str) -> Plan:
     return _PLANS[profile][vendor]
 
 
+def timeouts(percent: int, vendor: str) -> Plan:
+    """Let so many in a hundred writes time out at a vendor after they were done, and nothing else go wrong."""
+    written = {"stripe": (_INVOICES, "POST"), "netsuite": (_RECORD, None), "tax": (_CREATE_TAX, None)}
+    path, method = written[vendor]
+    return [_fault("timeout_after_commit", path=path, method=method, rate=percent / 100)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gust:
     """Something that strikes every request for some seconds and passes."""

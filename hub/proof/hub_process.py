@@ -70,10 +70,23 @@ class HubProcess:
         self.token = read_local_token(self.data) or ""
         return self._child.hello
 
+    def serve_with(self, command: Sequence[str]) -> None:
+        """Take another command for the next start."""
+        self._serve = tuple(command)
+
     def kill(self) -> None:
         """End it as a power cut would."""
         assert self._child is not None
         self._child.kill()
+
+    def end(self) -> None:
+        """End it in order."""
+        assert self._child is not None
+        self._child.stop(20.0)
+
+    def command(self, *words: str) -> None:
+        """Run a command of `concord` to its end."""
+        self._processes.run((*CONCORD, *words), timeout=120.0)
 
     def store_secrets(self, values: Mapping[str, Mapping[str, str]]) -> None:
         """Put the connections' secrets into the vault."""

@@ -53,7 +53,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "duplicates": judgement.duplicates,
         "lost": judgement.lost,
         "unexplained_difference": {
-            currency: _major(row.get("difference", Decimal(0)), currency) for currency, row in judgement.totals.items()
+            currency: major(row.get("difference", Decimal(0)), currency) for currency, row in judgement.totals.items()
         },
         "mismatched_documents": judgement.mismatched,
         "exceptions_expected": outcome.scenario.exceptions,
@@ -103,10 +103,10 @@ def _books(outcome: Outcome) -> Table:
         documents, total = hub[currency]
         table.add_row(
             currency,
-            _cell(str(row.get("wanted", 0)), _major(row.get("wanted_total", Decimal(0)), currency)),
-            _cell(str(documents), _major(total, currency)),
-            _cell(str(row.get("found", 0)), _major(row.get("found_total", Decimal(0)), currency)),
-            Text(_major(difference, currency), style="red bold" if difference else "green"),
+            _cell(str(row.get("wanted", 0)), major(row.get("wanted_total", Decimal(0)), currency)),
+            _cell(str(documents), major(total, currency)),
+            _cell(str(row.get("found", 0)), major(row.get("found_total", Decimal(0)), currency)),
+            Text(major(difference, currency), style="red bold" if difference else "green"),
         )
     table.caption = "Documents and their sum: invoices and payments. Differences of single documents never cancel out."
     table.caption_justify = "left"
@@ -177,6 +177,7 @@ def _invariants(outcome: Outcome) -> Table:
     return table
 
 
-def _major(minor: Decimal, currency: str) -> str:
+def major(minor: Decimal, currency: str) -> str:
+    """Give minor units in major ones, with exactly the currency's digits."""
     digits = exponent(currency)
     return f"{minor.scaleb(-digits).quantize(Decimal(1).scaleb(-digits)):,f}".replace(",", "")

@@ -61,6 +61,9 @@ def look(database: Path, *, seconds: float = LOOK_SECONDS) -> bool:
     """
     if not database.exists():
         return True
+    if Path(f"{database}-journal").exists():
+        # A first start was broken off before there was a write-ahead log; opening it to write takes that back.
+        return False
     index = Path(f"{database}-shm")
     kept = index.read_bytes() if index.exists() else None
     before = _look_at_wal(database)

@@ -15,6 +15,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from hub.errors import Conflict, Fatal, Refused
 from hub.store import damage, heads, machine
+from hub.store.copying import sync
 
 FILE_NAME = "concord.db"
 #: The folder in which a restore puts files together; it is there only until they are complete.
@@ -33,7 +34,10 @@ class Database:
 
     def __init__(self, directory: Path) -> None:
         """Lock the directory, look for damage, bring the file to the newest schema, and check its settings."""
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not directory.exists():
+            directory.mkdir(parents=True, mode=0o700)
+            # Files in it are on the disk only when the folder itself is.
+            sync(directory.parent)
         self.directory = directory
         self.path = directory / FILE_NAME
         self._lock = _lock(directory)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hub.audit.chain import ChainHead
 from hub.audit.heads import SignedHead, TreeHead
+from hub.store.copying import sync
 
 FILE_NAME = "audit-heads.jsonl"
 #: No two heads together are longer, in bytes.
@@ -31,6 +32,9 @@ def append(directory: Path, signed: SignedHead) -> None:
             file.truncate(before)
             raise
         os.fsync(file.fileno())
+    if before == 0:
+        # A file is on the disk only when its name is.
+        sync(directory)
 
 
 def read(directory: Path) -> list[SignedHead]:

@@ -127,6 +127,26 @@ def test_the_last_commit_torn_by_a_power_cut_is_no_damage(data: Path) -> None:
     Database(data).close()
 
 
+def test_a_first_start_that_was_broken_off_is_taken_back(tmp_path: Path) -> None:
+    """Before there is a write-ahead log a transaction has a journal, which only a writer may roll back."""
+    begun, data = tmp_path / "begun", tmp_path / "data"
+    begun.mkdir()
+    data.mkdir()
+    connection = sqlite3.connect(begun / FILE_NAME, isolation_level=None)
+    connection.execute("CREATE TABLE half (a TEXT)")
+    connection.execute("PRAGMA cache_size=2")
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO half VALUES (?)", (("x" * 3000,) for _ in range(50)))
+    for path in begun.iterdir():
+        shutil.copy(path, data)
+    connection.close()
+    assert (data / f"{FILE_NAME}-journal").stat().st_size
+    Database(data).close()
+    with sqlite3.connect(data / FILE_NAME) as opened:
+        assert opened.execute("SELECT count(*) FROM half").fetchone() == (0,)
+    opened.close()
+
+
 def structure(path: Path) -> int:
     """Give the place of the cell count of an inner or leaf page that is in use."""
     with sqlite3.connect(path) as connection:

@@ -1,0 +1,44 @@
+"""`concord prove` from outside: which proof the options ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hub.errors import Refused
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hub.proof.outside import Proved
+
+
+def outside(
+    *, kills: int, power_cuts: int, invoices: int, timeouts: int, restores: int, seed: int
+) -> Callable[[Console], Proved] | None:
+    """Give the one proof that is asked for, or None; raises `Refused` for several at once."""
+    asked = [name for name, number in _named(kills, power_cuts, invoices, restores) if number]
+    if len(asked) > 1:
+        raise Refused(f"Ask for one proof at a time: {' or '.join(asked)}.", code="several-proofs")
+    if kills:
+        from hub.proof.kills import prove as prove_kills
+
+        return partial(prove_kills, kills=kills, seed=seed)
+    if power_cuts:
+        from hub.proof.power.cuts import prove as prove_cuts
+
+        return partial(prove_cuts, cuts=power_cuts, seed=seed)
+    if invoices:
+        from hub.proof.lost_answers import prove as prove_lost_answers
+
+        return partial(prove_lost_answers, invoices=invoices, percent=timeouts, seed=seed)
+    if restores:
+        from hub.proof.drill import prove as prove_restores
+
+        return partial(prove_restores, restores=restores, seed=seed)
+    return None
+
+
+def _named(kills: int, power_cuts: int, invoices: int, restores: int) -> list[tuple[str, int]]:
+    return [("--kills", kills), ("--power-cuts", power_cuts), ("--invoices", invoices), ("--restores", restores)]
