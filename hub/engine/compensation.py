@@ -65,6 +65,8 @@ class Compensation:
         for together in requests.values():
             self._lane.steps.connection = together[0]["connection"]
             await self._find_out(together)
+            # What was known of them when the run was claimed is no longer so.
+            self._lane.steps.forget(row["path"] for row in together)
         self._lane.steps.connection = None
         await self._lane.journal.flush()
 

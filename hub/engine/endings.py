@@ -21,7 +21,7 @@ from hub.model.ambient import to_micros
 from hub.model.flow import Flow
 from hub.model.run import RunState
 from hub.sdk import exact_json
-from hub.store import connections
+from hub.store import connections, stopping
 from hub.store.claims import ClaimedRun
 from hub.store.committer import Work
 from hub.store.history import Awaited
@@ -103,7 +103,7 @@ class Endings:
 
     async def compensated(self, told: Told, reason: str, taken_back: Sequence[str], left: Sequence[str]) -> None:
         """Record that the run has taken back what it did; who did not order that is told by a case."""
-        order = exact_json.loads(self._run["stopping_order"]) if self._run["stopping_order"] else {}
+        order = stopping.order_of(self._parts.database.looking, self._run["id"])
         case = None
         if not str(order.get("actor", "")).startswith(_PEOPLE):
             back = f"Taken back: {', '.join(taken_back)}." if taken_back else "There was nothing to take back."

@@ -202,7 +202,7 @@ class Runner:
         return verdict if isinstance(verdict, Waiting) else Park(reason=reason)
 
     def _reason(self) -> str:
-        order = exact_json.loads(self._run["stopping_order"]) if self._run["stopping_order"] else {}
+        order = told_to_stop.order_of(self._parts.database.looking, self._run["id"])
         return str(order.get("reason") or self._run["reason"] or "ordered")
 
     def recorded(self, lane: Lane, path: str) -> Row | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -75,6 +75,11 @@ class Steps:
         """Take what is recorded of this lane from before."""
         self._begun, self._known = steps, effects
         self.effects.know(attempts=attempts, limited=limited)
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Forget what was known of writes from before; it is read again when it is asked for."""
+        gone = set(paths)
+        self._known = {path: row for path, row in self._known.items() if path not in gone}
 
     def record_in(self, journal: Journal) -> None:
         """Record in another journal from here on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import Connection, select, update
 
 from hub.audit.kinds import AuditKind
 from hub.errors import StaleLease
@@ -15,6 +15,13 @@ from hub.store.audit import Note
 from hub.store.committer import Transaction
 from hub.store.runs import forget_waits
 from hub.store.tables import runs
+
+
+def order_of(connection: Connection, run_id: str) -> Mapping[str, Any]:
+    """Give who told a run to stop, and why, as it stands now: a worker may hear of it when it is under way."""
+    order = connection.execute(select(runs.c.stopping_order).where(runs.c.id == run_id)).scalar()
+    read: Mapping[str, Any] = {} if order is None else exact_json.loads(order)
+    return read
 
 
 def tell_to_stop(transaction: Transaction, run_id: str, stopping: Stopping, order: Mapping[str, Any]) -> bool:

@@ -371,6 +371,66 @@ async def test_a_waiting_run_ends_or_takes_back_when_it_is_told_to(
     await house.stop()
 
 
+async def test_who_has_a_working_run_taken_back_needs_no_exception_either(tmp_path: Path) -> None:
+    """The worker hears of the order only when it is under way; it must still know whose order it was."""
+    told_in: list[House] = []
+    order = {"actor": "person:p_1", "reason": "not wanted"}
+
+    def fault(_request: Request, number: int) -> str | None:
+        if number == 1:
+            (house,) = told_in
+            run_id = state(house)["id"]
+            house.committer.submit(Work(lambda tx: stopping.tell_to_stop(tx, run_id, Stopping.COMPENSATE, order)))
+        return None
+
+    pause = "  - id: pause\n    wait: { for: PT1H }\n"
+    assert pause in CALM
+    hut = Hut(tmp_path, CALM.replace(pause, ""), fault=fault)
+    house = await hut.open()
+    told_in.append(house)
+    await house.give({"id": "a", "key": "k", "value": "1"})
+    await house.settled()
+    assert state(house)["state"] == RunState.COMPENSATED
+    assert state(house)["reason"] == "not wanted"
+    assert exceptions(house) == ()
+    await house.stop()
+
+
+PROBED = flow(
+    """
+  - id: first
+    call: { connection: vendor, operation: native.write, with: vendor/thing, of: data }
+    undo: { operation: probe.write, with: vendor/thing, of: data }
+    retry: patient
+  - id: second
+    call: { connection: vendor, operation: native.write, with: vendor/thing, of: "{id: data.id, value: 'bad'}" }
+    retry: patient
+""",
+    HEAD + "on_failure: compensate\n",
+)
+
+
+async def test_a_taking_back_that_was_found_not_to_have_happened_is_intended_anew(tmp_path: Path) -> None:
+    """Once it is known that it failed, it is not unknown again without a new intent."""
+
+    def fault(request: Request, _number: int) -> str | None:
+        lost = request.url.endswith("/probe") and hut.vendor.seen["probe"] == 0 and not struck
+        if lost:
+            struck.append(True)
+        return "500-before" if lost else None
+
+    struck: list[bool] = []
+    hut = Hut(tmp_path, PROBED, fault=fault)
+    house = await once(hut, {"id": "a", "key": "k", "value": "1"})
+    assert state(house)["state"] == RunState.COMPENSATED
+    with house.database.reading() as connection:
+        (key,) = connection.exec_driver_sql("select key from effects where path = 'undo:first'").scalars()
+        entries = [exact_json.loads(row) for row in connection.exec_driver_sql("select entry from audit").scalars()]
+    told = [entry["kind"] for entry in entries if entry["subjects"].get("effect") == key]
+    assert told == ["effect.intended", "effect.unknown", "effect.resolved", "effect.intended", "effect.done"]
+    await house.stop()
+
+
 async def test_a_finished_run_can_be_taken_back(tmp_path: Path) -> None:
     hut = Hut(tmp_path, CALM.replace("PT1H", "PT1S"))
     house = await once(hut, {"id": "a", "key": "k", "value": "1"})
