@@ -106,9 +106,30 @@ def show_waiting(console: Console, found: Found) -> None:
     )
 
 
+def show_throttle(console: Console, found: Found) -> None:
+    """Print how exactly limits are kept, and what a slow target costs the others."""
+    rows = [
+        (
+            each["limit"],
+            f"{each['allowed']:,}",
+            f"{each['most']:,}",
+            "" if each["used"] is None else f"{100 * each['used']:.1f} %",
+        )
+        for each in found["limits"].values()
+    ]
+    title = f"Limits kept for {found['seconds']:g} s by the whole engine, counted where requests arrive"
+    _table(console, title, ("account", "allowed", "most seen", "used"), rows)
+    beside = found["beside"]
+    console.print(
+        f"Runs to a quick target, p95: {beside['p95_ms_alone']} ms alone, {beside['p95_ms_beside_slow']} ms beside a "
+        f"target that takes 20 s and has 1,000 runs; ratio {beside['ratio']}."
+    )
+
+
 SHOWN: Mapping[str, Callable[[Console, Found], None]] = {
     "mapping": show_mapping,
     "flows": show_flows,
+    "throttle": show_throttle,
     "door": show_door,
     "volume": show_volume,
     "waiting": show_waiting,

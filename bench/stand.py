@@ -6,20 +6,23 @@ import asyncio
 import random
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from bench.things import connector
 from hub.connections.accounts import Account
-from hub.connections.limiter import Limiter
+from hub.connections.bounds import Bound, of_vendor
+from hub.connections.budgets import Budgets, StoredBudgets
 from hub.engine.parts import Parts
 from hub.engine.worker import Worker
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.model.event import InboundEvent, Via
 from hub.runtime.clock import SystemClock
+from hub.sdk.connector import Limits
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
 from hub.store import crossrefs, runs
@@ -38,6 +41,7 @@ class Stand:
     committer: Committer
     intake: Intake
     worker: Worker
+    budgets: Budgets
 
     async def accept(self, events: Sequence[InboundEvent]) -> None:
         """Make events durable with their runs."""
@@ -69,22 +73,34 @@ class Stand:
 
 
 @asynccontextmanager
-async def stand(base_url: str, bundle: Bundle, folder: Path | None = None) -> AsyncIterator[Stand]:
-    """Build a hub in a folder (a new one when not named) with a connection to the target, and take it down."""
+async def stand(
+    base_url: str, bundle: Bundle, folder: Path | None = None, *, limits: Mapping[str, Limits] | None = None
+) -> AsyncIterator[Stand]:
+    """Build a hub in a folder (a new one when not named) with a connection to the target, and take it down.
+
+    `limits` names further connections, each with a budget of its own; they reach the target below their name.
+    """
     with tempfile.TemporaryDirectory(prefix="concord-bench-") as own:
         ambient = Ambient(clock=SystemClock(), random=random.Random())
         database = Database(folder or Path(own))
         committer = Committer(database, ambient)
         transport = Transport(private_hosts=["127.0.0.1"])
-        account = Account(
-            name="target",
-            connector=connector,
-            settings=Settings(base_url=base_url),
-            limiter=Limiter(connector.limits, ambient),
-            transport=transport,
+        budgets = Budgets(
+            environment=ENVIRONMENT,
             ambient=ambient,
+            store=StoredBudgets(environment=ENVIRONMENT, committer=committer),
         )
-        accounts = {"target": account}
+        accounts = {
+            name: Account(
+                name=name,
+                connector=connector,
+                settings=Settings(base_url=base_url if name == "target" else f"{base_url}/{name}"),
+                limiter=budgets.limiter(name, name, _fixed(allowed)),
+                transport=transport,
+                ambient=ambient,
+            )
+            for name, allowed in {"target": connector.limits, **(limits or {})}.items()
+        }
 
         async def shelf(_bundle_id: str) -> Bundle:
             return bundle
@@ -112,7 +128,13 @@ async def stand(base_url: str, bundle: Bundle, folder: Path | None = None) -> As
                 actor="local",
             )
             await committer.commit(Work(lambda tx, link=link: crossrefs.put(tx, link)))  # type: ignore[misc]
-        yield Stand(database=database, committer=committer, intake=intake, worker=Worker(parts))
+        yield Stand(database=database, committer=committer, intake=intake, worker=Worker(parts), budgets=budgets)
+        budgets.close()
         await committer.stop()
         await transport.close()
         database.close()
+
+
+def _fixed(limits: Limits) -> Callable[[datetime], list[Bound]]:
+    known = [of_vendor(limits)]
+    return lambda _now: known

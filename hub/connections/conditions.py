@@ -35,7 +35,7 @@ SHORT_PAUSE = 10 * SECOND
 #: Waits without a wish of the vendor's: the first, how often they double, and by which part they differ by chance.
 _FIRST, _DOUBLES, _JITTER = 0.05, 9, 0.1
 #: What is made durable while others are under way: seconds of what goes out, or `_USUAL` requests when unknown.
-_AHEAD, _USUAL = 0.05, 2
+_AHEAD, _USUAL = 0.1, 2
 #: Limits are asked for anew after so long, and what was learned is kept at most so often.
 _LOOK_EVERY, _KEEP_EVERY = SECOND, 10 * SECOND
 

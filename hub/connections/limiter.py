@@ -132,6 +132,7 @@ class Limiter:
         A `probe` goes out at once: there is never more than one.
         """
         start = self._begin(self._now()) if probe else await self._pass()
+        start.sent = self._now()
         try:
             yield start
         finally:
@@ -307,11 +308,12 @@ class Limiter:
 
     def _pump(self) -> None:
         """Let in whoever may go, turn away whoever has waited too long, and see to what comes next."""
-        now, conditions = self._now(), self._conditions
+        conditions = self._conditions
+        if not (self._row or self._gate or self._recall.pending or self.is_open):
+            return
+        now = self._now()
         conditions.look(now)
         shut = conditions.shut(now)
-        if shut is None and not (self._row or self._gate or self._recall.pending):
-            return
         if shut is not None:
             self._turn_all_away(shut, now)
             if conditions.breaker.due(now) and self._probe is not None:

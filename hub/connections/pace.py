@@ -1,9 +1,9 @@
 """When the next request may start: sliding windows that are never overrun, and even spacing with a small burst.
 
-A vendor counts a request when it arrives, which nobody here sees; it lies between its start and its answer. So a start
-is counted in a window from the moment it happens until one window after its answer, and no window of the vendor's can
-hold more than is allowed. Where answers are slow, that much caution would cost throughput: there a request is taken to
-have arrived after a fiftieth of the window.
+A vendor counts a request when it arrives, which nobody here sees; it lies between its sending and its answer. So a
+request is counted in a window until one window after its answer, and no window of the vendor's can hold more than is
+allowed. Where a vendor takes long to answer, that much caution would cost throughput: there a request is taken to have
+arrived within a sixtieth of the window.
 
 Times are microseconds; all of it is pure and is told the time.
 """
@@ -11,27 +11,29 @@ Times are microseconds; all of it is pure and is told the time.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
 from hub.connections.bounds import Window
 
-#: The caution that is affordable: as long as answers take less than this part of a window, they are waited for.
-_CAUTION = 50
-#: An answer is waited for at most this part of a window, however quick the others are.
+#: A vendor is quick whose quicker answers take no more than this part of a window; a slow one's requests are taken to
+#: have arrived after as much.
+_QUICK = 60
+#: An answer is waited for at most this part of a window.
 _STALL = 4
-#: The weight of one answer in the mean of all, as a shift.
-_WEIGHT = 4
+#: So many answers tell whether a vendor is quick, by the one that this many are quicker than.
+_LAST, _PLACE = 32, 8
 
 
 class Start:
-    """One request that has started; it is told when its answer came."""
+    """One request: when it was let go, and when it was really sent, which may be a little later."""
 
-    __slots__ = ("at",)
+    __slots__ = ("at", "sent")
 
     def __init__(self, at: int) -> None:
         """Take the moment."""
-        self.at = at
+        self.at = self.sent = at
 
 
 class SlidingWindow:
@@ -42,7 +44,8 @@ class SlidingWindow:
         self.window = window
         self._counted = list(counted)
         self._under_way: dict[Start, None] = {}
-        self._taken = 0
+        self._answers: deque[int] = deque(maxlen=_LAST)
+        self._quick = True
 
     @property
     def counted(self) -> Sequence[int]:
@@ -59,8 +62,7 @@ class SlidingWindow:
         if start not in self._under_way:
             return
         del self._under_way[start]
-        seconds = min(now - start.at, self.window.micros // _STALL)
-        self._taken += (seconds - self._taken) >> _WEIGHT
+        self._took(now - start.sent)
         insort(self._counted, now)
 
     def ready(self, now: int, ahead: int) -> int:
@@ -76,7 +78,7 @@ class SlidingWindow:
         if not self._under_way:
             return now + micros
         last = next(islice(self._under_way, min(too_many, len(self._under_way)) - 1, None))
-        return last.at + self._patience() + micros
+        return last.sent + self._patience() + micros
 
     def begin_full(self, now: int) -> None:
         """Take it that starts at full pace came before, which nobody remembers."""
@@ -84,15 +86,19 @@ class SlidingWindow:
         self._counted = [now - micros + micros * (place + 1) // count for place in range(count)]
 
     def _patience(self) -> int:
-        micros = self.window.micros
-        return micros // (_STALL if self._taken <= micros // _CAUTION else _CAUTION)
+        return self.window.micros // (_STALL if self._quick else _QUICK)
+
+    def _took(self, micros: int) -> None:
+        self._answers.append(micros)
+        if len(self._answers) > _PLACE:
+            self._quick = sorted(self._answers)[_PLACE] <= self.window.micros // _QUICK
 
     def _settle(self, now: int) -> None:
         patience = self._patience()
-        while self._under_way and (oldest := next(iter(self._under_way))).at + patience <= now:
+        while self._under_way and (oldest := next(iter(self._under_way))).sent + patience <= now:
             del self._under_way[oldest]
-            self._taken += (self.window.micros // _STALL - self._taken) >> _WEIGHT
-            insort(self._counted, oldest.at + patience)
+            self._took(self.window.micros // _STALL)
+            insort(self._counted, oldest.sent + patience)
         if self._counted and self._counted[0] + self.window.micros <= now:
             del self._counted[: bisect_right(self._counted, now - self.window.micros)]
 
