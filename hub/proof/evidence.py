@@ -49,6 +49,8 @@ class Document:
     - `facts` are all that it says; `money` is its amount, where it moves money.
     - `place` is its place among all that its book accepted, and `subject` the subject of the event it came of, where
       the order counts.
+    - `reverses` is the id of the document that it takes back, and `stage` the place of a document's step in its flow,
+      where it can be taken back.
     """
 
     book: str
@@ -62,6 +64,8 @@ class Document:
     currency: str | None = None
     place: int | None = None
     subject: str | None = None
+    reverses: str | None = None
+    stage: int | None = None
 
     @property
     def called(self) -> tuple[str, str, str]:
@@ -170,6 +174,46 @@ class Effect:
     connection: str = ""
     operation: str = ""
     output_id: str | None = None
+    #: The approvals under which it was intended, and the moments at which it was, where they were witnessed.
+    approvals: Sequence[str] = ()
+    intended: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What one person said to an approval, and when; `began` stands for whoever began the work."""
+
+    actor: str
+    verdict: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """What people agreed to, by the hash of its record."""
+
+    id: str
+    record_hash: str
+    votes: Sequence[Vote] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What must have been agreed to before anything of a business key is written: by how many, and exactly what."""
+
+    people: int
+    record_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A time in which nothing new may go out: of a `run`, a `flow`, a `key` of a flow, or to a `connection`."""
+
+    kind: str
+    name: str
+    key: str
+    begins: float
+    ends: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +247,8 @@ class HubRecords:
     effects: Sequence[Effect] = ()
     changes: Sequence[Change] = ()
     trespasses: Sequence[Trespass] = ()
+    approvals: Sequence[Approval] = ()
+    holds: Sequence[Hold] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,3 +270,7 @@ class Evidence:
     hub: HubRecords = field(default_factory=HubRecords)
     expected: Mapping[str, Expected] = field(default_factory=dict)
     flows: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: By business key, where anybody must have agreed.
+    consents: Mapping[str, Consent] = field(default_factory=dict)
+    #: Person → the times in which they could not agree to anything.
+    away: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)

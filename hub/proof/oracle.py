@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hub.proof import book_checks, path_checks, state_checks
+from hub.proof import book_checks, consent_checks, path_checks, state_checks
 from hub.proof.evidence import Evidence
 from hub.proof.invariants import Finding, Invariant, attribute, verdicts
 
@@ -18,6 +18,9 @@ _CHECKS = (
     state_checks.legal_changes,
     path_checks.order_per_key,
     path_checks.recovery_resends_the_recorded_request,
+    consent_checks.approved_before,
+    consent_checks.held_stands_still,
+    consent_checks.taken_back,
     book_checks.nothing_twice,
     book_checks.books_agree,
     book_checks.nothing_lost,

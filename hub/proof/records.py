@@ -102,7 +102,7 @@ def read(connection: sqlite3.Connection, names: Names) -> HubRecords:
     )
 
 
-_EFFECTS = "SELECT key, business_key, state, run_id, connection, operation, output FROM effects"
+_EFFECTS = "SELECT key, business_key, state, run_id, connection, operation, output, approvals FROM effects"
 
 
 def _effect(row: tuple[Any, ...], names: Names) -> Effect:
@@ -116,6 +116,7 @@ def _effect(row: tuple[Any, ...], names: Names) -> Effect:
         connection=row[4],
         operation=row[5],
         output_id=None if output is None else names.made(row[4], row[5], output),
+        approvals=[] if row[7] is None else exact_json.loads(row[7]),
     )
 
 

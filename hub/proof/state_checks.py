@@ -16,6 +16,10 @@ from hub.proof.invariants import Finding, Invariant
 OPEN = frozenset({EffectState.INTENT, EffectState.UNKNOWN})
 
 
+#: States of a run that may have an open exception: it stopped, or it has taken back what it did by itself.
+_WITH_CASES = frozenset({RunState.PARKED, RunState.COMPENSATED})
+
+
 def fenced(evidence: Evidence) -> Iterator[Finding]:
     """A worker that had lost its run recorded nothing more of it."""
     for trespass in evidence.hub.trespasses:
@@ -62,7 +66,7 @@ def one_state(evidence: Evidence) -> Iterator[Finding]:
         stands = run.replaced_by is None
         if stands and run.state == RunState.PARKED and not cases[run.id]:
             yield _two_states(run, f"run {run.id} is parked, and no exception tells why")
-        if any(case.open for case in cases[run.id]) and not (stands and run.state == RunState.PARKED):
+        if any(case.open for case in cases[run.id]) and not (stands and run.state in _WITH_CASES):
             yield _two_states(run, f"run {run.id} has an open exception and is {run.state}")
         if run.state == RunState.WAITING and run.wait_kind is None:
             yield _two_states(run, f"run {run.id} waits for nothing")

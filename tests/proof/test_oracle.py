@@ -8,7 +8,20 @@ from decimal import Decimal
 
 import pytest
 
-from hub.proof.evidence import Case, Change, Event
+from hub.proof.consent_checks import taken_back
+from hub.proof.evidence import (
+    Approval,
+    Case,
+    Change,
+    Consent,
+    Document,
+    Event,
+    Evidence,
+    Hold,
+    HubRecords,
+    Trespass,
+    Vote,
+)
 from hub.proof.invariants import Finding, Invariant, attribute
 from hub.proof.oracle import judge
 from hub.proof.vendor_documents import ErpInvoice, Line, Request, Sent
@@ -318,6 +331,88 @@ def test_what_was_surely_refused_may_be_formed_anew() -> None:
     assert broken(with_books(sound, requests=[first, other, third])) == [
         Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST
     ]
+
+
+KEY = "stripe:inpay_in_good_0"
+
+
+def agreed(*votes: Vote, away: tuple[tuple[float, float], ...] = (), people: int = 1, digest: str = "aa") -> Evidence:
+    """Give the sound world in which a payment needs agreement, was intended at 10, and these votes were cast."""
+    sound = world()
+    effect = replace(sound.hub.effects[0], approvals=["ap_1"], intended=[10.0])
+    approval = Approval(id="ap_1", record_hash="aa", votes=votes)
+    hub = replace(sound.hub, effects=[effect], approvals=[approval])
+    consents = {KEY: Consent(people=people, record_hash=digest)}
+    return replace(sound.evidence, hub=hub, consents=consents, away={"bob": away})
+
+
+BOB, CYD = (Vote(actor=name, verdict="agreed", at=at) for name, at in (("bob", 5.0), ("cyd", 6.0)))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "holds"),
+    [
+        (agreed(BOB), True),
+        (agreed(), False),
+        (agreed(BOB, people=2), False),
+        (agreed(BOB, CYD, people=2), True),
+        (agreed(replace(BOB, at=11.0)), False),
+        (agreed(replace(BOB, verdict="refused")), False),
+        (agreed(BOB, Vote(actor="bob", verdict="began", at=1.0)), False),
+        (agreed(BOB, digest="other"), False),
+        (agreed(BOB, away=((7.0, 20.0),)), False),
+        (agreed(BOB, away=((6.0, 8.0), (12.0, 13.0))), True),
+    ],
+)
+def test_nothing_goes_out_without_agreement(evidence: Evidence, *, holds: bool) -> None:
+    broken = [] if holds else [Invariant.APPROVED_BEFORE]
+    assert [name for name, held in judge(evidence).holds.items() if not held] == broken
+
+
+@pytest.mark.parametrize(
+    ("hold", "holds"),
+    [
+        (Hold(kind="flow", name="payment-to-erp", key="", begins=5.0, ends=15.0), False),
+        (Hold(kind="flow", name="payment-to-erp", key="", begins=11.0, ends=15.0), True),
+        (Hold(kind="flow", name="other", key="", begins=5.0, ends=15.0), True),
+        (Hold(kind="key", name="payment-to-erp", key=GOOD, begins=5.0, ends=15.0), False),
+        (Hold(kind="key", name="payment-to-erp", key="other", begins=5.0, ends=15.0), True),
+        (Hold(kind="run", name="run_1", key="", begins=5.0, ends=15.0), False),
+        (Hold(kind="run", name="run_2", key="", begins=5.0, ends=15.0), True),
+        (Hold(kind="connection", name="netsuite", key="", begins=5.0, ends=15.0), False),
+        (Hold(kind="connection", name="stripe", key="", begins=5.0, ends=15.0), True),
+    ],
+)
+def test_what_is_held_stands_still(hold: Hold, *, holds: bool) -> None:
+    sound = world()
+    effect = replace(sound.hub.effects[0], intended=[10.0])
+    broken_by = broken(with_hub(sound, effects=[effect], holds=[hold]))
+    assert broken_by == ([] if holds else [Invariant.HELD_STANDS_STILL])
+
+
+@pytest.mark.parametrize(
+    ("reversed_at", "holds"),
+    [({"1": 11, "2": 10}, True), ({"1": 10, "2": 11}, False), ({"2": 10}, False), ({"1": 10}, False), ({}, True)],
+)
+def test_what_is_taken_back_is_taken_back_whole_and_backwards(reversed_at: dict[str, int], *, holds: bool) -> None:
+    made = [
+        Document(book="b", kind="entry", name=name, family="f", id=name, stage=stage, place=stage)
+        for stage, name in enumerate(("1", "2"))
+    ]
+    back = [
+        Document(book="b", kind="reversal", name=name, family="f", id=f"r{name}", reverses=name, place=place)
+        for name, place in reversed_at.items()
+    ]
+    run = replace(world().hub.runs[0], family="f", state="compensated")
+    found = list(taken_back(Evidence(documents=[*made, *back], hub=HubRecords(runs=[run]))))
+    assert (found == []) is holds
+    # Where nothing was taken back at all, the reversals that are wanted are what is missing.
+    assert {finding.invariant for finding in found} <= {Invariant.TAKEN_BACK}
+
+
+def test_who_lost_a_run_records_nothing_more_of_it() -> None:
+    stale = Trespass(run_id="run_0", family=GOOD, epoch=1, stood=2)
+    assert broken(with_hub(world(), trespasses=[stale])) == [Invariant.FENCED]
 
 
 def test_sums_that_nothing_explains_are_told_of_the_whole() -> None:

@@ -37,6 +37,11 @@ MUST_COVER = (
     *(f"write {kind}" for kind in ("native", "upsert", "probe", "unsafe")),
     *(f"audit {kind}" for kind in ("run.recovered", "run.replayed", "effect.resent", "effect.resolved")),
     *("audit connection.paused", "audit event.rejected", "audit case.closed"),
+    *(f"run {state}" for state in ("compensating", "compensated")),
+    *(f"audit approval.{what}" for what in ("agreed", "granted", "refused", "voided")),
+    *(f"audit {kind}" for kind in ("hold.placed", "hold.lifted", "run.compensated")),
+    *(f"step {kind}" for kind in ("call", "lookup", "link", "approve", "foreach", "wait", "parallel", "branch")),
+    *(f"step {kind}" for kind in ("emit", "subflow", "undo")),
 )
 
 

@@ -30,8 +30,12 @@ steps:
   - id: customer
     lookup: { crossref: customer, system: shop, id: data.customer, want: ledger }
     missing: { wait: PT10M, case: customer-not-mapped }
+  - id: agreed
+    approve: large-sales
+    of: data
   - id: post
     call: { connection: ledger, operation: entry.create, with: entry, given: { customer: customer.id } }
+    undo: entry.reverse
     retry: patient
   - id: posted
     call: { connection: ledger, operation: entry.read, by: =post.id }
@@ -83,7 +87,98 @@ steps:
     call: { connection: ledger, operation: notice.send, with: notice }
     retry: patient
 """
+_ORDER = """
+flow: order-to-ledger
+title: Enter orders with their lines, or nothing of them
+owner: team:simulation
+on: { event: simulated.order.placed }
+key: data.id
+business_key: join(':', ['shop', data.id])
+on_failure: compensate
+steps:
+  - id: lines
+    foreach:
+      each: data.lines
+      as: line
+      by: line.id
+      concurrency: 2
+      steps:
+        - id: post
+          call: { connection: ledger, operation: entry.create, with: line, of: line }
+          undo: entry.reverse
+          retry: patient
+  - id: pause
+    wait: { for: PT2M }
+  - id: both
+    parallel:
+      - id: charge
+        call: { connection: ledger, operation: charge.create, with: fee, of: data.fee }
+        undo: charge.refund
+        retry: patient
+      - id: told
+        needs: [charge]
+        emit: { type: concord.order.charged, subject: data.id, of: data.total }
+  - id: way
+    branch:
+      - name: counted
+        when: length(data.lines) > `1`
+        steps:
+          - id: counted
+            flow: { flow: total-to-ledger, of: data.total }
+      - name: other
+        steps:
+          - id: total
+            call: { connection: ledger, operation: entry.create, with: line, of: data.total }
+            undo: entry.reverse
+            retry: patient
+"""
+_TOTAL = """
+flow: total-to-ledger
+title: Enter the total of an order
+owner: team:simulation
+on: { called: simulated.thing@1 }
+key: record.id
+business_key: join(':', ['total', record.id])
+output: "{ id: post.id }"
+on_failure: compensate
+steps:
+  - id: post
+    call: { connection: ledger, operation: entry.create, with: line, of: record }
+    undo: entry.reverse
+    retry: patient
+"""
+_TOLD = """
+flow: charge-told
+title: Note in the shop that an order was charged
+owner: team:simulation
+on: { event: concord.order.charged }
+key: record.id
+business_key: join(':', ['told', record.id])
+steps:
+  - id: note
+    call: { connection: shop, operation: state.put, with: charged, of: record }
+    retry: patient
+"""
+_LARGE = """
+policy: large-sales
+kind: approve
+version: 1
+title: Large sales
+owner: team:simulation
+match: first
+rules:
+  - name: very large
+    when: money.minor >= `8000000`
+    then: { approvals: 2, role: approver, within: P2D, valid: P1D }
+  - name: large
+    when: money.minor >= `5000000`
+    then: { approvals: 1, role: approver, within: P2D, escalate_after: PT6H, escalate_to: controller, valid: P1D }
+"""
 _FILES = {
+    "flows/order-to-ledger.yaml": _ORDER,
+    "flows/total-to-ledger.yaml": _TOTAL,
+    "flows/charge-told.yaml": _TOLD,
+    "policies/large-sales.yaml": _LARGE,
     "flows/sale-to-ledger.yaml": _SALE,
     "flows/payment-to-ledger.yaml": _PAYMENT,
     "flows/stock-to-ledger.yaml": _STOCK,
@@ -107,6 +202,9 @@ _FIELDS = {
     "charge": {"name": "id", "sale": "given('sale')", "amount": "major(amount)", "currency": "amount.currency"},
     "stock": {"kind": "'stocks'", "id": "item", "name": "item", "version": "version", "quantity": "quantity"},
     "notice": {"name": "id", "text": "text"},
+    "line": {"name": "id", "amount": "major(amount)", "currency": "amount.currency"},
+    "fee": {"name": "id", "amount": "major(amount)", "currency": "amount.currency"},
+    "charged": {"kind": "'orders'", "id": "id", "name": "id", "version": "`1`"},
 }
 _GIVEN = {"entry": ["customer"], "note": ["ledger"], "charge": ["sale"]}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -36,6 +36,7 @@ FRESH = timedelta(minutes=5)
 
 Record = Mapping[str, Any]
 _ANY: Mapping[str, Any] = {"type": "object"}
+_ID: Mapping[str, Any] = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
 
 
 def classify(response: Response) -> HubError | None:
@@ -97,8 +98,16 @@ def _found(response: Response, key: EffectKey) -> Record | None:
     return {"id": ours[0]} if ours else None
 
 
-def _look(settings: Settings, key: EffectKey) -> Request:
-    return Request(method="GET", url=f"{settings.base_url}/entries?mark={key}")
+def _look(kind: str) -> Callable[[Settings, EffectKey], Request]:
+    return lambda settings, key: Request(method="GET", url=f"{settings.base_url}/{kind}?mark={key}")
+
+
+def _reversal(settings: Settings, record: Record, key: EffectKey) -> Request:
+    return _post(settings, "reversals", {"name": record["id"], "mark": key})
+
+
+def _refund(settings: Settings, record: Record, key: EffectKey) -> Request:
+    return _post(settings, "refunds", {"name": record["id"]}, {"idempotency-key": key})
 
 
 def _state(settings: Settings, record: Record, key: EffectKey) -> Request:
@@ -189,6 +198,17 @@ CONNECTOR = Connector(
             request=lambda settings, record, key: _post(settings, "charges", record, {"idempotency-key": key}),
             result=_made,
             remembers=KEEPS_KEYS,
+            undo="charge.refund",
+        ),
+        WriteOperation(
+            name="charge.refund",
+            title="Pay a charge back",
+            input=_ID,
+            output=_ANY,
+            idempotency=Idempotency.NATIVE,
+            request=_refund,
+            result=_made,
+            remembers=KEEPS_KEYS,
         ),
         WriteOperation(
             name="entry.create",
@@ -198,7 +218,20 @@ CONNECTOR = Connector(
             idempotency=Idempotency.PROBE,
             request=lambda settings, record, key: _post(settings, "entries", {**record, "mark": key}),
             result=_made,
-            look=_look,
+            look=_look("entries"),
+            found=_found,
+            settle=SETTLES,
+            undo="entry.reverse",
+        ),
+        WriteOperation(
+            name="entry.reverse",
+            title="Take an entry back by a further one",
+            input=_ID,
+            output=_ANY,
+            idempotency=Idempotency.PROBE,
+            request=_reversal,
+            result=_made,
+            look=_look("reversals"),
             found=_found,
             settle=SETTLES,
         ),

@@ -65,6 +65,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._dropped: list[asyncio.Handle] = []
         self._troubled = False
         self._left = False
+        self._unwound: set[asyncio.Task[Any]] = set()
         self.steps = 0
         #: No timer is followed beyond this moment; whoever still waits then waits for too long.
         self.horizon = float("inf")
@@ -206,10 +207,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def leave(self) -> None:
         """End the trial: whatever still waits for something is dropped, and nothing is heard of it."""
         self._left = True
-        for task in asyncio.all_tasks(self):
+        asyncio._set_running_loop(self)  # noqa: SLF001 - what unwinds may ask for it
+        try:
             # A process that was killed unwinds only here, when nothing can come of it any more.
-            with contextlib.suppress(BaseException):
-                task.get_coro().close()
+            while left := asyncio.all_tasks(self) - self._unwound:
+                for task in left:
+                    self._unwound.add(task)
+                    with contextlib.suppress(BaseException):
+                        task.get_coro().close()
+        finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001
         self._picking.clear()
         self._timers.clear()
         self._put_aside.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -31,7 +31,16 @@ class MemoryDatabase(Database):
         # A second engine over the same connection: whoever reads begins no transaction.
         self.reader = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: self.file)
         self._looking: Connection | None = None
+        self._time: Callable[[], float] = lambda: 0.0
+        self.file.create_function("virtual_time", 0, self._now)
         self.begin_anew()
+
+    def _now(self) -> float:
+        return self._time()
+
+    def tell_time(self, time: Callable[[], float]) -> None:
+        """Take what tells the time for what is witnessed; no clock that may leap."""
+        self._time = time
 
     def begin_anew(self, image: bytes | None = None) -> None:
         """Put an image in the place of everything; without one, the tables as the migrations make them."""
@@ -83,21 +92,48 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-#: Writes down each change of a state, whoever makes it, in the transaction that makes it.
+#: Writes down each change of a state, whoever makes it, in the transaction that makes it, with the true time.
 _WITNESS = """
 CREATE TABLE witnessed (
-    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, before TEXT, after TEXT NOT NULL, epoch INTEGER
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, before TEXT, after TEXT NOT NULL,
+    detail TEXT, at REAL NOT NULL
 );
 CREATE TRIGGER witness_run AFTER UPDATE OF state ON runs WHEN old.state <> new.state BEGIN
-    INSERT INTO witnessed (kind, id, before, after, epoch) VALUES ('run', new.id, old.state, new.state, new.epoch);
+    INSERT INTO witnessed (kind, id, before, after, at)
+    VALUES ('run', new.id, old.state, new.state, virtual_time());
 END;
 CREATE TRIGGER witness_new_run AFTER INSERT ON runs BEGIN
-    INSERT INTO witnessed (kind, id, after, epoch) VALUES ('run', new.id, new.state, new.epoch);
+    INSERT INTO witnessed (kind, id, after, at) VALUES ('run', new.id, new.state, virtual_time());
 END;
 CREATE TRIGGER witness_effect AFTER UPDATE OF state ON effects WHEN old.state <> new.state BEGIN
-    INSERT INTO witnessed (kind, id, before, after) VALUES ('effect', new.key, old.state, new.state);
+    INSERT INTO witnessed (kind, id, before, after, at)
+    VALUES ('effect', new.key, old.state, new.state, virtual_time());
 END;
 CREATE TRIGGER witness_new_effect AFTER INSERT ON effects BEGIN
-    INSERT INTO witnessed (kind, id, after) VALUES ('effect', new.key, new.state);
+    INSERT INTO witnessed (kind, id, after, at) VALUES ('effect', new.key, new.state, virtual_time());
+END;
+CREATE TRIGGER witness_vote AFTER INSERT ON approval_votes BEGIN
+    INSERT INTO witnessed (kind, id, after, detail, at)
+    VALUES ('vote', new.approval_id, new.verdict, new.actor, virtual_time());
+END;
+CREATE TRIGGER witness_person AFTER UPDATE OF disabled ON people BEGIN
+    INSERT INTO witnessed (kind, id, after, at)
+    VALUES ('person', new.id, CASE WHEN new.disabled THEN 'away' ELSE 'back' END, virtual_time());
+END;
+CREATE TRIGGER witness_hold AFTER INSERT ON holds BEGIN
+    INSERT INTO witnessed (kind, id, after, detail, at)
+    VALUES ('hold', new.name, 'held', new.kind || ' ' || new.key, virtual_time());
+END;
+CREATE TRIGGER witness_lift AFTER UPDATE OF ended_at ON holds WHEN old.ended_at IS NULL BEGIN
+    INSERT INTO witnessed (kind, id, before, after, detail, at)
+    VALUES ('hold', new.name, 'held', 'free', new.kind || ' ' || new.key, virtual_time());
+END;
+CREATE TRIGGER witness_pause AFTER UPDATE OF state ON connections WHEN old.state <> new.state BEGIN
+    INSERT INTO witnessed (kind, id, after, detail, at)
+    VALUES ('hold', new.name, CASE new.state WHEN 'paused' THEN 'held' ELSE 'free' END, 'connection ', virtual_time());
+END;
+CREATE TRIGGER witness_first_pause AFTER INSERT ON connections WHEN new.state = 'paused' BEGIN
+    INSERT INTO witnessed (kind, id, after, detail, at)
+    VALUES ('hold', new.name, 'held', 'connection ', virtual_time());
 END;
 """

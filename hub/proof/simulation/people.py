@@ -10,6 +10,9 @@ from random import Random
 from typing import Any
 
 from hub.errors import Fatal, HubError
+from hub.model.approval import Verdict
+from hub.model.hold import HoldKind
+from hub.operate.holds import Held
 from hub.proof.simulation.company import LEDGER, SHOP
 from hub.proof.simulation.host import Host
 from hub.proof.simulation.loop import VirtualLoop
@@ -18,7 +21,10 @@ from hub.proof.simulation.process import Process
 from hub.proof.simulation.scenario import Fate, Scenario
 from hub.proof.simulation.story import Story
 
-PERSON = "person:p_ada"
+#: Who gives orders: an administrator, who agrees to nothing.
+PERSON = "person:ada"
+#: Who may agree, by id and role; one of them may be away for a while.
+VOTERS = {"bob": "approver", "cyd": "approver", "dan": "controller"}
 
 
 class Order(StrEnum):
@@ -27,8 +33,16 @@ class Order(StrEnum):
     LINK = "link"
     REPLAY = "replay"
     CANCEL = "cancel"
+    TAKE_BACK = "take_back"
     PAUSE = "pause"
     RESUME = "resume"
+    HOLD_RUN = "hold_run"
+    HOLD_KEY = "hold_key"
+    HOLD_FLOW = "hold_flow"
+    LIFT = "lift"
+    AGREE = "agree"
+    REFUSE = "refuse"
+    LEAVE = "leave"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +56,9 @@ class Act:
 
 def draw(dice: Random, seconds: float) -> tuple[Act, ...]:
     """Draw what people do in one trial; most often nothing."""
-    number = dice.choice((0, 0, 0, 1, 2, 4))
-    orders = tuple(Order)
+    number = dice.choice((0, 0, 1, 2, 4, 7))
+    # Agreeing is what people do most.
+    orders = (*Order, Order.AGREE, Order.AGREE, Order.LIFT)
     acts = [Act(order=dice.choice(orders), at=dice.random() * seconds, pick=dice.random()) for _ in range(number)]
     return tuple(sorted(acts, key=lambda act: act.at))
 
@@ -67,6 +82,8 @@ class People:
         self.ended: set[str] = set()
         #: All that was ever ended or settled: later things of its key may have gone past it.
         self.passed: set[str] = set()
+        #: Business keys of what a person has ordered to be taken back.
+        self.taken_back: set[str] = set()
 
     async def act(self, acts: Sequence[Act]) -> None:
         """Give every order at its time."""
@@ -79,6 +96,12 @@ class People:
         for name in (SHOP, LEDGER):
             await self._tell(f"resume {name}", lambda process, name=name: self._resume(process, name))  # type: ignore[misc]
         await self._link_strangers()
+        for kind, name, key in self._holds():
+            await self._lift(kind, name, key)
+        self._come_back()
+        for approval_id in self._open_approvals():
+            for voter in VOTERS:
+                await self._vote(approval_id, voter, Verdict.AGREED)
         for run_id, key, reason in self._parked():
             if self._can_be_made(key, reason):
                 await self._replay(run_id, key)
@@ -88,7 +111,9 @@ class People:
     def is_mended(self) -> bool:
         """Tell whether nothing is left that a person could put right."""
         paused = self._database.file.execute("SELECT 1 FROM connections WHERE state <> 'active'").fetchone()
-        return paused is None and not any(
+        if paused is not None or self._holds() or self._open_approvals():
+            return False
+        return not any(
             self._can_be_made(key, reason) or self._holds_others_up(run_id) for run_id, key, reason in self._parked()
         )
 
@@ -97,7 +122,23 @@ class People:
             return self._scenario.fate(key) is Fate.POSTED
         if reason == "sale-not-posted":
             return self._is_tied(next(each for each in self._scenario.happenings if each.business_key == key).family)
-        return reason.endswith("-too-often")
+        return reason.endswith("-too-often") or reason.startswith("approval-") or reason == "child-cancelled"
+
+    def is_asked(self) -> bool:
+        """Tell whether somebody is asked to agree to something."""
+        return bool(self._open_approvals())
+
+    def _open_approvals(self) -> list[str]:
+        rows = self._database.file.execute("SELECT id FROM approvals WHERE state = 'pending' ORDER BY id")
+        return [name for (name,) in rows.fetchall()]
+
+    def _holds(self) -> list[tuple[str, str, str]]:
+        rows = self._database.file.execute("SELECT kind, name, key FROM holds WHERE ended_at IS NULL ORDER BY id")
+        return rows.fetchall()
+
+    def _come_back(self) -> None:
+        for voter in VOTERS:
+            self._database.file.execute("UPDATE people SET disabled = 0 WHERE id = ? AND disabled", (voter,))
 
     def _is_tied(self, sale: str) -> bool:
         statement = "SELECT 1 FROM crossrefs WHERE entity = 'sale' AND system = 'shop' AND id = ?"
@@ -114,20 +155,79 @@ class People:
         match act.order:
             case Order.LINK:
                 await self._link_strangers()
-            case Order.REPLAY:
-                picked = self._picked("replaced_by IS NULL AND state IN ('parked', 'succeeded', 'cancelled')", act.pick)
-                if picked is not None:
-                    await self._replay(*picked)
-            case Order.CANCEL:
-                picked = self._picked("replaced_by IS NULL AND state IN ('queued', 'waiting', 'parked')", act.pick)
-                if picked is not None:
-                    await self._cancel(*picked)
+            case Order.REPLAY | Order.CANCEL | Order.TAKE_BACK:
+                await self._order_run(act)
             case Order.PAUSE | Order.RESUME:
                 name, active = LEDGER if act.pick < 0.7 else SHOP, act.order is Order.RESUME
                 await self._tell(
                     f"{act.order} {name}",
                     lambda process: process.orders.set_connection(name, active=active, reason="ordered", actor=PERSON),
                 )
+            case Order.HOLD_RUN | Order.HOLD_KEY | Order.HOLD_FLOW:
+                await self._hold(act)
+            case Order.LIFT:
+                held = self._holds()
+                if held:
+                    await self._lift(*held[int(act.pick * len(held))])
+            case Order.AGREE | Order.REFUSE:
+                asked, voters = self._open_approvals(), sorted(VOTERS)
+                if asked:
+                    verdict = Verdict.AGREED if act.order is Order.AGREE else Verdict.REFUSED
+                    await self._vote(asked[0], voters[int(act.pick * len(voters))], verdict)
+            case Order.LEAVE:
+                voter = sorted(VOTERS)[int(act.pick * len(VOTERS))]
+                self._database.file.execute("UPDATE people SET disabled = 1 WHERE id = ?", (voter,))
+                self._story.tell("person", f"{voter} leaves")
+
+    async def _order_run(self, act: Act) -> None:
+        states = {
+            Order.REPLAY: "'parked', 'succeeded', 'cancelled'",
+            Order.CANCEL: "'queued', 'running', 'waiting', 'parked'",
+            Order.TAKE_BACK: "'queued', 'running', 'waiting', 'parked', 'succeeded'",
+        }
+        where = f"replaced_by IS NULL AND parent_run IS NULL AND state IN ({states[act.order]})"
+        picked = self._picked(where, act.pick)
+        if picked is None:
+            return
+        match act.order:
+            case Order.REPLAY:
+                await self._replay(*picked)
+            case Order.CANCEL:
+                await self._cancel(*picked)
+            case _:
+                await self._take_back(*picked)
+
+    async def _hold(self, act: Act) -> None:
+        rows = self._database.file.execute("SELECT id, flow, key FROM runs ORDER BY position, id").fetchall()
+        if not rows:
+            return
+        run_id, flow, key = rows[int(act.pick * len(rows))]
+        match act.order:
+            case Order.HOLD_RUN:
+                what = Held(kind=HoldKind.RUN, name=run_id)
+            case Order.HOLD_KEY:
+                what = Held(kind=HoldKind.KEY, name=flow, key=key)
+            case _:
+                what = Held(kind=HoldKind.FLOW, name=flow)
+        await self._tell(
+            f"hold {what.kind} {what.name} {what.key}".strip(),
+            lambda process: process.hold_orders.hold(what, reason="ordered", actor=PERSON),
+        )
+
+    async def _lift(self, kind: str, name: str, key: str) -> None:
+        what = Held(kind=HoldKind(kind), name=name, key=key)
+        await self._tell(
+            f"let {kind} {name} {key} go on".replace("  ", " "),
+            lambda process: process.hold_orders.resume(what, reason="ordered", actor=PERSON),
+        )
+
+    async def _vote(self, approval_id: str, voter: str, verdict: Verdict) -> None:
+        await self._tell(f"{voter} {verdict}", lambda process: process.vote(approval_id, f"person:{voter}", verdict))
+
+    async def _take_back(self, run_id: str, key: str) -> None:
+        self.taken_back.add(key)
+        self.passed.add(key)
+        await self._tell(f"take {key} back", lambda process: _taken_back(process, run_id))
 
     async def _link_strangers(self) -> None:
         for customer in sorted(self._scenario.strangers - self._scenario.forgotten):
@@ -203,6 +303,10 @@ async def _replayed(process: Process, run_id: str) -> None:
 
 async def _cancelled(process: Process, run_id: str) -> None:
     await process.run_orders.cancel(run_id, actor=PERSON, reason="ordered")
+
+
+async def _taken_back(process: Process, run_id: str) -> None:
+    await process.run_orders.take_back(run_id, actor=PERSON, reason="ordered")
 
 
 async def _closed(process: Process, case_id: str) -> None:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from random import Random
 
 from hub.connections.accounts import Account
+from hub.connections.budgets import Budgets, StoredBudgets, remembered
 from hub.engine.parts import Parts
 from hub.errors import Fatal, HubError, NotFound, WebhookRejected
 from hub.model.ambient import Ambient
+from hub.model.approval import Verdict
 from hub.operate.effects import EffectOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
@@ -23,7 +25,7 @@ from hub.proof.simulation.story import Story
 from hub.runtime.composition import Composition
 from hub.runtime.incoming import Incoming
 from hub.sdk.transport import Transport
-from hub.store import connections, runs
+from hub.store import approvals, connections, runs
 from hub.store.committer import Work
 from hub.workspace.bundle import Bundle
 
@@ -42,7 +44,7 @@ class Premises:
 
     environment: str
     bundle: Bundle
-    accounts: Callable[[Ambient, Transport], dict[str, Account]]
+    accounts: Callable[[Ambient, Transport, Budgets], dict[str, Account]]
     wire: Callable[[Life, Callable[[], None]], Transport]
 
 
@@ -83,7 +85,13 @@ class Process:
             killed=self.kill,
             chain=name,
         )
-        self.accounts = premises.accounts(ambient, premises.wire(self.life, self.kill))
+        self.budgets = Budgets(
+            environment=premises.environment,
+            ambient=ambient,
+            store=StoredBudgets(environment=premises.environment, committer=self.committer),
+        )
+        self.budgets.remember(remembered(database, environment=premises.environment))
+        self.accounts = premises.accounts(ambient, premises.wire(self.life, self.kill), self.budgets)
         _pause(self.accounts, database, premises.environment)
         self.bundle = premises.bundle
 
@@ -180,6 +188,16 @@ class Process:
             return 503
         return 202
 
+    async def vote(self, approval_id: str, actor: str, verdict: Verdict) -> None:
+        """Count a person's vote; their password was asked for at the door."""
+        await self.committer.commit(
+            Work(
+                lambda tx: approvals.vote(
+                    tx, approval_id, environment=self._environment, actor=actor, verdict=verdict, reason="ordered"
+                )
+            )
+        )
+
     async def _work(self) -> None:
         self.committer.start()
         try:
@@ -193,6 +211,7 @@ class Process:
             return
         if taken:
             self._story.tell(self.life.name, f"takes up {taken} runs that an earlier process left")
+        self.budgets.start()
         self.ready.set_result(None)
         reading = asyncio.create_task(self._read_streams())
         try:

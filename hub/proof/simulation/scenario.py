@@ -14,11 +14,16 @@ CURRENCIES = ("EUR", "JPY", "KWD")
 LONGEST = 300.0
 
 
+#: From these amounts on one or two people must agree to a sale.
+LARGE, VERY_LARGE = 5_000_000, 8_000_000
+
+
 class Fate(StrEnum):
     """What must come of a thing: it is posted, or it must stop for a person with this reason."""
 
     POSTED = "posted"
     REFUSED = "refused-400"
+    TAKEN_BACK = "taken-back"
     UNMAPPED = "customer-not-mapped"
 
 
@@ -58,10 +63,24 @@ class Scenario:
     fates: Mapping[str, Fate]
     seconds: float = field(default=LONGEST)
 
+    def family(self, name: str) -> str:
+        """Give the family of a thing: of `pay00` its sale, of `order0.fee` its order, of `itemA@2` its item."""
+        for happening in self.happenings:
+            if happening.subject == name:
+                return happening.family
+        return name.partition(".")[0].partition("@")[0]
+
+    def agreement(self, happening: Happening) -> int:
+        """Give how many people must agree before anything of it is written, as the policy of the company says."""
+        if happening.type != "sale.made":
+            return 0
+        minor = happening.data["amount"]["minor"]
+        return 2 if minor >= VERY_LARGE else 1 if minor >= LARGE else 0
+
     def fate(self, business_key: str) -> Fate:
         """Give what must come of the thing that a run is about, by itself."""
         for happening in self.happenings:
-            if happening.business_key == business_key and happening.type == "sale.made":
+            if happening.business_key == business_key and happening.type in {"sale.made", "order.placed"}:
                 return self.fates[happening.family]
         return Fate.POSTED
 
@@ -79,6 +98,8 @@ def draw(dice: Random) -> Scenario:
             refused = dice.random() < 0.08
             lost = data["customer"] in forgotten
             fates[family] = Fate.UNMAPPED if lost else Fate.REFUSED if refused else Fate.POSTED
+        elif kind == "order.placed":
+            fates[family] = Fate.TAKEN_BACK if dice.random() < 0.4 else Fate.POSTED
     happenings = []
     at = 0.0
     for number, (kind, data, family) in enumerate(drafts):
@@ -112,8 +133,20 @@ def _drafts(dice: Random, customers: list[str]) -> Iterator[tuple[str, dict[str,
     for version in range(1, 1 + dice.choice((0, 0, 2, 3))):
         data = {"id": f"itemA@{version}", "item": "itemA", "version": version, "quantity": dice.randint(0, 99)}
         yield "stock.changed", data, "itemA"
+    if dice.random() < 0.35:
+        yield "order.placed", _order(dice), "order0"
     if dice.random() < 0.3:
         yield "warning.due", {"id": "warning0", "text": "pay now"}, "warning0"
+
+
+def _order(dice: Random) -> dict[str, Any]:
+    currency = dice.choice(CURRENCIES)
+
+    def part(name: str) -> dict[str, Any]:
+        return {"id": f"order0.{name}", "amount": {"minor": dice.randint(1, 9_999), "currency": currency}}
+
+    lines = [part(name) for name in "abc"[: dice.choice((1, 2, 3))]]
+    return {"id": "order0", "lines": lines, "fee": part("fee"), "total": part("total")}
 
 
 def _amount(dice: Random) -> dict[str, Any]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from hub.connections.accounts import Account
-from hub.connections.limiter import Limiter
+from hub.connections.bounds import Bound, of_vendor
+from hub.connections.budgets import Budgets
 from hub.connections.registry import load_connectors
 from hub.errors import OutcomeUnknown, WorkspaceInvalid
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.proof.simulation.sandboxed import Sandboxed
-from hub.sdk.connector import Connector
+from hub.sdk.connector import Connector, Limits
 from hub.sdk.transport import Transport
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
@@ -55,7 +57,7 @@ def settings(vendor: str, told: Mapping[str, Any], *, url: str, webhook_secret: 
 
 
 def accounts(
-    given: Mapping[str, Mapping[str, Any]], ambient: Ambient, transport: Transport, bundle: Bundle
+    given: Mapping[str, Mapping[str, Any]], ambient: Ambient, transport: Transport, budgets: Budgets, bundle: Bundle
 ) -> dict[str, Account]:
     """Make the accounts of all vendors; `given` are their settings."""
     made: dict[str, Account] = {}
@@ -65,11 +67,16 @@ def accounts(
             name=name,
             connector=connector,
             settings=connector.settings.model_validate(values),
-            limiter=Limiter(connector.limits, ambient),
+            limiter=budgets.limiter(name, name, _only(connector.limits, name)),
             transport=transport,
             ambient=ambient,
         )
     return made
+
+
+def _only(limits: Limits, name: str) -> Callable[[datetime], Sequence[Bound]]:
+    bounds = [of_vendor(limits, f"vendor of {name}")]
+    return lambda _now: bounds
 
 
 class SandboxWire(Transport):

@@ -14,6 +14,7 @@ from enum import StrEnum
 from random import Random
 
 from hub.connections.accounts import Account
+from hub.connections.budgets import Budgets
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.proof import money_path, oracle, records, vendor_books, wishes
@@ -170,6 +171,7 @@ class _Play:
 
     def play(self) -> Played:
         self._database.begin_anew()
+        self._database.tell_time(self._loop.time)
         self._more: list[Finding] = []
         collecting = gc.isenabled()
         gc.disable()
@@ -327,8 +329,8 @@ class _Play:
         kill()
         await self._loop.create_future()
 
-    def _accounts(self, ambient: Ambient, transport: Transport) -> dict[str, Account]:
-        return shipped.accounts(self._settings, ambient, transport, shipped.compiled())
+    def _accounts(self, ambient: Ambient, transport: Transport, budgets: Budgets) -> dict[str, Account]:
+        return shipped.accounts(self._settings, ambient, transport, budgets, shipped.compiled())
 
     # --- what came of it -------------------------------------------------------------------------
 

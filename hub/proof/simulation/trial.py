@@ -13,7 +13,8 @@ from random import Random
 
 from hub.audit.verification import verify_chain
 from hub.connections.accounts import Account
-from hub.connections.limiter import Limiter
+from hub.connections.bounds import of_vendor
+from hub.connections.budgets import Budgets
 from hub.model.ambient import Ambient
 from hub.proof import oracle
 from hub.proof.invariants import Finding, Invariant
@@ -25,7 +26,7 @@ from hub.proof.simulation.gathering import Gatherer
 from hub.proof.simulation.host import Host
 from hub.proof.simulation.loop import Life, Restless, Stuck, VirtualLoop
 from hub.proof.simulation.memory import MemoryDatabase
-from hub.proof.simulation.people import Act, People
+from hub.proof.simulation.people import VOTERS, Act, People
 from hub.proof.simulation.process import Premises
 from hub.proof.simulation.scenario import Scenario
 from hub.proof.simulation.shop import Shop
@@ -41,7 +42,9 @@ from hub.store import audit
 #: Everything must be at rest after so many seconds: longer than the longest wait that a flow knows.
 HORIZON = 20 * 86_400.0
 #: So often people look after the exceptions before they give up.
-_ROUNDS = 6
+_ROUNDS = 12
+#: Who is asked for something is left to it when nothing else happens for so many seconds.
+_SOON = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,7 @@ class _Stage:
         self._database = database
         self._loop = VirtualLoop(Random(f"{seed}:order"))
         self._loop.horizon = HORIZON
+        database.tell_time(self._loop.time)
         self._story = Story(self._loop.time, kept=kept)
         self._clock = VirtualClock(self._loop)
         self._composition = composition
@@ -151,11 +155,14 @@ class _Stage:
         for family, fate in draft.scenario.fates.items():
             if fate is scenario.Fate.REFUSED:
                 self._vendors[LEDGER].refuses.add(family)
+            elif fate is scenario.Fate.TAKEN_BACK:
+                self._vendors[LEDGER].refuses.add(f"{family}.total")
         self._more: list[Finding] = []
 
     def play(self) -> Trial:
         """Let everything happen, and judge it."""
         self._tie_known_customers()
+        self._add_people()
         try:
             self._loop.run_until_complete(self._happen())
         except (Stuck, Restless) as error:
@@ -187,6 +194,14 @@ class _Stage:
             digest=self._story.digest,
             story=self._story.lines,
         )
+
+    def _add_people(self) -> None:
+        for voter, role in VOTERS.items():
+            self._database.file.execute(
+                "INSERT INTO people (id, email, name, role, password, disabled, created_at)"
+                " VALUES (?, ?, ?, ?, '', 0, 0)",
+                (voter, f"{voter}@simulated.example", voter, role),
+            )
 
     def leave(self) -> None:
         """Drop everything."""
@@ -233,13 +248,14 @@ class _Stage:
         self._story.tell("world", "nothing goes wrong any more")
         await self._come_to_rest()
 
-    def _accounts(self, ambient: Ambient, wire: Transport) -> dict[str, Account]:
+    def _accounts(self, ambient: Ambient, wire: Transport, budgets: Budgets) -> dict[str, Account]:
+        bounds = [of_vendor(CONNECTOR.limits, "vendor")]
         return {
             name: Account(
                 name=name,
                 connector=CONNECTOR,
                 settings=Settings(base_url=f"https://{vendor.host}", timeout=TIMEOUT),
-                limiter=Limiter(CONNECTOR.limits, ambient),
+                limiter=budgets.limiter(name, name, lambda _now: bounds),
                 transport=wire,
                 ambient=ambient,
             )
@@ -277,7 +293,7 @@ class _Stage:
         self._find(Invariant.QUEUE_DRAINED, f"people could not put everything right in {_ROUNDS} rounds")
 
     async def _rested(self) -> None:
-        await rested(self._host, self._database, self._clock)
+        await rested(self._host, self._database, self._clock, self._people.is_asked)
 
     def _judge_the_whole(self) -> None:
         self._more.extend(about_the_whole(self._database, self._loop.unhandled))
@@ -306,14 +322,18 @@ class _Stage:
         return found
 
 
-async def rested(host: Host, database: MemoryDatabase, clock: VirtualClock) -> None:
-    """Wait until no run goes on by itself any more."""
+async def rested(
+    host: Host, database: MemoryDatabase, clock: VirtualClock, is_asked: Callable[[], bool] = lambda: False
+) -> None:
+    """Wait until no run goes on by itself any more, or somebody is asked for something."""
     while True:
         await asyncio.sleep(2.0)
         (next_at,) = database.file.execute(
             "SELECT min(claimable_at) FROM runs WHERE state IN ('queued', 'waiting')"
         ).fetchone()
         if next_at is None and not host.current.life.ended and host.current.worker.in_flight == 0:
+            return
+        if next_at is not None and next_at / 1e6 - clock.now().timestamp() > _SOON and is_asked():
             return
         if next_at is not None:
             # Long waits are slept through; what is overdue must be taken up in a moment.

@@ -82,8 +82,8 @@ class Vendor:
         url = urlsplit(request.url)
         parts = url.path.strip("/").split("/")
         match request.method, parts:
-            case "GET", ["entries"]:
-                return self._look(parse_qs(url.query)["mark"][0])
+            case "GET", ["entries" | "reversals" as kind]:
+                return self._look(kind, parse_qs(url.query)["mark"][0])
             case "GET", ["entries", identity]:
                 return self._read(identity)
             case "GET", ["happened"]:
@@ -113,9 +113,10 @@ class Vendor:
 
     # --- reading --------------------------------------------------------------------------------
 
-    def _look(self, mark: str) -> Response:
+    def _look(self, kind: str, mark: str) -> Response:
         now = self._time()
-        found = [entry for entry in self.entries if entry.mark == mark and entry.seen_from <= now]
+        marked = (entry for entry in self.entries if (entry.kind, entry.mark) == (kind, mark))
+        found = [entry for entry in marked if entry.seen_from <= now]
         return _answer({"found": [{"id": entry.id, "mark": entry.mark} for entry in found]})
 
     def _read(self, identity: str) -> Response:

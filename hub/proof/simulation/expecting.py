@@ -1,0 +1,236 @@
+"""What must come of everything that happened in a trial: documents wanted, and exceptions allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from hub.model.run import RunState
+from hub.proof.evidence import Document, Expected, HubRecords, Wanted
+from hub.proof.simulation.company import LEDGER, SHOP
+from hub.proof.simulation.people import People
+from hub.proof.simulation.scenario import Fate, Happening, Scenario
+
+#: Why an order that is taken back tells of it.
+_OF_ORDERS = frozenset({"refused-400", "child-taken-back", "child-cancelled"})
+
+
+class Expecting:
+    """Says what one finished trial must have come to."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        people: People,
+        hub: HubRecords,
+        documents: Sequence[Document],
+        *,
+        unclear: frozenset[str],
+    ) -> None:
+        """Take what happened and what people ordered; `documents` are those that may have to be taken back."""
+        self._scenario = scenario
+        self._people = people
+        self._documents = documents
+        self._unclear = unclear
+        self._by_subject = {happening.subject: happening for happening in scenario.happenings}
+        self._overtaken = _overtaken(hub)
+        self._compensated = {
+            run.business_key for run in hub.runs if run.state == RunState.COMPENSATED and run.replaced_by is None
+        }
+
+    # --- documents ------------------------------------------------------------------------------
+
+    def wanted(self) -> Iterator[Wanted]:
+        """Give every document that should be there, may be there, or must not."""
+        kinds: Mapping[str, Callable[[Happening], Iterator[Wanted]]] = {
+            "sale.made": self._sale,
+            "payment.taken": self._payment,
+            "stock.changed": self._version,
+            "order.placed": self._order,
+            "warning.due": self._warning,
+        }
+        for happening in self._scenario.happenings:
+            yield from kinds[happening.type](happening)
+        yield from self._stocks()
+        yield from self._reversals()
+
+    def _sale(self, happening: Happening) -> Iterator[Wanted]:
+        customer = self._scenario.customers[happening.data["customer"]]
+        facts = {"customer": customer, "bought": happening.data["bought"]}
+        yield self._money(happening, "entries", happening.data, facts=facts)
+        entry = self._entry_of(happening.subject)
+        yield Wanted(
+            book=SHOP,
+            kind="sales",
+            name=happening.subject,
+            family=happening.family,
+            facts={} if entry is None else {"ledger_id": entry},
+            needed=not self._is_excused(happening),
+        )
+
+    def _payment(self, happening: Happening) -> Iterator[Wanted]:
+        yield self._money(happening, "charges", happening.data, facts={"sale": self._entry_of(happening.family)})
+
+    def _version(self, happening: Happening) -> Iterator[Wanted]:
+        yield Wanted(
+            book=LEDGER,
+            kind="version",
+            name=happening.subject,
+            family=happening.family,
+            needed=not self._is_excused(happening) and happening.subject not in self._overtaken,
+        )
+
+    def _order(self, happening: Happening) -> Iterator[Wanted]:
+        for line in happening.data["lines"]:
+            yield self._money(happening, "entries", line)
+        yield self._money(happening, "charges", happening.data["fee"])
+        total = self._money(happening, "entries", happening.data["total"])
+        refused = self._scenario.fate(happening.business_key) is Fate.TAKEN_BACK
+        yield Wanted(
+            book=total.book,
+            kind=total.kind,
+            name=total.name,
+            family=total.family,
+            money=total.money,
+            currency=total.currency,
+            needed=total.needed,
+            never=refused,
+            subject=total.subject,
+        )
+        # That it was charged is told before it is known that it will be taken back.
+        yield Wanted(
+            book=SHOP, kind="orders", name=total.name, family=happening.family, needed=not self._is_excused(happening)
+        )
+
+    def _warning(self, happening: Happening) -> Iterator[Wanted]:
+        yield Wanted(
+            book=LEDGER,
+            kind="notices",
+            name=happening.subject,
+            family=happening.family,
+            needed=not self._is_excused(happening) and happening.subject not in self._unclear,
+        )
+
+    def _stocks(self) -> Iterator[Wanted]:
+        newest: dict[str, Happening] = {}
+        excused: set[str] = set()
+        for happening in self._scenario.happenings:
+            if happening.type == "stock.changed":
+                newest[happening.family] = happening
+                if self._is_excused(happening):
+                    excused.add(happening.family)
+        for item, happening in newest.items():
+            facts = {name: happening.data[name] for name in ("version", "quantity")}
+            yield Wanted(
+                book=LEDGER,
+                kind="stocks",
+                name=item,
+                family=item,
+                facts={} if item in excused else facts,
+                needed=item not in excused,
+            )
+
+    def _reversals(self) -> Iterator[Wanted]:
+        """Give what must have been taken back: all that can be of every run that did so."""
+        for document in self._documents:
+            kind = {"entries": "reversals", "charges": "refunds"}.get(document.kind)
+            if kind is None or not self._is_undone(document):
+                continue
+            yield Wanted(
+                book=document.book,
+                kind=kind,
+                name=document.id,
+                family=document.family,
+                money=None if document.money is None else -document.money,
+                currency=document.currency,
+            )
+
+    def _is_undone(self, document: Document) -> bool:
+        owner = document.name.partition(".")[0]
+        if owner != document.name:
+            # The total of an order of several lines is a run of its own, which is taken back with its caller's.
+            return f"shop:{owner}" in self._compensated
+        # What a payment flow does has no way back.
+        return document.kind == "entries" and f"shop:{document.name}" in self._compensated
+
+    def _money(
+        self,
+        happening: Happening,
+        kind: str,
+        said: Mapping[str, object],
+        *,
+        facts: Mapping[str, object] | None = None,
+    ) -> Wanted:
+        amount = said["amount"]
+        assert isinstance(amount, Mapping)
+        return Wanted(
+            book=LEDGER,
+            kind=kind,
+            name=str(said["id"]),
+            family=happening.family,
+            facts=facts or {},
+            money=Decimal(amount["minor"]),
+            currency=amount["currency"],
+            needed=not self._is_excused(happening),
+            never=self._is_left(happening) and happening.type == "sale.made",
+            subject=happening.subject,
+        )
+
+    def _entry_of(self, sale: str) -> str | None:
+        entries = (each for each in self._documents if (each.kind, each.name) == ("entries", sale))
+        return next((entry.id for entry in entries), None)
+
+    # --- excuses --------------------------------------------------------------------------------
+
+    def _is_left(self, happening: Happening) -> bool:
+        """Tell whether a thing must stay an exception for ever."""
+        return self._scenario.fate(happening.business_key) is not Fate.POSTED
+
+    def _is_ended(self, happening: Happening) -> bool:
+        """Tell whether a person ended it, or it was taken back as it was to be."""
+        key = happening.business_key
+        if key in self._compensated:
+            return key in self._people.taken_back or self._scenario.fate(key) is Fate.TAKEN_BACK
+        return key in self._people.ended or key in self._people.taken_back
+
+    def _is_excused(self, happening: Happening) -> bool:
+        """Tell whether a thing may be missing: it must stop, a person ended it, or what it builds on is missing."""
+        owner = self._by_subject.get(happening.family, happening)
+        return any(self._is_ended(each) or self._is_left(each) for each in (happening, owner))
+
+    # --- exceptions -----------------------------------------------------------------------------
+
+    def exceptions(self, family: str) -> Expected:
+        """Give which open exceptions a family must have, and which it may have."""
+        must: list[str] = []
+        perhaps: set[str] = set()
+        for happening in self._scenario.happenings:
+            if happening.family != family:
+                continue
+            fate, passed = self._scenario.fate(happening.business_key), happening.business_key in self._people.passed
+            if happening.type == "sale.made" and fate is not Fate.POSTED:
+                (perhaps.add if self._is_ended(happening) else must.append)(fate.value)
+                # Before anybody can see that a sale is refused, its customer must be known, and people asked.
+                perhaps.add(Fate.UNMAPPED.value)
+            elif happening.type == "order.placed" and (fate is Fate.TAKEN_BACK or passed):
+                perhaps |= _OF_ORDERS
+            elif happening.type == "payment.taken" and self._is_excused(happening):
+                perhaps.add("sale-not-posted")
+            elif happening.type == "stock.changed" and (passed or happening.subject in self._overtaken):
+                perhaps.add("refused-409")
+            elif happening.type == "warning.due" and happening.subject in self._unclear:
+                perhaps.add("outcome-unknown")
+        return Expected(exceptions=must, perhaps=frozenset(perhaps - set(must)))
+
+
+def _overtaken(hub: HubRecords) -> set[str]:
+    """Name the versions that the hub accepted after a newer one of the same thing."""
+    found, newest = set(), 0
+    stocks = [run for run in hub.runs if run.flow == "stock-to-ledger" and run.replay_of is None]
+    for run in sorted(stocks, key=lambda run: run.position):
+        subject = run.business_key.removeprefix("shop:")
+        version = int(subject.partition("@")[2])
+        if version < newest:
+            found.add(subject)
+        newest = max(newest, version)
+    return found
