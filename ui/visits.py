@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from hub.access.people import Person, Session
 from hub.access.permissions import Permission, Principal
-from hub.queries import cases
+from hub.queries import cases, restores
 from ui import cookies
 from ui.assets import assets
 from ui.console import Console
@@ -78,6 +78,7 @@ class Visit:
         }
         if self.person is not None:
             shared["open_cases"] = cases.open_count(self.console.view)
+            shared["restored"] = restores.banner(self.console.view)
         html = ENVIRONMENT.get_template(template).render(shared | values)
         return self.secured(HTMLResponse(html, status_code=status))
 

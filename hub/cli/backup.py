@@ -150,9 +150,10 @@ def show_status(data: Path, workspace: Path | None, environment: str, *, json_ou
     for name, title in (
         ("looked_up", "looked up at the target"),
         ("found", "found there, and not sent again"),
-        ("sent", "not there, and sent"),
+        ("sent", "sent: not there, or safe to repeat under their own key"),
         ("parked", "parked for a person"),
-        ("open", "still to be reconciled"),
+        ("open", "without an outcome yet"),
+        ("runs_open", "runs of before the restore that still go on"),
     ):
         table.add_row(title, str(found[name]))
     print_table(table)

@@ -6,11 +6,14 @@ import re
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import insert
 
+from hub.model.ambient import to_micros
 from hub.model.effect import EffectState
 from hub.model.run import RunState
 from hub.queries import cases, connections, crossrefs, effects, events, runs, timeline
 from hub.queries.runs import RunFilter
+from hub.store import control_tables, marks
 from tests.ui import believable
 from tests.ui.looped import looped_run
 from tests.ui.stage import ADMIN, OPERATOR, VIEWER, Stage
@@ -220,3 +223,18 @@ async def test_a_run_with_thousands_of_items_has_a_page_of_few_and_pages_with_al
     assert (await visitor.get(f"/runs/{run}/items", params={"of": "nothing"})).status_code == 404
     assert (await visitor.get(f"/runs/{run}/items", params={"of": "lines", "state": "odd"})).status_code == 422
     assert (await visitor.get(f"/runs/{run}/items", params={"of": "lines", "page": "201"})).status_code == 200
+
+
+async def test_every_page_tells_of_a_restore_while_runs_of_before_go_on(set_up: Stage, sign_in: SignIn) -> None:
+    """Who looks at any page must know that the data was brought back."""
+    visitor = await sign_in(VIEWER)
+    assert "Restored" not in (await visitor.get("/runs")).text
+    database = set_up.console.view.database
+    value = '{"backup_at":"2026-01-31T06:00:00+00:00","file":"hub.tar","sha256":"00"}'
+    with database.writer.begin() as connection:
+        mark = {"name": marks.RESTORED, "value": value, "at": to_micros(set_up.console.view.now())}
+        connection.execute(insert(control_tables.marks), mark)
+    for page in ("/", "/runs", "/connections"):
+        text = (await visitor.get(page)).text
+        assert "with the data of" in text
+        assert re.search(r"\d+ runs? of before still go", text)
