@@ -26,10 +26,10 @@ GONE = frozenset({Invariant.ACKNOWLEDGED_IS_DURABLE})
 class Drill(Conductor):
     """Drives invoices, makes a backup while they are posted, drives more, and goes back to the backup."""
 
-    def go_back(self) -> Course:
-        """Do all of it; gives the course when the restored hub is at rest."""
+    def go_back(self, before: int) -> Course:
+        """Do all of it, with so many invoices before the backup; gives the course when the restored hub is at rest."""
         stage, whole = self._stage, self._stage.scenario
-        first, then = whole.invoices[:BEFORE], whole.invoices[BEFORE:]
+        first, then = whole.invoices[:before], whole.invoices[before:]
         self._finalise(first)
         self._until_driven(len(first) // 2)
         file = stage.hub.data.parent / "backup.tar"
@@ -55,14 +55,14 @@ class Drill(Conductor):
             time.sleep(0.05)
 
 
-def prove(console: Console, *, restores: int, seed: int) -> Proved:
+def prove(console: Console, *, restores: int, seed: int, before: int = BEFORE, after: int = AFTER) -> Proved:
     """Hold so many drills, each with another scenario, and judge each; told are the sums, and the last one's books."""
     told: dict[str, Any] = {}
     findings: list[str] = []
     sums = {"looked_up": 0, "found": 0, "sent": 0, "parked": 0, "open": 0}
 
     def drive(stage: Stage, say: Say, show: Callable[[Mapping[str, Any]], None]) -> Course:
-        course = Drill(stage, say, show).go_back()
+        course = Drill(stage, say, show).go_back(before)
         status = stage.hub.api.get("/api/restore")
         for name in sums:
             sums[name] += status[name]
@@ -70,12 +70,12 @@ def prove(console: Console, *, restores: int, seed: int) -> Proved:
 
     for turn in range(restores):
         performed = perform(
-            console, invoices=BEFORE + AFTER, seed=seed + turn, profile=Profile.STANDARD, drive=drive, flawed=False
+            console, invoices=before + after, seed=seed + turn, profile=Profile.STANDARD, drive=drive, flawed=False
         )
         told = figures(performed)
         findings.extend(f"drill {turn + 1}: {finding}" for finding in performed.findings(GONE))
     return Proved(
-        title=f"{restores} times a backup older than {AFTER} invoices is restored",
+        title=f"{restores} times a backup older than {after} invoices is restored",
         figures={"restores": restores, "writes_after_the_restore": sums, **told},
         findings=findings,
     )

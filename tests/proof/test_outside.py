@@ -10,7 +10,7 @@ from rich.console import Console
 
 from hub.cli.proving import outside
 from hub.errors import Refused
-from hub.proof import kills
+from hub.proof import drill
 from hub.proof.kills import Life, going_on
 from hub.proof.outside import EXIT_CANNOT, Cannot, Proved, percentile, run
 from hub.store.database import Database
@@ -76,8 +76,11 @@ def test_a_life_goes_on_with_the_first_work_that_is_durable(tmp_path: Path) -> N
 
 @pytest.mark.processes
 @pytest.mark.timeout(240)
-def test_a_killed_hub_goes_on_each_time() -> None:
-    proved = kills.prove(Console(quiet=True), kills=3, seed=2)
+def test_an_old_backup_makes_nothing_twice() -> None:
+    """What was posted after it is found at the targets; only what is not there goes out."""
+    proved = drill.prove(Console(quiet=True), restores=1, seed=3, before=6, after=6)
     assert proved.findings == ()
-    assert proved.figures["kills"] == 3
     assert (proved.figures["duplicates"], proved.figures["lost"]) == (0, 0)
+    writes = proved.figures["writes_after_the_restore"]
+    assert writes["found"] > 4
+    assert (writes["parked"], writes["open"]) == (0, 0)

@@ -230,7 +230,8 @@ async def test_every_page_tells_of_a_restore_while_runs_of_before_go_on(set_up: 
     visitor = await sign_in(VIEWER)
     assert "Restored" not in (await visitor.get("/runs")).text
     database = set_up.console.view.database
-    value = '{"backup_at":"2026-01-31T06:00:00+00:00","file":"hub.tar","sha256":"00"}'
+    at = "2026-01-31T06:00:00+00:00"
+    value = f'{{"backup_at":"{at}","unknown_from":"{at}","file":"hub.tar","sha256":"00"}}'
     with database.writer.begin() as connection:
         mark = {"name": marks.RESTORED, "value": value, "at": to_micros(set_up.console.view.now())}
         connection.execute(insert(control_tables.marks), mark)
