@@ -17,13 +17,11 @@ from itertools import islice
 
 from hub.connections.bounds import Window
 
-#: A vendor is quick whose quicker answers take no more than this part of a window; a slow one's requests are taken to
-#: have arrived after as much.
+#: A vendor is quick whose quickest answer of the last takes no more than this part of a window: what takes longer now
+#: may have been on its way for long. A slow one's requests are taken to have arrived after as much.
 _QUICK = 60
-#: An answer is waited for at most this part of a window.
-_STALL = 4
-#: So many answers tell whether a vendor is quick, by the one that this many are quicker than.
-_LAST, _PLACE = 32, 8
+#: So many answers tell whether a vendor is quick.
+_LAST = 32
 
 
 class Start:
@@ -59,11 +57,11 @@ class SlidingWindow:
     def answered(self, start: Start, now: int) -> None:
         """Learn that the vendor has surely counted this one."""
         self._settle(now)
-        if start not in self._under_way:
-            return
-        del self._under_way[start]
-        self._took(now - start.sent)
-        insort(self._counted, now)
+        self._answers.append(now - start.sent)
+        self._quick = min(self._answers) <= self.window.micros // _QUICK
+        if start in self._under_way:
+            del self._under_way[start]
+            insort(self._counted, now)
 
     def ready(self, now: int, ahead: int) -> int:
         """Give when one more may start after `ahead` others; the past when it may now."""
@@ -86,18 +84,13 @@ class SlidingWindow:
         self._counted = [now - micros + micros * (place + 1) // count for place in range(count)]
 
     def _patience(self) -> int:
-        return self.window.micros // (_STALL if self._quick else _QUICK)
-
-    def _took(self, micros: int) -> None:
-        self._answers.append(micros)
-        if len(self._answers) > _PLACE:
-            self._quick = sorted(self._answers)[_PLACE] <= self.window.micros // _QUICK
+        # The answer of a quick one is waited for as long as a whole window.
+        return self.window.micros if self._quick else self.window.micros // _QUICK
 
     def _settle(self, now: int) -> None:
         patience = self._patience()
         while self._under_way and (oldest := next(iter(self._under_way))).sent + patience <= now:
             del self._under_way[oldest]
-            self._took(self.window.micros // _STALL)
             insort(self._counted, oldest.sent + patience)
         if self._counted and self._counted[0] + self.window.micros <= now:
             del self._counted[: bisect_right(self._counted, now - self.window.micros)]

@@ -132,13 +132,8 @@ class Endings:
             log.error("connection.paused", connection=name, reason=str(error))
             await self._parts.committer.commit(
                 Work(
-                    lambda transaction: connections.set_state(
-                        transaction,
-                        environment=environment,
-                        name=name,
-                        state=connections.PAUSED,
-                        reason=str(error),
-                        actor=worker,
+                    lambda transaction: connections.pause_once(
+                        transaction, environment=environment, name=name, reason=str(error), actor=worker
                     ),
                     patient=True,
                 )

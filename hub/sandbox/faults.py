@@ -29,7 +29,7 @@ class Fault:
 
     `method`, `path` and `body` are regular expressions (method: the whole word; path and body: anywhere);
     `begins` and `ends` are seconds since the plan was set; `answer` says what an outage does: `503`, `reset` or
-    `mixed`.
+    `mixed`. `retry_after` is sent as it stands, in whatever form.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Fault:
     seconds: float = 1.0
     begins: float = 0.0
     ends: float | None = None
-    retry_after: int | None = None
+    retry_after: str | None = None
     answer: str = "503"
 
     def covers(self, *, method: str, path: str, body: bytes, elapsed: float) -> bool:
@@ -155,7 +155,7 @@ class FaultEngine:
                 seconds=float(entry.get("seconds", 1)),
                 begins=float(entry.get("from", 0)),
                 ends=None if entry.get("until") is None else float(entry["until"]),
-                retry_after=None if entry.get("retry_after") is None else int(entry["retry_after"]),
+                retry_after=None if entry.get("retry_after") is None else str(entry["retry_after"]),
                 answer=answer,
             )
         except (re.error, TypeError, ValueError) as error:

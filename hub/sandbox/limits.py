@@ -38,6 +38,14 @@ class Limiter:
         self._clock = clock
         self._recent: deque[float] = deque()
 
+    @property
+    def left(self) -> int | None:
+        """Give how many more requests may come in the present second; None without a rate."""
+        if self.rate is None:
+            return None
+        self._forget(self._clock.monotonic())
+        return max(self.rate - len(self._recent), 0)
+
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Take a place for as long as the request runs; raises `LimitExceeded` when there is none."""
@@ -54,11 +62,14 @@ class Limiter:
 
     def _count(self, rate: int) -> None:
         now = self._clock.monotonic()
-        while self._recent and self._recent[0] <= now - 1.0:
-            self._recent.popleft()
+        self._forget(now)
         if len(self._recent) >= rate:
             self._refuse("rate", f"At most {rate} requests a second are allowed.")
         self._recent.append(now)
+
+    def _forget(self, now: float) -> None:
+        while self._recent and self._recent[0] <= now - 1.0:
+            self._recent.popleft()
 
     def _refuse(self, reason: str, detail: str) -> None:
         self.refused += 1

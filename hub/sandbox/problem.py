@@ -16,11 +16,11 @@ class Problem:
     status: int
     reason: str
     detail: str
-    retry_after: int | None = None
+    retry_after: str | None = None
 
 
 def plain_problem(problem: Problem) -> web.Response:
     """Answer in no vendor's words; a vendor's own renderer takes its place."""
-    headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+    headers = {} if problem.retry_after is None else {"Retry-After": problem.retry_after}
     body = {"status": problem.status, "reason": problem.reason, "detail": problem.detail}
     return json_answer(body, status=problem.status, headers=headers)

@@ -43,6 +43,13 @@ def set_state(transaction: Transaction, *, environment: str, name: str, state: s
         wake(transaction, [topic(environment=environment, name=name)])
 
 
+def pause_once(transaction: Transaction, *, environment: str, name: str, reason: str, actor: str) -> None:
+    """Pause a connection unless it is paused; of many who find out at once, the first is heard."""
+    statement = select(connections.c.state).where(connections.c.environment == environment, connections.c.name == name)
+    if transaction.connection.execute(statement).scalar() != PAUSED:
+        set_state(transaction, environment=environment, name=name, state=PAUSED, reason=reason, actor=actor)
+
+
 def topic(*, environment: str, name: str) -> str:
     """Name what a run waits for while a connection is paused."""
     return f"connection:{environment}:{name}"

@@ -60,7 +60,7 @@ class Notes:
 
 
 def render(problem: Problem) -> web.Response:
-    headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+    headers = {} if problem.retry_after is None else {"Retry-After": problem.retry_after}
     return json_answer({"toy": problem.reason}, status=problem.status, headers=headers)
 
 

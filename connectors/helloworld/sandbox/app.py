@@ -11,6 +11,7 @@ from aiohttp import web
 
 from connectors.helloworld.sandbox.greetings import Greetings, Refusal
 from hub.sandbox.exact_json import json_answer, loads
+from hub.sandbox.limits import limited
 from hub.sandbox.problem import Problem
 from hub.sandbox.request_log import mark
 from hub.sandbox.server import Sandbox
@@ -24,7 +25,7 @@ def build(world: World) -> web.Application:
     """Make the service's application for one sandbox."""
     books = Greetings(world)
     world.books = books
-    application = web.Application(middlewares=[_front(books)])
+    application = web.Application(middlewares=[_told(books), limited(books.limiter, _render), _front(books)])
     application[_BOOKS] = books
     application.on_cleanup.append(_close)
     application.add_routes(
@@ -36,6 +37,18 @@ def build(world: World) -> web.Application:
         ]
     )
     return application
+
+
+def _told(books: Greetings) -> Any:
+    @web.middleware
+    async def stand(request: web.Request, handler: Handler) -> web.StreamResponse:
+        answer = await handler(request)
+        if (left := books.limiter.left) is not None:
+            answer.headers["RateLimit-Policy"] = f'"second";q={books.limiter.rate};w=1'
+            answer.headers["RateLimit"] = f'"second";r={left};t=1'
+        return answer
+
+    return stand
 
 
 def _front(books: Greetings) -> Any:
@@ -91,7 +104,7 @@ def _answer_refusal(refusal: Refusal) -> web.Response:
 def _render(problem: Problem) -> web.Response:
     answer = _answer_refusal(Refusal(problem.status, problem.reason, problem.detail))
     if problem.retry_after is not None:
-        answer.headers["Retry-After"] = str(problem.retry_after)
+        answer.headers["Retry-After"] = problem.retry_after
     return answer
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.helloworld.sandbox.webhooks import Sender
+from hub.sandbox.limits import Limiter
 from hub.sandbox.paging import after
 from hub.sandbox.world import World
 
@@ -43,6 +44,7 @@ class Greetings:
         self._world = world
         self.api_key = f"hello_{world.random.getrandbits(96):024x}"
         self.sender = Sender(world)
+        self.limiter = Limiter(clock=world.clock)
         self._greetings: dict[str, dict[str, Any]] = {}
         self._events: list[Event] = []
 
@@ -51,9 +53,15 @@ class Greetings:
         return {"api_key": self.api_key, "webhook_secret": self.sender.secret}
 
     async def seed(self, wish: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Write `greetings` through the same code as the API, and send webhooks to `webhook_url` from now on."""
-        if set(wish) - {"greetings", "webhook_url"}:
-            raise ValueError("A wish has `greetings` and `webhook_url`.")
+        """Write `greetings` through the same code as the API, and send webhooks to `webhook_url` from now on.
+
+        `limits` are a `rate` (requests a second) and a `concurrency`; None is no limit.
+        """
+        if set(wish) - {"greetings", "limits", "webhook_url"}:
+            raise ValueError("A wish has `greetings`, `limits` and `webhook_url`.")
+        limits = wish.get("limits", {})
+        self.limiter.rate = limits.get("rate", self.limiter.rate)
+        self.limiter.concurrency = limits.get("concurrency", self.limiter.concurrency)
         self.sender.url = wish.get("webhook_url", self.sender.url)
         try:
             written = [self.write(str(greeting.get("id")), greeting) for greeting in wish.get("greetings", ())]
@@ -70,6 +78,7 @@ class Greetings:
         self._greetings.clear()
         self._events.clear()
         self.sender.url = None
+        self.limiter.rate = self.limiter.concurrency = None
 
     def read(self, identity: str) -> Mapping[str, Any]:
         """Give a greeting."""

@@ -80,5 +80,5 @@ def render(problem: Problem) -> web.Response:
     else:
         error |= {"type": "api_error"}
     if problem.retry_after is not None:
-        headers["Retry-After"] = str(problem.retry_after)
+        headers["Retry-After"] = problem.retry_after
     return json_answer({"error": error}, status=problem.status, headers=headers)

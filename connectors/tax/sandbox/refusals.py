@@ -92,5 +92,5 @@ def answer_problem(problem: Problem) -> web.Response:
     answer = answer_refusal(Refusal(code, problem.detail))
     answer.set_status(problem.status)
     if problem.retry_after is not None:
-        answer.headers["Retry-After"] = str(problem.retry_after)
+        answer.headers["Retry-After"] = problem.retry_after
     return answer
