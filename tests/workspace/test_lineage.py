@@ -61,6 +61,7 @@ def test_a_field_comes_from_what_its_expression_reads(shipped: Lineage) -> None:
     assert {(step.flow, step.step) for step in edge.steps} == {
         ("invoice-to-erp", "invoice"),
         ("payment-to-erp", "invoice"),
+        ("posted-invoice-agrees", "invoice"),
     }
 
 
@@ -89,6 +90,7 @@ def test_a_whole_flow_is_followed_over_lookups_policies_and_what_comes_back(ship
         "stripe.invoice"
     }
     billed = {"canonical.invoice", "avatax.invoice", "netsuite.invoice", "canonical.posted_invoice", "stripe.note"}
+    billed |= {"flow.posted-invoice-agrees"}
     assert onward == {*billed, "netsuite.collections_notice"}
 
 
@@ -109,12 +111,12 @@ def test_a_policy_decides_by_what_its_rules_ask(shipped: Lineage) -> None:
 
 def test_it_tells_what_is_checked_and_what_is_at_risk(shipped: Lineage) -> None:
     uses = shipped.uses_of(one(shipped, "canonical.invoice.total"))
-    assert {use.purpose for use in uses} == {Purpose.EXPECT, Purpose.MONEY}
+    assert {use.purpose for use in uses} == {Purpose.EXPECT, Purpose.MONEY, Purpose.APPROVE}
     assert {use.text.rpartition(" ")[2] for use in uses if use.purpose is Purpose.EXPECT} == {
         "total-does-not-add-up",
         "posted-differently",
     }
-    (money,) = [use for use in uses if use.purpose is Purpose.MONEY]
+    money = next(use for use in uses if use.purpose is Purpose.MONEY)
     flow = (ROOT / money.path).read_text(encoding="utf-8").splitlines()
     assert flow[money.line - 1].startswith("money:")
     (tax,) = shipped.uses_of(one(shipped, "avatax.transaction.totalTax"))
@@ -125,7 +127,7 @@ def test_it_tells_which_guards_look_at_a_value_before_it_goes_out(shipped: Linea
     (day,) = [use for use in shipped.uses_of(one(shipped, "netsuite.invoice.tranDate")) if use.purpose is Purpose.GUARD]
     assert day.text == "is looked at by the hold policy erp-holds before invoice.upsert is called on netsuite"
     entity = [use for use in shipped.uses_of(one(shipped, "canonical.invoice.entity")) if use.purpose is Purpose.GUARD]
-    assert {use.step.flow for use in entity} == {"invoice-to-erp", "payment-to-erp"}
+    assert {use.step.flow for use in entity} == {"invoice-to-erp", "payment-to-erp", "posted-invoice-agrees"}
 
 
 def test_one_flow_alone(shipped: Lineage) -> None:
