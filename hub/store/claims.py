@@ -59,13 +59,14 @@ class Claimed:
 
 @cache
 def in_order() -> ColumnElement[bool]:
-    """Hold a run back while an earlier one of the same flow and key is open, or a replay while a later one works."""
+    """Hold a run back while an earlier one of its key is open, or, where it comes back, while a later one works."""
     earlier, later = runs.alias("earlier"), runs.alias("later")
     held_back = exists().where(*_alike(earlier), earlier.c.position < runs.c.position)
     working = [state.value for state in WORKING_STATES]
     overtaken = exists().where(*_alike(later), later.c.position > runs.c.position, later.c.state.in_(working))
-    # Only a replay takes a place in the order that others may have gone past.
-    return and_(~held_back, or_(runs.c.replay_of.is_(None), ~overtaken))
+    # Only a replay, or a run that is told to stop after its end, takes a place that others may have gone past.
+    in_its_place = and_(runs.c.replay_of.is_(None), runs.c.stopping.is_(None))
+    return and_(~held_back, or_(in_its_place, ~overtaken))
 
 
 def _alike(other: FromClause) -> tuple[ColumnElement[bool], ...]:

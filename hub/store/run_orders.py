@@ -49,6 +49,7 @@ def cancel(transaction: Transaction, run_id: str, *, actor: str, reason: str) ->
     doubtful = _doubtful(transaction.connection, row)
     if state in WORKING_STATES or doubtful:
         _tell(transaction, row, Stopping.CANCEL, actor=actor, reason=reason)
+        state = state if state in WORKING_STATES else RunState.QUEUED
     else:
         _end(transaction, row, actor=actor, reason=reason)
         state = RunState.CANCELLED
@@ -66,6 +67,8 @@ def take_back(transaction: Transaction, run_id: str, *, actor: str, reason: str)
     state = RunState(row["state"])
     told = row["stopping"] == Stopping.COMPENSATE and state is not RunState.PARKED
     if told or state in (RunState.COMPENSATING, RunState.COMPENSATED):
+        return state
+    if state is RunState.CANCELLED and _untouched(transaction.connection, run_id):
         return state
     if state is RunState.CANCELLED:
         raise Conflict(

@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -54,7 +55,9 @@ def _letting_go(*conditions: ColumnElement[bool]) -> Update:
     return update(runs).where(runs.c.id == first).values(claimable_at=bindparam("from_now"), wait_kind=None)
 
 
-_LET_GO, _LET_REPLAY_GO = _letting_go(), _letting_go(runs.c.replay_of.is_not(None))
+_LET_GO = _letting_go()
+#: One that comes back to its place: a replay, or a run that is told to stop after its end.
+_LET_BACK_GO = _letting_go(or_(runs.c.replay_of.is_not(None), runs.c.stopping.is_not(None)))
 
 
 def let_next_go(
@@ -62,12 +65,13 @@ def let_next_go(
 ) -> None:
     """Let the first run go that waits behind others of its key (environment, flow, key), now that one of them is gone.
 
-    While one is only `resting` (it waits for something), a replay of an earlier one may go before it. Whether a run may
-    be taken is decided when it is claimed; who calls this too often does no harm.
+    While one is only `resting` (it waits for something), an earlier one that comes back may go before it: a replay, or
+    a run that is told to stop. Whether a run may be taken is decided when it is claimed; who calls this too often does
+    no harm.
     """
     if not _anybody_behind(transaction.connection):
         return
-    for statement, keys in ((_LET_GO, gone), (_LET_REPLAY_GO, resting)):
+    for statement, keys in ((_LET_GO, gone), (_LET_BACK_GO, resting)):
         rows = [
             {"of_environment": environment, "of_flow": flow, "of_key": key, "from_now": transaction.now}
             for environment, flow, key in sorted(set(keys))

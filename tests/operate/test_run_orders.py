@@ -101,7 +101,7 @@ async def test_an_unknown_write_is_found_out_before_the_end(tmp_path: Path, kind
     await house.give(*things(1))
     await house.settled(waiting=["timer"])
     (run,) = rows(house)
-    assert await house.run_orders.cancel(run.id, actor=ADA, reason=WHY) is RunState.WAITING
+    assert await house.run_orders.cancel(run.id, actor=ADA, reason=WHY) is RunState.QUEUED
     assert await house.settled() == {"cancelled": 1}
     (effect,) = rows(house, effects)
     done = fault == "lost-after"
