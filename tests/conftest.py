@@ -19,6 +19,9 @@ settings.register_profile("ci", settings.get_profile("local"), derandomize=True,
 settings.register_profile("thorough", settings.get_profile("local"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "local"))
 
+# Tables are as wide as the terminal, and a worker of the test run has none.
+os.environ["COLUMNS"] = "160"
+
 
 class ReachedOutside(RuntimeError):
     """A test tried to reach another machine."""

@@ -17,6 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from hub.errors import Refused
 from hub.runtime.address import forget_address, write_address
 from hub.runtime.app import build_app
+from hub.runtime.collector import settle
 from hub.runtime.composition import Composition, Hub
 from hub.runtime.logs import configure
 from hub.runtime.settings import HubSettings
@@ -79,6 +80,7 @@ async def _serve(
         while not server.started and not serving.done():
             await asyncio.sleep(0.005)
         if not serving.done():
+            settle()
             write_address(settings.data, url)
             ticks.start()
             watching = asyncio.create_task(hub.watch.run(partial(revive, ticks)), name="watch")

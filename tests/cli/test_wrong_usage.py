@@ -82,7 +82,17 @@ def test_what_vendors_write_is_never_read_as_markup(capsys: pytest.CaptureFixtur
     strange = "[/x] [red]"
     case = {"id": "case_1", "reason": "odd", "business_key": strange, "money": None, "path": "post"}
     tables.show_cases([{**case, "owner_name": strange, "opened_at": "2026-11-01T00:00:00Z"}])
-    tables.show_case({"case": {**case, "detail": strange, "run_id": "run_1"}, "facts": {}, "alike": 1, "runbook": None})
+    behind = {"waiting": {"runs": 0, "money": [], "unknown": 0}, "runs": []}
+    tables.show_case(
+        {
+            "case": {**case, "detail": strange, "run_id": "run_1"},
+            "facts": {},
+            "alike": 1,
+            "behind": behind,
+            "in_doubt": [],
+            "runbook": None,
+        }
+    )
     assert capsys.readouterr().out.count(strange) == 4
 
 

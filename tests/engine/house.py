@@ -226,7 +226,7 @@ class House:
             await self.intake.accept("vendor", [_event(event, schema)], Via.API)
 
     async def settled(
-        self, *, seconds: float = 20.0, waiting: Sequence[str] = (), behind: bool = False
+        self, *, seconds: float = 60.0, waiting: Sequence[str] = (), behind: bool = False
     ) -> dict[str, int]:
         """Wait until nothing moves by itself any more; gives the number of runs by state.
 
