@@ -16,6 +16,7 @@ from ui.assets import assets
 from ui.console import Console
 from ui.doors import Door, enter, recognise, require
 from ui.pages import (
+    approvals,
     audit,
     connections,
     crossrefs,
@@ -50,6 +51,7 @@ DOORS: tuple[Door, ...] = (
     *streams.DOORS,
     *effects.DOORS,
     *exceptions.DOORS,
+    *approvals.DOORS,
     *connections.DOORS,
     *events.DOORS,
     *schemas.DOORS,

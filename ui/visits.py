@@ -12,13 +12,21 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from hub.access.people import Person, Session
 from hub.access.permissions import Permission, Principal
-from hub.queries import cases, restores
+from hub.queries import approvals, cases, restores
 from ui import cookies
 from ui.assets import assets
 from ui.console import Console
 from ui.headers import PRIVATE, SECURITY_HEADERS
 from ui.rendering import ENVIRONMENT
 from ui.said import SENTENCES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How many approvals wait, and whether it is for the person who looks."""
+
+    number: int
+    mine: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +52,13 @@ class Visit:
     def may(self, permission: Permission) -> bool:
         """Tell whether whoever asks is allowed this."""
         return self.principal is not None and self.principal.may(permission)
+
+    def asked(self) -> Asked:
+        """Count what waits for the person's consent; for those who give none, what waits for anybody's."""
+        view = self.console.view
+        if self.principal is not None and self.principal.may(Permission.APPROVE):
+            return Asked(number=approvals.waiting_for(view, self.principal), mine=True)
+        return Asked(number=approvals.pending_count(view), mine=False)
 
     def with_form(self, form: Mapping[str, str]) -> Visit:
         """Give the same visit with its form."""
@@ -78,6 +93,7 @@ class Visit:
         }
         if self.person is not None:
             shared["open_cases"] = cases.open_count(self.console.view)
+            shared["consent"] = self.asked()
             shared["restored"] = restores.banner(self.console.view)
         html = ENVIRONMENT.get_template(template).render(shared | values)
         return self.secured(HTMLResponse(html, status_code=status))

@@ -125,6 +125,18 @@ def listing(
     return ApprovalPage(approvals=rows, next=rows[-1].id if len(found) > limit else None)
 
 
+def waiting(view: View, *, payloads: bool = False, limit: int = 100) -> tuple[ApprovalRow, ...]:
+    """List what waits for consent, what ends first at the top."""
+    statement = select(approvals).where(
+        approvals.c.environment == view.environment, approvals.c.state == ApprovalState.PENDING
+    )
+    # What has no deadline comes last, in the order in which it was asked.
+    first = statement.order_by(approvals.c.deadline_at.is_(None), approvals.c.deadline_at, approvals.c.id)
+    with view.database.reading() as connection:
+        found = [dict(row._mapping) for row in connection.execute(first.limit(limit))]
+        return _views(connection, found, payloads=payloads)
+
+
 def detail(view: View, approval_id: str, *, payloads: bool) -> ApprovalRow:
     """Give an approval whole; raises `NotFound`, also for one of another environment."""
     with view.database.reading() as connection:
@@ -157,6 +169,17 @@ def waiting_for(view: View, principal: Principal) -> int:
             approvals.c.roles.contains(f'"{principal.role.value}"', autoescape=True),
             ~said,
         )
+    )
+    with view.database.reading() as connection:
+        return connection.execute(statement).scalar() or 0
+
+
+def pending_count(view: View) -> int:
+    """Count what waits for consent, whoever may give it."""
+    statement = (
+        select(func.count())
+        .select_from(approvals)
+        .where(approvals.c.environment == view.environment, approvals.c.state == ApprovalState.PENDING)
     )
     with view.database.reading() as connection:
         return connection.execute(statement).scalar() or 0

@@ -51,7 +51,7 @@ from hub.store.database import Database
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.lineage.tracing import Traced
-from tests.ui import believable, published
+from tests.ui import believable, consent, published
 from tests.ui.looped import looped_run
 from ui.app import router
 from ui.console import Console
@@ -307,6 +307,7 @@ async def _show(port: int, beat: float) -> None:
         async with stage(Path(folder)) as set_up:
             await set_up.keep()
             await looped_run(set_up)
+            await consent.asked(set_up, PASSWORD)
             server = uvicorn.Server(
                 uvicorn.Config(set_up.app, port=port, lifespan="off", timeout_graceful_shutdown=1, log_level="warning")
             )

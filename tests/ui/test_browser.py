@@ -19,7 +19,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 from hub.queries import cases, runs
 from hub.queries.runs import RunFilter
 from hub.runtime.composition import Changes
-from tests.ui import believable, timed
+from tests.ui import believable, consent, timed
 from tests.ui.looped import looped_run
 from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, Stage
 
@@ -224,6 +224,7 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
     looped = await looped_run(set_up, items=60)
     await timed.pass_days(set_up)
     await timed.lose_events(set_up)
+    asked = await consent.asked(set_up, PASSWORD)
     found = []
     for path in (
         "/",
@@ -241,6 +242,9 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
         "/exceptions",
         f"/exceptions/{case.id}",
         f"/exceptions/alike/{case.fingerprint}",
+        "/approvals",
+        "/approvals?show=decided",
+        *(f"/approvals/{each}" for each in (asked.late, asked.approved, asked.refused, asked.void)),
         "/connections",
         "/schedules",
         f"/schedules/{timed.FLOW}",
@@ -261,6 +265,38 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
         results = await Axe().run(page)
         found += [f"{path}: {each['id']}: {each['nodes'][0]['html'][:160]}" for each in results.response["violations"]]
     assert found == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1440)])
+async def test_an_approver_decides_by_keyboard(
+    browser: Browser, address: str, set_up: Stage, scheme: ColorScheme, width: int
+) -> None:
+    asked = await consent.asked(set_up, PASSWORD)
+    page = await arrive(browser, address, consent.APPROVER, scheme=scheme, width=width)
+    await page.keyboard.press("g")
+    await page.keyboard.press("a")
+    await expect(page).to_have_url(f"{address}/approvals")
+    await page.wait_for_load_state()
+    await expect(page.locator("#asked")).to_have_text("3")
+    await press(page, "j", page.locator("[data-open]:focus"))
+    await press(page, "Enter", page.get_by_role("heading", name="Your decision"))
+    await page.wait_for_load_state()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    assert (await Axe().run(page)).response["violations"] == []
+    await page.keyboard.press("d")
+    await expect(page.get_by_label("Your password, once more")).to_be_focused()
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".votes")).to_contain_text("Ines Okafor (you) agreed")
+    await expect(page.locator("#asked")).to_have_text("2")
+    # What another says meanwhile shows without a reload, and what was typed stays.
+    await page.goto(f"{address}/approvals/{asked.two}")
+    await page.get_by_label("Why not").fill("Wrong customer.")
+    await consent.disable(set_up, "p_tom")
+    await expect(page.locator(".votes")).to_contain_text("no longer counts")
+    await page.get_by_role("button", name="Refuse").click()
+    await expect(page.get_by_role("status").filter(has_text="It is refused.")).to_be_visible()
+    await expect(page.locator(".votes")).to_contain_text("Wrong customer.")
 
 
 async def test_the_gate_is_accessible(browser: Browser, address: str) -> None:

@@ -11,12 +11,12 @@ from sqlalchemy import insert
 from hub.model.ambient import to_micros
 from hub.model.effect import EffectState
 from hub.model.run import RunState
-from hub.queries import cases, connections, crossrefs, effects, events, runs, timeline
+from hub.queries import approvals, cases, connections, crossrefs, effects, events, runs, timeline
 from hub.queries.runs import RunFilter
 from hub.store import control_tables, marks
-from tests.ui import believable
+from tests.ui import believable, consent
 from tests.ui.looped import looped_run
-from tests.ui.stage import ADMIN, OPERATOR, VIEWER, Stage
+from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, VIEWER, Stage
 from tests.ui.visitors import SignIn, order
 
 
@@ -24,6 +24,7 @@ async def test_every_page_can_be_seen(set_up: Stage, sign_in: SignIn) -> None:
     visitor = await sign_in(ADMIN)
     view = set_up.console.view
     case = cases.listing(view).cases[0]
+    asked = await consent.asked(set_up, PASSWORD)
     pages = [
         "/",
         "/flows",
@@ -39,6 +40,11 @@ async def test_every_page_can_be_seen(set_up: Stage, sign_in: SignIn) -> None:
         f"/exceptions/alike/{case.fingerprint}",
         "/exceptions/alike/gone",
         "/connections",
+        "/approvals",
+        "/approvals?show=mine",
+        "/approvals?show=decided",
+        f"/approvals?show=decided&before={asked.refused}",
+        *(f"/approvals/{each.id}" for each in approvals.listing(view, state=None).approvals),
         "/holds",
         "/schedules",
         "/schedules/invoices-agree",

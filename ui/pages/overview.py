@@ -7,8 +7,9 @@ from starlette.responses import Response
 from hub.access.permissions import Permission
 from hub.errors import NotFound
 from hub.model.hold import HoldKind
-from hub.queries import alarms, cases, connections, flows, holds, overview, runs, waiting
+from hub.queries import alarms, approvals, cases, connections, flows, holds, overview, runs, waiting
 from hub.queries.runs import RunFilter
+from ui import records
 from ui.doors import Door
 from ui.visits import Visit
 
@@ -23,12 +24,16 @@ def show(visit: Visit) -> Response:
         "flows": listed,
         "main": flows.detail(view, bundle, busiest.name) if busiest is not None else None,
         "groups": cases.groups(view)[:5],
+        "asking": approvals.waiting(view, payloads=visit.may(Permission.VIEW_PAYLOADS), limit=4),
+        "asking_total": approvals.pending_count(view),
+        "asking_money": approvals.money_waiting(view),
         "alarms": alarms.listing(view, visit.console.watched),
         "stopped": [
             connection
             for connection in connections.listing(view, visit.console.accounts)
             if connection.standing is connections.Standing.PAUSED
         ],
+        "name_of": records.name_of,
         "held": [each for each in holds.listing(view).holds if each.kind is not HoldKind.CONNECTION],
         "blocked": waiting.blocked(view),
         "runs": runs.listing(view, RunFilter(), limit=9).runs,

@@ -12,7 +12,7 @@ from hub.errors import FixData
 from hub.model.flow_steps import UNDOING
 from hub.model.run import RunState, StepState
 from hub.operate.runs import FAILURE, From
-from hub.queries import flows, runs, timeline
+from hub.queries import approvals, flows, runs, timeline
 from hub.queries.run_tree import tree_of
 from hub.queries.runs import RunFilter
 from ui.doors import Door
@@ -55,6 +55,7 @@ def detail(visit: Visit) -> Response:
         "current": visit.console.bundle().id,
         "ahead": _ahead(visit, found),
         "starts": starting_points(found),
+        "approvals": approvals.listing(visit.console.view, state=None, run_id=found.run.id).approvals,
     }
     return visit.show("run.html", values)
 

@@ -2,7 +2,7 @@
 import { openPalette } from "./palette.js";
 import { turnTheme } from "./themes.js";
 
-const PLACES = { o: "/", f: "/flows", r: "/runs", e: "/exceptions", c: "/connections" };
+const PLACES = { o: "/", f: "/flows", r: "/runs", e: "/exceptions", a: "/approvals", c: "/connections" };
 let going = false;
 
 function rows() {
@@ -53,6 +53,7 @@ document.addEventListener("keydown", (event) => {
     k: () => walk(-1),
     r: () => act("[data-replay]"),
     a: () => act("[data-assign]"),
+    d: () => act("[data-decide]"),
     g: () => { going = true; },
     t: () => turnTheme(),
     "/": () => openPalette(),

@@ -1,0 +1,51 @@
+"""What an agreement lets out is read from the flow: what goes out after it, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hub.model.flow import Flow, Foreach, OnFailure, Step
+from hub.queries.consequences import consequences
+from tests.ui.stage import shipped_bundle
+
+READS = {"invoice.read"}
+SHIPPED = shipped_bundle().flows["invoice-to-erp"]
+
+
+def looped() -> Flow:
+    """Give the shipped flow whose approval and tax stand in a loop."""
+    steps = {step.id: step for step in SHIPPED.steps}
+    approval, tax = steps["approval"], steps["tax"]
+    assert SHIPPED.entity is not None
+    loop = Step(id="lines", action=Foreach(each=SHIPPED.entity, steps=(steps["taxable"], approval, tax)))
+    rest = tuple(step for step in SHIPPED.steps if step.id not in {"taxable", "approval", "tax"})
+    return replace(SHIPPED, steps=(loop, *rest))
+
+
+def test_what_is_written_after_it_is_told_in_the_order_of_the_flow() -> None:
+    found = consequences(SHIPPED, "approval", reads=READS)
+    assert found is not None and not found.takes_back
+    assert [each.place for each in found.follows] == ["tax", "post", "write_back"]
+    assert found.follows[0].sentence.startswith("Call transaction.commit on tax")
+
+
+def test_what_is_not_known_to_change_nothing_is_told_too() -> None:
+    found = consequences(SHIPPED, "approval", reads=())
+    assert found is not None
+    assert [each.place for each in found.follows] == ["tax", "post", "posted", "write_back"]
+
+
+def test_what_is_asked_for_an_item_lets_out_that_item_alone() -> None:
+    found = consequences(looped(), "lines[il_1.a].approval", reads=READS)
+    assert found is not None
+    assert [each.place for each in found.follows] == ["lines[].tax"]
+
+
+def test_a_refusal_takes_back_where_the_flow_says_so() -> None:
+    undoing = replace(SHIPPED, on_failure=OnFailure.COMPENSATE)
+    found = consequences(undoing, "approval", reads=READS)
+    assert found is not None and found.takes_back
+
+
+def test_an_approval_of_a_calling_flow_has_no_step_here() -> None:
+    assert consequences(SHIPPED, "^approval", reads=READS) is None
