@@ -22,5 +22,8 @@ class SystemClock:
 
 
 def system_ambient(seed: int | None = None) -> Ambient:
-    """Give the real clock with chance from the system, or from a seed."""
-    return Ambient(clock=SystemClock(), random=random.SystemRandom() if seed is None else random.Random(seed))
+    """Give the real clock with chance that begins anywhere, or with a seed.
+
+    Names and waits are drawn from it and nothing that must not be guessed, so the system is asked only once.
+    """
+    return Ambient(clock=SystemClock(), random=random.Random(seed))

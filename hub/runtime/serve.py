@@ -22,6 +22,7 @@ from hub.runtime.composition import Composition, Hub
 from hub.runtime.logs import configure
 from hub.runtime.settings import HubSettings
 from hub.runtime.ticks import revive, scheduler
+from hub.runtime.wire import Wire
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +65,8 @@ async def _serve(
             server_header=False,
             date_header=False,
             timeout_graceful_shutdown=2,
-            h11_max_incomplete_event_size=64 * 1024,
+            http=Wire,
+            ws="none",
         )
     )
     # Uvicorn would raise the signal once more behind its own end, before the hub has come to its.

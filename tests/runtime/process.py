@@ -178,7 +178,7 @@ class HubProcess:
         headers = {"webhook-id": "msg_1", "webhook-timestamp": at, "webhook-signature": f"v1,{signed}"}
         return self.call("POST", f"/hooks/{connection}", body, {**headers, "content-type": "application/json"})
 
-    def settled(self, wanted: Mapping[str, int], seconds: float = 15.0) -> None:
+    def settled(self, wanted: Mapping[str, int], seconds: float = 60.0) -> None:
         """Wait until the runs of the flow stand as wanted."""
         end = time.monotonic() + seconds
         while (found := self.api("GET", "/api/summary").json()["runs"].get("greet", {})) != wanted:

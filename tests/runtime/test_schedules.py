@@ -59,7 +59,7 @@ def said(hub: HubProcess, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def until(find: Callable[[], Any], holds: Callable[[Any], bool], *, seconds: float = 20.0) -> Any:
+def until(find: Callable[[], Any], holds: Callable[[Any], bool], *, seconds: float = 60.0) -> Any:
     """Ask until something holds; gives what was found then."""
     end = time.monotonic() + seconds
     while True:
