@@ -9,6 +9,7 @@ from connectors.helloworld.settings import HelloworldSettings
 from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.exact_json import canonical
+from hub.sdk.guards import Conditional
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
@@ -65,7 +66,6 @@ OPERATIONS: tuple[Operation, ...] = (
         result=_greeting,
         about=_about,
         # The service keeps the highest version and answers `stale_version` to a lower one.
-        version_field="version",
-        guard="conditional",
+        guard=Conditional(refused=frozenset({"stale-version"})),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from connectors.netsuite.answers import document, written
 from connectors.netsuite.client import external_key, read_key, record_url, settings_of, write
 from connectors.netsuite.settings import NetSuiteSettings
+from connectors.netsuite.standing import GUARD
 from hub.sdk.connector import ReadOperation, Record, WriteOperation
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request
@@ -46,8 +47,7 @@ UPSERT = WriteOperation(
     idempotency=Idempotency.UPSERT,
     request=upsert_request,
     result=written,
-    version_field="lastModifiedDate",
-    guard="read-before",
+    guard=GUARD,
 )
 READ = ReadOperation(
     name="customer.read",

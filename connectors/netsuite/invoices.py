@@ -6,6 +6,7 @@ from connectors.netsuite.answers import document, marked_row, memo, whole, writt
 from connectors.netsuite.client import external_key, read_key, record_url, settings_of, sublists, suiteql, write
 from connectors.netsuite.customers import ID_OUTPUT, KEY_INPUT
 from connectors.netsuite.settings import NetSuiteSettings
+from connectors.netsuite.standing import GUARD
 from hub.sdk.connector import ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData
 from hub.sdk.session import Session
@@ -58,8 +59,7 @@ UPSERT = WriteOperation(
     request=upsert_request,
     result=written,
     undo="invoice.reverse",
-    version_field="lastModifiedDate",
-    guard="read-before",
+    guard=GUARD,
 )
 READ = ReadOperation(
     name="invoice.read",

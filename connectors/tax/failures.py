@@ -27,6 +27,9 @@ from hub.sdk.values import Response
 #: A void of a document that is already void has reached its aim; no other call of this connector is answered so.
 ALREADY_VOID = "TransactionAlreadyCancelled"
 
+#: There is no document under this code.
+ABSENT = "EntityNotFoundError"
+
 _CREDENTIALS = (
     "AccountExpiredException AccountInvalidException AuthenticationException AuthenticationIncomplete "
     "AuthorizationException BasicAuthIncorrect BearerTokenInvalid BearerTokenNotSupported CompanyInvalidException "

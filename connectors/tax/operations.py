@@ -15,20 +15,24 @@ committed anew; AvaTax frees the code of a void document.
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit, urlunsplit
+
 from connectors.tax.client import (
     address,
     document_path,
     read_object,
     read_request,
+    segment,
     settings_of,
     write_request,
 )
-from connectors.tax.failures import ALREADY_VOID
+from connectors.tax.failures import ABSENT, ALREADY_VOID
 from connectors.tax.settings import TaxSettings
 from connectors.tax.transactions import INCLUDE, INVOICE, ORDER, model, normal, read_transaction
 from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
+from hub.sdk.guards import Look, ReadBefore, Standing
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
@@ -108,6 +112,32 @@ def _voided(response: Response) -> Record:
     return {"code": str(answer.get("code", "")), "status": "Cancelled"}
 
 
+def _voided_it(request: Request, output: Record) -> bool:
+    path = urlsplit(request.url).path
+    return not output.get("code") or path.endswith(f"/{segment(output['code'])}/void")
+
+
+def _document(settings: TaxSettings, request: Request) -> Request:
+    address = urlsplit(request.url)
+    return read_request(settings, urlunsplit(address._replace(path=address.path.removesuffix("/void"))))
+
+
+def _standing(response: Response) -> Standing | None:
+    answer = read_object(response)
+    if response.status == 404:
+        error = answer.get("error")
+        if isinstance(error, dict) and error.get("code") == ABSENT:
+            return None
+        raise OutcomeUnknown("The answer is not AvaTax's.", code="unreadable-answer")
+    if not isinstance(answer.get("id"), int) or not isinstance(answer.get("status"), str):
+        raise OutcomeUnknown("The answer is not a tax document.", code="unreadable-answer")
+    return Standing(version=str(answer["id"]), output={"code": str(answer.get("code", "")), "status": "Cancelled"})
+
+
+def _is_void(_request: Request, response: Response) -> bool:
+    return bool(read_object(response).get("status") == "Cancelled")
+
+
 OPERATIONS: tuple[Operation, ...] = (
     ReadOperation(
         name="transaction.quote",
@@ -137,12 +167,17 @@ OPERATIONS: tuple[Operation, ...] = (
         title="Void the committed document of an invoice",
         input={"$ref": "avatax.void@v2"},
         output=_VOIDED,
-        # Void is an end state: asking for it again changes nothing.
+        # Void is an end state: asking for it again changes nothing. But the code of a void document is free, so that
+        # it may name another one by then; the id says which one is meant.
         idempotency=Idempotency.UPSERT,
         request=_void,
         result=_voided,
-        version_field="status",
-        guard="conditional",
+        about=_voided_it,
+        guard=ReadBefore(
+            look=Look(current=_document, standing=_standing, holds=_is_void),
+            expects=lambda record: str(record["id"]),
+            reads_back=False,
+        ),
     ),
     ReadOperation(
         name="transaction.read",

@@ -73,6 +73,10 @@ class AuditKind(StrEnum):
         "A write surely did not happen under a key that the target only fails; it goes out under another.",
     )
     EFFECT_MISMATCHED = "effect.mismatched", "An answer told of something that was not asked for, or twice of the same."
+    EFFECT_OVERWRITTEN = (
+        "effect.overwritten",
+        "Somebody else changed at the target what the hub wrote at the same time.",
+    )
     EFFECT_DONE = "effect.done", "The target accepted a write."
     EFFECT_FAILED = "effect.failed", "A write surely had no effect."
     EFFECT_UNKNOWN = "effect.unknown", "It is not known whether a write took effect."

@@ -102,14 +102,20 @@ class Account:
         """Make one read: limited, signed, sent; raises the error its answer stands for."""
         return await self.ask(request, ANYBODY, patient=True)
 
-    async def ask(self, request: Request, asker: Asker, *, patient: bool) -> Response:
-        """Make one read for somebody, as `send` does; see `Limiter.permit` for who is patient."""
+    async def ask(self, request: Request, asker: Asker, *, patient: bool, absent: bool = False) -> Response:
+        """Make one read for somebody, as `send` does; see `Limiter.permit` for who is patient.
+
+        With `absent`, a 404 is an answer: that there is no such thing.
+        """
         async with self.permit(asker, patient=patient):
             try:
                 response = await self.attempt(request)
             except HubError as error:
                 self.learn(error)
                 raise
+            if absent and response.status == 404:
+                self.learn(None)
+                return response
             refusal = self.understand(response)
         if refusal is not None:
             raise refusal

@@ -10,11 +10,12 @@ from typing import Any
 
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
-from hub.engine import outcomes
-from hub.engine.effects import Effects, Target, for_a_person
+from hub.engine import guards, outcomes
+from hub.engine.effects import Effects
 from hub.engine.exchanges import Sent
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
+from hub.engine.recording import Target, for_a_person
 from hub.errors import HubError, OutcomeParked, OutcomeUnknown, RetryLater, Settling
 from hub.model.ambient import Ambient, to_micros
 from hub.model.effect import EffectKey, EffectState, Idempotency
@@ -204,7 +205,7 @@ class Batches:
 
     def _whole(self, rows: Mapping[str, Row], sent: Sent, *, first: bool) -> dict[EffectKey, Ended]:
         assert sent.error is not None
-        state = outcomes.state_after(sent.error, sent.answered, first=first, kind=self._operation.idempotency)
+        state = outcomes.state_after(sent.error, sent.answered, first=first, looks=self._operation.look is not None)
         error = outcomes.as_it_stands(sent.error, state)
         return {EffectKey(key): Ended(state=state, error=error) for key in rows}
 
@@ -219,8 +220,9 @@ class Batches:
             if not isinstance(result, HubError):
                 ends[EffectKey(key)] = Ended(state=EffectState.DONE, output=result)
                 continue
-            kind = self._operation.idempotency
-            state = outcomes.state_after(result, sent.answered, first=first, kind=kind)
+            looks = self._operation.look is not None
+            state = outcomes.state_after(result, sent.answered, first=first, looks=looks)
+            result = guards.as_refused(self._operation, result)
             ends[EffectKey(key)] = Ended(state=state, error=outcomes.as_it_stands(result, state))
         return ends
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from hub.engine.bulk import Batches
 from hub.engine.children import ChildPending
-from hub.engine.effects import Target
 from hub.engine.lanes import Lane
 from hub.engine.parts import Parts
 from hub.engine.readings import source_of
+from hub.engine.recording import Target
 from hub.engine.values import Scope, shaped
 from hub.errors import FixData, HubError, OutcomeParked
 from hub.model.effect import EffectState

@@ -5,44 +5,40 @@ One effect is one HTTP write. What is recorded is sent, also after a crash: the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
 from hub.audit.kinds import AuditKind
-from hub.connections.accounts import Account
 from hub.connections.limiter import ANYBODY
 from hub.engine import outcomes
-from hub.engine.exchanges import Exchanges, Sent
+from hub.engine.exchanges import Exchanges
+from hub.engine.guards import (
+    OVERWRITTEN,
+    Guards,
+    base_of,
+    look_of,
+    names_its_version,
+    newer_than,
+    overwritten,
+    reads_back,
+    recorded_base,
+    was_overwritten,
+)
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
+from hub.engine.recording import Recording, Target, for_a_person
 from hub.engine.suspicion import Lost
-from hub.errors import HubError, OutcomeParked, OutcomeUnknown, RetryLater, Settling
-from hub.model.ambient import Ambient, of_micros, to_micros
+from hub.errors import FixData, OutcomeUnknown, RetryLater
+from hub.model.ambient import Ambient
 from hub.model.effect import EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
 from hub.sdk.connector import WriteOperation
+from hub.store.database import Database
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Where a write goes and what it means: account, operation, and the names of the effect."""
-
-    account: Account
-    operation: WriteOperation
-    key: EffectKey
-    environment: str
-    business_key: str
-    path: str
-    generation: int
-    undoes: str | None = None
-    approvals: str | None = None
-
-
-class Effects:
+class Effects(Recording):
     """The writes of one lane of a run."""
 
     def __init__(
@@ -54,26 +50,24 @@ class Effects:
         attempts: Mapping[str, int],
         limited: Mapping[str, int],
         at_work: Callable[[str], bool],
+        database: Database,
+        moment: int,
+        ordered: bool = False,
         asker: Asker = ANYBODY,
         lost: Lost | None = None,
     ) -> None:
         """Continue the numbering of attempts where earlier workers left off.
 
         `limited` is how many of them a limit turned away; `at_work` tells if a run still goes on; `asker` is who asks
-        accounts for places. `lost` is a span in which writes of the run may have gone out without the hub's knowing
-        it now.
+        accounts for places. `moment` is when that happened which the run is about (microseconds), and `ordered` says
+        that a person ordered its writes anew. `lost` is a span in which writes of the run may have gone out without the
+        hub's knowing it now.
         """
+        exchanges = Exchanges(journal, ambient, asker)
+        exchanges.know(attempts=attempts, limited=limited)
+        super().__init__(run_id=run_id, journal=journal, ambient=ambient, exchanges=exchanges, lost=lost)
         self._at_work = at_work
-        self.lost = lost
-        self._run_id = run_id
-        self._journal = journal
-        self._ambient = ambient
-        self.exchanges = Exchanges(journal, ambient, asker)
-        self.exchanges.know(attempts=attempts, limited=limited)
-
-    def record_in(self, journal: Journal) -> None:
-        """Record in another journal from here on."""
-        self._journal = self.exchanges.journal = journal
+        self._guards = Guards(self.exchanges, database, moment=moment, ordered=ordered)
 
     def know(self, *, attempts: Mapping[str, int], limited: Mapping[str, int]) -> None:
         """Continue the numbering of the attempts of these paths too."""
@@ -92,20 +86,76 @@ class Effects:
         """
         if standing is not None and standing["state"] != EffectState.FAILED:
             return await self._resume(target, standing)
+        before = None
+        if look_of(target.operation) is not None:
+            before = await self._look_before(target, form())
         async with target.account.permit(self.exchanges.asker):
-            intent = self._intent(target, form(), renewals=(standing or {}).get("renewals") or 0)
+            renewals = (standing or {}).get("renewals") or 0
+            intent = {**self._intent(target, form(), renewals=renewals), **(before or {})}
             row = await self._journal.intend(intent)
-            if row is None and self.lost is None:
-                return await self._exchange(target, intent, first=True)
+            output = await self._exchange(target, intent, first=True) if row is None and self.lost is None else None
         if row is not None:
             return await self._resume(target, row)
+        if self.lost is None:
+            return await self._read_back(target, intent, output)
         self._note(AuditKind.EFFECT_SUSPECTED, intent)
         return await self.resolve(target, intent)
+
+    async def _look_before(self, target: Target, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Look at what the write would overwrite; gives what its intent has of it.
+
+        Raises `FixData` as `newer-at-target` when that is newer, and records what was seen.
+        """
+        account, operation = target.account, target.operation
+        request = operation.request(account.settings, record, target.key)
+        object = self._guards.object(account, operation, request)
+        before: dict[str, Any] = {"object": object, "moment": self._guards.moment}
+        if self.lost is not None:
+            # What stands may be the hub's own, of which it knows nothing any more: that is found out first.
+            return before | self._guards.meant(operation, record)
+        seen = await self._guards.see(account, operation, target.path, request)
+        before["base"] = base_of(seen)
+        try:
+            self._guards.assert_meant(operation, record, seen)
+            self._guards.assert_not_newer(operation, target.environment, object, seen)
+        except FixData as newer:
+            refused = {"state": EffectState.FAILED.value, "reason": newer.code, "version": seen.version}
+            row = {**self._intent(target, record), **before, **refused}
+            self._note(AuditKind.EFFECT_FAILED, row, facts={"reason": newer.code})
+            await self._journal.intend(row)
+            raise
+        return before | self._guards.bound(operation, request, seen)
+
+    async def _read_back(self, target: Target, row: Row, output: Any) -> Any:
+        """Look at what the write has left, where that is to be; raises `FixData` when somebody else wrote as well."""
+        if not reads_back(target.operation) or row.get("object") is None or row.get("version") is not None:
+            return output
+        request = outcomes.recorded_request(row)
+        seen = await self._guards.see(target.account, target.operation, target.path, request)
+        base = recorded_base(row)
+        spoilt = overwritten(seen, base)
+        if spoilt and not seen.holds and base is not None and seen.version == base["version"]:
+            # What was written may not be shown yet.
+            self._assert_settled(target, row)
+        self._journal.outcome(
+            outcomes.outcome(
+                row,
+                EffectState.DONE,
+                output=output,
+                reason=OVERWRITTEN if spoilt else None,
+                version=seen.version,
+                finished=self._ambient.now(),
+            )
+        )
+        if spoilt:
+            self._note(AuditKind.EFFECT_OVERWRITTEN, row)
+            raise was_overwritten(seen)
+        return output
 
     async def _resume(self, target: Target, row: Row) -> Any:
         state = EffectState(row["state"])
         if state is EffectState.DONE:
-            return outcomes.answer(row)
+            return await self._read_back(target, row, outcomes.answer(row))
         if state is EffectState.PARKED:
             raise for_a_person(target, row)
         if row["run_id"] != self._run_id and not await self.take_over(row):
@@ -122,12 +172,55 @@ class Effects:
         match target.operation.idempotency:
             case Idempotency.NATIVE:
                 return await self._repeat(target, row)
-            case Idempotency.UPSERT:
+            case Idempotency.UPSERT if look_of(target.operation) is None:
                 return await self._send(target, row, first=False)
+            case Idempotency.UPSERT:
+                return await self._overwrite(target, row)
             case Idempotency.PROBE:
                 return await self._look(target, row)
             case Idempotency.UNSAFE:
                 raise self.park(target, row)
+
+    async def _overwrite(self, target: Target, row: Row) -> Any:
+        """Write the same state again, unless it is there, or somebody else has changed what was there before."""
+        output = await self._there(target, row)
+        if output is not None:
+            return output
+        self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
+        try:
+            return await self._send(target, row, first=False)
+        except outcomes.REFUSALS as refusal:
+            # A target may refuse the second because the first has come through after all.
+            output = await self._there(target, row)
+            if output is None:
+                self._journal.outcome(outcomes.outcome(row, EffectState.FAILED, reason=refusal.code))
+                raise
+            return output
+
+    async def _there(self, target: Target, row: Row) -> Any:
+        """Give what a write of unknown outcome has left when it stands there, or None when nothing was changed since.
+
+        Raises `FixData` as `newer-at-target` when somebody else has changed it: whether the write was made before that,
+        nobody can tell.
+        """
+        account, operation = target.account, target.operation
+        seen = await self._guards.see(account, operation, target.path, outcomes.recorded_request(row))
+        base = recorded_base(row)
+        meant = base is None or seen.version == base["version"]
+        if seen.holds and seen.standing is not None and (meant or not names_its_version(operation)):
+            self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": True})
+            self._done(row, seen.standing.output, version=seen.version)
+            return seen.standing.output
+        try:
+            if base is None:
+                self._guards.assert_not_newer(operation, target.environment, row["object"], seen)
+            elif not meant:
+                raise newer_than(seen)
+        except FixData as newer:
+            self._journal.outcome(outcomes.outcome(row, EffectState.UNKNOWN, reason=newer.code, version=seen.version))
+            self._note(AuditKind.EFFECT_UNKNOWN, row, facts={"reason": newer.code})
+            raise
+        return None
 
     async def _repeat(self, target: Target, row: Row) -> Any:
         """Send the same key again, unless the target may have forgotten it or says the same failure for ever."""
@@ -147,27 +240,19 @@ class Effects:
         self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
         return await self._send(target, self._renewed(row) if stuck else row, first=False)
 
-    def is_forgotten(self, operation: WriteOperation, row: Row) -> bool:
-        """Tell whether the target may have forgotten the key of a write."""
-        since = None if self.lost is None else self.lost.since
-        return outcomes.is_forgotten(row, operation.remembers, self._ambient.now(), since=since)
-
-    def _renewed(self, row: Row) -> Row:
-        """Give the effect under another key at the target; that the last one did nothing must be sure."""
-        count = row["renewals"] + 1
-        keys = (outcomes.key_at_target(row["key"], number) for number in (row["renewals"], count))
-        request = outcomes.under_another_key(outcomes.recorded_request(row), *keys)
-        self._note(AuditKind.EFFECT_RENEWED, row, facts={"number": count})
-        renewed = {**row, **outcomes.columns_of(request), "renewals": count, "status": None, "repeats": 0}
-        self._journal.rewrite(renewed)
-        return renewed
-
     async def find_out(self, target: Target, row: Row) -> None:
         """Find out an unknown outcome of a run that is to end: nothing is sent again that can be looked up.
 
         What only the same sending can tell (`native`, `upsert`) is sent again; afterwards it is done. Raises the error
         that keeps the outcome from being known.
         """
+        if look_of(target.operation) is not None:
+            if await self._there(target, row) is None:
+                self._assert_settled(target, row)
+                self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
+                self._journal.outcome(outcomes.outcome(row, EffectState.FAILED, reason="not-applied"))
+            await self._journal.settle()
+            return
         if target.operation.look is None:
             try:
                 await self.resolve(target, row)
@@ -203,15 +288,6 @@ class Effects:
                 raise
             return output
 
-    def _assert_settled(self, target: Target, row: Row) -> None:
-        settle = target.account.settings.settle
-        seconds = target.operation.settle if settle is None else settle
-        # What went out before the restore did so until then, whatever the data says.
-        after = None if self.lost is None else self.lost.until
-        left = outcomes.settling(row, seconds, self._ambient.now(), after=after)
-        if left > 0:
-            raise Settling(after=left)
-
     async def _found(self, target: Target, row: Row) -> Any:
         """Look the write up under every key it had; None when it is surely not there."""
         operation = target.operation
@@ -228,7 +304,8 @@ class Effects:
 
     async def _send(self, target: Target, row: Row, *, first: bool) -> Any:
         async with target.account.permit(self.exchanges.asker):
-            return await self._exchange(target, row, first=first)
+            output = await self._exchange(target, row, first=first)
+        return await self._read_back(target, row, output)
 
     async def _exchange(self, target: Target, row: Row, *, first: bool) -> Any:
         """Send the recorded request and record what came of it."""
@@ -246,72 +323,9 @@ class Effects:
         self._done(row, sent.output, sent=sent.started)
         return sent.output
 
-    def _intent(self, target: Target, record: Mapping[str, Any], *, renewals: int = 0) -> dict[str, Any]:
-        key = outcomes.key_at_target(target.key, renewals)
-        request = target.operation.request(target.account.settings, record, key)
-        now = to_micros(self._ambient.now())
-        return {
-            "key": target.key,
-            "environment": target.environment,
-            "connection": target.account.name,
-            "operation": target.operation.name,
-            "idempotency": target.operation.idempotency.value,
-            "business_key": target.business_key,
-            "path": target.path,
-            "generation": target.generation,
-            "run_id": self._run_id,
-            "state": EffectState.INTENT.value,
-            **outcomes.columns_of(request),
-            "renewals": renewals,
-            "repeats": 0,
-            # What may have gone out before the restore has done so by then.
-            "sent_at": now if self.lost is None else min(now, to_micros(self.lost.until)),
-            "undoes": target.undoes,
-            "approvals": target.approvals,
-            "created_at": now,
-        }
-
-    def _done(self, row: Row, output: Any, *, sent: datetime | None = None) -> None:
-        self._journal.outcome(
-            outcomes.outcome(row, EffectState.DONE, output=output, sent=sent, finished=self._ambient.now())
-        )
-        self._note(AuditKind.EFFECT_DONE, row)
-
-    def _failed(self, target: Target, row: Row, sent: Sent, *, first: bool) -> HubError:
-        kind, error, answered = target.operation.idempotency, sent.error, sent.answered
-        assert error is not None
-        state = outcomes.state_after(error, answered, first=first, kind=kind)
-        status = outcomes.status_of(error) if answered is None else answered
-        named = outcomes.named(error)
-        self.exchanges.tried(target.path, "send", sent.started, named, detail=str(error), status=status)
-        renewals = row.get("renewals") or 0
-        if kind is Idempotency.NATIVE and state is EffectState.FAILED and isinstance(error, outcomes.REFUSALS):
-            # The target may keep its refusal under the key; what a person mends goes out under another.
-            renewals += 1
-        self._journal.outcome(
-            outcomes.outcome(row, state, reason=error.code, status=answered, sent=sent.started, renewals=renewals)
-        )
-        told = AuditKind.EFFECT_UNKNOWN if state is EffectState.UNKNOWN else AuditKind.EFFECT_FAILED
-        self._note(told, row, facts={"reason": error.code})
-        return outcomes.as_it_stands(error, state)
-
-    def park(self, target: Target, row: Row) -> OutcomeParked:
-        """Leave an unknown outcome to a person; gives the error that says so."""
-        self.park_all([row])
-        return for_a_person(target, row)
-
-    def park_all(self, rows: Sequence[Row]) -> None:
-        """Leave unknown outcomes to a person."""
-        self._journal.outcome(*(outcomes.outcome(row, EffectState.PARKED, reason="outcome-unknown") for row in rows))
-        for row in rows:
-            self._note(AuditKind.EFFECT_PARKED, row)
-
     async def read(self, path: str, reading: Callable[[], Awaitable[Any]]) -> Any:
         """Make a read as one attempt of a step; a failed one is recorded and raised."""
         return await self.exchanges.read(path, reading)
-
-    def _note(self, kind: AuditKind, row: Row, facts: Mapping[str, Any] | None = None) -> None:
-        self._journal.note(kind, subjects={"effect": row["key"]}, facts=facts)
 
 
 def _answered(operation: WriteOperation, request: Request, response: Response) -> Any:
@@ -325,15 +339,3 @@ def _finding(operation: WriteOperation, key: EffectKey) -> Callable[[Response], 
     found = operation.found
     assert found is not None
     return lambda response: found(response, key)
-
-
-def for_a_person(target: Target, row: Row) -> OutcomeParked:
-    """Tell a person what is known of a write of which nobody can say whether it happened."""
-    known = {"answered": row.get("status"), "last": row.get("reason")}
-    return OutcomeParked(
-        connection=target.account.name,
-        operation=target.operation.name,
-        effect=target.key,
-        sent=f"{of_micros(row['sent_at'] or row['created_at']):%Y-%m-%dT%H:%M:%SZ}",
-        **{name: fact for name, fact in known.items() if fact is not None},
-    )

@@ -63,12 +63,24 @@ class Exchanges:
             return Sent(started=started, answered=answered, error=error)
         return Sent(started=started, answered=answered, output=output)
 
-    async def look(self, account: Account, path: str, request: Request, read: Callable[[Response], Any]) -> Any:
-        """Read something at the target that tells of a write; whatever goes wrong with that can be tried again."""
+    async def look(
+        self,
+        account: Account,
+        path: str,
+        request: Request,
+        read: Callable[[Response], Any],
+        *,
+        absent: bool = False,
+        there: Callable[[Any], bool] = lambda output: output is not None,
+    ) -> Any:
+        """Read something at the target that tells of a write; whatever goes wrong with that can be tried again.
+
+        With `absent`, `read` is given a 404 too: that nothing is there is what was asked.
+        """
         await self.journal.settle()
         started = self.ambient.now()
         try:
-            response = await account.ask(request, self.asker, patient=False)
+            response = await account.ask(request, self.asker, patient=False, absent=absent)
         except HubError as error:
             raise self._unseen(path, error, started) from error
         try:
@@ -80,7 +92,7 @@ class Exchanges:
             # What is there is no answer, whenever it is looked at again.
             self.tried(path, "look", started, outcomes.named(error), status=response.status, detail=str(error))
             raise
-        self.tried(path, "look", started, "absent" if output is None else "found", status=response.status)
+        self.tried(path, "look", started, "found" if there(output) else "absent", status=response.status)
         return output
 
     def _unseen(self, path: str, error: HubError, started: datetime) -> HubError:

@@ -19,7 +19,7 @@ from hub.errors import (
     RetryLater,
 )
 from hub.model.ambient import of_micros, to_micros
-from hub.model.effect import EffectKey, EffectState, Idempotency
+from hub.model.effect import EffectKey, EffectState
 from hub.model.exchange import Request
 from hub.sdk import exact_json
 
@@ -46,15 +46,16 @@ def surely_nothing(error: HubError, answered: int | None) -> bool:
     return refused and (200 <= answered < 300 or 400 <= answered < 500)
 
 
-def state_after(error: HubError, answered: int | None, *, first: bool, kind: Idempotency) -> EffectState:
+def state_after(error: HubError, answered: int | None, *, first: bool, looks: bool) -> EffectState:
     """Say how an effect stands after a sending failed.
 
     This sending may surely have done nothing, but an earlier one may have done it. A refusal of the same request for
-    its content tells that the earlier one was refused as well, unless the target can be looked at, which is surer.
+    its content tells that the earlier one was refused as well, unless the target can be looked at (`looks`), which is
+    surer.
     """
     if not surely_nothing(error, answered):
         return EffectState.UNKNOWN
-    if first or (isinstance(error, REFUSALS) and kind is not Idempotency.PROBE):
+    if first or (isinstance(error, REFUSALS) and not looks):
         return EffectState.FAILED
     return EffectState.UNKNOWN
 
@@ -69,8 +70,9 @@ def outcome(
     sent: datetime | None = None,
     finished: datetime | None = None,
     renewals: int | None = None,
+    version: str | None = None,
 ) -> dict[str, Any]:
-    """Form what is recorded of an effect's outcome; `status` is that of the target's answer."""
+    """Form what is recorded of an effect's outcome; `status` is that of the target's answer, `version` what stands."""
     again = status is not None and status == row.get("status")
     return {
         "effect_key": row["key"],
@@ -80,6 +82,7 @@ def outcome(
         "status": status,
         "repeats": (row.get("repeats") or 0) + 1 if again else 0,
         "renewals": (row.get("renewals") or 0) if renewals is None else renewals,
+        "version": row.get("version") if version is None else version,
         "sent_at": row["sent_at"] if sent is None else to_micros(sent),
         "finished_at": None if finished is None else to_micros(finished),
     }
@@ -99,7 +102,7 @@ def answer(row: Row) -> Any:
 
 def resending(row: Row, at: datetime) -> dict[str, Any]:
     """Form what is recorded before a request goes out again; all else stays as it is."""
-    kept = {name: row.get(name) for name in ("reason", "status")}
+    kept = {name: row.get(name) for name in ("reason", "status", "version")}
     counts = {name: row.get(name) or 0 for name in ("repeats", "renewals")}
     return {
         "effect_key": row["key"],

@@ -12,12 +12,13 @@ from hub.engine import waits
 from hub.engine.approvals import Approvals
 from hub.engine.children import Children, Under
 from hub.engine.drift import Action, Seen, refusal
-from hub.engine.effects import Effects, Target
+from hub.engine.effects import Effects
 from hub.engine.gates import Gates, work_scope
 from hub.engine.journal import Journal
 from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.readings import answer_of
+from hub.engine.recording import Target
 from hub.engine.suspicion import lost_of_run
 from hub.engine.values import Scope, call_input, call_output, linked_ids, lookup_question, mapped
 from hub.errors import ApprovalLapsed, FixData, HubDefect, NotMapped, WaitFor
@@ -59,6 +60,9 @@ class Steps:
             limited={},
             at_work=self._at_work,
             asker=asker,
+            database=parts.database,
+            moment=max(claimed.event["occurred_at"], self._run["created_at"] if self._run["generation"] else 0),
+            ordered=self._run["generation"] > 0,
             lost=lost_of_run(parts.database, parts.restored, self._run, claimed.event),
         )
         self._known: Mapping[str, Mapping[str, Any]] = {}

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 
 from hub.engine.bulk import MAY_BE_REPEATED, Batches, Ended, Entry, Made, entry, requests
-from hub.engine.effects import Target, for_a_person
 from hub.engine.items import ENDS, Item, Work
 from hub.engine.lanes import Known, Lane, Row
 from hub.engine.outcomes import REFUSALS, answer
 from hub.engine.outputs import Output
+from hub.engine.recording import Target, for_a_person
 from hub.engine.values import call_output
 from hub.errors import ApprovalLapsed, FixConnection, FixData, HubError, OnHold, RetryLater
 from hub.model.effect import EffectKey, EffectState

@@ -14,9 +14,10 @@ from typing import Any
 import structlog
 from sqlalchemy import insert, select, true
 
-from hub.engine.effects import Effects, Target
+from hub.engine.effects import Effects
 from hub.engine.lanes import Lane
 from hub.engine.outputs import Output
+from hub.engine.recording import Target
 from hub.engine.runner import Runner
 from hub.engine.steps import Steps
 from hub.engine.values import Scope

@@ -18,6 +18,7 @@ from hub.model.exchange import Request, Response
 from hub.model.limits import QuotaPer
 from hub.sdk.auth import Authorizer
 from hub.sdk.bulk import Bulk
+from hub.sdk.guards import Guard
 from hub.sdk.limit_headers import Seen, seen_in_headers
 from hub.sdk.session import Session
 from hub.sdk.settings import Settings
@@ -82,7 +83,8 @@ class WriteOperation:
     - `erases` says that the operation deletes something. Such a one takes nothing back: books are corrected by a
       further entry and never erased.
     - `bulk` says how it is made for many items in one request; without it, items go one by one.
-    - `version_field` and `guard` say how an `upsert` keeps from overwriting something newer.
+    - `guard` says how an `upsert` keeps from overwriting something newer. Where it has a way to look, what stands is
+      looked at after an unknown outcome too, before the same state is written again.
     """
 
     name: str
@@ -100,8 +102,7 @@ class WriteOperation:
     undo: str | None = None
     erases: bool = False
     bulk: Bulk | None = None
-    version_field: str | None = None
-    guard: str | None = None
+    guard: Guard | None = None
 
     def __post_init__(self) -> None:
         """Refuse a declaration whose unknown outcomes could not be resolved."""
@@ -111,6 +112,10 @@ class WriteOperation:
             raise ValueError(f"{self.name}: a probe operation needs `look` and `found`")
         if self.look is not None and self.idempotency not in (Idempotency.PROBE, Idempotency.NATIVE):
             raise ValueError(f"{self.name}: only a probe or native operation is looked up by its key")
+        if self.guard is not None and self.idempotency is not Idempotency.UPSERT:
+            raise ValueError(f"{self.name}: only an upsert has a guard")
+        if self.bulk is not None and self.guard is not None and self.guard.look is not None:
+            raise ValueError(f"{self.name}: for many items in one request only the target itself can be the guard")
 
 
 Operation = ReadOperation | WriteOperation

@@ -17,7 +17,7 @@ Values = Mapping[str, Any]
 #: A statement has a limited number of parameters.
 _MOST_KEYS = 5000
 
-_OUTCOME = ("state", "sent_at", "output", "reason", "status", "repeats", "renewals", "finished_at")
+_OUTCOME = ("state", "sent_at", "output", "reason", "status", "repeats", "renewals", "version", "finished_at")
 _REQUEST = ("method", "url", "headers", "body", "body_hash", "status", "repeats", "renewals")
 _FRESH: dict[str, Any] = {**dict.fromkeys(column.name for column in effects.c), "repeats": 0, "renewals": 0}
 #: All but what may be large.
@@ -129,6 +129,17 @@ def of_keys(connection: Connection, keys: Sequence[str]) -> dict[str, Values]:
         rows = connection.execute(select(effects).where(effects.c.key.in_(some)))
         found.update((row.key, dict(row._mapping)) for row in rows)
     return found
+
+
+def of_object(
+    connection: Connection, environment: str, object: str, *, reasons: Sequence[str]
+) -> tuple[Values | None, frozenset[str]]:
+    """Give the last write that was made to an object, and the versions of it that were told of for these reasons."""
+    of_it = (effects.c.environment == environment, effects.c.object == object)
+    done = select(effects).where(*of_it, effects.c.state == EffectState.DONE.value)
+    last = connection.execute(done.order_by(effects.c.finished_at.desc()).limit(1)).one_or_none()
+    told = select(effects.c.version).where(*of_it, effects.c.reason.in_(reasons), effects.c.version.is_not(None))
+    return None if last is None else dict(last._mapping), frozenset(connection.execute(told).scalars())
 
 
 def batch(connection: Connection, id: str) -> Values:

@@ -265,6 +265,12 @@ effects = Table(
     # The status of the target's last answer, and how often it came once more in a row.
     Column("status", Integer),
     Column("repeats", Integer, nullable=False, server_default="0"),
+    # What an upsert would overwrite, what stood there before it (JSON) and after it, and when that happened which it is
+    # for: by these the next one tells what somebody else has changed.
+    Column("object", String),
+    Column("base", Text),
+    Column("version", String),
+    Column("moment", BigInteger),
     # How often the key at the target was changed, because the one before was surely used up for nothing.
     Column("renewals", Integer, nullable=False, server_default="0"),
     # The request that carries it together with others, and what the answer calls it; its own method, url, headers and
@@ -280,6 +286,13 @@ effects = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Index("ix_effects_run_id", "run_id", "path"),
+    Index(
+        "ix_effects_object",
+        "environment",
+        "object",
+        sqlite_where=text("object IS NOT NULL"),
+        postgresql_where=text("object IS NOT NULL"),
+    ),
     Index(
         "ix_effects_batch", "batch", sqlite_where=text("batch IS NOT NULL"), postgresql_where=text("batch IS NOT NULL")
     ),

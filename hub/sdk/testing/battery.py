@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from hub.sdk.testing.answers import AnswerChecks
 from hub.sdk.testing.declaration import DeclarationChecks
-from hub.sdk.testing.live import LiveChecks
+from hub.sdk.testing.guards import GuardChecks
 from hub.sdk.testing.writes import WriteChecks
 
 
-class ConnectorBattery(DeclarationChecks, WriteChecks, AnswerChecks, LiveChecks):
+class ConnectorBattery(DeclarationChecks, WriteChecks, AnswerChecks, GuardChecks):
     """What every connector must pass: declaration, writes, answers, webhooks, and life against its sandbox."""

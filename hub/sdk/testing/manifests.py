@@ -26,9 +26,7 @@ def _has_undo(connector: Connector) -> bool:
 
 def _is_guarded(connector: Connector) -> bool:
     return all(
-        operation.version_field is not None and operation.guard in {"conditional", "read-before"}
-        for operation in _writes(connector)
-        if operation.idempotency is Idempotency.UPSERT
+        operation.guard is not None for operation in _writes(connector) if operation.idempotency is Idempotency.UPSERT
     )
 
 

@@ -28,6 +28,8 @@ class WriteSample:
     input: Mapping[str, Any]
     documents: Callable[[Mapping[str, Any]], int]
     after: Sequence[WriteSample] = ()
+    #: Another writer's input for the same thing, which a guard must see.
+    interfering: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

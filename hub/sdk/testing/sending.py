@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from hub.sdk.connector import Connector, Record, WriteOperation
 from hub.sdk.errors import OutcomeUnknown
+from hub.sdk.guards import Look, Standing
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
 from hub.sdk.values import EffectKey, Request, Response
@@ -51,6 +52,18 @@ class Connected:
         if operation.look is None or operation.found is None:
             return None
         return operation.found(await self.send(operation.look(self._settings, key)), key)
+
+    async def stand(self, look: Look, request: Request) -> tuple[Standing | None, bool]:
+        """Look at what stands in the place of a write, and tell whether it is what the write leaves."""
+        asked = look.current(self._settings, request)
+        response, headers = await self._attempt(asked)
+        if self._authorizer.refused(response, headers):
+            response, _ = await self._attempt(asked)
+        error = None if response.status == 404 else self._connector.classify(response)
+        if error is not None:
+            raise error
+        standing = look.standing(response)
+        return standing, standing is not None and look.holds(request, response)
 
     async def close(self) -> None:
         """Close the connections."""

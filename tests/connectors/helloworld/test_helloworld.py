@@ -27,6 +27,7 @@ class TestHelloworld(ConnectorBattery):
             operation="greeting.upsert",
             input=GREETING,
             documents=lambda books: sum(event["data"]["id"] == "g-2" for event in books["events"]),
+            interfering={**GREETING, "text": "Good morning, Grace!", "version": 2},
         ),
     )
     webhooks = (

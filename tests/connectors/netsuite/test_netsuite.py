@@ -71,8 +71,18 @@ def _count(name: str, external_id: str) -> Callable[[Mapping[str, Any]], int]:
     return lambda books: sum(one["externalId"] == external_id for one in books[name])
 
 
-MAKE_CUSTOMER = WriteSample(operation="customer.upsert", input=CUSTOMER, documents=_count("customers", "cus_9"))
-MAKE_INVOICE = WriteSample(operation="invoice.upsert", input=INVOICE, documents=_count("invoices", "in_9"))
+MAKE_CUSTOMER = WriteSample(
+    operation="customer.upsert",
+    input=CUSTOMER,
+    documents=_count("customers", "cus_9"),
+    interfering={**CUSTOMER, "companyName": "Nine and Daughters"},
+)
+MAKE_INVOICE = WriteSample(
+    operation="invoice.upsert",
+    input=INVOICE,
+    documents=_count("invoices", "in_9"),
+    interfering={**INVOICE, "otherRefNum": "PO-77", "tranDate": "2026-01-30"},
+)
 MAKE_PAYMENT = WriteSample(
     operation="payment.create",
     input=PAYMENT,

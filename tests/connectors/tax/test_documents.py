@@ -34,6 +34,10 @@ def sale(country: str = "DE", region: str = "", **changes: Any) -> dict[str, Any
     }
 
 
+#: The number of the first document in the sandbox.
+FIRST = 85_000_000_001
+
+
 class Engine:
     """Calls the connector's operations against the running sandbox."""
 
@@ -50,7 +54,7 @@ class Engine:
         return await self.connected.write(self.write("transaction.commit"), record, key)
 
     async def void(self, code: str = "INV-1") -> Mapping[str, Any]:
-        return await self.connected.write(self.write("transaction.void"), {"code": code}, KEY)
+        return await self.connected.write(self.write("transaction.void"), {"code": code, "id": FIRST}, KEY)
 
     async def look(self, key: EffectKey = KEY) -> Mapping[str, Any] | None:
         return await self.connected.look(self.write("transaction.commit"), key)

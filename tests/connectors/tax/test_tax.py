@@ -44,7 +44,7 @@ class TestTax(ConnectorBattery):
         COMMIT,
         WriteSample(
             operation="transaction.void",
-            input={"code": "INV/2026+001"},
+            input={"code": "INV/2026+001", "id": 85_000_000_001},
             documents=lambda books: sum(document["status"] == "Cancelled" for document in books["documents"]),
             after=[COMMIT],
         ),

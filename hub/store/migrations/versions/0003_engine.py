@@ -285,6 +285,10 @@ def _change_effects() -> None:
         batch_op.add_column(sa.Column("status", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("repeats", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("renewals", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("object", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("base", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("version", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("moment", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("batch", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("reference", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("undoes", sa.String(), nullable=True))
@@ -292,6 +296,13 @@ def _change_effects() -> None:
         batch_op.add_column(sa.Column("settlement", sa.Text(), nullable=True))
         batch_op.drop_index("ix_effects_run_id")
         batch_op.create_index("ix_effects_run_id", ["run_id", "path"])
+        batch_op.create_index(
+            "ix_effects_object",
+            ["environment", "object"],
+            unique=False,
+            sqlite_where=sa.text("object IS NOT NULL"),
+            postgresql_where=sa.text("object IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_effects_batch",
             ["batch"],

@@ -1,0 +1,159 @@
+"""Effects as they are recorded: intents, outcomes, and what is left to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hub.audit.kinds import AuditKind
+from hub.connections.accounts import Account
+from hub.engine import outcomes
+from hub.engine.exchanges import Exchanges, Sent
+from hub.engine.guards import NEWER, as_refused, look_of
+from hub.engine.journal import Journal
+from hub.engine.outcomes import Row
+from hub.engine.suspicion import Lost
+from hub.errors import HubError, OutcomeParked, Settling
+from hub.model.ambient import Ambient, of_micros, to_micros
+from hub.model.effect import EffectKey, EffectState, Idempotency
+from hub.sdk.connector import WriteOperation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a write goes and what it means: account, operation, and the names of the effect."""
+
+    account: Account
+    operation: WriteOperation
+    key: EffectKey
+    environment: str
+    business_key: str
+    path: str
+    generation: int
+    undoes: str | None = None
+    approvals: str | None = None
+
+
+class Recording:
+    """Records the effects of one lane of a run."""
+
+    def __init__(
+        self, *, run_id: str, journal: Journal, ambient: Ambient, exchanges: Exchanges, lost: Lost | None
+    ) -> None:
+        """Take the collaborators; `lost` is a span in which writes may have gone out without the hub's knowing it."""
+        self.exchanges = exchanges
+        self.lost = lost
+        self._run_id = run_id
+        self._journal = journal
+        self._ambient = ambient
+
+    def record_in(self, journal: Journal) -> None:
+        """Record in another journal from here on."""
+        self._journal = self.exchanges.journal = journal
+
+    def is_forgotten(self, operation: WriteOperation, row: Row) -> bool:
+        """Tell whether the target may have forgotten the key of a write."""
+        since = None if self.lost is None else self.lost.since
+        return outcomes.is_forgotten(row, operation.remembers, self._ambient.now(), since=since)
+
+    def _renewed(self, row: Row) -> Row:
+        """Give the effect under another key at the target; that the last one did nothing must be sure."""
+        count = row["renewals"] + 1
+        keys = (outcomes.key_at_target(row["key"], number) for number in (row["renewals"], count))
+        request = outcomes.under_another_key(outcomes.recorded_request(row), *keys)
+        self._note(AuditKind.EFFECT_RENEWED, row, facts={"number": count})
+        renewed = {**row, **outcomes.columns_of(request), "renewals": count, "status": None, "repeats": 0}
+        self._journal.rewrite(renewed)
+        return renewed
+
+    def _assert_settled(self, target: Target, row: Row) -> None:
+        settle = target.account.settings.settle
+        seconds = target.operation.settle if settle is None else settle
+        # What went out before the restore did so until then, whatever the data says.
+        after = None if self.lost is None else self.lost.until
+        left = outcomes.settling(row, seconds, self._ambient.now(), after=after)
+        if left > 0:
+            raise Settling(after=left)
+
+    def _intent(self, target: Target, record: Mapping[str, Any], *, renewals: int = 0) -> dict[str, Any]:
+        key = outcomes.key_at_target(target.key, renewals)
+        request = target.operation.request(target.account.settings, record, key)
+        now = to_micros(self._ambient.now())
+        return {
+            "key": target.key,
+            "environment": target.environment,
+            "connection": target.account.name,
+            "operation": target.operation.name,
+            "idempotency": target.operation.idempotency.value,
+            "business_key": target.business_key,
+            "path": target.path,
+            "generation": target.generation,
+            "run_id": self._run_id,
+            "state": EffectState.INTENT.value,
+            **outcomes.columns_of(request),
+            "renewals": renewals,
+            "repeats": 0,
+            # What may have gone out before the restore has done so by then.
+            "sent_at": now if self.lost is None else min(now, to_micros(self.lost.until)),
+            "undoes": target.undoes,
+            "approvals": target.approvals,
+            "created_at": now,
+        }
+
+    def _done(self, row: Row, output: Any, *, sent: datetime | None = None, version: str | None = None) -> None:
+        now = self._ambient.now()
+        self._journal.outcome(
+            outcomes.outcome(row, EffectState.DONE, output=output, sent=sent, finished=now, version=version)
+        )
+        self._note(AuditKind.EFFECT_DONE, row)
+
+    def _failed(self, target: Target, row: Row, sent: Sent, *, first: bool) -> HubError:
+        operation, answered = target.operation, sent.answered
+        kind = operation.idempotency
+        assert sent.error is not None
+        error = as_refused(operation, sent.error)
+        looks = kind is Idempotency.PROBE or look_of(operation) is not None
+        # That something newer is there does not say that an earlier sending did nothing.
+        looks = looks or error.code == NEWER
+        state = outcomes.state_after(error, answered, first=first, looks=looks)
+        status = outcomes.status_of(error) if answered is None else answered
+        named = outcomes.named(error)
+        self.exchanges.tried(target.path, "send", sent.started, named, detail=str(error), status=status)
+        renewals = row.get("renewals") or 0
+        if kind is Idempotency.NATIVE and state is EffectState.FAILED and isinstance(error, outcomes.REFUSALS):
+            # The target may keep its refusal under the key; what a person mends goes out under another.
+            renewals += 1
+        self._journal.outcome(
+            outcomes.outcome(row, state, reason=error.code, status=answered, sent=sent.started, renewals=renewals)
+        )
+        told = AuditKind.EFFECT_UNKNOWN if state is EffectState.UNKNOWN else AuditKind.EFFECT_FAILED
+        self._note(told, row, facts={"reason": error.code})
+        return outcomes.as_it_stands(error, state)
+
+    def park(self, target: Target, row: Row) -> OutcomeParked:
+        """Leave an unknown outcome to a person; gives the error that says so."""
+        self.park_all([row])
+        return for_a_person(target, row)
+
+    def park_all(self, rows: Sequence[Row]) -> None:
+        """Leave unknown outcomes to a person."""
+        self._journal.outcome(*(outcomes.outcome(row, EffectState.PARKED, reason="outcome-unknown") for row in rows))
+        for row in rows:
+            self._note(AuditKind.EFFECT_PARKED, row)
+
+    def _note(self, kind: AuditKind, row: Row, facts: Mapping[str, Any] | None = None) -> None:
+        self._journal.note(kind, subjects={"effect": row["key"]}, facts=facts)
+
+
+def for_a_person(target: Target, row: Row) -> OutcomeParked:
+    """Tell a person what is known of a write of which nobody can say whether it happened."""
+    known = {"answered": row.get("status"), "last": row.get("reason")}
+    return OutcomeParked(
+        connection=target.account.name,
+        operation=target.operation.name,
+        effect=target.key,
+        sent=f"{of_micros(row['sent_at'] or row['created_at']):%Y-%m-%dT%H:%M:%SZ}",
+        **{name: fact for name, fact in known.items() if fact is not None},
+    )

@@ -1,0 +1,74 @@
+"""How an `upsert` keeps from overwriting something newer at the target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hub.model.exchange import Request, Response
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What stands at the target in the place of a write, as a look found it.
+
+    - `version` changes whenever something changes that the operation could overwrite: a version of the vendor's, or a
+      digest of those fields as the vendor shows them. It never changes by itself.
+    - `output` is what the operation would have given for it.
+    - `changed_at` is when it was last changed, where the vendor tells.
+    - `count` rises by one with every change, where the vendor keeps such a number.
+    """
+
+    version: str
+    output: Record
+    changed_at: datetime | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How what stands is read; pure, and formed from a recorded write, so that it can be looked at after a crash.
+
+    - `current(settings, request)` forms the read of what the write `request` would overwrite.
+    - `standing(response)` reads an answer with 2xx or 404; None when the vendor itself says that nothing is there. It
+      raises for an answer that is not the vendor's own, such as a gateway's 404.
+    - `holds(request, response)` tells whether what stands is what the write leaves, as far as that can be compared.
+    """
+
+    current: Callable[[Any, Request], Request]
+    standing: Callable[[Response], Standing | None]
+    holds: Callable[[Request, Response], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditional:
+    """The target itself refuses a write that would overwrite something newer.
+
+    - `refused` are the codes of the errors by which it says so.
+    - Without `look` the input carries a version that the target compares. With it, what stands is read first, and
+      `bind(request, standing)` puts its version into the write (If-Match, or a field).
+    """
+
+    refused: frozenset[str]
+    look: Look | None = None
+    bind: Callable[[Request, Standing | None], Request] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadBefore:
+    """The target would overwrite anything, so that what stands is read before and after the write.
+
+    - `expects(input)` names the version that must stand, where the input says which one is meant.
+    - `reads_back` is False for a write into an end state, after which there is nothing to compare.
+    """
+
+    look: Look
+    expects: Callable[[Record], str] | None = None
+    reads_back: bool = True
+
+
+Guard = Conditional | ReadBefore
