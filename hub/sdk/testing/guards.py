@@ -8,12 +8,13 @@ import pytest
 
 from hub.sdk.connector import WriteOperation
 from hub.sdk.errors import HubError
-from hub.sdk.guards import Conditional, Look, ReadBefore
+from hub.sdk.guards import Conditional, Look, ReadBefore, Standing
 from hub.sdk.testing.hostile import BODIES
 from hub.sdk.testing.live import LiveChecks
 from hub.sdk.testing.samples import WriteSample
+from hub.sdk.testing.sending import Connected
 from hub.sdk.testing.writes import KEY, OTHER_KEY
-from hub.sdk.values import Response
+from hub.sdk.values import EffectKey, Idempotency, Response
 
 
 def _look(operation: WriteOperation) -> Look | None:
@@ -23,8 +24,17 @@ def _look(operation: WriteOperation) -> Look | None:
 class GuardChecks(LiveChecks):
     """An upsert never overwrites something newer."""
 
+    def test_upsert_is_guarded(self, write: WriteOperation) -> None:
+        """An upsert says how it keeps from overwriting something newer."""
+        assert write.idempotency is not Idempotency.UPSERT or write.guard is not None, "an upsert without a guard"
+
+    def test_guard_is_tried(self, write_sample: WriteSample) -> None:
+        """Every guard is tried against somebody else who writes the same thing."""
+        guarded = self.write_operation(write_sample.operation).guard is not None
+        assert not guarded or write_sample.interfering, "nobody interferes, so that the guard is not tried"
+
     def test_guard_reads(self, write_sample: WriteSample) -> None:
-        """The look is a read without a body of its own making, formed from the recorded write alone."""
+        """The look is a read, formed from the recorded write alone, and the same for everybody who writes there."""
         operation = self.write_operation(write_sample.operation)
         look = _look(operation)
         if look is None:
@@ -56,10 +66,12 @@ class GuardChecks(LiveChecks):
         look = _look(operation)
         if look is None:
             return
-        async with self.serving() as (_, connected):
+        async with self.serving() as (sandbox, connected):
             await self._write_all(connected, write_sample.after)
             request = operation.request(connected.settings, write_sample.input, KEY)
+            books: Any = sandbox.world.books.snapshot()
             before, held = await connected.stand(look, request)
+            assert sandbox.world.books.snapshot() == books, "the look changed the books"
             assert not held, "what was not written is taken for written"
             written = await self._write(connected, write_sample, KEY)
             after, held = await connected.stand(look, request)
@@ -68,28 +80,42 @@ class GuardChecks(LiveChecks):
             assert held, "what was written is not taken for written"
             assert again == after, "what stands changes its version by itself"
             self._same(operation, written, after.output)
+            self._counts(before, after, rises=1)
             if isinstance(operation.guard, ReadBefore) and operation.guard.expects is not None:
                 assert before is not None, "what is meant does not stand"
-                assert operation.guard.expects(write_sample.input) == before.version
-            if write_sample.interfering is None:
-                return
-            await connected.write(operation, write_sample.interfering, OTHER_KEY)
+                assert operation.guard.expects(write_sample.input) == before.version, "it means another one"
+            await self._interfere(connected, write_sample)
             changed, held = await connected.stand(look, request)
-            assert changed is not None and changed.version != after.version, "somebody else's change is not seen"
+            assert changed is not None, "what somebody else has written is not seen"
+            assert changed.version != after.version, "somebody else's change is not seen"
             assert not held, "somebody else's change is taken for what was written"
+            self._counts(after, changed, rises=len(write_sample.interfering))
 
     @pytest.mark.asyncio
     async def test_target_refuses_to_go_back(self, write_sample: WriteSample) -> None:
         """Where the target itself is the guard, it refuses what is older than what somebody else has written."""
         operation = self.write_operation(write_sample.operation)
         guard = operation.guard
-        if not isinstance(guard, Conditional) or guard.look is not None or write_sample.interfering is None:
+        if not isinstance(guard, Conditional):
             return
         async with self.serving() as (sandbox, connected):
             await self._write_all(connected, write_sample.after)
-            await connected.write(operation, write_sample.interfering, OTHER_KEY)
+            request = operation.request(connected.settings, write_sample.input, KEY)
+            if guard.look is not None and guard.bind is not None:
+                seen, _ = await connected.stand(guard.look, request)
+                request = guard.bind(request, seen)
+            await self._interfere(connected, write_sample)
             books: Any = sandbox.world.books.snapshot()
             with pytest.raises(HubError) as refusal:
-                await self._write(connected, write_sample, KEY)
+                operation.result(await connected.send(request))
             assert refusal.value.code in guard.refused, f"{refusal.value.code} is not among the guard's refusals"
             assert sandbox.world.books.snapshot() == books, "the older one was written"
+
+    async def _interfere(self, connected: Connected, sample: WriteSample) -> None:
+        for place, other in enumerate(sample.interfering):
+            await self._write(connected, other, EffectKey(f"{place:031x}f"))
+
+    def _counts(self, before: Standing | None, after: Standing, *, rises: int) -> None:
+        if after.count is not None:
+            count = 0 if before is None or before.count is None else before.count
+            assert before is None or after.count == count + rises, f"the count went from {count} to {after.count}"

@@ -22,14 +22,14 @@ class WriteSample:
     """A write that works against the seeded sandbox, once `after` has been written.
 
     `documents(books)` counts, in the sandbox's books, what this write has made: 1 after it, however often it was sent.
+    `interfering` is what somebody else then writes over it, which the guard of an upsert must see.
     """
 
     operation: str
     input: Mapping[str, Any]
     documents: Callable[[Mapping[str, Any]], int]
     after: Sequence[WriteSample] = ()
-    #: Another writer's input for the same thing, which a guard must see.
-    interfering: Mapping[str, Any] | None = None
+    interfering: Sequence[WriteSample] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ import pytest
 
 from connectors.helloworld.connector import CONNECTOR
 from hub.sdk.connector import Connector, ReadOperation, Webhook, WriteOperation
-from hub.sdk.errors import RetryLater, UnreadableWebhook, WebhookRejected
+from hub.sdk.errors import OutcomeUnknown, RetryLater, UnreadableWebhook, WebhookRejected
 from hub.sdk.exact_json import canonical, dumps, loads
+from hub.sdk.guards import Conditional, Look, Standing
 from hub.sdk.testing.battery import ConnectorBattery
 from hub.sdk.values import Idempotency, InboundEvent, Request, Response
 from tests.connectors.helloworld import test_helloworld
@@ -25,6 +26,8 @@ WEBHOOK = CONNECTOR.webhook or Webhook(verify=lambda *_: None, parse=lambda _: [
 
 
 def writing(**changes: Any) -> Connector:
+    if changes.get("idempotency", Idempotency.UPSERT) is not Idempotency.UPSERT:
+        changes = {"guard": None, **changes}
     return replace(CONNECTOR, operations=(READ, replace(WRITE, **changes)))
 
 
@@ -105,6 +108,44 @@ def gullible(response: Response) -> Any:
 
 def not_there(response: Response, key: str) -> Any:
     return None
+
+
+def _at_the_greeting(settings: Any, request: Request) -> Request:
+    return Request(method="GET", url=request.url)
+
+
+def _stands(response: Response) -> Standing | None:
+    if response.status == 404:
+        if b'"greeting_not_found"' in response.body:
+            return None
+        raise OutcomeUnknown
+    greeting = WRITE.result(response)
+    return Standing(version=str(greeting["version"]), output=greeting, count=greeting["version"])
+
+
+def _holds(request: Request, response: Response) -> bool:
+    return loads(request.body) == WRITE.result(response)
+
+
+LOOK = Look(current=_at_the_greeting, standing=_stands, holds=_holds)
+
+
+def guarded(bind: Any = None, **changes: Any) -> Connector:
+    """Look at the greeting before it is written; its version is what the service compares."""
+    bound = bind or (lambda request, _standing: request)
+    return writing(guard=Conditional(refused=frozenset({"stale-version"}), look=replace(LOOK, **changes), bind=bound))
+
+
+def seeing(change: Callable[[Standing], Standing | None]) -> Connector:
+    def standing(response: Response) -> Standing | None:
+        seen = _stands(response)
+        return None if seen is None else change(seen)
+
+    return guarded(standing=standing)
+
+
+def forcing(request: Request, standing: Standing | None) -> Request:
+    return replace(request, body=canonical({**loads(request.body), "version": 99}))
 
 
 RISING = iter(range(1, 1_000))
@@ -190,6 +231,33 @@ MUTANTS: dict[str, tuple[Connector, str]] = {
         "test_write_happens_once",
     ),
     "a look-up that finds nothing": (writing(**PROBE), "test_write_happens_once"),
+    "an upsert without a guard": (writing(guard=None), "test_upsert_is_guarded"),
+    "a refusal that is not the guard's": (
+        writing(guard=Conditional(refused=frozenset({"stale"}))),
+        "test_target_refuses_to_go_back",
+    ),
+    "a write that goes over anything": (guarded(bind=forcing), "test_target_refuses_to_go_back"),
+    "a look that writes": (
+        guarded(current=lambda settings, request: replace(request, headers={})),
+        "test_guard_reads",
+    ),
+    "a look that sees nothing": (seeing(lambda _: None), "test_guard_sees_what_stands"),
+    "a version that stays": (seeing(lambda seen: replace(seen, version="1")), "test_guard_sees_what_stands"),
+    "a version that moves by itself": (
+        seeing(lambda seen: replace(seen, version=str(next(RISING)))),
+        "test_guard_sees_what_stands",
+    ),
+    "a count that stays": (seeing(lambda seen: replace(seen, count=1)), "test_guard_sees_what_stands"),
+    "another one's output": (
+        seeing(lambda seen: replace(seen, output={**seen.output, "id": "g-1"})),
+        "test_guard_sees_what_stands",
+    ),
+    "anything is what was written": (guarded(holds=lambda *_: True), "test_guard_sees_what_stands"),
+    "nothing is what was written": (guarded(holds=lambda *_: False), "test_guard_sees_what_stands"),
+    "a gateway's 404 as `nothing is there`": (
+        guarded(standing=lambda response: None if response.status == 404 else _stands(response)),
+        "test_standing_takes_anything",
+    ),
 }
 
 
@@ -211,9 +279,17 @@ async def test_a_wrong_connector_is_found(mutant: str) -> None:
         await run(battery_of(connector), name)
 
 
+async def test_a_guard_that_nobody_tries_is_found() -> None:
+    battery = battery_of(CONNECTOR)
+    type(battery).writes = [replace(sample, interfering=()) for sample in battery.writes]
+    with pytest.raises(AssertionError, match="nobody interferes"):
+        await run(battery, "test_guard_is_tried")
+
+
 @pytest.mark.parametrize("name", sorted({name for _, name in MUTANTS.values()}))
-async def test_the_right_connector_passes(name: str) -> None:
-    await run(battery_of(CONNECTOR), name)
+@pytest.mark.parametrize("connector", [CONNECTOR, guarded()], ids=["as-shipped", "with-a-look"])
+async def test_the_right_connector_passes(connector: Connector, name: str) -> None:
+    await run(battery_of(connector), name)
 
 
 async def run(battery: ConnectorBattery, name: str) -> None:

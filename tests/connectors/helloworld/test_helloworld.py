@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from connectors.helloworld.connector import CONNECTOR
 from connectors.helloworld.sandbox.webhooks import sign
@@ -11,6 +12,11 @@ from hub.sdk.testing.battery import ConnectorBattery
 from hub.sdk.testing.samples import ReadSample, Signer, WebhookSample, WriteSample
 
 GREETING = {"id": "g-2", "recipient": "Grace", "language": "en", "text": "Hello, Grace!", "version": 1}
+
+
+def versions(books: Mapping[str, Any]) -> int:
+    """Count how often the second greeting was changed."""
+    return sum(event["data"]["id"] == "g-2" for event in books["events"])
 
 
 class TestHelloworld(ConnectorBattery):
@@ -26,8 +32,14 @@ class TestHelloworld(ConnectorBattery):
         WriteSample(
             operation="greeting.upsert",
             input=GREETING,
-            documents=lambda books: sum(event["data"]["id"] == "g-2" for event in books["events"]),
-            interfering={**GREETING, "text": "Good morning, Grace!", "version": 2},
+            documents=versions,
+            interfering=[
+                WriteSample(
+                    operation="greeting.upsert",
+                    input={**GREETING, "text": "Good morning, Grace!", "version": 2},
+                    documents=versions,
+                )
+            ],
         ),
     )
     webhooks = (

@@ -71,18 +71,14 @@ def _count(name: str, external_id: str) -> Callable[[Mapping[str, Any]], int]:
     return lambda books: sum(one["externalId"] == external_id for one in books[name])
 
 
-MAKE_CUSTOMER = WriteSample(
-    operation="customer.upsert",
-    input=CUSTOMER,
-    documents=_count("customers", "cus_9"),
-    interfering={**CUSTOMER, "companyName": "Nine and Daughters"},
-)
-MAKE_INVOICE = WriteSample(
-    operation="invoice.upsert",
-    input=INVOICE,
-    documents=_count("invoices", "in_9"),
-    interfering={**INVOICE, "otherRefNum": "PO-77", "tranDate": "2026-01-30"},
-)
+def _upsert(operation: str, record: Mapping[str, Any], books: str, **of_others: Any) -> WriteSample:
+    count = _count(books, record["externalId"])
+    other = WriteSample(operation=operation, input={**record, **of_others}, documents=count)
+    return WriteSample(operation=operation, input=record, documents=count, interfering=[other])
+
+
+MAKE_CUSTOMER = _upsert("customer.upsert", CUSTOMER, "customers", companyName="Nine and Daughters")
+MAKE_INVOICE = _upsert("invoice.upsert", INVOICE, "invoices", otherRefNum="PO-77", tranDate="2026-01-30")
 MAKE_PAYMENT = WriteSample(
     operation="payment.create",
     input=PAYMENT,
