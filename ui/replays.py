@@ -85,7 +85,7 @@ def written_from(detail: RunDetail, start: str | None) -> tuple[Written, ...]:
     """Give the writes that exist and that a replay from this step on would meet again; from the start without one."""
     order = {step.path: place for place, step in enumerate(detail.steps)}
     first = order.get(start, 0) if start is not None else 0
-    return tuple(each for each in detail.standing.written if order.get(_head(each.path), first) >= first)
+    return tuple(each for each in detail.standing.repeatable if order.get(_head(each.path), first) >= first)
 
 
 def _head(path: str) -> str:

@@ -30,20 +30,21 @@ def edited(hub: Reached, run_id: str, file: str, *, bundle: str, reason: str, su
 
 
 def show_written(written: Sequence[Mapping[str, Any]], *, json: bool) -> None:
-    """Show the writes that exist, each with the key to confirm it by."""
+    """Show the writes that exist, or that were refused as older, each with the key to confirm it by."""
     if json:
         print_json({"written": written})
         return
     if not written:
         console.print("The run has written nothing; replay it without --new-effect.")
         return
-    table = Table("Exists", "Step", "What", "Id there")
+    table = Table("Write", "Step", "What", "There")
     for each in written:
         what = f"{each['connection']} {each['operation']}"
-        table.add_row(each["key"], escape(each["path"]), escape(what), escape(each["target_id"] or ""))
+        there = "something newer" if each["refused"] else each["target_id"] or ""
+        table.add_row(each["key"], escape(each["path"]), escape(what), escape(there))
     print_table(table)
     console.print(
-        "These exist at the targets. Look there first; then name each that is to be made once more with --confirm KEY."
+        "This stands at the targets. Look there first; then name each that is to be written with --confirm KEY."
     )
 
 

@@ -96,7 +96,7 @@ def replay(
             order: dict[str, Any] = {"from_step": from_step, "from_failure": from_failure, "bundle": bundle}
             order["reason"] = reason
             if new_effect and not confirm:
-                show_written(hub.get(f"/api/runs/{run_id}")["standing"]["written"], json=json_output)
+                show_written(hub.get(f"/api/runs/{run_id}")["standing"]["repeatable"], json=json_output)
                 raise typer.Exit(EXIT_WRONG)
             if new_effect:
                 made = hub.post(f"/api/runs/{run_id}/repeat", {**order, "confirmed": confirm})

@@ -16,6 +16,7 @@ from hub.engine.exchanges import Exchanges
 from hub.engine.guards import (
     OVERWRITTEN,
     Guards,
+    Seen,
     base_of,
     look_of,
     names_its_version,
@@ -113,8 +114,9 @@ class Effects(Recording):
         if self.lost is not None:
             # What stands may be the hub's own, of which it knows nothing any more: that is found out first.
             return before | self._guards.meant(operation, record)
+        looked = self._ambient.now()
         seen = await self._guards.see(account, operation, target.path, request)
-        before["base"] = base_of(seen)
+        before["base"] = base_of(seen, looked)
         try:
             self._guards.assert_meant(operation, record, seen)
             self._guards.assert_not_newer(operation, target.environment, object, seen)
@@ -133,20 +135,19 @@ class Effects(Recording):
         request = outcomes.recorded_request(row)
         seen = await self._guards.see(target.account, target.operation, target.path, request)
         base = recorded_base(row)
-        spoilt = overwritten(seen, base)
-        if spoilt and not seen.holds and base is not None and seen.version == base["version"]:
+        if not seen.holds and base is not None and seen.version == base["version"]:
             # What was written may not be shown yet.
             self._assert_settled(target, row)
-        self._journal.outcome(
-            outcomes.outcome(
-                row,
-                EffectState.DONE,
-                output=output,
-                reason=OVERWRITTEN if spoilt else None,
-                version=seen.version,
-                finished=self._ambient.now(),
-            )
+        return self._left(row, output, seen)
+
+    def _left(self, row: Row, output: Any, seen: Seen) -> Any:
+        """Record a write with what it has left; raises `FixData` when somebody else wrote at the same time."""
+        spoilt = overwritten(seen, recorded_base(row))
+        reason = OVERWRITTEN if spoilt else None
+        done = outcomes.outcome(
+            row, EffectState.DONE, output=output, reason=reason, version=seen.version, finished=self._ambient.now()
         )
+        self._journal.outcome(done)
         if spoilt:
             self._note(AuditKind.EFFECT_OVERWRITTEN, row)
             raise was_overwritten(seen)
@@ -209,8 +210,8 @@ class Effects(Recording):
         meant = base is None or seen.version == base["version"]
         if seen.holds and seen.standing is not None and (meant or not names_its_version(operation)):
             self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": True})
-            self._done(row, seen.standing.output, version=seen.version)
-            return seen.standing.output
+            self._note(AuditKind.EFFECT_DONE, row)
+            return self._left(row, seen.standing.output, seen)
         try:
             if base is None:
                 self._guards.assert_not_newer(operation, target.environment, row["object"], seen)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from hub.connections.accounts import Account
@@ -17,6 +18,7 @@ from hub.engine.exchanges import Exchanges
 from hub.engine.outcomes import Row
 from hub.errors import FixData, HubError
 from hub.model.ambient import to_micros
+from hub.model.effect import NEWER
 from hub.model.exchange import Request, Response
 from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation
@@ -24,7 +26,7 @@ from hub.sdk.guards import Conditional, Look, ReadBefore, Standing
 from hub.store import effects as stored
 from hub.store.database import Database
 
-NEWER, OVERWRITTEN = "newer-at-target", "overwritten-by-other"
+OVERWRITTEN = "overwritten-by-other"
 #: The version of what is not there.
 ABSENT = "-"
 
@@ -104,10 +106,10 @@ def overwritten(seen: Seen, base: Mapping[str, Any] | None) -> bool:
     return count is not None and seen.standing.count is not None and seen.standing.count > count + 1
 
 
-def base_of(seen: Seen) -> str:
-    """Give what is recorded of what stood before a write."""
-    count = None if seen.standing is None else seen.standing.count
-    return exact_json.dumps({"version": seen.version, "count": count}).decode()
+def base_of(seen: Seen, at: datetime) -> str:
+    """Give what is recorded of what stood before a write, and when that was looked at."""
+    count = 0 if seen.standing is None else seen.standing.count
+    return exact_json.dumps({"version": seen.version, "count": count, "at": to_micros(at)}).decode()
 
 
 def recorded_base(row: Row) -> Mapping[str, Any] | None:
@@ -182,7 +184,7 @@ class Guards:
         with self._database.reading() as connection:
             last, told = stored.of_object(connection, environment, object, reasons=(NEWER, OVERWRITTEN))
         # Only where a crash kept the hub from seeing what its own write had left is the content compared.
-        unread = last is not None and last["version"] is None and bool(last["body"])
+        unread = last is not None and last["version"] is None and bool(last["body"]) and seen.standing is not None
         why = newer(
             seen,
             _memory(last, told),

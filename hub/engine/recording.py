@@ -11,13 +11,13 @@ from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
 from hub.engine import outcomes
 from hub.engine.exchanges import Exchanges, Sent
-from hub.engine.guards import NEWER, as_refused, look_of
+from hub.engine.guards import as_refused, look_of
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
 from hub.engine.suspicion import Lost
 from hub.errors import HubError, OutcomeParked, Settling
 from hub.model.ambient import Ambient, of_micros, to_micros
-from hub.model.effect import EffectKey, EffectState, Idempotency
+from hub.model.effect import NEWER, EffectKey, EffectState, Idempotency
 from hub.sdk.connector import WriteOperation
 
 
@@ -102,11 +102,9 @@ class Recording:
             "created_at": now,
         }
 
-    def _done(self, row: Row, output: Any, *, sent: datetime | None = None, version: str | None = None) -> None:
+    def _done(self, row: Row, output: Any, *, sent: datetime | None = None) -> None:
         now = self._ambient.now()
-        self._journal.outcome(
-            outcomes.outcome(row, EffectState.DONE, output=output, sent=sent, finished=now, version=version)
-        )
+        self._journal.outcome(outcomes.outcome(row, EffectState.DONE, output=output, sent=sent, finished=now))
         self._note(AuditKind.EFFECT_DONE, row)
 
     def _failed(self, target: Target, row: Row, sent: Sent, *, first: bool) -> HubError:

@@ -18,6 +18,10 @@ class Idempotency(StrEnum):
     UNSAFE = "unsafe"
 
 
+#: Why a write was not made: what stands at the target is newer.
+NEWER = "newer-at-target"
+
+
 class EffectState(StrEnum):
     """Where an effect stands; `intent` without an outcome is `unknown` after a crash."""
 

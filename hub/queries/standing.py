@@ -39,18 +39,26 @@ class StopOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A write that exists: a replay recognises it by its key and does not make it again."""
+    """A write that exists: a replay recognises it by its key and does not make it again.
+
+    `refused` is one that was not made, because something newer stands there.
+    """
 
     key: str
     connection: str
     operation: str
     path: str
     target_id: str | None
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a run stands; `taken_back` says that what it did is not there any more, or only in part."""
+    """How a run stands.
+
+    `repeatable` is what a person may have written once more: what exists, and what was refused as older than what
+    stands. `taken_back` says that what the run did is not there any more, or only in part.
+    """
 
     holds: tuple[HoldRow, ...]
     stop: StopOrder | None
@@ -59,6 +67,7 @@ class Standing:
     caller: RunRow | None
     called: tuple[RunRow, ...]
     written: tuple[Written, ...]
+    repeatable: tuple[Written, ...]
     taken_back: bool
 
 
@@ -69,6 +78,8 @@ def standing(connection: Connection, row: Mapping[str, Any], names: Mapping[str,
         found = connection.execute(select(runs).where(runs.c.id == row["parent_run"])).one_or_none()
         caller = None if found is None else run_row(found._mapping)
     statement = select(runs).where(runs.c.parent_run == row["id"], runs.c.replaced_by.is_(None)).order_by(runs.c.id)
+    written = tuple(_written(effect) for effect in replays.written(connection, row))
+    refused = tuple(_written(effect, refused=True) for effect in replays.refused(connection, row))
     return Standing(
         holds=over_run(connection, row, names),
         stop=_stop(row, names),
@@ -76,7 +87,8 @@ def standing(connection: Connection, row: Mapping[str, Any], names: Mapping[str,
         behind=behind_row(connection, row),
         caller=caller,
         called=tuple(run_row(each._mapping) for each in connection.execute(statement.limit(_LISTED))),
-        written=tuple(_written(effect) for effect in replays.written(connection, row)),
+        written=written,
+        repeatable=(*written, *refused),
         taken_back=row["state"] == RunState.COMPENSATED or row["stopping"] == Stopping.COMPENSATE,
     )
 
@@ -96,7 +108,7 @@ def _stop(row: Mapping[str, Any], names: Mapping[str, str]) -> StopOrder | None:
     )
 
 
-def _written(effect: Mapping[str, Any]) -> Written:
+def _written(effect: Mapping[str, Any], *, refused: bool = False) -> Written:
     output = exact_json.loads(effect["output"]) if effect["output"] else None
     id = output.get("id") if isinstance(output, dict) else None
     return Written(
@@ -105,4 +117,5 @@ def _written(effect: Mapping[str, Any]) -> Written:
         operation=effect["operation"],
         path=effect["path"],
         target_id=None if id is None else str(id),
+        refused=refused,
     )

@@ -20,7 +20,7 @@ class Standing:
       digest of those fields as the vendor shows them. It never changes by itself.
     - `output` is what the operation would have given for it.
     - `changed_at` is when it was last changed, where the vendor tells.
-    - `count` rises by one with every change, where the vendor keeps such a number.
+    - `count` is how often it was written, from 1 and up by one, where the vendor keeps such a number.
     """
 
     version: str

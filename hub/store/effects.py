@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Update, bindparam, insert, select, update
+from sqlalchemy import Connection, Update, and_, bindparam, exists, false, insert, or_, select, update
 
+from hub.errors import RetryLater
 from hub.model.effect import EffectState
+from hub.model.run import GOING_STATES
+from hub.sdk import exact_json
 from hub.store.audit import Note
 from hub.store.committer import Transaction
-from hub.store.tables import batches, effects
+from hub.store.tables import batches, effects, runs
 
 Values = Mapping[str, Any]
 
 #: A statement has a limited number of parameters.
 _MOST_KEYS = 5000
 
+_DONE = EffectState.DONE.value
 _OUTCOME = ("state", "sent_at", "output", "reason", "status", "repeats", "renewals", "version", "finished_at")
 _REQUEST = ("method", "url", "headers", "body", "body_hash", "status", "repeats", "renewals")
 _FRESH: dict[str, Any] = {**dict.fromkeys(column.name for column in effects.c), "repeats": 0, "renewals": 0}
@@ -51,6 +55,22 @@ def _may_be_opened(row: Values, wanted: Intents) -> bool:
     return own and row["state"] in (EffectState.INTENT.value, EffectState.UNKNOWN.value)
 
 
+def _is_meddled_with(connection: Connection, intent: Values) -> bool:
+    """Tell whether another write to the same object goes on, or has ended since this one looked at what stands."""
+    base = None if intent.get("base") is None else exact_json.loads(intent["base"])
+    others = (
+        effects.c.environment == intent["environment"],
+        effects.c.object == intent["object"],
+        effects.c.key != intent["key"],
+    )
+    open_states = (EffectState.INTENT.value, EffectState.UNKNOWN.value)
+    at_work = exists().where(runs.c.id == effects.c.run_id, runs.c.state.in_(GOING_STATES))
+    goes_on = and_(effects.c.state.in_(open_states), at_work)
+    since = None if base is None else base.get("at")
+    ended = false() if since is None else and_(effects.c.state == _DONE, effects.c.finished_at >= since)
+    return connection.execute(select(effects.c.key).where(*others, or_(goes_on, ended)).limit(1)).first() is not None
+
+
 class Opening:
     """Opens the intents of one transaction; those of one request all together, or none of them."""
 
@@ -61,16 +81,22 @@ class Opening:
         self._new: list[Values] = []
         self._again: list[Values] = []
         self._batches: list[Values] = []
+        self._places: set[tuple[str, str]] = set()
 
     def open(self, wanted: Intents) -> list[Values]:
         """Open the intents of one request; gives the effects that stand under their keys, if any: then none is opened.
 
-        What failed surely did nothing, so that a newly formed request may take its place.
+        What failed surely did nothing, so that a newly formed request may take its place. Raises `RetryLater` when
+        another write has come in between the look at what would be overwritten and now.
         """
         found = [self._standing[intent["key"]] for intent in wanted.intents if intent["key"] in self._standing]
         standing = [row for row in found if not _may_be_opened(row, wanted)]
         if standing:
             return standing
+        for intent in wanted.intents:
+            # One that was refused is only recorded.
+            if intent.get("object") is not None and intent["state"] == EffectState.INTENT.value:
+                self._assert_alone(intent)
         for intent in wanted.intents:
             row = {**_FRESH, **intent}
             (self._again if intent["key"] in self._standing else self._new).append(row)
@@ -79,6 +105,12 @@ class Opening:
             self._batches.append(wanted.batch)
         self._transaction.entries.extend(wanted.intended)
         return []
+
+    def _assert_alone(self, intent: Values) -> None:
+        place = (intent["environment"], intent["object"])
+        if place in self._places or _is_meddled_with(self._transaction.connection, intent):
+            raise RetryLater("Another write to the same object comes first.", code="object-busy", after=1.0)
+        self._places.add(place)
 
     def write(self) -> None:
         """Write what was opened."""
@@ -107,7 +139,9 @@ def take_over(connection: Connection, rows: Sequence[Values], run_id: str) -> Va
     """Make effects of another run this run's own; gives one that is no longer as it was seen, and then takes none."""
     for number, row in enumerate(rows):
         as_seen = (effects.c[name] == row[name] for name in ("key", "run_id", "state"))
-        if connection.execute(update(effects).where(*as_seen).values(run_id=run_id)).rowcount == 0:
+        # Its run may have been told to go on since somebody looked.
+        at_rest = ~exists().where(runs.c.id == effects.c.run_id, runs.c.state.in_(GOING_STATES))
+        if connection.execute(update(effects).where(*as_seen, at_rest).values(run_id=run_id)).rowcount == 0:
             for taken in rows[:number]:
                 back = update(effects).where(effects.c.key == taken["key"])
                 connection.execute(back.values(run_id=taken["run_id"]))

@@ -209,7 +209,10 @@ def _open_intents(transaction: Transaction, live: list[tuple[int, Record]], resu
     opening = effects.Opening(transaction, {intent["key"] for _, record in live for intent in record.intents})
     for index, record in live:
         if record.intents:
-            results[index] = opening.open(record) or None
+            try:
+                results[index] = opening.open(record) or None
+            except HubError as error:
+                results[index] = error
     opening.write()
 
 

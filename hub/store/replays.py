@@ -11,12 +11,13 @@ from sqlalchemy import Connection, insert, select, update
 from hub.audit.entry import Fact, is_plain
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
+from hub.model.effect import NEWER
 from hub.model.hold import HoldKind
 from hub.model.run import OPEN_STATES, Priority, RunState, Stopping
 from hub.store import approvals, hold_orders
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
-from hub.store.resuming import done_effects, replayed
+from hub.store.resuming import done_effects, refused_effects, replayed
 from hub.store.retention import assert_kept
 from hub.store.run_orders import close_cases, in_doubt
 from hub.store.runs import find
@@ -138,6 +139,14 @@ def written(connection: Connection, run: Row) -> list[Row]:
     return [row for row in done_effects(connection, ids, generation=run["generation"]) if row["undoes"] is None]
 
 
+def refused(connection: Connection, run: Row) -> list[Row]:
+    """Give the writes that a run did not make because something newer stands there, as far as that is still so."""
+    ids = [run["id"], *replayed(connection, run["replay_of"])]
+    found = refused_effects(connection, ids, generation=run["generation"], reason=NEWER)
+    made = {row["path"] for row in written(connection, run)}
+    return [row for row in found if row["path"] not in made]
+
+
 def _replayable(connection: Connection, run_id: str, order: Replay) -> Row:
     row = find(connection, run_id)
     if row is None:
@@ -240,7 +249,8 @@ def _assert_confirmed(connection: Connection, row: Row, order: Replay, kept: Col
             code="outcome-unknown",
             effect=doubtful[0]["key"],
         )
-    there = {effect["key"]: effect for effect in written(connection, row) if not _belongs_to(effect["path"], kept)}
+    standing = [*written(connection, row), *refused(connection, row)]
+    there = {effect["key"]: effect for effect in standing if not _belongs_to(effect["path"], kept)}
     if not there and not _was_taken_back(row):
         raise Conflict(
             "From this step on the run has written nothing; a plain replay does what is missing.",
@@ -249,7 +259,7 @@ def _assert_confirmed(connection: Connection, row: Row, order: Replay, kept: Col
     if set(order.anew.confirmed) != set(there):
         told = ", ".join(f"{key} ({effect['connection']} {effect['operation']})" for key, effect in there.items())
         raise Conflict(
-            "Confirm each write that exists already and is to be made once more, no more and no less.",
+            "Confirm each write that exists already, or goes over something newer: no more of them and no less.",
             code="confirm-effects",
             effects=told,
         )

@@ -97,6 +97,21 @@ def done_effects(connection: Connection, run_ids: Sequence[str], *, generation: 
     return [row for row in found if row["undoes"] is not None or newest[row["path"]] == row["key"]]
 
 
+def refused_effects(
+    connection: Connection, run_ids: Sequence[str], *, generation: int, reason: str
+) -> list[Mapping[str, Any]]:
+    """Give what runs did not do up to a generation for this reason; of a path the newest counts."""
+    names = ("key", "connection", "operation", "path", "generation", "output", "undoes", "finished_at")
+    statement = select(*(effects.c[name] for name in names)).where(
+        effects.c.run_id.in_(run_ids),
+        effects.c.generation <= generation,
+        effects.c.state == EffectState.FAILED.value,
+        effects.c.reason == reason,
+    )
+    found = [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.generation))]
+    return list({row["path"]: row for row in found}.values())
+
+
 def replayed(connection: Connection, run_id: str | None) -> list[str]:
     """Give a run and those that it replays, the newest first."""
     found: list[str] = []

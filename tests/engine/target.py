@@ -80,7 +80,7 @@ class Target:
         self.seen[key] += 1
         when, _, fault = (self.plan(key, self.seen[key]) or "").partition(":")
         if when == "before":
-            return await _befall(request, fault)
+            return await befall(request, fault)
         mark = request.headers.get("idempotency-key") or exact_json.loads(body).get("mark")
         if mark:
             self.bodies.setdefault(mark, []).append(body)
@@ -90,7 +90,7 @@ class Target:
             return web.json_response({"error": "internal"}, status=self.kept[mark])
         answer = self._accept(kind, exact_json.loads(body), mark)
         if when == "after" and answer.status == 200:
-            return await _befall(request, fault)
+            return await befall(request, fault)
         return answer
 
     def _accept(self, kind: str, body: Mapping[str, Any], mark: str | None) -> web.Response:
@@ -115,7 +115,7 @@ class Target:
         self.requests.append(len(body["items"]))
         when, _, fault = (self.plan("bulk", len(self.requests)) or "").partition(":")
         if when == "before":
-            return await _befall(request, fault)
+            return await befall(request, fault)
         if any(item["value"] == "poison" for item in body["items"]):
             return web.json_response({"error": "the whole request is refused"}, status=400)
         rows = self.answers.get(key or "")
@@ -124,7 +124,7 @@ class Target:
             if key:
                 self.answers[key] = rows
         if when == "after":
-            return await _befall(request, fault)
+            return await befall(request, fault)
         return web.json_response({"results": self.rows([dict(row) for row in rows])})
 
     def _row(self, kind: str, item: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class Target:
             await runner.cleanup()
 
 
-async def _befall(request: web.Request, fault: str) -> web.StreamResponse:
+async def befall(request: web.Request, fault: str) -> web.StreamResponse:
     match fault:
         case "reset":
             cut(request)

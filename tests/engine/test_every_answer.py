@@ -16,9 +16,11 @@ from sqlalchemy import select
 
 from hub.model.effect import EffectState
 from hub.operate.effects import EffectOrders
+from hub.sdk.connector import Connector
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
 from hub.store.tables import attempts, audit, effects
+from tests.engine.guarded import Shelf
 from tests.engine.house import FastClock, House, bundle_for
 from tests.engine.target import AFTER, BEFORE, PATIENCE, Target, connector
 from tests.engine.test_once import FILES, ONE_WRITE, exceptions, things
@@ -47,7 +49,9 @@ def scripted(faults: Mapping[str, Sequence[str]]) -> Any:
 
 
 @asynccontextmanager
-async def living(directory: Path, target: Target, compiled: Any, **more: Any) -> AsyncIterator[House]:
+async def living(
+    directory: Path, target: Target | Shelf, compiled: Any, connector: Connector = connector, **more: Any
+) -> AsyncIterator[House]:
     """Run a hub that speaks to the target."""
     transport = Transport(private_hosts=["127.0.0.1"])
     at = Settings(base_url=target.url, timeout=PATIENCE)

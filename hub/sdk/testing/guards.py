@@ -117,5 +117,6 @@ class GuardChecks(LiveChecks):
 
     def _counts(self, before: Standing | None, after: Standing, *, rises: int) -> None:
         if after.count is not None:
-            count = 0 if before is None or before.count is None else before.count
-            assert before is None or after.count == count + rises, f"the count went from {count} to {after.count}"
+            count = 0 if before is None else before.count
+            assert count is not None, "it is counted only now and then"
+            assert after.count == count + rises, f"the count went from {count} to {after.count}"

@@ -124,7 +124,7 @@ def _stands(response: Response) -> Standing | None:
 
 
 def _holds(request: Request, response: Response) -> bool:
-    return loads(request.body) == WRITE.result(response)
+    return bool(loads(request.body) == WRITE.result(response))
 
 
 LOOK = Look(current=_at_the_greeting, standing=_stands, holds=_holds)
