@@ -38,6 +38,8 @@ _FIRST, _DOUBLES, _JITTER = 0.05, 9, 0.1
 _AHEAD, _USUAL = 0.1, 2
 #: Limits are asked for anew after so long, and what was learned is kept at most so often.
 _LOOK_EVERY, _KEEP_EVERY = SECOND, 10 * SECOND
+#: What an account can take is estimated anew after so long.
+_ESTIMATE_EVERY = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,8 @@ class Conditions:
         self._random = random
         self._store = store
         self._looked: int | None = None
+        self._estimated = -_ESTIMATE_EVERY
+        self._estimate: float | None = None
         self._kept = 0
         self._backoffs = self._backed_off = 0
         self._alone = False
@@ -116,12 +120,18 @@ class Conditions:
         return _USUAL if each is None else math.ceil(each * _AHEAD)
 
     def throughput(self, now: int) -> float | None:
-        """Give how many requests a second can go out, as far as it is known."""
-        lasting = self.meter.lasting(now)
-        found = [SECOND / every for every in (self.pace.every,) if every is not None]
-        if lasting is not None:
-            found.append(self.permits / max(lasting, 0.001))
-        return min(found, default=None)
+        """Give how many requests a second can go out, as far as it is known; an estimate of the last milliseconds."""
+        if not 0 <= now - self._estimated < _ESTIMATE_EVERY:
+            self._estimated, self._estimate = now, self._estimate_throughput(now)
+        return self._estimate
+
+    def _estimate_throughput(self, now: int) -> float | None:
+        every, lasting = self.pace.every, self.meter.lasting(now)
+        paced = None if every is None else SECOND / every
+        if lasting is None:
+            return paced
+        by_places = self.permits / max(lasting, 0.001)
+        return by_places if paced is None else min(paced, by_places)
 
     def ready(self, now: int, ahead: int = 0) -> int:
         """Give the earliest moment at which the pace and pauses let one go out after `ahead` others."""

@@ -333,8 +333,9 @@ class Limiter:
                     self._held += 1
                     waiter.place.set_result(None)
             self._turn_late_away(now)
-            room = 1 if conditions.one_alone else self._supply(now)
-            self._recall.let_go(now, room=room, hands=self._hands)
+            if self._recall.pending:
+                room = 1 if conditions.one_alone else self._supply(now)
+                self._recall.let_go(now, room=room, hands=self._hands)
         self._set_timer(now, shut)
 
     def _turn_all_away(self, shut: Shut, now: int) -> None:
