@@ -12,8 +12,7 @@ from rich.table import Table
 from hub.cli import place
 from hub.cli.output import EXIT_WRONG, console, fail, minute, print_json, print_table
 from hub.cli.reach import reach
-from hub.engine.drift import UNREGISTERED
-from hub.schemas.drift import DriftKind
+from hub.schemas.drift import UNREGISTERED, DriftKind
 
 KINDS = (*DriftKind, UNREGISTERED)
 _COLOURS = {"accept": "green", "quarantine": "yellow", "reject": "red"}

@@ -14,7 +14,7 @@ from hub.errors import FixData, HubError
 from hub.model.ambient import Ambient
 from hub.policy.decision import decide
 from hub.policy.rules import Decision, RulePolicy
-from hub.schemas.drift import CompiledDrift, DriftKind, Finding, compile_drift
+from hub.schemas.drift import UNREGISTERED, CompiledDrift, DriftKind, Finding, compile_drift
 from hub.schemas.versions import split
 from hub.sdk import exact_json
 from hub.store import decisions
@@ -23,8 +23,6 @@ from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)
 
-#: The kind of a finding that is not about a field: the version that the payload claims was never registered.
-UNREGISTERED = "unregistered-version"
 #: Why an event is held back about which no policy could decide.
 UNDECIDED = "drift-not-decided"
 #: As many claimed names are remembered; what payloads claim is not ours to bound.

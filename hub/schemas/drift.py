@@ -28,6 +28,10 @@ class DriftKind(StrEnum):
     NEW_VALUE = "new-value"
 
 
+#: The kind of a finding that is not about a field: the version that the payload claims was never registered.
+UNREGISTERED = "unregistered-version"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One difference: where (`lines.data[].amount`, without places in lists), in few words, and an example.
