@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -17,12 +17,13 @@ from hub.connections.keys import present_key
 from hub.connections.signing_key import signing_key
 from hub.connections.vault import unpack
 from hub.errors import HubError
-from hub.queries import contents, pending
+from hub.queries import alarms, contents, pending
 from hub.queries.checkup import CheckUp, Finding, fail, look, note, ok, warn
 from hub.queries.integrity import verify_logs
 from hub.runtime import surroundings
 from hub.runtime.composition import Hub, HubState
 from hub.runtime.settings import HubSettings
+from hub.store import alarms as told_alarms
 from hub.store import damage, heads
 from hub.store.account_tables import secrets
 from hub.store.committer import Transaction, Work
@@ -32,6 +33,8 @@ Verifier = Callable[[bytes, bytes], bool]
 
 #: What durability rests on, as SQLite must say it of the connection that writes.
 SETTINGS: Mapping[str, object] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+#: So many alarms are told one by one; `concord alarms` lists them all.
+_MOST = 10
 _RESTORE = "Keep a copy of the data directory, and restore the newest backup: `concord restore FILE --force`."
 
 
@@ -62,6 +65,7 @@ class Doctor:
                 *look("audit-heads", lambda: _sealed(hub.settings.data)),
                 *look("accounts", lambda: _accounts(hub)),
                 *look("data", lambda: pending.examine(connection, hub.environment.name, now)),
+                *look("alarms", lambda: _alarms(hub)),
             ]
         return CheckUp(findings=found)
 
@@ -134,6 +138,8 @@ def _inside(connection: Connection, data: Path, environment: str, now: datetime)
     known = connection.exec_driver_sql("SELECT DISTINCT environment FROM revisions").scalars().all()
     served = environment if environment in known or len(known) != 1 else known[0]
     yield from pending.examine(connection, served, now)
+    standing = told_alarms.listing(connection, environment=served)
+    yield _alarming(f"{kind} {subject}: {row['detail']}" for (kind, subject), row in sorted(standing.items()))
 
 
 def _verifier(settings: HubSettings) -> Verifier | None:
@@ -151,6 +157,22 @@ def _state(hub: Hub) -> Finding:
     if state is HubState.STORAGE_FULL:
         return fail("hub", "the disk is full: intake answers 503, and runs wait", "Make room; the hub then goes on.")
     return warn("hub", state.value, "Wait for it.")
+
+
+def _alarms(hub: Hub) -> Finding:
+    found = alarms.listing(hub.view, hub.incoming.watched)
+    return _alarming(f"{alarm.kind.value} {alarm.subject}: {alarm.detail}" for alarm in found)
+
+
+def _alarming(told: Iterable[str]) -> Finding:
+    """Tell of every alarm that stands; without a hub, of those that it had told when it ended."""
+    found = list(told)
+    if not found:
+        return ok("alarms", "none")
+    more = f" And {len(found) - _MOST} more." if len(found) > _MOST else ""
+    return warn(
+        "alarms", f"{len(found)}: " + " ".join(found[:_MOST]) + more, "See `concord alarms`; each kind has its runbook."
+    )
 
 
 def _compared(found: Mapping[str, object]) -> Finding:

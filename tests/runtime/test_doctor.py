@@ -74,6 +74,8 @@ def test_what_needs_somebody_is_told_with_what_to_do(healthy: HubProcess) -> Non
         "UPDATE runs SET state = 'queued', claimable_at = :at WHERE rowid = 1",
         "INSERT INTO schedules (environment, flow, spec, next_at, held, created_at, updated_at)"
         " VALUES ('test', 'nightly', '{}', :at, 0, :at, :at)",
+        "INSERT INTO alarms (environment, kind, subject, detail, since, raised_at)"
+        " VALUES ('test', 'schedule-overdue', 'nightly', 'Nothing has started it.', :at, :at)",
         "INSERT INTO cursors (environment, connection, stream, failed_at, error, updated_at)"
         " VALUES ('test', 'hello', 'gone', :at, 'no answer', :at)",
         "DELETE FROM marks WHERE name = 'backup'",
@@ -86,12 +88,28 @@ def test_what_needs_somebody_is_told_with_what_to_do(healthy: HubProcess) -> Non
     assert status == 1
     needing = {name for name, each in found.items() if each["mark"] == "warn"}
     assert needing == {
-        *("connections", "exceptions", "writes", "work", "schedules", "streams", "backup", "file-modes"),
+        *("connections", "exceptions", "writes", "work", "schedules", "streams", "alarms", "backup", "file-modes"),
     }
     assert all(found[name]["advice"] for name in needing)
     assert "12.50 EUR" in found["exceptions"]["found"]
     assert "hello (credential refused)" in found["connections"]["found"]
     assert found["holds"]["mark"] == "note"
+    assert found["alarms"]["found"] == "1: schedule-overdue nightly: Nothing has started it."
+
+
+def test_a_running_hub_tells_its_alarms_as_they_stand(healthy: HubProcess) -> None:
+    """They are reckoned when they are asked for, whether or not the watch has told of them."""
+    assert examined(healthy)[1]["alarms"]["found"] == "none"
+    change(
+        healthy,
+        "INSERT INTO cursors (environment, connection, stream, gap, updated_at) VALUES ('test', 'hello', 'events',"
+        """ '[{"from": 1, "until": 2, "found_at": 3, "detail": "A page is missing."}]', :at)"""
+        " ON CONFLICT DO UPDATE SET gap = excluded.gap",
+    )
+    status, found = examined(healthy)
+    assert (status, found["alarms"]["mark"]) == (1, "warn")
+    assert "stream-gap hello/events: A page is missing." in found["alarms"]["found"]
+    assert "concord alarms" in found["alarms"]["advice"]
 
 
 def test_a_content_without_its_hash_is_found_when_everything_is_read(healthy: HubProcess) -> None:
