@@ -41,10 +41,12 @@ def show_written(written: Sequence[Mapping[str, Any]], *, json: bool) -> None:
     for each in written:
         what = f"{each['connection']} {each['operation']}"
         there = "something newer" if each["refused"] else each["target_id"] or ""
+        if each["taken_back"]:
+            there = f"{there} (taken back)".strip()
         table.add_row(each["key"], escape(each["path"]), escape(what), escape(there))
     print_table(table)
     console.print(
-        "This stands at the targets. Look there first; then name each that is to be written with --confirm KEY."
+        "This was written to the targets. Look there first; then name each that is to be written with --confirm KEY."
     )
 
 

@@ -23,6 +23,8 @@ from hub.store import children, events
 from hub.store.committer import Work
 from hub.store.events import Accept
 from hub.store.history import child_topic
+from hub.store.lineage import replayed
+from hub.store.replays import highest_generation
 from hub.workspace.bundle import Bundle
 
 #: Who tells of the hub's own events, in the place of a connection.
@@ -116,8 +118,19 @@ class Children:
                 "parent_path": path,
                 "approvals": exact_json.dumps(list(approvals)).decode() if approvals else None,
                 "priority": max(run["priority"], self.run["priority"]),
+                "generation": self._generation(path, run),
             }
         await self.parts.committer.commit(Accept(event=row, runs=routing.runs, actor=self.parts.worker))
+
+    def _generation(self, path: str, run: Mapping[str, Any]) -> int:
+        """Give the generation of a called run: a newer one where what the run before it did was taken back."""
+        looking = self.parts.database.looking
+        before = children.child_of_line(looking, replayed(looking, self.run["replay_of"]), parent_path=path)
+        if before is None:
+            return 0
+        if before["state"] == RunState.COMPENSATED:
+            return highest_generation(looking, run) + 1
+        return int(before["generation"])
 
     async def _adopt(self, child: str, path: str) -> None:
         await self.parts.committer.commit(

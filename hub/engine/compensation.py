@@ -24,6 +24,7 @@ from hub.store import children, resuming, stopping
 from hub.store.claims import ClaimedRun
 from hub.store.committer import Work
 from hub.store.history import child_topic
+from hub.store.lineage import replayed
 from hub.workspace.bundle import Bundle
 
 Row = Mapping[str, Any]
@@ -123,7 +124,7 @@ class Compensation:
         """
         found = TakenBack()
         with self._parts.database.reading() as connection:
-            done = resuming.done_effects(connection, self._lineage(connection), generation=self._run["generation"])
+            done = resuming.done_effects(connection, self._lineage(connection))
         undone = {row["undoes"] for row in done if row["undoes"] is not None}
         order = {path: place for place, path in enumerate(_paths(self._flow.steps))}
         made = [row for row in done if row["undoes"] is None and row["path"].startswith(within)]
@@ -144,7 +145,7 @@ class Compensation:
         operation, scope = self._operation(name, undo.operation), self._scope_at(row["path"])
         steps, journal, started = self._lane.steps, self._lane.journal, self._parts.ambient.now()
         output = exact_json.loads(row["output"]) if row["output"] else None
-        target = steps.target(name, operation, path, undoes=row["key"])
+        target = steps.target(name, operation, path, undoes=row["key"], generation=row["generation"])
         steps.connection = name
         formed: list[Any] = []
 
@@ -202,7 +203,7 @@ class Compensation:
         return operation
 
     def _lineage(self, connection: Any) -> list[str]:
-        return [self._run["id"], *resuming.replayed(connection, self._run["replay_of"])]
+        return [self._run["id"], *replayed(connection, self._run["replay_of"])]
 
     def _scope_at(self, path: str) -> Scope:
         """Give what the steps around a path have seen: the outputs of all that is recorded of its lanes."""

@@ -32,10 +32,11 @@ from hub.engine.recording import Recording, Target, for_a_person
 from hub.engine.suspicion import Lost
 from hub.errors import FixData, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient
-from hub.model.effect import EffectKey, EffectState, Idempotency
+from hub.model.effect import TAKEN_BACK, EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
 from hub.sdk.connector import WriteOperation
+from hub.store import effects as stored
 from hub.store.database import Database
 
 
@@ -69,6 +70,7 @@ class Effects(Recording):
         super().__init__(run_id=run_id, journal=journal, ambient=ambient, exchanges=exchanges, lost=lost)
         self._at_work = at_work
         self._guards = Guards(self.exchanges, database, moment=moment, ordered=ordered)
+        self._database = database
 
     def know(self, *, attempts: Mapping[str, int], limited: Mapping[str, int]) -> None:
         """Continue the numbering of the attempts of these paths too."""
@@ -156,12 +158,24 @@ class Effects(Recording):
     async def _resume(self, target: Target, row: Row) -> Any:
         state = EffectState(row["state"])
         if state is EffectState.DONE:
-            return await self._read_back(target, row, outcomes.answer(row))
+            return await self._read_back(target, row, self.answer(row))
         if state is EffectState.PARKED:
             raise for_a_person(target, row)
         if row["run_id"] != self._run_id and not await self.take_over(row):
             raise RetryLater("Another run is making this write.", code="another-run", after=1.0, run=row["run_id"])
         return await self.resolve(target, row)
+
+    def answer(self, row: Row) -> Any:
+        """Give what a write gave that was made before; `FixData` when another run has taken it back since."""
+        if row["run_id"] != self._run_id and stored.is_taken_back(self._database.looking, row["key"]):
+            raise FixData(
+                "What this step wrote was taken back since. To write it once more is a new effect, and a person has to "
+                "order that.",
+                code=TAKEN_BACK,
+                effect=row["key"],
+                run=row["run_id"],
+            )
+        return outcomes.answer(row)
 
     async def take_over(self, row: Row) -> bool:
         """Make another run's effect this run's own, unless that run is at work; tells whether it is."""

@@ -22,6 +22,7 @@ from hub.model.flow import Call, OnFailure
 from hub.model.run import StepState
 from hub.sdk.connector import Operation
 from hub.store import resuming
+from hub.store.claims import ClaimedRun
 from hub.workspace.bundle import Bundle
 
 #: Errors that end the work on the whole run, whatever item met them.
@@ -43,7 +44,7 @@ class Work:
     """One pass over the items of a call, as its ways of going through them share it."""
 
     parts: Parts
-    run: Mapping[str, Any]
+    claimed: ClaimedRun
     bundle: Bundle
     place: Place
     action: Call
@@ -52,6 +53,11 @@ class Work:
     new_lane: NewLane
     tally: Tally = field(default_factory=Tally)
     _in_vain: int | None = None
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """Give the run's row."""
+        return self.claimed.run
 
     @property
     def lane(self) -> Lane:
@@ -74,7 +80,7 @@ class Work:
             operation=self.operation.name,
             business_key=self.run["business_key"],
             path=path,
-            generation=self.run["generation"],
+            generation=self.claimed.generation(path),
         )
         return Item(name=name, path=path, value=value, key=key)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from hub.engine import verdicts
@@ -160,7 +161,7 @@ class Loop:
                 _collect(here, number, output)
             here.succeeded += 1
         except Stopped as stopped:
-            state, error = await self._stopped(lane, name, stopped, here)
+            state, error = await self._stopped(place, lane, name, started, stopped, here)
         except FixData as refused:
             state, error = StepState.FAILED, {"code": refused.code, "detail": refused.detail, "facts": {}}
             here.fail(name, refused.code, refused.detail)
@@ -177,13 +178,23 @@ class Loop:
         )
 
     async def _stopped(
-        self, lane: Lane, name: str, stopped: Stopped, here: _Pass
+        self, place: Place, lane: Lane, name: str, started: datetime, stopped: Stopped, here: _Pass
     ) -> tuple[StepState, Mapping[str, Any]]:
         """Say how an item stands that has stopped; what it did is taken back where its step says so."""
         verdict, cause, back = stopped.verdict, stopped.error, None
         error: dict[str, Any] = {"code": cause.code, "detail": cause.detail, "facts": {}}
         if isinstance(verdict, TakeBack):
             back = verdict.reason
+            # Once something of it is taken back, it must not go on as if that stood, whatever happens meanwhile.
+            lane.journal.step(
+                path=f"{place.path}[{name}]",
+                ordinal=place.ordinal,
+                kind=ITEM,
+                state=StepState.WAITING,
+                started=started,
+                finished=self._parts.ambient.now(),
+                error={**error, "back": back},
+            )
             kept_from = await self._take_back(lane)
             if kept_from is not None:
                 verdict, cause = kept_from

@@ -36,7 +36,7 @@ class Many:
     def __init__(self, parts: Parts, claimed: ClaimedRun, bundle: Bundle, *, new_lane: NewLane) -> None:
         """Take the collaborators."""
         self._parts = parts
-        self._run = claimed.run
+        self._claimed = claimed
         self._bundle = bundle
         self._new_lane = new_lane
 
@@ -52,7 +52,7 @@ class Many:
         lane.steps.connection = account.name
         work = Work(
             parts=self._parts,
-            run=self._run,
+            claimed=self._claimed,
             bundle=self._bundle,
             place=place,
             action=action,

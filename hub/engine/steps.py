@@ -294,13 +294,14 @@ class Steps:
         *,
         undoes: str | None = None,
         key: EffectKey | None = None,
+        generation: int | None = None,
     ) -> Target:
         """Say where a write goes and what it means; `undoes` names the effect it takes back, `key` itself if known."""
         named = {
             "environment": self._run["environment"],
             "business_key": self._run["business_key"],
             "path": path,
-            "generation": self._run["generation"],
+            "generation": self._claimed.generation(path) if generation is None else generation,
         }
         key = key or effect_key(connection=connection, operation=operation.name, **named)
         return Target(account=self._parts.accounts[connection], operation=operation, key=key, undoes=undoes, **named)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from hub.engine.bulk import MAY_BE_REPEATED, Batches, Ended, Entry, Made, entry, requests
 from hub.engine.items import ENDS, Item, Work
 from hub.engine.lanes import Known, Lane, Row
-from hub.engine.outcomes import REFUSALS, answer
+from hub.engine.outcomes import REFUSALS
 from hub.engine.outputs import Output
 from hub.engine.recording import Target, for_a_person
 from hub.engine.values import call_output
@@ -48,7 +48,7 @@ class Together:
             if row is None or state is EffectState.FAILED:
                 todo.append(item)
             elif state is EffectState.DONE:
-                self._ended(item, _done(row))
+                self._ended(item, self._done(row))
             elif state is EffectState.PARKED:
                 self._ended(item, Ended(state=state, error=for_a_person(self._target(item), row)))
             else:
@@ -180,6 +180,12 @@ class Together:
         for one in part:
             self._ended(by_key[one.key], ends[one.key])
 
+    def _done(self, row: Row) -> Ended:
+        try:
+            return Ended(state=EffectState.DONE, output=self._work.lane.steps.effects.answer(row))
+        except FixData as gone:
+            return Ended(state=EffectState.PARKED, error=gone)
+
     def _ended(self, item: Item, end: Ended) -> None:
         """Count and record what became of an item of a request."""
         work = self._work
@@ -192,13 +198,6 @@ class Together:
 
     def _target(self, item: Item) -> Target:
         return self._work.lane.steps.target(self._work.account.name, self._operation, item.path)
-
-
-def _done(row: Row) -> Ended:
-    try:
-        return Ended(state=EffectState.DONE, output=answer(row))
-    except FixData as pruned:
-        return Ended(state=EffectState.PARKED, error=pruned)
 
 
 def _another_run(row: Row) -> RetryLater:

@@ -20,6 +20,8 @@ class Idempotency(StrEnum):
 
 #: Why a write was not made: what stands at the target is newer.
 NEWER = "newer-at-target"
+#: Why a write is not recognised as done: what it made was taken back since.
+TAKEN_BACK = "taken-back"
 
 
 class EffectState(StrEnum):

@@ -39,9 +39,10 @@ class StopOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A write that exists: a replay recognises it by its key and does not make it again.
+    """A write that was made: a replay recognises it by its key and does not make it again.
 
-    `refused` is one that was not made, because something newer stands there.
+    `refused` is one that was not made, because something newer stands there, and `taken_back` one that does not stand
+    any more; whoever orders the run once more orders these with it.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Written:
     path: str
     target_id: str | None
     refused: bool = False
+    taken_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,4 +120,5 @@ def _written(effect: Mapping[str, Any], *, refused: bool = False) -> Written:
         path=effect["path"],
         target_id=None if id is None else str(id),
         refused=refused,
+        taken_back=effect["taken_back"],
     )

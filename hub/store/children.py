@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, or_, select, update
 
-from hub.model.run import OPEN_STATES, RunState
+from hub.model.run import OPEN_STATES, RunState, Stopping
 from hub.store.committer import Transaction
 from hub.store.tables import runs
 
@@ -15,6 +15,18 @@ from hub.store.tables import runs
 def child(connection: Connection, *, parent_run: str, parent_path: str) -> Mapping[str, Any] | None:
     """Give the newest run of the flow that a step has called."""
     return _newest(connection, runs.c.parent_run == parent_run, runs.c.parent_path == parent_path)
+
+
+def child_of_line(connection: Connection, run_ids: Sequence[str], *, parent_path: str) -> Mapping[str, Any] | None:
+    """Give the newest run of the flow that a step of any of these runs has called."""
+    return _newest(connection, runs.c.parent_run.in_(run_ids), runs.c.parent_path == parent_path)
+
+
+def compensated(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Give the called runs of these whose work does not stand any more, because it was ordered to be taken back."""
+    back = or_(runs.c.state == RunState.COMPENSATED.value, runs.c.stopping == Stopping.COMPENSATE.value)
+    statement = select(runs).where(runs.c.parent_run.in_(run_ids), runs.c.replaced_by.is_(None), back)
+    return [dict(row._mapping) for row in connection.execute(statement.order_by(runs.c.created_at, runs.c.id))]
 
 
 def newest_of_event(connection: Connection, event_id: str, flow: str) -> Mapping[str, Any] | None:

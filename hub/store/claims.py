@@ -32,6 +32,7 @@ from hub.errors import LimitReached
 from hub.model.run import WORKING_STATES, Priority, RunState, Stopping, WaitKind
 from hub.store.committer import Transaction, Write
 from hub.store.held import Holds, held, hold_over
+from hub.store.lineage import replayed, taken_back
 from hub.store.runs import MANY, forget_waits
 from hub.store.tables import attempts, effects, events, runs, steps
 
@@ -47,6 +48,12 @@ class ClaimedRun:
     attempts: Mapping[str, int] = field(default_factory=dict)
     #: How many of the attempts a limit turned away.
     limited: Mapping[str, int] = field(default_factory=dict)
+    #: Of paths whose writes the runs that it replays have taken back, the last generation of which that is so.
+    taken_back: Mapping[str, int] = field(default_factory=dict)
+
+    def generation(self, path: str) -> int:
+        """Give the generation of a write at a path: the run's own, or a newer one than what was taken back there."""
+        return max(int(self.run["generation"]), self.taken_back.get(path, -1) + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +263,7 @@ def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) ->
             effects=sent.get(run["id"], {}),
             attempts=tried.get(run["id"], {}),
             limited=limited.get(run["id"], {}),
+            taken_back=taken_back(connection, replayed(connection, run["replay_of"])) if run["replay_of"] else {},
         )
         for run in taken
     ]

@@ -176,6 +176,12 @@ def of_object(
     return None if last is None else dict(last._mapping), frozenset(connection.execute(told).scalars())
 
 
+def is_taken_back(connection: Connection, key: str) -> bool:
+    """Tell whether what an effect wrote was taken back."""
+    statement = select(effects.c.key).where(effects.c.undoes == key, effects.c.state == EffectState.DONE.value)
+    return connection.execute(statement.limit(1)).one_or_none() is not None
+
+
 def batch(connection: Connection, id: str) -> Values:
     """Give a request that carries several effects."""
     return dict(connection.execute(select(batches).where(batches.c.id == id)).one()._mapping)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from hub.audit.entry import Fact, is_plain
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
-from hub.model.effect import NEWER
+from hub.model.effect import NEWER, TAKEN_BACK
 from hub.model.hold import HoldKind
 from hub.model.run import OPEN_STATES, Priority, RunState, Stopping
-from hub.store import approvals, hold_orders
+from hub.store import approvals, children, hold_orders
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
-from hub.store.resuming import done_effects, refused_effects, replayed
+from hub.store.lineage import replayed
+from hub.store.resuming import done_effects, refused_effects
 from hub.store.retention import assert_kept
 from hub.store.run_orders import close_cases, in_doubt
 from hub.store.runs import find
-from hub.store.tables import events, runs, steps
+from hub.store.tables import effects, events, runs, steps
 
 Row = Mapping[str, Any]
 #: What a replay has of its run.
@@ -80,7 +81,7 @@ def replay(transaction: Transaction, run_id: str, order: Replay) -> str:
     """Make a parked or finished run again; gives the new run's id. Raises `Conflict` with what is in the way."""
     connection = transaction.connection
     row = _replayable(connection, run_id, order)
-    kept = _kept_steps(connection, run_id, order)
+    kept = _standing(connection, row, order, _kept_steps(connection, run_id, order))
     paths = {step["path"] for step in kept}
     if order.anew is not None:
         _assert_confirmed(connection, row, order, paths)
@@ -125,26 +126,45 @@ def replay(transaction: Transaction, run_id: str, order: Replay) -> str:
 
 def highest_generation(connection: Connection, run: Row) -> int:
     """Give the highest generation that any run of the same flow about the same thing has."""
-    statement = select(runs.c.generation).where(
-        runs.c.environment == run["environment"],
-        runs.c.flow == run["flow"],
-        runs.c.business_key == run["business_key"],
-    )
-    return max(connection.execute(statement).scalars(), default=int(run["generation"]))
+    alike = _about_the_same(run)
+    # A single write may have a newer one than its run, because the one before it was taken back.
+    of_writes = select(effects.c.generation).where(effects.c.run_id.in_(select(runs.c.id).where(alike)))
+    found = connection.execute(select(runs.c.generation).where(alike).union(of_writes)).scalars()
+    return max(found, default=int(run["generation"]))
+
+
+def _about_the_same(run: Row) -> ColumnElement[bool]:
+    return and_(*(runs.c[name] == run[name] for name in ("environment", "flow", "business_key")))
 
 
 def written(connection: Connection, run: Row) -> list[Row]:
-    """Give the writes that a run, or one that it replays, has made and that a replay would recognise."""
-    ids = [run["id"], *replayed(connection, run["replay_of"])]
-    return [row for row in done_effects(connection, ids, generation=run["generation"]) if row["undoes"] is None]
+    """Give the writes that a run, or one that it replays, has made; `taken_back` says which do not stand any more.
+
+    Where a flow that it called was taken back, what stays of that is among them: it is written once more with the rest.
+    """
+    ids = replayed(connection, run["id"])
+    if run["reason"] == TAKEN_BACK:
+        # It stopped at what an earlier run about the same thing wrote; whoever orders that once more orders all of it.
+        ids = list(connection.execute(select(runs.c.id).where(_about_the_same(run))).scalars())
+    own = _written(connection, ids)
+    for child in children.compensated(connection, ids):
+        left = [row for row in written(connection, child) if not row["taken_back"]]
+        own += [{**row, "path": f"{child['parent_path']}.{row['path']}", "called": True} for row in left]
+    return own
+
+
+def _written(connection: Connection, ids: Sequence[str]) -> list[Row]:
+    done = done_effects(connection, ids)
+    back = {row["undoes"] for row in done}
+    made = (row for row in done if row["undoes"] is None)
+    return [{**row, "taken_back": row["key"] in back, "called": False} for row in made]
 
 
 def refused(connection: Connection, run: Row) -> list[Row]:
     """Give the writes that a run did not make because something newer stands there, as far as that is still so."""
-    ids = [run["id"], *replayed(connection, run["replay_of"])]
-    found = refused_effects(connection, ids, generation=run["generation"], reason=NEWER)
+    found = refused_effects(connection, replayed(connection, run["id"]), reason=NEWER)
     made = {row["path"] for row in written(connection, run)}
-    return [row for row in found if row["path"] not in made]
+    return [{**row, "taken_back": False} for row in found if row["path"] not in made]
 
 
 def _replayable(connection: Connection, run_id: str, order: Replay) -> Row:
@@ -160,6 +180,12 @@ def _replayable(connection: Connection, run_id: str, order: Replay) -> Row:
     if _was_taken_back(row) and order.anew is None:
         raise Conflict(
             "What the run did was taken back. To do it once more is a new effect, and has to be ordered as one.",
+            code="taken-back",
+            run=run_id,
+        )
+    if _was_taken_back(row) and (order.go_on or order.from_step is not None):
+        raise Conflict(
+            "What the run did was taken back, also what came before that step. Replay it from the start.",
             code="taken-back",
             run=run_id,
         )
@@ -187,6 +213,38 @@ def _kept_steps(connection: Connection, run_id: str, order: Replay) -> list[dict
             raise NotFound("The run has no such step.", run=run_id, step=order.from_step)
         rows = [row for row in rows if _before(row, start)]
     return [row for row in rows if row["state"] == "succeeded" and not row["path"].startswith("undo:")]
+
+
+def _standing(connection: Connection, row: Row, order: Replay, kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out the steps whose work was taken back: they are done anew, with all that went with them.
+
+    That is an item of a loop that took back what it did, or a called flow whose work was taken back.
+    """
+    if not kept:
+        return kept
+    ids = replayed(connection, row["id"])
+    gone = {_item_of(effect["path"]) for effect in _written(connection, ids) if effect["taken_back"]}
+    gone |= {f"{child['parent_path']}." for child in children.compensated(connection, ids)}
+    left_out = {step["path"] for step in kept if any(_goes_with(step["path"], lane) for lane in gone)}
+    before = sorted(path for path in left_out if order.from_step and order.from_step.startswith(lane_of(path)))
+    if before:
+        raise Conflict(
+            "What was done before that step was taken back. Replay from there, or from where the run stopped.",
+            code="taken-back",
+            run=row["id"],
+            steps=", ".join(before),
+        )
+    return [step for step in kept if step["path"] not in left_out]
+
+
+def _item_of(path: str) -> str:
+    """Give how the paths begin of all that goes with a step: what belongs to its item of a loop."""
+    return path[: path.rfind("].") + 2] if "]." in path else ""
+
+
+def _goes_with(path: str, lane: str) -> bool:
+    """Tell whether a step stands inside of a lane, or around it."""
+    return f"{path}.".startswith(lane) or lane.startswith((f"{path}.", f"{path}["))
 
 
 def _before(row: Row, start: Row) -> bool:
@@ -228,7 +286,8 @@ def _assert_recognised(connection: Connection, row: Row, kept: Collection[str]) 
     lost = [
         effect["path"]
         for effect in written(connection, row)
-        if effect["generation"] < row["generation"] and not _belongs_to(effect["path"], kept)
+        if effect["generation"] < row["generation"]
+        and not (effect["taken_back"] or effect["called"] or _belongs_to(effect["path"], kept))
     ]
     if lost:
         raise Conflict(

@@ -83,42 +83,29 @@ def unresolved(connection: Connection, run_id: str) -> list[Mapping[str, Any]]:
     return [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.created_at))]
 
 
-def done_effects(connection: Connection, run_ids: Sequence[str], *, generation: int) -> list[Mapping[str, Any]]:
-    """Give what runs have done up to a generation, and what of that was taken back; without requests.
+def done_effects(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Give what the runs of one line have done, and what of that was taken back; without requests.
 
-    Of a path that a person had written once more, the newest counts: who ordered that knew of the one before.
+    Of a path that was written once more, the newest counts: the one before was taken back, or who ordered that knew of
+    it.
     """
     names = ("key", "connection", "operation", "path", "generation", "output", "undoes", "finished_at")
     statement = select(*(effects.c[name] for name in names)).where(
-        effects.c.run_id.in_(run_ids), effects.c.generation <= generation, effects.c.state == EffectState.DONE.value
+        effects.c.run_id.in_(run_ids), effects.c.state == EffectState.DONE.value
     )
     found = [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.generation))]
     newest = {row["path"]: row["key"] for row in found}
     return [row for row in found if row["undoes"] is not None or newest[row["path"]] == row["key"]]
 
 
-def refused_effects(
-    connection: Connection, run_ids: Sequence[str], *, generation: int, reason: str
-) -> list[Mapping[str, Any]]:
-    """Give what runs did not do up to a generation for this reason; of a path the newest counts."""
+def refused_effects(connection: Connection, run_ids: Sequence[str], *, reason: str) -> list[Mapping[str, Any]]:
+    """Give what the runs of one line did not do for this reason; of a path the newest counts."""
     names = ("key", "connection", "operation", "path", "generation", "output", "undoes", "finished_at")
     statement = select(*(effects.c[name] for name in names)).where(
-        effects.c.run_id.in_(run_ids),
-        effects.c.generation <= generation,
-        effects.c.state == EffectState.FAILED.value,
-        effects.c.reason == reason,
+        effects.c.run_id.in_(run_ids), effects.c.state == EffectState.FAILED.value, effects.c.reason == reason
     )
     found = [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.generation))]
     return list({row["path"]: row for row in found}.values())
-
-
-def replayed(connection: Connection, run_id: str | None) -> list[str]:
-    """Give a run and those that it replays, the newest first."""
-    found: list[str] = []
-    while run_id is not None and run_id not in found:
-        found.append(run_id)
-        run_id = connection.execute(select(runs.c.replay_of).where(runs.c.id == run_id)).scalar()
-    return found
 
 
 def began(connection: Connection, run: Mapping[str, Any], event: Mapping[str, Any]) -> int:

@@ -17,7 +17,7 @@ from hub.store import approvals, hold_orders
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
 from hub.store.history import child_topic
-from hub.store.resuming import replayed
+from hub.store.lineage import replayed
 from hub.store.retention import assert_kept
 from hub.store.runs import find, forget_waits, let_next_go, wake
 from hub.store.stopping import tell_to_stop

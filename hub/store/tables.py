@@ -296,6 +296,12 @@ effects = Table(
     Index(
         "ix_effects_batch", "batch", sqlite_where=text("batch IS NOT NULL"), postgresql_where=text("batch IS NOT NULL")
     ),
+    Index(
+        "ix_effects_undoes",
+        "undoes",
+        sqlite_where=text("undoes IS NOT NULL"),
+        postgresql_where=text("undoes IS NOT NULL"),
+    ),
     Index("ix_effects_state", "state"),
 )
 

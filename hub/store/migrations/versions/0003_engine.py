@@ -304,6 +304,13 @@ def _change_effects() -> None:
             postgresql_where=sa.text("object IS NOT NULL"),
         )
         batch_op.create_index(
+            "ix_effects_undoes",
+            ["undoes"],
+            unique=False,
+            sqlite_where=sa.text("undoes IS NOT NULL"),
+            postgresql_where=sa.text("undoes IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_effects_batch",
             ["batch"],
             unique=False,

@@ -1,0 +1,32 @@
+"""The line of a run: itself and the runs that it replays, and what of their work does not stand any more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, func, select
+
+from hub.model.effect import EffectState
+from hub.store.tables import effects, runs
+
+
+def replayed(connection: Connection, run_id: str | None) -> list[str]:
+    """Give a run and those that it replays, the newest first."""
+    found: list[str] = []
+    while run_id is not None and run_id not in found:
+        found.append(run_id)
+        run_id = connection.execute(select(runs.c.replay_of).where(runs.c.id == run_id)).scalar()
+    return found
+
+
+def taken_back(connection: Connection, run_ids: Sequence[str]) -> Mapping[str, int]:
+    """Give the paths whose writes these runs have taken back, each with the last generation of which that is so.
+
+    What a replay writes there is a new effect of the generation after it: the old one would answer for a document
+    that does not stand any more.
+    """
+    back = select(effects.c.undoes).where(
+        effects.c.run_id.in_(run_ids), effects.c.undoes.is_not(None), effects.c.state == EffectState.DONE.value
+    )
+    statement = select(effects.c.path, func.max(effects.c.generation).label("last")).where(effects.c.key.in_(back))
+    return {row.path: row.last for row in connection.execute(statement.group_by(effects.c.path))}
