@@ -284,7 +284,7 @@ class Orders(RuleBasedStateMachine):
             return
         outcome = {"effect_key": open_[0]["key"], "state": state, "sent_at": self.now, "reason": None}
         outcome |= {"output": '{"id":"1"}' if state == "done" else None, "finished_at": self.now}
-        outcome |= {"status": None, "repeats": 0, "renewals": 0}
+        outcome |= {"status": None, "repeats": 0, "renewals": 0, "version": None}
         self.record(run_id, outcomes=[outcome], winding_up=True)
 
     def rest(self, choice: int, how: str) -> None:
