@@ -9,7 +9,7 @@ from typing import Any
 from hub.access.people import Person, PersonId, Session
 from hub.access.permissions import Permission, Principal, Role
 from hub.model.ambient import of_micros, to_micros
-from hub.store import people
+from hub.store import approvals, people
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 
@@ -48,7 +48,12 @@ class StoredDirectory:
 
     async def change_person(self, person: Person, *, actor: str) -> None:
         """Keep a person's new state; their sessions end when they are disabled or their password changed."""
-        await self._write(lambda tx: people.change(tx, _person_row(person), actor=actor))
+
+        def change(transaction: Transaction) -> None:
+            people.change(transaction, _person_row(person), actor=actor)
+            approvals.recount(transaction, person.principal().actor, actor=actor)
+
+        await self._write(change)
 
     async def session(self, token_hash: str) -> Session | None:
         """Find a session."""

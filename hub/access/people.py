@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NewType, Protocol
@@ -88,9 +89,13 @@ class Directory(Protocol):
 
 
 def plain_email(text: str) -> str:
-    """Give a mail address as it is kept: trimmed, in lower case; `FixData` when it cannot be one."""
-    email = text.strip().lower()
+    """Give a mail address as it is kept: trimmed, in lower case; `FixData` when it cannot be one.
+
+    Two that look alike are one: signs that show nothing are refused, and those written in several ways are made equal.
+    """
+    email = unicodedata.normalize("NFKC", text.strip()).lower()
     local, _, domain = email.rpartition("@")
-    if not local or not domain or len(email) > MAX_EMAIL or any(sign.isspace() or sign == "@" for sign in local):
+    plain = email.isprintable() and not any(sign.isspace() for sign in email)
+    if not local or not domain or len(email) > MAX_EMAIL or not plain or "@" in local:
         raise FixData("This is not a mail address.", code="not-an-email")
     return email

@@ -7,6 +7,7 @@ that it does not matter who is first: a vote, a deadline, or a run that has ende
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -88,13 +89,25 @@ def vote(
         _note(transaction, AuditKind.APPROVAL_REFUSED, row, actor=actor)
     else:
         _note(transaction, AuditKind.APPROVAL_AGREED, row, actor=actor, facts={"record": row["record_hash"]})
-        if len(counting(connection, [row])[approval_id]) >= row["needed"]:
-            until = None if row["valid_for"] is None else transaction.now + row["valid_for"]
-            _settle(transaction, row, ApprovalState.APPROVED, valid_until=until)
-            _note(transaction, AuditKind.APPROVAL_GRANTED, row, actor=actor, facts={"record": row["record_hash"]})
+        _grant(transaction, row, actor=actor)
     found = find(connection, approval_id)
     assert found is not None
     return found
+
+
+def recount(transaction: Transaction, voter: str, *, actor: str) -> None:
+    """Grant what has enough agreement now that somebody who had agreed counts again, by whose order they do.
+
+    Nobody votes twice, so what they have agreed to could otherwise wait for ever for a vote that cannot come.
+    """
+    said = select(approval_votes.c.approval_id).where(
+        approval_votes.c.actor == voter, approval_votes.c.verdict == Verdict.AGREED.value
+    )
+    pending = select(approvals).where(approvals.c.id.in_(said), approvals.c.state == ApprovalState.PENDING.value)
+    for row in _rows(transaction.connection, pending.order_by(approvals.c.id)):
+        with suppress(Conflict):
+            _require_open(transaction, row)
+            _grant(transaction, row, actor=actor)
 
 
 def expire(transaction: Transaction, approval_id: str, *, actor: str) -> Row:
@@ -119,6 +132,10 @@ def escalate(transaction: Transaction, approval_id: str, *, actor: str) -> Row:
             .values(escalated_at=transaction.now, roles=exact_json.dumps(roles).decode())
         )
         _note(transaction, AuditKind.APPROVAL_ESCALATED, row, actor=actor, facts={"to": row["escalate_to"]})
+        with suppress(Conflict):
+            wider = _known(transaction.connection, approval_id)
+            _require_open(transaction, wider)
+            _grant(transaction, wider, actor=actor)
     return _known(transaction.connection, approval_id)
 
 
@@ -276,6 +293,15 @@ def _require_voter(connection: Connection, row: Row, actor: str) -> str:
     if voted is not None:
         raise Conflict("You have said so already.", code="voted-already", approval=row["id"], verdict=voted)
     return str(person.role)
+
+
+def _grant(transaction: Transaction, row: Row, *, actor: str) -> None:
+    """Grant it if as many have agreed as are needed, of those who may still agree now."""
+    if len(counting(transaction.connection, [row])[row["id"]]) < row["needed"]:
+        return
+    until = None if row["valid_for"] is None else transaction.now + row["valid_for"]
+    _settle(transaction, row, ApprovalState.APPROVED, valid_until=until)
+    _note(transaction, AuditKind.APPROVAL_GRANTED, row, actor=actor, facts={"record": row["record_hash"]})
 
 
 def _keep_vote(

@@ -184,11 +184,28 @@ async def test_a_disabled_person_is_out_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ada", "@example.com", "ada@", "a b@example.com", "a@b@c.com", "x" * 250 + "@b.cc"]
+    "text",
+    [
+        "",
+        "ada",
+        "@example.com",
+        "ada@",
+        "a b@example.com",
+        "a@b@c.com",
+        "x" * 250 + "@b.cc",
+        "a\u200bda@b.cc",
+        "ada@b\u00ad.cc",
+    ],
 )
 def test_what_is_not_an_address_is_refused(text: str) -> None:
     with pytest.raises(FixData):
         plain_email(text)
+
+
+@pytest.mark.parametrize("text", [" Ada@Example.COM ", "\uff21\uff24\uff21@example.com", "ada\uff20example.com"])
+def test_two_addresses_that_look_alike_are_one(text: str) -> None:
+    """Nobody gets a second account, and with it a second pair of eyes, by writing the same otherwise."""
+    assert plain_email(text) == "ada@example.com"
 
 
 def test_the_local_token_is_private_and_made_anew(tmp_path: Path) -> None:

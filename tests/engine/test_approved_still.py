@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from hub.access.directory import StoredDirectory
+from hub.access.people import PersonId
 from hub.engine.routing import route
 from hub.errors import NotAllowed
 from hub.operate.runs import From
@@ -285,6 +288,48 @@ async def test_what_a_called_flow_writes_needs_what_its_caller_was_approved_for(
     assert await here.house.settled() == {"succeeded": 1}
     assert here.written == ["t0"]
     assert [row.approvals for row in here.rows(effects)] == [f'["{second.id}"]']
+    await here.house.stop()
+
+
+async def test_who_orders_the_replay_of_a_called_flow_approved_nothing_of_it(tmp_path: Path) -> None:
+    """Not even what was agreed to for the flow that called it, and in whatever role they have become since."""
+    here = await office(tmp_path, compiled(flow=CALLS, **{"flows__called.yaml": CALLED}))
+    await here.house.give(thing(value="bad"))
+    await here.waits()
+    await here.say("ann")
+    await here.say("ben")
+    await here.until(lambda: any(row.state == "parked" for row in here.rows(runs)))
+    (child,) = [row for row in here.rows(runs) if row.flow == "called"]
+    await here.house.run_orders.replay(child.id, actor="person:p_ann")
+    await here.until(lambda: len(here.asked()) == 2)
+    await here.waits()
+    _, second = here.asked()
+    assert (second.path, second.state) == ("^ok", "pending")
+    with pytest.raises(NotAllowed) as caught:
+        await here.say("ann")
+    assert caught.value.code == "four-eyes"
+    assert here.vendor.seen["native"] == 1
+    await here.say("ben")
+    await here.say("cem")
+    await here.until(lambda: here.vendor.seen["native"] == 2)
+    await here.house.stop()
+
+
+async def test_who_comes_back_counts_again_without_a_second_vote(tmp_path: Path) -> None:
+    """Two agreed, one of them while she could not sign in: when she can again, nobody is waited for any more."""
+    here = await office(tmp_path)
+    await here.house.give(thing())
+    await here.waits()
+    await here.say("ann")
+    directory = StoredDirectory(here.house.database, here.house.committer)
+    ann = await directory.person(PersonId("p_ann"))
+    assert ann is not None
+    await directory.change_person(replace(ann, disabled=True), actor="local")
+    assert await here.say("ben") == "pending"
+    assert here.written == []
+    await directory.change_person(ann, actor="local")
+    assert await here.house.settled() == {"succeeded": 1}
+    assert audited(here) == ["asked", "agreed", "agreed", "granted"]
     await here.house.stop()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import Any
 
 import pytest
 
 from tests.runtime.process import FLOW, HubProcess, event
+from tests.runtime.test_ending import copies
 
 APPROVED = FLOW.replace(
     "steps:\n", "money: \"{minor: `100`, currency: 'EUR'}\"\nsteps:\n  - id: ok\n    approve: all\n    of: data\n"
@@ -97,6 +99,28 @@ def test_a_refusal_stops_the_run_also_while_no_hub_runs(approved: HubProcess) ->
     hub.settled({"parked": 1})
     (case,) = hub.api("GET", "/api/cases").json()["cases"]
     assert case["reason"] == "approval-refused"
+    assert hub.end() == 0
+
+
+def test_what_is_agreed_to_is_written_once_although_the_hub_is_killed_right_then(
+    approved: HubProcess, vendor: Any
+) -> None:
+    """The word outlives the process (kill -9) between it and the write, and nobody is asked for it again."""
+    hub = approved
+    hub.start()
+    hub.hook(event(4))
+    hub.settled({"waiting": 1})
+    asked = one(hub)
+    done = vote(hub, "approve", asked["id"], "ann")
+    hub.end(signal.SIGKILL)
+    assert done.returncode == 0, done.stderr
+    hub.start()
+    hub.settled({"succeeded": 1})
+    # What was written comes back as an event of the service, which is another run's matter.
+    listed = hub.run("approvals", "list", "--state", "any", "--run", asked["run_id"], "--json")
+    (given,) = json.loads(listed.stdout)["approvals"]
+    assert (given["id"], given["state"], len(given["votes"])) == (asked["id"], "approved", 1)
+    assert copies(vendor) == ["copy-copy-g-4"]
     assert hub.end() == 0
 
 

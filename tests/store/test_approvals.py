@@ -248,10 +248,7 @@ class Desk(RuleBasedStateMachine):
             known.refused.add(person)
         else:
             known.agreed.add(person)
-            if len(self.actors(known)) >= known.needed:
-                known.state = "approved"
-                known.valid_until = None if known.valid_for is None else self.now + known.valid_for
-                self.expected += 1
+            self.counted(known)
         assert stands["state"] == known.state
 
     @rule(id=asked, hours=some.sampled_from([1, 2, 3, 0]))
@@ -269,6 +266,7 @@ class Desk(RuleBasedStateMachine):
             if known.escalate_to not in known.roles:
                 known.roles.append(known.escalate_to)
             self.expected += 1
+            self.counted(known)
         for _ in range(2):
             with self.work() as transaction:
                 assert store.expire(transaction, id, actor="worker_1")["state"] == known.state
@@ -292,6 +290,19 @@ class Desk(RuleBasedStateMachine):
         """Somebody leaves, comes back, or does something else."""
         self.role[person], self.disabled[person] = role, disabled
         self.connection.execute(update(people).where(people.c.id == person).values(role=role, disabled=disabled))
+        with self.work() as transaction:
+            store.recount(transaction, f"person:{person}", actor="local")
+        for known in self.known.values():
+            if person in known.agreed:
+                self.counted(known)
+
+    def counted(self, known: Known) -> None:
+        """What waits and has enough agreement is granted, unless its time is over."""
+        over = known.deadline is not None and known.deadline <= self.now
+        if known.state == "pending" and not over and len(self.actors(known)) >= known.needed:
+            known.state = "approved"
+            known.valid_until = None if known.valid_for is None else self.now + known.valid_for
+            self.expected += 1
 
     @rule(run=some.sampled_from(["run_1", "run_2"]), chance=some.integers(1, 9))
     def a_run_ends(self, run: str, chance: int) -> None:
@@ -317,6 +328,13 @@ class Desk(RuleBasedStateMachine):
             agreed = {each["actor"] for each in cast[id] if each["verdict"] == Verdict.AGREED}
             assert agreed == {f"person:{each}" for each in known.agreed}
             assert not known.agreed & known.began
+
+    @invariant()
+    def nothing_waits_for_a_vote_that_cannot_come(self) -> None:
+        """What has enough agreement is granted, whoever came back or became what."""
+        for known in self.known.values():
+            over = known.deadline is not None and known.deadline <= self.now
+            assert known.state != "pending" or over or len(self.actors(known)) < known.needed
 
     @invariant()
     def what_holds_is_told_right(self) -> None:
