@@ -1,6 +1,6 @@
 """What holds for one account at a moment: its limits, what was learned of them, its pauses, breaker and quota.
 
-Times are microseconds of the limiter's clock, which never goes back.
+Times are microseconds of the account's clock, which never goes back; days and policies go by the machine's.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from hub.connections.learning import Learned
 from hub.connections.meter import Meter
 from hub.connections.pace import Pace, Start
 from hub.connections.standing import Refusal, Standing
+from hub.connections.steady import SteadyClock
 from hub.errors import LimitKind, LimitReached
-from hub.model.ambient import of_micros, to_micros
+from hub.model.ambient import to_micros
 from hub.sdk.connector import Limits
 from hub.sdk.limit_headers import Seen
 
@@ -57,6 +58,7 @@ class Conditions:
     def __init__(
         self,
         bounds: Bounds,
+        clock: SteadyClock,
         *,
         budget: str,
         share: int,
@@ -72,6 +74,7 @@ class Conditions:
         self.refusal: Refusal | None = None
         self.paused_until = 0
         self._bounds = bounds
+        self._clock = clock
         self._share = share
         self._random = random
         self._store = store
@@ -87,7 +90,7 @@ class Conditions:
         if self._looked is not None and now - self._looked < _LOOK_EVERY:
             return
         self._looked = now
-        found = lowest(self._bounds(of_micros(now)))
+        found = lowest(self._bounds(self._clock.shown(now)))
         if found != self.lowest:
             self.lowest = found
             self.allotment.bind(found.quota)
@@ -139,7 +142,7 @@ class Conditions:
 
     def allotted(self, now: int, ahead: int, under_way: int) -> bool:
         """Tell whether the quota has one more after `ahead` others."""
-        return self.allotment.quota is None or self.allotment.ready(of_micros(now), ahead, under_way=under_way)
+        return self.allotment.quota is None or self.allotment.ready(self._clock.shown(now), ahead, under_way=under_way)
 
     def begin(self, now: int) -> Start:
         """Count a request that goes out now."""
@@ -162,15 +165,15 @@ class Conditions:
             )
         if self.paused_until > now + SHORT_PAUSE:
             return Shut(code="paused", detail="The account has asked for a pause.", until=self.paused_until)
-        over = None if self.allotment.quota is None else self.allotment.over(of_micros(now))
+        over = None if self.allotment.quota is None else self.allotment.over(self._clock.shown(now))
         if over is not None:
-            return Shut(code="quota-used", detail="The account's quota is used up.", until=to_micros(over))
+            return Shut(code="quota-used", detail="The account's quota is used up.", until=self._clock.at(over))
         return None
 
     def refused(self, error: LimitReached, *, sent: int, now: int, in_flight: int) -> float:
         """Learn that a limit refused a request; gives the seconds until it may be tried again."""
         self.breaker.served(now)
-        self.refusal = Refusal(at=of_micros(now), kind=error.kind, detail=str(error)[:300])
+        self.refusal = Refusal(at=self._clock.shown(now), kind=error.kind, detail=str(error)[:300])
         backoff = _FIRST * 2.0 ** min(self._backoffs + 1, _DOUBLES) * self._random.uniform(0.5, 1.0)
         if error.kind is LimitKind.OBJECT:
             # Another request works on the same thing; the account as a whole has room.
@@ -215,7 +218,7 @@ class Conditions:
         """Learn that the target did not serve a request, by its own fault or the network's."""
         if self.breaker.failed(now, self._random.random(), sent):
             log.warning("breaker.opened", budget=self.budget, reason=reason)
-            self.refusal = Refusal(at=of_micros(now), kind=None, detail=reason[:300])
+            self.refusal = Refusal(at=self._clock.shown(now), kind=None, detail=reason[:300])
 
     def probed(self, now: int, *, served: bool) -> None:
         """Learn how the breaker's probe ended."""
@@ -238,7 +241,7 @@ class Conditions:
             budget=self.budget,
             limits=self.lowest.limits,
             by=self.lowest.by,
-            bounds=tuple(self._bounds(of_micros(now))),
+            bounds=tuple(self._bounds(self._clock.shown(now))),
             learned_rate=self.learned.rate,
             learned_concurrency=self.learned.permits,
             in_flight=in_flight,
@@ -247,10 +250,10 @@ class Conditions:
             started=self.meter.started,
             quota_used=self.allotment.used,
             quota_ends=self.allotment.ends,
-            paused_until=of_micros(self.paused_until) if self.paused_until > now else None,
+            paused_until=self._clock.shown(self.paused_until) if self.paused_until > now else None,
             breaker=state,
-            opened_at=None if opened is None else of_micros(opened),
-            probe_at=of_micros(self.breaker.probe_at) if state is BreakerState.OPEN else None,
+            opened_at=None if opened is None else self._clock.shown(opened),
+            probe_at=self._clock.shown(self.breaker.probe_at) if state is BreakerState.OPEN else None,
             probes=self.breaker.probes,
             refusal=self.refusal,
             refusals=self.learned.refusals,
@@ -258,7 +261,7 @@ class Conditions:
 
     def restore(self, kept: Mapping[str, Any], now: int) -> None:
         """Go on with what an earlier process learned."""
-        self.learned.restore(kept, now)
+        self.learned.restore(kept, to_micros(self._clock.shown(now)))
         self._space(now)
 
     def close(self, now: int) -> None:
@@ -282,4 +285,4 @@ class Conditions:
     def _keep(self, now: int) -> None:
         self._kept = now
         if self._store is not None:
-            self._store.keep(self.budget, self.learned.kept(now))
+            self._store.keep(self.budget, self.learned.kept(to_micros(self._clock.shown(now))))

@@ -96,8 +96,8 @@ class Learned:
         }
 
     def restore(self, kept: Mapping[str, Any], now: int) -> None:
-        """Go on with what an earlier process learned, unless it is too old."""
-        if now - int(kept["at"]) > KEPT:
+        """Go on with what an earlier process learned, unless it is too old, or of a clock that was wrong."""
+        if abs(now - int(kept["at"])) > KEPT:
             return
         self.rate = None if kept["rate"] is None else float(kept["rate"])
         self.concurrency = None if kept["concurrency"] is None else float(kept["concurrency"])

@@ -16,6 +16,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from hub.connections.allotment import BudgetStore
 from hub.connections.bounds import Bounds, of_vendor
 from hub.connections.breaker import BreakerState
@@ -25,11 +27,14 @@ from hub.connections.pace import Start
 from hub.connections.recall import Recall
 from hub.connections.row import Row
 from hub.connections.standing import Standing
+from hub.connections.steady import SteadyClock
 from hub.errors import HubError, LimitKind, LimitReached, NotSent, OutcomeUnknown, RetryLater
-from hub.model.ambient import Ambient, to_micros
+from hub.model.ambient import Ambient
 from hub.model.limits import Asker
 from hub.sdk.connector import Limits
 from hub.sdk.limit_headers import Seen
+
+log = structlog.get_logger(__name__)
 
 #: Who would have to wait longer than this in the row comes back later instead.
 LONGEST_WAIT = 30 * SECOND
@@ -83,19 +88,24 @@ class Limiter:
         self._gate = Gate(self._end)
         self._deadlines: list[tuple[int, int, _Waiter]] = []
         self._joined = self._held = self._hands = self._in_flight = 0
-        self._shift = 0
-        self._last = to_micros(ambient.now())
+        self._clock = SteadyClock(ambient)
         self._recall = Recall(store, topic, self._pump)
         self._probing: asyncio.Task[None] | None = None
         self._probe: Callable[[], Awaitable[None]] | None = None
         self._timer: asyncio.Task[None] | None = None
         self._rings = 0
         self._conditions = Conditions(
-            self._bounds, budget=name, share=self._share, random=ambient.random, store=store, told=self._pump
+            self._bounds,
+            self._clock,
+            budget=name,
+            share=self._share,
+            random=ambient.random,
+            store=store,
+            told=self._pump,
         )
-        self._conditions.look(self._last)
+        self._conditions.look(self._now())
         if not fresh:
-            self._conditions.pace.begin_full(self._last)
+            self._conditions.pace.begin_full(self._now())
 
     @property
     def limits(self) -> Limits:
@@ -189,13 +199,7 @@ class Limiter:
         )
 
     def _now(self) -> int:
-        # A clock that is set back must not make anybody wait for the time it was set back by.
-        now = to_micros(self._ambient.now()) + self._shift
-        if now < self._last:
-            self._shift += self._last - now
-            now = self._last
-        self._last = now
-        return now
+        return self._clock.now()
 
     async def _enter(self, asker: Asker, *, patient: bool) -> None:
         now = self._now()
@@ -364,6 +368,9 @@ class Limiter:
             served = False
         except HubError as error:
             served = not _is_down(error)
+        except Exception:  # a connector that does not understand its target must not be left without a next probe
+            log.exception("breaker.probe_defect", budget=self.name)
+            served = False
         finally:
             self._probing = None
         self._conditions.probed(self._now(), served=served)

@@ -65,6 +65,10 @@ class Position:
         # What an earlier reading saw behind this place it saw too early for what comes to light late.
         return replace(self, began=now, marks=(self.marks[place],))
 
+    def anew(self, since: datetime) -> Position:
+        """Give the position of a list that is read from a moment on, whatever was read of it before."""
+        return replace(self, since=since, began=None, marks=(Mark(until=_EPOCH, cursor=None),))
+
     def moved(self, cursor: str, times: Iterable[datetime], now: datetime, overlap: timedelta) -> Position:
         """Give the position once a page with events of these times, which ends at this cursor, is durable."""
         assert self.began is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -60,7 +60,11 @@ class Streams:
         with self._database.reading() as connection:
             row = streams.find(connection, environment=self._environment, name=account.name, stream=stream.name)
         position = Position.loaded(row, began - FIRST_LOOK)
-        read_at = None if row is None or row["read_at"] is None else of_micros(row["read_at"])
+        read_at = _moment(row, "read_at")
+        if position.began is not None and position.began > began:
+            # The clock was ahead, so nobody knows when that was; what was not there then is not older than the overlap.
+            known = min(_moment(row, "newest_at") or position.since, began)
+            position = position.anew(known - max(overlap, FIRST_LOOK))
         if stream.keeps is not None and read_at is not None and began - read_at > stream.keeps:
             since = began - stream.keeps
             why = "The last reading was longer ago than events are kept."
@@ -188,6 +192,10 @@ class Streams:
 def names_of(event: InboundEvent, content: str) -> tuple[str, str]:
     """Give the ids under which an event of this content may be kept: its own, or beside another content of that."""
     return event.external_id, kept_beside(event.external_id, content)
+
+
+def _moment(row: Mapping[str, Any] | None, name: str) -> datetime | None:
+    return None if row is None or row[name] is None else of_micros(row[name])
 
 
 def _numbers(hole: Hole) -> str:

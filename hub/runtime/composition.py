@@ -56,7 +56,7 @@ from hub.store.audit import Note
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.store.marks import Restored
-from hub.store.runs import recover
+from hub.store.runs import call_forward, recover
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compiled_files import EnvironmentFile
@@ -443,6 +443,7 @@ class Hub:
                 facts={"environment": self.environment.name, "bundle": self.shelf.current.id},
             )
         )
+        call_forward(transaction, environment=self.environment.name)
         return recover(transaction, environment=self.environment.name, actor=self.worker_name)
 
     def _end(self, transaction: Transaction) -> None:

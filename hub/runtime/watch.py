@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 
@@ -15,6 +16,7 @@ from hub.queries import alarms
 from hub.queries.alarms import Alarm, Watched
 from hub.queries.view import View
 from hub.store import alarms as stored
+from hub.store import runs
 from hub.store.committer import Committer, Work
 
 log = structlog.get_logger(__name__)
@@ -23,6 +25,8 @@ log = structlog.get_logger(__name__)
 EVERY = 10.0
 #: A tick that is this late is set going again, in seconds.
 LATE = 20.0
+#: A clock that goes back by more than this was put back.
+BACK = timedelta(seconds=1)
 
 
 class Watch:
@@ -40,6 +44,7 @@ class Watch:
         self._actor = actor
         self._counted: tuple[float, int] | None = None
         self._told: frozenset[tuple[str, str]] | None = None
+        self._latest = ambient.now()
 
     async def run(self, revive: Callable[[], None]) -> None:
         """Look again and again; whatever goes wrong with one look, the next one comes.
@@ -53,6 +58,7 @@ class Watch:
                     # A clock that was put back makes a scheduler wait until it is as late as it was.
                     log.warning("watch.revived_ticks", works=sorted(self._pulse.silent(at_least=LATE)))
                     revive()
+                await self.look_at_clock()
                 await self.look()
             except Fatal:
                 raise
@@ -68,6 +74,15 @@ class Watch:
             found = await asyncio.to_thread(alarms.listing, self._view, self._watched)
             self._counted = (now, len(found))
         return self._counted[1]
+
+    async def look_at_clock(self) -> None:
+        """Let runs go that were queued while the clock was ahead, once it is put back."""
+        before, self._latest = self._latest, self._ambient.now()
+        if self._latest >= before - BACK:
+            return
+        environment = self._view.environment
+        moved = await self._committer.commit(Work(lambda tx: runs.call_forward(tx, environment=environment)))
+        log.warning("watch.clock_put_back", seconds=round((before - self._latest).total_seconds()), runs=moved)
 
     async def look(self) -> tuple[Alarm, ...]:
         """Tell what is new and clear what is over; gives the alarms as they stand."""

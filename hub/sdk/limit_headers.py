@@ -1,8 +1,9 @@
 """What answers say of limits in their headers: how long to wait, and how much is left.
 
 `Retry-After` is seconds or an HTTP date. `RateLimit` has three forms in use: one structured field for each policy
-(`"burst";r=50;t=30`), one of pairs (`limit=100, remaining=50, reset=5`), and three headers, with or without `X-`, whose
-reset is seconds from now or a time since 1970.
+(`"burst";r=50;t=30`, of which those that count requests are read), one of pairs (`limit=100, remaining=50, reset=5`),
+and three headers, with or without `X-`, whose reset is seconds from now or a time since 1970, in seconds or
+milliseconds.
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ from email.utils import parsedate_to_datetime
 LONGEST = 366 * 86_400.0
 #: A reset beyond this is a time since 1970, not seconds from now.
 _EPOCH_BEGINS = 1_000_000_000
+#: A reset beyond this is counted in milliseconds.
+_MILLISECONDS_BEGIN = 100_000_000_000
 _SECONDS = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
 _ITEM = re.compile(r'(?P<name>"[^"]*"|[^;,="\s]+)\s*(?P<parameters>(;\s*[a-z]+=[^;,]*)*)')
+#: Of a policy that counts something else than requests.
+_OTHER_UNIT = re.compile(r';\s*qu="(?!requests")')
 _PAIR = re.compile(r"(?P<name>[a-z-]+)=(?P<value>[0-9]{1,15})(?=\s*[,;]|\s*$)")
 
 
@@ -69,11 +74,12 @@ def _moment(text: str) -> datetime | None:
 
 
 def _structured(headers: Mapping[str, str]) -> list[Seen]:
-    policies = _items(headers.get("ratelimit-policy", ""))
+    told = headers.get("ratelimit-policy", "")
+    policies, other = _items(told), _of_other_units(told)
     found = []
     for name, has in _items(headers.get("ratelimit", "")).items():
         said = policies.get(name, {})
-        if "r" in has:
+        if "r" in has and name not in other:
             window = said.get("w")
             found.append(
                 Seen(
@@ -84,6 +90,10 @@ def _structured(headers: Mapping[str, str]) -> list[Seen]:
                 )
             )
     return found
+
+
+def _of_other_units(text: str) -> set[str]:
+    return {item["name"] for item in _ITEM.finditer(text[:2000]) if _OTHER_UNIT.search(item["parameters"])}
 
 
 def _items(text: str) -> dict[str, dict[str, int]]:
@@ -111,16 +121,24 @@ def _separate(headers: Mapping[str, str]) -> Seen | None:
             return Seen(
                 limit=_whole(headers.get(f"{prefix}-limit")),
                 remaining=remaining,
-                resets_in=_reset(_whole(headers.get(f"{prefix}-reset")), headers),
+                resets_in=_reset(_number(headers.get(f"{prefix}-reset")), headers),
             )
     return None
 
 
-def _reset(value: int | None, headers: Mapping[str, str]) -> float | None:
+def _reset(value: float | None, headers: Mapping[str, str]) -> float | None:
     if value is None or value < _EPOCH_BEGINS:
         return None if value is None else float(value)
+    if value >= _MILLISECONDS_BEGIN:
+        value /= 1000
     date = _moment(headers.get("date", ""))
     return None if date is None else max(value - date.timestamp(), 0.0)
+
+
+def _number(text: str | None) -> float | None:
+    """Read a time: whole seconds, or seconds with a fraction."""
+    first = (text or "").partition(",")[0].partition(";")[0].strip()
+    return float(first) if _SECONDS.fullmatch(first) else None
 
 
 def _whole(text: str | None) -> int | None:

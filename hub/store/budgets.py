@@ -18,6 +18,8 @@ from hub.store.tables import awaited, runs
 from hub.store.upserts import upsert
 
 _KEYS = ("environment", "name")
+#: A time of a quota that begins later than this from now was begun by a clock that was wrong (microseconds).
+FAR = 3_600_000_000
 
 
 def topic(*, environment: str, name: str) -> str:
@@ -30,14 +32,16 @@ def reserve(
 ) -> tuple[int, int]:
     """Take up to `count` of what is left of a quota in the time that begins then; gives that and how many are taken.
 
-    A time that begins before the one that is counted gives nothing: a clock was set back.
+    A time that begins before the one that is counted gives nothing: a clock was set back. Where the one that is counted
+    has not come by far, the clock was wrong before; what was used by it counts as used now.
     """
     row = _row(transaction.connection, environment, name)
     taken = 0
     if row is not None and row["window_start"] is not None:
-        if row["window_start"] > begins:
+        to_come = row["window_start"] > begins
+        if to_come and row["window_start"] <= transaction.now + FAR:
             return 0, quota
-        taken = row["used"] if row["window_start"] == begins else 0
+        taken = row["used"] if to_come or row["window_start"] == begins else 0
     given = max(min(count, quota - taken), 0)
     _write(transaction, environment, name, {"window_start": begins, "used": taken + given})
     return given, taken + given

@@ -117,6 +117,20 @@ def _take_back(transaction: Transaction, which: ColumnElement[bool], *, kind: Au
     return len(ids)
 
 
+def call_forward(transaction: Transaction, *, environment: str) -> int:
+    """Let queued runs go now whose time a clock that was ahead has put into the future; gives their number.
+
+    What is queued waits for nothing but a worker. It goes through all that waits for a time, so call it at a start and
+    after a clock was put back.
+    """
+    late = and_(runs.c.environment == environment, runs.c.claimable_at > transaction.now)
+    changed = transaction.connection.execute(
+        update(runs).where(late, runs.c.state == RunState.QUEUED.value).values(claimable_at=transaction.now)
+    )
+    transaction.woken = transaction.woken or changed.rowcount > 0
+    return changed.rowcount
+
+
 def wake(transaction: Transaction, topics: Iterable[str]) -> None:
     """Let the runs go on that wait for one of these topics."""
     names = list(topics)

@@ -329,6 +329,29 @@ async def test_a_silence_longer_than_the_vendor_keeps_events_is_a_gap(tmp_path: 
         assert await hub.read() == 0
 
 
+@pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=90)])
+async def test_a_clock_that_was_ahead_for_one_reading_loses_nothing(tmp_path: Path, ahead: timedelta) -> None:
+    """Neither what comes to light late, nor, when it was ahead by more than events are kept, what happens from now."""
+    clock, theirs = StandingClock("2026-01-05T12:00"), StandingClock("2026-01-05T12:00")
+    vendor = VendorList(clock=theirs, keeps=timedelta(days=30))
+    async with Reader(tmp_path, clock, with_streams(reading(vendor, overlap=OVERLAP))) as hub:
+        await hub.read()
+        vendor.happen(timedelta(minutes=4))
+        theirs.leap(MINUTE)
+        vendor.happen()
+        clock.leap(MINUTE + ahead)
+        await hub.read()
+        clock.leap(-ahead)
+        for time in (clock, theirs):
+            time.leap(timedelta(minutes=4))
+        vendor.happen()
+        await hub.read()
+        assert hub.taken() == ["evt_1", "evt_2", "evt_3"]
+        theirs.leap(MINUTE)
+        vendor.happen()
+        assert await hub.read() == 1
+
+
 async def test_a_page_that_begins_behind_the_cursor_is_a_gap(tmp_path: Path) -> None:
     """The connector says so where the vendor does."""
     clock, vendor = start()

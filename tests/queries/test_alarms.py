@@ -21,6 +21,7 @@ from hub.queries.view import View
 from hub.runtime.watch import Watch
 from hub.store import alarms as stored
 from hub.store import streams
+from hub.store.claims import Claim
 from hub.store.committer import Transaction, Work
 from hub.store.control_tables import schedules as schedule_rows
 from hub.store.streams import GapKind
@@ -270,6 +271,21 @@ async def test_the_watch_sets_going_again_what_has_stopped_and_survives_its_own_
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         assert revived == [21]
+
+
+async def test_runs_queued_by_a_clock_that_was_ahead_go_once_it_is_put_back(tmp_path: Path) -> None:
+    """They wait for nothing but a worker, and must not lie there until the day comes that the clock showed."""
+    bundle, clock = scheduled(daily=DAILY), StandingClock("2026-01-05T00:00")
+    async with Station(tmp_path, bundle, clock) as hub:
+        _, _, watch = watch_of(hub, lambda: bundle, pulse(started_at=clock.now()))
+        clock.leap(24 * HOUR)
+        await watch.look_at_clock()
+        await hub.schedules.run_now("daily", actor="ada")
+        clock.leap(-24 * HOUR)
+        claim = Claim(environment="test", owner="worker_1", limit=5)
+        assert list((await hub.committer.commit(claim)).runs) == []
+        await watch.look_at_clock()
+        assert len((await hub.committer.commit(claim)).runs) == 1
 
 
 async def test_alarms_of_a_process_that_ended_are_cleared_by_the_next(tmp_path: Path) -> None:

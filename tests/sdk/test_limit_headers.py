@@ -74,6 +74,26 @@ def test_a_date_is_compared_with_the_vendors_own_clock() -> None:
             Seen(limit=100, remaining=3, resets_in=10.0),
         ),
         ({"x-ratelimit-remaining": "3", "x-ratelimit-reset": "1767225610"}, Seen(remaining=3)),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "0.25"}, Seen(remaining=0, resets_in=0.25)),
+        (
+            {
+                "x-ratelimit-remaining": "0",
+                "x-ratelimit-reset": "1767225610000",
+                "date": "Thu, 01 Jan 2026 00:00:00 GMT",
+            },
+            Seen(remaining=0, resets_in=10.0),
+        ),
+        (
+            {
+                "ratelimit": '"bytes";r=0;t=30, "calls";r=7;t=30',
+                "ratelimit-policy": '"bytes";q=65535;qu="content-bytes";w=60, "calls";q=10;w=60;qu="requests"',
+            },
+            Seen(limit=10, window=60.0, remaining=7, resets_in=30.0),
+        ),
+        (
+            {"ratelimit": '"bytes";r=0;t=30', "ratelimit-policy": '"bytes";w=60;qu="content-bytes"'},
+            None,
+        ),
         ({}, None),
         ({"x-ratelimit-remaining": "-1"}, None),
         ({"ratelimit": ';;=="'}, None),
