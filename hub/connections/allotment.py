@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from hub.connections.bounds import Quota
 from hub.connections.quota import Term, block, term
-from hub.errors import Fatal
+from hub.errors import Fatal, StorageFull
 from hub.model.ambient import to_micros
 from hub.model.turns import Turns
 
@@ -127,7 +127,7 @@ class Allotment:
             given, taken = await self._store.reserve(
                 self._budget, begins=to_micros(asked.begins), quota=quota.count, count=count
             )
-        except Fatal:
+        except (Fatal, StorageFull):
             # Nothing can be made durable any more, so nothing more may be used; the process stops.
             return
         finally:

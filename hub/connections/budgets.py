@@ -6,7 +6,6 @@ learned stays known.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 from hub.connections.allotment import BudgetStore
 from hub.connections.bounds import Bound
 from hub.connections.limiter import SHARE, Limiter
-from hub.errors import Fatal
 from hub.model.ambient import Ambient
 from hub.model.turns import Turns
 from hub.store import budgets
@@ -98,7 +96,7 @@ class StoredBudgets:
                 transaction, environment=self._environment, name=budget, begins=begins, quota=quota, count=count
             )
 
-        given: tuple[int, int] = await self._committer.commit(Work(work))
+        given: tuple[int, int] = await self._committer.commit(Work(work, patient=True))
         return given
 
     def give_back(self, budget: str, *, begins: int, count: int) -> None:
@@ -119,12 +117,14 @@ class StoredBudgets:
 
     def wake(self, topic: str, count: int, turns: Turns) -> Awaitable[int]:
         """Let runs go that wait for an account."""
-        return self._committer.commit(Work(lambda transaction: budgets.wake_some(transaction, topic, count, turns)))
+        # Where the disk is full those who wait are let go when there is room: nobody would ask again.
+        return self._committer.commit(
+            Work(lambda transaction: budgets.wake_some(transaction, topic, count, turns), patient=True)
+        )
 
     def _submit(self, work: Callable[[Transaction], None]) -> None:
-        # When nothing can be made durable any more the process stops, and it is stopped elsewhere.
-        with contextlib.suppress(Fatal):
-            self._committer.submit(Work(work))
+        # Whoever sends a request must not fail over what is only remembered.
+        self._committer.leave(Work(work))
 
 
 def remembered(database: Database, *, environment: str) -> Mapping[str, Mapping[str, Any]]:

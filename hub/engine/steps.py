@@ -249,8 +249,7 @@ class Steps:
             ),
         )
         if judged.sightings:
-            # Nobody waits for a count.
-            self._parts.committer.submit(CountDrift(seen=judged.sightings))
+            self._parts.committer.leave(CountDrift(seen=judged.sightings))
         self._journal.decided(judged.decisions)
         if judged.action is not Action.ACCEPT:
             raise refusal(judged, connection=account.name, operation=operation)

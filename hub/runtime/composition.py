@@ -432,7 +432,7 @@ class Hub:
             decisions.keep(transaction.connection, [row])
             transaction.entries.append(note)
 
-        self.committer.submit(Work(work))
+        self.committer.leave(Work(work))
 
     def _begin(self, transaction: Transaction) -> int:
         marks.hub_id(transaction, self.ambient.new_id("hub"))

@@ -8,6 +8,7 @@ A caller goes on only when its change is durable. If the thread dies, the proces
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
@@ -228,6 +229,11 @@ class Committer:
             self._gathered()
         return future
 
+    def leave(self, write: Write) -> None:
+        """Hand over a write that nobody waits for; without room for it, or durability, it is left out."""
+        with contextlib.suppress(Fatal, StorageFull):
+            self.submit(write).add_done_callback(_heard)
+
     async def stop(self) -> None:
         """Commit what is pending, then end."""
         with self._ready:
@@ -319,6 +325,12 @@ class Committer:
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(call)
+
+
+def _heard(done: asyncio.Future[Any]) -> None:
+    """Take note of what became of a write that nobody waits for."""
+    if not done.cancelled():
+        done.exception()
 
 
 def counter_value(connection: Connection, name: str) -> int:

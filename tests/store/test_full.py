@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,7 +14,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from hub.audit.verification import verify_chain
+from hub.connections.budgets import StoredBudgets
 from hub.errors import Fatal, StorageFull
+from hub.model.turns import Turns
 from hub.store import audit
 from hub.store.committer import Committer, Work
 from hub.store.database import Database
@@ -120,6 +123,46 @@ async def test_the_engine_waits_for_room_and_goes_on_by_itself(store: tuple[Data
     assert committer.full_since is None
     with database.reading() as connection:
         assert connection.exec_driver_sql("SELECT length(input) FROM steps").scalars().all() == [100_000]
+
+
+async def test_what_nobody_waits_for_is_left_out(
+    store: tuple[Database, Committer, Disk], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who sends a request does not fail over what is only remembered of it, and nobody is told of it."""
+    database, committer, disk = store
+    disk.fill()
+    await until_full(committer, 1)
+    budgets = StoredBudgets(environment="test", committer=committer)
+    for number in range(5):
+        budgets.keep("erp", {"rate": "x" * 20_000})
+        committer.leave(large(8000 + number, 20_000))
+        await asyncio.sleep(0.2)
+    disk.empty()
+    await asyncio.sleep(0.6)
+    committer.leave(accept(9999))
+    await committer.commit(accept(9998))
+    gc.collect()
+    assert {"evt_9998", "evt_9999"} <= kept(database)
+    assert not kept(database) & {f"evt_{8000 + number}" for number in range(5)}
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
+async def test_who_waits_for_a_limit_is_let_go_once_there_is_room(store: tuple[Database, Committer, Disk]) -> None:
+    """Nobody would ask for it again."""
+    _database, committer, disk = store
+    await committer.commit(accept(1))
+    budgets = StoredBudgets(environment="test", committer=committer)
+    disk.fill()
+    await until_full(committer, 2)
+    waking = asyncio.ensure_future(budgets.wake("limit:test:erp", 1, Turns()))
+    quota = asyncio.ensure_future(budgets.reserve("erp", begins=1, quota=5, count=2))
+    for number in range(3):
+        with pytest.raises(StorageFull):
+            await committer.commit(large(9000 + number, 20_000))
+        await asyncio.sleep(0.2)
+    disk.empty()
+    assert await asyncio.wait_for(waking, 5) == 0
+    assert await asyncio.wait_for(quota, 5) == (2, 2)
 
 
 async def test_a_process_ends_while_the_disk_is_full(store: tuple[Database, Committer, Disk]) -> None:
