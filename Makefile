@@ -34,6 +34,7 @@ bench: $(VENV)/.bench ## measure mappings and durable flows beside their peers a
 	$(PYTHON) -m bench $(ARGS)
 
 mutants: $(READY) ## show that each promise can fail: break the hub on purpose, and see the named invariant go red
+	$(VENV)/bin/concord prove --mutants
 	$(PYTHON) -m hub.proof.mutants $(ARGS)
 
 $(READY): pyproject.toml constraints.txt hatch_build.py

@@ -229,11 +229,14 @@ def prove(
     invoices: Annotated[int, typer.Option(min=0, max=20_000, help="Instead: post so many with lost answers.")] = 0,
     timeouts: Annotated[int, typer.Option(min=0, max=90, help="With --invoices: percent of writes unanswered.")] = 30,
     restores: Annotated[int, typer.Option(min=0, max=100, help="Instead: restore an old backup so often.")] = 0,
+    mutants: Annotated[bool, typer.Option("--mutants", help="Instead: break the hub on purpose, and see it.")] = False,
+    mutant: Annotated[str | None, typer.Option(help="Prove this broken hub in the place of the real one.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
 ) -> None:
     """Run the real engine through simulated failures, thousands of times; succeed only if every invariant holds.
 
     With --kills, --power-cuts, --invoices or --restores the real process is put to the proof from outside instead.
+    With --mutants every broken hub must be caught by the invariant that it breaks.
     """
     from hub.cli.proving import outside
 
@@ -246,8 +249,12 @@ def prove(
         raise typer.Exit(run_outside(proof, json=json_output))
     from hub.proof.prove import ProveOptions, run_prove
 
+    if mutants:
+        from hub.proof.hunts import run_hunts
+
+        raise typer.Exit(run_hunts(jobs=jobs, first=first, seeds=seeds, json=json_output))
     options = ProveOptions(
-        seeds=seeds, minutes=minutes, jobs=jobs, first=first, seed=seed, trace=trace, json=json_output
+        seeds=seeds, minutes=minutes, jobs=jobs, first=first, seed=seed, trace=trace, json=json_output, mutant=mutant
     )
     raise typer.Exit(run_prove(options))
 

@@ -36,7 +36,8 @@ def recorded_is_true(evidence: Evidence) -> Iterator[Finding]:
         if effect.state != "done" or effect.output_id is None or effect.connection not in books:
             continue
         found = there.get((effect.connection, effect.output_id))
-        if found is None or found.family != effect.family:
+        marked = found is not None and found.marker not in {"", effect.key}
+        if found is None or found.family != effect.family or marked:
             what = "which is not there" if found is None else f"which is {found.kind} {found.title or found.name}"
             yield Finding(
                 invariant=Invariant.RECORDED_IS_TRUE,

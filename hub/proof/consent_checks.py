@@ -41,7 +41,8 @@ def _agreed(named: list[Approval], consent: Consent, moment: float, evidence: Ev
             if vote.verdict == "agreed"
             and vote.at <= moment
             and vote.actor not in began
-            and not any(begins < moment <= ends for begins, ends in evidence.away.get(vote.actor, ()))
+            and not consent.began.get(vote.actor, moment) < moment
+            and not any(begins < moment < ends for begins, ends in evidence.away.get(vote.actor, ()))
         )
     return found
 

@@ -77,5 +77,5 @@ def prove(console: Console, *, restores: int, seed: int, before: int = BEFORE, a
     return Proved(
         title=f"{restores} times a backup older than {after} invoices is restored",
         figures={"restores": restores, "writes_after_the_restore": sums, **told},
-        findings=findings,
+        findings=tuple(findings),
     )

@@ -49,6 +49,7 @@ class Document:
     - `facts` are all that it says; `money` is its amount, where it moves money.
     - `place` is its place among all that its book accepted, and `subject` the subject of the event it came of, where
       the order counts.
+    - `marker` is the key of the write that made it, where it shows one.
     - `reverses` is the id of the document that it takes back, and `stage` the place of a document's step in its flow,
       where it can be taken back.
     """
@@ -66,6 +67,7 @@ class Document:
     subject: str | None = None
     reverses: str | None = None
     stage: int | None = None
+    marker: str = ""
 
     @property
     def called(self) -> tuple[str, str, str]:
@@ -199,10 +201,14 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What must have been agreed to before anything of a business key is written: by how many, and exactly what."""
+    """What must have been agreed to before anything of a business key is written: by how many, and exactly what.
+
+    `began` are people who ordered the work, each with the moment from which on their own word does not count.
+    """
 
     people: int
     record_hash: str
+    began: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ class Invariant(StrEnum):
     ONE_RUN_PER_EVENT = "one_run_per_event"
     FIRES_ONCE = "fires_once"
     FENCED = "fenced"
+    WITHIN_LIMITS = "within_limits"
     LEGAL_CHANGES = "legal_changes"
     ORDER_PER_KEY = "order_per_key"
     RECOVERY_RESENDS_THE_RECORDED_REQUEST = "recovery_resends_the_recorded_request"

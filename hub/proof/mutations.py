@@ -173,12 +173,16 @@ class RecomputingWorker(Worker):
     runner = RecomputingRunner
 
 
+#: What invoices are written to the ERP with, and sales to the ledger of the simulation.
+_INVOICES = frozenset({"netsuite/invoice_from_hub", "entry"})
+
+
 class FloatSteps(Steps):
     """Turns the amounts of an invoice into binary floats on their way to the ERP, and drops what is below a cent."""
 
     def _input(self, bundle: Bundle, action: Call, scope: Scope) -> Any:
         value = super()._input(bundle, action, scope)
-        return truncated(value) if action.shape == "netsuite/invoice_from_hub" else value
+        return truncated(value) if action.shape in _INVOICES else value
 
 
 class FloatRunner(Runner):

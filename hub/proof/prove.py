@@ -12,11 +12,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hub.proof.simulation import campaign, shrinking, sweep, trial
-from hub.proof.simulation.campaign import ENOUGH, Totals
+from hub.proof.simulation import campaign, mutants, shrinking, sweep, trial
+from hub.proof.simulation.breaking import broken
+from hub.proof.simulation.campaign import MUST_COVER, Totals
 from hub.proof.simulation.sweep import Swept
 from hub.proof.simulation.trial import Draft
 from hub.proof.simulation.troubles import KINDS
+from hub.runtime.composition import Composition
 from hub.sdk import exact_json
 
 #: Without a word about it, so many seeds are run.
@@ -30,7 +32,10 @@ _TOLD = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProveOptions:
-    """What a proof is asked for; `seed` asks for one trial alone, and `trace` for its story."""
+    """What a proof is asked for; `seed` asks for one trial alone, and `trace` for its story.
+
+    `mutant` names a broken hub in the place of the one that ships.
+    """
 
     seeds: int | None = None
     minutes: float | None = None
@@ -39,13 +44,15 @@ class ProveOptions:
     seed: int | None = None
     trace: bool = False
     json: bool = False
+    mutant: str | None = None
 
 
 def run_prove(options: ProveOptions) -> int:
     """Prove, print, and give the exit status: 0 only without a violation and with all that had to be met."""
     console = Console(stderr=options.json)
     if options.seed is not None:
-        return _one(options.seed, console, trace=options.trace, json=options.json)
+        with broken(mutants.named(options.mutant)) as composition:
+            return _one(options.seed, console, composition, trace=options.trace, json=options.json)
     swept = _sweep(options, console)
     if not options.json:
         _show_sweep(swept, console)
@@ -56,7 +63,7 @@ def run_prove(options: ProveOptions) -> int:
         told = {"sweep": [each.to_json() for each in swept], "without_case": sweep.uncovered()}
         _print_json({**totals.to_json(), **told, "first_seed": options.first, "seconds": round(seconds, 1)})
     else:
-        _show(totals, console, seconds, first=options.first)
+        _show(totals, console, seconds, options)
     whole = all(not each.broken and each.covered == each.points for each in swept) and not sweep.uncovered()
     return 0 if whole and not totals.violations and not totals.missed() else EXIT_BROKEN
 
@@ -67,6 +74,7 @@ def _sweep(options: ProveOptions, console: Console) -> list[Swept]:
         return campaign.sweep_all(
             options.jobs or campaign.processes(),
             lambda done, everything: progress.update(task, completed=done, total=everything),
+            options.mutant,
         )
 
 
@@ -105,7 +113,9 @@ def _many(options: ProveOptions, console: Console, began: float) -> Totals:
             broken = f", [red]{len(totals.broken_seeds)} broken[/]" if totals.violations else ""
             progress.update(task, completed=totals.trials, description=f"seeds{broken}")
 
-        return campaign.spread(first=options.first, seeds=seeds, jobs=jobs, until=until, told=told)
+        return campaign.spread(
+            first=options.first, seeds=seeds, jobs=jobs, until=until, mutant=options.mutant, told=told
+        )
 
 
 def _progress(console: Console) -> Progress:
@@ -119,10 +129,10 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _one(seed: int, console: Console, *, trace: bool, json: bool) -> int:
+def _one(seed: int, console: Console, composition: Composition | None, *, trace: bool, json: bool) -> int:
     campaign.be_quiet()
     draft = trial.draw(seed)
-    found = trial.run(draft, kept=trace)
+    found = trial.run(draft, composition=composition, kept=trace)
     if json:
         _print_json(
             {
@@ -154,21 +164,22 @@ def _one(seed: int, console: Console, *, trace: bool, json: bool) -> int:
     for finding in found.findings:
         console.print(f"[red]{finding.invariant.value}[/] {escape(finding.detail)}", highlight=False, soft_wrap=True)
     if found.findings:
-        _show_smallest(draft, console)
+        _show_smallest(draft, console, composition)
         return EXIT_BROKEN
     console.print("[green]Every invariant holds.[/]")
     return 0
 
 
-def _show_smallest(draft: Draft, console: Console) -> None:
-    out = shrinking.shrink(draft)
+def _show_smallest(draft: Draft, console: Console, composition: Composition | None) -> None:
+    out = shrinking.shrink(draft, composition)
     needed = [each for place, each in enumerate((*draft.troubles, *draft.acts)) if place not in out]
     console.print("What it takes:" if needed else "It takes no trouble at all.")
     for each in needed:
         console.print(f"  {escape(str(each))}", highlight=False, soft_wrap=True)
 
 
-def _show(totals: Totals, console: Console, seconds: float, *, first: int) -> None:
+def _show(totals: Totals, console: Console, seconds: float, options: ProveOptions) -> None:
+    first, mutant = options.first, "" if options.mutant is None else f"--mutant {options.mutant} "
     table = Table(title="What went wrong, and what came of it", title_justify="left", title_style="bold")
     table.add_column("Trouble")
     for column in ("Struck", "Trials", "Violations", "At most (95 %)"):
@@ -199,7 +210,7 @@ def _show(totals: Totals, console: Console, seconds: float, *, first: int) -> No
     for violation in totals.violations[:_TOLD]:
         console.print(
             f"  [red]{violation.invariant}[/] {escape(violation.detail)}\n"
-            f"    [dim]concord prove --seed {violation.seed} --trace[/]",
+            f"    [dim]concord prove {mutant}--seed {violation.seed} --trace[/]",
             highlight=False,
             soft_wrap=True,
         )
@@ -207,8 +218,15 @@ def _show(totals: Totals, console: Console, seconds: float, *, first: int) -> No
         console.print(f"  … and {len(totals.violations) - _TOLD} more")
     for missed in totals.missed():
         console.print(f"  [red]too little[/] {escape(missed)}", highlight=False)
-    if totals.trials < ENOUGH:
-        console.print(f"[dim]Fewer than {ENOUGH:,} seeds: which kinds of trouble they met is not asked.[/]")
+    kinds, done = campaign.least_kinds(totals.trials)
+    met = sum(1 for kind in KINDS if totals.struck[kind])
+    did = sum(1 for what in MUST_COVER if totals.covered[what])
+    console.print(
+        f"Kinds of trouble that struck: {met} of {len(KINDS)}, at least {kinds} must; kinds of things the hub did: "
+        f"{did} of {len(MUST_COVER)}, at least {done} must. Troubles in a trial on average: "
+        f"{totals.struck.total() / max(totals.trials, 1):.1f}.",
+        highlight=False,
+    )
 
 
 def bound(trials: int, violations: int) -> str:

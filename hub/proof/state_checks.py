@@ -15,6 +15,12 @@ from hub.proof.invariants import Finding, Invariant
 #: States of an effect whose outcome nobody knows.
 OPEN = frozenset({EffectState.INTENT, EffectState.UNKNOWN})
 
+#: States of effects that a run in such a state has none of. Who ended a run may have settled what a person knew of.
+_NOT_BESIDE = {
+    RunState.SUCCEEDED: OPEN | {EffectState.PARKED},
+    RunState.COMPENSATED: OPEN | {EffectState.PARKED},
+    RunState.CANCELLED: OPEN,
+}
 
 #: States of a run that may have an open exception: it stopped, or it has taken back what it did by itself.
 _WITH_CASES = frozenset({RunState.PARKED, RunState.COMPENSATED})
@@ -70,10 +76,9 @@ def one_state(evidence: Evidence) -> Iterator[Finding]:
             yield _two_states(run, f"run {run.id} has an open exception and is {run.state}")
         if run.state == RunState.WAITING and run.wait_kind is None:
             yield _two_states(run, f"run {run.id} waits for nothing")
-        if run.state in {RunState.SUCCEEDED, RunState.COMPENSATED}:
-            for effect in effects[run.id]:
-                if effect.state in OPEN or effect.state == EffectState.PARKED:
-                    yield _two_states(run, f"run {run.id} is {run.state}, its {effect.operation} is {effect.state}")
+        for effect in effects[run.id]:
+            if effect.state in _NOT_BESIDE.get(RunState(run.state), ()):
+                yield _two_states(run, f"run {run.id} is {run.state}, its {effect.operation} is {effect.state}")
 
 
 def _two_states(run: Run, detail: str) -> Finding:

@@ -183,6 +183,12 @@ def _done_with_a_write_open(world: World) -> World:
     return with_hub(world, effects=[replace(world.hub.effects[0], state="unknown", output_id=None)])
 
 
+def _ended_with_a_write_open(world: World) -> World:
+    ended = replace(world.hub.runs[1], state="cancelled")
+    runs = [world.hub.runs[0], ended, *world.hub.runs[2:]]
+    return _done_with_a_write_open(with_hub(world, runs=runs))
+
+
 DEFECTS: list[tuple[Callable[[World], World], Invariant]] = [
     (_no_event, Invariant.ACKNOWLEDGED_IS_DURABLE),
     (_unreadable_forgotten, Invariant.ACKNOWLEDGED_IS_DURABLE),
@@ -217,6 +223,7 @@ DEFECTS: list[tuple[Callable[[World], World], Invariant]] = [
     (_two_stand, Invariant.ONE_STATE),
     (_parked_without_a_word, Invariant.ONE_STATE),
     (_done_with_a_write_open, Invariant.ONE_STATE),
+    (_ended_with_a_write_open, Invariant.ONE_STATE),
 ]
 
 
@@ -333,16 +340,32 @@ def test_what_was_surely_refused_may_be_formed_anew() -> None:
     ]
 
 
+def test_what_a_write_is_said_to_have_made_bears_its_key() -> None:
+    """Rows of one answer that were mixed up are all there, and of the same family."""
+    sound = world()
+    for marker, held in (("", True), ("key_1", True), ("key_2", False)):
+        documents = [replace(each, marker=marker) if each.id == "6000" else each for each in sound.evidence.documents]
+        judgement = judge(replace(sound.evidence, documents=documents))
+        assert judgement.holds[Invariant.RECORDED_IS_TRUE] is held
+
+
 KEY = "stripe:inpay_in_good_0"
 
 
-def agreed(*votes: Vote, away: tuple[tuple[float, float], ...] = (), people: int = 1, digest: str = "aa") -> Evidence:
+def agreed(
+    *votes: Vote,
+    away: tuple[tuple[float, float], ...] = (),
+    people: int = 1,
+    digest: str = "aa",
+    began: float | None = None,
+) -> Evidence:
     """Give the sound world in which a payment needs agreement, was intended at 10, and these votes were cast."""
     sound = world()
     effect = replace(sound.hub.effects[0], approvals=["ap_1"], intended=[10.0])
     approval = Approval(id="ap_1", record_hash="aa", votes=votes)
     hub = replace(sound.hub, effects=[effect], approvals=[approval])
-    consents = {KEY: Consent(people=people, record_hash=digest)}
+    ordered = {} if began is None else {"bob": began}
+    consents = {KEY: Consent(people=people, record_hash=digest, began=ordered)}
     return replace(sound.evidence, hub=hub, consents=consents, away={"bob": away})
 
 
@@ -362,6 +385,9 @@ BOB, CYD = (Vote(actor=name, verdict="agreed", at=at) for name, at in (("bob", 5
         (agreed(BOB, digest="other"), False),
         (agreed(BOB, away=((7.0, 20.0),)), False),
         (agreed(BOB, away=((6.0, 8.0), (12.0, 13.0))), True),
+        (agreed(BOB, began=4.0), False),
+        (agreed(BOB, began=11.0), True),
+        (agreed(BOB, CYD, began=4.0), True),
     ],
 )
 def test_nothing_goes_out_without_agreement(evidence: Evidence, *, holds: bool) -> None:

@@ -15,13 +15,13 @@ from hub.proof.simulation.memory import MemoryDatabase
 from hub.proof.simulation.troubles import KINDS
 from hub.store.database import NEWEST
 
-#: Enough for nearly every kind of trouble to strike, few enough for half a minute.
-SEEDS = 150
+#: Few enough for some seconds; thousands are `concord prove`'s.
+SEEDS = 25
 
 _DIGESTS = """
 from hub.proof.simulation import campaign, trial
 campaign.be_quiet()
-for seed in range(40, 46):
+for seed in range(40, 43):
     found = trial.run(trial.draw(seed))
     print(seed, found.digest, found.steps, found.commits, found.calls)
 """
@@ -30,12 +30,9 @@ for seed in range(40, 46):
 def test_seeds_hold_and_are_worth_it() -> None:
     totals = campaign.run(range(SEEDS))
     assert totals.violations == []
+    assert totals.missed() == []
     assert totals.trials == SEEDS
-    missing = [kind for kind in KINDS if not totals.struck[kind]]
-    assert len(missing) <= 2, missing
     assert totals.lives > SEEDS
-    assert totals.struck.total() > 2 * SEEDS
-    assert {kind for kind in campaign.MUST_COVER if not totals.covered[kind]} == set()
 
 
 def test_a_seed_does_the_same_in_every_process() -> None:
@@ -51,11 +48,11 @@ def test_a_seed_does_the_same_in_every_process() -> None:
         for seed in ("1", "2")
     ]
     assert told[0] == told[1]
-    assert len(told[0].splitlines()) == 6
+    assert len(told[0].splitlines()) == 3
 
 
 def test_different_seeds_do_different_things() -> None:
-    assert len({trial.run(trial.draw(seed)).digest for seed in range(10)}) == 10
+    assert len({trial.run(trial.draw(seed)).digest for seed in range(6)}) == 6
 
 
 def test_a_kept_story_changes_nothing() -> None:
@@ -92,19 +89,35 @@ def test_what_did_nothing_is_a_violation() -> None:
     )
     totals.add(idle)
     assert {violation.invariant for violation in totals.violations} == {"idle"}
+    assert len(totals.violations) == len(campaign.LEAST)
     assert totals.broken_seeds == [9]
 
 
 def test_a_large_set_must_have_met_everything() -> None:
-    totals = Totals(trials=campaign.ENOUGH - 1)
-    assert totals.missed() == []
-    totals.trials += 1
-    assert len(totals.missed()) == len(KINDS) + len(campaign.MUST_COVER)
-    totals.struck = Counter(KINDS)
+    totals = Totals(trials=campaign.ENOUGH)
+    assert len(totals.missed()) == len(KINDS) + len(campaign.MUST_COVER) + 1
+    totals.struck = Counter(dict.fromkeys(KINDS, campaign.ENOUGH))
     totals.covered = Counter(campaign.MUST_COVER)
     assert totals.missed() == []
+    totals.struck[KINDS[3]] = 0
+    assert totals.missed() == [f"no trial met {KINDS[3]}"]
+    totals.struck = Counter(KINDS)
+    (told,) = totals.missed()
+    assert told.startswith(f"{len(KINDS)} troubles struck")
 
 
-def test_processes_share_the_seeds() -> None:
-    alone, shared = (campaign.spread(first=5, seeds=21, jobs=jobs) for jobs in (1, 2))
+@pytest.mark.parametrize(("trials", "kinds"), [(19, 0), (20, 12), (99, 12), (100, 28), (999, 28), (1000, len(KINDS))])
+def test_a_smaller_set_must_have_met_as_much_as_is_stated(trials: int, kinds: int) -> None:
+    assert campaign.least_kinds(trials)[0] == kinds
+    totals = Totals(trials=trials, covered=Counter(campaign.MUST_COVER))
+    totals.struck = Counter(dict.fromkeys(KINDS[:kinds], trials))
+    assert totals.missed() == []
+    if kinds:
+        totals.struck[KINDS[0]] = 0
+        assert f"no trial met {KINDS[0]}" in totals.missed()
+
+
+def test_processes_share_the_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign, "CHUNK", 3)
+    alone, shared = (campaign.spread(first=5, seeds=7, jobs=jobs) for jobs in (1, 2))
     assert (alone.trials, alone.steps, alone.struck) == (shared.trials, shared.steps, shared.struck)

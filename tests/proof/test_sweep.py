@@ -27,7 +27,7 @@ def test_a_flow_survives_a_crash_at_every_point() -> None:
     assert found.covered == found.points >= 10
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "+".join(case.flows))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_flow_has_points_and_survives_some(case: Case) -> None:
     """All of them are `concord prove`'s; here is one of each side."""
     found, points = sweep.points_of(case)

@@ -16,8 +16,11 @@ from typing import Any
 
 import structlog
 
-from hub.proof.simulation import sweep, trial
+from hub.proof.simulation import hunting, sweep, trial
+from hub.proof.simulation.breaking import broken
 from hub.proof.simulation.cases import CASES
+from hub.proof.simulation.hunting import Hunted
+from hub.proof.simulation.mutants import BY_NAME, named
 from hub.proof.simulation.sweep import Point, Swept
 from hub.proof.simulation.trial import Trial
 from hub.proof.simulation.troubles import KINDS
@@ -26,10 +29,14 @@ from hub.proof.simulation.troubles import KINDS
 CHUNK = 20
 #: So many points of a sweep are handed to a process at once.
 POINTS = 8
-#: In fewer trials than this, chance may leave out a kind of trouble; from here on every kind must have struck.
+#: From so many trials on, every kind of trouble must have struck, and the hub must have done all that it can.
 ENOUGH = 1000
-#: A trial that did less than this did nothing worth judging.
-LEAST_STEPS, LEAST_COMMITS, LEAST_CALLS = 60, 5, 2
+#: Of fewer trials: from so many on, so many kinds of trouble and of what the hub can do; chance may leave out the rest.
+LEAST_KINDS = {20: (12, 30), 100: (28, 36)}
+#: In a trial on average so many troubles must strike.
+LEAST_TROUBLES = 2
+#: A trial that did less than this is not worth judging: steps, commits, requests, troubles, and kinds of things done.
+LEAST = {"steps": 100, "commits": 8, "requests": 4, "troubles": 1, "kinds": 8}
 #: What the hub must have done in a set of trials that is large enough, by the words of `Trial.covered`.
 MUST_COVER = (
     *(f"run {state}" for state in ("queued", "running", "waiting", "parked", "succeeded", "cancelled")),
@@ -42,6 +49,7 @@ MUST_COVER = (
     *(f"audit {kind}" for kind in ("hold.placed", "hold.lifted", "run.compensated")),
     *(f"step {kind}" for kind in ("call", "lookup", "link", "approve", "foreach", "wait", "parallel", "branch")),
     *(f"step {kind}" for kind in ("emit", "subflow", "undo")),
+    "flow batch-to-ledger",
 )
 
 
@@ -93,15 +101,14 @@ class Totals:
             Violation(seed=one.seed, invariant=finding.invariant.value, detail=finding.detail)
             for finding in one.findings
         )
-        idle = [
-            f"{had} {name}, at least {least} are worth judging"
-            for name, had, least in (
-                ("steps", one.steps, LEAST_STEPS),
-                ("commits", one.commits, LEAST_COMMITS),
-                ("calls", one.calls, LEAST_CALLS),
-            )
-            if had < least
-        ]
+        did = {
+            "steps": one.steps,
+            "commits": one.commits,
+            "requests": one.calls,
+            "troubles": sum(one.struck.values()),
+            "kinds": len(one.covered),
+        }
+        idle = [f"{did[name]} {name}, at least {least} must be" for name, least in LEAST.items() if did[name] < least]
         self.violations.extend(Violation(seed=one.seed, invariant="idle", detail=detail) for detail in idle)
 
     def join(self, other: Totals) -> None:
@@ -118,13 +125,16 @@ class Totals:
         return sorted({violation.seed for violation in self.violations})
 
     def missed(self) -> list[str]:
-        """Name what so many trials must have met and did not; nothing is asked of a few."""
-        if self.trials < ENOUGH:
-            return []
-        return [
-            *(f"no trial met {kind}" for kind in KINDS if not self.struck[kind]),
-            *(f"the hub never did {what}" for what in MUST_COVER if not self.covered[what]),
-        ]
+        """Name what so many trials must have met and did not; see `least_kinds`."""
+        kinds, done = least_kinds(self.trials)
+        no_trouble = [f"no trial met {kind}" for kind in KINDS if not self.struck[kind]]
+        not_done = [f"the hub never did {what}" for what in MUST_COVER if not self.covered[what]]
+        found = no_trouble if len(KINDS) - len(no_trouble) < kinds else []
+        found.extend(not_done if len(MUST_COVER) - len(not_done) < done else [])
+        struck = self.struck.total()
+        if kinds and struck < LEAST_TROUBLES * self.trials:
+            found.append(f"{struck} troubles struck in {self.trials} trials, at least {LEAST_TROUBLES} in each must")
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON form."""
@@ -149,12 +159,20 @@ class Totals:
         }
 
 
-def run(seeds: Sequence[int]) -> Totals:
-    """Run trials one after the other in this process."""
+def least_kinds(trials: int) -> tuple[int, int]:
+    """Give how many kinds of trouble must strike in so many trials, and how many kinds of things the hub must do."""
+    if trials >= ENOUGH:
+        return len(KINDS), len(MUST_COVER)
+    return max((least for number, least in LEAST_KINDS.items() if number <= trials), default=(0, 0))
+
+
+def run(seeds: Sequence[int], mutant: str | None = None) -> Totals:
+    """Run trials one after the other in this process, of the hub as it ships or of a mutant."""
     be_quiet()
     totals = Totals()
-    for seed in seeds:
-        totals.add(trial.run(trial.draw(seed)))
+    with broken(named(mutant)) as composition:
+        for seed in seeds:
+            totals.add(trial.run(trial.draw(seed), composition=composition))
     gc.collect()
     return totals
 
@@ -165,6 +183,7 @@ def spread(
     seeds: int,
     jobs: int,
     until: float | None = None,
+    mutant: str | None = None,
     told: Callable[[Totals], None] = lambda _totals: None,
 ) -> Totals:
     """Run trials in several processes until all are done, or until a moment of the monotonic clock."""
@@ -173,7 +192,7 @@ def spread(
         for chunk in _chunks(first, seeds):
             if until is not None and time.monotonic() >= until:
                 break
-            totals.join(run(chunk))
+            totals.join(run(chunk, mutant))
             told(totals)
         return totals
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=be_quiet) as pool:
@@ -182,7 +201,7 @@ def spread(
         while True:
             over = until is not None and time.monotonic() >= until
             if not over:
-                going.update(pool.submit(run, part) for part in islice(left, 2 * jobs - len(going)))
+                going.update(pool.submit(run, part, mutant) for part in islice(left, 2 * jobs - len(going)))
             if not going:
                 return totals
             done, going = wait(going, return_when=FIRST_COMPLETED)
@@ -191,10 +210,13 @@ def spread(
             told(totals)
 
 
-def sweep_all(jobs: int, told: Callable[[int, int], None] = lambda _done, _all: None) -> list[Swept]:
+def sweep_all(
+    jobs: int, told: Callable[[int, int], None] = lambda _done, _all: None, mutant: str | None = None
+) -> list[Swept]:
     """Crash every shipped flow at every one of its points, in several processes."""
     be_quiet()
-    cases = [sweep.points_of(case) for case in CASES]
+    with broken(named(mutant)) as composition:
+        cases = [sweep.points_of(case, composition) for case in CASES]
     parts = [
         (place, points[start : start + POINTS])
         for place, (_, points) in enumerate(cases)
@@ -202,7 +224,7 @@ def sweep_all(jobs: int, told: Callable[[int, int], None] = lambda _done, _all: 
     ]
     everything, done = sum(len(points) for _, points in cases), 0
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=be_quiet) as pool:
-        going = {pool.submit(_crash, place, points): (place, len(points)) for place, points in parts}
+        going = {pool.submit(_crash, place, points, mutant): (place, len(points)) for place, points in parts}
         for each in as_completed(going):
             place, number = going[each]
             cases[place][0].join(each.result())
@@ -211,8 +233,32 @@ def sweep_all(jobs: int, told: Callable[[int, int], None] = lambda _done, _all: 
     return [swept for swept, _ in cases]
 
 
-def _crash(place: int, points: Sequence[Point]) -> Swept:
-    return sweep.crash(CASES[place], points)
+def _crash(place: int, points: Sequence[Point], mutant: str | None) -> Swept:
+    with broken(named(mutant)) as composition:
+        return sweep.crash(CASES[place], points, composition)
+
+
+def hunt_all(
+    jobs: int, *, names: Sequence[str], first: int, seeds: int, told: Callable[[Hunted], None] = lambda _hunted: None
+) -> list[Hunted]:
+    """Hunt mutants, several at a time; gives what became of each in their order."""
+    if jobs <= 1:
+        alone = []
+        for name in names:
+            alone.append(_hunt(name, first, seeds))
+            told(alone[-1])
+        return alone
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=be_quiet) as pool:
+        going = {pool.submit(_hunt, name, first, seeds): name for name in names}
+        found = {}
+        for each in as_completed(going):
+            found[going[each]] = each.result()
+            told(found[going[each]])
+    return [found[name] for name in names]
+
+
+def _hunt(name: str, first: int, seeds: int) -> Hunted:
+    return hunting.hunt(BY_NAME[name], first=first, seeds=seeds)
 
 
 def _chunks(first: int, seeds: int) -> Iterator[range]:

@@ -15,6 +15,10 @@ from hub.workspace.compilation import compile_bundle
 
 ENVIRONMENT = "simulated"
 SHOP, LEDGER = "shop", "ledger"
+#: A second way to the account at the ledger, for what changes often.
+STOCKS = "stocks"
+#: Connection → the account that it leads to.
+CONNECTIONS = {SHOP: SHOP, LEDGER: LEDGER, STOCKS: LEDGER}
 #: Seconds that a request may take.
 TIMEOUT = 5
 
@@ -72,7 +76,7 @@ key: data.item
 business_key: join(':', ['shop', data.id])
 steps:
   - id: put
-    call: { connection: ledger, operation: state.put, with: stock }
+    call: { connection: stocks, operation: state.put, with: stock }
     retry: patient
 """
 _WARNING = """
@@ -132,6 +136,19 @@ steps:
             undo: entry.reverse
             retry: patient
 """
+_BATCH = """
+flow: batch-to-ledger
+title: Enter many lines by one request
+owner: team:simulation
+on: { event: simulated.batch.closed }
+key: data.id
+business_key: join(':', ['shop', data.id])
+steps:
+  - id: posts
+    call: { connection: ledger, operation: entries.create, with: line, each: data.lines, item: id }
+    undo: entry.reverse
+    retry: patient
+"""
 _TOTAL = """
 flow: total-to-ledger
 title: Enter the total of an order
@@ -177,6 +194,7 @@ rules:
 _FILES = {
     "flows/order-to-ledger.yaml": _ORDER,
     "flows/total-to-ledger.yaml": _TOTAL,
+    "flows/batch-to-ledger.yaml": _BATCH,
     "flows/charge-told.yaml": _TOLD,
     "policies/large-sales.yaml": _LARGE,
     "flows/sale-to-ledger.yaml": _SALE,
@@ -185,6 +203,7 @@ _FILES = {
     "flows/warning.yaml": _WARNING,
     "connections/shop.yaml": "connection: shop\nconnector: simulated\n",
     "connections/ledger.yaml": "connection: ledger\nconnector: simulated\n",
+    "connections/stocks.yaml": "connection: stocks\nconnector: simulated\n",
     "policies/patient.yaml": (
         "policy: patient\nkind: retry\nattempts: 60\nfirst: 0.5\nfactor: 2\nceiling: 60\njitter: 0.5\nlongest: 600\n"
     ),

@@ -24,7 +24,9 @@ from hub.model.exchange import Request, Response
 from hub.proof.simulation.vendor import KEEPS_KEYS, SETTLES
 from hub.sdk import exact_json
 from hub.sdk.auth import FixedHeaders
+from hub.sdk.bulk import Bulk, Result
 from hub.sdk.connector import Connector, Limits, Page, ReadOperation, Stream, Webhook, WriteOperation
+from hub.sdk.guards import Conditional
 from hub.sdk.session import Session
 from hub.sdk.settings import Settings
 from hub.sdk.signing import any_matches, hmac_sha256_hex
@@ -33,6 +35,8 @@ NAME = "simulated"
 SECRET = b"what only the vendor and the hub know"
 #: How old a webhook may be.
 FRESH = timedelta(minutes=5)
+#: So many requests an account takes at once.
+CONCURRENCY = 3
 
 Record = Mapping[str, Any]
 _ANY: Mapping[str, Any] = {"type": "object"}
@@ -110,11 +114,28 @@ def _refund(settings: Settings, record: Record, key: EffectKey) -> Request:
     return _post(settings, "refunds", {"name": record["id"]}, {"idempotency-key": key})
 
 
+def _batch(settings: Settings, items: Sequence[tuple[EffectKey, Record]], key: EffectKey) -> Request:
+    return _post(settings, "batches", {"batch": key, "items": [{**record, "mark": mark} for mark, record in items]})
+
+
+def _rows(response: Response) -> list[Result]:
+    try:
+        rows = exact_json.loads(response.body)["rows"]
+        return [(row["mark"], _row(row)) for row in rows]
+    except (FixData, KeyError, TypeError):
+        raise OutcomeUnknown(code="not-an-answer") from None
+
+
+def _row(row: Record) -> Record | HubError:
+    return RetryLater(code="busy", status=503) if "error" in row else {"id": row["id"]}
+
+
 def _state(settings: Settings, record: Record, key: EffectKey) -> Request:
     return Request(
         method="PUT",
         url=f"{settings.base_url}/{record['kind']}/{record['id']}",
-        headers={"content-type": "application/json"},
+        # Nothing newer is overwritten: the vendor compares the version that it holds.
+        headers={"content-type": "application/json", "if-not-newer": str(record["version"])},
         body=exact_json.canonical({name: value for name, value in record.items() if name not in {"kind", "id"}}),
     )
 
@@ -224,6 +245,20 @@ CONNECTOR = Connector(
             undo="entry.reverse",
         ),
         WriteOperation(
+            name="entries.create",
+            title="Make entries by one request",
+            input=_ANY,
+            output=_ANY,
+            idempotency=Idempotency.PROBE,
+            request=lambda settings, record, key: _post(settings, "entries", {**record, "mark": key}),
+            result=_made,
+            look=_look("entries"),
+            found=_found,
+            settle=SETTLES,
+            undo="entry.reverse",
+            bulk=Bulk(size=3, request=_batch, results=_rows),
+        ),
+        WriteOperation(
             name="entry.reverse",
             title="Take an entry back by a further one",
             input=_ID,
@@ -243,6 +278,7 @@ CONNECTOR = Connector(
             idempotency=Idempotency.UPSERT,
             request=_state,
             result=_made,
+            guard=Conditional(refused=frozenset({"refused-409"})),
         ),
         WriteOperation(
             name="notice.send",
@@ -260,5 +296,5 @@ CONNECTOR = Connector(
     ping=_ping,
     webhook=Webhook(verify=_verify, parse=_parse),
     streams=(Stream(name="happened", title="All that has happened", pull=_pull),),
-    limits=Limits(concurrency=4),
+    limits=Limits(concurrency=CONCURRENCY),
 )

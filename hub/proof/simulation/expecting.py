@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from hub.model.effect import NEWER
 from hub.model.run import RunState
-from hub.proof.evidence import Document, Expected, HubRecords, Wanted
+from hub.proof.evidence import Document, Expected, HubRecords, OneOf, Wanted
 from hub.proof.simulation.company import LEDGER, SHOP
-from hub.proof.simulation.people import People
+from hub.proof.simulation.people import People, moved
 from hub.proof.simulation.scenario import Fate, Happening, Scenario
 
 #: Why an order that is taken back tells of it.
@@ -47,6 +48,7 @@ class Expecting:
             "payment.taken": self._payment,
             "stock.changed": self._version,
             "order.placed": self._order,
+            "batch.closed": self._batch,
             "warning.due": self._warning,
         }
         for happening in self._scenario.happenings:
@@ -55,8 +57,10 @@ class Expecting:
         yield from self._reversals()
 
     def _sale(self, happening: Happening) -> Iterator[Wanted]:
-        customer = self._scenario.customers[happening.data["customer"]]
-        facts = {"customer": customer, "bought": happening.data["bought"]}
+        name = happening.data["customer"]
+        customer = self._scenario.customers[name]
+        either = OneOf(values=frozenset({customer, moved(customer)})) if name in self._people.moved else customer
+        facts = {"customer": either, "bought": happening.data["bought"]}
         yield self._money(happening, "entries", happening.data, facts=facts)
         entry = self._entry_of(happening.subject)
         yield Wanted(
@@ -101,6 +105,10 @@ class Expecting:
         yield Wanted(
             book=SHOP, kind="orders", name=total.name, family=happening.family, needed=not self._is_excused(happening)
         )
+
+    def _batch(self, happening: Happening) -> Iterator[Wanted]:
+        for line in happening.data["lines"]:
+            yield self._money(happening, "entries", line)
 
     def _warning(self, happening: Happening) -> Iterator[Wanted]:
         yield Wanted(
@@ -217,7 +225,7 @@ class Expecting:
             elif happening.type == "payment.taken" and self._is_excused(happening):
                 perhaps.add("sale-not-posted")
             elif happening.type == "stock.changed" and (passed or happening.subject in self._overtaken):
-                perhaps.add("refused-409")
+                perhaps.add(NEWER)
             elif happening.type == "warning.due" and happening.subject in self._unclear:
                 perhaps.add("outcome-unknown")
         return Expected(exceptions=must, perhaps=frozenset(perhaps - set(must)))

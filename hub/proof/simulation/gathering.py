@@ -27,6 +27,7 @@ FLOWS = {
     "simulated.stock.changed": ("stock-to-ledger",),
     "simulated.order.placed": ("order-to-ledger",),
     "simulated.warning.due": ("warning",),
+    "simulated.batch.closed": ("batch-to-ledger",),
     "concord.flow.total-to-ledger": ("total-to-ledger",),
     "concord.order.charged": ("charge-told",),
 }
@@ -132,6 +133,7 @@ class Gatherer:
                 subject=entry.name if entry.kind in _IN_ORDER else None,
                 reverses=entry.name if taken is not None else None,
                 stage=_stage(entry),
+                marker=entry.mark or "",
             )
         for place, name in enumerate(vendor.versions_in_order("stocks")):
             yield Document(
@@ -159,7 +161,12 @@ class Gatherer:
                 # What is approved is the event's data, read back as the hub has it: exact numbers, keys in order.
                 data = exact_json.loads(exact_json.dumps(dict(happening.data)))
                 digest = hashlib.sha256(exact_json.canonical(data)).hexdigest()
-                yield happening.business_key, Consent(people=people, record_hash=digest)
+                yield (
+                    happening.business_key,
+                    Consent(
+                        people=people, record_hash=digest, began=self._people.began.get(happening.business_key, {})
+                    ),
+                )
 
     def _with_witness(self, hub: HubRecords, seen: witness.Seen) -> HubRecords:
         families = {run.id: run.family for run in hub.runs} | {effect.key: effect.family for effect in hub.effects}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -13,7 +14,7 @@ from hub.errors import Fatal, HubError
 from hub.model.approval import Verdict
 from hub.model.hold import HoldKind
 from hub.operate.holds import Held
-from hub.proof.simulation.company import LEDGER, SHOP
+from hub.proof.simulation.company import CONNECTIONS, LEDGER, SHOP
 from hub.proof.simulation.host import Host
 from hub.proof.simulation.loop import VirtualLoop
 from hub.proof.simulation.memory import MemoryDatabase
@@ -24,13 +25,22 @@ from hub.proof.simulation.story import Story
 #: Who gives orders: an administrator, who agrees to nothing.
 PERSON = "person:ada"
 #: Who may agree, by id and role; one of them may be away for a while.
-VOTERS = {"bob": "approver", "cyd": "approver", "dan": "controller"}
+VOTERS = {"bob": "approver", "cyd": "approver", "dan": "controller", "eve": "approver"}
+
+
+#: Of those who have said their word, such a share leaves so many seconds later.
+_LEAVE_AFTERWARDS, _LEAVE_AFTER = 0.5, (0.0, 0.1, 1.0, 10.0, 40.0)
+#: Up to so many seconds somebody waits for a write in doubt before a customer is moved.
+_WATCHES = 40
+_IN_DOUBT = "SELECT 1 FROM effects WHERE state = 'unknown' AND operation = 'entry.create'"
+_VOTING = tuple(f"person:{voter}" for voter in VOTERS)
 
 
 class Order(StrEnum):
     """What a person may order."""
 
     LINK = "link"
+    MOVE = "move"
     REPLAY = "replay"
     CANCEL = "cancel"
     TAKE_BACK = "take_back"
@@ -47,20 +57,32 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One order at a second; `pick` draws what it is about."""
+    """One order at a second; `pick` draws what it is about, and `who` who gives it."""
 
     order: Order
     at: float
     pick: float
+    who: float = 0.0
 
 
-def draw(dice: Random, seconds: float) -> tuple[Act, ...]:
-    """Draw what people do in one trial; most often nothing."""
-    number = dice.choice((0, 0, 1, 2, 4, 7))
+def draw(dice: Random, moment: Callable[[Random], float]) -> tuple[Act, ...]:
+    """Draw what people do in one trial, often nothing; `moment` draws when."""
+    number = dice.choice((0, 1, 2, 4, 7, 10))
     # Agreeing is what people do most.
-    orders = (*Order, Order.AGREE, Order.AGREE, Order.LIFT)
-    acts = [Act(order=dice.choice(orders), at=dice.random() * seconds, pick=dice.random()) for _ in range(number)]
+    orders = (*Order, Order.AGREE, Order.AGREE, Order.AGREE, Order.LIFT, Order.MOVE, Order.MOVE)
+    acts = [
+        Act(order=dice.choice(orders), at=moment(dice), pick=dice.random(), who=dice.random()) for _ in range(number)
+    ]
     return tuple(sorted(acts, key=lambda act: act.at))
+
+
+def moved(entry: str) -> str:
+    """Give the entry of the ledger that a customer is tied to when it is moved."""
+    return f"{entry}-moved"
+
+
+def _one_of(names: Sequence[str], draw: float) -> str:
+    return names[int(draw * len(names))]
 
 
 Given = Callable[[Process], Coroutine[Any, Any, None]]
@@ -84,6 +106,11 @@ class People:
         self.passed: set[str] = set()
         #: Business keys of what a person has ordered to be taken back.
         self.taken_back: set[str] = set()
+        #: By business key, who has ordered it to be made again, and when first.
+        self.began: dict[str, dict[str, float]] = {}
+        #: Customers that were tied to another entry of the ledger.
+        self.moved: set[str] = set()
+        self._mending = False
 
     async def act(self, acts: Sequence[Act]) -> None:
         """Give every order at its time."""
@@ -93,7 +120,8 @@ class People:
 
     async def mend(self) -> None:
         """Put right what a person can: ids tied, connections resumed, and what was stopped made again or settled."""
-        for name in (SHOP, LEDGER):
+        self._mending = True
+        for name in CONNECTIONS:
             await self._tell(f"resume {name}", lambda process, name=name: self._resume(process, name))  # type: ignore[misc]
         await self._link_strangers()
         for kind, name, key in self._holds():
@@ -104,7 +132,7 @@ class People:
                 await self._vote(approval_id, voter, Verdict.AGREED)
         for run_id, key, reason in self._parked():
             if self._can_be_made(key, reason):
-                await self._replay(run_id, key)
+                await self._replay(run_id, key, self._mender)
             elif self._holds_others_up(run_id):
                 await self._settle(run_id, key)
 
@@ -123,6 +151,11 @@ class People:
         if reason == "sale-not-posted":
             return self._is_tied(next(each for each in self._scenario.happenings if each.business_key == key).family)
         return reason.endswith("-too-often") or reason.startswith("approval-") or reason == "child-cancelled"
+
+    @property
+    def _mender(self) -> str:
+        """Give who puts right in the end: in every other trial somebody who may agree as well."""
+        return PERSON if len(self._scenario.happenings) % 2 else _VOTING[0]
 
     def is_asked(self) -> bool:
         """Tell whether somebody is asked to agree to something."""
@@ -155,6 +188,8 @@ class People:
         match act.order:
             case Order.LINK:
                 await self._link_strangers()
+            case Order.MOVE:
+                await self._move(act)
             case Order.REPLAY | Order.CANCEL | Order.TAKE_BACK:
                 await self._order_run(act)
             case Order.PAUSE | Order.RESUME:
@@ -173,11 +208,19 @@ class People:
                 asked, voters = self._open_approvals(), sorted(VOTERS)
                 if asked:
                     verdict = Verdict.AGREED if act.order is Order.AGREE else Verdict.REFUSED
-                    await self._vote(asked[0], voters[int(act.pick * len(voters))], verdict)
+                    voter = voters[int(act.pick * len(voters))]
+                    await self._vote(asked[0], voter, verdict)
+                    if act.who < _LEAVE_AFTERWARDS:
+                        after = _LEAVE_AFTER[int(act.who / _LEAVE_AFTERWARDS * len(_LEAVE_AFTER))]
+                        self._loop.call_later(after, self._leave, voter, context=Context())
             case Order.LEAVE:
-                voter = sorted(VOTERS)[int(act.pick * len(VOTERS))]
-                self._database.file.execute("UPDATE people SET disabled = 1 WHERE id = ?", (voter,))
-                self._story.tell("person", f"{voter} leaves")
+                self._leave(sorted(VOTERS)[int(act.pick * len(VOTERS))])
+
+    def _leave(self, voter: str) -> None:
+        if self._mending:
+            return
+        self._database.file.execute("UPDATE people SET disabled = 1 WHERE id = ?", (voter,))
+        self._story.tell("person", f"{voter} leaves")
 
     async def _order_run(self, act: Act) -> None:
         states = {
@@ -191,7 +234,7 @@ class People:
             return
         match act.order:
             case Order.REPLAY:
-                await self._replay(*picked)
+                await self._replay(*picked, _one_of([PERSON, *_VOTING], act.who))
             case Order.CANCEL:
                 await self._cancel(*picked)
             case _:
@@ -238,8 +281,23 @@ class People:
         if process.accounts[name].paused is not None:
             await process.orders.set_connection(name, active=True, reason="mended", actor=PERSON)
 
-    async def _replay(self, run_id: str, key: str) -> None:
-        if await self._tell(f"make {key} again", lambda process: _replayed(process, run_id)):
+    async def _move(self, act: Act) -> None:
+        known = sorted(self._scenario.customers.keys() - self._scenario.strangers)
+        if known:
+            # Most telling while a write is in doubt that was formed before.
+            for _ in range(int(act.who * _WATCHES)):
+                if self._database.file.execute(_IN_DOUBT).fetchone() is not None:
+                    break
+                await asyncio.sleep(1.0)
+            customer = known[int(act.pick * len(known))]
+            self.moved.add(customer)
+            row = {SHOP: customer, LEDGER: moved(self._scenario.customers[customer])}
+            await self._tell(f"move {customer}", lambda process: _linked(process, row, replace=True))
+
+    async def _replay(self, run_id: str, key: str, actor: str) -> None:
+        now = self._loop.time()
+        if await self._tell(f"make {key} again as {actor}", lambda process: _replayed(process, run_id, actor)):
+            self.began.setdefault(key, {}).setdefault(actor, now)
             # Who makes it again wants it done, whatever was ordered before.
             self.ended.discard(key)
 
@@ -267,6 +325,7 @@ class People:
         while True:
             process = await self._host.serving()
             given: asyncio.Task[None] = self._loop.live(process.life, order(process))
+            given.add_done_callback(_heard)
             done, _ = await asyncio.wait({given}, timeout=60.0)
             error = given.exception() if done else None
             if not done or isinstance(error, Fatal):
@@ -293,12 +352,18 @@ class People:
         return self._database.file.execute(statement).fetchall()
 
 
-async def _linked(process: Process, row: Mapping[str, str]) -> None:
-    await process.orders.link("customer", [row], actor=PERSON)
+def _heard(given: asyncio.Task[None]) -> None:
+    """Take note of how an order ended that nobody waits for any more."""
+    if not given.cancelled():
+        given.exception()
 
 
-async def _replayed(process: Process, run_id: str) -> None:
-    await process.run_orders.replay(run_id, actor=PERSON)
+async def _linked(process: Process, row: Mapping[str, str], *, replace: bool = False) -> None:
+    await process.orders.link("customer", [row], actor=PERSON, replace=replace)
+
+
+async def _replayed(process: Process, run_id: str, actor: str) -> None:
+    await process.run_orders.replay(run_id, actor=actor)
 
 
 async def _cancelled(process: Process, run_id: str) -> None:

@@ -63,6 +63,12 @@ class Scenario:
     fates: Mapping[str, Fate]
     seconds: float = field(default=LONGEST)
 
+    def moment(self, dice: Random) -> float:
+        """Draw a second, most often one at which something is likely to be under way."""
+        if dice.random() < 0.3:
+            return dice.random() * self.seconds
+        return dice.choice(self.happenings).at + dice.random() * dice.choice((0.1, 1.0, 8.0))
+
     def family(self, name: str) -> str:
         """Give the family of a thing: of `pay00` its sale, of `order0.fee` its order, of `itemA@2` its item."""
         for happening in self.happenings:
@@ -135,18 +141,29 @@ def _drafts(dice: Random, customers: list[str]) -> Iterator[tuple[str, dict[str,
         yield "stock.changed", data, "itemA"
     if dice.random() < 0.35:
         yield "order.placed", _order(dice), "order0"
+    if dice.random() < 0.35:
+        yield "batch.closed", _batch(dice), "batch0"
     if dice.random() < 0.3:
         yield "warning.due", {"id": "warning0", "text": "pay now"}, "warning0"
 
 
 def _order(dice: Random) -> dict[str, Any]:
     currency = dice.choice(CURRENCIES)
+    lines = [_part(dice, f"order0.{name}", currency) for name in "abc"[: dice.choice((1, 2, 3))]]
+    fee, total = (_part(dice, f"order0.{name}", currency) for name in ("fee", "total"))
+    return {"id": "order0", "lines": lines, "fee": fee, "total": total}
 
-    def part(name: str) -> dict[str, Any]:
-        return {"id": f"order0.{name}", "amount": {"minor": dice.randint(1, 9_999), "currency": currency}}
 
-    lines = [part(name) for name in "abc"[: dice.choice((1, 2, 3))]]
-    return {"id": "order0", "lines": lines, "fee": part("fee"), "total": part("total")}
+def _batch(dice: Random) -> dict[str, Any]:
+    currency = dice.choice(CURRENCIES)
+    return {
+        "id": "batch0",
+        "lines": [_part(dice, f"batch0.{name}", currency) for name in "abcde"[: dice.randint(2, 5)]],
+    }
+
+
+def _part(dice: Random, name: str, currency: str) -> dict[str, Any]:
+    return {"id": name, "amount": {"minor": dice.randint(1, 9_999), "currency": currency}}
 
 
 def _amount(dice: Random) -> dict[str, Any]:

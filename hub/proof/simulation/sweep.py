@@ -270,6 +270,15 @@ class _Play:
             raise AssertionError(answer)
         await asyncio.sleep(10.0)
 
+    async def read(self) -> None:
+        """Let the hub read the streams of its connections; one that dies over it is followed by one that reads too."""
+        while True:
+            process = await self._host.serving()
+            reading = self._loop.live(process.life, process.incoming.polls.read_all())
+            done, _ = await asyncio.wait({reading}, timeout=300.0)
+            if done:
+                return
+
     async def day_later(self) -> None:
         """Let a day pass, and the schedules fire once that are due ten minutes after it."""
         for seconds in (86_400.0 + 500.0, 86_400.0 + 601.0):
@@ -289,7 +298,7 @@ class _Play:
 
     async def _post(self, _url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> int | None:
         process = self._host.current
-        if process.life.ended or not process.ready.done():
+        if self._case.deaf or process.life.ended or not process.ready.done():
             return None
         lower = {name.lower(): value for name, value in headers.items()}
         answer = self._loop.live(process.life, process.door("stripe", lower, body))
@@ -369,7 +378,9 @@ class _Play:
             runs, ended = self._database.file.execute(statement, (flow,)).fetchone()
             if (runs, ended) != (1, 1):
                 detail = f"{flow} has {runs} runs, of which {ended} have come to their end; must be one"
-                yield Finding(invariant=Invariant.FIRES_ONCE, family=None, detail=detail)
+                scheduled = shipped.compiled().flows[flow].schedule is not None
+                broken = Invariant.FIRES_ONCE if scheduled else Invariant.ONE_RUN_PER_EVENT
+                yield Finding(invariant=broken, family=None, detail=detail)
 
     def _unsure(self, evidence: Evidence) -> Evidence:
         """Allow what only a person can find out: a notice that was cut off may have been given or not."""

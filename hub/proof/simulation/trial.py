@@ -20,8 +20,8 @@ from hub.proof import oracle
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.simulation import people, scenario, troubles
 from hub.proof.simulation.clock import VirtualClock
-from hub.proof.simulation.company import ENVIRONMENT, LEDGER, SHOP, TIMEOUT, compiled
-from hub.proof.simulation.connector import CONNECTOR
+from hub.proof.simulation.company import CONNECTIONS, ENVIRONMENT, LEDGER, SHOP, TIMEOUT, compiled
+from hub.proof.simulation.connector import CONCURRENCY, CONNECTOR
 from hub.proof.simulation.gathering import Gatherer
 from hub.proof.simulation.host import Host
 from hub.proof.simulation.loop import Life, Restless, Stuck, VirtualLoop
@@ -43,6 +43,8 @@ from hub.store import audit
 HORIZON = 20 * 86_400.0
 #: So often people look after the exceptions before they give up.
 _ROUNDS = 12
+#: So often a stream is read that cannot be read, and so many seconds lie in between.
+_READINGS, _BETWEEN_READINGS = 30, 60.0
 #: Who is asked for something is left to it when nothing else happens for so many seconds.
 _SOON = 600.0
 
@@ -97,9 +99,9 @@ def draw(seed: int) -> Draft:
             Random(f"{seed}:troubles"),
             vendors=(SHOP, LEDGER),
             events=len(drawn.happenings),
-            seconds=drawn.seconds,
+            moment=drawn.moment,
         ),
-        acts=people.draw(Random(f"{seed}:people"), drawn.seconds),
+        acts=people.draw(Random(f"{seed}:people"), drawn.moment),
     )
 
 
@@ -254,12 +256,12 @@ class _Stage:
             name: Account(
                 name=name,
                 connector=CONNECTOR,
-                settings=Settings(base_url=f"https://{vendor.host}", timeout=TIMEOUT),
-                limiter=budgets.limiter(name, name, lambda _now: bounds),
+                settings=Settings(base_url=f"https://{self._vendors[owner].host}", timeout=TIMEOUT),
+                limiter=budgets.limiter(owner, name, lambda _now: bounds),
                 transport=wire,
                 ambient=ambient,
             )
-            for name, vendor in self._vendors.items()
+            for name, owner in CONNECTIONS.items()
         }
 
     def _wire(self, life: Life, kill: Callable[[], None]) -> Transport:
@@ -284,19 +286,29 @@ class _Stage:
         self._host.leave_one()
         for _ in range(_ROUNDS):
             await self._people.mend()
-            process = await self._host.serving()
-            # What no webhook brought is found by reading the stream.
-            await self._loop.live(process.life, process.incoming.polls.read_all())
+            await self._read()
             await self._rested()
             if self._people.is_mended():
                 return
         self._find(Invariant.QUEUE_DRAINED, f"people could not put everything right in {_ROUNDS} rounds")
+
+    async def _read(self) -> None:
+        """Find by the streams what no webhook has brought; a vendor may want to be left alone for a while yet."""
+        for _ in range(_READINGS):
+            process = await self._host.serving()
+            await self._loop.live(process.life, process.incoming.polls.read_all())
+            if self._database.file.execute("SELECT 1 FROM cursors WHERE failures > 0").fetchone() is None:
+                return
+            await asyncio.sleep(_BETWEEN_READINGS)
 
     async def _rested(self) -> None:
         await rested(self._host, self._database, self._clock, self._people.is_asked)
 
     def _judge_the_whole(self) -> None:
         self._more.extend(about_the_whole(self._database, self._loop.unhandled))
+        for name, most in self._sky.over.items():
+            told = f"{most} requests of one process were under way to {name} at once, at most {CONCURRENCY} may be"
+            self._find(Invariant.WITHIN_LIMITS, told)
         for vendor in self._vendors.values():
             for name, what in vendor.abuses:
                 self._find(Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST, f"{vendor.name}: {what} ({name})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -119,27 +119,34 @@ KINDS = tuple(
 _COMMITS = tuple(kind for kind in AtCommit if kind is not AtCommit.NOTHING)
 
 
-def draw(dice: Random, *, vendors: Sequence[str], events: int, seconds: float) -> tuple[Trouble, ...]:
-    """Draw the troubles of one trial; some trials have hardly any, some many."""
-    found: list[Trouble] = []
+def draw(
+    dice: Random, *, vendors: Sequence[str], events: int, moment: Callable[[Random], float]
+) -> tuple[Trouble, ...]:
+    """Draw the troubles of one trial; some trials have hardly any, some many. `moment` draws when something strikes."""
+    # Every event is told, so that this one strikes for certain.
+    found: list[Trouble] = [_delivery(dice, events)]
     for _ in range(dice.choice((1, 2, 3, 4, 6, 9))):
-        match dice.choices(("call", "spell", "commit", "delivery", "process"), (10, 2, 3, 4, 2))[0]:
+        match dice.choices(("call", "spell", "commit", "delivery", "process"), (11, 2, 4, 2, 3))[0]:
             case "call":
                 found.append(_strike(dice, vendors, events))
             case "spell":
                 kind = dice.choice(tuple(Weather))
-                begins, lasts = dice.random() * seconds * 0.6, dice.choice((2.0, 20.0, 120.0))
+                begins, lasts = moment(dice), dice.choice((2.0, 20.0, 120.0))
                 found.append(Spell(kind=kind, vendor=dice.choice(vendors), begins=begins, seconds=lasts))
             case "commit":
                 at = dice.randint(2, 10 + 8 * events)
                 found.append(CommitTrouble(kind=dice.choice(_COMMITS), group=at, amount=dice.random()))
             case "delivery":
-                kind_of = dice.choice(tuple(AtDelivery))
-                found.append(DeliveryTrouble(kind=kind_of, event=dice.randrange(events), amount=dice.random()))
+                found.append(_delivery(dice, events))
             case _:
                 kind_at = dice.choice(tuple(AtProcess))
-                found.append(ProcessTrouble(kind=kind_at, at=dice.random() * seconds, amount=dice.random()))
+                found.append(ProcessTrouble(kind=kind_at, at=moment(dice), amount=dice.random()))
     return tuple(found)
+
+
+def _delivery(dice: Random, events: int) -> DeliveryTrouble:
+    kind = dice.choice(tuple(AtDelivery))
+    return DeliveryTrouble(kind=kind, event=dice.randrange(events), amount=dice.random())
 
 
 def _strike(dice: Random, vendors: Sequence[str], events: int) -> Strike:
@@ -147,6 +154,6 @@ def _strike(dice: Random, vendors: Sequence[str], events: int) -> Strike:
         kind=dice.choice(tuple(AtCall)),
         # The last vendor is the one that money goes to; it is struck most.
         vendor=dice.choice((*vendors, vendors[-1], vendors[-1])),
-        call=dice.randint(1, 4 * events),
+        call=dice.randint(1, 3 * events),
         amount=dice.random(),
     )

@@ -26,6 +26,8 @@ COMES_LATE = 18.0
 #: So many seconds after sending, a write that a look does not find surely never happened; it covers the time that a
 #: caller waits, both of the above, and a clock that is a little wrong.
 SETTLES = 60.0
+#: Of the items of one request such a share is turned away for now, and of such a share the row is missing.
+_BUSY, _UNTOLD = 0.1, 0.05
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,8 +140,10 @@ class Vendor:
         if key is not None:
             return self._once(request, key, kind, body)
         self._note(request, refused=False)
+        if kind == "batches":
+            return self._add_all(body["items"])
         if rest:
-            return self._put(kind, rest[0], body)
+            return self._put(kind, rest[0], body, guarded="if-not-newer" in request.headers)
         return _answer({"id": self._add(kind, body, body.get("mark")).id})
 
     def _once(self, request: Request, key: str, kind: str, body: Mapping[str, Any]) -> Response:
@@ -157,13 +161,26 @@ class Vendor:
         self._keys[key] = (digest, answer, self._time())
         return answer
 
-    def _put(self, kind: str, identity: str, body: Mapping[str, Any]) -> Response:
+    def _add_all(self, items: list[Mapping[str, Any]]) -> Response:
+        """Add what there is room for; the rows come in any order, and now and then one is missing."""
+        rows = []
+        for item in items:
+            draw = self._chance.random()
+            if draw < _BUSY:
+                rows.append({"mark": item["mark"], "error": "busy"})
+                continue
+            entry = self._add("entries", item, item["mark"])
+            if draw < 1 - _UNTOLD:
+                rows.append({"mark": item["mark"], "id": entry.id})
+        self._chance.shuffle(rows)
+        return _answer({"rows": rows})
+
+    def _put(self, kind: str, identity: str, body: Mapping[str, Any], *, guarded: bool) -> Response:
         entry = next((entry for entry in self.entries if (entry.kind, entry.id) == (kind, identity)), None)
         if entry is None:
             entry = self._add(kind, body, None, identity=identity)
         version = int(body["version"])
-        if entry.versions and version < max(entry.versions):
-            # Nothing newer is overwritten: the version is the guard.
+        if guarded and entry.versions and version < max(entry.versions):
             return _answer({"error": "older"}, 409)
         entry.versions.append(version)
         if (kind, f"{identity}@{version}") not in self._versions:
@@ -189,7 +206,8 @@ class Vendor:
 
     def _note(self, request: Request, *, refused: bool) -> None:
         body = exact_json.loads(request.body)
-        marker = request.headers.get("idempotency-key") or body.get("mark") or urlsplit(request.url).path
+        own = request.headers.get("idempotency-key") or body.get("mark") or body.get("batch")
+        marker = own or urlsplit(request.url).path
         self.received.append(
             Received(
                 address=f"{request.method} {urlsplit(request.url).path}",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import Context
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 from hub.errors import NotSent, OutcomeUnknown
 from hub.model.exchange import Request, Response
+from hub.proof.simulation.connector import CONCURRENCY
 from hub.proof.simulation.loop import Life, VirtualLoop
 from hub.proof.simulation.story import Story
 from hub.proof.simulation.troubles import AtCall, Spell, Strike, Trouble, Weather
@@ -47,6 +49,9 @@ class Sky:
         self.is_clear = False
         #: Names of things of which a write was not clearly answered.
         self.unclear: set[str] = set()
+        self._under_way: Counter[tuple[Life, str]] = Counter()
+        #: The most requests of one process that were under way at once, of vendors at which they were too many.
+        self.over: dict[str, int] = {}
 
     @property
     def calls(self) -> int:
@@ -56,6 +61,18 @@ class Sky:
     def clear(self) -> None:
         """Let nothing go wrong from now on."""
         self.is_clear = True
+
+    @contextmanager
+    def under_way(self, life: Life, vendor: str) -> Iterator[None]:
+        """Count a request of a process as long as it is under way."""
+        self._under_way[life, vendor] += 1
+        number = self._under_way[life, vendor]
+        if number > CONCURRENCY:
+            self.over[vendor] = max(number, self.over.get(vendor, 0))
+        try:
+            yield
+        finally:
+            self._under_way[life, vendor] -= 1
 
     def strike(self, vendor: str) -> Strike | None:
         """Count a request, and give what meets it alone."""
@@ -106,6 +123,13 @@ class Wire(Transport):
     async def send(self, request: Request, headers: Mapping[str, str] | None = None, timeout: float = 30.0) -> Response:
         """Send one request through what is in the air."""
         vendor = self._vendors[urlsplit(request.url).hostname or ""]
+        with self._sky.under_way(self._life, vendor.name):
+            return await self._through(vendor, request, timeout)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def _through(self, vendor: Vendor, request: Request, timeout: float) -> Response:
         strike, spell = self._sky.strike(vendor.name), self._sky.spell(vendor.name)
         what = f"{request.method} {urlsplit(request.url).path}"
         await asyncio.sleep(self._chance.choice((0.0, 0.001, 0.01, 0.2)))
@@ -114,9 +138,6 @@ class Wire(Transport):
         if spell is not None:
             return await self._weathered(spell, vendor, request, what, timeout)
         return await self._served(vendor, request, what)
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
     async def _served(self, vendor: Vendor, request: Request, what: str) -> Response:
         answer = vendor.serve(request)

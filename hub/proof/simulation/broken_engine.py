@@ -1,0 +1,151 @@
+"""Ways in which an engine may be wrong: its fences, approvals, loops, called flows and reversals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, update
+
+from hub.engine import demands
+from hub.engine.approvals import Approvals
+from hub.engine.children import OWN, Children
+from hub.engine.compensation import Compensation
+from hub.engine.effects import Effects
+from hub.engine.journal import Journal
+from hub.engine.lanes import Place
+from hub.engine.loops import Loop
+from hub.engine.outcomes import Row
+from hub.engine.recording import Target
+from hub.engine.values import Scope
+from hub.errors import HubError, OutcomeUnknown
+from hub.model.flow import Foreach, Subflow
+from hub.sdk.bulk import Result
+from hub.store import approvals, children, events, history, replays, resuming
+from hub.store.committer import Transaction
+from hub.store.events import Accept
+from hub.store.history import Record
+from hub.store.replays import Replay
+from hub.store.tables import runs
+from hub.workspace.bundle import Bundle
+
+# What the hub itself does, which a wrong way goes on with.
+_ask, _replay, _done_effects = approvals.ask, replays.replay, resuming.done_effects
+_window, _begin, _name = Loop._window, Children._begin, Children._name
+
+
+class Unfenced(history._Fence):
+    """Lets whoever had a run once go on recording it."""
+
+    def stops(self, record: Record) -> HubError | None:
+        """Take every epoch for the run's own."""
+        run = self._standing.get(record.run_id)
+        return super().stops(record if run is None else replace(record, epoch=run.epoch))
+
+
+class Unheld(history._Fence):
+    """Looks at no hold when an intent is opened."""
+
+    def _hold(self, record: Record, run: Any) -> HubError | None:
+        return None
+
+
+class Unlapsed(history._Fence):
+    """Looks at no approval when an intent is opened."""
+
+    def _lapsed(self, record: Record) -> HubError | None:
+        return None
+
+
+async def once_agreed(self: Approvals, path: str, scope: Scope, journal: Journal) -> tuple[str, ...]:
+    """Give the approvals of a write without looking whether they still hold."""
+    looking, run = self._parts.database.looking, self._run["id"]
+    steps = [each.path for each in self._passed.values() if demands.governs(each.path, path)]
+    given = [approvals.latest(looking, run, step) for step in steps]
+    return tuple(row["id"] for row in given if row is not None)
+
+
+def ask_anybody(transaction: Transaction, row: Row, *, epoch: int, began: object, actor: str) -> Row:
+    """Ask people to agree, also those who began the work."""
+    return _ask(transaction, row, epoch=epoch, began=(), actor=actor)
+
+
+def forward(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Give what was done as if what came first had come last."""
+    rows = _done_effects(connection, run_ids)
+    return [{**row, "finished_at": -(row["finished_at"] or 0)} for row in rows]
+
+
+def without_the_first(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Give what was done without the first of several writes."""
+    rows = _done_effects(connection, run_ids)
+    made = sorted((row["finished_at"] or 0, row["key"]) for row in rows if row["undoes"] is None)
+    return [row for row in rows if len(made) < 2 or row["key"] != made[0][1]]
+
+
+def settled_at_once(self: Effects, target: Target, row: Row) -> None:
+    """Take what is not found for not done, however late it may still come."""
+
+
+async def nothing_to_find_out(self: Compensation, *, sending: bool = True) -> None:
+    """Leave open what is unknown."""
+
+
+def replay_with_new_keys(transaction: Transaction, run_id: str, order: Replay) -> str:
+    """Make a run again in a generation of its own, of which no person has said anything."""
+    new = _replay(transaction, run_id, order)
+    transaction.connection.execute(update(runs).where(runs.c.id == new).values(generation=runs.c.generation + 1))
+    return new
+
+
+async def items_anew(
+    self: Loop, place: Place, action: Foreach, items: Sequence[Any], window: Sequence[tuple[int, str]], here: Any
+) -> None:
+    """Name the items of a loop anew when a worker goes on with it."""
+    epoch = self._run["epoch"]
+    named = [(number, f"{name}~{epoch}" if epoch > 1 else name) for number, name in window]
+    await _window(self, place, action, items, named, here)
+
+
+async def begun_is_done(
+    self: Loop, place: Place, action: Foreach, items: Sequence[Any], window: Sequence[tuple[int, str]], here: Any
+) -> None:
+    """Leave out the items of which a write is recorded, whatever became of it."""
+    known = self._known(place, [name for _, name in window])
+    begun = {path.partition("]")[0] for path in known.effects}
+    left = [(number, name) for number, name in window if f"{place.path}[{name}" not in begun]
+    await _window(self, place, action, items, left, here)
+
+
+def orphans(*, event: Row, runs: Sequence[Row], actor: str) -> Accept:
+    """Accept what starts a called flow without who has called it."""
+    return Accept(event=event, runs=[{**run, "parent_run": None, "parent_path": None} for run in runs], actor=actor)
+
+
+def name_for_now(self: Children, path: str) -> str:
+    """Name what is called by who works on the run just now."""
+    return f"{_name(self, path)}~{self.run['epoch']}"
+
+
+async def tied_afterwards(
+    self: Children, bundle: Bundle, path: str, action: Subflow, scope: Scope, under: tuple[str, ...]
+) -> None:
+    """Start a flow, and write down in a transaction of its own who has called it."""
+    await _begin(self, bundle, path, action, scope, under)
+    looking = self.parts.database.looking
+    event = events.by_name(looking, self._environment, OWN, self._name(path))
+    child = None if event is None else children.newest_of_event(looking, event["id"], action.flow)
+    if child is not None:
+        await self._adopt(child["id"], path)
+
+
+def by_place(names: Mapping[str, str], results: Sequence[Result]) -> tuple[dict[str, Any], dict[str, int]]:
+    """Take the rows of an answer in the order of what was sent."""
+    rows = [result for _, result in results]
+    missing = OutcomeUnknown("The answer has no row of this item.", code="row-missing")
+    return {key: rows[at] if at < len(rows) else missing for at, key in enumerate(names.values())}, {}
+
+
+def nobody_is_let_go(*_keys: object) -> None:
+    """Forget whoever stands behind a run."""
