@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.sdk.errors import (
-    Conflict,
     FixConnection,
     FixData,
     HubError,
     LimitKind,
     LimitReached,
     NotFound,
+    OutcomeParked,
     OutcomeUnknown,
     RetryLater,
 )
@@ -64,7 +64,8 @@ def classify(response: Response) -> HubError | None:
     if status in {401, 403} or code in _CONNECTION_CODES or "Stripe API version" in message:
         return FixConnection(message, code=kebab, **facts)
     if facts.get("type") == "idempotency_error":
-        return Conflict(message, code="idempotency-mismatch", **facts)
+        # Something else went out under this key, and nobody can look up what.
+        return OutcomeParked(message, **facts)
     if status == 404:
         return NotFound(message, code=kebab, **facts)
     return FixData(message, code=kebab, **facts)

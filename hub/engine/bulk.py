@@ -18,7 +18,7 @@ from hub.engine.outcomes import Row
 from hub.engine.recording import Target, for_a_person
 from hub.errors import HubError, OutcomeParked, OutcomeUnknown, RetryLater, Settling
 from hub.model.ambient import Ambient, to_micros
-from hub.model.effect import EffectKey, EffectState, Idempotency
+from hub.model.effect import NEWER, EffectKey, EffectState, Idempotency
 from hub.sdk import exact_json
 from hub.sdk.bulk import Bulk, Record, Result
 from hub.sdk.connector import WriteOperation
@@ -144,7 +144,10 @@ class Batches:
             standing = await self._journal.intend_all(rows, batch, again=again)
             if standing:
                 return Made(standing=standing)
-            return await self._exchange(batch, {row["key"]: row for row in rows}, first=True)
+            # What surely was not done is as good as new; an upsert is written over what may have been done.
+            upsert = self._operation.idempotency is Idempotency.UPSERT
+            doubtful = again if upsert else frozenset()
+            return await self._exchange(batch, {row["key"]: row for row in rows}, doubtful=doubtful)
 
     async def suspect(self, entries: Sequence[Entry], target: Callable[[Row], Target]) -> Made:
         """Find out, before anything is sent, whether these writes were made before a restore, unknown to the hub now.
@@ -166,7 +169,9 @@ class Batches:
         with self._database.reading() as connection:
             batch = stored.batch(connection, id)
         async with self._account.permit(self._exchanges.asker):
-            return await self._exchange(batch, {row["key"]: row for row in rows}, first=False)
+            keys = frozenset(str(row["key"]) for row in rows)
+            await self._note_resent(rows)
+            return await self._exchange(batch, {row["key"]: row for row in rows}, doubtful=keys)
 
     def _intent(self, one: Entry, id: str | None, sent: int) -> dict[str, Any]:
         target = one.target
@@ -190,26 +195,35 @@ class Batches:
             "created_at": to_micros(self._ambient.now()),
         }
 
-    async def _exchange(self, batch: Row, rows: Mapping[str, Row], *, first: bool) -> Made:
+    async def _note_resent(self, rows: Sequence[Row]) -> None:
         await self._journal.settle()
-        if not first:
-            for row in rows.values():
-                self._note(AuditKind.EFFECT_RESENT, row)
-            self._journal.outcome(*(outcomes.resending(row, self._ambient.now()) for row in rows.values()))
-            await self._journal.send_again()
+        for row in rows:
+            self._note(AuditKind.EFFECT_RESENT, row)
+        self._journal.outcome(*(outcomes.resending(row, self._ambient.now()) for row in rows))
+        await self._journal.send_again()
+
+    async def _exchange(self, batch: Row, rows: Mapping[str, Row], *, doubtful: frozenset[str]) -> Made:
+        """Send a request and take what it shows of these items; an earlier sending may have done the doubtful ones."""
         sent = await self._exchanges.send(self._account, outcomes.recorded_request(batch), self._bulk.results)
         made = Made(whole=sent.error)
-        made.ends = self._whole(rows, sent, first=first) if sent.error else self._each(batch, rows, sent, first=first)
+        made.ends = self._whole(rows, sent, doubtful) if sent.error else self._each(batch, rows, sent, doubtful)
         self._record(rows, sent, made)
         return made
 
-    def _whole(self, rows: Mapping[str, Row], sent: Sent, *, first: bool) -> dict[EffectKey, Ended]:
+    def _whole(self, rows: Mapping[str, Row], sent: Sent, doubtful: frozenset[str]) -> dict[EffectKey, Ended]:
         assert sent.error is not None
-        state = outcomes.state_after(sent.error, sent.answered, first=first, looks=self._operation.look is not None)
-        error = outcomes.as_it_stands(sent.error, state)
-        return {EffectKey(key): Ended(state=state, error=error) for key in rows}
+        return {EffectKey(key): self._refused(sent.error, sent, first=key not in doubtful) for key in rows}
 
-    def _each(self, batch: Row, rows: Mapping[str, Row], sent: Sent, *, first: bool) -> dict[EffectKey, Ended]:
+    def _refused(self, error: HubError, sent: Sent, *, first: bool) -> Ended:
+        error = guards.as_refused(self._operation, error)
+        # That something newer is there does not say that an earlier sending did nothing.
+        looks = self._operation.look is not None or error.code == NEWER
+        state = outcomes.state_after(error, sent.answered, first=first, looks=looks)
+        return Ended(state=state, error=outcomes.as_it_stands(error, state))
+
+    def _each(
+        self, batch: Row, rows: Mapping[str, Row], sent: Sent, doubtful: frozenset[str]
+    ) -> dict[EffectKey, Ended]:
         names: Mapping[str, str] = exact_json.loads(batch["references"])
         results, strange = told_apart(names, sent.output)
         if strange:
@@ -217,13 +231,10 @@ class Batches:
         ends: dict[EffectKey, Ended] = {}
         for key in rows:
             result = results[key]
-            if not isinstance(result, HubError):
+            if isinstance(result, HubError):
+                ends[EffectKey(key)] = self._refused(result, sent, first=key not in doubtful)
+            else:
                 ends[EffectKey(key)] = Ended(state=EffectState.DONE, output=result)
-                continue
-            looks = self._operation.look is not None
-            state = outcomes.state_after(result, sent.answered, first=first, looks=looks)
-            result = guards.as_refused(self._operation, result)
-            ends[EffectKey(key)] = Ended(state=state, error=outcomes.as_it_stands(result, state))
         return ends
 
     def _record(self, rows: Mapping[str, Row], sent: Sent, made: Made) -> None:

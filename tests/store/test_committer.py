@@ -16,7 +16,7 @@ from hub.audit.verification import verify_chain
 from hub.errors import Conflict, FixData, HubError, StaleLease
 from hub.model.ambient import Ambient
 from hub.runtime.clock import SystemClock
-from hub.store import audit, crossrefs, run_orders, runs
+from hub.store import audit, crossrefs, run_orders, runs, tables
 from hub.store.claims import Claim, Claimed
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
@@ -202,6 +202,21 @@ async def test_of_two_runs_in_one_group_one_gets_a_failed_write(store: tuple[Dat
     await busy
     assert [row is None for row in standing] == [True, False]
     assert standing[1][0]["run_id"] == "run_2"
+
+
+async def test_nobody_takes_a_write_from_a_run_that_has_gone_on_meanwhile(store: tuple[Database, Committer]) -> None:
+    """Its run stood still when somebody looked, and was told to go on since: two would find out and send."""
+    _database, committer = store
+    for number in (1, 2):
+        await committer.commit(accept(number, key=str(number)))
+    await claim(committer)
+    await committer.commit(intent(1))
+    seen = intent(1).intents[0]
+    for state, taken in (("running", False), ("queued", False), ("parked", True)):
+        change = update(tables.runs).where(tables.runs.c.id == "run_1").values(state=state)
+        await committer.commit(Work(lambda tx, change=change: tx.connection.execute(change)))  # type: ignore[misc]
+        left = await committer.commit(Record(run_id="run_2", epoch=1, taken=[seen]))
+        assert (left is None) == taken
 
 
 async def test_what_cannot_be_stored_harms_no_other(store: tuple[Database, Committer]) -> None:

@@ -15,12 +15,12 @@ from connectors.stripe.sandbox.identifiers import Identifiers
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.webhook import verify
 from hub.sdk.errors import (
-    Conflict,
     FixConnection,
     FixData,
     HubError,
     LimitReached,
     NotFound,
+    OutcomeParked,
     OutcomeUnknown,
     RetryLater,
     WebhookRejected,
@@ -207,7 +207,7 @@ class TestStripe(ConnectorBattery):
     async def _used_key(self, connected: Connected) -> None:
         annotate = self.write_operation("invoice.annotate")
         await connected.write(annotate, {"id": INVOICE, "metadata": {"a": "1"}}, self._key())
-        with pytest.raises(Conflict):
+        with pytest.raises(OutcomeParked):
             await connected.write(annotate, {"id": INVOICE, "metadata": {"a": "2"}}, self._key())
 
     def _key(self) -> Any:
@@ -218,7 +218,7 @@ class TestStripe(ConnectorBattery):
     ("status", "headers", "error", "family", "code"),
     [
         (400, {}, {"type": "invalid_request_error", "code": "parameter_unknown"}, FixData, "parameter-unknown"),
-        (400, {}, {"type": "idempotency_error"}, Conflict, "idempotency-mismatch"),
+        (400, {}, {"type": "idempotency_error"}, OutcomeParked, "outcome-unknown"),
         (400, {}, {"message": "Invalid Stripe API version: 2019-01-01."}, FixConnection, "fix-connection"),
         (400, {}, {"code": "testmode_charges_only"}, FixConnection, "testmode-charges-only"),
         (401, {}, {"type": "invalid_request_error"}, FixConnection, "fix-connection"),
