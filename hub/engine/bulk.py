@@ -219,6 +219,8 @@ class Batches:
         # That something newer is there does not say that an earlier sending did nothing.
         looks = self._operation.look is not None or error.code == NEWER
         state = outcomes.state_after(error, sent.answered, first=first, looks=looks)
+        if error.code == NEWER and state is EffectState.UNKNOWN:
+            error = outcomes.left_open(error)
         return Ended(state=state, error=outcomes.as_it_stands(error, state))
 
     def _each(

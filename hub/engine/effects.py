@@ -32,7 +32,7 @@ from hub.engine.recording import Recording, Target, for_a_person
 from hub.engine.suspicion import Lost
 from hub.errors import FixData, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient
-from hub.model.effect import TAKEN_BACK, EffectKey, EffectState, Idempotency
+from hub.model.effect import NEWER, TAKEN_BACK, EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
 from hub.sdk.connector import WriteOperation
@@ -188,13 +188,20 @@ class Effects(Recording):
             case Idempotency.NATIVE:
                 return await self._repeat(target, row)
             case Idempotency.UPSERT if look_of(target.operation) is None:
-                return await self._send(target, row, first=False)
+                return await self._write_again(target, row)
             case Idempotency.UPSERT:
                 return await self._overwrite(target, row)
             case Idempotency.PROBE:
                 return await self._look(target, row)
             case Idempotency.UNSAFE:
                 raise self.park(target, row)
+
+    async def _write_again(self, target: Target, row: Row) -> Any:
+        """Write the same state again; that something newer is there does not say what became of the first."""
+        try:
+            return await self._send(target, row, first=False)
+        except FixData as refusal:
+            raise outcomes.left_open(refusal) if refusal.code == NEWER else refusal from refusal
 
     async def _overwrite(self, target: Target, row: Row) -> Any:
         """Write the same state again, unless it is there, or somebody else has changed what was there before."""
@@ -215,11 +222,14 @@ class Effects(Recording):
     async def _there(self, target: Target, row: Row) -> Any:
         """Give what a write of unknown outcome has left when it stands there, or None when nothing was changed since.
 
-        Raises `FixData` as `newer-at-target` when somebody else has changed it: whether the write was made before that,
-        nobody can tell.
+        Raises `OutcomeParked` as `newer-at-target` when somebody else has changed it: whether the write was made before
+        that, nobody can tell.
         """
         account, operation = target.account, target.operation
-        seen = await self._guards.see(account, operation, target.path, outcomes.recorded_request(row))
+        try:
+            seen = await self._guards.see(account, operation, target.path, outcomes.recorded_request(row))
+        except outcomes.REFUSALS as unclear:
+            raise outcomes.left_open(unclear) from unclear
         base = recorded_base(row)
         meant = base is None or seen.version == base["version"]
         if seen.holds and seen.standing is not None and (meant or not names_its_version(operation)):
@@ -234,7 +244,7 @@ class Effects(Recording):
         except FixData as newer:
             self._journal.outcome(outcomes.outcome(row, EffectState.UNKNOWN, reason=newer.code, version=seen.version))
             self._note(AuditKind.EFFECT_UNKNOWN, row, facts={"reason": newer.code})
-            raise
+            raise outcomes.left_open(newer) from newer
         return None
 
     async def _repeat(self, target: Target, row: Row) -> Any:
@@ -310,7 +320,11 @@ class Effects(Recording):
         for number in range((row.get("renewals") or 0) + 1):
             key = outcomes.key_at_target(row["key"], number)
             request = operation.look(target.account.settings, key)
-            output = await self.exchanges.look(target.account, target.path, request, _finding(operation, key))
+            try:
+                output = await self.exchanges.look(target.account, target.path, request, _finding(operation, key))
+            except outcomes.REFUSALS as unclear:
+                # Such as two that carry its mark.
+                raise outcomes.left_open(unclear) from unclear
             if output is not None:
                 self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": True})
                 self._done(row, output)

@@ -14,6 +14,7 @@ from hub.errors import (
     LimitReached,
     NotBegun,
     NotSent,
+    OutcomeParked,
     OutcomeUnknown,
     Refused,
     RetryLater,
@@ -29,6 +30,8 @@ Row = Mapping[str, Any]
 REFUSALS = (FixData, Refused)
 #: So often the same failure in a row says that the target keeps it under the key, and will never say anything else.
 STUCK = 3
+#: What is sent so shortly before a target may forget its key could arrive after that.
+_IN_TIME = timedelta(minutes=5)
 
 
 def surely_nothing(error: HubError, answered: int | None) -> bool:
@@ -126,7 +129,7 @@ def is_forgotten(row: Row, remembers: float, now: datetime, *, since: datetime |
     `since` is when it may have been sent first, where that can be before it was recorded.
     """
     first = of_micros(row["created_at"])
-    return now - (first if since is None else min(first, since)) > timedelta(seconds=remembers)
+    return now - (first if since is None else min(first, since)) > timedelta(seconds=remembers) - _IN_TIME
 
 
 def settling(row: Row, seconds: float, now: datetime, *, after: datetime | None = None) -> float:
@@ -185,6 +188,11 @@ def status_of(error: HubError) -> int | None:
 def wait_of(error: HubError) -> float | None:
     """Give the wait that an error asks for."""
     return error.after if isinstance(error, RetryLater | OutcomeUnknown) else None
+
+
+def left_open(error: HubError) -> OutcomeParked:
+    """Give a refusal as one that does not say what became of the write: nothing may go on past that."""
+    return OutcomeParked(error.detail, code=error.code, **error.facts)
 
 
 def as_it_stands(error: HubError, state: EffectState) -> HubError:

@@ -18,11 +18,11 @@ from hub.sdk.transport import Transport
 from hub.store import runs
 from hub.store.committer import Work
 from hub.store.tables import attempts, audit, effects
-from tests.engine.house import FastClock, House
+from tests.engine.house import FastClock, House, bundle_for
 from tests.engine.target import PATIENCE, Target, connector
-from tests.engine.test_every_answer import finished, kept, living, one_write, scripted
+from tests.engine.test_every_answer import finished, kept, living, scripted
 from tests.engine.test_many import RESOLVED, bulk_documents, event, flow, lines, told
-from tests.engine.test_once import Dying, exceptions, things
+from tests.engine.test_once import FILES, ONE_WRITE, Dying, exceptions, things
 from tests.engine.test_once import one_write as in_memory
 from tests.engine.vendor import Vendor
 
@@ -86,7 +86,7 @@ def test_a_key_that_carried_something_else_does_not_say_that_nothing_was_done() 
 
 
 async def test_a_mark_that_is_found_twice_stops_for_a_person(tmp_path: Path) -> None:
-    """Two documents carry the mark of one write: nothing more is sent, and neither is taken for the right one."""
+    """Two documents carry the mark of one write: nothing more is sent, and no flow goes on past that."""
 
     def plan(key: str, number: int) -> str | None:
         target.documents.append({"id": "doc_0", "kind": "probe", "key": key, "mark": mark(), "value": "0"})
@@ -97,7 +97,9 @@ async def test_a_mark_that_is_found_twice_stops_for_a_person(tmp_path: Path) -> 
         return str(effect.key)
 
     target = Target(plan=plan)
-    async with target.serving(), living(tmp_path, target, one_write("probe")) as house:
+    text = ONE_WRITE.replace("    retry: patient", "    retry: patient\n    on_failure: continue")
+    careless = bundle_for(connector, text.format(kind="probe"), **FILES)
+    async with target.serving(), living(tmp_path, target, careless) as house:
         await house.give(*things(1))
         assert await finished(house) == {"parked": 1}
         assert [case.reason for case in exceptions(house)] == ["found-twice"]

@@ -26,18 +26,17 @@ from tests.engine.test_once import FILES, ONE_WRITE, THING, exceptions, things
 
 NOW, SOON, LATER = "2026-07-01T00:00:00+00:00", "2026-07-02T00:00:00+00:00", "2026-07-03T00:00:00+00:00"
 START = From()
-ALL = [*LOOKING, "versioned"]
 
 
 def flow(kind: str) -> Any:
-    """Compile the flow with one guarded write, of things with a version of their own where the target compares it."""
-    thing = f"{THING}  version: version\n" if kind == "versioned" else THING
-    return bundle_for(connector, ONE_WRITE.format(kind=kind), **{**FILES, "mappings__vendor__thing.yaml": thing})
+    """Compile the flow with one guarded write."""
+    return bundle_for(connector, ONE_WRITE.format(kind=kind), **FILES)
 
 
-def event(id: str, value: str, at: str, **more: Any) -> dict[str, Any]:
-    """Make an event about the one thing, in a row of its own."""
-    return {"id": id, "key": id, "value": value, "at": at, **more}
+def careless(kind: str) -> Any:
+    """Compile it so that it goes on without the write when that fails."""
+    text = ONE_WRITE.replace("    retry: patient", "    retry: patient\n    on_failure: continue")
+    return bundle_for(connector, text.format(kind=kind), **FILES)
 
 
 ABOUT_ONE = THING.replace("key: id", "key: name")
@@ -208,13 +207,10 @@ async def test_an_unknown_outcome_is_found_out_by_what_stands(tmp_path: Path, ki
 async def test_an_unknown_outcome_is_not_resent_over_somebody_elses_change(
     tmp_path: Path, kind: str, fault: str
 ) -> None:
-    """The answer was lost, and then somebody else wrote: whether ours came before that, nobody can tell."""
-    meanwhile = once("looked" if fault.startswith("before") else "written")
-    if fault.startswith("before"):
-        # Their change comes before the write that was never done; the look after it sees it.
-        meanwhile = once("writing")
+    """The answer was lost, and somebody else wrote: whether ours came before that, nobody can tell or go past."""
+    meanwhile = once("writing" if fault.startswith("before") else "written")
     shelf = Shelf(plan=scripted({"t0": [fault]}), meanwhile=meanwhile)
-    async with shelf.serving(), living(tmp_path, shelf, flow(kind), connector) as house:
+    async with shelf.serving(), living(tmp_path, shelf, careless(kind), connector) as house:
         await house.give({**things(1)[0], "at": NOW})
         assert await finished(house) == {"parked": 1}
         assert reasons(house) == ["newer-at-target"]
@@ -236,6 +232,27 @@ async def test_a_change_between_the_look_and_a_lost_answer_is_told_of_too(tmp_pa
         assert await finished(house) == {"parked": 1}
         assert reasons(house) == ["overwritten-by-other"]
         assert told(house).count("effect.overwritten") == 1
+
+
+async def test_a_refusal_of_the_repeat_does_not_say_that_the_first_did_nothing(tmp_path: Path) -> None:
+    """The target compares versions: the answer was lost, somebody wrote a higher one, and the repeat is refused."""
+
+    def meanwhile(shelf: Shelf, now: str) -> None:
+        if now == "written" and shelf.writes["t"] == 1:
+            shelf.put("t", "theirs")
+            shelf.things["t"]["version"] = "9"
+
+    text = ONE_WRITE.replace("    retry: patient", "    retry: patient\n    on_failure: continue")
+    files = {**FILES, "mappings__vendor__thing.yaml": f"{ABOUT_ONE}  version: version\n"}
+    shelf = Shelf(plan=scripted({"t": ["after:reset"]}), meanwhile=meanwhile)
+    compiled = bundle_for(connector, text.format(kind="versioned"), **files)
+    async with shelf.serving(), living(tmp_path, shelf, compiled, connector) as house:
+        await house.give({**about("e1", "ours", NOW), "version": "2"})
+        assert await finished(house) == {"parked": 1}
+        assert reasons(house) == ["newer-at-target"]
+        (effect,) = kept(house, effects)
+        assert effect.state == EffectState.UNKNOWN
+    assert shelf.things["t"]["value"] == "theirs"
 
 
 async def test_the_target_itself_refuses_what_is_older(tmp_path: Path) -> None:
