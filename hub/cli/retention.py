@@ -18,6 +18,7 @@ _TITLES = {
     "events": "events without their data",
     "answers": "answers of targets to writes",
     "examples": "examples of drift",
+    "firings": "rows of schedules' firings",
 }
 
 

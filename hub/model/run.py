@@ -47,13 +47,11 @@ class Stopping(StrEnum):
 
 
 class StepState(StrEnum):
-    """Where a step of a run stands; `skipped` and `failed` also of one that the run went past."""
+    """Where a step of a run stands; `failed` also of one that the run went past."""
 
     SUCCEEDED = "succeeded"
     WAITING = "waiting"
     FAILED = "failed"
-    SKIPPED = "skipped"
-    UNDONE = "undone"
 
 
 #: Legal changes of a run. A parked run stays as it is: its replay is a new run that takes its place.

@@ -127,7 +127,17 @@ class Pruning:
         old = select(effects.c.key).where(retention.old_answers(environment, answers))
         while keys := await self._keys(old):
             done += await self._some(lambda tx, keys=keys: retention.prune_answers(tx, keys, environment, answers))  # type: ignore[misc]
-        return done + await self._some(lambda tx: retention.prune_examples(tx, environment, payloads))
+        done += await self._some(lambda tx: retention.prune_examples(tx, environment, payloads))
+        # A schedule never goes back, so that what was past its next moment once is so for good.
+        ends = await self._read(lambda on: list(retention.firings_end(on, environment, payloads).items()))
+        for flow, end in ends:
+            gone = Pruned(firings=1)
+            while gone.firings and not self._stopping:
+                gone = await self._some(
+                    lambda tx, flow=flow, end=end: retention.prune_firings(tx, environment, flow, end, AT_ONCE * 4)  # type: ignore[misc]
+                )
+                done += gone
+        return done
 
     async def _runs(self, before: int, after: int) -> list[tuple[str, int]]:
         environment = self._environment

@@ -19,6 +19,7 @@ from hub.queries.view import View, moment
 from hub.store import alarms as stored
 from hub.store import schedules, streams
 from hub.store.control_tables import firings
+from hub.store.retention import KEPT_FIRINGS
 from hub.store.tables import runs
 from hub.workspace.bundle import Bundle
 from hub.workspace.polling import Plan, plan_of
@@ -27,8 +28,8 @@ from hub.workspace.polling import Plan, plan_of
 LATEST = timedelta(minutes=2)
 #: A work of the hub's own that is to be done every few seconds has stopped after this time.
 STOPPED_AFTER = 60.0
-#: The last success is looked for among so many firings.
-LOOKED_AT = 200
+#: The last success is looked for among so many firings; they are never pruned.
+LOOKED_AT = KEPT_FIRINGS
 
 
 class AlarmKind(StrEnum):

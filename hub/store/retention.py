@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, func, or_, select, update
 
 from hub.errors import Conflict
 from hub.model.ambient import of_micros
@@ -15,7 +15,7 @@ from hub.model.event import EventState
 from hub.model.run import OPEN_STATES, RunState
 from hub.store.account_tables import drift
 from hub.store.committer import Transaction
-from hub.store.control_tables import approvals
+from hub.store.control_tables import approvals, firings, schedules
 from hub.store.tables import attempts, batches, cases, decisions, effects, events, runs, steps
 
 #: The payloads of a run, by table: what is put in their place.
@@ -30,6 +30,8 @@ _PAYLOADS: Mapping[Table, Mapping[str, object]] = {
 _ENDED = tuple(state.value for state in RunState if state not in OPEN_STATES)
 #: A write in such a state still needs all that is known of it.
 _UNSETTLED = (EffectState.INTENT.value, EffectState.UNKNOWN.value, EffectState.PARKED.value)
+#: So many firings of each schedule are never pruned.
+KEPT_FIRINGS = 200
 #: Events that nobody has to decide about any more.
 _DECIDED = (EventState.ACCEPTED.value, EventState.UNROUTED.value, EventState.REJECTED.value)
 
@@ -42,6 +44,7 @@ class Pruned:
     events: int = 0
     answers: int = 0
     examples: int = 0
+    firings: int = 0
 
     def __add__(self, other: Pruned) -> Pruned:
         """Add up."""
@@ -50,12 +53,13 @@ class Pruned:
             events=self.events + other.events,
             answers=self.answers + other.answers,
             examples=self.examples + other.examples,
+            firings=self.firings + other.firings,
         )
 
     @property
     def total(self) -> int:
         """Count everything together."""
-        return self.runs + self.events + self.answers + self.examples
+        return self.runs + self.events + self.answers + self.examples + self.firings
 
 
 def assert_kept(row: Mapping[str, Any]) -> None:
@@ -125,6 +129,33 @@ def old_examples(environment: str, before: int) -> ColumnElement[bool]:
     return and_(drift.c.environment == environment, drift.c.example.is_not(None), drift.c.last_seen < before)
 
 
+def old_firings(environment: str, flow: str, before: int) -> ColumnElement[bool]:
+    """Say which firings of a schedule may go: those due before a moment that `firings_end` gives."""
+    return and_(firings.c.environment == environment, firings.c.flow == flow, firings.c.due_at < before)
+
+
+def firings_end(connection: Connection, environment: str, before: int) -> dict[str, int]:
+    """Give before which moment the firings of each schedule may go (microseconds), by flow.
+
+    The newest ones stay whatever their age: the last success is found among them. Nothing goes that is not past by the
+    schedule's own reckoning too, because its row is what keeps it from beginning a second time.
+    """
+    flows = select(firings.c.flow).where(firings.c.environment == environment).distinct()
+    reckoned = {
+        row.flow: min(row.next_at if row.next_at is not None else before, before)
+        for row in connection.execute(
+            select(schedules.c.flow, schedules.c.next_at).where(schedules.c.environment == environment)
+        )
+    }
+    found = {}
+    for flow in connection.execute(flows).scalars():
+        kept = select(firings.c.due_at).where(firings.c.environment == environment, firings.c.flow == flow)
+        oldest = connection.execute(kept.order_by(firings.c.due_at.desc()).limit(1).offset(KEPT_FIRINGS - 1)).scalar()
+        if oldest is not None:
+            found[flow] = min(oldest, reckoned.get(flow, before))
+    return found
+
+
 def next_runs(
     connection: Connection, environment: str, before: int, *, after: int, limit: int
 ) -> list[tuple[str, int]]:
@@ -158,6 +189,10 @@ def count(connection: Connection, environment: str, *, payloads: int, answers: i
         events=number(events, old_events(environment, payloads)),
         answers=number(effects, old_answers(environment, answers)),
         examples=number(drift, old_examples(environment, payloads)),
+        firings=sum(
+            number(firings, old_firings(environment, flow, before))
+            for flow, before in firings_end(connection, environment, payloads).items()
+        ),
     )
 
 
@@ -190,6 +225,14 @@ def prune_answers(transaction: Transaction, keys: Sequence[str], environment: st
     """Take away what targets answered to these writes."""
     statement = update(effects).where(effects.c.key.in_(keys), old_answers(environment, before))
     return Pruned(answers=transaction.connection.execute(statement.values(output=None)).rowcount)
+
+
+def prune_firings(transaction: Transaction, environment: str, flow: str, before: int, limit: int) -> Pruned:
+    """Take away some rows of a schedule's old firings; their events and runs, and what the audit log says, stay."""
+    old = old_firings(environment, flow, before)
+    due = select(firings.c.due_at).where(old).order_by(firings.c.due_at).limit(limit)
+    some = and_(old, firings.c.due_at.in_(transaction.connection.execute(due).scalars().all()))
+    return Pruned(firings=transaction.connection.execute(delete(firings).where(some)).rowcount)
 
 
 def prune_examples(transaction: Transaction, environment: str, before: int) -> Pruned:

@@ -18,7 +18,8 @@ from hub.operate.retention import Pruning
 from hub.queries import contents, timeline
 from hub.queries.view import View
 from hub.store import audit, recorded, replays, retention, run_orders
-from hub.store.committer import Work
+from hub.store.committer import Transaction, Work
+from hub.store.control_tables import firings, schedules
 from hub.store.database import Database
 from hub.store.replays import Replay
 from hub.store.retention import Pruned
@@ -100,7 +101,13 @@ async def test_payloads_go_and_what_proves_them_stays(tmp_path: Path) -> None:
     )
     before = [rows(house, statement) for statement in kept]
     assert words(house) > 10
-    assert asdict((await pruning(house).outlook()).due) == {"runs": 0, "events": 0, "answers": 0, "examples": 0}
+    assert asdict((await pruning(house).outlook()).due) == {
+        "runs": 0,
+        "events": 0,
+        "answers": 0,
+        "examples": 0,
+        "firings": 0,
+    }
     clock.leap(timedelta(days=31))
     assert (await pruning(house).outlook()).due.runs == 3
     assert await pruning(house).prune(actor="local") == Pruned(runs=3, events=3)
@@ -250,3 +257,54 @@ async def test_what_is_over_is_decided_with_all_that_may_look_back(
         found = {name for name, _ in retention.next_runs(connection, "test", 2, after=-1, limit=9)}
     assert ("run_1" in found) is over
     database.close()
+
+
+DAY = timedelta(days=1) // timedelta(microseconds=1)
+
+
+def fired(flow: str, ages: range, now: int) -> list[dict[str, Any]]:
+    common = {"environment": "test", "flow": flow, "state": "fired", "missed": 0}
+    return [{**common, "due_at": now - age * DAY, "at": now, "event_id": f"{flow}{age}"} for age in ages]
+
+
+async def test_old_firings_go_but_the_newest_of_each_schedule_and_none_that_could_come_again(tmp_path: Path) -> None:
+    """A schedule that seldom fires keeps its last success; one that stands still keeps what it has not come past."""
+    house, clock = await over(tmp_path, 1)
+    now = int(clock.now().timestamp() * 1_000_000)
+    standing = {"environment": "test", "spec": "{}", "held": False, "created_at": now, "updated_at": now}
+    many = retention.KEPT_FIRINGS
+
+    def fill(transaction: Transaction) -> None:
+        rows = [
+            *fired("daily", range(many + 300), now),
+            *fired("yearly", range(1, 3000, 365), now),
+            *fired("stood", range(many + 300), now),
+            *fired("gone", range(many + 300), now),
+        ]
+        transaction.connection.execute(insert(firings), rows)
+        nexts = {"daily": now + DAY, "yearly": now + 300 * DAY, "stood": now - (many + 250) * DAY}
+        flows = [{**standing, "flow": flow, "next_at": due} for flow, due in nexts.items()]
+        transaction.connection.execute(insert(schedules), flows)
+
+    await house.committer.commit(Work(fill))
+    audited = rows(house, "SELECT entry FROM audit ORDER BY sequence")
+    prune = pruning(house)
+    due = (await prune.outlook()).due.firings
+    done = await prune.prune(actor="person:p_ada")
+    assert done.firings == due == 300 + 300 + 49
+    left = dict(rows(house, "SELECT flow, count(*) FROM firings GROUP BY flow"))
+    assert left == {"daily": many, "yearly": 9, "stood": many + 300 - 49, "gone": many}
+    oldest = dict(rows(house, "SELECT flow, min(due_at) FROM firings GROUP BY flow"))
+    assert oldest["stood"] >= now - (many + 250) * DAY
+    assert (await prune.prune(actor="person:p_ada")).firings == 0
+    assert rows(house, "SELECT entry FROM audit ORDER BY sequence")[: len(audited)] == audited
+    await house.stop()
+
+
+async def test_firings_that_are_young_stay_however_many_there_are(tmp_path: Path) -> None:
+    house, clock = await over(tmp_path, 1)
+    now = int(clock.now().timestamp() * 1_000_000)
+    minutes = [{**row, "due_at": now - place * 60_000_000} for place, row in enumerate(fired("often", range(900), now))]
+    await house.committer.commit(Work(lambda tx: tx.connection.execute(insert(firings), minutes)))
+    assert (await pruning(house).prune(actor="person:p_ada")).firings == 0
+    await house.stop()
