@@ -73,7 +73,7 @@ def order_per_key(evidence: Evidence) -> Iterator[Finding]:
                 yield Finding(
                     invariant=Invariant.ORDER_PER_KEY,
                     family=there[0].family,
-                    detail=f"{book} has the {kind}s of {', '.join(wanted)} in the order {', '.join(came)}",
+                    detail=f"{book} has {kind} of {', '.join(wanted)} in the order {', '.join(came)}",
                 )
 
 

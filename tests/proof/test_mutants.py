@@ -49,8 +49,8 @@ def test_a_broken_hub_is_caught_by_the_invariant_it_names(name: str) -> None:
 
 def test_the_hub_itself_is_never_caught() -> None:
     sound = Mutant(name="sound", does="keeps its promises", breaks=Invariant.NOTHING_TWICE)
-    hunted = hunting.hunt(sound, seeds=3)
-    assert (hunted.caught, hunted.tries, hunted.where, hunted.beside) == (False, 3, None, {})
+    hunted = hunting.hunt(sound, seeds=2)
+    assert (hunted.caught, hunted.tries, hunted.where, hunted.beside) == (False, 2, None, {})
 
 
 def test_what_the_hub_itself_breaks_there_catches_nobody() -> None:
@@ -69,7 +69,7 @@ def test_the_hunt_succeeds_only_when_every_mutant_is_caught(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(hunts, "MUTANTS", (BY_NAME["no_deduplication"],))
-    assert hunts.run_hunts(jobs=1, first=0, seeds=3, json=False) == 0
+    assert hunts.run_hunts(jobs=1, first=0, seeds=1, json=False) == 0
     told = capsys.readouterr().out
     assert "1 of 1 mutants were caught" in told
     assert "concord prove --mutant no_deduplication --seed 0 --trace" in told
@@ -77,5 +77,6 @@ def test_the_hunt_succeeds_only_when_every_mutant_is_caught(
     assert hunts.run_hunts(jobs=1, first=0, seeds=1, json=True) == 1
     found = json.loads(capsys.readouterr().out)
     assert [each["caught"] for each in found["mutants"]] == [True, False]
+    monkeypatch.setattr(hunts, "MUTANTS", (BY_NAME["ended_in_doubt"],))
     assert hunts.run_hunts(jobs=1, first=0, seeds=1, json=False) == 1
     assert "one_state held at each of 1 seeds" in capsys.readouterr().out

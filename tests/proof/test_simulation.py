@@ -16,12 +16,12 @@ from hub.proof.simulation.troubles import KINDS
 from hub.store.database import NEWEST
 
 #: Few enough for some seconds; thousands are `concord prove`'s.
-SEEDS = 25
+SEEDS = 20
 
 _DIGESTS = """
 from hub.proof.simulation import campaign, trial
 campaign.be_quiet()
-for seed in range(40, 43):
+for seed in range(40, 42):
     found = trial.run(trial.draw(seed))
     print(seed, found.digest, found.steps, found.commits, found.calls)
 """
@@ -37,22 +37,19 @@ def test_seeds_hold_and_are_worth_it() -> None:
 
 def test_a_seed_does_the_same_in_every_process() -> None:
     """The order in which a process keeps its sets must not show."""
-    told = [
-        subprocess.run(
-            [sys.executable, "-c", _DIGESTS],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
-        ).stdout
-        for seed in ("1", "2")
-    ]
-    assert told[0] == told[1]
-    assert len(told[0].splitlines()) == 3
+    told = subprocess.run(
+        [sys.executable, "-c", _DIGESTS],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONHASHSEED": "1", "PYTHONPATH": ":".join(sys.path)},
+    ).stdout.splitlines()
+    here = [trial.run(trial.draw(seed)) for seed in (40, 41)]
+    assert told == [f"{one.seed} {one.digest} {one.steps} {one.commits} {one.calls}" for one in here]
 
 
 def test_different_seeds_do_different_things() -> None:
-    assert len({trial.run(trial.draw(seed)).digest for seed in range(6)}) == 6
+    assert len({trial.run(trial.draw(seed)).digest for seed in range(3)}) == 3
 
 
 def test_a_kept_story_changes_nothing() -> None:
@@ -118,6 +115,6 @@ def test_a_smaller_set_must_have_met_as_much_as_is_stated(trials: int, kinds: in
 
 
 def test_processes_share_the_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaign, "CHUNK", 3)
-    alone, shared = (campaign.spread(first=5, seeds=7, jobs=jobs) for jobs in (1, 2))
+    monkeypatch.setattr(campaign, "CHUNK", 2)
+    alone, shared = (campaign.spread(first=5, seeds=3, jobs=jobs) for jobs in (1, 2))
     assert (alone.trials, alone.steps, alone.struck) == (shared.trials, shared.steps, shared.struck)
