@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,19 @@ def test_nothing_of_a_mutant_stays_behind(mutant: Mutant) -> None:
     with broken(mutant):
         assert [getattr(swap.owner, swap.name) for swap in mutant.swaps] == [swap.by for swap in mutant.swaps]
     assert [getattr(swap.owner, swap.name) for swap in mutant.swaps] == before
+
+
+def test_the_documents_name_every_mutant_and_what_counts() -> None:
+    told = (Path(__file__).parents[2] / "docs/proof.md").read_text()
+    for mutant in MUTANTS:
+        assert f"| `{mutant.name}` | {mutant.does} | `{mutant.breaks.value}` |" in told
+    assert f"in none of {hunting.MOST_SEEDS} seeds" in told
+    for name, least in campaign.LEAST.items():
+        assert f"{least} {'trouble' if name == 'troubles' else name}" in told
+    for trials, (kinds, done) in campaign.LEAST_KINDS.items():
+        row = next(line for line in told.splitlines() if line.startswith(f"| {trials} trials or more"))
+        assert f"{kinds} " in row
+        assert f"{done} " in row
 
 
 @pytest.mark.parametrize("name", QUICK)
