@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from hub.engine import outcomes
 from hub.errors import Fatal, OutcomeParked
+from hub.model.ambient import to_micros
 from hub.model.effect import EffectState, Idempotency
 from hub.model.exchange import Request, Response
 from hub.sdk.settings import Settings
@@ -83,6 +84,14 @@ def test_a_key_that_carried_something_else_does_not_say_that_nothing_was_done() 
     """A target refuses a key that went out with other content: so something has been done under it."""
     assert outcomes.state_after(OutcomeParked(), 400, first=False, looks=False) is EffectState.UNKNOWN
     assert outcomes.state_after(OutcomeParked(), 400, first=True, looks=False) is EffectState.UNKNOWN
+
+
+@pytest.mark.parametrize(("minutes", "forgotten"), [(24 * 60 - 6, False), (24 * 60 - 4, True)])
+def test_a_key_is_not_sent_again_shortly_before_the_target_may_forget_it(minutes: int, *, forgotten: bool) -> None:
+    """What is on its way could arrive after that, as a new write."""
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    row = {"created_at": to_micros(began)}
+    assert outcomes.is_forgotten(row, 86_400.0, began + timedelta(minutes=minutes)) == forgotten
 
 
 async def test_a_mark_that_is_found_twice_stops_for_a_person(tmp_path: Path) -> None:

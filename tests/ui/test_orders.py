@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from hub.model.effect import EffectState
+from hub.model.effect import NEWER, EffectState
 from hub.model.event import EventFilter, EventState
 from hub.model.hold import HoldKind
 from hub.model.run import RunState
@@ -143,6 +143,22 @@ async def test_writes_are_made_once_more_only_when_each_is_confirmed(set_up: Sta
     new_id = done.headers["location"].removeprefix("/runs/").partition("?")[0]
     with set_up.database.reading() as connection:
         assert connection.execute(select(tables.runs.c.generation).where(tables.runs.c.id == new_id)).scalar() == 1
+
+
+async def test_a_write_that_was_refused_as_older_is_ordered_all_the_same(set_up: Stage, sign_in: SignIn) -> None:
+    """The page says that it goes over something newer, and the order needs it confirmed."""
+    admin = await sign_in(ADMIN)
+    run = one(set_up, RunState.SUCCEEDED)
+    refused = update(tables.effects).where(tables.effects.c.run_id == run.id)
+    refused = refused.values(state=EffectState.FAILED.value, reason=NEWER, output=None)
+    await set_up.committer.commit(Work(lambda tx: tx.connection.execute(refused)))
+    page = f"/runs/{run.id}/repeat"
+    shown = (await admin.get(page)).text
+    keys = re.findall(r'name="confirm-(\w+)" value="yes" required', shown)
+    assert keys and shown.count("goes over something newer") == len(keys)
+    assert f'href="{page}"' in (await admin.get(f"/runs/{run.id}")).text
+    done = await order(admin, page, page, **{"from": "", "reason": WHY}, **{f"confirm-{key}": "yes" for key in keys})
+    assert done.status_code == 303
 
 
 @pytest.mark.parametrize("verdict", ["done", "not-applied"])
