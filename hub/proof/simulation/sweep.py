@@ -104,7 +104,7 @@ def points_of(case: Case, composition: Composition | None = None) -> tuple[Swept
         )
         for number in range(1, count + 1)
     ]
-    found = Swept(flows=case.flows, points=len(points))
+    found = Swept(flows=(case.name, *case.flows[1:]), points=len(points))
     found.broken.extend(("without a crash", finding) for finding in whole.findings)
     return found, points
 
