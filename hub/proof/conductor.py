@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.proof import faults, records, wishes
+from hub.proof.approvers import Approvers
 from hub.proof.faults import Gust, Plan, Profile
 from hub.proof.http_json import Api, NoAnswer
 from hub.proof.scenario import Invoice, Notice
@@ -70,6 +71,7 @@ class Conductor:
         self._say = say
         self._show = show
         self.course = Course(stripe_ids=dict(stage.stripe_ids))
+        self._approvers = Approvers(stage.hub, stage.stripe, stage.approvers)
         self._seeding: threading.Thread | None = None
         self._failed: list[BaseException] = []
 
@@ -247,6 +249,7 @@ class Conductor:
         return sum(event["type"] in wishes.EVENTS for event in books["events"])
 
     def _tell(self, progress: Mapping[str, Any], summary: Mapping[str, Any] | None = None) -> None:
+        self._approvers.decide()
         known = summary if summary is not None else self._stage.hub.summary()
         self._show({**progress, "summary": known, "kills": self.course.kills})
 

@@ -125,6 +125,13 @@ class HubProcess:
             raise DidNotStart(f"The console did not take the first administrator: {status}.")
         return login
 
+    def add_approver(self, name: str) -> Login:
+        """Add somebody who agrees to what the policies ask for."""
+        login = Login(email=f"{name.lower()}@demo.example", password=secrets.token_urlsafe(12))
+        order = {"email": login.email, "name": name, "role": "approver", "password": login.password}
+        self.api.post("/api/people", order)
+        return login
+
     def summary(self) -> Mapping[str, Any] | None:
         """Give what it has in hand, None while it does not answer."""
         try:

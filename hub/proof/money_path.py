@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from hub.proof.evidence import Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
+from hub.proof.consent import people_needed
+from hub.proof.evidence import Consent, Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
 from hub.proof.vendor_documents import Books, Due, ErpInvoice, ErpPayment, Line, StripeInvoice
 from hub.proof.vendor_families import Families
 
@@ -55,6 +56,11 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
         hub=hub,
         expected={invoice: Expected(exceptions=_reasons(due)) for invoice, due in books.due.items()},
         flows=FLOWS,
+        consents={
+            f"stripe:{invoice.id}": Consent(people=people)
+            for invoice in books.stripe
+            if (people := people_needed(invoice.total, invoice.currency))
+        },
     )
 
 

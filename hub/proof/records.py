@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hub.proof.evidence import Case, Change, Effect, Event, HubRecords, Run
+from hub.proof.evidence import Approval, Case, Change, Effect, Event, HubRecords, Run, Vote
 from hub.proof.state_checks import OPEN
 from hub.sdk import exact_json
 from hub.store.database import FILE_NAME
@@ -25,6 +25,10 @@ _STATES = {
     "effect.unknown": "unknown",
     "effect.parked": "parked",
 }
+
+
+#: The hub counts microseconds.
+_SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +102,12 @@ def read(connection: sqlite3.Connection, names: Names) -> HubRecords:
             for row in connection.execute("SELECT run_id, business_key, reason, state FROM cases")
         ],
         effects=effects,
+        approvals=list(_approvals(connection)),
         changes=list(_audited(connection, {effect.key: effect.family for effect in effects})),
     )
 
 
-_EFFECTS = "SELECT key, business_key, state, run_id, connection, operation, output, approvals FROM effects"
+_EFFECTS = "SELECT key, business_key, state, run_id, connection, operation, output, approvals, created_at FROM effects"
 
 
 def _effect(row: tuple[Any, ...], names: Names) -> Effect:
@@ -117,7 +122,18 @@ def _effect(row: tuple[Any, ...], names: Names) -> Effect:
         operation=row[5],
         output_id=None if output is None else names.made(row[4], row[5], output),
         approvals=[] if row[7] is None else exact_json.loads(row[7]),
+        intended=[row[8] / _SECOND],
     )
+
+
+def _approvals(connection: sqlite3.Connection) -> Iterator[Approval]:
+    votes: dict[str, list[Vote]] = {}
+    for approval_id, actor, verdict, at in connection.execute(
+        "SELECT approval_id, actor, verdict, at FROM approval_votes ORDER BY at"
+    ):
+        votes.setdefault(approval_id, []).append(Vote(actor=actor, verdict=verdict, at=at / _SECOND))
+    for approval_id, record_hash in connection.execute("SELECT id, record_hash FROM approvals ORDER BY id"):
+        yield Approval(id=approval_id, record_hash=record_hash, votes=votes.get(approval_id, []))
 
 
 def _audited(connection: sqlite3.Connection, families: dict[str, str]) -> Iterator[Change]:

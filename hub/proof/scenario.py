@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from random import Random
 
+from hub.proof.consent import LIMITS
 from hub.proof.markets import MARKETS, Market
 
 _NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Ivy", "Juniper", "Larch", "Maple")
@@ -27,6 +28,9 @@ PRODUCTS: Mapping[str, str] = {
 UNMAPPED_PRODUCT = "prod_gift_card"
 #: Of so many invoices, one more of each kind must become an exception.
 ONE_MORE_IN = 250
+#: One invoice of so many is so large that people must agree to it, in turn one and two of them; so many seats it has.
+LARGE_EVERY, LARGE_FIRST = 60, 21
+LARGE, VERY_LARGE = 6_000, 27_500
 #: Fewer lines than this come with the event and the invoice; the rest is had page by page.
 EMBEDDED_LINES = 10
 
@@ -163,6 +167,9 @@ def _invoice(dice: Random, number: int, customer: Customer, flaw: Flaw | None) -
         lines[0] = Line(
             product=UNMAPPED_PRODUCT, description="Gift card", unit_amount=str(customer.market.unit * 2), quantity=1
         )
+    if flaw is None and customer.market.currency in LIMITS and number % LARGE_EVERY == LARGE_FIRST:
+        many = LARGE if number % (2 * LARGE_EVERY) == LARGE_FIRST else VERY_LARGE
+        lines[0] = replace(lines[0], product="prod_subscription", unit_amount=str(customer.market.unit), quantity=many)
     nothing = flaw is None and number % 97 == 13
     if nothing:
         lines = [Line(product="prod_subscription", description="Trial month", unit_amount="0", quantity=1)]

@@ -30,6 +30,7 @@ class Stage:
     sandboxes: Mapping[str, Sandbox]
     hub: HubProcess
     login: Login
+    approvers: Sequence[Login]
     stripe_ids: Mapping[str, str]
     erp_customers: Mapping[str, str]
     secrets: Sequence[str] = field(repr=False)
@@ -72,15 +73,20 @@ def build(
     values = _secrets(running, str(endpoint["secret"]))
     hub.store_secrets(values)
     login = hub.add_admin(hello)
+    approvers = [hub.add_approver(name) for name in ("Ines", "Tom")]
     stage = Stage(
         scenario=scenario,
         profile=profile,
         sandboxes=running,
         hub=hub,
         login=login,
+        approvers=approvers,
         stripe_ids=stripe_ids,
         erp_customers=erp_customers,
-        secrets=[*(value for fields in values.values() for value in fields.values()), login.password],
+        secrets=[
+            *(value for fields in values.values() for value in fields.values()),
+            *(each.password for each in (login, *approvers)),
+        ],
     )
     hub.link(
         "customer",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from hub.proof import faults, wishes
+from hub.proof.consent import people_needed
 from hub.proof.faults import Profile
 from hub.proof.invariants import Invariant
 from hub.proof.markets import MARKETS
 from hub.proof.mutations import MUTATIONS
 from hub.proof.sandboxes import VENDORS
-from hub.proof.scenario import EMBEDDED_LINES, Flaw, Notice, draw
+from hub.proof.scenario import EMBEDDED_LINES, Flaw, Invoice, Notice, draw
 from hub.sandbox.clock import Clock
 from hub.sandbox.faults import FaultEngine
 from hub.sandbox.main import find
@@ -38,6 +40,18 @@ def test_a_scenario_has_all_that_is_hard(seed: int) -> None:
     assert {invoice.coupon for invoice in scenario.invoices} == {None, "percent", "amount"}
     assert {invoice.flaw for invoice in scenario.invoices} == {None, *Flaw}
     assert {invoice.notice for invoice in scenario.invoices} == {None, *Notice}
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_some_invoices_are_so_large_that_people_must_agree(seed: int) -> None:
+    """One person to some, two to others; of the small demo's forty at least one, unless it has a flaw."""
+
+    def most(invoice: Invoice) -> int:
+        total = max(Decimal(line.unit_amount) * line.quantity for line in invoice.lines)
+        return people_needed(total, invoice.customer.market.currency)
+
+    assert {most(invoice) for invoice in draw(seed, 200, flawed=True).invoices} >= {0, 1, 2}
+    assert {most(invoice) for invoice in draw(seed, 40, flawed=False).invoices} == {0, 1}
 
 
 def test_every_flaw_is_an_expected_exception() -> None:

@@ -1,0 +1,21 @@
+"""How many people the invented company wants to agree to an invoice: said here once more, for the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+
+#: Currency → from which amount in minor units one person must agree, and from which two; other currencies need nobody.
+LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        **dict.fromkeys(("EUR", "USD", "GBP", "CHF"), (5_000_000, 25_000_000)),
+        "JPY": (8_000_000, 40_000_000),
+        "KWD": (15_000_000, 75_000_000),
+    }
+)
+
+
+def people_needed(total: Decimal, currency: str) -> int:
+    """Tell how many people must agree to an invoice, by what the company wants and not by what its policy says."""
+    return sum(total >= limit for limit in LIMITS.get(currency, ()))
