@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select, tuple_
 
 from hub.access.permissions import Permission, Principal
 from hub.errors import NotFound
@@ -103,19 +103,16 @@ def listing(
     view: View,
     *,
     state: ApprovalState | None = ApprovalState.PENDING,
-    settled: bool = False,
     run_id: str | None = None,
     payloads: bool = False,
     before: str | None = None,
     limit: int = 50,
 ) -> ApprovalPage:
-    """List approvals from behind the approval `before`; `settled` leaves out those that wait for somebody."""
+    """List approvals from behind the approval `before`."""
     statement = select(approvals).where(approvals.c.environment == view.environment)
     for column, value in ((approvals.c.state, state), (approvals.c.run_id, run_id)):
         if value is not None:
             statement = statement.where(column == value)
-    if settled:
-        statement = statement.where(approvals.c.state != ApprovalState.PENDING)
     if before is not None:
         statement = statement.where(approvals.c.id < before)
     with view.database.reading() as connection:
@@ -135,6 +132,22 @@ def waiting(view: View, *, payloads: bool = False, limit: int = 100) -> tuple[Ap
     with view.database.reading() as connection:
         found = [dict(row._mapping) for row in connection.execute(first.limit(limit))]
         return _views(connection, found, payloads=payloads)
+
+
+def decided(view: View, *, payloads: bool = False, before: str | None = None, limit: int = 50) -> ApprovalPage:
+    """List what waits no more, what was decided last first, from behind the approval `before`."""
+    statement = select(approvals).where(
+        approvals.c.environment == view.environment, approvals.c.state != ApprovalState.PENDING
+    )
+    with view.database.reading() as connection:
+        last = None if before is None else stored.find(connection, before)
+        if last is not None:
+            place = tuple_(approvals.c.settled_at, approvals.c.id)
+            statement = statement.where(place < tuple_(literal(last["settled_at"]), literal(last["id"])))
+        newest = statement.order_by(approvals.c.settled_at.desc(), approvals.c.id.desc()).limit(limit + 1)
+        found = [dict(row._mapping) for row in connection.execute(newest)]
+        rows = _views(connection, found[:limit], payloads=payloads)
+    return ApprovalPage(approvals=rows, next=rows[-1].id if len(found) > limit else None)
 
 
 def detail(view: View, approval_id: str, *, payloads: bool) -> ApprovalRow:

@@ -139,6 +139,17 @@ async def test_a_run_and_the_overview_lead_to_what_they_wait_for(set_up: Stage, 
     assert "4 things wait for consent" in plain(over) and f'href="/approvals/{asked.late}"' in over
 
 
+async def test_what_was_decided_last_is_at_the_top_and_pages_go_on_from_there(set_up: Stage) -> None:
+    asked = await consent.asked(set_up, PASSWORD)
+    await consent.vote(set_up, asked.two, "p_ine")
+    view = set_up.console.view
+    order_of = [asked.two, asked.void, asked.refused, asked.approved]
+    assert [each.id for each in approvals.decided(view).approvals] == order_of
+    first = approvals.decided(view, limit=3)
+    assert first.next == asked.refused
+    assert [each.id for each in approvals.decided(view, before=first.next).approvals] == [asked.approved]
+
+
 def test_a_record_is_told_in_plain_facts_and_tables() -> None:
     money = {"minor": 1050, "currency": "EUR"}
     told = records.told(

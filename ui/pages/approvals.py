@@ -40,7 +40,7 @@ def listing(visit: Visit) -> Response:
     view, shown = visit.console.view, visit.query("show")
     payloads = visit.may(Permission.VIEW_PAYLOADS)
     if shown == "decided":
-        page = approvals.listing(view, state=None, settled=True, payloads=payloads, before=visit.query("before"))
+        page = approvals.decided(view, payloads=payloads, before=visit.query("before"))
         return visit.page(
             "decided_approvals.html", page=page, names=_names(page.approvals), paged=visit.query("before")
         )
