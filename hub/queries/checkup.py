@@ -68,8 +68,12 @@ def look(name: str, check: Callable[[], Finding | Iterable[Finding]]) -> list[Fi
         found = check()
         return [found] if isinstance(found, Finding) else list(found)
     except Exception as error:  # noqa: BLE001 - whatever is broken, the other checks are made
-        reason = f"{type(error).__name__}: {error}"[:300]
-        return [fail(name, f"cannot be looked at: {reason}", "See the other lines for why, and the hub's log.")]
+        return [fail(name, f"cannot be looked at: {plain(error)}", "See the other lines for why, and the hub's log.")]
+
+
+def plain(error: Exception) -> str:
+    """Say what went wrong in one line, without the statement that a database library tells with it."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:300]
 
 
 def span(time: timedelta) -> str:

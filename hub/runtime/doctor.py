@@ -18,7 +18,7 @@ from hub.connections.signing_key import signing_key
 from hub.connections.vault import unpack
 from hub.errors import HubError
 from hub.queries import alarms, contents, pending
-from hub.queries.checkup import CheckUp, Finding, fail, look, note, ok, warn
+from hub.queries.checkup import CheckUp, Finding, fail, look, note, ok, plain, warn
 from hub.queries.integrity import verify_logs
 from hub.runtime import surroundings
 from hub.runtime.composition import Hub, HubState
@@ -88,23 +88,38 @@ def examine_offline(settings: HubSettings, *, now: datetime, deep: bool) -> Chec
         missing = look("database", lambda: _missing(data))
         machine = surroundings.examine(settings, now=now, skews={}, jump=timedelta()) if data.is_dir() else []
         return CheckUp(findings=[*missing, *machine])
-    with owning(data):
-        found = [
-            note("hub", "no hub runs on this data", "Start it with `concord serve`."),
-            *surroundings.examine(settings, now=now, skews={}, jump=timedelta()),
-            *look("files", lambda: _undamaged(data)),
-        ]
-        engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: _read_only(data / FILE_NAME))
-        try:
-            with engine.connect() as connection:
-                found.extend(look("vault-key", lambda: _vault(connection, settings)))
-                found.extend(_files(connection, data, _verifier(settings), deep=deep))
-                found.extend(look("data", lambda: _inside(connection, data, settings.environment, now)))
-        except Exception as error:  # noqa: BLE001 - a file that cannot be opened is a finding
-            found.append(fail("database", f"{type(error).__name__}: {error}"[:300], _RESTORE))
-        finally:
-            engine.dispose()
+    found = [
+        note("hub", "no hub runs on this data", "Start it with `concord serve`."),
+        *surroundings.examine(settings, now=now, skews={}, jump=timedelta()),
+    ]
+    try:
+        with owning(data):
+            found.extend(look("files", lambda: _undamaged(data)))
+            found.extend(_opened(settings, now=now, deep=deep))
+    except OSError as error:
+        told = f"cannot be written by this user: {error.strerror} ({error.filename})"
+        found.append(fail("database", told, "Give the directory and its files to the user the hub runs as."))
     return CheckUp(findings=found)
+
+
+def _opened(settings: HubSettings, *, now: datetime, deep: bool) -> list[Finding]:
+    data, found = settings.data, list[Finding]()
+    engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: _read_only(data / FILE_NAME))
+    try:
+        with engine.connect() as connection:
+            if (
+                connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").scalar()
+                is None
+            ):
+                return [fail("database", "it has none of the hub's tables", _RESTORE)]
+            found.extend(look("vault-key", lambda: _vault(connection, settings)))
+            found.extend(_files(connection, data, _verifier(settings), deep=deep))
+            found.extend(look("data", lambda: _inside(connection, data, settings.environment, now)))
+    except Exception as error:  # noqa: BLE001 - a file that cannot be opened is a finding
+        found.append(fail("database", plain(error), _RESTORE))
+    finally:
+        engine.dispose()
+    return found
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

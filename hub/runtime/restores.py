@@ -52,7 +52,8 @@ def restore_backup(
     """Put a backup's data into a directory that no hub uses; gives what was done.
 
     Raises `Refused` for a directory with data in it unless `force`, which moves that data aside; for a backup of a
-    newer version; and for one that is damaged. Nothing in the directory is touched before the backup has been checked.
+    newer version; for one that is damaged; and while the clock is earlier than the backup. Nothing in the directory is
+    touched before the backup has been checked.
     """
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with owning(data):
@@ -69,6 +70,7 @@ def restore_backup(
         draft.mkdir(mode=0o700)
         try:
             manifest = _check(source, draft, verifier, progress)
+            _assert_later(manifest, now)
             _mark(draft, source, manifest, now)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
@@ -94,6 +96,18 @@ def _check(source: Path, draft: Path, verifier: Verifier | None, progress: Progr
         ) from error
     progress("checked", 1, 1)
     return manifest
+
+
+def _assert_later(manifest: Manifest, now: datetime) -> None:
+    # What happened before the restore may have been sent by the hub of then: that moment must not be too early.
+    if now < datetime.fromisoformat(manifest.made_at):
+        raise Refused(
+            "The backup was made later than the machine's clock shows. Set the clock first: the hub tells by it which "
+            "writes may have been made since the backup.",
+            code="clock-behind",
+            made_at=manifest.made_at,
+            now=now.isoformat(timespec="seconds"),
+        )
 
 
 def _mark(draft: Path, source: Path, manifest: Manifest, now: datetime) -> None:

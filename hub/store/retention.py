@@ -78,7 +78,8 @@ def assert_kept(row: Mapping[str, Any]) -> None:
 def old_runs(environment: str, before: int) -> ColumnElement[bool]:
     """Say which runs may be pruned: over for long, with every write settled, and nothing open that may look back.
 
-    A parked run is over only when its replay is; a run that was called, and its caller, are over together.
+    A parked run is over only when its replay is, and the replay of that; a run that was called, and its caller, are
+    over together. While an exception of a run is open, somebody may still order something of it.
     """
     newer, parent, child = runs.alias("newer"), runs.alias("parent"), runs.alias("child")
     going = [state.value for state in OPEN_STATES]
@@ -87,6 +88,9 @@ def old_runs(environment: str, before: int) -> ColumnElement[bool]:
         unfinished = and_(other.c.state.in_(going), other.c.replaced_by.is_(None))
         return select(other.c.id).where(same, unfinished).exists()
 
+    unpruned = and_(newer.c.state.in_(going), newer.c.pruned_at.is_(None))
+    replayed = select(newer.c.id).where(newer.c.id == runs.c.replaced_by, unpruned).exists()
+    unseen = select(cases.c.id).where(cases.c.run_id == runs.c.id, cases.c.state == "open").exists()
     unsettled = select(effects.c.key).where(effects.c.run_id == runs.c.id, effects.c.state.in_(_UNSETTLED)).exists()
     return and_(
         runs.c.environment == environment,
@@ -94,7 +98,8 @@ def old_runs(environment: str, before: int) -> ColumnElement[bool]:
         or_(runs.c.state.in_(_ENDED), runs.c.replaced_by.is_not(None)),
         func.coalesce(runs.c.finished_at, runs.c.updated_at) < before,
         ~unsettled,
-        ~is_open(newer, newer.c.id == runs.c.replaced_by),  # type: ignore[arg-type]
+        ~unseen,
+        ~replayed,
         ~is_open(parent, parent.c.id == runs.c.parent_run),  # type: ignore[arg-type]
         ~is_open(child, child.c.parent_run == runs.c.id),  # type: ignore[arg-type]
     )

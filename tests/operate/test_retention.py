@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Insert, Update, insert, update
 
 from hub.audit.verification import verify_chain
 from hub.errors import Conflict
@@ -23,7 +23,7 @@ from hub.store.control_tables import firings, schedules
 from hub.store.database import Database
 from hub.store.replays import Replay
 from hub.store.retention import Pruned
-from hub.store.tables import effects, runs
+from hub.store.tables import cases, effects, runs
 from tests.engine.house import FastClock, House, bundle
 from tests.engine.test_once import FILES, THREE_WRITES, exceptions, things
 from tests.engine.vendor import Vendor
@@ -308,3 +308,43 @@ async def test_firings_that_are_young_stay_however_many_there_are(tmp_path: Path
     await house.committer.commit(Work(lambda tx: tx.connection.execute(insert(firings), minutes)))
     assert (await pruning(house).prune(actor="person:p_ada")).firings == 0
     await house.stop()
+
+
+def due(database: Database) -> list[str]:
+    with database.reading() as connection:
+        return [name for name, _ in retention.next_runs(connection, "test", 2, after=-1, limit=9)]
+
+
+def change(database: Database, *statements: Insert | Update) -> None:
+    with database.writer.begin() as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+async def test_a_run_stays_whole_while_an_exception_of_it_is_open(tmp_path: Path) -> None:
+    """One that took back what it did has ended; whoever sees to it may order it anew, which needs its payloads."""
+    database = Database(tmp_path)
+    texts = ("id", "flow", "path", "business_key", "reason", "fingerprint", "detail", "facts")
+    case: dict[str, Any] = dict.fromkeys(texts, "x")
+    case |= {"environment": "test", "run_id": "run_1", "state": "open", "opened_at": 1}
+    ended = {**run(1), "state": "compensated", "replaced_by": None, "position": 1, "finished_at": None}
+    change(database, insert(runs).values(ended), insert(cases).values(case))
+    assert due(database) == []
+    change(database, update(cases).values(state="closed"))
+    assert due(database) == ["run_1"]
+    database.close()
+
+
+async def test_a_run_replayed_twice_stays_until_the_last_replay_is_over(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    for place, (name, state, newer) in enumerate(
+        (("run_1", "parked", "run_2"), ("run_2", "parked", "run_3"), ("run_3", "waiting", None))
+    ):
+        row = {**run(1), "id": name, "state": state, "replaced_by": newer, "position": place, "finished_at": None}
+        change(database, insert(runs).values(row))
+    assert due(database) == []
+    change(database, update(runs).where(runs.c.id == "run_3").values(state="succeeded"))
+    assert due(database) == ["run_2", "run_3"]
+    change(database, update(runs).where(runs.c.id == "run_2").values(pruned_at=3))
+    assert due(database) == ["run_1", "run_3"]
+    database.close()

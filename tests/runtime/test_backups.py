@@ -12,7 +12,7 @@ import stat
 import tarfile
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +233,16 @@ def test_a_backup_of_newer_tables_is_refused(filled: HubProcess, tmp_path: Path)
     done = filled.run("restore", str(file), "--data", str(tmp_path / "target"))
     assert done.returncode == 1
     assert "newer version" in done.stderr
+
+
+def test_nothing_is_restored_by_a_clock_that_is_earlier_than_the_backup(filled: HubProcess, tmp_path: Path) -> None:
+    """By the moment of the restore the hub tells what may have been sent already; too early, it would send it again."""
+    file, _told = backed_up(filled)
+    before = datetime.now(UTC) - timedelta(hours=1)
+    with pytest.raises(Refused, match="clock") as refused:
+        restore_backup(file, tmp_path / "target", force=False, now=before, verifier=None)
+    assert refused.value.code == "clock-behind"
+    assert [path.name for path in (tmp_path / "target").iterdir()] == ["hub.lock"]
 
 
 def test_only_a_private_folder_is_copied_into(filled: HubProcess, tmp_path: Path) -> None:

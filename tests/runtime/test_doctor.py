@@ -135,6 +135,10 @@ def test_damage_and_a_missing_key_are_findings_and_no_tracebacks(healthy: HubPro
     status, found = examined(healthy, "--deep")
     assert status == 2
     assert found["files"]["mark"] == "fail"
+    assert not any("[SQL:" in each["found"] for each in found.values())
+    (healthy.data / FILE_NAME).write_bytes(b"")
+    status, found = examined(healthy)
+    assert (status, found["database"]["found"]) == (2, "it has none of the hub's tables")
     (healthy.data / FILE_NAME).write_bytes(b"nothing of that kind")
     status, found = examined(healthy)
     assert (status, found["files"]["mark"]) == (2, "fail")
@@ -147,3 +151,8 @@ def test_damage_and_a_missing_key_are_findings_and_no_tracebacks(healthy: HubPro
     status, found = examined(healthy)
     assert (status, found["vault-key"]["mark"]) == (2, "fail")
     assert not key.exists()
+    (healthy.data / "hub.lock").unlink()
+    (healthy.data / "hub.lock").mkdir()
+    status, found = examined(healthy)
+    assert (status, found["database"]["mark"]) == (2, "fail")
+    assert found["database"]["found"].startswith("cannot be written by this user")
