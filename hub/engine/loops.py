@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from hub.engine import verdicts
@@ -90,12 +89,11 @@ class Loop:
             items = []
         if not isinstance(items, list):
             raise FixData("What the loop goes through is not a list.", code="not-a-list", expression=action.each.text)
-        here, seen = _Pass(), set[str]()
+        here, names = _Pass(), _names(action, place.lane.scope, items)
+        # What led here is durable before an item begins to write.
+        await place.lane.journal.flush()
         for start in range(0, len(items), WINDOW):
-            window = [
-                (number, item_name(action, place.lane.scope, number, items[number], seen))
-                for number in range(start, min(start + WINDOW, len(items)))
-            ]
+            window = list(enumerate(names[start : start + WINDOW], start))
             await self._window(place, action, items, window, here)
             if here.ends:
                 raise here.ends[0]
@@ -115,6 +113,9 @@ class Loop:
                 here.succeeded += 1
                 if action.collect is not None:
                     _collect(here, number, exact_json.loads(row["output"]) if row["output"] else None)
+            elif row is not None and row["state"] == StepState.FAILED:
+                error = exact_json.loads(row["error"])
+                here.fail(name, error["code"], error["detail"])
             elif row is not None and (wait := self._not_yet(row)) is not None:
                 here.wait(*wait)
             else:
@@ -149,10 +150,23 @@ class Loop:
             here.ends.append(end)
 
     async def _item(self, place: Place, action: Foreach, lane: Lane, number: int, name: str, here: _Pass) -> None:
-        started = self._parts.ambient.now()
+        started, path = self._parts.ambient.now(), f"{place.path}[{name}]"
         state, output, error = StepState.SUCCEEDED, None, None
+
+        def stands(state: StepState, output: Any, error: Mapping[str, Any] | None) -> None:
+            lane.journal.step(
+                path=path,
+                ordinal=place.ordinal,
+                kind=ITEM,
+                state=state,
+                started=started,
+                finished=self._parts.ambient.now(),
+                output=output,
+                error=error,
+            )
+
         try:
-            reason = self._failed_before(lane, f"{place.path}[{name}]")
+            reason = self._failed_before(lane, path)
             if reason is not None:
                 raise Stopped(TakeBack(reason=reason[0]), None, HubError(reason[1], code=reason[0]))
             await self._walk(lane, action.steps)
@@ -161,46 +175,32 @@ class Loop:
                 _collect(here, number, output)
             here.succeeded += 1
         except Stopped as stopped:
-            state, error = await self._stopped(place, lane, name, started, stopped, here)
+            if isinstance(stopped.verdict, TakeBack):
+                # From here on it only takes back what it did, whatever happens meanwhile; what that is, is read from what
+                # is durable.
+                stands(StepState.WAITING, None, _told(stopped.error, back=stopped.verdict.reason))
+                await lane.journal.flush()
+            state, error = await self._stopped(lane, name, stopped, here)
         except FixData as refused:
-            state, error = StepState.FAILED, {"code": refused.code, "detail": refused.detail, "facts": {}}
+            state, error = StepState.FAILED, _told(refused)
             here.fail(name, refused.code, refused.detail)
-        lane.steps.approvals.forget(f"{place.path}[{name}].")
-        lane.journal.step(
-            path=f"{place.path}[{name}]",
-            ordinal=place.ordinal,
-            kind=ITEM,
-            state=state,
-            started=started,
-            finished=self._parts.ambient.now(),
-            output=output,
-            error=error,
-        )
+        lane.steps.approvals.forget(f"{path}.")
+        stands(state, output, error)
 
     async def _stopped(
-        self, place: Place, lane: Lane, name: str, started: datetime, stopped: Stopped, here: _Pass
+        self, lane: Lane, name: str, stopped: Stopped, here: _Pass
     ) -> tuple[StepState, Mapping[str, Any]]:
         """Say how an item stands that has stopped; what it did is taken back where its step says so."""
         verdict, cause, back = stopped.verdict, stopped.error, None
-        error: dict[str, Any] = {"code": cause.code, "detail": cause.detail, "facts": {}}
+        error = _told(cause)
         if isinstance(verdict, TakeBack):
             back = verdict.reason
-            # Once something of it is taken back, it must not go on as if that stood, whatever happens meanwhile.
-            lane.journal.step(
-                path=f"{place.path}[{name}]",
-                ordinal=place.ordinal,
-                kind=ITEM,
-                state=StepState.WAITING,
-                started=started,
-                finished=self._parts.ambient.now(),
-                error={**error, "back": back},
-            )
             kept_from = await self._take_back(lane)
             if kept_from is not None:
                 verdict, cause = kept_from
         if isinstance(verdict, Waiting):
             here.wait(verdict, cause)
-            return StepState.WAITING, {**error, **_until(verdict), "back": back}
+            return StepState.WAITING, {**error, "back": back, **_until(verdict)}
         here.fail(name, verdict.reason, cause.detail)
         return StepState.FAILED, {**error, "code": verdict.reason}
 
@@ -217,6 +217,16 @@ class Loop:
         value: dict[str, Any] = {"count": count, "succeeded": here.succeeded, "failed": here.failures}
         if action.collect is not None:
             value["collected"] = [here.collected[number] for number in sorted(here.collected)]
+        if here.failures and (left := self._unsettled(place)) is not None:
+            name, _, detail = here.failed[0]
+            raise Stopped(
+                Park(reason=left),
+                place,
+                HubError(
+                    f"{here.failures} of {count} items failed, and what they did is not settled; first {name}: {detail}",
+                    code=left,
+                ),
+            )
         if here.failures and action.failures is Failures.PARK:
             name, code, detail = here.failed[0]
             codes = {each[1] for each in here.failed}
@@ -228,6 +238,11 @@ class Loop:
                 items=", ".join(each[0] for each in here.failed),
             )
         return Output(value=value)
+
+    def _unsettled(self, place: Place) -> str | None:
+        """Give why nothing goes on past the failed items, whatever the flow says: for what they left half done."""
+        with self._parts.database.reading() as connection:
+            return resuming.unsettled(connection, self._run, place.path)
 
     def _known(self, place: Place, names: Sequence[str]) -> Known:
         if self._run["epoch"] == 1 and not self._run["replay_of"]:
@@ -245,6 +260,16 @@ class Loop:
             return None
         waiting = Waiting(kind=WaitKind.TIMER, reason=error["code"], until=of_micros(error["until"]))
         return waiting, HubError(error["detail"], code=error["code"])
+
+
+def _told(error: HubError, *, back: str | None = None) -> dict[str, Any]:
+    """Give why an item has stopped, as it stands in the history; `back` is for what it takes back what it did."""
+    return {"code": error.code, "detail": error.detail, "facts": {}, **({} if back is None else {"back": back})}
+
+
+def _names(action: Foreach, scope: Scope, items: Sequence[Any]) -> list[str]:
+    seen = set[str]()
+    return [item_name(action, scope, number, item, seen) for number, item in enumerate(items)]
 
 
 def _until(verdict: Waiting) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from hub.engine.verdicts import Circumstances, Park, Pause, TakeBack, Waiting, d
 from hub.engine.walk import WENT_ON, Walk
 from hub.errors import Fatal, HubDefect, HubError, StaleLease, ToldToStop
 from hub.model.flow import Flow, OnFailure, Step
-from hub.model.run import RunState, StepState, Stopping, WaitKind
+from hub.model.run import COMPENSATION_FAILED, RunState, StepState, Stopping, WaitKind
 from hub.sdk import exact_json
 from hub.store import stopping as told_to_stop
 from hub.store.claims import ClaimedRun
@@ -31,9 +31,6 @@ from hub.store.committer import Transaction, Work
 from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)
-
-#: Why a run parks that could not take back what it did.
-COMPENSATION_FAILED = "compensation-failed"
 
 
 class Runner:

@@ -108,10 +108,10 @@ class Steps:
                 return self._wait(path, action, scope)
             case Emit() as action:
                 children = Children(parts=self._parts, run=self._run)
-                return await children.emit(bundle, path, action, scope, self._under(path, scope))
+                return await children.emit(bundle, path, action, scope, self._under_durably(path, scope))
             case Subflow() as action:
                 children = Children(parts=self._parts, run=self._run)
-                return await children.call(bundle, path, action, scope, self._under(path, scope))
+                return await children.call(bundle, path, action, scope, self._under_durably(path, scope))
             case Approve() as action:
                 return await self.approvals.ask(bundle, action, path, scope, self._journal)
             case action:
@@ -277,6 +277,15 @@ class Steps:
 
     def _under(self, path: str, scope: Scope) -> Under:
         return lambda: self.approvals.standing(path, scope, self._journal)
+
+    def _under_durably(self, path: str, scope: Scope) -> Under:
+        async def under() -> tuple[str, ...]:
+            approvals = await self.approvals.standing(path, scope, self._journal)
+            # What led here is durable before others hear of it.
+            await self._journal.flush()
+            return approvals
+
+        return under
 
     def gate(self, bundle: Bundle, target: Target, form: Callable[[], Any], scope: Scope) -> None:
         """Let a write pass that has not begun; raises what holds it back."""

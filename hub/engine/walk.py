@@ -24,6 +24,7 @@ from hub.model.ambient import of_micros
 from hub.model.flow import Approve, Arm, Branch, Call, Flow, Foreach, Parallel, Step
 from hub.model.run import StepState, WaitKind
 from hub.sdk import exact_json
+from hub.store import resuming
 from hub.store.claims import ClaimedRun
 from hub.store.history import Awaited
 from hub.workspace.bundle import Bundle
@@ -157,6 +158,8 @@ class Walk:
                 await lane.journal.flush()
             return lane.scope[step.id]
 
+        # What led here is durable before a step beside another begins to write.
+        await place.lane.journal.flush()
         for step in action.steps:
             done[step.id] = asyncio.ensure_future(go(step))
         ends = await asyncio.gather(*done.values(), return_exceptions=True)
@@ -211,6 +214,8 @@ class Walk:
         if isinstance(verdict, Pause):
             awaited = await self._pause(verdict.connection, error)
             verdict = Waiting(kind=WaitKind.CONNECTION, reason=error.code, waits=(awaited,))
+        if isinstance(verdict, GoOn) and (left := await self._unsettled(place)) is not None:
+            verdict = Park(reason=left)
         place.lane.steps.connection = None
         self._fail(place, error, verdict)
         if isinstance(verdict, GoOn):
@@ -218,6 +223,12 @@ class Walk:
             return
         where = place if inner is None or inner.place is None else inner.place
         raise Stopped(verdict, where, error)
+
+    async def _unsettled(self, place: Place) -> str | None:
+        """Give why nothing goes on past a step, although the flow says so: for what it left half done."""
+        await place.lane.journal.flush()
+        with self._parts.database.reading() as connection:
+            return resuming.unsettled(connection, self._claimed.run, place.path)
 
     def _here(self, place: Place) -> Circumstances:
         step, steps = place.step, place.lane.steps

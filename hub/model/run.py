@@ -46,6 +46,10 @@ class Stopping(StrEnum):
     COMPENSATE = "compensate"
 
 
+#: Why a run, or an item of a loop, stops that could not take back what it did.
+COMPENSATION_FAILED = "compensation-failed"
+
+
 class StepState(StrEnum):
     """Where a step of a run stands; `failed` also of one that the run went past."""
 

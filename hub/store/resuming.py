@@ -8,11 +8,17 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, func, or_, select
 
-from hub.errors import LimitReached
+from hub.errors import LimitReached, OutcomeParked
 from hub.model.effect import EffectState
+from hub.model.flow_steps import UNDOING
+from hub.model.run import COMPENSATION_FAILED, StepState
 from hub.store.claims import tried_of
 from hub.store.effects import of_keys
+from hub.store.lineage import replayed
 from hub.store.tables import attempts, effects, events, runs, steps
+
+#: Of a write in these states nobody knows whether it happened; the last waits for a person.
+_IN_DOUBT = (EffectState.INTENT.value, EffectState.UNKNOWN.value, EffectState.PARKED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +42,7 @@ def of_items(connection: Connection, run_id: str, paths: Sequence[str]) -> ItemH
     begun.extend(path for path in paths if path not in own)
     inside, sent, tried, limited = {}, {}, {}, {}
     for start in range(0, len(begun), 50):
-        some = begun[start : start + 50]
+        some = [*begun[start : start + 50], *(f"{UNDOING}{path}" for path in begun[start : start + 50])]
         for row in connection.execute(select(steps).where(steps.c.run_id == run_id, _inside(steps.c.path, some))):
             inside[row.path] = dict(row._mapping)
         for row in connection.execute(select(effects).where(effects.c.run_id == run_id, _inside(effects.c.path, some))):
@@ -78,8 +84,7 @@ def _inside(column: Column[str], paths: Sequence[str]) -> ColumnElement[bool]:
 
 def unresolved(connection: Connection, run_id: str) -> list[Mapping[str, Any]]:
     """Give the run's effects of which nobody knows whether they happened, those that wait for a person too."""
-    open_states = [EffectState.INTENT.value, EffectState.UNKNOWN.value, EffectState.PARKED.value]
-    statement = select(effects).where(effects.c.run_id == run_id, effects.c.state.in_(open_states))
+    statement = select(effects).where(effects.c.run_id == run_id, effects.c.state.in_(_IN_DOUBT))
     return [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.created_at))]
 
 
@@ -106,6 +111,29 @@ def refused_effects(connection: Connection, run_ids: Sequence[str], *, reason: s
     )
     found = [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.generation))]
     return list({row["path"]: row for row in found}.values())
+
+
+def unsettled(connection: Connection, run: Mapping[str, Any], path: str) -> str | None:
+    """Give why nothing may go on past a step that failed, at a path: for what it, or what is inside it, left half done.
+
+    Of a write nobody knows whether it happened, or what was done could be taken back only in part. The effects are
+    those of the run and of those that it replays.
+    """
+    ids = [run["id"], *replayed(connection, run["replay_of"])]
+    of_effects = select(effects.c.key).where(
+        effects.c.run_id.in_(ids), _at(effects.c.path, path), effects.c.state.in_(_IN_DOUBT)
+    )
+    if connection.execute(of_effects.limit(1)).scalar() is not None:
+        return OutcomeParked.code
+    left = select(steps.c.path).where(
+        steps.c.run_id == run["id"], _at(steps.c.path, f"{UNDOING}{path}"), steps.c.state != StepState.SUCCEEDED.value
+    )
+    return None if connection.execute(left.limit(1)).scalar() is None else COMPENSATION_FAILED
+
+
+def _at(column: Column[str], path: str) -> ColumnElement[bool]:
+    # `\\` is the character after `[`.
+    return or_(column == path, _inside(column, [path]), and_(column > f"{path}[", column < f"{path}\\"))
 
 
 def began(connection: Connection, run: Mapping[str, Any], event: Mapping[str, Any]) -> int:
