@@ -176,8 +176,8 @@ class Loop:
             here.succeeded += 1
         except Stopped as stopped:
             if isinstance(stopped.verdict, TakeBack):
-                # From here on it only takes back what it did, whatever happens meanwhile; what that is, is read from what
-                # is durable.
+                # From here on it only takes back what it did, whatever happens meanwhile, and that is read from what is
+                # durable.
                 stands(StepState.WAITING, None, _told(stopped.error, back=stopped.verdict.reason))
                 await lane.journal.flush()
             state, error = await self._stopped(lane, name, stopped, here)
@@ -223,7 +223,7 @@ class Loop:
                 Park(reason=left),
                 place,
                 HubError(
-                    f"{here.failures} of {count} items failed, and what they did is not settled; first {name}: {detail}",
+                    f"{here.failures} of {count} items failed, not all for good; first {name}: {detail}",
                     code=left,
                 ),
             )

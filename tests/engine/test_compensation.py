@@ -211,3 +211,52 @@ async def test_an_item_takes_back_what_it_did_and_the_others_stay(tmp_path: Path
     assert sorted(reversals(hut.vendor)) == sorted([made["l4"], made["l9"]])
     assert told(house)["lines"] == {"count": 20, "succeeded": 18, "failed": 2}
     await house.stop()
+
+
+ITEM_CHECKED = ITEM_SAGA.replace(
+    "call: { connection: vendor, operation: probe.write, with: vendor/thing, of: line }",
+    "map: vendor/thing\n          of: line\n          expect: { equal: [line.value, line.id], else: { case: not-ok } }",
+).replace("          retry: patient\n", "")
+
+
+async def test_an_item_that_fails_right_after_its_write_takes_it_back(tmp_path: Path) -> None:
+    hut = Hut(tmp_path, ITEM_CHECKED)
+    house = await once(hut, {"id": "a", "key": "k", "lines": [{"id": "l0", "value": "no"}]})
+    assert len(reversals(hut.vendor)) == 1
+    assert state(house)["state"] == "succeeded"
+    await house.stop()
+
+
+async def test_an_item_that_was_taken_back_does_not_go_on_when_others_do(tmp_path: Path) -> None:
+    steps = """
+  - id: lines
+    foreach:
+      each: data.lines
+      as: line
+      by: line.id
+      failures: park
+      steps:
+        - id: first
+          call: { connection: vendor, operation: native.write, with: vendor/thing, of: "{id: line.id, value: 'good'}" }
+          undo: thing.reverse
+          retry: patient
+        - id: second
+          call: { connection: vendor, operation: probe.write, with: vendor/thing, of: line }
+          on_failure: compensate
+          retry: patient
+        - id: pause
+          wait: { for: PT10S }
+"""
+    hut = Hut(tmp_path, flow(steps))
+    house = await hut.open()
+    await house.give(of_lines(3, 0))
+    async with asyncio.timeout(10):
+        while not reversals(hut.vendor):
+            await asyncio.sleep(0.01)
+    # From now on it would go through, on top of what was taken back.
+    hut.vendor.forgiving = True
+    await house.settled()
+    assert state(house)["state"] == "parked"
+    made = [d for d in hut.vendor.documents if d["key"] == "l0"]
+    assert [d["kind"] for d in made] == ["native"]
+    await house.stop()

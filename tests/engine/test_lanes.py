@@ -235,6 +235,46 @@ async def test_two_items_of_one_name_are_a_mistake_before_anything_is_sent(tmp_p
     await house.stop()
 
 
+async def test_a_name_that_comes_again_after_hundreds_is_a_mistake_before_anything_is_sent(tmp_path: Path) -> None:
+    steps = """
+  - id: lines
+    foreach:
+      each: data.lines
+      as: line
+      by: line.id
+      steps:
+        - id: write
+          call: { connection: vendor, operation: native.write, with: vendor/thing, of: line }
+"""
+    hut = Hut(tmp_path, flow(steps))
+    event = of_lines(103)
+    event["lines"][102]["id"] = "l0"
+    house = await once(hut, event)
+    assert hut.vendor.documents == []
+    await house.stop()
+
+
+async def test_items_that_failed_are_not_sent_again_while_others_wait(tmp_path: Path) -> None:
+    steps = """
+  - id: lines
+    foreach:
+      each: data.lines
+      as: line
+      by: line.id
+      failures: continue
+      steps:
+        - id: write
+          call: { connection: vendor, operation: probe.write, with: vendor/thing, of: line }
+          retry: patient
+        - id: pause
+          wait: { for: PT1S }
+"""
+    hut = Hut(tmp_path, flow(steps))
+    house = await once(hut, of_lines(4, 0))
+    assert hut.vendor.seen["probe"] == 4
+    await house.stop()
+
+
 WAIT = flow("""
   - id: pause
     wait: { for: PT1H }
