@@ -87,13 +87,12 @@ LATE = {
     "step": f"""
   - id: write
     {PROBE}
-    retry: patient
-    timeout: PT5S
+    timeout: PT1S
     on_failure: continue
 """,
     "loop": f"""
   - id: way
-    timeout: PT5S
+    timeout: PT1S
     on_failure: continue
     foreach:
       each: data.lines
@@ -103,16 +102,14 @@ LATE = {
       steps:
         - id: write
           {PROBE}
-          retry: patient
 """,
     "parallel": f"""
   - id: way
-    timeout: PT5S
+    timeout: PT1S
     on_failure: continue
     parallel:
       - id: write
         {PROBE}
-        retry: patient
       - id: pause
         wait: {{ for: PT1H }}
 """,
