@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,7 +17,8 @@ from hub.engine.values import Scope, shaped
 from hub.errors import FixData, HubError, OutcomeParked
 from hub.model.effect import EffectState
 from hub.model.flow import Branch, Call, Flow, Foreach, Parallel, Step, Undo
-from hub.model.run import RunState, StepState, Stopping
+from hub.model.flow_steps import UNDOING, parts_of, place_of, placed_steps, step_at, steps_within
+from hub.model.run import OPEN_STATES, RunState, StepState, Stopping
 from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation
 from hub.store import children, resuming, stopping
@@ -28,8 +29,7 @@ from hub.store.lineage import replayed
 from hub.workspace.bundle import Bundle
 
 Row = Mapping[str, Any]
-#: What the path of a step that takes another back begins with.
-PREFIX = "undo:"
+_STOPPED = frozenset({RunState.CANCELLED, RunState.COMPENSATED})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +51,8 @@ class Compensation:
         self._bundle = bundle
         self._flow = flow
         self._lane = lane
+        #: What is being taken back: the path of its undoing.
+        self.at: str | None = None
 
     async def find_out(self, *, sending: bool = True) -> None:
         """Find out every outcome of the run that is not known; raises the error that keeps it from being known."""
@@ -93,44 +95,29 @@ class Compensation:
         )
         await batches.find_out_for_good(rows, target)
 
-    async def order_children(self, how: Stopping) -> None:
-        """Let flows that the run called end or take back what they did; raises `ChildPending` until they have."""
-        with self._parts.database.reading() as connection:
-            called = children.children(connection, self._run["id"])
-        for child in called:
-            state = RunState(child["state"])
-            ended = state in {RunState.CANCELLED, RunState.COMPENSATED}
-            if ended or (state is RunState.SUCCEEDED and how is Stopping.CANCEL):
-                continue
-            run_id, path = self._run["id"], child["parent_path"]
-            if child["stopping"] is None:
-                order = {"actor": self._parts.worker, "reason": f"the run {run_id} that called it", "at": None}
-                await self._parts.committer.commit(
-                    Work(
-                        lambda tx, child=child["id"], order=order: stopping.tell_to_stop(tx, child, how, order),  # type: ignore[misc]
-                        patient=True,
-                    )
-                )
-            raise ChildPending(
-                "A flow that it called has not come to its end.",
-                on=child_topic(run_id, path),
-                come=partial(children.has_stopped, parent_run=run_id, parent_path=path),
-            )
+    async def end_children(self) -> None:
+        """Let flows that the run called end; raises `ChildPending` until they have."""
+        for child in self._called():
+            if RunState(child["state"]) in OPEN_STATES:
+                await self._order(child, Stopping.CANCEL, come=children.has_ended)
 
     async def take_back(self, within: str = "") -> TakenBack:
-        """Take back every write that is done, the last one first; raises the error of one that cannot be taken back.
+        """Take back what is done, the last first: writes, and flows that were called; raises what keeps one from that.
 
-        `within` is what the paths of the writes begin with.
+        `within` is what the paths begin with.
         """
         found = TakenBack()
         with self._parts.database.reading() as connection:
             done = resuming.done_effects(connection, self._lineage(connection))
         undone = {row["undoes"] for row in done if row["undoes"] is not None}
-        order = {path: place for place, path in enumerate(_paths(self._flow.steps))}
         made = [row for row in done if row["undoes"] is None and row["path"].startswith(within)]
-        made.sort(key=lambda row: (row["finished_at"], order.get(_shape(row["path"]), -1), row["path"]), reverse=True)
-        for row in made:
-            step = _step_at(self._flow.steps, row["path"])
+        called = [_as_made(child) for child in self._called() if child["parent_path"].startswith(within)]
+        for row in reversed(_in_order([*made, *called], self._flow.steps)):
+            if "child" in row:
+                if RunState(row["child"]["state"]) not in _STOPPED:
+                    await self._order(row["child"], Stopping.COMPENSATE, come=children.has_stopped)
+                continue
+            step = step_at(self._flow.steps, row["path"])
             undo = step.action.undo if step is not None and isinstance(step.action, Call) else None
             if step is None or undo is None:
                 found.left.append(row["path"])
@@ -140,8 +127,29 @@ class Compensation:
             found.done.append(row["path"])
         return found
 
+    def _called(self) -> list[Row]:
+        """Give the flows that the run, and those it replays, have called; of one step the newest."""
+        with self._parts.database.reading() as connection:
+            found = children.children(connection, self._lineage(connection))
+        return list({child["parent_path"]: child for child in found}.values())
+
+    async def _order(self, child: Row, how: Stopping, *, come: Callable[..., bool]) -> None:
+        """Tell a called flow to stop; raises `ChildPending`."""
+        if child["stopping"] is None:
+            order = {"actor": self._parts.worker, "reason": f"the run {self._run['id']} that called it", "at": None}
+            await self._parts.committer.commit(
+                Work(lambda tx: stopping.tell_to_stop(tx, child["id"], how, order), patient=True)
+            )
+        whose = {"parent_run": child["parent_run"], "parent_path": child["parent_path"]}
+        raise ChildPending(
+            "A flow that it called has not come to its end.",
+            on=child_topic(child["parent_run"], child["parent_path"]),
+            come=partial(come, **whose),
+        )
+
     async def _undo(self, step: Step, undo: Undo, row: Row) -> None:
-        path, name = PREFIX + row["path"], row["connection"]
+        path, name = UNDOING + row["path"], row["connection"]
+        self.at = path
         operation, scope = self._operation(name, undo.operation), self._scope_at(row["path"])
         steps, journal, started = self._lane.steps, self._lane.journal, self._parts.ambient.now()
         output = exact_json.loads(row["output"]) if row["output"] else None
@@ -210,23 +218,17 @@ class Compensation:
         with self._parts.database.reading() as connection:
             rows = resuming.around(connection, self._run["id"], path)
         scope = dict(self._lane.scope)
-        steps: Sequence[Step] = self._flow.steps
-        prefix = ""
-        for part in [*_parts(path)[:-1], None]:
-            for step in steps:
-                row = rows.get(prefix + step.id)
-                if row is not None and row["output"] is not None:
-                    scope[step.id] = exact_json.loads(row["output"])
-            if part is None:
-                return scope
+        steps, prefix = self._flow.steps, ""
+        for part in parts_of(path)[:-1]:
+            scope.update(given(steps, prefix, rows))
             name, _, item = part.removesuffix("]").partition("[")
             around = next((step for step in steps if step.id == name), None)
             if around is None:
                 return scope
             if isinstance(around.action, Foreach):
                 scope[around.action.name] = _item(around.action, scope, item)
-            steps, prefix = tuple(_inner(around)), f"{prefix}{part}."
-        return scope
+            steps, prefix = steps_within(around), f"{prefix}{part}."
+        return scope | given(steps, prefix, rows)
 
 
 def _item(action: Foreach, scope: Scope, name: str) -> Any:
@@ -236,46 +238,57 @@ def _item(action: Foreach, scope: Scope, name: str) -> Any:
     return next((item for item in items if str(action.by({**scope, action.name: item})) == name), None)
 
 
-def _inner(step: Step) -> Iterator[Step]:
+def given(steps: Sequence[Step], prefix: str, rows: Mapping[str, Row]) -> Scope:
+    """Give what is recorded that steps gave, by their ids; one with steps inside is put together from theirs."""
+    return {
+        step.id: _given(step, prefix + step.id, rows[prefix + step.id], rows)
+        for step in steps
+        if prefix + step.id in rows
+    }
+
+
+def _given(step: Step, path: str, row: Row, rows: Mapping[str, Row]) -> Any:
     match step.action:
-        case Foreach(steps=steps) | Parallel(steps=steps):
-            yield from steps
         case Branch(arms=arms):
-            for arm in arms:
-                yield from arm.steps
+            taken = next((arm for arm in arms if arm.name == row["rule"]), None)
+            return {"taken": None} if taken is None else {"taken": taken.name, **given(taken.steps, f"{path}.", rows)}
+        case Parallel(steps=steps):
+            return given(steps, f"{path}.", rows)
         case _:
-            return
+            return None if row["output"] is None else exact_json.loads(row["output"])
 
 
-def _paths(steps: Sequence[Step], prefix: str = "") -> Iterator[str]:
-    """Give the paths of a flow's steps in its order, items without their names."""
-    for step in steps:
-        yield prefix + step.id
-        item = "[]" if isinstance(step.action, Foreach) else ""
-        yield from _paths(tuple(_inner(step)), f"{prefix}{step.id}{item}.")
+def _as_made(child: Row) -> Row:
+    # What was done before a flow was called was done by then, and what came after it is done later.
+    return {"path": child["parent_path"], "finished_at": child["created_at"], "child": child}
 
 
-def _shape(path: str) -> str:
-    return ".".join(f"{part.partition('[')[0]}[]" if "[" in part else part for part in _parts(path))
+def _in_order(rows: Sequence[Row], steps: Sequence[Step]) -> list[Row]:
+    """Put what was done in the order in which it was: steps in that of the flow, what went on beside others by time.
+
+    So a clock that was put back meanwhile turns nothing round.
+    """
+    numbers = {place: number for number, (place, _) in enumerate(placed_steps(steps))}
+    last: dict[str, int] = {}
+    for row in rows:
+        for path in _paths(row["path"]):
+            last[path] = max(last.get(path, 0), row["finished_at"])
+
+    def when(row: Row) -> list[tuple[int, int, str]]:
+        found, beside = [], False
+        for path in _paths(row["path"]):
+            place = place_of(path)
+            number = numbers.get(place.removesuffix("[]"), -1)
+            alone = not beside and not path.endswith("]")
+            found.append((-1 if beside else number, 0 if alone else last[path], path))
+            around = step_at(steps, path)
+            beside = around is not None and isinstance(around.action, Parallel)
+        return found
+
+    return sorted(rows, key=when)
 
 
-def _parts(path: str) -> list[str]:
-    """Split a path at its dots; names of items may have dots themselves."""
-    parts, inside, last = [], 0, 0
-    for place, char in enumerate(path):
-        inside += (char == "[") - (char == "]")
-        if char == "." and not inside:
-            parts.append(path[last:place])
-            last = place + 1
-    return [*parts, path[last:]]
-
-
-def _step_at(steps: Sequence[Step], path: str) -> Step | None:
-    found: Step | None = None
-    for part in _parts(path):
-        name = part.partition("[")[0]
-        found = next((step for step in steps if step.id == name), None)
-        if found is None:
-            return None
-        steps = tuple(_inner(found))
-    return found
+def _paths(path: str) -> list[str]:
+    """Give a path and those around it, the outermost first."""
+    parts = parts_of(path)
+    return [".".join(parts[: number + 1]) for number in range(len(parts))]

@@ -9,7 +9,7 @@ import structlog
 
 from hub.engine import walk
 from hub.engine.approvals import Approvals
-from hub.engine.compensation import PREFIX, Compensation
+from hub.engine.compensation import Compensation, given
 from hub.engine.effects import Effects
 from hub.engine.endings import Endings, Told, path_of, scope_at
 from hub.engine.journal import Journal, code
@@ -24,7 +24,6 @@ from hub.engine.walk import WENT_ON, Walk
 from hub.errors import Fatal, HubDefect, HubError, StaleLease, ToldToStop
 from hub.model.flow import Flow, OnFailure, Step
 from hub.model.run import COMPENSATION_FAILED, RunState, StepState, Stopping, WaitKind
-from hub.sdk import exact_json
 from hub.store import stopping as told_to_stop
 from hub.store.claims import ClaimedRun
 from hub.store.committer import Transaction, Work
@@ -127,15 +126,15 @@ class Runner:
         why = reason or self._reason()
         try:
             await work.find_out()
-            await work.order_children(stopping)
             if stopping is Stopping.CANCEL:
+                await work.end_children()
                 await self._endings.cancelled(self._told(self._failed_at()))
                 return
             taken = await work.take_back()
         except (StaleLease, Fatal):
             raise
         except HubError as error:
-            await self._not_yet(error, COMPENSATION_FAILED if stopping is Stopping.COMPENSATE else error.code)
+            await self._not_yet(error, COMPENSATION_FAILED if stopping is Stopping.COMPENSATE else error.code, work.at)
         except Exception as error:  # a defect of the hub must not lose the run or stop the others
             log.exception("run.defect", run=self._run["id"])
             await self._endings.park(self._told(self._failed_at()), COMPENSATION_FAILED, _defect(error))
@@ -144,9 +143,9 @@ class Runner:
 
     def _remember(self) -> None:
         """See again what the run has done, as far as people are told of it: its money, and whose books it concerns."""
-        for path, row in self._lane.known.steps.items():
-            if "." not in path and row["output"] is not None:
-                self._lane.scope.setdefault(path, exact_json.loads(row["output"]))
+        if self._flow is not None:
+            for name, value in given(self._flow.steps, "", self._lane.known.steps).items():
+                self._lane.scope.setdefault(name, value)
 
     def _failed_at(self) -> str:
         """Give the step for whose failure the run takes back what it did."""
@@ -161,26 +160,25 @@ class Runner:
         """Take back what one item of a loop did; gives what keeps it from that for now."""
         assert self._bundle is not None
         assert self._flow is not None
+        work = Compensation(self._parts, self._claimed, self._bundle, self._flow, lane)
         try:
-            work = Compensation(self._parts, self._claimed, self._bundle, self._flow, lane)
             await work.take_back(within=lane.prefix)
         except (StaleLease, Fatal, ToldToStop):
             raise
         except HubError as error:
-            return await self._verdict(error, lane, COMPENSATION_FAILED), error
+            return await self._verdict(error, lane, COMPENSATION_FAILED, work.at), error
         return None
 
-    async def _not_yet(self, error: HubError, reason: str) -> None:
+    async def _not_yet(self, error: HubError, reason: str, at: str | None) -> None:
         """Wait for what keeps the run from winding up, or stop for a person."""
-        verdict = await self._verdict(error, self._lane, reason)
+        verdict = await self._verdict(error, self._lane, reason, at)
         if isinstance(verdict, Waiting):
             await self._endings.wait(self._told(), verdict)
         else:
             await self._endings.park(self._told(), verdict.reason, error)
 
-    async def _verdict(self, error: HubError, lane: Lane, reason: str) -> Waiting | Park:
+    async def _verdict(self, error: HubError, lane: Lane, reason: str, at: str | None) -> Waiting | Park:
         assert self._bundle is not None
-        attempts = [lane.steps.effects.attempts(path) for path in lane.known.attempts if path.startswith(PREFIX)]
         verdict = decide(
             error,
             Circumstances(
@@ -188,7 +186,7 @@ class Runner:
                 on_failure=OnFailure.PARK,
                 connection=lane.steps.connection,
                 policy=self._bundle.retry(None),
-                attempt=max([1, *attempts]),
+                attempt=1 if at is None else max(lane.steps.effects.attempts(at), 1),
                 draw=self._parts.ambient.random.random(),
                 now=self._parts.ambient.now(),
             ),

@@ -46,9 +46,9 @@ def has_stopped(connection: Connection, *, parent_run: str, parent_path: str) ->
     return row is not None and RunState(row["state"]) in (RunState.CANCELLED, RunState.COMPENSATED)
 
 
-def children(connection: Connection, parent_run: str) -> list[Mapping[str, Any]]:
-    """Give the runs of the flows that a run's steps have called."""
-    statement = select(runs).where(runs.c.parent_run == parent_run, runs.c.replaced_by.is_(None))
+def children(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Give the runs of the flows that these runs' steps have called, the oldest first."""
+    statement = select(runs).where(runs.c.parent_run.in_(run_ids), runs.c.replaced_by.is_(None))
     return [dict(row._mapping) for row in connection.execute(statement.order_by(runs.c.created_at, runs.c.id))]
 
 

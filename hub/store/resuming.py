@@ -32,7 +32,10 @@ class ItemHistory:
 
 
 def of_items(connection: Connection, run_id: str, paths: Sequence[str]) -> ItemHistory:
-    """Give what is recorded of items by their paths (`lines[17]`): their own rows, and all inside those not done."""
+    """Give what is recorded of items by their paths (`lines[17]`): their own rows, and what is inside those not done.
+
+    A loop inside an item reads what it has done by itself, some items at a time.
+    """
     own = {
         row.path: dict(row._mapping)
         for row in connection.execute(select(steps).where(steps.c.run_id == run_id, steps.c.path.in_(paths)))
@@ -42,12 +45,14 @@ def of_items(connection: Connection, run_id: str, paths: Sequence[str]) -> ItemH
     begun.extend(path for path in paths if path not in own)
     inside, sent, tried, limited = {}, {}, {}, {}
     for start in range(0, len(begun), 50):
-        some = [*begun[start : start + 50], *(f"{UNDOING}{path}" for path in begun[start : start + 50])]
-        for row in connection.execute(select(steps).where(steps.c.run_id == run_id, _inside(steps.c.path, some))):
+        some = begun[start : start + 50]
+        for row in connection.execute(select(steps).where(steps.c.run_id == run_id, _of_begun(steps.c.path, some))):
             inside[row.path] = dict(row._mapping)
-        for row in connection.execute(select(effects).where(effects.c.run_id == run_id, _inside(effects.c.path, some))):
+        for row in connection.execute(
+            select(effects).where(effects.c.run_id == run_id, _of_begun(effects.c.path, some))
+        ):
             sent[row.path] = dict(row._mapping)
-        counted = tried_of(attempts.c.run_id == run_id, _inside(attempts.c.path, some))
+        counted = tried_of(attempts.c.run_id == run_id, _of_begun(attempts.c.path, some))
         for _, path, number, turned_away in connection.execute(counted):
             tried[path], limited[path] = number, turned_away
     return ItemHistory(steps={**own, **inside}, effects=sent, attempts=tried, limited=limited)
@@ -80,6 +85,20 @@ def in_vain(connection: Connection, run_id: str, path: str) -> int:
 def _inside(column: Column[str], paths: Sequence[str]) -> ColumnElement[bool]:
     # `/` is the character after `.`, so that the index finds what begins with a path and a dot.
     return or_(*(and_(column > f"{path}.", column < f"{path}/") for path in paths))
+
+
+def _of_begun(column: Column[str], paths: Sequence[str]) -> ColumnElement[bool]:
+    return or_(_straight_inside(column, paths), _inside(column, [f"{UNDOING}{path}" for path in paths]))
+
+
+def _straight_inside(column: Column[str], paths: Sequence[str]) -> ColumnElement[bool]:
+    """Say that a step is inside an item, and in no loop within that."""
+    return or_(
+        *(
+            and_(_inside(column, [path]), ~func.substr(column, len(path) + 1).contains("[", autoescape=True))
+            for path in paths
+        )
+    )
 
 
 def unresolved(connection: Connection, run_id: str) -> list[Mapping[str, Any]]:
@@ -156,9 +175,9 @@ _CAUSE = select(events.c.occurred_at, events.c.received_at, events.c.cause, runs
 
 
 def around(connection: Connection, run_id: str, path: str) -> dict[str, Mapping[str, Any]]:
-    """Give the steps of a run that what stands at a path has seen: those outside of loops, and of its own item."""
-    statement = select(steps.c.path, steps.c.output).where(steps.c.run_id == run_id)
+    """Give the steps of a run that what stands at a path has seen: those outside of loops, and those of its items."""
+    statement = select(steps.c.path, steps.c.output, steps.c.rule).where(steps.c.run_id == run_id)
     outside = ~steps.c.path.contains("[", autoescape=True)
-    item = path.rpartition("]")[0] + "]" if "]" in path else None
-    which = outside if item is None else or_(outside, _inside(steps.c.path, [item]))
+    items = [path[: at + 1] for at, char in enumerate(path) if char == "]"]
+    which = or_(outside, _straight_inside(steps.c.path, items)) if items else outside
     return {row.path: dict(row._mapping) for row in connection.execute(statement.where(which))}
