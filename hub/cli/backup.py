@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ def backup(
     key = present_key(os.environ, data.resolve().name, key_file)
     verifier = None if key is None else signing_key(key).verify
     hub = running_at(data)
-    with _shown(json_output) as progress:
+    with _broken_off_in_order(), _shown(json_output) as progress:
         made = make_backup(
             target.absolute(),
             copy_offline(data) if hub is None else _through(hub),
@@ -96,7 +97,7 @@ def restore(
     from hub.runtime.restores import restore_backup
 
     key = present_key(os.environ, data.resolve().name, key_file)
-    with _shown(json_output) as progress:
+    with _broken_off_in_order(), _shown(json_output) as progress:
         done = restore_backup(
             Path(file),
             data,
@@ -173,6 +174,20 @@ def _through(hub: Reached) -> Callable[[Path, Callable[[int, int], None]], None]
             raise Refused("The hub could not copy its data.", code="no-copy", reason=state["problem"])
 
     return copy
+
+
+@contextmanager
+def _broken_off_in_order() -> Iterator[None]:
+    """Let SIGTERM, which timers and services send, end the command as Ctrl-C does: what it began is taken away."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

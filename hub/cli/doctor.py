@@ -13,6 +13,7 @@ from rich.table import Table
 from hub.cli import place
 from hub.cli.output import console, print_json, print_table
 from hub.cli.reach import running_at
+from hub.errors import HubError
 
 _COLOURS = {"ok": "green", "note": "cyan", "warn": "yellow", "fail": "bold red"}
 #: Everything is well, somebody should see to something, something is wrong.
@@ -28,11 +29,15 @@ def doctor(
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Examine the hub and its machine; exit 0 when all is well, 1 when something needs you, 2 when it is wrong."""
-    hub = running_at(data)
-    if hub is not None:
-        found = hub.get("/api/doctor", deep="true" if deep else None)
+    try:
+        hub = running_at(data)
+    except HubError as error:
+        found = _alone(data, environment, key_file, deep=deep, hangs=error)
     else:
-        found = _alone(data, environment, key_file, deep=deep)
+        if hub is not None:
+            found = hub.get("/api/doctor", deep="true" if deep else None)
+        else:
+            found = _alone(data, environment, key_file, deep=deep)
     if json_output:
         print_json(found)
     else:
@@ -40,16 +45,19 @@ def doctor(
     raise typer.Exit(_EXITS[found["mark"]])
 
 
-def _alone(data: Any, environment: str, key_file: Any, *, deep: bool) -> Mapping[str, Any]:
+def _alone(
+    data: Any, environment: str, key_file: Any, *, deep: bool, hangs: HubError | None = None
+) -> Mapping[str, Any]:
     from hub.runtime.clock import SystemClock
-    from hub.runtime.doctor import examine_offline
+    from hub.runtime.doctor import examine_beside, examine_offline
     from hub.runtime.settings import HubSettings
     from hub.sdk import exact_json
 
     settings = HubSettings(
         data=data, workspace=data, environment=environment, key_file=key_file, environ=dict(os.environ)
     )
-    found = examine_offline(settings, now=SystemClock().now(), deep=deep)
+    now = SystemClock().now()
+    found = examine_offline(settings, now=now, deep=deep) if hangs is None else examine_beside(settings, hangs, now=now)
     plain: Mapping[str, Any] = exact_json.loads(exact_json.dumps({"mark": found.mark, "findings": found.findings}))
     return plain
 

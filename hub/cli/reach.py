@@ -21,6 +21,9 @@ from hub.runtime.address import read_address
 from hub.runtime.settings import HubSettings
 from hub.sdk import exact_json
 
+#: Orders may take long; whether there is a hub at all is said at once, in seconds.
+LONGEST, AT_ONCE = 600.0, 15.0
+
 
 class Reached:
     """The API of a hub."""
@@ -29,6 +32,10 @@ class Reached:
         """Take where it answers."""
         self.url = url
         self._token = token
+
+    def environment(self) -> str:
+        """Ask which environment is served; `Refused` with the code `no-answer-yet` when nothing is said for long."""
+        return str(self._call("GET", "/api/health", timeout=AT_ONCE)["environment"])
 
     def get(self, path: str, **query: object) -> Any:
         """Read; parameters that are None are left out."""
@@ -47,7 +54,7 @@ class Reached:
         """Take something back."""
         return self._call("DELETE", path)
 
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
+    def _call(self, method: str, path: str, body: Any = None, *, timeout: float = LONGEST) -> Any:
         request = urllib.request.Request(  # noqa: S310 - the address is the hub's own, from its data directory
             self.url + path,
             method=method,
@@ -56,14 +63,15 @@ class Reached:
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=600) as answer:
+            with opener.open(request, timeout=timeout) as answer:
                 return exact_json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raise _refusal(error) from None
         except (OSError, HTTPException) as error:
             # What it was told may be done or not: it ended in between, or the network did.
-            reason = str(getattr(error, "reason", error))
-            raise Refused("The hub does not answer.", code="no-answer", url=self.url, reason=reason) from None
+            reason = getattr(error, "reason", error)
+            code = "no-answer-yet" if isinstance(reason, TimeoutError) else "no-answer"
+            raise Refused("The hub does not answer.", code=code, url=self.url, reason=str(reason)) from None
 
 
 def _refusal(error: urllib.error.HTTPError) -> HubError:
@@ -91,7 +99,7 @@ def reach(settings: HubSettings) -> Iterator[Reached]:
 
 
 def running_at(data: Path) -> Reached | None:
-    """Give the hub that runs on a data directory, whichever environment it serves."""
+    """Give the hub that runs on a data directory, whichever environment it serves; `Refused` when it hangs."""
     found = _answering(data)
     return None if found is None else found[0]
 
@@ -102,8 +110,11 @@ def _answering(data: Path) -> tuple[Reached, str] | None:
         return None
     found = Reached(url, token)
     try:
-        return found, str(found.get("/api/health")["environment"])
-    except HubError:
+        return found, found.environment()
+    except HubError as error:
+        if error.code == "no-answer-yet":
+            # There is one, and it hangs: nobody else may open its data.
+            raise
         return None
 
 

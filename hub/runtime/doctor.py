@@ -102,6 +102,13 @@ def examine_offline(settings: HubSettings, *, now: datetime, deep: bool) -> Chec
     return CheckUp(findings=found)
 
 
+def examine_beside(settings: HubSettings, hangs: HubError, *, now: datetime) -> CheckUp:
+    """Make the checks that need neither the data nor the hub that has them open, for one that does not answer."""
+    advice = "Look at its log and at the machine; end it, with SIGKILL if it must be, and start it again."
+    machine = surroundings.examine(settings, now=now, skews={}, jump=timedelta())
+    return CheckUp(findings=[fail("hub", str(hangs), advice), *machine])
+
+
 def _opened(settings: HubSettings, *, now: datetime, deep: bool) -> list[Finding]:
     data, found = settings.data, list[Finding]()
     engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: _read_only(data / FILE_NAME))

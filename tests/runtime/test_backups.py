@@ -9,6 +9,7 @@ import shutil
 import signal
 import sqlite3
 import stat
+import subprocess
 import tarfile
 import threading
 import time
@@ -21,7 +22,7 @@ import pytest
 from hub.errors import Refused
 from hub.runtime.restores import restore_backup
 from hub.store.database import FILE_NAME
-from tests.runtime.process import HubProcess, event
+from tests.runtime.process import HubProcess, command, event
 
 pytestmark = pytest.mark.processes
 
@@ -233,6 +234,20 @@ def test_a_backup_of_newer_tables_is_refused(filled: HubProcess, tmp_path: Path)
     done = filled.run("restore", str(file), "--data", str(tmp_path / "target"))
     assert done.returncode == 1
     assert "newer version" in done.stderr
+
+
+def test_a_backup_that_is_told_to_end_leaves_nothing_behind(filled: HubProcess, tmp_path: Path) -> None:
+    """As a timer or a service does that ran out of time."""
+    command_line = command("backup", str(tmp_path / "b" / "hub.tar"))
+    (tmp_path / "b").mkdir()
+    with subprocess.Popen(command_line, env=filled.environ, stderr=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + 30
+        while not list((tmp_path / "b").iterdir()):
+            assert time.monotonic() < end
+            time.sleep(0.001)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) in {0, 143}
+    assert [path.name for path in (tmp_path / "b").iterdir()] in ([], ["hub.tar"])
 
 
 def test_nothing_is_restored_by_a_clock_that_is_earlier_than_the_backup(filled: HubProcess, tmp_path: Path) -> None:
