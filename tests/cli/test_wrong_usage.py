@@ -101,8 +101,8 @@ def test_orders_go_to_no_other_environment_than_was_named(tmp_path: Path, monkey
         def __init__(self, url: str, token: str) -> None:
             self.url, self.token = url, token
 
-        def get(self, path: str) -> dict[str, str]:
-            return {"environment": "production"}
+        def environment(self) -> str:
+            return "production"
 
     monkeypatch.setattr(reach, "read_address", lambda data: "http://127.0.0.1:1")
     monkeypatch.setattr(reach, "read_local_token", lambda data: "token")
