@@ -125,7 +125,7 @@ GOVERNED = {
     **FILES,
     "flows/measured.yaml": FLOW.replace(
         "  - id: post\n    call: { connection: target,",
-        "  - id: way\n    decide: ways\n  - id: agreed\n    decide: large\n"
+        "  - id: way\n    decide: ways\n  - id: agreed\n    approve: large\n    of: mapped\n"
         "  - id: post\n    retry: patient\n    call: { connection: =way.connection,",
     ),
     "connections/target.yaml": (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, func, literal_column, select
+from sqlalchemy import Connection, func, literal_column, select
 
 from hub.errors import NotFound
 from hub.model.ambient import of_micros
@@ -144,7 +144,7 @@ def counts(view: View) -> dict[EventState, int]:
     """Count the events that were kept back, by state; those that were taken are not counted."""
     statement = (
         select(events.c.state, func.count())
-        .where(events.c.environment == view.environment, literal_column("state <> 'accepted'", Boolean))
+        .where(events.c.environment == view.environment, events.c.state != literal_column("'accepted'"))
         .group_by(events.c.state)
     )
     with view.database.reading() as connection:

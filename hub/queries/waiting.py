@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, Boolean, ColumnElement, Connection, Row, func, literal_column, select, true
+from sqlalchemy import CTE, ColumnElement, Connection, Row, func, literal_column, select, true
 
 from hub.model.ambient import of_micros
 from hub.model.run import RunState
@@ -120,7 +120,7 @@ def _heads(environment: str) -> CTE:
     """Give the first run of each key that others wait behind, where it stands still."""
     behind = (
         select(runs.c.flow, runs.c.key)
-        .where(runs.c.environment == environment, literal_column("wait_kind = 'order'", Boolean))
+        .where(runs.c.environment == environment, runs.c.wait_kind == literal_column("'order'"))
         .distinct()
         .subquery()
     )

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Connection,
     bindparam,
@@ -18,7 +17,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    tuple_,
     update,
 )
 
@@ -164,12 +162,24 @@ def _name(event: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _known(connection: Connection, batch: Sequence[Accept]) -> dict[tuple[str, str, str], str]:
-    names = {_name(accept.event) for accept in batch}
-    kept = {_name(_conflicting(accept.event)) for accept in batch}
-    statement = select(events.c.environment, events.c.connection, events.c.external_id, events.c.body_hash).where(
-        tuple_(events.c.environment, events.c.connection, events.c.external_id).in_(sorted(names | kept))
-    )
-    return {(row[0], row[1], row[2]): row[3] for row in connection.execute(statement)}
+    ids: dict[tuple[str, str], set[str]] = {}
+    for accept in batch:
+        for event in (accept.event, _conflicting(accept.event)):
+            ids.setdefault((event["environment"], event["connection"]), set()).add(event["external_id"])
+    found: dict[tuple[str, str, str], str] = {}
+    # Names are asked for one connection after the other: for pairs and triples SQLite reads the whole table.
+    for (environment, name), external in ids.items():
+        given = {"of_environment": environment, "of_connection": name, "ids": sorted(external)}
+        rows = connection.execute(_KNOWN, given)
+        found.update({(environment, name, row.external_id): row.body_hash for row in rows})
+    return found
+
+
+_KNOWN = select(events.c.external_id, events.c.body_hash).where(
+    events.c.environment == bindparam("of_environment"),
+    events.c.connection == bindparam("of_connection"),
+    events.c.external_id.in_(bindparam("ids", expanding=True)),
+)
 
 
 def kept_beside(external_id: str, content: str) -> str:
@@ -267,7 +277,7 @@ def conditions(environment: str, wanted: EventFilter) -> list[ColumnElement[bool
             found.append(column == value)
     if wanted.state is not None and wanted.state is not EventState.ACCEPTED:
         # The words of the small index, so that it is used.
-        found.append(literal_column("state <> 'accepted'", Boolean))
+        found.append(events.c.state != literal_column("'accepted'"))
     if wanted.flagged or wanted.kind is not None or wanted.path is not None:
         found.append(events.c.flags.is_not(None))
     if wanted.kind is not None or wanted.path is not None:
@@ -307,7 +317,7 @@ def count_kept(connection: Connection, environment: str, wanted: EventFilter) ->
 
 def _kept(environment: str, wanted: EventFilter) -> list[ColumnElement[bool]]:
     stuck = or_(
-        literal_column("state <> 'accepted'", Boolean),
+        events.c.state != literal_column("'accepted'"),
         events.c.flags.contains('"flows":', autoescape=True),
     )
     found = [*conditions(environment, wanted), stuck]

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Connection,
     Update,
@@ -43,7 +42,7 @@ def _letting_go(*conditions: ColumnElement[bool]) -> Update:
             runs.c.environment == bindparam("of_environment"),
             runs.c.flow == bindparam("of_flow"),
             runs.c.key == bindparam("of_key"),
-            literal_column("wait_kind = 'order'", Boolean),
+            runs.c.wait_kind == literal_column("'order'"),
             # One that a person has ended while it stood there must not come to life again.
             runs.c.state == RunState.QUEUED.value,
             *conditions,
@@ -85,7 +84,8 @@ def _anybody_behind(connection: Connection) -> bool:
     return connection.execute(_BEHIND).scalar() is not None
 
 
-_BEHIND = select(runs.c.id).where(literal_column("wait_kind = 'order'", Boolean)).limit(1)
+#: In the words of the partial index, which is not used otherwise.
+_BEHIND = select(runs.c.id).where(runs.c.wait_kind == literal_column("'order'")).limit(1)
 
 
 def recover(transaction: Transaction, *, environment: str, actor: str) -> int:

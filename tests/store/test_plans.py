@@ -1,0 +1,81 @@
+"""What the engine asks of the database costs the same however much is recorded: no statement reads a table through."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from tests.engine.house import House
+from tests.engine.test_lanes import LINES, Hut, flow
+
+#: The tables that grow with every event.
+GROWING = frozenset({"events", "runs", "steps", "attempts", "effects", "audit", "decisions", "cases", "crossrefs"})
+STEPS = (
+    LINES.replace("KIND", "native").replace("FAILURES", "continue")
+    + """
+  - id: later
+    wait: { for: PT1H }
+  - id: post
+    call: { connection: vendor, operation: probe.write, with: vendor/thing, of: "{id: data.id, value: 'x'}" }
+    retry: patient
+"""
+)
+
+
+@contextmanager
+def asked() -> Iterator[set[str]]:
+    """Collect the statements that are executed meanwhile."""
+    found: set[str] = set()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        found.add(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def read_through(house: House, statements: set[str]) -> list[tuple[str, str]]:
+    """Give what reads a growing table from one end to the other: the step of the plan, and the statement."""
+    found = []
+    with house.database.reading() as connection:
+        for statement in statements:
+            if not re.match(r"\s*(SELECT|UPDATE|DELETE|INSERT|WITH)", statement):
+                continue
+            cursor = connection.connection.cursor()
+            names = statement.count("?")
+            for *_, plan in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", (None,) * names):
+                scanned = re.match(r"SCAN (\w+)(?! USING)", plan)
+                aliases = set(re.findall(rf"(\w+) AS {scanned.group(1)}\b", statement)) if scanned else set()
+                if scanned and ({scanned.group(1)} | aliases) & GROWING and "USING" not in plan:
+                    found.append((plan, statement))
+    return found
+
+
+async def test_no_statement_of_a_run_reads_a_table_that_grows(tmp_path: Path) -> None:
+    hut = Hut(tmp_path, flow(STEPS), fault=lambda _request, number: "lost-after" if number % 5 == 4 else None)
+    lines = [{"id": f"l{number}", "key": "k", "value": "1"} for number in range(6)]
+    house = await hut.open()
+    with asked() as statements:
+        await house.give(*({"id": f"a{n}", "key": f"k{n % 2}", "value": "1", "lines": lines} for n in range(6)))
+        async with asyncio.timeout(60):
+            while len([each for each in hut.vendor.documents if each["kind"] == "probe"]) < 6:
+                hut.clock.leap(timedelta(minutes=20))
+                house.worker.wake()
+                await asyncio.sleep(0.05)
+        await house.settled()
+        # What the test itself asks, to see whether all is at rest, is not the engine's.
+        mine = {each for each in statements if "count(" in each}
+    assert len(statements) > 30
+    assert read_through(house, statements - mine) == []
+    await house.stop()
