@@ -54,7 +54,7 @@ def show(
         print_json(found)
         return
     _show([found["schedule"]])
-    _show_firings(found["firings"], found["schedule"]["zone"])
+    _show_firings(found["firings"])
 
 
 @app.command()
@@ -148,8 +148,8 @@ def _show(found: Sequence[Mapping[str, Any]]) -> None:
             escape(each["flow"]),
             escape(f"{each['cron'] or 'every ' + span(each['every'])}\n{each['zone']}"),
             each["next_local"] or "none",
-            minute(each["next_at"]) if each["next_at"] else "none",
-            f"{minute(last['due_at'])} {_state(last)}" if last else "none yet",
+            _due(each["next_at"]) if each["next_at"] else "none",
+            f"{_due(last['due_at'])} {_state(last)}" if last else "none yet",
             _standing(each),
         )
     print_table(table)
@@ -164,22 +164,27 @@ def _standing(schedule: Mapping[str, Any]) -> str:
     return "[red]alarm[/]" if schedule["alarms"] else "[green]on time[/]"
 
 
-def _show_firings(found: Sequence[Mapping[str, Any]], zone: str) -> None:
+def _show_firings(found: Sequence[Mapping[str, Any]]) -> None:
     if not found:
         return
-    table = Table(f"Due ({zone})", "Due (UTC)", "What became of it", "Run", "Missed before")
+    table = Table("Due", "Due (UTC)", "What became of it", "Run", "Missed before")
     table.columns[4].justify = "right"
     for firing in found:
         run = f"{firing['run']} {firing['run_state']}" if firing["run"] else ""
         blocked = f"open: {firing['open_run']}" if firing["open_run"] else ""
         table.add_row(
             firing["due_local"],
-            minute(firing["due_at"]),
+            _due(firing["due_at"]),
             _state(firing),
             run or blocked,
             str(firing["missed"]) if firing["missed"] else "",
         )
     print_table(table)
+
+
+def _due(moment: str) -> str:
+    """Give a moment in UTC, with its seconds where there are any: a schedule may be due many times in a minute."""
+    return minute(moment) if moment[17:19] == "00" else moment[:19].replace("T", " ")
 
 
 def _state(firing: Mapping[str, Any]) -> str:

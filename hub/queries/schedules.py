@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -106,9 +106,12 @@ def detail(view: View, bundle: Bundle, alarms: Sequence[Alarm], name: str) -> Sc
 
 
 def local(when: datetime, zone: str) -> str:
-    """Give what the clocks of a zone show at a moment, with the zone's own letters: `2026-03-29 03:00 CEST`."""
-    place = zone_of(zone)
-    return f"{when:%Y-%m-%d %H:%M} UTC" if place is None else f"{when.astimezone(place):%Y-%m-%d %H:%M %Z}"
+    """Give what the clocks of a zone show at a moment, with the zone's own letters: `2026-03-29 03:00 CEST`.
+
+    Seconds are shown where there are any.
+    """
+    shown = when.astimezone(zone_of(zone) or UTC)
+    return f"{shown:%Y-%m-%d %H:%M:%S %Z}" if shown.second else f"{shown:%Y-%m-%d %H:%M %Z}"
 
 
 def _row(
