@@ -53,9 +53,8 @@ class Endings:
         self._run = claimed.run
         self._journal = journal
 
-    async def succeed(self, told: Told) -> None:
+    async def succeed(self, told: Told, output: Any) -> None:
         """Record that the run has reached its end, with what a flow that called it gets."""
-        output = lenient(told.flow.output, told.scope or {}) if told.flow is not None else None
         self._journal.note(AuditKind.RUN_SUCCEEDED)
         change: dict[str, Any] = {"state": RunState.SUCCEEDED.value, "blocking": False}
         if output is not None:

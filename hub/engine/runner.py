@@ -20,10 +20,10 @@ from hub.engine.routing import stored_scope
 from hub.engine.steps import Steps
 from hub.engine.values import Scope
 from hub.engine.verdicts import Circumstances, Park, Pause, TakeBack, Waiting, decide
-from hub.engine.walk import WENT_ON, Walk
+from hub.engine.walk import Walk
 from hub.errors import Fatal, HubDefect, HubError, StaleLease, ToldToStop
 from hub.model.flow import Flow, OnFailure, Step
-from hub.model.run import COMPENSATION_FAILED, RunState, StepState, Stopping, WaitKind
+from hub.model.run import COMPENSATION_FAILED, WENT_ON, RunState, StepState, Stopping, WaitKind
 from hub.store import stopping as told_to_stop
 from hub.store.claims import ClaimedRun
 from hub.store.committer import Transaction, Work
@@ -85,6 +85,7 @@ class Runner:
                 take_back=self._take_back_lane,
             )
             await going.through(self._lane, flow.steps)
+            output = None if flow.output is None else flow.output(self._lane.scope)
         except (StaleLease, Fatal, ToldToStop):
             raise
         except Stopped as stopped:
@@ -95,7 +96,7 @@ class Runner:
             log.exception("run.defect", run=self._run["id"])
             await self._endings.park(self._told(), "internal-error", _defect(error))
         else:
-            await self._endings.succeed(self._told())
+            await self._endings.succeed(self._told(), output)
 
     async def _stop(self, stopped: Stopped) -> None:
         told = self._told(path_of(stopped), scope_at(stopped))

@@ -22,7 +22,7 @@ from hub.engine.verdicts import Circumstances, GoOn, Park, Pause, TakeBack, Wait
 from hub.errors import Fatal, FixData, HubDefect, HubError, StaleLease, ToldToStop
 from hub.model.ambient import of_micros
 from hub.model.flow import Approve, Arm, Branch, Call, Flow, Foreach, Parallel, Step
-from hub.model.run import StepState, WaitKind
+from hub.model.run import LEFT_OUT, WENT_ON, StepState, WaitKind
 from hub.sdk import exact_json
 from hub.store import resuming
 from hub.store.claims import ClaimedRun
@@ -31,8 +31,6 @@ from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)
 
-#: Rule of a step that was left out by its condition, and of one that failed and was gone past.
-SKIPPED, WENT_ON = "skipped", "went-on"
 #: Pauses a connection because of an error, and gives what its runs wait for then.
 PauseConnection = Callable[[str, HubError], Awaitable[Awaited]]
 
@@ -99,7 +97,7 @@ class Walk:
     async def _done(self, place: Place) -> Output:
         step, scope = place.step, place.lane.scope
         if step.when is not None and not step.when(scope):
-            return Output(value=None, rule=SKIPPED)
+            return Output(value=None, rule=LEFT_OUT)
         match step.action:
             case Branch() as action:
                 output = await self._branch(place, action)
@@ -137,7 +135,7 @@ class Walk:
     async def _branch(self, place: Place, action: Branch) -> Output:
         arm = _taken(action, place.lane.scope)
         if arm is None:
-            return Output(value={"taken": None}, rule="none")
+            return Output(value={"taken": None})
         inner = place.lane.within(f"{place.path}.", place.ordinal)
         await self.through(inner, arm.steps)
         value = {"taken": arm.name, **{step.id: inner.scope[step.id] for step in arm.steps}}
@@ -170,11 +168,12 @@ class Walk:
 
     def _restored(self, lane: Lane, step: Step, row: Row) -> Any:
         """Give what a finished step gave; one that has steps of its own is put together from theirs."""
-        if row["state"] == StepState.FAILED or row["rule"] == SKIPPED:
+        if row["state"] == StepState.FAILED or row["rule"] == LEFT_OUT:
             return None
         match step.action:
             case Branch() as action:
-                arm = _taken(action, lane.scope)
+                # The way that was taken stands, whatever another revision's conditions say.
+                arm = next((arm for arm in action.arms if arm.name == row["rule"]), None)
                 if arm is None:
                     return {"taken": None}
                 return {"taken": arm.name, **self._inner(lane, f"{lane.path(step)}.", arm.steps)}

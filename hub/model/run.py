@@ -46,6 +46,10 @@ class Stopping(StrEnum):
     COMPENSATE = "compensate"
 
 
+#: What stands in the place of a rule at a step that its condition left out, and at one that failed and was gone past;
+#: no rule and no arm of a branch can be called so.
+LEFT_OUT, WENT_ON = ":skipped", ":went-on"
+
 #: Why a run, or an item of a loop, stops that could not take back what it did.
 COMPENSATION_FAILED = "compensation-failed"
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from hub.model.ambient import of_micros, to_micros
 from hub.model.effect import EffectState, Idempotency
-from hub.model.run import StepState
+from hub.model.run import LEFT_OUT, WENT_ON, StepState
 from hub.queries.decisions import DecisionView, decision_view
 from hub.queries.runs import RunRow
 from hub.queries.view import moment, seconds_between
@@ -20,9 +20,6 @@ from hub.sdk import exact_json
 from hub.store import decisions as stored_decisions
 from hub.store.tables import attempts, effects
 
-#: What stands in the place of a rule where a step was left out, or gone past.
-_SKIPPED, _WENT_ON = "skipped", "went-on"
-_MARKS = (_SKIPPED, _WENT_ON)
 #: So many paths are asked for with one statement.
 _TOGETHER = 400
 
@@ -181,13 +178,13 @@ def _step(
         ordinal=row["ordinal"],
         kind=row["kind"],
         state=StepState(row["state"]),
-        rule=None if row["rule"] in _MARKS else row["rule"],
+        rule=None if row["rule"] in (LEFT_OUT, WENT_ON) else row["rule"],
         input=_value(row["input"]) if payloads else None,
         output=_value(row["output"]) if payloads else None,
         error=_error(error, payloads=payloads),
         reused=reused,
-        skipped=row["rule"] == _SKIPPED,
-        went_on=row["rule"] == _WENT_ON,
+        skipped=row["rule"] == LEFT_OUT,
+        went_on=row["rule"] == WENT_ON,
         attempts=tuple(tried.get(path, ())),
         effect=written.get(path),
         decisions=next((tuple(decided[one, path]) for one in deciders if (one, path) in decided), ()),

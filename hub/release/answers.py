@@ -11,7 +11,7 @@ from hub.engine.checks import same
 from hub.errors import FixData
 from hub.model.ambient import of_micros
 from hub.model.flow import Step
-from hub.model.run import StepState
+from hub.model.run import LEFT_OUT, StepState
 from hub.sdk import exact_json
 from hub.store.recorded import RecordedRun
 from hub.workspace.catalogue import OperationEntry
@@ -127,7 +127,7 @@ class Answers:
     def row(self, path: str) -> Row:
         """Give what is recorded of a step that was asked and answered."""
         row = None if self.recorded is None else self.recorded.steps.get(path)
-        if row is None or row["rule"] == "skipped":
+        if row is None or row["rule"] == LEFT_OUT:
             raise Untold("it was never asked")
         if row["state"] == StepState.WAITING:
             raise Untold("its run still waits for the answer")

@@ -177,3 +177,18 @@ async def test_who_takes_back_a_caller_takes_back_what_it_called(tmp_path: Path,
         made = {document["key"]: document["id"] for document in hut.vendor.documents}
         assert sorted(reversed_) == sorted([made["a"], made["after"]])
     await house.stop()
+
+
+async def test_an_output_that_cannot_be_computed_is_not_given_as_nothing(tmp_path: Path) -> None:
+    """Otherwise the caller would go on without what it asked for."""
+    hut = Hut(tmp_path)
+    broken = {
+        **WORKSPACE,
+        "flows__called.yaml": CALLED.replace("document: write.id", "document: write.id, sum: abs(write.id)"),
+    }
+    hut.bundle = bundle(PARENT, **broken)
+    house = await hut.open()
+    await house.give(EVENT)
+    await until(house, "called", RunState.PARKED)
+    assert (await until(house, "tested", RunState.WAITING))["wait_kind"] == "child"
+    await house.stop()

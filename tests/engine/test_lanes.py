@@ -125,6 +125,26 @@ async def test_one_arm_is_taken_and_its_outputs_are_read_through_the_branch(
     await house.stop()
 
 
+async def test_an_arm_may_be_called_as_a_step_that_is_left_out(tmp_path: Path) -> None:
+    steps = """
+  - id: way
+    branch:
+      - name: skipped
+        steps:
+          - id: mapped
+            map: vendor/thing
+            of: "{id: 'inner', value: data.value}"
+  - id: pause
+    wait: { for: PT1S }
+  - id: after
+    map: vendor/thing
+    of: "{id: 'x', value: way.taken || 'lost'}"
+"""
+    house = await once(Hut(tmp_path, flow(steps)), {"id": "a", "key": "k", "value": "1"})
+    assert told(house)["after"]["value"] == "skipped"
+    await house.stop()
+
+
 PARALLEL = flow("""
   - id: both
     parallel:

@@ -89,7 +89,9 @@ def _rule_form(kind: PolicyKind) -> Form:
         title="a rule",
         keys={
             "name": Key(
-                shape=Text(example="a few words"), doc="what people call it; recorded when it decides", required=True
+                shape=Text(pattern=r"[^:].*", example="a few words, not beginning with `:`"),
+                doc="what people call it; recorded when it decides",
+                required=True,
             ),
             "when": Key(shape=Expression(), doc="the rule matches when this is true; always when left out"),
             "then": Key(shape=then, doc="what the policy gives then", required=True),
