@@ -17,9 +17,9 @@ from hub.errors import FixData, WaitFor
 from hub.model.ambient import to_micros
 from hub.model.event import EventState, Via
 from hub.model.flow import Emit, Subflow
-from hub.model.run import RunState
+from hub.model.run import OPEN_STATES, RunState
 from hub.sdk import exact_json
-from hub.store import children, events
+from hub.store import children, events, runs
 from hub.store.committer import Work
 from hub.store.events import Accept
 from hub.store.history import child_topic
@@ -72,14 +72,17 @@ class Children:
             await self._begin(bundle, path, action, scope, await under())
             child = self._child(path, action.flow)
             assert child is not None
-        if (child["parent_run"], child["parent_path"]) != (self.run["id"], path):
+        parent = {"parent_run": child["parent_run"], "parent_path": child["parent_path"]}
+        own = {"parent_run": self.run["id"], "parent_path": path}
+        if parent != own and not self._is_awaited(child["parent_run"]):
             await self._adopt(child["id"], path)
+            parent = own
         state = RunState(child["state"])
         if state not in _ENDED:
             raise ChildPending(
                 f"The flow {action.flow} has not come to its end.",
-                on=child_topic(self.run["id"], path),
-                come=partial(children.has_ended, parent_run=self.run["id"], parent_path=path),
+                on=child_topic(**parent),
+                come=partial(children.has_ended, **parent),
                 child=child["id"],
             )
         if state is not RunState.SUCCEEDED:
@@ -87,6 +90,11 @@ class Children:
             raise FixData(f"The flow {action.flow} was {state.value}.", code=code, child=child["id"])
         given = None if child["output"] is None else exact_json.loads(child["output"])
         return Output(value=given, input={"flow": action.flow, "run": child["id"]})
+
+    def _is_awaited(self, run_id: str) -> bool:
+        """Tell whether a flow that was called belongs to another run that still goes on, about the same thing."""
+        parent = runs.find(self.parts.database.looking, run_id)
+        return parent is not None and parent["replaced_by"] is None and RunState(parent["state"]) in OPEN_STATES
 
     def _child(self, path: str, flow: str) -> Mapping[str, Any] | None:
         looking = self.parts.database.looking

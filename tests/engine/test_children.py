@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -191,4 +192,21 @@ async def test_an_output_that_cannot_be_computed_is_not_given_as_nothing(tmp_pat
     await house.give(EVENT)
     await until(house, "called", RunState.PARKED)
     assert (await until(house, "tested", RunState.WAITING))["wait_kind"] == "child"
+    await house.stop()
+
+
+async def test_two_runs_about_the_same_thing_both_hear_of_the_end_of_the_flow_that_they_call(tmp_path: Path) -> None:
+    """The flow runs once, for the first that called it; the second takes nothing away from that one."""
+    hut = Hut(tmp_path)
+    pause = "steps:\n  - id: pause\n    wait: { for: PT1H }\n"
+    files = {**WORKSPACE, "flows__called.yaml": CALLED.replace("steps:\n", pause)}
+    hut.bundle = bundle(PARENT.replace("business_key: data.id", "business_key: data.thing"), **files)
+    house = await hut.open()
+    for name in ("a", "b"):
+        await house.give({**EVENT, "id": name, "key": name, "thing": "same"})
+    await house.settled(waiting=["child"])
+    hut.clock.leap(timedelta(hours=1, minutes=1))
+    house.worker.wake()
+    assert await house.settled(seconds=10) == {"succeeded": 2}
+    assert len(rows(house, "called")) == 1
     await house.stop()
