@@ -177,6 +177,8 @@ class FixConnection(HubError):
     """The vendor did not accept the connection's credentials or rights."""
 
     code = "fix-connection"
+    #: The account in use that was refused; one that was made anew meanwhile has other credentials.
+    account: object | None = None
 
 
 class ConnectionPaused(FixConnection):

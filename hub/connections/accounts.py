@@ -9,7 +9,7 @@ from datetime import datetime
 
 from hub.connections.limiter import ANYBODY, Limiter
 from hub.connections.redaction import Redactor
-from hub.errors import ConnectionPaused, HubError, LimitReached, NotSent, OutcomeUnknown, RetryLater
+from hub.errors import ConnectionPaused, FixConnection, HubError, LimitReached, NotSent, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
@@ -74,7 +74,7 @@ class Account:
             if self._authorizer.refused(answer, headers):
                 answer, _ = await self._signed(request, probe=probe)
         except HubError as error:
-            self._redact(error)
+            self._own(error)
             raise
         return answer
 
@@ -82,7 +82,7 @@ class Account:
         """Give the error an answer stands for; health and limits have learned from it when it came."""
         error = response.error if isinstance(response, Answer) else self.connector.classify(response)
         if error is not None:
-            self._redact(error)
+            self._own(error)
         self.learn(error)
         return error
 
@@ -167,7 +167,9 @@ class Account:
         if self.paused is None:
             await self.connector.ping(_Probe(self))
 
-    def _redact(self, error: HubError) -> None:
+    def _own(self, error: HubError) -> None:
+        if isinstance(error, FixConnection):
+            error.account = self
         # Vendors may say back what they were sent; what an error tells goes into the history and the cases.
         error.detail = self.redactor.scrub(error.detail)
         error.facts = self.redactor.scrub_json(error.facts)

@@ -16,7 +16,7 @@ from hub.engine.lanes import Stopped
 from hub.engine.parts import Parts
 from hub.engine.values import Scope, lenient, money_at_stake
 from hub.engine.verdicts import Waiting
-from hub.errors import HubError
+from hub.errors import FixConnection, HubError
 from hub.model.ambient import to_micros
 from hub.model.flow import Flow
 from hub.model.run import RunState
@@ -123,10 +123,14 @@ class Endings:
         )
 
     async def pause(self, name: str, error: HubError) -> Awaited:
-        """Pause a connection with one alert, unless that was done; gives what its runs wait for."""
+        """Pause a connection with one alert, unless that was done; gives what its runs wait for.
+
+        What was sent with credentials that have been replaced since says nothing of the new ones.
+        """
         environment, worker = self._run["environment"], self._parts.worker
         account = self._parts.accounts.get(name)
-        if account is not None and account.paused is None:
+        refused = error.account if isinstance(error, FixConnection) else None
+        if account is not None and account.paused is None and (refused is None or refused is account):
             account.paused = str(error)
             log.error("connection.paused", connection=name, reason=str(error))
             await self._parts.committer.commit(

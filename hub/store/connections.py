@@ -56,9 +56,9 @@ def topic(*, environment: str, name: str) -> str:
 
 
 def is_active(connection: Connection, *, environment: str, name: str) -> bool:
-    """Tell whether a connection that was paused takes work again."""
+    """Tell whether a connection takes work, again or as ever."""
     statement = select(connections.c.state).where(connections.c.environment == environment, connections.c.name == name)
-    return connection.execute(statement).scalar() == ACTIVE
+    return connection.execute(statement).scalar() != PAUSED
 
 
 def states(connection: Connection, *, environment: str) -> dict[str, Mapping[str, Any]]:

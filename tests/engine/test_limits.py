@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -227,6 +227,24 @@ async def test_a_revoked_credential_is_one_alert_for_four_hundred_runs(tmp_path:
     vendor.seconds = 0.01
     await house.orders.set_connection("vendor", active=True, reason="renewed", actor="person:p_1")
     assert await house.settled() == {"succeeded": 400}
+    await house.stop()
+
+
+async def test_what_was_sent_with_an_old_credential_pauses_no_new_one(tmp_path: Path) -> None:
+    """It was renewed while requests were on their way: they are refused, and their runs go on with the new one."""
+    revoked = True
+    vendor = SlowVendor(fault=lambda _request, _number: "401" if revoked else None, seconds=20.0)
+    house = House(tmp_path, vendor, flow(), limits=Limits(concurrency=10))
+    await house.start()
+    await house.give(*things(10))
+    async with asyncio.timeout(10):
+        while house.accounts["vendor"].limiter.in_flight < 10:
+            await asyncio.sleep(0.005)
+    revoked, vendor.seconds = False, 0.01
+    house.accounts["vendor"] = replace(house.accounts["vendor"])
+    assert await house.settled() == {"succeeded": 10}
+    assert len(vendor.documents) == 10
+    assert AuditKind.CONNECTION_PAUSED.value not in {row.kind for row in rows(house, audit.c.kind)}
     await house.stop()
 
 
