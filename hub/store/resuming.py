@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import BindParameter, Column, ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 
 from hub.errors import LimitReached, OutcomeParked
 from hub.model.effect import EffectState
@@ -19,6 +20,12 @@ from hub.store.tables import attempts, effects, events, runs, steps
 
 #: Of a write in these states nobody knows whether it happened; the last waits for a person.
 _IN_DOUBT = (EffectState.INTENT.value, EffectState.UNKNOWN.value, EffectState.PARKED.value)
+
+
+#: Items in these states are not gone through again.
+_ENDED = frozenset({StepState.SUCCEEDED, StepState.FAILED})
+#: Of so many items is read together what is inside them.
+_TOGETHER = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +47,20 @@ def of_items(connection: Connection, run_id: str, paths: Sequence[str]) -> ItemH
         row.path: dict(row._mapping)
         for row in connection.execute(select(steps).where(steps.c.run_id == run_id, steps.c.path.in_(paths)))
     }
-    begun = [path for path, row in own.items() if row["state"] != "succeeded"]
+    begun = [path for path, row in own.items() if row["state"] not in _ENDED]
     # An item that was interrupted has rows inside it and none of its own.
     begun.extend(path for path in paths if path not in own)
-    inside, sent, tried, limited = {}, {}, {}, {}
-    for start in range(0, len(begun), 50):
-        some = begun[start : start + 50]
-        for row in connection.execute(select(steps).where(steps.c.run_id == run_id, _of_begun(steps.c.path, some))):
-            inside[row.path] = dict(row._mapping)
-        for row in connection.execute(
-            select(effects).where(effects.c.run_id == run_id, _of_begun(effects.c.path, some))
-        ):
-            sent[row.path] = dict(row._mapping)
-        counted = tried_of(attempts.c.run_id == run_id, _of_begun(attempts.c.path, some))
-        for _, path, number, turned_away in connection.execute(counted):
+    inside: dict[str, Mapping[str, Any]] = {}
+    sent: dict[str, Mapping[str, Any]] = {}
+    tried, limited = {}, {}
+    of_steps, of_effects, of_attempts = _of_begun()
+    for start in range(0, len(begun), _TOGETHER):
+        some = begun[start : start + _TOGETHER]
+        # The statement has so many places; the last item stands in those that are left.
+        named = _places([*some, *[some[-1]] * (_TOGETHER - len(some))], run_id)
+        inside.update((row.path, dict(row._mapping)) for row in connection.execute(of_steps, named))
+        sent.update((row.path, dict(row._mapping)) for row in connection.execute(of_effects, named))
+        for _, path, number, turned_away in connection.execute(of_attempts, named):
             tried[path], limited[path] = number, turned_away
     return ItemHistory(steps={**own, **inside}, effects=sent, attempts=tried, limited=limited)
 
@@ -87,8 +94,37 @@ def _inside(column: Column[str], paths: Sequence[str]) -> ColumnElement[bool]:
     return or_(*(and_(column > f"{path}.", column < f"{path}/") for path in paths))
 
 
-def _of_begun(column: Column[str], paths: Sequence[str]) -> ColumnElement[bool]:
-    return or_(_straight_inside(column, paths), _inside(column, [f"{UNDOING}{path}" for path in paths]))
+@cache
+def _of_begun() -> tuple[Select[Any], Select[Any], Select[Any]]:
+    """Form what reads the steps, effects and attempts inside items, once: forming it costs more than reading."""
+    run: BindParameter[str] = bindparam("run")
+    return (
+        select(steps).where(steps.c.run_id == run, _in_places(steps.c.path)),
+        select(effects).where(effects.c.run_id == run, _in_places(effects.c.path)),
+        tried_of(attempts.c.run_id == run, _in_places(attempts.c.path)),
+    )
+
+
+def _in_places(column: Column[str]) -> ColumnElement[bool]:
+    """Say that something is inside an item and in no loop within that, or takes back what is inside the item."""
+    found: list[ColumnElement[bool]] = []
+    for number in range(_TOGETHER):
+        here: BindParameter[str] = bindparam(f"here{number}")
+        undo: BindParameter[str] = bindparam(f"undo{number}")
+        after = func.substr(column, func.length(here) + 1)
+        found.append(
+            and_(column > here, column < bindparam(f"here_end{number}"), ~after.contains("[", autoescape=True))
+        )
+        found.append(and_(column > undo, column < bindparam(f"undo_end{number}")))
+    return or_(*found)
+
+
+def _places(paths: Sequence[str], run_id: str) -> dict[str, str]:
+    named = {"run": run_id}
+    for number, path in enumerate(paths):
+        for what, begins in (("here", path), ("undo", f"{UNDOING}{path}")):
+            named |= {f"{what}{number}": f"{begins}.", f"{what}_end{number}": f"{begins}/"}
+    return named
 
 
 def _straight_inside(column: Column[str], paths: Sequence[str]) -> ColumnElement[bool]:
