@@ -29,7 +29,7 @@ from hub.store.committer import Transaction, Write
 from hub.store.decisions import keep
 from hub.store.drift import Sighting, count
 from hub.store.runs import wake
-from hub.store.tables import events, runs
+from hub.store.tables import awaited, events, runs
 from hub.store.upserts import upsert
 
 #: Why an event is rejected that says something else than an earlier one of the same id.
@@ -143,7 +143,12 @@ def tell(transaction: Transaction, told: Iterable[Mapping[str, Any]]) -> None:
 
 
 #: What lies in the index of waits between the word and the next one is what waits for events.
-_ANYBODY = select(exists().where(runs.c.wait_on >= "event:", runs.c.wait_on < "event;"))
+_ANYBODY = select(
+    or_(
+        exists().where(runs.c.wait_on >= "event:", runs.c.wait_on < "event;"),
+        exists().where(awaited.c.topic >= "event:", awaited.c.topic < "event;"),
+    )
+)
 
 
 _COUNT_DELIVERY = (

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hub.model.event import InboundEvent, Via
 from hub.model.exchange import Request
 from hub.model.run import RunState
 from hub.queries import cases
@@ -379,4 +380,30 @@ async def test_only_the_first_of_a_key_works_and_the_next_goes_when_it_ends(tmp_
     assert [document["key"] for document in hut.vendor.documents] == [f"a{number}" for number in range(5)]
     with house.database.reading() as connection:
         assert runs.counts(connection, environment="test")["tested"] == {"succeeded": 5}
+    await house.stop()
+
+
+async def test_items_that_wait_for_events_of_their_own_go_on_when_they_come(tmp_path: Path) -> None:
+    """The run waits for several things at once, and whoever tells an event must find it all the same."""
+    waits = """
+  - id: lines
+    foreach:
+      each: data.lines
+      as: line
+      by: line.id
+      steps:
+        - id: paid
+          wait: { event: vendor.thing.paid, subject: line.id, timeout: P7D }
+"""
+    hut = Hut(tmp_path, flow(waits))
+    house = await hut.open()
+    await house.give(of_lines(3))
+    await house.settled(waiting=["event"])
+    paid: dict[str, Any] = {"type": "vendor.thing.paid", "occurred_at": house.ambient.now(), "schema": None}
+    for number in range(3):
+        about = InboundEvent(external_id=f"p{number}", subject=f"l{number}", data={"id": f"p{number}"}, **paid)
+        await house.intake.accept("vendor", [about], Via.API)
+    async with asyncio.timeout(10):
+        while not told(house).get("lines"):
+            await asyncio.sleep(0.01)
     await house.stop()
