@@ -278,10 +278,11 @@ async def test_thousands_of_items_leave_a_small_output_and_are_all_counted(tmp_p
         await house.give(event(lines(3000)))
         assert await finished(house) == {"succeeded": 1}
         (step,) = [each for each in kept(house, steps) if each.path == "posts"]
-        tries = [each for each in kept(house, attempts) if each.path == "posts"]
+        # On a busy machine a request may time out and go out again; each is answered once.
+        answered = [each for each in kept(house, attempts) if each.path == "posts" and each.status is not None]
     output = exact_json.loads(step.output)
     assert (output["count"], output["succeeded"], len(output["results"])) == (3000, 3000, 1000)
-    assert len(tries) == 3000 / BULK_SIZE
+    assert len(answered) == 3000 / BULK_SIZE
     assert len(bulk_documents(target)) == 3000
 
 
