@@ -40,7 +40,7 @@ def within_limits(vendor: Vendor, limits: Limits) -> None:
             assert most_within(vendor.arrivals, window.micros / 1_000_000) <= window.count
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     limits=st.builds(
         Limits,

@@ -78,7 +78,7 @@ class PaceMachine(RuleBasedStateMachine):
 
 
 TestPace = PaceMachine.TestCase
-TestPace.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestPace.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 def test_an_earlier_process_is_taken_to_have_used_all() -> None:

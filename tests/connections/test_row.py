@@ -88,7 +88,7 @@ class RowMachine(RuleBasedStateMachine):
 
 
 TestRow = RowMachine.TestCase
-TestRow.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestRow.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
 def test_of_a_hundred_turns_each_class_has_its_part() -> None:

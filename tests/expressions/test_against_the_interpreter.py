@@ -22,7 +22,7 @@ ANY_NUMBER = st.integers(-2, 5) | st.integers()
 NEITHER_ZERO_NOR_ONE = st.integers(2, 5) | st.integers(min_value=6)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=160, deadline=None)
 @given(text=EXPRESSIONS, data=st.data())
 def test_compiled_and_interpreted_agree(text: str, data: st.DataObject) -> None:
     """Both give the same, or both refuse; what only can fail may be refused even where it is never evaluated."""

@@ -71,19 +71,19 @@ def _failure(text: str, value: Any) -> FixData | None:
     return None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=160, deadline=None)
 @given(text=st.text(max_size=60) | st.text(alphabet=SIGNS, max_size=60) | st.binary(max_size=60).map(bytes.hex))
 def test_random_characters(text: str) -> None:
     survive(text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=160, deadline=None)
 @given(words=st.lists(WORDS, max_size=25))
 def test_random_words(words: list[str]) -> None:
     survive("".join(words))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=EXPRESSIONS, data=st.data())
 def test_mutated_expressions(text: str, data: st.DataObject) -> None:
     """Characters are taken out, doubled, swapped for others, or put in."""
@@ -95,7 +95,7 @@ def test_mutated_expressions(text: str, data: st.DataObject) -> None:
     survive(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(name=st.sampled_from(sorted(FUNCTIONS)), data=st.data())
 def test_every_function_on_anything(name: str, data: st.DataObject) -> None:
     """Arguments of the right number and of any kind, as data and as literals."""
@@ -122,7 +122,7 @@ def test_every_function_on_anything(name: str, data: st.DataObject) -> None:
     survive(f"list[].{name}({', '.join(word.replace('p0', '@') for word in words[:count])})", source)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     opening=st.sampled_from(
         ["(", "[", "{a: ", "!", "a[?", "a.[", "to_array(", "map(&", "a || ", "a[].", "a | ", "`[", "-", "&"]
@@ -137,7 +137,7 @@ def test_deep_and_long_expressions(opening: str, middle: str, closing: str, time
     survive(opening * times + middle + closing * times)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     digits=st.integers(1, 5000),
     sign=st.sampled_from(["", "-"]),

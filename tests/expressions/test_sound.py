@@ -65,7 +65,7 @@ def agree(text: str, sources: list[Any]) -> None:
         assert misfit(result, found) is None, (text, result)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=EXPRESSIONS, sources=st.lists(SOURCES, min_size=1, max_size=3))
 def test_a_result_fits_what_was_inferred(text: str, sources: list[Any]) -> None:
     try:
@@ -75,7 +75,7 @@ def test_a_result_fits_what_was_inferred(text: str, sources: list[Any]) -> None:
     agree(text, sources)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(name=st.sampled_from(sorted(FUNCTIONS)), data=st.data())
 def test_what_a_function_gives_fits_what_was_inferred(name: str, data: st.DataObject) -> None:
     function = FUNCTIONS[name]
@@ -112,7 +112,7 @@ def test_what_a_function_gives_fits_what_was_inferred(name: str, data: st.DataOb
     agree(f"{name}({', '.join(words[:count])})", sources)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     left=EXPRESSIONS,
     right=EXPRESSIONS,
@@ -135,7 +135,7 @@ def test_what_is_never_true_never_is(left: str, right: str, operator: str, sourc
             assert all(expression(source) is outcome for outcome in claimed)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(name=st.sampled_from(sorted(FUNCTIONS)), data=st.data())
 def test_an_argument_of_a_wrong_type_is_refused(name: str, data: st.DataObject) -> None:
     """What is reported as a wrong type fails, or is not looked at because something else is null."""

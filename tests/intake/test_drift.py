@@ -360,7 +360,7 @@ PLACES: tuple[tuple[Any, ...], ...] = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(changes=some.lists(some.tuples(some.sampled_from(PLACES), JSON), max_size=3), whole=some.none() | JSON)
 def test_whatever_is_signed_is_kept_whole(changes: list[tuple[tuple[Any, ...], Any]], whole: Any) -> None:
     """As an event with its data, or as the bytes that came; and a release never breaks either."""

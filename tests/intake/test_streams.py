@@ -45,7 +45,7 @@ def stories(draw: some.DrawFn) -> list[tuple[str, int]]:
 
 
 @given(stories())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_happens_each_event_is_taken_once(
     tmp_path_factory: pytest.TempPathFactory, story: list[tuple[str, int]]
 ) -> None:

@@ -171,7 +171,7 @@ _RECORDS = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(source=st.dictionaries(_NAMES, _RECORDS), path=st.lists(_NAMES, min_size=1, max_size=3).map(".".join))
 def test_keeping_and_filling_a_path_with_what_it_was_changes_nothing(source: dict[str, Any], path: str) -> None:
     before = deepcopy(source)
@@ -183,7 +183,7 @@ def test_keeping_and_filling_a_path_with_what_it_was_changes_nothing(source: dic
     assert mapped(source, rest="keep", fields={path: path}) == before == source
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(source=st.dictionaries(_NAMES, _RECORDS), path=st.lists(_NAMES, min_size=1, max_size=3).map(".".join))
 def test_what_is_taken_out_is_gone_and_nothing_else(source: dict[str, Any], path: str) -> None:
     before = deepcopy(source)

@@ -174,7 +174,7 @@ def _one(draw: Any, target: str, source: str, fields: dict[str, Any], record: di
         record[source] = draw(_SCALARS)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(drawn=mappings_with_records())
 def test_back_of_there_is_the_record_itself(drawn: tuple[dict[str, Any], dict[str, Any]]) -> None:
     fields, record = drawn

@@ -176,7 +176,7 @@ def matching(policy: RulePolicy, scope: dict[str, Any]) -> list[int]:
     return [index for index, rule in enumerate(policy.rules) if rule.when is None or holds(rule.when(scope))]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(some.lists(CONDITIONS, min_size=1, max_size=4), some.sampled_from(["first", "all"]))
 def test_no_claim_is_wrong(conditions: list[str], match: str) -> None:
     kind, then = ("route", None) if match == "first" else ("hold", [{"reason": "x"}] * len(conditions))

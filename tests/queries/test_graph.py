@@ -49,7 +49,7 @@ def test_what_is_implied_is_not_drawn() -> None:
     assert edges == {(TRIGGER, "s0"), ("s0", "s1"), ("s1", "s2")}
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(some.lists(some.sets(some.integers(0, 11), max_size=4), min_size=1, max_size=12))
 def test_nodes_never_overlap_and_lines_go_to_the_right(wishes: list[set[int]]) -> None:
     texts = [f"[{', '.join(f's{number}' for number in wish)}]" for wish in wishes]
@@ -122,7 +122,7 @@ def _steps(draw: some.DrawFn, depth: int, around: str) -> tuple[Step, ...]:
     return tuple(made)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(_steps(2, "s"))
 def test_steps_within_steps_stand_in_the_frame_of_theirs_and_nothing_else_does(steps: tuple[Step, ...]) -> None:
     graph = layout(replace(flow(), steps=steps))

@@ -103,7 +103,7 @@ def crons(draw: some.DrawFn) -> str:
 
 
 @given(crons(), near_a_change())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_cron_line_is_due_when_the_clocks_of_its_zone_say_so(line: str, near: tuple[str, datetime]) -> None:
     """Every due minute of the wall clock once, whatever the clocks are put to."""
     zone, begin = near
@@ -112,7 +112,7 @@ def test_a_cron_line_is_due_when_the_clocks_of_its_zone_say_so(line: str, near: 
 
 
 @given(crons(), near_a_change(), some.integers(0, 200_000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_next_moment_is_later_and_nothing_lies_between(line: str, near: tuple[str, datetime], seconds: int) -> None:
     """From any moment up to the next due one, the next due one is the same."""
     zone, begin = near
@@ -193,7 +193,7 @@ def test_a_day_that_never_comes_is_never_due() -> None:
 
 
 @given(some.integers(0, 5000), some.integers(1, 40), some.sampled_from(["* * * * *", "*/30 1 * * *", "0 0 1 1 *"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_last_moments_are_found_from_the_end(hours: int, most: int, line: str) -> None:
     """As many as asked for, and the latest ones."""
     trigger, first = trigger_of(line, None, "Europe/Vienna"), datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC)

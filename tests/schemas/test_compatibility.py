@@ -168,7 +168,7 @@ def test_nothing_breaks_where_nothing_changed(document: dict[str, Any]) -> None:
     assert [*breaks(document, again, Mode.FULL), *breaks(again, document, Mode.FULL)] == []
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(data=st.data(), direction=st.sampled_from(Direction))
 def test_what_does_not_break_stays_readable(data: st.DataObject, direction: Direction) -> None:
     old = data.draw(documents(), label="old")
@@ -182,7 +182,7 @@ def test_what_does_not_break_stays_readable(data: st.DataObject, direction: Dire
     assert judge(read).is_valid(value)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_is_promised_between_strange_schemas_holds(data: st.DataObject) -> None:
     old, new = data.draw(documents(), label="old"), data.draw(documents(), label="new")

@@ -133,7 +133,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(base=st.none() | documents(), data=st.data(), require=st.booleans())
 def test_every_payload_is_valid_by_the_draft(base: dict[str, Any] | None, data: st.DataObject, require: bool) -> None:  # noqa: FBT001
     known = VALUES if base is None else VALUES | values_of(base, base)
@@ -142,7 +142,7 @@ def test_every_payload_is_valid_by_the_draft(base: dict[str, Any] | None, data: 
     assert [payload for payload in payloads if not judge(made).is_valid(payload)] == []
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_draft_reads_what_its_base_reads(data: st.DataObject) -> None:
     schema: dict[str, Any] = BASE

@@ -128,7 +128,7 @@ def test_of_a_vendors_fixtures_nothing_but_unknown_fields_is_told(name: str) -> 
     assert {one.kind for one in compile_drift(schema)(invoice)} <= {DriftKind.UNKNOWN_FIELD}
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_is_valid_and_meant_does_not_drift(data: st.DataObject) -> None:
     document = data.draw(documents(), label="schema")
@@ -137,7 +137,7 @@ def test_what_is_valid_and_meant_does_not_drift(data: st.DataObject) -> None:
     assert [one for one in compile_drift(document)(value) if one.kind is not DriftKind.UNKNOWN_FIELD] == []
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(document=documents(), data=st.data())
 def test_it_finds_what_a_plain_comparison_finds(document: dict[str, Any], data: st.DataObject) -> None:
     other = data.draw(documents(), label="another schema")

@@ -33,7 +33,7 @@ def fits(value: Any, shape: Shape) -> bool:
     return True
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_is_valid_fits_the_shape(data: st.DataObject) -> None:
     document = data.draw(documents(), label="schema")

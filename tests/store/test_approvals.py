@@ -354,7 +354,7 @@ class Desk(RuleBasedStateMachine):
 TestDesk = Desk.TestCase
 #: What fails is not made smaller: each step goes to the database, and that would take minutes.
 TestDesk.settings = settings(
-    max_examples=60,
+    max_examples=20,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

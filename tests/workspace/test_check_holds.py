@@ -67,7 +67,7 @@ _RECORDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     fields=st.dictionaries(st.sampled_from(_TARGETS), _FIELD, min_size=1, max_size=4),
     records=st.lists(_RECORDS, min_size=4, max_size=8),

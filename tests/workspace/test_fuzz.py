@@ -30,7 +30,7 @@ _SNIPPETS = st.sampled_from(
 _TEXTS = st.lists(st.one_of(_HOSTILE, _SNIPPETS), max_size=8).map(lambda parts: "".join(parts).encode())
 _EDITS = st.tuples(st.floats(0, 1), st.integers(0, 60), st.one_of(_HOSTILE, _SNIPPETS))
 _SLOW = settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -38,7 +38,7 @@ _SLOW = settings(
 
 
 @given(st.one_of(st.binary(max_size=200), _TEXTS))
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=120, deadline=None, derandomize=True)
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     lints = Lints("file.yaml")
     node = read_yaml(content, lints)

@@ -23,7 +23,7 @@ _EDITS = st.tuples(st.floats(0, 1), st.integers(0, 12), _WORDS)
 
 
 @given(path=st.sampled_from(sorted([*shop.FILES, "flows/post.yaml"])), edits=st.lists(_EDITS, min_size=1, max_size=3))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 def test_words_in_wrong_places_give_lints(path: str, edits: list[tuple[float, int, str]]) -> None:
     text = WORKSPACE[path]
     for where, length, word in edits:

@@ -36,7 +36,7 @@ def posted_invoices(draw: Any) -> dict[str, Any]:
     return dict(draw(st.fixed_dictionaries(fixed, optional=words)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(record=posted_invoices())
 def test_a_posted_invoice_goes_there_and_back(bundle: Bundle, record: dict[str, Any]) -> None:
     there: CompiledMapping = bundle.mappings["netsuite/invoice_from_posted"]

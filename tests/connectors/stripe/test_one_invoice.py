@@ -104,7 +104,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     currency=st.sampled_from([("eur", "DE"), ("jpy", "JP"), ("kwd", "KW"), ("usd", "US")]),
     lines=LINES,
