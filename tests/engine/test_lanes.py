@@ -325,7 +325,7 @@ TIMEOUT = flow("""
   - id: write
     call: { connection: vendor, operation: native.write, with: vendor/thing, of: data }
     retry: patient
-    timeout: PT5S
+    timeout: PT2S
     on_failure: continue
   - id: after
     map: vendor/thing
