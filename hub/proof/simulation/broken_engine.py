@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from hub.engine import demands
+from hub.engine import compensation, demands
 from hub.engine.approvals import Approvals
 from hub.engine.children import OWN, Children
 from hub.engine.compensation import Compensation
@@ -20,7 +20,7 @@ from hub.engine.outcomes import Row
 from hub.engine.recording import Target
 from hub.engine.values import Scope
 from hub.errors import HubError, OutcomeUnknown
-from hub.model.flow import Foreach, Subflow
+from hub.model.flow import Foreach, Step, Subflow
 from hub.sdk.bulk import Result
 from hub.store import approvals, children, events, history, replays, resuming
 from hub.store.committer import Transaction
@@ -33,6 +33,7 @@ from hub.workspace.bundle import Bundle
 # What the hub itself does, which a wrong way goes on with.
 _ask, _replay, _done_effects = approvals.ask, replays.replay, resuming.done_effects
 _window, _begin, _name = Loop._window, Children._begin, Children._name
+_in_order = compensation._in_order
 
 
 class Unfenced(history._Fence):
@@ -71,10 +72,9 @@ def ask_anybody(transaction: Transaction, row: Row, *, epoch: int, began: object
     return _ask(transaction, row, epoch=epoch, began=(), actor=actor)
 
 
-def forward(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Give what was done as if what came first had come last."""
-    rows = _done_effects(connection, run_ids)
-    return [{**row, "finished_at": -(row["finished_at"] or 0)} for row in rows]
+def forward(rows: Sequence[Mapping[str, Any]], steps: Sequence[Step]) -> list[Mapping[str, Any]]:
+    """Put what was done the other way round, so that what came first is taken back first."""
+    return _in_order(rows, steps)[::-1]
 
 
 def without_the_first(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hub.connections.budgets import Budgets
-from hub.engine import bulk, children
+from hub.engine import bulk, children, compensation
 from hub.engine.approvals import Approvals
 from hub.engine.children import Children
 from hub.engine.compensation import Compensation
@@ -58,7 +58,7 @@ MUTANTS: tuple[Mutant, ...] = (
         name="undone_forward",
         does="takes back what it did first, first",
         breaks=Invariant.TAKEN_BACK,
-        swaps=[Swap(owner=resuming, name="done_effects", by=engine.forward)],
+        swaps=[Swap(owner=compensation, name="_in_order", by=engine.forward)],
     ),
     Mutant(
         name="undone_in_part",
