@@ -129,6 +129,9 @@ async def test_what_nobody_waits_for_is_left_out(
     store: tuple[Database, Committer, Disk], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who sends a request does not fail over what is only remembered of it, and nobody is told of it."""
+    # What tests before this one have left behind is told of now.
+    gc.collect()
+    caplog.clear()
     database, committer, disk = store
     disk.fill()
     await until_full(committer, 1)
