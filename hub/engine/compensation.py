@@ -135,11 +135,10 @@ class Compensation:
 
     async def _order(self, child: Row, how: Stopping, *, come: Callable[..., bool]) -> None:
         """Tell a called flow to stop; raises `ChildPending`."""
-        if child["stopping"] is None:
-            order = {"actor": self._parts.worker, "reason": f"the run {self._run['id']} that called it", "at": None}
-            await self._parts.committer.commit(
-                Work(lambda tx: stopping.tell_to_stop(tx, child["id"], how, order), patient=True)
-            )
+        order = {"actor": self._parts.worker, "reason": f"the run {self._run['id']} that called it", "at": None}
+        await self._parts.committer.commit(
+            Work(lambda tx: stopping.tell_called(tx, child["id"], how, order), patient=True)
+        )
         whose = {"parent_run": child["parent_run"], "parent_path": child["parent_path"]}
         raise ChildPending(
             "A flow that it called has not come to its end.",
@@ -153,6 +152,9 @@ class Compensation:
         operation, scope = self._operation(name, undo.operation), self._scope_at(row["path"])
         steps, journal, started = self._lane.steps, self._lane.journal, self._parts.ambient.now()
         output = exact_json.loads(row["output"]) if row["output"] else None
+        if scope.get(step.id) is None and parts_of(row["path"])[-1] == step.id:
+            # What became of the write was found out only after its step had stopped.
+            scope = {**scope, step.id: output}
         target = steps.target(name, operation, path, undoes=row["key"], generation=row["generation"])
         steps.connection = name
         formed: list[Any] = []
@@ -185,18 +187,19 @@ class Compensation:
     def _input(self, undo: Undo, target: Target, output: Any, scope: Scope) -> Any:
         connector, operation = target.account.connector, target.operation
         if undo.by is not None:
-            return {"id": undo.by(scope)}
-        if undo.shape is not None:
+            about: Mapping[str, Any] = {"id": undo.by(scope)}
+        elif undo.shape is not None:
             source = output if undo.of is None else source_of(self._bundle, undo.of, undo.shape, scope)
             return shaped(self._bundle, undo.shape, source, undo.given, scope)
-        given = connector.undo_input(operation, output) if isinstance(output, Mapping) else {}
-        if not given:
+        else:
+            about = connector.undo_input(operation, output) if isinstance(output, Mapping) else {}
+        if not any(value is not None for value in about.values()):
             raise FixData(
                 "What was written has nothing by which it could be taken back; name a mapping in `undo`.",
                 code="nothing-to-undo-by",
                 operation=undo.operation,
             )
-        return given
+        return about
 
     def _operation(self, connection: str, name: str) -> WriteOperation:
         account = self._parts.accounts.get(connection)

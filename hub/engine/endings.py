@@ -55,7 +55,7 @@ class Endings:
 
     async def succeed(self, told: Told, output: Any) -> None:
         """Record that the run has reached its end, with what a flow that called it gets."""
-        self._journal.note(AuditKind.RUN_SUCCEEDED)
+        self._journal.note(AuditKind.RUN_SUCCEEDED, ending=True)
         change: dict[str, Any] = {"state": RunState.SUCCEEDED.value, "blocking": False}
         if output is not None:
             change["output"] = exact_json.dumps(output).decode()
@@ -84,12 +84,12 @@ class Endings:
     async def park(self, told: Told, reason: str, error: HubError) -> None:
         """Record that the run has stopped for a person, with the case that tells why."""
         facts, case = about(told), self._case(told, reason, error.detail, error)
-        self._journal.note(AuditKind.RUN_PARKED, facts={"reason": code(reason)})
+        self._journal.note(AuditKind.RUN_PARKED, facts={"reason": code(reason)}, ending=True)
         await self._journal.end({"state": RunState.PARKED.value, "reason": reason, **facts}, case=case)
 
     async def cancelled(self, told: Told) -> None:
         """Record that the run has ended because a person said so."""
-        self._journal.note(AuditKind.RUN_CANCELLED)
+        self._journal.note(AuditKind.RUN_CANCELLED, ending=True)
         await self._journal.end(
             {
                 "state": RunState.CANCELLED.value,
@@ -109,7 +109,9 @@ class Endings:
             stays = f" Not taken back, because no way is given: {', '.join(left)}." if left else ""
             case = self._case(told, reason, f"The run failed ({reason}). {back}{stays}", None)
         self._journal.note(
-            AuditKind.RUN_COMPENSATED, facts={"reason": code(reason), "taken-back": len(taken_back), "left": len(left)}
+            AuditKind.RUN_COMPENSATED,
+            facts={"reason": code(reason), "taken-back": len(taken_back), "left": len(left)},
+            ending=True,
         )
         await self._journal.end(
             {
@@ -155,7 +157,9 @@ class Endings:
         place = _ITEM.sub("[]", told.path)
         alike = "|".join((self._run["flow"], place, reason, error.code if error is not None else reason))
         facts = about(told)
-        self._journal.note(AuditKind.CASE_OPENED, subjects={"case": case_id}, facts={"reason": code(reason)})
+        self._journal.note(
+            AuditKind.CASE_OPENED, subjects={"case": case_id}, facts={"reason": code(reason)}, ending=True
+        )
         runbook = None
         if told.bundle is not None and told.flow is not None:
             runbook = told.bundle.runbook_for(told.flow.name, reason)

@@ -9,6 +9,7 @@ from typing import Any
 from hub.audit.entry import Fact
 from hub.audit.kinds import AuditKind
 from hub.model.ambient import to_micros
+from hub.model.run import Stopping
 from hub.policy.rules import Decision
 from hub.sdk import exact_json
 from hub.store import decisions
@@ -28,7 +29,7 @@ class Journal:
         self._run_id = run_id
         self._epoch = epoch
         self._worker = worker
-        self._winding_up = False
+        self._winding_up: Stopping | None = None
         self._record = self._fresh()
 
     def step(
@@ -93,10 +94,16 @@ class Journal:
         )
 
     def note(
-        self, kind: AuditKind, *, subjects: Mapping[str, str] | None = None, facts: Mapping[str, Fact] | None = None
+        self,
+        kind: AuditKind,
+        *,
+        subjects: Mapping[str, str] | None = None,
+        facts: Mapping[str, Fact] | None = None,
+        ending: bool = False,
     ) -> None:
-        """Add an audit entry about this run."""
-        self._record.notes.append(
+        """Add an audit entry about this run; one about its end (`ending`) counts only if it comes to that."""
+        entries = self._record.ending if ending else self._record.notes
+        entries.append(
             Note(
                 kind=kind,
                 actor=self._worker,
@@ -205,9 +212,9 @@ class Journal:
         if record.outcomes or record.steps or record.attempts or record.notes or record.decisions:
             await self._flush()
 
-    def wind_up(self) -> None:
-        """From here on record what the run does because it was told to stop."""
-        self._winding_up = self._record.winding_up = True
+    def wind_up(self, stopping: Stopping) -> None:
+        """From here on record what the run does because it was told to stop so."""
+        self._winding_up = self._record.winding_up = stopping
 
     async def end(
         self,

@@ -57,14 +57,21 @@ class Runner:
             try:
                 await self._go_on()
             except ToldToStop as told:
-                how = Stopping(str(told.facts["stopping"]))
-                if how is Stopping.COMPENSATE and self._run["state"] != RunState.COMPENSATING:
-                    await self._commit(
-                        partial(told_to_stop.begin_to_take_back, run_id=self._run["id"], epoch=self._run["epoch"])
-                    )
-                await self._wind_up(how)
+                await self._end_as(told)
         except StaleLease:
             log.info("run.taken_over", run=self._run["id"])
+
+    async def _end_as(self, told: ToldToStop) -> None:
+        how = Stopping(str(told.facts["stopping"]))
+        if how is Stopping.COMPENSATE and self._run["state"] != RunState.COMPENSATING:
+            await self._commit(
+                partial(told_to_stop.begin_to_take_back, run_id=self._run["id"], epoch=self._run["epoch"])
+            )
+        try:
+            await self._wind_up(how)
+        except ToldToStop as otherwise:
+            # While it ended, a person ordered that what it did is taken back; nobody can order the opposite.
+            await self._end_as(otherwise)
 
     async def _go_on(self) -> None:
         try:
@@ -117,7 +124,7 @@ class Runner:
 
     async def _wind_up(self, stopping: Stopping, reason: str | None = None) -> None:
         """Do what a run does that was told to stop: find out what is unknown, then end, or take back what was done."""
-        self._journal.wind_up()
+        self._journal.wind_up(stopping)
         self._remember()
         if self._bundle is None or self._flow is None:
             lost = HubDefect("The run was told to stop, and its flow cannot be read.", code="internal-error")
@@ -132,7 +139,7 @@ class Runner:
                 await self._endings.cancelled(self._told(self._failed_at()))
                 return
             taken = await work.take_back()
-        except (StaleLease, Fatal):
+        except (StaleLease, Fatal, ToldToStop):
             raise
         except HubError as error:
             await self._not_yet(error, COMPENSATION_FAILED if stopping is Stopping.COMPENSATE else error.code, work.at)

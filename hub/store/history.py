@@ -68,12 +68,15 @@ class Record(Write):
     case: Mapping[str, Any] | None = None
     change: Mapping[str, Any] | None = None
     notes: list[Note] = field(default_factory=list)
+    #: What is audited of the new state, and only if the run comes to it.
+    ending: list[Note] = field(default_factory=list)
     decisions: list[Mapping[str, Any]] = field(default_factory=list)
     waits: Sequence[Awaited] = ()
     #: A recorded request is about to be sent once more.
     sends_again: bool = False
-    #: The run does what it was told when it was told to stop; nothing else of it may begin then.
-    winding_up: bool = False
+    #: The run does what it was told when it was told to stop; nothing else of it may begin then. One that ends is told
+    #: (`ToldToStop`) when it is to take back what it did instead.
+    winding_up: Stopping | None = None
 
     rank = 20
     patient = True
@@ -116,6 +119,8 @@ class Record(Write):
         _change_runs(transaction, going, standing)
         for record in kept:
             transaction.entries.extend(record.notes)
+        for record in going:
+            transaction.entries.extend(record.ending)
         return results
 
 
@@ -164,7 +169,9 @@ class _Fence:
             return StaleLease(run=record.run_id)
         change = record.change
         sends = record.intents or record.taken or record.sends_again
-        if record.winding_up:
+        if record.winding_up is not None:
+            if run.stopping == Stopping.COMPENSATE.value != record.winding_up.value and (sends or change is not None):
+                return ToldToStop(run=record.run_id, stopping=run.stopping)
             # Also what takes something back goes out only once nobody holds it any more.
             return self._hold(record, run) if sends else None
         if run.stopping is not None and (sends or record.links or change is not None):

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from hub.audit.kinds import AuditKind
-from hub.errors import StaleLease
-from hub.model.run import WORKING_STATES, RunState, Stopping
+from hub.errors import StaleLease, ToldToStop
+from hub.model.run import OPEN_STATES, WORKING_STATES, RunState, Stopping
 from hub.sdk import exact_json
 from hub.store.audit import Note
 from hub.store.committer import Transaction
@@ -56,8 +56,26 @@ def tell_to_stop(transaction: Transaction, run_id: str, stopping: Stopping, orde
     return bool(working.rowcount or woken.rowcount)
 
 
+def tell_called(transaction: Transaction, run_id: str, stopping: Stopping, order: Mapping[str, Any]) -> None:
+    """Have a called flow end, or take back what it did, with the run that called it.
+
+    What it was told before, by a person or by an earlier try, stands as long as it is open. What it did before it
+    heard of an order to end is taken back.
+    """
+    run = transaction.connection.execute(select(runs.c.state, runs.c.stopping).where(runs.c.id == run_id)).one()
+    if run.stopping is None or RunState(run.state) not in OPEN_STATES:
+        tell_to_stop(transaction, run_id, stopping, order)
+
+
 def turn_back(transaction: Transaction, run_id: str, *, epoch: int, reason: str, actor: str) -> None:
-    """Let a run that has failed take back what it did; its worker goes on with that."""
+    """Let a run that has failed take back what it did; its worker goes on with that.
+
+    What a person ordered of it in the same moment stands, though its flow says to take back (`ToldToStop`): who cancels
+    a run wants what it did to stay.
+    """
+    told = transaction.connection.execute(select(runs.c.stopping).where(runs.c.id == run_id)).scalar()
+    if told is not None:
+        raise ToldToStop(run=run_id, stopping=told)
     order = {"actor": actor, "reason": reason, "at": transaction.now}
     _turn(
         transaction,

@@ -132,6 +132,34 @@ async def test_who_has_a_working_run_taken_back_needs_no_exception_either(tmp_pa
     await house.stop()
 
 
+@pytest.mark.parametrize("fault", ["lost-after", "lost-before"])
+async def test_what_was_found_out_only_after_the_order_is_taken_back_by_its_own_answer(
+    tmp_path: Path, fault: str
+) -> None:
+    """The undo reads what its call gave, which the run had not heard when it was told to stop."""
+    told_in: list[House] = []
+    steps = SAGA.replace("upsert.write", "probe.write").partition("  - id: third")[0]
+
+    def told(_request: Request, number: int) -> str | None:
+        if number != 2:
+            return None
+        (house,) = told_in
+        order = {"actor": "person:p_1", "reason": "not wanted"}
+        run_id = state(house)["id"]
+        house.committer.submit(Work(lambda tx: stopping.tell_to_stop(tx, run_id, Stopping.COMPENSATE, order)))
+        return fault
+
+    hut = Hut(tmp_path, flow(steps), fault=told)
+    house = await hut.open()
+    told_in.append(house)
+    await house.give({"id": "a", "key": "k", "value": "1"})
+    await house.settled()
+    assert state(house)["state"] == RunState.COMPENSATED
+    made = [document["id"] for document in hut.vendor.documents if document["key"] == "a"]
+    assert reversals(hut.vendor) == made[::-1]
+    await house.stop()
+
+
 PROBED = flow(
     """
   - id: first

@@ -122,6 +122,11 @@ class Orders(RuleBasedStateMachine):
             (result,) = Record.apply([Record(run_id=run_id, epoch=self.hands[run_id], **what)], transaction)
         return result
 
+    def told(self, run_id: str) -> Stopping | None:
+        """Give what a run was told to do, as a worker that heard of it records it."""
+        (run,) = self.rows(runs.c.id == run_id)
+        return None if run["stopping"] is None else Stopping(run["stopping"])
+
     # --- events, the worker, and crashes ---------------------------------------------------------
 
     @initialize()
@@ -285,7 +290,7 @@ class Orders(RuleBasedStateMachine):
         outcome = {"effect_key": open_[0]["key"], "state": state, "sent_at": self.now, "reason": None}
         outcome |= {"output": '{"id":"1"}' if state == "done" else None, "finished_at": self.now}
         outcome |= {"status": None, "repeats": 0, "renewals": 0, "version": None}
-        self.record(run_id, outcomes=[outcome], winding_up=True)
+        self.record(run_id, outcomes=[outcome], winding_up=self.told(run_id))
 
     def rest(self, choice: int, how: str) -> None:
         """A run in hand ends, waits or parks; one that was told to stop hears of it instead."""
@@ -330,11 +335,11 @@ class Orders(RuleBasedStateMachine):
         if any(effect["state"] != EffectState.PARKED for effect in doubtful):
             return
         if doubtful or not could:
-            self.record(run_id, change={"state": "parked", "reason": "could-not"}, winding_up=True)
+            self.record(run_id, change={"state": "parked", "reason": "could-not"}, winding_up=self.told(run_id))
             return
         end = RunState.CANCELLED if run["stopping"] == Stopping.CANCEL else RunState.COMPENSATED
         change = {"state": end.value, "blocking": False, "finished_at": self.now}
-        self.record(run_id, change=change, winding_up=True)
+        self.record(run_id, change=change, winding_up=self.told(run_id))
 
     def crash(self) -> None:
         """The process ends and begins again."""
