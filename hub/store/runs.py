@@ -104,14 +104,17 @@ def hand_back(transaction: Transaction, *, environment: str, owner: str) -> int:
 
 def _take_back(transaction: Transaction, which: ColumnElement[bool], *, kind: AuditKind, actor: str) -> int:
     working = [state.value for state in WORKING_STATES]
-    left = transaction.connection.execute(select(runs.c.id).where(which, runs.c.state.in_(working))).scalars()
-    ids = list(left)
+    columns = (runs.c.id, runs.c.environment, runs.c.flow, runs.c.key)
+    left = transaction.connection.execute(select(*columns).where(which, runs.c.state.in_(working))).all()
+    ids = [row.id for row in left]
     for start in range(0, len(ids), 500):
         transaction.connection.execute(
             update(runs)
             .where(runs.c.id.in_(ids[start : start + 500]))
             .values(state=RunState.QUEUED.value, claimable_at=transaction.now, owner=None, updated_at=transaction.now)
         )
+    # Nobody works on these keys any more, so whoever came back to an earlier place goes first.
+    let_next_go(transaction, (), resting=((row.environment, row.flow, row.key) for row in left))
     transaction.entries.extend(Note(kind=kind, actor=actor, subjects={"run": run_id}) for run_id in ids)
     transaction.woken = transaction.woken or bool(ids)
     return len(ids)
