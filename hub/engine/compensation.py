@@ -101,17 +101,17 @@ class Compensation:
             if RunState(child["state"]) in OPEN_STATES:
                 await self._order(child, Stopping.CANCEL, come=children.has_ended)
 
-    async def take_back(self, within: str = "") -> TakenBack:
+    async def take_back(self, within: str | None = None) -> TakenBack:
         """Take back what is done, the last first: writes, and flows that were called; raises what keeps one from that.
 
-        `within` is what the paths begin with.
+        `within` is the path of the one item of a loop to whose steps it is confined.
         """
         found = TakenBack()
         with self._parts.database.reading() as connection:
-            done = resuming.done_effects(connection, self._lineage(connection))
+            done = resuming.done_effects(connection, self._lineage(connection), within=within)
         undone = {row["undoes"] for row in done if row["undoes"] is not None}
-        made = [row for row in done if row["undoes"] is None and row["path"].startswith(within)]
-        called = [_as_made(child) for child in self._called() if child["parent_path"].startswith(within)]
+        made = [row for row in done if row["undoes"] is None]
+        called = [_as_made(child) for child in self._called(within)]
         for row in reversed(_in_order([*made, *called], self._flow.steps)):
             if "child" in row:
                 if RunState(row["child"]["state"]) not in _STOPPED:
@@ -127,10 +127,10 @@ class Compensation:
             found.done.append(row["path"])
         return found
 
-    def _called(self) -> list[Row]:
+    def _called(self, within: str | None = None) -> list[Row]:
         """Give the flows that the run, and those it replays, have called; of one step the newest."""
         with self._parts.database.reading() as connection:
-            found = children.children(connection, self._lineage(connection))
+            found = children.children(connection, self._lineage(connection), within=within)
         return list({child["parent_path"]: child for child in found}.values())
 
     async def _order(self, child: Row, how: Stopping, *, come: Callable[..., bool]) -> None:

@@ -64,15 +64,24 @@ class Work:
         """Give the lane of the step."""
         return self.place.lane
 
-    def item(self, value: Any, number: int, names: set[str]) -> Item:
-        """Name an item; `FixData` when it has no name, or the same as another."""
+    def assert_named(self, items: Sequence[Any]) -> None:
+        """Raise `FixData` unless each item has a name of its own; none is kept, since there may be thousands."""
+        names = set[str]()
+        for number, value in enumerate(items):
+            name = self._name(value, number)
+            if name in names:
+                raise FixData("Two items have the same name.", code="same-item-name", name=name)
+            names.add(name)
+
+    def _name(self, value: Any, number: int) -> str:
         named = number if self.action.item is None else self.action.item(value)
         if named is None:
             raise FixData("An item has no name.", code="item-without-name", number=number)
-        name = fit_for_path(str(named), number)
-        if name in names:
-            raise FixData("Two items have the same name.", code="same-item-name", name=name)
-        names.add(name)
+        return fit_for_path(str(named), number)
+
+    def item(self, value: Any, number: int) -> Item:
+        """Give an item with its name, its path and its key."""
+        name = self._name(value, number)
         path = f"{self.place.path}[{name}]"
         key = effect_key(
             environment=self.run["environment"],

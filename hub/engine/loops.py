@@ -89,11 +89,15 @@ class Loop:
             items = []
         if not isinstance(items, list):
             raise FixData("What the loop goes through is not a list.", code="not-a-list", expression=action.each.text)
-        here, names = _Pass(), _names(action, place.lane.scope, items)
+        here = _Pass()
+        _assert_named(action, place.lane.scope, items)
         # What led here is durable before an item begins to write.
         await place.lane.journal.flush()
         for start in range(0, len(items), WINDOW):
-            window = list(enumerate(names[start : start + WINDOW], start))
+            window = [
+                (number, item_name(action, place.lane.scope, number, item))
+                for number, item in enumerate(items[start : start + WINDOW], start)
+            ]
             await self._window(place, action, items, window, here)
             if here.ends:
                 raise here.ends[0]
@@ -267,9 +271,13 @@ def _told(error: HubError, *, back: str | None = None) -> dict[str, Any]:
     return {"code": error.code, "detail": error.detail, "facts": {}, **({} if back is None else {"back": back})}
 
 
-def _names(action: Foreach, scope: Scope, items: Sequence[Any]) -> list[str]:
+def _assert_named(action: Foreach, scope: Scope, items: Sequence[Any]) -> None:
+    """Raise `FixData` unless each item has a name of its own; none is kept, since there may be thousands."""
+    if action.by is None:
+        return
     seen = set[str]()
-    return [item_name(action, scope, number, item, seen) for number, item in enumerate(items)]
+    for number, item in enumerate(items):
+        item_name(action, scope, number, item, seen)
 
 
 def _until(verdict: Waiting) -> Mapping[str, Any]:
@@ -277,7 +285,7 @@ def _until(verdict: Waiting) -> Mapping[str, Any]:
     return {"until": until, "on": [awaited.topic for awaited in verdict.waits]}
 
 
-def item_name(action: Foreach, scope: Scope, number: int, item: Any, seen: set[str]) -> str:
+def item_name(action: Foreach, scope: Scope, number: int, item: Any, seen: set[str] | None = None) -> str:
     """Name an item by its number, or as `by` says; `FixData` when that is no name, or one of `seen`, which it joins."""
     if action.by is None:
         return str(number)
@@ -285,9 +293,10 @@ def item_name(action: Foreach, scope: Scope, number: int, item: Any, seen: set[s
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise FixData("An item has no name.", code="item-without-name", item=number, expression=action.by.text)
     name = fit_for_path(str(value), number)
-    if name in seen:
-        raise FixData("Two items have one name.", code="item-named-twice", item=number, name=name)
-    seen.add(name)
+    if seen is not None:
+        if name in seen:
+            raise FixData("Two items have one name.", code="item-named-twice", item=number, name=name)
+        seen.add(name)
     return name
 
 

@@ -60,15 +60,15 @@ class Many:
             operation=operation,
             new_lane=self._new_lane,
         )
-        names = set[str]()
-        named = [work.item(value, number, names) for number, value in enumerate(items)]
+        work.assert_named(items)
         # Nothing goes outside before all that led to it is durable.
         await lane.journal.flush()
         together = None
         if isinstance(operation, WriteOperation) and operation.bulk is not None:
             together = Together(work, operation)
-        for start in range(0, len(named), WINDOW):
-            await self._window(work, together, named[start : start + WINDOW])
+        for start in range(0, len(items), WINDOW):
+            window = [work.item(value, number) for number, value in enumerate(items[start : start + WINDOW], start)]
+            await self._window(work, together, window)
             if work.tally.held_up:
                 break
         await lane.journal.flush()

@@ -170,7 +170,7 @@ class Runner:
         assert self._flow is not None
         work = Compensation(self._parts, self._claimed, self._bundle, self._flow, lane)
         try:
-            await work.take_back(within=lane.prefix)
+            await work.take_back(within=lane.prefix.removesuffix("."))
         except (StaleLease, Fatal, ToldToStop):
             raise
         except HubError as error:

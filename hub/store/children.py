@@ -46,9 +46,15 @@ def has_stopped(connection: Connection, *, parent_run: str, parent_path: str) ->
     return row is not None and RunState(row["state"]) in (RunState.CANCELLED, RunState.COMPENSATED)
 
 
-def children(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Give the runs of the flows that these runs' steps have called, the oldest first."""
+def children(connection: Connection, run_ids: Sequence[str], *, within: str | None = None) -> list[Mapping[str, Any]]:
+    """Give the runs of the flows that these runs' steps have called, the oldest first.
+
+    `within` is the path of an item of a loop, when only what was called inside that is asked for.
+    """
     statement = select(runs).where(runs.c.parent_run.in_(run_ids), runs.c.replaced_by.is_(None))
+    if within is not None:
+        # `/` is the character after `.`.
+        statement = statement.where(runs.c.parent_path > f"{within}.", runs.c.parent_path < f"{within}/")
     return [dict(row._mapping) for row in connection.execute(statement.order_by(runs.c.created_at, runs.c.id))]
 
 

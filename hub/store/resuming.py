@@ -143,16 +143,20 @@ def unresolved(connection: Connection, run_id: str) -> list[Mapping[str, Any]]:
     return [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.created_at))]
 
 
-def done_effects(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+def done_effects(
+    connection: Connection, run_ids: Sequence[str], *, within: str | None = None
+) -> list[Mapping[str, Any]]:
     """Give what the runs of one line have done, and what of that was taken back; without requests.
 
-    Of a path that was written once more, the newest counts: the one before was taken back, or who ordered that knew of
-    it.
+    `within` is the path of an item of a loop, when only what was done inside that is asked for. Of a path that was
+    written once more, the newest counts: the one before was taken back, or who ordered that knew of it.
     """
     names = ("key", "connection", "operation", "path", "generation", "output", "undoes", "finished_at")
     statement = select(*(effects.c[name] for name in names)).where(
         effects.c.run_id.in_(run_ids), effects.c.state == EffectState.DONE.value
     )
+    if within is not None:
+        statement = statement.where(_inside(effects.c.path, [within, f"{UNDOING}{within}"]))
     found = [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.generation))]
     newest = {row["path"]: row["key"] for row in found}
     return [row for row in found if row["undoes"] is not None or newest[row["path"]] == row["key"]]
@@ -215,5 +219,11 @@ def around(connection: Connection, run_id: str, path: str) -> dict[str, Mapping[
     statement = select(steps.c.path, steps.c.output, steps.c.rule).where(steps.c.run_id == run_id)
     outside = ~steps.c.path.contains("[", autoescape=True)
     items = [path[: at + 1] for at, char in enumerate(path) if char == "]"]
-    which = or_(outside, _straight_inside(steps.c.path, items)) if items else outside
+    which = outside
+    if items:
+        # The items of its loop stand beside each other in the index, and there may be thousands of them. `\\` is the
+        # character after `[`.
+        loop = path.partition("[")[0]
+        beside = or_(steps.c.path < f"{loop}[", steps.c.path >= f"{loop}\\")
+        which = or_(and_(beside, outside), _straight_inside(steps.c.path, items))
     return {row.path: dict(row._mapping) for row in connection.execute(statement.where(which))}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hub.model.exchange import Request
 from hub.model.run import RunState, Stopping
 from hub.sdk import exact_json
-from hub.store import stopping
+from hub.store import resuming, stopping
 from hub.store.committer import Work
 from tests.engine.house import House
 from tests.engine.test_lanes import HEAD, Hut, exceptions, flow, of_lines, once, state, told
@@ -238,6 +239,25 @@ async def test_an_item_takes_back_what_it_did_and_the_others_stay(tmp_path: Path
     made = {document["key"]: document["id"] for document in hut.vendor.documents if document["kind"] == "native"}
     assert sorted(reversals(hut.vendor)) == sorted([made["l4"], made["l9"]])
     assert told(house)["lines"] == {"count": 20, "succeeded": 18, "failed": 2}
+    await house.stop()
+
+
+async def test_an_item_of_thousands_reads_only_what_it_did_itself_to_take_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    done_effects = resuming.done_effects
+
+    def counted(*given: Any, **named: Any) -> Any:
+        found = done_effects(*given, **named)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(resuming, "done_effects", counted)
+    hut = Hut(tmp_path, ITEM_SAGA)
+    house = await once(hut, of_lines(40, 10, 39))
+    assert read == [1, 1]
+    assert len(reversals(hut.vendor)) == 2
     await house.stop()
 
 

@@ -77,9 +77,11 @@ def forward(rows: Sequence[Mapping[str, Any]], steps: Sequence[Step]) -> list[Ma
     return _in_order(rows, steps)[::-1]
 
 
-def without_the_first(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+def without_the_first(
+    connection: Connection, run_ids: Sequence[str], *, within: str | None = None
+) -> list[Mapping[str, Any]]:
     """Give what was done without the first of several writes."""
-    rows = _done_effects(connection, run_ids)
+    rows = _done_effects(connection, run_ids, within=within)
     made = sorted((row["finished_at"] or 0, row["key"]) for row in rows if row["undoes"] is None)
     return [row for row in rows if len(made) < 2 or row["key"] != made[0][1]]
 
