@@ -8,26 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from hub.audit.kinds import AuditKind
+from hub.connections.refusals import pause_refused
 from hub.engine.journal import Journal, code
 from hub.engine.lanes import Stopped
 from hub.engine.parts import Parts
 from hub.engine.values import Scope, lenient, money_at_stake
 from hub.engine.verdicts import Waiting
-from hub.errors import FixConnection, HubError
+from hub.errors import HubError
 from hub.model.ambient import to_micros
 from hub.model.flow import Flow
 from hub.model.run import RunState
 from hub.sdk import exact_json
 from hub.store import connections, stopping
 from hub.store.claims import ClaimedRun
-from hub.store.committer import Work
 from hub.store.history import Awaited
 from hub.workspace.bundle import Bundle
-
-log = structlog.get_logger(__name__)
 
 _ITEM = re.compile(r"\[[^\]]*\]")
 #: Who gives orders, by how their names begin; what the hub does by itself is told to people by a case.
@@ -125,24 +121,16 @@ class Endings:
         )
 
     async def pause(self, name: str, error: HubError) -> Awaited:
-        """Pause a connection with one alert, unless that was done; gives what its runs wait for.
-
-        What was sent with credentials that have been replaced since says nothing of the new ones.
-        """
-        environment, worker = self._run["environment"], self._parts.worker
-        account = self._parts.accounts.get(name)
-        refused = error.account if isinstance(error, FixConnection) else None
-        if account is not None and account.paused is None and (refused is None or refused is account):
-            account.paused = str(error)
-            log.error("connection.paused", connection=name, reason=str(error))
-            await self._parts.committer.commit(
-                Work(
-                    lambda transaction: connections.pause_once(
-                        transaction, environment=environment, name=name, reason=str(error), actor=worker
-                    ),
-                    patient=True,
-                )
-            )
+        """Pause a connection with one alert, unless that was done; gives what its runs wait for."""
+        environment = self._run["environment"]
+        await pause_refused(
+            self._parts.accounts,
+            name,
+            error,
+            committer=self._parts.committer,
+            environment=environment,
+            actor=self._parts.worker,
+        )
         return Awaited(
             topic=connections.topic(environment=environment, name=name),
             come=lambda inside: connections.is_active(inside, environment=environment, name=name),

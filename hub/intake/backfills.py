@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from hub.connections.accounts import Account
-from hub.errors import Fatal, FixData, HubError, NotFound, RetryLater
+from hub.errors import ConnectionPaused, Fatal, FixConnection, FixData, HubError, NotFound, RetryLater
 from hub.intake.polls import wait_after
 from hub.intake.streams import Found, Streams
 from hub.model.ambient import Ambient, of_micros, to_micros
@@ -118,7 +118,11 @@ class Backfills:
             name = row["connection"]
             account = self._accounts.get(name)
             said, due = self._rests.get(name, (now, now))
-            if account is None or account.paused is not None or name in self._tasks or said <= now < due:
+            if account is None or account.paused is not None:
+                # Once it is resumed, it has not failed yet.
+                self._rests.pop(name, None)
+                continue
+            if name in self._tasks or said <= now < due:
                 continue
             task = asyncio.create_task(self._carry_out(account, row), name=f"back-fill {row['id']}")
             self._tasks[name] = task
@@ -147,11 +151,14 @@ class Backfills:
                     Work(lambda tx: streams.end_backfill(tx, backfill_id, state=BackfillState.DONE, actor="streams"))
                 )
                 log.info("backfill.done", connection=name, stream=stream.name, backfill=backfill_id)
-        except Fatal:
+        except (Fatal, ConnectionPaused):
+            # What is paused goes on as soon as the connection is resumed.
             return
         except HubError as error:
             log.warning("backfill.failed", connection=name, backfill=backfill_id, reason=str(error))
             await self._rest(account, backfill_id, str(error), error.after if isinstance(error, RetryLater) else None)
+            if isinstance(error, FixConnection):
+                await self._streams.refused(self._accounts, account, error)
         except Exception as error:  # a defect of one connector must not keep the others' back-fills from going on
             log.exception("backfill.defect", connection=name, backfill=backfill_id)
             await self._rest(account, backfill_id, f"{type(error).__name__}: {error}", None)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from hub.connections.accounts import Account
-from hub.errors import Fatal, HubError, RetryLater
+from hub.errors import ConnectionPaused, Fatal, FixConnection, HubError, RetryLater
 from hub.intake.streams import Found, Streams
 from hub.model.ambient import Ambient
 from hub.sdk.connector import Stream
@@ -141,6 +141,8 @@ class Polls:
         except Fatal:
             # Nothing can be recorded any more; the process is being stopped by whoever records.
             return Found()
+        except ConnectionPaused:
+            return Found()
         except HubError as error:
             log.warning("poll.failed", connection=account.name, stream=stream.name, reason=str(error))
             wait = await self._failed(account, stream, plan, error)
@@ -150,7 +152,9 @@ class Polls:
         else:
             self._plan(account, stream, plan.every)
             return found
-        self._plan(account, stream, wait)
+        if account.paused is None:
+            # What is paused is read as soon as it is resumed.
+            self._plan(account, stream, wait)
         return Found()
 
     async def _failed(self, account: Account, stream: Stream, plan: Plan, error: Exception) -> timedelta:
@@ -158,6 +162,8 @@ class Polls:
         asked = error.after if isinstance(error, RetryLater) else None
         try:
             failures = await self._streams.fail(account, stream, account.redactor.scrub(told)[:500])
+            if isinstance(error, FixConnection):
+                await self._streams.refused(self._accounts, account, error)
         except HubError:
             failures = 1
         return wait_after(failures, plan.every, asked, self._ambient.random.random())

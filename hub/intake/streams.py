@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from hub.connections.accounts import Account
-from hub.errors import FixData
+from hub.connections.refusals import pause_refused
+from hub.errors import FixConnection, FixData
 from hub.intake.door import Intake, content_of, stored_data
 from hub.intake.positions import Hole, Position
 from hub.model.ambient import Ambient, of_micros, to_micros
@@ -147,6 +148,18 @@ class Streams:
             Work(lambda tx: streams.fail(tx, **self._of(account, stream), error=error))
         )
         return failures
+
+    async def refused(self, accounts: Mapping[str, Account], account: Account, error: FixConnection) -> None:
+        """Pause a connection whose credentials a reading found refused, if it still has them."""
+        error.account = error.account or account
+        await pause_refused(
+            accounts,
+            account.name,
+            error,
+            committer=self._committer,
+            environment=self._environment,
+            actor="streams",
+        )
 
     async def settle_gap(self, name: str, stream: str, *, actor: str, reason: str) -> int:
         """Say that somebody has seen to what may be missing of a stream; gives how many gaps that were.
