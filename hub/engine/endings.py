@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.audit.kinds import AuditKind
@@ -20,7 +20,8 @@ from hub.model.ambient import to_micros
 from hub.model.flow import Flow
 from hub.model.run import RunState
 from hub.sdk import exact_json
-from hub.store import connections, stopping
+from hub.store import cases, connections, stopping
+from hub.store.cases import Failure
 from hub.store.claims import ClaimedRun
 from hub.store.history import Awaited
 from hub.workspace.bundle import Bundle
@@ -55,11 +56,19 @@ class Endings:
         change: dict[str, Any] = {"state": RunState.SUCCEEDED.value, "blocking": False}
         if output is not None:
             change["output"] = exact_json.dumps(output).decode()
-        await self._journal.end({**change, "finished_at": self._now(), **about(told)})
+        # Only a run that has waited can have gone on beside what had failed.
+        well = self._run["epoch"] > 1 and cases.is_open(self._parts.database.looking, self._run["id"])
+        await self._journal.end({**change, "finished_at": self._now(), **about(told)}, well=well)
 
-    async def wait(self, told: Told, waiting: Waiting) -> None:
-        """Record what the run waits for."""
+    async def wait(self, told: Told, waiting: Waiting, failed: Sequence[tuple[Told, Stopped]] = ()) -> None:
+        """Record what the run waits for; people are told at once of what has `failed` meanwhile."""
         moment = to_micros(waiting.until) if waiting.until is not None else None
+        case = None
+        if failed:
+            where, stopped = failed[0]
+            detail = f"{stopped.error.detail} Other steps of the run still wait; it stops when they have ended."
+            case = self._case(where, stopped.verdict.reason, detail, stopped.error)
+            case = replace(case, failing=frozenset(each.path for each, _ in failed), stopped=False)
         await self._journal.end(
             {
                 "state": RunState.WAITING.value,
@@ -69,6 +78,7 @@ class Endings:
                 "reason": waiting.reason,
                 **about(told),
             },
+            case=case,
             waits=waiting.waits,
         )
         # Only what is durable can be let go again.
@@ -77,9 +87,13 @@ class Endings:
             if limiter.topic in topics:
                 limiter.waits()
 
-    async def park(self, told: Told, reason: str, error: HubError) -> None:
-        """Record that the run has stopped for a person, with the case that tells why."""
+    async def park(self, told: Told, reason: str, error: HubError, *, beside: Sequence[str] = ()) -> None:
+        """Record that the run has stopped for a person, with the case that tells why.
+
+        `beside` are the paths of what has failed besides; people may have been told of that before.
+        """
         facts, case = about(told), self._case(told, reason, error.detail, error)
+        case = replace(case, failing=case.failing | set(beside))
         self._journal.note(AuditKind.RUN_PARKED, facts={"reason": code(reason)}, ending=True)
         await self._journal.end({"state": RunState.PARKED.value, "reason": reason, **facts}, case=case)
 
@@ -139,19 +153,16 @@ class Endings:
     def _now(self) -> int:
         return to_micros(self._parts.ambient.now())
 
-    def _case(self, told: Told, reason: str, detail: str, error: HubError | None) -> Mapping[str, Any]:
+    def _case(self, told: Told, reason: str, detail: str, error: HubError | None) -> Failure:
         case_id = self._parts.ambient.new_id("case")
         # Items of a loop that fail alike are one kind of trouble.
         place = _ITEM.sub("[]", told.path)
         alike = "|".join((self._run["flow"], place, reason, error.code if error is not None else reason))
         facts = about(told)
-        self._journal.note(
-            AuditKind.CASE_OPENED, subjects={"case": case_id}, facts={"reason": code(reason)}, ending=True
-        )
         runbook = None
         if told.bundle is not None and told.flow is not None:
             runbook = told.bundle.runbook_for(told.flow.name, reason)
-        return {
+        row = {
             "id": case_id,
             "environment": self._run["environment"],
             "entity": facts.get("entity"),
@@ -170,6 +181,7 @@ class Endings:
             "state": "open",
             "opened_at": self._now(),
         }
+        return Failure(row=row, failing=frozenset([told.path]), code=code(reason))
 
 
 def about(told: Told) -> dict[str, Any]:

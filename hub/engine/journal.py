@@ -14,6 +14,7 @@ from hub.policy.rules import Decision
 from hub.sdk import exact_json
 from hub.store import decisions
 from hub.store.audit import Note
+from hub.store.cases import Failure
 from hub.store.checksums import of_step
 from hub.store.committer import Committer
 from hub.store.crossrefs import Link
@@ -220,12 +221,17 @@ class Journal:
         self,
         change: Mapping[str, Any],
         *,
-        case: Mapping[str, Any] | None = None,
+        case: Failure | None = None,
+        well: bool = False,
         waits: Sequence[Awaited] = (),
     ) -> None:
-        """Make everything durable together with the run's new state and what it then waits for."""
+        """Make everything durable together with the run's new state and what it then waits for.
+
+        `well` says that nothing of what people were told has come true.
+        """
         self._record.change = change
         self._record.case = case
+        self._record.well = well
         self._record.waits = waits
         await self._flush()
 

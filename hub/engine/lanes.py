@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -97,9 +97,20 @@ class Place:
 class Stopped(Exception):
     """A lane cannot go on for now: what follows, where, and why."""
 
-    def __init__(self, verdict: Waiting | Park | TakeBack, place: Place | None, error: HubError) -> None:
-        """Take what follows; `place` is None when it stopped before the first step."""
+    def __init__(
+        self,
+        verdict: Waiting | Park | TakeBack,
+        place: Place | None,
+        error: HubError,
+        *,
+        beside: Sequence[Stopped] = (),
+    ) -> None:
+        """Take what follows; `place` is None when it stopped before the first step.
+
+        `beside` is what has failed for good besides; the run stops for a person once nothing can go on any more.
+        """
         super().__init__(str(error))
         self.verdict = verdict
         self.place = place
         self.error = error
+        self.beside = tuple(beside)

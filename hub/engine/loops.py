@@ -51,6 +51,8 @@ class _Pass:
     first_wait: HubError | None = None
     held_up: bool = False
     ends: list[BaseException] = field(default_factory=list)
+    #: What has failed for good inside an item that waits.
+    beside: tuple[Stopped, ...] = ()
     collected: dict[int, Any] = field(default_factory=dict)
     size: int = 0
 
@@ -58,6 +60,18 @@ class _Pass:
         self.failures += 1
         if len(self.failed) < NAMED:
             self.failed.append((name, code, detail))
+
+    def failed_items(self, count: int) -> FixData:
+        """Give the error that names items that failed."""
+        name, code, detail = self.failed[0]
+        codes = {each[1] for each in self.failed}
+        return FixData(
+            f"{self.failures} of {count} items failed; first {name}: {detail}",
+            code=code if len(codes) == 1 else "items-failed",
+            failed=self.failures,
+            succeeded=self.succeeded,
+            items=", ".join(each[0] for each in self.failed),
+        )
 
     def wait(self, waiting: Waiting, error: HubError) -> None:
         # Of thousands that wait for times, the first time is enough.
@@ -204,6 +218,7 @@ class Loop:
                 verdict, cause = kept_from
         if isinstance(verdict, Waiting):
             here.wait(verdict, cause)
+            here.beside = here.beside or stopped.beside
             return StepState.WAITING, {**error, "back": back, **_until(verdict)}
         here.fail(name, verdict.reason, cause.detail)
         return StepState.FAILED, {**error, "code": verdict.reason}
@@ -217,7 +232,9 @@ class Loop:
     def _end(self, place: Place, action: Foreach, count: int, here: _Pass) -> Output:
         if here.waits:
             assert here.first_wait is not None
-            raise Stopped(verdicts.together(here.waits), place, here.first_wait)
+            raise Stopped(
+                verdicts.together(here.waits), place, here.first_wait, beside=self._failed(place, action, count, here)
+            )
         value: dict[str, Any] = {"count": count, "succeeded": here.succeeded, "failed": here.failures}
         if action.collect is not None:
             value["collected"] = [here.collected[number] for number in sorted(here.collected)]
@@ -232,16 +249,17 @@ class Loop:
                 ),
             )
         if here.failures and action.failures is Failures.PARK:
-            name, code, detail = here.failed[0]
-            codes = {each[1] for each in here.failed}
-            raise FixData(
-                f"{here.failures} of {count} items failed; first {name}: {detail}",
-                code=code if len(codes) == 1 else "items-failed",
-                failed=here.failures,
-                succeeded=here.succeeded,
-                items=", ".join(each[0] for each in here.failed),
-            )
+            raise here.failed_items(count)
         return Output(value=value)
+
+    def _failed(self, place: Place, action: Foreach, count: int, here: _Pass) -> Sequence[Stopped]:
+        """Give for what the run will stop once no item waits any more, as far as that is known."""
+        if action.failures is not Failures.PARK:
+            return ()
+        if not here.failures:
+            return here.beside[:1]
+        error = here.failed_items(count)
+        return [Stopped(Park(reason=error.code), place, error)]
 
     def _unsettled(self, place: Place) -> str | None:
         """Give why nothing goes on past the failed items, whatever the flow says: for what they left half done."""

@@ -72,7 +72,7 @@ class Many:
             if work.tally.held_up:
                 break
         await lane.journal.flush()
-        output = self._end(work, len(items))
+        output = self._end(work, place, len(items))
         lane.steps.connection = None
         return output
 
@@ -134,8 +134,8 @@ class Many:
             return
         work.succeed(lane, item, output, started=started)
 
-    def _end(self, work: Work, count: int) -> Output:
-        work.tally.raise_what_waits()
+    def _end(self, work: Work, place: Place, count: int) -> Output:
+        work.tally.raise_what_waits(place, count, failures=work.action.failures)
         work.tally.raise_what_nobody_knows(count)
         if work.action.failures is Failures.PARK:
             work.tally.raise_what_failed(count)

@@ -109,9 +109,11 @@ class Runner:
         told = self._told(path_of(stopped), scope_at(stopped))
         match stopped.verdict:
             case Waiting() as waiting:
-                await self._endings.wait(told, waiting)
+                failed = [(self._told(path_of(each), scope_at(each)), each) for each in stopped.beside]
+                await self._endings.wait(told, waiting, failed)
             case Park(reason=reason):
-                await self._endings.park(told, reason, stopped.error)
+                beside = [path_of(each) for each in stopped.beside]
+                await self._endings.park(told, reason, stopped.error, beside=beside)
             case TakeBack(reason=reason):
                 await self._journal.flush()
                 turning = partial(told_to_stop.turn_back, reason=code(reason), actor=self._parts.worker)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.engine import verdicts
-from hub.engine.lanes import Stopped
+from hub.engine.lanes import Place, Stopped
 from hub.engine.verdicts import Park, Waiting
 from hub.errors import FixData, HubError, OnHold, OutcomeParked
+from hub.model.flow import Failures
 from hub.model.run import WaitKind
 
 #: So many items are named to people.
@@ -68,11 +69,16 @@ class Tally:
         self._first_wait = self._first_wait or error
         self.held_up = self.held_up or waiting.kind in _COMMON or isinstance(error, OnHold)
 
-    def raise_what_waits(self) -> None:
-        """Raise `Stopped` when some items go on later."""
-        if self._waiting is not None:
-            assert self._first_wait is not None
-            raise Stopped(self._waiting, None, self._first_wait)
+    def raise_what_waits(self, place: Place, count: int, *, failures: Failures) -> None:
+        """Raise `Stopped` when some items go on later, with what of the others will stop the run."""
+        if self._waiting is None:
+            return
+        assert self._first_wait is not None
+        beside = []
+        if self.failed and failures is Failures.PARK:
+            error = self._failed_items(count)
+            beside.append(Stopped(Park(reason=error.code), place, error))
+        raise Stopped(self._waiting, place, self._first_wait, beside=beside)
 
     def raise_what_nobody_knows(self, count: int) -> None:
         """Stop for a person, whatever the flow says of failures, when nobody knows of some items if they were done."""
@@ -89,11 +95,13 @@ class Tally:
 
     def raise_what_failed(self, count: int) -> None:
         """Raise `FixData` that names items that failed, and the money they are about."""
-        if not self.failed:
-            return
+        if self.failed:
+            raise self._failed_items(count)
+
+    def _failed_items(self, count: int) -> FixData:
         first = self.failures[0]
         codes = {failure["code"] for failure in self.failures}
-        raise FixData(
+        return FixData(
             f"{self.failed} of {count} items failed; first {first['item']}: {first['detail']}",
             code=first["code"] if len(codes) == 1 else "items-failed",
             failed=self.failed,

@@ -221,7 +221,7 @@ class Walk:
             place.lane.scope[place.step.id] = None
             return
         where = place if inner is None or inner.place is None else inner.place
-        raise Stopped(verdict, where, error)
+        raise Stopped(verdict, where, error, beside=() if inner is None else parking(place, inner.beside, here))
 
     async def _unsettled(self, place: Place) -> str | None:
         """Give why nothing goes on past a step, although the flow says so: for what it left half done."""
@@ -304,16 +304,39 @@ def told(error: HubError) -> dict[str, Any]:
 
 
 def joined(ends: Sequence[BaseException]) -> BaseException:
-    """Give the one end of several lanes: as long as one of them can still go on, the run waits for that."""
+    """Give the one end of several lanes: as long as one of them can still go on, the run waits for that.
+
+    What is to be taken back is so at once, because the others would only do more of it.
+    """
     for end in ends:
         if not isinstance(end, Stopped):
             return end
     stops = [end for end in ends if isinstance(end, Stopped)]
+    for stop in stops:
+        if isinstance(stop.verdict, TakeBack):
+            return stop
+    beside = [other for stop in stops for other in stop.beside]
+    parked = [stop for stop in stops if isinstance(stop.verdict, Park)]
     waiting = [stop for stop in stops if isinstance(stop.verdict, Waiting)]
     if waiting:
         verdict = verdicts.together([stop.verdict for stop in waiting if isinstance(stop.verdict, Waiting)])
-        return Stopped(verdict, waiting[0].place, waiting[0].error)
-    return next((stop for stop in stops if isinstance(stop.verdict, TakeBack)), stops[0])
+        return Stopped(verdict, waiting[0].place, waiting[0].error, beside=[*parked, *beside])
+    first = parked[0]
+    return Stopped(first.verdict, first.place, first.error, beside=[*parked[1:], *beside])
+
+
+def parking(place: Place, failed: Sequence[Stopped], here: Circumstances) -> list[Stopped]:
+    """Give what has failed inside a step, as far as the run will stop for a person because of it."""
+    found = []
+    for stop in failed:
+        verdict: verdicts.Verdict = stop.verdict
+        if stop.place is place or place.step.on_failure is not None:
+            assert isinstance(stop.verdict, Park)
+            approves = stop.place is not None and isinstance(stop.place.step.action, Approve)
+            verdict = verdicts.failure(stop.verdict.reason, verdicts.not_past(here) if approves else here)
+        if isinstance(verdict, Park):
+            found.append(Stopped(verdict, stop.place, stop.error))
+    return found
 
 
 def _taken(action: Branch, scope: Scope) -> Arm | None:

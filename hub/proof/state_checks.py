@@ -22,8 +22,8 @@ _NOT_BESIDE = {
     RunState.CANCELLED: OPEN,
 }
 
-#: States of a run that may have an open exception: it stopped, or it has taken back what it did by itself.
-_WITH_CASES = frozenset({RunState.PARKED, RunState.COMPENSATED})
+#: States of a run that has no open exception: all went well, or a person has seen to it.
+_WITHOUT_CASES = frozenset({RunState.SUCCEEDED, RunState.CANCELLED})
 
 
 def fenced(evidence: Evidence) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ def one_state(evidence: Evidence) -> Iterator[Finding]:
         stands = run.replaced_by is None
         if stands and run.state == RunState.PARKED and not cases[run.id]:
             yield _two_states(run, f"run {run.id} is parked, and no exception tells why")
-        if any(case.open for case in cases[run.id]) and not (stands and run.state in _WITH_CASES):
+        if any(case.open for case in cases[run.id]) and (run.state in _WITHOUT_CASES or not stands):
             yield _two_states(run, f"run {run.id} has an open exception and is {run.state}")
         if run.state == RunState.WAITING and run.wait_kind is None:
             yield _two_states(run, f"run {run.id} waits for nothing")

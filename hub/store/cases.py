@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
@@ -58,6 +59,75 @@ def matching(
     return [dict(row._mapping) for row in connection.execute(statement.order_by(cases.c.id).limit(limit))]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run needs a person: the row of the case, its reason as a code, and the paths of all that has failed.
+
+    `stopped` says that the run goes on no more by itself; until then, what a person has closed stays so.
+    """
+
+    row: Mapping[str, Any]
+    code: str
+    failing: frozenset[str]
+    stopped: bool = True
+
+
+def is_open(connection: Connection, run_id: str) -> bool:
+    """Tell whether a run has an open case."""
+    return connection.execute(_OPEN, {"run": run_id}).first() is not None
+
+
+_OPEN = select(cases.c.id, cases.c.path).where(cases.c.run_id == bindparam("run"), cases.c.state == "open")
+#: What a case tells, and what changes when the run tells it once more.
+_WORDS = ("reason", "fingerprint", "detail", "facts", "runbook", "entity", "money_minor", "money_currency")
+
+
+def tell(transaction: Transaction, failure: Failure, *, actor: str) -> None:
+    """Tell people why a run needs them: by the case that is open for something that still fails, or by a new one.
+
+    A run has one open case at most, so that its money counts once.
+    """
+    row = failure.row
+    told = transaction.connection.execute(_OPEN, {"run": row["run_id"]}).all()
+    standing = next((each for each in told if each.path in failure.failing), None)
+    for each in told:
+        if each is not standing:
+            _pass(transaction, each.id, actor=actor)
+    if standing is None and (failure.stopped or not _closed_by_hand(transaction.connection, row)):
+        transaction.connection.execute(insert(cases), row)
+        subjects = {"run": row["run_id"], "case": row["id"]}
+        note = Note(kind=AuditKind.CASE_OPENED, actor=actor, subjects=subjects, facts={"reason": failure.code})
+        transaction.entries.append(note)
+    elif standing is not None and standing.path == row["path"]:
+        words = {name: row[name] for name in _WORDS}
+        transaction.connection.execute(update(cases).where(cases.c.id == standing.id).values(**words))
+
+
+def close_passed(transaction: Transaction, run_id: str, *, actor: str) -> None:
+    """Close what is open of a run that has got past it."""
+    for each in transaction.connection.execute(_OPEN, {"run": run_id}).all():
+        _pass(transaction, each.id, actor=actor)
+
+
+def _closed_by_hand(connection: Connection, row: Mapping[str, Any]) -> bool:
+    alike = (cases.c.run_id == row["run_id"], cases.c.path == row["path"], cases.c.resolution != _PASSED)
+    return connection.execute(select(cases.c.id).where(*alike).limit(1)).first() is not None
+
+
+#: How a case was settled that no person has settled.
+_PASSED = "It went through when the run went on."
+
+
+def _pass(transaction: Transaction, case_id: str, *, actor: str) -> None:
+    _close(transaction, case_id, resolution=_PASSED, actor=actor)
+
+
+def _close(transaction: Transaction, case_id: str, *, resolution: str, actor: str) -> None:
+    closed = {"state": "closed", "closed_at": transaction.now, "closed_by": actor, "resolution": resolution}
+    _change(transaction, case_id, closed)
+    transaction.entries.append(Note(kind=AuditKind.CASE_CLOSED, actor=actor, subjects={"case": case_id}))
+
+
 def assign(transaction: Transaction, case_id: str, *, owner: str | None, actor: str) -> None:
     """Give an open case an owner, or take it away."""
     _change(transaction, case_id, {"owner": owner})
@@ -73,11 +143,7 @@ def assign(transaction: Transaction, case_id: str, *, owner: str | None, actor: 
 
 def close(transaction: Transaction, case_id: str, *, resolution: str, actor: str) -> None:
     """Close an open case; its run stays parked, but later runs of its key go on."""
-    _change(
-        transaction,
-        case_id,
-        {"state": "closed", "closed_at": transaction.now, "closed_by": actor, "resolution": resolution},
-    )
+    _close(transaction, case_id, resolution=resolution, actor=actor)
     settled = select(cases.c.run_id).where(cases.c.id == case_id).scalar_subquery()
     freed = transaction.connection.execute(
         update(runs)
@@ -86,7 +152,6 @@ def close(transaction: Transaction, case_id: str, *, resolution: str, actor: str
         .returning(runs.c.environment, runs.c.flow, runs.c.key)
     ).all()
     let_next_go(transaction, [(row.environment, row.flow, row.key) for row in freed])
-    transaction.entries.append(Note(kind=AuditKind.CASE_CLOSED, actor=actor, subjects={"case": case_id}))
     transaction.woken = True
 
 

@@ -14,6 +14,7 @@ from hub.model.run import RunState, Stopping
 from hub.sdk import exact_json
 from hub.store import approvals, decisions, effects
 from hub.store.audit import Note
+from hub.store.cases import Failure, close_passed, tell
 from hub.store.committer import Transaction, Write
 from hub.store.crossrefs import Link, put
 from hub.store.held import Holds, held, hold_over
@@ -65,7 +66,10 @@ class Record(Write):
     #: An effect whose recorded request is another one from here on.
     rewritten: Mapping[str, Any] | None = None
     links: list[Link] = field(default_factory=list)
-    case: Mapping[str, Any] | None = None
+    #: Of what people are told by the run's open case.
+    case: Failure | None = None
+    #: The run has got past all that people were told of.
+    well: bool = False
     change: Mapping[str, Any] | None = None
     notes: list[Note] = field(default_factory=list)
     #: What is audited of the new state, and only if the run comes to it.
@@ -113,9 +117,11 @@ class Record(Write):
         decisions.keep(connection, [decision for record in kept for decision in record.decisions])
         effects.rewrite(connection, [record.rewritten for record in kept if record.rewritten is not None])
         effects.settle(connection, [outcome for record in kept for outcome in record.outcomes])
-        opened = [record.case for record in going if record.case is not None]
-        if opened:
-            connection.execute(insert(cases), opened)
+        for record in going:
+            if record.case is not None:
+                tell(transaction, record.case, actor=record.worker)
+            elif record.well:
+                close_passed(transaction, record.run_id, actor=record.worker)
         _change_runs(transaction, going, standing)
         for record in kept:
             transaction.entries.extend(record.notes)
