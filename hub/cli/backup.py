@@ -18,7 +18,7 @@ from rich.table import Table
 
 from hub.cli import place
 from hub.cli.output import console, errors, print_json, print_table
-from hub.cli.reach import Reached, reach, running_at
+from hub.cli.reach import Reached, assert_data, reach, running_at
 from hub.errors import Refused
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -39,10 +39,12 @@ def backup(
 
     clock = SystemClock()
     target = file / f"concord-{clock.now():%Y%m%dT%H%M%SZ}.tar" if file.is_dir() else file
+    hub = running_at(data)
+    if hub is None:
+        assert_data(data)
     size = data_size(data)
     key = present_key(os.environ, data.resolve().name, key_file)
     verifier = None if key is None else signing_key(key).verify
-    hub = running_at(data)
     with _broken_off_in_order(), _shown(json_output) as progress:
         made = make_backup(
             target.absolute(),

@@ -32,7 +32,7 @@ def import_file(
 ) -> None:
     """Tie ids together from a CSV file: one column a system, one row a thing."""
     rows = _read(file)
-    with reach(place.settings(data, workspace, environment, None)) as hub:
+    with reach(place.settings(data, workspace, environment, None), begins=True) as hub:
         for start in range(0, len(rows), BATCH):
             hub.put(f"/api/crossrefs/{entity}", {"rows": rows[start : start + BATCH], "replace": replace})
     console.print(f"{len(rows)} rows of [bold]{entity}[/] are tied.")

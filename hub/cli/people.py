@@ -57,7 +57,7 @@ def add(
 ) -> None:
     """Let somebody sign in from now on."""
     person = {"email": email, "name": name, "role": role.value, "password": _password(from_stdin=password_stdin)}
-    with reach(place.settings(data, workspace, environment, None)) as hub:
+    with reach(place.settings(data, workspace, environment, None), begins=True) as hub:
         made = hub.post("/api/people", person)
     if json_output:
         print_json(made)

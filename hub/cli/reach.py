@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from hub.access.local_token import read_local_token
+from hub.cli.output import errors
 from hub.cli.place import DEFAULT_ENVIRONMENT
 from hub.errors import Conflict, HubError, Refused
 from hub.runtime.address import read_address
@@ -83,12 +84,17 @@ def _refusal(error: urllib.error.HTTPError) -> HubError:
 
 
 @contextmanager
-def reach(settings: HubSettings) -> Iterator[Reached]:
-    """Give the running hub's API; when none runs, open the data for this command and close it again."""
+def reach(settings: HubSettings, *, begins: bool = False) -> Iterator[Reached]:
+    """Give the running hub's API; when none runs, open the data for this command and close it again.
+
+    Where there is no data it is `Refused`, and nothing is made, unless the command stores what a hub needs before it
+    serves (`begins`).
+    """
     running = _running(settings)
     if running is not None:
         yield running
         return
+    assert_data(settings.data, begins=begins)
     try:
         yield from _alone(settings)
     except Conflict:
@@ -96,6 +102,31 @@ def reach(settings: HubSettings) -> Iterator[Reached]:
         if running is None:
             raise
         yield running
+
+
+def assert_data(data: Path, *, begins: bool = False) -> None:
+    """Raise `Refused` where no hub keeps its data in a folder; where one may begin there (`begins`), only tell."""
+    from hub.store import heads
+    from hub.store.damage import WHAT_TO_DO
+    from hub.store.database import FILE_NAME
+
+    if (data / FILE_NAME).exists():
+        return
+    folder = str(data.absolute())
+    if heads.last(data) is not None:
+        raise Refused(
+            f"The database is gone, and signed heads of its audit log are there. {WHAT_TO_DO}",
+            code="database-gone",
+            folder=folder,
+        )
+    if not begins:
+        raise Refused(
+            "There is no hub's data in this folder, and nothing was made. Name the hub's folder with --data or "
+            "CONCORD_DATA, or begin a new one with `concord serve`.",
+            code="no-data",
+            folder=folder,
+        )
+    errors.print(f"No hub's data was in {folder}; it is begun there.", soft_wrap=True, highlight=False, markup=False)
 
 
 def running_at(data: Path) -> Reached | None:

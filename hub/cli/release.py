@@ -78,7 +78,7 @@ def publish(
         "confirm": confirm,
         "reason": reason,
     }
-    with reach(settings) as hub:
+    with reach(settings, begins=True) as hub:
         job = _finished(hub, hub.post("/api/revisions/publish", order), quiet=json_output)
     if json_output:
         print_json({name: job[name] for name in ("state", "number", "how", "plan")})

@@ -32,7 +32,7 @@ def set_secret(
     values = exact_json.loads(text)
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         raise FixData('Give the secret as a JSON object of texts, such as {"api_key": "…"}.', code="bad-secret")
-    with reach(place.settings(data, workspace, environment, key_file)) as hub:
+    with reach(place.settings(data, workspace, environment, key_file), begins=True) as hub:
         stored = hub.put(f"/api/secrets/{name}", {"values": values})
     console.print(f"Stored version {stored['version']} of [bold]{name}[/].")
 

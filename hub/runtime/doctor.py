@@ -136,7 +136,11 @@ def _read_only(path: Path) -> sqlite3.Connection:
 def _missing(data: Path) -> Finding:
     if heads.last(data) is not None:
         return fail("database", "it is gone, and signed heads of its audit log are there", _RESTORE)
-    return note("database", "there is none yet", "The first `concord serve` begins one.")
+    return warn(
+        "database",
+        f"there is no hub's data in {data.absolute()}",
+        "Name the hub's folder with --data or CONCORD_DATA, or begin a new one with `concord serve`.",
+    )
 
 
 def _undamaged(data: Path) -> Finding:

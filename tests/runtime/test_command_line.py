@@ -48,7 +48,9 @@ def test_a_second_hub_on_the_same_data_is_refused_in_one_line(hub: HubProcess) -
 
 
 def test_refusals_are_one_line_without_a_traceback(hub: HubProcess) -> None:
-    """Unknown run, unknown environment, unknown secret, a secret that is no JSON."""
+    """Data that is not there, unknown run, unknown environment, unknown secret, a secret that is no JSON."""
+    assert "There is no hub's data in this folder" in hub.run("runs", "list").stderr
+    hub.store_secret()
     for arguments, word in (
         (("runs", "show", "run_nope"), "no such run"),
         (("serve", "--environment", "nowhere", "--port", "0"), "no environment"),

@@ -1,0 +1,104 @@
+"""A command that names a folder without a hub's data says so, says what to do, and makes nothing there."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from hub.audit.heads import SignedHead, TreeHead
+from hub.cli.main import app
+from hub.store import heads
+from hub.store.database import FILE_NAME
+from hub.workspace.starting import start_workspace, starter_files
+
+KEY = b64encode(bytes(range(32))).decode()
+#: They begin a hub's data, or store what it needs before it serves; and a restore brings it.
+BEGIN = {"serve", "demo", "vault set", "people add", "crossrefs import", "publish", "restore"}
+#: What else a command asks for before it looks at the data.
+MORE = {
+    "effects settle": ["x", "--not-applied", "--evidence", "x"],
+    "hold": ["run", "x", "--reason", "x"],
+    "resume": ["run", "x", "--reason", "x"],
+    "schema infer": ["shop.receipt"],
+    "streams backfill": ["vendor", "told", "--from", "2026-01-01", "--reason", "x"],
+}
+
+
+def commands(command: Any, *names: str) -> Iterator[tuple[str, Any]]:
+    """Give every command that names the hub's data, by its words."""
+    within = getattr(command, "commands", None)
+    for name, each in (within or {}).items():
+        yield from commands(each, *names, name)
+    if within is None and any(parameter.name == "data" for parameter in command.params):
+        yield " ".join(names), command
+
+
+def given(name: str, command: Any) -> list[str]:
+    """Give what a command needs to be told, whatever it is."""
+    if name in MORE:
+        return MORE[name]
+    words: list[str] = []
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            words += ["x"]
+        elif parameter.required or parameter.prompt or parameter.name == "reason":
+            words += [parameter.opts[0], "x"]
+    return words
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return start_workspace(tmp_path_factory.mktemp("used"), starter_files()).folder
+
+
+READING = [(name, command) for name, command in commands(typer.main.get_command(app)) if name not in BEGIN]
+
+
+@pytest.mark.parametrize(("name", "command"), READING, ids=[name for name, _ in READING])
+def test_nothing_is_made_where_no_hub_has_its_data(workspace: Path, tmp_path: Path, name: str, command: Any) -> None:
+    mistyped = tmp_path / "mistyped"
+    words = [*name.split(), *given(name, command), "--data", str(mistyped)]
+    if any(parameter.name == "workspace" for parameter in command.params):
+        words += ["--workspace", str(workspace)]
+    done = CliRunner().invoke(app, words, input="secret\n")
+    said = " ".join((done.output + str(done.exception)).split())
+    assert "no hub's data in" in said
+    assert "--data" in said
+    assert done.exit_code == 1
+    assert not mistyped.exists()
+
+
+@pytest.fixture
+def ids(tmp_path: Path) -> list[str]:
+    """Give a command that may begin a hub's data."""
+    (tmp_path / "customers.csv").write_text("here,there\n1,2\n")
+    return ["crossrefs", "import", "customer", str(tmp_path / "customers.csv")]
+
+
+def test_a_command_that_may_begin_it_says_that_it_did(workspace: Path, tmp_path: Path, ids: list[str]) -> None:
+    """A mistyped folder is noticed."""
+    data = tmp_path / "new"
+    for told in (True, False):
+        where = ["--data", str(data), "--workspace", str(workspace), "--environment", "local"]
+        done = CliRunner().invoke(app, [*ids, *where], env={"CONCORD_KEY": KEY})
+        assert (done.exit_code, (data / FILE_NAME).exists()) == (0, True), done.exception
+        assert (f"No hub's data was in {data}; it is begun there." in done.output) is told
+
+
+def test_data_of_which_only_the_heads_are_left_is_not_begun_anew(
+    workspace: Path, tmp_path: Path, ids: list[str]
+) -> None:
+    where = ["--data", str(tmp_path), "--workspace", str(workspace), "--environment", "local"]
+    head = TreeHead(size=1, root=b"r", at=datetime(2026, 1, 1, tzinfo=UTC), key_id="k", previous=b"", logs=())
+    heads.append(tmp_path, SignedHead(head=head, signature=b"s"))
+    for words in (["runs", "list"], ids):
+        done = CliRunner().invoke(app, [*words, *where], env={"CONCORD_KEY": KEY})
+        assert (done.exit_code, (tmp_path / FILE_NAME).exists()) == (1, False)
+        assert "concord restore FILE" in str(done.exception)
