@@ -91,8 +91,8 @@ def subject_of(step: Step) -> str:
             return flow
 
 
-def sentence_of(step: Step) -> str:
-    """Say what a step does."""
+def sentence_of(step: Step, on: str | None = None) -> str:
+    """Say what a step does; a call of a connection whose name is known by now names it (`on`)."""
     match step.action:
         case Map(mapping=mapping, of=of):
             return f"Map {_text(of, 'the record')} with {mapping}."
@@ -101,7 +101,7 @@ def sentence_of(step: Step) -> str:
         case Lookup(crossref=crossref, system=system, id=id, want=want):
             return f"Find the {want.text} id of {system.text} {crossref} {id.text}."
         case Call():
-            return _call(step.action)
+            return _call(step.action, on)
         case Link(entity=entity, ids=ids):
             return f"Tie the ids of one {entity} together: {', '.join(system.text for system, _ in ids)}."
         case Approve(policy=policy, of=of):
@@ -189,7 +189,7 @@ def span(time: timedelta) -> str:
     return f"{seconds} second{'' if seconds == 1 else 's'}"
 
 
-def _call(call: Call) -> str:
+def _call(call: Call, on: str | None) -> str:
     given = ""
     if call.each is not None and call.item is not None:
         given = f" with {call.shape} for each of {call.each.text}, named by {call.item.text}"
@@ -197,7 +197,7 @@ def _call(call: Call) -> str:
         given = f" with {call.shape} of {_text(call.of, 'the record')}"
     elif call.by:
         given = f" by {call.by.text}"
-    return f"Call {call.operation} on {call.connection.text}{given}."
+    return f"Call {call.operation} on {on or call.connection.text}{given}."
 
 
 def _wait(wait: Wait) -> str:

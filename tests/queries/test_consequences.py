@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from hub.model.flow import Flow, Foreach, OnFailure, Step
+from hub.model.flow import Call, Flow, Foreach, OnFailure, Step
 from hub.queries.consequences import consequences
+from hub.workspace.source.terms import text_term
 from tests.ui.stage import shipped_bundle
 
 READS = {"invoice.read"}
@@ -49,3 +52,22 @@ def test_a_refusal_takes_back_where_the_flow_says_so() -> None:
 
 def test_an_approval_of_a_calling_flow_has_no_step_here() -> None:
     assert consequences(SHIPPED, "^approval", reads=READS) is None
+
+
+def test_connections_are_named_as_far_as_they_are_known() -> None:
+    """Who agrees reads a name, or who will choose it, never an expression that may come out otherwise later on."""
+
+    def told(flow: Flow, known: Mapping[str, Any]) -> list[str]:
+        found = consequences(flow, "approval", reads=READS, known=known)
+        assert found is not None
+        return [each.sentence.partition(" on ")[2].partition(" with ")[0] for each in found.follows]
+
+    known = {"event": {"connection": "stripe"}, "route": {"connection": "netsuite"}}
+    assert told(SHIPPED, known) == ["tax", "netsuite", "stripe"]
+    assert told(SHIPPED, {}) == ["tax", "the connection that route gives", "the connection that event gives"]
+    post = next(step for step in SHIPPED.steps if step.id == "post")
+    assert isinstance(post.action, Call)
+    either = text_term("=posted.connection || route.connection", {})
+    changed = replace(post, action=replace(post.action, connection=either))
+    later = replace(SHIPPED, steps=tuple(changed if step.id == "post" else step for step in SHIPPED.steps))
+    assert told(later, known)[1] == "the connection that the run chooses"

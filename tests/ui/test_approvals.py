@@ -123,7 +123,11 @@ async def test_it_is_told_what_goes_out_and_what_a_refusal_does(set_up: Stage, s
     asked = await consent.asked(set_up, PASSWORD)
     page = plain((await (await sign_in(consent.APPROVER)).get(f"/approvals/{asked.one}")).text)
     follows = page[page.index("If it is agreed to") : page.index("If it is refused")]
-    for step in ("tax Call transaction.commit", "post Call invoice.upsert", "write_back Call invoice.annotate"):
+    for step in (
+        "tax Call transaction.commit",
+        "post Call invoice.upsert on netsuite",
+        "write_back Call invoice.annotate on stripe",
+    ):
         assert step in follows
     assert "invoice.read" not in follows
     assert "becomes an exception" in page and "taken back" not in page

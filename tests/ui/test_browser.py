@@ -16,6 +16,8 @@ import uvicorn
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
+from hub.model.hold import HoldKind
+from hub.operate.holds import Held
 from hub.queries import cases, runs
 from hub.queries.runs import RunFilter
 from hub.runtime.composition import Changes
@@ -210,6 +212,22 @@ async def test_everything_works_without_scripts(browser: Browser, address: str, 
     await expect(page.get_by_role("status").filter(has_text="The exception is yours.")).to_be_visible()
     await page.get_by_role("button", name="Replay from the start").click()
     await expect(page.get_by_role("status").filter(has_text="This is the new run.")).to_be_visible()
+
+
+async def test_a_table_that_folds_names_its_facts(browser: Browser, address: str, set_up: Stage) -> None:
+    """On a telephone there are no columns to tell what each is."""
+    page = await arrive(browser, address, ADMIN, scheme="light", width=390)
+    await timed.pass_days(set_up)
+    await timed.lose_events(set_up)
+    run = runs.listing(set_up.console.view, RunFilter()).runs[0]
+    for active in (False, True):
+        act = set_up.console.hold_orders.resume if active else set_up.console.hold_orders.hold
+        await act(Held(kind=HoldKind.FLOW, name=run.flow), reason="for the test", actor="x")
+    for path, least in (("/schedules", 4), (f"/schedules/{timed.FLOW}", 2), ("/streams", 3), ("/holds", 4)):
+        await page.goto(address + path)
+        facts = page.locator(".rows tbody tr:first-child td:not(:first-child)")
+        names = await facts.evaluate_all("all => all.map(each => getComputedStyle(each, '::before').content)")
+        assert len(names) >= least and "none" not in names, (path, names)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1440)])

@@ -13,7 +13,7 @@ from hub.errors import HubError, LimitReached, NotAllowed
 from hub.model.approval import ApprovalState, Lapse
 from hub.queries import approvals
 from hub.queries.approvals import ApprovalRow
-from hub.queries.consequences import Consequences, consequences
+from hub.queries.consequences import Consequences, consequences, known_by
 from hub.sdk.connector import ReadOperation
 from ui import records
 from ui.doors import Door
@@ -147,7 +147,8 @@ def _consequences(visit: Visit, found: ApprovalRow) -> Consequences | None:
     operations = [each for account in visit.console.accounts.values() for each in account.connector.operations]
     changing = {each.name for each in operations if not isinstance(each, ReadOperation)}
     reads = {each.name for each in operations} - changing
-    return consequences(flow, found.path, reads=reads)
+    known = known_by(visit.console.view, flow, found.run_id)
+    return consequences(flow, found.path, reads=reads, known=known)
 
 
 DOORS = (
