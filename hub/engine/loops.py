@@ -21,6 +21,7 @@ from hub.model.run import StepState, WaitKind
 from hub.sdk import exact_json
 from hub.store import resuming
 from hub.store.claims import ClaimedRun
+from hub.store.history import Awaited
 
 #: So many items are looked at together; what is known of more is never in memory at once.
 WINDOW = 100
@@ -32,6 +33,8 @@ MOST_COLLECTED = 4_000_000
 NAMED = 20
 #: After such an end no further item begins in this pass: it would meet the same.
 _COMMON = frozenset({WaitKind.CONNECTION, WaitKind.LIMIT, WaitKind.HOLD})
+#: What is told of once it has come; an item that waits for it alone is not gone through before.
+_TOLD = frozenset({WaitKind.EVENT, WaitKind.CHILD, WaitKind.APPROVAL})
 #: How an item's own row is called among the steps.
 ITEM = "item"
 
@@ -122,11 +125,12 @@ class Loop:
     async def _window(
         self, place: Place, action: Foreach, items: Sequence[Any], window: Sequence[tuple[int, str]], here: _Pass
     ) -> None:
-        known = self._known(place, [name for _, name in window])
-        todo: deque[tuple[int, str, Known]] = deque()
+        own = self._own(place, [name for _, name in window])
+        waiting = self._still_waiting(own)
+        left: list[tuple[int, str]] = []
         for number, name in window:
             path = f"{place.path}[{name}]"
-            row = known.steps.get(path)
+            row = own.get(path)
             if row is not None and row["state"] == StepState.SUCCEEDED:
                 here.succeeded += 1
                 if action.collect is not None:
@@ -134,10 +138,12 @@ class Loop:
             elif row is not None and row["state"] == StepState.FAILED:
                 error = exact_json.loads(row["error"])
                 here.fail(name, error["code"], error["detail"])
-            elif row is not None and (wait := self._not_yet(row)) is not None:
-                here.wait(*wait)
+            elif path in waiting:
+                here.wait(*waiting[path])
             else:
-                todo.append((number, name, known))
+                left.append((number, name))
+        known = self._known(place, own, [name for _, name in left])
+        todo = deque((number, name, known) for number, name in left)
         hands = min(action.concurrency, len(todo))
         await asyncio.gather(*(self._hand(place, action, items, todo, here) for _ in range(hands)))
 
@@ -266,22 +272,36 @@ class Loop:
         with self._parts.database.reading() as connection:
             return resuming.unsettled(connection, self._run, place.path)
 
-    def _known(self, place: Place, names: Sequence[str]) -> Known:
+    def _own(self, place: Place, names: Sequence[str]) -> Mapping[str, Row]:
         if self._run["epoch"] == 1 and not self._run["replay_of"]:
-            return Known()
+            return {}
         with self._parts.database.reading() as connection:
-            found = resuming.of_items(connection, self._run["id"], [f"{place.path}[{name}]" for name in names])
-        return Known(steps=found.steps, effects=found.effects, attempts=found.attempts, limited=found.limited)
+            return resuming.items(connection, self._run["id"], [f"{place.path}[{name}]" for name in names])
 
-    def _not_yet(self, row: Row) -> tuple[Waiting, HubError] | None:
-        """Give what an item goes on waiting for that waits for a time alone."""
-        error = exact_json.loads(row["error"]) if row["error"] else {}
-        if row["state"] != StepState.WAITING or error.get("on") or error.get("until") is None:
-            return None
-        if error["until"] <= to_micros(self._parts.ambient.now()):
-            return None
-        waiting = Waiting(kind=WaitKind.TIMER, reason=error["code"], until=of_micros(error["until"]))
-        return waiting, HubError(error["detail"], code=error["code"])
+    def _known(self, place: Place, own: Mapping[str, Row], names: Sequence[str]) -> Known:
+        """Read what is inside the items that are gone through; of a run that has just begun there is nothing."""
+        if not names or (self._run["epoch"] == 1 and not self._run["replay_of"]):
+            return Known()
+        paths = [f"{place.path}[{name}]" for name in names]
+        with self._parts.database.reading() as connection:
+            found = resuming.of_items(connection, self._run["id"], paths)
+        steps = {path: own[path] for path in paths if path in own} | dict(found.steps)
+        return Known(steps=steps, effects=found.effects, attempts=found.attempts, limited=found.limited)
+
+    def _still_waiting(self, own: Mapping[str, Row]) -> Mapping[str, tuple[Waiting, HubError]]:
+        """Give what items go on waiting for, by path: their time has not come, and nobody has told of the rest."""
+        now = to_micros(self._parts.ambient.now())
+        waiting: dict[str, Mapping[str, Any]] = {}
+        for path, row in own.items():
+            if row["state"] == StepState.WAITING and row["error"]:
+                error = exact_json.loads(row["error"])
+                if _may_go_on_waiting(error, now):
+                    waiting[path] = error
+        topics = {topic for error in waiting.values() for topic in error["on"]}
+        if topics:
+            with self._parts.database.reading() as connection:
+                topics = resuming.still_awaited(connection, self._run["id"], topics)
+        return {path: _waiting(error) for path, error in waiting.items() if topics.issuperset(error["on"])}
 
 
 def _told(error: HubError, *, back: str | None = None) -> dict[str, Any]:
@@ -300,7 +320,22 @@ def _assert_named(action: Foreach, scope: Scope, items: Sequence[Any]) -> None:
 
 def _until(verdict: Waiting) -> Mapping[str, Any]:
     until = to_micros(verdict.until) if verdict.until is not None else None
-    return {"until": until, "on": [awaited.topic for awaited in verdict.waits]}
+    return {"until": until, "on": [awaited.topic for awaited in verdict.waits], "wait": verdict.kind.value}
+
+
+def _may_go_on_waiting(error: Mapping[str, Any], now: int) -> bool:
+    until, on = error.get("until"), error.get("on")
+    if until is None or until > now:
+        return error.get("wait") in _TOLD if on else until is not None
+    return False
+
+
+def _waiting(error: Mapping[str, Any]) -> tuple[Waiting, HubError]:
+    until = None if error["until"] is None else of_micros(error["until"])
+    kind = WaitKind(error["wait"]) if error["on"] else WaitKind.TIMER
+    waits = tuple(Awaited(topic=topic, still=True) for topic in error["on"])
+    waiting = Waiting(kind=kind, reason=error["code"], until=until, waits=waits)
+    return waiting, HubError(error["detail"], code=error["code"])
 
 
 def item_name(action: Foreach, scope: Scope, number: int, item: Any, seen: set[str] | None = None) -> str:

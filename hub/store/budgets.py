@@ -6,14 +6,13 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, func, select, tuple_, update
+from sqlalchemy import Connection, Select, and_, case, delete, func, select, tuple_, update
 
 from hub.model.run import RunState
 from hub.model.turns import Turns
 from hub.sdk import exact_json
 from hub.store.committer import Transaction
 from hub.store.control_tables import budgets
-from hub.store.runs import forget_waits
 from hub.store.tables import awaited, runs
 from hub.store.upserts import upsert
 
@@ -115,7 +114,7 @@ def wake_some(transaction: Transaction, on: str, count: int, turns: Turns) -> in
             .where(runs.c.id.in_(some), runs.c.state == RunState.WAITING.value)
             .values(state=RunState.QUEUED.value, claimable_at=transaction.now, wait_on=None, wait_kind=None)
         )
-    forget_waits(connection, chosen)
+        connection.execute(delete(awaited).where(awaited.c.topic == on, awaited.c.run_id.in_(some)))
     transaction.woken = transaction.woken or bool(chosen)
     return len(chosen)
 

@@ -92,7 +92,7 @@ def tell(transaction: Transaction, failure: Failure, *, actor: str) -> None:
     standing = next((each for each in told if each.path in failure.failing), None)
     for each in told:
         if each is not standing:
-            _pass(transaction, each.id, actor=actor)
+            _close(transaction, each.id, resolution=_PASSED, actor=actor)
     if standing is None and (failure.stopped or not _closed_by_hand(transaction.connection, row)):
         transaction.connection.execute(insert(cases), row)
         subjects = {"run": row["run_id"], "case": row["id"]}
@@ -106,20 +106,17 @@ def tell(transaction: Transaction, failure: Failure, *, actor: str) -> None:
 def close_passed(transaction: Transaction, run_id: str, *, actor: str) -> None:
     """Close what is open of a run that has got past it."""
     for each in transaction.connection.execute(_OPEN, {"run": run_id}).all():
-        _pass(transaction, each.id, actor=actor)
+        _close(transaction, each.id, resolution=_WELL, actor=actor)
 
 
 def _closed_by_hand(connection: Connection, row: Mapping[str, Any]) -> bool:
-    alike = (cases.c.run_id == row["run_id"], cases.c.path == row["path"], cases.c.resolution != _PASSED)
+    alike = (cases.c.run_id == row["run_id"], cases.c.path == row["path"], cases.c.resolution.not_in([_WELL, _PASSED]))
     return connection.execute(select(cases.c.id).where(*alike).limit(1)).first() is not None
 
 
 #: How a case was settled that no person has settled.
-_PASSED = "It went through when the run went on."
-
-
-def _pass(transaction: Transaction, case_id: str, *, actor: str) -> None:
-    _close(transaction, case_id, resolution=_PASSED, actor=actor)
+_WELL = "It went through when the run went on."
+_PASSED = "The run has gone on; what keeps it from its end now is told by another exception."
 
 
 def _close(transaction: Transaction, case_id: str, *, resolution: str, actor: str) -> None:

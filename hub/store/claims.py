@@ -33,7 +33,6 @@ from hub.model.run import WORKING_STATES, Priority, RunState, Stopping, WaitKind
 from hub.store.committer import Transaction, Write
 from hub.store.held import Holds, held, hold_over
 from hub.store.lineage import replayed, taken_back
-from hub.store.runs import MANY, forget_waits
 from hub.store.tables import attempts, effects, events, runs, steps
 
 
@@ -125,7 +124,6 @@ class Claim(Write):
         _hold_back(transaction, over)
         free = [row for row in ripe if row.id not in over]
         _set_aside(transaction, [row.id for row in free if not row.eligible])
-        forget_waits(connection, [row.id for row in ripe if _waited_for_many(row)])
         going = [row.id for row in free if row.eligible]
         if going:
             for row in connection.execute(_TAKE, {"ids": going, "by": self.owner, "from_now": transaction.now}):
@@ -229,10 +227,6 @@ def _set_aside(transaction: Transaction, ids: Sequence[str]) -> None:
             .where(runs.c.id.in_(ids))
             .values(state=RunState.QUEUED.value, claimable_at=None, wait_kind=WaitKind.ORDER.value, wait_on=None)
         )
-
-
-def _waited_for_many(row: Row[Any]) -> bool:
-    return row.wait_on is not None and row.wait_on.startswith(MANY)
 
 
 def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) -> list[ClaimedRun]:

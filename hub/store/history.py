@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from hub.errors import ApprovalLapsed, ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
 from hub.model.run import RunState, Stopping
@@ -31,10 +32,14 @@ STEP_COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Awaited:
-    """One thing that a run waits for; `come` tells whether it has come already, since nobody would tell of it again."""
+    """One thing that a run waits for; `come` tells whether it has come already, since nobody would tell of it again.
+
+    `still` says that the run waits for it since before, and nobody has told of it by now.
+    """
 
     topic: str
     come: Callable[[Connection], bool] | None = None
+    still: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -253,19 +258,22 @@ def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Ma
     gone: list[tuple[str, str, str]] = []
     resting: list[tuple[str, str, str]] = []
     topics: list[str] = []
-    among: list[dict[str, str]] = []
+    waited = _waited(transaction.connection, [each for each in going if each.change is not None and each.epoch > 1])
     for record in going:
         if record.change is None:
             continue
         run, change = standing[record.run_id], dict(record.change)
-        if any(each.come is not None and each.come(transaction.connection) for each in record.waits):
+        before = waited.get(record.run_id, set())
+        if _has_come(transaction.connection, record, before):
             # It came between the worker's look and now; nobody else would wake the run.
             change = {"state": RunState.QUEUED.value, "claimable_at": transaction.now}
-        elif len(record.waits) > 1:
-            change["wait_on"] = f"{MANY}{record.run_id}"
-            among.extend({"topic": topic, "run_id": run.id} for topic in {each.topic for each in record.waits})
-        elif record.waits:
-            change["wait_on"] = record.waits[0].topic
+        else:
+            now = {each.topic for each in record.waits}
+            if len(now) > 1:
+                change["wait_on"] = f"{MANY}{record.run_id}"
+            elif now:
+                change["wait_on"], now = record.waits[0].topic, set()
+            _wait_for(transaction.connection, record.run_id, before, now)
         changes.append(
             {
                 **dict.fromkeys((*_CHANGES, *_MONEY)),
@@ -285,11 +293,42 @@ def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Ma
             transaction.woken = True
     if changes:
         transaction.connection.execute(_CHANGE_RUN, changes)
-    if among:
-        transaction.connection.execute(insert(awaited), among)
     let_next_go(transaction, gone, resting)
     if topics:
         wake(transaction, topics)
+
+
+def _waited(connection: Connection, records: Sequence[Record]) -> dict[str, set[str]]:
+    """Give what runs that were claimed before still wait for among several things, without what was told of."""
+    if not records:
+        return {}
+    found: dict[str, set[str]] = {}
+    for run_id, topic in connection.execute(_WAITED, {"ids": sorted({record.run_id for record in records})}):
+        found.setdefault(run_id, set()).add(topic)
+    return found
+
+
+_WAITED = select(awaited.c.run_id, awaited.c.topic).where(awaited.c.run_id.in_(bindparam("ids", expanding=True)))
+
+
+def _has_come(connection: Connection, record: Record, before: AbstractSet[str]) -> bool:
+    """Tell whether something of what a run waits for has come: one came meanwhile, or one was told of."""
+    return any(
+        each.topic not in before if each.still else each.come is not None and each.come(connection)
+        for each in record.waits
+    )
+
+
+def _wait_for(connection: Connection, run_id: str, before: AbstractSet[str], now: AbstractSet[str]) -> None:
+    """Record what a run waits for among several things, in the place of what it waited for before."""
+    gone, more = before - now, now - before
+    if gone:
+        connection.execute(_NO_MORE, [{"of_run": run_id, "on": topic} for topic in sorted(gone)])
+    if more:
+        connection.execute(insert(awaited), [{"run_id": run_id, "topic": topic} for topic in sorted(more)])
+
+
+_NO_MORE = delete(awaited).where(awaited.c.run_id == bindparam("of_run"), awaited.c.topic == bindparam("on"))
 
 
 def child_topic(parent_run: str, parent_path: str) -> str:

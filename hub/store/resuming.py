@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,14 +16,12 @@ from hub.model.run import COMPENSATION_FAILED, StepState
 from hub.store.claims import tried_of
 from hub.store.effects import of_keys
 from hub.store.lineage import replayed
-from hub.store.tables import attempts, effects, events, runs, steps
+from hub.store.tables import attempts, awaited, effects, events, runs, steps
 
 #: Of a write in these states nobody knows whether it happened; the last waits for a person.
 _IN_DOUBT = (EffectState.INTENT.value, EffectState.UNKNOWN.value, EffectState.PARKED.value)
 
 
-#: Items in these states are not gone through again.
-_ENDED = frozenset({StepState.SUCCEEDED, StepState.FAILED})
 #: Of so many items is read together what is inside them.
 _TOGETHER = 50
 
@@ -38,18 +36,35 @@ class ItemHistory:
     limited: Mapping[str, int]
 
 
-def of_items(connection: Connection, run_id: str, paths: Sequence[str]) -> ItemHistory:
-    """Give what is recorded of items by their paths (`lines[17]`): their own rows, and what is inside those not done.
+def items(connection: Connection, run_id: str, paths: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Give the own rows of items by their paths (`lines[17]`): how each stands, what it gave, and why it stopped."""
+    return {row.path: dict(row._mapping) for row in connection.execute(_ITEMS, {"run": run_id, "paths": paths})}
 
-    A loop inside an item reads what it has done by itself, some items at a time.
+
+def still_awaited(connection: Connection, run_id: str, topics: Collection[str]) -> set[str]:
+    """Give those of some topics for which a run waits since before, and of which nobody has told by now."""
+    found: set[str] = set()
+    wanted = sorted(topics)
+    for start in range(0, len(wanted), 500):
+        some = {"run": run_id, "topics": wanted[start : start + 500]}
+        found.update(connection.execute(_STILL_AWAITED, some).scalars())
+    return found
+
+
+_ITEMS = select(steps.c.path, steps.c.state, steps.c.output, steps.c.error).where(
+    steps.c.run_id == bindparam("run"), steps.c.path.in_(bindparam("paths", expanding=True))
+)
+_STILL_AWAITED = select(awaited.c.topic).where(
+    awaited.c.topic.in_(bindparam("topics", expanding=True)), awaited.c.run_id == bindparam("run")
+)
+
+
+def of_items(connection: Connection, run_id: str, begun: Sequence[str]) -> ItemHistory:
+    """Give what is recorded inside items that are not done, by their paths.
+
+    A loop inside an item reads what it has done by itself, some items at a time. An item that was interrupted has rows
+    inside it and none of its own.
     """
-    own = {
-        row.path: dict(row._mapping)
-        for row in connection.execute(select(steps).where(steps.c.run_id == run_id, steps.c.path.in_(paths)))
-    }
-    begun = [path for path, row in own.items() if row["state"] not in _ENDED]
-    # An item that was interrupted has rows inside it and none of its own.
-    begun.extend(path for path in paths if path not in own)
     inside: dict[str, Mapping[str, Any]] = {}
     sent: dict[str, Mapping[str, Any]] = {}
     tried, limited = {}, {}
@@ -62,7 +77,7 @@ def of_items(connection: Connection, run_id: str, paths: Sequence[str]) -> ItemH
         sent.update((row.path, dict(row._mapping)) for row in connection.execute(of_effects, named))
         for _, path, number, turned_away in connection.execute(of_attempts, named):
             tried[path], limited[path] = number, turned_away
-    return ItemHistory(steps={**own, **inside}, effects=sent, attempts=tried, limited=limited)
+    return ItemHistory(steps=inside, effects=sent, attempts=tried, limited=limited)
 
 
 def of_call(connection: Connection, run_id: str, paths: Sequence[str], keys: Sequence[str]) -> ItemHistory:

@@ -144,7 +144,8 @@ def wake(transaction: Transaction, topics: Iterable[str]) -> None:
         among = connection.execute(select(awaited.c.run_id).where(awaited.c.topic.in_(some)).distinct()).scalars().all()
         if among:
             _go_on(transaction, runs.c.id.in_(among))
-            forget_waits(connection, among)
+            # What else they wait for stays: nobody has told of it.
+            connection.execute(delete(awaited).where(awaited.c.topic.in_(some)))
 
 
 def _go_on(transaction: Transaction, which: ColumnElement[bool]) -> None:

@@ -21,6 +21,7 @@ from hub.engine.recording import Target
 from hub.engine.values import Scope
 from hub.errors import HubError, OutcomeUnknown
 from hub.model.flow import Foreach, Step, Subflow
+from hub.model.run import StepState
 from hub.sdk.bulk import Result
 from hub.store import approvals, children, events, history, replays, resuming
 from hub.store.committer import Transaction
@@ -114,7 +115,9 @@ async def begun_is_done(
     self: Loop, place: Place, action: Foreach, items: Sequence[Any], window: Sequence[tuple[int, str]], here: Any
 ) -> None:
     """Leave out the items of which a write is recorded, whatever became of it."""
-    known = self._known(place, [name for _, name in window])
+    own = self._own(place, [name for _, name in window])
+    ended = {path for path, row in own.items() if row["state"] != StepState.WAITING}
+    known = self._known(place, own, [name for _, name in window if f"{place.path}[{name}]" not in ended])
     begun = {path.partition("]")[0] for path in known.effects}
     left = [(number, name) for number, name in window if f"{place.path}[{name}" not in begun]
     await _window(self, place, action, items, left, here)
