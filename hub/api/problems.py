@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -80,6 +82,24 @@ def problem(
     return Response(exact_json.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
+def _place(location: Sequence[str | int]) -> str:
+    """Name a field as its sender does: where it stands in the request is said only of the request itself."""
+    return ".".join(map(str, location[1:] if len(location) > 1 and location[0] == "body" else location))
+
+
+def _told(fault: Mapping[str, Any]) -> str:
+    """Say what is wrong with a field, in words where the framework has only its own."""
+    match fault["type"]:
+        case "missing":
+            return "it is missing"
+        case "string_too_short" if fault["ctx"]["min_length"] == 1:
+            return "it must not be empty"
+        case "extra_forbidden":
+            return "it is not known here"
+        case _:
+            return str(fault["msg"])
+
+
 def install(app: FastAPI) -> None:
     """Let every error of the API leave as a problem document."""
 
@@ -93,7 +113,7 @@ def install(app: FastAPI) -> None:
 
     async def invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        faults = {".".join(map(str, fault["loc"])): fault["msg"] for fault in error.errors()}
+        faults = {_place(fault["loc"]): _told(fault) for fault in error.errors()}
         return problem(
             422,
             code="invalid-request",

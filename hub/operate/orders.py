@@ -75,14 +75,22 @@ class Orders:
         return linked
 
     async def set_connection(self, name: str, *, active: bool, reason: str, actor: str) -> None:
-        """Pause a connection, or let it and the runs that wait for it go on."""
-        if name not in self._accounts:
+        """Pause a connection, or let it and the runs that wait for it go on.
+
+        Raises `NotFound`, `FixData` where it is to be paused without a reason, and `Conflict` where it is paused
+        already or where nobody has paused it.
+        """
+        account = self._accounts.get(name)
+        if account is None:
             raise NotFound("There is no such connection.", connection=name)
-        state = connections.ACTIVE if active else connections.PAUSED
+        if not active and not reason.strip():
+            raise FixData("Say why the connection is paused: its runs wait, and people will ask.", code="no-reason")
+        resting = account.paused is not None
+        order = {"state": connections.ACTIVE if active else connections.PAUSED, "reason": reason, "actor": actor}
         await self._committer.commit(
             Work(
-                lambda tx: connections.set_state(
-                    tx, environment=self._environment, name=name, state=state, reason=reason, actor=actor
+                lambda tx: connections.order_state(
+                    tx, environment=self._environment, name=name, resting=resting, **order
                 )
             )
         )

@@ -140,6 +140,27 @@ async def test_a_run_is_held_and_cancelled(house: House) -> None:
         assert (again.status_code, again.json()["code"]) == (409, "not-held")
 
 
+async def test_what_an_order_lacks_is_told_in_words(house: House) -> None:
+    """The command line shows it as it is."""
+    held = {"kind": "key", "name": "tested", "key": "k"}
+    async with client_of(house) as client:
+        for body, told in (
+            ({**held, "reason": ""}, "reason: it must not be empty"),
+            (held, "reason: it is missing"),
+            ({**held, **WHY, "reasons": "x"}, "reasons: it is not known here"),
+            ({**held, "reason": "   "}, "Say why; whoever comes next will want to know."),
+            (
+                {"kind": "connection", "name": "vendor", "reason": "   "},
+                "Say why; whoever comes next will want to know.",
+            ),
+        ):
+            refused = await client.post("/api/holds", json=body)
+            assert (refused.status_code, refused.json()["detail"]) == (422, told)
+        for run_order in ("cancel", "undo"):
+            refused = await client.post(f"/api/runs/{rows(house)[0].id}/{run_order}", json={"reason": ""})
+            assert (refused.status_code, refused.json()["detail"]) == (422, "reason: it must not be empty")
+
+
 async def test_an_edit_is_looked_at_before_it_is_ordered(house: House) -> None:
     (run,) = rows(house)
     async with client_of(house) as client:

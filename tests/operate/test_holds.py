@@ -130,6 +130,28 @@ async def test_the_same_order_again_changes_nothing_and_another_one_is_told_who_
     await orders.hold(flow, reason="Something else", actor="person:p_2")
 
 
+async def test_a_connection_is_held_once_as_everything_else(set_up: Stage, orders: HoldOrders, view: View) -> None:
+    """Who pauses what the hub has paused already does not take away why that was."""
+    vendor = Held(kind=HoldKind.CONNECTION, name="netsuite")
+    with pytest.raises(Conflict, match="Nobody holds it"):
+        await orders.resume(vendor, actor="person:p_2")
+    for _ in range(2):
+        await orders.hold(vendor, reason=REASON, actor="person:p_1")
+    with pytest.raises(Conflict) as caught:
+        await orders.hold(vendor, reason="Something else", actor="person:p_2")
+    assert (caught.value.code, caught.value.facts) == ("held-already", {"by": "person:p_1", "reason": REASON})
+    assert [row.reason for row in holds.listing(view).holds] == [REASON]
+    await orders.resume(vendor, reason="They agreed", actor="person:p_2")
+    with pytest.raises(Conflict, match="Nobody holds it"):
+        await orders.resume(vendor, actor="person:p_2")
+    assert len(entries(set_up, AuditKind.CONNECTION_PAUSED)) == 1
+    assert len(entries(set_up, AuditKind.CONNECTION_RESUMED)) == 1
+    # What only the process lets rest, because that was not recorded any more, can be resumed too.
+    set_up.console.accounts["netsuite"].paused = "refused"
+    await orders.resume(vendor, actor="person:p_2")
+    assert set_up.console.accounts["netsuite"].paused is None
+
+
 async def test_what_cannot_be_held_is_refused(orders: HoldOrders, view: View) -> None:
     for wrong in (
         Held(kind=HoldKind.RUN, name="run_nope"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from hub.access.permissions import Permission
-from hub.errors import FixData
 from hub.queries import connections
 from ui.doors import Door
 from ui.visits import Visit
@@ -20,8 +19,6 @@ def listing(visit: Visit) -> Response:
 async def pause(visit: Visit) -> Response:
     """Let a connection take no more work."""
     reason = visit.form.get("reason", "").strip()
-    if not reason:
-        raise FixData("Say why the connection is paused: its runs wait, and people will ask.", code="no-reason")
     await visit.console.orders.set_connection(visit.place("name"), active=False, reason=reason, actor=visit.actor)
     return visit.go("/connections", said="paused")
 
