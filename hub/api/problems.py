@@ -84,7 +84,8 @@ def problem(
 
 def _place(location: Sequence[str | int]) -> str:
     """Name a field as its sender does: where it stands in the request is said only of the request itself."""
-    return ".".join(map(str, location[1:] if len(location) > 1 and location[0] == "body" else location))
+    within = location[0] == "body" and len(location) > 1 and isinstance(location[1], str)
+    return ".".join(map(str, location[1:] if within else location[:1] if location[0] == "body" else location))
 
 
 def _told(fault: Mapping[str, Any]) -> str:
@@ -96,6 +97,10 @@ def _told(fault: Mapping[str, Any]) -> str:
             return "it must not be empty"
         case "extra_forbidden":
             return "it is not known here"
+        case "json_invalid":
+            return "it is not readable JSON"
+        case "model_attributes_type" | "model_type":
+            return "it is not a JSON object, sent as application/json"
         case _:
             return str(fault["msg"])
 

@@ -156,6 +156,14 @@ async def test_what_an_order_lacks_is_told_in_words(house: House) -> None:
         ):
             refused = await client.post("/api/holds", json=body)
             assert (refused.status_code, refused.json()["detail"]) == (422, told)
+        for content, kind, told in (
+            (b"no json", "application/json", "body: it is not readable JSON"),
+            (b"[1]", "application/json", "body: it is not a JSON object, sent as application/json"),
+            (b'{"reason": "x"}', "text/plain", "body: it is not a JSON object, sent as application/json"),
+            (b"", "application/json", "body: it is missing"),
+        ):
+            refused = await client.post("/api/holds", content=content, headers={"content-type": kind})
+            assert (refused.status_code, refused.json()["detail"]) == (422, told)
         for run_order in ("cancel", "undo"):
             refused = await client.post(f"/api/runs/{rows(house)[0].id}/{run_order}", json={"reason": ""})
             assert (refused.status_code, refused.json()["detail"]) == (422, "reason: it must not be empty")
