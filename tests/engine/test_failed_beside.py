@@ -86,6 +86,8 @@ async def test_a_failure_is_told_once_until_it_is_replayed(tmp_path: Path, lives
     await house.settled()
     [case] = exceptions(house)
     assert (case.id, case.state, state(house)["state"]) == (told.id, "open", RunState.PARKED)
+    assert "still wait" in told.detail
+    assert "still wait" not in case.detail
     hut.vendor.forgiving = True
     await house.run_orders.replay_case(case.id, actor="person:p_1")
     await house.settled()
