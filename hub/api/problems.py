@@ -83,9 +83,11 @@ def problem(
 
 
 def _place(location: Sequence[str | int]) -> str:
-    """Name a field as its sender does: where it stands in the request is said only of the request itself."""
-    within = location[0] == "body" and len(location) > 1 and isinstance(location[1], str)
-    return ".".join(map(str, location[1:] if within else location[:1] if location[0] == "body" else location))
+    """Name a field as its sender does: that it stands in the body or the query is said only of these themselves."""
+    where, *within = location
+    if within and isinstance(within[0], str) and where in ("body", "query"):
+        return ".".join(map(str, within))
+    return str(where) if where == "body" else ".".join(map(str, location))
 
 
 def _told(fault: Mapping[str, Any]) -> str:

@@ -50,7 +50,7 @@ def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
         table.add_row(
             run["id"],
             run["flow"],
-            _coloured(run["state"]),
+            _coloured(run["state"]) + (", replayed" if run["replaced_by"] else ""),
             escape(run["business_key"]),
             _money(run["money"]),
             escape(run["reason"] or ""),
@@ -85,6 +85,8 @@ def behind(waits: Mapping[str, Any]) -> str:
 def _standing(detail: Mapping[str, Any]) -> Iterator[str]:
     """Tell what is held and ordered of a run, and what waits behind it."""
     run, standing = detail["run"], detail["standing"]
+    if run["replaced_by"]:
+        yield f"It was replayed; {detail['chain'][-1]['id']} stands in its place."
     for hold in standing["holds"]:
         yield f"Its {hold['kind']} is held by {hold['by_name']}: {hold['reason']}"
     if run["wait_kind"] == "hold" and not standing["holds"]:

@@ -156,6 +156,8 @@ async def test_what_an_order_lacks_is_told_in_words(house: House) -> None:
         ):
             refused = await client.post("/api/holds", json=body)
             assert (refused.status_code, refused.json()["detail"]) == (422, told)
+        refused = await client.get("/api/runs", params={"state": "zzz"})
+        assert refused.json()["detail"].startswith("state: Input should be 'queued', ")
         for content, kind, told in (
             (b"no json", "application/json", "body: it is not readable JSON"),
             (b"[1]", "application/json", "body: it is not a JSON object, sent as application/json"),

@@ -69,6 +69,8 @@ def test_a_record_is_edited_and_a_write_made_once_more(hub: HubProcess, tmp_path
     assert "takes its place" in said(hub, *replay, "--yes")
     hub.settled({"succeeded": 1})
     newest = listed(hub)[0]["id"]
+    assert f"It was replayed; {newest} stands in its place." in said(hub, "runs", "show", run["id"])
+    assert "succeeded, replayed" in said(hub, "runs", "list")
     (written,) = json.loads(hub.run("runs", "replay", newest, "--new-effect", "--json").stdout)["written"]
     assert "Look there first" in said(hub, "runs", "replay", newest, "--new-effect", status=2)
     again = ("runs", "replay", newest, "--new-effect", "--reason", "Lost there", "--confirm")

@@ -56,6 +56,10 @@ async def test_the_page_of_a_held_run(set_up: Stage, sign_in: SignIn) -> None:
     assert "Held by a policy." in page and "Closed &lt;period&gt;: The period 2026-01 is closed." in page
     assert "<strong>closed &lt;period&gt;</strong> of the policy <strong>erp-holds</strong>, version 7" in page
     assert "input.tranDate" in page
+    # It waits, which is no failure.
+    shown = timeline.detail(set_up.console.view, run_id, payloads=False)
+    assert any(step.error is not None and step.state == "waiting" for step in shown.steps)
+    assert 'class="error waits"' in page and 'class="error"' not in page
     seen = (await viewer.get(f"/runs/{run_id}")).text
     assert "erp-holds" in seen and "input.tranDate" not in seen and "Ask the policy again" not in seen
     assert (await order(operator, f"/runs/{run_id}", f"/runs/{run_id}/ask-again")).status_code == 303
