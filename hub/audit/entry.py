@@ -54,34 +54,58 @@ class Entry:
             raise ValueError(f"an audit entry counts from 1, not {self.sequence}")
         if self.at.tzinfo is None:
             raise ValueError("an audit entry's time has a time zone")
-        for name, value in (("log", self.log), ("actor", self.actor), *self.subjects.items(), *self.facts.items()):
-            if isinstance(value, str):
-                if value and not is_plain(value):
-                    raise ValueError(f"{self.kind}: `{name}` is not an id, a code or a hash")
-            elif value is not None and not isinstance(value, int):
-                raise ValueError(
-                    f"{self.kind}: `{name}` is {type(value).__name__}; only text, int, bool and None may be"
-                )
+        assert_plain(self.kind, self.actor, self.subjects, self.facts)
+        assert_plain(self.kind, self.log, {}, {})
 
     def leaf(self) -> bytes:
         """Give the canonical JSON: sorted keys, no blanks, UTF-8, the time in UTC with microseconds."""
-        return _encoder.encode(
-            {
-                "actor": self.actor,
-                "at": self.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-                "facts": dict(self.facts),
-                "format": FORMAT,
-                "kind": self.kind.value,
-                "log": self.log,
-                "sequence": self.sequence,
-                "subjects": dict(self.subjects),
-            }
-        )
+        return leaf(self.log, self.sequence, shown(self.at), self.kind, self.actor, self.subjects, self.facts)
+
+
+def leaf(
+    log: str,
+    sequence: int,
+    at: str,
+    kind: AuditKind,
+    actor: str,
+    subjects: Mapping[str, str],
+    facts: Mapping[str, Fact],
+) -> bytes:
+    """Give an entry's canonical JSON, of values that were found plain and a time as `shown` gives it."""
+    return _encoder.encode(
+        {
+            "actor": actor,
+            "at": at,
+            "facts": facts,
+            "format": FORMAT,
+            "kind": kind,
+            "log": log,
+            "sequence": sequence,
+            "subjects": subjects,
+        }
+    )
+
+
+def shown(at: datetime) -> str:
+    """Give a time as entries have it: in UTC, with microseconds."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def assert_plain(kind: AuditKind, actor: str, subjects: Mapping[str, str], facts: Mapping[str, Fact]) -> None:
+    """Raise ValueError unless all that an entry is to hold may stand in a log that is never erased."""
+    for name, value in (("actor", actor), *subjects.items(), *facts.items()):
+        if isinstance(value, str):
+            if value and not is_plain(value):
+                raise ValueError(f"{kind}: `{name}` is not an id, a code or a hash")
+        elif value is not None and not isinstance(value, int):
+            raise ValueError(f"{kind}: `{name}` is {type(value).__name__}; only text, int, bool and None may be")
 
 
 def is_plain(value: str) -> bool:
     """Tell whether a text has the shape of an id, a code or a hash."""
-    return _PLAIN.fullmatch(value) is not None and _ADDRESS.search(value) is None
+    if _PLAIN.fullmatch(value) is None:
+        return False
+    return "@" not in value or _ADDRESS.search(value) is None
 
 
 def plain_id(value: str, key: bytes) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hub.connections.limiter import ANYBODY, Limiter
+from hub.connections.limiter import ANYBODY, Limiter, Permit
 from hub.connections.redaction import Redactor
 from hub.errors import ConnectionPaused, FixConnection, HubError, LimitReached, NotSent, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient
@@ -52,16 +51,12 @@ class Account:
         """Make the authorizer that lives as long as the account."""
         self._authorizer = self.connector.authorizer(self.settings)
 
-    @asynccontextmanager
-    async def permit(self, asker: Asker = ANYBODY, *, patient: bool = False) -> AsyncIterator[None]:
+    def permit(self, asker: Asker = ANYBODY, *, patient: bool = False) -> Permit:
         """Hold a place among the account's requests; raises `ConnectionPaused` while it takes no work.
 
         Raises `LimitReached` when it is better to come back later; see `Limiter.permit`.
         """
-        self._assert_active()
-        async with self.limiter.permit(asker, patient=patient):
-            self._assert_active()
-            yield
+        return self.limiter.permit(asker, patient=patient, look=self._assert_active)
 
     async def attempt(self, request: Request, *, probe: bool = False) -> Response:
         """Sign and send once, and once more with fresh credentials when the old ones had ended.

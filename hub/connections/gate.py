@@ -22,6 +22,10 @@ class Gate:
         """Give how many wait."""
         return len(self._waiting)
 
+    def __bool__(self) -> bool:
+        """Tell whether anybody waits."""
+        return bool(self._waiting)
+
     def join(self) -> asyncio.Future[Start]:
         """Take a place; it is to be awaited with `passed`."""
         place: asyncio.Future[Start] = asyncio.get_running_loop().create_future()

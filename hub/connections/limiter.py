@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,9 +84,10 @@ class Limiter:
         self._ambient = ambient
         self._share = max(share, 1)
         self._row: Row[_Waiter] = Row()
-        self._gate = Gate(self._end)
+        self._gate = Gate(self.end)
         self._deadlines: list[tuple[int, int, _Waiter]] = []
         self._joined = self._held = self._hands = self._in_flight = 0
+        self._pumping = False
         self._clock = SteadyClock(ambient)
         self._recall = Recall(store, topic, self._pump)
         self._probing: asyncio.Task[None] | None = None
@@ -122,31 +122,22 @@ class Limiter:
         """Tell whether the breaker keeps requests from going out."""
         return self._conditions.breaker.state is BreakerState.OPEN
 
-    @asynccontextmanager
-    async def permit(self, asker: Asker = ANYBODY, *, patient: bool = False) -> AsyncIterator[None]:
+    def permit(
+        self, asker: Asker = ANYBODY, *, patient: bool = False, look: Callable[[], None] = lambda: None
+    ) -> Permit:
         """Wait for a turn in the row and hold it; `LimitReached` when it is better to come back later.
 
         Who is `patient` holds none of a worker's hands, or has begun something that it would have to begin again: it
-        is turned away only when nothing goes out for long.
+        is turned away only when nothing goes out for long. `look` is called before and after, and may raise.
         """
-        await self._enter(asker, patient=patient)
-        try:
-            yield
-        finally:
-            self._leave(patient=patient)
+        return Permit(self, asker, patient=patient, look=look)
 
-    @asynccontextmanager
-    async def sending(self, *, probe: bool = False) -> AsyncIterator[Start]:
+    def sending(self, *, probe: bool = False) -> Sending:
         """Wait until one request may go out at this moment, and count it; `LimitReached` when nothing does for long.
 
         A `probe` goes out at once: there is never more than one.
         """
-        start = self._begin(self._now()) if probe else await self._pass()
-        start.sent = self._now()
-        try:
-            yield start
-        finally:
-            self._end(start)
+        return Sending(self, probe=probe)
 
     def refused(self, start: Start, error: LimitReached) -> None:
         """Learn that a limit refused a request; the error is told when to try again, and in which row to wait.
@@ -201,7 +192,8 @@ class Limiter:
     def _now(self) -> int:
         return self._clock.now()
 
-    async def _enter(self, asker: Asker, *, patient: bool) -> None:
+    async def enter(self, asker: Asker, *, patient: bool) -> None:
+        """Take a place, as `permit` says; it is given back with `leave`."""
         now = self._now()
         self._conditions.look(now)
         if not patient:
@@ -214,7 +206,7 @@ class Limiter:
             self._held += 1
             return
         waiter = self._join(asker, patient=patient, now=now)
-        self._pump()
+        self._pump_soon()
         try:
             await waiter.place
         except asyncio.CancelledError:
@@ -222,13 +214,36 @@ class Limiter:
                 self._drop(waiter)
             elif not waiter.place.cancelled() and waiter.place.exception() is None:
                 # It was let in at the very moment it was cancelled.
-                self._leave(patient=patient)
+                self.leave(patient=patient)
             raise
 
-    def _leave(self, *, patient: bool) -> None:
+    def leave(self, *, patient: bool) -> None:
+        """Give a place back."""
         self._held -= 1
         self._hands -= not patient
-        self._pump()
+        self._pump_soon()
+
+    async def begin(self, *, probe: bool) -> Start:
+        """Wait for the moment to send, as `sending` says; `end` says that it is over."""
+        now = self._now()
+        if probe:
+            return self._begin(now)
+        shut = self._conditions.shut(now)
+        if shut is not None:
+            raise self._turned_away(shut, now)
+        if not self._gate and self._may_send(now):
+            return self._begin(now)
+        place = self._gate.join()
+        self._pump_soon()
+        start = await self._gate.passed(place)
+        start.sent = self._now()
+        return start
+
+    def end(self, start: Start) -> None:
+        """Learn that a request is over, or will not be made."""
+        self._in_flight -= 1
+        self._conditions.end(start, self._now())
+        self._pump_soon()
 
     def _may_enter(self, now: int) -> bool:
         conditions = self._conditions
@@ -284,17 +299,6 @@ class Limiter:
         detail = "Many others wait for the account; the run makes room and comes back in its turn."
         return self._turned_away(Shut(code="account-busy", detail=detail, until=None), now)
 
-    async def _pass(self) -> Start:
-        now = self._now()
-        shut = self._conditions.shut(now)
-        if shut is not None:
-            raise self._turned_away(shut, now)
-        if not self._gate and self._may_send(now):
-            return self._begin(now)
-        place = self._gate.join()
-        self._pump()
-        return await self._gate.passed(place)
-
     def _may_send(self, now: int) -> bool:
         conditions = self._conditions
         if self._in_flight >= conditions.permits or conditions.ready(now) > now:
@@ -305,17 +309,21 @@ class Limiter:
         self._in_flight += 1
         return self._conditions.begin(now)
 
-    def _end(self, start: Start) -> None:
-        self._in_flight -= 1
-        self._conditions.end(start, self._now())
-        self._pump()
+    def _pump_soon(self) -> None:
+        """Pump once for all that happens in the same turn of the event loop."""
+        if not self._pumping and self._anybody():
+            self._pumping = True
+            asyncio.get_running_loop().call_soon(self._pump)
+
+    def _anybody(self) -> bool:
+        return bool(self._row or self._gate or self._recall.pending or self.is_open)
 
     def _pump(self) -> None:
         """Let in whoever may go, turn away whoever has waited too long, and see to what comes next."""
-        conditions = self._conditions
-        if not (self._row or self._gate or self._recall.pending or self.is_open):
+        self._pumping = False
+        if not self._anybody():
             return
-        now = self._now()
+        conditions, now = self._conditions, self._now()
         conditions.look(now)
         shut = conditions.shut(now)
         if shut is not None:
@@ -409,6 +417,53 @@ class Limiter:
         await self._ambient.clock.sleep(seconds)
         self._timer = None
         self._pump()
+
+
+class Permit:
+    """A turn in the row, as a context."""
+
+    __slots__ = ("_asker", "_limiter", "_look", "_patient")
+
+    def __init__(self, limiter: Limiter, asker: Asker, *, patient: bool, look: Callable[[], None]) -> None:
+        """Take who asks, and what says whether the account takes work at all."""
+        self._limiter = limiter
+        self._asker = asker
+        self._patient = patient
+        self._look = look
+
+    async def __aenter__(self) -> None:
+        """Wait for the turn."""
+        self._look()
+        await self._limiter.enter(self._asker, patient=self._patient)
+        try:
+            self._look()
+        except BaseException:
+            self._limiter.leave(patient=self._patient)
+            raise
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Give the place back."""
+        self._limiter.leave(patient=self._patient)
+
+
+class Sending:
+    """One request on its way, as a context."""
+
+    __slots__ = ("_limiter", "_probe", "_start")
+
+    def __init__(self, limiter: Limiter, *, probe: bool) -> None:
+        """Take the limiter."""
+        self._limiter = limiter
+        self._probe = probe
+
+    async def __aenter__(self) -> Start:
+        """Wait for the moment."""
+        self._start = await self._limiter.begin(probe=self._probe)
+        return self._start
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Say that it is over."""
+        self._limiter.end(self._start)
 
 
 def _is_down(error: HubError) -> bool:

@@ -71,6 +71,10 @@ class Row(Generic[Item]):
         """Give how many wait."""
         return sum(self._numbers.values())
 
+    def __bool__(self) -> bool:
+        """Tell whether anybody waits."""
+        return bool(self._numbers)
+
     def __iter__(self) -> Iterator[Item]:
         """Go through those who wait, in no certain order."""
         for flows in self._classes.values():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from hub.connections.accounts import Account
 from hub.engine import outcomes
@@ -16,8 +17,7 @@ from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a sending: its output or its error; `answered` is the status of the answer, None without one."""
 
     started: datetime

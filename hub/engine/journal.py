@@ -56,16 +56,17 @@ class Journal:
             "ordinal": ordinal,
             "kind": kind,
             "state": state,
-            "input": _text(input),
-            "output": _text(output),
-            "answer": _text(answer),
+            "input": None if input is None else _text(input),
+            "output": None if output is None else _text(output),
+            "answer": None if answer is None else _text(answer),
             "answer_schema": schema,
             "rule": rule,
-            "error": _text(error),
+            "error": None if error is None else _text(error),
             "started_at": to_micros(started),
             "finished_at": to_micros(finished),
         }
-        self._record.steps.append(row | {"checksum": of_step(row)})
+        row["checksum"] = of_step(row)
+        self._record.steps.append(row)
 
     def attempt(
         self,
@@ -248,5 +249,5 @@ def code(text: str) -> str:
     return "".join(char if "!" <= char <= "~" else "-" for char in text)[:200] or "-"
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else exact_json.dumps(value).decode()
+def _text(value: Any) -> str:
+    return exact_json.dumps(value).decode()

@@ -75,13 +75,9 @@ class Place:
     lane: Lane
     step: Step
     ordinal: int
+    path: str
     started: datetime
     output: Output | None = None
-
-    @property
-    def path(self) -> str:
-        """Give the present step's path."""
-        return self.lane.path(self.step)
 
     @property
     def kind(self) -> str:

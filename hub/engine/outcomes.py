@@ -78,7 +78,7 @@ def outcome(
     """Form what is recorded of an effect's outcome; `status` is that of the target's answer, `version` what stands."""
     again = status is not None and status == row.get("status")
     return {
-        "effect_key": row["key"],
+        "key": row["key"],
         "state": state.value,
         "output": None if output is None else exact_json.dumps(output).decode(),
         "reason": reason,
@@ -108,7 +108,7 @@ def resending(row: Row, at: datetime) -> dict[str, Any]:
     kept = {name: row.get(name) for name in ("reason", "status", "version")}
     counts = {name: row.get(name) or 0 for name in ("repeats", "renewals")}
     return {
-        "effect_key": row["key"],
+        "key": row["key"],
         "state": EffectState.UNKNOWN.value,
         "output": None,
         "sent_at": to_micros(at),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
     """What a step gives: its output, what it was given (for people), and the rule that decided.
 
     `answer` is what came from outside where the output was made of it, and `schema` the version it came in.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
@@ -21,8 +22,7 @@ from hub.model.effect import NEWER, EffectKey, EffectState, Idempotency
 from hub.sdk.connector import WriteOperation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where a write goes and what it means: account, operation, and the names of the effect."""
 
     account: Account

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from hub.connections.accounts import Account
 from hub.engine import waits
@@ -261,7 +262,7 @@ class Steps:
             return await self.effects.perform(target, form, standing)
         # What takes something back needs nobody's leave: otherwise who has left would keep it from being mended.
         if target.undoes is None:
-            target = replace(target, approvals=await self.leave(target.path, scope))
+            target = msgspec.structs.replace(target, approvals=await self.leave(target.path, scope))
         self.gate(bundle, target, form, scope)
         try:
             return await self.effects.perform(target, form, standing)

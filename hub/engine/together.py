@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import replace
+
+import msgspec
 
 from hub.engine.bulk import MAY_BE_REPEATED, Batches, Ended, Entry, Made, entry, requests
 from hub.engine.items import ENDS, Item, Work
@@ -128,7 +129,7 @@ class Together:
         return entries
 
     def _entry(self, gates: Lane, item: Item, known: Known) -> Entry | None:
-        work, target = self._work, replace(self._target(item), approvals=self._approvals)
+        work, target = self._work, msgspec.structs.replace(self._target(item), approvals=self._approvals)
         try:
             record = work.form(item)
             gates.steps.gate(work.bundle, target, lambda: record, work.lane.scope)

@@ -73,11 +73,12 @@ class Walk:
 
     async def step(self, lane: Lane, step: Step, ordinal: int) -> None:
         """Do one step, unless it is done, and record how it stands."""
-        before = self._recorded(lane, lane.path(step))
+        path = lane.path(step)
+        before = self._recorded(lane, path)
         if before is not None:
             lane.scope[step.id] = self._restored(lane, step, before)
             return
-        place = Place(lane=lane, step=step, ordinal=ordinal, started=self._parts.ambient.now())
+        place = Place(lane=lane, step=step, ordinal=ordinal, path=path, started=self._parts.ambient.now())
         try:
             output = await self._done(place)
         except (StaleLease, Fatal, ToldToStop):

@@ -92,7 +92,9 @@ class Intake:
         self, name: str, events: Sequence[InboundEvent], via: Via, *, priority: Priority = Priority.HIGH
     ) -> list[Acceptance]:
         """Make events durable with the runs they start, each once; no run goes before `priority`."""
-        accepts = (self.prepare(name, event, via, priority=priority) for event in events)
+        accepts = [self.prepare(name, event, via, priority=priority) for event in events]
+        if len(accepts) == 1:
+            return [await self.commit(accepts[0])]
         return list(await asyncio.gather(*map(self.commit, accepts)))
 
     async def read_again(

@@ -61,6 +61,8 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 def seen_in_headers(headers: Mapping[str, str]) -> Seen | None:
     """Read the usual headers about limits; of several policies, the one of which the smallest share is left."""
+    if not any("rate" in name for name in headers):
+        return None
     found = [*_structured(headers), *filter(None, (_pairs(headers), _separate(headers)))]
     return min(found, key=_share_left) if found else None
 

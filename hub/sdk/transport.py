@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ from hub.model.exchange import Request, Response
 
 #: An answer larger than this is cut off and counts as unknown.
 MAX_ANSWER = 32 * 1024 * 1024
+_BEFORE_PATH = re.compile(r"[a-z]+://[^/?#]*")
 
 
 def may_connect(address: str) -> bool:
@@ -80,10 +83,9 @@ class Transport:
         whose certificate does not hold, and `OutcomeUnknown` for everything after the first byte went out.
         """
         client = self._ensure_client()
-        host = urlsplit(request.url).hostname or ""
-        if _is_address(host) and host not in self._private_hosts and not may_connect(host):
+        host = _host(request.url)
+        if host not in self._private_hosts and _is_forbidden(host):
             raise FixConnection("This host may not be reached.", code="host-not-allowed", host=host)
-        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 10.0))
         try:
             async with client.request(
                 request.method,
@@ -91,7 +93,7 @@ class Transport:
                 data=request.body or None,
                 headers={**request.headers, **(headers or {})},
                 allow_redirects=False,
-                timeout=limits,
+                timeout=_limits(timeout),
             ) as answer:
                 body = await _read(answer)
                 return Response(
@@ -155,12 +157,30 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
     return bytes(parts)
 
 
-def _is_address(host: str) -> bool:
+@lru_cache(1000)
+def _is_forbidden(host: str) -> bool:
+    """Tell whether a host is an address outside the public internet; names are looked at when they are resolved."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
         return False
-    return True
+    return not may_connect(host)
+
+
+def _host(url: str) -> str:
+    # What stands before the path is the same for all requests of a connection.
+    before = _BEFORE_PATH.match(url)
+    return _host_of(url if before is None else before[0])
+
+
+@lru_cache(1000)
+def _host_of(origin: str) -> str:
+    return urlsplit(origin).hostname or ""
+
+
+@lru_cache(100)
+def _limits(timeout: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 10.0))
 
 
 def _reason(error: BaseException) -> str:

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Self
 
+import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from hub.audit.chain import ChainHead, Link, links
-from hub.audit.entry import Entry, Fact, is_plain
+from hub.audit.chain import ChainHead, Link, chain_hash
+from hub.audit.entry import Fact, assert_plain, leaf, shown
 from hub.audit.kinds import AuditKind
+from hub.audit.merkle import leaf_hash
 from hub.model.ambient import of_micros
+from hub.store import statements
+from hub.store.statements import Formed
 from hub.store.tables import audit, audit_heads
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class Note(msgspec.Struct, frozen=True, kw_only=True):
     """What a change wants to have audited; the committer gives it its place and time in the log."""
 
     kind: AuditKind
     actor: str
-    subjects: Mapping[str, str] = field(default_factory=dict)
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    subjects: Mapping[str, str] = msgspec.field(default_factory=dict)
+    facts: Mapping[str, Fact] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse, where the note is made, what must not stand in a log that is never erased."""
-        for name, value in (("actor", self.actor), *self.subjects.items(), *self.facts.items()):
-            if isinstance(value, str) and value and not is_plain(value):
-                raise ValueError(f"{self.kind}: `{name}` is not an id, a code or a hash")
+        assert_plain(self.kind, self.actor, self.subjects, self.facts)
 
 
 def bound(text: str) -> str | None:
@@ -60,42 +60,28 @@ class ChainWriter:
         """Write the notes as entries, and the log's new end."""
         if not notes:
             return self
-        at = of_micros(now)
-        leaves = [
-            Entry(
-                log=self._head.log,
-                sequence=self._head.size + number,
-                at=at,
-                kind=note.kind,
-                actor=note.actor,
-                subjects=note.subjects,
-                facts=note.facts,
-            ).leaf()
-            for number, note in enumerate(notes, start=1)
-        ]
-        made = list(links(self._head, leaves))
-        connection.execute(
-            _APPEND,
-            [
+        log, sequence, chain, at = self._head.log, self._head.size, self._head.chain, shown(of_micros(now))
+        rows = []
+        for note in notes:
+            sequence += 1
+            entry = leaf(log, sequence, at, note.kind, note.actor, note.subjects, note.facts)
+            chain = chain_hash(chain, leaf_hash(entry))
+            rows.append(
                 {
-                    "chain": self._head.log,
-                    "sequence": link.sequence,
+                    "chain": log,
+                    "sequence": sequence,
                     "kind": note.kind.value,
                     "at": now,
-                    "entry": link.leaf,
-                    "chain_hash": link.chain,
+                    "entry": entry,
+                    "chain_hash": chain,
                 }
-                for link, note in zip(made, notes, strict=True)
-            ],
-        )
-        head = ChainHead(log=self._head.log, size=made[-1].sequence, chain=made[-1].chain)
-        connection.execute(_MOVE_HEAD, {"log": head.log, "size": head.size, "chain_hash": head.chain})
-        return ChainWriter(head)
+            )
+        statements.insert(connection, audit, rows)
+        _MOVE_HEAD(connection, log=log, size=sequence, chain_hash=chain)
+        return ChainWriter(ChainHead(log=log, size=sequence, chain=chain))
 
 
-# Formed once: they are part of nearly every transaction.
-_APPEND = insert(audit)
-_MOVE_HEAD = (
+_MOVE_HEAD = Formed(
     update(audit_heads)
     .where(audit_heads.c.chain == bindparam("log"))
     .values(size=bindparam("size"), chain_hash=bindparam("chain_hash"))

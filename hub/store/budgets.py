@@ -13,8 +13,8 @@ from hub.model.turns import Turns
 from hub.sdk import exact_json
 from hub.store.committer import Transaction
 from hub.store.control_tables import budgets
+from hub.store.statements import upsert
 from hub.store.tables import awaited, runs
-from hub.store.upserts import upsert
 
 _KEYS = ("environment", "name")
 #: A time of a quota that begins later than this from now was begun by a clock that was wrong (microseconds).

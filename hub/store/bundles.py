@@ -15,8 +15,8 @@ from hub.audit.kinds import AuditKind
 from hub.store import holds
 from hub.store.audit import Note
 from hub.store.committer import Transaction
+from hub.store.statements import upsert
 from hub.store.tables import bundles
-from hub.store.upserts import upsert
 
 
 def keep(

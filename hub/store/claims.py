@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     BindParameter,
     Column,
     ColumnElement,
-    CompoundSelect,
     Connection,
     FromClause,
     Row,
@@ -33,22 +33,22 @@ from hub.model.run import WORKING_STATES, Priority, RunState, Stopping, WaitKind
 from hub.store.committer import Transaction, Write
 from hub.store.held import Holds, held, hold_over
 from hub.store.lineage import replayed, taken_back
+from hub.store.statements import Formed, among, names_of
 from hub.store.tables import attempts, effects, events, runs, steps
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedRun:
+class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run with all that is needed to go on with it: its event, its finished steps, its effects so far."""
 
     run: Mapping[str, Any]
     event: Mapping[str, Any]
-    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    effects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    attempts: Mapping[str, int] = field(default_factory=dict)
+    steps: Mapping[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
+    effects: Mapping[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
+    attempts: Mapping[str, int] = msgspec.field(default_factory=dict)
     #: How many of the attempts a limit turned away.
-    limited: Mapping[str, int] = field(default_factory=dict)
+    limited: Mapping[str, int] = msgspec.field(default_factory=dict)
     #: Of paths whose writes the runs that it replays have taken back, the last generation of which that is so.
-    taken_back: Mapping[str, int] = field(default_factory=dict)
+    taken_back: Mapping[str, int] = msgspec.field(default_factory=dict)
 
     def generation(self, path: str) -> int:
         """Give the generation of a write at a path: the run's own, or a newer one than what was taken back there."""
@@ -105,16 +105,16 @@ class Claim(Write):
         connection = transaction.connection
         taken: list[Mapping[str, Any]] = []
         while (room := self.limit - len(taken)) > 0:
-            given = {"here": self.environment, "until_now": transaction.now, "most": room}
-            found = connection.execute(_ripe(self.eligible), given).all()
+            ripe_now = _ripe(self.eligible)
+            found = ripe_now(connection, here=self.environment, until_now=transaction.now, most=room).all()
             ripe = sorted(found, key=lambda run: (run.priority, run.claimable_at, run.position))[:room]
             if ripe:
                 taken.extend(self._sorted_out(transaction, ripe))
             if len(ripe) < room:
                 break
         taken.sort(key=lambda run: run["position"])
-        after = {"here": self.environment, "after_now": transaction.now}
-        return Claimed(runs=_with_history(connection, taken), next_at=connection.execute(_NEXT_AT, after).scalar())
+        next_at = _NEXT_AT(connection, here=self.environment, after_now=transaction.now).scalar()
+        return Claimed(runs=_with_history(connection, taken), next_at=next_at)
 
     def _sorted_out(self, transaction: Transaction, ripe: Sequence[Row[Any]]) -> Iterator[Mapping[str, Any]]:
         """Take the runs that may go; the others wait for what holds them, or behind an earlier one of their key."""
@@ -126,18 +126,17 @@ class Claim(Write):
         _set_aside(transaction, [row.id for row in free if not row.eligible])
         going = [row.id for row in free if row.eligible]
         if going:
-            for row in connection.execute(_TAKE, {"ids": going, "by": self.owner, "from_now": transaction.now}):
-                yield dict(row._mapping)
+            taken = _TAKE(connection, ids=names_of(going), by=self.owner, from_now=transaction.now)
+            yield from (dict(row) for row in taken.mappings().all())
 
 
-# Formed once: forming them costs more than what the database does with them.
 _RIPE = (
     *(runs.c[name] for name in ("id", "priority", "claimable_at", "position", "flow", "key")),
     *(runs.c[name] for name in ("wait_on", "stopping", "parent_run")),
 )
-_TAKE = (
+_TAKE = Formed(
     update(runs)
-    .where(runs.c.id.in_(bindparam("ids", expanding=True)))
+    .where(among(runs.c.id, "ids"))
     .values(
         state=case(
             (runs.c.stopping == Stopping.COMPENSATE.value, RunState.COMPENSATING.value),
@@ -154,26 +153,28 @@ _TAKE = (
     .returning(*runs.c)
 )
 # One look at the index for each priority; a single one over all would go through every waiting run.
-_NEXT_AT = select(
-    func.min(
-        union_all(
-            *(
-                select(func.min(runs.c.claimable_at).label("at")).where(
-                    runs.c.environment == bindparam("here"),
-                    runs.c.priority == priority,
-                    runs.c.claimable_at > bindparam("after_now"),
+_NEXT_AT = Formed(
+    select(
+        func.min(
+            union_all(
+                *(
+                    select(func.min(runs.c.claimable_at).label("at")).where(
+                        runs.c.environment == bindparam("here"),
+                        runs.c.priority == priority,
+                        runs.c.claimable_at > bindparam("after_now"),
+                    )
+                    for priority in Priority
                 )
-                for priority in Priority
             )
+            .subquery()
+            .c.at
         )
-        .subquery()
-        .c.at
     )
 )
 
 
 @cache
-def _ripe(eligible: ColumnElement[bool]) -> CompoundSelect[Any]:
+def _ripe(eligible: ColumnElement[bool]) -> Formed:
     """Give the first runs of each priority whose time has come, with whether they may be taken."""
     each = (
         select(*_RIPE, eligible.label("eligible"))
@@ -187,7 +188,7 @@ def _ripe(eligible: ColumnElement[bool]) -> CompoundSelect[Any]:
         .subquery()
         for priority in Priority
     )
-    return union_all(*(select(one) for one in each))
+    return Formed(union_all(*(select(one) for one in each)))
 
 
 def _hold(connection: Connection, holds: Holds, run: Row[Any]) -> tuple[str, str] | None:
@@ -233,8 +234,7 @@ def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) ->
     if not taken:
         return []
     event_ids = {run["event_id"] for run in taken}
-    found = connection.execute(_EVENTS, {"ids": sorted(event_ids)})
-    by_id = {row.id: dict(row._mapping) for row in found}
+    by_id = {row["id"]: dict(row) for row in _EVENTS(connection, ids=names_of(event_ids)).mappings().all()}
     again = [run["id"] for run in taken if run["epoch"] > 1 or run["replay_of"]]
     done: dict[str, dict[str, Mapping[str, Any]]] = {}
     sent: dict[str, dict[str, Mapping[str, Any]]] = {}
@@ -282,7 +282,7 @@ def tried_of(*which: ColumnElement[bool]) -> Select[Any]:
 
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_EVENTS = select(events).where(events.c.id.in_(_IDS))
+_EVENTS = Formed(select(events).where(among(events.c.id, "ids")))
 _STEPS = select(steps).where(steps.c.run_id.in_(_IDS), ~_in_loop(steps.c.path))
 _EFFECTS = select(effects).where(effects.c.run_id.in_(_IDS), ~_in_loop(effects.c.path))
 _TRIED = tried_of(attempts.c.run_id.in_(_IDS), ~_in_loop(attempts.c.path))

@@ -25,6 +25,7 @@ from hub.errors import Fatal, HubError, StorageFull
 from hub.model.ambient import Ambient, to_micros
 from hub.store.audit import ChainWriter, Note
 from hub.store.database import Database
+from hub.store.statements import Formed
 from hub.store.tables import counters
 
 log = structlog.get_logger(__name__)
@@ -48,14 +49,14 @@ class Transaction:
 
     def next_values(self, counter: str, count: int) -> range:
         """Take the next `count` values of a named counter; the order is the order of commits."""
-        last = self.connection.execute(_TAKE, {"counter": counter, "more": count}).scalar()
+        last = _TAKE(self.connection, counter=counter, more=count).scalar()
         if last is None:
             self.connection.execute(counters.insert(), {"name": counter, "value": count})
             last = count
         return range(last - count + 1, last + 1)
 
 
-_TAKE = (
+_TAKE = Formed(
     update(counters)
     .where(counters.c.name == bindparam("counter"))
     .values(value=counters.c.value + bindparam("more"))

@@ -13,7 +13,7 @@ from hub.store.account_tables import connections
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
 from hub.store.runs import wake
-from hub.store.upserts import upsert
+from hub.store.statements import upsert
 
 ACTIVE = "active"
 PAUSED = "paused"

@@ -11,8 +11,8 @@ from hub.audit.kinds import AuditKind
 from hub.errors import FixData
 from hub.store.audit import Note
 from hub.store.committer import Transaction
+from hub.store.statements import Formed, upsert
 from hub.store.tables import crossrefs
-from hub.store.upserts import upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +29,17 @@ class Link:
 
 _here, _there = crossrefs.alias("here"), crossrefs.alias("there")
 #: Made once: it is asked for every document.
-_FIND = select(_there.c.id).where(
-    _here.c.environment == bindparam("environment"),
-    _here.c.entity == bindparam("entity"),
-    _here.c.system == bindparam("system"),
-    _here.c.id == bindparam("id"),
-    _there.c.environment == _here.c.environment,
-    _there.c.entity == _here.c.entity,
-    _there.c.thing == _here.c.thing,
-    _there.c.system == bindparam("want"),
+_FIND = Formed(
+    select(_there.c.id).where(
+        _here.c.environment == bindparam("environment"),
+        _here.c.entity == bindparam("entity"),
+        _here.c.system == bindparam("system"),
+        _here.c.id == bindparam("id"),
+        _there.c.environment == _here.c.environment,
+        _there.c.entity == _here.c.entity,
+        _there.c.thing == _here.c.thing,
+        _there.c.system == bindparam("want"),
+    )
 )
 
 
@@ -48,8 +50,9 @@ def topic(*, environment: str, entity: str, system: str, id: str, want: str) -> 
 
 def find(connection: Connection, *, environment: str, entity: str, system: str, id: str, want: str) -> str | None:
     """Give the id in the system `want` of what `system` calls `id`."""
-    given = {"environment": environment, "entity": entity, "system": system, "id": id, "want": want}
-    found: str | None = connection.execute(_FIND, given).scalar()
+    found: str | None = _FIND(
+        connection, environment=environment, entity=entity, system=system, id=id, want=want
+    ).scalar()
     return found
 
 

@@ -54,7 +54,9 @@ class Database:
         # SQLite gives a new file, and the log beside it, to be read by everybody.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self.writer: Engine = create_engine(
-            f"sqlite:///{self.path}", poolclass=StaticPool, connect_args={"check_same_thread": False}
+            f"sqlite:///{self.path}",
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False, "cached_statements": 1000},
         )
         event.listen(self.writer, "connect", _prepare_writer)
         event.listen(self.writer, "begin", _begin_immediate)

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from hub.model.ambient import to_micros
 from hub.policy.rules import Decision
 from hub.sdk import exact_json
+from hub.store import statements
 from hub.store.tables import decisions
 
 
@@ -47,8 +48,7 @@ def row(
 
 def keep(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store decisions, in the transaction of what they led to."""
-    if rows:
-        connection.execute(insert(decisions), list(rows))
+    statements.insert(connection, decisions, rows)
 
 
 def of_runs(connection: Connection, run_ids: Sequence[str], paths: Sequence[str]) -> list[Mapping[str, Any]]:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Update, and_, bindparam, exists, false, insert, or_, select, update
+from sqlalchemy import Connection, and_, exists, false, or_, select, update
 
 from hub.errors import RetryLater
 from hub.model.effect import EffectState
 from hub.model.run import GOING_STATES
 from hub.sdk import exact_json
+from hub.store import statements
 from hub.store.audit import Note
 from hub.store.committer import Transaction
+from hub.store.statements import Formed, among, names_of
 from hub.store.tables import batches, effects, runs
 
 Values = Mapping[str, Any]
-
-#: A statement has a limited number of parameters.
-_MOST_KEYS = 5000
 
 _DONE = EffectState.DONE.value
 _OUTCOME = ("state", "sent_at", "output", "reason", "status", "repeats", "renewals", "version", "finished_at")
@@ -28,14 +27,8 @@ _FRESH: dict[str, Any] = {**dict.fromkeys(column.name for column in effects.c), 
 _NAMES = tuple(column for column in effects.c if column.name not in ("body", "output"))
 
 
-def _settling(names: Iterable[str]) -> Update:
-    of_key = update(effects).where(effects.c.key == bindparam("effect_key"))
-    return of_key.values({name: bindparam(name) for name in names})
-
-
-_SETTLE, _REWRITE = _settling(_OUTCOME), _settling(_REQUEST)
 # What a person said of an earlier request stays with the effect.
-_REOPEN = _settling(name for name in _FRESH if name not in ("key", "settlement"))
+_ANEW = tuple(name for name in _FRESH if name not in ("key", "settlement"))
 
 
 class Intents(Protocol):
@@ -115,24 +108,19 @@ class Opening:
     def write(self) -> None:
         """Write what was opened."""
         connection = self._transaction.connection
-        if self._new:
-            connection.execute(insert(effects), self._new)
-        if self._again:
-            connection.execute(_REOPEN, [{**row, "effect_key": row["key"]} for row in self._again])
-        if self._batches:
-            connection.execute(insert(batches), self._batches)
+        statements.insert(connection, effects, self._new)
+        statements.change(connection, effects, self._again, key="key", columns=_ANEW)
+        statements.insert(connection, batches, self._batches)
 
 
 def settle(connection: Connection, outcomes: Sequence[Values]) -> None:
     """Record what became of effects."""
-    if outcomes:
-        connection.execute(_SETTLE, list(outcomes))
+    statements.change(connection, effects, outcomes, key="key", columns=_OUTCOME)
 
 
 def rewrite(connection: Connection, rows: Sequence[Values]) -> None:
     """Record other requests for effects whose former ones surely did nothing."""
-    if rows:
-        connection.execute(_REWRITE, [{**row, "effect_key": row["key"]} for row in rows])
+    statements.change(connection, effects, rows, key="key", columns=_REQUEST)
 
 
 def take_over(connection: Connection, rows: Sequence[Values], run_id: str) -> Values | None:
@@ -157,12 +145,12 @@ def effect(connection: Connection, key: str) -> Values | None:
 
 def of_keys(connection: Connection, keys: Sequence[str]) -> dict[str, Values]:
     """Give the effects that stand under these keys."""
-    found: dict[str, Values] = {}
-    for start in range(0, len(keys), _MOST_KEYS):
-        some = keys[start : start + _MOST_KEYS]
-        rows = connection.execute(select(effects).where(effects.c.key.in_(some)))
-        found.update((row.key, dict(row._mapping)) for row in rows)
-    return found
+    if not keys:
+        return {}
+    return {row.key: dict(row._mapping) for row in _OF_KEYS(connection, keys=names_of(keys)).all()}
+
+
+_OF_KEYS = Formed(select(effects).where(among(effects.c.key, "keys")))
 
 
 def of_object(

@@ -13,7 +13,6 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -23,14 +22,15 @@ from sqlalchemy import (
 from hub.audit.kinds import AuditKind
 from hub.model.event import EventFilter, EventState
 from hub.sdk import exact_json
+from hub.store import statements
 from hub.store.account_tables import rejections
 from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.decisions import keep
 from hub.store.drift import Sighting, count
 from hub.store.runs import wake
+from hub.store.statements import Formed, among, names_of
 from hub.store.tables import awaited, events, runs
-from hub.store.upserts import upsert
 
 #: Why an event is rejected that says something else than an earlier one of the same id.
 OTHER_CONTENT = "same-id-other-content"
@@ -111,8 +111,7 @@ class Accept(Write):
                         )
                     )
                 results.append(Acceptance.CONFLICTING)
-        if new_events:
-            transaction.connection.execute(insert(events), [{**_BLANK, **event} for event in new_events])
+        statements.insert(transaction.connection, events, [{**_BLANK, **event} for event in new_events])
         tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
         queue(transaction, new_runs)
         if repeated:
@@ -131,22 +130,24 @@ def queue(transaction: Transaction, rows: Sequence[dict[str, Any]]) -> None:
             run["position"] = position
             alike.setdefault(tuple(run), []).append(run)
         for group in alike.values():
-            transaction.connection.execute(insert(runs), group)
+            statements.insert(transaction.connection, runs, group)
         transaction.woken = True
 
 
 def tell(transaction: Transaction, told: Iterable[Mapping[str, Any]]) -> None:
     """Let the runs go on that wait for one of these events (rows); it costs one look while nobody waits."""
     names = {topic(environment=event["environment"], type=event["type"], subject=event["subject"]) for event in told}
-    if names and transaction.connection.execute(_ANYBODY).scalar():
+    if names and _ANYBODY(transaction.connection).scalar():
         wake(transaction, sorted(names))
 
 
 #: What lies in the index of waits between the word and the next one is what waits for events.
-_ANYBODY = select(
-    or_(
-        exists().where(runs.c.wait_on >= "event:", runs.c.wait_on < "event;"),
-        exists().where(awaited.c.topic >= "event:", awaited.c.topic < "event;"),
+_ANYBODY = Formed(
+    select(
+        or_(
+            exists().where(runs.c.wait_on >= "event:", runs.c.wait_on < "event;"),
+            exists().where(awaited.c.topic >= "event:", awaited.c.topic < "event;"),
+        )
     )
 )
 
@@ -174,16 +175,17 @@ def _known(connection: Connection, batch: Sequence[Accept]) -> dict[tuple[str, s
     found: dict[tuple[str, str, str], str] = {}
     # Names are asked for one connection after the other: for pairs and triples SQLite reads the whole table.
     for (environment, name), external in ids.items():
-        given = {"of_environment": environment, "of_connection": name, "ids": sorted(external)}
-        rows = connection.execute(_KNOWN, given)
+        rows = _KNOWN(connection, of_environment=environment, of_connection=name, ids=names_of(external)).all()
         found.update({(environment, name, row.external_id): row.body_hash for row in rows})
     return found
 
 
-_KNOWN = select(events.c.external_id, events.c.body_hash).where(
-    events.c.environment == bindparam("of_environment"),
-    events.c.connection == bindparam("of_connection"),
-    events.c.external_id.in_(bindparam("ids", expanding=True)),
+_KNOWN = Formed(
+    select(events.c.external_id, events.c.body_hash).where(
+        events.c.environment == bindparam("of_environment"),
+        events.c.connection == bindparam("of_connection"),
+        among(events.c.external_id, "ids"),
+    )
 )
 
 
@@ -235,7 +237,7 @@ class CountRejections(Write):
         """Sum into the minute's row; one audit entry for each addition."""
         for write in batch:
             for row in write.rows:
-                upsert(
+                statements.upsert(
                     transaction.connection,
                     rejections,
                     [{**row, "count": 0}],

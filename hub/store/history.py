@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
 from hub.errors import ApprovalLapsed, ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
 from hub.model.run import RunState, Stopping
 from hub.sdk import exact_json
-from hub.store import approvals, decisions, effects
+from hub.store import approvals, decisions, effects, statements
 from hub.store.audit import Note
 from hub.store.cases import Failure, close_passed, tell
 from hub.store.committer import Transaction, Write
 from hub.store.crossrefs import Link, put
 from hub.store.held import Holds, held, hold_over
 from hub.store.runs import MANY, let_next_go, wake
+from hub.store.statements import Formed, among, names_of
 from hub.store.tables import attempts, awaited, cases, runs, steps
 from hub.store.tables import effects as effects_table
-from hub.store.upserts import upsert
 
 STEP_COLUMNS = (
     *("ordinal", "kind", "state", "input", "output", "answer", "answer_schema", "rule", "error", "checksum"),
@@ -105,14 +105,14 @@ class Record(Write):
         kept = [record for _, record in live]
         # A run whose ids could not be tied keeps what it did, but does not go on as it meant to.
         going = [record for index, record in live if not isinstance(results[index], HubError)]
-        upsert(
+        statements.upsert(
             connection,
             steps,
             [step for record in kept for step in record.steps],
             keys=("run_id", "path"),
             change=STEP_COLUMNS,
         )
-        upsert(
+        statements.upsert(
             connection,
             attempts,
             [attempt for record in kept for attempt in record.attempts],
@@ -148,21 +148,19 @@ _CHANGES = (
     "output",
 )
 _MONEY = ("money_minor", "money_currency")
-_CHANGE_RUN = (
-    update(runs)
-    .where(runs.c.id == bindparam("run_id"))
-    .values({name: bindparam(name) for name in (*_CHANGES, *_MONEY)} | {"updated_at": bindparam("now"), "owner": None})
+_UNCHANGED = {**dict.fromkeys((*_CHANGES, *_MONEY)), "blocking": True, "owner": None}
+
+
+_STANDING = Formed(
+    select(
+        *(runs.c[name] for name in ("id", "epoch", "stopping", "environment", "flow", "key")),
+        *(runs.c[name] for name in ("replay_of", "parent_run", "parent_path")),
+    ).where(among(runs.c.id, "ids"))
 )
 
 
-_STANDING = select(
-    *(runs.c[name] for name in ("id", "epoch", "stopping", "environment", "flow", "key")),
-    *(runs.c[name] for name in ("replay_of", "parent_run", "parent_path")),
-).where(runs.c.id.in_(bindparam("ids", expanding=True)))
-
-
 def _standing(connection: Connection, ids: set[str]) -> dict[str, Row[Any]]:
-    return {row.id: row for row in connection.execute(_STANDING, {"ids": sorted(ids)})}
+    return {row.id: row for row in _STANDING(connection, ids=names_of(ids)).all()}
 
 
 class _Fence:
@@ -274,15 +272,7 @@ def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Ma
             elif now:
                 change["wait_on"], now = record.waits[0].topic, set()
             _wait_for(transaction.connection, record.run_id, before, now)
-        changes.append(
-            {
-                **dict.fromkeys((*_CHANGES, *_MONEY)),
-                "blocking": True,
-                **change,
-                "run_id": record.run_id,
-                "now": transaction.now,
-            }
-        )
+        changes.append({**_UNCHANGED, **change, "id": record.run_id, "updated_at": transaction.now})
         ended = not change.get("blocking", True)
         if ended and change["state"] != RunState.SUCCEEDED.value:
             approvals.void_pending(transaction, record.run_id, actor=record.worker)
@@ -291,8 +281,7 @@ def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Ma
             topics.append(child_topic(run.parent_run, run.parent_path))
         if ended or change.get("claimable_at") is not None:
             transaction.woken = True
-    if changes:
-        transaction.connection.execute(_CHANGE_RUN, changes)
+    statements.change(transaction.connection, runs, changes, key="id", columns=(*_UNCHANGED, "updated_at"))
     let_next_go(transaction, gone, resting)
     if topics:
         wake(transaction, topics)

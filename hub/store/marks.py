@@ -13,7 +13,7 @@ from hub.model.ambient import of_micros
 from hub.sdk import exact_json
 from hub.store.committer import Transaction
 from hub.store.control_tables import marks
-from hub.store.upserts import upsert
+from hub.store.statements import upsert
 
 #: The name of the data itself; it stays through backups and restores.
 HUB = "hub"

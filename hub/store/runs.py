@@ -23,6 +23,7 @@ from hub.audit.kinds import AuditKind
 from hub.model.run import WORKING_STATES, RunState, WaitKind
 from hub.store.audit import Note
 from hub.store.committer import Transaction
+from hub.store.statements import Formed
 from hub.store.tables import awaited, runs
 
 #: What stands in `wait_on` of a run that waits for several things; they are in `awaited`.
@@ -81,11 +82,11 @@ def let_next_go(
 
 
 def _anybody_behind(connection: Connection) -> bool:
-    return connection.execute(_BEHIND).scalar() is not None
+    return _BEHIND(connection).scalar() is not None
 
 
 #: In the words of the partial index, which is not used otherwise.
-_BEHIND = select(runs.c.id).where(runs.c.wait_kind == literal_column("'order'")).limit(1)
+_BEHIND = Formed(select(runs.c.id).where(runs.c.wait_kind == literal_column("'order'")).limit(1))
 
 
 def recover(transaction: Transaction, *, environment: str, actor: str) -> int:

@@ -16,8 +16,8 @@ from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.control_tables import firings, schedules
 from hub.store.events import Accept
+from hub.store.statements import upsert
 from hub.store.tables import runs
-from hub.store.upserts import upsert
 
 
 class FiringState(StrEnum):

@@ -17,8 +17,8 @@ from hub.store.account_tables import cursors
 from hub.store.audit import Note
 from hub.store.committer import Transaction
 from hub.store.control_tables import backfills
+from hub.store.statements import upsert
 from hub.store.tables import events
-from hub.store.upserts import upsert
 
 #: So many gaps of a stream are kept apart; what comes more is added to the last.
 _MOST_GAPS = 20

@@ -287,7 +287,7 @@ class Orders(RuleBasedStateMachine):
         open_ = self.effects_of(run_id, EffectState.INTENT, EffectState.UNKNOWN) if run_id else []
         if run_id is None or not open_:
             return
-        outcome = {"effect_key": open_[0]["key"], "state": state, "sent_at": self.now, "reason": None}
+        outcome = {"key": open_[0]["key"], "state": state, "sent_at": self.now, "reason": None}
         outcome |= {"output": '{"id":"1"}' if state == "done" else None, "finished_at": self.now}
         outcome |= {"status": None, "repeats": 0, "renewals": 0, "version": None}
         self.record(run_id, outcomes=[outcome], winding_up=self.told(run_id))

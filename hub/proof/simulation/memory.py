@@ -25,14 +25,13 @@ class MemoryDatabase(Database):
         """Open an empty database; `begin_anew` fills it."""
         self.directory = Path()
         self.path = Path(":memory:")
-        self.file = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self.file = self._opened()
         self.writer = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: self.file)
         event.listen(self.writer, "begin", _begin_immediate)
         # A second engine over the same connection: whoever reads begins no transaction.
         self.reader = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: self.file)
         self._looking: Connection | None = None
         self._time: Callable[[], float] = lambda: 0.0
-        self.file.create_function("virtual_time", 0, self._now)
         self.begin_anew()
 
     def _now(self) -> float:
@@ -44,11 +43,19 @@ class MemoryDatabase(Database):
 
     def begin_anew(self, image: bytes | None = None) -> None:
         """Put an image in the place of everything; without one, the tables as the migrations make them."""
-        if self.file.in_transaction:
-            self.file.rollback()
-        self.make_room()
+        # Not into the connection that was: SQLite loses with it what a table-valued function holds that was used there,
+        # and the next use ends the process.
+        self._looking = None
+        self.writer.dispose()
+        self.reader.dispose()
+        self.file = self._opened()
         self.file.deserialize(image if image is not None else empty_tables())
         self.file.execute("PRAGMA foreign_keys=ON")
+
+    def _opened(self) -> sqlite3.Connection:
+        made = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=1000)
+        made.create_function("virtual_time", 0, self._now)
+        return made
 
     def image(self) -> bytes:
         """Give what is committed, to begin anew with."""

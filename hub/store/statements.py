@@ -1,0 +1,138 @@
+"""Statements in the words of the database at hand: formed once, and handed to the driver as they are.
+
+Forming a statement, or its parameters, costs more than what the database does with it. Many rows go into few
+statements: row by row, the writing thread would come back from the database for each, and wait there until the threads
+that compute let it go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, CursorResult, Dialect, Table, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hub.sdk import exact_json
+
+Values = Mapping[str, Any]
+
+#: So many rows a statement takes at once; of other sizes none is formed, so that the driver keeps them all prepared.
+_SIZES = (64, 16, 4, 1)
+_DIALECTS: dict[str, Dialect] = {
+    "sqlite": sqlite.dialect(paramstyle="qmark"),
+    "postgresql": postgresql.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
+}
+_MARKS = {"sqlite": "?", "postgresql": "%s"}
+
+
+class Formed:
+    """A statement that is asked so often that it is formed only once; its columns come as the driver gives them."""
+
+    def __init__(self, statement: Any) -> None:
+        """Take the statement; what it is asked with are its named parameters."""
+        self._statement = statement
+        self._forms: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+
+    def __call__(self, connection: Connection, **given: Any) -> CursorResult[Any]:
+        """Execute it with its parameters."""
+        name = connection.dialect.name
+        form = self._forms.get(name)
+        if form is None:
+            form = self._forms[name] = self._formed(name)
+        sql, names, fixed = form
+        given = {**fixed, **given}
+        return connection.exec_driver_sql(sql, tuple([given[name] for name in names]))
+
+    def _formed(self, name: str) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        compiled = self._statement.compile(dialect=_DIALECTS[name])
+        asked = {name for name, bind in compiled.binds.items() if bind.required}
+        # Lists of constants are written out; for that every parameter has to have some value.
+        form = compiled.construct_expanded_state(dict.fromkeys(asked), escape_names=False)
+        fixed = {name: value for name, value in form.parameters.items() if name not in asked}
+        return form.statement, tuple(form.positiontup or ()), fixed
+
+
+def among(column: Column[str], parameter: str) -> ColumnElement[bool]:
+    """Ask for one of many names, which are given as `names_of` makes them: so the statement is always the same."""
+    return column.in_(select(func.json_each(bindparam(parameter)).table_valued("value").c.value))
+
+
+def names_of(names: Iterable[str]) -> str:
+    """Give names as the parameter of `among`."""
+    return exact_json.dumps(list(names)).decode()
+
+
+def insert(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+    """Insert rows, each with the columns that the first one has."""
+    _put(connection, table, rows, (), None)
+
+
+def upsert(
+    connection: Connection, table: Table, rows: Sequence[Values], *, keys: Sequence[str], change: Sequence[str]
+) -> None:
+    """Insert rows; where one with the same `keys` exists, take over the columns in `change` (none: leave it)."""
+    _put(connection, table, rows, tuple(keys), tuple(change))
+
+
+def change(connection: Connection, table: Table, rows: Sequence[Values], *, key: str, columns: Sequence[str]) -> None:
+    """Change `columns` of the rows that `key` names, each to its own values; of two about one row the later stands."""
+    latest = {row[key]: row for row in rows}
+    taken = itemgetter(key, *columns)
+    for some in _portions(list(latest.values())):
+        statement = _changing(connection.dialect.name, table, key, tuple(columns), len(some))
+        connection.exec_driver_sql(statement, tuple(chain.from_iterable(map(taken, some))))
+
+
+def _put(
+    connection: Connection, table: Table, rows: Sequence[Values], keys: tuple[str, ...], change: tuple[str, ...] | None
+) -> None:
+    if not rows:
+        return
+    names = tuple(rows[0])
+    taken = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+    for some in _portions(rows):
+        statement = _putting(connection.dialect.name, table, names, len(some), keys, change)
+        connection.exec_driver_sql(statement, tuple(chain.from_iterable(map(taken, some))))
+
+
+def _portions(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
+    start = 0
+    for size in _SIZES:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
+
+
+@cache
+def _putting(
+    dialect: str, table: Table, names: tuple[str, ...], size: int, keys: tuple[str, ...], change: tuple[str, ...] | None
+) -> str:
+    quoted = _DIALECTS[dialect].identifier_preparer.quote
+    into = f"{quoted(table.name)} ({_listed(dialect, names)})"
+    # All that is put together here are names of columns.
+    statement = f"INSERT INTO {into} VALUES {_rows(dialect, len(names), size)}"  # noqa: S608
+    if change is None:
+        return statement
+    sets = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in change)
+    return f"{statement} ON CONFLICT ({_listed(dialect, keys)}) DO {f'UPDATE SET {sets}' if change else 'NOTHING'}"
+
+
+@cache
+def _changing(dialect: str, table: Table, key: str, columns: tuple[str, ...], size: int) -> str:
+    quoted = _DIALECTS[dialect].identifier_preparer.quote
+    name = quoted(table.name)
+    sets = ", ".join(f"{quoted(column)} = given.column{place}" for place, column in enumerate(columns, start=2))
+    given = f"(VALUES {_rows(dialect, len(columns) + 1, size)}) AS given"
+    return f"UPDATE {name} SET {sets} FROM {given} WHERE {name}.{quoted(key)} = given.column1"  # noqa: S608
+
+
+def _listed(dialect: str, names: Sequence[str]) -> str:
+    return ", ".join(map(_DIALECTS[dialect].identifier_preparer.quote, names))
+
+
+def _rows(dialect: str, width: int, size: int) -> str:
+    return ", ".join([f"({', '.join([_MARKS[dialect]] * width)})"] * size)
