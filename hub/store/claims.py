@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -14,7 +15,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
-    Row,
     Select,
     and_,
     bindparam,
@@ -105,31 +105,30 @@ class Claim(Write):
         connection = transaction.connection
         taken: list[Mapping[str, Any]] = []
         while (room := self.limit - len(taken)) > 0:
-            ripe_now = _ripe(self.eligible)
-            found = ripe_now(connection, here=self.environment, until_now=transaction.now, most=room).all()
-            ripe = sorted(found, key=lambda run: (run.priority, run.claimable_at, run.position))[:room]
+            of_now = {"here": self.environment, "until_now": transaction.now, "most": room}
+            ripe = sorted(_ripe(self.eligible).rows(connection, **of_now), key=_IN_TURN)[:room]
             if ripe:
                 taken.extend(self._sorted_out(transaction, ripe))
             if len(ripe) < room:
                 break
         taken.sort(key=lambda run: run["position"])
-        next_at = _NEXT_AT(connection, here=self.environment, after_now=transaction.now).scalar()
+        next_at = _NEXT_AT.scalar(connection, here=self.environment, after_now=transaction.now)
         return Claimed(runs=_with_history(connection, taken), next_at=next_at)
 
-    def _sorted_out(self, transaction: Transaction, ripe: Sequence[Row[Any]]) -> Iterator[Mapping[str, Any]]:
+    def _sorted_out(self, transaction: Transaction, ripe: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         """Take the runs that may go; the others wait for what holds them, or behind an earlier one of their key."""
         connection = transaction.connection
         holds = held(connection, self.environment)
-        over = {row.id: on for row in ripe if (on := _hold(connection, holds, row)) is not None}
+        over = {row["id"]: on for row in ripe if (on := _hold(connection, holds, row)) is not None}
         _hold_back(transaction, over)
-        free = [row for row in ripe if row.id not in over]
-        _set_aside(transaction, [row.id for row in free if not row.eligible])
-        going = [row.id for row in free if row.eligible]
+        free = [row for row in ripe if row["id"] not in over]
+        _set_aside(transaction, [row["id"] for row in free if not row["eligible"]])
+        going = [row["id"] for row in free if row["eligible"]]
         if going:
-            taken = _TAKE(connection, ids=names_of(going), by=self.owner, from_now=transaction.now)
-            yield from (dict(row) for row in taken.mappings().all())
+            yield from _TAKE.rows(connection, ids=names_of(going), by=self.owner, from_now=transaction.now)
 
 
+_IN_TURN = itemgetter("priority", "claimable_at", "position")
 _RIPE = (
     *(runs.c[name] for name in ("id", "priority", "claimable_at", "position", "flow", "key")),
     *(runs.c[name] for name in ("wait_on", "stopping", "parent_run")),
@@ -191,11 +190,11 @@ def _ripe(eligible: ColumnElement[bool]) -> Formed:
     return Formed(union_all(*(select(one) for one in each)))
 
 
-def _hold(connection: Connection, holds: Holds, run: Row[Any]) -> tuple[str, str] | None:
+def _hold(connection: Connection, holds: Holds, run: Mapping[str, Any]) -> tuple[str, str] | None:
     """Give topic and reason of the hold that a run is under; one that was told to stop goes on for that."""
-    if run.stopping is not None:
+    if run["stopping"] is not None:
         return None
-    return hold_over(connection, holds, run=run.id, flow=run.flow, key=run.key, parent_run=run.parent_run)
+    return hold_over(connection, holds, run=run["id"], flow=run["flow"], key=run["key"], parent_run=run["parent_run"])
 
 
 def _hold_back(transaction: Transaction, over: Mapping[str, tuple[str, str]]) -> None:
@@ -234,7 +233,7 @@ def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) ->
     if not taken:
         return []
     event_ids = {run["event_id"] for run in taken}
-    by_id = {row["id"]: dict(row) for row in _EVENTS(connection, ids=names_of(event_ids)).mappings().all()}
+    by_id = {row["id"]: row for row in _EVENTS.rows(connection, ids=names_of(event_ids))}
     again = [run["id"] for run in taken if run["epoch"] > 1 or run["replay_of"]]
     done: dict[str, dict[str, Mapping[str, Any]]] = {}
     sent: dict[str, dict[str, Mapping[str, Any]]] = {}

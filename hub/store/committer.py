@@ -49,7 +49,7 @@ class Transaction:
 
     def next_values(self, counter: str, count: int) -> range:
         """Take the next `count` values of a named counter; the order is the order of commits."""
-        last = _TAKE(self.connection, counter=counter, more=count).scalar()
+        last = _TAKE.scalar(self.connection, counter=counter, more=count)
         if last is None:
             self.connection.execute(counters.insert(), {"name": counter, "value": count})
             last = count

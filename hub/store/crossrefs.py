@@ -50,9 +50,9 @@ def topic(*, environment: str, entity: str, system: str, id: str, want: str) -> 
 
 def find(connection: Connection, *, environment: str, entity: str, system: str, id: str, want: str) -> str | None:
     """Give the id in the system `want` of what `system` calls `id`."""
-    found: str | None = _FIND(
+    found: str | None = _FIND.scalar(
         connection, environment=environment, entity=entity, system=system, id=id, want=want
-    ).scalar()
+    )
     return found
 
 

@@ -147,7 +147,7 @@ def of_keys(connection: Connection, keys: Sequence[str]) -> dict[str, Values]:
     """Give the effects that stand under these keys."""
     if not keys:
         return {}
-    return {row.key: dict(row._mapping) for row in _OF_KEYS(connection, keys=names_of(keys)).all()}
+    return {row["key"]: row for row in _OF_KEYS.rows(connection, keys=names_of(keys))}
 
 
 _OF_KEYS = Formed(select(effects).where(among(effects.c.key, "keys")))

@@ -137,7 +137,7 @@ def queue(transaction: Transaction, rows: Sequence[dict[str, Any]]) -> None:
 def tell(transaction: Transaction, told: Iterable[Mapping[str, Any]]) -> None:
     """Let the runs go on that wait for one of these events (rows); it costs one look while nobody waits."""
     names = {topic(environment=event["environment"], type=event["type"], subject=event["subject"]) for event in told}
-    if names and _ANYBODY(transaction.connection).scalar():
+    if names and _ANYBODY.scalar(transaction.connection):
         wake(transaction, sorted(names))
 
 
@@ -175,8 +175,8 @@ def _known(connection: Connection, batch: Sequence[Accept]) -> dict[tuple[str, s
     found: dict[tuple[str, str, str], str] = {}
     # Names are asked for one connection after the other: for pairs and triples SQLite reads the whole table.
     for (environment, name), external in ids.items():
-        rows = _KNOWN(connection, of_environment=environment, of_connection=name, ids=names_of(external)).all()
-        found.update({(environment, name, row.external_id): row.body_hash for row in rows})
+        rows = _KNOWN.rows(connection, of_environment=environment, of_connection=name, ids=names_of(external))
+        found.update({(environment, name, row["external_id"]): row["body_hash"] for row in rows})
     return found
 
 

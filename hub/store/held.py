@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, literal, select, union_all
 from hub.model.hold import HoldKind
 from hub.store.account_tables import connections
 from hub.store.control_tables import holds
+from hub.store.statements import Formed
 from hub.store.tables import runs
 
 
@@ -45,7 +46,7 @@ def topic(kind: HoldKind, name: str, key: str = "") -> str:
 def held(connection: Connection, environment: str) -> Holds:
     """Read the holds in force."""
     found: dict[str, dict[tuple[str, str], str]] = {kind.value: {} for kind in HoldKind}
-    for kind, name, key, reason in connection.execute(_IN_FORCE, {"environment": environment}):
+    for kind, name, key, reason in _IN_FORCE(connection, environment=environment).fetchall():
         found[kind][name, key] = reason or ""
     return Holds(
         runs=_by_name(found[HoldKind.RUN]),
@@ -81,11 +82,13 @@ def _by_name(found: Mapping[tuple[str, str], str]) -> dict[str, str]:
 
 
 #: Made once: it is asked in every transaction that opens intents.
-_IN_FORCE = union_all(
-    select(holds.c.kind, holds.c.name, holds.c.key, holds.c.reason).where(
-        holds.c.environment == bindparam("environment"), holds.c.ended_at.is_(None)
-    ),
-    select(literal(HoldKind.CONNECTION.value), connections.c.name, literal(""), connections.c.reason).where(
-        connections.c.environment == bindparam("environment"), connections.c.state == "paused"
-    ),
+_IN_FORCE = Formed(
+    union_all(
+        select(holds.c.kind, holds.c.name, holds.c.key, holds.c.reason).where(
+            holds.c.environment == bindparam("environment"), holds.c.ended_at.is_(None)
+        ),
+        select(literal(HoldKind.CONNECTION.value), connections.c.name, literal(""), connections.c.reason).where(
+            connections.c.environment == bindparam("environment"), connections.c.state == "paused"
+        ),
+    )
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from hub.errors import ApprovalLapsed, ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
 from hub.model.run import RunState, Stopping
@@ -159,14 +159,14 @@ _STANDING = Formed(
 )
 
 
-def _standing(connection: Connection, ids: set[str]) -> dict[str, Row[Any]]:
-    return {row.id: row for row in _STANDING(connection, ids=names_of(ids)).all()}
+def _standing(connection: Connection, ids: set[str]) -> dict[str, Mapping[str, Any]]:
+    return {row["id"]: row for row in _STANDING.rows(connection, ids=names_of(ids))}
 
 
 class _Fence:
     """Says what keeps a record from being written (`StaleLease`), or its run from going on as it meant to."""
 
-    def __init__(self, transaction: Transaction, standing: Mapping[str, Row[Any]]) -> None:
+    def __init__(self, transaction: Transaction, standing: Mapping[str, Mapping[str, Any]]) -> None:
         self._connection = transaction.connection
         self._now = transaction.now
         self._standing = standing
@@ -174,19 +174,20 @@ class _Fence:
 
     def stops(self, record: Record) -> HubError | None:
         run = self._standing.get(record.run_id)
-        if run is None or run.epoch != record.epoch:
+        if run is None or run["epoch"] != record.epoch:
             return StaleLease(run=record.run_id)
         change = record.change
         sends = record.intents or record.taken or record.sends_again
         if record.winding_up is not None:
-            if run.stopping == Stopping.COMPENSATE.value != record.winding_up.value and (sends or change is not None):
-                return ToldToStop(run=record.run_id, stopping=run.stopping)
+            taken_back = run["stopping"] == Stopping.COMPENSATE.value
+            if taken_back and record.winding_up is not Stopping.COMPENSATE and (sends or change is not None):
+                return ToldToStop(run=record.run_id, stopping=run["stopping"])
             # Also what takes something back goes out only once nobody holds it any more.
             return self._hold(record, run) if sends else None
-        if run.stopping is not None and (sends or record.links or change is not None):
-            cancelled = run.stopping == Stopping.CANCEL.value
+        if run["stopping"] is not None and (sends or record.links or change is not None):
+            cancelled = run["stopping"] == Stopping.CANCEL.value
             if change is None or change["state"] != RunState.SUCCEEDED.value or not cancelled:
-                return ToldToStop(run=record.run_id, stopping=run.stopping)
+                return ToldToStop(run=record.run_id, stopping=run["stopping"])
             # It came to its end before it heard of it.
         return (self._hold(record, run) or self._lapsed(record)) if sends else None
 
@@ -199,10 +200,10 @@ class _Fence:
         found = approvals.lapses(self._connection, under, self._now)
         return next((ApprovalLapsed(approval=id, reason=lapse.value) for id, lapse in found.items()), None)
 
-    def _hold(self, record: Record, run: Row[Any]) -> HubError | None:
-        if run.environment not in self._held:
-            self._held[run.environment] = held(self._connection, run.environment)
-        holds = self._held[run.environment]
+    def _hold(self, record: Record, run: Mapping[str, Any]) -> HubError | None:
+        if run["environment"] not in self._held:
+            self._held[run["environment"]] = held(self._connection, run["environment"])
+        holds = self._held[run["environment"]]
         over = hold_over(self._connection, holds, **_named(run))
         if over is not None:
             on, reason = over
@@ -213,12 +214,12 @@ class _Fence:
         return None
 
 
-def _let_go(connection: Connection, *, run: Row[Any]) -> bool:
-    return hold_over(connection, held(connection, run.environment), **_named(run)) is None
+def _let_go(connection: Connection, *, run: Mapping[str, Any]) -> bool:
+    return hold_over(connection, held(connection, run["environment"]), **_named(run)) is None
 
 
-def _named(run: Row[Any]) -> dict[str, Any]:
-    return {"run": run.id, "flow": run.flow, "key": run.key, "parent_run": run.parent_run}
+def _named(run: Mapping[str, Any]) -> dict[str, Any]:
+    return {"run": run["id"], "flow": run["flow"], "key": run["key"], "parent_run": run["parent_run"]}
 
 
 def _open_intents(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:
@@ -251,7 +252,7 @@ def _tie_links(transaction: Transaction, live: list[tuple[int, Record]], results
         wake(transaction, topics)
 
 
-def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Mapping[str, Row[Any]]) -> None:
+def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Mapping[str, Mapping[str, Any]]) -> None:
     changes: list[dict[str, Any]] = []
     gone: list[tuple[str, str, str]] = []
     resting: list[tuple[str, str, str]] = []
@@ -276,9 +277,9 @@ def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Ma
         ended = not change.get("blocking", True)
         if ended and change["state"] != RunState.SUCCEEDED.value:
             approvals.void_pending(transaction, record.run_id, actor=record.worker)
-        (gone if ended else resting).append((run.environment, run.flow, run.key))
-        if ended and run.parent_run is not None:
-            topics.append(child_topic(run.parent_run, run.parent_path))
+        (gone if ended else resting).append((run["environment"], run["flow"], run["key"]))
+        if ended and run["parent_run"] is not None:
+            topics.append(child_topic(run["parent_run"], run["parent_path"]))
         if ended or change.get("claimable_at") is not None:
             transaction.woken = True
     statements.change(transaction.connection, runs, changes, key="id", columns=(*_UNCHANGED, "updated_at"))

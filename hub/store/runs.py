@@ -82,7 +82,7 @@ def let_next_go(
 
 
 def _anybody_behind(connection: Connection) -> bool:
-    return _BEHIND(connection).scalar() is not None
+    return _BEHIND.scalar(connection) is not None
 
 
 #: In the words of the partial index, which is not used otherwise.

@@ -13,8 +13,9 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, CursorResult, Dialect, Table, bindparam, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Dialect, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from hub.sdk import exact_json
 
@@ -37,15 +38,29 @@ class Formed:
         self._statement = statement
         self._forms: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
-    def __call__(self, connection: Connection, **given: Any) -> CursorResult[Any]:
-        """Execute it with its parameters."""
+    def rows(self, connection: Connection, **given: Any) -> list[dict[str, Any]]:
+        """Execute it, and give the rows by the names of their columns."""
+        cursor = self(connection, **given)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def scalar(self, connection: Connection, **given: Any) -> Any:
+        """Execute it, and give the first column of the first row, or None."""
+        cursor = self(connection, **given)
+        row = cursor.fetchone()
+        # What is left half read would keep the reader at the state it began with.
+        cursor.close()
+        return None if row is None else row[0]
+
+    def __call__(self, connection: Connection, **given: Any) -> Any:
+        """Execute it with its parameters; gives the driver's cursor."""
         name = connection.dialect.name
         form = self._forms.get(name)
         if form is None:
             form = self._forms[name] = self._formed(name)
         sql, names, fixed = form
         given = {**fixed, **given}
-        return connection.exec_driver_sql(sql, tuple([given[name] for name in names]))
+        return execute(connection, sql, [given[name] for name in names])
 
     def _formed(self, name: str) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         compiled = self._statement.compile(dialect=_DIALECTS[name])
@@ -54,6 +69,19 @@ class Formed:
         form = compiled.construct_expanded_state(dict.fromkeys(asked), escape_names=False)
         fixed = {name: value for name, value in form.parameters.items() if name not in asked}
         return form.statement, tuple(form.positiontup or ()), fixed
+
+
+def execute(connection: Connection, sql: str, values: Sequence[Any]) -> Any:
+    """Have the driver execute a statement of its own words; gives its cursor, and raises what SQLAlchemy would."""
+    cursor, dialect = connection.connection.cursor(), connection.dialect
+    try:
+        cursor.execute(sql, values)
+    except dialect.loaded_dbapi.Error as error:
+        known: Any = DBAPIError.instance(
+            sql, list(values), error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
+        )
+        raise known from error
+    return cursor
 
 
 def among(column: Column[str], parameter: str) -> ColumnElement[bool]:
@@ -84,7 +112,7 @@ def change(connection: Connection, table: Table, rows: Sequence[Values], *, key:
     taken = itemgetter(key, *columns)
     for some in _portions(list(latest.values())):
         statement = _changing(connection.dialect.name, table, key, tuple(columns), len(some))
-        connection.exec_driver_sql(statement, tuple(chain.from_iterable(map(taken, some))))
+        execute(connection, statement, list(chain.from_iterable(map(taken, some))))
 
 
 def _put(
@@ -96,7 +124,7 @@ def _put(
     taken = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
     for some in _portions(rows):
         statement = _putting(connection.dialect.name, table, names, len(some), keys, change)
-        connection.exec_driver_sql(statement, tuple(chain.from_iterable(map(taken, some))))
+        execute(connection, statement, list(chain.from_iterable(map(taken, some))))
 
 
 def _portions(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:

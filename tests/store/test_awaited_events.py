@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import insert, select, update
 
 from hub.model.ambient import Ambient
 from hub.model.event import EventState
@@ -19,6 +19,7 @@ from hub.store.database import Database
 from hub.store.events import Accept
 from hub.store.releases import Release
 from hub.store.tables import runs
+from tests.store.asked import asked
 
 
 @pytest.fixture
@@ -114,14 +115,8 @@ async def test_while_nobody_waits_an_event_costs_one_look_into_an_index(store: t
     """And no change of a run."""
     database, committer = store
     await wait(committer)
-    seen: list[str] = []
-
-    def listen(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
-
-    event.listen(database.writer, "before_cursor_execute", listen)
-    await committer.commit(arrival(1, "INV-1"))
-    event.remove(database.writer, "before_cursor_execute", listen)
+    with asked() as seen:
+        await committer.commit(arrival(1, "INV-1"))
     looks = [statement for statement in seen if "wait_on" in statement]
     assert len(looks) == 1
     assert not any(statement.startswith("UPDATE runs") for statement in seen)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from tests.engine.house import House
 from tests.engine.test_lanes import LINES, Hut, flow
+from tests.store.asked import asked
 
 #: The tables that grow with every event.
 GROWING = frozenset({"events", "runs", "steps", "attempts", "effects", "audit", "decisions", "cases", "crossrefs"})
@@ -28,21 +23,6 @@ STEPS = (
     retry: patient
 """
 )
-
-
-@contextmanager
-def asked() -> Iterator[set[str]]:
-    """Collect the statements that are executed meanwhile."""
-    found: set[str] = set()
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        found.add(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield found
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 def read_through(house: House, statements: set[str]) -> list[tuple[str, str]]:

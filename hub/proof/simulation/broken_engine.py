@@ -43,7 +43,7 @@ class Unfenced(history._Fence):
     def stops(self, record: Record) -> HubError | None:
         """Take every epoch for the run's own."""
         run = self._standing.get(record.run_id)
-        return super().stops(record if run is None else replace(record, epoch=run.epoch))
+        return super().stops(record if run is None else replace(record, epoch=run["epoch"]))
 
 
 class Unheld(history._Fence):
