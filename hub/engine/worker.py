@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -38,6 +39,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._hurried = asyncio.Event()
         self._handed_back = 0
+        self._full = False
         self._died: asyncio.Future[None] | None = None
 
     @property
@@ -53,28 +55,51 @@ class Worker:
         """Claim and run until stopped; raises `Fatal` when durability is gone."""
         self._died = asyncio.get_running_loop().create_future()
         self._stopped = asyncio.ensure_future(self._stop.wait())
+        wait: float | None = None
         while not self._stopping:
-            self._awake.clear()
             free = self._parts.capacity - len(self._tasks)
-            wait = self.poll_seconds
-            if free > 0:
-                claiming = self._parts.committer.submit(self.claim(free))
-                await asyncio.wait({claiming, self._stopped}, return_when=asyncio.FIRST_COMPLETED)
-                if not claiming.done():
-                    break
-                claimed: Claimed = claiming.result()
-                for item in claimed.runs:
-                    task = asyncio.create_task(self.runner(self._parts, item).run())
-                    self._tasks.add(task)
-                    task.add_done_callback(self._finished)
-                if len(claimed.runs) == free:
-                    continue
-                if claimed.next_at is not None:
-                    until = of_micros(claimed.next_at) - self._parts.ambient.now()
-                    wait = min(wait, max(until / timedelta(seconds=1), 0.0))
-            await self._rest(wait)
+            if free <= 0:
+                self._full = True
+                await self._rest(self.poll_seconds)
+                wait = None
+                continue
+            self._full = False
+            claiming = await self._claiming(free, wait)
+            either: set[asyncio.Future[Any]] = {claiming, self._stopped}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not claiming.done():
+                break
+            claimed: Claimed = claiming.result()
+            for item in claimed.runs:
+                task = asyncio.create_task(self.runner(self._parts, item).run())
+                self._tasks.add(task)
+                task.add_done_callback(self._finished)
+            wait = None if len(claimed.runs) == free else self._until(claimed.next_at)
+        self._parts.committer.withdraw()
         self._stopped.cancel()
         await self._drain()
+
+    async def _claiming(self, free: int, wait: float | None) -> asyncio.Future[Claimed]:
+        """Claim at once, or (`wait` seconds, and until something is announced) with the first change that makes work.
+
+        A run is then claimed in the transaction that makes it ready.
+        """
+        committer = self._parts.committer
+        if wait is None:
+            self._awake.clear()
+            return committer.submit(self.claim(free))
+        claiming = committer.stand(self.claim(free))
+        await self._rest(wait, claiming)
+        if not claiming.done():
+            self._awake.clear()
+            committer.call()
+        return claiming
+
+    def _until(self, next_at: int | None) -> float:
+        if next_at is None:
+            return self.poll_seconds
+        until = of_micros(next_at) - self._parts.ambient.now()
+        return min(self.poll_seconds, max(until / timedelta(seconds=1), 0.0))
 
     @property
     def handed_back(self) -> int:
@@ -95,11 +120,14 @@ class Worker:
         """Hand back what is in hand now."""
         self._hurried.set()
 
-    async def _rest(self, seconds: float) -> None:
+    async def _rest(self, seconds: float, claiming: asyncio.Future[Claimed] | None = None) -> None:
+        """Wait so long, or until something is announced, or the claim is made."""
         woken: asyncio.Future[object] = asyncio.ensure_future(self._awake.wait())
         slept: asyncio.Future[object] = asyncio.ensure_future(self._parts.ambient.clock.sleep(seconds))
         assert self._died is not None
         waited: set[asyncio.Future[object]] = {woken, slept, self._died}  # type: ignore[arg-type]
+        if claiming is not None:
+            waited.add(claiming)  # type: ignore[arg-type]
         try:
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -136,7 +164,8 @@ class Worker:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self.wake()
+        if self._full:
+            self.wake()
         if task.cancelled():
             return
         error = task.exception()

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -110,10 +110,14 @@ class Work(Write):
 
 @dataclass(slots=True)
 class Pending:
-    """A write that waits for its group, and the future that is told what came of it."""
+    """A write that waits for its group, and the future that is told what came of it.
+
+    One that is `standing` is made only by a group that has woken something, as its last; until then it goes on waiting.
+    """
 
     write: Write
     future: asyncio.Future[Any]
+    standing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +178,21 @@ class Groups:
         with connection.begin():
             transaction = Transaction(connection=connection, now=to_micros(self._ambient.now()))
             kinds: dict[type[Write], list[Pending]] = {}
+            standing: list[Pending] = []
             for pending in group:
-                kinds.setdefault(type(pending.write), []).append(pending)
+                if pending.standing:
+                    standing.append(pending)
+                else:
+                    kinds.setdefault(type(pending.write), []).append(pending)
             for kind in sorted(kinds, key=lambda kind: kind.rank):
                 members = kinds[kind]
                 found = kind.apply([pending.write for pending in members], transaction)
                 results.extend(zip(members, found, strict=True))
+            if transaction.woken:
+                for pending in standing:
+                    results.append((pending, type(pending.write).apply([pending.write], transaction)[0]))
+                    # What was woken is in its hands.
+                    transaction.woken = False
             chain = self._chain.append(connection, transaction.entries, transaction.now)
         return Settled(results, transaction.woken), chain
 
@@ -193,6 +206,10 @@ class Committer:
         self._ambient = ambient
         self._chain_name = chain
         self._pending: list[Pending] = []
+        #: What stands, what of it a group has in hand just now, and whether that was called meanwhile.
+        self._standing: Pending | None = None
+        self._asked: Pending | None = None
+        self._called = False
         self._ready = threading.Condition()
         self._stopping = False
         self._dead: BaseException | None = None
@@ -230,6 +247,32 @@ class Committer:
             self._gathered()
         return future
 
+    def stand(self, write: Write) -> asyncio.Future[Any]:
+        """Have a write made by the first group that wakes something, in its transaction; there is one such at a time.
+
+        So what a group makes ready is taken up without a transaction of its own.
+        """
+        with self._ready:
+            if self._loop is None or self._dead is not None or self._stopping:
+                raise Fatal("Nothing can be made durable any more.", code="committer-stopped")
+            future: asyncio.Future[Any] = self._loop.create_future()
+            self._standing = Pending(write, future, standing=True)
+        return future
+
+    def call(self) -> None:
+        """Have what stands made now, whether something was woken or not."""
+        with self._ready:
+            called, self._standing = self._standing, None
+            if called is not None:
+                self._pending.append(Pending(called.write, called.future))
+                self._gathered()
+            self._called = self._asked is not None
+
+    def withdraw(self) -> None:
+        """Forget what stands; a group that has it in hand may still make it."""
+        with self._ready:
+            self._standing = None
+
     def leave(self, write: Write) -> None:
         """Hand over a write that nobody waits for; without room for it, or durability, it is left out."""
         with contextlib.suppress(Fatal, StorageFull):
@@ -249,7 +292,23 @@ class Committer:
 
     def _next_group(self) -> list[Pending]:
         group, self._pending = self._pending[:LARGEST_GROUP], self._pending[LARGEST_GROUP:]
+        if group and self._standing is not None:
+            self._asked, self._standing = self._standing, None
+            group.append(self._asked)
         return group
+
+    def _over(self, told: Iterable[Settled]) -> None:
+        """Let what stands go on standing, unless the group that is over has made it."""
+        made = {id(pending) for settled in told for pending, _ in settled.results}
+        with self._ready:
+            asked, called, self._asked, self._called = self._asked, self._called, None, False
+            if asked is None or id(asked) in made:
+                return
+            if called:
+                self._pending.append(Pending(asked.write, asked.future))
+                self._gathered()
+            else:
+                self._standing = asked
 
     def _run(self) -> None:
         group: list[Pending] = []
@@ -274,16 +333,18 @@ class Committer:
         return max(0.0, self._again_at - self._monotonic())
 
     def _make_durable(self, groups: Groups, group: list[Pending]) -> None:
-        done: set[int] = set()
+        told: list[Settled] = []
         try:
             for settled in groups.commit(group):
                 self.groups += 1
                 self.writes += len(settled.results)
-                done.update(id(pending) for pending, _ in settled.results)
+                told.append(settled)
                 self._tell(lambda settled=settled: self._resolve(settled))  # type: ignore[misc]
         except StorageFull as error:
-            self._no_room([pending for pending in group if id(pending) not in done], error)
+            self._no_room(left_of(group, told), error)
+            self._over(told)
             return
+        self._over(told)
         if self.full_since is not None:
             log.warning("storage.room_again", seconds=round(self._monotonic() - self.full_since, 1))
             self.full_since = None
@@ -316,7 +377,8 @@ class Committer:
         log.critical("committer.died", error=str(error))
         with self._ready:
             self._dead = error
-            left, self._pending = [*group, *self._pending], []
+            standing = [self._standing] if self._standing is not None else []
+            left, self._pending, self._standing = [*group, *self._pending, *standing], [], None
         reason = error if isinstance(error, Fatal) else None
         fatal = reason or Fatal("Nothing can be made durable any more.", code="committer-stopped", reason=str(error))
         self._tell(lambda: self._resolve(Settled([(pending, fatal) for pending in left], woken=False)))
@@ -326,6 +388,12 @@ class Committer:
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(call)
+
+
+def left_of(group: Sequence[Pending], told: Iterable[Settled]) -> list[Pending]:
+    """Give what of a group is not made, without what only stands."""
+    made = {id(pending) for settled in told for pending, _ in settled.results}
+    return [pending for pending in group if id(pending) not in made and not pending.standing]
 
 
 def _heard(done: asyncio.Future[Any]) -> None:

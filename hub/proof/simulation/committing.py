@@ -10,7 +10,7 @@ from random import Random
 from hub.errors import Fatal, StaleLease, StorageFull
 from hub.model.ambient import Ambient
 from hub.proof.simulation.memory import MemoryDatabase
-from hub.store.committer import Committer, Groups, Pending, Settled
+from hub.store.committer import Committer, Groups, Pending, Settled, left_of
 from hub.store.history import Record
 
 #: Seconds that a group gathers before it is committed, and that its result is on its way: most often none.
@@ -91,13 +91,13 @@ class InlineCommitter(Committer):
             told.extend(self._groups.commit(group))
         except StorageFull as error:
             self._struck(AtCommit.DISK_FULL)
-            done = {id(pending) for settled in told for pending, _ in settled.results}
-            self._no_room([pending for pending in group if id(pending) not in done], error)
+            self._no_room(left_of(group, told), error)
         except Fatal as error:
             self._die(error, group)
             return
         else:
             self.full_since = None
+        self._over(told)
         self._witness(epochs, told)
         if befalls is AtCommit.KILLED_AFTER:
             self._struck(befalls)
