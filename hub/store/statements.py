@@ -22,7 +22,7 @@ from hub.sdk import exact_json
 Values = Mapping[str, Any]
 
 #: So many rows a statement takes at once; of other sizes none is formed, so that the driver keeps them all prepared.
-_SIZES = (64, 16, 4, 1)
+_SIZES = (128, 64, 32, *range(16, 0, -1))
 _DIALECTS: dict[str, Dialect] = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "postgresql": postgresql.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]

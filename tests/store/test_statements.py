@@ -1,0 +1,143 @@
+"""Many rows in few statements: as many as there are, each as it is, and what is wrong with one is told as ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    create_engine,
+    select,
+)
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from hub.store import statements
+from hub.store.statements import Formed, among, names_of
+
+THINGS = Table(
+    "things",
+    MetaData(),
+    Column("id", String, primary_key=True),
+    Column("order", Integer),
+    Column("body", LargeBinary),
+    Column("count", BigInteger, nullable=False),
+    Column("open", Boolean),
+)
+rows_of = st.dictionaries(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4),
+    st.tuples(st.none() | st.integers(-9, 9), st.none() | st.binary(max_size=3), st.integers(-(2**63), 2**63 - 1)),
+    max_size=300,
+)
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    """Give an empty table."""
+    with opened() as connection:
+        yield connection
+
+
+def opened() -> Connection:
+    """Open a database with the empty table."""
+    connection = create_engine("sqlite://").connect()
+    THINGS.metadata.create_all(connection)
+    return connection
+
+
+def row(id: str, order: int | None = None, body: bytes | None = None, count: int = 0) -> dict[str, Any]:
+    """Give a row."""
+    return {"count": count, "id": id, "order": order, "body": body}
+
+
+def stored(connection: Connection) -> dict[str, dict[str, Any]]:
+    """Give what stands, without the column that nobody wrote."""
+    found = connection.execute(select(THINGS)).all()
+    return {each.id: {**each._mapping, "open": None} for each in found}
+
+
+@given(rows_of, rows_of, st.randoms())
+def test_rows_stand_as_they_were_given(first: Any, second: Any, dice: Any) -> None:
+    """However many there are, inserted, taken over, and changed."""
+    with opened() as connection:
+        rows = [row(id, *values) for id, values in first.items()]
+        statements.insert(connection, THINGS, rows)
+        assert stored(connection) == {each["id"]: {**each, "open": None} for each in rows}
+        more = [row(id, *values) for id, values in second.items()]
+        statements.upsert(connection, THINGS, more, keys=("id",), change=("order", "count"))
+        expected = {each["id"]: dict(each) for each in rows}
+        for each in more:
+            was = expected.setdefault(each["id"], dict(each))
+            was |= {"order": each["order"], "count": each["count"]}
+        assert stored(connection) == {id: {**each, "open": None} for id, each in expected.items()}
+        changed = dice.choices(list(expected), k=dice.randint(0, 200)) if expected else []
+        changes = [row(id, dice.randint(0, 9), b"x", number) for number, id in enumerate(changed)]
+        statements.change(connection, THINGS, changes, key="id", columns=("count", "body"))
+        for each in changes:
+            expected[each["id"]] |= {"count": each["count"], "body": each["body"]}
+        assert stored(connection) == {id: {**each, "open": None} for id, each in expected.items()}
+
+
+def test_what_stands_is_left_where_nothing_is_to_be_taken_over(connection: Connection) -> None:
+    """The first word counts, also within one statement."""
+    statements.upsert(connection, THINGS, [row("a", 1), row("a", 2), row("b", 3)], keys=("id",), change=())
+    assert {id: each["order"] for id, each in stored(connection).items()} == {"a": 1, "b": 3}
+
+
+def test_what_does_not_fit_is_told_as_sqlalchemy_tells_it(connection: Connection) -> None:
+    """Without the values, which may be anybody's."""
+    statements.insert(connection, THINGS, [row("a")])
+    with pytest.raises(IntegrityError, match="UNIQUE") as taken:
+        statements.insert(connection, THINGS, [row("b", body=b"secret"), row("a", body=b"secret")])
+    assert "secret" not in str(taken.value)
+    assert list(stored(connection)) == ["a"]
+    with pytest.raises(OverflowError):
+        statements.insert(connection, THINGS, [row("c", count=2**63)])
+    with pytest.raises(OperationalError):
+        statements.execute(connection, "SELECT nothing FROM nowhere", ())
+
+
+def test_a_statement_is_formed_once_with_its_lists_and_constants(connection: Connection) -> None:
+    """Of the names that it asks for there may be any number."""
+    statements.insert(connection, THINGS, [row(f"t{number}", number % 3, count=number) for number in range(50)])
+    asked = Formed(
+        select(THINGS.c.id, THINGS.c.order)
+        .where(among(THINGS.c.id, "ids"), THINGS.c.order.in_([0, 1]), THINGS.c.count >= bindparam("least"))
+        .order_by(THINGS.c.count)
+    )
+    for most in (0, 1, 7, 50):
+        ids = [f"t{number}" for number in range(most)]
+        found = asked.rows(connection, ids=names_of(ids), least=2)
+        assert found == [{"id": f"t{n}", "order": n % 3} for n in range(2, most) if n % 3 != 2]
+    assert asked.scalar(connection, ids=names_of(["t4", "t3"]), least=0) == "t3"
+    assert asked.scalar(connection, ids=names_of([]), least=0) is None
+
+
+def test_a_look_leaves_nothing_open(tmp_path: Path) -> None:
+    """A reader that is half through with an answer would see the old state for ever."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'f.db'}", connect_args={"check_same_thread": False})
+    with engine.connect() as writer:
+        writer.exec_driver_sql("PRAGMA journal_mode=WAL")
+        THINGS.metadata.create_all(writer)
+        writer.commit()
+        asked = Formed(select(THINGS.c.count).order_by(THINGS.c.id))
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as reader:
+            for number in range(3):
+                statements.insert(writer, THINGS, [row(f"{9 - number}", count=number), row(f"{9 - number}b", count=9)])
+                writer.commit()
+                writer.connection.commit()
+                assert asked.scalar(reader) == number
+    engine.dispose()
