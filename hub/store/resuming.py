@@ -191,11 +191,13 @@ def unsettled(connection: Connection, run: Mapping[str, Any], path: str) -> str 
     """Give why nothing may go on past a step that failed, at a path: for what it, or what is inside it, left half done.
 
     Of a write nobody knows whether it happened, or what was done could be taken back only in part. The effects are
-    those of the run and of those that it replays.
+    those of the run and of those that it replays, and of the flows that were called there, and by these.
     """
     ids = [run["id"], *replayed(connection, run["replay_of"])]
+    here = and_(effects.c.run_id.in_(ids), _at(effects.c.path, path))
+    called = _called(connection, ids, path)
     of_effects = select(effects.c.key).where(
-        effects.c.run_id.in_(ids), _at(effects.c.path, path), effects.c.state.in_(_IN_DOUBT)
+        or_(here, effects.c.run_id.in_(called)) if called else here, effects.c.state.in_(_IN_DOUBT)
     )
     if connection.execute(of_effects.limit(1)).scalar() is not None:
         return OutcomeParked.code
@@ -203,6 +205,16 @@ def unsettled(connection: Connection, run: Mapping[str, Any], path: str) -> str 
         steps.c.run_id == run["id"], _at(steps.c.path, f"{UNDOING}{path}"), steps.c.state != StepState.SUCCEEDED.value
     )
     return None if connection.execute(left.limit(1)).scalar() is None else COMPENSATION_FAILED
+
+
+def _called(connection: Connection, ids: Sequence[str], path: str) -> list[str]:
+    """Give the runs of flows that steps at a path of these runs have called, and those that these have called."""
+    statement = select(runs.c.id).where(runs.c.parent_run.in_(ids), _at(runs.c.parent_path, path))
+    found: list[str] = []
+    while more := [id for id in connection.execute(statement).scalars() if id not in found]:
+        found += more
+        statement = select(runs.c.id).where(runs.c.parent_run.in_(more))
+    return found
 
 
 def _at(column: Column[str], path: str) -> ColumnElement[bool]:
