@@ -60,6 +60,8 @@ class Worker:
             free = self._parts.capacity - len(self._tasks)
             if free <= 0:
                 self._full = True
+                # What was announced by now is found when a hand is free.
+                self._awake.clear()
                 await self._rest(self.poll_seconds)
                 wait = None
                 continue

@@ -175,18 +175,20 @@ def _known(connection: Connection, batch: Sequence[Accept]) -> dict[tuple[str, s
     found: dict[tuple[str, str, str], str] = {}
     # Names are asked for one connection after the other: for pairs and triples SQLite reads the whole table.
     for (environment, name), external in ids.items():
-        rows = _KNOWN.rows(connection, of_environment=environment, of_connection=name, ids=names_of(external))
+        here = {"of_environment": environment, "of_connection": name}
+        odd = {each for each in external if "\0" in each}
+        rows = _KNOWN.rows(connection, **here, ids=names_of(external - odd))
+        for each in odd:
+            rows.extend(_KNOWN_ALONE.rows(connection, **here, id=each))
         found.update({(environment, name, row["external_id"]): row["body_hash"] for row in rows})
     return found
 
 
-_KNOWN = Formed(
-    select(events.c.external_id, events.c.body_hash).where(
-        events.c.environment == bindparam("of_environment"),
-        events.c.connection == bindparam("of_connection"),
-        among(events.c.external_id, "ids"),
-    )
+_OF_CONNECTION = select(events.c.external_id, events.c.body_hash).where(
+    events.c.environment == bindparam("of_environment"), events.c.connection == bindparam("of_connection")
 )
+_KNOWN = Formed(_OF_CONNECTION.where(among(events.c.external_id, "ids")))
+_KNOWN_ALONE = Formed(_OF_CONNECTION.where(events.c.external_id == bindparam("id")))
 
 
 def kept_beside(external_id: str, content: str) -> str:

@@ -90,7 +90,7 @@ def among(column: Column[str], parameter: str) -> ColumnElement[bool]:
 
 
 def names_of(names: Iterable[str]) -> str:
-    """Give names as the parameter of `among`."""
+    """Give names as the parameter of `among`; none may have a NUL in it, where SQLite ends a text it reads in JSON."""
     return exact_json.dumps(list(names)).decode()
 
 

@@ -106,6 +106,18 @@ async def test_a_second_process_on_the_same_data_is_refused(tmp_path: Path) -> N
     Database(tmp_path).close()
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\0", "a\0", "", "\u2028", 'a"\\b', "\x7f", "\N{GRINNING FACE}"])
+async def test_an_event_is_known_again_by_whatever_name(store: tuple[Database, Committer], name: str) -> None:
+    """A vendor's ids are a vendor's; one that could not be found again would be refused each time it comes."""
+    _, committer = store
+    first, other = (
+        Accept(event={**event(1, content), "external_id": name}, runs=[], actor="test") for content in ("", "forged")
+    )
+    assert await committer.commit(first) is Acceptance.NEW
+    assert await committer.commit(first) is Acceptance.REPEATED
+    assert await committer.commit(other) is Acceptance.CONFLICTING
+
+
 async def test_an_event_is_accepted_once_also_within_one_group(store: tuple[Database, Committer]) -> None:
     """Repeats are counted, other content under the same id is kept apart, and one run exists."""
     database, committer = store
