@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.responses import Response
-from starlette.routing import Route
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
 
-from hub.api.problems import BodyTooLarge
+from hub.api.problems import BodyTooLarge, of_error
+from hub.errors import HubError
 from hub.intake.door import Intake
 
 #: No vendor of the money path sends more in one webhook.
@@ -16,42 +19,82 @@ MAX_BODY = 1024 * 1024
 #: A sender hears the 413 only if its body is read to the end; beyond this the connection is just closed.
 LONGEST_PATIENCE = 16 * MAX_BODY
 
+_PREFIX = "/hooks/"
+_TAKEN: Message = {"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]}
+_NOTHING: Message = {"type": "http.response.body", "body": b""}
+
 router = APIRouter()
 
 
 @router.post("/hooks/{connection}", status_code=202, summary="Take a webhook of a connection")
 async def hook(request: Request, connection: Annotated[str, Path(max_length=100)]) -> Response:
     """Answer 202 once the event is durable; 401 not trusted, 404 unknown connection, 413 too large."""
-    return await _take(request, connection)
-
-
-async def take(request: Request) -> Response:
-    """Take a webhook as `hook` does, by a path of its own (`ROUTE`)."""
-    return await _take(request, request.path_params["connection"])
-
-
-#: Put before all other routes, it takes the webhooks past what reads parameters by their types: that costs as much as
-#: making an event durable. `hook` describes it to whoever reads the API's description.
-ROUTE = Route("/hooks/{connection}", take, methods=["POST"])
-
-
-async def _take(request: Request, connection: str) -> Response:
-    intake: Intake = request.app.state.intake
-    body = await _body(request, intake, connection)
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers.raw}
-    await intake.webhook(connection, headers, body)
+    await _take(request.app.state.intake, connection, request.headers.raw, request.stream())
     return Response(status_code=202)
 
 
-async def _body(request: Request, intake: Intake, connection: str) -> bytes:
-    parts, size = bytearray(), 0
-    async for part in request.stream():
+class Door:
+    """The application, with a way in of their own for webhooks, which answers as `hook` does.
+
+    A webhook has one parameter and no answer: what a framework does for a request costs as much as making the event
+    durable.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        """Stand before an application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take a webhook, or hand the request on."""
+        connection = _connection(scope)
+        if connection is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            await _take(self._app.state.intake, connection, scope["headers"], _parts(receive))
+        except ClientDisconnect:
+            return
+        except HubError as error:
+            await of_error(error)(scope, receive, send)
+            return
+        await send(_TAKEN)
+        await send(_NOTHING)
+
+
+def _connection(scope: Scope) -> str | None:
+    if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(_PREFIX):
+        return None
+    name: str = scope["path"][len(_PREFIX) :]
+    return name if name and "/" not in name else None
+
+
+async def _parts(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
+
+
+async def _take(
+    intake: Intake, connection: str, headers: Iterable[tuple[bytes, bytes]], parts: AsyncIterator[bytes]
+) -> None:
+    body = await _body(parts, intake, connection)
+    named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+    await intake.webhook(connection, named, body)
+
+
+async def _body(parts: AsyncIterator[bytes], intake: Intake, connection: str) -> bytes:
+    body, size = bytearray(), 0
+    async for part in parts:
         size += len(part)
         if size <= MAX_BODY:
-            parts += part
+            body += part
         elif size > LONGEST_PATIENCE:
             break
     if size > MAX_BODY:
         intake.count_refusal(intake.bucket(connection), "too-large")
         raise BodyTooLarge(limit=MAX_BODY)
-    return bytes(parts)
+    return bytes(body)

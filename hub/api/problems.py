@@ -82,6 +82,15 @@ def problem(
     return Response(exact_json.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
+def of_error(error: HubError) -> Response:
+    """Give the problem document of an error."""
+    title = (type(error).__doc__ or "").strip().splitlines()[0]
+    after = (error.after or COME_AGAIN) if isinstance(error, RetryLater) else None
+    return problem(
+        status_of(error), code=error.code, title=title, detail=error.detail, facts=dict(error.facts), after=after
+    )
+
+
 def _place(location: Sequence[str | int]) -> str:
     """Name a field as its sender does: that it stands in the body or the query is said only of these themselves."""
     where, *within = location
@@ -112,11 +121,7 @@ def install(app: FastAPI) -> None:
 
     async def hub_error(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HubError)
-        title = (type(error).__doc__ or "").strip().splitlines()[0]
-        after = (error.after or COME_AGAIN) if isinstance(error, RetryLater) else None
-        return problem(
-            status_of(error), code=error.code, title=title, detail=error.detail, facts=dict(error.facts), after=after
-        )
+        return of_error(error)
 
     async def invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

@@ -75,7 +75,6 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.watched = hub.incoming.watched
     app.state.alarms = hub.watch.number
     problems.install(app)
-    app.router.routes.insert(0, hooks.ROUTE)
     app.include_router(hooks.router)
     rooms = (
         health,

@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from hub.api.hooks import Door
 from hub.errors import Refused
 from hub.runtime.address import forget_address, write_address
 from hub.runtime.app import build_app
@@ -58,7 +59,7 @@ async def _serve(
     url = f"http://{settings.host}:{listening.getsockname()[1]}"
     server = uvicorn.Server(
         uvicorn.Config(
-            build_app(hub),
+            Door(build_app(hub)),
             log_config=None,
             access_log=False,
             lifespan="off",
