@@ -46,8 +46,8 @@ def topic(kind: HoldKind, name: str, key: str = "") -> str:
 def held(connection: Connection, environment: str) -> Holds:
     """Read the holds in force."""
     found: dict[str, dict[tuple[str, str], str]] = {kind.value: {} for kind in HoldKind}
-    for kind, name, key, reason in _IN_FORCE(connection, environment=environment).fetchall():
-        found[kind][name, key] = reason or ""
+    for row in _IN_FORCE.rows(connection, environment=environment):
+        found[row["kind"]][row["name"], row["key"]] = row["reason"] or ""
     return Holds(
         runs=_by_name(found[HoldKind.RUN]),
         keys=found[HoldKind.KEY],

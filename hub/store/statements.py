@@ -7,7 +7,7 @@ that compute let it go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from operator import itemgetter
@@ -42,12 +42,12 @@ class Formed:
         """Execute it, and give the rows by the names of their columns."""
         cursor = self(connection, **given)
         names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return [dict(zip(names, row, strict=True)) for row in _fetched(connection, cursor.fetchall)]
 
     def scalar(self, connection: Connection, **given: Any) -> Any:
         """Execute it, and give the first column of the first row, or None."""
         cursor = self(connection, **given)
-        row = cursor.fetchone()
+        row = _fetched(connection, cursor.fetchone)
         # What is left half read would keep the reader at the state it began with.
         cursor.close()
         return None if row is None else row[0]
@@ -77,11 +77,23 @@ def execute(connection: Connection, sql: str, values: Sequence[Any]) -> Any:
     try:
         cursor.execute(sql, values)
     except dialect.loaded_dbapi.Error as error:
-        known: Any = DBAPIError.instance(
-            sql, list(values), error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
-        )
-        raise known from error
+        raise _known(connection, sql, values, error) from error
     return cursor
+
+
+def _fetched(connection: Connection, fetch: Callable[[], Any]) -> Any:
+    try:
+        # The driver goes on with the statement while rows are taken.
+        return fetch()
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _known(connection, "", (), error) from error
+
+
+def _known(connection: Connection, sql: str, values: Sequence[Any], error: Exception) -> BaseException:
+    dialect = connection.dialect
+    return DBAPIError.instance(
+        sql, list(values), error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
+    )
 
 
 def among(column: Column[str], parameter: str) -> ColumnElement[bool]:

@@ -73,7 +73,8 @@ def turn_back(transaction: Transaction, run_id: str, *, epoch: int, reason: str,
     What a person ordered of it in the same moment stands, though its flow says to take back (`ToldToStop`): who cancels
     a run wants what it did to stay.
     """
-    told = transaction.connection.execute(select(runs.c.stopping).where(runs.c.id == run_id)).scalar()
+    mine = select(runs.c.stopping).where(runs.c.id == run_id, runs.c.epoch == epoch)
+    told = transaction.connection.execute(mine).scalar()
     if told is not None:
         raise ToldToStop(run=run_id, stopping=told)
     order = {"actor": actor, "reason": reason, "at": transaction.now}

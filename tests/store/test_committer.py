@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import pytest
 from sqlalchemy import update
 
 from hub.audit.verification import verify_chain
-from hub.errors import Conflict, FixData, HubError, StaleLease
+from hub.errors import Conflict, FixData, HubError, StaleLease, ToldToStop
 from hub.model.ambient import Ambient
+from hub.model.run import Stopping
 from hub.runtime.clock import SystemClock
-from hub.store import audit, crossrefs, run_orders, runs, tables
+from hub.store import audit, crossrefs, run_orders, runs, stopping, tables
 from hub.store.claims import Claim, Claimed
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
@@ -104,6 +106,20 @@ async def test_a_second_process_on_the_same_data_is_refused(tmp_path: Path) -> N
         Database(tmp_path)
     first.close()
     Database(tmp_path).close()
+
+
+async def test_who_has_lost_a_run_hears_no_order_about_it(store: tuple[Database, Committer]) -> None:
+    """It would begin to end what another works on."""
+    _, committer = store
+    await committer.commit(accept(1))
+    await claim(committer)
+    await committer.commit(Work(lambda tx: runs.hand_back(tx, environment="test", owner="w")))
+    await claim(committer)
+    await committer.commit(Work(lambda tx: stopping.tell_to_stop(tx, "run_1", Stopping.CANCEL, {"actor": "local"})))
+    for epoch, said in ((1, StaleLease), (2, ToldToStop)):
+        turning = Work(partial(stopping.turn_back, run_id="run_1", epoch=epoch, reason="r", actor="w"))
+        with pytest.raises(said):
+            await committer.commit(turning)
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\0", "a\0", "", "\u2028", 'a"\\b', "\x7f", "\N{GRINNING FACE}"])

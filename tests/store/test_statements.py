@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     create_engine,
+    func,
     select,
 )
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -108,6 +109,15 @@ def test_what_does_not_fit_is_told_as_sqlalchemy_tells_it(connection: Connection
         statements.insert(connection, THINGS, [row("c", count=2**63)])
     with pytest.raises(OperationalError):
         statements.execute(connection, "SELECT nothing FROM nowhere", ())
+
+
+def test_what_goes_wrong_after_the_first_row_is_told_in_the_same_way(connection: Connection) -> None:
+    """Whoever stops the process because the database fails looks for one kind of error."""
+    statements.insert(connection, THINGS, [row("1"), row("no JSON")])
+    asked = Formed(select(func.json(THINGS.c.id)).order_by(THINGS.c.id))
+    for ask in (asked.rows, asked.scalar):
+        with pytest.raises(OperationalError, match="malformed JSON"):
+            ask(connection)
 
 
 def test_a_statement_is_formed_once_with_its_lists_and_constants(connection: Connection) -> None:
