@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
@@ -10,9 +10,10 @@ from sqlalchemy import Connection, func, select
 from hub.model.ambient import of_micros, to_micros
 from hub.model.effect import EffectState
 from hub.model.run import RunState, WaitKind
-from hub.queries.amounts import sums
+from hub.queries.amounts import Amount, sums
 from hub.queries.checkup import Finding, note, ok, span, warn
 from hub.queries.restores import open_writes
+from hub.queries.waiting import blocked_in
 from hub.store import marks
 from hub.store.account_tables import connections, cursors
 from hub.store.connections import PAUSED
@@ -33,7 +34,8 @@ def examine(connection: Connection, environment: str, now: datetime) -> Iterator
     """Give all findings of one environment."""
     yield _queue(connection, environment, now)
     yield from _waiting(connection, environment)
-    yield _parked(connection, environment)
+    yield _parked(connection, environment, now)
+    yield _keys(connection, environment, now)
     yield _open_effects(connection, environment, now)
     yield _paused(connection, environment)
     yield _held(connection, environment)
@@ -70,24 +72,34 @@ def _waiting(connection: Connection, environment: str) -> Iterator[Finding]:
     yield ok("waiting", "; ".join(found) if found else "nothing waits")
 
 
-def _parked(connection: Connection, environment: str) -> Finding:
+def _parked(connection: Connection, environment: str, now: datetime) -> Finding:
     mine = (cases.c.environment == environment, cases.c.state == "open")
     statement = (
-        select(cases.c.money_currency, func.count(), func.sum(cases.c.money_minor))
+        select(cases.c.money_currency, func.count(), func.sum(cases.c.money_minor), func.min(cases.c.opened_at))
         .where(*mine)
         .group_by(cases.c.money_currency)
     )
     rows = connection.execute(statement).all()
-    number = sum(count for _currency, count, _sum in rows)
-    if not number:
+    if not rows:
         return ok("exceptions", "none is open")
-    totals = sums((total, currency) for currency, _count, total in rows)
-    money = ", ".join(f"{total.value:,} {total.currency}" for total in totals)
-    behind = connection.execute(
-        select(func.count()).where(runs.c.environment == environment, runs.c.wait_kind == WaitKind.ORDER.value)
-    ).scalar_one()
-    found = f"{number} open" + (f" about {money}" if money else "") + (f"; {behind} runs wait behind" if behind else "")
+    number = sum(count for _currency, count, _sum, _oldest in rows)
+    age = span(now - of_micros(min(oldest for *_others, oldest in rows)))
+    money = _money(sums((total, currency) for currency, _count, total, _oldest in rows))
+    found = f"{number} open{money}; the oldest since {age}"
     return warn("exceptions", found, "See the page Exceptions, or `concord cases list`: each has its runbook.")
+
+
+def _keys(connection: Connection, environment: str, now: datetime) -> Finding:
+    found = blocked_in(connection, environment, limit=0)
+    if found.since is None:
+        return ok("keys", "none stands still with runs behind")
+    still = f"{found.keys} stand{'s' if found.keys == 1 else ''} still since {span(now - found.since)}"
+    behind = f"with {found.waiting.runs} runs behind{_money(found.waiting.money)}"
+    return note("keys", f"{still}, {behind}", "The page Overview tells which; what stands in front is waited for.")
+
+
+def _money(amounts: Sequence[Amount]) -> str:
+    return f" about {', '.join(f'{each.value:,} {each.currency}' for each in amounts)}" if amounts else ""
 
 
 def _open_effects(connection: Connection, environment: str, now: datetime) -> Finding:
@@ -112,9 +124,10 @@ def _paused(connection: Connection, environment: str) -> Finding:
 
 
 def _held(connection: Connection, environment: str) -> Finding:
-    number = connection.execute(select(func.count()).where(holds.c.environment == environment)).scalar_one()
+    mine = (holds.c.environment == environment, holds.c.ended_at.is_(None))
+    number = connection.execute(select(func.count()).where(*mine)).scalar_one()
     if number:
-        return note("holds", f"{number} ordered by people", "See `concord holds list`; nobody else lifts them.")
+        return note("holds", f"{number} ordered by people", "See `concord holds`; nobody else lifts them.")
     return ok("holds", "none")
 
 

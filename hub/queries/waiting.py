@@ -89,31 +89,36 @@ def waiting(connection: Connection, conditions: Iterable[ColumnElement[bool]]) -
 
 def blocked(view: View, *, limit: int = LISTED) -> Blocked:
     """Tell which keys stand still with others behind: all of them in numbers, the longest-standing one by one."""
-    heads = _heads(view.environment)
     with view.database.reading() as connection:
-        first = connection.execute(select(runs).where(runs.c.id.in_(select(heads.c.id))).order_by(runs.c.position))
-        found = first.all()
-        if not found:
-            return Blocked(keys=0, since=None, waiting=Waiting(), heads=())
-        later = (
-            select(runs.c.money_currency, *_columns())
-            .join(
-                heads,
-                (runs.c.flow == heads.c.flow) & (runs.c.key == heads.c.key) & (runs.c.position > heads.c.position),
-            )
-            .where(runs.c.environment == view.environment, runs.c.blocking == true())
-            .group_by(runs.c.money_currency)
+        return blocked_in(connection, view.environment, limit=limit)
+
+
+def blocked_in(connection: Connection, environment: str, *, limit: int) -> Blocked:
+    """Tell the same of an environment of data that no hub serves."""
+    heads = _heads(environment)
+    first = connection.execute(select(runs).where(runs.c.id.in_(select(heads.c.id))).order_by(runs.c.position))
+    found = first.all()
+    if not found:
+        return Blocked(keys=0, since=None, waiting=Waiting(), heads=())
+    later = (
+        select(runs.c.money_currency, *_columns())
+        .join(
+            heads,
+            (runs.c.flow == heads.c.flow) & (runs.c.key == heads.c.key) & (runs.c.position > heads.c.position),
         )
-        summed = _summed(connection.execute(later).all())
-        return Blocked(
-            keys=len(found),
-            since=of_micros(min(head.created_at for head in found)),
-            waiting=summed,
-            heads=tuple(
-                BlockedKey(head=run_row(head._mapping), waiting=behind_row(connection, head._mapping).waiting)
-                for head in found[:limit]
-            ),
-        )
+        .where(runs.c.environment == environment, runs.c.blocking == true())
+        .group_by(runs.c.money_currency)
+    )
+    summed = _summed(connection.execute(later).all())
+    return Blocked(
+        keys=len(found),
+        since=of_micros(min(head.created_at for head in found)),
+        waiting=summed,
+        heads=tuple(
+            BlockedKey(head=run_row(head._mapping), waiting=behind_row(connection, head._mapping).waiting)
+            for head in found[:limit]
+        ),
+    )
 
 
 def _heads(environment: str) -> CTE:

@@ -81,6 +81,11 @@ def test_what_needs_somebody_is_told_with_what_to_do(healthy: HubProcess) -> Non
         "DELETE FROM marks WHERE name = 'backup'",
         "INSERT INTO holds (id, environment, kind, name, key, reason, actor, at)"
         " VALUES ('hold_1', 'test', 'flow', 'greet', '', 'why', 'person:p', :at)",
+        "INSERT INTO holds (id, environment, kind, name, key, reason, actor, at, ended_at)"
+        " VALUES ('hold_2', 'test', 'flow', 'other', '', 'why', 'person:p', :at, :at)",
+        "UPDATE runs SET state = 'parked', blocking = 1, key = 'one', created_at = :at WHERE rowid = 2",
+        "UPDATE runs SET state = 'queued', blocking = 1, key = 'one', claimable_at = NULL, wait_kind = 'order',"
+        " money_minor = 300, money_currency = 'EUR' WHERE rowid = 3",
     )
     healthy.data.chmod(0o755)
     (healthy.data / FILE_NAME).chmod(0o644)
@@ -91,9 +96,13 @@ def test_what_needs_somebody_is_told_with_what_to_do(healthy: HubProcess) -> Non
         *("connections", "exceptions", "writes", "work", "schedules", "streams", "alarms", "backup", "file-modes"),
     }
     assert all(found[name]["advice"] for name in needing)
-    assert "12.50 EUR" in found["exceptions"]["found"]
+    assert found["exceptions"]["found"].startswith("1 open about 12.50 EUR; the oldest since ")
+    (keys,) = (each for name, each in found.items() if name == "keys")
+    assert (keys["mark"], keys["found"].partition(" since ")[0]) == ("note", "1 stands still")
+    assert keys["found"].endswith(" days, with 1 runs behind about 3.00 EUR")
     assert "hello (credential refused)" in found["connections"]["found"]
-    assert found["holds"]["mark"] == "note"
+    # One that has ended holds nothing.
+    assert (found["holds"]["mark"], found["holds"]["found"]) == ("note", "1 ordered by people")
     assert found["alarms"]["found"] == "1: schedule-overdue nightly: Nothing has started it."
 
 
