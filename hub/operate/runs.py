@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub.errors import FixData, HubError, NotFound
+from hub.errors import Conflict, FixData, HubError, NotFound
 from hub.model.ambient import Ambient, to_micros
 from hub.model.case import CaseFilter
 from hub.model.changes import Change, changes
+from hub.model.flow import Call
+from hub.model.flow_steps import place_of, placed_steps, step_at
 from hub.model.run import Priority, RunState
 from hub.operate.edits import edited, record_of
 from hub.operate.holds import said
@@ -87,9 +89,12 @@ class RunOrders:
         - With `current` it takes the workspace of now, else the run's own.
         - `record` takes the place of the event's record; the original stays as it is.
         - Effect keys stay the same, so that nothing is written twice, unless a person names in `confirmed` the writes
-          that exist at the targets and are to be made once more. That and an edit need a reason.
+          that exist at the targets and are to be made once more. That and an edit need a reason. A workspace in
+          which another step does what one has written is refused: it would not recognise that.
         """
         reason = said(reason) if record is not None or confirmed is not None else reason.strip()
+        if current and confirmed is None:
+            self._assert_recognised(run_id, self._current())
         edit = await self._edit(run_id, record, current=current) if record is not None else None
         order = Replay(
             new_id=self._ambient.new_id("run"),
@@ -217,6 +222,31 @@ class RunOrders:
             new_id=self._ambient.new_id("event"),
             now=to_micros(self._ambient.now()),
         )
+
+    def _assert_recognised(self, run_id: str, bundle: Bundle) -> None:
+        row = self._row(run_id)
+        flow = bundle.flows.get(row["flow"])
+        if flow is None:
+            return
+        with self._database.reading() as connection:
+            written = [effect for effect in replays.written(connection, row) if not effect["called"]]
+        gone = [effect for effect in written if step_at(flow.steps, effect["path"]) is None]
+        places = {place_of(effect["path"]).removesuffix("[]") for effect in written}
+        others = {
+            step.action.operation: place
+            for place, step in placed_steps(flow.steps)
+            if isinstance(step.action, Call) and place not in places
+        }
+        for effect in gone:
+            if effect["operation"] in others:
+                raise Conflict(
+                    f"The run has written {effect['operation']} in the step {effect['path']}, which is"
+                    f" {others[effect['operation']]} in the present files: that would write it a second time. Give the"
+                    " step its old name and place, or replay the run with the files that it had.",
+                    code="step-renamed",
+                    run=run_id,
+                    step=effect["path"],
+                )
 
     def _anew(self, run_id: str, confirmed: Collection[str]) -> Anew:
         row = self._row(run_id)
