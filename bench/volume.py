@@ -22,12 +22,14 @@ REAL = 1_000
 
 #: Copies all that is recorded of the real runs; `n` tells the copies apart. Nothing of it is open.
 _COPIES = (
-    "INSERT INTO events SELECT {events} FROM events WHERE id NOT LIKE '%~%'",
-    "INSERT INTO runs SELECT {runs} FROM runs WHERE id NOT LIKE '%~%'",
-    "INSERT INTO steps SELECT {steps} FROM steps WHERE run_id NOT LIKE '%~%'",
-    "INSERT INTO attempts SELECT {attempts} FROM attempts WHERE run_id NOT LIKE '%~%'",
-    "INSERT INTO effects SELECT {effects} FROM effects WHERE key NOT LIKE '%~%'",
+    "INSERT INTO events SELECT {events} FROM events WHERE id IN (SELECT event_id FROM real)",
+    "INSERT INTO runs SELECT {runs} FROM runs WHERE id IN (SELECT id FROM real)",
+    "INSERT INTO steps SELECT {steps} FROM steps WHERE run_id IN (SELECT id FROM real)",
+    "INSERT INTO attempts SELECT {attempts} FROM attempts WHERE run_id IN (SELECT id FROM real)",
+    "INSERT INTO effects SELECT {effects} FROM effects WHERE run_id IN (SELECT id FROM real)",
 )
+#: The first thousand, which were really run; asked for once, because looking for them goes through all runs.
+_REAL = "CREATE TEMPORARY TABLE real AS SELECT id, event_id FROM runs WHERE position <= :first AND id NOT LIKE '%~%'"
 #: The copies of the audit's entries follow its end. Their hashes do not fit, which nobody asks here.
 _AUDIT = (
     "INSERT INTO audit (chain, sequence, kind, at, entry, chain_hash) "
@@ -87,13 +89,14 @@ def _grow(folder: Path, missing: int, entries: int) -> None:
     with sqlite3.connect(folder / FILE_NAME) as connection:
         top = connection.execute("SELECT max(position) FROM runs").fetchone()[0]
         base = connection.execute("SELECT count(*) FROM runs WHERE id LIKE '%~%'").fetchone()[0]
+        connection.execute(_REAL, {"first": REAL})
         for copy in range(base, base + max(missing, 0) // REAL):
             for statement in _COPIES:
                 table = statement.split()[2]
                 columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
                 anew = _NAMED_ANEW[table]
                 values = [f"\"{name}\" || '~{copy}'" if name in anew else _moved(name, top, copy) for name in columns]
-                connection.execute(statement.format(**{table: ", ".join(values)}) + _real_only(table))
+                connection.execute(statement.format(**{table: ", ".join(values)}))
             connection.execute(_AUDIT, {"real": entries})
             connection.execute("UPDATE audit_heads SET size = size + ?", (entries,))
             connection.commit()
@@ -105,14 +108,3 @@ def _grow(folder: Path, missing: int, entries: int) -> None:
 
 def _moved(name: str, top: int, copy: int) -> str:
     return f"position + {top} + {copy} * {REAL}" if name == "position" else f'"{name}"'
-
-
-def _real_only(table: str) -> str:
-    """Limit the copying to the first thousand, which were really run."""
-    names = {"events": "id", "runs": "event_id", "steps": "run_id", "attempts": "run_id", "effects": "run_id"}
-    inside = (
-        "SELECT event_id FROM runs WHERE position <= 1000 AND id NOT LIKE '%~%'"
-        if table in {"events", "runs"}
-        else "SELECT id FROM runs WHERE position <= 1000 AND id NOT LIKE '%~%'"
-    )
-    return f" AND {names[table]} IN ({inside})"
