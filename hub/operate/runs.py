@@ -22,6 +22,8 @@ from hub.store.database import Database
 from hub.store.replays import Anew, Edit, Replay
 from hub.workspace.bundle import Bundle
 
+#: In what an order goes on with: between the last one it saw, and the moment of the first order (microseconds).
+_UNTIL = "~"
 #: How many runs one order replays; `next` of its answer goes on.
 MOST_AT_ONCE = 200
 
@@ -141,11 +143,18 @@ class RunOrders:
         after: str | None = None,
         limit: int = MOST_AT_ONCE,
     ) -> ReplayedMany:
-        """Replay the runs of open exceptions that fit, the oldest first and behind all other work."""
+        """Replay the runs of open exceptions that fit, the oldest first and behind all other work.
+
+        What comes up after the first of several such orders is none of theirs: what fails again is not tried for ever.
+        """
         if wanted == CaseFilter():
             raise FixData("Say which exceptions: by fingerprint, reason, flow or step.", code="no-filter")
+        last, _, end = (after or "").partition(_UNTIL)
+        if end and not end.isdecimal():
+            raise FixData("That is not what an earlier answer gave to go on with.", code="no-such-place")
+        until = int(end) if end else to_micros(self._ambient.now())
         with self._database.reading() as connection:
-            found = cases.matching(connection, self._environment, wanted, after=after, limit=limit + 1)
+            found = cases.matching(connection, self._environment, wanted, after=last, until=until, limit=limit + 1)
         some = found[:limit]
         results = await asyncio.gather(
             *(
@@ -172,7 +181,7 @@ class RunOrders:
             seen=len(some),
             replayed=len(some) - sum(left.values()),
             left=left,
-            next=some[-1]["id"] if len(found) > limit else None,
+            next=f"{some[-1]['id']}{_UNTIL}{until}" if len(found) > limit else None,
         )
 
     async def cancel(self, run_id: str, *, actor: str, reason: str) -> RunState:

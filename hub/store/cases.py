@@ -42,10 +42,11 @@ def summary(connection: Connection, *, environment: str) -> list[Mapping[str, An
 
 
 def matching(
-    connection: Connection, environment: str, wanted: CaseFilter, *, after: str | None, limit: int
+    connection: Connection, environment: str, wanted: CaseFilter, *, after: str, until: int, limit: int
 ) -> list[Mapping[str, Any]]:
-    """List the open cases that fit, the oldest first, from behind the case `after`."""
-    statement = select(cases).where(cases.c.environment == environment, cases.c.state == "open")
+    """List the open cases that fit, the oldest first, behind the case `after`, of those opened by a moment."""
+    here = (cases.c.environment == environment, cases.c.state == "open")
+    statement = select(cases).where(*here, cases.c.id > after, cases.c.opened_at <= until)
     for column, value in (
         (cases.c.fingerprint, wanted.fingerprint),
         (cases.c.reason, wanted.reason),
@@ -54,8 +55,6 @@ def matching(
     ):
         if value is not None:
             statement = statement.where(column == value)
-    if after is not None:
-        statement = statement.where(cases.c.id > after)
     return [dict(row._mapping) for row in connection.execute(statement.order_by(cases.c.id).limit(limit))]
 
 

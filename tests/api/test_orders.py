@@ -248,7 +248,11 @@ async def test_alike_exceptions_are_replayed_page_by_page(house: House) -> None:
         (fingerprint,) = {case.fingerprint for case in open_cases(house)}
         order: dict[str, Any] = {"filter": {"fingerprint": fingerprint}, "limit": 3}
         first = (await client.post("/api/cases/replay", json=order)).json()
+        # They fail again meanwhile: what comes up after the order is none of its.
+        assert await house.settled() == {"parked": 4}
         rest = (await client.post("/api/cases/replay", json={**order, "after": first["next"]})).json()
         assert [(page["seen"], page["replayed"]) for page in (first, rest)] == [(3, 3), (1, 1)] and rest["next"] is None
         assert (await client.post("/api/cases/replay", json={"filter": {}})).status_code == 422
+        lost = await client.post("/api/cases/replay", json={**order, "after": "case_1~yesterday"})
+        assert (lost.status_code, lost.json()["code"]) == (422, "no-such-place")
     await house.settled()
