@@ -87,6 +87,9 @@ def _entries(folder: Path) -> int:
 def _grow(folder: Path, missing: int, entries: int) -> None:
     """Add copies of the real runs until so many more are recorded."""
     with sqlite3.connect(folder / FILE_NAME) as connection:
+        # Copies need not outlive a power cut, and pages of indexes are changed again and again.
+        for setting in ("synchronous=OFF", "cache_size=-1000000", "wal_autocheckpoint=100000"):
+            connection.execute(f"PRAGMA {setting}")
         top = connection.execute("SELECT max(position) FROM runs").fetchone()[0]
         base = connection.execute("SELECT count(*) FROM runs WHERE id LIKE '%~%'").fetchone()[0]
         connection.execute(_REAL, {"first": REAL})
