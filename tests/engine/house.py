@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from sqlalchemy import func, select
@@ -60,6 +61,14 @@ class FastClock:
     async def sleep(self, seconds: float) -> None:
         """Wait a fiftieth of that."""
         await asyncio.sleep(seconds / SPEED)
+
+
+def loop(steps: str, *, step: str = "", **settings: object) -> str:
+    """Write a loop over the lines of an event; `step` is what its step says besides, `settings` what the loop says."""
+    said = {"each": "data.lines", "as": "line", "by": "line.id", **settings}
+    lines = [step] if step else []
+    lines += ["foreach:", *(f"  {name}: {value}" for name, value in said.items()), "  steps:", indent(steps, "    ")]
+    return "\n  - id: lines\n" + indent("\n".join(lines), "    ")
 
 
 def bundle(flow: str, **files: str) -> Bundle:
@@ -224,6 +233,22 @@ class House:
         """Let events arrive, one after the other; each has `id` and whatever the flow reads."""
         for event in events:
             await self.intake.accept("vendor", [_event(event, schema)], Via.API)
+
+    async def pay(self, *subjects: str) -> None:
+        """Let the events `vendor.thing.paid` about these subjects come, all in one delivery."""
+        now = self.ambient.now()
+        events = [
+            InboundEvent(
+                external_id=f"paid_{subject}",
+                subject=subject,
+                data={"id": subject},
+                type="vendor.thing.paid",
+                occurred_at=now,
+                schema=None,
+            )
+            for subject in subjects
+        ]
+        await self.intake.accept("vendor", events, Via.API)
 
     async def settled(
         self, *, seconds: float = 60.0, waiting: Sequence[str] = (), behind: bool = False

@@ -33,6 +33,7 @@ from tests.engine.office import (
     office,
     thing,
 )
+from tests.engine.test_children import CALLED
 
 
 async def test_who_has_left_since_does_not_count_when_it_is_executed(tmp_path: Path) -> None:
@@ -248,22 +249,6 @@ steps:
   - id: child
     flow: { flow: called, with: vendor/thing, of: data }
 """
-CALLED = """
-flow: called
-title: Is called
-owner: team:tests
-on: { called: vendor.thing@1 }
-key: record.key
-business_key: record.key
-steps:
-  - id: write
-    call:
-      connection: vendor
-      operation: native.write
-      with: vendor/thing
-      of: "{id: record.key, value: record.value}"
-    retry: patient
-"""
 
 
 async def test_what_a_called_flow_writes_needs_what_its_caller_was_approved_for(tmp_path: Path) -> None:
@@ -308,10 +293,10 @@ async def test_who_orders_the_replay_of_a_called_flow_approved_nothing_of_it(tmp
     with pytest.raises(NotAllowed) as caught:
         await here.say("ann")
     assert caught.value.code == "four-eyes"
-    assert here.vendor.seen["native"] == 1
+    assert here.vendor.seen["probe"] == 1
     await here.say("ben")
     await here.say("cem")
-    await here.until(lambda: here.vendor.seen["native"] == 2)
+    await here.until(lambda: here.vendor.seen["probe"] == 2)
     await here.house.stop()
 
 

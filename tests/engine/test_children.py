@@ -14,7 +14,8 @@ from hub.model.run import RunState, Stopping
 from hub.sdk import exact_json
 from hub.store import stopping
 from hub.store.committer import Work
-from tests.engine.house import FastClock, House, bundle
+from tests.engine import test_lanes as lanes
+from tests.engine.house import House, bundle
 from tests.engine.test_once import FILES
 from tests.engine.vendor import Vendor
 
@@ -73,18 +74,11 @@ WORKSPACE = {**FILES, "flows__called.yaml": CALLED, "flows__listens.yaml": LISTE
 EVENT = {"id": "a", "key": "k", "value": "1"}
 
 
-class Hut:
-    """A house that can be opened again on the same data."""
+class Hut(lanes.Hut):
+    """A house with a flow that calls, one that is called, and one that hears of it."""
 
     def __init__(self, directory: Path, **more: Any) -> None:
-        self.vendor, self.clock, self.directory, self.lives = Vendor(**more), FastClock(), directory, 0
-        self.bundle = bundle(PARENT, **WORKSPACE)
-
-    async def open(self) -> House:
-        self.lives += 1
-        house = House(self.directory, self.vendor, self.bundle, clock=self.clock, seed=self.lives)
-        await house.start()
-        return house
+        super().__init__(directory, PARENT, WORKSPACE, **more)
 
 
 def rows(house: House, flow: str) -> list[Mapping[str, Any]]:

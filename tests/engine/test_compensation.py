@@ -14,7 +14,7 @@ from hub.model.run import RunState, Stopping
 from hub.sdk import exact_json
 from hub.store import resuming, stopping
 from hub.store.committer import Work
-from tests.engine.house import House
+from tests.engine.house import House, loop
 from tests.engine.test_lanes import HEAD, Hut, exceptions, flow, of_lines, once, state, told
 from tests.engine.vendor import Vendor
 
@@ -205,24 +205,17 @@ async def test_a_finished_run_can_be_taken_back(tmp_path: Path) -> None:
     await house.stop()
 
 
-ITEM_SAGA = flow("""
-  - id: lines
-    foreach:
-      each: data.lines
-      as: line
-      by: line.id
-      concurrency: 3
-      failures: continue
-      steps:
-        - id: first
-          call: { connection: vendor, operation: native.write, with: vendor/thing, of: "{id: line.id, value: 'good'}" }
-          undo: thing.reverse
-          retry: patient
-        - id: second
-          call: { connection: vendor, operation: probe.write, with: vendor/thing, of: line }
-          on_failure: compensate
-          retry: patient
-""")
+ITEM = """
+- id: first
+  call: { connection: vendor, operation: native.write, with: vendor/thing, of: "{id: line.id, value: 'good'}" }
+  undo: thing.reverse
+  retry: patient
+- id: second
+  call: { connection: vendor, operation: probe.write, with: vendor/thing, of: line }
+  on_failure: compensate
+  retry: patient
+"""
+ITEM_SAGA = flow(loop(ITEM, concurrency=3, failures="continue"))
 
 
 @pytest.mark.parametrize("crashes", [0, 8])
@@ -276,26 +269,8 @@ async def test_an_item_that_fails_right_after_its_write_takes_it_back(tmp_path: 
 
 
 async def test_an_item_that_was_taken_back_does_not_go_on_when_others_do(tmp_path: Path) -> None:
-    steps = """
-  - id: lines
-    foreach:
-      each: data.lines
-      as: line
-      by: line.id
-      failures: park
-      steps:
-        - id: first
-          call: { connection: vendor, operation: native.write, with: vendor/thing, of: "{id: line.id, value: 'good'}" }
-          undo: thing.reverse
-          retry: patient
-        - id: second
-          call: { connection: vendor, operation: probe.write, with: vendor/thing, of: line }
-          on_failure: compensate
-          retry: patient
-        - id: pause
-          wait: { for: PT10S }
-"""
-    hut = Hut(tmp_path, flow(steps))
+    pause = "- id: pause\n  wait: { for: PT10S }\n"
+    hut = Hut(tmp_path, flow(loop(ITEM + pause, failures="park")))
     house = await hut.open()
     await house.give(of_lines(3, 0))
     async with asyncio.timeout(10):

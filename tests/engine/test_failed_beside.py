@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from hub.model.event import InboundEvent, Via
 from hub.model.run import RunState
 from hub.store import cases
 from hub.store.committer import Work
 from hub.store.tables import audit
 from hub.store.tables import cases as cases_table
-from tests.engine.house import House
+from tests.engine.house import House, loop
 from tests.engine.test_compensation import reversals
 from tests.engine.test_every_answer import kept
 from tests.engine.test_lanes import HEAD, Hut, exceptions, flow, of_lines, once, state
@@ -29,20 +28,6 @@ PARALLEL = """
         call: { connection: vendor, operation: native.write, with: vendor/thing, of: data }
 """
 REFUSED = {"id": "a", "key": "k", "value": "bad"}
-
-
-async def pay(house: House, *subjects: str) -> None:
-    """Let the awaited events come."""
-    for subject in subjects:
-        about = InboundEvent(
-            external_id=f"paid_{subject}",
-            subject=subject,
-            data={"id": subject},
-            type="vendor.thing.paid",
-            occurred_at=house.ambient.now(),
-            schema=None,
-        )
-        await house.intake.accept("vendor", [about], Via.API)
 
 
 async def again(hut: Hut, house: House) -> House:
@@ -82,7 +67,7 @@ async def test_a_failure_is_told_once_until_it_is_replayed(tmp_path: Path, lives
     house = await waiting(hut)
     [told] = exceptions(house)
     house = await again(hut, house) if lives > 1 else house
-    await pay(house, "a")
+    await house.pay("a")
     await house.settled()
     [case] = exceptions(house)
     assert (case.id, case.state, state(house)["state"]) == (told.id, "open", RunState.PARKED)
@@ -103,7 +88,7 @@ async def test_what_goes_through_after_all_closes_its_exception(tmp_path: Path, 
     house = await waiting(hut)
     hut.vendor.forgiving = True
     house = await again(hut, house) if lives > 1 else house
-    await pay(house, "a")
+    await house.pay("a")
     await house.settled()
     assert state(house)["state"] == RunState.SUCCEEDED
     assert all_cases(house) == [("both.written", "fix-data", "closed")]
@@ -120,7 +105,7 @@ async def test_what_goes_through_gives_way_to_what_stops_the_run_after_it(tmp_pa
     house = await waiting(hut)
     hut.vendor.forgiving = True
     hut.vendor.fault = lambda request, _number: "says-it-back" if request.url.endswith("upsert") else None
-    await pay(house, "a")
+    await house.pay("a")
     await house.settled()
     assert state(house)["state"] == RunState.PARKED
     assert sorted(all_cases(house)) == [("both.written", "fix-data", "closed"), ("last", "fix-data", "open")]
@@ -146,7 +131,7 @@ async def test_a_parked_run_has_an_open_exception_whoever_closed_it_before(tmp_p
             await asyncio.sleep(0.01)
     await house.settled(waiting=["event"])
     assert [each[2] for each in all_cases(house)] == ["closed"]
-    await pay(house, "a")
+    await house.pay("a")
     await house.settled()
     assert sorted(each[2] for each in all_cases(house)) == ["closed", "open"]
     await house.stop()
@@ -172,29 +157,22 @@ async def test_what_is_to_be_taken_back_does_not_wait_for_others(tmp_path: Path)
     await house.stop()
 
 
-ITEMS = """
-  - id: lines
-    foreach:
-      each: data.lines
-      as: line
-      by: line.id
-      failures: FAILURES
-      steps:
-        - id: write
-          call: { connection: vendor, operation: native.write, with: vendor/thing, of: line }
-        - id: paid
-          wait: { event: vendor.thing.paid, subject: line.id, timeout: P7D }
+ITEM = """
+- id: write
+  call: { connection: vendor, operation: native.write, with: vendor/thing, of: line }
+- id: paid
+  wait: { event: vendor.thing.paid, subject: line.id, timeout: P7D }
 """
 
 
 async def test_items_that_failed_are_told_while_others_wait(tmp_path: Path) -> None:
-    hut = Hut(tmp_path, flow(ITEMS.replace("FAILURES", "park")))
+    hut = Hut(tmp_path, flow(loop(ITEM, failures="park")))
     house = await waiting(hut, of_lines(5, 1, 3))
     [told] = exceptions(house)
     assert (told.path, told.reason) == ("lines", "fix-data")
     assert "2 of 5 items failed" in told.detail
     house = await again(hut, house)
-    await pay(house, "l0", "l2", "l4")
+    await house.pay("l0", "l2", "l4")
     await house.settled()
     [case] = exceptions(house)
     assert (case.id, case.state, state(house)["state"]) == (told.id, "open", RunState.PARKED)
@@ -202,6 +180,6 @@ async def test_items_that_failed_are_told_while_others_wait(tmp_path: Path) -> N
 
 
 async def test_items_without_which_the_flow_goes_on_are_no_exception(tmp_path: Path) -> None:
-    house = await waiting(Hut(tmp_path, flow(ITEMS.replace("FAILURES", "continue"))), of_lines(5, 1))
+    house = await waiting(Hut(tmp_path, flow(loop(ITEM, failures="continue"))), of_lines(5, 1))
     assert all_cases(house) == []
     await house.stop()

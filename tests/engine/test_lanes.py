@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from hub.model.event import InboundEvent, Via
 from hub.model.exchange import Request
 from hub.model.run import RunState
 from hub.queries import cases
@@ -49,10 +48,10 @@ LINES = """
 class Hut:
     """A house that can be opened again on the same data."""
 
-    def __init__(self, directory: Path, flow: str, **more: Any) -> None:
+    def __init__(self, directory: Path, flow: str, files: Mapping[str, str] = FILES, **more: Any) -> None:
         self.vendor = Vendor(**more)
         self.clock = FastClock()
-        self.bundle = bundle(flow, **FILES)
+        self.bundle = bundle(flow, **files)
         self.directory = directory
         self.lives = 0
 
@@ -399,10 +398,8 @@ async def test_items_that_wait_for_events_of_their_own_go_on_when_they_come(tmp_
     house = await hut.open()
     await house.give(of_lines(3))
     await house.settled(waiting=["event"])
-    paid: dict[str, Any] = {"type": "vendor.thing.paid", "occurred_at": house.ambient.now(), "schema": None}
     for number in range(3):
-        about = InboundEvent(external_id=f"p{number}", subject=f"l{number}", data={"id": f"p{number}"}, **paid)
-        await house.intake.accept("vendor", [about], Via.API)
+        await house.pay(f"l{number}")
     async with asyncio.timeout(10):
         while not told(house).get("lines"):
             await asyncio.sleep(0.01)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hub.model.exchange import Request
-from tests.engine.house import House
+from tests.engine.house import House, loop
 from tests.engine.test_lanes import HEAD, Hut, exceptions, flow, once, state
 
 EVENT = {"id": "a", "key": "k", "value": "1", "lines": [{"id": "l0", "value": "0"}]}
@@ -39,28 +39,8 @@ GONE = {
       - id: write
         {UNSAFE}
 """,
-    "loop": f"""
-  - id: way
-    foreach:
-      each: data.lines
-      as: line
-      by: line.id
-      failures: continue
-      steps:
-        - id: write
-          {UNSAFE}
-""",
-    "loop-step": f"""
-  - id: way
-    on_failure: continue
-    foreach:
-      each: data.lines
-      as: line
-      by: line.id
-      steps:
-        - id: write
-          {UNSAFE}
-""",
+    "loop": loop(f"- id: write\n  {UNSAFE}", failures="continue"),
+    "loop-step": loop(f"- id: write\n  {UNSAFE}", step="on_failure: continue"),
     "many": """
   - id: way
     on_failure: continue
@@ -90,19 +70,7 @@ LATE = {
     timeout: PT1S
     on_failure: continue
 """,
-    "loop": f"""
-  - id: way
-    timeout: PT1S
-    on_failure: continue
-    foreach:
-      each: data.lines
-      as: line
-      by: line.id
-      failures: continue
-      steps:
-        - id: write
-          {PROBE}
-""",
+    "loop": loop(f"- id: write\n  {PROBE}", step="timeout: PT1S\non_failure: continue", failures="continue"),
     "parallel": f"""
   - id: way
     timeout: PT1S
@@ -128,27 +96,21 @@ async def test_a_write_in_doubt_that_takes_too_long_is_not_gone_past(tmp_path: P
 
 
 ITEM = """
-  - id: lines
-    foreach:
-      each: data.lines
-      as: line
-      by: line.id
-      failures: FAILURES
-      steps:
-        - id: first
-          call: { connection: vendor, operation: native.write, with: vendor/thing, of: "{id: line.id, value: 'good'}" }
-          undo: UNDO
-          retry: patient
-        - id: second
-          map: vendor/thing
-          of: line
-          expect: { equal: [line.value, line.id], else: { case: not-ok } }
-          on_failure: compensate
+- id: first
+  call: { connection: vendor, operation: native.write, with: vendor/thing, of: "{id: line.id, value: 'good'}" }
+  undo: UNDO
+  retry: patient
+- id: second
+  map: vendor/thing
+  of: line
+  expect: { equal: [line.value, line.id], else: { case: not-ok } }
+  on_failure: compensate
 """
 
 
-def item(failures: str = "continue", undo: str = "thing.reverse") -> str:
-    return ITEM.replace("FAILURES", failures).replace("UNDO", undo)
+def item(undo: str = "thing.reverse") -> str:
+    """Give a loop whose items are taken back."""
+    return loop(ITEM.replace("UNDO", undo), failures="continue")
 
 
 async def test_nothing_goes_past_an_item_that_could_not_take_back_what_it_did(tmp_path: Path) -> None:

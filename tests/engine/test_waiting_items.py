@@ -17,46 +17,22 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from hub.engine.loops import WINDOW
-from hub.model.event import InboundEvent, Via
 from hub.model.exchange import Request, Response
 from hub.model.run import RunState
 from hub.store.tables import awaited
-from tests.engine.house import House
+from tests.engine.house import House, loop
 from tests.engine.test_every_answer import kept
 from tests.engine.test_lanes import Hut, flow, of_lines, state
 from tests.engine.vendor import Vendor
 
-WAITING = flow("""
-  - id: lines
-    foreach:
-      each: data.lines
-      as: line
-      by: line.id
-      concurrency: 4
-      steps:
-        - id: paid
-          wait: { event: vendor.thing.paid, subject: line.id, timeout: P90D }
-        - id: write
-          call: { connection: vendor, operation: native.write, with: vendor/thing, of: line }
-          retry: patient
-""")
-
-
-def paid(house: House, subject: str) -> InboundEvent:
-    """Make an event that one item waits for."""
-    return InboundEvent(
-        external_id=f"paid_{subject}",
-        subject=subject,
-        data={"id": subject},
-        type="vendor.thing.paid",
-        occurred_at=house.ambient.now(),
-        schema=None,
-    )
-
-
-async def pay(house: House, *subjects: str) -> None:
-    """Let events come."""
-    await house.intake.accept("vendor", [paid(house, subject) for subject in subjects], Via.API)
+ITEM = """
+- id: paid
+  wait: { event: vendor.thing.paid, subject: line.id, timeout: P90D }
+- id: write
+  call: { connection: vendor, operation: native.write, with: vendor/thing, of: line }
+  retry: patient
+"""
+WAITING = flow(loop(ITEM, concurrency=4))
 
 
 async def written(hut: Hut, house: House, count: int) -> None:
@@ -91,7 +67,7 @@ async def test_a_wake_does_little_for_items_that_still_wait(tmp_path: Path) -> N
         await house.give(of_lines(count))
         await house.settled(waiting=["event"])
         with counting() as found:
-            await pay(house, "l7")
+            await house.pay("l7")
             await written(hut, house, 1)
         asks.append(sum(found))
         assert len(kept(house, awaited)) == count - 1
@@ -111,13 +87,13 @@ async def test_whatever_comes_whenever_reaches_its_item(tmp_path: Path, seed: in
     chance.shuffle(left)
     while left:
         some, left = left[:5], left[5:]
-        await pay(house, *some[: chance.randint(0, 5)])
+        await house.pay(*some[: chance.randint(0, 5)])
         await asyncio.sleep(chance.random() * 0.03)
         if chance.random() < 0.3:
             await house.crash()
             house = await hut.open()
         # What was told before is told again, and counts as nothing new.
-        await pay(house, *some)
+        await house.pay(*some)
     await house.settled()
     assert state(house)["state"] == RunState.SUCCEEDED
     assert sorted(document["key"] for document in hut.vendor.documents) == sorted(f"l{n}" for n in range(60))
@@ -134,7 +110,7 @@ class Telling(Vendor):
     async def send(self, request: Request, headers: Mapping[str, str] | None = None, timeout: float = 30.0) -> Response:
         """Let the event come, then answer."""
         if self.house is not None and self.number == 0:
-            await pay(self.house, "l1")
+            await self.house.pay("l1")
         return await Vendor.send(self, request, headers, timeout)
 
 
@@ -145,11 +121,11 @@ async def test_what_comes_while_the_run_is_at_work_is_not_missed(tmp_path: Path)
     house = vendor.house = await hut.open()
     await house.give(of_lines(3))
     await house.settled(waiting=["event"])
-    await pay(house, "l2")
+    await house.pay("l2")
     await written(hut, house, 2)
     assert sorted(document["key"] for document in vendor.documents) == ["l1", "l2"]
     assert [row.topic.rpartition(":")[2] for row in kept(house, awaited)] in ([], ["l0"])
-    await pay(house, "l0")
+    await house.pay("l0")
     await house.settled()
     assert state(house)["state"] == RunState.SUCCEEDED
     await house.stop()

@@ -12,47 +12,33 @@ from hub.errors import Conflict
 from hub.operate.runs import FAILURE, START, From
 from hub.workspace.bundle import Bundle
 from tests.engine.house import House, bundle
+from tests.engine.test_lanes import flow
 from tests.engine.test_once import FILES
 from tests.engine.vendor import Vendor
 from tests.operate.test_replays import ADA, rows
 
-HEAD = """
-flow: tested
-title: Two writes
-owner: team:tests
-on: { event: vendor.thing.made }
-key: data.key
-business_key: data.id
-steps:
-"""
-OLD = (
-    HEAD
-    + """
-  - id: first
+WRITE = """
+  - id: NAME
     call: { connection: vendor, operation: native.write, with: vendor/thing, of: data }
-  - id: second
-    call: { connection: vendor, operation: probe.write, with: vendor/thing, of: "{id: data.id, value: 'bad'}" }
 """
-)
-NEW = (
-    HEAD
-    + """
+BEFORE = """
   - id: before
     map: vendor/thing
     of: data
-  - id: NAME
-    call: { connection: vendor, operation: native.write, with: vendor/thing, of: data }
-  - id: second
-    call: { connection: vendor, operation: probe.write, with: vendor/thing, of: "{id: NAME.id, value: before.value}" }
 """
-)
-GONE = (
-    HEAD
-    + """
+
+
+def second(of: str) -> str:
+    """Write the step that comes last in all of them."""
+    return f"""
   - id: second
-    call: { connection: vendor, operation: probe.write, with: vendor/thing, of: data }
+    call: {{ connection: vendor, operation: probe.write, with: vendor/thing, of: "{of}" }}
 """
-)
+
+
+OLD = flow(WRITE.replace("NAME", "first") + second("{id: data.id, value: 'bad'}"))
+NEW = flow(BEFORE + WRITE + second("{id: NAME.id, value: before.value}"))
+GONE = flow(second("data"))
 
 
 async def stopped(tmp_path: Path, new: str) -> tuple[House, Vendor]:

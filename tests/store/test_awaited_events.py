@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import insert, select, update
 
-from hub.model.ambient import Ambient
 from hub.model.event import EventState
-from hub.runtime.clock import SystemClock
 from hub.store import events
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
@@ -20,17 +14,6 @@ from hub.store.events import Accept
 from hub.store.releases import Release
 from hub.store.tables import runs
 from tests.store.asked import asked
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[tuple[Database, Committer]]:
-    """Give an open store."""
-    database = Database(tmp_path)
-    committer = Committer(database, Ambient(clock=SystemClock(), random=random.Random(1)))
-    committer.start()
-    yield database, committer
-    await committer.stop()
-    database.close()
 
 
 def arrival(number: int, subject: str, *, type: str = "bank.payment.booked", state: str = "accepted") -> Accept:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from hub.model.ambient import Ambient
-from hub.runtime.clock import SystemClock
+from hub.runtime.clock import system_ambient
 from hub.store import drift
 from hub.store.committer import Committer
 from hub.store.database import Database
@@ -33,17 +30,6 @@ SIGHTING = Sighting(
     event_id="event_1",
     action="accept",
 )
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[tuple[Database, Committer]]:
-    """Give an open store."""
-    database = Database(tmp_path)
-    committer = Committer(database, Ambient(clock=SystemClock(), random=random.Random(1)))
-    committer.start()
-    yield database, committer
-    await committer.stop()
-    database.close()
 
 
 def arrival(number: int, *drift: Sighting, content: str = "") -> Accept:
@@ -112,7 +98,7 @@ def test_counts_are_the_number_of_events_however_they_are_grouped(groups: Sequen
 
     async def play(folder: Path) -> list[dict[str, object]]:
         database = Database(folder)
-        committer = Committer(database, Ambient(clock=SystemClock(), random=random.Random(1)))
+        committer = Committer(database, system_ambient(1))
         committer.start()
         for group in groups:
             # What an event has is a matter of its number, so that a repetition says the same.

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub.errors import Fatal
-from hub.model.ambient import Ambient
-from hub.runtime.clock import SystemClock
 from hub.store.claims import Claim, Claimed
 from hub.store.committer import Committer, Work
 from hub.store.database import Database
 from hub.store.events import Accept
 from tests.store.test_committer import accept
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[tuple[Database, Committer]]:
-    """Give an open store."""
-    database = Database(tmp_path)
-    committer = Committer(database, Ambient(clock=SystemClock(), random=random.Random(1)))
-    committer.start()
-    yield database, committer
-    await committer.stop()
-    database.close()
 
 
 def claim(limit: int = 10) -> Claim:
@@ -100,11 +85,9 @@ async def test_one_that_is_withdrawn_takes_nothing(store: tuple[Database, Commit
     assert not standing.done()
 
 
-async def test_it_is_told_when_nothing_can_be_made_durable_any_more(tmp_path: Path) -> None:
+async def test_it_is_told_when_nothing_can_be_made_durable_any_more(store: tuple[Database, Committer]) -> None:
     """Whoever waits for it must not wait for ever."""
-    database = Database(tmp_path)
-    committer = Committer(database, Ambient(clock=SystemClock(), random=random.Random(1)))
-    committer.start()
+    _, committer = store
     standing = committer.stand(claim())
 
     def break_it(_transaction: Any) -> None:
@@ -116,8 +99,6 @@ async def test_it_is_told_when_nothing_can_be_made_durable_any_more(tmp_path: Pa
         await made(standing)
     with pytest.raises(Fatal):
         committer.stand(claim())
-    await committer.stop()
-    database.close()
 
 
 @pytest.mark.parametrize("seed", range(8))
