@@ -115,7 +115,7 @@ async def test_what_goes_through_gives_way_to_what_stops_the_run_after_it(tmp_pa
 async def test_a_parked_run_has_an_open_exception_whoever_closed_it_before(tmp_path: Path) -> None:
     also = """
       - id: pause
-        wait: { for: PT60S }
+        wait: { for: PT1H }
 """
     hut = Hut(tmp_path, flow(PARALLEL.rstrip() + also))
     house = await hut.open()
@@ -124,7 +124,7 @@ async def test_a_parked_run_has_an_open_exception_whoever_closed_it_before(tmp_p
     [case] = exceptions(house)
     closing = Work(lambda tx: cases.close(tx, case.id, resolution="seen", actor="person:p_1"))
     await house.committer.commit(closing)
-    hut.clock.leap(timedelta(seconds=60))
+    hut.clock.leap(timedelta(hours=1))
     house.worker.wake()
     async with asyncio.timeout(10):
         while hut.vendor.seen["native"] < 2:

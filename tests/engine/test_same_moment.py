@@ -132,7 +132,7 @@ async def test_a_called_flow_that_came_to_its_end_before_it_heard_is_taken_back_
     await until(house, "tested", RunState.SUCCEEDED)
     assert rows(house, "called")[0]["stopping"] == "cancel"
     await caller_taken_back(house)
-    assert await house.settled(seconds=5) == {"compensated": 1}
+    assert await house.settled() == {"compensated": 1}
     assert rows(house, "called")[0]["state"] == RunState.COMPENSATED
     await house.stop()
 

@@ -93,7 +93,6 @@ def test_two_processes_that_are_killed_again_and_again_fire_once(tmp_path: Path)
     time.sleep(1.5)
     for process in running.values():
         kill(process)
-    assert kills >= 3
     dues = assert_once(folders[0], at_least=5)
     assert dues == list(range(dues[0], dues[-1] + 1)), "a second was left out"
 
