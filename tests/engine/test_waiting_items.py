@@ -10,11 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from hub.engine.loops import WINDOW
 from hub.model.exchange import Request, Response
@@ -24,6 +21,7 @@ from tests.engine.house import House, loop
 from tests.engine.test_every_answer import kept
 from tests.engine.test_lanes import Hut, flow, of_lines, state
 from tests.engine.vendor import Vendor
+from tests.store.asked import listening
 
 ITEM = """
 - id: paid
@@ -48,15 +46,12 @@ def counting() -> Iterator[list[int]]:
     """Count the rows that are asked for and written meanwhile, as far as they grow with the items of a loop."""
     found: list[int] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, given: Any, _context: Any, many: bool) -> None:  # noqa: FBT001
+    def note(statement: str, rows: int) -> None:
         if re.search(r"(FROM|INTO|UPDATE) (steps|awaited|events|effects|attempts)\b", statement):
-            found.append(len(given) if many else 1)
+            found.append(rows)
 
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with listening(note):
         yield found
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 async def test_a_wake_does_little_for_items_that_still_wait(tmp_path: Path) -> None:

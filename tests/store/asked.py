@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,22 +13,33 @@ from hub.store import statements
 
 
 @contextmanager
-def asked() -> Iterator[set[str]]:
-    """Collect the statements that are executed meanwhile."""
-    found: set[str] = set()
+def listening(note: Callable[[str, int], None]) -> Iterator[None]:
+    """Tell of every statement that is executed meanwhile, and of how many rows it brings (one that only asks: 1)."""
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        found.add(statement)
+    def formed(_connection: Any, _cursor: Any, statement: str, given: Any, _context: Any, many: bool) -> None:  # noqa: FBT001
+        note(statement, len(given) if many else _rows(statement))
 
     def execute(connection: Connection, sql: str, values: Sequence[Any]) -> Any:
-        found.add(sql)
+        note(sql, _rows(sql))
         return straight(connection, sql, values)
 
     straight = statements.execute
-    event.listen(Engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", formed)
     statements.execute = execute
     try:
-        yield found
+        yield
     finally:
-        event.remove(Engine, "before_cursor_execute", note)
+        event.remove(Engine, "before_cursor_execute", formed)
         statements.execute = straight
+
+
+def _rows(statement: str) -> int:
+    return max(1, statement.partition("VALUES")[2].count("(?"))
+
+
+@contextmanager
+def asked() -> Iterator[set[str]]:
+    """Collect the statements that are executed meanwhile."""
+    found: set[str] = set()
+    with listening(lambda statement, _rows: found.add(statement)):
+        yield found
