@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import event
 
 from hub.errors import NotFound
 from hub.model.run import StepState
@@ -14,6 +13,7 @@ from hub.queries import timeline
 from hub.queries.loops import SHOWN, LoopView, shown_of
 from hub.queries.run_tree import Node, tree_of
 from hub.queries.view import View
+from tests.store.asked import listening
 from tests.ui.looped import FAILED, WAITING, looped_run, name_of
 from tests.ui.stage import Stage, stage
 
@@ -124,17 +124,8 @@ def test_what_is_no_loop_is_not_found(view: View, run: str, of: str) -> None:
 
 def test_a_run_with_thousands_of_items_asks_as_little_as_one_with_few(view: View, run: str) -> None:
     asked: list[str] = []
-
-    def count(_c: object, _cursor: object, statement: str, *_more: object) -> None:
-        asked.append(statement)
-
-    with view.database.reading() as connection:
-        engine = connection.engine
-    event.listen(engine, "before_cursor_execute", count)
-    try:
+    with listening(lambda statement, _rows: asked.append(statement)):
         timeline.detail(view, run, payloads=True)
-    finally:
-        event.remove(engine, "before_cursor_execute", count)
     assert len(asked) < 90
 
 
