@@ -207,15 +207,17 @@ class _Fence:
         over = hold_over(self._connection, holds, **_named(run))
         if over is not None:
             on, reason = over
-            return OnHold(on=on, come=partial(_let_go, run=run), reason=reason)
+            return OnHold(on=on, come=partial(_let_go, run=run, on=on), reason=reason)
         connection = record.intents[0]["connection"] if record.intents else None
         if connection is not None and connection in holds.connections:
             return ConnectionPaused(connection=connection, reason=holds.connections[connection])
         return None
 
 
-def _let_go(connection: Connection, *, run: Mapping[str, Any]) -> bool:
-    return hold_over(connection, held(connection, run["environment"]), **_named(run)) is None
+def _let_go(connection: Connection, *, run: Mapping[str, Any], on: str) -> bool:
+    """Tell whether the hold that a run waits for is over, whatever other holds it meets then."""
+    over = hold_over(connection, held(connection, run["environment"]), **_named(run))
+    return over is None or over[0] != on
 
 
 def _named(run: Mapping[str, Any]) -> dict[str, Any]:

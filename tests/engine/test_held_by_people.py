@@ -16,6 +16,7 @@ from hub.model.exchange import Request, Response
 from hub.model.hold import HoldKind
 from hub.model.run import RunState, WaitKind
 from hub.operate.holds import Held
+from hub.store.history import Record
 from hub.store.tables import effects, runs
 from tests.engine.house import FastClock, House, bundle
 from tests.engine.test_once import FILES, THREE_WRITES, one_write, things
@@ -111,6 +112,34 @@ async def test_what_comes_while_it_is_held_waits_in_order(tmp_path: Path, kind: 
     ended = sorted((run for run in rows(house, runs) if run.key == "k0"), key=lambda run: run.finished_at)
     assert [run.position for run in ended] == sorted(run.position for run in ended)
     await house.stop()
+
+
+@pytest.mark.parametrize("second", [HoldKind.KEY, HoldKind.FLOW])
+async def test_of_two_holds_nobody_goes_on_waiting_for_the_one_that_was_just_lifted(
+    house: House, monkeypatch: pytest.MonkeyPatch, second: HoldKind
+) -> None:
+    """It is lifted between the run's look and the record that the run waits for it, and the other one later."""
+    assert isinstance(house.vendor, Slow)
+    await house.give(*things(1))
+    await house.vendor.reached.wait()
+    first, other = thing(HoldKind.RUN, house), thing(second, house)
+    for held in (first, other):
+        await house.hold_orders.hold(held, reason=WHY, actor="person:p_1")
+    commit, met = house.committer.commit, list[str]()
+
+    async def lifted_meanwhile(write: Any) -> Any:
+        if isinstance(write, Record) and write.waits:
+            met.append(write.waits[0].topic)
+            if len(met) == 1:
+                await house.hold_orders.resume(first, actor="person:p_2")
+        return await commit(write)
+
+    monkeypatch.setattr(house.committer, "commit", lifted_meanwhile)
+    house.vendor.answer.set()
+    await house.settled(waiting=[WaitKind.HOLD])
+    assert met[0].startswith("hold:run:")
+    await house.hold_orders.resume(other, actor="person:p_2")
+    assert await house.settled() == {"succeeded": 1}
 
 
 async def test_an_unknown_write_of_a_held_run_is_not_sent_again_until_it_is_resumed(tmp_path: Path) -> None:
