@@ -135,7 +135,12 @@ class Compensation:
 
     async def _order(self, child: Row, how: Stopping, *, come: Callable[..., bool]) -> None:
         """Tell a called flow to stop; raises `ChildPending`."""
-        order = {"actor": self._parts.worker, "reason": f"the run {self._run['id']} that called it", "at": None}
+        order = {
+            "actor": self._parts.worker,
+            "reason": f"the run {self._run['id']} that called it",
+            "caller": self._run["id"],
+            "at": None,
+        }
         await self._parts.committer.commit(
             Work(lambda tx: stopping.tell_called(tx, child["id"], how, order), patient=True)
         )

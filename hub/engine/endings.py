@@ -111,10 +111,13 @@ class Endings:
         )
 
     async def compensated(self, told: Told, reason: str, taken_back: Sequence[str], left: Sequence[str]) -> None:
-        """Record that the run has taken back what it did; who did not order that is told by a case."""
+        """Record that the run has taken back what it did; people who did not order that are told by a case.
+
+        Of a run that goes with the one that called it, that one tells.
+        """
         order = stopping.order_of(self._parts.database.looking, self._run["id"])
         case = None
-        if not str(order.get("actor", "")).startswith(_PEOPLE):
+        if order.get("caller") is None and not str(order.get("actor", "")).startswith(_PEOPLE):
             back = f"Taken back: {', '.join(taken_back)}." if taken_back else "There was nothing to take back."
             stays = f" Not taken back, because no way is given: {', '.join(left)}." if left else ""
             case = self._case(told, reason, f"The run failed ({reason}). {back}{stays}", None)

@@ -14,8 +14,8 @@ from hub.model.run import RunState
 from hub.operate.runs import FAILURE, START, From
 from hub.sdk import exact_json
 from hub.store.replays import written
-from tests.engine.house import House
-from tests.engine.test_children import EVENT, kinds, rows, until
+from tests.engine.house import House, bundle
+from tests.engine.test_children import EVENT, PARENT, WORKSPACE, kinds, rows, until
 from tests.engine.test_children import Hut as Calling
 from tests.engine.test_compensation import ITEM_SAGA, SAGA, reversals
 from tests.engine.test_lanes import HEAD, Hut, exceptions, flow, of_lines, once, state
@@ -164,6 +164,8 @@ async def test_a_caller_that_was_taken_back_calls_anew(tmp_path: Path) -> None:
     before = kinds(hut.vendor)
     await house.run_orders.take_back(parent["id"], actor=ADA, reason=WHY)
     await until(house, "tested", RunState.COMPENSATED)
+    # Who ordered it knows.
+    assert exceptions(house) == ()
     assert len(reversals(hut.vendor)) == 2
     await house.run_orders.replay(parent["id"], actor=ADA, confirmed=confirmable(house, latest(house)), reason=WHY)
     await until(house, "tested", RunState.SUCCEEDED)
@@ -195,3 +197,17 @@ async def test_that_an_item_takes_back_what_it_did_is_durable_before_anything_is
 def item_error(house: House) -> str:
     with house.database.reading() as connection:
         return str(connection.exec_driver_sql("select error from steps where path = 'lines[l4]'").scalar_one())
+
+
+async def test_a_called_flow_goes_with_its_caller_and_one_exception_tells_of_both(tmp_path: Path) -> None:
+    hut = Calling(tmp_path)
+    failing = PARENT.replace("steps:", "on_failure: compensate\nsteps:", 1)
+    failing = failing.replace("{id: 'after', value: child.document}", "{id: 'after', value: 'bad'}")
+    hut.bundle = bundle(failing, **WORKSPACE)
+    house = await hut.open()
+    await house.give(EVENT)
+    await until(house, "tested", RunState.COMPENSATED)
+    assert [child["state"] for child in rows(house, "called")] == [RunState.COMPENSATED]
+    (case,) = exceptions(house)
+    assert (case.flow, case.path) == ("tested", "after")
+    await house.stop()
