@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -58,16 +58,19 @@ class Account:
         """
         return self.limiter.permit(asker, patient=patient, look=self._assert_active)
 
-    async def attempt(self, request: Request, *, probe: bool = False) -> Response:
+    async def attempt(
+        self, request: Request, *, probe: bool = False, leave: Callable[[], Awaitable[None]] | None = None
+    ) -> Response:
         """Sign and send once, and once more with fresh credentials when the old ones had ended.
 
         A 401 says that nothing was done, so the second sending repeats nothing. Raises what the transport raises, and
-        `LimitReached` when nothing goes out any more; a breaker's `probe` goes past the row.
+        `LimitReached` when nothing goes out any more; a breaker's `probe` goes past the row. `leave` is awaited when
+        nothing stands between the request and its way any more; it goes nowhere when that raises.
         """
         try:
-            answer, headers = await self._signed(request, probe=probe)
+            answer, headers = await self._signed(request, probe=probe, leave=leave)
             if self._authorizer.refused(answer, headers):
-                answer, _ = await self._signed(request, probe=probe)
+                answer, _ = await self._signed(request, probe=probe, leave=leave)
         except HubError as error:
             self._own(error)
             raise
@@ -123,12 +126,14 @@ class Account:
         """
         return _Reading(self, asker)
 
-    async def _signed(self, request: Request, *, probe: bool) -> tuple[Response, Mapping[str, str]]:
+    async def _signed(
+        self, request: Request, *, probe: bool, leave: Callable[[], Awaitable[None]] | None
+    ) -> tuple[Response, Mapping[str, str]]:
         async def plain(token_request: Request) -> Response:
             return await self._exchange(token_request, {}, _of_tokens, probe=probe)
 
         headers = await self._authorizer.headers(request, plain, self.ambient.now())
-        return await self._exchange(request, headers, self.connector.classify, probe=probe), headers
+        return await self._exchange(request, headers, self.connector.classify, probe=probe, leave=leave), headers
 
     async def _exchange(
         self,
@@ -137,9 +142,12 @@ class Account:
         classify: Callable[[Response], HubError | None],
         *,
         probe: bool,
+        leave: Callable[[], Awaitable[None]] | None = None,
     ) -> Answer:
         """Send at the moment the limits let it, and let them learn from what comes."""
         async with self.limiter.sending(probe=probe) as start:
+            if leave is not None:
+                await leave()
             try:
                 response = await self.transport.send(request, headers, self.settings.timeout)
             except (NotSent, OutcomeUnknown) as error:

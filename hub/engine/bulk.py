@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
 from hub.engine import guards, outcomes
 from hub.engine.effects import Effects
-from hub.engine.exchanges import Sent
+from hub.engine.exchanges import Announced, Sent
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
 from hub.engine.recording import Target, for_a_person
 from hub.errors import HubError, OutcomeParked, OutcomeUnknown, RetryLater, Settling
-from hub.model.ambient import Ambient, to_micros
+from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import NEWER, EffectKey, EffectState, Idempotency
 from hub.sdk import exact_json
 from hub.sdk.bulk import Bulk, Record, Result
@@ -147,7 +148,7 @@ class Batches:
             # What surely was not done is as good as new; an upsert is written over what may have been done.
             upsert = self._operation.idempotency is Idempotency.UPSERT
             doubtful = again if upsert else frozenset()
-            return await self._exchange(batch, {row["key"]: row for row in rows}, doubtful=doubtful)
+            return await self._exchange(batch, {row["key"]: row for row in rows}, at=of_micros(now), doubtful=doubtful)
 
     async def suspect(self, entries: Sequence[Entry], target: Callable[[Row], Target]) -> Made:
         """Find out, before anything is sent, whether these writes were made before a restore, unknown to the hub now.
@@ -170,8 +171,12 @@ class Batches:
             batch = stored.batch(connection, id)
         async with self._account.permit(self._exchanges.asker):
             keys = frozenset(str(row["key"]) for row in rows)
-            await self._note_resent(rows)
-            return await self._exchange(batch, {row["key"]: row for row in rows}, doubtful=keys)
+            at = self._ambient.now()
+            await self._journal.settle()
+            for row in rows:
+                self._note(AuditKind.EFFECT_RESENT, row)
+            await self._announce(rows, at, first=False)
+            return await self._exchange(batch, {row["key"]: row for row in rows}, at=at, doubtful=keys, first=False)
 
     def _intent(self, one: Entry, id: str | None, sent: int) -> dict[str, Any]:
         target = one.target
@@ -195,19 +200,30 @@ class Batches:
             "created_at": to_micros(self._ambient.now()),
         }
 
-    async def _note_resent(self, rows: Sequence[Row]) -> None:
-        await self._journal.settle()
-        for row in rows:
-            self._note(AuditKind.EFFECT_RESENT, row)
-        self._journal.outcome(*(outcomes.resending(row, self._ambient.now()) for row in rows))
+    async def _announce(self, rows: Iterable[Row], at: datetime, *, first: bool) -> None:
+        self._journal.outcome(*(outcomes.sending(row, at, first=first) for row in rows))
         await self._journal.send_again()
 
-    async def _exchange(self, batch: Row, rows: Mapping[str, Row], *, doubtful: frozenset[str]) -> Made:
-        """Send a request and take what it shows of these items; an earlier sending may have done the doubtful ones."""
-        sent = await self._exchanges.send(self._account, outcomes.recorded_request(batch), self._bulk.results)
+    async def _exchange(
+        self, batch: Row, rows: Mapping[str, Row], *, at: datetime, doubtful: frozenset[str], first: bool = True
+    ) -> Made:
+        """Send a request and take what it shows of these items; an earlier sending may have done the doubtful ones.
+
+        `at` is when it was said to go out, for the `first` time or again.
+        """
+
+        async def announce(moment: datetime) -> None:
+            await self._announce(rows.values(), moment, first=first)
+
+        request = outcomes.recorded_request(batch)
+        announced = Announced(at=at, anew=announce)
+        sent = await self._exchanges.send(self._account, request, self._bulk.results, announced)
         made = Made(whole=sent.error)
         made.ends = self._whole(rows, sent, doubtful) if sent.error else self._each(batch, rows, sent, doubtful)
         self._record(rows, sent, made)
+        if sent.withheld and sent.error is not None:
+            await self._journal.settle()
+            raise sent.error
         return made
 
     def _whole(self, rows: Mapping[str, Row], sent: Sent, doubtful: frozenset[str]) -> dict[EffectKey, Ended]:

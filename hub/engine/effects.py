@@ -6,13 +6,14 @@ One effect is one HTTP write. What is recorded is sent, also after a crash: the 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from hub.audit.kinds import AuditKind
 from hub.connections.limiter import ANYBODY
 from hub.engine import outcomes
-from hub.engine.exchanges import Exchanges
+from hub.engine.exchanges import Announced, Exchanges
 from hub.engine.guards import (
     OVERWRITTEN,
     Guards,
@@ -31,7 +32,7 @@ from hub.engine.outcomes import Row
 from hub.engine.recording import Recording, Target, for_a_person
 from hub.engine.suspicion import Lost
 from hub.errors import FixData, OutcomeUnknown, RetryLater
-from hub.model.ambient import Ambient
+from hub.model.ambient import Ambient, of_micros
 from hub.model.effect import NEWER, TAKEN_BACK, EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
@@ -339,15 +340,27 @@ class Effects(Recording):
     async def _exchange(self, target: Target, row: Row, *, first: bool) -> Any:
         """Send the recorded request and record what came of it."""
         await self._journal.settle()
-        if not first:
-            # After a crash it counts from this sending, not from the first, how long the write may still appear.
-            self._note(AuditKind.EFFECT_RESENT, row)
-            self._journal.outcome(outcomes.resending(row, self._ambient.now()))
+
+        async def announce(at: datetime) -> None:
+            self._journal.outcome(outcomes.sending(row, at, first=first))
             await self._journal.send_again()
+
+        if first:
+            at = of_micros(row["sent_at"])
+        else:
+            # After a crash it counts from this sending, not from the first, how long the write may still appear.
+            at = self._ambient.now()
+            self._note(AuditKind.EFFECT_RESENT, row)
+            await announce(at)
         request = outcomes.recorded_request(row)
-        sent = await self.exchanges.send(target.account, request, partial(_answered, target.operation, request))
+        answered = partial(_answered, target.operation, request)
+        sent = await self.exchanges.send(target.account, request, answered, Announced(at=at, anew=announce))
         if sent.error is not None:
-            raise self._failed(target, row, sent, first=first) from sent.error
+            failed = self._failed(target, row, sent, first=first)
+            if sent.withheld:
+                # Who was told to stop goes by what is recorded.
+                await self._journal.settle()
+            raise failed from sent.error
         self.exchanges.tried(target.path, "send", sent.started, "done", status=sent.answered)
         self._done(row, sent.output, sent=sent.started)
         return sent.output

@@ -11,17 +11,31 @@ import msgspec
 from hub.connections.accounts import Account
 from hub.engine import outcomes
 from hub.engine.journal import Journal
-from hub.errors import FixConnection, HubError, LimitReached, OutcomeUnknown, RetryLater
+from hub.errors import FixConnection, HubError, LimitReached, NotSent, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
 
+#: So often it is recorded anew that a request goes out, before the run makes room and comes back.
+_ANEW = 10
+
+
+class Announced(msgspec.Struct, frozen=True, kw_only=True):
+    """When it was recorded that a request goes out, and what records that anew for another moment."""
+
+    at: datetime
+    anew: Callable[[datetime], Awaitable[None]]
+
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a sending: its output or its error; `answered` is the status of the answer, None without one."""
+    """What came of a sending: its output or its error; `answered` is the status of the answer, None without one.
+
+    `started` is when it left, unless it was `withheld` by what its announcement met.
+    """
 
     started: datetime
     answered: int | None = None
+    withheld: bool = False
     output: Any = None
     error: HubError | None = None
 
@@ -46,21 +60,44 @@ class Exchanges:
         """Give how often a step was tried; waiting for a limit is no failure and does not count."""
         return self._attempts.get(path, 0) - self._limited.get(path, 0)
 
-    async def send(self, account: Account, request: Request, read: Callable[[Response], Any]) -> Sent:
-        """Send a write and read its answer; what went wrong is given and not raised. The caller holds the permit."""
+    async def send(
+        self, account: Account, request: Request, read: Callable[[Response], Any], announced: Announced
+    ) -> Sent:
+        """Send a write and read its answer; what went wrong is given and not raised. The caller holds the permit.
+
+        A process may sleep for as long as it likes between the record of a write and its sending, and another one look
+        for the write meanwhile and make it. So what leaves late is recorded anew first, which only the run's owner can.
+        """
         await self.journal.settle()
-        started = self.ambient.now()
-        answered, refusal = None, None
+        started, told = self.ambient.now(), announced.at
+        answered, refusal, withheld = None, None, None
+
+        async def leave() -> None:
+            nonlocal started, told, withheld
+            started = self.ambient.now()
+            for _ in range(_ANEW):
+                if outcomes.leaves_in_time(told, started):
+                    return
+                told = started
+                try:
+                    await announced.anew(told)
+                except HubError as error:
+                    withheld = error
+                    raise
+                started = self.ambient.now()
+            withheld = NotSent("The request was held up until its time had passed, again and again.", code="held-up")
+            raise withheld
+
         try:
-            response = await account.attempt(request)
+            response = await account.attempt(request, leave=leave)
             answered, refusal = response.status, account.understand(response)
             if refusal is not None:
                 raise refusal
             output = read(response)
         except HubError as error:
-            if error is not refusal:
+            if error is not refusal and error is not withheld:
                 account.learn(error)
-            return Sent(started=started, answered=answered, error=error)
+            return Sent(started=started, answered=answered, withheld=error is withheld, error=error)
         return Sent(started=started, answered=answered, output=output)
 
     async def look(

@@ -30,6 +30,8 @@ Row = Mapping[str, Any]
 REFUSALS = (FixData, Refused)
 #: So often the same failure in a row says that the target keeps it under the key, and will never say anything else.
 STUCK = 3
+#: A request leaves so soon after it was recorded that it does, or that is recorded anew.
+LEAVES_WITHIN = timedelta(seconds=2)
 #: What is sent so shortly before a target may forget its key could arrive after that.
 _IN_TIME = timedelta(minutes=5)
 
@@ -103,19 +105,24 @@ def answer(row: Row) -> Any:
     return exact_json.loads(row["output"])
 
 
-def resending(row: Row, at: datetime) -> dict[str, Any]:
-    """Form what is recorded before a request goes out again; all else stays as it is."""
+def sending(row: Row, at: datetime, *, first: bool = False) -> dict[str, Any]:
+    """Form what is recorded before a request goes out later than was said (`first`), or again; all else stays."""
     kept = {name: row.get(name) for name in ("reason", "status", "version")}
     counts = {name: row.get(name) or 0 for name in ("repeats", "renewals")}
     return {
         "key": row["key"],
-        "state": EffectState.UNKNOWN.value,
+        "state": (EffectState.INTENT if first else EffectState.UNKNOWN).value,
         "output": None,
         "sent_at": to_micros(at),
         "finished_at": None,
         **kept,
         **counts,
     }
+
+
+def leaves_in_time(recorded: datetime, now: datetime) -> bool:
+    """Tell whether a request may still leave that was recorded as going out; later it has to be recorded anew."""
+    return now - recorded <= LEAVES_WITHIN
 
 
 def is_stuck(row: Row) -> bool:
@@ -133,9 +140,12 @@ def is_forgotten(row: Row, remembers: float, now: datetime, *, since: datetime |
 
 
 def settling(row: Row, seconds: float, now: datetime, *, after: datetime | None = None) -> float:
-    """Give for how many seconds more the write may still appear; it may have gone out until `after`, if not later."""
+    """Give for how many seconds more the write may still appear; it may have gone out until `after`, if not later.
+
+    `seconds` is how long after leaving it may appear.
+    """
     sent = of_micros(row["sent_at"] or row["created_at"])
-    ends = (sent if after is None else max(sent, after)) + timedelta(seconds=seconds)
+    ends = (sent if after is None else max(sent, after)) + LEAVES_WITHIN + timedelta(seconds=seconds)
     return (ends - now).total_seconds()
 
 

@@ -112,7 +112,14 @@ def _take_back(transaction: Transaction, which: ColumnElement[bool], *, kind: Au
         transaction.connection.execute(
             update(runs)
             .where(runs.c.id.in_(ids[start : start + 500]))
-            .values(state=RunState.QUEUED.value, claimable_at=transaction.now, owner=None, updated_at=transaction.now)
+            .values(
+                state=RunState.QUEUED.value,
+                claimable_at=transaction.now,
+                owner=None,
+                updated_at=transaction.now,
+                # Who had it may wake and go on: that records nothing from here on, not only once it is claimed anew.
+                epoch=runs.c.epoch + 1,
+            )
         )
     # Nobody works on these keys any more, so whoever came back to an earlier place goes first.
     let_next_go(transaction, (), resting=((row.environment, row.flow, row.key) for row in left))

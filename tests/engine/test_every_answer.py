@@ -146,7 +146,8 @@ async def test_a_failure_that_the_target_keeps_under_a_key_is_got_around_once_it
         assert await finished(house) == {"succeeded": 1}
         (effect,) = kept(house, effects)
         told = [entry.kind for entry in kept(house, audit)]
-    assert target.looks == 1
+    # As often as it takes until it would have appeared.
+    assert target.looks >= 1
     assert target.seen["t0"] == 4
     assert [document["mark"] == effect.key for document in target.documents] == [False]
     assert len({bytes(body) for bodies in target.bodies.values() for body in bodies}) == 1

@@ -116,7 +116,8 @@ async def test_who_has_lost_a_run_hears_no_order_about_it(store: tuple[Database,
     await committer.commit(Work(lambda tx: runs.hand_back(tx, environment="test", owner="w")))
     await claim(committer)
     await committer.commit(Work(lambda tx: stopping.tell_to_stop(tx, "run_1", Stopping.CANCEL, {"actor": "local"})))
-    for epoch, said in ((1, StaleLease), (2, ToldToStop)):
+    # It was taken twice, and handed back in between.
+    for epoch, said in ((1, StaleLease), (2, StaleLease), (3, ToldToStop)):
         turning = Work(partial(stopping.turn_back, run_id="run_1", epoch=epoch, reason="r", actor="w"))
         with pytest.raises(said):
             await committer.commit(turning)
@@ -182,7 +183,7 @@ async def test_a_worker_that_lost_its_run_can_record_nothing(store: tuple[Databa
     step = {"path": "s", "ordinal": 0, "kind": "map", "state": "succeeded", "started_at": 1, "finished_at": 1}
     row = {"input": None, "output": None, "answer": None, "answer_schema": None, "rule": None, "error": None}
     stale = committer.submit(Record(run_id="run_1", epoch=1, steps=[{**step, **row, "run_id": "run_1"}]))
-    fresh = committer.submit(Record(run_id="run_2", epoch=2, steps=[{**step, **row, "run_id": "run_2"}]))
+    fresh = committer.submit(Record(run_id="run_2", epoch=3, steps=[{**step, **row, "run_id": "run_2"}]))
     with pytest.raises(StaleLease):
         await stale
     await fresh
