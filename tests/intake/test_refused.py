@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from structlog.testing import capture_logs
+from structlog.testing import CapturingLogger
 
 from hub.audit.kinds import AuditKind
+from hub.connections import refusals
 from hub.connections.refusals import pause_refused
 from hub.errors import ConnectionPaused, FixConnection, HubError
 from hub.model.ambient import to_micros
@@ -84,16 +85,18 @@ class Locked:
             ]
 
 
-async def test_a_stream_whose_credentials_are_refused_pauses_the_connection_with_one_alert(tmp_path: Path) -> None:
+async def test_a_stream_whose_credentials_are_refused_pauses_the_connection_with_one_alert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Though two streams met it at once; both go on as soon as the connection is resumed, from where they were."""
-    locked = Locked(tmp_path)
+    locked, told = Locked(tmp_path), CapturingLogger()
+    monkeypatch.setattr(refusals, "log", told)
     async with locked.hub as hub:
-        with capture_logs() as told:
-            assert hub.polls.tick() == 2
-            await locked.rest()
+        assert hub.polls.tick() == 2
+        await locked.rest()
         (alert,) = locked.alerts()
         assert (alert["actor"], alert["subjects"]) == ("streams", {"connection": "vendor"})
-        assert [line["event"] for line in told if line["log_level"] == "error"] == ["connection.paused"]
+        assert [(line.method_name, *line.args) for line in told.calls] == [("error", "connection.paused")]
         assert (locked.state(), hub.accounts["vendor"].paused) == ("paused", hub.row()["error"])
         locked.clock.leap(timedelta(days=1))
         assert hub.polls.tick() == 0
