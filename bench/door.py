@@ -34,6 +34,8 @@ from hub.sdk.signing import hmac_sha256_hex
 from hub.store.database import FILE_NAME
 
 CONNECTIONS = (16, 64)
+#: Node-RED as its editor makes it, and with connections to the target that are kept, by whether they are.
+PEERS = {"node_red": False, "node_red_kept": True}
 #: How long a delivery may take before the measurement gives up.
 PATIENCE = 30.0
 
@@ -114,35 +116,36 @@ class Load:
 
 
 def measure(*, seconds: float, rounds: int, peers: bool = True) -> dict[str, Any]:
-    """Measure both in turns; gives medians, and our rate by theirs."""
-    found: dict[str, dict[int, list[Mapping[str, Any]]]] = {"ours": {}, "node_red": {}}
+    """Measure all in turns; gives medians, and our rate by theirs."""
+    found: dict[str, dict[int, list[Mapping[str, Any]]]] = {name: {} for name in ("ours", *PEERS)}
     left_out: str | None = None if peers else "it was not asked for"
     for _ in range(rounds):
         for connections in CONNECTIONS:
             ours = uvloop.run(_ours(connections, seconds))
             found["ours"].setdefault(connections, []).append(ours)
-            if left_out is None:
-                try:
-                    theirs = uvloop.run(_node_red(connections, seconds))
-                    found["node_red"].setdefault(connections, []).append(theirs)
-                except Missing as missing:
-                    left_out = str(missing)
+            for name, kept in PEERS.items():
+                if left_out is None:
+                    try:
+                        theirs = uvloop.run(_node_red(connections, seconds, kept=kept))
+                        found[name].setdefault(connections, []).append(theirs)
+                    except Missing as missing:
+                        left_out = str(missing)
     return {
         "seconds": seconds,
         "rounds": rounds,
         **{name: {c: _median(each) for c, each in by.items()} for name, by in found.items() if by},
-        "ours_by_node_red": {
-            connections: round(
-                statistics.median(
-                    a["per_second"] / b["per_second"] for a, b in zip(ours, found["node_red"][connections], strict=True)
-                ),
-                2,
-            )
-            for connections, ours in found["ours"].items()
-            if connections in found["node_red"]
-        },
+        "ours_by_peer": {name: _by(found["ours"], found[name]) for name in PEERS if found[name]},
         "node_red_left_out": left_out,
     }
+
+
+def _by(ours: Mapping[int, list[Mapping[str, Any]]], theirs: Mapping[int, list[Mapping[str, Any]]]) -> dict[int, float]:
+    """Give the median of each round's ratio, by connections."""
+    ratios = {
+        connections: [a["per_second"] / b["per_second"] for a, b in zip(ours[connections], rounds, strict=True)]
+        for connections, rounds in theirs.items()
+    }
+    return {connections: round(statistics.median(each), 2) for connections, each in ratios.items()}
 
 
 def _median(rounds: list[Mapping[str, Any]]) -> dict[str, Any]:
@@ -162,10 +165,10 @@ async def _ours(connections: int, seconds: float) -> dict[str, Any]:
     return found
 
 
-async def _node_red(connections: int, seconds: float) -> dict[str, Any]:
+async def _node_red(connections: int, seconds: float, *, kept: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="concord-bench-") as folder:
         async with _sinking() as (sink, address):
-            with serving(Path(folder), address, _free_port()) as url:
+            with serving(Path(folder), address, _free_port(), kept=kept) as url:
                 load = Load(sink, url)
                 await load.run(connections, min(seconds, 2.0))
                 return {**await load.run(connections, seconds), "recorded": 0}

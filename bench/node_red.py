@@ -56,8 +56,11 @@ module.exports = {
 
 
 @contextmanager
-def serving(folder: Path, sink: str, port: int) -> Iterator[str]:
-    """Start Node-RED with the flow; gives the address that webhooks go to. Raises `Missing` where it cannot be had."""
+def serving(folder: Path, sink: str, port: int, *, kept: bool) -> Iterator[str]:
+    """Start Node-RED with the flow; gives the address that webhooks go to. Raises `Missing` where it cannot be had.
+
+    With `kept` its requests keep their connections, which somebody has to choose in the editor.
+    """
     node, script = node_red()
     folder.mkdir(parents=True, exist_ok=True)
     flow = [
@@ -71,7 +74,7 @@ def serving(folder: Path, sink: str, port: int) -> Iterator[str]:
             "method": "POST",
             "ret": "obj",
             "url": f"{sink}/documents",
-            "persist": True,
+            "persist": kept,
             "wires": [["out"]],
         },
         {"id": "out", "z": "tab", "type": "http response", "statusCode": "", "wires": []},

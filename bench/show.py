@@ -65,22 +65,24 @@ def show_flows(console: Console, found: Found) -> None:
 
 def show_door(console: Console, found: Found) -> None:
     """Print how fast webhooks are delivered."""
+    names = {"ours": "Concord", "node_red": "Node-RED", "node_red_kept": "Node-RED, connections kept"}
     rows = [
         (
-            {"ours": "Concord", "node_red": "Node-RED"}[name],
+            names[name],
             str(connections),
             f"{each['per_second']:,}",
             str(each["p50_ms"]),
             str(each["p99_ms"]),
             str(each["answered_p99_ms"]),
         )
-        for name in ("ours", "node_red")
+        for name in names
         for connections, each in found.get(name, {}).items()
     ]
     columns = ("", "connections", "delivered/s", "p50 ms", "p99 ms", "answered p99 ms")
     _table(console, "Webhook of 2 kB → checked → mapped → delivered → recorded, over HTTP", columns, rows)
-    for connections, ratio in found["ours_by_node_red"].items():
-        console.print(f"At {connections} connections Concord's rate is {ratio} x Node-RED's.")
+    for name, ratios in found["ours_by_peer"].items():
+        told = " and ".join(f"{ratio} x at {connections}" for connections, ratio in ratios.items())
+        console.print(f"Concord's rate by that of {names[name]}: {told} connections.")
     if found["node_red_left_out"]:
         console.print(f"Node-RED is left out: {found['node_red_left_out']}.")
 
