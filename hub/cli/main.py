@@ -223,7 +223,8 @@ def prove(
     jobs: Annotated[int, typer.Option(min=0, max=256, help="How many processes; 0 takes one for each core.")] = 0,
     first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     seed: Annotated[int | None, typer.Option(min=0, help="Run this one trial alone.")] = None,
-    trace: Annotated[bool, typer.Option("--trace", help="With --seed: tell everything that happened.")] = False,
+    crash: Annotated[str | None, typer.Option(help="Run this one crash alone, as it was printed.")] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="With --seed or --crash: tell all that happened.")] = False,
     kills: Annotated[int, typer.Option(min=0, max=10_000, help="Instead: kill the real process so often.")] = 0,
     power_cuts: Annotated[int, typer.Option(min=0, max=100_000, help="Instead: cut its power so often.")] = 0,
     invoices: Annotated[int, typer.Option(min=0, max=20_000, help="Instead: post so many with lost answers.")] = 0,
@@ -254,7 +255,15 @@ def prove(
 
         raise typer.Exit(run_hunts(jobs=jobs, first=first, seeds=seeds, json=json_output))
     options = ProveOptions(
-        seeds=seeds, minutes=minutes, jobs=jobs, first=first, seed=seed, trace=trace, json=json_output, mutant=mutant
+        seeds=seeds,
+        minutes=minutes,
+        jobs=jobs,
+        first=first,
+        seed=seed,
+        crash=crash,
+        trace=trace,
+        json=json_output,
+        mutant=mutant,
     )
     raise typer.Exit(run_prove(options))
 

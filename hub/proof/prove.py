@@ -15,7 +15,8 @@ from rich.table import Table
 from hub.proof.simulation import campaign, mutants, shrinking, sweep, trial
 from hub.proof.simulation.breaking import broken
 from hub.proof.simulation.campaign import MUST_COVER, Totals
-from hub.proof.simulation.sweep import Swept
+from hub.proof.simulation.cases import Case
+from hub.proof.simulation.sweep import Point, Swept
 from hub.proof.simulation.trial import Draft
 from hub.proof.simulation.troubles import KINDS
 from hub.runtime.composition import Composition
@@ -32,7 +33,7 @@ _TOLD = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProveOptions:
-    """What a proof is asked for; `seed` asks for one trial alone, and `trace` for its story.
+    """What a proof is asked for; `seed` or `crash` asks for one trial alone, and `trace` for its story.
 
     `mutant` names a broken hub in the place of the one that ships.
     """
@@ -42,6 +43,7 @@ class ProveOptions:
     jobs: int = 0
     first: int = 0
     seed: int | None = None
+    crash: str | None = None
     trace: bool = False
     json: bool = False
     mutant: str | None = None
@@ -53,9 +55,13 @@ def run_prove(options: ProveOptions) -> int:
     if options.seed is not None:
         with broken(mutants.named(options.mutant)) as composition:
             return _one(options.seed, console, composition, trace=options.trace, json=options.json)
+    if options.crash is not None:
+        case, point = sweep.named(options.crash)
+        with broken(mutants.named(options.mutant)) as composition:
+            return _crash(case, point, console, composition, trace=options.trace, json=options.json)
     swept = _sweep(options, console)
     if not options.json:
-        _show_sweep(swept, console)
+        _show_sweep(swept, console, options)
     began = time.monotonic()
     totals = _many(options, console, began)
     seconds = time.monotonic() - began
@@ -78,7 +84,7 @@ def _sweep(options: ProveOptions, console: Console) -> list[Swept]:
         )
 
 
-def _show_sweep(swept: Sequence[Swept], console: Console) -> None:
+def _show_sweep(swept: Sequence[Swept], console: Console, options: ProveOptions) -> None:
     title = "Crashes at every durable point of the shipped flows"
     table = Table("Flows", title=title, title_justify="left", title_style="bold")
     for column in ("Crashed at", "Of", "Violations"):
@@ -94,8 +100,13 @@ def _show_sweep(swept: Sequence[Swept], console: Console) -> None:
     console.print(table)
     for each in swept:
         for point, finding in each.broken[:3]:
-            told = f"{each.flows[0]}, {point}: {finding.detail}"
-            console.print(f"  [red]{finding.invariant.value}[/] {escape(told)}", highlight=False, soft_wrap=True)
+            crash = f"{each.flows[0]}, {point}"
+            console.print(
+                f"  [red]{finding.invariant.value}[/] {escape(f'{crash}: {finding.detail}')}\n"
+                f'    [dim]concord prove {_of_mutant(options)}--crash "{crash}" --trace[/]',
+                highlight=False,
+                soft_wrap=True,
+            )
     for flow in sweep.uncovered():
         console.print(f"  [red]too little[/] the flow {flow} ships, and nothing is let happen for it", highlight=False)
 
@@ -170,6 +181,39 @@ def _one(seed: int, console: Console, composition: Composition | None, *, trace:
     return 0
 
 
+def _crash(
+    case: Case, point: Point, console: Console, composition: Composition | None, *, trace: bool, json: bool
+) -> int:
+    campaign.be_quiet()
+    found = sweep.play(case, point, composition, kept=trace)
+    holds = found.died and not found.findings
+    if json:
+        _print_json(
+            {
+                "case": case.name,
+                "point": str(point),
+                "died": found.died,
+                "commits": found.commits,
+                "calls": found.calls,
+                "violations": [
+                    {"invariant": finding.invariant.value, "detail": finding.detail} for finding in found.findings
+                ],
+                "story": list(found.story),
+            }
+        )
+        return 0 if holds else EXIT_BROKEN
+    for line in found.story:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+    for finding in found.findings:
+        console.print(f"[red]{finding.invariant.value}[/] {escape(finding.detail)}", highlight=False, soft_wrap=True)
+    if not found.died:
+        told = f"[red]Nothing died:[/] {escape(case.name)} has {found.commits} commits and {found.calls} requests."
+        console.print(told, highlight=False, soft_wrap=True)
+    if holds:
+        console.print("[green]Every invariant holds.[/]")
+    return 0 if holds else EXIT_BROKEN
+
+
 def _show_smallest(draft: Draft, console: Console, composition: Composition | None) -> None:
     out = shrinking.shrink(draft, composition)
     needed = [each for place, each in enumerate((*draft.troubles, *draft.acts)) if place not in out]
@@ -179,7 +223,7 @@ def _show_smallest(draft: Draft, console: Console, composition: Composition | No
 
 
 def _show(totals: Totals, console: Console, seconds: float, options: ProveOptions) -> None:
-    first, mutant = options.first, "" if options.mutant is None else f"--mutant {options.mutant} "
+    first, mutant = options.first, _of_mutant(options)
     table = Table(title="What went wrong, and what came of it", title_justify="left", title_style="bold")
     table.add_column("Trouble")
     for column in ("Struck", "Trials", "Violations", "At most (95 %)"):
@@ -227,6 +271,10 @@ def _show(totals: Totals, console: Console, seconds: float, options: ProveOption
         f"{totals.struck.total() / max(totals.trials, 1):.1f}.",
         highlight=False,
     )
+
+
+def _of_mutant(options: ProveOptions) -> str:
+    return "" if options.mutant is None else f"--mutant {options.mutant} "
 
 
 def bound(trials: int, violations: int) -> str:

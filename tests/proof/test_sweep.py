@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from hub.errors import Refused
 from hub.proof.invariants import Invariant
 from hub.proof.mutations import BY_NAME
+from hub.proof.prove import EXIT_BROKEN, ProveOptions, run_prove
 from hub.proof.simulation import campaign, sweep
 from hub.proof.simulation.cases import CASES, Case
 from hub.proof.simulation.sweep import Point, Swept, Where
@@ -57,6 +59,28 @@ def test_a_point_that_is_never_reached_is_not_covered() -> None:
     whole = Swept(flows=NOTICE.flows, points=1)
     whole.join(found)
     assert whole.to_json()["covered"] == 0
+
+
+def test_a_broken_crash_is_run_again_by_the_command_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = sweep.crash(NOTICE, [Point(where=Where.AFTER_CALL, number=1)], BY_NAME["blind_retry"].composition)
+    ((at, finding),) = broken.broken
+    assert run_prove(ProveOptions(crash=f"{NOTICE.name}, {at}", mutant="blind_retry")) == EXIT_BROKEN
+    assert finding.detail in capsys.readouterr().out
+    assert run_prove(ProveOptions(crash=f"{NOTICE.name}, {at}")) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "invoice-to-erp", "invoice-to-erp, 6", "nobody, after a commit 6", "invoice-to-erp, after a commit x"],
+)
+def test_what_names_no_crash_is_told_what_does(text: str) -> None:
+    with pytest.raises(Refused, match=r"Give a case \(invoice-to-erp, .*after a request\) with its number"):
+        sweep.named(text)
+
+
+def test_a_crash_at_a_point_that_is_not_there_proves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_prove(ProveOptions(crash=f"{NOTICE.name}, after a commit 600")) == EXIT_BROKEN
+    assert "Nothing died: collections-notice has" in capsys.readouterr().out
 
 
 def _last(points: Sequence[Point], where: Where) -> Point:

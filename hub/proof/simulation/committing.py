@@ -18,11 +18,12 @@ _DELAYS = (0.0, 0.0, 0.0, 0.001, 0.004, 0.02)
 
 
 class AtCommit(StrEnum):
-    """What befalls one commit: the process dies before or after it, the disk is full, or its end is not told."""
+    """What befalls one commit: its process dies before or after it, or sleeps; the disk is full; nobody hears of it."""
 
     NOTHING = "nothing"
     KILLED_BEFORE = "killed_before_commit"
     KILLED_AFTER = "killed_after_commit"
+    OVERSLEPT = "slept_after_commit"
     DISK_FULL = "disk_full"
     NOT_TOLD = "commit_unknown"
 
@@ -31,7 +32,7 @@ class InlineCommitter(Committer):
     """Commits in the event loop, one group after the other, with whatever befalls each commit.
 
     `befalls` is asked before each commit, and `struck` hears what has really happened to it; `killed` ends the
-    simulated process at once.
+    simulated process at once, and `sleeps` lets it sleep for a while.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class InlineCommitter(Committer):
         befalls: Callable[[], AtCommit],
         struck: Callable[[AtCommit], None],
         killed: Callable[[], None],
+        sleeps: Callable[[], None],
         chain: str = "main",
     ) -> None:
         """Prepare; nothing is committed before `start`."""
@@ -52,6 +54,7 @@ class InlineCommitter(Committer):
         self._befalls = befalls
         self._struck = struck
         self._killed = killed
+        self._sleeps = sleeps
         self._groups: Groups | None = None
         self._busy = False
         #: What was recorded of runs (their ids) that another worker had: the epoch of the record, and the run's.
@@ -107,6 +110,9 @@ class InlineCommitter(Committer):
             self._die(Fatal("A commit failed; the process stops.", reason="disk I/O error"), group)
         else:
             self._later(lambda: self._told(told))
+            if befalls is AtCommit.OVERSLEPT:
+                self._struck(befalls)
+                self._sleeps()
 
     def _epochs(self, group: list[Pending]) -> dict[str, int]:
         """Read the epochs that the runs of a group's records have now."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from hub.errors import OutcomeParked
 from hub.model.effect import NEWER
-from hub.model.run import RunState
+from hub.model.run import COMPENSATION_FAILED, RunState
 from hub.proof.evidence import Document, Expected, HubRecords, OneOf, Wanted
 from hub.proof.simulation.company import LEDGER, SHOP
 from hub.proof.simulation.people import People, moved
@@ -102,8 +103,13 @@ class Expecting:
             subject=total.subject,
         )
         # That it was charged is told before it is known that it will be taken back.
+        left = self._people.ended | self._people.taken_back
         yield Wanted(
-            book=SHOP, kind="orders", name=total.name, family=happening.family, needed=not self._is_excused(happening)
+            book=SHOP,
+            kind="orders",
+            name=total.name,
+            family=happening.family,
+            needed=not self._is_excused(happening) and f"told:{total.name}" not in left,
         )
 
     def _batch(self, happening: Happening) -> Iterator[Wanted]:
@@ -226,9 +232,15 @@ class Expecting:
                 perhaps.add("sale-not-posted")
             elif happening.type == "stock.changed" and (passed or happening.subject in self._overtaken):
                 perhaps.add(NEWER)
+                perhaps |= self._not_taken_back(happening)
             elif happening.type == "warning.due" and happening.subject in self._unclear:
-                perhaps.add("outcome-unknown")
+                perhaps.add(OutcomeParked.code)
+                perhaps |= self._not_taken_back(happening)
         return Expected(exceptions=must, perhaps=frozenset(perhaps - set(must)))
+
+    def _not_taken_back(self, happening: Happening) -> set[str]:
+        """Give what tells that a thing cannot be taken back before a person has found out whether it was written."""
+        return {COMPENSATION_FAILED} if happening.business_key in self._people.taken_back else set()
 
 
 def _overtaken(hub: HubRecords) -> set[str]:

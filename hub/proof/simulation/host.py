@@ -88,14 +88,19 @@ class Host:
             case AtProcess.OVERSLEPT:
                 if not process.life.ended and process.ready.done():
                     self._story.strike(trouble.kind, process.life.name, "")
-                    self._loop.send_to_sleep(process.life, _SLEEPS[int(trouble.amount * len(_SLEEPS))])
-                    self._overslept = True
-                    self._note_cut_off()
-                    self.current = self._new()
+                    self._oversleep(process, trouble.amount)
             case AtProcess.CLOCK:
                 seconds = trouble.amount * _AHEAD if trouble.amount > 0.5 else trouble.amount * 2 * _BACK
                 self._story.strike(trouble.kind, "machine", f"by {seconds:.1f} seconds")
                 self._clock.leap(seconds)
+
+    def _oversleep(self, process: Process, amount: float) -> None:
+        """Let a process sleep, and another one take over from it; without a successor yet it only sleeps."""
+        self._loop.send_to_sleep(process.life, _SLEEPS[int(amount * len(_SLEEPS))])
+        if process is self.current:
+            self._overslept = True
+            self._note_cut_off()
+            self.current = self._new()
 
     def leave_one(self) -> None:
         """End processes that others have taken over from; a new one recovers what they had taken up meanwhile."""
@@ -118,6 +123,8 @@ class Host:
             befalls=self._befalls,
             struck=self._struck,
             died=self._died,
+            recovered=self._note_cut_off,
+            sleeps=lambda process: self._oversleep(process, self._at_commit[self._commits].amount),
             composition=self._composition,
         )
         self.lives.append(process)

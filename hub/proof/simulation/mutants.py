@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hub.connections.budgets import Budgets
-from hub.engine import bulk, children, compensation
+from hub.engine import bulk, children, compensation, outcomes
 from hub.engine.approvals import Approvals
 from hub.engine.children import Children
 from hub.engine.compensation import Compensation
@@ -71,6 +71,12 @@ MUTANTS: tuple[Mutant, ...] = (
         does="takes a write that a look does not find for not done, however late it may come",
         breaks=Invariant.NOTHING_TWICE,
         swaps=[Swap(owner=Effects, name="_assert_settled", by=engine.settled_at_once)],
+    ),
+    Mutant(
+        name="sent_late",
+        does="sends a write whenever it comes to it, however long ago it said so",
+        breaks=Invariant.NOTHING_TWICE,
+        swaps=[Swap(owner=outcomes, name="leaves_in_time", by=engine.whenever)],
     ),
     Mutant(
         name="ended_in_doubt",

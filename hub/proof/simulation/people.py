@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 from typing import Any
 
+from hub.access.directory import StoredDirectory
+from hub.access.people import PersonId
 from hub.errors import Fatal, HubError
 from hub.model.approval import Verdict
 from hub.model.hold import HoldKind
@@ -126,7 +128,7 @@ class People:
         await self._link_strangers()
         for kind, name, key in self._holds():
             await self._lift(kind, name, key)
-        self._come_back()
+        await self._come_back()
         for approval_id in self._open_approvals():
             for voter in VOTERS:
                 await self._vote(approval_id, voter, Verdict.AGREED)
@@ -169,9 +171,16 @@ class People:
         rows = self._database.file.execute("SELECT kind, name, key FROM holds WHERE ended_at IS NULL ORDER BY id")
         return rows.fetchall()
 
-    def _come_back(self) -> None:
-        for voter in VOTERS:
-            self._database.file.execute("UPDATE people SET disabled = 0 WHERE id = ? AND disabled", (voter,))
+    async def _come_back(self) -> None:
+        away = self._database.file.execute("SELECT id FROM people WHERE disabled ORDER BY id").fetchall()
+        for (voter,) in away:
+            await self._tell(f"{voter} comes back", lambda process, voter=voter: self._is_back(process, voter))  # type: ignore[misc]
+
+    async def _is_back(self, process: Process, voter: str) -> None:
+        directory = StoredDirectory(self._database, process.committer)
+        person = await directory.person(PersonId(voter))
+        assert person is not None
+        await directory.change_person(replace(person, disabled=False), actor=PERSON)
 
     def _is_tied(self, sale: str) -> bool:
         statement = "SELECT 1 FROM crossrefs WHERE entity = 'sale' AND system = 'shop' AND id = ?"

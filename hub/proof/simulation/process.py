@@ -65,6 +65,8 @@ class Process:
         befalls: Callable[[], AtCommit],
         struck: Callable[[AtCommit], None],
         died: Callable[[Process], None],
+        sleeps: Callable[[Process], None],
+        recovered: Callable[[], None],
         composition: Composition,
     ) -> None:
         """Wire everything as the composition root does; nothing runs yet."""
@@ -74,6 +76,7 @@ class Process:
         self._reads_every = reads_every
         self._story = story
         self._died = died
+        self._recovered = recovered
         self._database = database
         ambient = Ambient(clock=clock, random=Random(chance.getrandbits(64)))
         self.committer = InlineCommitter(
@@ -83,6 +86,7 @@ class Process:
             befalls=befalls,
             struck=struck,
             killed=self.kill,
+            sleeps=lambda: sleeps(self),
             chain=name,
         )
         self.budgets = Budgets(
@@ -209,6 +213,7 @@ class Process:
             self._story.tell(self.life.name, f"cannot begin: {error.code}")
             self.kill()
             return
+        self._recovered()
         if taken:
             self._story.tell(self.life.name, f"takes up {taken} runs that an earlier process left")
         self.budgets.start()

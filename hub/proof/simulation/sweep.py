@@ -15,6 +15,7 @@ from random import Random
 
 from hub.connections.accounts import Account
 from hub.connections.budgets import Budgets
+from hub.errors import Refused
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.proof import money_path, oracle, records, vendor_books, wishes
@@ -125,6 +126,21 @@ def sweep(case: Case, composition: Composition | None = None) -> Swept:
     found, points = points_of(case, composition)
     found.join(crash(case, points, composition))
     return found
+
+
+def named(text: str) -> tuple[Case, Point]:
+    """Give the case and the point that a text such as `invoice-to-erp, after a commit 6` names; raises `Refused`."""
+    name, _, at = text.rpartition(", ")
+    where, _, number = at.rpartition(" ")
+    case = next((case for case in CASES if case.name == name), None)
+    if case is None or where not in set(Where) or not number.isdecimal():
+        cases, sides = (", ".join(names) for names in ([case.name for case in CASES], list(Where)))
+        raise Refused(
+            f"`{text}` names no crash. Give a case ({cases}), a comma, and a side ({sides}) with its number, such as "
+            f"`{CASES[0].name}, {Where.AFTER_COMMIT} 6`.",
+            code="no-such-crash",
+        )
+    return case, Point(where=Where(where), number=int(number))
 
 
 def uncovered() -> list[str]:

@@ -45,6 +45,8 @@ HORIZON = 20 * 86_400.0
 _ROUNDS = 12
 #: So often a stream is read that cannot be read, and so many seconds lie in between.
 _READINGS, _BETWEEN_READINGS = 30, 60.0
+#: So often it is looked whether the process that reads them still lives.
+_WATCHING = 30.0
 #: Who is asked for something is left to it when nothing else happens for so many seconds.
 _SOON = 600.0
 
@@ -247,6 +249,7 @@ class _Stage:
         await asyncio.gather(self._shop.run(), self._people.act(self._acts))
         await asyncio.sleep(max(self._draft.scenario.seconds, self._sky.spell_ends()) + 5.0 - self._loop.time())
         self._sky.clear()
+        self._database.make_room()
         self._story.tell("world", "nothing goes wrong any more")
         await self._come_to_rest()
 
@@ -284,6 +287,9 @@ class _Stage:
         """Let people mend what they can until nothing is left to do."""
         await self._host.serving()
         self._host.leave_one()
+        while (await self._host.serving()).committer.full_since is not None:
+            # It looks again by itself whether there is room.
+            await asyncio.sleep(0.1)
         for _ in range(_ROUNDS):
             await self._people.mend()
             await self._read()
@@ -296,7 +302,11 @@ class _Stage:
         """Find by the streams what no webhook has brought; a vendor may want to be left alone for a while yet."""
         for _ in range(_READINGS):
             process = await self._host.serving()
-            await self._loop.live(process.life, process.incoming.polls.read_all())
+            reading = self._loop.live(process.life, process.incoming.polls.read_all())
+            while not reading.done() and not process.life.ended:
+                await asyncio.wait({reading}, timeout=_WATCHING)
+            if reading.done():
+                reading.result()
             if self._database.file.execute("SELECT 1 FROM cursors WHERE failures > 0").fetchone() is None:
                 return
             await asyncio.sleep(_BETWEEN_READINGS)

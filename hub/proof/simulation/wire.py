@@ -124,7 +124,10 @@ class Wire(Transport):
         """Send one request through what is in the air."""
         vendor = self._vendors[urlsplit(request.url).hostname or ""]
         with self._sky.under_way(self._life, vendor.name):
-            return await self._through(vendor, request, timeout)
+            # What has left is under way whatever becomes of the process: it may sleep or die meanwhile.
+            carried = self._loop.create_task(self._through(vendor, request, timeout), context=Context())
+            carried.add_done_callback(_heard)
+            return await asyncio.shield(carried)
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -253,6 +256,12 @@ class Wire(Transport):
             {"retry-after": "soon"},
         )
         return dict(forms[int(amount * len(forms)) % len(forms)])
+
+
+def _heard(carried: asyncio.Task[Response]) -> None:
+    """Take what came of a request, since nobody may be there any more who does."""
+    if not carried.cancelled():
+        carried.exception()
 
 
 def _http(moment: datetime) -> str:
