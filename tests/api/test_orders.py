@@ -16,8 +16,8 @@ from hub.api import cases, connections, effects, events, holds, problems, runs, 
 from hub.queries.view import View
 from tests.engine.house import House
 from tests.engine.test_held_by_people import vendor_of
-from tests.operate.test_replays import open_cases, parked, rows, typed
-from tests.operate.test_run_orders import opened
+from tests.operate.test_replays import parked, rows, typed
+from tests.operate.test_run_orders import open_cases, opened
 from tests.operate.test_settling import in_doubt
 
 TOKEN = "token"

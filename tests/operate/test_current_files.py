@@ -15,7 +15,8 @@ from tests.engine.house import House, bundle
 from tests.engine.test_lanes import flow
 from tests.engine.test_once import FILES
 from tests.engine.vendor import Vendor
-from tests.operate.test_replays import ADA, rows
+from tests.operate.test_replays import rows
+from tests.operate.test_run_orders import ADA
 
 WRITE = """
   - id: NAME

@@ -19,17 +19,15 @@ from hub.model.hold import HoldKind
 from hub.model.run import Priority
 from hub.operate.holds import Held
 from hub.operate.runs import FAILURE, From
-from hub.queries import cases
-from hub.queries.view import View
 from hub.sdk import exact_json
 from hub.store.replays import lane_of
-from hub.store.tables import audit, effects, events, runs, steps
+from hub.store.tables import effects, events, runs, steps
 from tests.engine.house import House, bundle
 from tests.engine.test_held_by_people import vendor_of
 from tests.engine.test_once import FILES, ONE_WRITE, THREE_WRITES, one_write, things
 from tests.engine.vendor import Vendor
+from tests.operate.test_run_orders import ADA, entries, open_cases, opened
 
-ADA = "person:p_ada"
 WHY = "Accounting asked for it"
 SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -48,12 +46,6 @@ WITH_MONEY = ONE_WRITE.format(kind="native").replace(
 )
 
 
-async def opened(tmp_path: Path, compiled: Any, vendor: Vendor | None = None) -> House:
-    house = House(tmp_path, vendor or Vendor(), compiled)
-    await house.start()
-    return house
-
-
 def rows(house: House, table: Any = runs) -> list[Any]:
     with house.database.reading() as connection:
         return list(connection.execute(select(table).order_by(table.c.id if table is events else table.c.created_at)))
@@ -63,16 +55,6 @@ def paths(house: House, run_id: str) -> list[str]:
     with house.database.reading() as connection:
         found = connection.execute(select(steps.c.path).where(steps.c.run_id == run_id).order_by(steps.c.ordinal))
         return list(found.scalars())
-
-
-def entries(house: House, *kinds: AuditKind) -> list[Any]:
-    with house.database.reading() as connection:
-        found = connection.execute(select(audit.c.entry).where(audit.c.kind.in_(kinds)).order_by(audit.c.sequence))
-        return [exact_json.loads(entry) for entry in found.scalars()]
-
-
-def open_cases(house: House) -> tuple[cases.CaseRow, ...]:
-    return cases.listing(View(environment="test", database=house.database, ambient=house.ambient)).cases
 
 
 async def test_a_replay_begins_at_any_step_and_names_who_ordered_it(tmp_path: Path) -> None:
