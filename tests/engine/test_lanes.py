@@ -17,7 +17,7 @@ from hub.queries import cases
 from hub.queries.view import View
 from hub.sdk import exact_json
 from hub.store import history, runs
-from tests.engine.house import FastClock, House, bundle
+from tests.engine.house import FastClock, House, bundle, loop
 from tests.engine.test_once import FILES
 from tests.engine.vendor import Vendor
 
@@ -245,51 +245,27 @@ async def test_a_loop_that_is_killed_again_and_again_does_nothing_twice(tmp_path
     await house.stop()
 
 
-async def test_two_items_of_one_name_are_a_mistake_before_anything_is_sent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [3, 103])
+async def test_two_items_of_one_name_are_a_mistake_before_anything_is_sent(tmp_path: Path, count: int) -> None:
+    """Also where a hundred others, which are looked at together, stand between them."""
     hut = Hut(tmp_path, lines())
-    event = of_lines(3)
-    event["lines"][2]["id"] = "l0"
+    event = of_lines(count)
+    event["lines"][-1]["id"] = "l0"
     house = await once(hut, event)
     assert [case.reason for case in exceptions(house)] == ["item-named-twice"]
     assert hut.vendor.documents == []
     await house.stop()
 
 
-async def test_a_name_that_comes_again_after_hundreds_is_a_mistake_before_anything_is_sent(tmp_path: Path) -> None:
-    steps = """
-  - id: lines
-    foreach:
-      each: data.lines
-      as: line
-      by: line.id
-      steps:
-        - id: write
-          call: { connection: vendor, operation: native.write, with: vendor/thing, of: line }
-"""
-    hut = Hut(tmp_path, flow(steps))
-    event = of_lines(103)
-    event["lines"][102]["id"] = "l0"
-    house = await once(hut, event)
-    assert hut.vendor.documents == []
-    await house.stop()
-
-
 async def test_items_that_failed_are_not_sent_again_while_others_wait(tmp_path: Path) -> None:
-    steps = """
-  - id: lines
-    foreach:
-      each: data.lines
-      as: line
-      by: line.id
-      failures: continue
-      steps:
-        - id: write
-          call: { connection: vendor, operation: probe.write, with: vendor/thing, of: line }
-          retry: patient
-        - id: pause
-          wait: { for: PT1S }
+    item = """
+- id: write
+  call: { connection: vendor, operation: probe.write, with: vendor/thing, of: line }
+  retry: patient
+- id: pause
+  wait: { for: PT1S }
 """
-    hut = Hut(tmp_path, flow(steps))
+    hut = Hut(tmp_path, flow(loop(item, failures="continue")))
     house = await once(hut, of_lines(4, 0))
     assert hut.vendor.seen["probe"] == 4
     await house.stop()
@@ -384,17 +360,8 @@ async def test_only_the_first_of_a_key_works_and_the_next_goes_when_it_ends(tmp_
 
 async def test_items_that_wait_for_events_of_their_own_go_on_when_they_come(tmp_path: Path) -> None:
     """The run waits for several things at once, and whoever tells an event must find it all the same."""
-    waits = """
-  - id: lines
-    foreach:
-      each: data.lines
-      as: line
-      by: line.id
-      steps:
-        - id: paid
-          wait: { event: vendor.thing.paid, subject: line.id, timeout: P7D }
-"""
-    hut = Hut(tmp_path, flow(waits))
+    item = "- id: paid\n  wait: { event: vendor.thing.paid, subject: line.id, timeout: P7D }"
+    hut = Hut(tmp_path, flow(loop(item)))
     house = await hut.open()
     await house.give(of_lines(3))
     await house.settled(waiting=["event"])
