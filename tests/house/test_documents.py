@@ -62,5 +62,18 @@ def test_a_document_links_only_to_what_exists(path: Path) -> None:
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=shown)
+def test_a_link_into_a_document_leads_to_a_heading(path: Path) -> None:
+    found = re.findall(r"\]\(([^)#\s]*\.md)?#([^)\s]+)\)", path.read_text(encoding="utf-8"))
+    places = [(path.parent / file if file else path, heading) for file, heading in found]
+    assert [(shown(to), heading) for to, heading in places if heading not in _headings(to)] == []
+
+
+def _headings(path: Path) -> set[str]:
+    """Give the headings of a document as links name them: small letters and hyphens."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
