@@ -201,8 +201,11 @@ class Batches:
         }
 
     async def _announce(self, rows: Iterable[Row], at: datetime, *, first: bool) -> None:
+        rows = list(rows)
+        if not first and self._operation.idempotency is Idempotency.NATIVE:
+            self._effects.assert_remembered(self._operation, rows)
         self._journal.outcome(*(outcomes.sending(row, at, first=first) for row in rows))
-        await self._journal.send_again()
+        await self._journal.send_again(rows if first else ())
 
     async def _exchange(
         self, batch: Row, rows: Mapping[str, Row], *, at: datetime, doubtful: frozenset[str], first: bool = True
@@ -223,7 +226,8 @@ class Batches:
         self._record(rows, sent, made)
         if sent.withheld and sent.error is not None:
             await self._journal.settle()
-            raise sent.error
+            open = any(end.state is EffectState.UNKNOWN for end in made.ends.values())
+            raise outcomes.as_it_stands(sent.error, EffectState.UNKNOWN if open else EffectState.FAILED)
         return made
 
     def _whole(self, rows: Mapping[str, Row], sent: Sent, doubtful: frozenset[str]) -> dict[EffectKey, Ended]:
@@ -261,7 +265,7 @@ class Batches:
         for key, row in rows.items():
             end = made.ends[EffectKey(key)]
             reason = None if end.error is None else end.error.code
-            finished = now if end.state is EffectState.DONE else None
+            finished = now if end.state in (EffectState.DONE, EffectState.UNKNOWN) else None
             settled.append(
                 outcomes.outcome(
                     row,

@@ -255,10 +255,10 @@ class Effects(Recording):
         if operation.look is None:
             if forgotten:
                 raise self.park(target, row)
-            return await self._send(target, row, first=False)
+            return await self._send(target, row, first=False, by_key=True)
         stuck = outcomes.is_stuck(row)
         if not forgotten and not stuck:
-            return await self._send(target, row, first=False)
+            return await self._send(target, row, first=False, by_key=True)
         output = await self._found(target, row)
         if output is not None:
             return output
@@ -332,18 +332,20 @@ class Effects(Recording):
                 return output
         return None
 
-    async def _send(self, target: Target, row: Row, *, first: bool) -> Any:
+    async def _send(self, target: Target, row: Row, *, first: bool, by_key: bool = False) -> Any:
         async with target.account.permit(self.exchanges.asker):
-            output = await self._exchange(target, row, first=first)
+            output = await self._exchange(target, row, first=first, by_key=by_key)
         return await self._read_back(target, row, output)
 
-    async def _exchange(self, target: Target, row: Row, *, first: bool) -> Any:
-        """Send the recorded request and record what came of it."""
+    async def _exchange(self, target: Target, row: Row, *, first: bool, by_key: bool = False) -> Any:
+        """Send the recorded request and record what came of it; a repeat `by_key` relies on the target's knowing it."""
         await self._journal.settle()
 
         async def announce(at: datetime) -> None:
+            if by_key:
+                self.assert_remembered(target.operation, [row])
             self._journal.outcome(outcomes.sending(row, at, first=first))
-            await self._journal.send_again()
+            await self._journal.send_again([row] if first else [])
 
         if first:
             at = of_micros(row["sent_at"])

@@ -77,8 +77,12 @@ def outcome(
     renewals: int | None = None,
     version: str | None = None,
 ) -> dict[str, Any]:
-    """Form what is recorded of an effect's outcome; `status` is that of the target's answer, `version` what stands."""
+    """Form what is recorded of an effect's outcome; `status` is that of the target's answer, `version` what stands.
+
+    `finished` is when the exchange was over, also one that leaves the outcome unknown: by then the request had left.
+    """
     again = status is not None and status == row.get("status")
+    before = row.get("finished_at") if state is EffectState.UNKNOWN else None
     return {
         "key": row["key"],
         "state": state.value,
@@ -89,7 +93,7 @@ def outcome(
         "renewals": (row.get("renewals") or 0) if renewals is None else renewals,
         "version": row.get("version") if version is None else version,
         "sent_at": row["sent_at"] if sent is None else to_micros(sent),
-        "finished_at": None if finished is None else to_micros(finished),
+        "finished_at": before if finished is None else to_micros(finished),
     }
 
 
@@ -121,8 +125,11 @@ def sending(row: Row, at: datetime, *, first: bool = False) -> dict[str, Any]:
 
 
 def leaves_in_time(recorded: datetime, now: datetime) -> bool:
-    """Tell whether a request may still leave that was recorded as going out; later it has to be recorded anew."""
-    return now - recorded <= LEAVES_WITHIN
+    """Tell whether a request may still leave that was recorded as going out; later it has to be recorded anew.
+
+    A clock that was set back says nothing of how long ago that was.
+    """
+    return abs(now - recorded) <= LEAVES_WITHIN
 
 
 def is_stuck(row: Row) -> bool:
@@ -139,14 +146,18 @@ def is_forgotten(row: Row, remembers: float, now: datetime, *, since: datetime |
     return now - (first if since is None else min(first, since)) > timedelta(seconds=remembers) - _IN_TIME
 
 
-def settling(row: Row, seconds: float, now: datetime, *, after: datetime | None = None) -> float:
+def settling(row: Row, seconds: float, now: datetime, *, timeout: float, after: datetime | None = None) -> float:
     """Give for how many seconds more the write may still appear; it may have gone out until `after`, if not later.
 
-    `seconds` is how long after leaving it may appear.
+    `seconds` is how long after leaving it may appear. Of an exchange that nobody saw the end of it is known only that
+    it began in time after it was recorded, and did not take longer than `timeout` seconds.
     """
-    sent = of_micros(row["sent_at"] or row["created_at"])
-    ends = (sent if after is None else max(sent, after)) + LEAVES_WITHIN + timedelta(seconds=seconds)
-    return (ends - now).total_seconds()
+    begun = LEAVES_WITHIN + timedelta(seconds=timeout)
+    known = row["state"] == EffectState.UNKNOWN and row.get("finished_at") is not None
+    left = of_micros(row["finished_at"]) if known else of_micros(row["sent_at"] or row["created_at"]) + begun
+    if after is not None:
+        left = max(left, after + begun)
+    return (left + timedelta(seconds=seconds) - now).total_seconds()
 
 
 def key_at_target(key: str, renewals: int) -> EffectKey:

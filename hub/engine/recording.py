@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from hub.engine.guards import as_refused, look_of
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
 from hub.engine.suspicion import Lost
-from hub.errors import HubError, OutcomeParked, Settling
+from hub.errors import HubError, OutcomeParked, OutcomeUnknown, Settling
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import NEWER, EffectKey, EffectState, Idempotency
 from hub.sdk.connector import WriteOperation
@@ -58,6 +58,11 @@ class Recording:
         since = None if self.lost is None else self.lost.since
         return outcomes.is_forgotten(row, operation.remembers, self._ambient.now(), since=since)
 
+    def assert_remembered(self, operation: WriteOperation, rows: Iterable[Row]) -> None:
+        """Raise `OutcomeUnknown` when the target may by now take a repeat of one of these writes for a new one."""
+        if any(self.is_forgotten(operation, row) for row in rows):
+            raise OutcomeUnknown("The target may have forgotten the key before the repeat left.", code="key-too-old")
+
     def _renewed(self, row: Row) -> Row:
         """Give the effect under another key at the target; that the last one did nothing must be sure."""
         count = row["renewals"] + 1
@@ -73,7 +78,8 @@ class Recording:
         seconds = target.operation.settle if settle is None else settle
         # What went out before the restore did so until then, whatever the data says.
         after = None if self.lost is None else self.lost.until
-        left = outcomes.settling(row, seconds, self._ambient.now(), after=after)
+        timeout = target.account.settings.timeout
+        left = outcomes.settling(row, seconds, self._ambient.now(), timeout=timeout, after=after)
         if left > 0:
             raise Settling(after=left)
 
@@ -124,7 +130,15 @@ class Recording:
             # The target may keep its refusal under the key; what a person mends goes out under another.
             renewals += 1
         self._journal.outcome(
-            outcomes.outcome(row, state, reason=error.code, status=answered, sent=sent.started, renewals=renewals)
+            outcomes.outcome(
+                row,
+                state,
+                reason=error.code,
+                status=answered,
+                sent=sent.started,
+                finished=self._ambient.now() if state is EffectState.UNKNOWN else None,
+                renewals=renewals,
+            )
         )
         told = AuditKind.EFFECT_UNKNOWN if state is EffectState.UNKNOWN else AuditKind.EFFECT_FAILED
         self._note(told, row, facts={"reason": error.code})

@@ -83,6 +83,8 @@ class Record(Write):
     waits: Sequence[Awaited] = ()
     #: A recorded request is about to be sent once more.
     sends_again: bool = False
+    #: Intents that were opened before and leave only now.
+    leaving: Sequence[Mapping[str, Any]] = ()
     #: The run does what it was told when it was told to stop; nothing else of it may begin then. One that ends is told
     #: (`ToldToStop`) when it is to take back what it did instead.
     winding_up: Stopping | None = None
@@ -193,7 +195,8 @@ class _Fence:
 
     def _lapsed(self, record: Record) -> HubError | None:
         """Say which of the approvals that a write needs does not hold at this very moment."""
-        lists = {intent["approvals"] for intent in record.intents if intent.get("approvals") is not None}
+        leaving = (*record.intents, *record.leaving)
+        lists = {intent["approvals"] for intent in leaving if intent.get("approvals") is not None}
         under = {id for each in lists for id in exact_json.loads(each)}
         if not under:
             return None
@@ -208,7 +211,7 @@ class _Fence:
         if over is not None:
             on, reason = over
             return OnHold(on=on, come=partial(_let_go, run=run, on=on), reason=reason)
-        connection = record.intents[0]["connection"] if record.intents else None
+        connection = next((intent["connection"] for intent in (*record.intents, *record.leaving)), None)
         if connection is not None and connection in holds.connections:
             return ConnectionPaused(connection=connection, reason=holds.connections[connection])
         return None

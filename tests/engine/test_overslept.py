@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -73,10 +73,10 @@ class Sleeper:
         while any(row.state not in (EffectState.DONE, EffectState.PARKED) for row in kept(self.house, effects)):
             await asyncio.sleep(0.005)
 
-    async def wake(self) -> dict[str, int]:
+    async def wake(self, waiting: Sequence[str] = ()) -> dict[str, int]:
         """Let it wake; gives the runs at rest."""
         self._drowsy.let.set()
-        return await self.house.settled()
+        return await self.house.settled(waiting=waiting)
 
 
 @asynccontextmanager
