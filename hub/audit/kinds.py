@@ -41,7 +41,10 @@ class AuditKind(StrEnum):
     RUN_HANDED_BACK = "run.handed_back", "A stopping process handed a run back before its end; another goes on with it."
     RUN_SUCCEEDED = "run.succeeded", "A run reached its end."
     RUN_PARKED = "run.parked", "A run stopped for a person; a case tells why."
-    RUN_STOPPING = "run.stopping", "A person ordered a run to end, or to take back what it did, as soon as it can."
+    RUN_STOPPING = (
+        "run.stopping",
+        "A run was ordered to end, or to take back what it did: by a person, or with its caller.",
+    )
     RUN_CANCELLED = "run.cancelled", "A person ended a run."
     RUN_TURNED_BACK = "run.turned_back", "A run began to take back what it had done, because a step failed for good."
     RUN_COMPENSATED = "run.compensated", "All that a run had done and can be taken back was taken back."

@@ -20,6 +20,9 @@ _COLOURS = {
     "compensating": "blue",
 }
 
+#: So many paths are named in a line.
+_NAMED = 20
+
 #: As wide are lines of prose at most.
 _PROSE = 100
 
@@ -95,6 +98,10 @@ def _standing(detail: Mapping[str, Any]) -> Iterator[str]:
     if stop is not None:
         what = "to be cancelled" if stop["how"] == "cancel" else "to be taken back"
         yield f"Ordered {what} by {stop['by_name']}: {stop['reason']}"
+    stays = standing["stays"]
+    if stays:
+        more = f" and {len(stays) - _NAMED} more" if len(stays) > _NAMED else ""
+        yield f"Not taken back: {', '.join(stays[:_NAMED])}{more}"
     if standing["behind"]["waiting"]["runs"]:
         yield behind(standing["behind"])
         for each in standing["behind"]["runs"]:

@@ -21,7 +21,7 @@ from hub.model.flow_steps import UNDOING, parts_of, place_of, placed_steps, step
 from hub.model.run import OPEN_STATES, RunState, StepState, Stopping
 from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation
-from hub.store import children, resuming, stopping
+from hub.store import children, remains, resuming, stopping
 from hub.store.claims import ClaimedRun
 from hub.store.committer import Work
 from hub.store.history import child_topic
@@ -29,15 +29,18 @@ from hub.store.lineage import replayed
 from hub.workspace.bundle import Bundle
 
 Row = Mapping[str, Any]
-_STOPPED = frozenset({RunState.CANCELLED, RunState.COMPENSATED})
 
 
 @dataclass(slots=True, kw_only=True)
 class TakenBack:
-    """What was taken back, and what stays because the flow gives no way; paths."""
+    """What was taken back, and what stays because the flow gives no way; paths.
+
+    `kept` is what a called flow did that a person had ended by itself.
+    """
 
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
 
 class Compensation:
@@ -106,32 +109,54 @@ class Compensation:
 
         `within` is the path of the one item of a loop to whose steps it is confined.
         """
-        found = TakenBack()
         with self._parts.database.reading() as connection:
             done = resuming.done_effects(connection, self._lineage(connection), within=within)
         undone = {row["undoes"] for row in done if row["undoes"] is not None}
         made = [row for row in done if row["undoes"] is None]
         called = [_as_made(child) for child in self._called(within)]
-        for row in reversed(_in_order([*made, *called], self._flow.steps)):
+        rows = _in_order([*made, *called], self._flow.steps)[::-1]
+        for row in rows:
+            way = self._way_back(row["path"])
             if "child" in row:
-                if RunState(row["child"]["state"]) not in _STOPPED:
+                if not self._is_over(row["child"]):
                     await self._order(row["child"], Stopping.COMPENSATE, come=children.has_stopped)
-                continue
-            step = step_at(self._flow.steps, row["path"])
-            undo = step.action.undo if step is not None and isinstance(step.action, Call) else None
-            if step is None or undo is None:
-                found.left.append(row["path"])
-                continue
-            if row["key"] not in undone:
-                await self._undo(step, undo, row)
-            found.done.append(row["path"])
+            elif way is not None and row["key"] not in undone:
+                await self._undo(*way, row)
+        return self._named(rows)
+
+    def _way_back(self, path: str) -> tuple[Step, Undo] | None:
+        step = step_at(self._flow.steps, path)
+        undo = step.action.undo if step is not None and isinstance(step.action, Call) else None
+        return None if step is None or undo is None else (step, undo)
+
+    def _is_over(self, child: Row) -> bool:
+        """Tell whether nothing of a called flow is to be taken back any more."""
+        if child["state"] != RunState.CANCELLED or stopping.was_ended_by_itself(child):
+            return bool(child["state"] in (RunState.CANCELLED, RunState.COMPENSATED))
+        # It was ended with the run that called it.
+        if child["epoch"] == 0 and child["replay_of"] is None:
+            return True
+        with self._parts.database.reading() as connection:
+            return all(each.taken_back for each in remains.made(connection, child["id"]))
+
+    def _named(self, rows: Sequence[Row]) -> TakenBack:
+        found = TakenBack()
+        with self._parts.database.reading() as connection:
+            for row in rows:
+                path = row["path"]
+                if "child" not in row:
+                    (found.left if self._way_back(path) is None else found.done).append(path)
+                    continue
+                made = list(remains.made(connection, row["child"]["id"]))
+                stays = [f"{path}.{each.path}" for each in made if not each.taken_back]
+                if len(stays) < len(made):
+                    found.done.append(path)
+                (found.kept if stopping.was_ended_by_itself(row["child"]) else found.left).extend(stays)
         return found
 
     def _called(self, within: str | None = None) -> list[Row]:
-        """Give the flows that the run, and those it replays, have called; of one step the newest."""
         with self._parts.database.reading() as connection:
-            found = children.children(connection, self._lineage(connection), within=within)
-        return list({child["parent_path"]: child for child in found}.values())
+            return remains.called(connection, self._lineage(connection), within=within)
 
     async def _order(self, child: Row, how: Stopping, *, come: Callable[..., bool]) -> None:
         """Tell a called flow to stop; raises `ChildPending`."""

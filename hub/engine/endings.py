@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.audit.kinds import AuditKind
 from hub.connections.refusals import pause_refused
+from hub.engine.compensation import TakenBack
 from hub.engine.journal import Journal, code
 from hub.engine.lanes import Stopped
 from hub.engine.parts import Parts
@@ -110,7 +111,7 @@ class Endings:
             }
         )
 
-    async def compensated(self, told: Told, reason: str, taken_back: Sequence[str], left: Sequence[str]) -> None:
+    async def compensated(self, told: Told, reason: str, taken: TakenBack) -> None:
         """Record that the run has taken back what it did; people who did not order that are told by a case.
 
         Of a run that goes with the one that called it, that one tells.
@@ -118,12 +119,10 @@ class Endings:
         order = stopping.order_of(self._parts.database.looking, self._run["id"])
         case = None
         if order.get("caller") is None and not str(order.get("actor", "")).startswith(_PEOPLE):
-            back = f"Taken back: {', '.join(taken_back)}." if taken_back else "There was nothing to take back."
-            stays = f" Not taken back, because no way is given: {', '.join(left)}." if left else ""
-            case = self._case(told, reason, f"The run failed ({reason}). {back}{stays}", None)
+            case = self._case(told, reason, f"The run failed ({reason}). {_of(taken)}", None)
         self._journal.note(
             AuditKind.RUN_COMPENSATED,
-            facts={"reason": code(reason), "taken-back": len(taken_back), "left": len(left)},
+            facts={"reason": code(reason), "taken-back": len(taken.done), "left": len(taken.left) + len(taken.kept)},
             ending=True,
         )
         await self._journal.end(
@@ -185,6 +184,15 @@ class Endings:
             "opened_at": self._now(),
         }
         return Failure(row=row, failing=frozenset([told.path]), code=code(reason))
+
+
+def _of(taken: TakenBack) -> str:
+    said = [f"Taken back: {', '.join(taken.done)}."] if taken.done else []
+    if taken.left:
+        said.append(f"Not taken back, because no way is given: {', '.join(taken.left)}.")
+    if taken.kept:
+        said.append(f"Not taken back, because a person had cancelled what was called: {', '.join(taken.kept)}.")
+    return " ".join(said) or "There was nothing to take back."
 
 
 def about(told: Told) -> dict[str, Any]:

@@ -149,7 +149,7 @@ class Runner:
             log.exception("run.defect", run=self._run["id"])
             await self._endings.park(self._told(self._failed_at()), COMPENSATION_FAILED, _defect(error))
         else:
-            await self._endings.compensated(self._told(self._failed_at()), why, taken.done, taken.left)
+            await self._endings.compensated(self._told(self._failed_at()), why, taken)
 
     def _remember(self) -> None:
         """See again what the run has done, as far as people are told of it: its money, and whose books it concerns."""

@@ -40,7 +40,7 @@ class Priority(IntEnum):
 
 
 class Stopping(StrEnum):
-    """What a person ordered of a run that cannot end at once: end it, or take back what it did and end it."""
+    """What was ordered of a run that cannot end at once: end it, or take back what it did and end it."""
 
     CANCEL = "cancel"
     COMPENSATE = "compensate"
@@ -81,7 +81,8 @@ RUN_CHANGES: dict[RunState, frozenset[RunState]] = {
     RunState.PARKED: frozenset({RunState.QUEUED, RunState.CANCELLED}),
     RunState.SUCCEEDED: frozenset({RunState.QUEUED}),
     RunState.COMPENSATING: frozenset({RunState.QUEUED, RunState.WAITING, RunState.COMPENSATED, RunState.PARKED}),
-    RunState.CANCELLED: frozenset(),
+    # A called flow that ended with its caller is taken back with it when that is ordered after all.
+    RunState.CANCELLED: frozenset({RunState.QUEUED}),
     RunState.COMPENSATED: frozenset(),
 }
 

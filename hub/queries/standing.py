@@ -16,7 +16,7 @@ from hub.queries.holds import HoldRow, over_run
 from hub.queries.runs import RunRow, run_row
 from hub.queries.waiting import Behind, behind_row
 from hub.sdk import exact_json
-from hub.store import replays
+from hub.store import remains, replays
 from hub.store.tables import runs
 
 #: So many of the flows that a run has called are listed.
@@ -59,7 +59,8 @@ class Standing:
     """How a run stands.
 
     `repeatable` is what a person may have written once more: what exists, and what was refused as older than what
-    stands. `taken_back` says that what the run did is not there any more, or only in part.
+    stands. `taken_back` says that what the run did is not there any more, or only in part; `stays` are the paths of
+    what is there all the same, also in flows that it called, once it has taken back what it could.
     """
 
     holds: tuple[HoldRow, ...]
@@ -71,6 +72,7 @@ class Standing:
     written: tuple[Written, ...]
     repeatable: tuple[Written, ...]
     taken_back: bool
+    stays: tuple[str, ...]
 
 
 def standing(connection: Connection, row: Mapping[str, Any], names: Mapping[str, str]) -> Standing:
@@ -92,7 +94,14 @@ def standing(connection: Connection, row: Mapping[str, Any], names: Mapping[str,
         written=written,
         repeatable=(*written, *refused),
         taken_back=row["state"] == RunState.COMPENSATED or row["stopping"] == Stopping.COMPENSATE,
+        stays=_stays(connection, row),
     )
+
+
+def _stays(connection: Connection, row: Mapping[str, Any]) -> tuple[str, ...]:
+    if row["state"] != RunState.COMPENSATED:
+        return ()
+    return tuple(each.path for each in remains.made(connection, row["id"]) if not each.taken_back)
 
 
 def _stop(row: Mapping[str, Any], names: Mapping[str, str]) -> StopOrder | None:

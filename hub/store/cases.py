@@ -104,8 +104,13 @@ def tell(transaction: Transaction, failure: Failure, *, actor: str) -> None:
 
 def close_passed(transaction: Transaction, run_id: str, *, actor: str) -> None:
     """Close what is open of a run that has got past it."""
+    close_all(transaction, run_id, resolution=_WELL, actor=actor)
+
+
+def close_all(transaction: Transaction, run_id: str, *, resolution: str, actor: str) -> None:
+    """Close what is open of a run."""
     for each in transaction.connection.execute(_OPEN, {"run": run_id}).all():
-        _close(transaction, each.id, resolution=_WELL, actor=actor)
+        _close(transaction, each.id, resolution=resolution, actor=actor)
 
 
 def _closed_by_hand(connection: Connection, row: Mapping[str, Any]) -> bool:

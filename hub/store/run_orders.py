@@ -32,8 +32,12 @@ def cancel(transaction: Transaction, run_id: str, *, actor: str, reason: str) ->
     """End a run; what it did stays done. Gives its state now: cancelled, or its own where it ends a little later.
 
     That is when a worker has it in hand, or when an outcome of its writes is still to be found out. Open runs of flows
-    that it has called end too. The same order again changes nothing.
+    that it has called end too, and go with it if it is taken back after all. The same order again changes nothing.
     """
+    return _cancel(transaction, run_id, {"actor": actor, "reason": reason})
+
+
+def _cancel(transaction: Transaction, run_id: str, order: Row) -> RunState:
     row = _standing(transaction, run_id)
     state = RunState(row["state"])
     if state is RunState.CANCELLED or (row["stopping"] == Stopping.CANCEL and state is not RunState.PARKED):
@@ -48,13 +52,13 @@ def cancel(transaction: Transaction, run_id: str, *, actor: str, reason: str) ->
     _assert_not_taken_back(row)
     doubtful = _doubtful(transaction.connection, row)
     if state in WORKING_STATES or doubtful:
-        _tell(transaction, row, Stopping.CANCEL, actor=actor, reason=reason)
+        _tell(transaction, row, Stopping.CANCEL, order)
         state = state if state in WORKING_STATES else RunState.QUEUED
     else:
-        _end(transaction, row, actor=actor, reason=reason)
+        _end(transaction, row, order)
         state = RunState.CANCELLED
     for child in _open_children(transaction.connection, run_id):
-        cancel(transaction, child, actor=actor, reason=reason)
+        _cancel(transaction, child, {**order, "caller": run_id})
     return state
 
 
@@ -81,7 +85,7 @@ def take_back(transaction: Transaction, run_id: str, *, actor: str, reason: str)
     _doubtful(transaction.connection, row)
     if state in OPEN_STATES - WORKING_STATES and _untouched(transaction.connection, run_id):
         return cancel(transaction, run_id, actor=actor, reason=reason)
-    _tell(transaction, row, Stopping.COMPENSATE, actor=actor, reason=reason)
+    _tell(transaction, row, Stopping.COMPENSATE, {"actor": actor, "reason": reason})
     return RunState.QUEUED if state not in WORKING_STATES else state
 
 
@@ -162,8 +166,9 @@ def _open_children(connection: Connection, run_id: str) -> list[str]:
     return list(connection.execute(statement).scalars())
 
 
-def _tell(transaction: Transaction, row: Row, how: Stopping, *, actor: str, reason: str) -> None:
-    tell_to_stop(transaction, row["id"], how, {"actor": actor, "reason": reason})
+def _tell(transaction: Transaction, row: Row, how: Stopping, order: Row) -> None:
+    actor, reason = order["actor"], order["reason"]
+    tell_to_stop(transaction, row["id"], how, order)
     words = "to be cancelled" if how is Stopping.CANCEL else "to be taken back"
     close_cases(transaction, row["id"], actor=actor, resolution=f"{words}: {reason}")
     approvals.void_pending(transaction, row["id"], actor=actor)
@@ -178,8 +183,8 @@ def _tell(transaction: Transaction, row: Row, how: Stopping, *, actor: str, reas
     )
 
 
-def _end(transaction: Transaction, row: Row, *, actor: str, reason: str) -> None:
-    order = {"actor": actor, "reason": reason, "at": transaction.now}
+def _end(transaction: Transaction, row: Row, order: Row) -> None:
+    actor, reason = order["actor"], order["reason"]
     transaction.connection.execute(
         update(runs)
         .where(runs.c.id == row["id"])
@@ -191,7 +196,7 @@ def _end(transaction: Transaction, row: Row, *, actor: str, reason: str) -> None
             wait_on=None,
             wait_until=None,
             reason="cancelled",
-            stopping_order=exact_json.dumps(order).decode(),
+            stopping_order=exact_json.dumps({**order, "at": transaction.now}).decode(),
             finished_at=transaction.now,
             updated_at=transaction.now,
         )

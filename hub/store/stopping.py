@@ -11,6 +11,7 @@ from hub.audit.kinds import AuditKind
 from hub.errors import StaleLease, ToldToStop
 from hub.model.run import OPEN_STATES, WORKING_STATES, RunState, Stopping
 from hub.sdk import exact_json
+from hub.store import cases
 from hub.store.audit import Note
 from hub.store.committer import Transaction
 from hub.store.runs import forget_waits
@@ -27,11 +28,12 @@ def order_of(connection: Connection, run_id: str) -> Mapping[str, Any]:
 def tell_to_stop(transaction: Transaction, run_id: str, stopping: Stopping, order: Mapping[str, Any]) -> bool:
     """Have a run end, or take back what it did, at its next durable point; False when it can no more.
 
-    `order` says who ordered it and why. A run that waits, is parked or (to take back) has succeeded goes on for that.
+    `order` says who ordered it and why, and names the `caller` with which a called flow goes. A run that waits, is
+    parked or (to take back) has ended goes on for that.
     """
     resting = [RunState.QUEUED, RunState.WAITING, RunState.PARKED]
     if stopping is Stopping.COMPENSATE:
-        resting.append(RunState.SUCCEEDED)
+        resting += [RunState.SUCCEEDED, RunState.CANCELLED]
     named = {"stopping": stopping.value, "stopping_order": exact_json.dumps({**order, "at": transaction.now}).decode()}
     working = transaction.connection.execute(
         update(runs)
@@ -59,12 +61,36 @@ def tell_to_stop(transaction: Transaction, run_id: str, stopping: Stopping, orde
 def tell_called(transaction: Transaction, run_id: str, stopping: Stopping, order: Mapping[str, Any]) -> None:
     """Have a called flow end, or take back what it did, with the run that called it.
 
-    What it was told before, by a person or by an earlier try, stands as long as it is open. What it did before it
-    heard of an order to end is taken back.
+    What a person ordered of it by itself stands, and so does an order to take back. What came to its end before it
+    heard of an order to end is taken back, and so is what was ended with its caller.
     """
-    run = transaction.connection.execute(select(runs.c.state, runs.c.stopping).where(runs.c.id == run_id)).one()
-    if run.stopping is None or RunState(run.state) not in OPEN_STATES:
-        tell_to_stop(transaction, run_id, stopping, order)
+    names = ("state", "stopping", "stopping_order")
+    found = transaction.connection.execute(select(*(runs.c[name] for name in names)).where(runs.c.id == run_id)).one()
+    run = dict(found._mapping)
+    is_open, how = RunState(run["state"]) in OPEN_STATES, run["stopping"]
+    if was_ended_by_itself(run) or (is_open and how is not None and (how == stopping or not _goes_with_caller(run))):
+        return
+    if not tell_to_stop(transaction, run_id, stopping, order):
+        return
+    words = "to be cancelled" if stopping is Stopping.CANCEL else "to be taken back"
+    cases.close_all(transaction, run_id, resolution=f"{words}: {order['reason']}", actor=order["actor"])
+    transaction.entries.append(
+        Note(
+            kind=AuditKind.RUN_STOPPING,
+            actor=order["actor"],
+            subjects={"run": run_id, "caller": order["caller"]},
+            facts={"how": stopping.value},
+        )
+    )
+
+
+def was_ended_by_itself(run: Mapping[str, Any]) -> bool:
+    """Tell whether a person has ended a called flow by itself, and not with its caller: what it did stays."""
+    return run["state"] == RunState.CANCELLED and not _goes_with_caller(run)
+
+
+def _goes_with_caller(run: Mapping[str, Any]) -> bool:
+    return run["stopping_order"] is not None and "caller" in exact_json.loads(run["stopping_order"])
 
 
 def turn_back(transaction: Transaction, run_id: str, *, epoch: int, reason: str, actor: str) -> None:

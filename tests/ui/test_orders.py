@@ -91,9 +91,14 @@ async def test_what_a_run_did_is_taken_back(set_up: Stage, sign_in: SignIn) -> N
     run = one(set_up, RunState.SUCCEEDED)
     page = f"/runs/{run.id}"
     assert "Take back" in (await operator.get(page)).text and "Take back" not in (await viewer.get(page)).text
+    written = timeline.detail(set_up.console.view, run.id, payloads=False).standing.written
     done = await order(operator, page, f"{page}/undo", reason="Wrong customer")
     assert done.headers["location"] == f"{page}?said=undoing"
     assert "What it did is being taken back" in (await operator.get(page)).text
+    compensated = update(tables.runs).where(tables.runs.c.id == run.id).values(state="compensated")
+    await set_up.committer.commit(Work(lambda tx: tx.connection.execute(compensated)))
+    shown = (await operator.get(page)).text
+    assert all(write.path in shown.partition("Not taken back:")[2].partition("</p>")[0] for write in written)
 
 
 async def test_a_record_is_edited_in_two_steps(set_up: Stage, sign_in: SignIn) -> None:
