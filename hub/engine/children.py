@@ -20,9 +20,9 @@ from hub.model.flow import Emit, Subflow
 from hub.model.run import OPEN_STATES, RunState
 from hub.sdk import exact_json
 from hub.store import children, events, runs
-from hub.store.committer import Work
+from hub.store.committer import Transaction, Work
 from hub.store.events import Accept
-from hub.store.history import child_topic
+from hub.store.history import Lease, child_topic, hindered
 from hub.store.lineage import replayed
 from hub.store.replays import highest_generation
 from hub.workspace.bundle import Bundle
@@ -62,7 +62,7 @@ class Children:
                 row["flags"] = exact_json.dumps(
                     {"flows": {flow: {"code": why.code, "detail": why.detail} for flow, why in routing.failed.items()}}
                 ).decode()
-            await self.parts.committer.commit(Accept(event=row, runs=routing.runs, actor=self.parts.worker))
+            await self._accept(row, routing)
         return Output(value={"id": name}, input={"type": action.type})
 
     async def call(self, bundle: Bundle, path: str, action: Subflow, scope: Scope, under: Under) -> Output:
@@ -128,7 +128,11 @@ class Children:
                 "priority": max(run["priority"], self.run["priority"]),
                 "generation": self._generation(path, run),
             }
-        await self.parts.committer.commit(Accept(event=row, runs=routing.runs, actor=self.parts.worker))
+        await self._accept(row, routing)
+
+    async def _accept(self, row: Mapping[str, Any], routing: Routing) -> None:
+        accept = Accept(event=row, runs=routing.runs, actor=self.parts.worker, caller=self._lease)
+        await self.parts.committer.commit(accept)
 
     def _generation(self, path: str, run: Mapping[str, Any]) -> int:
         """Give the generation of a called run: a newer one where what the run before it did was taken back."""
@@ -141,12 +145,17 @@ class Children:
         return int(before["generation"])
 
     async def _adopt(self, child: str, path: str) -> None:
-        await self.parts.committer.commit(
-            Work(
-                lambda transaction: children.adopt(transaction, child, parent_run=self.run["id"], parent_path=path),
-                patient=True,
-            )
-        )
+        def adopt(transaction: Transaction) -> None:
+            # Who has lost the run would take the called flow from the one that waits for it by now.
+            for error in hindered(transaction, [self._lease]).values():
+                raise error
+            children.adopt(transaction, child, parent_run=self.run["id"], parent_path=path)
+
+        await self.parts.committer.commit(Work(adopt, patient=True))
+
+    @property
+    def _lease(self) -> Lease:
+        return Lease(self.run["id"], self.run["epoch"])
 
     @property
     def _environment(self) -> str:

@@ -71,7 +71,7 @@ class AcceptEachTime(Accept):
     """Starts the runs of an event with every delivery of it."""
 
     @classmethod
-    def apply(cls, batch: Sequence[Accept], transaction: Transaction) -> list[Acceptance]:
+    def apply(cls, batch: Sequence[Accept], transaction: Transaction) -> list[Acceptance | HubError]:
         """Count a repeated delivery as ever, but let it start its runs once more."""
         results = super().apply(batch, transaction)
         again = [

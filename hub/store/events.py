@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from hub.audit.kinds import AuditKind
+from hub.errors import HubError
 from hub.model.event import EventFilter, EventState
 from hub.sdk import exact_json
 from hub.store import statements
@@ -28,6 +29,7 @@ from hub.store.audit import Note
 from hub.store.committer import Transaction, Write
 from hub.store.decisions import keep
 from hub.store.drift import Sighting, count
+from hub.store.history import Lease, hindered
 from hub.store.runs import wake
 from hub.store.statements import Formed, among, names_of
 from hub.store.tables import awaited, events, runs
@@ -63,6 +65,8 @@ class Accept(Write):
     `event` and `runs` are rows without the columns that are set here (`position`). A repeat has the same environment,
     connection and external id: its deliveries are added. The same id with other content is kept beside it as rejected.
     `drift` is what its payload differs in, and `decisions` (rows) what policies said of that; repeats add neither.
+    `caller` is the run that tells of it, if one does: of a run that may begin nothing more, nothing is stored
+    (`StaleLease`, `ToldToStop`, `OnHold`).
     """
 
     event: Mapping[str, Any]
@@ -70,22 +74,26 @@ class Accept(Write):
     actor: str
     drift: Sequence[Sighting] = ()
     decisions: Sequence[Mapping[str, Any]] = ()
+    caller: Lease | None = None
 
     rank = 10
 
     @classmethod
-    def apply(cls, batch: Sequence[Accept], transaction: Transaction) -> list[Acceptance]:
+    def apply(cls, batch: Sequence[Accept], transaction: Transaction) -> list[Acceptance | HubError]:
         """Tell the new ones from the repeated ones, and write both kinds together."""
         known = _known(transaction.connection, batch)
-        results: list[Acceptance] = []
+        stopped = hindered(transaction, (accept.caller for accept in batch))
+        results: list[Acceptance | HubError] = []
         new_events: list[Mapping[str, Any]] = []
         new_runs: list[dict[str, Any]] = []
         repeated: list[dict[str, Any]] = []
         kept: list[Accept] = []
-        for accept in batch:
+        for place, accept in enumerate(batch):
             event = accept.event
             name = _name(event)
-            if name not in known:
+            if place in stopped:
+                results.append(stopped[place])
+            elif name not in known:
                 known[name] = event["body_hash"]
                 new_events.append(event)
                 new_runs.extend(dict(run) for run in accept.runs)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
@@ -215,6 +215,26 @@ class _Fence:
         if connection is not None and connection in holds.connections:
             return ConnectionPaused(connection=connection, reason=holds.connections[connection])
         return None
+
+
+class Lease(NamedTuple):
+    """A run as whoever works on it has it in hand."""
+
+    run_id: str
+    epoch: int
+
+
+def hindered(transaction: Transaction, leases: Iterable[Lease | None]) -> dict[int, HubError]:
+    """Say, by place, of which of these runs nothing new may begin, as no intent of theirs might be opened.
+
+    None is in nobody's hand: what comes from outside.
+    """
+    asked = {place: lease for place, lease in enumerate(leases) if lease is not None}
+    if not asked:
+        return {}
+    fence = _Fence(transaction, _standing(transaction.connection, {lease.run_id for lease in asked.values()}))
+    found = {place: fence.stops(Record(**lease._asdict(), sends_again=True)) for place, lease in asked.items()}
+    return {place: error for place, error in found.items() if error is not None}
 
 
 def _let_go(connection: Connection, *, run: Mapping[str, Any], on: str) -> bool:

@@ -1,8 +1,9 @@
-"""Statements in the words of the database at hand: formed once, and handed to the driver as they are.
+"""Statements in SQLite's words: formed once, and handed to the driver as they are.
 
 Forming a statement, or its parameters, costs more than what the database does with it. Many rows go into few
 statements: row by row, the writing thread would come back from the database for each, and wait there until the threads
-that compute let it go on.
+that compute let it go on. What is SQLite's own here are the marks of parameters, `json_each`, rows of values without
+types, and that one statement may take over the same row twice.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Dialect, Table, bindparam, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 from hub.sdk import exact_json
@@ -23,11 +24,8 @@ Values = Mapping[str, Any]
 
 #: So many rows a statement takes at once; of other sizes none is formed, so that the driver keeps them all prepared.
 _SIZES = (128, 64, 32, *range(16, 0, -1))
-_DIALECTS: dict[str, Dialect] = {
-    "sqlite": sqlite.dialect(paramstyle="qmark"),
-    "postgresql": postgresql.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
-}
-_MARKS = {"sqlite": "?", "postgresql": "%s"}
+_DIALECT: Dialect = sqlite.dialect(paramstyle="qmark")
+_quoted = _DIALECT.identifier_preparer.quote
 
 
 class Formed:
@@ -36,7 +34,7 @@ class Formed:
     def __init__(self, statement: Any) -> None:
         """Take the statement; what it is asked with are its named parameters."""
         self._statement = statement
-        self._forms: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+        self._form: tuple[str, tuple[str, ...], dict[str, Any]] | None = None
 
     def rows(self, connection: Connection, **given: Any) -> list[dict[str, Any]]:
         """Execute it, and give the rows by the names of their columns."""
@@ -54,16 +52,14 @@ class Formed:
 
     def __call__(self, connection: Connection, **given: Any) -> Any:
         """Execute it with its parameters; gives the driver's cursor."""
-        name = connection.dialect.name
-        form = self._forms.get(name)
-        if form is None:
-            form = self._forms[name] = self._formed(name)
-        sql, names, fixed = form
+        if self._form is None:
+            self._form = self._formed()
+        sql, names, fixed = self._form
         given = {**fixed, **given}
         return execute(connection, sql, [given[name] for name in names])
 
-    def _formed(self, name: str) -> tuple[str, tuple[str, ...], dict[str, Any]]:
-        compiled = self._statement.compile(dialect=_DIALECTS[name])
+    def _formed(self) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        compiled = self._statement.compile(dialect=_DIALECT)
         asked = {name for name, bind in compiled.binds.items() if bind.required}
         # Lists of constants are written out; for that every parameter has to have some value.
         form = compiled.construct_expanded_state(dict.fromkeys(asked), escape_names=False)
@@ -123,7 +119,7 @@ def change(connection: Connection, table: Table, rows: Sequence[Values], *, key:
     latest = {row[key]: row for row in rows}
     taken = itemgetter(key, *columns)
     for some in _portions(list(latest.values())):
-        statement = _changing(connection.dialect.name, table, key, tuple(columns), len(some))
+        statement = _changing(table, key, tuple(columns), len(some))
         execute(connection, statement, list(chain.from_iterable(map(taken, some))))
 
 
@@ -135,7 +131,7 @@ def _put(
     names = tuple(rows[0])
     taken = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
     for some in _portions(rows):
-        statement = _putting(connection.dialect.name, table, names, len(some), keys, change)
+        statement = _putting(table, names, len(some), keys, change)
         execute(connection, statement, list(chain.from_iterable(map(taken, some))))
 
 
@@ -149,30 +145,28 @@ def _portions(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
 
 @cache
 def _putting(
-    dialect: str, table: Table, names: tuple[str, ...], size: int, keys: tuple[str, ...], change: tuple[str, ...] | None
+    table: Table, names: tuple[str, ...], size: int, keys: tuple[str, ...], change: tuple[str, ...] | None
 ) -> str:
-    quoted = _DIALECTS[dialect].identifier_preparer.quote
-    into = f"{quoted(table.name)} ({_listed(dialect, names)})"
+    into = f"{_quoted(table.name)} ({_listed(names)})"
     # All that is put together here are names of columns.
-    statement = f"INSERT INTO {into} VALUES {_rows(dialect, len(names), size)}"  # noqa: S608
+    statement = f"INSERT INTO {into} VALUES {_rows(len(names), size)}"  # noqa: S608
     if change is None:
         return statement
-    sets = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in change)
-    return f"{statement} ON CONFLICT ({_listed(dialect, keys)}) DO {f'UPDATE SET {sets}' if change else 'NOTHING'}"
+    sets = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in change)
+    return f"{statement} ON CONFLICT ({_listed(keys)}) DO {f'UPDATE SET {sets}' if change else 'NOTHING'}"
 
 
 @cache
-def _changing(dialect: str, table: Table, key: str, columns: tuple[str, ...], size: int) -> str:
-    quoted = _DIALECTS[dialect].identifier_preparer.quote
-    name = quoted(table.name)
-    sets = ", ".join(f"{quoted(column)} = given.column{place}" for place, column in enumerate(columns, start=2))
-    given = f"(VALUES {_rows(dialect, len(columns) + 1, size)}) AS given"
-    return f"UPDATE {name} SET {sets} FROM {given} WHERE {name}.{quoted(key)} = given.column1"  # noqa: S608
+def _changing(table: Table, key: str, columns: tuple[str, ...], size: int) -> str:
+    name = _quoted(table.name)
+    sets = ", ".join(f"{_quoted(column)} = given.column{place}" for place, column in enumerate(columns, start=2))
+    given = f"(VALUES {_rows(len(columns) + 1, size)}) AS given"
+    return f"UPDATE {name} SET {sets} FROM {given} WHERE {name}.{_quoted(key)} = given.column1"  # noqa: S608
 
 
-def _listed(dialect: str, names: Sequence[str]) -> str:
-    return ", ".join(map(_DIALECTS[dialect].identifier_preparer.quote, names))
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(_quoted, names))
 
 
-def _rows(dialect: str, width: int, size: int) -> str:
-    return ", ".join([f"({', '.join([_MARKS[dialect]] * width)})"] * size)
+def _rows(width: int, size: int) -> str:
+    return ", ".join([f"({', '.join('?' * width)})"] * size)

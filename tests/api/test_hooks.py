@@ -87,6 +87,7 @@ async def _slowly() -> AsyncIterator[bytes]:
         ("POST", "/hooks/vendor", {}, b'{"id": "e1"}', 401),
         ("POST", "/hooks/nobody", {"x-word": "pass"}, b'{"id": "e1"}', 404),
         ("POST", "/hooks/no%20body", {}, b"", 404),
+        ("POST", f"/hooks/{'a' * 1000}", {"x-word": "pass"}, b'{"id": "e1"}', 404),
         ("POST", "/hooks/%2e%2e", {}, b"", 404),
         ("POST", "/hooks/vendor", {"x-word": "pass"}, b" " * (hooks.MAX_BODY + 1), 413),
         ("POST", "/hooks/vendor/more", {}, b"", 404),

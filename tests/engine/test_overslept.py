@@ -61,7 +61,8 @@ class Sleeper:
     async def begin(self, work: Mapping[str, Any]) -> None:
         """Let it fall asleep, and time pass."""
         await self.house.give(work)
-        await self._drowsy.asleep.wait()
+        async with asyncio.timeout(20):
+            await self._drowsy.asleep.wait()
         self._clock.leap(timedelta(minutes=1))
 
     async def taken_over(self) -> None:
@@ -70,8 +71,9 @@ class Sleeper:
 
     async def known(self) -> None:
         """Wait until nobody wonders any more what became of the write."""
-        while any(row.state not in (EffectState.DONE, EffectState.PARKED) for row in kept(self.house, effects)):
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(20):
+            while any(row.state not in (EffectState.DONE, EffectState.PARKED) for row in kept(self.house, effects)):
+                await asyncio.sleep(0.005)
 
     async def wake(self, waiting: Sequence[str] = ()) -> dict[str, int]:
         """Let it wake; gives the runs at rest."""

@@ -6,12 +6,13 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from hub.audit.verification import verify_chain
 from hub.errors import Conflict, FixData, HubError, StaleLease, ToldToStop
@@ -23,9 +24,10 @@ from hub.store.claims import Claim, Claimed
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.store.events import Accept, Acceptance
-from hub.store.history import Record
+from hub.store.history import Lease, Record
 from hub.store.replays import Replay, replay
 from hub.store.tables import effects
+from tests.store.asked import asked
 
 
 def ambient() -> Ambient:
@@ -121,6 +123,44 @@ async def test_who_has_lost_a_run_hears_no_order_about_it(store: tuple[Database,
         turning = Work(partial(stopping.turn_back, run_id="run_1", epoch=epoch, reason="r", actor="w"))
         with pytest.raises(said):
             await committer.commit(turning)
+
+
+async def test_who_has_lost_a_run_tells_of_nothing_for_it(store: tuple[Database, Committer]) -> None:
+    """Not even what whoever has it now tells of in the same moment counts as told by the other."""
+    database, committer = store
+    await committer.commit(accept(1))
+    await claim(committer)
+    await committer.commit(Work(lambda tx: runs.hand_back(tx, environment="test", owner="w")))
+    await claim(committer)
+
+    def telling(number: int, epoch: int, run_id: str = "run_1") -> Accept:
+        return replace(accept(number, f"k{number}"), caller=Lease(run_id, epoch))
+
+    async def told(*accepts: Accept) -> list[Any]:
+        results = await asyncio.gather(*map(committer.commit, accepts), return_exceptions=True)
+        return [type(each) if isinstance(each, HubError) else each for each in results]
+
+    lost = [telling(2, 1), telling(3, 2), telling(4, 3, "run_9")]
+    assert await told(*lost, telling(2, 3), accept(5)) == [StaleLease] * 3 + [Acceptance.NEW] * 2
+    assert await told(telling(2, 1), telling(2, 3)) == [StaleLease, Acceptance.REPEATED]
+    await committer.commit(Work(lambda tx: stopping.tell_to_stop(tx, "run_1", Stopping.CANCEL, {"actor": "local"})))
+    assert await told(telling(6, 3), accept(7)) == [ToldToStop, Acceptance.NEW]
+    with database.reading() as connection:
+        events = connection.execute(select(tables.events.c.id)).scalars().all()
+        begun = connection.execute(select(tables.runs.c.id)).scalars().all()
+    assert sorted(events) == [f"event_{number}_" for number in (1, 2, 5, 7)]
+    assert sorted(begun) == [f"run_{number}" for number in (1, 2, 5, 7)]
+
+
+async def test_nothing_is_asked_of_runs_for_what_comes_from_outside(store: tuple[Database, Committer]) -> None:
+    """The door is as fast as what it asks."""
+    _, committer = store
+    await committer.commit(accept(1))
+    with asked() as outside:
+        await committer.commit(accept(2))
+    with asked() as inside, pytest.raises(StaleLease):
+        await committer.commit(replace(accept(3), caller=Lease("run_1", 7)))
+    assert [any("runs.epoch" in each for each in statements) for statements in (outside, inside)] == [False, True]
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\0", "a\0", "", "\u2028", 'a"\\b', "\x7f", "\N{GRINNING FACE}"])

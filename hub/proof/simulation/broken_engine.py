@@ -27,7 +27,7 @@ from hub.sdk.bulk import Result
 from hub.store import approvals, children, events, history, replays, resuming
 from hub.store.committer import Transaction
 from hub.store.events import Accept
-from hub.store.history import Record
+from hub.store.history import Lease, Record
 from hub.store.replays import Replay
 from hub.store.tables import runs
 from hub.workspace.bundle import Bundle
@@ -129,9 +129,10 @@ async def begun_is_done(
     await _window(self, place, action, items, left, here)
 
 
-def orphans(*, event: Row, runs: Sequence[Row], actor: str) -> Accept:
+def orphans(*, event: Row, runs: Sequence[Row], actor: str, caller: Lease) -> Accept:
     """Accept what starts a called flow without who has called it."""
-    return Accept(event=event, runs=[{**run, "parent_run": None, "parent_path": None} for run in runs], actor=actor)
+    alone = [{**run, "parent_run": None, "parent_path": None} for run in runs]
+    return Accept(event=event, runs=alone, actor=actor, caller=caller)
 
 
 def name_for_now(self: Children, path: str) -> str:

@@ -10,8 +10,9 @@ from random import Random
 from hub.errors import Fatal, StaleLease, StorageFull
 from hub.model.ambient import Ambient
 from hub.proof.simulation.memory import MemoryDatabase
-from hub.store.committer import Committer, Groups, Pending, Settled, left_of
-from hub.store.history import Record
+from hub.store.committer import Committer, Groups, Pending, Settled, Write, left_of
+from hub.store.events import Accept
+from hub.store.history import Lease, Record
 
 #: Seconds that a group gathers before it is committed, and that its result is on its way: most often none.
 _DELAYS = (0.0, 0.0, 0.0, 0.001, 0.004, 0.02)
@@ -115,8 +116,8 @@ class InlineCommitter(Committer):
                 self._sleeps()
 
     def _epochs(self, group: list[Pending]) -> dict[str, int]:
-        """Read the epochs that the runs of a group's records have now."""
-        ids = {pending.write.run_id for pending in group if isinstance(pending.write, Record)}
+        """Read the epochs that the runs of a group's writes have now."""
+        ids = {lease.run_id for pending in group if (lease := _lease(pending.write)) is not None}
         marks = ", ".join("?" for _ in ids)
         found = self._memory.file.execute(f"SELECT id, epoch FROM runs WHERE id IN ({marks})", sorted(ids))  # noqa: S608
         return dict(found.fetchall())
@@ -124,11 +125,11 @@ class InlineCommitter(Committer):
     def _witness(self, epochs: dict[str, int], told: list[Settled]) -> None:
         for settled in told:
             for pending, result in settled.results:
-                write = pending.write
-                if isinstance(write, Record) and not isinstance(result, StaleLease):
-                    stood = epochs.get(write.run_id, write.epoch)
-                    if stood != write.epoch:
-                        self.trespasses.append((write.run_id, write.epoch, stood))
+                lease = _lease(pending.write)
+                if lease is not None and not isinstance(result, StaleLease):
+                    stood = epochs.get(lease.run_id, lease.epoch)
+                    if stood != lease.epoch:
+                        self.trespasses.append((*lease, stood))
 
     def _told(self, told: list[Settled]) -> None:
         self._busy = False
@@ -146,3 +147,10 @@ class InlineCommitter(Committer):
     def _tell(self, call: Callable[[], None]) -> None:
         assert self._loop is not None
         self._loop.call_soon(call)
+
+
+def _lease(write: Write) -> Lease | None:
+    """Give the run for which something is written, as whoever writes has it in hand."""
+    if isinstance(write, Record):
+        return Lease(write.run_id, write.epoch)
+    return write.caller if isinstance(write, Accept) else None
