@@ -42,6 +42,12 @@ class TakenBack:
     left: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
 
+    def stays(self) -> str:
+        """Tell people what stays; begins with a blank unless there is nothing."""
+        way = f" Not taken back, because no way is given: {', '.join(self.left)}." if self.left else ""
+        ended = " Not taken back, because a person had cancelled what was called:"
+        return f"{way}{ended} {', '.join(self.kept)}." if self.kept else way
+
 
 class Compensation:
     """Takes back what one run did."""

@@ -187,12 +187,8 @@ class Endings:
 
 
 def _of(taken: TakenBack) -> str:
-    said = [f"Taken back: {', '.join(taken.done)}."] if taken.done else []
-    if taken.left:
-        said.append(f"Not taken back, because no way is given: {', '.join(taken.left)}.")
-    if taken.kept:
-        said.append(f"Not taken back, because a person had cancelled what was called: {', '.join(taken.kept)}.")
-    return " ".join(said) or "There was nothing to take back."
+    back = f"Taken back: {', '.join(taken.done)}." if taken.done else ""
+    return f"{back}{taken.stays()}".strip() or "There was nothing to take back."
 
 
 def about(told: Told) -> dict[str, Any]:

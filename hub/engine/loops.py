@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.engine import verdicts
+from hub.engine.compensation import TakenBack
 from hub.engine.lanes import Known, Lane, NewLane, Place, Row, Stopped
 from hub.engine.outputs import Output
 from hub.engine.parts import Parts
@@ -39,8 +40,8 @@ _TOLD = frozenset({WaitKind.EVENT, WaitKind.CHILD, WaitKind.APPROVAL})
 ITEM = "item"
 
 Walk = Callable[[Lane, Sequence[Step]], Awaitable[None]]
-#: Takes back what a lane did; gives what keeps it from that for now, or None once all is taken back.
-TakeItBack = Callable[[Lane], Awaitable[tuple[Waiting | Park, HubError] | None]]
+#: Takes back what a lane did, and gives that, or what keeps it from that for now.
+TakeItBack = Callable[[Lane], Awaitable[TakenBack | tuple[Waiting | Park, HubError]]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -215,19 +216,21 @@ class Loop:
         self, lane: Lane, name: str, stopped: Stopped, here: _Pass
     ) -> tuple[StepState, Mapping[str, Any]]:
         """Say how an item stands that has stopped; what it did is taken back where its step says so."""
-        verdict, cause, back = stopped.verdict, stopped.error, None
+        verdict, cause, back, stays = stopped.verdict, stopped.error, None, ""
         error = _told(cause)
         if isinstance(verdict, TakeBack):
             back = verdict.reason
-            kept_from = await self._take_back(lane)
-            if kept_from is not None:
-                verdict, cause = kept_from
+            came = await self._take_back(lane)
+            if isinstance(came, TakenBack):
+                stays = came.stays()
+            else:
+                verdict, cause = came
         if isinstance(verdict, Waiting):
             here.wait(verdict, cause)
             here.beside = here.beside or stopped.beside
             return StepState.WAITING, {**error, "back": back, **_until(verdict)}
-        here.fail(name, verdict.reason, cause.detail)
-        return StepState.FAILED, {**error, "code": verdict.reason}
+        here.fail(name, verdict.reason, f"{cause.detail}{stays}")
+        return StepState.FAILED, {**error, "code": verdict.reason, "detail": f"{error['detail']}{stays}"}
 
     def _failed_before(self, lane: Lane, path: str) -> tuple[str, str] | None:
         """Give why an item failed that was interrupted while it took back what it did."""

@@ -9,7 +9,7 @@ import structlog
 
 from hub.engine import walk
 from hub.engine.approvals import Approvals
-from hub.engine.compensation import Compensation, given
+from hub.engine.compensation import Compensation, TakenBack, given
 from hub.engine.effects import Effects
 from hub.engine.endings import Endings, Told, path_of, scope_at
 from hub.engine.journal import Journal, code
@@ -166,18 +166,17 @@ class Runner:
             (path for path, row in rows if row["state"] == StepState.FAILED and row["rule"] != WENT_ON), "start"
         )
 
-    async def _take_back_lane(self, lane: Lane) -> tuple[Waiting | Park, HubError] | None:
-        """Take back what one item of a loop did; gives what keeps it from that for now."""
+    async def _take_back_lane(self, lane: Lane) -> TakenBack | tuple[Waiting | Park, HubError]:
+        """Take back what one item of a loop did, and give that, or what keeps it from that for now."""
         assert self._bundle is not None
         assert self._flow is not None
         work = Compensation(self._parts, self._claimed, self._bundle, self._flow, lane)
         try:
-            await work.take_back(within=lane.prefix.removesuffix("."))
+            return await work.take_back(within=lane.prefix.removesuffix("."))
         except (StaleLease, Fatal, ToldToStop):
             raise
         except HubError as error:
             return await self._verdict(error, lane, COMPENSATION_FAILED, work.at), error
-        return None
 
     async def _not_yet(self, error: HubError, reason: str, at: str | None) -> None:
         """Wait for what keeps the run from winding up, or stop for a person."""

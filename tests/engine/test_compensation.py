@@ -236,6 +236,16 @@ async def test_an_item_takes_back_what_it_did_and_the_others_stay(tmp_path: Path
     await house.stop()
 
 
+async def test_an_item_that_takes_back_what_it_did_names_what_stays(tmp_path: Path) -> None:
+    for_good = ITEM.replace("  undo: thing.reverse\n", "")
+    hut = Hut(tmp_path, flow(loop(for_good, concurrency=3, failures="park")))
+    house = await once(hut, of_lines(6, 4))
+    (case,) = exceptions(house)
+    assert case.detail.endswith("Not taken back, because no way is given: lines[l4].first.")
+    assert reversals(hut.vendor) == []
+    await house.stop()
+
+
 async def test_an_item_of_thousands_reads_only_what_it_did_itself_to_take_it_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
