@@ -23,7 +23,7 @@ _AHEAD, _BACK = 12.0, -5.0
 #: A full disk has room again after so many seconds at most.
 _FULL = 40.0
 #: So long an old process sleeps while a new one takes its work over.
-_SLEEPS = (5.0, 60.0, 400.0)
+_SLEEPS = (5.0, 60.0, 150.0, 400.0)
 
 
 class Host:
@@ -56,6 +56,8 @@ class Host:
         self._befalls = befalls or self._at_next_commit
         self._commits = 0
         self._overslept = False
+        #: When the last of those that sleep wakes, in virtual seconds.
+        self.awake_at = 0.0
         self.lives: list[Process] = []
         #: Writes that nobody can know the outcome of, because a process died while they were under way; business keys.
         self.cut_off: set[str] = set()
@@ -96,7 +98,9 @@ class Host:
 
     def _oversleep(self, process: Process, amount: float) -> None:
         """Let a process sleep, and another one take over from it; without a successor yet it only sleeps."""
-        self._loop.send_to_sleep(process.life, _SLEEPS[int(amount * len(_SLEEPS))])
+        seconds = _SLEEPS[int(amount * len(_SLEEPS))]
+        self._loop.send_to_sleep(process.life, seconds)
+        self.awake_at = max(self.awake_at, self._loop.time() + seconds)
         if process is self.current:
             self._overslept = True
             self._note_cut_off()

@@ -247,11 +247,16 @@ class _Stage:
             if isinstance(trouble, ProcessTrouble):
                 self._loop.call_later(trouble.at, self._befall, trouble, context=Context())
         await asyncio.gather(self._shop.run(), self._people.act(self._acts))
-        await asyncio.sleep(max(self._draft.scenario.seconds, self._sky.spell_ends()) + 5.0 - self._loop.time())
+        while (left := self._all_has_struck() - self._loop.time()) > 0:
+            await asyncio.sleep(left)
         self._sky.clear()
         self._database.make_room()
         self._story.tell("world", "nothing goes wrong any more")
         await self._come_to_rest()
+
+    def _all_has_struck(self) -> float:
+        """Give the moment by which every spell is over, and who overslept has woken and done what it was about."""
+        return max(self._draft.scenario.seconds, self._sky.spell_ends(), self._host.awake_at) + 5.0
 
     def _accounts(self, ambient: Ambient, wire: Transport, budgets: Budgets) -> dict[str, Account]:
         bounds = [of_vendor(CONNECTOR.limits, "vendor")]
