@@ -45,6 +45,8 @@ HORIZON = 20 * 86_400.0
 _ROUNDS = 12
 #: So often a stream is read that cannot be read, and so many seconds lie in between.
 _READINGS, _BETWEEN_READINGS = 30, 60.0
+#: Within so many seconds a hub has seen that a disk which was full has room again.
+_LOOKS_FOR_ROOM = 5.0
 #: So often it is looked whether the process that reads them still lives.
 _WATCHING = 30.0
 #: Who is asked for something is left to it when nothing else happens for so many seconds.
@@ -292,9 +294,9 @@ class _Stage:
         """Let people mend what they can until nothing is left to do."""
         await self._host.serving()
         self._host.leave_one()
-        while (await self._host.serving()).committer.full_since is not None:
-            # It looks again by itself whether there is room.
-            await asyncio.sleep(0.1)
+        if (await self._host.serving()).committer.full_since is not None:
+            # It does not look again at once whether there is room, and takes nothing new until then.
+            await asyncio.sleep(_LOOKS_FOR_ROOM)
         for _ in range(_ROUNDS):
             await self._people.mend()
             await self._read()
@@ -358,7 +360,9 @@ async def rested(
         (next_at,) = database.file.execute(
             "SELECT min(claimable_at) FROM runs WHERE state IN ('queued', 'waiting')"
         ).fetchone()
-        if next_at is None and not host.current.life.ended and host.current.worker.in_flight == 0:
+        # One that is claimed is not in hand before the claim is told.
+        claimed = database.file.execute("SELECT 1 FROM runs WHERE state IN ('running', 'compensating')").fetchone()
+        if next_at is None and claimed is None and not host.current.life.ended and host.current.worker.in_flight == 0:
             return
         if next_at is not None and next_at / 1e6 - clock.now().timestamp() > _SOON and is_asked():
             return
