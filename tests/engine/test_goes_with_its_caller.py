@@ -116,26 +116,12 @@ async def test_what_a_called_flow_did_is_taken_back_with_the_run_that_was_cancel
     await house.stop()
 
 
-async def test_what_a_called_flow_did_is_taken_back_with_the_replay_of_the_run_with_which_it_ended(
-    tmp_path: Path,
+@pytest.mark.parametrize("wrote", [True, False])
+async def test_a_called_flow_that_ended_with_a_run_goes_with_the_replay_of_that_run(
+    tmp_path: Path, *, wrote: bool
 ) -> None:
-    hut, house = await opened(tmp_path, PARENT, LONG)
-    await house.give(EVENT)
-    await until(house, "called", RunState.WAITING)
-    parent = await until(house, "tested", RunState.WAITING)
-    await house.run_orders.cancel(parent["id"], actor=ADA, reason="a mistake")
-    again = await house.run_orders.replay(parent["id"], actor=ADA)
-    await until(house, "tested", RunState.PARKED)
-    await house.run_orders.take_back(again, actor=ADA, reason="a greater mistake")
-    await until(house, "tested", RunState.COMPENSATED)
-    assert reversals(hut.vendor) == ["doc_1"]
-    await house.stop()
-
-
-async def test_a_called_flow_that_had_done_nothing_when_it_was_ended_with_its_caller_stays_ended(
-    tmp_path: Path,
-) -> None:
-    first = LONG.replace("steps:\n", "steps:\n  - id: before\n    wait: { for: P2D }\n")
+    """What it did is taken back; one that had done nothing stays ended."""
+    first = LONG if wrote else LONG.replace("steps:\n", "steps:\n  - id: before\n    wait: { for: P2D }\n")
     hut, house = await opened(tmp_path, PARENT, first)
     await house.give(EVENT)
     await until(house, "called", RunState.WAITING)
@@ -145,7 +131,9 @@ async def test_a_called_flow_that_had_done_nothing_when_it_was_ended_with_its_ca
     await until(house, "tested", RunState.PARKED)
     await house.run_orders.take_back(again, actor=ADA, reason="a greater mistake")
     await until(house, "tested", RunState.COMPENSATED)
-    assert (rows(house, "called")[0]["state"], hut.vendor.documents) == (RunState.CANCELLED, [])
+    ended = RunState.COMPENSATED if wrote else RunState.CANCELLED
+    assert (rows(house, "called")[0]["state"], reversals(hut.vendor)) == (ended, ["doc_1"] if wrote else [])
+    assert wrote or hut.vendor.documents == []
     await house.stop()
 
 

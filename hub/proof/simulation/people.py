@@ -134,7 +134,7 @@ class People:
                 await self._vote(approval_id, voter, Verdict.AGREED)
         for run_id, key, reason in self._parked():
             if self._can_be_made(key, reason):
-                await self._replay(run_id, key, self._mender)
+                await self._replay(run_id, key, self._mender(key))
             elif self._holds_others_up(run_id):
                 await self._settle(run_id, key)
 
@@ -149,15 +149,15 @@ class People:
 
     def _can_be_made(self, key: str, reason: str) -> bool:
         if reason == Fate.UNMAPPED:
-            return self._scenario.fate(key) is Fate.POSTED
+            return self._scenario.fate(key) is not Fate.UNMAPPED
         if reason == "sale-not-posted":
             return self._is_tied(next(each for each in self._scenario.happenings if each.business_key == key).family)
         return reason.endswith("-too-often") or reason.startswith("approval-") or reason == "child-cancelled"
 
-    @property
-    def _mender(self) -> str:
-        """Give who puts right in the end: in every other trial somebody who may agree as well."""
-        return PERSON if len(self._scenario.happenings) % 2 else _VOTING[0]
+    def _mender(self, key: str) -> str:
+        """Give who puts right in the end: in every other trial somebody who may agree as well, if enough others may."""
+        began = self.began.get(key, {}).keys() & {*_VOTING} - {_VOTING[0]}
+        return PERSON if began or len(self._scenario.happenings) % 2 else _VOTING[0]
 
     def is_asked(self) -> bool:
         """Tell whether somebody is asked to agree to something."""
