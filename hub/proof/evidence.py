@@ -110,7 +110,8 @@ class Wanted:
 class Write:
     """One write that a target received: what it was about (`marker`), and the hash of its body.
 
-    `refused` ones surely did nothing, as the target itself knows. Writes are in the order in which they came.
+    `refused` ones surely did nothing, as the target itself knows; of one that `settles`, its caller was told besides
+    that none before it did anything. Writes are in the order in which they came.
     """
 
     book: str
@@ -119,6 +120,7 @@ class Write:
     family: str
     sha256: str
     refused: bool = False
+    settles: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

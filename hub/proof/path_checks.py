@@ -78,7 +78,7 @@ def order_per_key(evidence: Evidence) -> Iterator[Finding]:
 
 
 def recovery_resends_the_recorded_request(evidence: Evidence) -> Iterator[Finding]:
-    """All requests that a target saw for one write have the same body, once it may have done one of them."""
+    """All requests that a target saw for one write have the same body, while it may have done one of them."""
     bodies: dict[tuple[str, str, str], str] = {}
     undecided: set[tuple[str, str, str]] = set()
     for write in evidence.writes:
@@ -91,5 +91,7 @@ def recovery_resends_the_recorded_request(evidence: Evidence) -> Iterator[Findin
                     detail=f"{write.book} saw different bodies for {write.marker} at {write.address}",
                 )
             bodies[name] = write.sha256
-        if not write.refused:
+        if write.settles:
+            undecided.discard(name)
+        elif not write.refused:
             undecided.add(name)

@@ -21,6 +21,7 @@ from hub.proof.evidence import (
     HubRecords,
     Trespass,
     Vote,
+    Write,
 )
 from hub.proof.invariants import Finding, Invariant, attribute
 from hub.proof.oracle import judge
@@ -338,6 +339,22 @@ def test_what_was_surely_refused_may_be_formed_anew() -> None:
     assert broken(with_books(sound, requests=[first, other, third])) == [
         Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST
     ]
+
+
+def test_what_was_looked_for_and_then_refused_may_be_formed_anew() -> None:
+    """By then it is sure that none of the earlier ones was done; a refusal alone does not say so."""
+    unknown = Write(book="erp", address="/x", marker="key", family=GOOD, sha256="aa")
+    refused = replace(unknown, refused=True)
+    other = replace(unknown, sha256="bb")
+    sound = world().evidence
+    for writes, holds in (
+        ([unknown, refused, other], False),
+        ([unknown, replace(refused, settles=True), other], True),
+        ([unknown, replace(refused, settles=True), unknown, other], False),
+        ([unknown, other, replace(refused, settles=True)], False),
+    ):
+        judgement = judge(replace(sound, writes=writes))
+        assert judgement.holds[Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST] is holds
 
 
 def test_what_a_write_is_said_to_have_made_bears_its_key() -> None:

@@ -84,6 +84,7 @@ class Gatherer:
                     family=self._of_name(received.name),
                     sha256=received.sha256,
                     refused=received.refused,
+                    settles=received.settles,
                 )
                 for vendor in self._vendors.values()
                 for received in vendor.received

@@ -47,7 +47,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One write that came: what it was about, its hash, and whether its caller was told that it did nothing."""
+    """One write that came: what it was about, its hash, and whether its caller was told that it did nothing.
+
+    `settles`: it was refused for its content after a look that found nothing, when nothing that had come before could
+    still appear; so its caller was told that none of the earlier ones did anything either.
+    """
 
     address: str
     marker: str
@@ -55,6 +59,7 @@ class Received:
     sha256: str
     refused: bool
     at: float
+    settles: bool = False
 
 
 class Vendor:
@@ -70,6 +75,8 @@ class Vendor:
         self.entries: list[Entry] = []
         self.received: list[Received] = []
         self._versions: list[tuple[str, str]] = []
+        #: When a look for a mark last found nothing.
+        self._missed: dict[str, float] = {}
         #: Names of things that this vendor refuses for what they say.
         self.refuses: set[str] = set()
         #: What a caller must never do, and did.
@@ -119,6 +126,8 @@ class Vendor:
         now = self._time()
         marked = (entry for entry in self.entries if (entry.kind, entry.mark) == (kind, mark))
         found = [entry for entry in marked if entry.seen_from <= now]
+        if not found:
+            self._missed[mark] = now
         return _answer({"found": [{"id": entry.id, "mark": entry.mark} for entry in found]})
 
     def _read(self, identity: str) -> Response:
@@ -134,7 +143,7 @@ class Vendor:
     def _write(self, request: Request, kind: str, rest: list[str]) -> Response:
         body = exact_json.loads(request.body)
         if body.get("name") in self.refuses:
-            self._note(request, refused=True)
+            self._note(request, refused=True, by_content=True)
             return _answer({"error": "refused-for-its-content"}, 400)
         key = request.headers.get("idempotency-key")
         if key is not None:
@@ -204,21 +213,29 @@ class Vendor:
         self.entries.append(entry)
         return entry
 
-    def _note(self, request: Request, *, refused: bool) -> None:
+    def _note(self, request: Request, *, refused: bool, by_content: bool = False) -> None:
         body = exact_json.loads(request.body)
         own = request.headers.get("idempotency-key") or body.get("mark") or body.get("batch")
         marker = own or urlsplit(request.url).path
+        address = f"{request.method} {urlsplit(request.url).path}"
         self.received.append(
             Received(
-                address=f"{request.method} {urlsplit(request.url).path}",
+                address=address,
                 # A state is written again with each version: each version is a write of its own.
                 marker=f"{marker}@{body['version']}" if "version" in body else marker,
                 name=str(body.get("name", "")),
                 sha256=hashlib.sha256(request.body).hexdigest(),
                 refused=refused,
                 at=self._time(),
+                settles=by_content and self._surely_missing(address, marker),
             )
         )
+
+    def _surely_missing(self, address: str, mark: str) -> bool:
+        """Tell whether a look found nothing when all that had come under this mark would have been seen."""
+        missed = self._missed.get(mark)
+        open_ones = [it.at for it in self.received if (it.address, it.marker) == (address, mark) and not it.refused]
+        return missed is not None and all(at <= missed - LAGS for at in open_ones)
 
 
 def _facts(body: Mapping[str, Any]) -> dict[str, Any]:
