@@ -2,7 +2,8 @@
 
 Each connection sends a webhook of two kilobytes and waits until its record has come to the target; so what is measured
 is the whole way, and neither side can run ahead of itself. Our hub answers once the event is durable and delivers
-afterwards; Node-RED answers after the delivery and keeps nothing.
+afterwards; Node-RED answers after the delivery. It is measured twice: bare, where it neither verifies nor keeps
+anything, and in full, where it does what we do besides, though nothing of that survives a power cut.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ import aiohttp
 import uvloop
 from aiohttp import web
 
-from bench.door_hub import KEY
+from bench.door_hub import KEY, SCHEMA
 from bench.invoices import documents
-from bench.node_red import serving
+from bench.node_red import RECORDS, serving
 from bench.peers import Missing
 from bench.target import SECONDS
 from hub.sdk.signing import hmac_sha256_hex
 from hub.store.database import FILE_NAME
 
 CONNECTIONS = (16, 64)
-#: Node-RED as its editor makes it, and with connections to the target that are kept, by whether they are.
-PEERS = {"node_red": False, "node_red_kept": True}
+#: Node-RED that only checks, maps and delivers, and with the signature, the schema and a record besides.
+PEERS = {"node_red": False, "node_red_full": True}
 #: How long a delivery may take before the measurement gives up.
 PATIENCE = 30.0
 
@@ -123,10 +124,10 @@ def measure(*, seconds: float, rounds: int, peers: bool = True) -> dict[str, Any
         for connections in CONNECTIONS:
             ours = uvloop.run(_ours(connections, seconds))
             found["ours"].setdefault(connections, []).append(ours)
-            for name, kept in PEERS.items():
+            for name, full in PEERS.items():
                 if left_out is None:
                     try:
-                        theirs = uvloop.run(_node_red(connections, seconds, kept=kept))
+                        theirs = uvloop.run(_node_red(connections, seconds, full=full))
                         found[name].setdefault(connections, []).append(theirs)
                     except Missing as missing:
                         left_out = str(missing)
@@ -165,13 +166,17 @@ async def _ours(connections: int, seconds: float) -> dict[str, Any]:
     return found
 
 
-async def _node_red(connections: int, seconds: float, *, kept: bool) -> dict[str, Any]:
+async def _node_red(connections: int, seconds: float, *, full: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="concord-bench-") as folder:
         async with _sinking() as (sink, address):
-            with serving(Path(folder), address, _free_port(), kept=kept) as url:
+            with serving(Path(folder), address, _free_port(), key=KEY, schema=SCHEMA if full else None) as url:
                 load = Load(sink, url)
                 await load.run(connections, min(seconds, 2.0))
-                return {**await load.run(connections, seconds), "recorded": 0}
+                found = await load.run(connections, seconds)
+        found["recorded"] = _lines(Path(folder) / RECORDS) if full else 0
+        if full and found["recorded"] != sink.received:
+            raise SystemExit(f"Node-RED delivered {sink.received} records and kept {found['recorded']}")
+    return found
 
 
 class _sinking:  # noqa: N801 - used as a function
@@ -210,6 +215,11 @@ def _recorded(path: Path) -> int:
     found: int = connection.execute("SELECT count(*) FROM runs WHERE state = 'succeeded'").fetchone()[0]
     connection.close()
     return found
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
 
 
 def _free_port() -> int:

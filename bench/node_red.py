@@ -1,4 +1,9 @@
-"""Node-RED with the same work: HTTP in, a function that checks and maps, an HTTP request to the target, the answer."""
+"""Node-RED beside us: HTTP in, a function that checks and maps, an HTTP request to the target, the answer.
+
+In full it does what we do besides, with the nodes that it comes with: the signature is verified (in a function, with
+Node's own `crypto`), the event compared with its schema (by the node `json`), and what came and what was answered is
+appended to a file (by the node `file`), which nothing syncs.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,30 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench.peers import node_red
 
+#: The file that it appends its records to, in its folder.
+RECORDS = "records.jsonl"
+_VERIFY = """
+const crypto = global.get("crypto");
+const wanted = crypto.createHmac("sha256", "%s").update(msg.payload).digest();
+const given = Buffer.from(msg.req.headers.signature || "", "hex");
+if (given.length !== wanted.length || !crypto.timingSafeEqual(given, wanted)) {
+  msg.statusCode = 400;
+  return [null, msg];
+}
+msg.schema = %s;
+return [msg, null];
+"""
+_KEEP = """
+msg.payload = { at: new Date().toISOString(), event: msg.event, sent: msg.sent, answer: msg.payload };
+return msg;
+"""
 _FUNCTION = """
 const event = msg.payload;
 const invoice = event && event.data;
@@ -44,41 +67,71 @@ msg.payload = {
   })),
 };
 msg.headers = { "content-type": "application/json", "idempotency-key": event.id };
+msg.event = event;
+msg.sent = msg.payload;
 return [msg, null];
 """
 _SETTINGS = """
 module.exports = {
   uiHost: "127.0.0.1", uiPort: %d, flowFile: "flows.json", httpAdminRoot: false, httpNodeRoot: "/",
   diagnostics: { enabled: false }, telemetry: { enabled: false }, functionExternalModules: false,
+  functionGlobalContext: { crypto: require("crypto") },
   logging: { console: { level: "error", metrics: false, audit: false } },
 };
 """
 
 
 @contextmanager
-def serving(folder: Path, sink: str, port: int, *, kept: bool) -> Iterator[str]:
+def serving(folder: Path, sink: str, port: int, *, key: bytes, schema: Mapping[str, Any] | None) -> Iterator[str]:
     """Start Node-RED with the flow; gives the address that webhooks go to. Raises `Missing` where it cannot be had.
 
-    With `kept` its requests keep their connections, which somebody has to choose in the editor.
+    With the schema of an event it does all that we do. Its requests keep their connections, which is faster, and
+    which somebody has to choose in the editor.
     """
     node, script = node_red()
     folder.mkdir(parents=True, exist_ok=True)
-    flow = [
+    full = schema is not None
+    flow: list[dict[str, Any]] = [
         {"id": "tab", "type": "tab", "label": "deliver"},
-        {"id": "in", "z": "tab", "type": "http in", "url": "/hook", "method": "post", "wires": [["map"]]},
-        {"id": "map", "z": "tab", "type": "function", "func": _FUNCTION, "outputs": 2, "wires": [["send"], ["out"]]},
+        {
+            "id": "in",
+            "type": "http in",
+            "url": "/hook",
+            "method": "post",
+            "skipBodyParsing": full,
+            "wires": [["verify" if full else "map"]],
+        },
+        {"id": "map", "type": "function", "func": _FUNCTION, "outputs": 2, "wires": [["send"], ["out"]]},
         {
             "id": "send",
-            "z": "tab",
             "type": "http request",
             "method": "POST",
             "ret": "obj",
             "url": f"{sink}/documents",
-            "persist": kept,
-            "wires": [["out"]],
+            "persist": True,
+            "wires": [["keep" if full else "out"]],
         },
-        {"id": "out", "z": "tab", "type": "http response", "statusCode": "", "wires": []},
+        {"id": "out", "type": "http response", "statusCode": "", "wires": []},
     ]
+    if schema is not None:
+        data = {name: each for name, each in schema.items() if name != "$schema"}
+        event = {"type": "object", "required": ["id", "data"], "properties": {"data": data}}
+        verify = _VERIFY % (key.decode(), json.dumps(event))
+        flow += [
+            {"id": "verify", "type": "function", "func": verify, "outputs": 2, "wires": [["read"], ["out"]]},
+            {"id": "read", "type": "json", "property": "payload", "action": "obj", "wires": [["map"]]},
+            {"id": "keep", "type": "function", "func": _KEEP, "outputs": 1, "wires": [["append"]]},
+            {
+                "id": "append",
+                "type": "file",
+                "filename": str(folder / RECORDS),
+                "filenameType": "str",
+                "appendNewline": True,
+                "overwriteFile": "false",
+                "wires": [["out"]],
+            },
+        ]
+    flow = [node if node["type"] == "tab" else {**node, "z": "tab"} for node in flow]
     (folder / "flows.json").write_text(json.dumps(flow), encoding="utf-8")
     (folder / "settings.js").write_text(_SETTINGS % port, encoding="utf-8")
     process = subprocess.Popen(

@@ -39,13 +39,14 @@ def show_mapping(console: Console, found: Found) -> None:
 def show_flows(console: Console, found: Found) -> None:
     """Print how fast flows are."""
     names = {
-        "floor": "nothing recorded (floor)",
+        "floor": "nothing recorded, aiohttp's client (the floor)",
+        "lean_floor": "nothing recorded, our own client",
         "durable": "durable",
         "governed": "durable, with all gates and policies",
         "dbos": "DBOS, SQLite WAL + FULL",
     }
     ratios = {
-        "durable": f"{found['durable_of_floor']} of the floor",
+        "durable": f"{found['durable_of_floor']} of the floor, {found['durable_of_lean_floor']} with our client",
         "governed": f"{found['governed_of_durable']} of durable",
         "dbos": f"durable is {found['durable_of_dbos']} x",
     }
@@ -65,7 +66,7 @@ def show_flows(console: Console, found: Found) -> None:
 
 def show_door(console: Console, found: Found) -> None:
     """Print how fast webhooks are delivered."""
-    names = {"ours": "Concord", "node_red": "Node-RED", "node_red_kept": "Node-RED, connections kept"}
+    names = {"ours": "Concord", "node_red": "Node-RED, bare", "node_red_full": "Node-RED, in full"}
     rows = [
         (
             names[name],

@@ -24,7 +24,8 @@ async def _serve() -> None:
     app.router.add_post("/documents", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    # Hundreds connect at once: with a shorter queue some of them would try again only after a second.
+    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4096)
     await site.start()
     sys.stdout.write(f"http://127.0.0.1:{runner.addresses[0][1]}\n")
     sys.stdout.flush()

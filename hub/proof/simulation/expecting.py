@@ -82,8 +82,17 @@ class Expecting:
             kind="version",
             name=happening.subject,
             family=happening.family,
-            needed=not self._is_excused(happening) and happening.subject not in self._overtaken,
+            needed=not (
+                self._is_excused(happening)
+                or happening.subject in self._overtaken
+                or (happening.business_key in self._people.passed and self._has_newer(happening))
+            ),
         )
+
+    def _has_newer(self, happening: Happening) -> bool:
+        """Tell whether the ledger has a later version, as it may once a person let it go past."""
+        versions = (each.name for each in self._documents if each.kind == "version" and each.family == happening.family)
+        return any(_version_of(name) > _version_of(happening.subject) for name in versions)
 
     def _order(self, happening: Happening) -> Iterator[Wanted]:
         for line in happening.data["lines"]:
@@ -249,8 +258,12 @@ def _overtaken(hub: HubRecords) -> set[str]:
     stocks = [run for run in hub.runs if run.flow == "stock-to-ledger" and run.replay_of is None]
     for run in sorted(stocks, key=lambda run: run.position):
         subject = run.business_key.removeprefix("shop:")
-        version = int(subject.partition("@")[2])
+        version = _version_of(subject)
         if version < newest:
             found.add(subject)
         newest = max(newest, version)
     return found
+
+
+def _version_of(subject: str) -> int:
+    return int(subject.partition("@")[2])
