@@ -205,7 +205,7 @@ class Batches:
         if not first and self._operation.idempotency is Idempotency.NATIVE:
             self._effects.assert_remembered(self._operation, rows)
         self._journal.outcome(*(outcomes.sending(row, at, first=first) for row in rows))
-        await self._journal.send_again(rows if first else ())
+        await self._journal.send_again(self._account.name, rows if first else ())
 
     async def _exchange(
         self, batch: Row, rows: Mapping[str, Row], *, at: datetime, doubtful: frozenset[str], first: bool = True

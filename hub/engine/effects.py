@@ -345,7 +345,7 @@ class Effects(Recording):
             if by_key:
                 self.assert_remembered(target.operation, [row])
             self._journal.outcome(outcomes.sending(row, at, first=first))
-            await self._journal.send_again([row] if first else [])
+            await self._journal.send_again(target.account.name, [row] if first else [])
 
         if first:
             at = of_micros(row["sent_at"])

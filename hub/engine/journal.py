@@ -203,12 +203,13 @@ class Journal:
         if self._record.outcomes or self._record.rewritten is not None or self._record.links:
             await self._flush()
 
-    async def send_again(self, leaving: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Make it durable that a recorded request is sent once more; raises what forbids that just now.
+    async def send_again(self, connection: str, leaving: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Make it durable that a recorded request goes to a connection once more; raises what forbids that just now.
 
         `leaving` are intents that leave only now: what forbids an intent forbids them too.
         """
         self._record.sends_again = True
+        self._record.over = connection
         self._record.leaving = leaving
         await self._flush()
 

@@ -81,8 +81,9 @@ class Record(Write):
     ending: list[Note] = field(default_factory=list)
     decisions: list[Mapping[str, Any]] = field(default_factory=list)
     waits: Sequence[Awaited] = ()
-    #: A recorded request is about to be sent once more.
+    #: A recorded request is about to be sent once more, and over which connection.
     sends_again: bool = False
+    over: str | None = None
     #: Intents that were opened before and leave only now.
     leaving: Sequence[Mapping[str, Any]] = ()
     #: The run does what it was told when it was told to stop; nothing else of it may begin then. One that ends is told
@@ -211,7 +212,7 @@ class _Fence:
         if over is not None:
             on, reason = over
             return OnHold(on=on, come=partial(_let_go, run=run, on=on), reason=reason)
-        connection = next((intent["connection"] for intent in (*record.intents, *record.leaving)), None)
+        connection = next((intent["connection"] for intent in record.intents), record.over)
         if connection is not None and connection in holds.connections:
             return ConnectionPaused(connection=connection, reason=holds.connections[connection])
         return None

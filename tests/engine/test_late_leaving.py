@@ -18,10 +18,12 @@ from hub.model.effect import Idempotency
 from hub.model.exchange import Request, Response
 from hub.sdk.auth import FixedHeaders, Send
 from hub.sdk.settings import Settings
-from hub.store.committer import Committer
+from hub.store import connections
+from hub.store.committer import Committer, Transaction, Write
+from hub.store.history import Record
 from hub.store.tables import effects
 from tests.engine.house import SPEED, FastClock, House
-from tests.engine.office import compiled, office, thing
+from tests.engine.office import Early, Meddling, compiled, office, thing
 from tests.engine.target import Target
 from tests.engine.target import connector as over_http
 from tests.engine.test_every_answer import finished, kept, living, scripted
@@ -60,6 +62,36 @@ async def test_what_leaves_late_does_not_leave_to_a_connection_that_was_paused_m
         await sleeper.house.orders.set_connection("vendor", active=True, reason="open again", actor=ADA)
         assert await sleeper.house.settled() == {"succeeded": 1}
     assert vendor.number == 1
+
+
+@pytest.mark.parametrize("kind", ["native", "upsert", "native.bulk"])
+async def test_neither_does_a_repeat_although_nothing_is_opened_for_it(tmp_path: Path, kind: str) -> None:
+    """While it waited for its turn at the rate somebody paused the connection; it may have waited for hours."""
+    paused: list[str] = []
+
+    def pause(tx: Transaction) -> None:
+        connections.set_state(tx, environment="test", name="vendor", state="paused", reason="closing", actor=ADA)
+
+    def before(record: Record, _committer: Meddling) -> Write | None:
+        if paused or not record.sends_again:
+            return None
+        paused.append(record.run_id)
+        return Early(pause)
+
+    class Pausing(Meddling):
+        pass
+
+    Pausing.before = staticmethod(before)
+    target = Target(plan=scripted({"t0": ["after:reset"], "bulk": ["after:reset"]}))
+    bulk = kind.endswith("bulk")
+    compiled = flow(kind) if bulk else one_write(Idempotency(kind))
+    async with target.serving(), living(tmp_path, target, compiled, committer=Pausing) as house:
+        await house.give(event(lines(3)) if bulk else things(1)[0])
+        assert await house.settled(waiting=["connection"]) == {"waiting": 1}
+        assert (len(target.requests) or target.seen.total()) == 1
+        await house.orders.set_connection("vendor", active=True, reason="open again", actor=ADA)
+        assert await house.settled() == {"succeeded": 1}
+        assert (len(target.requests) or target.seen.total()) == 2
 
 
 class Late(Drowsy):
