@@ -17,7 +17,7 @@ from hub.errors import FixData, WaitFor
 from hub.model.ambient import to_micros
 from hub.model.event import EventState, Via
 from hub.model.flow import Emit, Subflow
-from hub.model.run import OPEN_STATES, RunState
+from hub.model.run import RunState
 from hub.sdk import exact_json
 from hub.store import children, events, runs
 from hub.store.committer import Transaction, Work
@@ -74,7 +74,7 @@ class Children:
             assert child is not None
         parent = {"parent_run": child["parent_run"], "parent_path": child["parent_path"]}
         own = {"parent_run": self.run["id"], "parent_path": path}
-        if parent != own and not self._is_awaited(child["parent_run"]):
+        if parent != own and self._is_of_line(child["parent_run"]):
             await self._adopt(child["id"], path)
             parent = own
         state = RunState(child["state"])
@@ -91,16 +91,18 @@ class Children:
         given = None if child["output"] is None else exact_json.loads(child["output"])
         return Output(value=given, input={"flow": action.flow, "run": child["id"]})
 
-    def _is_awaited(self, run_id: str) -> bool:
-        """Tell whether a flow that was called belongs to another run that still goes on, about the same thing."""
-        parent = runs.find(self.parts.database.looking, run_id)
-        return parent is not None and parent["replaced_by"] is None and RunState(parent["state"]) in OPEN_STATES
+    def _is_of_line(self, run_id: str) -> bool:
+        """Tell whether this run replays the one that called a flow.
+
+        What any other run has called stays its own: it alone takes that back, and this one reads what it came to.
+        """
+        return run_id in replayed(self.parts.database.looking, self.run["replay_of"])
 
     def _child(self, path: str, flow: str) -> Mapping[str, Any] | None:
         looking = self.parts.database.looking
         found = children.child(looking, parent_run=self.run["id"], parent_path=path)
         if found is None:
-            # The run that this one replays may have called it.
+            # The run that this one replays may have called it, or another one about the same thing.
             event = events.by_name(looking, self._environment, OWN, self._name(path))
             found = None if event is None else children.newest_of_event(looking, event["id"], flow)
         return found
@@ -149,7 +151,11 @@ class Children:
             # Who has lost the run would take the called flow from the one that waits for it by now.
             for error in hindered(transaction, [self._lease]).values():
                 raise error
+            before = runs.find(transaction.connection, child)
             children.adopt(transaction, child, parent_run=self.run["id"], parent_path=path)
+            if before is not None and before["parent_run"] is not None:
+                # Others about the same thing may wait for its end under the name of the one that had called it.
+                runs.wake(transaction, [child_topic(before["parent_run"], before["parent_path"])])
 
         await self.parts.committer.commit(Work(adopt, patient=True))
 

@@ -35,9 +35,9 @@ def newest_of_event(connection: Connection, event_id: str, flow: str) -> Mapping
 
 
 def has_ended(connection: Connection, *, parent_run: str, parent_path: str) -> bool:
-    """Tell whether a flow that a step has called has come to its end, whichever it was."""
+    """Tell whether a flow that a step has called has come to its end, or waits with a replay of its caller by now."""
     row = child(connection, parent_run=parent_run, parent_path=parent_path)
-    return row is not None and RunState(row["state"]) not in OPEN_STATES
+    return row is None or RunState(row["state"]) not in OPEN_STATES
 
 
 def has_stopped(connection: Connection, *, parent_run: str, parent_path: str) -> bool:
