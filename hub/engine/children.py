@@ -19,7 +19,7 @@ from hub.model.event import EventState, Via
 from hub.model.flow import Emit, Subflow
 from hub.model.run import RunState
 from hub.sdk import exact_json
-from hub.store import children, events, runs
+from hub.store import cases, children, events, runs
 from hub.store.committer import Transaction, Work
 from hub.store.events import Accept
 from hub.store.history import Lease, child_topic, hindered
@@ -78,6 +78,12 @@ class Children:
             await self._adopt(child["id"], path)
             parent = own
         state = RunState(child["state"])
+        if state is RunState.PARKED and self._is_settled(child, path, action.flow):
+            raise FixData(
+                f"The exception of the flow {action.flow} was closed by hand, and it will give nothing.",
+                code="child-closed",
+                child=child["id"],
+            )
         if state not in _ENDED:
             raise ChildPending(
                 f"The flow {action.flow} has not come to its end.",
@@ -97,6 +103,14 @@ class Children:
         What any other run has called stays its own: it alone takes that back, and this one reads what it came to.
         """
         return run_id in replayed(self.parts.database.looking, self.run["replay_of"])
+
+    def _is_settled(self, child: Mapping[str, Any], path: str, flow: str) -> bool:
+        """Tell whether a person has closed the exception of a called flow that stopped: nothing moves it any more."""
+        if cases.is_open(self.parts.database.looking, child["id"]):
+            return False
+        # An order that has moved it since has closed the exception in the same moment.
+        now = self._child(path, flow)
+        return now is not None and (now["id"], now["state"]) == (child["id"], child["state"])
 
     def _child(self, path: str, flow: str) -> Mapping[str, Any] | None:
         looking = self.parts.database.looking

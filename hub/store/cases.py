@@ -13,6 +13,7 @@ from hub.errors import Conflict, NotFound
 from hub.model.case import CaseFilter
 from hub.model.run import RunState
 from hub.store.audit import Note
+from hub.store.children import caller_of
 from hub.store.committer import Transaction
 from hub.store.runs import let_next_go
 from hub.store.tables import cases, runs
@@ -143,7 +144,12 @@ def assign(transaction: Transaction, case_id: str, *, owner: str | None, actor: 
 
 
 def close(transaction: Transaction, case_id: str, *, resolution: str, actor: str) -> None:
-    """Close an open case; its run stays parked, but later runs of its key go on."""
+    """Close an open case; its run stays parked, but later runs of its key go on.
+
+    Raises `Conflict` (`caller-waits`) for a called flow that has stopped while the run that called it waits for its
+    end: that would wait for ever, with nothing to tell of it.
+    """
+    _assert_nobody_waits(transaction.connection, case_id)
     _close(transaction, case_id, resolution=resolution, actor=actor)
     settled = select(cases.c.run_id).where(cases.c.id == case_id).scalar_subquery()
     freed = transaction.connection.execute(
@@ -154,6 +160,20 @@ def close(transaction: Transaction, case_id: str, *, resolution: str, actor: str
     ).all()
     let_next_go(transaction, [(row.environment, row.flow, row.key) for row in freed])
     transaction.woken = True
+
+
+def _assert_nobody_waits(connection: Connection, case_id: str) -> None:
+    stopped = select(runs).join(cases, cases.c.run_id == runs.c.id).where(cases.c.id == case_id)
+    run = connection.execute(stopped.where(cases.c.state == "open", runs.c.state == RunState.PARKED.value)).first()
+    caller = None if run is None else caller_of(connection, dict(run._mapping))
+    if caller is not None:
+        raise Conflict(
+            f"A run of {caller['flow']} waits for the end of this called flow, and holds its key. Replay this one, or"
+            " cancel it: the caller then stops with an exception of its own, which can be closed.",
+            code="caller-waits",
+            case=case_id,
+            caller=caller["id"],
+        )
 
 
 def _change(transaction: Transaction, case_id: str, values: Mapping[str, Any]) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, or_, select, update
 
-from hub.model.run import OPEN_STATES, RunState, Stopping
+from hub.model.run import OPEN_STATES, WENT_ON, RunState, StepState, Stopping
 from hub.store.committer import Transaction
-from hub.store.tables import runs
+from hub.store.tables import runs, steps
 
 
 def child(connection: Connection, *, parent_run: str, parent_path: str) -> Mapping[str, Any] | None:
@@ -56,6 +56,25 @@ def children(connection: Connection, run_ids: Sequence[str], *, within: str | No
         # `/` is the character after `.`.
         statement = statement.where(runs.c.parent_path > f"{within}.", runs.c.parent_path < f"{within}/")
     return [dict(row._mapping) for row in connection.execute(statement.order_by(runs.c.created_at, runs.c.id))]
+
+
+def caller_of(connection: Connection, run: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Give the run that waits for a called flow's end, or will; None when none does.
+
+    That is the latest replay of the one that called it, unless it has ended, has got past that step, or has stopped
+    itself and nothing is open of it any more.
+    """
+    parent, path = run["parent_run"], run["parent_path"]
+    while parent is not None:
+        row = connection.execute(select(runs).where(runs.c.id == parent)).one_or_none()
+        if row is None or row.replaced_by is None:
+            break
+        parent = row.replaced_by
+    if parent is None or row is None or RunState(row.state) not in OPEN_STATES or not row.blocking:
+        return None
+    past = or_(steps.c.state == StepState.SUCCEEDED.value, steps.c.rule == WENT_ON)
+    gone = connection.execute(select(steps.c.path).where(steps.c.run_id == parent, steps.c.path == path, past))
+    return None if gone.first() is not None else dict(row._mapping)
 
 
 def adopt(transaction: Transaction, run_id: str, *, parent_run: str, parent_path: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hub.audit.kinds import AuditKind
 from hub.cli import tables
 from hub.cli.output import console
+from hub.errors import Conflict
 from hub.model.exchange import Request, Response
 from hub.model.run import RunState
 from hub.queries import timeline
@@ -218,3 +219,59 @@ def test_the_terminal_names_what_stays_and_counts_what_does_not_fit() -> None:
     shown = " ".join(seen.get().split())
     assert "Not taken back: child.write" in shown
     assert "lines[19].write and 5 more" in shown
+
+
+async def test_the_exception_of_a_called_flow_is_not_closed_while_its_caller_waits(tmp_path: Path) -> None:
+    """Otherwise the caller would hold its key for ever, and no exception would tell of it."""
+    _, house = await opened(tmp_path, PARENT)
+    await house.give({**EVENT, "value": "bad"})
+    child = await until(house, "called", RunState.PARKED)
+    await until(house, "tested", RunState.WAITING)
+    (case,) = exceptions(house)
+    with pytest.raises(Conflict) as refused:
+        await house.orders.close_case(case.id, resolution="done by hand", actor=ADA)
+    assert refused.value.code == "caller-waits"
+    assert exceptions(house) == (case,)
+    # What it says to do instead: the caller tells of itself, and is closed.
+    await house.run_orders.cancel(child["id"], actor=ADA, reason="done by hand")
+    await until(house, "tested", RunState.PARKED)
+    (of_caller,) = exceptions(house)
+    assert (of_caller.flow, of_caller.reason) == ("tested", "child-cancelled")
+    await house.orders.close_case(of_caller.id, resolution="done by hand", actor=ADA)
+    assert (exceptions(house), rows(house, "tested")[0]["blocking"]) == ((), False)
+    await house.stop()
+
+
+async def test_a_caller_that_comes_when_the_exception_was_closed_stops_and_says_so(tmp_path: Path) -> None:
+    """The caller had stopped by something else and was closed first; its replay does not wait for what never comes."""
+    beside = BESIDE.replace("value: '1'", "value: 'bad'")
+    hut, house = await opened(tmp_path, beside)
+    await house.give({**EVENT, "value": "bad"})
+    child = await until(house, "called", RunState.PARKED)
+    parent = await until(house, "tested", RunState.WAITING)
+    with_caller = {case.flow: case.id for case in exceptions(house)}
+    assert set(with_caller) == {"tested", "called"}
+    await house.run_orders.cancel(child["id"], actor=ADA, reason="to see the caller stop")
+    parent = await until(house, "tested", RunState.PARKED)
+    child = await replayed_until_parked(house, child["id"])
+    (of_child,) = [case.id for case in exceptions(house) if case.flow == "called"]
+    (of_caller,) = [case.id for case in exceptions(house) if case.flow == "tested"]
+    with pytest.raises(Conflict):
+        await house.orders.close_case(of_child, resolution="by hand", actor=ADA)
+    await house.orders.close_case(of_caller, resolution="by hand", actor=ADA)
+    await house.orders.close_case(of_child, resolution="by hand", actor=ADA)
+    hut.vendor.forgiving = True
+    await house.run_orders.replay(parent["id"], actor=ADA)
+    await until(house, "tested", RunState.PARKED)
+    (again,) = exceptions(house)
+    assert (again.flow, again.reason, again.path) == ("tested", "child-closed", "both.child")
+    await house.run_orders.replay(child["id"], actor=ADA)
+    await until(house, "called", RunState.SUCCEEDED)
+    await house.run_orders.replay(again.run_id, actor=ADA)
+    await until(house, "tested", RunState.SUCCEEDED)
+    await house.stop()
+
+
+async def replayed_until_parked(house: House, run_id: str) -> Mapping[str, Any]:
+    await house.run_orders.replay(run_id, actor=ADA)
+    return await until(house, "called", RunState.PARKED)
