@@ -17,6 +17,7 @@ from hub.engine.exchanges import Announced, Sent
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
 from hub.engine.recording import Target, for_a_person
+from hub.engine.suspicion import Lost
 from hub.errors import HubError, OutcomeParked, OutcomeUnknown, RetryLater, Settling
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import NEWER, EffectKey, EffectState, Idempotency
@@ -150,13 +151,12 @@ class Batches:
             doubtful = again if upsert else frozenset()
             return await self._exchange(batch, {row["key"]: row for row in rows}, at=of_micros(now), doubtful=doubtful)
 
-    async def suspect(self, entries: Sequence[Entry], target: Callable[[Row], Target]) -> Made:
+    async def suspect(self, entries: Sequence[Entry], target: Callable[[Row], Target], lost: Lost) -> Made:
         """Find out, before anything is sent, whether these writes were made before a restore, unknown to the hub now.
 
         A request's own key was lost with it, so that only the items' keys and names can tell.
         """
-        assert self._effects.lost is not None
-        now, until = to_micros(self._ambient.now()), to_micros(self._effects.lost.until)
+        now, until = to_micros(self._ambient.now()), to_micros(lost.until)
         rows = [self._intent(one, None, min(now, until)) for one in entries]
         standing = await self._journal.intend_all(rows)
         if standing:

@@ -30,7 +30,7 @@ from hub.engine.guards import (
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
 from hub.engine.recording import Recording, Target, for_a_person
-from hub.engine.suspicion import Lost
+from hub.engine.suspicion import Lost, Suspicion
 from hub.errors import FixData, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient, of_micros
 from hub.model.effect import NEWER, TAKEN_BACK, EffectKey, EffectState, Idempotency
@@ -57,18 +57,18 @@ class Effects(Recording):
         moment: int,
         ordered: bool = False,
         asker: Asker = ANYBODY,
-        lost: Lost | None = None,
+        suspicion: Suspicion | None = None,
     ) -> None:
         """Continue the numbering of attempts where earlier workers left off.
 
         `limited` is how many of them a limit turned away; `at_work` tells if a run still goes on; `asker` is who asks
         accounts for places. `moment` is when that happened which the run is about (microseconds), and `ordered` says
-        that a person ordered its writes anew. `lost` is a span in which writes of the run may have gone out without the
+        that a person ordered its writes anew. `suspicion` tells which writes of the run may have gone out without the
         hub's knowing it now.
         """
         exchanges = Exchanges(journal, ambient, asker)
         exchanges.know(attempts=attempts, limited=limited)
-        super().__init__(run_id=run_id, journal=journal, ambient=ambient, exchanges=exchanges, lost=lost)
+        super().__init__(run_id=run_id, journal=journal, ambient=ambient, exchanges=exchanges, suspicion=suspicion)
         self._at_work = at_work
         self._guards = Guards(self.exchanges, database, moment=moment, ordered=ordered)
         self._database = database
@@ -88,24 +88,28 @@ class Effects(Recording):
         known of the effect from before. Raises the error of the attempt; the effect's state says whether it may be
         tried again.
         """
+        lost, looks = self.lost(target.operation), look_of(target.operation) is not None
+        if standing is None and (looks or lost is not None):
+            # What another run has made is known before anybody looks at the target.
+            standing = stored.effect(self._database.looking, target.key)
         if standing is not None and standing["state"] != EffectState.FAILED:
             return await self._resume(target, standing)
-        before = None
-        if look_of(target.operation) is not None:
-            before = await self._look_before(target, form())
+        if lost is not None and not lost.may_be(standing):
+            lost = None
+        before = await self._look_before(target, form(), lost) if looks else {}
         async with target.account.permit(self.exchanges.asker):
             renewals = (standing or {}).get("renewals") or 0
-            intent = {**self._intent(target, form(), renewals=renewals), **(before or {})}
+            intent = {**self._intent(target, form(), lost=lost, renewals=renewals), **before}
             row = await self._journal.intend(intent)
-            output = await self._exchange(target, intent, first=True) if row is None and self.lost is None else None
+            output = await self._exchange(target, intent, first=True) if row is None and lost is None else None
         if row is not None:
             return await self._resume(target, row)
-        if self.lost is None:
+        if lost is None:
             return await self._read_back(target, intent, output)
         self._note(AuditKind.EFFECT_SUSPECTED, intent)
         return await self.resolve(target, intent)
 
-    async def _look_before(self, target: Target, record: Mapping[str, Any]) -> dict[str, Any]:
+    async def _look_before(self, target: Target, record: Mapping[str, Any], lost: Lost | None) -> dict[str, Any]:
         """Look at what the write would overwrite; gives what its intent has of it.
 
         Raises `FixData` as `newer-at-target` when that is newer, and records what was seen.
@@ -114,7 +118,7 @@ class Effects(Recording):
         request = operation.request(account.settings, record, target.key)
         object = self._guards.object(account, operation, request)
         before: dict[str, Any] = {"object": object, "moment": self._guards.moment}
-        if self.lost is not None:
+        if lost is not None:
             # What stands may be the hub's own, of which it knows nothing any more: that is found out first.
             return before | self._guards.meant(operation, record)
         looked = self._ambient.now()

@@ -15,7 +15,7 @@ from hub.engine.exchanges import Exchanges, Sent
 from hub.engine.guards import as_refused, look_of
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
-from hub.engine.suspicion import Lost
+from hub.engine.suspicion import Lost, Suspicion
 from hub.errors import HubError, OutcomeParked, OutcomeUnknown, Settling
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import NEWER, EffectKey, EffectState, Idempotency
@@ -40,11 +40,11 @@ class Recording:
     """Records the effects of one lane of a run."""
 
     def __init__(
-        self, *, run_id: str, journal: Journal, ambient: Ambient, exchanges: Exchanges, lost: Lost | None
+        self, *, run_id: str, journal: Journal, ambient: Ambient, exchanges: Exchanges, suspicion: Suspicion | None
     ) -> None:
-        """Take the collaborators; `lost` is a span in which writes may have gone out without the hub's knowing it."""
+        """Take the collaborators; `suspicion` tells which writes may have gone out without the hub's knowing it."""
         self.exchanges = exchanges
-        self.lost = lost
+        self._suspicion = suspicion
         self._run_id = run_id
         self._journal = journal
         self._ambient = ambient
@@ -53,9 +53,14 @@ class Recording:
         """Record in another journal from here on."""
         self._journal = self.exchanges.journal = journal
 
+    def lost(self, operation: WriteOperation) -> Lost | None:
+        """Tell in which span a write of the run may have been made without the hub's knowing it; None: in none."""
+        return None if self._suspicion is None else self._suspicion.lost(operation, self._ambient.now())
+
     def is_forgotten(self, operation: WriteOperation, row: Row) -> bool:
         """Tell whether the target may have forgotten the key of a write."""
-        since = None if self.lost is None else self.lost.since
+        lost = self.lost(operation)
+        since = None if lost is None else lost.since
         return outcomes.is_forgotten(row, operation.remembers, self._ambient.now(), since=since)
 
     def assert_remembered(self, operation: WriteOperation, rows: Iterable[Row]) -> None:
@@ -77,13 +82,16 @@ class Recording:
         settle = target.account.settings.settle
         seconds = target.operation.settle if settle is None else settle
         # What went out before the restore did so until then, whatever the data says.
-        after = None if self.lost is None else self.lost.until
+        lost = self.lost(target.operation)
+        after = None if lost is None else lost.until
         timeout = target.account.settings.timeout
         left = outcomes.settling(row, seconds, self._ambient.now(), timeout=timeout, after=after)
         if left > 0:
             raise Settling(after=left)
 
-    def _intent(self, target: Target, record: Mapping[str, Any], *, renewals: int = 0) -> dict[str, Any]:
+    def _intent(
+        self, target: Target, record: Mapping[str, Any], *, lost: Lost | None = None, renewals: int = 0
+    ) -> dict[str, Any]:
         key = outcomes.key_at_target(target.key, renewals)
         request = target.operation.request(target.account.settings, record, key)
         now = to_micros(self._ambient.now())
@@ -102,7 +110,7 @@ class Recording:
             "renewals": renewals,
             "repeats": 0,
             # What may have gone out before the restore has done so by then.
-            "sent_at": now if self.lost is None else min(now, to_micros(self.lost.until)),
+            "sent_at": now if lost is None else min(now, to_micros(lost.until)),
             "undoes": target.undoes,
             "approvals": target.approvals,
             "created_at": now,

@@ -20,7 +20,7 @@ from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.readings import answer_of
 from hub.engine.recording import Target
-from hub.engine.suspicion import lost_of_run
+from hub.engine.suspicion import suspicion_of
 from hub.engine.values import Scope, call_input, call_output, linked_ids, lookup_question, mapped
 from hub.errors import ApprovalLapsed, FixData, HubDefect, NotMapped, WaitFor
 from hub.model.ambient import of_micros
@@ -64,7 +64,7 @@ class Steps:
             database=parts.database,
             moment=max(claimed.event["occurred_at"], self._run["created_at"] if self._run["generation"] else 0),
             ordered=self._run["generation"] > 0,
-            lost=lost_of_run(parts.database, parts.restored, self._run, claimed.event),
+            suspicion=suspicion_of(parts.database, parts.restored, self._run, claimed.event),
         )
         self._known: Mapping[str, Mapping[str, Any]] = {}
         self._begun: Mapping[str, Mapping[str, Any]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -13,6 +14,7 @@ from hub.engine.lanes import Known, Lane, Row
 from hub.engine.outcomes import REFUSALS
 from hub.engine.outputs import Output
 from hub.engine.recording import Target, for_a_person
+from hub.engine.suspicion import Lost
 from hub.engine.values import call_output
 from hub.errors import ApprovalLapsed, FixConnection, FixData, HubError, OnHold, RetryLater
 from hub.model.effect import EffectKey, EffectState
@@ -57,26 +59,34 @@ class Together:
         again = await self._find_out(doubtful, by_key)
         entries = await self._entries([*again, *todo], known)
         repeated = {item.key for item in again}
-        if self._work.lane.steps.effects.lost is not None:
-            entries = await self._suspect(entries, repeated, by_key)
+        lost = self._work.lane.steps.effects.lost(self._operation)
+        if lost is not None:
+            suspects = {item.key for item in todo if lost.may_be(known.effects.get(item.key))}
+            entries = await self._suspect(entries, suspects, lost, repeated, by_key)
         parts = deque(requests(entries, self._batches.size))
         while parts and not self._work.tally.held_up:
             await self._make(parts, frozenset(repeated), by_key)
 
     async def _suspect(
-        self, entries: Sequence[Entry], repeated: set[EffectKey], by_key: Mapping[str, Item]
+        self,
+        entries: Sequence[Entry],
+        suspects: AbstractSet[str],
+        lost: Lost,
+        repeated: set[EffectKey],
+        by_key: Mapping[str, Item],
     ) -> list[Entry]:
         """Find out which items were written before a restore without the hub's knowing it; gives those to be sent."""
-        going = [one for one in entries if one.key in repeated]
-        new = [one for one in entries if one.key not in repeated]
+        going = [one for one in entries if one.key not in suspects]
+        new = [one for one in entries if one.key in suspects]
         if not new:
             return going
-        suspecting = self._batches.suspect(new, lambda row: self._target(by_key[row["key"]]))
+        suspecting = self._batches.suspect(new, lambda row: self._target(by_key[row["key"]]), lost)
         made = await self._told(suspecting, [one.key for one in new])
         if made.standing:
             begun = {row["key"]: row for row in made.standing}
             await self.go([by_key[key] for key in begun], Known(effects=begun))
-            return [*going, *await self._suspect([one for one in new if one.key not in begun], repeated, by_key)]
+            left = [one for one in new if one.key not in begun]
+            return [*going, *await self._suspect(left, suspects, lost, repeated, by_key)]
         for one in new:
             end = made.ends[one.key]
             if end.error is not None and end.error.code == MAY_BE_REPEATED:

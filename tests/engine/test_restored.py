@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from hub.engine.suspicion import SKEW, Lost, lost
+from hub.engine.suspicion import LOOKED_UP, SKEW, Lost, Suspicion
+from hub.model.ambient import to_micros
 from hub.model.effect import EffectState
+from hub.sdk.connector import WriteOperation
 from hub.store.marks import Restored
 from hub.store.tables import audit, effects, runs
 from tests.engine.house import FastClock, bundle_for
@@ -30,19 +32,41 @@ def restored(backup: datetime, at: datetime) -> Restored:
     return Restored(backup_at=backup, unknown_from=backup, restored_at=at, file="b", sha256="")
 
 
+SPAN = Lost(since=NOON, until=NOON + HOUR)
+DAY = timedelta(days=1)
+
+
 @pytest.mark.parametrize(
-    ("began", "span"),
+    ("name", "began", "after", "span"),
     [
-        (NOON - HOUR, Lost(since=NOON, until=NOON + HOUR)),
-        (NOON + HOUR / 2, Lost(since=NOON + HOUR / 2, until=NOON + HOUR)),
-        (NOON + HOUR + SKEW / 2, Lost(since=NOON + HOUR + SKEW / 2, until=NOON + HOUR)),
-        (NOON + HOUR + SKEW, None),
+        # What began before the restore may have been sent then; a vendor's clock may be a little ahead.
+        ("unsafe.write", NOON - HOUR, 100 * DAY, SPAN),
+        ("upsert.write", NOON + HOUR + SKEW / 2, 100 * DAY, SPAN),
+        # An earlier event about the same may have led to what something newer leads to.
+        ("probe.write", NOON + HOUR + SKEW, LOOKED_UP - SKEW, SPAN),
+        ("probe.write", NOON + HOUR + SKEW, LOOKED_UP, None),
+        ("keyed.write", NOON + HOUR + SKEW, LOOKED_UP - SKEW, SPAN),
+        ("native.write", NOON + HOUR + SKEW, DAY - SKEW, SPAN),
+        ("native.write", NOON + HOUR + SKEW, DAY, None),
+        ("unsafe.write", NOON + HOUR + SKEW, DAY - SKEW, SPAN),
+        ("unsafe.write", NOON + HOUR + SKEW, DAY, None),
+        ("upsert.write", NOON + HOUR + SKEW, SKEW, None),
     ],
 )
-def test_only_what_began_before_the_restore_may_have_been_sent(began: datetime, span: Lost | None) -> None:
-    """Not before the backup, nor before it happened itself; a vendor's clock may be a little ahead."""
-    assert lost(restored(NOON, NOON + HOUR), began) == span
-    assert lost(None, began) is None
+def test_what_may_have_been_sent_in_the_span_that_was_lost(
+    name: str, began: datetime, after: timedelta, span: Lost | None
+) -> None:
+    """What can be looked up is suspected for as long as vendors delay their events, what cannot only for a day."""
+    operation = connector.operation(name)
+    assert isinstance(operation, WriteOperation)
+    suspicion = Suspicion(restored=restored(NOON, NOON + HOUR), began=began)
+    assert suspicion.lost(operation, NOON + HOUR + after) == span
+
+
+def test_what_was_opened_after_the_restore_was_found_out_then() -> None:
+    assert SPAN.may_be(None)
+    assert SPAN.may_be({"created_at": to_micros(NOON - HOUR)})
+    assert not SPAN.may_be({"created_at": to_micros(NOON + HOUR)})
 
 
 class Lives:
@@ -119,16 +143,59 @@ async def test_a_key_that_went_out_long_before_the_restore_may_be_forgotten(
     assert len(target.documents) == 1
 
 
-async def test_what_happened_after_the_restore_goes_out_as_ever(tmp_path: Path) -> None:
+async def test_what_happens_a_day_after_the_restore_goes_out_as_ever(tmp_path: Path) -> None:
     target = Target()
     lives = Lives(tmp_path, target, one_write("unsafe"))
     async with target.serving():
         await lives.back_up()
         async with lives.second() as house:
-            lives.clock.leap(timedelta(hours=1))
+            lives.clock.leap(DAY)
             await house.give({**things(1)[0], "at": lives.clock.now().isoformat()})
             assert await finished(house) == {"succeeded": 1}
             assert [effect.state for effect in kept(house, effects)] == [EffectState.DONE]
+    assert len(target.documents) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "later", "ends"),
+    [
+        ("probe", timedelta(days=30), "succeeded"),
+        ("keyed", timedelta(days=30), "succeeded"),
+        ("native", HOUR, "succeeded"),
+        ("unsafe", HOUR, "parked"),
+    ],
+)
+async def test_another_event_about_what_was_done_before_the_restore_does_it_no_second_time(
+    tmp_path: Path, kind: str, later: timedelta, ends: str
+) -> None:
+    """The effect is the same although the event is new, and the hub does not know the first any more."""
+    target = Target()
+    lives = Lives(tmp_path, target, one_write(kind))
+    async with target.serving():
+        await lives.back_up()
+        async with lives.first() as house:
+            await house.give(*things(1))
+            await finished(house)
+        async with lives.second() as house:
+            lives.clock.leap(later)
+            await house.give({**things(1)[0], "at": lives.clock.now().isoformat()})
+            assert await finished(house) == {ends: 1}
+    assert len(target.documents) == 1
+
+
+async def test_what_a_person_has_settled_is_not_suspected_again(tmp_path: Path) -> None:
+    """Who has looked at the target need not look once more."""
+    target = Target()
+    lives = Lives(tmp_path, target, one_write("unsafe"))
+    async with target.serving():
+        await lives.back_up()
+        async with lives.second() as house:
+            await house.give(*things(1))
+            assert await finished(house) == {"parked": 1}
+            (effect,) = kept(house, effects)
+            said = {"done": False, "evidence": "looked", "output": None, "actor": "person:p_1"}
+            await house.effect_orders.settle(effect.key, **said)
+            assert (await finished(house)).get("succeeded") == 1
     assert len(target.documents) == 1
 
 
@@ -155,6 +222,21 @@ async def test_items_of_requests_that_were_lost_are_found_out_by_their_own_names
         assert run.reason == "outcome-unknown"
     else:
         assert counted == {"succeeded": 1}
+
+
+async def test_so_are_items_that_come_with_another_event(tmp_path: Path) -> None:
+    target = Target()
+    lives = Lives(tmp_path, target, flow("probe.bulk"))
+    async with target.serving():
+        await lives.back_up()
+        async with lives.first() as house:
+            await house.give(event(lines(3)))
+            await finished(house)
+        async with lives.second() as house:
+            lives.clock.leap(30 * DAY)
+            await house.give({**event(lines(5)), "at": lives.clock.now().isoformat()})
+            assert await finished(house) == {"succeeded": 1}
+    assert len(bulk_documents(target)) == 5
 
 
 async def test_what_a_run_tells_is_as_old_as_what_the_run_is_about(tmp_path: Path) -> None:
