@@ -110,6 +110,21 @@ async def test_what_somebody_else_changed_since_is_left_and_told_of(tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", LOOKING)
+async def test_what_was_written_already_is_known_before_anybody_looks(tmp_path: Path, kind: str) -> None:
+    """Another event about the same business key writes nothing, so that what somebody changed since is no matter."""
+    shelf = Shelf()
+    text = ONE_WRITE.format(kind=kind).replace("business_key: data.id", "business_key: data.name")
+    compiled = bundle_for(connector, text, **{**FILES, "mappings__vendor__thing.yaml": ABOUT_ONE})
+    async with shelf.serving(), living(tmp_path, shelf, compiled, connector) as house:
+        await house.give(about("e1", "one", NOW))
+        await finished(house)
+        shelf.put("t", "theirs")
+        await house.give(about("e2", "one", SOON))
+        assert (await finished(house), reasons(house)) == ({"succeeded": 2}, [])
+    assert (shelf.things["t"]["value"], shelf.writes["t"]) == ("theirs", 1)
+
+
+@pytest.mark.parametrize("kind", LOOKING)
 async def test_what_happened_earlier_does_not_go_over_what_happened_later(tmp_path: Path, kind: str) -> None:
     """Events may come in any order; each says when it happened."""
     shelf = Shelf()
