@@ -202,6 +202,12 @@ class NotMapped(FixData):
     code = "not-mapped"
 
 
+class NotApproved(FixData):
+    """What people were asked for was refused, or nobody agreed in time."""
+
+    code = "not-approved"
+
+
 class HubDefect(FixData):
     """The hub failed on this run; this is a defect of the hub, and its maintainers want to know."""
 

@@ -22,7 +22,7 @@ from hub.engine.parts import Parts
 from hub.engine.readings import RECORD
 from hub.engine.routing import stored_scope
 from hub.engine.values import Scope, lenient, money_at_stake
-from hub.errors import ApprovalPending, FixData
+from hub.errors import ApprovalPending, NotApproved
 from hub.model.ambient import of_micros, to_micros
 from hub.model.approval import LIVE_STATES, ApprovalState, Lapse, Verdict
 from hub.model.flow import Approve
@@ -91,7 +91,7 @@ class Approvals:
     async def ask(self, bundle: Bundle, action: Approve, path: str, scope: Scope, journal: Journal) -> Output:
         """Give a step's output once it has what its policy asks for.
 
-        Raises `ApprovalPending` until then, and `FixData` (`approval-refused`, `approval-expired`) when it never will.
+        Raises `ApprovalPending` until then; `NotApproved` (`approval-refused`, `approval-expired`) when it never will.
         """
         subject = self._subject(bundle, action, path, scope, scope, journal)
         row = await self._agreed_to(subject, None)
@@ -336,9 +336,9 @@ class Approvals:
         id, worker = row["id"], self._parts.worker
         return await self._change(lambda tx: approvals.void(tx, id, lapse=lapse, actor=worker))
 
-    def _ended(self, row: Row) -> FixData:
+    def _ended(self, row: Row) -> NotApproved:
         if row["state"] == ApprovalState.EXPIRED:
-            return FixData(
+            return NotApproved(
                 "The deadline passed before enough people had agreed.",
                 code="approval-expired",
                 approval=row["id"],
@@ -347,7 +347,7 @@ class Approvals:
             )
         cast = approvals.votes(self._parts.database.looking, [row["id"]])[row["id"]]
         by = next((vote["actor"] for vote in cast if vote["verdict"] == Verdict.REFUSED), "")
-        return FixData(
+        return NotApproved(
             "It was refused.",
             code="approval-refused",
             approval=row["id"],

@@ -100,13 +100,16 @@ class Stopped(Exception):
         error: HubError,
         *,
         beside: Sequence[Stopped] = (),
+        unapproved: bool = False,
     ) -> None:
         """Take what follows; `place` is None when it stopped before the first step.
 
         `beside` is what has failed for good besides; the run stops for a person once nothing can go on any more.
+        `unapproved` tells that some of it stopped because something is not approved: nothing goes on past that.
         """
         super().__init__(str(error))
         self.verdict = verdict
         self.place = place
         self.error = error
         self.beside = tuple(beside)
+        self.unapproved = unapproved

@@ -84,7 +84,6 @@ class _Pass:
         elif waiting.until is not None:
             self.waits[0] = verdicts.together([self.waits[0], waiting])
         self.first_wait = self.first_wait or error
-        self.held_up = self.held_up or waiting.kind in _COMMON
 
 
 class Loop:
@@ -227,6 +226,7 @@ class Loop:
                 verdict, cause = came
         if isinstance(verdict, Waiting):
             here.wait(verdict, cause)
+            here.held_up = here.held_up or verdict.kind in _COMMON
             here.beside = here.beside or stopped.beside
             return StepState.WAITING, {**error, "back": back, **_until(verdict)}
         here.fail(name, verdict.reason, f"{cause.detail}{stays}")
@@ -266,7 +266,8 @@ class Loop:
         if action.failures is not Failures.PARK:
             return ()
         if not here.failures:
-            return here.beside[:1]
+            # What was refused in an item keeps that from going on, and nothing outside.
+            return [Stopped(each.verdict, each.place, each.error) for each in here.beside[:1]]
         error = here.failed_items(count)
         return [Stopped(Park(reason=error.code), place, error)]
 
@@ -335,9 +336,8 @@ def _may_go_on_waiting(error: Mapping[str, Any], now: int) -> bool:
 
 def _waiting(error: Mapping[str, Any]) -> tuple[Waiting, HubError]:
     until = None if error["until"] is None else of_micros(error["until"])
-    kind = WaitKind(error["wait"]) if error["on"] else WaitKind.TIMER
     waits = tuple(Awaited(topic=topic, still=True) for topic in error["on"])
-    waiting = Waiting(kind=kind, reason=error["code"], until=until, waits=waits)
+    waiting = Waiting(kind=WaitKind(error["wait"]), reason=error["code"], until=until, waits=waits)
     return waiting, HubError(error["detail"], code=error["code"])
 
 

@@ -137,7 +137,7 @@ def money_of(item: Any) -> tuple[int, str] | None:
 
 def _sooner(one: Waiting, other: Waiting) -> Waiting:
     # Of thousands that wait for times, the first time is enough.
-    if not one.waits and not other.waits and one.until is not None and other.until is not None:
+    if one.kind is other.kind and not one.waits and not other.waits and one.until and other.until:
         return one if one.until <= other.until else other
     return verdicts.together([one, other])
 

@@ -72,8 +72,9 @@ Verdict = Waiting | Pause | Failure
 _LONGEST_LIMIT_WAIT = 300.0
 #: A run in the row of an account comes back after this time at the latest, and up to as much later by chance.
 _AT_LATEST = timedelta(minutes=15)
-#: Waits that a step's `timeout` ends; whoever holds, pauses, limits or approves says himself how long that may take.
-_TIMED = frozenset({WaitKind.TIMER, WaitKind.EVENT, WaitKind.CHILD})
+#: Waits that a step's `timeout` does not end; whoever pauses, holds, limits or approves says how long that may take.
+#: What waits for several things waits for the first of these that is among them.
+_UNTIMED = (WaitKind.CONNECTION, WaitKind.HOLD, WaitKind.LIMIT, WaitKind.APPROVAL)
 #: Why a step fails that took longer than it may.
 STEP_TIMEOUT = "step-timeout"
 
@@ -141,7 +142,7 @@ def not_past(here: Circumstances) -> Circumstances:
 
 def in_time(waiting: Waiting, here: Circumstances) -> Waiting | Failure:
     """Let a wait end at the step's deadline; after it the step has failed."""
-    if here.deadline is None or waiting.kind not in _TIMED:
+    if here.deadline is None or waiting.kind in _UNTIMED:
         return waiting
     if here.now >= here.deadline:
         return failure(STEP_TIMEOUT, here)
@@ -155,8 +156,9 @@ def together(waits: Sequence[Waiting]) -> Waiting:
         return waits[0]
     untils = [each.until for each in waits if each.until is not None]
     kinds = {each.kind for each in waits}
+    mixed = next((kind for kind in _UNTIMED if kind in kinds), WaitKind.TIMER)
     return Waiting(
-        kind=waits[0].kind if len(kinds) == 1 else WaitKind.TIMER,
+        kind=waits[0].kind if len(kinds) == 1 else mixed,
         reason=waits[0].reason,
         until=min(untils) if untils else None,
         waits=tuple({awaited.topic: awaited for each in waits for awaited in each.waits}.values()),

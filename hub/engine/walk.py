@@ -19,9 +19,19 @@ from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.values import Scope
 from hub.engine.verdicts import Circumstances, GoOn, Park, Pause, TakeBack, Waiting
-from hub.errors import Fatal, FixData, HubDefect, HubError, StaleLease, ToldToStop
+from hub.errors import (
+    ApprovalPending,
+    Fatal,
+    FixData,
+    HubDefect,
+    HubError,
+    NotApproved,
+    StaleLease,
+    ToldToStop,
+)
 from hub.model.ambient import of_micros
 from hub.model.flow import Approve, Arm, Branch, Call, Flow, Foreach, Parallel, Step
+from hub.model.flow_steps import steps_within
 from hub.model.run import LEFT_OUT, WENT_ON, StepState, WaitKind
 from hub.sdk import exact_json
 from hub.store import resuming
@@ -169,7 +179,10 @@ class Walk:
 
     def _restored(self, lane: Lane, step: Step, row: Row) -> Any:
         """Give what a finished step gave; one that has steps of its own is put together from theirs."""
-        if row["state"] == StepState.FAILED or row["rule"] == LEFT_OUT:
+        if row["rule"] == LEFT_OUT:
+            return None
+        if row["state"] == StepState.FAILED:
+            self._remember_approvals(lane, step)
             return None
         match step.action:
             case Branch() as action:
@@ -195,14 +208,24 @@ class Walk:
             found[step.id] = inner.scope[step.id] = None if row is None else self._restored(inner, step, row)
         return found
 
+    def _remember_approvals(self, lane: Lane, step: Step) -> None:
+        """Take note of what was approved inside a step that was gone past: it stands before the writes after it too."""
+        # Which arm was taken is not recorded of a branch that failed; no two arms have steps of one id.
+        inner = lane.within(f"{lane.path(step)}.", 0)
+        for within in () if isinstance(step.action, Foreach) else steps_within(step):
+            row = self._recorded(inner, inner.path(within))
+            inner.scope[within.id] = None if row is None else self._restored(inner, within, row)
+            if row is None:
+                self._remember_approvals(inner, within)
+
     # --- ends ---
 
     async def _stop(self, place: Place, error: HubError, inner: Stopped | None = None) -> None:
         """Record what follows from an error in a step; raises `Stopped` unless the lane goes on without it."""
-        here = self._here(place)
-        if isinstance((inner.place if inner is not None and inner.place is not None else place).step.action, Approve):
-            # Nothing goes on past what was not approved.
-            here = verdicts.not_past(here)
+        around = self._here(place)
+        unapproved = inner.unapproved if inner is not None else _asks(place, error)
+        # Nothing goes on past what was not approved.
+        here = verdicts.not_past(around) if unapproved else around
         verdict: verdicts.Verdict
         if inner is None:
             verdict = verdicts.decide(error, here)
@@ -222,7 +245,12 @@ class Walk:
             place.lane.scope[place.step.id] = None
             return
         where = place if inner is None or inner.place is None else inner.place
-        raise Stopped(verdict, where, error, beside=() if inner is None else parking(place, inner.beside, here))
+        beside: Sequence[Stopped] = ()
+        if inner is not None:
+            # What is still asked for may be given.
+            refused = not isinstance(inner.verdict, Waiting) or any(each.unapproved for each in inner.beside)
+            beside = parking(place, inner.beside, here if refused else around)
+        raise Stopped(verdict, where, error, beside=beside, unapproved=unapproved)
 
     async def _unsettled(self, place: Place) -> str | None:
         """Give why nothing goes on past a step, although the flow says so: for what it left half done."""
@@ -313,17 +341,19 @@ def joined(ends: Sequence[BaseException]) -> BaseException:
         if not isinstance(end, Stopped):
             return end
     stops = [end for end in ends if isinstance(end, Stopped)]
+    unapproved = any(stop.unapproved for stop in stops)
     for stop in stops:
         if isinstance(stop.verdict, TakeBack):
-            return stop
+            return Stopped(stop.verdict, stop.place, stop.error, unapproved=unapproved)
     beside = [other for stop in stops for other in stop.beside]
     parked = [stop for stop in stops if isinstance(stop.verdict, Park)]
     waiting = [stop for stop in stops if isinstance(stop.verdict, Waiting)]
     if waiting:
         verdict = verdicts.together([stop.verdict for stop in waiting if isinstance(stop.verdict, Waiting)])
-        return Stopped(verdict, waiting[0].place, waiting[0].error, beside=[*parked, *beside])
-    first = parked[0]
-    return Stopped(first.verdict, first.place, first.error, beside=[*parked[1:], *beside])
+        first, beside = waiting[0], [*parked, *beside]
+        return Stopped(verdict, first.place, first.error, beside=beside, unapproved=unapproved)
+    first, beside = parked[0], [*parked[1:], *beside]
+    return Stopped(first.verdict, first.place, first.error, beside=beside, unapproved=unapproved)
 
 
 def parking(place: Place, failed: Sequence[Stopped], here: Circumstances) -> list[Stopped]:
@@ -333,11 +363,15 @@ def parking(place: Place, failed: Sequence[Stopped], here: Circumstances) -> lis
         verdict: verdicts.Verdict = stop.verdict
         if stop.place is place or place.step.on_failure is not None:
             assert isinstance(stop.verdict, Park)
-            approves = stop.place is not None and isinstance(stop.place.step.action, Approve)
-            verdict = verdicts.failure(stop.verdict.reason, verdicts.not_past(here) if approves else here)
+            verdict = verdicts.failure(stop.verdict.reason, here)
         if isinstance(verdict, Park):
-            found.append(Stopped(verdict, stop.place, stop.error))
+            found.append(Stopped(verdict, stop.place, stop.error, unapproved=stop.unapproved))
     return found
+
+
+def _asks(place: Place, error: HubError) -> bool:
+    """Tell whether a step has stopped because something is not approved, by itself or any more."""
+    return isinstance(place.step.action, Approve) or isinstance(error, ApprovalPending | NotApproved)
 
 
 def _taken(action: Branch, scope: Scope) -> Arm | None:

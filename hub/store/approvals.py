@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, literal_column, select, update
 
 from hub.audit.entry import Fact
 from hub.audit.kinds import AuditKind
@@ -23,6 +23,7 @@ from hub.store.audit import Note
 from hub.store.committer import Transaction
 from hub.store.control_tables import approval_votes, approvals
 from hub.store.runs import wake
+from hub.store.statements import Formed, among, names_of
 from hub.store.tables import runs
 
 Row = Mapping[str, Any]
@@ -155,6 +156,18 @@ def void_pending(transaction: Transaction, run_id: str, *, actor: str) -> None:
     )
     for approval_id in transaction.connection.execute(statement).scalars().all():
         void(transaction, approval_id, lapse=Lapse.RUN_ENDED, actor=actor)
+
+
+def still_asking(connection: Connection, run_ids: Collection[str]) -> list[str]:
+    """Give those of some runs for which people are still asked for something."""
+    return [row["run_id"] for row in _ASKING.rows(connection, ids=names_of(run_ids))] if run_ids else []
+
+
+_ASKING = Formed(
+    select(approvals.c.run_id)
+    .where(among(approvals.c.run_id, "ids"), approvals.c.state == literal_column("'pending'"))
+    .distinct()
+)
 
 
 def lapses(connection: Connection, ids: Collection[str], now: int) -> dict[str, Lapse]:

@@ -283,6 +283,7 @@ def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Ma
     gone: list[tuple[str, str, str]] = []
     resting: list[tuple[str, str, str]] = []
     topics: list[str] = []
+    over: dict[str, str] = {}
     waited = _waited(transaction.connection, [each for each in going if each.change is not None and each.epoch > 1])
     for record in going:
         if record.change is None:
@@ -301,14 +302,16 @@ def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Ma
             _wait_for(transaction.connection, record.run_id, before, now)
         changes.append({**_UNCHANGED, **change, "id": record.run_id, "updated_at": transaction.now})
         ended = not change.get("blocking", True)
-        if ended and change["state"] != RunState.SUCCEEDED.value:
-            approvals.void_pending(transaction, record.run_id, actor=record.worker)
+        if ended:
+            over[record.run_id] = record.worker
         (gone if ended else resting).append((run["environment"], run["flow"], run["key"]))
         if ended and run["parent_run"] is not None:
             topics.append(child_topic(run["parent_run"], run["parent_path"]))
         if ended or change.get("claimable_at") is not None:
             transaction.woken = True
     statements.change(transaction.connection, runs, changes, key="id", columns=(*_UNCHANGED, "updated_at"))
+    for run_id in approvals.still_asking(transaction.connection, over):
+        approvals.void_pending(transaction, run_id, actor=over[run_id])
     let_next_go(transaction, gone, resting)
     if topics:
         wake(transaction, topics)
