@@ -295,6 +295,12 @@ class OutcomeParked(HubError):
     code = "outcome-unknown"
 
 
+class StandsAlready(HubError):
+    """What an earlier run has written does not fit what this one would write; a person has to decide."""
+
+    code = "left-standing"
+
+
 # --- stop: going on would break a promise -----------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.model.effect import EffectState
+from hub.model.effect import LEFT_STANDING, WRITTEN_DIFFERENTLY, EffectState
 from hub.model.flow import Flow
 from hub.model.flow_steps import UNDOING
 from hub.model.run import StepState
@@ -12,6 +12,8 @@ from hub.queries.standing import Written
 from hub.queries.timeline import RunDetail
 from ui.words import count
 
+#: Why a run stopped that would write otherwise than what stands, or leave that standing.
+MEANT_OTHERWISE = (WRITTEN_DIFFERENTLY, LEFT_STANDING)
 #: What a form says that begins where the run stopped.
 FROM_FAILURE = "failure"
 
@@ -58,7 +60,7 @@ def plan_replay(detail: RunDetail, flow: Flow | None) -> tuple[ReplayPlan, ...]:
     safe = (*(path for path in known if path in written), *inner)
     guarded = (
         f" {count(len(safe), 'write')} already done ({', '.join(safe)}) will be recognised by the effect key "
-        "and not sent again."
+        "and not sent again; with other files, or another record, it stops where one of them would be another."
         if safe
         else ""
     )
@@ -82,7 +84,13 @@ def starting_points(detail: RunDetail) -> tuple[str, ...]:
 
 
 def written_from(detail: RunDetail, start: str | None) -> tuple[Written, ...]:
-    """Give the writes that exist and that a replay from this step on would meet again; from the start without one."""
+    """Give the writes that exist and that a replay from this step on would meet again; from the start without one.
+
+    From where the run stopped (`FROM_FAILURE`) it is all that no step has met which the replay keeps.
+    """
+    if start == FROM_FAILURE:
+        kept = {step.path for step in detail.steps if step.state is StepState.SUCCEEDED}
+        return tuple(each for each in detail.standing.repeatable if each.step not in kept)
     order = {step.path: place for place, step in enumerate(detail.steps)}
     first = order.get(start, 0) if start is not None else 0
     return tuple(each for each in detail.standing.repeatable if order.get(_head(each.path), first) >= first)
@@ -100,4 +108,6 @@ def _warning(detail: RunDetail, stopped: str) -> str:
             f"Whether {effect.connection} took the write is not known, and the hub never guesses: "
             "it stops there again until somebody has found out."
         )
+    if detail.run.reason in MEANT_OTHERWISE:
+        return "Nothing is written beside what stands: it stops there again until that is confirmed, or taken back."
     return "Nothing that was written is written again."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from hub.engine.earlier import Earlier, called_differently
 from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.readings import source_of
@@ -47,6 +48,7 @@ class Children:
 
     parts: Parts
     run: Mapping[str, Any]
+    earlier: Earlier
 
     async def emit(self, bundle: Bundle, path: str, action: Emit, scope: Scope, under: Under) -> Output:
         """Make the event durable with the runs that it starts, once."""
@@ -69,9 +71,12 @@ class Children:
         """Give what the called flow has given; raises `ChildPending` until its end, and `FixData` if it has none."""
         child = self._child(path, action.flow)
         if child is None:
+            self.earlier.assert_none_elsewhere(path, None, bundle.flows[self.run["flow"]].steps)
             await self._begin(bundle, path, action, scope, await under())
             child = self._child(path, action.flow)
             assert child is not None
+        else:
+            self._assert_as_now(bundle, path, action, scope, child)
         parent = {"parent_run": child["parent_run"], "parent_path": child["parent_path"]}
         own = {"parent_run": self.run["id"], "parent_path": path}
         if parent != own and self._is_of_line(child["parent_run"]):
@@ -112,6 +117,40 @@ class Children:
         now = self._child(path, flow)
         return now is not None and (now["id"], now["state"]) == (child["id"], child["state"])
 
+    def _assert_as_now(
+        self, bundle: Bundle, path: str, action: Subflow, scope: Scope, child: Mapping[str, Any]
+    ) -> None:
+        """Raise `StandsAlready` when a flow was called with another record than it would be now.
+
+        Where a person has edited the record of the called run, that one counts as well.
+        """
+        if not self.earlier.differs or RunState(child["state"]) is RunState.COMPENSATED:
+            return
+        looking = self.parts.database.looking
+        begun = [
+            events.by_name(looking, self._environment, OWN, self._name(path)),
+            events.find(looking, child["event_id"]),
+        ]
+        hashes = {event["body_hash"] for event in begun if event is not None}
+        now = self._event(bundle, action, scope, name="", type="", subject=self.run["key"])
+        if now["body_hash"] not in hashes:
+            raise called_differently(path, action.flow, child["id"])
+
+    def _assert_called_alike(self, path: str, action: Subflow, row: Mapping[str, Any]) -> None:
+        """Raise `StandsAlready` where new effects were ordered, and the flow was called with something else before.
+
+        What was called has effects of its own, which are recognised: nobody has ordered these anew.
+        """
+        if not self.earlier.differs:
+            return
+        looking = self.parts.database.looking
+        before = children.child_of_line(looking, replayed(looking, self.run["replay_of"]), parent_path=path)
+        if before is None or before["state"] == RunState.COMPENSATED:
+            return
+        event = events.find(looking, before["event_id"])
+        if event is not None and event["body_hash"] != row["body_hash"]:
+            raise called_differently(path, action.flow, before["id"])
+
     def _child(self, path: str, flow: str) -> Mapping[str, Any] | None:
         looking = self.parts.database.looking
         found = children.child(looking, parent_run=self.run["id"], parent_path=path)
@@ -127,6 +166,7 @@ class Children:
         row = self._event(
             bundle, action, scope, name=self._name(path), type=f"{OWN}.flow.{action.flow}", subject=self.run["key"]
         )
+        self._assert_called_alike(path, action, row)
         routing = self._route(bundle, row)
         failed = routing.failed.get(action.flow)
         if failed is not None or not routing.runs:

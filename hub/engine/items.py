@@ -15,7 +15,17 @@ from hub.engine.parts import Parts
 from hub.engine.tally import Tally
 from hub.engine.values import item_input
 from hub.engine.verdicts import Circumstances, Park, Pause, Waiting, decide
-from hub.errors import Fatal, FixData, Held, HubError, OutcomeParked, OutcomeUnknown, StaleLease, ToldToStop
+from hub.errors import (
+    Fatal,
+    FixData,
+    Held,
+    HubError,
+    OutcomeParked,
+    OutcomeUnknown,
+    StaleLease,
+    StandsAlready,
+    ToldToStop,
+)
 from hub.model.ambient import of_micros
 from hub.model.effect import EffectKey, effect_key
 from hub.model.flow import Call, OnFailure
@@ -26,7 +36,7 @@ from hub.store.claims import ClaimedRun
 from hub.workspace.bundle import Bundle
 
 #: Errors that end the work on the whole run, whatever item met them.
-ENDS = (StaleLease, Fatal, ToldToStop)
+ENDS = (StaleLease, Fatal, StandsAlready, ToldToStop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +102,10 @@ class Work:
             generation=self.claimed.generation(path),
         )
         return Item(name=name, path=path, value=value, key=key)
+
+    def keys(self, items: Sequence[Any]) -> Mapping[str, str]:
+        """Give the names of items with the keys of their writes."""
+        return {item.name: item.key for item in (self.item(value, at) for at, value in enumerate(items))}
 
     def known(self, window: Sequence[Item]) -> Known:
         """Read what is recorded of some items; of a run that has just begun there is nothing."""

@@ -15,7 +15,7 @@ from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.values import Scope
 from hub.engine.verdicts import Park, TakeBack, Waiting
-from hub.errors import FixData, HubError
+from hub.errors import FixData, HubError, StandsAlready
 from hub.model.ambient import of_micros, to_micros
 from hub.model.flow import Failures, Foreach, Step
 from hub.model.run import StepState, WaitKind
@@ -108,6 +108,10 @@ class Loop:
             raise FixData("What the loop goes through is not a list.", code="not-a-list", expression=action.each.text)
         here = _Pass()
         _assert_named(action, place.lane.scope, items)
+        place.lane.steps.earlier.assert_none_of_others(
+            place.path,
+            lambda: {item_name(action, place.lane.scope, at, item): None for at, item in enumerate(items)},
+        )
         # What led here is durable before an item begins to write.
         await place.lane.journal.flush()
         for start in range(0, len(items), WINDOW):
@@ -199,6 +203,9 @@ class Loop:
                 _collect(here, number, output)
             here.succeeded += 1
         except Stopped as stopped:
+            if isinstance(stopped.error, StandsAlready):
+                # Nothing goes past that, and no other item begins.
+                raise
             if isinstance(stopped.verdict, TakeBack):
                 # From here on it only takes back what it did, whatever happens meanwhile, and that is read from what is
                 # durable.

@@ -61,6 +61,10 @@ class Many:
             new_lane=self._new_lane,
         )
         work.assert_named(items)
+        if isinstance(operation, WriteOperation):
+            earlier = lane.steps.earlier
+            earlier.assert_none_of_others(place.path, lambda: work.keys(items))
+            earlier.assert_none_gone(place.path, self._bundle.flows[self._claimed.run["flow"]].steps)
         # Nothing goes outside before all that led to it is durable.
         await lane.journal.flush()
         together = None

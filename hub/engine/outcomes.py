@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from hub.errors import (
     FixConnection,
@@ -171,6 +172,16 @@ def recorded_request(row: Row) -> Request:
     """Give the request as it was recorded: byte for byte what went out, or would have."""
     return Request(
         method=row["method"], url=row["url"], headers=exact_json.loads(row["headers"]), body=bytes(row["body"])
+    )
+
+
+def is_request(row: Mapping[str, Any], request: Request, body_hash: str) -> bool:
+    """Tell whether a recorded write is this request; a service may have moved to another host since."""
+    url, now = urlsplit(row["url"]), urlsplit(request.url)
+    return (
+        row["body_hash"] == body_hash
+        and row["method"] == request.method
+        and (url.path, url.query) == (now.path, now.query)
     )
 
 

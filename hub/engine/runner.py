@@ -10,6 +10,7 @@ import structlog
 from hub.engine import walk
 from hub.engine.approvals import Approvals
 from hub.engine.compensation import Compensation, TakenBack, given
+from hub.engine.earlier import Earlier
 from hub.engine.effects import Effects
 from hub.engine.endings import Endings, Told, path_of, scope_at
 from hub.engine.journal import Journal, code
@@ -44,6 +45,7 @@ class Runner:
         self._claimed = claimed
         self._run = claimed.run
         self._approvals = Approvals(parts, claimed)
+        self._earlier = Earlier(parts, claimed)
         self._lane = self._new_lane("", None, {}, _known(claimed))
         self._journal = self._lane.journal
         self._endings = Endings(parts, claimed, self._journal)
@@ -93,6 +95,9 @@ class Runner:
             )
             await going.through(self._lane, flow.steps)
             output = None if flow.output is None else flow.output(self._lane.scope)
+            if self._earlier.differs:
+                await self._journal.flush()
+                self._earlier.assert_met()
         except (StaleLease, Fatal, ToldToStop):
             raise
         except Stopped as stopped:
@@ -222,7 +227,7 @@ class Runner:
     def _new_lane(self, prefix: str, ordinal: int | None, scope: Scope, known: Known) -> Lane:
         run = self._run
         journal = Journal(self._parts.committer, run_id=run["id"], epoch=run["epoch"], worker=self._parts.worker)
-        steps = self.steps(self._parts, self._claimed, journal, self.effects, self._approvals)
+        steps = self.steps(self._parts, self._claimed, journal, self.effects, self._approvals, self._earlier)
         steps.know(steps=known.steps, effects=known.effects, attempts=known.attempts, limited=known.limited)
         return Lane(prefix=prefix, scope=scope, journal=journal, steps=steps, known=known, ordinal=ordinal)
 

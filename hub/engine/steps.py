@@ -13,6 +13,7 @@ from hub.engine import waits
 from hub.engine.approvals import Approvals
 from hub.engine.children import Children, Under
 from hub.engine.drift import Action, Seen, refusal
+from hub.engine.earlier import Earlier, written_differently
 from hub.engine.effects import Effects
 from hub.engine.gates import Gates, work_scope
 from hub.engine.journal import Journal
@@ -42,15 +43,25 @@ class Steps:
     """The steps of one lane of a run; `connection` names the one that the present step speaks to."""
 
     def __init__(
-        self, parts: Parts, claimed: ClaimedRun, journal: Journal, effects: type[Effects], approvals: Approvals
+        self,
+        parts: Parts,
+        claimed: ClaimedRun,
+        journal: Journal,
+        effects: type[Effects],
+        approvals: Approvals,
+        earlier: Earlier,
     ) -> None:
-        """Take the collaborators; `effects` is the class that makes the run's writes, `approvals` are the run's."""
+        """Take the collaborators; `effects` is the class that makes the run's writes.
+
+        `approvals` are the run's, and `earlier` is what the runs have made that it replays.
+        """
         self._parts = parts
         self._run = claimed.run
         self._claimed = claimed
         self._journal = journal
         self._gates = Gates(parts, claimed, journal)
         self.approvals = approvals
+        self.earlier = earlier
         asker = Asker(priority=self._run["priority"], flow=self._run["flow"], key=self._run["key"])
         self.connection: str | None = None
         self.effects = effects(
@@ -108,10 +119,10 @@ class Steps:
             case Wait() as action:
                 return self._wait(path, action, scope)
             case Emit() as action:
-                children = Children(parts=self._parts, run=self._run)
+                children = Children(parts=self._parts, run=self._run, earlier=self.earlier)
                 return await children.emit(bundle, path, action, scope, self._under_durably(path, scope))
             case Subflow() as action:
-                children = Children(parts=self._parts, run=self._run)
+                children = Children(parts=self._parts, run=self._run, earlier=self.earlier)
                 return await children.call(bundle, path, action, scope, self._under_durably(path, scope))
             case Approve() as action:
                 return await self.approvals.ask(bundle, action, path, scope, self._journal)
@@ -213,6 +224,7 @@ class Steps:
         schema = None
         match operation:
             case ReadOperation() as reading:
+                self.earlier.assert_none_inside(path)
                 given = form()
                 session = account.asked_by(self.effects.exchanges.asker)
                 came = await self.effects.read(path, lambda: reading.read(session, given))
@@ -258,8 +270,12 @@ class Steps:
     async def write(self, bundle: Bundle, target: Target, form: Callable[[], Any], step: Step, scope: Scope) -> Any:
         """Make a write happen once, after its gates; gives its output."""
         standing = self.standing(target.path, target.key)
+        if target.undoes is None and standing is not None:
+            standing = await self._as_now(target, form, standing)
         if standing is not None and standing["state"] != EffectState.FAILED:
             return await self.effects.perform(target, form, standing)
+        if target.undoes is None:
+            self.earlier.assert_none_elsewhere(target.path, target.key, bundle.flows[self._run["flow"]].steps)
         # What takes something back needs nobody's leave: otherwise who has left would keep it from being mended.
         if target.undoes is None:
             target = msgspec.structs.replace(target, approvals=await self.leave(target.path, scope))
@@ -270,6 +286,28 @@ class Steps:
             # It lapsed between the look and the intent: it is void now and asked for anew, or holds again by chance.
             await self.leave(target.path, scope)
             raise
+
+    async def _as_now(self, target: Target, form: Callable[[], Any], row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give what is known of a write by now; raises `StandsAlready` when it was made, and not as it would be now.
+
+        One of unknown outcome that would be written otherwise is found out first, and not sent again for its own sake.
+        """
+        state, earlier = row["state"], self.earlier
+        if state in (EffectState.FAILED, EffectState.PARKED) or not earlier.is_other(row):
+            return row
+        if earlier.is_as_now(target, row, form):
+            return row
+        if state != EffectState.DONE:
+            if row["run_id"] != self._run["id"] and not await self.effects.take_over(row):
+                return row
+            await self.effects.find_out(target, row)
+            self.forget([target.path])
+            found = stored_effects.effect(self._parts.database.looking, target.key)
+            assert found is not None
+            row = found
+        if row["state"] == EffectState.DONE:
+            raise written_differently(target.path, f"{row['connection']} {row['operation']}", effect=row["key"])
+        return row
 
     async def leave(self, path: str, scope: Scope) -> str | None:
         """Give the approvals under which a write may begin, as JSON; None when it needs none."""

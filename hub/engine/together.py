@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 import msgspec
 
@@ -51,6 +52,7 @@ class Together:
             if row is None or state is EffectState.FAILED:
                 todo.append(item)
             elif state is EffectState.DONE:
+                self._assert_as_now(item, row)
                 self._ended(item, self._done(row))
             elif state is EffectState.PARKED:
                 self._ended(item, Ended(state=state, error=for_a_person(self._target(item), row)))
@@ -108,8 +110,10 @@ class Together:
             return []
         finding = self._batches.find_out(mine, lambda row: self._target(by_key[row["key"]]))
         ends = (await self._told(finding, [row["key"] for row in mine])).ends
-        again = []
+        again, begun = [], {row["key"]: row for row in mine}
         for key, end in ends.items():
+            if end.state is EffectState.DONE:
+                self._assert_as_now(by_key[key], begun[key])
             if end.error is not None and end.error.code == MAY_BE_REPEATED:
                 again.append(by_key[key])
             else:
@@ -196,6 +200,10 @@ class Together:
             return Ended(state=EffectState.DONE, output=self._work.lane.steps.effects.answer(row))
         except FixData as gone:
             return Ended(state=EffectState.PARKED, error=gone)
+
+    def _assert_as_now(self, item: Item, row: Row) -> None:
+        form = partial(self._work.form, item)
+        self._work.lane.steps.earlier.assert_as_now(self._target(item), row, form)
 
     def _ended(self, item: Item, end: Ended) -> None:
         """Count and record what became of an item of a request."""

@@ -18,6 +18,7 @@ from hub.errors import (
     OutcomeParked,
     OutcomeUnknown,
     RetryLater,
+    StandsAlready,
     WaitFor,
 )
 from hub.model.flow import OnFailure, Step
@@ -116,8 +117,8 @@ def decide(error: HubError, here: Circumstances) -> Verdict:
         reason = f"{error.code}-too-often"
         # What nobody knows, only a person can go on from.
         return Park(reason=reason) if isinstance(error, OutcomeUnknown) else failure(reason, here)
-    if isinstance(error, OutcomeParked | HubDefect):
-        # What nobody knows, only a person can go on from.
+    if isinstance(error, OutcomeParked | HubDefect | StandsAlready):
+        # What nobody knows, or would be written twice, only a person can go on from.
         return Park(reason=error.code)
     if isinstance(error, NotMapped) and here.step is not None and here.step.missing is not None:
         return failure(here.step.missing.case, here)

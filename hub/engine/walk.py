@@ -27,6 +27,7 @@ from hub.errors import (
     HubError,
     NotApproved,
     StaleLease,
+    StandsAlready,
     ToldToStop,
 )
 from hub.model.ambient import of_micros
@@ -108,6 +109,7 @@ class Walk:
     async def _done(self, place: Place) -> Output:
         step, scope = place.step, place.lane.scope
         if step.when is not None and not step.when(scope):
+            place.lane.steps.earlier.assert_none_inside(place.path)
             return Output(value=None, rule=LEFT_OUT)
         match step.action:
             case Branch() as action:
@@ -145,6 +147,8 @@ class Walk:
 
     async def _branch(self, place: Place, action: Branch) -> Output:
         arm = _taken(action, place.lane.scope)
+        taken = () if arm is None else {step.id for step in arm.steps}
+        place.lane.steps.earlier.assert_none_beside(place.path, taken)
         if arm is None:
             return Output(value={"taken": None})
         inner = place.lane.within(f"{place.path}.", place.ordinal)
@@ -231,6 +235,8 @@ class Walk:
             verdict = verdicts.decide(error, here)
         elif isinstance(inner.verdict, Waiting):
             verdict = verdicts.in_time(inner.verdict, here)
+        elif isinstance(inner.error, StandsAlready):
+            verdict = inner.verdict
         else:
             # What is inside has the first word; the step around it says what else follows, if it says anything.
             verdict = inner.verdict if place.step.on_failure is None else verdicts.failure(inner.verdict.reason, here)
@@ -352,6 +358,8 @@ def joined(ends: Sequence[BaseException]) -> BaseException:
         verdict = verdicts.together([stop.verdict for stop in waiting if isinstance(stop.verdict, Waiting)])
         first, beside = waiting[0], [*parked, *beside]
         return Stopped(verdict, first.place, first.error, beside=beside, unapproved=unapproved)
+    # What nothing may go past counts before what a flow may leave out.
+    parked.sort(key=lambda stop: not isinstance(stop.error, StandsAlready))
     first, beside = parked[0], [*parked[1:], *beside]
     return Stopped(first.verdict, first.place, first.error, beside=beside, unapproved=unapproved)
 

@@ -22,6 +22,9 @@ class Idempotency(StrEnum):
 NEWER = "newer-at-target"
 #: Why a write is not recognised as done: what it made was taken back since.
 TAKEN_BACK = "taken-back"
+#: Why a replay with another record or other files stops: it would write otherwise what is written already, or would
+#: leave something standing that a run which it replays has written.
+WRITTEN_DIFFERENTLY, LEFT_STANDING = "written-differently", "left-standing"
 
 
 class EffectState(StrEnum):

@@ -52,6 +52,8 @@ class Written:
     target_id: str | None
     refused: bool = False
     taken_back: bool = False
+    #: The run's own step: the write's, or the one that called the flow which has made it.
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,7 @@ def _written(effect: Mapping[str, Any], *, refused: bool = False) -> Written:
         connection=effect["connection"],
         operation=effect["operation"],
         path=effect["path"],
+        step=effect["step"],
         target_id=None if id is None else str(id),
         refused=refused,
         taken_back=effect["taken_back"],

@@ -32,7 +32,7 @@ from hub.errors import LimitReached
 from hub.model.run import WORKING_STATES, Priority, RunState, Stopping, WaitKind
 from hub.store.committer import Transaction, Write
 from hub.store.held import Holds, held, hold_over
-from hub.store.lineage import replayed, taken_back
+from hub.store.lineage import differs, replayed, taken_back
 from hub.store.statements import Formed, among, names_of
 from hub.store.tables import attempts, effects, events, runs, steps
 
@@ -49,6 +49,8 @@ class ClaimedRun(msgspec.Struct, frozen=True, kw_only=True):
     limited: Mapping[str, int] = msgspec.field(default_factory=dict)
     #: Of paths whose writes the runs that it replays have taken back, the last generation of which that is so.
     taken_back: Mapping[str, int] = msgspec.field(default_factory=dict)
+    #: It has another event, or other files, than a run that it replays, and may mean something else than that wrote.
+    differs: bool = False
 
     def generation(self, path: str) -> int:
         """Give the generation of a write at a path: the run's own, or a newer one than what was taken back there."""
@@ -257,6 +259,7 @@ def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) ->
             attempts=tried.get(run["id"], {}),
             limited=limited.get(run["id"], {}),
             taken_back=taken_back(connection, replayed(connection, run["replay_of"])) if run["replay_of"] else {},
+            differs=bool(run["replay_of"]) and differs(connection, run),
         )
         for run in taken
     ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from hub.model.effect import EffectState
 from hub.store.tables import effects, runs
@@ -17,6 +18,13 @@ def replayed(connection: Connection, run_id: str | None) -> list[str]:
         found.append(run_id)
         run_id = connection.execute(select(runs.c.replay_of).where(runs.c.id == run_id)).scalar()
     return found
+
+
+def differs(connection: Connection, run: Mapping[str, Any]) -> bool:
+    """Tell whether a run has another event, or other files, than one of the runs that it replays."""
+    ids = replayed(connection, run["replay_of"])
+    others = or_(runs.c.event_id != run["event_id"], runs.c.bundle != run["bundle"])
+    return connection.execute(select(runs.c.id).where(runs.c.id.in_(ids), others).limit(1)).first() is not None
 
 
 def taken_back(connection: Connection, run_ids: Sequence[str]) -> Mapping[str, int]:

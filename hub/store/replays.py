@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 from hub.audit.entry import Fact, is_plain
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
-from hub.model.effect import NEWER, TAKEN_BACK
+from hub.model.effect import LEFT_STANDING, NEWER, TAKEN_BACK
 from hub.model.hold import HoldKind
 from hub.model.run import OPEN_STATES, Priority, RunState, Stopping
-from hub.store import approvals, children, hold_orders
+from hub.store import approvals, children, hold_orders, remains
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
 from hub.store.lineage import replayed
@@ -147,9 +147,15 @@ def written(connection: Connection, run: Row) -> list[Row]:
         # It stopped at what an earlier run about the same thing wrote; whoever orders that once more orders all of it.
         ids = list(connection.execute(select(runs.c.id).where(_about_the_same(run))).scalars())
     own = _written(connection, ids)
-    for child in children.compensated(connection, ids):
+    called = children.compensated(connection, ids)
+    if run["reason"] == LEFT_STANDING:
+        # It stopped at what it would leave standing, which may have been written by a flow that was called.
+        taken = {child["id"] for child in called}
+        called += [child for child in remains.called(connection, ids) if child["id"] not in taken]
+    for child in called:
+        place = child["parent_path"]
         left = [row for row in written(connection, child) if not row["taken_back"]]
-        own += [{**row, "path": f"{child['parent_path']}.{row['path']}", "called": True} for row in left]
+        own += [{**row, "path": f"{place}.{row['path']}", "step": place, "called": True} for row in left]
     return own
 
 
@@ -157,14 +163,14 @@ def _written(connection: Connection, ids: Sequence[str]) -> list[Row]:
     done = done_effects(connection, ids)
     back = {row["undoes"] for row in done}
     made = (row for row in done if row["undoes"] is None)
-    return [{**row, "taken_back": row["key"] in back, "called": False} for row in made]
+    return [{**row, "taken_back": row["key"] in back, "called": False, "step": row["path"]} for row in made]
 
 
 def refused(connection: Connection, run: Row) -> list[Row]:
     """Give the writes that a run did not make because something newer stands there, as far as that is still so."""
     found = refused_effects(connection, replayed(connection, run["id"]), reason=NEWER)
     made = {row["path"] for row in written(connection, run)}
-    return [{**row, "taken_back": False} for row in found if row["path"] not in made]
+    return [{**row, "taken_back": False, "step": row["path"]} for row in found if row["path"] not in made]
 
 
 def _replayable(connection: Connection, run_id: str, order: Replay) -> Row:
@@ -276,6 +282,14 @@ def _belongs_to(path: str, kept: Collection[str]) -> bool:
     return path in kept or any(path.startswith((f"{each}.", f"{each}[")) for each in kept)
 
 
+def _is_kept(row: Row, effect: Row, kept: Collection[str]) -> bool:
+    """Tell whether a write stays as it is, so that nobody has to confirm it.
+
+    Of a run that stopped at what it would leave standing, a branch may be kept and yet not the arm of a write.
+    """
+    return effect["step"] in kept if row["reason"] == LEFT_STANDING else _belongs_to(effect["path"], kept)
+
+
 def _assert_recognised(connection: Connection, row: Row, kept: Collection[str]) -> None:
     """Refuse a replay that would write again what was written before later writes were ordered once more.
 
@@ -309,7 +323,7 @@ def _assert_confirmed(connection: Connection, row: Row, order: Replay, kept: Col
             effect=doubtful[0]["key"],
         )
     standing = [*written(connection, row), *refused(connection, row)]
-    there = {effect["key"]: effect for effect in standing if not _belongs_to(effect["path"], kept)}
+    there = {effect["key"]: effect for effect in standing if not _is_kept(row, effect, kept)}
     if not there and not _was_taken_back(row):
         raise Conflict(
             "From this step on the run has written nothing; a plain replay does what is missing.",

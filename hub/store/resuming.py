@@ -194,7 +194,7 @@ def unsettled(connection: Connection, run: Mapping[str, Any], path: str) -> str 
     those of the run and of those that it replays, and of the flows that were called there, and by these.
     """
     ids = [run["id"], *replayed(connection, run["replay_of"])]
-    here = and_(effects.c.run_id.in_(ids), _at(effects.c.path, path))
+    here = and_(effects.c.run_id.in_(ids), at(effects.c.path, path))
     called = _called(connection, ids, path)
     of_effects = select(effects.c.key).where(
         or_(here, effects.c.run_id.in_(called)) if called else here, effects.c.state.in_(_IN_DOUBT)
@@ -202,14 +202,14 @@ def unsettled(connection: Connection, run: Mapping[str, Any], path: str) -> str 
     if connection.execute(of_effects.limit(1)).scalar() is not None:
         return OutcomeParked.code
     left = select(steps.c.path).where(
-        steps.c.run_id == run["id"], _at(steps.c.path, f"{UNDOING}{path}"), steps.c.state != StepState.SUCCEEDED.value
+        steps.c.run_id == run["id"], at(steps.c.path, f"{UNDOING}{path}"), steps.c.state != StepState.SUCCEEDED.value
     )
     return None if connection.execute(left.limit(1)).scalar() is None else COMPENSATION_FAILED
 
 
 def _called(connection: Connection, ids: Sequence[str], path: str) -> list[str]:
     """Give the runs of flows that steps at a path of these runs have called, and those that these have called."""
-    statement = select(runs.c.id).where(runs.c.parent_run.in_(ids), _at(runs.c.parent_path, path))
+    statement = select(runs.c.id).where(runs.c.parent_run.in_(ids), at(runs.c.parent_path, path))
     found: list[str] = []
     while more := [id for id in connection.execute(statement).scalars() if id not in found]:
         found += more
@@ -217,7 +217,8 @@ def _called(connection: Connection, ids: Sequence[str], path: str) -> list[str]:
     return found
 
 
-def _at(column: Column[str], path: str) -> ColumnElement[bool]:
+def at(column: Column[str], path: str) -> ColumnElement[bool]:
+    """Say that something is at a path, or inside of what is there."""
     # `\\` is the character after `[`.
     return or_(column == path, _inside(column, [path]), and_(column > f"{path}[", column < f"{path}\\"))
 

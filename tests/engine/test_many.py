@@ -199,6 +199,30 @@ async def test_an_item_of_which_no_request_can_be_made_keeps_no_other_back(tmp_p
     assert bulk_documents(target) == sorted(f"l{number}" for number in range(20) if number != 3)
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"value": "of another amount"}, "written-differently"), ({"id": "new"}, "left-standing")]
+)
+@pytest.mark.parametrize("operation", ["upsert.bulk", "native.bulk", "probe.bulk"])
+async def test_a_replay_that_would_write_an_item_otherwise_writes_none(
+    tmp_path: Path, operation: str, change: Mapping[str, str], reason: str
+) -> None:
+    target = Target()
+    items = lines(8, l5="bad")
+    async with target.serving(), living(tmp_path, target, flow(operation, "continue")) as house:
+        await house.give(event(items))
+        await finished(house)
+        before = bulk_documents(target)
+        [run] = kept(house, runs)
+        edited = {
+            **event(items),
+            "lines": [{**items[0], **change}, *items[1:5], {**items[5], "value": "5"}, *items[6:]],
+        }
+        await house.run_orders.replay(run.id, actor="person:p_1", record=edited, reason="mistyped")
+        await finished(house)
+        assert [row.reason for row in kept(house, runs) if row.replay_of] == [reason]
+        assert bulk_documents(target) == before
+
+
 @pytest.mark.parametrize("operation", ["upsert.bulk", "native.bulk", "probe.bulk", "probe.write"])
 async def test_a_replay_goes_on_with_the_failed_ones_only(tmp_path: Path, operation: str) -> None:
     """What is done is not sent again, by whatever run."""

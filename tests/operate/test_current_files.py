@@ -10,6 +10,7 @@ import pytest
 from hub.engine.worker import Worker
 from hub.errors import Conflict
 from hub.operate.runs import FAILURE, START, From
+from hub.store.replays import written
 from hub.workspace.bundle import Bundle
 from tests.engine.house import House, bundle
 from tests.engine.test_lanes import flow
@@ -83,9 +84,17 @@ async def test_a_step_that_was_renamed_writes_nothing_a_second_time(tmp_path: Pa
     await house.stop()
 
 
-async def test_a_step_that_is_gone_keeps_no_replay_back(tmp_path: Path) -> None:
+async def test_what_a_step_has_written_that_is_gone_is_confirmed_before_anything_else_is_written(
+    tmp_path: Path,
+) -> None:
     house, vendor = await stopped(tmp_path, GONE)
     await house.run_orders.replay(rows(house)[0].id, actor=ADA, current=True)
+    await house.settled(behind=True)
+    assert books(vendor) == [("native", "a", "1")]
+    [run] = [row for row in rows(house) if row.reason == "left-standing"]
+    with house.database.reading() as connection:
+        [key] = [row["key"] for row in written(connection, run._mapping)]
+    await house.run_orders.replay(run.id, actor=ADA, start=FAILURE, confirmed=[key], reason="it may stay")
     await house.settled()
     assert books(vendor) == [("native", "a", "1"), ("probe", "a", "1"), ("native", "b", "2")]
     await house.stop()

@@ -6,12 +6,12 @@ from starlette.responses import Response
 
 from hub.access.permissions import Permission
 from hub.errors import HubError
-from hub.operate.runs import From
+from hub.operate.runs import FAILURE, From
 from hub.queries import timeline
 from hub.sdk import exact_json
 from ui.doors import Door
 from ui.payloads import plain
-from ui.replays import starting_points, written_from
+from ui.replays import FROM_FAILURE, MEANT_OTHERWISE, starting_points, written_from
 from ui.visits import Visit
 
 #: More writes than these are confirmed on the command line.
@@ -53,6 +53,7 @@ def repeat(visit: Visit) -> Response:
         detail=found,
         start=start,
         starts=starting_points(found),
+        stopped=FROM_FAILURE if found.run.reason in MEANT_OTHERWISE and found.replayable else None,
         again=written_from(found, start),
         most=MOST_CONFIRMED,
         current=visit.console.bundle().id,
@@ -65,7 +66,7 @@ async def repeated(visit: Visit) -> Response:
     new_id = await visit.console.run_orders.replay(
         visit.place("id"),
         actor=visit.actor,
-        start=From(step=visit.form.get("from") or None),
+        start=FAILURE if visit.form.get("from") == FROM_FAILURE else From(step=visit.form.get("from") or None),
         current=visit.form.get("bundle") == "current",
         reason=visit.form.get("reason", ""),
         confirmed=confirmed,
