@@ -17,6 +17,8 @@ def approved_before(evidence: Evidence) -> Iterator[Finding]:
         consent = evidence.consents.get(effect.business_key)
         if consent is None or effect.operation.endswith(("reverse", "refund")):
             continue
+        if consent.operations and effect.operation not in consent.operations:
+            continue
         named = [approvals[name] for name in effect.approvals if name in approvals]
         for moment in effect.intended[-1:]:
             agreed = _agreed(named, consent, moment, evidence)

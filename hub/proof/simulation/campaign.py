@@ -49,7 +49,7 @@ MUST_COVER = (
     *(f"audit {kind}" for kind in ("hold.placed", "hold.lifted", "run.compensated")),
     *(f"step {kind}" for kind in ("call", "lookup", "link", "approve", "foreach", "wait", "parallel", "branch")),
     *(f"step {kind}" for kind in ("emit", "subflow", "undo")),
-    "flow batch-to-ledger",
+    *("flow batch-to-ledger", "flow deal-to-ledger", "failed step-timeout", "failed not-confirmed"),
 )
 
 

@@ -1,6 +1,7 @@
 """The company of the simulation: a shop, a ledger, and a compiled workspace of flows between them.
 
-Each flow stands for one way in which money or facts move; together they use every kind of step and of write.
+Each flow stands for one way in which money or facts move; together they use every kind of write, and every kind of
+step but those that only compute (`map` and `decide`).
 """
 
 from __future__ import annotations
@@ -176,6 +177,66 @@ steps:
     call: { connection: shop, operation: state.put, with: charged, of: record }
     retry: patient
 """
+_DEAL = """
+flow: deal-to-ledger
+title: Enter deals whose beginnings may fail, but not what people say of them
+owner: team:simulation
+on: { event: simulated.deal.signed }
+key: data.id
+business_key: join(':', ['shop', data.id])
+money: data.amount
+steps:
+  - id: begun
+    timeout: PT20M
+    on_failure: continue
+    parallel:
+      - id: noted
+        call: { connection: shop, operation: state.put, with: deal }
+        retry: patient
+      - id: agreed
+        when: data.asked == 'beside'
+        approve: large-sales
+        of: data
+      - id: heard
+        wait: { event: simulated.deal.confirmed, subject: data.confirmation, timeout: PT10M, case: not-confirmed }
+      - id: never
+        when: data.patient
+        wait: { event: simulated.deal.confirmed, subject: data.id, timeout: P1D }
+  - id: asked
+    timeout: PT2M
+    on_failure: continue
+    branch:
+      - name: within
+        when: data.asked == 'within'
+        steps:
+          - id: agreed
+            approve: large-sales
+            of: data
+          - id: noted
+            call: { connection: shop, operation: state.put, with: agreement }
+            retry: patient
+      - name: before
+        steps:
+          - id: nothing
+            wait: { for: PT1S }
+  - id: due
+    wait: { until: data.due }
+  - id: parts
+    foreach:
+      each: data.parts
+      as: part
+      by: part.id
+      failures: continue
+      steps:
+        - id: noted
+          timeout: PT5M
+          call: { connection: shop, operation: state.put, with: part, of: part }
+          retry: patient
+  - id: entered
+    call: { connection: ledger, operation: entry.create, with: line, of: data }
+    undo: entry.reverse
+    retry: patient
+"""
 _LARGE = """
 policy: large-sales
 kind: approve
@@ -196,6 +257,7 @@ _FILES = {
     "flows/total-to-ledger.yaml": _TOTAL,
     "flows/batch-to-ledger.yaml": _BATCH,
     "flows/charge-told.yaml": _TOLD,
+    "flows/deal-to-ledger.yaml": _DEAL,
     "policies/large-sales.yaml": _LARGE,
     "flows/sale-to-ledger.yaml": _SALE,
     "flows/payment-to-ledger.yaml": _PAYMENT,
@@ -224,6 +286,9 @@ _FIELDS = {
     "line": {"name": "id", "amount": "major(amount)", "currency": "amount.currency"},
     "fee": {"name": "id", "amount": "major(amount)", "currency": "amount.currency"},
     "charged": {"kind": "'orders'", "id": "id", "name": "id", "version": "`1`"},
+    "deal": {"kind": "'deals'", "id": "id", "name": "id", "version": "`1`"},
+    "agreement": {"kind": "'agreements'", "id": "id", "name": "id", "version": "`1`"},
+    "part": {"kind": "'parts'", "id": "id", "name": "id", "version": "`1`"},
 }
 _GIVEN = {"entry": ["customer"], "note": ["ledger"], "charge": ["sale"]}
 

@@ -51,6 +51,8 @@ class Expecting:
             "order.placed": self._order,
             "batch.closed": self._batch,
             "warning.due": self._warning,
+            "deal.signed": self._deal,
+            "deal.confirmed": lambda _: iter(()),
         }
         for happening in self._scenario.happenings:
             yield from kinds[happening.type](happening)
@@ -133,6 +135,15 @@ class Expecting:
             family=happening.family,
             needed=not self._is_excused(happening) and happening.subject not in self._unclear,
         )
+
+    def _deal(self, happening: Happening) -> Iterator[Wanted]:
+        yield self._money(happening, "entries", happening.data)
+        # Whatever else failed was gone past.
+        noted = (("deals", happening.subject), ("agreements", happening.subject))
+        parts = (("parts", part["id"]) for part in happening.data["parts"])
+        for kind, name in (*noted, *parts):
+            unwelcome = name in self._scenario.unwelcome
+            yield Wanted(book=SHOP, kind=kind, name=name, family=happening.family, needed=False, never=unwelcome)
 
     def _stocks(self) -> Iterator[Wanted]:
         newest: dict[str, Happening] = {}

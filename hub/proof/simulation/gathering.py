@@ -28,6 +28,8 @@ FLOWS = {
     "simulated.order.placed": ("order-to-ledger",),
     "simulated.warning.due": ("warning",),
     "simulated.batch.closed": ("batch-to-ledger",),
+    "simulated.deal.signed": ("deal-to-ledger",),
+    "simulated.deal.confirmed": (),
     "concord.flow.total-to-ledger": ("total-to-ledger",),
     "concord.order.charged": ("charge-told",),
 }
@@ -165,7 +167,11 @@ class Gatherer:
                 yield (
                     happening.business_key,
                     Consent(
-                        people=people, record_hash=digest, began=self._people.began.get(happening.business_key, {})
+                        people=people,
+                        record_hash=digest,
+                        began=self._people.began.get(happening.business_key, {}),
+                        # What a deal has noted beside it or before needs nobody's agreement.
+                        operations=frozenset({"entry.create"} if happening.type == "deal.signed" else ()),
                     ),
                 )
 

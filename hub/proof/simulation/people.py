@@ -16,6 +16,7 @@ from hub.errors import Fatal, HubError
 from hub.model.approval import Verdict
 from hub.model.hold import HoldKind
 from hub.operate.holds import Held
+from hub.operate.runs import FAILURE, START, From
 from hub.proof.simulation.company import CONNECTIONS, LEDGER, SHOP
 from hub.proof.simulation.host import Host
 from hub.proof.simulation.loop import VirtualLoop
@@ -65,6 +66,18 @@ class Act:
     at: float
     pick: float
     who: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a run is made again: from where, and whether with the workspace of now."""
+
+    start: From = START
+    current: bool = False
+    told: str = ""
+
+
+_WAYS = (Way(), Way(start=FAILURE, told=" from where it stopped"), Way(current=True, told=" with the workspace of now"))
 
 
 def draw(dice: Random, moment: Callable[[Random], float]) -> tuple[Act, ...]:
@@ -134,7 +147,7 @@ class People:
                 await self._vote(approval_id, voter, Verdict.AGREED)
         for run_id, key, reason in self._parked():
             if self._can_be_made(key, reason):
-                await self._replay(run_id, key, self._mender(key))
+                await self._replay(run_id, key, self._mender(key), _WAYS[len(self._scenario.happenings) % len(_WAYS)])
             elif self._holds_others_up(run_id):
                 await self._settle(run_id, key)
 
@@ -243,7 +256,9 @@ class People:
             return
         match act.order:
             case Order.REPLAY:
-                await self._replay(*picked, _one_of([PERSON, *_VOTING], act.who))
+                await self._replay(
+                    *picked, _one_of([PERSON, *_VOTING], act.who), _WAYS[int(act.at * 1000) % len(_WAYS)]
+                )
             case Order.CANCEL:
                 await self._cancel(*picked)
             case _:
@@ -303,9 +318,10 @@ class People:
             row = {SHOP: customer, LEDGER: moved(self._scenario.customers[customer])}
             await self._tell(f"move {customer}", lambda process: _linked(process, row, replace=True))
 
-    async def _replay(self, run_id: str, key: str, actor: str) -> None:
+    async def _replay(self, run_id: str, key: str, actor: str, way: Way) -> None:
         now = self._loop.time()
-        if await self._tell(f"make {key} again as {actor}", lambda process: _replayed(process, run_id, actor)):
+        what = f"make {key} again as {actor}{way.told}"
+        if await self._tell(what, lambda process: _replayed(process, run_id, actor, way)):
             self.began.setdefault(key, {}).setdefault(actor, now)
             # Who makes it again wants it done, whatever was ordered before.
             self.ended.discard(key)
@@ -371,8 +387,8 @@ async def _linked(process: Process, row: Mapping[str, str], *, replace: bool = F
     await process.orders.link("customer", [row], actor=PERSON, replace=replace)
 
 
-async def _replayed(process: Process, run_id: str, actor: str) -> None:
-    await process.run_orders.replay(run_id, actor=actor)
+async def _replayed(process: Process, run_id: str, actor: str, way: Way) -> None:
+    await process.run_orders.replay(run_id, actor=actor, start=way.start, current=way.current)
 
 
 async def _cancelled(process: Process, run_id: str) -> None:

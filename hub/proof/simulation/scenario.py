@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from random import Random
 from typing import Any
+
+from hub.proof.simulation.clock import BEGINNING
 
 #: Currencies with two, no and three digits after the point.
 CURRENCIES = ("EUR", "JPY", "KWD")
@@ -53,7 +56,8 @@ class Happening:
 class Scenario:
     """All that happens; `fates` is by family, `customers` is the shop's customer → the ledger's.
 
-    `strangers` are customers whose ids nobody has tied yet; of those in `forgotten` nobody ever does.
+    `strangers` are customers whose ids nobody has tied yet; of those in `forgotten` nobody ever does. What is
+    `unwelcome` the shop will not note.
     """
 
     happenings: tuple[Happening, ...]
@@ -61,6 +65,7 @@ class Scenario:
     strangers: frozenset[str]
     forgotten: frozenset[str]
     fates: Mapping[str, Fate]
+    unwelcome: frozenset[str]
     seconds: float = field(default=LONGEST)
 
     def moment(self, dice: Random) -> float:
@@ -78,7 +83,7 @@ class Scenario:
 
     def agreement(self, happening: Happening) -> int:
         """Give how many people must agree before anything of it is written, as the policy of the company says."""
-        if happening.type != "sale.made":
+        if happening.type not in {"sale.made", "deal.signed"}:
             return 0
         minor = happening.data["amount"]["minor"]
         return 2 if minor >= VERY_LARGE else 1 if minor >= LARGE else 0
@@ -119,6 +124,7 @@ def draw(dice: Random) -> Scenario:
         strangers=strangers,
         forgotten=forgotten,
         fates=fates,
+        unwelcome=frozenset(name for name in ("deal0", "deal0.a", "deal0.b") if dice.random() < 0.35),
         seconds=seconds,
     )
 
@@ -145,6 +151,10 @@ def _drafts(dice: Random, customers: list[str]) -> Iterator[tuple[str, dict[str,
         yield "batch.closed", _batch(dice), "batch0"
     if dice.random() < 0.3:
         yield "warning.due", {"id": "warning0", "text": "pay now"}, "warning0"
+    if dice.random() < 0.35:
+        yield "deal.signed", _deal(dice), "deal0"
+        if dice.random() < 0.6:
+            yield "deal.confirmed", {"id": "conf0"}, "deal0"
 
 
 def _order(dice: Random) -> dict[str, Any]:
@@ -152,6 +162,19 @@ def _order(dice: Random) -> dict[str, Any]:
     lines = [_part(dice, f"order0.{name}", currency) for name in "abc"[: dice.choice((1, 2, 3))]]
     fee, total = (_part(dice, f"order0.{name}", currency) for name in ("fee", "total"))
     return {"id": "order0", "lines": lines, "fee": fee, "total": total}
+
+
+def _deal(dice: Random) -> dict[str, Any]:
+    due = BEGINNING + timedelta(seconds=dice.choice((-60, 0, 30, 900)))
+    return {
+        "id": "deal0",
+        "amount": _amount(dice),
+        "asked": dice.choice(("beside", "within")),
+        "confirmation": "conf0",
+        "patient": dice.random() < 0.2,
+        "due": due.isoformat().replace("+00:00", "Z"),
+        "parts": [{"id": f"deal0.{name}"} for name in "abc"[: dice.choice((0, 1, 3))]],
+    }
 
 
 def _batch(dice: Random) -> dict[str, Any]:

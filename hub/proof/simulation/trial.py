@@ -158,6 +158,7 @@ class _Stage:
         self._sky = Sky(self._troubles, self._loop.time, self._story)
         chance = Random(f"{seed}:vendors")
         self._vendors = {name: Vendor(name, self._loop.time, chance) for name in (SHOP, LEDGER)}
+        self._vendors[SHOP].refuses |= draft.scenario.unwelcome
         for family, fate in draft.scenario.fates.items():
             if fate is scenario.Fate.REFUSED:
                 self._vendors[LEDGER].refuses.add(family)
@@ -344,6 +345,10 @@ class _Stage:
             found[f"flow {flow}"] += number
         for kind, number in self._database.file.execute("SELECT kind, count(*) FROM steps GROUP BY kind"):
             found[f"step {kind}"] += number
+        for code, number in self._database.file.execute(
+            "SELECT json_extract(error, '$.code') AS code, count(*) FROM steps WHERE state = 'failed' GROUP BY code"
+        ):
+            found[f"failed {code}"] += number
         for kind, number in self._database.file.execute("SELECT idempotency, count(*) FROM effects GROUP BY 1"):
             found[f"write {kind}"] += number
         for kind, number in self._database.file.execute("SELECT kind, count(*) FROM audit GROUP BY kind"):
