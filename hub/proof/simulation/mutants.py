@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hub.connections.budgets import Budgets
-from hub.engine import bulk, children, compensation, outcomes
+from hub.engine import bulk, children, compensation, outcomes, verdicts
 from hub.engine.approvals import Approvals
 from hub.engine.children import Children
 from hub.engine.compensation import Compensation
@@ -47,6 +47,12 @@ MUTANTS: tuple[Mutant, ...] = (
             Swap(owner=history, name="_Fence", by=engine.Unlapsed),
             Swap(owner=Approvals, name="standing", by=engine.once_agreed),
         ],
+    ),
+    Mutant(
+        name="gone_past",
+        does="goes on past what people refused, where the flow says so of the step around it",
+        breaks=Invariant.APPROVED_BEFORE,
+        swaps=[Swap(owner=verdicts, name="not_past", by=engine.past_anything)],
     ),
     Mutant(
         name="two_eyes",
