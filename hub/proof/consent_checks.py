@@ -34,7 +34,7 @@ def approved_before(evidence: Evidence) -> Iterator[Finding]:
 def _agreed(named: list[Approval], consent: Consent, moment: float, evidence: Evidence) -> set[str]:
     found: set[str] = set()
     for approval in named:
-        if consent.record_hash not in {None, approval.record_hash}:
+        if consent.record_hashes and approval.record_hash not in consent.record_hashes:
             continue
         began = {vote.actor for vote in approval.votes if vote.verdict == "began"}
         found.update(

@@ -206,12 +206,12 @@ class Consent:
     """What must have been agreed to before anything of a business key is written: by how many, and exactly what.
 
     `began` are people who ordered the work, each with the moment from which on their own word does not count. Without
-    a hash it is judged by the books alone whether what was agreed to is what they have. Where `operations` are named,
+    hashes it is judged by the books alone whether what was agreed to is what they have. Where `operations` are named,
     the others need nobody's agreement.
     """
 
     people: int
-    record_hash: str | None = None
+    record_hashes: frozenset[str] = frozenset()
     began: Mapping[str, float] = field(default_factory=dict)
     operations: frozenset[str] = frozenset()
 

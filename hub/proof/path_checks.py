@@ -35,8 +35,16 @@ def acknowledged_is_durable(evidence: Evidence) -> Iterator[Finding]:
 
 
 def one_run_per_event(evidence: Evidence) -> Iterator[Finding]:
-    """Each accepted event has exactly one original run of each flow that it starts."""
-    original = Counter((run.event_id, run.flow) for run in evidence.hub.runs if run.replay_of is None)
+    """Each accepted event has exactly one original run of each flow that it starts.
+
+    An event that a person edited has one replay of the run of another event instead.
+    """
+    events = {run.id: run.event_id for run in evidence.hub.runs}
+    original = Counter(
+        (run.event_id, run.flow)
+        for run in evidence.hub.runs
+        if run.replay_of is None or events.get(run.replay_of, run.event_id) != run.event_id
+    )
     for event in evidence.hub.events:
         if event.state != "accepted":
             continue

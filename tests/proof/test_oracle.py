@@ -382,7 +382,7 @@ def agreed(
     approval = Approval(id="ap_1", record_hash="aa", votes=votes)
     hub = replace(sound.hub, effects=[effect], approvals=[approval])
     ordered = {} if began is None else {"bob": began}
-    consents = {KEY: Consent(people=people, record_hash=digest, began=ordered)}
+    consents = {KEY: Consent(people=people, record_hashes=frozenset({digest} if digest else ()), began=ordered)}
     return replace(sound.evidence, hub=hub, consents=consents, away={"bob": away})
 
 

@@ -43,7 +43,7 @@ MUST_COVER = (
     *(f"effect {state}" for state in ("intent", "done", "failed", "unknown", "parked")),
     *(f"write {kind}" for kind in ("native", "upsert", "probe", "unsafe")),
     *(f"audit {kind}" for kind in ("run.recovered", "run.replayed", "effect.resent", "effect.resolved")),
-    *("audit connection.paused", "audit event.rejected", "audit case.closed"),
+    *("audit connection.paused", "audit event.rejected", "audit event.edited", "audit case.closed"),
     *(f"run {state}" for state in ("compensating", "compensated")),
     *(f"audit approval.{what}" for what in ("agreed", "granted", "refused", "voided")),
     *(f"audit {kind}" for kind in ("hold.placed", "hold.lifted", "run.compensated")),

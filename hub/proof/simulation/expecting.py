@@ -10,7 +10,7 @@ from hub.model.effect import NEWER
 from hub.model.run import COMPENSATION_FAILED, RunState
 from hub.proof.evidence import Document, Expected, HubRecords, OneOf, Wanted
 from hub.proof.simulation.company import LEDGER, SHOP
-from hub.proof.simulation.people import People, moved
+from hub.proof.simulation.people import PUT_RIGHT, People, edited, moved
 from hub.proof.simulation.scenario import Fate, Happening, Scenario
 
 #: Why an order that is taken back tells of it.
@@ -63,7 +63,10 @@ class Expecting:
         name = happening.data["customer"]
         customer = self._scenario.customers[name]
         either = OneOf(values=frozenset({customer, moved(customer)})) if name in self._people.moved else customer
-        facts = {"customer": either, "bought": happening.data["bought"]}
+        bought: str | OneOf = happening.data["bought"]
+        if happening.business_key in self._people.edited:
+            bought = OneOf(values=frozenset({happening.data["bought"], edited(happening.data)["bought"]}))
+        facts = {"customer": either, "bought": bought}
         yield self._money(happening, "entries", happening.data, facts=facts)
         entry = self._entry_of(happening.subject)
         yield Wanted(
@@ -225,7 +228,8 @@ class Expecting:
         key = happening.business_key
         if key in self._compensated:
             return key in self._people.taken_back or self._scenario.fate(key) is Fate.TAKEN_BACK
-        return key in self._people.ended or key in self._people.taken_back
+        # What was written already another one does not write again: it stops, or what it says is not there.
+        return key in self._people.ended or key in self._people.taken_back or key in self._people.edited
 
     def _is_excused(self, happening: Happening) -> bool:
         """Tell whether a thing may be missing: it must stop, a person ended it, or what it builds on is missing."""
@@ -241,6 +245,8 @@ class Expecting:
         for happening in self._scenario.happenings:
             if happening.family != family:
                 continue
+            if happening.business_key in self._people.edited:
+                perhaps |= PUT_RIGHT
             fate, passed = self._scenario.fate(happening.business_key), happening.business_key in self._people.passed
             if happening.type == "sale.made" and fate is not Fate.POSTED:
                 (perhaps.add if self._is_ended(happening) else must.append)(fate.value)

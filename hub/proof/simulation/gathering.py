@@ -15,7 +15,7 @@ from hub.proof.records import Names
 from hub.proof.simulation import witness
 from hub.proof.simulation.expecting import Expecting
 from hub.proof.simulation.memory import MemoryDatabase
-from hub.proof.simulation.people import People
+from hub.proof.simulation.people import People, edited
 from hub.proof.simulation.scenario import Scenario
 from hub.proof.simulation.shop import Shop
 from hub.proof.simulation.vendor import Entry, Vendor
@@ -161,14 +161,14 @@ class Gatherer:
         for happening in self._scenario.happenings:
             people = self._scenario.agreement(happening)
             if people:
-                # What is approved is the event's data, read back as the hub has it: exact numbers, keys in order.
-                data = exact_json.loads(exact_json.dumps(dict(happening.data)))
-                digest = hashlib.sha256(exact_json.canonical(data)).hexdigest()
+                said = [happening.data]
+                if happening.business_key in self._people.edited:
+                    said.append(edited(happening.data))
                 yield (
                     happening.business_key,
                     Consent(
                         people=people,
-                        record_hash=digest,
+                        record_hashes=frozenset(map(_digest, said)),
                         began=self._people.began.get(happening.business_key, {}),
                         # What a deal has noted beside it or before needs nobody's agreement.
                         operations=frozenset({"entry.create"} if happening.type == "deal.signed" else ()),
@@ -211,3 +211,9 @@ def _stage(entry: Entry) -> int | None:
     if not owner.startswith("order") or entry.kind not in _IN_ORDER:
         return None
     return {"fee": 1, "total": 2}.get(part, 0)
+
+
+def _digest(said: Mapping[str, object]) -> str:
+    # What is approved is the event's data, read back as the hub has it: exact numbers, keys in order.
+    data = exact_json.loads(exact_json.dumps(dict(said)))
+    return hashlib.sha256(exact_json.canonical(data)).hexdigest()

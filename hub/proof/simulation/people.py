@@ -36,6 +36,8 @@ _LEAVE_AFTERWARDS, _LEAVE_AFTER = 0.5, (0.0, 0.1, 1.0, 10.0, 40.0)
 #: Up to so many seconds somebody waits for a write in doubt before a customer is moved.
 _WATCHES = 40
 _IN_DOUBT = "SELECT 1 FROM effects WHERE state = 'unknown' AND operation = 'entry.create'"
+#: Why a run stops that a person has edited after it had written what was edited.
+PUT_RIGHT = frozenset({"written-differently", "left-standing"})
 _VOTING = tuple(f"person:{voter}" for voter in VOTERS)
 
 
@@ -45,6 +47,7 @@ class Order(StrEnum):
     LINK = "link"
     MOVE = "move"
     REPLAY = "replay"
+    EDIT = "edit"
     CANCEL = "cancel"
     TAKE_BACK = "take_back"
     PAUSE = "pause"
@@ -96,6 +99,11 @@ def moved(entry: str) -> str:
     return f"{entry}-moved"
 
 
+def edited(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give a sale as a person puts it right: what was bought is another thing."""
+    return {**record, "bought": f"no {record['bought']}"} if not record["bought"].startswith("no ") else record
+
+
 def _one_of(names: Sequence[str], draw: float) -> str:
     return names[int(draw * len(names))]
 
@@ -121,6 +129,8 @@ class People:
         self.passed: set[str] = set()
         #: Business keys of what a person has ordered to be taken back.
         self.taken_back: set[str] = set()
+        #: Business keys of what a person has edited.
+        self.edited: set[str] = set()
         #: By business key, who has ordered it to be made again, and when first.
         self.began: dict[str, dict[str, float]] = {}
         #: Customers that were tied to another entry of the ledger.
@@ -165,6 +175,8 @@ class People:
             return self._scenario.fate(key) is not Fate.UNMAPPED
         if reason == "sale-not-posted":
             return self._is_tied(next(each for each in self._scenario.happenings if each.business_key == key).family)
+        if reason in PUT_RIGHT:
+            return False
         return reason.endswith("-too-often") or reason.startswith("approval-") or reason == "child-cancelled"
 
     def _mender(self, key: str) -> str:
@@ -212,7 +224,7 @@ class People:
                 await self._link_strangers()
             case Order.MOVE:
                 await self._move(act)
-            case Order.REPLAY | Order.CANCEL | Order.TAKE_BACK:
+            case Order.REPLAY | Order.EDIT | Order.CANCEL | Order.TAKE_BACK:
                 await self._order_run(act)
             case Order.PAUSE | Order.RESUME:
                 name, active = LEDGER if act.pick < 0.7 else SHOP, act.order is Order.RESUME
@@ -247,6 +259,8 @@ class People:
     async def _order_run(self, act: Act) -> None:
         states = {
             Order.REPLAY: "'parked', 'succeeded', 'cancelled'",
+            # What people can put right by hand is what the ledger says of a sale.
+            Order.EDIT: "'parked', 'succeeded', 'cancelled') AND flow IN ('sale-to-ledger'",
             Order.CANCEL: "'queued', 'running', 'waiting', 'parked'",
             Order.TAKE_BACK: "'queued', 'running', 'waiting', 'parked', 'succeeded'",
         }
@@ -259,6 +273,8 @@ class People:
                 await self._replay(
                     *picked, _one_of([PERSON, *_VOTING], act.who), _WAYS[int(act.at * 1000) % len(_WAYS)]
                 )
+            case Order.EDIT:
+                await self._edit(*picked, _one_of([PERSON, *_VOTING], act.who))
             case Order.CANCEL:
                 await self._cancel(*picked)
             case _:
@@ -326,6 +342,16 @@ class People:
             # Who makes it again wants it done, whatever was ordered before.
             self.ended.discard(key)
 
+    async def _edit(self, run_id: str, key: str, actor: str) -> None:
+        now = self._loop.time()
+        before = key in self.edited
+        self.edited.add(key)
+        if await self._tell(f"edit {key} as {actor}", lambda process: _edited(process, run_id, actor)):
+            self.began.setdefault(key, {}).setdefault(actor, now)
+            self.ended.discard(key)
+        elif not before:
+            self.edited.discard(key)
+
     async def _cancel(self, run_id: str, key: str) -> None:
         before = key in self.ended
         self.ended.add(key)
@@ -389,6 +415,11 @@ async def _linked(process: Process, row: Mapping[str, str], *, replace: bool = F
 
 async def _replayed(process: Process, run_id: str, actor: str, way: Way) -> None:
     await process.run_orders.replay(run_id, actor=actor, start=way.start, current=way.current)
+
+
+async def _edited(process: Process, run_id: str, actor: str) -> None:
+    record = edited(process.run_orders.record(run_id))
+    await process.run_orders.replay(run_id, actor=actor, record=record, reason="ordered")
 
 
 async def _cancelled(process: Process, run_id: str) -> None:
