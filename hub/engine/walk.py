@@ -283,7 +283,10 @@ class Walk:
         output = place.output or Output(value=None)
         rule = WENT_ON if isinstance(verdict, GoOn) else output.rule
         state = StepState.WAITING if isinstance(verdict, Waiting) else StepState.FAILED
-        record(place, output, state=state, now=self._parts.ambient.now(), rule=rule, error=told(error))
+        said = told(error)
+        if not isinstance(verdict, Waiting) and verdict.reason == verdicts.STEP_TIMEOUT:
+            said |= {"code": verdict.reason, "detail": f"It took longer than the step may. {error.detail}"}
+        record(place, output, state=state, now=self._parts.ambient.now(), rule=rule, error=said)
 
 
 def recorded(lane: Lane, path: str) -> Row | None:

@@ -11,7 +11,9 @@ from typing import Any
 
 from hub.model.exchange import Request
 from hub.model.run import RunState
+from hub.sdk import exact_json
 from hub.store.tables import effects
+from hub.store.tables import steps as table_of_steps
 from tests.engine.house import House, loop
 from tests.engine.test_children import CALLED, EVENT, rows, until
 from tests.engine.test_every_answer import kept
@@ -73,6 +75,11 @@ async def test_a_loop_whose_items_wait_too_long_is_gone_past(tmp_path: Path) -> 
     assert state(house)["state"] == RunState.SUCCEEDED
     assert told(house)["after"] == {"key": "after", "value": "null"}
     assert (len(hut.vendor.documents), exceptions(house)) == (3, ())
+    error = exact_json.loads(next(row.error for row in kept(house, table_of_steps) if row.path == "lines"))
+    assert (error["code"], error["detail"]) == (
+        "step-timeout",
+        "It took longer than the step may. It waits for vendor.thing.paid about l0.",
+    )
     await house.stop()
 
 
