@@ -81,6 +81,7 @@ class Endings:
             },
             case=case,
             waits=waiting.waits,
+            seen=self._now(),
         )
         # Only what is durable can be let go again.
         topics = {each.topic for each in waiting.waits}

@@ -230,8 +230,9 @@ class Journal:
         case: Failure | None = None,
         well: bool = False,
         waits: Sequence[Awaited] = (),
+        seen: int | None = None,
     ) -> None:
-        """Make everything durable together with the run's new state and what it then waits for.
+        """Make everything durable together with the run's new state and what it then waits for, as was `seen` then.
 
         `well` says that nothing of what people were told has come true.
         """
@@ -239,6 +240,7 @@ class Journal:
         self._record.case = case
         self._record.well = well
         self._record.waits = waits
+        self._record.seen = seen
         await self._flush()
 
     async def _flush(self) -> Any:

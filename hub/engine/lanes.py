@@ -13,6 +13,7 @@ from hub.engine.steps import Steps
 from hub.engine.values import Scope
 from hub.engine.verdicts import Park, TakeBack, Waiting
 from hub.errors import HubError
+from hub.model.ambient import of_micros
 from hub.model.flow import Step
 
 Row = Mapping[str, Any]
@@ -88,6 +89,12 @@ class Place:
     def before(self) -> Row | None:
         """Give what is recorded of the step from an earlier try."""
         return self.lane.known.steps.get(self.path)
+
+    @property
+    def began(self) -> datetime:
+        """Give when the present step began, at its first try: not later than now, although a clock was ahead."""
+        before = self.before
+        return self.started if before is None else min(of_micros(before["started_at"]), self.started)
 
 
 class Stopped(Exception):

@@ -304,7 +304,8 @@ class Loop:
         now = to_micros(self._parts.ambient.now())
         waiting: dict[str, Mapping[str, Any]] = {}
         for path, row in own.items():
-            if row["state"] == StepState.WAITING and row["error"]:
+            # What waits since a moment that has not come yet was recorded while the clock was ahead.
+            if row["state"] == StepState.WAITING and row["error"] and row["finished_at"] <= now:
                 error = exact_json.loads(row["error"])
                 if _may_go_on_waiting(error, now):
                     waiting[path] = error

@@ -173,8 +173,9 @@ class Steps:
         )
 
     def _began(self, path: str) -> datetime:
-        first = self._begun.get(path)
-        return of_micros(first["started_at"]) if first is not None else self._parts.ambient.now()
+        first, now = self._begun.get(path), self._parts.ambient.now()
+        # A clock that was ahead may have put it into the future.
+        return now if first is None else min(of_micros(first["started_at"]), now)
 
     def _wait(self, path: str, action: Wait, scope: Scope) -> Output:
         now, began = self._parts.ambient.now(), self._began(path)

@@ -30,7 +30,6 @@ from hub.errors import (
     StandsAlready,
     ToldToStop,
 )
-from hub.model.ambient import of_micros
 from hub.model.flow import Approve, Arm, Branch, Call, Flow, Foreach, Parallel, Step
 from hub.model.flow_steps import steps_within
 from hub.model.run import LEFT_OUT, WENT_ON, StepState, WaitKind
@@ -266,8 +265,6 @@ class Walk:
 
     def _here(self, place: Place) -> Circumstances:
         step, steps = place.step, place.lane.steps
-        began = place.before["started_at"] if place.before is not None else None
-        start = of_micros(began) if began is not None else place.started
         return Circumstances(
             step=step,
             on_failure=step.on_failure or self._flow.on_failure,
@@ -276,7 +273,7 @@ class Walk:
             attempt=max(steps.effects.attempts(place.path), 1),
             draw=self._parts.ambient.random.random(),
             now=self._parts.ambient.now(),
-            deadline=start + step.timeout if step.timeout is not None else None,
+            deadline=place.began + step.timeout if step.timeout is not None else None,
         )
 
     def _fail(self, place: Place, error: HubError, verdict: Waiting | Park | GoOn | TakeBack) -> None:
@@ -315,13 +312,12 @@ def record(
     """Write down how a step stands; what its inner steps gave is recorded with them."""
     own = not isinstance(place.step.action, Branch | Parallel)
     # A step that waits keeps the time it began, because its deadline counts from there.
-    before = place.before
     place.lane.journal.step(
         path=place.path,
         ordinal=place.ordinal,
         kind=place.kind,
         state=state,
-        started=of_micros(before["started_at"]) if before is not None and error is not None else place.started,
+        started=place.started if error is None else place.began,
         finished=now,
         input=output.input,
         output=output.value if own else None,

@@ -81,6 +81,8 @@ class Record(Write):
     ending: list[Note] = field(default_factory=list)
     decisions: list[Mapping[str, Any]] = field(default_factory=list)
     waits: Sequence[Awaited] = ()
+    #: When the worker saw until when that is (microseconds).
+    seen: int | None = None
     #: A recorded request is about to be sent once more, and over which connection.
     sends_again: bool = False
     over: str | None = None
@@ -300,6 +302,9 @@ def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Ma
             elif now:
                 change["wait_on"], now = record.waits[0].topic, set()
             _wait_for(transaction.connection, record.run_id, before, now)
+            if record.seen is not None and record.seen > transaction.now and change["claimable_at"] is not None:
+                # The clock was put back in between: it sees anew until when it waits.
+                change["claimable_at"] = transaction.now
         changes.append({**_UNCHANGED, **change, "id": record.run_id, "updated_at": transaction.now})
         ended = not change.get("blocking", True)
         if ended:

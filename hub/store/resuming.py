@@ -51,7 +51,7 @@ def still_awaited(connection: Connection, run_id: str, topics: Collection[str]) 
     return found
 
 
-_ITEMS = select(steps.c.path, steps.c.state, steps.c.output, steps.c.error).where(
+_ITEMS = select(*(steps.c[name] for name in ("path", "state", "output", "error", "finished_at"))).where(
     steps.c.run_id == bindparam("run"), steps.c.path.in_(bindparam("paths", expanding=True))
 )
 _STILL_AWAITED = select(awaited.c.topic).where(

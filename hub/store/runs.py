@@ -129,14 +129,17 @@ def _take_back(transaction: Transaction, which: ColumnElement[bool], *, kind: Au
 
 
 def call_forward(transaction: Transaction, *, environment: str) -> int:
-    """Let queued runs go now whose time a clock that was ahead has put into the future; gives their number.
+    """Let runs go now whose time a clock that was ahead has put into the future; gives their number.
 
-    What is queued waits for nothing but a worker. It goes through all that waits for a time, so call it at a start and
-    after a clock was put back.
+    What is queued waits for nothing but a worker, and what waits since a moment that has not come yet sees anew until
+    when. It goes through all that waits for a time, so call it at a start and after a clock was put back.
     """
     late = and_(runs.c.environment == environment, runs.c.claimable_at > transaction.now)
+    since_later = and_(runs.c.state == RunState.WAITING.value, runs.c.updated_at > transaction.now)
     changed = transaction.connection.execute(
-        update(runs).where(late, runs.c.state == RunState.QUEUED.value).values(claimable_at=transaction.now)
+        update(runs)
+        .where(late, or_(runs.c.state == RunState.QUEUED.value, since_later))
+        .values(claimable_at=transaction.now)
     )
     transaction.woken = transaction.woken or changed.rowcount > 0
     return changed.rowcount
