@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from hub.model.effect import NEWER, EffectState
+from hub.model.effect import LEFT_STANDING, NEWER, EffectState
 from hub.model.event import EventFilter, EventState
 from hub.model.hold import HoldKind
-from hub.model.run import RunState
+from hub.model.run import RunState, StepState
 from hub.queries import cases, effects, events, holds, overview, runs, timeline
 from hub.queries.runs import RunFilter
 from hub.sdk import exact_json
@@ -164,6 +164,30 @@ async def test_a_write_that_was_refused_as_older_is_ordered_all_the_same(set_up:
     assert f'href="{page}"' in (await admin.get(f"/runs/{run.id}")).text
     done = await order(admin, page, page, **{"from": "", "reason": WHY}, **{f"confirm-{key}": "yes" for key in keys})
     assert done.status_code == 303
+
+
+async def test_what_a_run_stopped_at_that_would_leave_it_standing_is_confirmed_where_it_stopped(
+    set_up: Stage, sign_in: SignIn
+) -> None:
+    """Only what no step has met that stays; no other run is asked for that place."""
+    admin = await sign_in(ADMIN)
+    run = one(set_up, RunState.SUCCEEDED)
+    page = f"/runs/{run.id}/repeat"
+    assert "where it stopped" not in (await admin.get(page)).text
+    with set_up.database.reading() as connection:
+        wrote = connection.execute(select(tables.effects).where(tables.effects.c.run_id == run.id)).all()
+    unmet = update(tables.steps).where(tables.steps.c.run_id == run.id, tables.steps.c.path == wrote[0].path)
+    unmet = unmet.values(state=StepState.FAILED.value)
+    parked = update(tables.runs).where(tables.runs.c.id == run.id)
+    parked = parked.values(state=RunState.PARKED.value, reason=LEFT_STANDING, blocking=True)
+    for change in (unmet, parked):
+        await set_up.committer.commit(Work(lambda tx, change=change: tx.connection.execute(change)))
+    assert "until that is confirmed, or taken back" in (await admin.get(f"/runs/{run.id}")).text
+    assert "where it stopped" in (await admin.get(page)).text
+    shown = (await admin.get(f"{page}?from=failure")).text
+    assert re.findall(r'name="confirm-(\w+)" value="yes" required', shown) == [wrote[0].key]
+    done = await order(admin, page, page, **{"from": "failure", "reason": WHY, f"confirm-{wrote[0].key}": "yes"})
+    assert done.status_code == 303 and "said=repeated" in done.headers["location"]
 
 
 @pytest.mark.parametrize("verdict", ["done", "not-applied"])
