@@ -54,7 +54,7 @@ class Earlier:
             return bool(row["body_hash"] == hashlib.sha256(exact_json.canonical(record)).hexdigest())
         key = outcomes.key_at_target(target.key, row["renewals"] or 0)
         request = target.operation.request(target.account.settings, record, key)
-        return outcomes.is_request(row, request, hashlib.sha256(request.body).hexdigest())
+        return outcomes.is_request(row, request)
 
     def assert_as_now(self, target: Target, row: Row, form: Callable[[], Any]) -> None:
         """Raise `StandsAlready` when a write was made that this run would make otherwise."""

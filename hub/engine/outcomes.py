@@ -175,11 +175,11 @@ def recorded_request(row: Row) -> Request:
     )
 
 
-def is_request(row: Mapping[str, Any], request: Request, body_hash: str) -> bool:
+def is_request(row: Row, request: Request) -> bool:
     """Tell whether a recorded write is this request; a service may have moved to another host since."""
     url, now = urlsplit(row["url"]), urlsplit(request.url)
     return (
-        row["body_hash"] == body_hash
+        row["body_hash"] == hashlib.sha256(request.body).hexdigest()
         and row["method"] == request.method
         and (url.path, url.query) == (now.path, now.query)
     )

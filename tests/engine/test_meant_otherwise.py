@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from hub.engine import outcomes
 from hub.errors import Conflict
 from hub.model.exchange import Request
 from hub.model.run import RunState
 from hub.operate.runs import FAILURE
 from hub.store.replays import written
 from tests.engine.house import House, bundle
-from tests.engine.test_lanes import Hut, exceptions, flow
+from tests.engine.test_compensation import reversals
+from tests.engine.test_lanes import Hut, exceptions, flow, once
 from tests.engine.test_once import FILES
 from tests.engine.test_taken_back import latest
 
@@ -255,3 +257,50 @@ async def test_a_write_of_unknown_outcome_is_found_out_and_not_sent_again_as_it_
     run = await replayed(house, {"value": "200"})
     assert (run["state"], books(hut)) == (RunState.SUCCEEDED, [("probe", "a", "200")])
     await house.stop()
+
+
+async def test_what_only_the_end_shows_is_confirmed_without_writing_anything(tmp_path: Path) -> None:
+    hut = Hut(tmp_path, flow(write() + LAST), FILES)
+    house = await once(hut, {**EVENT, "more": "x"})
+    before = books(hut)
+    assert len(before) == 2
+    hut.bundle = bundle(flow(LAST), **FILES)
+    await house.stop()
+    house = await hut.open()
+    await stopped(hut, house, None, "left-standing", current=True)
+    run = await replayed(house, start=FAILURE, confirmed=[keys(house)["write"]])
+    assert (run["state"], books(hut)) == (RunState.SUCCEEDED, before)
+    await house.stop()
+
+
+async def test_what_was_written_otherwise_is_taken_back_and_written_anew(tmp_path: Path) -> None:
+    undone = write().rstrip() + "\n    undo: thing.reverse\n"
+    hut, house = await parked(tmp_path, undone + LAST)
+    await stopped(hut, house, {"value": "200"}, "written-differently")
+    await house.run_orders.take_back(latest(house)["id"], actor=ADA, reason=WHY)
+    await house.settled()
+    assert reversals(hut.vendor) == ["doc_1"]
+    run = await replayed(house, confirmed=list(keys(house).values()))
+    assert (run["state"], books(hut)[-2:]) == (RunState.SUCCEEDED, [("native", "a", "200"), ("upsert", "z", "x")])
+    # From here on that is what is recognised.
+    assert (await replayed(house))["state"] == RunState.SUCCEEDED
+    assert len(books(hut)) == 4
+    await house.stop()
+
+
+REQUEST = Request(method="POST", url="https://old.example/v1/notes?x=1", headers={}, body=b"{}")
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "alike"),
+    [
+        (REQUEST.url, b"{}", True),
+        # The service has moved.
+        ("https://new.example/v1/notes?x=1", b"{}", True),
+        ("https://old.example/v1/notes?x=2", b"{}", False),
+        (REQUEST.url, b"[]", False),
+    ],
+)
+def test_a_request_is_known_by_its_path_and_its_body(url: str, body: bytes, *, alike: bool) -> None:
+    now = Request(method="POST", url=url, headers={"Key": "another"}, body=body)
+    assert outcomes.is_request(outcomes.columns_of(REQUEST), now) is alike

@@ -180,8 +180,8 @@ async def test_what_a_run_stopped_at_that_would_leave_it_standing_is_confirmed_w
     unmet = unmet.values(state=StepState.FAILED.value)
     parked = update(tables.runs).where(tables.runs.c.id == run.id)
     parked = parked.values(state=RunState.PARKED.value, reason=LEFT_STANDING, blocking=True)
-    for change in (unmet, parked):
-        await set_up.committer.commit(Work(lambda tx, change=change: tx.connection.execute(change)))
+    await set_up.committer.commit(Work(lambda tx: tx.connection.execute(unmet)))
+    await set_up.committer.commit(Work(lambda tx: tx.connection.execute(parked)))
     assert "until that is confirmed, or taken back" in (await admin.get(f"/runs/{run.id}")).text
     assert "where it stopped" in (await admin.get(page)).text
     shown = (await admin.get(f"{page}?from=failure")).text
