@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from hub.connections.limiter import ANYBODY, Limiter, Permit
@@ -14,7 +14,7 @@ from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
 from hub.sdk.auth import Authorizer
 from hub.sdk.connector import Connector
-from hub.sdk.limit_headers import retry_after
+from hub.sdk.limit_headers import dated, retry_after
 from hub.sdk.session import Session
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
@@ -153,6 +153,7 @@ class Account:
             except (NotSent, OutcomeUnknown) as error:
                 self.limiter.failed(start, error, self._ping)
                 raise
+            response = replace(response, headers=dated(response.headers, self.ambient.now()))
             refusal = classify(response)
             seen = self.connector.limits_seen(response)
             if seen is not None:
@@ -160,7 +161,7 @@ class Account:
             if isinstance(refusal, LimitReached):
                 self.limiter.refused(start, refusal)
             elif refusal is not None and response.status >= 500:
-                self.limiter.failed(start, refusal, self._ping)
+                self.limiter.failed(start, refusal, self._ping, after=retry_after(response.headers))
             else:
                 self.limiter.served(start)
         return Answer(status=response.status, headers=response.headers, body=response.body, error=refusal)

@@ -29,12 +29,18 @@ from hub.sdk.limit_headers import Seen
 log = structlog.get_logger(__name__)
 
 SECOND = 1_000_000
-#: A pause asked for is never longer than this; then one request finds out.
-LONGEST_PAUSE = 300.0
+#: A vendor is taken at its word up to so many seconds: a day. What is asked for beyond is logged, and taken as this.
+LONGEST_PAUSE = 86_400.0
+#: So many seconds what is left is heeded for of which the vendor does not say when there is more.
+_UNTIL_UNTOLD = 300.0
 #: A pause longer than this is not waited for in the row.
 SHORT_PAUSE = 10 * SECOND
-#: Waits without a wish of the vendor's: the first, how often they double, and by which part they differ by chance.
-_FIRST, _DOUBLES, _JITTER = 0.05, 9, 0.1
+#: Nothing goes out, and nobody waits in the row, while a vendor has said that nothing is left for longer than this.
+_LONG_EMPTY = 30 * SECOND
+#: Waits without a wish of the vendor's: the first, and how often they double.
+_FIRST, _DOUBLES = 0.05, 9
+#: Waits that were asked for are longer by chance: by up to this part, and so many seconds.
+_JITTER, _SPREAD = 0.1, 30.0
 #: What is made durable while others are under way: seconds of what goes out, or `_USUAL` requests when unknown.
 _AHEAD, _USUAL = 0.1, 2
 #: Limits are asked for anew after so long, and what was learned is kept at most so often.
@@ -161,10 +167,15 @@ class Conditions:
             return Shut(
                 code="target-down",
                 detail="The target does not serve; it is asked again at intervals.",
-                until=self.breaker.probe_at,
+                until=self._probe_at,
             )
         if self.paused_until > now + SHORT_PAUSE:
             return Shut(code="paused", detail="The account has asked for a pause.", until=self.paused_until)
+        empty = self.pace.empty_until
+        if empty is not None and empty > now + _LONG_EMPTY:
+            return Shut(
+                code="limit-used", detail="The account has said that nothing is left of its limit.", until=empty
+            )
         over = None if self.allotment.quota is None else self.allotment.over(self._clock.shown(now))
         if over is not None:
             return Shut(code="quota-used", detail="The account's quota is used up.", until=self._clock.at(over))
@@ -177,7 +188,7 @@ class Conditions:
         backoff = _FIRST * 2.0 ** min(self._backoffs + 1, _DOUBLES) * self._random.uniform(0.5, 1.0)
         if error.kind is LimitKind.OBJECT:
             # Another request works on the same thing; the account as a whole has room.
-            return min(error.after or 0.2 + backoff, LONGEST_PAUSE)
+            return self._asked(error.after) or 0.2 + backoff
         if sent >= self._backed_off:
             self._backoffs, self._backed_off = self._backoffs + 1, now
         fell = self.learned.refused(
@@ -191,9 +202,9 @@ class Conditions:
         )
         # Never earlier than was asked, and not everybody at the same moment; who asks for little again and again is
         # given as much as who asks for nothing.
-        asked = min(error.after or 0.0, LONGEST_PAUSE) * (1 + _JITTER * self._random.random())
+        asked = self._spread(self._asked(error.after))
         seconds = asked if error.after is not None and self._backoffs <= 1 else max(asked, backoff)
-        self.paused_until = max(self.paused_until, now + int(seconds * SECOND))
+        self.paused_until = max(self.paused_until, now + math.ceil(seconds * SECOND))
         self._alone = True
         if fell:
             log.info("limit.lowered", budget=self.budget, kind=error.kind.value, reason=self.refusal.detail)
@@ -214,11 +225,20 @@ class Conditions:
         if now - self._kept > _KEEP_EVERY or not self.learned.anything:
             self._keep(now)
 
-    def failed(self, reason: str, *, sent: int, now: int) -> None:
-        """Learn that the target did not serve a request, by its own fault or the network's."""
+    def failed(self, reason: str, *, sent: int, now: int, after: float | None = None) -> None:
+        """Learn that the target did not serve a request, by its own fault or the network's.
+
+        `after` is for how many seconds it asked to be left alone: that holds for all that is sent to it.
+        """
+        if after is not None:
+            self.paused_until = max(self.paused_until, now + math.ceil(self._spread(self._asked(after)) * SECOND))
         if self.breaker.failed(now, self._random.random(), sent):
             log.warning("breaker.opened", budget=self.budget, reason=reason)
             self.refusal = Refusal(at=self._clock.shown(now), kind=None, detail=reason[:300])
+
+    def probe_due(self, now: int) -> bool:
+        """Tell whether it is time for the breaker's probe; none goes out while the target wants to be left alone."""
+        return self.breaker.due(now) and now >= self.paused_until
 
     def probed(self, now: int, *, served: bool) -> None:
         """Learn how the breaker's probe ended."""
@@ -229,9 +249,9 @@ class Conditions:
         if seen.remaining is not None and seen.resets_in is not None:
             # Of what is under way, nobody knows whether the vendor has counted it yet.
             left = seen.remaining - max(in_flight - 1, 0)
-            self.pace.allow(left, now + int(min(seen.resets_in, LONGEST_PAUSE) * SECOND))
+            self.pace.allow(left, now + math.ceil(self._asked(seen.resets_in) * SECOND))
         elif seen.quota is not None and seen.used is not None:
-            self.pace.allow(seen.quota - seen.used, now + int(LONGEST_PAUSE * SECOND))
+            self.pace.allow(seen.quota - seen.used, now + int(_UNTIL_UNTOLD * SECOND))
 
     def standing(self, now: int, *, in_flight: int, preparing: int, waiting: Mapping[int, int]) -> Standing:
         """Give what is to be seen of the account's budget."""
@@ -253,7 +273,7 @@ class Conditions:
             paused_until=self._clock.shown(self.paused_until) if self.paused_until > now else None,
             breaker=state,
             opened_at=None if opened is None else self._clock.shown(opened),
-            probe_at=self._clock.shown(self.breaker.probe_at) if state is BreakerState.OPEN else None,
+            probe_at=self._clock.shown(self._probe_at) if state is BreakerState.OPEN else None,
             probes=self.breaker.probes,
             refusal=self.refusal,
             refusals=self.learned.refusals,
@@ -268,6 +288,19 @@ class Conditions:
         """Keep what was learned, and give back what was not used."""
         self._keep(now)
         self.allotment.give_back()
+
+    @property
+    def _probe_at(self) -> int:
+        return max(self.breaker.probe_at, self.paused_until)
+
+    def _asked(self, seconds: float | None) -> float:
+        """Take a vendor's wish at its word, up to what is sane."""
+        if seconds is not None and seconds > LONGEST_PAUSE:
+            log.warning("limit.longer_than_a_day", budget=self.budget, asked=seconds, taken=LONGEST_PAUSE)
+        return min(seconds or 0.0, LONGEST_PAUSE)
+
+    def _spread(self, seconds: float) -> float:
+        return seconds + min(seconds * _JITTER, _SPREAD) * self._random.random()
 
     @property
     def _known_pace(self) -> float | None:

@@ -152,11 +152,17 @@ class Limiter:
         """Learn that the account served a request."""
         self._conditions.served(sent=start.at, now=self._now(), in_flight=self._in_flight)
 
-    def failed(self, start: Start, error: HubError, probe: Callable[[], Awaitable[None]]) -> None:
-        """Learn that the target did not serve a request; `probe` makes a harmless one to find out when it does."""
+    def failed(
+        self, start: Start, error: HubError, probe: Callable[[], Awaitable[None]], *, after: float | None = None
+    ) -> None:
+        """Learn that the target did not serve a request; `probe` makes a harmless one to find out when it does.
+
+        `after` is for how many seconds it asked to be left alone.
+        """
         self._probe = probe
-        self._conditions.failed(str(error), sent=start.at, now=self._now())
-        if self.is_open and isinstance(error, RetryLater | OutcomeUnknown):
+        now = self._now()
+        self._conditions.failed(str(error), sent=start.at, now=now, after=after)
+        if isinstance(error, RetryLater | OutcomeUnknown) and self._conditions.shut(now) is not None:
             error.on = self.topic
 
     def saw(self, seen: Seen) -> None:
@@ -328,7 +334,7 @@ class Limiter:
         shut = conditions.shut(now)
         if shut is not None:
             self._turn_all_away(shut, now)
-            if conditions.breaker.due(now) and self._probe is not None:
+            if conditions.probe_due(now) and self._probe is not None:
                 conditions.breaker.probe()
                 self._probing = asyncio.get_running_loop().create_task(self._find_out(self._probe))
         else:

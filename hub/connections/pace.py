@@ -144,6 +144,11 @@ class Pace:
         """Let only so many more start until a time: what the vendor said is left."""
         self._left, self._left_until = max(count, 0), until
 
+    @property
+    def empty_until(self) -> int | None:
+        """Give until when nothing is left by what the vendor said; None where it has left something."""
+        return self._left_until if self._left == 0 else None
+
     def ready(self, now: int, ahead: int = 0) -> int:
         """Give the earliest moment at which a request may start after `ahead` others; `now` when it may at once."""
         found = now

@@ -1,9 +1,9 @@
 """What answers say of limits in their headers: how long to wait, and how much is left.
 
-`Retry-After` is seconds or an HTTP date. `RateLimit` has three forms in use: one structured field for each policy
-(`"burst";r=50;t=30`, of which those that count requests are read), one of pairs (`limit=100, remaining=50, reset=5`),
-and three headers, with or without `X-`, whose reset is seconds from now or a time since 1970, in seconds or
-milliseconds.
+`Retry-After` is seconds or an HTTP date in one of its three forms (RFC 9110, section 5.6.7). `RateLimit` has three
+forms in use: one structured field for each policy (`"burst";r=50;t=30`, of which those that count requests are read),
+one of pairs (`limit=100, remaining=50, reset=5`), and three headers, with or without `X-`, whose reset is seconds from
+now or a time since 1970, in seconds or milliseconds.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 #: A longer wait than this is no time that anybody means.
 LONGEST = 366 * 86_400.0
@@ -24,6 +25,19 @@ _SECONDS = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
 _ITEM = re.compile(r'(?P<name>"[^"]*"|[^;,="\s]+)\s*(?P<parameters>(;\s*[a-z]+=[^;,]*)*)')
 #: Of a policy that counts something else than requests.
 _OTHER_UNIT = re.compile(r';\s*qu="(?!requests")')
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+#: `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
+_DATES = tuple(
+    re.compile(form, re.IGNORECASE | re.ASCII)
+    for form in (
+        rf"[a-z]{{3}}, (?P<day>[0-9]{{2}}) (?P<month>[a-z]{{3}}) (?P<year>[0-9]{{4}}) {_TIME} GMT",
+        rf"[a-z]{{6,9}}, (?P<day>[0-9]{{2}})-(?P<month>[a-z]{{3}})-(?P<year>[0-9]{{2}}) {_TIME} GMT",
+        rf"[a-z]{{3}} (?P<month>[a-z]{{3}}) (?P<day>[ 0-9][0-9]) {_TIME} (?P<year>[0-9]{{4}})",
+    )
+)
+#: A year of two digits is never further ahead than this.
+_AHEAD = 50
 _PAIR = re.compile(r"(?P<name>[a-z-]+)=(?P<value>[0-9]{1,15})(?=\s*[,;]|\s*$)")
 
 
@@ -52,7 +66,8 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     text = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(text):
         return min(float(text), LONGEST) or None
-    until, since = _moment(text), _moment(headers.get("date", "")) or now
+    since = http_date(headers.get("date", ""), now) or now
+    until = None if since is None else http_date(text, since)
     if until is None or since is None:
         return None
     seconds = (until - since).total_seconds()
@@ -67,7 +82,50 @@ def seen_in_headers(headers: Mapping[str, str]) -> Seen | None:
     return min(found, key=_share_left) if found else None
 
 
-def _moment(text: str) -> datetime | None:
+def http_date(text: str, near: datetime | None = None) -> datetime | None:
+    """Read a date of HTTP in any of its three forms, or as mail has it with a zone; None for anything else.
+
+    A year of two digits is the one that is at most fifty years ahead of `near`.
+    """
+    text = text.strip()
+    for form in _DATES:
+        if (found := form.fullmatch(text)) is not None:
+            return _moment(found, near)
+    return _mailed(text)
+
+
+def dated(headers: Mapping[str, str], now: datetime) -> Mapping[str, str]:
+    """Give an answer's headers with a `Date`: its own, or when it was received, as RFC 9110 (6.6.1) wants it."""
+    if _has_date(headers.get("date", "")):
+        return headers
+    return {**headers, "date": format_datetime(now.astimezone(UTC), usegmt=True)}
+
+
+@lru_cache(64)
+def _has_date(text: str) -> bool:
+    # All answers of a second say the same.
+    return http_date(text) is not None
+
+
+def _moment(found: re.Match[str], near: datetime | None) -> datetime | None:
+    month, year = found["month"].lower(), int(found["year"])
+    if month not in _MONTHS:
+        return None
+    if len(found["year"]) == 2:
+        latest = (1970 + 99 if near is None else near.year + _AHEAD) - year
+        year += latest - latest % 100
+    # A leap second is counted as the one after the last of its minute.
+    second = int(found["second"])
+    try:
+        moment = datetime(
+            year, _MONTHS.index(month) + 1, int(found["day"]), int(found["hour"]), int(found["minute"]), tzinfo=UTC
+        )
+        return moment + timedelta(seconds=second) if second <= 60 else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _mailed(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -133,7 +191,7 @@ def _reset(value: float | None, headers: Mapping[str, str]) -> float | None:
         return None if value is None else float(value)
     if value >= _MILLISECONDS_BEGIN:
         value /= 1000
-    date = _moment(headers.get("date", ""))
+    date = http_date(headers.get("date", ""))
     return None if date is None else max(value - date.timestamp(), 0.0)
 
 

@@ -98,7 +98,14 @@ async def test_what_the_headers_say_is_left_is_not_exceeded() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "least", "most"),
-    [("2", 2.0, 2.2), ("date", 1.0, 4.5), ("-5", 0.0, 0.2), ("1000000000", 300.0, 330.0), ("soon", 0.0, 0.2)],
+    [
+        ("2", 2.0, 2.2),
+        ("date", 1.0, 4.5),
+        ("-5", 0.0, 0.2),
+        ("3600", 3600.0, 3630.0),
+        ("1000000000", 86_400.0, 86_430.0),
+        ("soon", 0.0, 0.2),
+    ],
 )
 async def test_a_wish_to_wait_in_every_form(asked: str, least: float, most: float) -> None:
     async with account(Limits()) as (made, served):
@@ -109,6 +116,20 @@ async def test_a_wish_to_wait_in_every_form(asked: str, least: float, most: floa
             await made.send(ping(served))
         assert least <= (told.value.after or 0.0) <= most
         assert told.value.on == "limit:test:hello"
+
+
+async def test_a_target_that_wants_to_be_left_alone_is_asked_by_nobody() -> None:
+    """A 503 with a wish holds the whole account back, not only the run that met it; and no probe goes out."""
+    async with account(Limits()) as (made, served):
+        served.world.faults.replace([{"kind": "503", "times": 1, "retry_after": "3600"}])
+        with pytest.raises(RetryLater) as told:
+            await made.send(ping(served))
+        assert told.value.on == "limit:test:hello"
+        before = len(served.world.requests.since(0))
+        with pytest.raises(LimitReached) as other:
+            await made.send(ping(served))
+        assert (other.value.code, len(served.world.requests.since(0))) == ("paused", before)
+        assert 3590.0 <= (other.value.after or 0.0) <= 3630.0
 
 
 async def test_an_outage_opens_the_breaker_once_and_it_closes_again() -> None:

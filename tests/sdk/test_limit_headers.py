@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.sdk.limit_headers import LONGEST, Seen, retry_after, seen_in_headers
+from hub.sdk.limit_headers import LONGEST, Seen, dated, http_date, retry_after, seen_in_headers
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -30,7 +30,10 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
         ("١٢", None),
         ("Thu, 01 Jan 2026 00:00:10 GMT", 10.0),
         ("Thursday, 01-Jan-26 00:00:10 GMT", 10.0),
-        ("Thu Jan  1 00:00:10 2026", None),
+        ("Thu Jan  1 00:00:10 2026", 10.0),
+        ("Thu, 01 Jan 2026 00:00:60 GMT", 60.0),
+        ("Thu, 01 Jan 2026 01:00:10 +0100", 10.0),
+        ("Thu Jan 32 00:00:10 2026", None),
         ("Wed, 31 Dec 2025 23:59:59 GMT", None),
         ("Thu, 99 Jan 2026 00:00:10 GMT", None),
     ],
@@ -43,6 +46,32 @@ def test_a_date_is_compared_with_the_vendors_own_clock() -> None:
     headers = {"retry-after": "Thu, 01 Jan 2026 00:00:10 GMT", "date": "Thu, 01 Jan 2026 00:00:04 GMT"}
     assert retry_after(headers, datetime(2030, 1, 1, tzinfo=UTC)) == 6.0
     assert retry_after({"retry-after": headers["retry-after"]}) is None
+
+
+IMF, RFC_850, ASCTIME = "%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"
+MOMENTS = st.integers(0, 7 * 10**9).map(lambda second: datetime.fromtimestamp(second, UTC))
+
+
+@given(MOMENTS, st.sampled_from([IMF, RFC_850, ASCTIME]), st.integers(-3600 * 24 * 365 * 40, 3600 * 24 * 365 * 40))
+def test_every_date_is_read_in_all_three_forms(moment: datetime, form: str, apart: int) -> None:
+    """Two digits of a year tell which one it is, seen from a moment that is less than fifty years away."""
+    assert http_date(moment.strftime(form), moment - timedelta(seconds=apart)) == moment
+
+
+@given(MOMENTS, st.sampled_from([IMF, RFC_850, ASCTIME]), st.sampled_from([IMF, ASCTIME]), st.integers(-(10**6), 10**7))
+def test_a_wish_counts_from_the_answer_in_whatever_form(moment: datetime, form: str, own: str, after: int) -> None:
+    until = (moment + timedelta(seconds=after)).strftime(form)
+    wanted = float(after) if after > 0 else None
+    assert retry_after({"retry-after": until, "date": moment.strftime(own)}) == wanted
+    assert retry_after(dated({"retry-after": until}, moment)) == wanted
+    assert retry_after(dated({"retry-after": until, "date": "just now"}, moment)) == wanted
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[A-Z][a-z]{2,8},? [0-9A-Za-z :,-]{0,30}( GMT)?", fullmatch=True))
+def test_no_text_breaks_the_reading_of_dates(text: str) -> None:
+    found = http_date(text, NOW)
+    assert found is None or found.tzinfo is not None
+    assert http_date(dated({"date": text}, NOW)["date"]) is not None
 
 
 @pytest.mark.parametrize(

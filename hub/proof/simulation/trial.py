@@ -43,8 +43,9 @@ from hub.store import audit
 HORIZON = 20 * 86_400.0
 #: So often people look after the exceptions before they give up.
 _ROUNDS = 12
-#: So often a stream is read that cannot be read, and so many seconds lie in between.
-_READINGS, _BETWEEN_READINGS = 30, 60.0
+#: So often a stream is read that cannot be read; so many seconds lie in between at first, and then so many times more.
+#: Together it is more than the day for which a vendor may want to be left alone.
+_READINGS, _BETWEEN_READINGS, _MORE = 24, 60.0, 1.4
 #: Within so many seconds a hub has seen that a disk which was full has room again.
 _LOOKS_FOR_ROOM = 5.0
 #: So often it is looked whether the process that reads them still lives.
@@ -308,7 +309,7 @@ class _Stage:
 
     async def _read(self) -> None:
         """Find by the streams what no webhook has brought; a vendor may want to be left alone for a while yet."""
-        for _ in range(_READINGS):
+        for number in range(_READINGS):
             process = await self._host.serving()
             reading = self._loop.live(process.life, process.incoming.polls.read_all())
             while not reading.done() and not process.life.ended:
@@ -317,7 +318,7 @@ class _Stage:
                 reading.result()
             if self._database.file.execute("SELECT 1 FROM cursors WHERE failures > 0").fetchone() is None:
                 return
-            await asyncio.sleep(_BETWEEN_READINGS)
+            await asyncio.sleep(_BETWEEN_READINGS * _MORE**number)
 
     async def _rested(self) -> None:
         await rested(self._host, self._database, self._clock, self._people.is_asked)
