@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 #: The longest it takes to notice a run that nobody announced.
 POLL_SECONDS = 1.0
 #: How long runs in hand may go on when the process stops; what is then left is handed back.
-DRAIN_SECONDS = 6.0
+DRAIN_SECONDS = 5.0
 
 
 class Worker:

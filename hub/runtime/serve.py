@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -29,8 +32,13 @@ log = structlog.get_logger(__name__)
 
 #: The exit status when durability or integrity can no longer be promised.
 EXIT_FATAL = 70
-#: An end that takes longer, in seconds, is none: the next start goes on as after a crash.
-ENDED_WITHIN = 12.0
+#: An end that takes longer, in seconds from the signal, is none: the next start goes on as after a crash.
+ENDED_WITHIN = 9.0
+#: So many seconds after the signal the process is gone, whatever a thread of it still does. Ten is what the least
+#: patient service managers wait before they kill.
+GONE_WITHIN = 9.5
+#: So many seconds of that open requests have.
+_ANSWERED_WITHIN = 2
 
 
 def serve(
@@ -46,11 +54,48 @@ def serve(
     """
     import uvloop
 
-    return uvloop.run(_serve(settings, composition, ready, log_level))
+    last = LastMoment(GONE_WITHIN)
+    try:
+        return uvloop.run(_serve(settings, composition, ready, log_level, last))
+    finally:
+        last.cancel()
+
+
+class LastMoment:
+    """Ends the process a while after it was told to end, even if a thread of it never comes back."""
+
+    def __init__(self, seconds: float) -> None:
+        """Take the seconds; they begin with `start`."""
+        self._status = EXIT_FATAL
+        self._timer = threading.Timer(seconds, self._leave)
+        self._timer.daemon = True
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._timer.start()
+
+    def reached(self, status: int) -> None:
+        """Keep with which status the process ends from here on: everything is recorded that will be."""
+        self._status = status
+
+    def cancel(self) -> None:
+        """Let the process end by itself, because nothing is left that could keep it."""
+        self._timer.cancel()
+
+    def _leave(self) -> None:
+        if self._status:
+            log.critical("hub.left", reason="something did not come to its end in time")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(self._status)
 
 
 async def _serve(
-    settings: HubSettings, composition: Composition | None, ready: Callable[[Hub, str, bool], None], log_level: str
+    settings: HubSettings,
+    composition: Composition | None,
+    ready: Callable[[Hub, str, bool], None],
+    log_level: str,
+    last: LastMoment,
 ) -> int:
     listening = _listen(settings.host, settings.port)
     hub = Hub(settings, composition)
@@ -65,7 +110,7 @@ async def _serve(
             lifespan="off",
             server_header=False,
             date_header=False,
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=_ANSWERED_WITHIN,
             http=Wire,
             ws="none",
         )
@@ -74,7 +119,7 @@ async def _serve(
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]
     asked = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(sign, _ask, asked, hub)
+        asyncio.get_running_loop().add_signal_handler(sign, _ask, asked, hub, last)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     ticks = scheduler(hub)
     watching: asyncio.Task[None] | None = None
@@ -96,6 +141,7 @@ async def _serve(
             await asyncio.wait([ending, hub.died], timeout=ENDED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
             if ending.done():
                 ending.result()
+                last.reached(0)
                 return 0
         # Nothing more can be recorded, so nothing more may be promised: no orderly end is tried.
         reason = str(hub.died.exception()) if hub.died.done() else f"no orderly end within {ENDED_WITHIN:g} s"
@@ -105,10 +151,12 @@ async def _serve(
         forget_address(settings.data)
 
 
-def _ask(asked: asyncio.Event, hub: Hub) -> None:
+def _ask(asked: asyncio.Event, hub: Hub, last: LastMoment) -> None:
     if asked.is_set():
         # Asked a second time, it waits for no run any more.
         hub.worker.hurry()
+    else:
+        last.start()
     asked.set()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -16,13 +18,15 @@ from typing import Any
 
 import pytest
 
+from hub.engine.worker import DRAIN_SECONDS
+from hub.runtime.serve import ENDED_WITHIN, EXIT_FATAL, GONE_WITHIN
 from hub.store.database import FILE_NAME
 from tests.runtime.process import Answer, HubProcess, event
 
 pytestmark = pytest.mark.processes
 
 #: What a service manager waits at least before it kills.
-LONGEST = 12.0
+LONGEST = 10.0
 
 
 def control(vendor: Any, path: str, body: Any = None) -> Any:
@@ -119,6 +123,38 @@ def test_under_load_nothing_acknowledged_is_lost_and_senders_are_told(hub: HubPr
         time.sleep(0.1)
     assert hub.end() == 0
     assert len(copies(vendor)) == len(set(copies(vendor)))
+
+
+HANGING = """
+import asyncio, time
+from hub.runtime.serve import LastMoment
+
+async def work(last):
+    last.start()
+    kept = asyncio.ensure_future(asyncio.to_thread(time.sleep, 30))
+    await asyncio.sleep(0)
+    if ORDERLY:
+        last.reached(0)
+    else:
+        time.sleep(30)
+
+asyncio.run(work(LastMoment(0.2)))
+"""
+
+
+@pytest.mark.parametrize(("orderly", "status"), [(True, 0), (False, EXIT_FATAL)])
+def test_a_process_that_something_keeps_ends_all_the_same(orderly: bool, status: int) -> None:  # noqa: FBT001
+    """A thread that never comes back, or a loop that stands still; what was recorded in order stays an orderly end."""
+    began = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING.replace("ORDERLY", str(orderly))], check=False, capture_output=True, timeout=20
+    )
+    assert (ended.returncode, time.monotonic() - began < 10) == (status, True)
+    assert (b"hub.left" in ended.stdout + ended.stderr) is not orderly
+
+
+def test_the_parts_of_an_end_fit_into_what_it_may_take() -> None:
+    assert DRAIN_SECONDS + 2 < ENDED_WITHIN < GONE_WITHIN < LONGEST
 
 
 @pytest.mark.parametrize("signs", [1, 2])
