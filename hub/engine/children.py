@@ -127,11 +127,13 @@ class Children:
         if not self.earlier.differs or RunState(child["state"]) is RunState.COMPENSATED:
             return
         looking = self.parts.database.looking
-        begun = [
+        told, own = (
             events.by_name(looking, self._environment, OWN, self._name(path)),
             events.find(looking, child["event_id"]),
-        ]
-        hashes = {event["body_hash"] for event in begun if event is not None}
+        )
+        if told is not None and not self.earlier.is_of_another(told["cause"], told["received_at"]):
+            return
+        hashes = {event["body_hash"] for event in (told, own) if event is not None}
         now = self._event(bundle, action, scope, name="", type="", subject=self.run["key"])
         if now["body_hash"] not in hashes:
             raise called_differently(path, action.flow, child["id"])

@@ -39,10 +39,14 @@ class Earlier:
 
     def is_other(self, row: Row) -> bool:
         """Tell whether a write was formed of another event, or by other files."""
+        return self.is_of_another(row["run_id"], row["created_at"])
+
+    def is_of_another(self, run_id: str, at: int) -> bool:
+        """Tell whether what a run has formed at a moment was formed of another event, or by other files."""
         if not self.differs:
             return False
-        maker = runs.find(self._parts.database.looking, row["run_id"])
-        return maker is None or not is_formed_alike(maker, self._run, row["created_at"])
+        maker = runs.find(self._parts.database.looking, run_id)
+        return maker is None or not is_formed_alike(maker, self._run, at)
 
     def is_as_now(self, target: Target, row: Row, form: Callable[[], Any]) -> bool:
         """Tell whether a write is what this run would write, or does not stand any more."""

@@ -162,6 +162,23 @@ async def test_a_plain_replay_recognises_whatever_it_would_write_now(tmp_path: P
     await house.stop()
 
 
+async def test_a_plain_replay_of_an_edited_one_recognises_what_that_has_written_and_called(tmp_path: Path) -> None:
+    first = LAST.replace("last", "first").replace("data.more", "data.first").replace("'z'", "'f'")
+    hut, house = await parked(tmp_path, first + write() + CALLS + LAST, {**EVENT, "first": "bad"})
+    assert (await replayed(house, {"first": "x", "more": "bad"}))["state"] == RunState.PARKED
+    before = books(hut)
+    assert len(before) == 3
+    other = (write() + CALLS).replace("data.value", "'other'")
+    hut.bundle = bundle(
+        flow(first + other + LAST.replace("data.more", "'x'")), **FILES, **{"flows__called.yaml": CALLED}
+    )
+    await house.stop()
+    house = await hut.open()
+    assert (await replayed(house))["state"] == RunState.SUCCEEDED
+    assert books(hut) == [*before, ("upsert", "z", "x")]
+    await house.stop()
+
+
 async def test_an_edit_that_leads_to_another_connection_writes_no_second(tmp_path: Path) -> None:
     hut, house = await parked(tmp_path, write(where='"=data.where"') + LAST)
     detail = await stopped(hut, house, {"where": "other"}, "left-standing")
