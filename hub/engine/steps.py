@@ -27,6 +27,7 @@ from hub.errors import ApprovalLapsed, FixData, HubDefect, NotMapped, WaitFor
 from hub.model.ambient import of_micros
 from hub.model.effect import EffectKey, EffectState, effect_key
 from hub.model.flow import Approve, Call, Decide, Emit, Link, Lookup, Map, Step, Subflow, Wait
+from hub.model.flow_steps import gone_before
 from hub.model.limits import Asker
 from hub.model.run import GOING_STATES
 from hub.policy.decision import decide
@@ -117,7 +118,7 @@ class Steps:
             case Link() as action:
                 return await self._link(action, scope)
             case Wait() as action:
-                return self._wait(path, action, scope)
+                return await self._wait(bundle, path, action, scope)
             case Emit() as action:
                 children = Children(parts=self._parts, run=self._run, earlier=self.earlier)
                 return await children.emit(bundle, path, action, scope, self._under_durably(path, scope))
@@ -177,12 +178,24 @@ class Steps:
         # A clock that was ahead may have put it into the future.
         return now if first is None else min(of_micros(first["started_at"]), now)
 
-    def _wait(self, path: str, action: Wait, scope: Scope) -> Output:
+    async def _wait(self, bundle: Bundle, path: str, action: Wait, scope: Scope) -> Output:
         now, began = self._parts.ambient.now(), self._began(path)
         if action.event is None:
             return waits.for_time(action, scope, began=began, now=now)
+        before = gone_before(bundle.flows[self._run["flow"]].steps, path)
+        earlier = [at for at, step in before if isinstance(step.action, Wait) and step.action.event == action.event]
+        if earlier:
+            # What they have waited for is read from what is recorded.
+            await self._journal.flush()
         return waits.for_event(
-            self._parts.database.looking, action, scope, event=self._claimed.event, began=began, now=now
+            self._parts.database.looking,
+            action,
+            scope,
+            run=self._run,
+            event=self._claimed.event,
+            earlier=earlier,
+            began=began,
+            now=now,
         )
 
     async def _call(self, bundle: Bundle, step: Step, path: str, action: Call, scope: Scope) -> Output:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,9 +31,20 @@ def for_time(action: Wait, scope: Mapping[str, Any], *, began: datetime, now: da
 
 
 def for_event(
-    connection: Connection, action: Wait, scope: Mapping[str, Any], *, event: Row, began: datetime, now: datetime
+    connection: Connection,
+    action: Wait,
+    scope: Mapping[str, Any],
+    *,
+    run: Row,
+    event: Row,
+    earlier: Sequence[str],
+    began: datetime,
+    now: datetime,
 ) -> Output:
-    """Give the first event of the type about the subject that came after the run's own; raises `WaitFor` until then."""
+    """Give the first event of the type about the subject that came after the run's own; raises `WaitFor` until then.
+
+    `earlier` are the paths of steps that have waited before: what they have waited for is not the next one.
+    """
     assert action.event is not None
     assert action.subject is not None
     subject = action.subject(scope)
@@ -42,12 +53,13 @@ def for_event(
             "The subject of the awaited event is not a text.", code="no-subject", expression=action.subject.text
         )
     wanted = {"environment": event["environment"], "type": action.event, "subject": subject}
-    since = event["received_at"]
-    found = events.first_about(connection, **wanted, since=since)
+    taken = events.places_taken(connection, run["id"], earlier, about=wanted) if earlier else []
+    behind = max([events.place_of(event), *taken])
+    found = events.first_about(connection, **wanted, behind=behind)
     if found is not None:
         data = exact_json.loads(found["data"])
         output = {"id": found["external_id"], "type": found["type"], "subject": found["subject"], "data": data}
-        return Output(value=output, input=wanted)
+        return Output(value=output, input={**wanted, "event": found["id"]})
     until = began + action.timeout if action.timeout is not None else None
     if until is not None and now >= until:
         raise FixData(f"No event {action.event} about {subject} has come in time.", code=action.case, **wanted)
@@ -55,7 +67,7 @@ def for_event(
         f"It waits for {action.event} about {subject}.",
         on=events.topic(**wanted),
         until=until,
-        come=lambda inside: events.first_about(inside, **wanted, since=since) is not None,
+        come=lambda inside: events.first_about(inside, **wanted, behind=behind) is not None,
     )
 
 

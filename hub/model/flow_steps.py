@@ -86,6 +86,35 @@ def step_at(steps: Sequence[Step], path: str) -> Step | None:
     return found
 
 
+def gone_before(steps: Sequence[Step], path: str) -> Iterator[tuple[str, Step]]:
+    """Give the steps, with their paths, that a run has gone through before it comes to the one at a path.
+
+    Of loops only what is in the same items: which other items come first, the flow does not say.
+    """
+    around, lanes, together = "", [tuple(steps)], False
+    for part in parts_of(path):
+        name = part.partition("[")[0]
+        lane = next((lane for lane in lanes if any(step.id == name for step in lane)), ())
+        at = next((number for number, step in enumerate(lane) if step.id == name), None)
+        if at is None:
+            return
+        before = _needed(lane, lane[at]) if together else lane[:at]
+        yield from ((around + place, step) for place, step in placed_steps(before) if "[]" not in place)
+        action = lane[at].action
+        lanes = [arm.steps for arm in action.arms] if isinstance(action, Branch) else [steps_within(lane[at])]
+        together = isinstance(action, Parallel)
+        around += f"{part}."
+
+
+def _needed(lane: Sequence[Step], step: Step) -> list[Step]:
+    """Give the steps of a `parallel` that one of them needs, and those that they need."""
+    names, found = set(step.needs), set[str]()
+    while names - found:
+        found |= names
+        names |= {name for each in lane if each.id in found for name in each.needs}
+    return [each for each in lane if each.id in found]
+
+
 def name_from(place: str, reader: str) -> str | None:
     """Give the name by which the step at one place is read at another: `post` beside it, `way.post` outside.
 

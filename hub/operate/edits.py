@@ -11,6 +11,7 @@ from hub.errors import Conflict, FixData, HubError, NotFound
 from hub.model.event import EventState, Via
 from hub.schemas.drift import DriftKind, compile_drift
 from hub.sdk import exact_json
+from hub.store.events import place_of
 from hub.store.replays import Edit
 from hub.workspace.bundle import Bundle
 
@@ -47,6 +48,7 @@ def edited(
         "id": new_id,
         "external_id": vendors_id(event) + edit_mark(new_id),
         "received_at": now,
+        "position": place_of(event),
         "via": Via.EDIT.value,
         "state": EventState.ACCEPTED.value,
         "deliveries": 0,

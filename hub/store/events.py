@@ -22,6 +22,7 @@ from sqlalchemy import (
 from hub.audit.kinds import AuditKind
 from hub.errors import HubError
 from hub.model.event import EventFilter, EventState
+from hub.model.run import StepState
 from hub.sdk import exact_json
 from hub.store import statements
 from hub.store.account_tables import rejections
@@ -32,7 +33,7 @@ from hub.store.drift import Sighting, count
 from hub.store.history import Lease, hindered
 from hub.store.runs import wake
 from hub.store.statements import Formed, among, names_of
-from hub.store.tables import awaited, events, runs
+from hub.store.tables import awaited, events, runs, steps
 
 #: Why an event is rejected that says something else than an earlier one of the same id.
 OTHER_CONTENT = "same-id-other-content"
@@ -119,7 +120,9 @@ class Accept(Write):
                         )
                     )
                 results.append(Acceptance.CONFLICTING)
-        statements.insert(transaction.connection, events, [{**_BLANK, **event} for event in new_events])
+        places = transaction.next_values("event", len(new_events)) if new_events else ()
+        rows = [{**_BLANK, **event, "position": at} for event, at in zip(new_events, places, strict=True)]
+        statements.insert(transaction.connection, events, rows)
         tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
         queue(transaction, new_runs)
         if repeated:
@@ -361,24 +364,46 @@ def topic(*, environment: str, type: str, subject: str) -> str:
     return f"event:{environment}:{type}:{subject}"
 
 
+def place_of(event: Mapping[str, Any]) -> int:
+    """Give the place at which an event came in the order of all; an edited one came when the original did."""
+    release = event.get("release")
+    return int(event["position"] if release is None else exact_json.loads(release).get("position", event["position"]))
+
+
 def first_about(
-    connection: Connection, *, environment: str, type: str, subject: str, since: int
+    connection: Connection, *, environment: str, type: str, subject: str, behind: int
 ) -> Mapping[str, Any] | None:
-    """Give the first event of a type about a subject that was taken after a moment (microseconds)."""
+    """Give the first event of a type about a subject that was taken, or released, behind a place in the order."""
     statement = (
         select(events)
         .where(
             events.c.environment == environment,
             events.c.type == type,
             events.c.subject == subject,
-            events.c.received_at > since,
+            events.c.position > behind,
             events.c.state.in_([EventState.ACCEPTED.value, EventState.UNROUTED.value]),
         )
-        .order_by(events.c.received_at, events.c.id)
+        .order_by(events.c.position)
         .limit(1)
     )
     row = connection.execute(statement).one_or_none()
     return None if row is None else dict(row._mapping)
+
+
+def places_taken(connection: Connection, run_id: str, paths: Sequence[str], *, about: Mapping[str, str]) -> list[int]:
+    """Give the places of the events for which steps of a run have waited, of those `about` what is named so."""
+    inputs = connection.execute(_WAITED, {"of_run": run_id, "paths": list(paths)}).scalars()
+    asked = [exact_json.loads(text) for text in inputs if text is not None]
+    ids = [each["event"] for each in asked if "event" in each and about.items() <= each.items()]
+    return list(connection.execute(_PLACES, {"ids": ids}).scalars()) if ids else []
+
+
+_WAITED = select(steps.c.input).where(
+    steps.c.run_id == bindparam("of_run"),
+    steps.c.path.in_(bindparam("paths", expanding=True)),
+    steps.c.state == StepState.SUCCEEDED.value,
+)
+_PLACES = select(events.c.position).where(events.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def by_name(connection: Connection, environment: str, name: str, external_id: str) -> Mapping[str, Any] | None:

@@ -14,7 +14,7 @@ from hub.model.event import EventState
 from hub.sdk import exact_json
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction, Write
-from hub.store.events import queue, run_note, tell
+from hub.store.events import place_of, queue, run_note, tell
 from hub.store.tables import events, runs
 
 
@@ -47,6 +47,10 @@ class Release(Write):
         """Change the event only if it stands as it was read, then queue its runs."""
         connection, event_id = transaction.connection, self.event["id"]
         note = {"at": transaction.now, "by": self.actor, "reason": self.reason, "from": self.event["state"]}
+        note |= {"became": list(self.became), "position": place_of(self.event)}
+        held_back = self.event["state"] in (EventState.QUARANTINED, EventState.REJECTED)
+        # For those who wait for it, it happens now; what follows from it goes by when it came.
+        place = transaction.next_values("event", 1)[0] if held_back else self.event["position"]
         changed = connection.execute(
             update(events)
             .where(
@@ -58,12 +62,13 @@ class Release(Write):
                 state=self.state.value,
                 reason=None,
                 flags=self.flags,
-                release=exact_json.dumps({**note, "became": list(self.became)}).decode(),
+                position=place,
+                release=exact_json.dumps(note).decode(),
             )
         )
         if changed.rowcount != 1:
             return Conflict("Somebody else released the event meanwhile.", code="already-released", event=event_id)
-        if self.event["state"] in (EventState.QUARANTINED, EventState.REJECTED):
+        if held_back:
             tell(transaction, [self.event])
         have = set(connection.execute(select(runs.c.flow).where(runs.c.event_id == event_id)).scalars())
         started = [dict(run) for run in self.runs if run["flow"] not in have]

@@ -56,6 +56,8 @@ events = Table(
     Column("schema", String),
     Column("occurred_at", BigInteger, nullable=False),
     Column("received_at", BigInteger, nullable=False),
+    # Its place in the order in which events were taken, or released: a clock may be set back.
+    Column("position", BigInteger, server_default="0", nullable=False),
     Column("via", String, nullable=False),
     Column("state", String, nullable=False),
     Column("deliveries", Integer, nullable=False),

@@ -234,12 +234,12 @@ class House:
         for event in events:
             await self.intake.accept("vendor", [_event(event, schema)], Via.API)
 
-    async def pay(self, *subjects: str) -> None:
-        """Let the events `vendor.thing.paid` about these subjects come, all in one delivery."""
+    async def pay(self, *subjects: str, name: str = "paid") -> None:
+        """Let the events `vendor.thing.paid` about these subjects come, all in one delivery; `name` is in their ids."""
         now = self.ambient.now()
         events = [
             InboundEvent(
-                external_id=f"paid_{subject}",
+                external_id=f"{name}_{subject}",
                 subject=subject,
                 data={"id": subject},
                 type="vendor.thing.paid",

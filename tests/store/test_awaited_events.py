@@ -10,7 +10,7 @@ from hub.model.event import EventState
 from hub.store import events
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
-from hub.store.events import Accept
+from hub.store.events import Accept, find
 from hub.store.releases import Release
 from hub.store.tables import runs
 from tests.store.asked import asked
@@ -71,8 +71,11 @@ async def test_what_is_held_back_wakes_nobody_until_it_is_released(store: tuple[
     kept = arrival(1, "INV-1", state="quarantined")
     await committer.commit(kept)
     assert waiting(database) == ["run_0", "run_1"]
+    with database.reading() as connection:
+        row = find(connection, kept.event["id"])
+    assert row is not None
     release = Release(
-        event=kept.event,
+        event=row,
         state=EventState.UNROUTED,
         flags=None,
         runs=(),

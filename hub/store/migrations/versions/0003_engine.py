@@ -197,6 +197,7 @@ def _new_columns() -> None:
 
     _change_effects()
     with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("position", sa.BigInteger(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("edited_from", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("cause", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("pruned_at", sa.BigInteger(), nullable=True))
@@ -209,6 +210,13 @@ def _new_columns() -> None:
             postgresql_where=sa.text("edited_from IS NOT NULL"),
         )
 
+    # Of events of before nothing better is known than when they were received.
+    op.execute(
+        "UPDATE events SET position = placed.number FROM "
+        "(SELECT id, row_number() OVER (ORDER BY received_at, id) AS number FROM events) AS placed "
+        "WHERE placed.id = events.id"
+    )
+    op.execute("INSERT INTO counters (name, value) SELECT 'event', count(*) FROM events HAVING count(*) > 0")
     with op.batch_alter_table("steps", schema=None) as batch_op:
         batch_op.add_column(sa.Column("checksum", sa.BigInteger(), nullable=True))
 
