@@ -209,7 +209,7 @@ class Expecting:
             money=Decimal(amount["minor"]),
             currency=amount["currency"],
             needed=not self._is_excused(happening),
-            never=self._is_left(happening) and happening.type == "sale.made",
+            never=self._is_left(happening) and happening.type in {"sale.made", "deal.signed"},
             subject=happening.subject,
         )
 
@@ -252,6 +252,9 @@ class Expecting:
                 (perhaps.add if self._is_ended(happening) else must.append)(fate.value)
                 # Before anybody can see that a sale is refused, its customer must be known, and people asked.
                 perhaps.add(Fate.UNMAPPED.value)
+            elif happening.type == "deal.signed" and fate is Fate.DECLINED:
+                # What else has failed is told with it.
+                perhaps |= {fate.value, "approval-expired", "refused-400", "not-confirmed", "step-timeout"}
             elif happening.type == "order.placed" and (fate is Fate.TAKEN_BACK or passed):
                 perhaps |= _OF_ORDERS
             elif happening.type == "payment.taken" and self._is_excused(happening):

@@ -154,7 +154,7 @@ class People:
         await self._come_back()
         for approval_id in self._open_approvals():
             for voter in VOTERS:
-                await self._vote(approval_id, voter, Verdict.AGREED)
+                await self._vote(approval_id, voter, self._word(approval_id, Verdict.AGREED))
         for run_id, key, reason in self._parked():
             if self._can_be_made(key, reason):
                 await self._replay(run_id, key, self._mender(key), _WAYS[len(self._scenario.happenings) % len(_WAYS)])
@@ -175,9 +175,15 @@ class People:
             return self._scenario.fate(key) is not Fate.UNMAPPED
         if reason == "sale-not-posted":
             return self._is_tied(next(each for each in self._scenario.happenings if each.business_key == key).family)
-        if reason in PUT_RIGHT:
+        if reason in PUT_RIGHT or self._scenario.fate(key) is Fate.DECLINED:
             return False
         return reason.endswith("-too-often") or reason.startswith("approval-") or reason == "child-cancelled"
+
+    def _word(self, approval_id: str, verdict: Verdict) -> Verdict:
+        """Give what people say when they are asked: of some things, whoever is asked, that they shall not be."""
+        statement = "SELECT business_key FROM runs WHERE id = (SELECT run_id FROM approvals WHERE id = ?)"
+        (key,) = self._database.file.execute(statement, (approval_id,)).fetchone()
+        return Verdict.REFUSED if self._scenario.fate(key) is Fate.DECLINED else verdict
 
     def _mender(self, key: str) -> str:
         """Give who puts right in the end: in every other trial somebody who may agree as well, if enough others may."""
@@ -243,7 +249,7 @@ class People:
                 if asked:
                     verdict = Verdict.AGREED if act.order is Order.AGREE else Verdict.REFUSED
                     voter = voters[int(act.pick * len(voters))]
-                    await self._vote(asked[0], voter, verdict)
+                    await self._vote(asked[0], voter, self._word(asked[0], verdict))
                     if act.who < _LEAVE_AFTERWARDS:
                         after = _LEAVE_AFTER[int(act.who / _LEAVE_AFTERWARDS * len(_LEAVE_AFTER))]
                         self._loop.call_later(after, self._leave, voter, context=Context())

@@ -21,6 +21,10 @@ LONGEST = 300.0
 LARGE, VERY_LARGE = 5_000_000, 8_000_000
 
 
+#: What has a fate of its own; what builds on it may share it.
+_FATEFUL = frozenset({"sale.made", "order.placed", "deal.signed"})
+
+
 class Fate(StrEnum):
     """What must come of a thing: it is posted, or it must stop for a person with this reason."""
 
@@ -28,6 +32,7 @@ class Fate(StrEnum):
     REFUSED = "refused-400"
     TAKEN_BACK = "taken-back"
     UNMAPPED = "customer-not-mapped"
+    DECLINED = "approval-refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +96,7 @@ class Scenario:
     def fate(self, business_key: str) -> Fate:
         """Give what must come of the thing that a run is about, by itself."""
         for happening in self.happenings:
-            if happening.business_key == business_key and happening.type in {"sale.made", "order.placed"}:
+            if happening.business_key == business_key and happening.type in _FATEFUL:
                 return self.fates[happening.family]
         return Fate.POSTED
 
@@ -111,6 +116,9 @@ def draw(dice: Random) -> Scenario:
             fates[family] = Fate.UNMAPPED if lost else Fate.REFUSED if refused else Fate.POSTED
         elif kind == "order.placed":
             fates[family] = Fate.TAKEN_BACK if dice.random() < 0.4 else Fate.POSTED
+        elif kind == "deal.signed":
+            declined = data["amount"]["minor"] >= LARGE and dice.random() < 0.5
+            fates[family] = Fate.DECLINED if declined else Fate.POSTED
     happenings = []
     at = 0.0
     for number, (kind, data, family) in enumerate(drafts):
