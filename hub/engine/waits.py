@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from hub.engine.outputs import Output
 from hub.errors import FixData, WaitFor, WaitUntil
+from hub.model.ambient import of_micros
 from hub.model.flow import Wait
 from hub.policy.outputs import moment
 from hub.sdk import exact_json
@@ -57,6 +58,7 @@ def for_event(
     behind = max([events.place_of(event), *taken])
     found = events.first_about(connection, **wanted, behind=behind)
     if found is not None:
+        _assert_kept(found)
         data = exact_json.loads(found["data"])
         output = {"id": found["external_id"], "type": found["type"], "subject": found["subject"], "data": data}
         return Output(value=output, input={**wanted, "event": found["id"]})
@@ -69,6 +71,18 @@ def for_event(
         until=until,
         come=lambda inside: events.first_about(inside, **wanted, behind=behind) is not None,
     )
+
+
+def _assert_kept(event: Row) -> None:
+    """Raise `FixData` for an event whose data retention has taken away: what it said is not known any more."""
+    if event["pruned_at"] is not None:
+        raise FixData(
+            f"The event {event['type']} about {event['subject']} has come, and the environment's retention has "
+            "pruned its payload since.",
+            code="payload-pruned",
+            event=event["id"],
+            pruned_on=f"{of_micros(event['pruned_at']):%Y-%m-%d}",
+        )
 
 
 def _moment(value: Any, expression: str) -> datetime:

@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from hub.model.event import EventState, InboundEvent, Via
 from hub.model.hold import HoldKind
+from hub.model.retention import Retention
 from hub.operate.holds import Held
+from hub.operate.retention import Pruning
 from hub.operate.runs import From
 from hub.sdk import exact_json
 from hub.store.committer import Transaction, Work
@@ -19,7 +21,7 @@ from hub.store.releases import Release
 from hub.store.tables import events, steps
 from tests.engine.house import House
 from tests.engine.test_every_answer import kept
-from tests.engine.test_lanes import Hut, flow, state
+from tests.engine.test_lanes import Hut, exceptions, flow, state
 
 PAID = "wait: { event: vendor.thing.paid, subject: data.id, timeout: P7D, case: never-paid }"
 ONE = f"""
@@ -100,6 +102,29 @@ async def test_what_is_released_happens_then_and_its_own_runs_go_by_when_it_came
     await house.committer.commit(release)
     (event,) = (dict(row._mapping) for row in kept(house, events) if row.id == event["id"])
     assert (event["position"], place_of(event)) == (4, 2)
+    await house.stop()
+
+
+async def test_it_was_pruned_before_the_run_came_to_wait_for_it(tmp_path: Path) -> None:
+    """It has come, but what it said is gone: a person is told, and the flow does not go on with nothing."""
+    hut = Hut(tmp_path, flow(ONE))
+    house = await hut.open()
+    await house.hold_orders.hold(HELD, reason="later", actor="person:p_1")
+    await house.give(THING)
+    await house.pay("a")
+    hut.clock.leap(timedelta(days=100))
+    keeping = Retention(payloads=timedelta(days=30), answers=timedelta(days=60))
+    pruning = Pruning(
+        environment="test",
+        database=house.database,
+        committer=house.committer,
+        ambient=house.ambient,
+        policy=lambda: keeping,
+    )
+    assert (await pruning.prune(actor="local")).events == 1
+    await house.hold_orders.resume(HELD, actor="person:p_1")
+    assert await house.settled() == {"parked": 1}
+    assert ([case.reason for case in exceptions(house)], hut.vendor.documents) == (["payload-pruned"], [])
     await house.stop()
 
 
