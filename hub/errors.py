@@ -295,6 +295,12 @@ class OutcomeParked(HubError):
     code = "outcome-unknown"
 
 
+class ProcessDied(HubError):
+    """One process after the other has died while it had the run in hand, and nothing of the run got any further."""
+
+    code = "process-died"
+
+
 class StandsAlready(HubError):
     """What an earlier run has written does not fit what this one would write; a person has to decide."""
 

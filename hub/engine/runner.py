@@ -22,12 +22,13 @@ from hub.engine.steps import Steps
 from hub.engine.values import Scope
 from hub.engine.verdicts import Circumstances, Park, Pause, TakeBack, Waiting, decide
 from hub.engine.walk import Walk
-from hub.errors import Fatal, HubDefect, HubError, StaleLease, ToldToStop
+from hub.errors import Fatal, HubDefect, HubError, ProcessDied, StaleLease, ToldToStop
 from hub.model.flow import Flow, OnFailure, Step
 from hub.model.run import COMPENSATION_FAILED, WENT_ON, RunState, StepState, Stopping, WaitKind
 from hub.store import stopping as told_to_stop
 from hub.store.claims import ClaimedRun
 from hub.store.committer import Transaction, Work
+from hub.store.deaths import MOST_DEATHS
 from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)
@@ -77,9 +78,14 @@ class Runner:
 
     async def _go_on(self) -> None:
         try:
+            if self._run["deaths"] > MOST_DEATHS:
+                # Already what tells whose books it concerns may be what ends the process.
+                raise ProcessDied(processes=self._run["deaths"])
             bundle = self._bundle = await self._parts.bundle(self._run["bundle"])
             flow = self._flow = bundle.flows[self._run["flow"]]
             self._lane.scope.update(stored_scope(self._claimed.event))
+            if self._run["deaths"] == MOST_DEATHS:
+                raise ProcessDied(processes=MOST_DEATHS)
             if self._run["stopping"] is not None:
                 raise ToldToStop(run=self._run["id"], stopping=self._run["stopping"])
             going = Walk(
@@ -102,6 +108,8 @@ class Runner:
             raise
         except Stopped as stopped:
             await self._stop(stopped)
+        except ProcessDied as error:
+            await self._endings.park(self._told(self._reached()), error.code, error)
         except HubError as error:
             await self._endings.park(self._told(), error.code, error)
         except Exception as error:  # a defect of the hub must not lose the run or stop the others
@@ -109,6 +117,11 @@ class Runner:
             await self._endings.park(self._told(), "internal-error", _defect(error))
         else:
             await self._endings.succeed(self._told(), output)
+
+    def _reached(self) -> str:
+        """Give the step that the run was at: the first that has left nothing behind."""
+        steps = () if self._flow is None else self._flow.steps
+        return next((step.id for step in steps if step.id not in self._lane.known.steps), "start")
 
     async def _stop(self, stopped: Stopped) -> None:
         told = self._told(path_of(stopped), scope_at(stopped))

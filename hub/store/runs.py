@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from hub.audit.kinds import AuditKind
 from hub.model.run import WORKING_STATES, RunState, WaitKind
+from hub.store import deaths
 from hub.store.audit import Note
 from hub.store.committer import Transaction
 from hub.store.statements import Formed
@@ -92,9 +93,18 @@ _BEHIND = Formed(select(runs.c.id).where(runs.c.wait_kind == literal_column("'or
 def recover(transaction: Transaction, *, environment: str, actor: str) -> int:
     """Take back every run that a stopped process left in its hands, so that it is claimed anew; gives their number.
 
-    Call it only when no other process can be working on them.
+    Call it only when no other process can be working on them. One that may be the cause of its processes' deaths is
+    claimed apart from the others.
     """
-    return _take_back(transaction, runs.c.environment == environment, kind=AuditKind.RUN_RECOVERED, actor=actor)
+    here = runs.c.environment == environment
+    left = [*transaction.connection.execute(select(runs.c.id).where(here, _WORKED_ON)).scalars()]
+    deaths.count(transaction, left)
+    taken = _take_back(transaction, here, kind=AuditKind.RUN_RECOVERED, actor=actor)
+    deaths.set_apart(transaction, environment)
+    return taken
+
+
+_WORKED_ON = runs.c.state.in_([state.value for state in WORKING_STATES])
 
 
 def hand_back(transaction: Transaction, *, environment: str, owner: str) -> int:
@@ -104,9 +114,8 @@ def hand_back(transaction: Transaction, *, environment: str, owner: str) -> int:
 
 
 def _take_back(transaction: Transaction, which: ColumnElement[bool], *, kind: AuditKind, actor: str) -> int:
-    working = [state.value for state in WORKING_STATES]
     columns = (runs.c.id, runs.c.environment, runs.c.flow, runs.c.key)
-    left = transaction.connection.execute(select(*columns).where(which, runs.c.state.in_(working))).all()
+    left = transaction.connection.execute(select(*columns).where(which, _WORKED_ON)).all()
     ids = [row.id for row in left]
     for start in range(0, len(ids), 500):
         transaction.connection.execute(

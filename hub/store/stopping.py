@@ -46,6 +46,7 @@ def tell_to_stop(transaction: Transaction, run_id: str, stopping: Stopping, orde
         .values(
             state=RunState.QUEUED.value,
             blocking=True,
+            deaths=0,
             claimable_at=transaction.now,
             wait_kind=None,
             wait_on=None,

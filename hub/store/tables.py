@@ -123,6 +123,9 @@ runs = Table(
     Column("wait_until", BigInteger),
     Column("epoch", Integer, nullable=False),
     Column("owner", String),
+    # How many processes in a row have died with it in hand without its getting any further, and how far it was then.
+    Column("deaths", Integer, nullable=False, server_default="0"),
+    Column("got_to", Integer, nullable=False, server_default="0"),
     Column("generation", Integer, nullable=False),
     # Lower goes first where work waits for a slot or a limit.
     Column("priority", Integer, nullable=False, server_default="20"),

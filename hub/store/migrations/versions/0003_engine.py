@@ -221,6 +221,8 @@ def _new_columns() -> None:
         batch_op.add_column(sa.Column("checksum", sa.BigInteger(), nullable=True))
 
     with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("deaths", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("got_to", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("priority", sa.Integer(), server_default="20", nullable=False))
         batch_op.add_column(sa.Column("ordered_by", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("stopping", sa.String(), nullable=True))
