@@ -27,7 +27,7 @@ def count(transaction: Transaction, ids: Sequence[str]) -> None:
     """Count that a process has died with these runs in hand."""
     for start in range(0, len(ids), 500):
         some = ids[start : start + 500]
-        before = dict(transaction.connection.execute(select(runs.c.id, runs.c.got_to).where(runs.c.id.in_(some))).all())  # type: ignore[arg-type]
+        before = dict(transaction.connection.execute(select(runs.c.id, runs.c.got_to).where(runs.c.id.in_(some))).all())
         now = _got_to(transaction.connection, some)
         further = [each for each in some if now.get(each, 0) != before[each]]
         stuck = update(runs).where(runs.c.id.in_(set(some) - set(further)))
