@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, delete, func, or_, select, update
 
 from hub.errors import Conflict
 from hub.model.ambient import of_micros
@@ -78,16 +78,18 @@ def assert_kept(row: Mapping[str, Any]) -> None:
 def old_runs(environment: str, before: int) -> ColumnElement[bool]:
     """Say which runs may be pruned: over for long, with every write settled, and nothing open that may look back.
 
-    A parked run is over only when its replay is, and the replay of that; a run that was called, and its caller, are
-    over together. While an exception of a run is open, somebody may still order something of it.
+    A parked run is over only when its replay is, and the replay of that, or so long after a person has closed its
+    exception by hand; a run that was called, and its caller, are over together. While an exception of a run is open,
+    somebody may still order something of it.
     """
     newer, parent, child = runs.alias("newer"), runs.alias("parent"), runs.alias("child")
     going = [state.value for state in OPEN_STATES]
 
     def is_open(other: Table, same: ColumnElement[bool]) -> ColumnElement[bool]:
-        unfinished = and_(other.c.state.in_(going), other.c.replaced_by.is_(None))
+        unfinished = and_(other.c.state.in_(going), other.c.replaced_by.is_(None), ~_settled(other, before))
         return select(other.c.id).where(same, unfinished).exists()
 
+    # What is settled is pruned itself first.
     unpruned = and_(newer.c.state.in_(going), newer.c.pruned_at.is_(None))
     replayed = select(newer.c.id).where(newer.c.id == runs.c.replaced_by, unpruned).exists()
     unseen = select(cases.c.id).where(cases.c.run_id == runs.c.id, cases.c.state == "open").exists()
@@ -95,7 +97,7 @@ def old_runs(environment: str, before: int) -> ColumnElement[bool]:
     return and_(
         runs.c.environment == environment,
         runs.c.pruned_at.is_(None),
-        or_(runs.c.state.in_(_ENDED), runs.c.replaced_by.is_not(None)),
+        or_(runs.c.state.in_(_ENDED), runs.c.replaced_by.is_not(None), _settled(runs, before)),
         func.coalesce(runs.c.finished_at, runs.c.updated_at) < before,
         ~unsettled,
         ~unseen,
@@ -103,6 +105,13 @@ def old_runs(environment: str, before: int) -> ColumnElement[bool]:
         ~is_open(parent, parent.c.id == runs.c.parent_run),  # type: ignore[arg-type]
         ~is_open(child, child.c.parent_run == runs.c.id),  # type: ignore[arg-type]
     )
+
+
+def _settled(run: FromClause, before: int) -> ColumnElement[bool]:
+    """Say of a parked run that a person closed its exception by hand before a moment: it holds back nobody any more."""
+    closed = select(func.max(cases.c.closed_at)).where(cases.c.run_id == run.c.id).scalar_subquery()
+    parked = and_(run.c.state == RunState.PARKED.value, run.c.blocking.is_(False), run.c.replaced_by.is_(None))
+    return and_(parked, func.coalesce(closed < before, False))
 
 
 def old_events(environment: str, before: int) -> ColumnElement[bool]:

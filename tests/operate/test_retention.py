@@ -209,6 +209,7 @@ async def test_without_a_policy_nothing_goes_and_once_a_day_is_enough(tmp_path: 
 
 
 #: States of a run, of its write, of the run that replaced it, of its caller and of a run that it called; over or not.
+#: One that is `settled` is parked, and a person closed its exception by hand: long ago, or (`lately`) not yet so long.
 STANDINGS: list[tuple[str, str | None, str | None, str | None, str | None, bool]] = [
     ("succeeded", None, None, None, None, True),
     ("cancelled", "done", None, None, None, True),
@@ -228,6 +229,15 @@ STANDINGS: list[tuple[str, str | None, str | None, str | None, str | None, bool]
     ("succeeded", None, None, "succeeded", None, True),
     ("succeeded", None, None, None, "parked", False),
     ("succeeded", None, None, None, "succeeded", True),
+    ("settled", None, None, None, None, True),
+    ("lately", None, None, None, None, False),
+    ("settled", "parked", None, None, None, False),
+    ("settled", None, None, "waiting", None, False),
+    ("settled", None, None, None, "waiting", False),
+    ("settled", None, None, "settled", None, True),
+    ("settled", None, None, "lately", None, False),
+    ("succeeded", None, None, None, "settled", True),
+    ("parked", None, "lately", None, None, False),
 ]
 
 
@@ -242,7 +252,8 @@ async def test_what_is_over_is_decided_with_all_that_may_look_back(
     over: object,
 ) -> None:
     database = Database(tmp_path)
-    own = {**run(1), "state": state, "replaced_by": newer and "run_2", "parent_run": parent and "run_3"}
+    own: dict[str, Any] = {**run(1), "state": state, "replaced_by": newer and "run_2"}
+    own["parent_run"] = parent and "run_3"
     others = [
         {**run(number), "state": other, "parent_run": "run_1" if number == 4 else None, "replaced_by": None}
         for number, other in ((2, newer), (3, parent), (4, child))
@@ -250,6 +261,10 @@ async def test_what_is_over_is_decided_with_all_that_may_look_back(
     ]
     with database.writer.begin() as connection:
         for place, row in enumerate([own, *others]):
+            closed_at = {"settled": 1, "lately": 2}.get(row["state"])
+            if closed_at is not None:
+                row |= {"state": "parked", "blocking": False}
+                connection.execute(insert(cases), {**a_case(row["id"]), "state": "closed", "closed_at": closed_at})
             connection.execute(insert(runs), {**row, "position": place, "finished_at": None})
         if effect is not None:
             connection.execute(insert(effects), {**intent(1).intents[0], "state": effect})
@@ -257,6 +272,12 @@ async def test_what_is_over_is_decided_with_all_that_may_look_back(
         found = {name for name, _ in retention.next_runs(connection, "test", 2, after=-1, limit=9)}
     assert ("run_1" in found) is over
     database.close()
+
+
+def a_case(run_id: str) -> dict[str, Any]:
+    texts = ("flow", "path", "business_key", "reason", "fingerprint", "detail", "facts")
+    named = {"id": f"case_{run_id}", "environment": "test", "run_id": run_id}
+    return {**dict.fromkeys(texts, "x"), **named, "state": "open", "opened_at": 1}
 
 
 DAY = timedelta(days=1) // timedelta(microseconds=1)
@@ -324,9 +345,7 @@ def change(database: Database, *statements: Insert | Update) -> None:
 async def test_a_run_stays_whole_while_an_exception_of_it_is_open(tmp_path: Path) -> None:
     """One that took back what it did has ended; whoever sees to it may order it anew, which needs its payloads."""
     database = Database(tmp_path)
-    texts = ("id", "flow", "path", "business_key", "reason", "fingerprint", "detail", "facts")
-    case: dict[str, Any] = dict.fromkeys(texts, "x")
-    case |= {"environment": "test", "run_id": "run_1", "state": "open", "opened_at": 1}
+    case = a_case("run_1")
     ended = {**run(1), "state": "compensated", "replaced_by": None, "position": 1, "finished_at": None}
     change(database, insert(runs).values(ended), insert(cases).values(case))
     assert due(database) == []
