@@ -257,8 +257,32 @@ def test_one_mistake_gives_one_line(path: str, old: str, new: str, place: str, c
     assert words in str(lints[0]), str(lints[0])
 
 
+ASKED = "approve: large\n{0}of: invoice\n"
+BOTH = "  - id: both\n    parallel:\n      - id: a\n        map: billing/to_hub\n"
+WAY = "  - id: way\n    branch:\n      - name: domestic\n        when: invoice.kind == 'first'\n        steps:\n"
+GONE_PAST = "\n    on_failure: continue\n    "
+
 #: The same of what is doubtful: the bundle is made all the same.
 DOUBTS = [
+    (
+        WHOLE,
+        BOTH,
+        BOTH.replace("\n    ", GONE_PAST, 1)
+        + f"      - id: asked\n        needs: [a]\n        {ASKED.format(' ' * 8)}",
+        "61:9",
+        "approval-not-asked",
+        "`both` is gone past",
+    ),
+    (
+        WHOLE,
+        WAY,
+        WAY.replace("\n    ", GONE_PAST, 1)
+        + "          - id: calm\n            wait: { for: PT1S }\n"
+        + f"          - id: asked\n            {ASKED.format(' ' * 12)}",
+        "44:13",
+        "approval-not-asked",
+        "`way` is gone past",
+    ),
     (WHOLE, "      by: line.number\n", "", "25:7", "no-item-name", "Add `by: line.id`"),
     (WHOLE, "steps:\n", "output: data.object.id\nsteps:\n", "9:1", "output-not-read", "Nobody gets"),
     (NIGHTLY, "priority: low", "priority: low\non_failure: compensate", "8:13", "nothing-to-take-back", "`undo`"),
@@ -402,3 +426,8 @@ def test_one_write_in_two_flows_is_told_within_steps_too() -> None:
     ]
     assert "`lines[].kept` and the step `lines[].kept` of `twin`" in lints[0].message
     assert "`posts[]`" in lints[4].message
+
+
+def test_an_approval_that_is_asked_for_first_is_always_asked_for() -> None:
+    first = WAY.replace("\n    ", GONE_PAST, 1) + f"          - id: asked\n            {ASKED.format(' ' * 12)}"
+    assert lints_after(WHOLE, WAY, first) == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hub.expressions.compiler import compile
-from hub.workspace.checks.step_nodes import every_step, inside, keyed_in
+from hub.workspace.checks.step_nodes import every_step, inside, keyed_in, steps_within
 from hub.workspace.source.lint import Lints
 from hub.workspace.source.yaml_source import Keyed, text_of
 
@@ -21,6 +23,7 @@ def lint_whole(flow: Keyed, lints: Lints) -> None:
         message = "Nobody gets this `output`: only a flow with `on: { called: … }` is run by steps of others."
         lints.warn(flow.entries["output"].key, "output-not-read", message, "Remove it.")
     _lint_compensation(flow, lints)
+    _lint_approvals(flow, lints)
 
 
 def _lint_compensation(flow: Keyed, lints: Lints) -> None:
@@ -32,3 +35,38 @@ def _lint_compensation(flow: Keyed, lints: Lints) -> None:
         if text_of(said) == "compensate" and said is not None:
             message = "Nothing can be taken back: no step of this flow has `undo`."
             lints.warn(said, "nothing-to-take-back", message, "Give the steps that write an `undo`.")
+
+
+def _lint_approvals(flow: Keyed, lints: Lints) -> None:
+    """Warn of approvals that a failure before them leaves unasked, where the flow goes on past that."""
+    for step in every_step(keyed_in(flow.get("steps"))):
+        # A loop that goes on without an item writes nothing for that item either.
+        if text_of(step.get("on_failure")) != "continue" or "foreach" in step.entries:
+            continue
+        for asking in _asked_later(step):
+            message = (
+                f"Where something fails before it is asked, `{text_of(step.get('id'))}` is gone past, and what comes "
+                "behind that is written without this approval."
+            )
+            lints.warn(asking.entries["approve"].key, "approval-not-asked", message, _ASK_FIRST)
+
+
+_ASK_FIRST = "Ask before that step, or as the first thing in it."
+
+
+def _asked_later(step: Keyed) -> Iterator[Keyed]:
+    """Give the approvals within a step, outside of loops, that are asked for only when others have gone well."""
+    for steps in () if "foreach" in step.entries else steps_within(step):
+        for number, inner in enumerate(steps):
+            behind = "needs" in inner.entries if "parallel" in step.entries else number > 0
+            if behind:
+                yield from (each for each in _outside_loops(inner) if "approve" in each.entries)
+            else:
+                yield from _asked_later(inner)
+
+
+def _outside_loops(step: Keyed) -> Iterator[Keyed]:
+    yield step
+    for steps in () if "foreach" in step.entries else steps_within(step):
+        for inner in steps:
+            yield from _outside_loops(inner)
