@@ -18,8 +18,11 @@ from hub.store.tables import effects, runs, steps
 
 #: After so many deaths in a row without getting any further a run stops for a person.
 MOST_DEATHS = 5
-#: After so many it is tried apart from the others: one such run every so often, the one of most deaths last.
-_SUSPECT_AFTER, _APART = 2, 5_000_000
+#: After so many it is tried apart from the others, the one of most deaths last.
+_SUSPECT_AFTER = 2
+#: One such run goes every so often (microseconds); of many, which something else than they may have ended, all within
+#: so long.
+_APART, _WITHIN = 5_000_000, 60_000_000
 _KNOWN = (EffectState.DONE.value, EffectState.FAILED.value)
 
 
@@ -51,8 +54,10 @@ def set_apart(transaction: Transaction, environment: str) -> None:
         )
         .order_by(runs.c.deaths, runs.c.position)
     )
-    for place, run_id in enumerate(transaction.connection.execute(suspects).scalars().all(), start=1):
-        later = update(runs).where(runs.c.id == run_id).values(claimable_at=transaction.now + place * _APART)
+    found = transaction.connection.execute(suspects).scalars().all()
+    apart = min(_APART, _WITHIN // max(len(found), 1))
+    for place, run_id in enumerate(found, start=1):
+        later = update(runs).where(runs.c.id == run_id).values(claimable_at=transaction.now + place * apart)
         transaction.connection.execute(later)
 
 
