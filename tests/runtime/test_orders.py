@@ -67,13 +67,15 @@ def test_a_record_is_edited_and_a_write_made_once_more(hub: HubProcess, tmp_path
     asked = said(hub, *replay, input="n\n", status=1)
     assert "text" in asked and "Good evening" in asked and len(listed(hub)) == 1
     assert "takes its place" in said(hub, *replay, "--yes")
-    hub.settled({"succeeded": 1})
+    # What was written already is another text.
+    hub.settled({"parked": 1})
     newest = listed(hub)[0]["id"]
+    assert "written-differently" in said(hub, "cases", "list")
     assert f"It was replayed; {newest} stands in its place." in said(hub, "runs", "show", run["id"])
     assert "succeeded, replayed" in said(hub, "runs", "list")
     (written,) = json.loads(hub.run("runs", "replay", newest, "--new-effect", "--json").stdout)["written"]
     assert "Look there first" in said(hub, "runs", "replay", newest, "--new-effect", status=2)
-    again = ("runs", "replay", newest, "--new-effect", "--reason", "Lost there", "--confirm")
+    again = ("runs", "replay", newest, "--new-effect", "--from-failure", "--reason", "Lost there", "--confirm")
     assert "Confirm each write" in said(hub, *again, "other", status=1)
     assert "takes its place" in said(hub, *again, written["key"])
     hub.settled({"succeeded": 1})
