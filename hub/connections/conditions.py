@@ -29,8 +29,9 @@ from hub.sdk.limit_headers import Seen
 log = structlog.get_logger(__name__)
 
 SECOND = 1_000_000
-#: A vendor is taken at its word up to so many seconds: a day. What is asked for beyond is logged, and taken as this.
-LONGEST_PAUSE = 86_400.0
+#: A vendor is taken at its word up to so many seconds, half a day: a write whose outcome is unknown has to be repeated
+#: while its key is known, for a day at least. What is asked for beyond is logged, and taken as this.
+LONGEST_PAUSE = 43_200.0
 #: So many seconds what is left is heeded for of which the vendor does not say when there is more.
 _UNTIL_UNTOLD = 300.0
 #: A pause longer than this is not waited for in the row.
@@ -296,7 +297,7 @@ class Conditions:
     def _asked(self, seconds: float | None) -> float:
         """Take a vendor's wish at its word, up to what is sane."""
         if seconds is not None and seconds > LONGEST_PAUSE:
-            log.warning("limit.longer_than_a_day", budget=self.budget, asked=seconds, taken=LONGEST_PAUSE)
+            log.warning("limit.longer_than_half_a_day", budget=self.budget, asked=seconds, taken=LONGEST_PAUSE)
         return min(seconds or 0.0, LONGEST_PAUSE)
 
     def _spread(self, seconds: float) -> float:

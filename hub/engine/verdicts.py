@@ -70,7 +70,7 @@ Failure = Park | GoOn | TakeBack
 Verdict = Waiting | Pause | Failure
 
 #: A limit is not a failure: it is waited for as long as it takes, and these waits do not use up attempts.
-_LONGEST_LIMIT_WAIT = 86_400.0
+_LONGEST_LIMIT_WAIT = 43_200.0
 #: A run in the row of an account comes back after this time at the latest, and up to as much later by chance.
 _AT_LATEST = timedelta(minutes=15)
 #: Waits that a step's `timeout` does not end; whoever pauses, holds, limits or approves says how long that may take.

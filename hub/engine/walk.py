@@ -351,7 +351,8 @@ def joined(ends: Sequence[BaseException]) -> BaseException:
         if isinstance(stop.verdict, TakeBack):
             return Stopped(stop.verdict, stop.place, stop.error, unapproved=unapproved)
     beside = [other for stop in stops for other in stop.beside]
-    parked = [stop for stop in stops if isinstance(stop.verdict, Park)]
+    # What was refused is told before what the flow might have gone past.
+    parked = sorted((stop for stop in stops if isinstance(stop.verdict, Park)), key=lambda stop: not stop.unapproved)
     waiting = [stop for stop in stops if isinstance(stop.verdict, Waiting)]
     if waiting:
         verdict = verdicts.together([stop.verdict for stop in waiting if isinstance(stop.verdict, Waiting)])

@@ -77,6 +77,7 @@ async def test_what_was_refused_beside_a_failure_is_not_gone_past(tmp_path: Path
         here.house.worker.wake()
     assert await here.house.settled() == {"parked": 1}
     assert here.written == []
+    assert [row.reason for row in here.rows(cases)] == ["approval-refused"]
     await here.house.stop()
 
 

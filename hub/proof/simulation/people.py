@@ -398,7 +398,10 @@ class People:
             return died
 
     def _parked(self) -> list[tuple[str, str, str]]:
-        return self._rows("state = 'parked' AND replaced_by IS NULL AND blocking")
+        # Why it stopped is what its exception says, which may have been told before its last word.
+        rows = self._rows("state = 'parked' AND replaced_by IS NULL AND blocking")
+        told = dict(self._database.file.execute("SELECT run_id, reason FROM cases WHERE state = 'open'").fetchall())
+        return [(run_id, key, told.get(run_id, reason)) for run_id, key, reason in rows]
 
     def _picked(self, where: str, pick: float) -> tuple[str, str] | None:
         rows = self._rows(where)
