@@ -153,7 +153,9 @@ class Account:
             except (NotSent, OutcomeUnknown) as error:
                 self.limiter.failed(start, error, self._ping)
                 raise
-            response = replace(response, headers=dated(response.headers, self.ambient.now()))
+            headers = dated(response.headers, self.ambient.now())
+            if headers is not response.headers:
+                response = replace(response, headers=headers)
             refusal = classify(response)
             seen = self.connector.limits_seen(response)
             if seen is not None:

@@ -23,15 +23,13 @@ from hub.connections.standing import Refusal, Standing
 from hub.connections.steady import SteadyClock
 from hub.errors import LimitKind, LimitReached
 from hub.model.ambient import to_micros
+from hub.model.limits import LONGEST_PAUSE
 from hub.sdk.connector import Limits
 from hub.sdk.limit_headers import Seen
 
 log = structlog.get_logger(__name__)
 
 SECOND = 1_000_000
-#: A vendor is taken at its word up to so many seconds, half a day: a write whose outcome is unknown has to be repeated
-#: while its key is known, for a day at least. What is asked for beyond is logged, and taken as this.
-LONGEST_PAUSE = 43_200.0
 #: So many seconds what is left is heeded for of which the vendor does not say when there is more.
 _UNTIL_UNTOLD = 300.0
 #: A pause longer than this is not waited for in the row.

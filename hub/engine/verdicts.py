@@ -22,6 +22,7 @@ from hub.errors import (
     WaitFor,
 )
 from hub.model.flow import OnFailure, Step
+from hub.model.limits import LONGEST_PAUSE
 from hub.model.run import WaitKind
 from hub.policy.retry import RetryPolicy, delay
 from hub.store.history import Awaited
@@ -69,8 +70,6 @@ class TakeBack:
 Failure = Park | GoOn | TakeBack
 Verdict = Waiting | Pause | Failure
 
-#: A limit is not a failure: it is waited for as long as it takes, and these waits do not use up attempts.
-_LONGEST_LIMIT_WAIT = 43_200.0
 #: A run in the row of an account comes back after this time at the latest, and up to as much later by chance.
 _AT_LATEST = timedelta(minutes=15)
 #: Waits that a step's `timeout` does not end; whoever pauses, holds, limits or approves says how long that may take.
@@ -107,7 +106,8 @@ def decide(error: HubError, here: Circumstances) -> Verdict:
     if isinstance(error, LimitReached) and error.on is not None:
         return _in_row(error.on, error.after, error, here)
     if isinstance(error, LimitReached):
-        seconds = min(error.after if error.after is not None else 1.0, _LONGEST_LIMIT_WAIT)
+        # A limit is not a failure: it is waited for as long as it takes, and these waits do not use up attempts.
+        seconds = min(error.after if error.after is not None else 1.0, LONGEST_PAUSE)
         return _later(WaitKind.LIMIT, seconds, error, here)
     if isinstance(error, RetryLater | OutcomeUnknown):
         wait = delay(here.policy, here.attempt, here.draw, error.after)

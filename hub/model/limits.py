@@ -7,6 +7,10 @@ from enum import StrEnum
 
 from hub.model.run import Priority
 
+#: A vendor is taken at its word up to so many seconds, half a day: a write whose outcome is unknown has to be repeated
+#: while its key is known, for a day at least. What is asked for beyond is taken as this.
+LONGEST_PAUSE = 43_200.0
+
 
 class QuotaPer(StrEnum):
     """The time for which a quota counts: a calendar one, beginning anew in the quota's time zone."""

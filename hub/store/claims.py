@@ -258,10 +258,11 @@ def _with_history(connection: Connection, taken: Sequence[Mapping[str, Any]]) ->
             effects=sent.get(run["id"], {}),
             attempts=tried.get(run["id"], {}),
             limited=limited.get(run["id"], {}),
-            taken_back=taken_back(connection, replayed(connection, run["replay_of"])) if run["replay_of"] else {},
-            differs=bool(run["replay_of"]) and differs(connection, run),
+            taken_back=taken_back(connection, line) if line else {},
+            differs=differs(connection, run, line),
         )
         for run in taken
+        for line in [replayed(connection, run["replay_of"])]
     ]
 
 

@@ -20,11 +20,12 @@ def replayed(connection: Connection, run_id: str | None) -> list[str]:
     return found
 
 
-def differs(connection: Connection, run: Mapping[str, Any]) -> bool:
-    """Tell whether a run has another event, or other files, than one of the runs that it replays."""
-    ids = replayed(connection, run["replay_of"])
+def differs(connection: Connection, run: Mapping[str, Any], line: Sequence[str]) -> bool:
+    """Tell whether a run has another event, or other files, than one of those in the line that it replays."""
+    if not line:
+        return False
     others = or_(runs.c.event_id != run["event_id"], runs.c.bundle != run["bundle"])
-    return connection.execute(select(runs.c.id).where(runs.c.id.in_(ids), others).limit(1)).first() is not None
+    return connection.execute(select(runs.c.id).where(runs.c.id.in_(line), others).limit(1)).first() is not None
 
 
 def taken_back(connection: Connection, run_ids: Sequence[str]) -> Mapping[str, int]:

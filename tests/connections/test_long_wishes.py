@@ -12,10 +12,9 @@ from structlog.testing import CapturingLogger
 
 from hub.connections import conditions
 from hub.connections.breaker import BreakerState
-from hub.connections.conditions import LONGEST_PAUSE
 from hub.connections.limiter import Limiter
 from hub.errors import LimitReached, OutcomeUnknown, RetryLater
-from hub.model.limits import Asker
+from hub.model.limits import LONGEST_PAUSE, Asker
 from hub.sdk.connector import Limits
 from hub.sdk.limit_headers import Seen
 from tests.connections.virtual import Vendor, ambient, now, run
