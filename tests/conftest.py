@@ -22,6 +22,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "local"))
 # Tables are as wide as the terminal, and a worker of the test run has none.
 os.environ["COLUMNS"] = "160"
 
+# A machine that writes everything through at once hides a line that is still waiting in a process that others wait for.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 
 class ReachedOutside(RuntimeError):
     """A test tried to reach another machine."""

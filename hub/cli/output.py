@@ -41,8 +41,9 @@ def minute(moment: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as one JSON document."""
+    """Print a value as one JSON document, and let it go at once: a program may be waiting for it at the other end."""
     sys.stdout.write(exact_json.dumps(value).decode() + "\n")
+    sys.stdout.flush()
 
 
 def fail(message: str, status: int) -> NoReturn:
