@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.forked import SANDBOX, Forked
 from tests.runtime.process import HubProcess
 
 
 @pytest.fixture
 def vendor() -> Iterator[Any]:
     """Serve the greeting service's sandbox; gives its first line."""
-    serving = subprocess.Popen(
-        [sys.executable, "-m", "hub.sandbox.main", "helloworld"], stdout=subprocess.PIPE, text=True
-    )
-    assert serving.stdout is not None
+    serving = Forked(SANDBOX, "helloworld")
     try:
         yield json.loads(serving.stdout.readline())
     finally:

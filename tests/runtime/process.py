@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import forked
+from tests.forked import CONCORD, Forked
+
 SECRET = base64.b64encode(b"a secret of the tests, 32 bytes.").decode()
 
 FLOW = """
@@ -101,13 +104,11 @@ class HubProcess:
             "CONCORD_KEY_FILE": str(folder / "key"),
         }
         self.url = ""
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Forked | subprocess.Popen[str] | None = None
 
     def run(self, *arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run one command."""
-        return subprocess.run(
-            command(*arguments), env=self.environ, input=input, text=True, capture_output=True, timeout=60, check=False
-        )
+        return forked.run(*arguments, environ=self.environ, input=input or "")
 
     def secrets(self) -> dict[str, str]:
         """Give the connection's secret fields."""
@@ -122,14 +123,7 @@ class HubProcess:
         """Serve; returns when requests are answered."""
         log = self.data.parent / "hub.log"
         with log.open("a") as errors:
-            self.process = subprocess.Popen(
-                command("serve", "--port", "0", "--json"),
-                env=self.environ,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        assert self.process.stdout is not None
+            self.process = Forked(CONCORD, "serve", "--port", "0", "--json", environ=self.environ, errors=errors)
         line = self.process.stdout.readline()
         assert line, log.read_text()
         self.url = json.loads(line)["url"]
