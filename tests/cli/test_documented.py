@@ -17,11 +17,12 @@ ROOT = Path(hub.__file__).resolve().parent.parent
 GUIDE = (ROOT / "docs/writing.md").read_text(encoding="utf-8")
 README = starter_files()["README.md"].decode()
 RUN = CliRunner()
+COMMANDS = typer.main.get_command(app)
 
 
 def options(words: list[str]) -> set[str]:
     """Give the options of a command, which may stand in a group."""
-    command: typer.core.TyperGroup | object = typer.main.get_command(app)
+    command: typer.core.TyperGroup | object = COMMANDS
     for word in words:
         commands = getattr(command, "commands", None)
         if commands is None:
