@@ -45,7 +45,7 @@ def backup(
     size = data_size(data)
     key = present_key(os.environ, data.resolve().name, key_file)
     verifier = None if key is None else signing_key(key).verify
-    with _broken_off_in_order(), _shown(json_output) as progress:
+    with broken_off_in_order(), _shown(json_output) as progress:
         made = make_backup(
             target.absolute(),
             copy_offline(data) if hub is None else _through(hub),
@@ -99,7 +99,7 @@ def restore(
     from hub.runtime.restores import restore_backup
 
     key = present_key(os.environ, data.resolve().name, key_file)
-    with _broken_off_in_order(), _shown(json_output) as progress:
+    with broken_off_in_order(), _shown(json_output) as progress:
         done = restore_backup(
             Path(file),
             data,
@@ -179,7 +179,7 @@ def _through(hub: Reached) -> Callable[[Path, Callable[[int, int], None]], None]
 
 
 @contextmanager
-def _broken_off_in_order() -> Iterator[None]:
+def broken_off_in_order() -> Iterator[None]:
     """Let SIGTERM, which timers and services send, end the command as Ctrl-C does: what it began is taken away."""
 
     def end(number: int, _frame: object) -> None:

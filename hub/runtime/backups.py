@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -67,7 +68,7 @@ def make_backup(
     if target.exists() and not force:
         raise Refused("The file is there already; name another, or replace it with --force.", code="file-exists")
     _assert_room(target.parent, size)
-    with _work_folder(target) as folder:
+    with work_folder(target) as folder:
         # What happened while it was copied may be in it or not; a restore looks for it at the targets.
         made_at = now()
         copy(folder, lambda done, of: progress("copied", done, of))
@@ -174,10 +175,17 @@ def _opened(path: Path) -> Iterator[Engine]:
 
 
 @contextmanager
-def _work_folder(target: Path) -> Iterator[Path]:
+def work_folder(target: Path) -> Iterator[Path]:
     """Give a folder of this user alone beside the target, on the same disk; gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    # Who is told to end between the making of the folder and the care for its end would leave it behind.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        raise
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sqlite3
 import stat
 import subprocess
 import tarfile
+import tempfile
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -19,7 +21,9 @@ from typing import Any
 
 import pytest
 
+from hub.cli.backup import broken_off_in_order
 from hub.errors import Refused
+from hub.runtime.backups import work_folder
 from hub.runtime.restores import restore_backup
 from hub.store.database import FILE_NAME
 from tests.runtime.process import HubProcess, command, event
@@ -248,6 +252,22 @@ def test_a_backup_that_is_told_to_end_leaves_nothing_behind(filled: HubProcess, 
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) in {0, 143}
     assert [path.name for path in (tmp_path / "b").iterdir()] in ([], ["hub.tar"])
+
+
+def test_told_to_end_the_moment_its_folder_is_made_a_backup_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tempfile.mkdtemp
+
+    def made_and_ended(*given: Any, **named: Any) -> str:
+        folder = made(*given, **named)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return str(folder)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", made_and_ended)
+    with pytest.raises(SystemExit), broken_off_in_order(), work_folder(tmp_path / "hub.tar"):
+        pytest.fail("it goes on although it was told to end")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_restored_by_a_clock_that_is_earlier_than_the_backup(filled: HubProcess, tmp_path: Path) -> None:
