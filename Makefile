@@ -21,7 +21,7 @@ prove: $(READY) ## run the real engine through simulated failures, thousands of 
 
 test: $(READY) ## run all tests; those in a browser need Chromium, which is installed where it may be
 	@$(PYTHON) -m tests.chromium
-	$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	$(PYTHON) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: $(READY) ## lint, check types and layers, and check the shipped workspace
 	$(VENV)/bin/ruff check

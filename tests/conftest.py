@@ -86,6 +86,11 @@ def _copy_or_migrate(connection: Connection) -> None:
         _migrate(connection)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Take one process more than there are cores, because tests also wait; few of them profit from more than four."""
+    return min(4, len(os.sched_getaffinity(0)) + 1)
+
+
 # Thousands of tests begin with new data. Processes of their own migrate it themselves.
 database._migrate = _copy_or_migrate
 
