@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
-#: Currency → from which amount in minor units one person must agree, and from which two; other currencies need nobody.
+#: Currency → from which amount in minor units one person must agree, and from which two; any other needs one.
 LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
         **dict.fromkeys(("EUR", "USD", "GBP", "CHF"), (5_000_000, 25_000_000)),
+        **dict.fromkeys(("CAD", "AUD"), (7_500_000, 37_500_000)),
+        "SEK": (50_000_000, 250_000_000),
         "JPY": (8_000_000, 40_000_000),
         "KWD": (15_000_000, 75_000_000),
     }
@@ -18,4 +20,5 @@ LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(
 
 def people_needed(total: Decimal, currency: str) -> int:
     """Tell how many people must agree to an invoice, by what the company wants and not by what its policy says."""
-    return sum(total >= limit for limit in LIMITS.get(currency, ()))
+    limits = LIMITS.get(currency)
+    return 1 if limits is None else sum(abs(total) >= limit for limit in limits)

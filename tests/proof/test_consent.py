@@ -10,12 +10,21 @@ from hub.policy.decision import decide
 from hub.proof.consent import LIMITS, people_needed
 from tests.ui.stage import shipped_bundle
 
-AMOUNTS = sorted({limit + near for limits in LIMITS.values() for limit in limits for near in (-1, 0, 1)} | {0})
+NEAR = {limit + near for limits in LIMITS.values() for limit in limits for near in (-1, 0, 1)} | {0, 9_000_000_000}
+AMOUNTS = sorted(NEAR | {-minor for minor in NEAR})
 
 
-@pytest.mark.parametrize("currency", [*LIMITS, "SEK", "CAD"])
+@pytest.mark.parametrize("currency", [*LIMITS, "NOK", "XXX"])
 def test_the_company_wants_what_its_policy_asks(currency: str) -> None:
     policy = shipped_bundle().policies["large-invoices"]
     for minor in AMOUNTS:
         asked = decide(policy, {"money": {"minor": minor, "currency": currency}}).output.get("approvals", 0)
         assert asked == people_needed(Decimal(minor), currency), (minor, currency)
+
+
+def test_every_currency_of_the_books_has_limits_of_its_own() -> None:
+    """Another one is asked about at any amount: nothing goes past people for want of a rule."""
+    assert shipped_bundle().tables["netsuite_currencies"].keys() == LIMITS.keys()
+    for currency in LIMITS:
+        assert people_needed(Decimal(9_000_000_000), currency) == people_needed(Decimal(-9_000_000_000), currency) == 2
+    assert people_needed(Decimal(1), "NOK") == 1

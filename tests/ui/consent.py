@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.ui.stage import Stage
 
 APPROVER, SECOND, CONTROLLER = "ines@example.com", "tom@example.com", "mira@example.com"
-POLICY = {"policy": "large-invoices", "version": 2}
+POLICY = {"policy": "large-invoices", "version": 3}
 DAY = timedelta(days=1) // timedelta(microseconds=1)
 
 

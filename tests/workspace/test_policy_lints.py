@@ -69,3 +69,27 @@ def test_who_asks_for_approvals_is_told_that_nothing_waits_for_them(
     assert (lint.code, lint.line, lint.severity) == ("approvals-not-awaited", 16, "warning")
     assert lint.message.endswith("`decide` waits for none of them.")
     assert lint.hint == "Write `approve: routing` to wait for them."
+
+
+@pytest.mark.parametrize(
+    ("when", "other", "unasked"),
+    [
+        ("money.currency == 'EUR' && money.minor > `1000`", "", "USD"),
+        ("money.currency == 'EUR' && money.minor > `1000`", "money.currency == 'USD'", "GBP"),
+        ("money.currency == 'EUR' && money.minor > `1000`", "money.currency != 'EUR'", None),
+        ("money.currency == 'EUR' && money.minor > `1000`", "entity == 'DE01' && money.currency != 'EUR'", None),
+        ("money.minor > `1000`", "", None),
+    ],
+)
+def test_a_currency_in_which_nobody_is_ever_asked_is_told(
+    catalogue: Catalogue, files: dict[str, bytes], when: str, other: str, unasked: str | None
+) -> None:
+    """Where the rules read anything but money, nothing is claimed: other flows may bring no other currency."""
+    text = APPROVE.replace("policy: routing", "policy: large").replace("money.minor > `1000`", when)
+    if other:
+        text += f"  - name: other\n    when: {other}\n    then: {{ approvals: 2 }}\n"
+    _, lints = compile_bundle({**files, "policies/large.yaml": text.encode()}, catalogue)
+    assert [(lint.code, lint.line, lint.severity) for lint in lints] == (
+        [("currency-not-asked", 5, "warning")] if unasked else []
+    )
+    assert all(f"No rule matches {unasked}, " in lint.message for lint in lints)

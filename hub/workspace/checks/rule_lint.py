@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from hub.errors import FixData
 from hub.expressions.compiler import Expression
 from hub.expressions.findings import spoken_kinds
 from hub.expressions.inference import infer
+from hub.model.currencies import EXPONENTS
 from hub.model.kinds import Kind
+from hub.policy.decision import decide
 from hub.policy.form import Given, PolicyKind
+from hub.policy.kinds import APPROVE
 from hub.policy.review import Fault, review
 from hub.policy.rules import RulePolicy
 from hub.schemas.shape import Shape
@@ -19,6 +23,11 @@ _HINTS = {
     Fault.OVERLAPPING: "Narrow one of them, so that it does not hang on the order which one decides.",
     Fault.CONFLICTING: "Let both say the same, or narrow one of them.",
 }
+_ASK_OTHERS = "End with a rule for every currency that no other rule names."
+#: An amount that is large in every currency.
+_LARGE = 10**15
+#: In this order a currency is looked for that no rule names, so that the example is one that people know.
+_CURRENCIES = tuple(dict.fromkeys(("EUR", "USD", "GBP", "JPY", "CHF", "SEK", *EXPONENTS)))
 
 
 def lint_rules(policy: RulePolicy, node: Keyed, lints: Lints) -> None:
@@ -41,6 +50,23 @@ def lint_rules(policy: RulePolicy, node: Keyed, lints: Lints) -> None:
         place: Place = at.entries["name"].value if isinstance(at, Keyed) else at
         add = lints.error if finding.fault is Fault.UNREACHABLE else lints.warn
         add(place, finding.fault, finding.detail, _HINTS[finding.fault])
+    if policy.kind is APPROVE:
+        _lint_currencies(policy, node, lints)
+
+
+def _lint_currencies(policy: RulePolicy, node: Keyed, lints: Lints) -> None:
+    """Warn when money decides alone, and there is a currency in which nobody is asked about any amount."""
+    if "money.currency" not in policy.reads or any(path.split(".")[0] != "money" for path in policy.reads):
+        return
+    for currency in _CURRENCIES:
+        try:
+            asked = decide(policy, {"money": {"minor": _LARGE, "currency": currency}}).rules
+        except FixData:
+            continue
+        if not asked:
+            message = f"No rule matches {currency}, however large the amount is: nobody is asked."
+            lints.warn(node.entries["rules"].key, "currency-not-asked", message, _ASK_OTHERS)
+            return
 
 
 def _lint_expressions(
