@@ -16,7 +16,7 @@ from hub.engine.recording import Target
 from hub.engine.values import Scope, shaped
 from hub.errors import FixData, HubError, OutcomeParked
 from hub.model.effect import EffectState
-from hub.model.flow import Branch, Call, Flow, Foreach, Parallel, Step, Undo
+from hub.model.flow import Branch, Call, Flow, Foreach, Link, Parallel, Step, Undo
 from hub.model.flow_steps import UNDOING, parts_of, place_of, placed_steps, step_at, steps_within
 from hub.model.run import OPEN_STATES, RunState, StepState, Stopping
 from hub.sdk import exact_json
@@ -24,6 +24,7 @@ from hub.sdk.connector import WriteOperation
 from hub.store import children, remains, resuming, stopping
 from hub.store.claims import ClaimedRun
 from hub.store.committer import Work
+from hub.store.crossrefs import Unlink
 from hub.store.history import child_topic
 from hub.store.lineage import replayed
 from hub.workspace.bundle import Bundle
@@ -111,29 +112,58 @@ class Compensation:
                 await self._order(child, Stopping.CANCEL, come=children.has_ended)
 
     async def take_back(self, within: str | None = None) -> TakenBack:
-        """Take back what is done, the last first: writes, and flows that were called; raises what keeps one from that.
+        """Take back what is done, the last first: writes, ties, called flows; raises what keeps one from that.
 
+        Ids stay tied together where one of them is of a document that stays.
         `within` is the path of the one item of a loop to whose steps it is confined.
         """
         with self._parts.database.reading() as connection:
-            done = resuming.done_effects(connection, self._lineage(connection), within=within)
+            line = self._lineage(connection)
+            done = resuming.done_effects(connection, line, within=within)
+            tied = resuming.tied(connection, line, within=within)
         undone = {row["undoes"] for row in done if row["undoes"] is not None}
         made = [row for row in done if row["undoes"] is None]
         called = [_as_made(child) for child in self._called(within)]
-        rows = _in_order([*made, *called], self._flow.steps)[::-1]
+        stay = [row["path"] for row in made if self._way_back(row["path"]) is None]
+        ties = [{**row, "line": line} for row in tied if not self._names(row["path"], stay)]
+        rows = _in_order([*made, *called, *ties], self._flow.steps)[::-1]
         for row in rows:
             way = self._way_back(row["path"])
-            if "child" in row:
+            if "line" in row:
+                await self._untie(row["path"], line)
+            elif "child" in row:
                 if not self._is_over(row["child"]):
                     await self._order(row["child"], Stopping.COMPENSATE, come=children.has_stopped)
             elif way is not None and row["key"] not in undone:
                 await self._undo(*way, row)
-        return self._named(rows)
+        return self._named([row for row in rows if "line" not in row])
 
     def _way_back(self, path: str) -> tuple[Step, Undo] | None:
         step = step_at(self._flow.steps, path)
         undo = step.action.undo if step is not None and isinstance(step.action, Call) else None
         return None if step is None or undo is None else (step, undo)
+
+    def _names(self, path: str, written: Sequence[str]) -> bool:
+        """Tell whether the step at a path ties an id that one of these writes gave."""
+        step = step_at(self._flow.steps, path)
+        if step is None or not isinstance(step.action, Link):
+            return False
+        reads = step.action.reads
+        return any(reads & set(place_of(each).replace("[]", "").split(".")) for each in written)
+
+    async def _untie(self, path: str, line: Sequence[str]) -> None:
+        journal, started = self._lane.journal, self._parts.ambient.now()
+        self.at = UNDOING + path
+        journal.unlink(Unlink(line=line, path=path, actor=self._parts.worker))
+        journal.step(
+            path=self.at,
+            ordinal=len(self._flow.steps),
+            kind="undo",
+            state=StepState.SUCCEEDED,
+            started=started,
+            finished=self._parts.ambient.now(),
+        )
+        await journal.settle()
 
     def _is_over(self, child: Row) -> bool:
         """Tell whether nothing of a called flow is to be taken back any more."""

@@ -17,7 +17,7 @@ from hub.store.audit import Note
 from hub.store.cases import Failure
 from hub.store.checksums import of_step
 from hub.store.committer import Committer
-from hub.store.crossrefs import Link
+from hub.store.crossrefs import Link, Unlink
 from hub.store.history import Awaited, Record
 
 
@@ -151,6 +151,10 @@ class Journal:
         """Tie ids together; what waits for them goes on once it is durable."""
         self._record.links.append(link)
 
+    def unlink(self, unlink: Unlink) -> None:
+        """Take back what the run has tied together in one step."""
+        self._record.unlinks.append(unlink)
+
     def outcome(self, *rows: Mapping[str, Any]) -> None:
         """Record what became of an effect, or of those that one request carries."""
         if self._record.outcomes:
@@ -200,7 +204,8 @@ class Journal:
 
     async def settle(self) -> None:
         """Make an effect's outcome durable, if one is waiting to be."""
-        if self._record.outcomes or self._record.rewritten is not None or self._record.links:
+        record = self._record
+        if record.outcomes or record.rewritten is not None or record.links or record.unlinks:
             await self._flush()
 
     async def send_again(self, connection: str, leaving: Sequence[Mapping[str, Any]] = ()) -> None:

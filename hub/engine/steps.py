@@ -37,6 +37,7 @@ from hub.store import crossrefs, runs
 from hub.store import effects as stored_effects
 from hub.store.claims import ClaimedRun
 from hub.store.drift import CountDrift
+from hub.store.lineage import replayed
 from hub.workspace.bundle import Bundle
 
 
@@ -116,7 +117,7 @@ class Steps:
             case Call() as action:
                 return await self._call(bundle, step, path, action, scope)
             case Link() as action:
-                return await self._link(action, scope)
+                return await self._link(action, path, scope)
             case Wait() as action:
                 return await self._wait(bundle, path, action, scope)
             case Emit() as action:
@@ -379,7 +380,7 @@ class Steps:
     def _input(self, bundle: Bundle, action: Call, scope: Scope) -> Any:
         return call_input(bundle, action, scope)
 
-    async def _link(self, action: Link, scope: Scope) -> Output:
+    async def _link(self, action: Link, path: str, scope: Scope) -> Output:
         ids = linked_ids(action, scope)
         # The outcome of a write must not hang on whether ids can be tied together.
         await self._journal.settle()
@@ -390,6 +391,8 @@ class Steps:
                 ids=ids,
                 thing=self._parts.ambient.new_id("thing"),
                 actor=self._parts.worker,
+                line=[self._run["id"], *replayed(self._parts.database.looking, self._run["replay_of"])],
+                path=path,
             )
         )
         await self._journal.settle()

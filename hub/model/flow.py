@@ -103,10 +103,14 @@ class Undo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """Record that ids of several systems name one thing: pairs of system and id."""
+    """Record that ids of several systems name one thing: pairs of system and id.
+
+    `reads` are the names in the scope that the ids come from.
+    """
 
     entity: str
     ids: tuple[tuple[Term, Term], ...]
+    reads: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

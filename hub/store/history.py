@@ -13,11 +13,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from hub.errors import ApprovalLapsed, ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
 from hub.model.run import RunState, Stopping
 from hub.sdk import exact_json
-from hub.store import approvals, decisions, effects, statements
+from hub.store import approvals, crossrefs, decisions, effects, statements
 from hub.store.audit import Note
 from hub.store.cases import Failure, close_passed, tell
 from hub.store.committer import Transaction, Write
-from hub.store.crossrefs import Link, put
 from hub.store.held import Holds, held, hold_over
 from hub.store.runs import MANY, let_next_go, wake
 from hub.store.statements import Formed, among, names_of
@@ -70,7 +69,8 @@ class Record(Write):
     outcomes: Sequence[Mapping[str, Any]] = ()
     #: An effect whose recorded request is another one from here on.
     rewritten: Mapping[str, Any] | None = None
-    links: list[Link] = field(default_factory=list)
+    links: list[crossrefs.Link] = field(default_factory=list)
+    unlinks: list[crossrefs.Unlink] = field(default_factory=list)
     #: Of what people are told by the run's open case.
     case: Failure | None = None
     #: The run has got past all that people were told of.
@@ -270,9 +270,11 @@ def _take_over(transaction: Transaction, live: list[tuple[int, Record]], results
 def _tie_links(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:
     topics: list[str] = []
     for index, record in live:
+        for unlink in record.unlinks:
+            crossrefs.undo(transaction, unlink)
         for link in record.links:
             try:
-                topics.extend(put(transaction, link))
+                topics.extend(crossrefs.put(transaction, link))
             except HubError as error:
                 results[index] = error
                 break

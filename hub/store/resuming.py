@@ -16,7 +16,7 @@ from hub.model.run import COMPENSATION_FAILED, StepState
 from hub.store.claims import tried_of
 from hub.store.effects import of_keys
 from hub.store.lineage import replayed
-from hub.store.tables import attempts, awaited, effects, events, runs, steps
+from hub.store.tables import attempts, awaited, crossrefs, effects, events, runs, steps
 
 #: Of a write in these states nobody knows whether it happened; the last waits for a person.
 _IN_DOUBT = (EffectState.INTENT.value, EffectState.UNKNOWN.value, EffectState.PARKED.value)
@@ -175,6 +175,19 @@ def done_effects(
     found = [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.generation))]
     newest = {row["path"]: row["key"] for row in found}
     return [row for row in found if row["undoes"] is not None or newest[row["path"]] == row["key"]]
+
+
+def tied(connection: Connection, run_ids: Sequence[str], *, within: str | None = None) -> list[Mapping[str, Any]]:
+    """Give the steps in which the runs of one line have tied ids together that nobody else has tied, and when.
+
+    `within` is the path of an item of a loop, when only what was done inside that is asked for.
+    """
+    statement = select(crossrefs.c.path, func.max(crossrefs.c.updated_at).label("finished_at")).where(
+        crossrefs.c.run_id.in_(run_ids)
+    )
+    if within is not None:
+        statement = statement.where(_inside(crossrefs.c.path, [within]))
+    return [dict(row._mapping) for row in connection.execute(statement.group_by(crossrefs.c.path))]
 
 
 def refused_effects(connection: Connection, run_ids: Sequence[str], *, reason: str) -> list[Mapping[str, Any]]:

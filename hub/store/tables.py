@@ -346,8 +346,17 @@ crossrefs = Table(
     Column("id", String, nullable=False),
     Column("thing", String, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    # Which run tied it, and in which step, as long as nobody else has; what a person tied has none.
+    Column("run_id", String),
+    Column("path", String),
     PrimaryKeyConstraint("environment", "entity", "system", "id"),
     UniqueConstraint("environment", "entity", "thing", "system"),
+    Index(
+        "ix_crossrefs_run_id",
+        "run_id",
+        sqlite_where=text("run_id IS NOT NULL"),
+        postgresql_where=text("run_id IS NOT NULL"),
+    ),
 )
 
 audit = Table(

@@ -381,6 +381,26 @@ async def test_a_thing_has_one_id_in_a_system_unless_a_person_changes_it(store: 
         assert found == "9"
 
 
+async def test_a_person_may_give_a_thing_an_id_that_names_another_one(store: tuple[Database, Committer]) -> None:
+    """Both ties that it had before are taken back; what else the other one is called stays."""
+    database, committer = store
+    links = [_link({"stripe": "a", "netsuite": "1"}), _link({"sap": "b", "netsuite": "9"})]
+    for link in (*links, _link({"stripe": "a", "netsuite": "9"}, replace=True)):
+        await committer.commit(Work(lambda tx, link=link: crossrefs.put(tx, link)))  # type: ignore[misc]
+    with database.reading() as connection:
+        assert _found(connection, "a") == "9"
+        rows = connection.exec_driver_sql("select system, id, thing from crossrefs order by system").all()
+        assert [tuple(row) for row in rows] == [
+            ("netsuite", "9", "thing_a_1"),
+            ("sap", "b", "thing_b_9"),
+            ("stripe", "a", "thing_a_1"),
+        ]
+        kinds = connection.exec_driver_sql("select kind from audit order by sequence").scalars()
+        assert [kind.removeprefix("crossref.") for kind in kinds] == [
+            *("linked", "linked", "unlinked", "unlinked", "linked")
+        ]
+
+
 def _link(ids: dict[str, str], *, replace: bool = False) -> crossrefs.Link:
     return crossrefs.Link(
         environment="test",

@@ -257,7 +257,7 @@ class _Play:
         for number, customer in enumerate(scenario.customers):
             for system, name in (("stripe", self._ids[customer.key]), ("netsuite", customers[customer.key])):
                 self._database.file.execute(
-                    "INSERT INTO crossrefs VALUES (?, 'customer', ?, ?, ?, 0)",
+                    "INSERT INTO crossrefs VALUES (?, 'customer', ?, ?, ?, 0, NULL, NULL)",
                     (shipped.ENVIRONMENT, system, name, f"thing{number}"),
                 )
         self._erp_customers = {customer.key: customers[customer.key] for customer in scenario.customers}

@@ -29,7 +29,7 @@ from hub.model.flow import (
     Undo,
     Wait,
 )
-from hub.workspace.source.terms import Tables, expression_term, term, text_term
+from hub.workspace.source.terms import Evaluated, Tables, expression_term, term, text_term
 from hub.workspace.source.yaml_source import Keyed, Listed, Node, Scalar, text_of
 
 
@@ -125,8 +125,10 @@ def _lookup(inside: Keyed, tables: Tables) -> Lookup:
 
 def _link(inside: Keyed, tables: Tables) -> Link:
     ids = _inside(inside, "ids")
-    pairs = ((text_term(key, tables), term(entry.value, tables)) for key, entry in ids.entries.items())
-    return Link(entity=text_of(inside.get("entity")), ids=tuple(pairs))
+    pairs = [(text_term(key, tables), term(entry.value, tables)) for key, entry in ids.entries.items()]
+    paths = [path for _, id in pairs if isinstance(id, Evaluated) for path in id.expression.paths]
+    reads = frozenset(path.split(".")[0].split("[")[0] for path in paths)
+    return Link(entity=text_of(inside.get("entity")), ids=tuple(pairs), reads=reads)
 
 
 def _call(inside: Keyed, undo: Node | None, tables: Tables) -> Call:

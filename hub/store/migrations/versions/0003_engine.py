@@ -195,6 +195,17 @@ def _new_columns() -> None:
         batch_op.add_column(sa.Column("gap", sa.Text(), nullable=True))
         batch_op.alter_column("cursor", existing_type=sa.TEXT(), nullable=True)
 
+    with op.batch_alter_table("crossrefs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("run_id", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("path", sa.String(), nullable=True))
+        batch_op.create_index(
+            "ix_crossrefs_run_id",
+            ["run_id"],
+            unique=False,
+            sqlite_where=sa.text("run_id IS NOT NULL"),
+            postgresql_where=sa.text("run_id IS NOT NULL"),
+        )
+
     _change_effects()
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.add_column(sa.Column("position", sa.BigInteger(), server_default="0", nullable=False))
