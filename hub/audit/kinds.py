@@ -98,7 +98,6 @@ class AuditKind(StrEnum):
     CONNECTION_PAUSED = "connection.paused", "A connection takes no more work: its runs wait."
     CONNECTION_RESUMED = "connection.resumed", "A connection takes work again."
     SECRET_STORED = "secret.stored", "A new version of a secret was sealed into the vault."
-    SECRET_REMOVED = "secret.removed", "A secret was removed from the vault."
 
     # --- schedules and streams ---
     SCHEDULE_HELD = "schedule.held", "A person let a schedule start nothing until it is resumed."
@@ -122,6 +121,3 @@ class AuditKind(StrEnum):
     SIGN_IN_FAILED = "session.refused", "Somebody tried to sign in and could not."
     SIGNED_OUT = "session.closed", "A session was ended by its person or by an administrator."
     ACCESS_DENIED = "access.denied", "A person or token asked for something it has no right to."
-
-    # --- the log itself ---
-    HEAD_SEALED = "head.sealed", "A tree head over all logs was signed."

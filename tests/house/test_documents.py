@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from hub.audit.kinds import AuditKind
 from hub.audit.verification import Tampering
-from tests.house.sources import ROOT, shown, tracked_files
+from tests.house.sources import ROOT, modules, shown, tracked_files, tree
 
 DOCUMENTS = [path for path in tracked_files() if path.suffix == ".md"]
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)(?P<target>[^)#\s]+)")
@@ -24,6 +25,18 @@ def text(name: str) -> str:
 def test_every_kind_of_audit_entry_is_documented_in_the_same_words() -> None:
     table = dict(re.findall(r"^\| `([\w.]+\.[\w.]+)` \| (.*) \|$", text("docs/audit.md"), flags=re.MULTILINE))
     assert table == {kind.value: kind.explanation for kind in AuditKind}
+
+
+def test_every_kind_of_audit_entry_is_written_by_some_code() -> None:
+    """Named where it is written: by the hub itself, and not only by what judges it."""
+    named = {
+        node.attr
+        for path in modules("hub")
+        if "proof" not in path.parts and path.name != "kinds.py"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "AuditKind"
+    }
+    assert [kind.value for kind in AuditKind if kind.name not in named] == []
 
 
 def test_every_finding_of_the_audit_check_is_documented() -> None:
