@@ -153,7 +153,9 @@ class Hub:
         signing = signing_key(self.key)
         self.verifier = signing.verify
         self.sealer = Sealer(database=self.database, ambient=self.ambient, key_id=signing.id, signer=signing.sign)
-        self.transport = Transport(private_hosts=self.environment.private_hosts, ca_file=self.environment.ca_file)
+        self.transport = Transport(
+            private_hosts=self.environment.private_hosts, ca_file=self.environment.ca_file, now=self.ambient.now
+        )
         self._left: list[Transport] = []
         self.vault = Vault(
             bundle=bundle,
@@ -391,7 +393,7 @@ class Hub:
         if (before.private_hosts, before.ca_file) != (here.private_hosts, here.ca_file):
             # What is under way ends on the old one.
             self._left.append(self.transport)
-            self.transport = Transport(private_hosts=here.private_hosts, ca_file=here.ca_file)
+            self.transport = Transport(private_hosts=here.private_hosts, ca_file=here.ca_file, now=self.ambient.now)
         if (before.connections, before.private_hosts, before.ca_file, connections) != (
             here.connections,
             here.private_hosts,

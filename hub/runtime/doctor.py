@@ -58,7 +58,7 @@ class Doctor:
         with hub.database.reading() as connection:
             found = [
                 *look("hub", lambda: _state(hub)),
-                *surroundings.examine(hub.settings, now=now, skews={}, jump=jump),
+                *surroundings.examine(hub.settings, now=now, skews=hub.transport.skews(), jump=jump),
                 *look("vault-key", lambda: _vault(connection, hub.settings)),
                 settings,
                 *_files(connection, hub.settings.data, hub.verifier, deep=deep),
@@ -86,11 +86,11 @@ def examine_offline(settings: HubSettings, *, now: datetime, deep: bool) -> Chec
     data = settings.data
     if not (data / FILE_NAME).exists():
         missing = look("database", lambda: _missing(data))
-        machine = surroundings.examine(settings, now=now, skews={}, jump=timedelta()) if data.is_dir() else []
+        machine = surroundings.examine(settings, now=now) if data.is_dir() else []
         return CheckUp(findings=[*missing, *machine])
     found = [
         note("hub", "no hub runs on this data", "Start it with `concord serve`."),
-        *surroundings.examine(settings, now=now, skews={}, jump=timedelta()),
+        *surroundings.examine(settings, now=now),
     ]
     try:
         with owning(data):
@@ -105,7 +105,7 @@ def examine_offline(settings: HubSettings, *, now: datetime, deep: bool) -> Chec
 def examine_beside(settings: HubSettings, hangs: HubError, *, now: datetime) -> CheckUp:
     """Make the checks that need neither the data nor the hub that has them open, for one that does not answer."""
     advice = "Look at its log and at the machine; end it, with SIGKILL if it must be, and start it again."
-    machine = surroundings.examine(settings, now=now, skews={}, jump=timedelta())
+    machine = surroundings.examine(settings, now=now)
     return CheckUp(findings=[fail("hub", str(hangs), advice), *machine])
 
 

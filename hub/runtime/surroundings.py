@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from types import MappingProxyType
 
 from hub.access.local_token import FILE_NAME as TOKEN
 from hub.connections.keys import KEY_VARIABLE, key_path, present_key
@@ -37,8 +38,17 @@ FEW_FILES = 1024
 TOLD = frozenset({"aiohttp", "cryptography", "fastapi", "pydantic", "sqlalchemy", "uvicorn", "uvloop"})
 
 
-def examine(settings: HubSettings, *, now: datetime, skews: Mapping[str, timedelta], jump: timedelta) -> list[Finding]:
-    """Give all findings; `skews` is how far vendors' clocks are ahead, `jump` how far ours was set since the start."""
+def examine(
+    settings: HubSettings,
+    *,
+    now: datetime,
+    skews: Mapping[str, timedelta] = MappingProxyType({}),
+    jump: timedelta = timedelta(),
+) -> list[Finding]:
+    """Give all findings; `skews` is how far vendors' clocks are ahead, `jump` how far ours was set since the start.
+
+    Both are known to a hub that runs alone.
+    """
     data = settings.data
     return [
         *look("versions", _versions),
@@ -158,7 +168,7 @@ def _clock(data: Path, now: datetime, skews: Mapping[str, timedelta], jump: time
         return warn("clock", f"vendors' clocks differ: {told}", "Set the clock, with NTP: webhooks and tokens expire.")
     if abs(jump) > SKEW:
         return warn("clock", f"set by {jump.total_seconds():+,.0f} s since the start", "Look at the machine's NTP.")
-    compared = f", agrees with {len(skews)} vendors" if skews else ""
+    compared = f", agrees with {', '.join(sorted(skews))}" if skews else ""
     return ok("clock", f"{now:%Y-%m-%d %H:%M:%S}Z{compared}")
 
 

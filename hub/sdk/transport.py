@@ -7,7 +7,8 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from aiohttp.resolver import ThreadedResolver
 
 from hub.errors import FixConnection, NotSent, OutcomeUnknown
 from hub.model.exchange import Request, Response
+from hub.sdk.limit_headers import http_date
 
 #: An answer larger than this is cut off and counts as unknown.
 MAX_ANSWER = 32 * 1024 * 1024
@@ -70,11 +72,34 @@ class Transport:
     `private_hosts` are the host names or addresses outside the public internet that an environment names.
     """
 
-    def __init__(self, *, private_hosts: Sequence[str] = (), ca_file: str | None = None) -> None:
-        """Open nothing yet; `ca_file` adds a certificate authority, for sandboxes with a test CA."""
+    def __init__(
+        self,
+        *,
+        private_hosts: Sequence[str] = (),
+        ca_file: str | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        """Open nothing yet; `ca_file` adds a certificate authority, for sandboxes with a test CA.
+
+        With `now`, the dates of answers are kept, to compare clocks by.
+        """
         self._private_hosts = frozenset(private_hosts)
         self._ca_file = ca_file
         self._client: aiohttp.ClientSession | None = None
+        self._reads_clock = now
+        #: By host: when the last answer was asked for, when it had come, and when it says it was given.
+        self._dates: dict[str, tuple[datetime, datetime, str]] = {}
+
+    def skews(self) -> dict[str, timedelta]:
+        """Tell by host how far a clock is ahead of ours, by its last answer; the time that this took counts for it."""
+        found = {}
+        for host, (asked, came, told) in list(self._dates.items()):
+            date = http_date(told, came)
+            if date is not None:
+                # It has no parts of a second.
+                earliest = asked - timedelta(seconds=1)
+                found[host] = date - came if date > came else min(date - earliest, timedelta())
+        return found
 
     async def send(self, request: Request, headers: Mapping[str, str] | None = None, timeout: float = 30.0) -> Response:
         """Send one request and read the whole answer.
@@ -84,6 +109,7 @@ class Transport:
         """
         client = self._ensure_client()
         host = _host(request.url)
+        asked = None if self._reads_clock is None else self._reads_clock()
         if host not in self._private_hosts and _is_forbidden(host):
             raise FixConnection("This host may not be reached.", code="host-not-allowed", host=host)
         try:
@@ -96,6 +122,9 @@ class Transport:
                 timeout=_limits(timeout),
             ) as answer:
                 body = await _read(answer)
+                # What comes from a cache says when it was given to that.
+                if self._reads_clock is not None and asked is not None and "age" not in answer.headers:
+                    self._dates[host] = (asked, self._reads_clock(), answer.headers.get("date", ""))
                 return Response(
                     status=answer.status,
                     headers={name.lower(): value for name, value in answer.headers.items()},

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hub.runtime import surroundings
+from hub.runtime.settings import HubSettings
 from hub.store.database import FILE_NAME
 from tests.runtime.process import HubProcess, event
 
@@ -50,6 +53,7 @@ def test_a_hub_that_is_well_is_told_so_running_and_stopped(healthy: HubProcess) 
         status, found = examined(healthy, *options)
         assert (status, [each for each in found.values() if each["mark"] in {"warn", "fail"}]) == (0, [])
     assert "3 runs" not in found["work"]["found"]
+    assert found["clock"]["found"].endswith("Z, agrees with 127.0.0.1")
     assert found["settings"]["found"].startswith("write-ahead log, every commit synced")
     assert found["contents"]["found"].split()[0].isdigit()
     people = healthy.run("doctor")
@@ -58,6 +62,13 @@ def test_a_hub_that_is_well_is_told_so_running_and_stopped(healthy: HubProcess) 
     status, found = examined(healthy, "--deep")
     assert (status, [each for each in found.values() if each["mark"] in {"warn", "fail"}]) == (0, [])
     assert found["audit"]["found"].endswith("signed heads")
+
+
+def test_vendors_whose_clocks_differ_are_told(tmp_path: Path) -> None:
+    settings = HubSettings(data=tmp_path, workspace=tmp_path, environment="test")
+    skews = {"near.example": timedelta(seconds=20), "far.example": timedelta(seconds=-240)}
+    found = {each.name: each for each in surroundings.examine(settings, now=datetime.now(UTC), skews=skews)}
+    assert (found["clock"].mark, found["clock"].found) == ("warn", "vendors' clocks differ: far.example -240 s")
 
 
 def test_what_needs_somebody_is_told_with_what_to_do(healthy: HubProcess) -> None:

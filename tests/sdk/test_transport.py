@@ -7,6 +7,8 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,27 @@ async def test_a_host_that_no_environment_names_gets_no_packet() -> None:
             await transport.send(Request(method="GET", url=f"http://localhost:{port}/"))
         await transport.close()
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("ahead", "more", "told"),
+    [(0, "", 0), (300, "", 300), (-300, "", -300), (-300, "age: 300\r\n", None), (None, "", None)],
+)
+async def test_an_answer_tells_how_far_the_clock_there_is_ahead(ahead: int | None, more: str, told: int | None) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        there = datetime.now(UTC) + timedelta(seconds=ahead or 0)
+        date = "yesterday" if ahead is None else format_datetime(there, usegmt=True)
+        writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: 0\r\ndate: {date}\r\n{more}\r\n".encode())
+        await writer.drain()
+
+    async with serving(answer) as port:
+        transport = Transport(private_hosts=["127.0.0.1"], now=lambda: datetime.now(UTC))
+        await transport.send(Request(method="GET", url=f"http://127.0.0.1:{port}/"))
+        await transport.close()
+    found = {host: skew.total_seconds() for host, skew in transport.skews().items()}
+    assert found.keys() == (set() if told is None else {"127.0.0.1"})
+    assert all(abs(skew - (told or 0)) < 3 for skew in found.values())
 
 
 async def test_no_connection_means_that_nothing_was_sent() -> None:
