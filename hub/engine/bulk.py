@@ -236,11 +236,9 @@ class Batches:
 
     def _refused(self, error: HubError, sent: Sent, *, first: bool) -> Ended:
         error = guards.as_refused(self._operation, error)
-        # That something newer is there does not say that an earlier sending did nothing.
-        looks = self._operation.look is not None or error.code == NEWER
-        state = outcomes.state_after(error, sent.answered, first=first, looks=looks)
-        if error.code == NEWER and state is EffectState.UNKNOWN:
-            error = outcomes.left_open(error)
+        state = outcomes.state_after(error, sent.answered, first=first)
+        if state is EffectState.UNKNOWN and isinstance(error, outcomes.REFUSALS):
+            error = outcomes.left_open(error) if error.code == NEWER else outcomes.in_doubt(error)
         return Ended(state=state, error=outcomes.as_it_stands(error, state))
 
     def _each(
@@ -250,11 +248,13 @@ class Batches:
         results, strange = told_apart(names, sent.output)
         if strange:
             self._journal.note(AuditKind.EFFECT_MISMATCHED, subjects={"batch": batch["id"]}, facts=strange)
+        native = self._operation.idempotency is Idempotency.NATIVE
         ends: dict[EffectKey, Ended] = {}
         for key in rows:
             result = results[key]
             if isinstance(result, HubError):
-                ends[EffectKey(key)] = self._refused(result, sent, first=key not in doubtful)
+                # By its key a target knows a request again: what it says of each row, it said or would have said first.
+                ends[EffectKey(key)] = self._refused(result, sent, first=native or key not in doubtful)
             else:
                 ends[EffectKey(key)] = Ended(state=EffectState.DONE, output=result)
         return ends

@@ -29,7 +29,7 @@ from hub.engine.guards import (
 )
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
-from hub.engine.recording import Recording, Target, for_a_person
+from hub.engine.recording import Recording, Target, for_a_person, used_up
 from hub.engine.suspicion import Lost, Suspicion
 from hub.errors import FixData, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient, of_micros
@@ -202,11 +202,11 @@ class Effects(Recording):
                 raise self.park(target, row)
 
     async def _write_again(self, target: Target, row: Row) -> Any:
-        """Write the same state again; that something newer is there does not say what became of the first."""
+        """Write the same state again; a refusal does not say what became of the first."""
         try:
             return await self._send(target, row, first=False)
-        except FixData as refusal:
-            raise outcomes.left_open(refusal) if refusal.code == NEWER else refusal from refusal
+        except outcomes.REFUSALS as refusal:
+            raise outcomes.left_open(refusal) if refusal.code == NEWER else outcomes.in_doubt(refusal) from refusal
 
     async def _overwrite(self, target: Target, row: Row) -> Any:
         """Write the same state again, unless it is there, or somebody else has changed what was there before."""
@@ -253,22 +253,42 @@ class Effects(Recording):
         return None
 
     async def _repeat(self, target: Target, row: Row) -> Any:
-        """Send the same key again, unless the target may have forgotten it or says the same failure for ever."""
+        """Send the same key again; a look comes first where the target may not tell a repeat by its key any more.
+
+        So it is when it may have forgotten the key, says the same failure for ever, or has refused a repeat.
+        """
         operation = target.operation
         forgotten = self.is_forgotten(operation, row)
         if operation.look is None:
             if forgotten:
                 raise self.park(target, row)
-            return await self._send(target, row, first=False, by_key=True)
+            try:
+                return await self._send(target, row, first=False, by_key=True)
+            except outcomes.REFUSALS as refusal:
+                raise outcomes.in_doubt(refusal) from refusal
         stuck = outcomes.is_stuck(row)
-        if not forgotten and not stuck:
-            return await self._send(target, row, first=False, by_key=True)
-        output = await self._found(target, row)
-        if output is not None:
-            return output
-        self._assert_settled(target, row)
-        self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
-        return await self._send(target, self._renewed(row) if stuck else row, first=False)
+        if forgotten or stuck or outcomes.was_refused(row):
+            output = await self._found(target, row)
+            if output is not None:
+                return output
+            self._assert_settled(target, row)
+            self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
+            return await self._send_or_find(target, self._renewed(row) if stuck else row, by_key=False)
+        return await self._send_or_find(target, row, by_key=True)
+
+    async def _send_or_find(self, target: Target, row: Row, *, by_key: bool) -> Any:
+        """Send it again; where that is refused, only a look tells what became of what was sent before."""
+        try:
+            return await self._send(target, row, first=False, by_key=by_key)
+        except outcomes.REFUSALS as refusal:
+            output = await self._found(target, row)
+            if output is not None:
+                return output
+            self._assert_settled(target, row)
+            renewals = (row.get("renewals") or 0) + used_up(target.operation, refusal)
+            failed = outcomes.outcome(row, EffectState.FAILED, reason=refusal.code, renewals=renewals)
+            self._journal.outcome(failed)
+            raise
 
     async def find_out(self, target: Target, row: Row) -> None:
         """Find out an unknown outcome of a run that is to end: nothing is sent again that can be looked up.
@@ -284,11 +304,7 @@ class Effects(Recording):
             await self._journal.settle()
             return
         if target.operation.look is None:
-            try:
-                await self.resolve(target, row)
-            except outcomes.REFUSALS:
-                # Refused is known too.
-                await self._journal.settle()
+            await self.resolve(target, row)
             return
         await self.look_up(target, row)
 
@@ -308,15 +324,7 @@ class Effects(Recording):
             return output
         self._assert_settled(target, row)
         self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
-        try:
-            return await self._send(target, row, first=False)
-        except outcomes.REFUSALS as refusal:
-            # A target may refuse the second because the first has come through after all.
-            output = await self._found(target, row)
-            if output is None:
-                self._journal.outcome(outcomes.outcome(row, EffectState.FAILED, reason=refusal.code))
-                raise
-            return output
+        return await self._send_or_find(target, row, by_key=False)
 
     async def _found(self, target: Target, row: Row) -> Any:
         """Look the write up under every key it had; None when it is surely not there."""

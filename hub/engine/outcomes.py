@@ -21,7 +21,7 @@ from hub.errors import (
     RetryLater,
 )
 from hub.model.ambient import of_micros, to_micros
-from hub.model.effect import EffectKey, EffectState
+from hub.model.effect import REFUSED_IN_DOUBT, EffectKey, EffectState
 from hub.model.exchange import Request
 from hub.sdk import exact_json
 
@@ -52,18 +52,13 @@ def surely_nothing(error: HubError, answered: int | None) -> bool:
     return refused and (200 <= answered < 300 or 400 <= answered < 500)
 
 
-def state_after(error: HubError, answered: int | None, *, first: bool, looks: bool) -> EffectState:
+def state_after(error: HubError, answered: int | None, *, first: bool) -> EffectState:
     """Say how an effect stands after a sending failed.
 
-    This sending may surely have done nothing, but an earlier one may have done it. A refusal of the same request for
-    its content tells that the earlier one was refused as well, unless the target can be looked at (`looks`), which is
-    surer.
+    A repeat that surely did nothing says nothing of what was sent before it: a gateway may have refused it, or what the
+    first one has changed.
     """
-    if not surely_nothing(error, answered):
-        return EffectState.UNKNOWN
-    if first or (isinstance(error, REFUSALS) and not looks):
-        return EffectState.FAILED
-    return EffectState.UNKNOWN
+    return EffectState.FAILED if first and surely_nothing(error, answered) else EffectState.UNKNOWN
 
 
 def outcome(
@@ -136,6 +131,11 @@ def leaves_in_time(recorded: datetime, now: datetime) -> bool:
 def is_stuck(row: Row) -> bool:
     """Tell whether the target gives one and the same failure for this key, as one does that keeps its first answer."""
     return bool((row.get("status") or 0) >= 500 and (row.get("repeats") or 0) + 1 >= STUCK)
+
+
+def was_refused(row: Row) -> bool:
+    """Tell whether the last answer about a write of unknown outcome was a refusal."""
+    return 400 <= (row.get("status") or 0) < 500
 
 
 def is_forgotten(row: Row, remembers: float, now: datetime, *, since: datetime | None = None) -> bool:
@@ -220,6 +220,15 @@ def status_of(error: HubError) -> int | None:
 def wait_of(error: HubError) -> float | None:
     """Give the wait that an error asks for."""
     return error.after if isinstance(error, RetryLater | OutcomeUnknown) else None
+
+
+def in_doubt(refusal: HubError) -> OutcomeParked:
+    """Give the refusal of a repeat as one that leaves open what became of the sending before it."""
+    return OutcomeParked(
+        f"{refusal.detail} That was the answer to a repeat: what was sent first may have been done all the same.",
+        code=REFUSED_IN_DOUBT,
+        **{"refusal": refusal.code, **refusal.facts},
+    )
 
 
 def left_open(error: HubError) -> OutcomeParked:

@@ -12,13 +12,13 @@ from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
 from hub.engine import outcomes
 from hub.engine.exchanges import Exchanges, Sent
-from hub.engine.guards import as_refused, look_of
+from hub.engine.guards import as_refused
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
 from hub.engine.suspicion import Lost, Suspicion
 from hub.errors import HubError, OutcomeParked, OutcomeUnknown, Settling
 from hub.model.ambient import Ambient, of_micros, to_micros
-from hub.model.effect import NEWER, EffectKey, EffectState, Idempotency
+from hub.model.effect import EffectKey, EffectState, Idempotency
 from hub.sdk.connector import WriteOperation
 
 
@@ -123,18 +123,14 @@ class Recording:
 
     def _failed(self, target: Target, row: Row, sent: Sent, *, first: bool) -> HubError:
         operation, answered = target.operation, sent.answered
-        kind = operation.idempotency
         assert sent.error is not None
         error = as_refused(operation, sent.error)
-        looks = kind is Idempotency.PROBE or look_of(operation) is not None
-        # That something newer is there does not say that an earlier sending did nothing.
-        looks = looks or error.code == NEWER
-        state = outcomes.state_after(error, answered, first=first, looks=looks)
+        state = outcomes.state_after(error, answered, first=first)
         status = outcomes.status_of(error) if answered is None else answered
         named = outcomes.named(error)
         self.exchanges.tried(target.path, "send", sent.started, named, detail=str(error), status=status)
         renewals = row.get("renewals") or 0
-        if kind is Idempotency.NATIVE and state is EffectState.FAILED and isinstance(error, outcomes.REFUSALS):
+        if used_up(operation, error) and state is EffectState.FAILED:
             # The target may keep its refusal under the key; what a person mends goes out under another.
             renewals += 1
         self._journal.outcome(
@@ -165,6 +161,11 @@ class Recording:
 
     def _note(self, kind: AuditKind, row: Row, facts: Mapping[str, Any] | None = None) -> None:
         self._journal.note(kind, subjects={"effect": row["key"]}, facts=facts)
+
+
+def used_up(operation: WriteOperation, error: HubError) -> bool:
+    """Tell whether the target may say this again for ever under the key that it said it of."""
+    return operation.idempotency is Idempotency.NATIVE and isinstance(error, outcomes.REFUSALS)
 
 
 def for_a_person(target: Target, row: Row) -> OutcomeParked:

@@ -18,7 +18,7 @@ from hub.engine.recording import Target, for_a_person
 from hub.engine.suspicion import Lost
 from hub.engine.values import call_output
 from hub.errors import ApprovalLapsed, FixConnection, FixData, HubError, OnHold, RetryLater
-from hub.model.effect import EffectKey, EffectState
+from hub.model.effect import EffectKey, EffectState, Idempotency
 from hub.sdk.connector import WriteOperation
 
 
@@ -163,7 +163,7 @@ class Together:
         except REFUSALS as refusal:
             # The request could not be formed.
             ends = {one.key: Ended(state=EffectState.FAILED, error=refusal) for one in part}
-            self._take_apart(part, parts, ends, by_key)
+            await self._take_apart(part, parts, ends, by_key)
             return
         if made.standing:
             # Somebody else has begun some of them meanwhile; the others go without them.
@@ -173,14 +173,14 @@ class Together:
                 parts.appendleft(rest)
             await self.go([by_key[key] for key in begun], Known(effects=begun))
         elif isinstance(made.whole, REFUSALS):
-            self._take_apart(part, parts, made.ends, by_key)
+            await self._take_apart(part, parts, made.ends, by_key)
         else:
             for key, end in made.ends.items():
                 self._ended(by_key[key], end)
             # What befell one request would befall the next.
             self._work.tally.held_up = self._work.tally.held_up or made.whole is not None
 
-    def _take_apart(
+    async def _take_apart(
         self,
         part: Sequence[Entry],
         parts: deque[list[Entry]],
@@ -188,7 +188,10 @@ class Together:
         by_key: Mapping[str, Item],
     ) -> None:
         """Halve a request that was refused as a whole, until it is known for which item it is refused."""
-        if len(part) > 1 and all(end.state is EffectState.FAILED for end in ends.values()):
+        upsert = self._operation.idempotency is Idempotency.UPSERT
+        if len(part) > 1 and (upsert or all(end.state is EffectState.FAILED for end in ends.values())):
+            # That they surely were not done is known before they are intended anew.
+            await self._work.lane.journal.settle()
             half = len(part) // 2
             parts.extendleft([list(part[half:]), list(part[:half])])
             return

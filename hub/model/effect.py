@@ -25,6 +25,8 @@ TAKEN_BACK = "taken-back"
 #: Why a replay with another record or other files stops: it would write otherwise what is written already, or would
 #: leave something standing that a run which it replays has written.
 WRITTEN_DIFFERENTLY, LEFT_STANDING = "written-differently", "left-standing"
+#: Why a run stops whose repeat of a write was refused while nobody knows what became of the first sending.
+REFUSED_IN_DOUBT = "refused-in-doubt"
 
 
 class EffectState(StrEnum):

@@ -82,8 +82,8 @@ async def test_an_answer_to_a_worker_that_has_lost_its_run_is_recorded_by_nobody
 
 def test_a_key_that_carried_something_else_does_not_say_that_nothing_was_done() -> None:
     """A target refuses a key that went out with other content: so something has been done under it."""
-    assert outcomes.state_after(OutcomeParked(), 400, first=False, looks=False) is EffectState.UNKNOWN
-    assert outcomes.state_after(OutcomeParked(), 400, first=True, looks=False) is EffectState.UNKNOWN
+    assert outcomes.state_after(OutcomeParked(), 400, first=False) is EffectState.UNKNOWN
+    assert outcomes.state_after(OutcomeParked(), 400, first=True) is EffectState.UNKNOWN
 
 
 @pytest.mark.parametrize(("minutes", "forgotten"), [(24 * 60 - 6, False), (24 * 60 - 4, True)])

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from hub.engine import compensation, demands
+from hub.engine import compensation, demands, outcomes
 from hub.engine.approvals import Approvals
 from hub.engine.children import OWN, Children
 from hub.engine.compensation import Compensation
@@ -22,6 +22,7 @@ from hub.engine.recording import Target
 from hub.engine.values import Scope
 from hub.engine.verdicts import Circumstances
 from hub.errors import HubError, OutcomeUnknown
+from hub.model.effect import EffectState
 from hub.model.flow import Foreach, Step, Subflow
 from hub.model.run import StepState
 from hub.sdk.bulk import Result
@@ -37,6 +38,7 @@ from hub.workspace.bundle import Bundle
 _ask, _replay, _done_effects = approvals.ask, replays.replay, resuming.done_effects
 _window, _begin, _name = Loop._window, Children._begin, Children._name
 _in_order = compensation._in_order
+_state_after = outcomes.state_after
 
 
 class Unfenced(history._Fence):
@@ -101,6 +103,11 @@ def without_the_first(
 
 def settled_at_once(self: Effects, target: Target, row: Row) -> None:
     """Take what is not found for not done, however late it may still come."""
+
+
+def refused_is_not_done(error: HubError, answered: int | None, *, first: bool) -> EffectState:
+    """Believe every refusal, also of a repeat."""
+    return _state_after(error, answered, first=first or isinstance(error, outcomes.REFUSALS))
 
 
 async def nothing_to_find_out(self: Compensation, *, sending: bool = True) -> None:

@@ -79,6 +79,12 @@ MUTANTS: tuple[Mutant, ...] = (
         swaps=[Swap(owner=Effects, name="_assert_settled", by=engine.settled_at_once)],
     ),
     Mutant(
+        name="refused_is_not_done",
+        does="takes the refusal of a repeat for word that the first sending did nothing either",
+        breaks=Invariant.NOTHING_TWICE,
+        swaps=[Swap(owner=outcomes, name="state_after", by=engine.refused_is_not_done)],
+    ),
+    Mutant(
         name="sent_late",
         does="sends a write whenever it comes to it, however long ago it said so",
         breaks=Invariant.NOTHING_TWICE,

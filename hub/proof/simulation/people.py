@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 from hub.access.directory import StoredDirectory
 from hub.access.people import PersonId
-from hub.errors import Fatal, HubError
+from hub.errors import Fatal, HubError, OutcomeParked
 from hub.model.approval import Verdict
+from hub.model.effect import REFUSED_IN_DOUBT
 from hub.model.hold import HoldKind
 from hub.operate.holds import Held
 from hub.operate.runs import FAILURE, START, From
@@ -24,6 +26,8 @@ from hub.proof.simulation.memory import MemoryDatabase
 from hub.proof.simulation.process import Process
 from hub.proof.simulation.scenario import Fate, Scenario
 from hub.proof.simulation.story import Story
+from hub.proof.simulation.vendor import Vendor
+from hub.sdk import exact_json
 
 #: Who gives orders: an administrator, who agrees to nothing.
 PERSON = "person:ada"
@@ -115,9 +119,17 @@ class People:
     """Gives orders to whichever process serves, and remembers what they were about."""
 
     def __init__(
-        self, scenario: Scenario, host: Host, database: MemoryDatabase, *, loop: VirtualLoop, story: Story
+        self,
+        scenario: Scenario,
+        host: Host,
+        database: MemoryDatabase,
+        *,
+        books: Mapping[str, Vendor],
+        loop: VirtualLoop,
+        story: Story,
     ) -> None:
-        """Take whom they order about."""
+        """Take whom they order about, and whose books they may look into, by connection."""
+        self._books = books
         self._scenario = scenario
         self._host = host
         self._database = database
@@ -136,6 +148,8 @@ class People:
         #: Customers that were tied to another entry of the ledger.
         self.moved: set[str] = set()
         self._mending = False
+        #: Business keys of what was made again in the end.
+        self._made_again: set[str] = set()
 
     async def act(self, acts: Sequence[Act]) -> None:
         """Give every order at its time."""
@@ -156,7 +170,10 @@ class People:
             for voter in VOTERS:
                 await self._vote(approval_id, voter, self._word(approval_id, Verdict.AGREED))
         for run_id, key, reason in self._parked():
-            if self._can_be_made(key, reason):
+            if self._can_be_told(key, reason):
+                await self._find_out(key)
+            elif self._can_be_made(key, reason):
+                self._made_again.add(key)
                 await self._replay(run_id, key, self._mender(key), _WAYS[len(self._scenario.happenings) % len(_WAYS)])
             elif self._holds_others_up(run_id):
                 await self._settle(run_id, key)
@@ -167,8 +184,15 @@ class People:
         if paused is not None or self._holds() or self._open_approvals():
             return False
         return not any(
-            self._can_be_made(key, reason) or self._holds_others_up(run_id) for run_id, key, reason in self._parked()
+            self._can_be_told(key, reason) or self._can_be_made(key, reason) or self._holds_others_up(run_id)
+            for run_id, key, reason in self._parked()
         )
+
+    def _can_be_told(self, key: str, reason: str) -> bool:
+        """Tell whether only somebody who looks into the books can say what became of a write."""
+        if reason == REFUSED_IN_DOUBT and key not in self._made_again:
+            return False
+        return reason in {REFUSED_IN_DOUBT, OutcomeParked.code} and bool(self._doubts(key))
 
     def _can_be_made(self, key: str, reason: str) -> bool:
         if reason == Fate.UNMAPPED:
@@ -177,7 +201,9 @@ class People:
             return self._is_tied(next(each for each in self._scenario.happenings if each.business_key == key).family)
         if reason in PUT_RIGHT or self._scenario.fate(key) is Fate.DECLINED:
             return False
-        return reason.endswith("-too-often") or reason.startswith("approval-") or reason == "child-cancelled"
+        if reason.endswith("-too-often") or reason.startswith("approval-"):
+            return True
+        return reason in {"child-cancelled", REFUSED_IN_DOUBT}
 
     def _word(self, approval_id: str, verdict: Verdict) -> Verdict:
         """Give what people say when they are asked: of some things, whoever is asked, that they shall not be."""
@@ -373,6 +399,21 @@ class People:
             self.passed.add(key)
             await self._tell(f"settle {key}", lambda process, case_id=case_id: _closed(process, case_id))  # type: ignore[misc]
 
+    async def _find_out(self, key: str) -> None:
+        """Look into the vendors' books, and say what became of the writes in doubt."""
+        for effect, name, method, url, headers, body in self._doubts(key):
+            marked = exact_json.loads(headers).get("idempotency-key")
+            made = self._books[name].made(method, urlsplit(url).path, marked, exact_json.loads(body))
+            told = f"say that {effect[:8]} of {key} was {'made' if made else 'not made'}"
+            await self._tell(told, lambda process, effect=effect, made=made: _said(process, effect, made))  # type: ignore[misc]
+
+    def _doubts(self, key: str) -> list[tuple[str, str, str, str, str, bytes]]:
+        statement = (
+            "SELECT key, connection, method, url, headers, body FROM effects"
+            " WHERE business_key = ? AND state = 'unknown' AND method <> '' ORDER BY key"
+        )
+        return self._database.file.execute(statement, (key,)).fetchall()
+
     async def _tell(self, what: str, order: Given) -> bool:
         """Give an order to the process that serves, and to the next one if that dies over it; False if it is refused.
 
@@ -437,6 +478,11 @@ async def _cancelled(process: Process, run_id: str) -> None:
 
 async def _taken_back(process: Process, run_id: str) -> None:
     await process.run_orders.take_back(run_id, actor=PERSON, reason="ordered")
+
+
+async def _said(process: Process, effect: str, made: str | None) -> None:
+    output = None if made is None else {"id": made}
+    await process.effect_orders.settle(effect, done=made is not None, evidence="seen", output=output, actor=PERSON)
 
 
 async def _closed(process: Process, case_id: str) -> None:

@@ -246,7 +246,14 @@ class _Stage:
             story=self._story,
             troubles=self._troubles,
         )
-        self._people = People(self._draft.scenario, self._host, self._database, loop=self._loop, story=self._story)
+        self._people = People(
+            self._draft.scenario,
+            self._host,
+            self._database,
+            books={name: self._vendors[owner] for name, owner in CONNECTIONS.items()},
+            loop=self._loop,
+            story=self._story,
+        )
         for trouble in self._troubles:
             if isinstance(trouble, ProcessTrouble):
                 self._loop.call_later(trouble.at, self._befall, trouble, context=Context())

@@ -16,6 +16,7 @@ class AtCall(StrEnum):
     NOT_SENT = "not_sent"
     RESET_BEFORE = "reset_before"
     RESET_AFTER = "reset_after_commit"
+    REFUSED_AGAIN = "reset_after_commit_then_404"
     TIMEOUT_BEFORE = "timeout_before"
     TIMEOUT_AFTER = "timeout_after_commit"
     LATE = "commits_after_timeout"
@@ -151,7 +152,8 @@ def _delivery(dice: Random, events: int) -> DeliveryTrouble:
 
 def _strike(dice: Random, vendors: Sequence[str], events: int) -> Strike:
     return Strike(
-        kind=dice.choice(tuple(AtCall)),
+        # This one shows only where the same request is sent once more.
+        kind=dice.choice((*AtCall, AtCall.REFUSED_AGAIN, AtCall.REFUSED_AGAIN)),
         # The last vendor is the one that money goes to; it is struck most.
         vendor=dice.choice((*vendors, vendors[-1], vendors[-1])),
         call=dice.randint(1, 3 * events),

@@ -105,6 +105,15 @@ class Vendor:
             case _:
                 return _answer({"error": "no-such-path"}, 404)
 
+    def made(self, method: str, path: str, key: str | None, body: Mapping[str, Any]) -> str | None:
+        """Tell somebody who looks into the books what a write has made, by its id; None when it was not done."""
+        if method == "PUT":
+            kind, identity = path.strip("/").split("/")
+            stands = (entry for entry in self.entries if (entry.kind, entry.id) == (kind, identity))
+            return next((entry.id for entry in stands if int(body["version"]) in entry.versions), None)
+        mark = key or body.get("mark")
+        return next((entry.id for entry in self.entries if entry.mark == mark), None)
+
     def versions_in_order(self, kind: str) -> list[str]:
         """Give the versions of states of a kind as `name@version`, in the order in which they were first written."""
         return [name for of, name in self._versions if of == kind]

@@ -49,6 +49,8 @@ class Sky:
         self.is_clear = False
         #: Names of things of which a write was not clearly answered.
         self.unclear: set[str] = set()
+        #: What a gateway turns away when it comes once more.
+        self._astray: set[tuple[str, bytes]] = set()
         self._under_way: Counter[tuple[Life, str]] = Counter()
         #: The most requests of one process that were under way at once, of vendors at which they were too many.
         self.over: dict[str, int] = {}
@@ -78,6 +80,18 @@ class Sky:
         """Count a request, and give what meets it alone."""
         self._calls[vendor] += 1
         return None if self.is_clear else self._strikes.pop((vendor, self._calls[vendor]), None)
+
+    def lead_astray(self, request: Request) -> None:
+        """Have a gateway turn this request away when it comes once more."""
+        self._astray.add((request.url, request.body))
+
+    def is_astray(self, request: Request) -> bool:
+        """Tell whether a gateway turns this request away, which it does once."""
+        sent = (request.url, request.body)
+        if self.is_clear or sent not in self._astray:
+            return False
+        self._astray.remove(sent)
+        return True
 
     def spell(self, vendor: str) -> Spell | None:
         """Give the weather at a vendor now."""
@@ -136,6 +150,9 @@ class Wire(Transport):
         strike, spell = self._sky.strike(vendor.name), self._sky.spell(vendor.name)
         what = f"{request.method} {urlsplit(request.url).path}"
         await asyncio.sleep(self._chance.choice((0.0, 0.001, 0.01, 0.2)))
+        if request.body and self._sky.is_astray(request):
+            self._story.tell(self._life.name, f"{what} at {vendor.name}: turned away by a gateway")
+            return vendor.turn_away(request, 404)
         if strike is not None:
             return await self._struck(strike.kind, strike.amount, vendor, request, what, timeout)
         if spell is not None:
@@ -220,6 +237,9 @@ class Wire(Transport):
         answer = await self._served(vendor, request, what)
         match kind:
             case AtCall.RESET_AFTER:
+                raise _broken()
+            case AtCall.REFUSED_AGAIN:
+                self._sky.lead_astray(request)
                 raise _broken()
             case AtCall.TIMEOUT_AFTER:
                 await asyncio.sleep(timeout)
