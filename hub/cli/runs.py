@@ -96,8 +96,11 @@ def replay(
             order: dict[str, Any] = {"from_step": from_step, "from_failure": from_failure, "bundle": bundle}
             order["reason"] = reason
             if new_effect and not confirm:
-                show_written(hub.get(f"/api/runs/{run_id}")["standing"]["repeatable"], json=json_output)
-                raise typer.Exit(EXIT_WRONG)
+                there = hub.get(f"/api/runs/{run_id}")["standing"]["repeatable"]
+                # What was only told, or called, is nothing that could be confirmed.
+                if there or not reason:
+                    show_written(there, json=json_output)
+                    raise typer.Exit(EXIT_WRONG)
             if new_effect:
                 made = hub.post(f"/api/runs/{run_id}/repeat", {**order, "confirmed": confirm})
             else:

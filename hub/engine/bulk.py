@@ -97,6 +97,7 @@ class Batches:
         self,
         *,
         run_id: str,
+        event_id: str,
         account: Account,
         operation: WriteOperation,
         path: str,
@@ -108,6 +109,7 @@ class Batches:
         """Take the collaborators; attempts are recorded under the step's `path`."""
         assert operation.bulk is not None
         self._run_id = run_id
+        self._event_id = event_id
         self._account = account
         self._operation = operation
         self._bulk: Bulk = operation.bulk
@@ -181,15 +183,10 @@ class Batches:
     def _intent(self, one: Entry, id: str | None, sent: int) -> dict[str, Any]:
         target = one.target
         return {
-            "key": target.key,
-            "environment": target.environment,
-            "connection": self._account.name,
-            "operation": self._operation.name,
+            **target.named(),
             "idempotency": self._operation.idempotency.value,
-            "business_key": target.business_key,
-            "path": target.path,
-            "generation": target.generation,
             "run_id": self._run_id,
+            "event_id": self._event_id,
             "state": EffectState.INTENT.value,
             **_NO_REQUEST,
             "body_hash": hashlib.sha256(exact_json.canonical(one.record)).hexdigest(),
@@ -289,13 +286,17 @@ class Batches:
 
     # --- unknown outcomes ---
 
-    async def find_out(self, rows: Sequence[Row], target: Callable[[Row], Target]) -> Made:
+    async def find_out(
+        self, rows: Sequence[Row], target: Callable[[Row], Target], *, as_recorded: bool = False
+    ) -> Made:
         """Find out unknown outcomes by the operation's idempotency kind, as far as it can be done without a new write.
 
         What may be sent again, because it surely did nothing or changes nothing a second time, ends as failed with
-        `may-be-repeated`. Raises the error that keeps one from being known for now.
+        `may-be-repeated`; `as_recorded` says that something else would be sent, so that only the recorded request may
+        be. Raises the error that keeps one from being known for now.
         """
-        return Made(ends=await self._found_out(rows, target))
+        upsert = self._operation.idempotency is Idempotency.UPSERT
+        return Made(ends=await (self._repeat if upsert and as_recorded else self._found_out)(rows, target))
 
     async def _found_out(self, rows: Sequence[Row], target: Callable[[Row], Target]) -> dict[EffectKey, Ended]:
         match self._operation.idempotency:

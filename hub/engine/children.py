@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hub.engine.earlier import Earlier, called_differently
+from hub.engine.earlier import Earlier, called_differently, told_differently
 from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.readings import source_of
@@ -25,7 +25,7 @@ from hub.store.committer import Transaction, Work
 from hub.store.events import Accept
 from hub.store.history import Lease, child_topic, hindered
 from hub.store.lineage import replayed
-from hub.store.replays import highest_generation
+from hub.store.replays import highest_generation, newer_generations
 from hub.workspace.bundle import Bundle
 
 #: Who tells of the hub's own events, in the place of a connection.
@@ -52,11 +52,13 @@ class Children:
 
     async def emit(self, bundle: Bundle, path: str, action: Emit, scope: Scope, under: Under) -> Output:
         """Make the event durable with the runs that it starts, once."""
-        name = self._name(path)
-        known = events.by_name(self.parts.database.looking, self._environment, OWN, name)
-        if known is None:
-            subject = action.subject(scope) if action.subject is not None else ""
-            row = self._event(bundle, action, scope, name=name, type=action.type, subject=subject)
+        known = self._told(path)
+        if known is not None:
+            self._assert_told_alike(bundle, path, action, scope, known)
+            name = known["external_id"]
+        else:
+            name = self._name(path)
+            row = self._event(bundle, action, scope, name=name, type=action.type, subject=_subject(action, scope))
             routing = self._route(self.parts.current(), row)
             await under()
             row["state"] = (EventState.ACCEPTED if routing.runs else EventState.UNROUTED).value
@@ -124,13 +126,10 @@ class Children:
 
         Where a person has edited the record of the called run, that one counts as well.
         """
-        if not self.earlier.differs or RunState(child["state"]) is RunState.COMPENSATED:
+        if RunState(child["state"]) is RunState.COMPENSATED:
             return
         looking = self.parts.database.looking
-        told, own = (
-            events.by_name(looking, self._environment, OWN, self._name(path)),
-            events.find(looking, child["event_id"]),
-        )
+        told, own = self._told(path), events.find(looking, child["event_id"])
         if told is not None and not self.earlier.is_of_another(told["cause"], told["received_at"]):
             return
         hashes = {event["body_hash"] for event in (told, own) if event is not None}
@@ -158,9 +157,29 @@ class Children:
         found = children.child(looking, parent_run=self.run["id"], parent_path=path)
         if found is None:
             # The run that this one replays may have called it, or another one about the same thing.
-            event = events.by_name(looking, self._environment, OWN, self._name(path))
+            event = self._told(path)
             found = None if event is None else children.newest_of_event(looking, event["id"], flow)
         return found
+
+    def _told(self, path: str) -> Mapping[str, Any] | None:
+        """Give the event that a step has told: that of the newest order to do it once more, in whichever run."""
+        looking = self.parts.database.looking
+        for generation in (*newer_generations(looking, self.run), self.run["generation"]):
+            name = self._name(path, generation)
+            event = events.by_name(looking, self._environment, OWN, name)
+            if event is not None:
+                return event
+        return None
+
+    def _assert_told_alike(
+        self, bundle: Bundle, path: str, action: Emit, scope: Scope, known: Mapping[str, Any]
+    ) -> None:
+        """Raise `StandsAlready` when another event was told than would be now."""
+        if not self.earlier.is_of_another(known["cause"], known["received_at"]):
+            return
+        now = self._event(bundle, action, scope, name="", type=action.type, subject=_subject(action, scope))
+        if any(now[part] != known[part] for part in ("type", "subject", "body_hash")):
+            raise told_differently(path, action.type, known["id"])
 
     async def _begin(
         self, bundle: Bundle, path: str, action: Subflow, scope: Scope, approvals: tuple[str, ...]
@@ -224,10 +243,9 @@ class Children:
         environment: str = self.run["environment"]
         return environment
 
-    def _name(self, path: str) -> str:
-        return told_name(
-            self._environment, self.run["flow"], self.run["business_key"], path, generation=self.run["generation"]
-        )
+    def _name(self, path: str, generation: int | None = None) -> str:
+        generation = self.run["generation"] if generation is None else generation
+        return told_name(self._environment, self.run["flow"], self.run["business_key"], path, generation=generation)
 
     def _event(
         self, bundle: Bundle, action: Emit | Subflow, scope: Scope, *, name: str, type: str, subject: Any
@@ -273,6 +291,10 @@ class Children:
             # Who ordered this run has ordered what follows from it.
             ordered_by=self.run["ordered_by"],
         )
+
+
+def _subject(action: Emit, scope: Scope) -> Any:
+    return action.subject(scope) if action.subject is not None else ""
 
 
 def told_name(environment: str, flow: str, business_key: str, path: str, *, generation: int) -> str:

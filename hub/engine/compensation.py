@@ -95,6 +95,7 @@ class Compensation:
             return
         batches = Batches(
             run_id=self._run["id"],
+            event_id=self._run["event_id"],
             account=self._parts.accounts[first["connection"]],
             operation=operation,
             path=first["path"].rpartition("[")[0],

@@ -1,7 +1,7 @@
-"""What a replay with another record or other files finds written: it stops before it writes beside that, or goes past.
+"""What a run finds written that was formed of another event or by other files: it stops if that is not what it means.
 
-An ordinary replay recognises what was written, whatever it would form now; a person who edits a record, or takes other
-files, may mean something else than what stands.
+An ordinary replay recognises what was written, whatever it would form now. A person who edits a record, or takes other
+files, may mean something else than what stands; so does a later event about the same thing with another content.
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ from hub.sdk import exact_json
 from hub.store import earlier, runs
 from hub.store import effects as stored
 from hub.store.claims import ClaimedRun
+from hub.store.lineage import replayed
 
 #: So many of the writes that stand are named.
 _NAMED = 20
 
 
 class Earlier:
-    """What the runs have made that one run replays; nothing is looked at unless its event or its files are others."""
+    """What other runs have made that one run replays, or that are about the same thing.
+
+    What those have left that it replays is looked at only when its event or its files are others.
+    """
 
     def __init__(self, parts: Parts, claimed: ClaimedRun) -> None:
         """Take the collaborators."""
@@ -38,15 +42,26 @@ class Earlier:
         self._gone: list[Made] | None = None
 
     def is_other(self, row: Row) -> bool:
-        """Tell whether a write was formed of another event, or by other files."""
-        return self.is_of_another(row["run_id"], row["created_at"])
+        """Tell whether a write was formed of another event, or by other files.
+
+        Whichever run goes on with a write that was left half-way: it stays formed of the event that it was formed of.
+        """
+        if row["event_id"] is None:
+            return self.is_of_another(row["run_id"], row["created_at"])
+        if row["event_id"] != self._run["event_id"]:
+            return True
+        return self.differs and self.is_of_another(row["run_id"], row["created_at"])
 
     def is_of_another(self, run_id: str, at: int) -> bool:
         """Tell whether what a run has formed at a moment was formed of another event, or by other files."""
-        if not self.differs:
+        if run_id == self._run["id"] and not self.differs:
             return False
         maker = runs.find(self._parts.database.looking, run_id)
-        return maker is None or not is_formed_alike(maker, self._run, at)
+        if maker is None:
+            return True
+        if not self.differs:
+            return bool(maker["event_id"] != self._run["event_id"])
+        return not is_formed_alike(maker, self._run, at)
 
     def is_as_now(self, target: Target, row: Row, form: Callable[[], Any]) -> bool:
         """Tell whether a write is what this run would write, or does not stand any more."""
@@ -63,7 +78,31 @@ class Earlier:
     def assert_as_now(self, target: Target, row: Row, form: Callable[[], Any]) -> None:
         """Raise `StandsAlready` when a write was made that this run would make otherwise."""
         if self.is_other(row) and not self.is_as_now(target, row, form):
-            raise written_differently(target.path, f"{row['connection']} {row['operation']}", effect=row["key"])
+            raise self.written_differently(target.path, row)
+
+    def written_differently(self, path: str, row: Row) -> StandsAlready:
+        """Say that a step has written something else than it would write now."""
+        what, facts = f"{row['connection']} {row['operation']}", {"effect": row["key"], "run": row["run_id"]}
+        if row["event_id"] == self._run["event_id"] or self._is_of_line(row["run_id"]):
+            return StandsAlready(
+                f"The step {path} has written already ({what}), and not what it would write with this record and these "
+                "files. Nothing was written. Take back what the run did and replay it, or order its writes once more "
+                "as new effects; or cancel it: what stands stays.",
+                code=WRITTEN_DIFFERENTLY,
+                step=path,
+                **facts,
+            )
+        return StandsAlready(
+            f"The step {path} has written this already ({what}) for an earlier event with the same business key, and "
+            "not what it would write for this one. Nothing was written. Order it once more as a new effect, or cancel "
+            "the run: what stands stays.",
+            code=WRITTEN_DIFFERENTLY,
+            step=path,
+            **facts,
+        )
+
+    def _is_of_line(self, run_id: str) -> bool:
+        return run_id in replayed(self._parts.database.looking, self._run["id"])
 
     def assert_none_elsewhere(self, path: str, key: str | None, steps: Sequence[Step]) -> None:
         """Raise `StandsAlready` before the step at a path begins something, when it did so before under another key.
@@ -116,18 +155,6 @@ class Earlier:
             return earlier.made(connection, self._run, within=within)
 
 
-def written_differently(path: str, what: str, **facts: str) -> StandsAlready:
-    """Say that a step has written something else than it would write now."""
-    return StandsAlready(
-        f"The step {path} has written already ({what}), and not what it would write with this record and these files. "
-        "Nothing was written. Take back what the run did and replay it, or order its writes once more as new effects; "
-        "or cancel it: what stands stays.",
-        code=WRITTEN_DIFFERENTLY,
-        step=path,
-        **facts,
-    )
-
-
 def called_differently(path: str, flow: str, run: str) -> StandsAlready:
     """Say that a flow was called with another record than it would be called with now."""
     return StandsAlready(
@@ -137,6 +164,17 @@ def called_differently(path: str, flow: str, run: str) -> StandsAlready:
         code=WRITTEN_DIFFERENTLY,
         step=path,
         run=run,
+    )
+
+
+def told_differently(path: str, type: str, event: str) -> StandsAlready:
+    """Say that an event was told of with another content than it would be told of now."""
+    return StandsAlready(
+        f"The step {path} has told of this already ({type}), with another content than it would tell of now. Nothing "
+        "was told. Order it once more as a new effect, or cancel the run: what was told stays.",
+        code=WRITTEN_DIFFERENTLY,
+        step=path,
+        event=event,
     )
 
 

@@ -29,9 +29,9 @@ from hub.engine.guards import (
 )
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
-from hub.engine.recording import Recording, Target, for_a_person, used_up
+from hub.engine.recording import Recording, Target, another_run, for_a_person, used_up
 from hub.engine.suspicion import Lost, Suspicion
-from hub.errors import FixData, OutcomeUnknown, RetryLater
+from hub.errors import FixData, OutcomeUnknown
 from hub.model.ambient import Ambient, of_micros
 from hub.model.effect import NEWER, TAKEN_BACK, EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
@@ -39,6 +39,14 @@ from hub.model.limits import Asker
 from hub.sdk.connector import WriteOperation
 from hub.store import effects as stored
 from hub.store.database import Database
+
+#: Says what is known of a write that stands by now; raises what keeps a run from taking it for its own.
+Meet = Callable[[Target, Row], Awaitable[Row]]
+
+
+async def as_it_is(_target: Target, row: Row) -> Row:
+    """Take a write for what it is, whatever it was formed of."""
+    return row
 
 
 class Effects(Recording):
@@ -48,6 +56,7 @@ class Effects(Recording):
         self,
         *,
         run_id: str,
+        event_id: str,
         journal: Journal,
         ambient: Ambient,
         attempts: Mapping[str, int],
@@ -68,7 +77,14 @@ class Effects(Recording):
         """
         exchanges = Exchanges(journal, ambient, asker)
         exchanges.know(attempts=attempts, limited=limited)
-        super().__init__(run_id=run_id, journal=journal, ambient=ambient, exchanges=exchanges, suspicion=suspicion)
+        super().__init__(
+            run_id=run_id,
+            event_id=event_id,
+            journal=journal,
+            ambient=ambient,
+            exchanges=exchanges,
+            suspicion=suspicion,
+        )
         self._at_work = at_work
         self._guards = Guards(self.exchanges, database, moment=moment, ordered=ordered)
         self._database = database
@@ -81,17 +97,21 @@ class Effects(Recording):
         """Give how often a step was tried; waiting for a limit is no failure and does not count."""
         return self.exchanges.attempts(path)
 
-    async def perform(self, target: Target, form: Callable[[], Mapping[str, Any]], standing: Row | None) -> Any:
+    async def perform(
+        self, target: Target, form: Callable[[], Mapping[str, Any]], standing: Row | None, meet: Meet = as_it_is
+    ) -> Any:
         """Make the write happen once, and give its output.
 
         `form` makes the operation's input and is asked only when there is no recorded request. `standing` is what is
-        known of the effect from before. Raises the error of the attempt; the effect's state says whether it may be
-        tried again.
+        known of the effect from before, and `meet` is asked of what is found to stand besides. Raises the error of the
+        attempt; the effect's state says whether it may be tried again.
         """
         lost, looks = self.lost(target.operation), look_of(target.operation) is not None
         if standing is None and (looks or lost is not None):
             # What another run has made is known before anybody looks at the target.
-            standing = stored.effect(self._database.looking, target.key)
+            standing = stored.answering(self._database.looking, [target.named()]).get(target.key)
+            standing = None if standing is None else await meet(target, standing)
+        target = target if standing is None else target.of(standing)
         if standing is not None and standing["state"] != EffectState.FAILED:
             return await self._resume(target, standing)
         if lost is not None and not lost.may_be(standing):
@@ -103,7 +123,7 @@ class Effects(Recording):
             row = await self._journal.intend(intent)
             output = await self._exchange(target, intent, first=True) if row is None and lost is None else None
         if row is not None:
-            return await self._resume(target, row)
+            return await self.perform(target, form, await meet(target, row), meet)
         if lost is None:
             return await self._read_back(target, intent, output)
         self._note(AuditKind.EFFECT_SUSPECTED, intent)
@@ -167,7 +187,7 @@ class Effects(Recording):
         if state is EffectState.PARKED:
             raise for_a_person(target, row)
         if row["run_id"] != self._run_id and not await self.take_over(row):
-            raise RetryLater("Another run is making this write.", code="another-run", after=1.0, run=row["run_id"])
+            raise another_run(row)
         return await self.resolve(target, row)
 
     def answer(self, row: Row) -> Any:

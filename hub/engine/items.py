@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,12 +41,17 @@ ENDS = (StaleLease, Fatal, StandsAlready, ToldToStop)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One item of the list: its name, its path, and the key that a write of it has."""
+    """One item of the list: its name, its path, and the key that a write of it has, with its generation."""
 
     name: str
     path: str
     value: Any
     key: EffectKey
+    generation: int
+
+    def of(self, row: Row) -> Item:
+        """Give the item with the key of the effect that answers for it, which may have been ordered once more."""
+        return self if row["key"] == self.key else replace(self, key=row["key"], generation=row["generation"])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,15 +98,19 @@ class Work:
         """Give an item with its name, its path and its key."""
         name = self._name(value, number)
         path = f"{self.place.path}[{name}]"
-        key = effect_key(
-            environment=self.run["environment"],
-            connection=self.account.name,
-            operation=self.operation.name,
-            business_key=self.run["business_key"],
-            path=path,
-            generation=self.claimed.generation(path),
-        )
-        return Item(name=name, path=path, value=value, key=key)
+        generation = self.claimed.generation(path)
+        key = effect_key(**self._named(path, generation))
+        return Item(name=name, path=path, value=value, key=key, generation=generation)
+
+    def _named(self, path: str, generation: int) -> dict[str, Any]:
+        return {
+            "environment": self.run["environment"],
+            "connection": self.account.name,
+            "operation": self.operation.name,
+            "business_key": self.run["business_key"],
+            "path": path,
+            "generation": generation,
+        }
 
     def keys(self, items: Sequence[Any]) -> Mapping[str, str]:
         """Give the names of items with the keys of their writes."""
@@ -111,9 +120,10 @@ class Work:
         """Read what is recorded of some items; of a run that has just begun there is nothing."""
         if self.run["epoch"] == 1 and self.run["replay_of"] is None:
             return Known()
-        paths, keys = [item.path for item in window], [item.key for item in window]
+        paths = [item.path for item in window]
+        wanted = [{**self._named(item.path, item.generation), "key": item.key} for item in window]
         with self.parts.database.reading() as connection:
-            found = resuming.of_call(connection, self.run["id"], paths, keys)
+            found = resuming.of_call(connection, self.run["id"], paths, wanted)
         return Known(steps=found.steps, effects=found.effects, attempts=found.attempts, limited=found.limited)
 
     def form(self, item: Item) -> Any:

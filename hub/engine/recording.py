@@ -16,7 +16,7 @@ from hub.engine.guards import as_refused
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
 from hub.engine.suspicion import Lost, Suspicion
-from hub.errors import HubError, OutcomeParked, OutcomeUnknown, Settling
+from hub.errors import HubError, OutcomeParked, OutcomeUnknown, RetryLater, Settling
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import EffectKey, EffectState, Idempotency
 from hub.sdk.connector import WriteOperation
@@ -35,14 +35,44 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     undoes: str | None = None
     approvals: str | None = None
 
+    def of(self, row: Row) -> Target:
+        """Give the target of the effect that answers for this write: of another generation, where it was ordered anew.
+
+        What another connection or operation has made is not the same write, and what takes one back no other.
+        """
+        if self.undoes is not None or (row["connection"], row["operation"]) != (self.account.name, self.operation.name):
+            return self
+        return msgspec.structs.replace(self, key=EffectKey(row["key"]), generation=row["generation"])
+
+    def named(self) -> dict[str, Any]:
+        """Give what names the effect, as the store knows it."""
+        return {
+            "key": self.key,
+            "environment": self.environment,
+            "connection": self.account.name,
+            "operation": self.operation.name,
+            "business_key": self.business_key,
+            "path": self.path,
+            "generation": self.generation,
+            "undoes": self.undoes,
+        }
+
 
 class Recording:
     """Records the effects of one lane of a run."""
 
     def __init__(
-        self, *, run_id: str, journal: Journal, ambient: Ambient, exchanges: Exchanges, suspicion: Suspicion | None
+        self,
+        *,
+        run_id: str,
+        event_id: str,
+        journal: Journal,
+        ambient: Ambient,
+        exchanges: Exchanges,
+        suspicion: Suspicion | None,
     ) -> None:
         """Take the collaborators; `suspicion` tells which writes may have gone out without the hub's knowing it."""
+        self._event_id = event_id
         self.exchanges = exchanges
         self._suspicion = suspicion
         self._run_id = run_id
@@ -96,22 +126,16 @@ class Recording:
         request = target.operation.request(target.account.settings, record, key)
         now = to_micros(self._ambient.now())
         return {
-            "key": target.key,
-            "environment": target.environment,
-            "connection": target.account.name,
-            "operation": target.operation.name,
+            **target.named(),
             "idempotency": target.operation.idempotency.value,
-            "business_key": target.business_key,
-            "path": target.path,
-            "generation": target.generation,
             "run_id": self._run_id,
+            "event_id": self._event_id,
             "state": EffectState.INTENT.value,
             **outcomes.columns_of(request),
             "renewals": renewals,
             "repeats": 0,
             # What may have gone out before the restore has done so by then.
             "sent_at": now if lost is None else min(now, to_micros(lost.until)),
-            "undoes": target.undoes,
             "approvals": target.approvals,
             "created_at": now,
         }
@@ -178,3 +202,8 @@ def for_a_person(target: Target, row: Row) -> OutcomeParked:
         sent=f"{of_micros(row['sent_at'] or row['created_at']):%Y-%m-%dT%H:%M:%SZ}",
         **{name: fact for name, fact in known.items() if fact is not None},
     )
+
+
+def another_run(row: Row) -> RetryLater:
+    """Say that a write is being made by another run just now."""
+    return RetryLater("Another run is making this write.", code="another-run", after=1.0, run=row["run_id"])

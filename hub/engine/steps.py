@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,14 +14,14 @@ from hub.engine import waits
 from hub.engine.approvals import Approvals
 from hub.engine.children import Children, Under
 from hub.engine.drift import Action, Seen, refusal
-from hub.engine.earlier import Earlier, written_differently
-from hub.engine.effects import Effects
+from hub.engine.earlier import Earlier
+from hub.engine.effects import Effects, as_it_is
 from hub.engine.gates import Gates, work_scope
 from hub.engine.journal import Journal
 from hub.engine.outputs import Output
 from hub.engine.parts import Parts
 from hub.engine.readings import answer_of
-from hub.engine.recording import Target
+from hub.engine.recording import Target, another_run
 from hub.engine.suspicion import suspicion_of
 from hub.engine.values import Scope, call_input, call_output, linked_ids, lookup_question, mapped
 from hub.errors import ApprovalLapsed, FixData, HubDefect, NotMapped, WaitFor
@@ -68,6 +69,7 @@ class Steps:
         self.connection: str | None = None
         self.effects = effects(
             run_id=self._run["id"],
+            event_id=self._run["event_id"],
             journal=journal,
             ambient=parts.ambient,
             attempts={},
@@ -284,11 +286,13 @@ class Steps:
 
     async def write(self, bundle: Bundle, target: Target, form: Callable[[], Any], step: Step, scope: Scope) -> Any:
         """Make a write happen once, after its gates; gives its output."""
-        standing = self.standing(target.path, target.key)
-        if target.undoes is None and standing is not None:
-            standing = await self._as_now(target, form, standing)
+        standing = self.standing(target)
+        meet = as_it_is if target.undoes is not None else partial(self._as_now, form)
+        if standing is not None:
+            standing = await meet(target, standing)
+            target = target.of(standing)
         if standing is not None and standing["state"] != EffectState.FAILED:
-            return await self.effects.perform(target, form, standing)
+            return await self.effects.perform(target, form, standing, meet)
         if target.undoes is None:
             self.earlier.assert_none_elsewhere(target.path, target.key, bundle.flows[self._run["flow"]].steps)
         # What takes something back needs nobody's leave: otherwise who has left would keep it from being mended.
@@ -296,32 +300,32 @@ class Steps:
             target = msgspec.structs.replace(target, approvals=await self.leave(target.path, scope))
         self.gate(bundle, target, form, scope)
         try:
-            return await self.effects.perform(target, form, standing)
+            return await self.effects.perform(target, form, standing, meet)
         except ApprovalLapsed:
             # It lapsed between the look and the intent: it is void now and asked for anew, or holds again by chance.
             await self.leave(target.path, scope)
             raise
 
-    async def _as_now(self, target: Target, form: Callable[[], Any], row: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _as_now(self, form: Callable[[], Any], target: Target, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """Give what is known of a write by now; raises `StandsAlready` when it was made, and not as it would be now.
 
         One of unknown outcome that would be written otherwise is found out first, and not sent again for its own sake.
         """
-        state, earlier = row["state"], self.earlier
+        state, earlier, target = row["state"], self.earlier, target.of(row)
         if state in (EffectState.FAILED, EffectState.PARKED) or not earlier.is_other(row):
             return row
         if earlier.is_as_now(target, row, form):
             return row
         if state != EffectState.DONE:
             if row["run_id"] != self._run["id"] and not await self.effects.take_over(row):
-                return row
+                raise another_run(row)
             await self.effects.find_out(target, row)
             self.forget([target.path])
             found = stored_effects.effect(self._parts.database.looking, target.key)
             assert found is not None
             row = found
         if row["state"] == EffectState.DONE:
-            raise written_differently(target.path, f"{row['connection']} {row['operation']}", effect=row["key"])
+            raise earlier.written_differently(target.path, row)
         return row
 
     async def leave(self, path: str, scope: Scope) -> str | None:
@@ -368,14 +372,14 @@ class Steps:
         key = key or effect_key(connection=connection, operation=operation.name, **named)
         return Target(account=self._parts.accounts[connection], operation=operation, key=key, undoes=undoes, **named)
 
-    def standing(self, path: str, key: str) -> Mapping[str, Any] | None:
+    def standing(self, target: Target) -> Mapping[str, Any] | None:
         """Give what is known of an effect from before: made by this run earlier, or by the run that it replays."""
-        known = self._known.get(path)
+        known = self._known.get(target.path)
         if known is not None:
             return known
         if self._run["replay_of"] is None:
             return None
-        return stored_effects.effect(self._parts.database.looking, key)
+        return stored_effects.answering(self._parts.database.looking, [target.named()]).get(target.key)
 
     def _input(self, bundle: Bundle, action: Call, scope: Scope) -> Any:
         return call_input(bundle, action, scope)

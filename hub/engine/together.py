@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -14,7 +15,7 @@ from hub.engine.items import ENDS, Item, Work
 from hub.engine.lanes import Known, Lane, Row
 from hub.engine.outcomes import REFUSALS
 from hub.engine.outputs import Output
-from hub.engine.recording import Target, for_a_person
+from hub.engine.recording import Target, another_run, for_a_person
 from hub.engine.suspicion import Lost
 from hub.engine.values import call_output
 from hub.errors import ApprovalLapsed, FixConnection, FixData, HubError, OnHold, RetryLater
@@ -32,6 +33,7 @@ class Together:
         self._approvals: str | None = None
         self._batches = Batches(
             run_id=work.run["id"],
+            event_id=work.run["event_id"],
             account=work.account,
             operation=operation,
             path=work.place.path,
@@ -43,6 +45,8 @@ class Together:
 
     async def go(self, items: Sequence[Item], known: Known) -> None:
         """Do what is left of some items: what is in doubt is found out before anything new is sent."""
+        items = [item.of(known.effects[item.key]) if item.key in known.effects else item for item in items]
+        known = replace(known, effects={row["key"]: row for row in known.effects.values()})
         by_key: dict[str, Item] = {item.key: item for item in items}
         doubtful: list[Row] = []
         todo: list[Item] = []
@@ -85,9 +89,7 @@ class Together:
         suspecting = self._batches.suspect(new, lambda row: self._target(by_key[row["key"]]), lost)
         made = await self._told(suspecting, [one.key for one in new])
         if made.standing:
-            begun = {row["key"]: row for row in made.standing}
-            await self.go([by_key[key] for key in begun], Known(effects=begun))
-            left = [one for one in new if one.key not in begun]
+            left = await self._begun(new, made.standing, by_key)
             return [*going, *await self._suspect(left, suspects, lost, repeated, by_key)]
         for one in new:
             end = made.ends[one.key]
@@ -98,6 +100,13 @@ class Together:
                 self._ended(by_key[one.key], end)
         return going
 
+    async def _begun(self, part: Sequence[Entry], standing: Sequence[Row], by_key: Mapping[str, Item]) -> list[Entry]:
+        """Go on with those that others have begun; gives the rest."""
+        begun = {row["path"]: row for row in standing}
+        met: dict[str, Row] = {one.key: begun[one.target.path] for one in part if one.target.path in begun}
+        await self.go([by_key[key] for key in met], Known(effects=met))
+        return [one for one in part if one.key not in met]
+
     async def _find_out(self, rows: Sequence[Row], by_key: Mapping[str, Item]) -> list[Item]:
         """Find out unknown outcomes; gives the items that may be sent once more."""
         mine: list[Row] = []
@@ -105,11 +114,16 @@ class Together:
             if row["run_id"] == self._work.run["id"] or await self._work.lane.steps.effects.take_over(row):
                 mine.append(row)
             else:
-                self._ended(by_key[row["key"]], Ended(state=EffectState.UNKNOWN, error=_another_run(row)))
+                self._ended(by_key[row["key"]], Ended(state=EffectState.UNKNOWN, error=another_run(row)))
         if not mine:
             return []
-        finding = self._batches.find_out(mine, lambda row: self._target(by_key[row["key"]]))
-        ends = (await self._told(finding, [row["key"] for row in mine])).ends
+        ends: dict[EffectKey, Ended] = {}
+        for some, as_recorded in self._by_meaning(mine, by_key):
+            finding = self._batches.find_out(
+                some, lambda row: self._target(by_key[row["key"]]), as_recorded=as_recorded
+            )
+            found = (await self._told(finding, [row["key"] for row in some])).ends
+            ends.update({key: _not_made(end) if as_recorded else end for key, end in found.items()})
         again, begun = [], {row["key"]: row for row in mine}
         for key, end in ends.items():
             if end.state is EffectState.DONE:
@@ -119,6 +133,20 @@ class Together:
             else:
                 self._ended(by_key[key], end)
         return again
+
+    def _by_meaning(self, rows: Sequence[Row], by_key: Mapping[str, Item]) -> list[tuple[list[Row], bool]]:
+        """Part writes of unknown outcome: those that would be written otherwise now are not written over."""
+        earlier = self._work.lane.steps.earlier
+        otherwise = {
+            row["key"]
+            for row in rows
+            if earlier.is_other(row)
+            and not earlier.is_as_now(
+                self._target(by_key[row["key"]]), row, partial(self._work.form, by_key[row["key"]])
+            )
+        }
+        parted = ([row for row in rows if (row["key"] in otherwise) is other] for other in (False, True))
+        return [(part, other) for part, other in zip(parted, (False, True), strict=True) if part]
 
     async def _told(self, finding: Awaitable[Made], keys: Sequence[str]) -> Made:
         """Give what was found out; what cannot be known for now is asked again, and nothing new goes out before."""
@@ -167,11 +195,9 @@ class Together:
             return
         if made.standing:
             # Somebody else has begun some of them meanwhile; the others go without them.
-            begun = {row["key"]: row for row in made.standing}
-            rest = [one for one in part if one.key not in begun]
+            rest = await self._begun(part, made.standing, by_key)
             if rest:
                 parts.appendleft(rest)
-            await self.go([by_key[key] for key in begun], Known(effects=begun))
         elif isinstance(made.whole, REFUSALS):
             await self._take_apart(part, parts, made.ends, by_key)
         else:
@@ -219,8 +245,13 @@ class Together:
         work.succeed(work.lane, item, Output(value=value, answer=answer))
 
     def _target(self, item: Item) -> Target:
-        return self._work.lane.steps.target(self._work.account.name, self._operation, item.path)
+        return self._work.lane.steps.target(
+            self._work.account.name, self._operation, item.path, key=item.key, generation=item.generation
+        )
 
 
-def _another_run(row: Row) -> RetryLater:
-    return RetryLater("Another run is making this write.", code="another-run", after=1.0, run=row["run_id"])
+def _not_made(end: Ended) -> Ended:
+    """Give the end of a write that was only sent again to know: what was refused leaves room for what is meant now."""
+    if end.state is not EffectState.FAILED:
+        return end
+    return Ended(state=end.state, error=RetryLater("It surely was not done.", code=MAY_BE_REPEATED))

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy import insert, select, true
 
-from hub.engine.effects import Effects
+from hub.engine.effects import Effects, Meet, as_it_is
 from hub.engine.lanes import Lane
 from hub.engine.outputs import Output
 from hub.engine.recording import Target
@@ -145,11 +145,15 @@ class RecomputingEffects(Effects):
     _form: Callable[[], Mapping[str, Any]]
 
     async def perform(
-        self, target: Target, form: Callable[[], Mapping[str, Any]], standing: Mapping[str, Any] | None
+        self,
+        target: Target,
+        form: Callable[[], Mapping[str, Any]],
+        standing: Mapping[str, Any] | None,
+        meet: Meet = as_it_is,
     ) -> Any:
         """Keep how the input is made."""
         self._form = form
-        return await super().perform(target, form, standing)
+        return await super().perform(target, form, standing, meet)
 
     async def resolve(self, target: Target, row: Mapping[str, Any]) -> Any:
         """Resolve with a new request in the place of the recorded one."""

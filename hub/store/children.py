@@ -30,8 +30,12 @@ def compensated(connection: Connection, run_ids: Sequence[str]) -> list[Mapping[
 
 
 def newest_of_event(connection: Connection, event_id: str, flow: str) -> Mapping[str, Any] | None:
-    """Give the newest run that an event started of a flow."""
-    return _newest(connection, runs.c.event_id == event_id, runs.c.flow == flow)
+    """Give the newest run that an event started of a flow, or the one that replays it, with whatever record."""
+    first = select(runs).where(runs.c.event_id == event_id, runs.c.flow == flow)
+    row = connection.execute(first.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1)).one_or_none()
+    while row is not None and row.replaced_by is not None:
+        row = connection.execute(select(runs).where(runs.c.id == row.replaced_by)).one_or_none()
+    return None if row is None else dict(row._mapping)
 
 
 def has_ended(connection: Connection, *, parent_run: str, parent_path: str) -> bool:

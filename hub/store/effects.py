@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, and_, exists, false, or_, select, update
+from sqlalchemy import Connection, and_, exists, false, or_, select, text, update
 
 from hub.errors import RetryLater
 from hub.model.effect import EffectState
@@ -67,23 +67,27 @@ def _is_meddled_with(connection: Connection, intent: Values) -> bool:
 class Opening:
     """Opens the intents of one transaction; those of one request all together, or none of them."""
 
-    def __init__(self, transaction: Transaction, keys: Iterable[str]) -> None:
-        """Read what stands under the keys that are wanted."""
+    def __init__(self, transaction: Transaction, wanted: Sequence[Values]) -> None:
+        """Read what stands of the intents that are wanted."""
         self._transaction = transaction
-        self._standing = of_keys(transaction.connection, list(keys))
+        self._standing = of_keys(transaction.connection, sorted({intent["key"] for intent in wanted}))
+        self._newer = _newer(transaction.connection, wanted)
         self._new: list[Values] = []
         self._again: list[Values] = []
         self._batches: list[Values] = []
         self._places: set[tuple[str, str]] = set()
 
     def open(self, wanted: Intents) -> list[Values]:
-        """Open the intents of one request; gives the effects that stand under their keys, if any: then none is opened.
+        """Open the intents of one request; gives the effects that answer for some of them, if any: then none is opened.
 
-        What failed surely did nothing, so that a newly formed request may take its place. Raises `RetryLater` when
-        another write has come in between the look at what would be overwritten and now.
+        What failed surely did nothing, so that a newly formed request may take its place: under its own key, which is
+        another one where the write was ordered once more. Raises `RetryLater` when another write has come in between
+        the look at what would be overwritten and now.
         """
-        found = [self._standing[intent["key"]] for intent in wanted.intents if intent["key"] in self._standing]
-        standing = [row for row in found if not _may_be_opened(row, wanted)]
+        found = [(intent["key"], self._answering(intent)) for intent in wanted.intents]
+        standing = [
+            row for key, row in found if row is not None and not (row["key"] == key and _may_be_opened(row, wanted))
+        ]
         if standing:
             return standing
         for intent in wanted.intents:
@@ -94,10 +98,15 @@ class Opening:
             row = {**_FRESH, **intent}
             (self._again if intent["key"] in self._standing else self._new).append(row)
             self._standing[intent["key"]] = row
+            if intent["generation"] > 0 and intent.get("undoes") is None:
+                self._newer.setdefault(_place(intent), {})[intent["key"]] = row
         if wanted.batch is not None:
             self._batches.append(wanted.batch)
         self._transaction.entries.extend(wanted.intended)
         return []
+
+    def _answering(self, intent: Values) -> Values | None:
+        return _answering(intent, self._standing.get(intent["key"]), self._newer)
 
     def _assert_alone(self, intent: Values) -> None:
         place = (intent["environment"], intent["object"])
@@ -151,6 +160,55 @@ def of_keys(connection: Connection, keys: Sequence[str]) -> dict[str, Values]:
 
 
 _OF_KEYS = Formed(select(effects).where(among(effects.c.key, "keys")))
+
+#: What names a write but for its generation.
+_PLACE = ("environment", "connection", "operation", "business_key", "path")
+_Newer = dict[tuple[str, ...], dict[str, Values]]
+
+
+def answering(connection: Connection, wanted: Sequence[Values]) -> dict[str, Values]:
+    """Give, by the keys of writes that are wanted, the effects that answer for them.
+
+    That is the newest of those that were ordered once more, as far as it may have been made; what is under way or
+    unknown is not gone past. Where none of them was made it is the newest, under whose key the write is made then.
+    """
+    standing, newer = of_keys(connection, [each["key"] for each in wanted]), _newer(connection, wanted)
+    found = ((each["key"], _answering(each, standing.get(each["key"]), newer)) for each in wanted)
+    return {key: row for key, row in found if row is not None}
+
+
+def _answering(wanted: Values, own: Values | None, newer: _Newer) -> Values | None:
+    if wanted.get("undoes") is not None:
+        # What takes one write back does not take back another.
+        return own
+    later = [row for row in newer.get(_place(wanted), {}).values() if row["generation"] > wanted["generation"]]
+    later.sort(key=lambda row: -row["generation"])
+    rows = [*later, own] if own is not None else later
+    return next((row for row in rows if row["state"] != EffectState.FAILED.value), rows[0] if rows else None)
+
+
+def _newer(connection: Connection, wanted: Sequence[Values]) -> _Newer:
+    found: _Newer = {}
+    if wanted:
+        named = {name: names_of(sorted({each[name] for each in wanted})) for name in ("business_key", "path")}
+        for row in _NEWER.rows(connection, **named):
+            found.setdefault(_place(row), {})[row["key"]] = row
+    return found
+
+
+def _place(row: Values) -> tuple[str, ...]:
+    return tuple(row[name] for name in _PLACE)
+
+
+_NEWER = Formed(
+    select(effects).where(
+        # As the index says it.
+        text("generation > 0"),
+        among(effects.c.business_key, "business_key"),
+        among(effects.c.path, "path"),
+        effects.c.undoes.is_(None),
+    )
+)
 
 
 def of_object(

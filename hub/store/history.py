@@ -251,7 +251,7 @@ def _named(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _open_intents(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:
-    opening = effects.Opening(transaction, {intent["key"] for _, record in live for intent in record.intents})
+    opening = effects.Opening(transaction, [intent for _, record in live for intent in record.intents])
     for index, record in live:
         if record.intents:
             try:

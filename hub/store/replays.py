@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, text, update
 
 from hub.audit.entry import Fact, is_plain
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
-from hub.model.effect import LEFT_STANDING, NEWER, TAKEN_BACK
+from hub.model.effect import LEFT_STANDING, NEWER, TAKEN_BACK, WRITTEN_DIFFERENTLY
 from hub.model.hold import HoldKind
 from hub.model.run import OPEN_STATES, Priority, RunState, Stopping
 from hub.store import approvals, children, hold_orders, remains
@@ -133,6 +133,17 @@ def highest_generation(connection: Connection, run: Row) -> int:
     return max(found, default=int(run["generation"]))
 
 
+def newer_generations(connection: Connection, run: Row) -> list[int]:
+    """Give the generations that runs of the same flow about the same thing have, the newest first, but for older ones.
+
+    Those are few, and there is an index of them.
+    """
+    alike = select(runs.c.generation).where(
+        text("generation > 0"), runs.c.generation > run["generation"], _about_the_same(run)
+    )
+    return sorted(connection.execute(alike.distinct()).scalars(), reverse=True)
+
+
 def _about_the_same(run: Row) -> ColumnElement[bool]:
     return and_(*(runs.c[name] == run[name] for name in ("environment", "flow", "business_key")))
 
@@ -143,9 +154,10 @@ def written(connection: Connection, run: Row) -> list[Row]:
     Where a flow that it called was taken back, what stays of that is among them: it is written once more with the rest.
     """
     ids = replayed(connection, run["id"])
-    if run["reason"] == TAKEN_BACK:
+    if run["reason"] in (TAKEN_BACK, WRITTEN_DIFFERENTLY):
         # It stopped at what an earlier run about the same thing wrote; whoever orders that once more orders all of it.
-        ids = list(connection.execute(select(runs.c.id).where(_about_the_same(run))).scalars())
+        alike = connection.execute(select(runs.c.id).where(_about_the_same(run))).scalars()
+        ids = list(dict.fromkeys([*ids, *alike]))
     own = _written(connection, ids)
     called = children.compensated(connection, ids)
     if run["reason"] == LEFT_STANDING:
@@ -324,7 +336,8 @@ def _assert_confirmed(connection: Connection, row: Row, order: Replay, kept: Col
         )
     standing = [*written(connection, row), *refused(connection, row)]
     there = {effect["key"]: effect for effect in standing if not _is_kept(row, effect, kept)}
-    if not there and not _was_taken_back(row):
+    # What was told, or called, is nothing that can be confirmed, and yet done only once.
+    if not there and not _was_taken_back(row) and row["reason"] != WRITTEN_DIFFERENTLY:
         raise Conflict(
             "From this step on the run has written nothing; a plain replay does what is missing.",
             code="nothing-written",

@@ -14,7 +14,7 @@ from hub.model.effect import EffectState
 from hub.model.flow_steps import UNDOING
 from hub.model.run import COMPENSATION_FAILED, StepState
 from hub.store.claims import tried_of
-from hub.store.effects import of_keys
+from hub.store.effects import answering
 from hub.store.lineage import replayed
 from hub.store.tables import attempts, awaited, crossrefs, effects, events, runs, steps
 
@@ -80,8 +80,13 @@ def of_items(connection: Connection, run_id: str, begun: Sequence[str]) -> ItemH
     return ItemHistory(steps=inside, effects=sent, attempts=tried, limited=limited)
 
 
-def of_call(connection: Connection, run_id: str, paths: Sequence[str], keys: Sequence[str]) -> ItemHistory:
-    """Give what is recorded of items of a call: their rows by path, and by key their effects, of whatever run."""
+def of_call(
+    connection: Connection, run_id: str, paths: Sequence[str], wanted: Sequence[Mapping[str, Any]]
+) -> ItemHistory:
+    """Give what is recorded of items of a call: their rows by path, and the effects that answer for them.
+
+    `wanted` are the writes of the items; their effects, of whatever run, come by their keys.
+    """
     own = {
         row.path: dict(row._mapping)
         for row in connection.execute(select(steps).where(steps.c.run_id == run_id, steps.c.path.in_(paths)))
@@ -91,7 +96,7 @@ def of_call(connection: Connection, run_id: str, paths: Sequence[str], keys: Seq
         tried_of(attempts.c.run_id == run_id, attempts.c.path.in_(paths))
     ):
         tried[path], limited[path] = number, turned_away
-    return ItemHistory(steps=own, effects=of_keys(connection, keys), attempts=tried, limited=limited)
+    return ItemHistory(steps=own, effects=answering(connection, wanted), attempts=tried, limited=limited)
 
 
 def in_vain(connection: Connection, run_id: str, path: str) -> int:

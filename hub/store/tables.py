@@ -174,6 +174,13 @@ runs = Table(
         sqlite_where=text("wait_on IS NOT NULL"),
         postgresql_where=text("wait_on IS NOT NULL"),
     ),
+    # Runs whose work was ordered once more.
+    Index(
+        "ix_runs_newer",
+        "business_key",
+        sqlite_where=text("generation > 0"),
+        postgresql_where=text("generation > 0"),
+    ),
     # Queued runs that wait behind an earlier one of their key.
     Index(
         "ix_runs_behind",
@@ -258,6 +265,8 @@ effects = Table(
     Column("path", String, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("run_id", String, nullable=False),
+    # What it was formed of, whichever run has it by now.
+    Column("event_id", String),
     Column("state", String, nullable=False),
     Column("method", String, nullable=False),
     Column("url", String, nullable=False),
@@ -308,6 +317,14 @@ effects = Table(
         postgresql_where=text("undoes IS NOT NULL"),
     ),
     Index("ix_effects_state", "state"),
+    # What was ordered once more: that answers from then on.
+    Index(
+        "ix_effects_newer",
+        "business_key",
+        "path",
+        sqlite_where=text("generation > 0"),
+        postgresql_where=text("generation > 0"),
+    ),
 )
 
 cases = Table(

@@ -194,7 +194,9 @@ async def test_two_runs_about_the_same_thing_both_hear_of_the_end_of_the_flow_th
     hut = Hut(tmp_path)
     pause = "steps:\n  - id: pause\n    wait: { for: PT1H }\n"
     files = {**WORKSPACE, "flows__called.yaml": CALLED.replace("steps:\n", pause)}
-    hut.bundle = bundle(PARENT.replace("business_key: data.id", "business_key: data.thing"), **files)
+    parent = PARENT.replace("business_key: data.id", "business_key: data.thing").replace("data.id", "data.thing")
+    parent = parent.replace("of: data }", 'of: "{id: data.thing, key: data.thing, value: data.value}" }')
+    hut.bundle = bundle(parent, **files)
     house = await hut.open()
     for name in ("a", "b"):
         await house.give({**EVENT, "id": name, "key": name, "thing": "same"})

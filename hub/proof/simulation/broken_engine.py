@@ -13,6 +13,7 @@ from hub.engine import compensation, demands, outcomes
 from hub.engine.approvals import Approvals
 from hub.engine.children import OWN, Children
 from hub.engine.compensation import Compensation
+from hub.engine.earlier import Earlier
 from hub.engine.effects import Effects
 from hub.engine.journal import Journal
 from hub.engine.lanes import Place
@@ -119,6 +120,11 @@ def replay_with_new_keys(transaction: Transaction, run_id: str, order: Replay) -
     new = _replay(transaction, run_id, order)
     transaction.connection.execute(update(runs).where(runs.c.id == new).values(generation=runs.c.generation + 1))
     return new
+
+
+def never_another(self: Earlier, row: Row) -> bool:
+    """Take every write for one that was formed of the run's own event, by its own files."""
+    return False
 
 
 async def items_anew(

@@ -50,6 +50,7 @@ MUST_COVER = (
     *(f"step {kind}" for kind in ("call", "lookup", "link", "approve", "foreach", "wait", "parallel", "branch")),
     *(f"step {kind}" for kind in ("emit", "subflow", "undo")),
     *("flow batch-to-ledger", "flow deal-to-ledger", "failed step-timeout", "failed not-confirmed"),
+    *("flow bill-to-ledger", "failed written-differently"),
 )
 
 

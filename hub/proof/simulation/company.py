@@ -92,6 +92,19 @@ steps:
     call: { connection: ledger, operation: notice.send, with: notice }
     retry: patient
 """
+_BILL = """
+flow: bill-to-ledger
+title: Enter bills, of which more than one event may tell
+owner: team:simulation
+on: { event: simulated.bill.sent }
+key: data.id
+business_key: join(':', ['shop', data.bill])
+money: data.amount
+steps:
+  - id: post
+    call: { connection: ledger, operation: entry.create, with: bill }
+    retry: patient
+"""
 _ORDER = """
 flow: order-to-ledger
 title: Enter orders with their lines, or nothing of them
@@ -256,6 +269,7 @@ _FILES = {
     "flows/order-to-ledger.yaml": _ORDER,
     "flows/total-to-ledger.yaml": _TOTAL,
     "flows/batch-to-ledger.yaml": _BATCH,
+    "flows/bill-to-ledger.yaml": _BILL,
     "flows/charge-told.yaml": _TOLD,
     "flows/deal-to-ledger.yaml": _DEAL,
     "policies/large-sales.yaml": _LARGE,
@@ -283,6 +297,7 @@ _FIELDS = {
     "charge": {"name": "id", "sale": "given('sale')", "amount": "major(amount)", "currency": "amount.currency"},
     "stock": {"kind": "'stocks'", "id": "item", "name": "item", "version": "version", "quantity": "quantity"},
     "notice": {"name": "id", "text": "text"},
+    "bill": {"name": "bill", "amount": "major(amount)", "currency": "amount.currency"},
     "line": {"name": "id", "amount": "major(amount)", "currency": "amount.currency"},
     "fee": {"name": "id", "amount": "major(amount)", "currency": "amount.currency"},
     "charged": {"kind": "'orders'", "id": "id", "name": "id", "version": "`1`"},

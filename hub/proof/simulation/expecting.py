@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from hub.errors import OutcomeParked
-from hub.model.effect import NEWER
+from hub.model.effect import NEWER, TAKEN_BACK, WRITTEN_DIFFERENTLY
 from hub.model.run import COMPENSATION_FAILED, RunState
 from hub.proof.evidence import Document, Expected, HubRecords, OneOf, Wanted
 from hub.proof.simulation.company import LEDGER, SHOP
@@ -53,10 +53,12 @@ class Expecting:
             "warning.due": self._warning,
             "deal.signed": self._deal,
             "deal.confirmed": lambda _: iter(()),
+            "bill.sent": lambda _: iter(()),
         }
         for happening in self._scenario.happenings:
             yield from kinds[happening.type](happening)
         yield from self._stocks()
+        yield from self._bills()
         yield from self._reversals()
 
     def _sale(self, happening: Happening) -> Iterator[Wanted]:
@@ -167,6 +169,25 @@ class Expecting:
                 needed=item not in excused,
             )
 
+    def _bills(self) -> Iterator[Wanted]:
+        """Give the one entry of each bill, with the amount of whichever event came first to be written."""
+        for name, told in self._told_bills().items():
+            entry = self._document("entries", name)
+            first = next((each for each in told if entry is not None and _minor(each) == entry.money), told[0])
+            yield self._money(
+                first,
+                "entries",
+                {**first.data, "id": name},
+                needed=first.business_key not in self._people.passed,
+            )
+
+    def _told_bills(self) -> dict[str, list[Happening]]:
+        found: dict[str, list[Happening]] = {}
+        for happening in self._scenario.happenings:
+            if happening.type == "bill.sent":
+                found.setdefault(happening.data["bill"], []).append(happening)
+        return found
+
     def _reversals(self) -> Iterator[Wanted]:
         """Give what must have been taken back: all that can be of every run that did so."""
         for document in self._documents:
@@ -187,8 +208,9 @@ class Expecting:
         if owner != document.name:
             # The total of an order of several lines is a run of its own, which is taken back with its caller's.
             return f"shop:{owner}" in self._compensated
-        # What a payment flow does has no way back.
-        return document.kind == "entries" and f"shop:{document.name}" in self._compensated
+        # What a payment flow does has no way back, nor has what is done for a bill.
+        mended = document.kind == "entries" and document.name not in self._told_bills()
+        return mended and f"shop:{document.name}" in self._compensated
 
     def _money(
         self,
@@ -197,6 +219,7 @@ class Expecting:
         said: Mapping[str, object],
         *,
         facts: Mapping[str, object] | None = None,
+        needed: bool = True,
     ) -> Wanted:
         amount = said["amount"]
         assert isinstance(amount, Mapping)
@@ -208,14 +231,17 @@ class Expecting:
             facts=facts or {},
             money=Decimal(amount["minor"]),
             currency=amount["currency"],
-            needed=not self._is_excused(happening),
+            needed=needed and not self._is_excused(happening),
             never=self._is_left(happening) and happening.type in {"sale.made", "deal.signed"},
             subject=happening.subject,
         )
 
     def _entry_of(self, sale: str) -> str | None:
-        entries = (each for each in self._documents if (each.kind, each.name) == ("entries", sale))
-        return next((entry.id for entry in entries), None)
+        entry = self._document("entries", sale)
+        return None if entry is None else entry.id
+
+    def _document(self, kind: str, name: str) -> Document | None:
+        return next((each for each in self._documents if (each.kind, each.name) == (kind, name)), None)
 
     # --- excuses --------------------------------------------------------------------------------
 
@@ -265,7 +291,20 @@ class Expecting:
             elif happening.type == "warning.due" and happening.subject in self._unclear:
                 perhaps.add(OutcomeParked.code)
                 perhaps |= self._not_taken_back(happening)
+        for name, told in self._told_bills().items():
+            if name == family:
+                stopped = self._stopped_bills(name, told)
+                if told[0].business_key in self._people.passed:
+                    perhaps |= {*stopped, TAKEN_BACK}
+                else:
+                    must += stopped
         return Expected(exceptions=must, perhaps=frozenset(perhaps - set(must)))
+
+    def _stopped_bills(self, name: str, told: Sequence[Happening]) -> list[str]:
+        """Give why the events of a bill must stop: all that say another amount than was written."""
+        entry = self._document("entries", name)
+        written = _minor(told[0]) if entry is None else entry.money
+        return [WRITTEN_DIFFERENTLY for each in told if _minor(each) != written]
 
     def _not_taken_back(self, happening: Happening) -> set[str]:
         """Give what tells that a thing cannot be taken back before a person has found out whether it was written."""
@@ -283,6 +322,10 @@ def _overtaken(hub: HubRecords) -> set[str]:
             found.add(subject)
         newest = max(newest, version)
     return found
+
+
+def _minor(happening: Happening) -> Decimal:
+    return Decimal(happening.data["amount"]["minor"])
 
 
 def _version_of(subject: str) -> int:

@@ -27,6 +27,7 @@ FLOWS = {
     "simulated.stock.changed": ("stock-to-ledger",),
     "simulated.order.placed": ("order-to-ledger",),
     "simulated.warning.due": ("warning",),
+    "simulated.bill.sent": ("bill-to-ledger",),
     "simulated.batch.closed": ("batch-to-ledger",),
     "simulated.deal.signed": ("deal-to-ledger",),
     "simulated.deal.confirmed": (),

@@ -9,6 +9,7 @@ from hub.engine import bulk, children, compensation, outcomes, verdicts
 from hub.engine.approvals import Approvals
 from hub.engine.children import Children
 from hub.engine.compensation import Compensation
+from hub.engine.earlier import Earlier
 from hub.engine.effects import Effects
 from hub.engine.loops import Loop
 from hub.errors import Refused
@@ -101,6 +102,12 @@ MUTANTS: tuple[Mutant, ...] = (
         does="makes a run again under other keys",
         breaks=Invariant.NOTHING_TWICE,
         swaps=[Swap(owner=replays, name="replay", by=engine.replay_with_new_keys)],
+    ),
+    Mutant(
+        name="other_content_swallowed",
+        does="takes what was written for another event for its own, whatever that says",
+        breaks=Invariant.EXCEPTIONS_EXPLAINED,
+        swaps=[Swap(owner=Earlier, name="is_other", by=engine.never_another)],
     ),
     Mutant(
         name="items_doubled",

@@ -53,8 +53,8 @@ class Happening:
 
     @property
     def business_key(self) -> str:
-        """Give the name that its run has in the business."""
-        return f"shop:{self.subject}"
+        """Give the name that its run has in the business; of one bill several events tell."""
+        return f"shop:{self.data.get('bill', self.subject)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +163,17 @@ def _drafts(dice: Random, customers: list[str]) -> Iterator[tuple[str, dict[str,
         yield "deal.signed", _deal(dice), "deal0"
         if dice.random() < 0.6:
             yield "deal.confirmed", {"id": "conf0"}, "deal0"
+    if dice.random() < 0.35:
+        yield from _bills(dice)
+
+
+def _bills(dice: Random) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Give events that tell of one bill: most often another amount than the first, else the same again."""
+    amount = _amount(dice)
+    for number in range(dice.choice((2, 2, 3))):
+        if number and dice.random() < 0.6:
+            amount = {**amount, "minor": amount["minor"] + 1}
+        yield "bill.sent", {"id": f"bill0.{number}", "bill": "bill0", "amount": amount}, "bill0"
 
 
 def _order(dice: Random) -> dict[str, Any]:

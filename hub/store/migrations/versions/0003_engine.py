@@ -232,6 +232,13 @@ def _new_columns() -> None:
         batch_op.add_column(sa.Column("checksum", sa.BigInteger(), nullable=True))
 
     with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_runs_newer",
+            ["business_key"],
+            unique=False,
+            sqlite_where=sa.text("generation > 0"),
+            postgresql_where=sa.text("generation > 0"),
+        )
         batch_op.add_column(sa.Column("deaths", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("got_to", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("priority", sa.Integer(), server_default="20", nullable=False))
@@ -315,6 +322,7 @@ def _change_effects() -> None:
         batch_op.add_column(sa.Column("undoes", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("approvals", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("settlement", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("event_id", sa.String(), nullable=True))
         batch_op.drop_index("ix_effects_run_id")
         batch_op.create_index("ix_effects_run_id", ["run_id", "path"])
         batch_op.create_index(
@@ -323,6 +331,13 @@ def _change_effects() -> None:
             unique=False,
             sqlite_where=sa.text("object IS NOT NULL"),
             postgresql_where=sa.text("object IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_effects_newer",
+            ["business_key", "path"],
+            unique=False,
+            sqlite_where=sa.text("generation > 0"),
+            postgresql_where=sa.text("generation > 0"),
         )
         batch_op.create_index(
             "ix_effects_undoes",
