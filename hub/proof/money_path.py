@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
@@ -160,6 +161,7 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
             **_lines(invoice.lines, document.lines if document is not None else ()),
         },
         needed=not excused,
+        never=due is not None and due.void,
     )
     if posted is not None:
         reference = {"reference to the ERP": posted.id}
@@ -196,7 +198,7 @@ def _erp_wanted(
     if due is not None:
         facts["customer"] = OneOf(values=due.customers)
     if all(paid.id in payments for paid in invoice.payments):
-        facts["remaining"] = invoice.remaining
+        facts["remaining"] = Decimal(0) if due is not None and due.reversed else invoice.remaining
     return facts
 
 

@@ -66,11 +66,11 @@ def run_prove(options: ProveOptions) -> int:
     totals = _many(options, console, began)
     seconds = time.monotonic() - began
     if options.json:
-        told = {"sweep": [each.to_json() for each in swept], "without_case": sweep.uncovered()}
+        told = {"sweep": [each.to_json() for each in swept], "without_case": sweep.uncovered(swept)}
         _print_json({**totals.to_json(), **told, "first_seed": options.first, "seconds": round(seconds, 1)})
     else:
         _show(totals, console, seconds, options)
-    whole = all(not each.broken and each.covered == each.points for each in swept) and not sweep.uncovered()
+    whole = all(not each.broken and each.covered == each.points for each in swept) and not sweep.uncovered(swept)
     return 0 if whole and not totals.violations and not totals.missed() else EXIT_BROKEN
 
 
@@ -107,8 +107,8 @@ def _show_sweep(swept: Sequence[Swept], console: Console, options: ProveOptions)
                 highlight=False,
                 soft_wrap=True,
             )
-    for flow in sweep.uncovered():
-        console.print(f"  [red]too little[/] the flow {flow} ships, and nothing is let happen for it", highlight=False)
+    for place in sweep.uncovered(swept):
+        console.print(f"  [red]too little[/] {escape(place)} ships, and no case comes to it", highlight=False)
 
 
 def _many(options: ProveOptions, console: Console, began: float) -> Totals:

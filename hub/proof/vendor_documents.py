@@ -108,13 +108,16 @@ class Due:
     """What must come of one invoice: nothing unusual, or an exception with this reason.
 
     `customers` are the records in NetSuite that it may stand under; `notice` says whether a collections notice must
-    be given, and `notice_unknown` that nobody can know whether it was.
+    be given, and `notice_unknown` that nobody can know whether it was. With `void` no tax document may count, and with
+    `reversed` nothing of the posted invoice may be left to pay.
     """
 
     customers: frozenset[str]
     exception: str | None = None
     notice: bool = False
     notice_unknown: bool = False
+    void: bool = False
+    reversed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

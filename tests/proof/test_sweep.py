@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import pytest
 
@@ -13,9 +14,20 @@ from hub.proof.prove import EXIT_BROKEN, ProveOptions, run_prove
 from hub.proof.simulation import campaign, sweep
 from hub.proof.simulation.cases import CASES, Case
 from hub.proof.simulation.sweep import Point, Swept, Where
+from hub.store import resuming
 
 NOTICE = next(case for case in CASES if case.name == "collections-notice")
 INVOICE = next(case for case in CASES if case.flows == ("invoice-to-erp",))
+
+
+def case_of(name: str) -> Case:
+    return next(case for case in CASES if case.name == name)
+
+
+@cache
+def whole(name: str) -> tuple[Swept, list[Point]]:
+    """Give what came of a case without a crash, and its points."""
+    return sweep.points_of(case_of(name))
 
 
 @pytest.fixture(autouse=True)
@@ -31,20 +43,35 @@ def test_a_flow_survives_a_crash_at_every_point() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_flow_has_points_and_survives_some(case: Case) -> None:
-    """All of them are `concord prove`'s; here is one of each side."""
-    found, points = sweep.points_of(case)
+    """All of them are `concord prove`'s; here is one of each side, or of two in further stories."""
+    found, points = whole(case.name)
     assert found.broken == []
     assert found.points == len(points) >= 8
-    some = [_last(points, where) for where in Where]
+    sides = (Where.AFTER_COMMIT, Where.AFTER_CALL) if case.story else tuple(Where)
+    some = [_last(points, where) for where in sides]
     crashed = sweep.crash(case, some)
     assert crashed.broken == []
     assert crashed.covered == len(some)
 
 
-def test_every_flow_that_ships_has_a_case(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert sweep.uncovered() == []
-    monkeypatch.setattr(sweep, "CASES", (INVOICE,))
-    assert sweep.uncovered() == ["collections-notice", "invoices-agree", "payment-to-erp", "posted-invoice-agrees"]
+def test_every_step_arm_undo_and_wait_that_ships_is_come_to() -> None:
+    swept = [whole(case.name)[0] for case in CASES]
+    assert sweep.uncovered(swept) == []
+    plain = [each for each in swept if each.flows[0] == INVOICE.name]
+    missed = [place for place in sweep.uncovered(plain) if place.startswith("invoice-to-erp: ")]
+    assert missed == [f"invoice-to-erp: {place}" for place in ("approval waits", "undo:post", "undo:tax")]
+
+
+def test_a_tax_document_that_was_not_voided_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resuming, "done_effects", lambda *_args, **_more: [])
+    found = sweep.play(case_of("invoice-to-erp that the ERP refuses"), None).findings
+    assert Invariant.EXCEPTIONS_EXPLAINED in {finding.invariant for finding in found}
+
+
+def test_a_tie_to_what_was_taken_back_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resuming, "tied", lambda *_args, **_more: [])
+    found = sweep.play(case_of("invoice-to-erp that is taken back"), None).findings
+    assert [finding.invariant for finding in found] == [Invariant.TAKEN_BACK]
 
 
 def test_who_sends_again_without_looking_is_caught() -> None:

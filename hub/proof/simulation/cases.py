@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from hub.proof.markets import MARKETS
@@ -29,12 +30,45 @@ class Stage(Protocol):
         """Let a day pass, and the schedules fire."""
         ...
 
+    async def agree(self) -> None:
+        """Let as many people agree to the invoice as are asked."""
+        ...
+
+    async def refuse(self) -> None:
+        """Let a person refuse the invoice."""
+        ...
+
+    async def tie(self) -> None:
+        """Tie the customer once a run has stopped for that, and make the run again."""
+        ...
+
+    async def take_back(self) -> None:
+        """Have what the invoice's run did taken back."""
+        ...
+
+
+class Tied(StrEnum):
+    """To what the case's customer is tied in the ERP."""
+
+    OWN = "the customer's record"
+    NOBODY = "nothing"
+    WRONG = "a record that is not there"
+
+
+class Books(StrEnum):
+    """What the books hold of the invoice in the end."""
+
+    POSTED = "the invoice and its tax"
+    REVERSED = "the invoice, its reversal and a void tax document"
+    NOTHING = "nothing that counts"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """How flows are made to run: `prepare` happens before anything is counted, `happen` while the process may die.
 
-    `flows` all run in it; of those in `once` exactly one run must come of it. With `deaf` no webhook arrives.
+    `flows` all run in it; of those in `once` exactly one run must come of it. With `deaf` no webhook arrives. `story`
+    tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end.
     """
 
     flows: tuple[str, ...]
@@ -44,18 +78,22 @@ class Case:
     notice: bool = False
     once: tuple[str, ...] = ()
     deaf: bool = False
+    story: str = ""
+    tied: Tied = Tied.OWN
+    books: Books = Books.POSTED
+    exception: str | None = None
 
     @property
     def name(self) -> str:
         """Give the flow that it is about first, and how its events come."""
-        return f"{self.flows[0]} by stream" if self.deaf else self.flows[0]
+        return f"{self.flows[0]} {self.story}".strip()
 
 
-def _scenario(*payments: Payment) -> Scenario:
+def _scenario(*payments: Payment, quantity: int = 3) -> Scenario:
     market = next(market for market in MARKETS if market.currency == "EUR")
     customer = Customer(key="customer-0", number=0, name="Alder Works", market=market, mapped=True, moving=False)
     lines = (
-        Line(product="prod_subscription", description="Platform fee", unit_amount=str(market.unit), quantity=3),
+        Line(product="prod_subscription", description="Platform fee", unit_amount=str(market.unit), quantity=quantity),
         Line(product="prod_usage", description="Metered usage", unit_amount=f"{market.unit}.1234", quantity=7),
     )
     invoice = Invoice(
@@ -88,17 +126,82 @@ async def _given_up(stage: Stage) -> None:
     await stage.stripe("/v1/invoices/{invoice}/mark_uncollectible")
 
 
+async def _agreed(stage: Stage) -> None:
+    await stage.invoice(paid=False)
+    await stage.agree()
+
+
+async def _refused(stage: Stage) -> None:
+    await stage.invoice(paid=False)
+    await stage.refuse()
+
+
+async def _paid_and_tied(stage: Stage) -> None:
+    await stage.invoice(paid=True)
+    await stage.tie()
+
+
+async def _taken_back(stage: Stage) -> None:
+    await stage.invoice(paid=False)
+    await stage.take_back()
+
+
+async def _day_later_and_tied(stage: Stage) -> None:
+    await stage.day_later()
+    await stage.tie()
+
+
 async def _day_later(stage: Stage) -> None:
     await stage.day_later()
 
 
 _PARTS = (Payment(after=0.5, amount=999, by="report"), Payment(after=0.8, amount=None, by="report"))
 
-#: The proof fails when a flow ships for which there is none.
+#: So many pieces cost more than what one person may agree to, and more than what two may.
+_FOR_ONE, _FOR_TWO = 6_000, 30_000
+
+#: The proof fails when a step ships that none of them comes to.
 CASES: tuple[Case, ...] = (
     Case(flows=("invoice-to-erp",), scenario=_scenario(), happen=_invoiced),
-    Case(flows=("invoice-to-erp",), scenario=_scenario(), happen=_invoiced_and_read, deaf=True),
+    Case(flows=("invoice-to-erp",), scenario=_scenario(), happen=_invoiced_and_read, deaf=True, story="by stream"),
+    Case(
+        flows=("invoice-to-erp",),
+        story="that people agree to",
+        scenario=_scenario(quantity=_FOR_TWO),
+        happen=_agreed,
+    ),
+    Case(
+        flows=("invoice-to-erp",),
+        story="that a person refuses",
+        scenario=_scenario(quantity=_FOR_ONE),
+        happen=_refused,
+        books=Books.NOTHING,
+        exception="approval-refused",
+    ),
+    Case(
+        flows=("invoice-to-erp",),
+        story="that the ERP refuses",
+        scenario=_scenario(),
+        happen=_invoiced,
+        tied=Tied.WRONG,
+        books=Books.NOTHING,
+        exception="invalid-content",
+    ),
+    Case(
+        flows=("invoice-to-erp",),
+        story="that is taken back",
+        scenario=_scenario(),
+        happen=_taken_back,
+        books=Books.REVERSED,
+    ),
     Case(flows=("payment-to-erp", "invoice-to-erp"), scenario=_scenario(*_PARTS), happen=_paid),
+    Case(
+        flows=("payment-to-erp", "invoice-to-erp"),
+        story="before its customer is known",
+        scenario=_scenario(*_PARTS),
+        happen=_paid_and_tied,
+        tied=Tied.NOBODY,
+    ),
     Case(flows=("collections-notice",), scenario=_scenario(), prepare=_invoiced, happen=_given_up, notice=True),
     Case(
         flows=("invoices-agree", "posted-invoice-agrees"),
@@ -106,5 +209,14 @@ CASES: tuple[Case, ...] = (
         prepare=_invoiced,
         happen=_day_later,
         once=("invoices-agree", "posted-invoice-agrees"),
+    ),
+    Case(
+        flows=("invoices-agree", "posted-invoice-agrees", "invoice-to-erp"),
+        story="before it is posted",
+        scenario=_scenario(),
+        prepare=_invoiced,
+        happen=_day_later_and_tied,
+        once=("invoices-agree", "posted-invoice-agrees"),
+        tied=Tied.NOBODY,
     ),
 )

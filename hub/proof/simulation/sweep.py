@@ -23,10 +23,12 @@ from hub.proof.evidence import Evidence, Expected
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.records import Names
 from hub.proof.scenario import Scenario
-from hub.proof.simulation import shipped, trial
-from hub.proof.simulation.cases import CASES, Case
+from hub.proof.simulation import coverage, shipped, trial
+from hub.proof.simulation.cases import CASES, Case, Tied
+from hub.proof.simulation.cases import Books as Left
 from hub.proof.simulation.clock import VirtualClock
 from hub.proof.simulation.committing import AtCommit
+from hub.proof.simulation.desk import Desk
 from hub.proof.simulation.host import Host
 from hub.proof.simulation.loop import Life, Restless, Stuck, VirtualLoop
 from hub.proof.simulation.memory import MemoryDatabase
@@ -73,6 +75,8 @@ class Swept:
     points: int = 0
     covered: int = 0
     broken: list[tuple[str, Finding]] = field(default_factory=list)
+    #: What the case comes to without a crash.
+    reached: frozenset[str] = frozenset()
 
     def join(self, other: Swept) -> None:
         """Add what other points of the case showed."""
@@ -105,7 +109,7 @@ def points_of(case: Case, composition: Composition | None = None) -> tuple[Swept
         )
         for number in range(1, count + 1)
     ]
-    found = Swept(flows=(case.name, *case.flows[1:]), points=len(points))
+    found = Swept(flows=(case.name, *case.flows[1:]), points=len(points), reached=whole.reached)
     found.broken.extend(("without a crash", finding) for finding in whole.findings)
     return found, points
 
@@ -143,9 +147,10 @@ def named(text: str) -> tuple[Case, Point]:
     return case, Point(where=Where(where), number=int(number))
 
 
-def uncovered() -> list[str]:
-    """Name the flows that ship and have no case."""
-    return sorted(shipped.compiled().flows.keys() - {flow for case in CASES for flow in case.flows})
+def uncovered(swept: Sequence[Swept]) -> list[str]:
+    """Name what ships and was come to in none of these cases: steps, arms, undos and waits."""
+    reached = {place for each in swept for place in each.reached}
+    return sorted(coverage.shipped(shipped.compiled()) - reached)
 
 
 def play(case: Case, point: Point | None, composition: Composition | None = None, *, kept: bool = False) -> Played:
@@ -162,6 +167,7 @@ class Played:
     died: bool
     findings: Sequence[Finding]
     story: Sequence[str]
+    reached: frozenset[str]
 
 
 class _Play:
@@ -182,6 +188,7 @@ class _Play:
         self._commits = 0
         self._calls = 0
         self._died = False
+        self._reached: set[str] = set()
         self._ids: dict[str, str] = {}
         self._settings: dict[str, dict[str, object]] = {}
 
@@ -198,6 +205,7 @@ class _Play:
                 self._more.append(Finding(invariant=Invariant.QUEUE_DRAINED, family=None, detail=str(error)))
             self._more.extend(trial.about_the_whole(self._database, self._loop.unhandled))
             self._more.extend(self._ran_once())
+            self._more.extend(self._untied())
             findings = oracle.find(self._evidence(), self._more)
         finally:
             self._loop.leave()
@@ -209,6 +217,7 @@ class _Play:
             died=self._died,
             findings=findings,
             story=self._story.lines,
+            reached=frozenset(self._reached | coverage.done(self._database.file)),
         )
 
     # --- what happens ---------------------------------------------------------------------------
@@ -239,6 +248,7 @@ class _Play:
             composition=self._composition,
             befalls=self._befalls,
         )
+        self._desk = Desk(self._host, self._database, loop=self._loop, story=self._story)
         if self._case.prepare is not None:
             await self._case.prepare(self)
             await self.rested()
@@ -254,8 +264,10 @@ class _Play:
         made = await stripe.seed(
             {"endpoints": [{"key": "hub", "url": f"{HUB}/hooks/stripe", "enabled_events": list(wishes.EVENTS)}]}
         )
-        for number, customer in enumerate(scenario.customers):
-            for system, name in (("stripe", self._ids[customer.key]), ("netsuite", customers[customer.key])):
+        known = scenario.customers if self._case.tied is not Tied.NOBODY else ()
+        for number, customer in enumerate(known):
+            there = customers[customer.key] if self._case.tied is Tied.OWN else "999999"
+            for system, name in (("stripe", self._ids[customer.key]), ("netsuite", there)):
                 self._database.file.execute(
                     "INSERT INTO crossrefs VALUES (?, 'customer', ?, ?, ?, 0, NULL, NULL)",
                     (shipped.ENVIRONMENT, system, name, f"thing{number}"),
@@ -310,7 +322,27 @@ class _Play:
 
     async def rested(self) -> None:
         """Wait until no run goes on by itself any more."""
-        await trial.rested(self._host, self._database, self._clock)
+        await trial.rested(self._host, self._database, self._clock, self._desk.is_asked, in_hand_first=True)
+        self._reached |= coverage.waiting(self._database.file)
+
+    async def agree(self) -> None:
+        """Let as many people agree to the invoice as are asked."""
+        await self.rested()
+        await self._desk.agree()
+
+    async def refuse(self) -> None:
+        """Let a person refuse the invoice."""
+        await self._desk.refuse()
+
+    async def tie(self) -> None:
+        """Tie the customer once a run has stopped for that, and make the run again."""
+        await self.rested()
+        customer = self._case.scenario.customers[0].key
+        await self._desk.tie({"stripe": self._ids[customer], "netsuite": self._erp_customers[customer]})
+
+    async def take_back(self) -> None:
+        """Have what the invoice's run did taken back."""
+        await self._desk.take_back()
 
     async def _post(self, _url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> int | None:
         process = self._host.current
@@ -377,7 +409,10 @@ class _Play:
             due={
                 self._ids[invoice.key]: Due(
                     customers=frozenset({self._erp_customers[invoice.customer.key]}),
+                    exception=self._case.exception,
                     notice=self._case.notice,
+                    void=self._case.books is not Left.POSTED,
+                    reversed=self._case.books is Left.REVERSED,
                 )
                 for invoice in self._case.scenario.invoices
                 if invoice.key in self._ids
@@ -397,6 +432,15 @@ class _Play:
                 scheduled = shipped.compiled().flows[flow].schedule is not None
                 broken = Invariant.FIRES_ONCE if scheduled else Invariant.ONE_RUN_PER_EVENT
                 yield Finding(invariant=broken, family=None, detail=detail)
+
+    def _untied(self) -> Iterator[Finding]:
+        """What was taken back was reversed once, and is tied to nothing any more."""
+        if self._case.books is Left.REVERSED:
+            ties = self._database.file.execute("SELECT count(*) FROM crossrefs WHERE entity = 'invoice'").fetchone()[0]
+            memos = len(self._sandboxes["netsuite"].books()["creditMemos"])
+            if (ties, memos) != (0, 1):
+                detail = f"the invoice has {memos} reversals and {ties} ties, must have one and none"
+                yield Finding(invariant=Invariant.TAKEN_BACK, family=None, detail=detail)
 
     def _unsure(self, evidence: Evidence) -> Evidence:
         """Allow what only a person can find out: a notice that was cut off may have been given or not."""

@@ -365,9 +365,17 @@ class _Stage:
 
 
 async def rested(
-    host: Host, database: MemoryDatabase, clock: VirtualClock, is_asked: Callable[[], bool] = lambda: False
+    host: Host,
+    database: MemoryDatabase,
+    clock: VirtualClock,
+    is_asked: Callable[[], bool] = lambda: False,
+    *,
+    in_hand_first: bool = False,
 ) -> None:
-    """Wait until no run goes on by itself any more, or somebody is asked for something."""
+    """Wait until no run goes on by itself any more, or somebody is asked for something.
+
+    With `in_hand_first` no long wait is slept through while a run is in hand, which may be its process's that has died.
+    """
     while True:
         await asyncio.sleep(2.0)
         (next_at,) = database.file.execute(
@@ -379,6 +387,8 @@ async def rested(
             return
         if next_at is not None and next_at / 1e6 - clock.now().timestamp() > _SOON and is_asked():
             return
+        if in_hand_first and claimed is not None:
+            continue
         if next_at is not None:
             # Long waits are slept through; what is overdue must be taken up in a moment.
             await asyncio.sleep(max(next_at / 1e6 - clock.now().timestamp(), 0.0))
