@@ -127,6 +127,10 @@ def restore(
         "they were then, and looks at the targets before it sends. `concord restore status` tells how far it is.",
         highlight=False,
     )
+    console.print(
+        "What accounts used of their quotas since the backup is not known: until the present hour, day, week or month "
+        "of each ends, as much may be used once more, up to what the vendor refuses."
+    )
     if done.moved is not None:
         console.print(f"What lay there before is in {done.moved}.", highlight=False)
     if missing:

@@ -54,9 +54,9 @@ def _allowed(budget: dict[str, Any]) -> Iterator[str]:
     if budget["rate"] is not None:
         per = "second" if budget["per"] == 1 else "minute" if budget["per"] == 60 else f"{budget['per']} s"
         yield f"{_plain(budget['rate'])} a {per}, {budget['burst']} at once ({by['rate']})"
-    if budget["quota"] is not None:
-        used = "" if budget["quota_used"] is None else f", {budget['quota_used']:,} used"
-        yield f"{budget['quota']:,} a {budget['quota_per']}{used} ({by['quota']})"
+    for quota in budget["quotas"]:
+        used = "" if quota["used"] is None else f", {quota['used']:,} used"
+        yield f"{quota['count']:,} a {quota['per']}{used} ({quota['source']})"
 
 
 def _now(each: dict[str, Any]) -> Iterator[str]:

@@ -159,7 +159,7 @@ class Account:
             refusal = classify(response)
             seen = self.connector.limits_seen(response)
             if seen is not None:
-                self.limiter.saw(seen)
+                self.limiter.saw(start, seen)
             if isinstance(refusal, LimitReached):
                 self.limiter.refused(start, refusal)
             elif refusal is not None and response.status >= 500:

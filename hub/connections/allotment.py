@@ -1,30 +1,33 @@
-"""The part of a quota that this process has in hand: taken from the store in blocks, durable before it is used."""
+"""The part of quotas that this process has in hand: taken from the store in blocks, durable before it is used."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from hub.connections.bounds import Quota
 from hub.connections.quota import Term, block, term
+from hub.connections.standing import QuotaUse
 from hub.errors import Fatal, StorageFull
 from hub.model.ambient import to_micros
+from hub.model.limits import Portion, QuotaPer
 from hub.model.turns import Turns
 
 
 class BudgetStore(Protocol):
     """What outlives a process of an account's budget, and what processes that use it together must share."""
 
-    def reserve(self, budget: str, *, begins: int, quota: int, count: int) -> Awaitable[tuple[int, int]]:
-        """Take up to `count` of what is left of a quota in the time that begins then; durable when it is given.
+    def reserve(self, budget: str, wanted: Sequence[Portion]) -> Awaitable[Sequence[tuple[int, int]]]:
+        """Take of each quota up to as many as are wanted of what is left; durable when it is given.
 
-        Gives how many were taken, and how many are taken in all.
+        Gives how many were taken, and how many are taken in all, of each.
         """
         ...
 
-    def give_back(self, budget: str, *, begins: int, count: int) -> None:
+    def give_back(self, budget: str, unused: Sequence[Portion]) -> None:
         """Return what was taken and not used."""
         ...
 
@@ -37,10 +40,56 @@ class BudgetStore(Protocol):
         ...
 
 
-class Allotment:
-    """Gives one request of the quota after the other; `told` is called when there is something new to give.
+class _Share:
+    """What is in hand of one quota in its present time."""
 
-    Without a store the quota is this process's own.
+    __slots__ = ("in_hand", "over", "owed", "quota", "taken", "term")
+
+    def __init__(self, quota: Quota) -> None:
+        self.quota = quota
+        self.term: Term | None = None
+        self.in_hand = self.owed = self.taken = 0
+        self.over = False
+
+    def turn(self, now: datetime, under_way: int) -> None:
+        """Begin anew where another time of the quota has come; what is under way may count in both."""
+        if self.term is None or not self.term.begins <= now < self.term.ends:
+            self.term = term(now, self.quota.per, self.quota.zone)
+            self.in_hand, self.taken, self.owed, self.over = 0, 0, under_way, False
+
+    def low(self, ahead: int) -> bool:
+        """Tell whether more is to be asked for."""
+        return not self.over and self.in_hand <= max(ahead, block(self.quota.count) // 4)
+
+    def wish(self, begins: datetime) -> Portion:
+        """Give what to ask the store for."""
+        return self.portion(begins, block(max(self.quota.count - self.taken, 1)))
+
+    def portion(self, begins: datetime, count: int) -> Portion:
+        """Give so many requests of a time of the quota."""
+        quota = self.quota
+        return Portion(per=quota.per, zone=quota.zone, begins=to_micros(begins), quota=quota.count, count=count)
+
+    def took(self, wanted: int, given: int, taken: int) -> None:
+        """Learn what the store gave."""
+        self.taken = taken
+        owed = min(self.owed, given)
+        self.owed -= owed
+        self.in_hand += given - owed
+        self.over = given < wanted
+
+    def release(self) -> Portion | None:
+        """Give what is in hand, which is no longer used here."""
+        unused = max(self.in_hand, 0)
+        self.taken -= unused
+        self.in_hand -= unused
+        return self.portion(self.term.begins, unused) if unused and self.term is not None else None
+
+
+class Allotment:
+    """Gives one request of all quotas after the other; `told` is called when there is something new to give.
+
+    Without a store the quotas are this process's own.
     """
 
     def __init__(self, budget: str, store: BudgetStore | None, told: Callable[[], None]) -> None:
@@ -48,99 +97,106 @@ class Allotment:
         self._budget = budget
         self._store = store
         self._told = told
-        self._quota: Quota | None = None
-        self._term: Term | None = None
-        self._in_hand = 0
-        self._over = False
-        self._owed = 0
-        self._taken = 0
+        self._shares: tuple[_Share, ...] = ()
+        self._known: dict[tuple[QuotaPer, str], _Share] = {}
         self._asking: asyncio.Task[None] | None = None
 
     @property
-    def quota(self) -> Quota | None:
-        """Give the quota that applies."""
-        return self._quota
+    def uses(self) -> Sequence[QuotaUse]:
+        """Give each quota that applies, with what is gone of it as far as this process knows."""
+        return tuple(
+            QuotaUse(
+                quota=share.quota,
+                used=None if share.term is None else share.taken - share.in_hand,
+                ends=None if share.term is None else share.term.ends,
+            )
+            for share in self._shares
+        )
 
-    @property
-    def ends(self) -> datetime | None:
-        """Give when the present time of the quota ends."""
-        return None if self._term is None else self._term.ends
+    def bind(self, quotas: Sequence[Quota]) -> None:
+        """Take over other quotas; what is in hand of those that no longer apply as they did is given back.
 
-    @property
-    def used(self) -> int | None:
-        """Give how many requests of the present time are gone, as far as this process knows; None without a quota."""
-        return None if self._quota is None else self._taken - self._in_hand
-
-    def bind(self, quota: Quota | None) -> None:
-        """Take over another quota; what is in hand under the old one is given back."""
-        if quota == self._quota:
-            return
-        self.give_back()
-        self._quota, self._term, self._over = quota, None, False
+        Of one that applies again in the same time, what was used before still counts.
+        """
+        shares = []
+        for quota in quotas:
+            share = self._known.setdefault((quota.per, quota.zone), _Share(quota))
+            if share not in self._shares or quota != share.quota:
+                self._release([share])
+                share.over = False
+            share.quota = quota
+            shares.append(share)
+        self._release([share for share in self._shares if share not in shares])
+        self._shares = tuple(shares)
 
     def ready(self, now: datetime, ahead: int = 0, *, under_way: int = 0) -> bool:
-        """Tell whether there is one more for `ahead` others and the asker; asks the store when it runs low.
+        """Tell whether there is one more for `ahead` others and the asker; asks the store when one runs low.
 
-        `under_way` requests were sent and not answered: at the turn of the time they may count in the new one.
+        `under_way` requests were sent and not answered: at the turn of a time they may count in the new one.
         """
-        if self._quota is None:
-            return True
-        if self._term is None or not self._term.begins <= now < self._term.ends:
-            self._term = term(now, self._quota.per, self._quota.zone)
-            self._in_hand, self._over, self._taken, self._owed = 0, False, 0, under_way
-        if self._in_hand <= max(ahead, self._low()) and not self._over and self._asking is None:
-            self._ask(self._quota, self._term)
-        return self._in_hand > ahead
+        enough, low = True, False
+        for share in self._shares:
+            share.turn(now, under_way)
+            low = low or share.low(ahead)
+        if low and self._asking is None:
+            self._ask([share for share in self._shares if share.low(ahead)])
+        for share in self._shares:
+            enough = enough and share.in_hand > ahead
+        return enough
 
     def over(self, now: datetime) -> datetime | None:
-        """Give when there is a quota again, once the present one is used up."""
-        if self._quota is None or self._term is None or not self._over or self._in_hand:
-            return None
-        return self._term.ends if now < self._term.ends else None
+        """Give when there is something of every quota again, once one is used up."""
+        ends = [
+            share.term.ends
+            for share in self._shares
+            if share.over
+            and share.in_hand <= 0
+            and share.term is not None
+            and share.term.begins <= now < share.term.ends
+        ]
+        return max(ends, default=None)
 
     def take(self) -> None:
-        """Use one."""
-        if self._quota is not None:
-            self._in_hand -= 1
+        """Use one of each."""
+        for share in self._shares:
+            share.in_hand -= 1
 
     def give_back(self) -> None:
         """Return what is in hand."""
-        if self._term is not None and self._in_hand > 0 and self._store is not None:
-            self._store.give_back(self._budget, begins=to_micros(self._term.begins), count=self._in_hand)
-        self._taken -= self._in_hand
-        self._in_hand = 0
+        self._release(self._shares)
 
-    def _low(self) -> int:
-        return 0 if self._quota is None else block(self._quota.count) // 4
+    def _release(self, shares: Sequence[_Share]) -> None:
+        unused = [portion for share in shares if (portion := share.release()) is not None]
+        if unused and self._store is not None:
+            self._store.give_back(self._budget, unused)
 
-    def _ask(self, quota: Quota, asked: Term) -> None:
-        left = max(quota.count - self._taken, 1)
+    def _ask(self, shares: Sequence[_Share]) -> None:
         if self._store is None:
-            given = quota.count - self._taken
-            self._took(quota, asked, left, given, quota.count)
+            for share in shares:
+                left = share.quota.count - share.taken
+                share.took(max(left, 1), max(left, 0), max(share.quota.count, share.taken))
             return
-        self._asking = asyncio.get_running_loop().create_task(self._reserve(quota, asked, block(left)))
+        terms = [(share, share.quota, share.term) for share in shares]
+        wanted = [share.wish(share.term.begins) for share in shares if share.term is not None]
+        self._asking = asyncio.get_running_loop().create_task(self._reserve(self._store, terms, wanted))
 
-    async def _reserve(self, quota: Quota, asked: Term, count: int) -> None:
-        assert self._store is not None
+    async def _reserve(
+        self, store: BudgetStore, asked: Sequence[tuple[_Share, Quota, Term | None]], wanted: Sequence[Portion]
+    ) -> None:
         try:
-            given, taken = await self._store.reserve(
-                self._budget, begins=to_micros(asked.begins), quota=quota.count, count=count
-            )
+            answers = await store.reserve(self._budget, wanted)
         except (Fatal, StorageFull):
             # Nothing can be made durable any more, so nothing more may be used; the process stops.
             return
         finally:
             self._asking = None
-        self._took(quota, asked, count, given, taken)
+        unused = []
+        for (share, quota, time), portion, (given, taken) in zip(asked, wanted, answers, strict=True):
+            if share in self._shares and (quota, time) == (share.quota, share.term):
+                share.took(portion.count, given, taken)
+            elif given:
+                # Meanwhile another time or another quota has begun.
+                unused.append(replace(portion, count=given))
+        if unused:
+            store.give_back(self._budget, unused)
         self._told()
-
-    def _took(self, quota: Quota, asked: Term, wanted: int, given: int, taken: int) -> None:
-        if (quota, asked) != (self._quota, self._term):
-            # Meanwhile another time or another quota has begun: what was taken of the old one stays unused.
-            return
-        self._taken = taken
-        owed = min(self._owed, given)
-        self._owed -= owed
-        self._in_hand += given - owed
-        self._over = given < wanted

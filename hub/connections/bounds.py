@@ -48,26 +48,28 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """At most `count` requests in each calendar time of a zone."""
+    """At most `count` requests in each calendar time of a zone; `source` says so."""
 
     count: int
     per: QuotaPer
     zone: str
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lowest:
-    """What applies: every window of every source, and of the other limits the lowest.
+    """What applies: every window and every quota of every source, and of the other limits the lowest.
 
-    `every` is how many microseconds lie between two starts at the lowest rate. `by` names the source that decides each
-    limit: `concurrency`, `rate`, `burst`, `quota`.
+    `limits` has no quota: of `quotas` there is the lowest of each calendar time and zone. `every` is how many
+    microseconds lie between two starts at the lowest rate. `by` names the source that decides each limit of which one
+    applies: `concurrency`, `rate`, `burst`.
     """
 
     limits: Limits
     windows: tuple[Window, ...] = ()
     every: int | None = None
     burst: int = 1
-    quota: Quota | None = None
+    quotas: tuple[Quota, ...] = ()
     by: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -99,8 +101,6 @@ def lowest(bounds: Sequence[Bound]) -> Lowest:
     )
     paced = [(bound.pace, bound) for bound in bounds if bound.pace is not None]
     slowest = min(paced, key=_first)[1] if paced else None
-    quotas = [(Fraction(bound.quota, LENGTHS[bound.quota_per]), bound) for bound in bounds if bound.quota is not None]
-    quota = min(quotas, key=_first)[1] if quotas else None
     burst = 1
     if slowest is not None and slowest.rate is not None:
         by["rate"] = by["burst"] = slowest.source
@@ -108,17 +108,12 @@ def lowest(bounds: Sequence[Bound]) -> Lowest:
         said = [(bound.burst, bound.source) for bound in bounds if bound.burst is not None]
         if said:
             burst, by["burst"] = min(said, key=_first)
-    if quota is not None:
-        by["quota"] = quota.source
     return Lowest(
         limits=Limits(
             concurrency=concurrency,
             rate=None if slowest is None else slowest.rate,
             per=1 if slowest is None else slowest.per,
             burst=None if slowest is None else burst,
-            quota=None if quota is None else quota.quota,
-            quota_per=QuotaPer.DAY if quota is None else quota.quota_per,
-            quota_zone="UTC" if quota is None else quota.quota_zone,
         ),
         windows=tuple(
             dict.fromkeys(
@@ -127,11 +122,25 @@ def lowest(bounds: Sequence[Bound]) -> Lowest:
         ),
         every=None if slowest is None or slowest.pace is None else interval(slowest.pace),
         burst=burst,
-        quota=None
-        if quota is None or quota.quota is None
-        else Quota(count=quota.quota, per=quota.quota_per, zone=quota.quota_zone),
+        quotas=_quotas(bounds),
         by=by,
     )
+
+
+def _quotas(bounds: Sequence[Bound]) -> tuple[Quota, ...]:
+    """Give the lowest quota of each time and zone, that with the fewest requests for its time first.
+
+    None of them makes another needless: a hundred a day may all go out within an hour that allows ten.
+    """
+    found: dict[tuple[QuotaPer, str], Quota] = {}
+    for bound in bounds:
+        if bound.quota is None:
+            continue
+        known = found.get((bound.quota_per, bound.quota_zone))
+        if known is None or bound.quota < known.count:
+            quota = Quota(count=bound.quota, per=bound.quota_per, zone=bound.quota_zone, source=bound.source)
+            found[quota.per, quota.zone] = quota
+    return tuple(sorted(found.values(), key=lambda quota: Fraction(quota.count, LENGTHS[quota.per])))
 
 
 def windows(rate: float, per: int) -> tuple[Window, ...]:
@@ -156,5 +165,5 @@ def interval(pace: float) -> int:
     return max(math.ceil(MICROS / pace - 1e-6), 1)
 
 
-def _first(pair: tuple[int | float | Fraction | None, object]) -> int | float | Fraction:
+def _first(pair: tuple[int | float | None, object]) -> int | float:
     return pair[0] or 0

@@ -14,6 +14,7 @@ from hub.connections.allotment import BudgetStore
 from hub.connections.bounds import Bound
 from hub.connections.limiter import SHARE, Limiter
 from hub.model.ambient import Ambient
+from hub.model.limits import Portion
 from hub.model.turns import Turns
 from hub.store import budgets
 from hub.store.committer import Committer, Transaction, Work
@@ -88,22 +89,20 @@ class StoredBudgets:
         self._environment = environment
         self._committer = committer
 
-    async def reserve(self, budget: str, *, begins: int, quota: int, count: int) -> tuple[int, int]:
-        """Take a block of a quota; it is durable when it is given."""
+    async def reserve(self, budget: str, wanted: Sequence[Portion]) -> Sequence[tuple[int, int]]:
+        """Take a block of each quota; it is durable when it is given."""
 
-        def work(transaction: Transaction) -> tuple[int, int]:
-            return budgets.reserve(
-                transaction, environment=self._environment, name=budget, begins=begins, quota=quota, count=count
-            )
+        def work(transaction: Transaction) -> list[tuple[int, int]]:
+            return budgets.reserve(transaction, environment=self._environment, name=budget, wanted=wanted)
 
-        given: tuple[int, int] = await self._committer.commit(Work(work, patient=True))
+        given: list[tuple[int, int]] = await self._committer.commit(Work(work, patient=True))
         return given
 
-    def give_back(self, budget: str, *, begins: int, count: int) -> None:
-        """Return what is left of a block; nobody waits for it."""
+    def give_back(self, budget: str, unused: Sequence[Portion]) -> None:
+        """Return what is left of blocks; nobody waits for it."""
 
         def work(transaction: Transaction) -> None:
-            budgets.give_back(transaction, environment=self._environment, name=budget, begins=begins, count=count)
+            budgets.give_back(transaction, environment=self._environment, name=budget, unused=unused)
 
         self._submit(work)
 

@@ -98,7 +98,7 @@ class Conditions:
         found = lowest(self._bounds(self._clock.shown(now)))
         if found != self.lowest:
             self.lowest = found
-            self.allotment.bind(found.quota)
+            self.allotment.bind(found.quotas)
             self.pace.bind(found.windows)
             self._space(now)
 
@@ -146,8 +146,8 @@ class Conditions:
         return max(self.paused_until, self.pace.ready(now, ahead))
 
     def allotted(self, now: int, ahead: int, under_way: int) -> bool:
-        """Tell whether the quota has one more after `ahead` others."""
-        return self.allotment.quota is None or self.allotment.ready(self._clock.shown(now), ahead, under_way=under_way)
+        """Tell whether every quota has one more after `ahead` others."""
+        return not self.lowest.quotas or self.allotment.ready(self._clock.shown(now), ahead, under_way=under_way)
 
     def begin(self, now: int) -> Start:
         """Count a request that goes out now."""
@@ -166,7 +166,7 @@ class Conditions:
             return Shut(
                 code="target-down",
                 detail="The target does not serve; it is asked again at intervals.",
-                until=self._probe_at,
+                until=self._probe_at(now),
             )
         if self.paused_until > now + SHORT_PAUSE:
             return Shut(code="paused", detail="The account has asked for a pause.", until=self.paused_until)
@@ -175,7 +175,7 @@ class Conditions:
             return Shut(
                 code="limit-used", detail="The account has said that nothing is left of its limit.", until=empty
             )
-        over = None if self.allotment.quota is None else self.allotment.over(self._clock.shown(now))
+        over = self.allotment.over(self._clock.shown(now))
         if over is not None:
             return Shut(code="quota-used", detail="The account's quota is used up.", until=self._clock.at(over))
         return None
@@ -235,22 +235,22 @@ class Conditions:
             log.warning("breaker.opened", budget=self.budget, reason=reason)
             self.refusal = Refusal(at=self._clock.shown(now), kind=None, detail=reason[:300])
 
-    def probe_due(self, now: int) -> bool:
-        """Tell whether it is time for the breaker's probe; none goes out while the target wants to be left alone."""
-        return self.breaker.due(now) and now >= self.paused_until
+    def probe_due(self, now: int, in_flight: int) -> bool:
+        """Tell whether it is time for the breaker's probe; pauses, the pace and quotas hold for it too."""
+        return self.breaker.due(now) and self.ready(now) <= now and self.allotted(now, 0, in_flight)
 
     def probed(self, now: int, *, served: bool) -> None:
         """Learn how the breaker's probe ended."""
         self.breaker.probed(now, self._random.random(), served=served)
 
-    def saw(self, seen: Seen, *, now: int, in_flight: int) -> None:
-        """Learn what an answer told of the account's limits."""
+    def saw(self, seen: Seen, *, sent: int, now: int, in_flight: int) -> None:
+        """Learn what the answer to a request sent at that time told of the account's limits."""
         if seen.remaining is not None and seen.resets_in is not None:
             # Of what is under way, nobody knows whether the vendor has counted it yet.
             left = seen.remaining - max(in_flight - 1, 0)
-            self.pace.allow(left, now + math.ceil(self._asked(seen.resets_in) * SECOND))
+            self.pace.allow(left, now + math.ceil(self._asked(seen.resets_in) * SECOND), sent=sent)
         elif seen.quota is not None and seen.used is not None:
-            self.pace.allow(seen.quota - seen.used, now + int(_UNTIL_UNTOLD * SECOND))
+            self.pace.allow(seen.quota - seen.used, now + int(_UNTIL_UNTOLD * SECOND), sent=sent)
 
     def standing(self, now: int, *, in_flight: int, preparing: int, waiting: Mapping[int, int]) -> Standing:
         """Give what is to be seen of the account's budget."""
@@ -267,12 +267,11 @@ class Conditions:
             preparing=preparing,
             waiting=waiting,
             started=self.meter.started,
-            quota_used=self.allotment.used,
-            quota_ends=self.allotment.ends,
+            quotas=self.allotment.uses,
             paused_until=self._clock.shown(self.paused_until) if self.paused_until > now else None,
             breaker=state,
             opened_at=None if opened is None else self._clock.shown(opened),
-            probe_at=self._clock.shown(self._probe_at) if state is BreakerState.OPEN else None,
+            probe_at=self._clock.shown(self._probe_at(now)) if state is BreakerState.OPEN else None,
             probes=self.breaker.probes,
             refusal=self.refusal,
             refusals=self.learned.refusals,
@@ -288,9 +287,9 @@ class Conditions:
         self._keep(now)
         self.allotment.give_back()
 
-    @property
-    def _probe_at(self) -> int:
-        return max(self.breaker.probe_at, self.paused_until)
+    def _probe_at(self, now: int) -> int:
+        over = self.allotment.over(self._clock.shown(now))
+        return max(self.breaker.probe_at, self.ready(now), 0 if over is None else self._clock.at(over))
 
     def _asked(self, seconds: float | None) -> float:
         """Take a vendor's wish at its word, up to what is sane."""

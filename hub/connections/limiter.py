@@ -165,9 +165,9 @@ class Limiter:
         if isinstance(error, RetryLater | OutcomeUnknown) and self._conditions.shut(now) is not None:
             error.on = self.topic
 
-    def saw(self, seen: Seen) -> None:
+    def saw(self, start: Start, seen: Seen) -> None:
         """Learn what an answer told of the account's limits."""
-        self._conditions.saw(seen, now=self._now(), in_flight=self._in_flight)
+        self._conditions.saw(seen, sent=start.at, now=self._now(), in_flight=self._in_flight)
 
     def waits(self) -> None:
         """Learn that a run that was turned away waits durably now; it is let go when there is room."""
@@ -334,9 +334,12 @@ class Limiter:
         shut = conditions.shut(now)
         if shut is not None:
             self._turn_all_away(shut, now)
-            if conditions.probe_due(now) and self._probe is not None:
+            if conditions.probe_due(now, self._in_flight) and self._probe is not None:
                 conditions.breaker.probe()
                 self._probing = asyncio.get_running_loop().create_task(self._find_out(self._probe))
+            else:
+                # Whether a quota has room for the probe may have come to light only now.
+                shut = conditions.shut(now)
         else:
             while self._gate and self._may_send(now):
                 self._gate.let_in(lambda: self._begin(now))

@@ -20,6 +20,8 @@ from hub.connections.bounds import Window
 #: A vendor is quick whose quickest answer of the last takes no more than this part of a window: what takes longer now
 #: may have been on its way for long. A slow one's requests are taken to have arrived after as much.
 _QUICK = 60
+#: Two answers that name times within this of each other mean the same one.
+_ABOUT = 1_000_000
 #: So many answers tell whether a vendor is quick.
 _LAST = 32
 
@@ -106,7 +108,7 @@ class Pace:
         self._burst = 1
         self._due = 0
         self._left: int | None = None
-        self._left_until = 0
+        self._left_until = self._told = 0
 
     @property
     def every(self) -> int | None:
@@ -140,9 +142,17 @@ class Pace:
         if self._every is not None:
             self._due = now + self._every * self._burst
 
-    def allow(self, count: int, until: int) -> None:
-        """Let only so many more start until a time: what the vendor said is left."""
-        self._left, self._left_until = max(count, 0), until
+    def allow(self, count: int, until: int, *, sent: int) -> None:
+        """Let only so many more start until a time: what the vendor said is left, to a request sent then.
+
+        An answer that was overtaken by a later request's may be older news: it raises nothing.
+        """
+        if sent < self._told and self._left is not None:
+            # Whole seconds until then are told, so that the same time may seem to be a second earlier.
+            if until >= self._left_until - _ABOUT:
+                self._left = min(self._left, max(count, 0))
+            return
+        self._told, self._left, self._left_until = sent, max(count, 0), until
 
     @property
     def empty_until(self) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.connections.bounds import Bound
+from hub.connections.bounds import Bound, Quota
 from hub.connections.breaker import BreakerState
 from hub.errors import LimitKind
 from hub.sdk.connector import Limits
@@ -22,11 +22,21 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaUse:
+    """A quota that applies, and what is gone of it in the time that ends then; None: not asked for yet."""
+
+    quota: Quota
+    used: int | None
+    ends: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """A budget at one moment; counts are those of this process.
 
-    `limits` is the lowest of all sources, `by` names the source of each, and `bounds` is what each source says.
-    `preparing` have a permit and are made durable before they go out; `waiting` is the row by class of urgency.
+    `limits` is the lowest of all sources but for `quotas`, `by` names the source of each, and `bounds` is what each
+    source says. `preparing` have a permit and are made durable before they go out; `waiting` is the row by class of
+    urgency.
     """
 
     budget: str
@@ -39,8 +49,7 @@ class Standing:
     preparing: int
     waiting: Mapping[int, int]
     started: int
-    quota_used: int | None
-    quota_ends: datetime | None
+    quotas: Sequence[QuotaUse]
     paused_until: datetime | None
     breaker: BreakerState
     opened_at: datetime | None

@@ -22,6 +22,17 @@ class QuotaPer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """Up to `count` requests of a quota of `quota`, in the time of it that begins then (microseconds)."""
+
+    per: QuotaPer
+    zone: str
+    begins: int
+    quota: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
     """Who asks for a place: how urgent the work is, and the flow and key between which places are shared evenly."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from hub.connections.accounts import Account
 from hub.connections.bounds import Bound
 from hub.connections.breaker import BreakerState
-from hub.connections.standing import Refusal
+from hub.connections.standing import QuotaUse, Refusal
 from hub.model.limits import QuotaPer
 from hub.model.run import Priority
 
@@ -33,8 +33,20 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaStanding:
+    """A quota that applies; `used` in the time that ends then is None until it has been asked for."""
+
+    count: int
+    per: QuotaPer
+    zone: str
+    source: str
+    used: int | None
+    ends: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """The budget of one external account; counts are those of this process, but for `waiting_runs` and the quota.
+    """The budget of one external account; counts are those of this process, but for `waiting_runs` and the quotas.
 
     `rate` requests may start in `per` seconds, of which `burst` at once. `preparing` requests are made durable before
     they go out, `waiting` are in the row by class of urgency, and `waiting_runs` wait for it in the database.
@@ -54,11 +66,7 @@ class Budget:
     waiting: Mapping[str, int]
     waiting_runs: int
     started: int
-    quota: int | None
-    quota_per: QuotaPer
-    quota_zone: str
-    quota_used: int | None
-    quota_ends: datetime | None
+    quotas: tuple[QuotaStanding, ...]
     paused_until: datetime | None
     breaker: BreakerState
     opened_at: datetime | None
@@ -75,7 +83,7 @@ def budget_of(account: Account, accounts: Mapping[str, Account], waiting: Mappin
     return Budget(
         name=standing.budget or account.name,
         connections=tuple(sorted(each.name for each in accounts.values() if each.limiter is account.limiter)),
-        sources=tuple(_source(bound, by) for bound in standing.bounds if _says(bound)),
+        sources=tuple(_source(bound, by, standing.quotas) for bound in standing.bounds if _says(bound)),
         concurrency=limits.concurrency,
         rate=limits.rate,
         per=limits.per,
@@ -87,11 +95,7 @@ def budget_of(account: Account, accounts: Mapping[str, Account], waiting: Mappin
         waiting={Priority(priority).name.lower(): number for priority, number in standing.waiting.items()},
         waiting_runs=waiting.get(standing.budget, 0),
         started=standing.started,
-        quota=limits.quota,
-        quota_per=limits.quota_per,
-        quota_zone=limits.quota_zone,
-        quota_used=standing.quota_used,
-        quota_ends=standing.quota_ends,
+        quotas=tuple(_quota(use) for use in standing.quotas),
         paused_until=standing.paused_until,
         breaker=standing.breaker,
         opened_at=standing.opened_at,
@@ -106,7 +110,18 @@ def _says(bound: Bound) -> bool:
     return any(getattr(bound, name) is not None for name in LIMITED)
 
 
-def _source(bound: Bound, by: Mapping[str, str]) -> Source:
+def _quota(use: QuotaUse) -> QuotaStanding:
+    quota = use.quota
+    return QuotaStanding(
+        count=quota.count, per=quota.per, zone=quota.zone, source=quota.source, used=use.used, ends=use.ends
+    )
+
+
+def _source(bound: Bound, by: Mapping[str, str], quotas: Sequence[QuotaUse]) -> Source:
+    deciding = [name for name in LIMITED if by.get(name) == bound.source and getattr(bound, name) is not None]
+    said = (bound.source, bound.quota, bound.quota_per, bound.quota_zone)
+    if said in [(use.quota.source, use.quota.count, use.quota.per, use.quota.zone) for use in quotas]:
+        deciding.append("quota")
     return Source(
         source=bound.source,
         concurrency=bound.concurrency,
@@ -116,5 +131,5 @@ def _source(bound: Bound, by: Mapping[str, str]) -> Source:
         quota=bound.quota,
         quota_per=bound.quota_per,
         quota_zone=bound.quota_zone,
-        decides=tuple(name for name in LIMITED if by.get(name) == bound.source and getattr(bound, name) is not None),
+        decides=tuple(deciding),
     )

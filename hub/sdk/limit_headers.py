@@ -45,15 +45,13 @@ _PAIR = re.compile(r"(?P<name>[a-z-]+)=(?P<value>[0-9]{1,15})(?=\s*[,;]|\s*$)")
 class Seen:
     """What one answer told of an account's limits; None: nothing.
 
-    `limit` requests are allowed in `window` seconds, of which `remaining` are left until `resets_in` seconds from now.
-    `concurrency` may be in flight. `used` of a quota of `quota` requests were used in its present time.
+    Of `limit` requests `remaining` are left until `resets_in` seconds from now: whoever keeps to that keeps to every
+    rate that a vendor may mean. `used` of a quota of `quota` requests were used in its present time.
     """
 
     limit: int | None = None
-    window: float | None = None
     remaining: int | None = None
     resets_in: float | None = None
-    concurrency: int | None = None
     used: int | None = None
     quota: int | None = None
 
@@ -140,11 +138,9 @@ def _structured(headers: Mapping[str, str]) -> list[Seen]:
     for name, has in _items(headers.get("ratelimit", "")).items():
         said = policies.get(name, {})
         if "r" in has and name not in other:
-            window = said.get("w")
             found.append(
                 Seen(
                     limit=said.get("q"),
-                    window=None if window is None else float(window),
                     remaining=has["r"],
                     resets_in=float(has["t"]) if "t" in has else None,
                 )

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Select, and_, delete, func, select, tuple_, update
 
+from hub.model.limits import Portion
 from hub.model.run import RunState
 from hub.model.turns import Turns
 from hub.sdk import exact_json
 from hub.store.committer import Transaction
-from hub.store.control_tables import budgets
+from hub.store.control_tables import budgets, quotas
 from hub.store.statements import upsert
 from hub.store.tables import awaited, runs
 
-_KEYS = ("environment", "name")
+_TIME = ("environment", "name", "per", "zone", "begins")
 #: A time of a quota that begins later than this from now was begun by a clock that was wrong (microseconds).
 FAR = 3_600_000_000
+#: So many times of each quota are kept, for a clock that is put back.
+_KEPT = 8
 
 
 def topic(*, environment: str, name: str) -> str:
@@ -27,38 +30,57 @@ def topic(*, environment: str, name: str) -> str:
 
 
 def reserve(
-    transaction: Transaction, *, environment: str, name: str, begins: int, quota: int, count: int
-) -> tuple[int, int]:
-    """Take up to `count` of what is left of a quota in the time that begins then; gives that and how many are taken.
+    transaction: Transaction, *, environment: str, name: str, wanted: Sequence[Portion]
+) -> list[tuple[int, int]]:
+    """Take of each quota up to as many as are wanted of what is left; gives that, and how many are taken, of each.
 
-    A time that begins before the one that is counted gives nothing: a clock was set back. Where the one that is counted
-    has not come by far, the clock was wrong before; what was used by it counts as used now.
+    Where the clock shows a time before one that it has shown already, it was put back: what was used in the later one
+    counts now too. What is used now counts in the later one as well where that is about to come, because nobody knows
+    which of the two the vendor counts it in; one that is far is what a wrong clock showed.
     """
-    row = _row(transaction.connection, environment, name)
-    taken = 0
-    if row is not None and row["window_start"] is not None:
-        to_come = row["window_start"] > begins
-        if to_come and row["window_start"] <= transaction.now + FAR:
-            return 0, quota
-        taken = row["used"] if to_come or row["window_start"] == begins else 0
-    given = max(min(count, quota - taken), 0)
-    _write(transaction, environment, name, {"window_start": begins, "used": taken + given})
-    return given, taken + given
+    rows = _quotas(transaction.connection, environment, name)
+    given: list[tuple[int, int]] = []
+    changed: dict[int, dict[str, Any]] = {}
+    for portion in wanted:
+        times = [row for row in rows if (row["per"], row["zone"]) == (portion.per, portion.zone)]
+        present = next((row for row in times if row["begins"] == portion.begins), None)
+        if present is None:
+            present = _begun(transaction, environment, name, portion, times)
+            rows.append(present)
+        kept = present["number"] - _KEPT
+        later = [row for row in times if row["begins"] > portion.begins and row["number"] > kept]
+        for row in later:
+            present["used"] += row["used"] - row["carried"]
+            row["carried"] = row["used"]
+        count = max(min(portion.count, portion.quota - present["used"]), 0)
+        for row in (present, *(row for row in later if row["begins"] <= transaction.now + FAR)):
+            row["used"] += count
+        for row in later:
+            row["carried"] = row["used"]
+        changed |= {id(row): row for row in (present, *later)}
+        given.append((count, present["used"]))
+    _put_quotas(transaction, list(changed.values()))
+    return given
 
 
-def give_back(transaction: Transaction, *, environment: str, name: str, begins: int, count: int) -> None:
-    """Return what was taken of a quota and not used."""
-    transaction.connection.execute(
-        update(budgets)
-        .where(budgets.c.environment == environment, budgets.c.name == name, budgets.c.window_start == begins)
-        .values(used=case((budgets.c.used > count, budgets.c.used - count), else_=0), updated_at=transaction.now)
-    )
+def give_back(transaction: Transaction, *, environment: str, name: str, unused: Sequence[Portion]) -> None:
+    """Return what was taken of quotas and not used."""
+    counts = {(portion.per, portion.zone, portion.begins): portion.count for portion in unused}
+    changed = []
+    for row in _quotas(transaction.connection, environment, name):
+        count = counts.get((row["per"], row["zone"], row["begins"]))
+        if count is not None:
+            row["used"] = max(row["used"] - count, 0)
+            row["carried"] = min(row["carried"], row["used"])
+            changed.append(row)
+    _put_quotas(transaction, changed)
 
 
 def keep_learned(transaction: Transaction, *, environment: str, name: str, learned: Mapping[str, Any] | None) -> None:
     """Keep what was learned of an account's limits; None when nothing is."""
     text = None if learned is None else exact_json.dumps(dict(learned)).decode()
-    _write(transaction, environment, name, {"learned": text})
+    row = {"environment": environment, "name": name, "learned": text, "updated_at": transaction.now}
+    upsert(transaction.connection, budgets, [row], keys=("environment", "name"), change=("learned", "updated_at"))
 
 
 def learned(connection: Connection, *, environment: str) -> dict[str, Mapping[str, Any]]:
@@ -155,12 +177,30 @@ def _among(on: str, count: int) -> Select[str, int, str]:
     )
 
 
-def _row(connection: Connection, environment: str, name: str) -> Mapping[str, Any] | None:
-    statement = select(budgets).where(budgets.c.environment == environment, budgets.c.name == name)
-    found = connection.execute(statement).one_or_none()
-    return None if found is None else dict(found._mapping)
+def _begun(
+    transaction: Transaction, environment: str, name: str, portion: Portion, times: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Begin another time of a quota, and forget the one that the clock showed longest ago."""
+    number = max((row["number"] for row in times), default=0) + 1
+    if any(row["number"] <= number - _KEPT for row in times):
+        transaction.connection.execute(
+            delete(quotas).where(
+                quotas.c.environment == environment,
+                quotas.c.name == name,
+                quotas.c.per == portion.per.value,
+                quotas.c.zone == portion.zone,
+                quotas.c.number <= number - _KEPT,
+            )
+        )
+    key = {"environment": environment, "name": name, "per": portion.per.value, "zone": portion.zone}
+    return {**key, "begins": portion.begins, "used": 0, "carried": 0, "number": number, "updated_at": 0}
 
 
-def _write(transaction: Transaction, environment: str, name: str, change: Mapping[str, Any]) -> None:
-    row = {"environment": environment, "name": name, "used": 0, "updated_at": transaction.now, **change}
-    upsert(transaction.connection, budgets, [row], keys=_KEYS, change=(*change, "updated_at"))
+def _quotas(connection: Connection, environment: str, name: str) -> list[dict[str, Any]]:
+    statement = select(quotas).where(quotas.c.environment == environment, quotas.c.name == name)
+    return [dict(row._mapping) for row in connection.execute(statement)]
+
+
+def _put_quotas(transaction: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    changed = [{**row, "updated_at": transaction.now} for row in rows]
+    upsert(transaction.connection, quotas, changed, keys=_TIME, change=("used", "carried", "updated_at"))

@@ -111,12 +111,28 @@ budgets = Table(
     metadata,
     Column("environment", String, nullable=False),
     Column("name", String, nullable=False),
-    # What was used of the present quota window, and what was learned of the account's limits, as JSON.
-    Column("window_start", BigInteger),
-    Column("used", BigInteger, nullable=False, server_default="0"),
+    # What was learned of the account's limits, as JSON.
     Column("learned", Text),
     Column("updated_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("environment", "name"),
+)
+
+#: What was used of each quota of an account in each of its last times.
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("per", String, nullable=False),
+    Column("zone", String, nullable=False),
+    Column("begins", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    # How much of it counts in an earlier time too, because the clock was put back.
+    Column("carried", BigInteger, nullable=False),
+    # The times of a quota in the order in which the clock showed them.
+    Column("number", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("environment", "name", "per", "zone", "begins"),
 )
 
 schedules = Table(

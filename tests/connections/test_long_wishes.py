@@ -45,8 +45,8 @@ async def asked_all_the_time(vendor: Vendor, seconds: float) -> list[float]:
 def test_what_is_left_is_not_exceeded_until_the_vendor_said_there_is_more(reset: int, remaining: int) -> None:
     async def work() -> list[float]:
         limiter, vendor = made(concurrency=5)
-        async with limiter.sending():
-            limiter.saw(Seen(limit=1000, remaining=remaining, resets_in=reset))
+        async with limiter.sending() as start:
+            limiter.saw(start, Seen(limit=1000, remaining=remaining, resets_in=reset))
         return await asked_all_the_time(vendor, reset + 60)
 
     arrivals = run(work)
@@ -57,8 +57,8 @@ def test_what_is_left_is_not_exceeded_until_the_vendor_said_there_is_more(reset:
 def test_without_a_reset_it_is_heeded_for_five_minutes() -> None:
     async def work() -> list[float]:
         limiter, vendor = made()
-        async with limiter.sending():
-            limiter.saw(Seen(used=1000, quota=1000))
+        async with limiter.sending() as start:
+            limiter.saw(start, Seen(used=1000, quota=1000))
         return await asked_all_the_time(vendor, 400)
 
     assert 300 <= run(work)[0] < 320
@@ -89,7 +89,7 @@ def test_more_than_a_day_is_logged_and_taken_for_one(told: str, monkeypatch: pyt
                 case "failed":
                     limiter.failed(start, RetryLater(), lambda: asyncio.sleep(0), after=1e9)
                 case _:
-                    limiter.saw(Seen(limit=5, remaining=0, resets_in=1e9))
+                    limiter.saw(start, Seen(limit=5, remaining=0, resets_in=1e9))
         return await asked_all_the_time(vendor, LONGEST_PAUSE + 60)
 
     assert LONGEST_PAUSE <= run(work)[0] < LONGEST_PAUSE + 60

@@ -14,7 +14,7 @@ from hub.connections.budgets import StoredBudgets
 from hub.connections.limiter import Limiter
 from hub.errors import LimitReached, RetryLater
 from hub.model.ambient import Ambient, to_micros
-from hub.model.limits import Asker, QuotaPer
+from hub.model.limits import Asker, Portion, QuotaPer
 from hub.sdk.connector import Limits
 from hub.store.committer import Committer
 from hub.store.database import Database
@@ -53,6 +53,44 @@ def test_a_probe_that_breaks_is_a_probe_that_failed(mistake: Exception) -> None:
     run(work)
 
 
+def test_a_probe_is_one_of_what_a_quota_allows() -> None:
+    """The day is used up when the target goes down: it is asked again on the next."""
+
+    async def work() -> None:
+        limiter, probes = Limiter(Limits(quota=10, quota_per=QuotaPer.DAY), ambient()), list[float]()
+
+        async def probe() -> None:
+            async with limiter.sending(probe=True):
+                probes.append(asyncio.get_running_loop().time())
+
+        await fail(limiter, probe)
+        assert limiter.is_open
+        await asyncio.sleep(86_400 + 60)
+        assert [int(at) for at in probes] == [86_400]
+        assert not limiter.is_open
+
+    run(work)
+
+
+def test_a_probe_is_one_of_what_a_rate_allows() -> None:
+    async def work() -> None:
+        limiter, arrivals = Limiter(Limits(rate=10, per=60, burst=10), ambient()), list[float]()
+
+        async def probe() -> None:
+            async with limiter.sending(probe=True):
+                arrivals.append(asyncio.get_running_loop().time())
+
+        await fail(limiter, probe)
+        await asyncio.sleep(59)
+        assert limiter.is_open
+        assert arrivals == []
+        await asyncio.sleep(10)
+        assert len(arrivals) == 1
+        assert not limiter.is_open
+
+    run(work)
+
+
 def test_a_clock_that_was_ahead_for_a_while_leaves_the_day_of_a_quota_as_it_is() -> None:
     """Five hours ahead for a minute: the next day's quota begins at midnight and not at seven in the evening."""
 
@@ -72,7 +110,7 @@ def test_a_clock_that_was_ahead_for_a_while_leaves_the_day_of_a_quota_as_it_is()
             with pytest.raises(LimitReached) as told:
                 await vendor.ask(NOBODY)
         assert told.value.after == pytest.approx(4.5 * 3600, abs=120)
-        assert vendor.limiter.standing().quota_ends == ZERO + timedelta(days=1)
+        assert [use.ends for use in vendor.limiter.standing().quotas] == [ZERO + timedelta(days=1)]
         await asyncio.sleep(4.5 * 3600)
         await vendor.ask(NOBODY)
 
@@ -89,17 +127,19 @@ async def test_a_clock_that_was_a_year_ahead_blocks_no_quota_for_a_year(tmp_path
 
     async def reserve(count: int) -> tuple[int, int]:
         begins = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
-        return await shared.reserve("erp", begins=to_micros(begins), quota=10, count=count)
+        portion = Portion(per=QuotaPer.DAY, zone="UTC", begins=to_micros(begins), quota=10, count=count)
+        return (await shared.reserve("erp", [portion]))[0]
 
     try:
         assert await reserve(6) == (6, 6)
         clock.leap(365 * day)
         assert await reserve(7) == (7, 7)
         clock.leap(-365 * day)
-        assert await reserve(7) == (3, 10)
-        assert await reserve(7) == (0, 10)
+        assert await reserve(7) == (0, 13)
         clock.leap(day)
         assert await reserve(7) == (7, 7)
+        clock.leap(day)
+        assert await reserve(12) == (10, 10)
     finally:
         await committer.stop()
         database.close()

@@ -92,7 +92,7 @@ def test_an_earlier_process_is_taken_to_have_used_all() -> None:
 
 def test_what_the_vendor_says_is_left_is_not_exceeded() -> None:
     pace = Pace()
-    pace.allow(2, 10 * SECOND)
+    pace.allow(2, 10 * SECOND, sent=0)
     for _ in range(2):
         assert pace.ready(SECOND) == SECOND
         pace.start(SECOND)
@@ -100,23 +100,52 @@ def test_what_the_vendor_says_is_left_is_not_exceeded() -> None:
     assert pace.ready(10 * SECOND) == 10 * SECOND
 
 
+def test_an_answer_that_was_overtaken_raises_nothing_of_what_is_left() -> None:
+    """Requests sent at 1 and 2 are answered the wrong way round."""
+    pace = Pace()
+    pace.allow(0, 10 * SECOND, sent=2)
+    pace.allow(1, 10 * SECOND + 700_000, sent=1)
+    assert pace.ready(SECOND) == 10 * SECOND
+    # One of the time before says nothing of this one, and one that counted later than it was sent lowers.
+    pace.allow(5, 60 * SECOND, sent=3)
+    pace.allow(0, 10 * SECOND, sent=1)
+    assert pace.ready(SECOND) == SECOND
+    pace.allow(0, 60 * SECOND, sent=2)
+    assert pace.ready(SECOND) == 60 * SECOND
+    pace.allow(4, 90 * SECOND, sent=4)
+    assert pace.ready(SECOND) == SECOND
+
+
 def test_of_several_limits_the_lowest_applies_each_by_itself() -> None:
     found = lowest(
         [
             Bound(source="vendor", concurrency=20, rate=80),
-            Bound(source="file", concurrency=5, quota=1000, quota_per=QuotaPer.DAY),
+            Bound(source="file", concurrency=5),
             Bound(source="environment", rate=600, per=60, burst=7),
-            Bound(source="policy", quota=100, quota_per=QuotaPer.HOUR),
         ]
     )
     assert (found.limits.concurrency, found.limits.rate, found.limits.per) == (5, 600, 60)
     assert (found.burst, found.every) == (7, 100_000)
-    # A thousand a day is less than a hundred an hour.
-    assert found.quota is not None
-    assert (found.quota.count, found.quota.per) == (1000, QuotaPer.DAY)
-    assert found.by == {"concurrency": "file", "rate": "environment", "burst": "environment", "quota": "file"}
+    assert found.by == {"concurrency": "file", "rate": "environment", "burst": "environment"}
     # Every window holds, whichever source decides the pace.
     assert set(found.windows) == {Window(count=80, micros=SECOND), Window(count=600, micros=60 * SECOND)}
+
+
+def test_of_several_quotas_the_lowest_of_each_time_applies() -> None:
+    """A thousand a day is less than a hundred an hour, and might all go out within one."""
+    found = lowest(
+        [
+            Bound(source="vendor", quota=100, quota_per=QuotaPer.HOUR),
+            Bound(source="file", quota=1000, quota_per=QuotaPer.DAY),
+            Bound(source="environment", quota=2000, quota_per=QuotaPer.DAY),
+            Bound(source="policy", quota=1500, quota_per=QuotaPer.DAY, quota_zone="Europe/Vienna"),
+        ]
+    )
+    assert [(quota.count, quota.per, quota.zone, quota.source) for quota in found.quotas] == [
+        (1000, QuotaPer.DAY, "UTC", "file"),
+        (1500, QuotaPer.DAY, "Europe/Vienna", "policy"),
+        (100, QuotaPer.HOUR, "UTC", "vendor"),
+    ]
 
 
 def test_a_rate_of_parts_is_counted_over_as_long_as_makes_it_whole() -> None:

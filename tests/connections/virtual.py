@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import selectors
 from bisect import bisect_right
@@ -32,7 +33,8 @@ class _Leaping(selectors.SelectSelector):
         if not found:
             if timeout is None:
                 raise RuntimeError("everybody waits for somebody else")
-            self.time += max(timeout, 0.0)
+            # Not a little too early by rounding, which would be so again and again.
+            self.time = math.nextafter(self.time + max(timeout, 0.0), math.inf)
         return found
 
 

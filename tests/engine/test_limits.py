@@ -22,7 +22,7 @@ from hub.model.limits import QuotaPer
 from hub.model.run import Priority
 from hub.sdk.connector import Limits
 from hub.store.committer import Transaction, Work
-from hub.store.control_tables import budgets
+from hub.store.control_tables import quotas
 from hub.store.tables import attempts, audit, cases, runs
 from hub.workspace.bundle import Bundle
 from tests.engine.house import SPEED, FastClock, House, _event, bundle
@@ -184,17 +184,29 @@ async def test_a_quota_is_exact_through_crashes_and_restarts(tmp_path: Path) -> 
     await house.start()
     limiter = house.accounts["vendor"].limiter
     async with asyncio.timeout(10):
-        while (used := limiter.standing().quota_used) is None or used < 100:
+        while [use.used for use in limiter.standing().quotas] != [100]:
             await asyncio.sleep(0.005)
     await house.settled(waiting=["limit"])
     assert 90 <= vendor.number <= 100
-    assert [row.used for row in rows(house, budgets.c.used)] == [100]
-    ends = limiter.standing().quota_ends
+    assert [row.used for row in rows(house, quotas.c.used)] == [100]
+    ends = limiter.standing().quotas[0].ends
     assert ends is not None
     clock.leap(ends - clock.now() + timedelta(seconds=1))
     house.budgets.start()
     assert await house.settled() == {"succeeded": 120}
     await house.stop()
+
+
+async def test_a_quota_of_another_time_takes_effect_at_once(tmp_path: Path) -> None:
+    """A day's quota is changed to a month's in the middle of the month; the month's is new and does not stand still."""
+    vendor, clock = Vendor(), FastClock()
+    for life, (quota, per) in enumerate([(100, QuotaPer.DAY), (3000, QuotaPer.MONTH), (500, QuotaPer.HOUR)], start=1):
+        house = House(tmp_path, vendor, flow(), limits=Limits(concurrency=4, quota=quota, quota_per=per), clock=clock)
+        await house.start()
+        await house.give(*({**thing, "id": f"{thing['id']}-{life}"} for thing in things(5)))
+        assert await house.settled() == {"succeeded": 5 * life}
+        assert [use.used for use in house.accounts["vendor"].limiter.standing().quotas] == [5]
+        await house.stop()
 
 
 async def test_what_was_learned_outlives_the_process(tmp_path: Path) -> None:

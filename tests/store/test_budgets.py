@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,14 @@ from sqlalchemy import insert, select
 
 from hub.audit.kinds import AuditKind
 from hub.connections.budgets import StoredBudgets
+from hub.model.ambient import to_micros
+from hub.model.limits import Portion, QuotaPer
 from hub.model.run import Priority
 from hub.model.turns import Turns
 from hub.runtime.clock import system_ambient
 from hub.store import budgets, connections
 from hub.store.committer import Committer, Transaction, Work
-from hub.store.control_tables import budgets as table
+from hub.store.control_tables import quotas as table
 from hub.store.database import Database
 from hub.store.tables import audit, awaited, runs
 
@@ -67,39 +71,95 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     made.database.close()
 
 
+class Shared:
+    """The quotas of one account, as a process asks for them."""
+
+    def __init__(self, store: Store) -> None:
+        self.budgets = StoredBudgets(environment="test", committer=store.committer)
+
+    async def take(self, begins: int, quota: int, count: int, per: QuotaPer = QuotaPer.DAY) -> tuple[int, int]:
+        """Reserve of one quota."""
+        return (await self.budgets.reserve("erp", [_portion(begins, quota, count, per)]))[0]
+
+    def give_back(self, begins: int, count: int) -> None:
+        """Return some."""
+        self.budgets.give_back("erp", [_portion(begins, 0, count, QuotaPer.DAY)])
+
+
+def _portion(begins: int, quota: int, count: int, per: QuotaPer) -> Portion:
+    return Portion(per=per, zone="UTC", begins=begins, quota=quota, count=count)
+
+
 async def test_many_who_reserve_at_once_never_get_more_than_the_quota(store: Store) -> None:
-    shared = StoredBudgets(environment="test", committer=store.committer)
-    given = await asyncio.gather(*(shared.reserve("erp", begins=10, quota=100, count=7) for _ in range(40)))
+    shared = Shared(store)
+    given = await asyncio.gather(*(shared.take(10, 100, 7) for _ in range(40)))
     assert sum(count for count, _ in given) == 100
     assert max(taken for _, taken in given) == 100
-    shared.give_back("erp", begins=10, count=5)
-    assert await shared.reserve("erp", begins=10, quota=100, count=7) == (5, 100)
+    shared.give_back(10, 5)
+    assert await shared.take(10, 100, 7) == (5, 100)
 
 
-async def test_another_time_begins_anew_and_an_older_one_gives_nothing(store: Store) -> None:
-    """A clock that is set back must not open a quota that was used up."""
+async def test_several_quotas_are_taken_from_together_and_each_by_itself(store: Store) -> None:
     shared = StoredBudgets(environment="test", committer=store.committer)
-    assert await shared.reserve("erp", begins=10, quota=5, count=9) == (5, 5)
-    assert await shared.reserve("erp", begins=20, quota=5, count=2) == (2, 2)
-    assert await shared.reserve("erp", begins=10, quota=5, count=2) == (0, 5)
-    shared.give_back("erp", begins=10, count=2)
-    assert await shared.reserve("erp", begins=20, quota=5, count=9) == (3, 5)
+    hour, month = _portion(30, 5, 4, QuotaPer.HOUR), _portion(10, 100, 2, QuotaPer.MONTH)
+    assert await shared.reserve("erp", [hour, month]) == [(4, 4), (2, 2)]
+    assert await shared.reserve("erp", [hour, month]) == [(1, 5), (2, 4)]
+    shared.give_back("erp", [replace(hour, count=1), replace(month, count=3)])
+    assert await shared.reserve("erp", [month, replace(month, zone="Europe/Vienna")]) == [(2, 3), (2, 2)]
+    assert await shared.reserve("other", [hour]) == [(4, 4)]
+
+
+async def test_a_clock_that_is_put_back_opens_no_quota_that_was_used_up(store: Store) -> None:
+    """What was used in the later time counts now, and what is used now in the later one that is about to come."""
+    shared, now = Shared(store), to_micros(datetime.now(UTC))
+    assert await shared.take(now, 5, 3) == (3, 3)
+    assert await shared.take(now + 10, 5, 1) == (1, 1)
+    assert await shared.take(now, 5, 9) == (1, 5)
+    shared.give_back(now, 1)
+    assert await shared.take(now + 10, 5, 9) == (3, 5)
+    assert await shared.take(now, 5, 9) == (0, 7)
+
+
+async def test_a_time_that_a_wrong_clock_showed_keeps_what_was_used_in_it(store: Store) -> None:
+    shared, now = Shared(store), to_micros(datetime.now(UTC))
+    far = now + 400 * 86_400_000_000
+    assert await shared.take(far, 5, 3) == (3, 3)
+    assert await shared.take(now, 5, 1) == (1, 4)
+    assert await shared.take(now + 10, 5, 4) == (4, 4)
+    assert await shared.take(far, 5, 9) == (2, 5)
+
+
+async def test_a_quota_of_another_time_neither_stops_nor_forgets_the_first(store: Store) -> None:
+    """The month begins later than the day before it: each counts by itself."""
+    shared, now = Shared(store), to_micros(datetime.now(UTC))
+    assert await shared.take(now, 5, 4) == (4, 4)
+    assert await shared.take(now - 10, 9, 4, QuotaPer.MONTH) == (4, 4)
+    assert await shared.take(now + 20, 9, 4, QuotaPer.HOUR) == (4, 4)
+    assert await shared.take(now - 10, 9, 9, QuotaPer.MONTH) == (5, 9)
+    assert await shared.take(now, 5, 9) == (1, 5)
+
+
+async def test_few_times_of_a_quota_are_kept(store: Store) -> None:
+    shared = Shared(store)
+    for begins in range(50):
+        assert await shared.take(begins, 5, 4) == (4, 4)
+    with store.database.reading() as connection:
+        kept = list(connection.execute(select(table.c.begins).order_by(table.c.begins)).scalars())
+    assert kept == list(range(42, 50))
 
 
 async def test_a_lower_quota_gives_nothing_back(store: Store) -> None:
-    shared = StoredBudgets(environment="test", committer=store.committer)
-    assert await shared.reserve("erp", begins=10, quota=50, count=40) == (40, 40)
-    assert await shared.reserve("erp", begins=10, quota=20, count=5) == (0, 40)
+    shared = Shared(store)
+    assert await shared.take(10, 50, 40) == (40, 40)
+    assert await shared.take(10, 20, 5) == (0, 40)
 
 
-async def test_learning_and_quota_share_a_row_and_keep_apart(store: Store) -> None:
+async def test_what_was_learned_is_kept_until_nothing_is(store: Store) -> None:
     shared = StoredBudgets(environment="test", committer=store.committer)
-    await shared.reserve("erp", begins=10, quota=50, count=4)
     shared.keep("erp", {"rate": "7.5"})
-    assert await shared.reserve("erp", begins=10, quota=50, count=1) == (1, 5)
+    await store.do(lambda _tx: None)
     with store.database.reading() as connection:
         assert budgets.learned(connection, environment="test") == {"erp": {"rate": "7.5"}}
-        assert connection.execute(select(table.c.used)).scalar() == 5
     shared.keep("erp", None)
     await store.do(lambda _tx: None)
     with store.database.reading() as connection:

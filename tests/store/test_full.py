@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from hub.audit.verification import verify_chain
 from hub.connections.budgets import StoredBudgets
 from hub.errors import Fatal, StorageFull
+from hub.model.limits import Portion, QuotaPer
 from hub.model.turns import Turns
 from hub.store import audit
 from hub.store.committer import Committer, Work
@@ -170,14 +171,16 @@ async def test_who_waits_for_a_limit_is_let_go_once_there_is_room(store: tuple[D
     disk.fill()
     await until_full(committer, 2)
     waking = asyncio.ensure_future(budgets.wake("limit:test:erp", 1, Turns()))
-    quota = asyncio.ensure_future(budgets.reserve("erp", begins=1, quota=5, count=2))
+    quota = asyncio.ensure_future(
+        budgets.reserve("erp", [Portion(per=QuotaPer.DAY, zone="UTC", begins=1, quota=5, count=2)])
+    )
     for number in range(3):
         with pytest.raises(StorageFull):
             await committer.commit(large(9000 + number, 20_000))
         await asyncio.sleep(0.2)
     disk.empty()
     assert await asyncio.wait_for(waking, 5) == 0
-    assert await asyncio.wait_for(quota, 5) == (2, 2)
+    assert await asyncio.wait_for(quota, 5) == [(2, 2)]
 
 
 async def test_a_process_ends_while_the_disk_is_full(store: tuple[Database, Committer, Disk]) -> None:

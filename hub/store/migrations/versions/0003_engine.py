@@ -138,11 +138,22 @@ def _new_tables() -> None:
         "budgets",
         sa.Column("environment", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("window_start", sa.BigInteger(), nullable=True),
-        sa.Column("used", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("learned", sa.Text(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("environment", "name", name=op.f("pk_budgets")),
+    )
+    op.create_table(
+        "quotas",
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("per", sa.String(), nullable=False),
+        sa.Column("zone", sa.String(), nullable=False),
+        sa.Column("begins", sa.BigInteger(), nullable=False),
+        sa.Column("used", sa.BigInteger(), nullable=False),
+        sa.Column("carried", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("environment", "name", "per", "zone", "begins", name=op.f("pk_quotas")),
     )
     op.create_table(
         "firings",
