@@ -102,7 +102,7 @@ def replay(
                     show_written(there, json=json_output)
                     raise typer.Exit(EXIT_WRONG)
             if new_effect:
-                made = hub.post(f"/api/runs/{run_id}/repeat", {**order, "confirmed": confirm})
+                made = hub.post(f"/api/runs/{run_id}/repeat", {**order, "confirmed": confirm or []})
             else:
                 made = hub.post(f"/api/runs/{run_id}/replay", order)
     if json_output:

@@ -91,6 +91,36 @@ def test_a_record_is_edited_and_a_write_made_once_more(hub: HubProcess, tmp_path
     assert hub.end() == 0
 
 
+TELLS = """
+flow: greet
+title: Tell of each change
+owner: team:tests
+on: { event: helloworld.greeting.changed }
+key: event.id
+business_key: data.id
+steps:
+  - id: told
+    emit: { type: concord.greeting.changed, subject: data.id, of: data }
+"""
+
+
+def test_what_was_only_told_is_told_once_more_with_a_reason_alone(hub: HubProcess) -> None:
+    (hub.workspace / "flows/greet.yaml").write_text(TELLS)
+    hub.store_secret()
+    hub.start()
+    hub.hook(event(1))
+    hub.hook({**event(1, text="Good evening"), "id": "evt_2"})
+    hub.settled({"succeeded": 1, "parked": 1})
+    (parked,) = (run["id"] for run in listed(hub) if run["state"] == "parked")
+    anew = ("runs", "replay", parked, "--new-effect")
+    assert "has written nothing" in said(hub, *anew, status=2)
+    assert "takes its place" in said(hub, *anew, "--reason", "The customer must hear of it")
+    hub.settled({"succeeded": 2})
+    (done,) = (run["id"] for run in listed(hub) if run["state"] == "succeeded" and not run["replay_of"])
+    assert "has written nothing" in said(hub, "runs", "replay", done, "--new-effect", "--reason", "x", status=1)
+    assert hub.end() == 0
+
+
 def test_alike_exceptions_are_replayed_from_the_command_line(hub: HubProcess) -> None:
     hub.store_secret()
     hub.start()
