@@ -53,12 +53,10 @@ class Children:
     async def emit(self, bundle: Bundle, path: str, action: Emit, scope: Scope, under: Under) -> Output:
         """Make the event durable with the runs that it starts, once."""
         known = self._told(path)
-        if known is not None:
-            self._assert_told_alike(bundle, path, action, scope, known)
-            name = known["external_id"]
-        else:
-            name = self._name(path)
-            row = self._event(bundle, action, scope, name=name, type=action.type, subject=_subject(action, scope))
+        if known is None:
+            row = self._event(
+                bundle, action, scope, name=self._name(path), type=action.type, subject=_subject(action, scope)
+            )
             routing = self._route(self.parts.current(), row)
             await under()
             row["state"] = (EventState.ACCEPTED if routing.runs else EventState.UNROUTED).value
@@ -67,7 +65,11 @@ class Children:
                     {"flows": {flow: {"code": why.code, "detail": why.detail} for flow, why in routing.failed.items()}}
                 ).decode()
             await self._accept(row, routing)
-        return Output(value={"id": name}, input={"type": action.type})
+            # Another run about the same thing may have been first.
+            known = self._told(path)
+            assert known is not None
+        self._assert_told_alike(bundle, path, action, scope, known)
+        return Output(value={"id": known["external_id"]}, input={"type": action.type})
 
     async def call(self, bundle: Bundle, path: str, action: Subflow, scope: Scope, under: Under) -> Output:
         """Give what the called flow has given; raises `ChildPending` until its end, and `FixData` if it has none."""
@@ -77,8 +79,7 @@ class Children:
             await self._begin(bundle, path, action, scope, await under())
             child = self._child(path, action.flow)
             assert child is not None
-        else:
-            self._assert_as_now(bundle, path, action, scope, child)
+        self._assert_as_now(bundle, path, action, scope, child)
         parent = {"parent_run": child["parent_run"], "parent_path": child["parent_path"]}
         own = {"parent_run": self.run["id"], "parent_path": path}
         if parent != own and self._is_of_line(child["parent_run"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,23 @@ async def test_a_flow_that_another_run_has_called_with_another_record_is_not_tak
     assert (await tells(house, "e2"))["state"] == RunState.SUCCEEDED
     assert_stopped(house, await tells(house, "e3", "250.00"), "sub")
     assert values(hut) == ["100.00"]
+    await house.stop()
+
+
+@pytest.mark.parametrize(("steps", "path"), [(TELLS, "told"), (CALLS_IT, "sub")])
+async def test_of_two_at_the_same_moment_one_is_first_and_the_other_is_compared(
+    tmp_path: Path, steps: str, path: str
+) -> None:
+    hut = hut_of(tmp_path, "  - id: pause\n    wait: { for: PT1M }\n" + steps)
+    house = await hut.open()
+    values = [f"{number}.00" for number in range(4)]
+    for number, value in enumerate(values):
+        await house.give({"id": f"e{number}", "thing": "INV1", "value": value})
+    await house.settled(waiting=["timer"])
+    hut.clock.leap(timedelta(minutes=2))
+    house.worker.wake()
+    assert await house.settled() == {"parked": 3, "succeeded": 1}
+    assert {(case.reason, case.path) for case in exceptions(house)} == {("written-differently", path)}
     await house.stop()
 
 
