@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import signal
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -177,15 +176,10 @@ def _opened(path: Path) -> Iterator[Engine]:
 @contextmanager
 def work_folder(target: Path) -> Iterator[Path]:
     """Give a folder of this user alone beside the target, on the same disk; gone afterwards."""
-    # Who is told to end between the making of the folder and the care for its end would leave it behind.
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    # It is named before it is made, so that nobody can be told to end between its making and the care for its end.
+    folder = target.parent / f".{target.name}.{secrets.token_hex(8)}"
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except BaseException:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-        raise
-    try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        folder.mkdir(mode=0o700)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,7 +12,6 @@ import sqlite3
 import stat
 import subprocess
 import tarfile
-import tempfile
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -257,14 +256,13 @@ def test_a_backup_that_is_told_to_end_leaves_nothing_behind(filled: HubProcess, 
 def test_told_to_end_the_moment_its_folder_is_made_a_backup_leaves_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = tempfile.mkdtemp
+    made = os.mkdir
 
-    def made_and_ended(*given: Any, **named: Any) -> str:
-        folder = made(*given, **named)
+    def made_and_ended(*given: Any, **named: Any) -> None:
+        made(*given, **named)
         os.kill(os.getpid(), signal.SIGTERM)
-        return str(folder)
 
-    monkeypatch.setattr(tempfile, "mkdtemp", made_and_ended)
+    monkeypatch.setattr(os, "mkdir", made_and_ended)
     with pytest.raises(SystemExit), broken_off_in_order(), work_folder(tmp_path / "hub.tar"):
         pytest.fail("it goes on although it was told to end")
     assert list(tmp_path.iterdir()) == []
