@@ -154,9 +154,9 @@ def orphans(*, event: Row, runs: Sequence[Row], actor: str, caller: Lease) -> Ac
     return Accept(event=event, runs=alone, actor=actor, caller=caller)
 
 
-def name_for_now(self: Children, path: str) -> str:
+def name_for_now(self: Children, path: str, generation: int | None = None) -> str:
     """Name what is called by who works on the run just now."""
-    return f"{_name(self, path)}~{self.run['epoch']}"
+    return f"{_name(self, path, generation)}~{self.run['epoch']}"
 
 
 async def tied_afterwards(
