@@ -111,7 +111,8 @@ class Write:
     """One write that a target received: what it was about (`marker`), and the hash of its body.
 
     `refused` ones surely did nothing, as the target itself knows; of one that `settles`, its caller was told besides
-    that none before it did anything. Writes are in the order in which they came.
+    that none before it did anything. One that comes `afresh` may say something else: another event tells of the same,
+    and its caller had looked before and found that none had done anything. Writes are in the order in which they came.
     """
 
     book: str
@@ -121,6 +122,7 @@ class Write:
     sha256: str
     refused: bool = False
     settles: bool = False
+    afresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,8 @@ def recovery_resends_the_recorded_request(evidence: Evidence) -> Iterator[Findin
     undecided: set[tuple[str, str, str]] = set()
     for write in evidence.writes:
         name = (write.book, write.address, write.marker)
+        if write.afresh:
+            undecided.discard(name)
         if bodies.setdefault(name, write.sha256) != write.sha256:
             if name in undecided:
                 yield Finding(

@@ -357,6 +357,15 @@ def test_what_was_looked_for_and_then_refused_may_be_formed_anew() -> None:
         assert judgement.holds[Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST] is holds
 
 
+def test_what_another_event_tells_of_may_be_formed_anew_once_it_is_surely_missing() -> None:
+    first = Write(book="erp", address="/x", marker="key", family=GOOD, sha256="aa")
+    other = replace(first, sha256="bb", afresh=True)
+    sound = world().evidence
+    for writes, holds in (([first, other], True), ([first, other, other, first], False)):
+        judgement = judge(replace(sound, writes=writes))
+        assert judgement.holds[Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST] is holds
+
+
 def test_what_a_write_is_said_to_have_made_bears_its_key() -> None:
     """Rows of one answer that were mixed up are all there, and of the same family."""
     sound = world()

@@ -75,6 +75,7 @@ class Gatherer:
         documents = [document for vendor in self._vendors.values() for document in self._documents(vendor)]
         expecting = Expecting(self._scenario, self._people, hub, documents, unclear=self._unclear)
         seen = witness.read(self._database.file)
+        bills = {happening.data.get("bill") for happening in self._scenario.happenings} - {None}
         return Evidence(
             deliveries=self._shop.told,
             documents=documents,
@@ -88,6 +89,7 @@ class Gatherer:
                     sha256=received.sha256,
                     refused=received.refused,
                     settles=received.settles,
+                    afresh=received.missing and received.name in bills,
                 )
                 for vendor in self._vendors.values()
                 for received in vendor.received

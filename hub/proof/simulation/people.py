@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from hub.errors import Fatal, HubError, OutcomeParked
 from hub.model.approval import Verdict
 from hub.model.effect import REFUSED_IN_DOUBT
 from hub.model.hold import HoldKind
+from hub.model.run import COMPENSATION_FAILED
 from hub.operate.holds import Held
 from hub.operate.runs import FAILURE, START, From
 from hub.proof.simulation.company import CONNECTIONS, LEDGER, SHOP
@@ -190,9 +192,9 @@ class People:
 
     def _can_be_told(self, key: str, reason: str) -> bool:
         """Tell whether only somebody who looks into the books can say what became of a write."""
-        if reason == REFUSED_IN_DOUBT and key not in self._made_again:
+        if self._can_be_made(key, reason) and key not in self._made_again:
             return False
-        return reason in {REFUSED_IN_DOUBT, OutcomeParked.code} and bool(self._doubts(key))
+        return reason in {REFUSED_IN_DOUBT, OutcomeParked.code, COMPENSATION_FAILED} and bool(self._doubts(key))
 
     def _can_be_made(self, key: str, reason: str) -> bool:
         if reason == Fate.UNMAPPED:
@@ -203,7 +205,8 @@ class People:
             return False
         if reason.endswith("-too-often") or reason.startswith("approval-"):
             return True
-        return reason in {"child-cancelled", REFUSED_IN_DOUBT}
+        # A gateway answers as if there were no such thing.
+        return reason in {"child-cancelled", "not-found", REFUSED_IN_DOUBT}
 
     def _word(self, approval_id: str, verdict: Verdict) -> Verdict:
         """Give what people say when they are asked: of some things, whoever is asked, that they shall not be."""
@@ -285,7 +288,11 @@ class People:
     def _leave(self, voter: str) -> None:
         if self._mending:
             return
-        self._database.file.execute("UPDATE people SET disabled = 1 WHERE id = ?", (voter,))
+        try:
+            self._database.file.execute("UPDATE people SET disabled = 1 WHERE id = ?", (voter,))
+        except sqlite3.OperationalError:
+            # There is no room just now to write that down.
+            return
         self._story.tell("person", f"{voter} leaves")
 
     async def _order_run(self, act: Act) -> None:

@@ -50,7 +50,8 @@ class Received:
     """One write that came: what it was about, its hash, and whether its caller was told that it did nothing.
 
     `settles`: it was refused for its content after a look that found nothing, when nothing that had come before could
-    still appear; so its caller was told that none of the earlier ones did anything either.
+    still appear; so its caller was told that none of the earlier ones did anything either. `missing`: a look had found
+    just that before it came.
     """
 
     address: str
@@ -60,6 +61,7 @@ class Received:
     refused: bool
     at: float
     settles: bool = False
+    missing: bool = False
 
 
 class Vendor:
@@ -227,6 +229,7 @@ class Vendor:
         own = request.headers.get("idempotency-key") or body.get("mark") or body.get("batch")
         marker = own or urlsplit(request.url).path
         address = f"{request.method} {urlsplit(request.url).path}"
+        missing = self._surely_missing(address, marker)
         self.received.append(
             Received(
                 address=address,
@@ -236,7 +239,8 @@ class Vendor:
                 sha256=hashlib.sha256(request.body).hexdigest(),
                 refused=refused,
                 at=self._time(),
-                settles=by_content and self._surely_missing(address, marker),
+                settles=by_content and missing,
+                missing=missing,
             )
         )
 

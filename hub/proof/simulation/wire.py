@@ -239,7 +239,8 @@ class Wire(Transport):
             case AtCall.RESET_AFTER:
                 raise _broken()
             case AtCall.REFUSED_AGAIN:
-                self._sky.lead_astray(request)
+                if answer.status < 300:
+                    self._sky.lead_astray(request)
                 raise _broken()
             case AtCall.TIMEOUT_AFTER:
                 await asyncio.sleep(timeout)
