@@ -225,7 +225,8 @@ def wait_of(error: HubError) -> float | None:
 def in_doubt(refusal: HubError) -> OutcomeParked:
     """Give the refusal of a repeat as one that leaves open what became of the sending before it."""
     return OutcomeParked(
-        f"{refusal.detail} That was the answer to a repeat: what was sent first may have been done all the same.",
+        f"{refusal.detail} That was the answer to a repeat: what was sent first may have been done all the same. "
+        "Replay it if what refused it has passed; else look at the target, and say what became of it.",
         code=REFUSED_IN_DOUBT,
         **{"refusal": refusal.code, **refusal.facts},
     )

@@ -290,7 +290,9 @@ class People:
             return
         try:
             self._database.file.execute("UPDATE people SET disabled = 1 WHERE id = ?", (voter,))
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
             # There is no room just now to write that down.
             return
         self._story.tell("person", f"{voter} leaves")
