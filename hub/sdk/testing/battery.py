@@ -1,10 +1,8 @@
-"""The whole battery in one class, to be inherited by a connector's own test file.
+"""The whole battery in one class, to be inherited by a connector's own test file; the samples are in its package.
 
     class TestHelloworld(ConnectorBattery):
         connector = CONNECTOR
-        settings = {"base_url": "https://hello.example", "api_key": "...", "webhook_secret": "whsec_..."}
-        reads = [ReadSample(operation="greeting.read", input={"id": "g-1"})]
-        ...
+        samples = SAMPLES
 
 What is special about the connector is tested beside it, in further functions of the same file.
 """

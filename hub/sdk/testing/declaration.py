@@ -72,7 +72,9 @@ class DeclarationChecks(Subject):
 
     def test_operation_has_a_sample(self, operation: Operation) -> None:
         """Every operation is tried, so that nothing is declared that does not work."""
-        sampled = {sample.operation for sample in self.reads} | {sample.operation for sample in self.writes}
+        sampled = {sample.operation for sample in self.samples.reads} | {
+            sample.operation for sample in self.samples.writes
+        }
         assert operation.name in sampled, f"{operation.name} has no sample in the test file"
 
     def test_read_sample_fits_its_schema(self, read_sample: ReadSample) -> None:

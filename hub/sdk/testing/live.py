@@ -30,7 +30,7 @@ class LiveChecks(WebhookChecks):
     async def serving(self) -> AsyncIterator[tuple[Running, Connected]]:
         """Serve the seeded sandbox and connect to it."""
         async with running(find(self.connector.name)) as sandbox:
-            await sandbox.world.books.seed(self.seed)
+            await sandbox.world.books.seed(self.samples.seed)
             async with self._connected(self.live_settings(sandbox.announcement)) as connected:
                 yield sandbox, connected
 

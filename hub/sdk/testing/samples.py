@@ -1,4 +1,4 @@
-"""What a connector's test file gives the battery: inputs to call with, and webhooks to send."""
+"""What a connector's `samples.py` gives those who try it: inputs to call with, and webhooks to send."""
 
 from __future__ import annotations
 
@@ -59,3 +59,21 @@ class Signer:
     tolerance: float = 300.0
     #: Headers without which a webhook must be refused; the one with the signature always is.
     needed: Sequence[str] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """All that is needed to try one connector against its sandbox, in its package as `SAMPLES` of `samples.py`.
+
+    `settings` are invented values for every field, secrets among them, as the connector would find them in the vault.
+    `seed` is the wish given to the sandbox before each live trial. `wrong` are settings with which the vendor must
+    refuse the connection; without it, every secret but those for webhooks is spoilt.
+    """
+
+    settings: Mapping[str, Any]
+    reads: Sequence[ReadSample] = ()
+    writes: Sequence[WriteSample] = ()
+    webhooks: Sequence[WebhookSample] = ()
+    signer: Signer | None = None
+    seed: Mapping[str, Any] = field(default_factory=dict)
+    wrong: Mapping[str, Any] | None = None

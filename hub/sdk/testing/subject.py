@@ -12,27 +12,21 @@ import pytest
 
 from hub.sdk.connector import Connector, JsonSchema, Operation, ReadOperation, WriteOperation
 from hub.sdk.settings import Settings, secret_fields
-from hub.sdk.testing.samples import ReadSample, Signer, WebhookSample, WriteSample
+from hub.sdk.testing.samples import Samples
 
 Kind = TypeVar("Kind", bound=Operation)
 
 
 class Subject:
-    """The attributes a connector's test class sets.
-
-    `settings` are invented values for every field, secrets among them, as the connector would find them in the vault.
-    `seed` is the wish given to the sandbox before each live test. `wrong` are settings with which the vendor must
-    refuse the connection; without it, every secret but those for webhooks is spoilt.
-    """
+    """The connector that a test class is about, and its samples."""
 
     connector: ClassVar[Connector]
-    settings: ClassVar[Mapping[str, Any]]
-    reads: ClassVar[Sequence[ReadSample]] = ()
-    writes: ClassVar[Sequence[WriteSample]] = ()
-    webhooks: ClassVar[Sequence[WebhookSample]] = ()
-    signer: ClassVar[Signer | None] = None
-    seed: ClassVar[Mapping[str, Any]] = {}
-    wrong: ClassVar[Mapping[str, Any] | None] = None
+    samples: ClassVar[Samples]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Give the invented settings."""
+        return self.samples.settings
 
     def live_settings(self, announcement: Mapping[str, Any]) -> dict[str, Any]:
         """Give the settings for a running sandbox: its address, and what it announces under a setting's name."""
@@ -41,8 +35,8 @@ class Subject:
 
     def wrong_settings(self, right: Mapping[str, Any]) -> dict[str, Any]:
         """Spoil the settings of a running sandbox."""
-        if self.wrong is not None:
-            return {**right, **self.wrong}
+        if self.samples.wrong is not None:
+            return {**right, **self.samples.wrong}
         spoilt = {
             name: f"wrong{right[name]}" for name in secret_fields(self.connector.settings) if "webhook" not in name
         }
@@ -54,9 +48,9 @@ class Subject:
         cases: dict[str, tuple[Sequence[Any], Sequence[str]]] = {
             "operation": (self.connector.operations, [operation.name for operation in self.connector.operations]),
             "write": (writes, [operation.name for operation in writes]),
-            "read_sample": (self.reads, [sample.operation for sample in self.reads]),
-            "write_sample": (self.writes, [sample.operation for sample in self.writes]),
-            "webhook_sample": (self.webhooks, [sample.fixture for sample in self.webhooks]),
+            "read_sample": (self.samples.reads, [sample.operation for sample in self.samples.reads]),
+            "write_sample": (self.samples.writes, [sample.operation for sample in self.samples.writes]),
+            "webhook_sample": (self.samples.webhooks, [sample.fixture for sample in self.samples.webhooks]),
         }
         for name, (values, ids) in cases.items():
             if name in metafunc.fixturenames and values:

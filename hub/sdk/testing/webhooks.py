@@ -27,8 +27,8 @@ class WebhookChecks(Subject):
     def test_webhooks_have_samples(self) -> None:
         """A connector with webhooks says how they are signed, and shows at least one."""
         if self.connector.webhook is not None:
-            assert self.signer is not None, "the test file has no `signer`"
-            assert self.webhooks, "the test file has no webhook sample"
+            assert self.samples.signer is not None, "the test file has no `signer`"
+            assert self.samples.webhooks, "the test file has no webhook sample"
 
     def test_right_signature_is_trusted(self, webhook_sample: WebhookSample) -> None:
         """What the vendor signed now gets in, also just inside the tolerance."""
@@ -133,9 +133,9 @@ class WebhookChecks(Subject):
         return self.connector.webhook
 
     def _signer(self) -> Signer:
-        if self.signer is None:
+        if self.samples.signer is None:
             pytest.fail("the test file has no `signer`")
-        return self.signer
+        return self.samples.signer
 
     def _sign(self, body: bytes, *, at: datetime = NOW, secret: str | None = None) -> dict[str, str]:
         signer = self._signer()

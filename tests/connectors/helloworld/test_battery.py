@@ -281,7 +281,8 @@ async def test_a_wrong_connector_is_found(mutant: str) -> None:
 
 async def test_a_guard_that_nobody_tries_is_found() -> None:
     battery = battery_of(CONNECTOR)
-    type(battery).writes = [replace(sample, interfering=()) for sample in battery.writes]
+    alone = [replace(sample, interfering=()) for sample in battery.samples.writes]
+    type(battery).samples = replace(battery.samples, writes=alone)
     with pytest.raises(AssertionError, match="nobody interferes"):
         await run(battery, "test_guard_is_tried")
 
@@ -299,9 +300,9 @@ async def run(battery: ConnectorBattery, name: str) -> None:
     choices: dict[str, list[Any]] = {
         "operation": list(battery.connector.operations),
         "write": [operation for operation in battery.connector.operations if isinstance(operation, WriteOperation)],
-        "read_sample": list(battery.reads),
-        "write_sample": list(battery.writes),
-        "webhook_sample": list(battery.webhooks),
+        "read_sample": list(battery.samples.reads),
+        "write_sample": list(battery.samples.writes),
+        "webhook_sample": list(battery.samples.webhooks),
     }
     for mark in getattr(check, "pytestmark", []):
         if mark.name == "parametrize":

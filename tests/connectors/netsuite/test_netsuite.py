@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
@@ -19,107 +17,22 @@ from connectors.netsuite import client, customers, invoices, payments, queries, 
 from connectors.netsuite.answers import whole, written
 from connectors.netsuite.connector import CONNECTOR
 from connectors.netsuite.failures import classify
+from connectors.netsuite.samples import CUSTOMER, INVOICE, MAKE_INVOICE, PAYMENT, PEM, PRIVATE, SAMPLES, SETTINGS
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sandbox.server import Running
 from hub.sdk.errors import FixConnection, FixData, HubError, LimitReached, NotBegun, OutcomeUnknown, RetryLater
 from hub.sdk.exact_json import dumps, loads
 from hub.sdk.testing.battery import ConnectorBattery
-from hub.sdk.testing.samples import ReadSample, WriteSample
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey, Response
 
 KEY = EffectKey("0123456789abcdef0123456789abcdef")
 FIXTURES = Path(client.__file__).parent / "fixtures"
-PRIVATE = ec.generate_private_key(ec.SECP256R1())
-PEM = PRIVATE.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-).decode()
-SETTINGS: Mapping[str, Any] = {
-    "base_url": "https://1234567-sb1.suitetalk.api.netsuite.com",
-    "account": "1234567_SB1",
-    "client_id": "ef40afdd8abaac111b13825dd5e5e2dd",
-    "certificate_id": "cert-1",
-    "algorithm": "ES256",
-    "private_key": PEM,
-}
-CUSTOMER = {"externalId": "cus_9", "companyName": "Nine", "subsidiary": {"id": "2"}, "currency": {"id": "4"}}
-INVOICE = {
-    "externalId": "in_9",
-    "entity": {"externalId": "cus_1"},
-    "tranDate": "2026-01-31",
-    "taxDetailsOverride": True,
-    "item": [{"item": {"id": "101"}, "quantity": 1, "amount": Decimal("100.10"), "taxDetailsReference": "L1"}],
-    "taxDetails": [
-        {
-            "taxDetailsReference": "L1",
-            "taxType": "VAT",
-            "taxCode": {"id": "202"},
-            "taxRate": 19,
-            "taxAmount": Decimal("19.02"),
-        }
-    ],
-}
-PAYMENT = {
-    "customer": {"externalId": "cus_1"},
-    "payment": Decimal("119.12"),
-    "tranDate": "2026-02-01",
-    "apply": [{"doc": {"id": "5001"}, "apply": True, "amount": Decimal("119.12")}],
-}
-
-
-def _count(name: str, external_id: str) -> Callable[[Mapping[str, Any]], int]:
-    return lambda books: sum(one["externalId"] == external_id for one in books[name])
-
-
-def _upsert(operation: str, record: Mapping[str, Any], books: str, **of_others: Any) -> WriteSample:
-    count = _count(books, record["externalId"])
-    other = WriteSample(operation=operation, input={**record, **of_others}, documents=count)
-    return WriteSample(operation=operation, input=record, documents=count, interfering=[other])
-
-
-MAKE_CUSTOMER = _upsert("customer.upsert", CUSTOMER, "customers", companyName="Nine and Daughters")
-MAKE_INVOICE = _upsert("invoice.upsert", INVOICE, "invoices", otherRefNum="PO-77", tranDate="2026-01-30")
-MAKE_PAYMENT = WriteSample(
-    operation="payment.create",
-    input=PAYMENT,
-    documents=lambda books: sum(one["payment"] == "119.12" for one in books["payments"]),
-    after=(MAKE_INVOICE,),
-)
 
 
 class TestNetSuite(ConnectorBattery):
     connector = CONNECTOR
-    settings: ClassVar = SETTINGS
-    seed: ClassVar = {
-        "customers": [
-            {"externalId": "cus_1", "companyName": "Acme", "subsidiary": {"id": "2"}, "currency": "EUR"},
-        ]
-    }
-    wrong: ClassVar = {"certificate_id": "other"}
-    reads = (
-        ReadSample(operation="customer.read", input={"external_id": "cus_1"}),
-        ReadSample(operation="invoice.read", input={"id": "5001"}, after=(MAKE_INVOICE,)),
-        ReadSample(operation="payment.read", input={"id": "5002"}, after=(MAKE_PAYMENT,)),
-        ReadSample(
-            operation="suiteql.query", input={"q": "SELECT id FROM customer WHERE externalid = ?", "params": ["cus_1"]}
-        ),
-    )
-    writes = (
-        MAKE_CUSTOMER,
-        MAKE_INVOICE,
-        MAKE_PAYMENT,
-        WriteSample(
-            operation="invoice.reverse",
-            input={"id": "5001", "tranDate": "2026-02-01"},
-            documents=lambda books: sum(one["createdFrom"] == "5001" for one in books["creditMemos"]),
-            after=(MAKE_INVOICE,),
-        ),
-        WriteSample(
-            operation="restlet.call",
-            input={"script": "101", "deploy": "1", "body": {"customer": "1001"}},
-            documents=lambda books: len(books["restletCalls"]),
-        ),
-    )
+    samples = SAMPLES
 
     async def test_wrong_integration_is_for_the_connection(self) -> None:
         async with self.serving() as (served, _):

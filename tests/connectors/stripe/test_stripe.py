@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import stripe
 
 from connectors.stripe.connector import CONNECTOR
 from connectors.stripe.failures import classify
-from connectors.stripe.sandbox.identifiers import Identifiers
+from connectors.stripe.samples import CUSTOMER, INVOICE, SAMPLES
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.webhook import verify
 from hub.sdk.errors import (
@@ -27,12 +27,9 @@ from hub.sdk.errors import (
 )
 from hub.sdk.exact_json import dumps
 from hub.sdk.testing.battery import ConnectorBattery
-from hub.sdk.testing.samples import ReadSample, Signer, WebhookSample, WriteSample
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import Response
 
-_IDS = Identifiers(1)
-CUSTOMER, INVOICE, PAYMENT = _IDS.short("cus"), _IDS.new("in"), _IDS.new("inpay")
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 
@@ -43,87 +40,9 @@ def sign(secret: str, body: bytes, at: datetime) -> Mapping[str, str]:
     return {"Stripe-Signature": f"t={seconds},v1={digest},v0=00"}
 
 
-def join(first: str, second: str) -> str:
-    """Put the v1 signatures of a second header behind those of the first, as while a secret is rolled."""
-    return ",".join([first, *(part for part in second.split(",") if part.startswith("v1="))])
-
-
-def updates(books: Mapping[str, Any], kind: str, identifier: str) -> int:
-    """Count how often the vendor recorded a change of an object."""
-    return sum(event["type"] == kind and event["object"] == identifier for event in books["events"])
-
-
 class TestStripe(ConnectorBattery):
     connector = CONNECTOR
-    settings: ClassVar = {
-        "base_url": "https://stripe.example",
-        "api_key": "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
-        "webhook_secret": "whsec_Q29uY29yZEN1cnJlbnQ",
-        "webhook_secret_previous": "whsec_Q29uY29yZFByZXZpb3Vz",
-    }
-    seed: ClassVar = {
-        "switches": {"rate": None},
-        "customers": [{"key": "customer", "name": "Alder Works", "email": "billing@alder.example"}],
-        "invoices": [
-            {
-                "create": {"customer": "@customer", "currency": "eur"},
-                "lines": [{"description": f"Day {day}", "amount": 100 + day} for day in range(230)],
-                "payments": [{"amount": 500, "by": "report"}],
-            }
-        ],
-    }
-    reads = (
-        ReadSample(operation="invoice.read", input={"id": INVOICE}),
-        ReadSample(operation="invoice.list", input={"customer": CUSTOMER, "status": "open", "created": {"gte": 1}}),
-        ReadSample(operation="invoice_payment.read", input={"id": PAYMENT}),
-        ReadSample(operation="invoice_payment.list", input={"invoice": INVOICE, "limit": 1}),
-        ReadSample(operation="customer.read", input={"id": CUSTOMER}),
-        ReadSample(operation="customer.list", input={"email": "billing@alder.example"}),
-    )
-    writes = (
-        WriteSample(
-            operation="invoice.annotate",
-            input={"id": INVOICE, "metadata": {"netsuite_id": "4711", "old": None}},
-            # Paying a part updates the invoice once, before the note does.
-            documents=lambda books: updates(books, "invoice.updated", INVOICE) - 1,
-        ),
-        WriteSample(
-            operation="customer.annotate",
-            input={"id": CUSTOMER, "metadata": {"netsuite_id": "12"}},
-            documents=lambda books: updates(books, "customer.updated", CUSTOMER),
-        ),
-    )
-    webhooks = (
-        WebhookSample(
-            fixture="invoice_finalized.json",
-            events=[
-                {
-                    "type": "stripe.invoice.finalized",
-                    "schema": "stripe.invoice@2025-09-30",
-                    "occurred_at": datetime(2026, 1, 31, 9, 0, tzinfo=UTC),
-                }
-            ],
-        ),
-        WebhookSample(
-            fixture="invoice_finalized_acacia.json",
-            events=[{"type": "stripe.invoice.finalized", "schema": "stripe.invoice@2024-09-30", "subject": "in_1"}],
-        ),
-        WebhookSample(
-            fixture="invoice_payment_paid.json",
-            events=[{"type": "stripe.invoice_payment.paid", "schema": "stripe.invoice_payment@2025-09-30"}],
-        ),
-        WebhookSample(
-            fixture="customer_updated.json",
-            events=[{"type": "stripe.customer.updated", "schema": "stripe.customer@2025-09-30"}],
-        ),
-    )
-    signer = Signer(
-        sign=sign,
-        secret="webhook_secret",
-        other_secret="whsec_QW5vdGhlclNlY3JldA",
-        header="stripe-signature",
-        join=join,
-    )
+    samples = SAMPLES
 
     async def test_an_invoice_is_read_with_every_line(self) -> None:
         read = self.read_operation("invoice.read")
@@ -200,7 +119,7 @@ class TestStripe(ConnectorBattery):
             sandbox.world.faults.replace([{"kind": "lock_timeout", "times": 1}])
             annotate = self.write_operation("invoice.annotate")
             with pytest.raises(LimitReached) as locked:
-                await connected.write(annotate, self.writes[0].input, self._key())
+                await connected.write(annotate, self.samples.writes[0].input, self._key())
             assert locked.value.code == "lock-timeout"
             await self._used_key(connected)
 
@@ -249,19 +168,19 @@ def test_failures(
 
 
 def test_while_a_secret_is_rolled_both_are_good() -> None:
-    settings = StripeSettings.model_validate(TestStripe.settings)
+    settings = StripeSettings.model_validate(SAMPLES.settings)
     body = b'{"id":"evt_1"}'
     for secret in ("webhook_secret", "webhook_secret_previous"):
-        signature = sign(TestStripe.settings[secret], body, NOW)["Stripe-Signature"]
+        signature = sign(SAMPLES.settings[secret], body, NOW)["Stripe-Signature"]
         verify(settings, {"stripe-signature": signature}, body, NOW)
-    only_one = StripeSettings.model_validate({**TestStripe.settings, "webhook_secret_previous": None})
+    only_one = StripeSettings.model_validate({**SAMPLES.settings, "webhook_secret_previous": None})
     with pytest.raises(WebhookRejected, match="does not hold"):
         verify(only_one, {"stripe-signature": signature}, body, NOW)
 
 
 def test_two_times_in_one_header_are_refused() -> None:
-    settings = StripeSettings.model_validate(TestStripe.settings)
+    settings = StripeSettings.model_validate(SAMPLES.settings)
     body = b'{"id":"evt_1"}'
-    signature = sign(TestStripe.settings["webhook_secret"], body, NOW)["Stripe-Signature"]
+    signature = sign(SAMPLES.settings["webhook_secret"], body, NOW)["Stripe-Signature"]
     with pytest.raises(WebhookRejected):
         verify(settings, {"stripe-signature": f"{signature},t=1"}, body, NOW)
