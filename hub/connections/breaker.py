@@ -66,11 +66,12 @@ class Breaker:
                 self._open(now, chance, min(self._wait * 2, LONGEST) if again else FIRST)
                 return True
 
-    def served(self, now: int) -> bool:
-        """Learn that the target served a request; True when that closes the breaker."""
+    def served(self, now: int, sent: int) -> bool:
+        """Learn that the target served a request sent at that time; True when that closes the breaker."""
         self._in_a_row = 0
         self._last.append((now, True))
-        if self.state is not BreakerState.HALF_OPEN:
+        if self.state is not BreakerState.HALF_OPEN or sent < self._since:
+            # A late answer to what was sent before the probe says nothing of the time after it.
             return False
         self.state, self.opened_at, self._closed_at, self._since = BreakerState.CLOSED, None, now, now
         self._last.clear()

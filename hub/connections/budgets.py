@@ -12,7 +12,8 @@ from typing import Any
 
 from hub.connections.allotment import BudgetStore
 from hub.connections.bounds import Bound
-from hub.connections.limiter import SHARE, Limiter
+from hub.connections.hands import SHARE, Hands
+from hub.connections.limiter import Limiter
 from hub.model.ambient import Ambient
 from hub.model.limits import Portion
 from hub.model.turns import Turns
@@ -30,11 +31,11 @@ class Budgets:
     def __init__(
         self, *, environment: str, ambient: Ambient, store: BudgetStore | None = None, share: int = SHARE
     ) -> None:
-        """Begin with none; `share` is how many of a worker's runs one account may hold."""
+        """Begin with none; `share` is how many of a worker's runs one account alone may hold."""
         self._environment = environment
         self._ambient = ambient
         self._store = store
-        self._share = share
+        self._hands = Hands(share)
         self._limiters: dict[str, Limiter] = {}
         self._sources: dict[str, dict[str, Sources]] = {}
         self._learned: Mapping[str, Mapping[str, Any]] = {}
@@ -62,7 +63,7 @@ class Budgets:
                 self._ambient,
                 name=name,
                 topic=budgets.topic(environment=self._environment, name=name),
-                share=self._share,
+                hands=self._hands,
                 store=self._store,
                 fresh=self._store is None,
             )

@@ -182,7 +182,7 @@ class Conditions:
 
     def refused(self, error: LimitReached, *, sent: int, now: int, in_flight: int) -> float:
         """Learn that a limit refused a request; gives the seconds until it may be tried again."""
-        self.breaker.served(now)
+        self.breaker.served(now, sent)
         self.refusal = Refusal(at=self._clock.shown(now), kind=error.kind, detail=str(error)[:300])
         backoff = _FIRST * 2.0 ** min(self._backoffs + 1, _DOUBLES) * self._random.uniform(0.5, 1.0)
         if error.kind is LimitKind.OBJECT:
@@ -213,7 +213,7 @@ class Conditions:
 
     def served(self, *, sent: int, now: int, in_flight: int) -> None:
         """Learn that the account served a request."""
-        if self.breaker.served(now):
+        if self.breaker.served(now, sent):
             log.info("breaker.closed", budget=self.budget)
         if sent >= self._backed_off:
             self._backoffs, self._alone = 0, False

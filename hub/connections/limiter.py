@@ -22,6 +22,7 @@ from hub.connections.bounds import Bounds, of_vendor
 from hub.connections.breaker import BreakerState
 from hub.connections.conditions import SECOND, Conditions, Shut
 from hub.connections.gate import Gate
+from hub.connections.hands import Hands
 from hub.connections.pace import Start
 from hub.connections.recall import Recall
 from hub.connections.row import Row
@@ -45,8 +46,6 @@ LEAD = SECOND // 5
 SUPPLY = 5
 #: While somebody waits, limits that change are asked for at least so often.
 LOOK_WAITING = 5 * SECOND
-#: The most runs of one account that a worker has in hand, when nobody says otherwise.
-SHARE = 100
 ANYBODY = Asker()
 
 
@@ -68,21 +67,21 @@ class Limiter:
         *,
         name: str = "",
         topic: str | None = None,
-        share: int = SHARE,
+        hands: Hands | None = None,
         store: BudgetStore | None = None,
         fresh: bool = True,
     ) -> None:
         """Take the limits, or what tells them by source for the present moment.
 
-        `topic` is what turned-away runs wait for, `share` how many of a worker's hands the account may fill. Not
-        `fresh`: another process may have used the account a moment ago.
+        `topic` is what turned-away runs wait for, `hands` are the worker's, which all its accounts share. Not `fresh`:
+        another process may have used the account a moment ago.
         """
         self.name = name
         self.topic = topic
         self._bounds: Bounds = limits if callable(limits) else lambda _now: (of_vendor(limits),)
         self._changing = callable(limits)
         self._ambient = ambient
-        self._share = max(share, 1)
+        self._worker = hands or Hands()
         self._row: Row[_Waiter] = Row()
         self._gate = Gate(self.end)
         self._deadlines: list[tuple[int, int, _Waiter]] = []
@@ -98,7 +97,7 @@ class Limiter:
             self._bounds,
             self._clock,
             budget=name,
-            share=self._share,
+            share=self._worker.share,
             random=ambient.random,
             store=store,
             told=self._pump,
@@ -208,7 +207,7 @@ class Limiter:
         if shut is not None:
             raise self._turned_away(shut, now)
         if not self._row and self._may_enter(now):
-            self._hands += not patient
+            self._take(patient=patient)
             self._held += 1
             return
         waiter = self._join(asker, patient=patient, now=now)
@@ -226,7 +225,7 @@ class Limiter:
     def leave(self, *, patient: bool) -> None:
         """Give a place back."""
         self._held -= 1
-        self._hands -= not patient
+        self._give_back(patient=patient)
         self._pump_soon()
 
     async def begin(self, *, probe: bool) -> Start:
@@ -258,11 +257,21 @@ class Limiter:
         ahead = max(self._held - self._in_flight, 0)
         return conditions.ready(now, ahead) <= now + LEAD and conditions.allotted(now, ahead, self._in_flight)
 
+    def _take(self, *, patient: bool) -> None:
+        if not patient:
+            self._hands += 1
+            self._worker.used += 1
+
+    def _give_back(self, *, patient: bool) -> None:
+        if not patient:
+            self._hands -= 1
+            self._worker.used -= 1
+
     def _join(self, asker: Asker, *, patient: bool, now: int) -> _Waiter:
         ends = now + LONGEST_WAIT
         if not patient:
             wait = self._expected(asker, now)
-            over = self._hands >= self._share
+            over = self._hands >= self._worker.most
             if (over and wait > GRACE) or wait > LONGEST_WAIT:
                 other = self._row.gives_way(asker)
                 if other is None or other.patient:
@@ -272,7 +281,7 @@ class Limiter:
                 ends = now + GRACE
         waiter = _Waiter(asker, patient, asyncio.get_running_loop().create_future())
         self._row.join(waiter)
-        self._hands += not patient
+        self._take(patient=patient)
         if not patient:
             self._joined += 1
             heapq.heappush(self._deadlines, (ends, self._joined, waiter))
@@ -288,7 +297,7 @@ class Limiter:
     def _drop(self, waiter: _Waiter) -> None:
         waiter.gone = True
         self._row.left(waiter)
-        self._hands -= not waiter.patient
+        self._give_back(patient=waiter.patient)
 
     def _turn_away(self, waiter: _Waiter, error: LimitReached) -> None:
         self._drop(waiter)
@@ -349,7 +358,7 @@ class Limiter:
                 waiter.gone = True
                 if waiter.place.done():
                     # It was cancelled, and has not yet come to say so.
-                    self._hands -= not waiter.patient
+                    self._give_back(patient=waiter.patient)
                 else:
                     self._held += 1
                     waiter.place.set_result(None)
@@ -375,7 +384,7 @@ class Limiter:
         """Give how many runs keep the account busy for some seconds, within its share of hands."""
         each = self._conditions.throughput(now)
         wanted = 2 * self._conditions.permits if each is None else int(each * SUPPLY)
-        return min(max(wanted, self._conditions.permits + self._conditions.ahead(now), 2), self._share)
+        return min(max(wanted, self._conditions.permits + self._conditions.ahead(now), 2), self._worker.most)
 
     async def _find_out(self, probe: Callable[[], Awaitable[None]]) -> None:
         served = True

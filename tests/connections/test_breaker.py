@@ -28,8 +28,8 @@ def test_one_that_is_served_begins_the_row_anew() -> None:
     breaker = Breaker()
     for _ in range(50):
         fail(breaker, 1)
-        breaker.served(0)
-        breaker.served(0)
+        breaker.served(0, 0)
+        breaker.served(0, 0)
     assert state(breaker) is BreakerState.CLOSED
 
 
@@ -40,7 +40,7 @@ def test_a_high_share_of_the_last_opens_it_and_thirty_percent_do_not() -> None:
             if fails:
                 breaker.failed(number, 0.0, number)
             else:
-                breaker.served(number)
+                breaker.served(number, number)
     assert state(often) is BreakerState.OPEN
     assert state(seldom) is BreakerState.CLOSED
 
@@ -49,7 +49,7 @@ def test_old_failures_do_not_count_into_the_share() -> None:
     breaker = Breaker()
     for number in range(100):
         breaker.failed(number * 30 * SECOND, 0.0, number * 30 * SECOND) if number % 5 else breaker.served(
-            number * 30 * SECOND
+            number * 30 * SECOND, number * 30 * SECOND
         )
     assert state(breaker) is BreakerState.CLOSED
 
@@ -78,8 +78,20 @@ def test_a_probe_alone_does_not_close_it() -> None:
     assert breaker.probe_at == FIRST + 1 + 2 * FIRST
     breaker.probe()
     breaker.probed(breaker.probe_at, 0.0, served=True)
-    assert breaker.served(breaker.probe_at)
+    assert breaker.served(breaker.probe_at, breaker.probe_at)
     assert state(breaker) is BreakerState.CLOSED
+
+
+def test_a_late_answer_of_before_the_probe_does_not_close_it() -> None:
+    """A request of before the outage may be answered at last while the one that was let out alone still hangs."""
+    breaker = Breaker()
+    fail(breaker, IN_A_ROW)
+    breaker.probe()
+    breaker.probed(FIRST, 0.0, served=True)
+    assert state(breaker) is BreakerState.HALF_OPEN
+    assert not breaker.served(FIRST + SECOND, 0)
+    assert state(breaker) is BreakerState.HALF_OPEN
+    assert breaker.served(FIRST + 2 * SECOND, FIRST + SECOND)
 
 
 def test_what_was_sent_before_it_closed_opens_nothing() -> None:
@@ -90,7 +102,7 @@ def test_what_was_sent_before_it_closed_opens_nothing() -> None:
     breaker.probed(10 * SECOND, 0.0, served=True)
     assert not any(breaker.failed(11 * SECOND, 0.0, 5 * SECOND) for _ in range(100))
     assert state(breaker) is BreakerState.HALF_OPEN
-    breaker.served(12 * SECOND)
+    breaker.served(12 * SECOND, 12 * SECOND)
     assert not any(breaker.failed(13 * SECOND, 0.0, 5 * SECOND) for _ in range(100))
     assert state(breaker) is BreakerState.CLOSED
 
@@ -101,7 +113,7 @@ def test_one_that_opens_again_soon_waits_longer(later: int, wait: int) -> None:
     fail(breaker, IN_A_ROW)
     breaker.probe()
     breaker.probed(FIRST, 0.0, served=True)
-    breaker.served(FIRST)
+    breaker.served(FIRST, FIRST)
     now = FIRST + later
     assert fail(breaker, IN_A_ROW, now)
     assert breaker.probe_at == now + wait

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.connections.bounds import of_vendor, windows
+from hub.connections.hands import Hands
 from hub.connections.limiter import Limiter
 from hub.errors import LimitKind, LimitReached
 from hub.model.limits import Asker, QuotaPer
@@ -243,7 +244,7 @@ def test_a_month_end_posting_passes_a_back_fill_and_the_back_fill_still_moves() 
     """Ninety of a hundred places go to what is urgent; none waits for ever."""
 
     async def work() -> Counter[int]:
-        vendor = Vendor(limiter=Limiter(Limits(concurrency=1), ambient(), share=1000), seconds=lambda: 0.01)
+        vendor = Vendor(limiter=Limiter(Limits(concurrency=1), ambient(), hands=Hands(1000)), seconds=lambda: 0.01)
         askers = [Asker(priority=priority, key=str(number)) for number in range(300) for priority in Priority]
         asking = [asyncio.create_task(vendor.ask(asker, patient=True)) for asker in askers]
         while len(vendor.askers) < 200:
@@ -287,7 +288,7 @@ def test_a_slow_account_holds_only_its_share_of_hands() -> None:
     """What is beyond it comes back later, and says for which row it waits."""
 
     async def work() -> None:
-        limiter = Limiter(Limits(concurrency=4), ambient(), topic="limit:test:slow", share=10)
+        limiter = Limiter(Limits(concurrency=4), ambient(), topic="limit:test:slow", hands=Hands(10))
         vendor = Vendor(limiter=limiter, seconds=lambda: 60.0)
         asking = [asyncio.create_task(vendor.ask(Asker(key=str(number)))) for number in range(50)]
         await asyncio.sleep(2.0)
@@ -306,11 +307,37 @@ def test_a_slow_account_holds_only_its_share_of_hands() -> None:
     run(work)
 
 
+@pytest.mark.parametrize("slow", [2, 4, 12])
+def test_many_slow_accounts_leave_hands_free_for_others(slow: int) -> None:
+    """However many targets hang at once: what one account may fill falls with what the others have."""
+
+    async def work() -> None:
+        hands = Hands(25)
+        asking = []
+        for name in range(slow):
+            limiter = Limiter(Limits(concurrency=2), ambient(), topic=f"limit:test:{name}", hands=hands)
+            vendor = Vendor(limiter=limiter, seconds=lambda: 60.0)
+            asking += [asyncio.create_task(vendor.ask(Asker(key=str(number)))) for number in range(50)]
+        await asyncio.sleep(2.0)
+        assert hands.used <= 100 - hands.most
+        assert hands.most >= 100 // (slow + 4)
+        quick = Vendor(limiter=Limiter(Limits(concurrency=2), ambient(), hands=hands), seconds=lambda: 0.01)
+        before = now()
+        await asyncio.gather(*(quick.ask(Asker(key=str(number))) for number in range(6)))
+        assert now() - before < 0.1
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        assert hands.used == 0
+
+    run(work)
+
+
 def test_who_is_urgent_takes_the_place_of_who_is_not() -> None:
     """Also where the account's share of hands is used up: one that is not urgent makes room."""
 
     async def work() -> None:
-        limiter = Limiter(Limits(concurrency=1), ambient(), topic="limit:test:slow", share=10)
+        limiter = Limiter(Limits(concurrency=1), ambient(), topic="limit:test:slow", hands=Hands(10))
         vendor = Vendor(limiter=limiter, seconds=lambda: 5.0)
         low = [asyncio.create_task(vendor.ask(Asker(priority=Priority.LOW, key=str(n)))) for n in range(10)]
         await asyncio.sleep(4.0)

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from hub.connections.accounts import Account
 from hub.connections.bounds import of_vendor
 from hub.connections.budgets import Budgets, StoredBudgets, remembered
-from hub.connections.limiter import SHARE
+from hub.connections.hands import SHARE
 from hub.engine.parts import Parts
 from hub.engine.worker import Worker
 from hub.intake.door import Intake
