@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Final
 
+from hub.errors import NotMapped
 from hub.expressions.budgets import Meter
 from hub.expressions.errors import InvalidValue, OverBudget
 from hub.expressions.functions.results import entries, grouped, of_entries, rows, same
@@ -12,6 +13,7 @@ from hub.expressions.functions.signature import function
 from hub.expressions.numbers import bounded
 from hub.model.kinds import Kind, kind_of, spoken
 
+_REQUIRED: Final = object()
 #: Deeper values are not compared.
 _DEEPEST = 200
 #: The steps of making one value comparable.
@@ -59,6 +61,16 @@ def from_items(pairs: list[dict[str, Any]], meter: Meter) -> dict[str, Any]:
     return made
 
 
+@function("pick(object: object, key: string|null, default?) -> any", lazy=True)
+def pick(value: dict[str, Any], key: str | None, default: Any = _REQUIRED) -> Any:
+    """Give what an object has under a key; one that it has not, as null never is, is an error without a default."""
+    found = value.get(key, default) if key is not None else default
+    if found is _REQUIRED:
+        words = "a missing value" if key is None else f"'{key[:80]}'"
+        raise NotMapped(f"The object has nothing under {words}.", code="no-such-key", key=key)
+    return found
+
+
 @function("zip(lists: object) -> array[object]", metered=True, gives=rows)
 def zip_(columns: dict[str, Any], meter: Meter) -> list[dict[str, Any]]:
     """Make one object of the first elements of several lists, one of the second, and so on; all are equally long."""
@@ -96,4 +108,4 @@ def _identity(value: Any, meter: Meter, depth: int) -> Hashable:
             raise InvalidValue(f"A {spoken(value)} is no value of a record.", code="invalid-type")
 
 
-FUNCTIONS = (group_by, unique, items, from_items, zip_)
+FUNCTIONS = (group_by, unique, items, from_items, pick, zip_)
