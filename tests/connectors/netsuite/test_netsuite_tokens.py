@@ -82,7 +82,7 @@ async def test_rsa_signs_with_ps256_and_not_with_rs256(plain: Any) -> None:
 def test_small_rsa_keys_are_not_registered() -> None:
     _, public = _pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
     with pytest.raises(ValueError, match="3072"):
-        Tokens(Clock()).register(certificate_id="c", client_id="i", public_key=public)
+        Tokens(Clock()).register(certificate_id="c", client_id="i", pem=public)
 
 
 async def test_tokens_end(plain: Any) -> None:
