@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -28,6 +29,14 @@ def govern(account: Account) -> Any:
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         account.jobs.work()
+        answer = await served(request, handler)
+        # What a caller's clock is compared with.
+        answer.headers["Date"] = formatdate(account.clock.timestamp(), usegmt=True)
+        return answer
+
+    async def served(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
         if request.path == TOKEN:
             return await handler(request)
         try:
