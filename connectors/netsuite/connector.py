@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from connectors.netsuite.client import authorizer, ping
+from connectors.netsuite.diagnosis import ping
 from connectors.netsuite.failures import classify
+from connectors.netsuite.logins import authorizer
 from connectors.netsuite.operations import OPERATIONS
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sdk.connector import Connector, Limits

@@ -46,7 +46,10 @@ def classify(response: Response) -> HubError | None:
             location=response.headers.get("location", ""),
             **facts,
         )
-    if status in (401, 403) or (status == 400 and "www-authenticate" in response.headers):
+    challenge = response.headers.get("www-authenticate")
+    if challenge is not None:
+        facts["challenge"] = challenge[:_LONGEST_REASON]
+    if status in (401, 403) or (status == 400 and challenge is not None):
         return FixConnection("NetSuite refused the credentials or rights.", code=_kebab(code) or None, **facts)
     if status == 425:
         return NotBegun("NetSuite did not take the request.", after=after, **facts)

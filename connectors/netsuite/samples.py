@@ -23,6 +23,9 @@ SETTINGS: Mapping[str, Any] = {
     "certificate_id": "cert-1",
     "algorithm": "ES256",
     "private_key": PEM,
+    "consumer_secret": "an-invented-consumer-secret",
+    "token_id": "an-invented-token",
+    "token_secret": "an-invented-token-secret",
 }
 CUSTOMER = {"externalId": "cus_9", "companyName": "Nine", "subsidiary": {"id": "2"}, "currency": {"id": "4"}}
 INVOICE = {

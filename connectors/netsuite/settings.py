@@ -1,32 +1,60 @@
-"""What one NetSuite account needs: hosts, the integration's identity, and its private key."""
+"""What one NetSuite account needs: hosts, the integration's identity, and its key or token."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from hub.sdk.settings import Secret, Settings
 
 TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"
+#: What the legacy mode signs with.
+_SIGNING = ("consumer_secret", "token_id", "token_secret")
 
 
 class NetSuiteSettings(Settings):
-    """One account and one integration record with a mapped certificate.
+    """One account and one integration record, with a mapped certificate or, the legacy mode, an access token.
 
     - `account` is the account id as NetSuite shows it (`1234567_SB1`).
     - `base_url` is the SuiteTalk host, `restlet_base_url` the RESTlet host; left out, it is derived from `base_url`.
+    - `auth` is `oauth2` (client credentials with a signed assertion) or `tba` (token-based authentication).
     - `client_id` is the integration's consumer key, `certificate_id` the id shown after mapping the certificate.
-    - `private_key` is the certificate's key as PEM: RSA of at least 3072 bits for PS256, P-256 for ES256.
+    - `private_key` is the certificate's key as PEM: RSA of 3072 or 4096 bits for PS256, P-256 for ES256.
+    - `consumer_secret`, `token_id` and `token_secret` sign each request in the legacy mode.
+    - `time_zone` is the one that the integration's user has in NetSuite; SuiteQL tells times in it.
     """
 
     account: str
     restlet_base_url: str = ""
+    auth: Literal["oauth2", "tba"] = "oauth2"
     client_id: str
-    certificate_id: str
-    private_key: Secret
-    algorithm: Literal["PS256", "ES256"] = "PS256"
+    certificate_id: str = ""
+    private_key: Secret = Secret("")
+    algorithm: Literal["PS256", "PS384", "PS512", "ES256", "ES384", "ES512"] = "PS256"
     scope: tuple[str, ...] = ("rest_webservices", "restlets")
+    consumer_secret: Secret = Secret("")
+    token_id: str = ""
+    token_secret: Secret = Secret("")
+    time_zone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        needed = ("certificate_id", "private_key") if self.auth == "oauth2" else _SIGNING
+        missing = [name for name in needed if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"auth: {self.auth} needs {', '.join(missing)}")
+        return self
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("time_zone is a name such as Europe/Berlin") from None
+        return value
 
     @field_validator("base_url", "restlet_base_url")
     @classmethod

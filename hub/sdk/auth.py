@@ -49,7 +49,8 @@ class FixedHeaders:
 class BearerToken:
     """A short-lived token: fetched by one caller while the others wait, renewed before it ends and once after a 401.
 
-    `ask(now)` forms the token request, `read(response)` gives the token and its life in seconds.
+    `ask(now)` forms the token request, `read(response)` gives the token and its life in seconds, and
+    `refusal(response, now)` says what an answer above 399 means.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class BearerToken:
         *,
         ask: Callable[[datetime], Request],
         read: Callable[[Response], tuple[str, float]],
+        refusal: Callable[[Response, datetime], HubError] | None = None,
         margin: float = 60.0,
     ) -> None:
-        """Take the two pure functions, and how many seconds before its end a token is renewed."""
+        """Take the pure functions, and how many seconds before its end a token is renewed."""
         self._ask = ask
         self._read = read
+        self._refusal = refusal
         self._margin = timedelta(seconds=margin)
         self._token: str | None = None
         self._ends: datetime | None = None
@@ -105,11 +108,15 @@ class BearerToken:
     async def _fetch(self, send: Send, now: datetime) -> None:
         try:
             response = await send(self._ask(now))
+        except FixConnection:
+            raise
         except HubError as error:
             # No business write happened: whatever befell the token request, trying again is safe.
             raise RetryLater("The token could not be fetched.", reason=error.code) from error
         if response.status in (429, 500, 502, 503, 504):
             raise RetryLater("The token endpoint is not available.", status=response.status)
+        if response.status >= 400 and self._refusal is not None:
+            raise self._refusal(response, now)
         if response.status >= 400:
             raise FixConnection("The credentials were refused.", status=response.status)
         token, seconds = self._read(response)

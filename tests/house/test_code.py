@@ -31,7 +31,7 @@ READING_ROOMS = (
     "connectors",
 )
 #: In a connector, seconds come from answers in these files only: waits and lives of tokens.
-SECONDS = {"failures.py", "client.py"}
+SECONDS = {"failures.py", "logins.py"}
 
 
 @pytest.mark.parametrize("path", modules(*PACKAGES, "bench"), ids=shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +12,12 @@ from connectors.netsuite.sandbox import books, seeding
 from connectors.netsuite.sandbox.applications import Applications
 from connectors.netsuite.sandbox.documents import Document, Documents
 from connectors.netsuite.sandbox.incoming import Reader
+from connectors.netsuite.sandbox.jobs import Jobs
 from connectors.netsuite.sandbox.ledger import Ledger
+from connectors.netsuite.sandbox.problems import Refusal
 from connectors.netsuite.sandbox.reference_data import ReferenceData
 from connectors.netsuite.sandbox.restlets import Restlets
+from connectors.netsuite.sandbox.signatures import Signatures
 from connectors.netsuite.sandbox.tokens import Tokens
 from hub.sandbox.clock import Clock
 from hub.sandbox.limits import Limiter
@@ -39,6 +42,15 @@ class Accepted:
     memo: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """One line of the Login Audit Trail: a login that was refused, how it was tried (`oauth2`, `tba`), and why."""
+
+    at: datetime
+    how: str
+    reason: str
+
+
 class Account:
     """The state of the account; records change only through `writing`."""
 
@@ -46,7 +58,11 @@ class Account:
         """Start with reference data, one integration and no business."""
         self.world = world
         self.tokens = Tokens(world.clock)
-        self.limiter = Limiter(clock=world.clock, concurrency=CONCURRENCY)
+        self.signatures = Signatures(world.clock, account=ACCOUNT_ID, consumer_key=self.tokens.client_id)
+        #: Why logins were refused; the answers do not say.
+        self.login_audit: deque[Refused] = deque(maxlen=1000)
+        self.limiter = Limiter(clock=world.clock)
+        self.jobs = Jobs(world.clock)
         self._begin()
 
     def _begin(self) -> None:
@@ -60,6 +76,9 @@ class Account:
         self.deleted: list[Document] = []
         #: Seconds every request takes, so that requests in flight can add up.
         self.latency = 0.0
+        self.share_pool(concurrency=CONCURRENCY, others=0)
+        #: What the role may not do: record types, `rest_webservices`, `restlets`, `suiteql`, `governanceLimits`.
+        self.denied: frozenset[str] = frozenset()
         self._numbers: Counter[str] = Counter()
         self._line_key = 0
 
@@ -92,8 +111,27 @@ class Account:
             )
         )
 
+    def share_pool(self, *, concurrency: int, others: int) -> None:
+        """Set how many requests of all integrations may run at once, and how many of them others run all the time."""
+        self.concurrency = concurrency
+        self.others = others
+        self.limiter.concurrency = max(concurrency - others, 0)
+
+    def refuse_login(self, how: str, reason: str) -> None:
+        """Note a refused login."""
+        self.login_audit.append(Refused(at=self.clock.now(), how=how, reason=reason))
+
+    def refuse_denied(self, what: str) -> None:
+        """Refuse what the role has no permission for."""
+        if what in self.denied:
+            raise Refusal(
+                f"Permission Violation: Your current role does not have permission to use {what}.",
+                code="INSUFFICIENT_PERMISSION",
+                status=403,
+            )
+
     def announce(self) -> Mapping[str, Any]:
-        """Give what a client needs to get a token; the key is the sandbox's own invention."""
+        """Give what a client needs to sign in, either way; keys and secrets are the sandbox's own invention."""
         return {
             "account": ACCOUNT_ID,
             "restlet_base_url": self.world.url,
@@ -101,6 +139,9 @@ class Account:
             "certificate_id": self.tokens.certificate_id,
             "algorithm": "ES256",
             "private_key": self.tokens.private_key,
+            "consumer_secret": self.signatures.own.consumer_secret,
+            "token_id": self.signatures.own.token,
+            "token_secret": self.signatures.own.token_secret,
         }
 
     async def seed(self, wish: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -108,12 +149,15 @@ class Account:
         return seeding.seed(self, wish)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Give the books; see `books`."""
+        """Give the books, with all that jobs have done by now; see `books`."""
+        self.jobs.work()
         return books.snapshot(self)
 
     async def reset(self) -> None:
         """Forget all business, settings and tokens; the integration and its certificates stay."""
         self._begin()
+        self.jobs.forget()
+        self.login_audit.clear()
+        self.signatures.unlock()
         self.tokens.revoke_all()
         self.tokens.life = 3600
-        self.limiter.concurrency = CONCURRENCY

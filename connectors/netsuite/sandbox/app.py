@@ -6,6 +6,7 @@ from aiohttp import web
 
 from connectors.netsuite.sandbox.account import Account
 from connectors.netsuite.sandbox.governance import govern
+from connectors.netsuite.sandbox.job_api import JobApi
 from connectors.netsuite.sandbox.problems import render
 from connectors.netsuite.sandbox.record_api import RecordApi
 from connectors.netsuite.sandbox.services import Services
@@ -19,7 +20,7 @@ def build(world: World) -> web.Application:
     account = Account(world)
     world.books = account
     application = web.Application(middlewares=[govern(account)], client_max_size=32 * 1024 * 1024)
-    for rooms in (Services(account), SuiteQl(account), RecordApi(account)):
+    for rooms in (Services(account), SuiteQl(account), JobApi(account), RecordApi(account)):
         application.add_routes(rooms.routes())
     return application
 

@@ -38,6 +38,11 @@ def snapshot(account: Account) -> Mapping[str, Any]:
         "restletCalls": [
             {"script": call.script, "at": call.at.isoformat(), "body": call.body} for call in account.restlets.calls
         ],
+        "jobs": [
+            {"id": job.id, "progress": job.progress, "tasks": [task.progress for task in job.tasks]}
+            for job in account.jobs.all()
+        ],
+        "loginAudit": [{"at": one.at.isoformat(), "how": one.how, "reason": one.reason} for one in account.login_audit],
         "balances": _plain(account.ledger.balances()),
     }
 

@@ -1,21 +1,24 @@
-"""What stands before every service: bearer token, the account's concurrency limit, and errors in the right words."""
+"""What stands before every service: who signs in and how, the account's concurrency limit, and errors in its words."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
 
 from connectors.netsuite.sandbox.account import ACCOUNT_ID, Account
 from connectors.netsuite.sandbox.problems import Refusal, ScriptError, render, too_many
+from connectors.netsuite.sandbox.signatures import LoginRefused
 from hub.sandbox.limits import LimitExceeded
 from hub.sandbox.problem import Problem
 
 TOKEN = "/services/rest/auth/oauth2/v1/token"  # an address
 RESTLET = "/app/site/hosting/restlet.nl"
 _BEARER_REFUSED = f'Bearer realm="{ACCOUNT_ID}", error="invalid_token", error_description="Invalid login attempt."'
+_SIGNATURE_REFUSED = f'OAuth realm="{ACCOUNT_ID}"'
 
 
 def govern(account: Account) -> Any:
@@ -25,21 +28,25 @@ def govern(account: Account) -> Any:
     async def stand(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
+        account.jobs.work()
+        answer = await served(request, handler)
+        # What a caller's clock is compared with.
+        answer.headers["Date"] = formatdate(account.clock.timestamp(), usegmt=True)
+        return answer
+
+    async def served(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
         if request.path == TOKEN:
             return await handler(request)
-        restlet = request.path == RESTLET
-        allowed = account.tokens.allows(
-            request.headers.get("Authorization", ""), "restlets" if restlet else "rest_webservices"
-        )
-        if not allowed:
-            return _refused(allowed=allowed, restlet=restlet)
         try:
+            _let_in(account, request)
             with account.limiter.hold():
                 if account.latency:
                     await asyncio.sleep(account.latency)
                 return await handler(request)
         except LimitExceeded:
-            return _limit(restlet=restlet)
+            return _limit(restlet=request.path == RESTLET)
         except (Refusal, ScriptError) as refusal:
             return refusal.answer()
         except web.HTTPMethodNotAllowed:
@@ -53,19 +60,40 @@ def govern(account: Account) -> Any:
     return stand
 
 
-def _refused(*, allowed: bool | None, restlet: bool) -> web.Response:
-    if allowed is not None:
-        detail = "The token's scope does not cover this service."
-        if restlet:
-            return ScriptError("INSUFFICIENT_PERMISSION", detail, status=403).answer()
-        return Refusal(detail, code="INSUFFICIENT_PERMISSION", status=403).answer()
-    if restlet:
-        answer = ScriptError("INVALID_LOGIN_ATTEMPT", "Invalid login attempt.", status=401).answer()
+def _let_in(account: Account, request: web.Request) -> None:
+    """Let a signed request or one with a bearer token in, when its role and scope open this service."""
+    restlet = request.path == RESTLET
+    scope = "restlets" if restlet else "rest_webservices"
+    authorization = request.headers.get("Authorization", "")
+    if authorization.partition(" ")[0].lower() == "oauth":
+        url = f"{request.scheme}://{request.host}{request.raw_path}"
+        try:
+            account.signatures.verify(method=request.method, url=url, authorization=authorization)
+        except LoginRefused as refused:
+            account.refuse_login("tba", str(refused))
+            raise _login(_SIGNATURE_REFUSED, restlet=restlet) from refused
     else:
-        detail = "Invalid login attempt. For more details, see the Login Audit Trail."
-        answer = Refusal(detail, code="INVALID_LOGIN", status=401).answer()
-    answer.headers["WWW-Authenticate"] = _BEARER_REFUSED
-    return answer
+        allowed = account.tokens.allows(authorization, scope)
+        if allowed is None:
+            raise _login(_BEARER_REFUSED, restlet=restlet)
+        if not allowed:
+            raise _forbidden("The token's scope does not cover this service.", restlet=restlet)
+    if scope in account.denied:
+        raise _forbidden("Your current role does not have permission to perform this action.", restlet=restlet)
+
+
+def _forbidden(detail: str, *, restlet: bool) -> Refusal | ScriptError:
+    if restlet:
+        return ScriptError("INSUFFICIENT_PERMISSION", detail, status=403)
+    return Refusal(detail, code="INSUFFICIENT_PERMISSION", status=403)
+
+
+def _login(challenge: str, *, restlet: bool) -> Refusal | ScriptError:
+    headers = {"WWW-Authenticate": challenge}
+    if restlet:
+        return ScriptError("INVALID_LOGIN_ATTEMPT", "Invalid login attempt.", status=401, headers=headers)
+    detail = "Invalid login attempt. For more details, see the Login Audit Trail."
+    return Refusal(detail, code="INVALID_LOGIN", status=401, headers=headers)
 
 
 def _limit(*, restlet: bool) -> web.Response:

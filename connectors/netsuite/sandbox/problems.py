@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
+from connectors.netsuite.sandbox.errands import RESOURCE
 from hub.sandbox.exact_json import json_answer
 from hub.sandbox.problem import Problem
 
-ERROR_TYPE = "application/vnd.oracle.resource+json"
 _TITLES = {
     400: ("Bad Request", "10.4.1"),
     401: ("Unauthorized", "10.4.2"),
@@ -23,7 +25,10 @@ _TITLES = {
 
 
 class Refusal(Exception):
-    """A request is refused: `code` is the o:errorCode, `path` names the field, `parameter` or `header` the place."""
+    """A request is refused: `code` is the o:errorCode, `path` names the field, `parameter` or `header` the place.
+
+    `headers` go out with the answer; `title` replaces the status's own.
+    """
 
     def __init__(
         self,
@@ -34,6 +39,8 @@ class Refusal(Exception):
         path: str | None = None,
         parameter: str | None = None,
         header: str | None = None,
+        title: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Take what is told to the caller."""
         super().__init__(detail)
@@ -43,6 +50,8 @@ class Refusal(Exception):
         self.path = path
         self.parameter = parameter
         self.header = header
+        self.title = title
+        self.headers = dict(headers or {})
 
     def answer(self) -> web.Response:
         """Put the refusal into the record service's words."""
@@ -55,27 +64,29 @@ class Refusal(Exception):
         }
         body = {
             "type": f"https://www.w3.org/Protocols/rfc2616/rfc2616-sec10.html#sec{section}",
-            "title": title,
+            "title": self.title or title,
             "status": self.status,
             "o:errorDetails": [detail],
         }
-        answer = json_answer(body, status=self.status)
-        answer.headers["Content-Type"] = f"{ERROR_TYPE}; type=error"
+        answer = json_answer(body, status=self.status, headers=self.headers)
+        answer.headers["Content-Type"] = f"{RESOURCE}; type=error"
         return answer
 
 
 class ScriptError(Exception):
     """A RESTlet, or the shell around it, refuses a call."""
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        """Take NetSuite's code and sentence."""
+    def __init__(self, code: str, message: str, status: int = 400, *, headers: Mapping[str, str] | None = None) -> None:
+        """Take NetSuite's code and sentence; `headers` go out with the answer."""
         super().__init__(message)
         self.code = code
         self.status = status
+        self.headers = dict(headers or {})
 
     def answer(self) -> web.Response:
         """Put the refusal into the RESTlets' words."""
-        return json_answer({"error": {"code": self.code, "message": str(self)}}, status=self.status)
+        body = {"error": {"code": self.code, "message": str(self)}}
+        return json_answer(body, status=self.status, headers=self.headers)
 
 
 def bad_value(value: object, field: str, path: str) -> Refusal:

@@ -1,172 +1,220 @@
-"""The record service's addresses: create, read, change, upsert, transform, delete, list."""
+"""The record service's addresses: create, read, change, upsert, transform, delete, list; at once or as a job."""
 
 from __future__ import annotations
 
+import logging
 import re
 
 from aiohttp import web
 
-from connectors.netsuite.sandbox import paging, writing
+from connectors.netsuite.sandbox import batches, filters, metadata, paging, writing
 from connectors.netsuite.sandbox.account import Account
 from connectors.netsuite.sandbox.documents import Document
+from connectors.netsuite.sandbox.errands import RECORDS, RESOURCE, Errand, errand_of
 from connectors.netsuite.sandbox.incoming import Change
-from connectors.netsuite.sandbox.problems import ERROR_TYPE, Refusal, nonexistent
-from connectors.netsuite.sandbox.record_types import RECORD_TYPES, RecordType, record_type
-from connectors.netsuite.sandbox.rendering import RECORDS, Renderer
+from connectors.netsuite.sandbox.jobs import ASYNC
+from connectors.netsuite.sandbox.problems import Refusal, nonexistent, render
+from connectors.netsuite.sandbox.record_types import RecordType, record_type
+from connectors.netsuite.sandbox.rendering import Renderer
 from hub.sandbox.exact_json import json_answer, loads
+from hub.sandbox.problem import Problem
 from hub.sandbox.request_log import mark
 
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_-]+")
 _NAMES_HEADER = "X-NetSuite-PropertyNameValidation"
+logger = logging.getLogger(__name__)
 
 
 class RecordApi:
-    """Handlers of one account's record service."""
+    """One account's record service: each request is an errand, carried out at once or later by a job."""
 
     def __init__(self, account: Account) -> None:
-        """Take the account that is served."""
+        """Take the account that is served, and carry out its jobs from now on."""
         self._account = account
+        account.jobs.perform = self.perform
 
     def routes(self) -> list[web.RouteDef]:
-        """Give the addresses."""
-        record, one = f"{RECORDS}/{{type}}", f"{RECORDS}/{{type}}/{{key}}"
-        return [
-            web.get(f"{RECORDS}/metadata-catalog", self.catalog),
-            web.post(record, self.create),
-            web.get(record, self.list),
-            web.get(one, self.read),
-            web.patch(one, self.change),
-            web.put(one, self.upsert),
-            web.delete(one, self.delete),
-            web.post(one + "/!transform/{target}", self.transform),
-            web.get(one + "/{sublist}", self.read_sublist),
-            web.get(one + "/{sublist}/{line}", self.read_line),
-        ]
+        """Give the address, below which everything is told apart by the errand."""
+        return [web.route("*", RECORDS + "/{below:.*}", self.serve)]
 
-    async def catalog(self, request: web.Request) -> web.Response:
-        """Name the record types."""
-        renderer = Renderer(self._account)
-        items = [{"name": name, "links": renderer.link(f"metadata-catalog/{name}")} for name in RECORD_TYPES]
-        return json_answer({"links": renderer.link("metadata-catalog"), "items": items})
+    async def serve(self, request: web.Request) -> web.Response:
+        """Carry a request out, or take it on as a job when that is asked for."""
+        errand = await errand_of(request)
+        try:
+            answer = self._accept(errand) if "respond-async" in errand.preferences else self._at_once(errand)
+        finally:
+            mark(request, errand.marker)
+        return answer
 
-    async def create(self, request: web.Request) -> web.Response:
+    def perform(self, errand: Errand) -> web.Response:
+        """Carry out what a job was given; whatever goes wrong is an answer too."""
+        try:
+            return self._answer(errand)
+        except Refusal as refusal:
+            return refusal.answer()
+        except Exception as error:
+            logger.exception("the sandbox failed at %s %s", errand.method, "/".join(errand.path))
+            return render(Problem(status=500, reason="crash", detail=repr(error)))
+
+    def _accept(self, errand: Errand) -> web.Response:
+        shape = _shape(errand)
+        key = errand.headers.get("x-netsuite-idempotency-key")
+        errand.marker = key or shape.name
+        self._account.refuse_denied(shape.name)
+        parts = batches.parts(errand) if batches.is_batch(errand) else [errand]
+        job = self._account.jobs.accept(parts, key)
+        return web.Response(
+            status=202, headers={"Location": f"{ASYNC}/{job.id}", "Preference-Applied": "respond-async"}
+        )
+
+    def _at_once(self, errand: Errand) -> web.Response:
+        if batches.is_batch(errand):
+            raise Refusal("A batch is only carried out asynchronously.", code="INVALID_HEADER", header="Prefer")
+        return self._answer(errand)
+
+    def _answer(self, errand: Errand) -> web.Response:
+        match errand.method, errand.path:
+            case "GET", ("metadata-catalog", *names) if len(names) < 2:
+                return metadata.answer(self._account, errand, names)
+            case "POST", (_,):
+                return self._create(errand)
+            case "GET", (_,):
+                return self._list(errand)
+            case "GET", (_, key):
+                return self._read(errand, key)
+            case "PATCH", (_, key):
+                return self._change(errand, key)
+            case "PUT", (_, key):
+                return self._upsert(errand, key)
+            case "DELETE", (_, key):
+                return self._delete(errand, key)
+            case "POST", (_, key, "!transform", target):
+                return self._transform(errand, key, target)
+            case "GET", (_, key, sublist):
+                return self._read_sublist(errand, key, sublist)
+            case "GET", (_, key, sublist, line):
+                return self._read_line(errand, key, sublist, line)
+            case _:
+                raise Refusal("The method is not allowed.", code="METHOD_NOT_ALLOWED", status=405)
+
+    def _create(self, errand: Errand) -> web.Response:
         """Create a record under a new internal id."""
-        shape = _shape(request)
-        change = await self._body(request, shape)
+        shape = self._of_type(errand)
+        change = self._body(errand, shape)
         # A record that is created has no name of the caller's but what its memo says.
-        mark(request, change.external_id or str(change.fields.get("memo") or ""))
+        errand.marker = change.external_id or str(change.fields.get("memo") or "")
         document = writing.create(self._account, shape.name, change)
-        return self._written(request, document, change)
+        return self._written(errand, document, change)
 
-    async def read(self, request: web.Request) -> web.Response:
+    def _read(self, errand: Errand, key: str) -> web.Response:
         """Give a record."""
-        document = self._find(request, _shape(request))
-        only = [name for name in request.query.get("fields", "").split(",") if name]
-        simple = request.query.get("simpleEnumFormat") == "true"
-        expand = request.query.get("expandSubResources") == "true"
+        document = self._find(errand, self._of_type(errand), key)
+        only = [name for name in errand.query.get("fields", "").split(",") if name]
+        simple = errand.query.get("simpleEnumFormat") == "true"
+        expand = errand.query.get("expandSubResources") == "true"
         answer = Renderer(self._account, simple_enums=simple).whole(document, expand=expand, only=only)
         return _resource(answer, "singular")
 
-    async def change(self, request: web.Request) -> web.Response:
+    def _change(self, errand: Errand, key: str) -> web.Response:
         """Change what the body names."""
-        shape = _shape(request)
-        document = self._find(request, shape)
-        change = await self._body(request, shape)
-        changed = writing.update(self._account, document, change, replace=_replaced(request, shape))
-        return self._written(request, changed, change)
+        shape = self._of_type(errand)
+        document = self._find(errand, shape, key)
+        change = self._body(errand, shape)
+        changed = writing.update(self._account, document, change, replace=_replaced(errand, shape))
+        return self._written(errand, changed, change)
 
-    async def upsert(self, request: web.Request) -> web.Response:
+    def _upsert(self, errand: Errand, key: str) -> web.Response:
         """Create or change the record of an external id."""
-        shape = _shape(request)
-        key = request.match_info["key"]
+        shape = self._of_type(errand)
         if not key.startswith("eid:"):
             raise Refusal("PUT is only possible with an external id.", code="INVALID_ID", path="eid")
         external_id = _external_id(key)
-        mark(request, external_id)
-        change = await self._body(request, shape)
+        errand.marker = external_id
+        change = self._body(errand, shape)
         if change.has_external_id and change.external_id != external_id:
             raise Refusal("The external id of the body differs from the address.", path="externalId")
         known = self._account.documents.by_external_id(shape.name, external_id)
-        replace = _replaced(request, shape)
+        replace = _replaced(errand, shape)
         document = (
             writing.create(self._account, shape.name, change, external_id=external_id)
             if known is None
             else writing.update(self._account, known, change, replace=replace)
         )
-        return self._written(request, document, change)
+        return self._written(errand, document, change)
 
-    async def transform(self, request: web.Request) -> web.Response:
+    def _transform(self, errand: Errand, key: str, wanted: str) -> web.Response:
         """Make a credit memo of an invoice."""
-        shape = _shape(request)
-        target = record_type(request.match_info["target"])
+        shape = self._of_type(errand)
+        target = record_type(wanted)
         if shape.name != "invoice" or target is None or target.name != "creditMemo":
-            raise Refusal(
-                f"A {shape.name} cannot be transformed to {request.match_info['target']} here.",
-                code="INVALID_REQUEST",
-            )
-        invoice = self._find(request, shape)
-        change = await self._body(request, target)
-        return self._written(request, writing.credit(self._account, invoice, change), change)
+            raise Refusal(f"A {shape.name} cannot be transformed to {wanted} here.", code="INVALID_REQUEST")
+        self._account.refuse_denied(target.name)
+        invoice = self._find(errand, shape, key)
+        change = self._body(errand, target)
+        return self._written(errand, writing.credit(self._account, invoice, change), change)
 
-    async def delete(self, request: web.Request) -> web.Response:
+    def _delete(self, errand: Errand, key: str) -> web.Response:
         """Delete a record."""
-        writing.delete(self._account, self._find(request, _shape(request)))
+        writing.delete(self._account, self._find(errand, self._of_type(errand), key))
         return web.Response(status=204)
 
-    async def list(self, request: web.Request) -> web.Response:
-        """Give ids and links of a type's records; filters by `q` are not offered, SuiteQL is."""
-        shape = _shape(request)
-        if "q" in request.query:
-            raise Refusal("Filters are not offered here; use SuiteQL.", code="INVALID_PARAMETER", parameter="q")
-        limit, offset = paging.window(request.query)
+    def _list(self, errand: Errand) -> web.Response:
+        """Give ids and links of a type's records, those that `q` describes."""
+        shape = self._of_type(errand)
+        limit, offset = paging.window(errand.query)
         renderer = Renderer(self._account)
         rows = list(self._account.documents.of(shape.name))
+        asked = {}
+        if "q" in errand.query:
+            asked = {"q": errand.query["q"]}
+            test = filters.compile_filter(shape, errand.query["q"])
+            rows = [row for row in rows if test(renderer.whole(row, expand=False))]
         address = f"{self._account.world.url}{RECORDS}/{shape.name}"
-        page = paging.collection(address, {}, rows, limit, offset)
+        page = paging.collection(address, asked, rows, limit, offset)
         page["items"] = [{"links": renderer.link(f"{shape.name}/{row.id}"), "id": row.id} for row in page["items"]]
         return _resource(page, "collection")
 
-    async def read_sublist(self, request: web.Request) -> web.Response:
+    def _read_sublist(self, errand: Errand, key: str, name: str) -> web.Response:
         """Give a sublist; its lines are links unless they are to be expanded."""
-        shape = _shape(request)
-        sublist = _sublist(request, shape)
-        expand = request.query.get("expandSubResources") == "true"
-        answer = Renderer(self._account).sublist(self._find(request, shape), sublist, expand=expand)
+        shape = self._of_type(errand)
+        sublist = _sublist(shape, name)
+        expand = errand.query.get("expandSubResources") == "true"
+        answer = Renderer(self._account).sublist(self._find(errand, shape, key), sublist, expand=expand)
         return _resource(answer, "collection")
 
-    async def read_line(self, request: web.Request) -> web.Response:
+    def _read_line(self, errand: Errand, key: str, name: str, wanted: str) -> web.Response:
         """Give one line of a sublist."""
-        shape = _shape(request)
-        sublist = _sublist(request, shape)
-        document = self._find(request, shape)
-        wanted = request.match_info["line"]
+        shape = self._of_type(errand)
+        sublist = _sublist(shape, name)
+        document = self._find(errand, shape, key)
         for place, line in enumerate(document.sublists.get(sublist, [])):
             if str(line.get("line", place + 1)) == wanted:
                 return _resource(Renderer(self._account).line(document, sublist, place), "singular")
         raise nonexistent(f"{sublist}/{wanted}")
 
-    async def _body(self, request: web.Request, shape: RecordType) -> Change:
-        media = request.content_type
-        if media not in ("application/json", "application/vnd.oracle.resource+json"):
+    def _of_type(self, errand: Errand) -> RecordType:
+        shape = _shape(errand)
+        self._account.refuse_denied(shape.name)
+        return shape
+
+    def _body(self, errand: Errand, shape: RecordType) -> Change:
+        media, _ = errand.media
+        if media not in ("application/json", RESOURCE):
             raise Refusal(f"The media type {media} is not supported.", code="INVALID_REQUEST", status=415)
         try:
-            body = loads(await request.read() or b"{}")
+            body = loads(errand.body or b"{}")
         except ValueError as error:
             raise Refusal(f"Invalid JSON: {error}", code="INVALID_CONTENT") from error
-        names = request.headers.get(_NAMES_HEADER, "warning").lower()
-        if names not in ("error", "warning", "ignore"):
-            raise Refusal(f"Invalid value {names}.", code="INVALID_HEADER", header=_NAMES_HEADER)
-        return self._account.reader.read(shape, body, names=names)
+        return self._account.reader.read(shape, body, names=_names(errand))
 
-    def _written(self, request: web.Request, document: Document, change: Change) -> web.Response:
+    def _written(self, errand: Errand, document: Document, change: Change) -> web.Response:
         location = f"{self._account.world.url}{RECORDS}/{document.type}/{document.id}"
         headers = {"Location": location}
-        if change.unknown and request.headers.get(_NAMES_HEADER, "warning").lower() == "warning":
+        if change.unknown and _names(errand) == "warning":
             headers["Warning"] = f'299 - "Unknown property: {", ".join(change.unknown)}"'
         return web.Response(status=204, headers=headers)
 
-    def _find(self, request: web.Request, shape: RecordType) -> Document:
-        key = request.match_info["key"]
+    def _find(self, errand: Errand, shape: RecordType, key: str) -> Document:
         if key.startswith("eid:"):
             found = self._account.documents.by_external_id(shape.name, _external_id(key))
         elif key.isascii() and key.isdigit():
@@ -175,19 +223,19 @@ class RecordApi:
             raise Refusal(f"The record id {key} is not valid.", code="INVALID_ID", path=key)
         if found is None:
             raise nonexistent(key)
-        mark(request, found.external_id or found.id)
+        errand.marker = found.external_id or found.id
         return found
 
 
-def _shape(request: web.Request) -> RecordType:
-    found = record_type(request.match_info["type"])
+def _shape(errand: Errand) -> RecordType:
+    name = errand.path[0] if errand.path else ""
+    found = record_type(name)
     if found is None:
-        raise Refusal(f"Record type {request.match_info['type']} does not exist.", code="NONEXISTENT_ID", status=404)
+        raise Refusal(f"Record type {name} does not exist.", code="NONEXISTENT_ID", status=404)
     return found
 
 
-def _sublist(request: web.Request, shape: RecordType) -> str:
-    name = request.match_info["sublist"]
+def _sublist(shape: RecordType, name: str) -> str:
     if name not in shape.sublists:
         raise nonexistent(name)
     return name
@@ -200,8 +248,16 @@ def _external_id(key: str) -> str:
     return external_id
 
 
-def _replaced(request: web.Request, shape: RecordType) -> frozenset[str]:
-    names = frozenset(name for name in request.query.get("replace", "").split(",") if name)
+def _names(errand: Errand) -> str:
+    """Give what is to be done about unknown names; without the header they are only warned of."""
+    names = errand.headers.get(_NAMES_HEADER.lower(), "warning").lower()
+    if names not in ("error", "warning", "ignore"):
+        raise Refusal(f"Invalid value {names}.", code="INVALID_HEADER", header=_NAMES_HEADER)
+    return names
+
+
+def _replaced(errand: Errand, shape: RecordType) -> frozenset[str]:
+    names = frozenset(name for name in errand.query.get("replace", "").split(",") if name)
     unknown = names - set(shape.sublists) - set(shape.body)
     if unknown:
         raise Refusal(f"Unknown sublist {', '.join(sorted(unknown))}.", code="INVALID_PARAMETER", parameter="replace")
@@ -210,5 +266,5 @@ def _replaced(request: web.Request, shape: RecordType) -> frozenset[str]:
 
 def _resource(body: object, kind: str) -> web.Response:
     answer = json_answer(body)
-    answer.headers["Content-Type"] = f"{ERROR_TYPE}; type={kind}"
+    answer.headers["Content-Type"] = f"{RESOURCE}; type={kind}"
     return answer

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.netsuite.sandbox.amounts import ZERO, double
 from connectors.netsuite.sandbox.documents import Document
+from connectors.netsuite.sandbox.errands import RECORDS
 from connectors.netsuite.sandbox.record_types import RECORD_TYPES, Field
 
 if TYPE_CHECKING:
     from connectors.netsuite.sandbox.account import Account
 
-RECORDS = "/services/rest/record/v1"
 _TYPE_NAMES = {"invoice": "Invoice", "creditMemo": "Credit Memo", "customerPayment": "Payment", "customer": "Customer"}
 _ENUM_NAMES = {
     "approvalStatus": {"1": "Pending Approval", "2": "Approved", "3": "Rejected"},

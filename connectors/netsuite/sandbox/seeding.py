@@ -8,12 +8,24 @@ from typing import TYPE_CHECKING, Any
 from connectors.netsuite.sandbox import writing
 from connectors.netsuite.sandbox.problems import Refusal
 from connectors.netsuite.sandbox.record_types import RECORD_TYPES
+from connectors.netsuite.sandbox.signatures import AccessToken
 
 if TYPE_CHECKING:
     from connectors.netsuite.sandbox.account import Account
 
-_KEYS = frozenset({"settings", "references", "customers", "restlets", "certificates", "close", "open"})
-_SETTINGS = frozenset({"token_seconds", "concurrency", "latency", "revoke_tokens"})
+_KEYS = frozenset({"settings", "references", "customers", "restlets", "certificates", "access_tokens", "close", "open"})
+_SETTINGS = frozenset(
+    {
+        "token_seconds",
+        "token_seconds_as_text",
+        "concurrency",
+        "others",
+        "latency",
+        "job_seconds",
+        "denied",
+        "revoke_tokens",
+    }
+)
 
 
 def seed(account: Account, wish: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -22,8 +34,11 @@ def seed(account: Account, wish: Mapping[str, Any]) -> Mapping[str, Any]:
     - `references`: kind → entries with `id`, `name`, `externalId` and the kind's facts
     - `customers`: bodies of the record service; `currency` may be an ISO code, `currencies` lists more of them
     - `close`, `open`: names or ids of accounting periods
-    - `settings`: `token_seconds`, `concurrency`, `latency` (seconds a request takes), `revoke_tokens`
-    - `restlets`: `script`, `deploy`, `behaviour`; `certificates`: `certificate_id`, `client_id`, `public_key`
+    - `settings`: `token_seconds`, `token_seconds_as_text`, `concurrency`, `others` (places of it that other
+      integrations hold), `latency` (seconds a request takes), `job_seconds`, `denied` (what the role may not do),
+      `revoke_tokens`
+    - `restlets`: `script`, `deploy`, `behaviour`; `certificates`: `certificate_id`, `client_id`, and `public_key` or
+      `certificate`; `access_tokens`: `consumer_key`, `consumer_secret`, `token`, `token_secret`
     """
     _refuse_unknown(wish, _KEYS)
     _set(account, wish.get("settings", {}))
@@ -39,7 +54,16 @@ def seed(account: Account, wish: Mapping[str, Any]) -> Mapping[str, Any]:
         account.tokens.register(
             certificate_id=str(certificate["certificate_id"]),
             client_id=str(certificate.get("client_id", account.tokens.client_id)),
-            public_key=str(certificate["public_key"]),
+            pem=str(certificate.get("public_key") or certificate["certificate"]),
+        )
+    for token in wish.get("access_tokens", []):
+        account.signatures.register(
+            AccessToken(
+                consumer_key=str(token.get("consumer_key", account.tokens.client_id)),
+                consumer_secret=str(token["consumer_secret"]),
+                token=str(token["token"]),
+                token_secret=str(token["token_secret"]),
+            )
         )
     made = [_customer(account, place, entry) for place, entry in enumerate(wish.get("customers", []))]
     return {
@@ -52,8 +76,17 @@ def _set(account: Account, settings: Mapping[str, Any]) -> None:
     _refuse_unknown(settings, _SETTINGS)
     if "token_seconds" in settings:
         account.tokens.life = int(settings["token_seconds"])
-    if "concurrency" in settings:
-        account.limiter.concurrency = int(settings["concurrency"])
+    if "token_seconds_as_text" in settings:
+        account.tokens.life_as_text = bool(settings["token_seconds_as_text"])
+    if "concurrency" in settings or "others" in settings:
+        account.share_pool(
+            concurrency=int(settings.get("concurrency", account.concurrency)),
+            others=int(settings.get("others", account.others)),
+        )
+    if "job_seconds" in settings:
+        account.jobs.seconds = float(settings["job_seconds"])
+    if "denied" in settings:
+        account.denied = frozenset(str(name) for name in settings["denied"])
     if "latency" in settings:
         account.latency = float(settings["latency"])
     if settings.get("revoke_tokens"):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-
 from aiohttp import web
 
 from connectors.netsuite.sandbox.account import Account
 from connectors.netsuite.sandbox.governance import RESTLET, TOKEN
 from connectors.netsuite.sandbox.problems import ScriptError
+from connectors.netsuite.sandbox.rendering import moment
 from connectors.netsuite.sandbox.tokens import TokenRefused
 from hub.sandbox.exact_json import json_answer, loads
 from hub.sandbox.request_log import mark
-
-_log = logging.getLogger(__name__)
 
 
 class Services:
@@ -29,10 +26,11 @@ class Services:
             web.post(TOKEN, self.token),
             web.post(RESTLET, self.restlet),
             web.get("/services/rest/system/v1/governanceLimits", self.limits),
+            web.get("/services/rest/system/v1/serverTime", self.time),
         ]
 
     async def token(self, request: web.Request) -> web.Response:
-        """Issue a bearer token; the reason of a refusal stays in the log, as in the Login Audit Trail."""
+        """Issue a bearer token; the reason of a refusal stands only in the Login Audit Trail."""
         if request.content_type != "application/x-www-form-urlencoded":
             return json_answer({"error": "invalid_request"}, status=400)
         form = {name: str(value) for name, value in (await request.post()).items()}
@@ -40,9 +38,10 @@ class Services:
         try:
             token, life = self._account.tokens.issue(form, audience)
         except TokenRefused as refused:
-            _log.info("token refused: %s: %s", refused.error, refused)
+            self._account.refuse_login("oauth2", f"{refused.error}: {refused}")
             return json_answer({"error": refused.error}, status=400)
-        return json_answer({"access_token": token, "expires_in": life, "token_type": "Bearer"})
+        told = str(life) if self._account.tokens.life_as_text else life
+        return json_answer({"access_token": token, "expires_in": told, "token_type": "Bearer"})
 
     async def restlet(self, request: web.Request) -> web.Response:
         """Run a script; it answers 200 unless it throws."""
@@ -58,8 +57,9 @@ class Services:
         return json_answer(answer)
 
     async def limits(self, request: web.Request) -> web.Response:
-        """Tell the account's concurrency limit."""
-        limit = self._account.limiter.concurrency or 0
+        """Tell the account's concurrency limit, to a role that may see it."""
+        self._account.refuse_denied("governanceLimits")
+        limit = self._account.concurrency
         return json_answer(
             {
                 "accountConcurrencyLimit": limit,
@@ -67,3 +67,7 @@ class Services:
                 "integrationLimitType": "accountLimit",
             }
         )
+
+    async def time(self, request: web.Request) -> web.Response:
+        """Tell the time."""
+        return json_answer({"serverTime": moment(self._account.clock.now())})

@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from joserfc import jwt
@@ -22,7 +24,9 @@ ALGORITHMS = ("PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 SCOPES = frozenset({"rest_webservices", "restlets", "suite_analytics"})
 LONGEST_ASSERTION = 3600
 _SKEW = 300
-_SMALLEST_RSA = 3072
+_RSA_BITS = (3072, 4096)
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+_LONGEST_VALID = timedelta(days=2 * 366)
 
 
 class TokenRefused(Exception):
@@ -36,11 +40,12 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """A public key mapped to one integration."""
+    """A public key mapped to one integration; `ends` is when its certificate ends, in seconds since 1970."""
 
     id: str
     client_id: str
     key: ECKey | RSAKey
+    ends: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +62,8 @@ class Tokens:
     def __init__(self, clock: Clock) -> None:
         """Start with one integration and one P-256 certificate, whose private key is announced."""
         self.life = 3600
+        #: Older accounts tell a token's life as a text.
+        self.life_as_text = False
         self.client_id = secrets.token_hex(32)
         self.certificate_id = secrets.token_urlsafe(32)
         private = ec.generate_private_key(ec.SECP256R1())
@@ -69,21 +76,25 @@ class Tokens:
         public = private.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        self.register(certificate_id=self.certificate_id, client_id=self.client_id, public_key=public.decode())
+        self.register(certificate_id=self.certificate_id, client_id=self.client_id, pem=public.decode())
 
-    def register(self, *, certificate_id: str, client_id: str, public_key: str) -> None:
-        """Map a public key (PEM) to an integration; raises `ValueError` for a key that is too weak."""
-        loaded = serialization.load_pem_public_key(public_key.encode())
-        key: ECKey | RSAKey
-        if isinstance(loaded, rsa.RSAPublicKey):
-            if loaded.key_size < _SMALLEST_RSA:
-                raise ValueError(f"an RSA key needs at least {_SMALLEST_RSA} bits")
-            key = RSAKey.import_key(public_key)
-        elif isinstance(loaded, ec.EllipticCurvePublicKey):
-            key = ECKey.import_key(public_key)
+    def register(self, *, certificate_id: str, client_id: str, pem: str) -> None:
+        """Map a public key or an X.509 certificate (PEM) to an integration.
+
+        Raises `ValueError` for a key that is too weak, and for a certificate that is valid for more than two years.
+        """
+        ends: float | None = None
+        if "BEGIN CERTIFICATE" in pem:
+            certificate = x509.load_pem_x509_certificate(pem.encode())
+            if certificate.not_valid_after_utc - certificate.not_valid_before_utc > _LONGEST_VALID:
+                raise ValueError("a certificate is valid for at most two years")
+            ends = certificate.not_valid_after_utc.timestamp()
+            loaded: object = certificate.public_key()
         else:
-            raise ValueError("a certificate has an RSA or an EC key")  # noqa: TRY004 - the wish is wrong, no type
-        self._certificates[certificate_id] = Certificate(id=certificate_id, client_id=client_id, key=key)
+            loaded = serialization.load_pem_public_key(pem.encode())
+        self._certificates[certificate_id] = Certificate(
+            id=certificate_id, client_id=client_id, key=_strong(loaded), ends=ends
+        )
 
     def issue(self, form: Mapping[str, str], audience: Sequence[str]) -> tuple[str, int]:
         """Check a token request and give a bearer token with its life in seconds.
@@ -129,6 +140,8 @@ class Tokens:
             certificate = self._certificates.get(str(header.get("kid")))
             if certificate is None:
                 raise TokenRefused("invalid_client", f"no certificate {header.get('kid')!r}")
+            if certificate.ends is not None and certificate.ends <= self._clock.now().timestamp():
+                raise TokenRefused("invalid_client", f"the certificate {certificate.id!r} has ended")
             return certificate.key
 
         try:
@@ -139,6 +152,22 @@ class Tokens:
         if token.claims.get("iss") != certificate.client_id:
             raise TokenRefused("invalid_client", "iss is not the integration of this certificate")
         return token.claims
+
+
+def _strong(loaded: object) -> ECKey | RSAKey:
+    if isinstance(loaded, rsa.RSAPublicKey):
+        if loaded.key_size not in _RSA_BITS:
+            raise ValueError(f"an RSA key has {' or '.join(map(str, _RSA_BITS))} bits, not {loaded.key_size}")
+        return RSAKey.import_key(_pem(loaded))
+    if isinstance(loaded, ec.EllipticCurvePublicKey):
+        if loaded.curve.name not in _CURVES:
+            raise ValueError(f"an EC key is on P-256, P-384 or P-521, not on {loaded.curve.name}")
+        return ECKey.import_key(_pem(loaded))
+    raise ValueError("a certificate has an RSA or an EC key")
+
+
+def _pem(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> str:
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def _scope(claim: object) -> frozenset[str]:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from connectors.netsuite import client, customers, invoices, payments, queries, restlets
+from connectors.netsuite import client, customers, invoices, logins, payments, queries, restlets
 from connectors.netsuite.answers import whole, written
 from connectors.netsuite.connector import CONNECTOR
 from connectors.netsuite.failures import classify
@@ -154,7 +154,7 @@ def _made_up(**changed: Any) -> NetSuiteSettings:
 
 def test_token_request_is_signed_and_short_lived() -> None:
     now = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    request = client.token_request(_made_up(), now)
+    request = logins.token_request(_made_up(), now)
     form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
     assert set(form) == {"grant_type", "client_assertion_type", "client_assertion"}
     public = ECKey.import_key(
@@ -169,14 +169,14 @@ def test_token_request_is_signed_and_short_lived() -> None:
 
 def test_token_life_may_be_text() -> None:
     answer = Response(status=200, body=b'{"access_token": "t", "expires_in": "3600", "token_type": "bearer"}')
-    assert client.read_token(answer) == ("t", 3600.0)
+    assert logins.read_token(answer) == ("t", 3600.0)
     with pytest.raises(FixConnection):
-        client.read_token(Response(status=200, body=b"<html>"))
+        logins.read_token(Response(status=200, body=b"<html>"))
 
 
 def test_key_that_does_not_fit_is_for_the_connection() -> None:
     with pytest.raises(FixConnection):
-        client.token_request(_made_up(algorithm="PS256"), datetime(2026, 1, 31, tzinfo=UTC))
+        logins.token_request(_made_up(algorithm="PS256"), datetime(2026, 1, 31, tzinfo=UTC))
 
 
 def test_hosts() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from connectors.netsuite.sandbox.tokens import Tokens
 from hub.sandbox.clock import Clock
@@ -16,7 +18,7 @@ RECORDS = "/services/rest/record/v1"
 RESTLET = "/app/site/hosting/restlet.nl?script=101&deploy=1"
 
 
-def _pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> tuple[str, str]:
+def _pem(key: Any) -> tuple[str, str]:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -79,10 +81,74 @@ async def test_rsa_signs_with_ps256_and_not_with_rs256(plain: Any) -> None:
     assert (bad.status, bad.body) == (400, {"error": "invalid_client"})
 
 
-def test_small_rsa_keys_are_not_registered() -> None:
-    _, public = _pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
-    with pytest.raises(ValueError, match="3072"):
-        Tokens(Clock()).register(certificate_id="c", client_id="i", public_key=public)
+@pytest.mark.parametrize(
+    ("algorithm", "key"),
+    [
+        ("PS384", rsa.generate_private_key(public_exponent=65537, key_size=3072)),
+        ("PS512", rsa.generate_private_key(public_exponent=65537, key_size=4096)),
+        ("ES384", ec.generate_private_key(ec.SECP384R1())),
+        ("ES512", ec.generate_private_key(ec.SECP521R1())),
+    ],
+    ids=["PS384", "PS512", "ES384", "ES512"],
+)
+async def test_stronger_algorithms_sign_too(plain: Any, algorithm: str, key: Any) -> None:
+    private, public = _pem(key)
+    await plain.seed({"certificates": [{"certificate_id": "other", "public_key": public}]})
+    answer = await plain.ask_token(plain.assertion(algorithm=algorithm, key=private, kid="other"))
+    assert answer.status == 200, answer.body
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        rsa.generate_private_key(public_exponent=65537, key_size=2048),
+        ec.generate_private_key(ec.SECP192R1()),
+        ed25519.Ed25519PrivateKey.generate(),
+    ],
+    ids=["RSA 2048", "P-192", "Ed25519"],
+)
+def test_weak_and_other_keys_are_not_registered(key: Any) -> None:
+    _, public = _pem(key)
+    with pytest.raises(ValueError, match=r"RSA key has|EC key is|RSA or an EC"):
+        Tokens(Clock()).register(certificate_id="c", client_id="i", pem=public)
+
+
+def _certificate(key: ec.EllipticCurvePrivateKey, days: int) -> str:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "integration")])
+    begins = datetime.now(UTC) - timedelta(days=1)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=days))
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+async def test_certificate_ends(plain: Any) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    private, _ = _pem(key)
+    await plain.seed({"certificates": [{"certificate_id": "x", "certificate": _certificate(key, 2)}]})
+    assert (await plain.ask_token(plain.assertion(key=private, kid="x"))).status == 200
+    plain.served.world.clock.advance(86_400 * 2)
+    answer = await plain.ask_token(plain.assertion(key=private, kid="x"))
+    assert (answer.status, answer.body) == (400, {"error": "invalid_client"})
+    assert "has ended" in (await plain.books())["loginAudit"][0]["reason"]
+
+
+async def test_certificates_of_more_than_two_years_are_not_registered(plain: Any) -> None:
+    certificate = _certificate(ec.generate_private_key(ec.SECP256R1()), 800)
+    answer = await plain.seed({"certificates": [{"certificate_id": "x", "certificate": certificate}]})
+    assert (answer.status, answer.body) == (400, {"error": "a certificate is valid for at most two years"})
+
+
+async def test_older_accounts_tell_the_life_as_text(plain: Any) -> None:
+    await plain.seed({"settings": {"token_seconds_as_text": True}})
+    assert (await plain.ask_token(plain.assertion())).body["expires_in"] == "3600"
 
 
 async def test_tokens_end(plain: Any) -> None:

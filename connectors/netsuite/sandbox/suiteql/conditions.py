@@ -101,6 +101,9 @@ class Scope:
                 return lambda row: None if (cell := get(row)) is None else shown(cell).lower()
             case "TO_CHAR", [get, form]:
                 return lambda row: _to_char(get(row), form(row))
+            case "TO_DATE", [get, form] if all(isinstance(argument, Literal) for argument in call.arguments):
+                fixed = _to_date(get(None), form(None))
+                return lambda _row: fixed
             case "TO_DATE", [get, form]:
                 return lambda row: _to_date(get(row), form(row))
             case _:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import cmp_to_key
-from typing import Any
+from typing import Any, overload
 
 from connectors.netsuite.sandbox.account import Account
 from connectors.netsuite.sandbox.suiteql.conditions import Get, Scope, comparable, shown
@@ -28,7 +28,35 @@ from connectors.netsuite.sandbox.suiteql.words import invalid
 _Group = list[Any]
 
 
-def run(account: Account, query: Query) -> list[dict[str, str]]:
+class Rows(Sequence[dict[str, str]]):
+    """The rows of an answer, written out only where they are looked at: mostly that is one page of many."""
+
+    def __init__(self, groups: Sequence[_Group], columns: Sequence[tuple[str, Callable[[_Group], Cell]]]) -> None:
+        """Take the groups in their order, and each column with its value."""
+        self._groups = groups
+        self._columns = columns
+
+    def __len__(self) -> int:
+        """Count all rows."""
+        return len(self._groups)
+
+    @overload
+    def __getitem__(self, place: int) -> dict[str, str]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[dict[str, str]]: ...
+
+    def __getitem__(self, place: int | slice) -> dict[str, str] | Sequence[dict[str, str]]:
+        """Write one row or some; columns that are NULL are left out."""
+        if isinstance(place, slice):
+            return [self._row(group) for group in self._groups[place]]
+        return self._row(self._groups[place])
+
+    def _row(self, group: _Group) -> dict[str, str]:
+        return {name: shown(cell) for name, get in self._columns if (cell := get(group)) is not None}
+
+
+def run(account: Account, query: Query) -> Sequence[dict[str, str]]:
     """Give all rows of the answer; columns that are NULL are left out."""
     table = TABLES.get(query.table)
     if table is None:
@@ -41,15 +69,14 @@ def run(account: Account, query: Query) -> list[dict[str, str]]:
     aliases = {output.name: output.value for output in outputs if output.name}
     for value, descending in reversed(query.order):
         wanted = aliases.get(value.name, value) if isinstance(value, Column) else value
-        groups.sort(key=_ordering(_of_group(scope, wanted, query, aggregated=aggregated)), reverse=descending)
+        get = _of_group(scope, wanted, query, aggregated=aggregated)
+        groups = _ordered(groups, [get(group) for group in groups], descending=descending)
     columns = [
         (_named(output, place), _of_group(scope, output.value, query, aggregated=aggregated))
         for place, output in enumerate(outputs, start=1)
     ]
-    answer = [{name: shown(cell) for name, get in columns if (cell := get(group)) is not None} for group in groups]
-    if query.distinct:
-        answer = list({tuple(row.items()): row for row in answer}.values())
-    return answer
+    answer = Rows(groups, columns)
+    return list({tuple(row.items()): row for row in answer}.values()) if query.distinct else answer
 
 
 def _rows(account: Account, table: Table, scope: Scope, where: Condition | None) -> list[Any]:
@@ -106,16 +133,22 @@ def _aggregate(scope: Scope, call: Call) -> Callable[[_Group], Cell]:
     return lambda group: pick(found) if (found := cells(group)) else None
 
 
-def _ordering(get: Callable[[_Group], Cell]) -> Callable[[_Group], Any]:
-    def compare(one: _Group, other: _Group) -> int:
-        left, right = get(one), get(other)
-        if left is None or right is None:
-            # NULL counts as the largest value.
-            return (left is None) - (right is None)
-        left, right = comparable(left, right)
-        return -1 if left < right else int(left > right)
+def _ordered(groups: list[_Group], cells: list[Any], *, descending: bool) -> list[_Group]:
+    """Put groups into the order of their cells, those of equal cells as they came; NULL counts as the largest value."""
+    alike = len({type(cell) for cell in cells if cell is not None}) < 2
+    key: Callable[[int], Any] = (
+        (lambda place: (cells[place] is None, cells[place]))
+        if alike
+        else cmp_to_key(lambda one, other: _compared(cells[one], cells[other]))
+    )
+    return [groups[place] for place in sorted(range(len(groups)), key=key, reverse=descending)]
 
-    return cmp_to_key(compare)
+
+def _compared(left: Cell, right: Cell) -> int:
+    if left is None or right is None:
+        return (left is None) - (right is None)
+    one, other = comparable(left, right)
+    return -1 if one < other else int(one > other)
 
 
 def _is_aggregate(value: Value) -> bool:

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from connectors.netsuite.sandbox import paging
 from connectors.netsuite.sandbox.account import Account
-from connectors.netsuite.sandbox.problems import ERROR_TYPE, Refusal
+from connectors.netsuite.sandbox.errands import RESOURCE
+from connectors.netsuite.sandbox.problems import Refusal
 from connectors.netsuite.sandbox.suiteql.run import run
 from connectors.netsuite.sandbox.suiteql.syntax import parse
 from hub.sandbox.exact_json import json_answer, loads
@@ -29,6 +30,7 @@ class SuiteQl:
 
     async def query(self, request: web.Request) -> web.Response:
         """Answer one page of a query."""
+        self._account.refuse_denied("suiteql")
         preferences = [part.strip().lower() for part in request.headers.get("Prefer", "").split(",")]
         if "transient" not in preferences:
             raise Refusal(
@@ -50,5 +52,5 @@ class SuiteQl:
         page = paging.collection(f"{self._account.world.url}{SUITEQL}", {}, rows, limit, offset)
         page["items"] = [{"links": [], **row} for row in page["items"]]
         answer = json_answer(page)
-        answer.headers["Content-Type"] = f"{ERROR_TYPE}; type=collection"
+        answer.headers["Content-Type"] = f"{RESOURCE}; type=collection"
         return answer
