@@ -6,7 +6,7 @@ import re
 
 from aiohttp import web
 
-from connectors.netsuite.sandbox import paging, writing
+from connectors.netsuite.sandbox import paging, reference_records, transforms, writing
 from connectors.netsuite.sandbox.account import Account
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.incoming import Change
@@ -51,7 +51,7 @@ class RecordApi:
 
     async def create(self, request: web.Request) -> web.Response:
         """Create a record under a new internal id."""
-        shape = _shape(request)
+        shape = _writable(request)
         change = await self._body(request, shape)
         # A record that is created has no name of the caller's but what its memo says.
         mark(request, change.external_id or str(change.fields.get("memo") or ""))
@@ -69,7 +69,7 @@ class RecordApi:
 
     async def change(self, request: web.Request) -> web.Response:
         """Change what the body names."""
-        shape = _shape(request)
+        shape = _writable(request)
         document = self._find(request, shape)
         change = await self._body(request, shape)
         changed = writing.update(self._account, document, change, replace=_replaced(request, shape))
@@ -77,7 +77,7 @@ class RecordApi:
 
     async def upsert(self, request: web.Request) -> web.Response:
         """Create or change the record of an external id."""
-        shape = _shape(request)
+        shape = _writable(request)
         key = request.match_info["key"]
         if not key.startswith("eid:"):
             raise Refusal("PUT is only possible with an external id.", code="INVALID_ID", path="eid")
@@ -86,7 +86,7 @@ class RecordApi:
         change = await self._body(request, shape)
         if change.has_external_id and change.external_id != external_id:
             raise Refusal("The external id of the body differs from the address.", path="externalId")
-        known = self._account.documents.by_external_id(shape.name, external_id)
+        known = reference_records.by_external_id(self._account, shape.name, external_id)
         replace = _replaced(request, shape)
         document = (
             writing.create(self._account, shape.name, change, external_id=external_id)
@@ -96,21 +96,21 @@ class RecordApi:
         return self._written(request, document, change)
 
     async def transform(self, request: web.Request) -> web.Response:
-        """Make a credit memo of an invoice."""
+        """Make a record of another one, such as a credit memo of an invoice."""
         shape = _shape(request)
         target = record_type(request.match_info["target"])
-        if shape.name != "invoice" or target is None or target.name != "creditMemo":
+        if target is None:
             raise Refusal(
                 f"A {shape.name} cannot be transformed to {request.match_info['target']} here.",
                 code="INVALID_REQUEST",
             )
-        invoice = self._find(request, shape)
+        source = self._find(request, shape)
         change = await self._body(request, target)
-        return self._written(request, writing.credit(self._account, invoice, change), change)
+        return self._written(request, transforms.transform(self._account, source, target.name, change), change)
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete a record."""
-        writing.delete(self._account, self._find(request, _shape(request)))
+        writing.delete(self._account, self._find(request, _writable(request)))
         return web.Response(status=204)
 
     async def list(self, request: web.Request) -> web.Response:
@@ -120,7 +120,7 @@ class RecordApi:
             raise Refusal("Filters are not offered here; use SuiteQL.", code="INVALID_PARAMETER", parameter="q")
         limit, offset = paging.window(request.query)
         renderer = Renderer(self._account)
-        rows = list(self._account.documents.of(shape.name))
+        rows = list(reference_records.all_of(self._account, shape.name))
         address = f"{self._account.world.url}{RECORDS}/{shape.name}"
         page = paging.collection(address, {}, rows, limit, offset)
         page["items"] = [{"links": renderer.link(f"{shape.name}/{row.id}"), "id": row.id} for row in page["items"]]
@@ -168,9 +168,9 @@ class RecordApi:
     def _find(self, request: web.Request, shape: RecordType) -> Document:
         key = request.match_info["key"]
         if key.startswith("eid:"):
-            found = self._account.documents.by_external_id(shape.name, _external_id(key))
+            found = reference_records.by_external_id(self._account, shape.name, _external_id(key))
         elif key.isascii() and key.isdigit():
-            found = self._account.documents.get(shape.name, key)
+            found = reference_records.find(self._account, shape.name, key)
         else:
             raise Refusal(f"The record id {key} is not valid.", code="INVALID_ID", path=key)
         if found is None:
@@ -183,6 +183,17 @@ def _shape(request: web.Request) -> RecordType:
     found = record_type(request.match_info["type"])
     if found is None:
         raise Refusal(f"Record type {request.match_info['type']} does not exist.", code="NONEXISTENT_ID", status=404)
+    return found
+
+
+def _writable(request: web.Request) -> RecordType:
+    found = _shape(request)
+    if not found.space:
+        raise Refusal(
+            f"Your current role does not have permission to change records of the type {found.name}.",
+            code="INSUFFICIENT_PERMISSION",
+            status=403,
+        )
     return found
 
 
