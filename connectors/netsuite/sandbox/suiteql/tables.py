@@ -51,6 +51,10 @@ def _flag(name: str) -> _Getter:
     return lambda _account, row: "T" if row.fields.get(name) else "F"
 
 
+def _said(name: str) -> _Getter:
+    return lambda _account, row: "T" if row.facts.get(name) else "F"
+
+
 def _fact(name: str) -> _Getter:
     return lambda _account, row: None if row.facts.get(name) is None else str(row.facts[name])
 
@@ -211,7 +215,10 @@ TABLES: Mapping[str, Table] = {
             "periodname": _name,
             "startdate": lambda _account, row: date.fromisoformat(row.facts["start"]),
             "enddate": lambda _account, row: date.fromisoformat(row.facts["end"]),
-            "closed": lambda _account, row: "T" if row.facts.get("closed") else "F",
+            "closed": _said("closed"),
+            "arlocked": _said("arLocked"),
+            "aplocked": _said("apLocked"),
+            "alllocked": _said("allLocked"),
         },
     ),
 }
