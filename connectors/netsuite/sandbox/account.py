@@ -26,7 +26,16 @@ from hub.sandbox.world import World
 ACCOUNT_ID = "TSTDRV1234567"
 #: What the smallest service tier allows, for REST, SOAP and RESTlets together.
 CONCURRENCY = 5
-_NUMBERING = {"customer": "CUST", "invoice": "INV", "creditMemo": "CM", "customerPayment": "PYMT"}
+_NUMBERING = {
+    "customer": "CUST",
+    "invoice": "INV",
+    "creditMemo": "CM",
+    "customerPayment": "PYMT",
+    "customerRefund": "RFND",
+    "customerDeposit": "DEP",
+    "depositApplication": "DEPAPP",
+    "journalEntry": "JE",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

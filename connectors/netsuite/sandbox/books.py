@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from connectors.netsuite.sandbox.documents import Document
-from connectors.netsuite.sandbox.rendering import remaining, status
+from connectors.netsuite.sandbox.open_amounts import remaining
+from connectors.netsuite.sandbox.rendering import status
 
 if TYPE_CHECKING:
     from connectors.netsuite.sandbox.account import Account
@@ -34,6 +35,11 @@ def snapshot(account: Account) -> Mapping[str, Any]:
         "invoices": [_transaction(account, one) for one in documents.of("invoice")],
         "payments": [_transaction(account, one) for one in documents.of("customerPayment")],
         "creditMemos": [_transaction(account, one) for one in documents.of("creditMemo")],
+        "refunds": [_transaction(account, one) for one in documents.of("customerRefund")],
+        "deposits": [_transaction(account, one) for one in documents.of("customerDeposit")],
+        "depositApplications": [_transaction(account, one) for one in documents.of("depositApplication")],
+        "journals": [_transaction(account, one) for one in documents.of("journalEntry")],
+        "items": [_record(account, one) for one in documents.of("serviceSaleItem")],
         "deleted": [{"type": one.type, **_record(account, one)} for one in account.deleted],
         "restletCalls": [
             {"script": call.script, "at": call.at.isoformat(), "body": call.body} for call in account.restlets.calls
@@ -44,6 +50,7 @@ def snapshot(account: Account) -> Mapping[str, Any]:
         ],
         "loginAudit": [{"at": one.at.isoformat(), "how": one.how, "reason": one.reason} for one in account.login_audit],
         "balances": _plain(account.ledger.balances()),
+        "baseBalances": _plain(account.ledger.base_balances()),
     }
 
 
@@ -57,27 +64,37 @@ def _record(account: Account, document: Document) -> dict[str, Any]:
         **{name: _plain(value) for name, value in document.fields.items()},
         **{sublist: _plain(lines) for sublist, lines in document.sublists.items()},
     }
-    record["currency"] = account.references.symbol(document.fields["currency"])
+    if "currency" in document.fields:
+        record["currency"] = account.references.symbol(document.fields["currency"])
     return record
 
 
 def _transaction(account: Account, document: Document) -> dict[str, Any]:
     record = _record(account, document)
     record["status"] = status(account, document)
-    left = remaining(account, document)
     if document.type == "invoice":
+        left = remaining(account, document)
         record["amountPaid"] = _plain(document.fields["total"] - left)
         record["amountRemaining"] = _plain(left)
-        record["settledBy"] = _plain(account.applications.to_invoice(document.id))
-    else:
-        record["unapplied"] = _plain(left)
-        for line in record.get("apply", []):
-            invoice = account.documents.get("invoice", line["doc"])
-            line["externalId"] = invoice.external_id if invoice else None
+        record["settledBy"] = _plain(account.applications.to(document.id))
+    elif document.type != "journalEntry":
+        record["unapplied"] = _plain(remaining(account, document))
+    for sublist in ("apply", "deposit"):
+        lines = record.get(sublist, [])
+        for line in lines if isinstance(lines, list) else []:
+            target = account.documents.transaction(line["doc"])
+            line["externalId"] = target.external_id if target else None
     record["gl"] = [
-        {"account": posting.account, "amount": _plain(posting.amount)} for posting in account.ledger.of(document.id)
+        {
+            "account": posting.account,
+            "amount": _plain(posting.amount),
+            "base": _plain(posting.base),
+            "line": posting.line,
+            "entity": posting.entity,
+        }
+        for posting in account.ledger.of(document.id)
     ]
-    customer = account.documents.get("customer", document.customer)
+    customer = account.documents.get("customer", document.customer or "")
     record["customerExternalId"] = customer.external_id if customer else None
     return record
 

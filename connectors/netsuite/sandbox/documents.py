@@ -12,8 +12,19 @@ from connectors.netsuite.sandbox.problems import Refusal
 from connectors.netsuite.sandbox.record_types import RECORD_TYPES
 
 #: Transactions of these types as SuiteQL calls them.
-TRANSACTION_CODES = {"invoice": "CustInvc", "customerPayment": "CustPymt", "creditMemo": "CustCred"}
-_FIRST_ENTITY, _FIRST_TRANSACTION = 1001, 5001
+TRANSACTION_CODES = {
+    "invoice": "CustInvc",
+    "customerPayment": "CustPymt",
+    "creditMemo": "CustCred",
+    "customerRefund": "CustRfnd",
+    "customerDeposit": "CustDep",
+    "depositApplication": "DepAppl",
+    "journalEntry": "Journal",
+}
+#: Where internal ids begin; items go on behind those that are there from the start.
+_FIRST = {"entity": 1001, "transaction": 5001, "item": 301}
+#: Sales documents call their customer so, all others `customer`.
+_SALES = frozenset({"invoice", "creditMemo"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,9 +41,18 @@ class Document:
     writes: int = 0
 
     @property
-    def customer(self) -> str:
-        """Give whose transaction this is, by internal id; payments call the field otherwise."""
-        return str(self.fields["customer" if self.type == "customerPayment" else "entity"])
+    def customer(self) -> str | None:
+        """Give whose transaction this is, by internal id; None for a journal, whose lines say it."""
+        if self.type == "journalEntry":
+            return None
+        return str(self.fields["entity" if self.type in _SALES else "customer"])
+
+    @property
+    def customers(self) -> frozenset[str]:
+        """Give all whose transaction this is, by internal id."""
+        if self.type == "journalEntry":
+            return frozenset(line["entity"] for line in self.sublists.get("line", []) if line.get("entity"))
+        return frozenset({str(self.customer)})
 
     def draft(self) -> Document:
         """Give a copy to be changed and checked before anything counts."""
@@ -57,7 +77,7 @@ class Documents:
         self._by_external_id: dict[tuple[str, str], Document] = {}
         self._by_memo: dict[str, dict[str, Document]] = {}
         self._by_customer: dict[str, dict[str, Document]] = {}
-        self._next = {"entity": _FIRST_ENTITY, "transaction": _FIRST_TRANSACTION}
+        self._next = dict(_FIRST)
 
     def fresh_id(self, kind: str) -> str:
         """Give the next internal id; ids of refused records are lost, as in NetSuite."""
@@ -69,6 +89,11 @@ class Documents:
     def get(self, kind: str, internal_id: str) -> Document | None:
         """Find a record by type and internal id."""
         return self._by_type.get(kind, {}).get(internal_id)
+
+    def transaction_by_external_id(self, external_id: str) -> Document | None:
+        """Find a transaction of any type by external id; they all share one space."""
+        found = self._by_external_id.get(("transaction", external_id))
+        return found if found is not None and found.type in TRANSACTION_CODES else None
 
     def transaction(self, internal_id: str) -> Document | None:
         """Find a transaction of any type by internal id."""
@@ -102,7 +127,7 @@ class Documents:
             return
         holder = self._by_external_id.get((RECORD_TYPES[draft.type].space, draft.external_id))
         if holder is not None and holder.id != draft.id:
-            kind = "entity" if draft.type == "customer" else "record"
+            kind = {"customer": "entity", "serviceSaleItem": "item"}.get(draft.type, "record")
             raise Refusal(f"Error while accessing a resource. This {kind} already exists.")
 
     def put(self, document: Document) -> None:
@@ -115,7 +140,8 @@ class Documents:
             self._by_external_id[(RECORD_TYPES[document.type].space, document.external_id)] = document
         if document.type in TRANSACTION_CODES:
             self._by_memo.setdefault(document.fields.get("memo", ""), {})[document.id] = document
-            self._by_customer.setdefault(document.customer, {})[document.id] = document
+            for customer in document.customers:
+                self._by_customer.setdefault(customer, {})[document.id] = document
 
     def remove(self, document: Document) -> None:
         """Delete a record."""
@@ -127,4 +153,5 @@ class Documents:
             self._by_external_id.pop((RECORD_TYPES[document.type].space, document.external_id), None)
         if document.type in TRANSACTION_CODES:
             self._by_memo[document.fields.get("memo", "")].pop(document.id)
-            self._by_customer[document.customer].pop(document.id)
+            for customer in document.customers:
+                self._by_customer[customer].pop(document.id)

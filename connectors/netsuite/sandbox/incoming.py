@@ -137,18 +137,15 @@ class Reader:
     def _by_internal_id(self, target: str, internal_id: str) -> str | None:
         if target == "transaction":
             return internal_id if self._documents.transaction(internal_id) else None
-        if target in RECORD_TYPES:
+        if target in RECORD_TYPES and RECORD_TYPES[target].space:
             return internal_id if self._documents.get(target, internal_id) else None
         return internal_id if self._references.find(target, internal_id) else None
 
     def _by_external_id(self, target: str, external_id: str) -> str | None:
         if target == "transaction":
-            for kind in ("invoice", "creditMemo", "customerPayment"):
-                document = self._documents.by_external_id(kind, external_id)
-                if document is not None:
-                    return document.id
-            return None
-        if target in RECORD_TYPES:
+            found = self._documents.transaction_by_external_id(external_id)
+            return found.id if found else None
+        if target in RECORD_TYPES and RECORD_TYPES[target].space:
             document = self._documents.by_external_id(target, external_id)
             return document.id if document else None
         entry = self._references.by_external_id(target, external_id)

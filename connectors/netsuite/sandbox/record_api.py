@@ -7,7 +7,7 @@ import re
 
 from aiohttp import web
 
-from connectors.netsuite.sandbox import batches, filters, metadata, paging, writing
+from connectors.netsuite.sandbox import batches, filters, metadata, paging, reference_records, transforms, writing
 from connectors.netsuite.sandbox.account import Account
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.errands import RECORDS, RESOURCE, Errand, errand_of
@@ -99,7 +99,7 @@ class RecordApi:
 
     def _create(self, errand: Errand) -> web.Response:
         """Create a record under a new internal id."""
-        shape = self._of_type(errand)
+        shape = self._writable(errand)
         change = self._body(errand, shape)
         # A record that is created has no name of the caller's but what its memo says.
         errand.marker = change.external_id or str(change.fields.get("memo") or "")
@@ -117,7 +117,7 @@ class RecordApi:
 
     def _change(self, errand: Errand, key: str) -> web.Response:
         """Change what the body names."""
-        shape = self._of_type(errand)
+        shape = self._writable(errand)
         document = self._find(errand, shape, key)
         change = self._body(errand, shape)
         changed = writing.update(self._account, document, change, replace=_replaced(errand, shape))
@@ -125,7 +125,7 @@ class RecordApi:
 
     def _upsert(self, errand: Errand, key: str) -> web.Response:
         """Create or change the record of an external id."""
-        shape = self._of_type(errand)
+        shape = self._writable(errand)
         if not key.startswith("eid:"):
             raise Refusal("PUT is only possible with an external id.", code="INVALID_ID", path="eid")
         external_id = _external_id(key)
@@ -133,7 +133,7 @@ class RecordApi:
         change = self._body(errand, shape)
         if change.has_external_id and change.external_id != external_id:
             raise Refusal("The external id of the body differs from the address.", path="externalId")
-        known = self._account.documents.by_external_id(shape.name, external_id)
+        known = reference_records.by_external_id(self._account, shape.name, external_id)
         replace = _replaced(errand, shape)
         document = (
             writing.create(self._account, shape.name, change, external_id=external_id)
@@ -143,19 +143,19 @@ class RecordApi:
         return self._written(errand, document, change)
 
     def _transform(self, errand: Errand, key: str, wanted: str) -> web.Response:
-        """Make a credit memo of an invoice."""
+        """Make a record of another one, such as a credit memo of an invoice."""
         shape = self._of_type(errand)
         target = record_type(wanted)
-        if shape.name != "invoice" or target is None or target.name != "creditMemo":
+        if target is None:
             raise Refusal(f"A {shape.name} cannot be transformed to {wanted} here.", code="INVALID_REQUEST")
         self._account.refuse_denied(target.name)
-        invoice = self._find(errand, shape, key)
+        source = self._find(errand, shape, key)
         change = self._body(errand, target)
-        return self._written(errand, writing.credit(self._account, invoice, change), change)
+        return self._written(errand, transforms.transform(self._account, source, target.name, change), change)
 
     def _delete(self, errand: Errand, key: str) -> web.Response:
         """Delete a record."""
-        writing.delete(self._account, self._find(errand, self._of_type(errand), key))
+        writing.delete(self._account, self._find(errand, self._writable(errand), key))
         return web.Response(status=204)
 
     def _list(self, errand: Errand) -> web.Response:
@@ -163,7 +163,7 @@ class RecordApi:
         shape = self._of_type(errand)
         limit, offset = paging.window(errand.query)
         renderer = Renderer(self._account)
-        rows = list(self._account.documents.of(shape.name))
+        rows = list(reference_records.all_of(self._account, shape.name))
         asked = {}
         if "q" in errand.query:
             asked = {"q": errand.query["q"]}
@@ -192,6 +192,16 @@ class RecordApi:
                 return _resource(Renderer(self._account).line(document, sublist, place), "singular")
         raise nonexistent(f"{sublist}/{wanted}")
 
+    def _writable(self, errand: Errand) -> RecordType:
+        found = self._of_type(errand)
+        if not found.space:
+            raise Refusal(
+                f"Your current role does not have permission to change records of the type {found.name}.",
+                code="INSUFFICIENT_PERMISSION",
+                status=403,
+            )
+        return found
+
     def _of_type(self, errand: Errand) -> RecordType:
         shape = _shape(errand)
         self._account.refuse_denied(shape.name)
@@ -216,9 +226,9 @@ class RecordApi:
 
     def _find(self, errand: Errand, shape: RecordType, key: str) -> Document:
         if key.startswith("eid:"):
-            found = self._account.documents.by_external_id(shape.name, _external_id(key))
+            found = reference_records.by_external_id(self._account, shape.name, _external_id(key))
         elif key.isascii() and key.isdigit():
-            found = self._account.documents.get(shape.name, key)
+            found = reference_records.find(self._account, shape.name, key)
         else:
             raise Refusal(f"The record id {key} is not valid.", code="INVALID_ID", path=key)
         if found is None:

@@ -23,7 +23,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordType:
-    """One record type; external ids are unique within its `space`."""
+    """One record type; external ids are unique within its `space`. Without one it can only be read."""
 
     name: str
     space: str

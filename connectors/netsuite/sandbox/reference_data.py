@@ -15,8 +15,9 @@ from connectors.netsuite.sandbox.problems import Refusal
 
 #: Accounts that every account of NetSuite has by itself.
 RECEIVABLES, UNDEPOSITED, TAX_PAYABLE, DISCOUNTS, SALES = "119", "122", "98", "56", "54"
+DEPOSITS, ROUNDING, REALIZED = "99", "57", "58"
+_RATE_DIGITS = Decimal("0.00000001")
 _YEARS = range(2023, 2029)
-_LABELS = {"salesTaxItem": "tax code", "accountingPeriod": "period"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +50,9 @@ class ReferenceData:
                     "start": f"{year}-{month:02}-01",
                     "end": f"{year}-{month:02}-{last:02}",
                     "closed": False,
+                    "arLocked": False,
+                    "apLocked": False,
+                    "allLocked": False,
                 },
             )
 
@@ -89,7 +93,30 @@ class ReferenceData:
         """Give a currency's ISO code by internal id."""
         return str(self.kinds["currency"][currency].facts["symbol"])
 
-    def period(self, day: date, wanted: str | None) -> Reference:
+    def base_currency(self, subsidiary: str) -> str:
+        """Give the internal id of the currency in which a subsidiary keeps its books."""
+        return self.currency(str(self.kinds["subsidiary"][subsidiary].facts["currency"])).id
+
+    def receivables(self) -> frozenset[str]:
+        """Give the accounts that hold what customers owe."""
+        return frozenset(entry.id for entry in self.kinds["account"].values() if entry.facts.get("type") == "AcctRec")
+
+    def rate(self, currency: str, base: str, day: date) -> Decimal:
+        """Give how much of `base` one unit of a currency is worth: the newest rate of the day, else the default one."""
+        if currency == base:
+            return Decimal(1)
+        dated = [
+            (str(entry.facts["effectiveDate"]), Decimal(str(entry.facts["exchangeRate"])))
+            for entry in self.kinds.get("currencyRate", {}).values()
+            if (str(entry.facts["transactionCurrency"]), str(entry.facts["baseCurrency"])) == (currency, base)
+            and str(entry.facts["effectiveDate"]) <= day.isoformat()
+        ]
+        if dated:
+            return max(dated)[1]
+        own, other = (Decimal(str(self.kinds["currency"][one].facts.get("rate", 1))) for one in (currency, base))
+        return (own / other).quantize(_RATE_DIGITS)
+
+    def period(self, day: date, wanted: str | None, *, receivable: bool) -> Reference:
         """Give the open period of a day; `wanted` may name another open one."""
         if wanted is not None:
             found = self.find("accountingPeriod", wanted)
@@ -102,15 +129,18 @@ class ReferenceData:
                 "The transaction date you specified is not within the date range of your accounting periods.",
                 path="tranDate",
             )
-        self.refuse_closed(found.id)
+        self.refuse_closed(found.id, receivable=receivable)
         return found
 
-    def refuse_closed(self, period: str) -> None:
-        """Refuse to post into a closed period."""
+    def refuse_closed(self, period: str, *, receivable: bool) -> None:
+        """Refuse to post into a closed period, or into one that is locked for this kind of transaction."""
         found = self.find("accountingPeriod", period)
-        if found is not None and found.facts.get("closed"):
+        if found is None:
+            return
+        if found.facts.get("closed"):
             raise Refusal(f"You cannot post a transaction to a closed period ({found.name}).", path="postingPeriod")
-
-    def label(self, kind: str) -> str:
-        """Give a kind's name as a sentence says it."""
-        return _LABELS.get(kind, kind)
+        if found.facts.get("allLocked") or (receivable and found.facts.get("arLocked")):
+            raise Refusal(
+                f"You cannot post this transaction: the period {found.name} is locked for its type.",
+                path="postingPeriod",
+            )

@@ -10,17 +10,37 @@ from typing import TYPE_CHECKING, Any
 from connectors.netsuite.sandbox.amounts import ZERO, double
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.errands import RECORDS
+from connectors.netsuite.sandbox.open_amounts import (
+    balance,
+    deposited,
+    journal_amounts,
+    place,
+    remaining,
+    whole,
+)
 from connectors.netsuite.sandbox.record_types import RECORD_TYPES, Field
+from connectors.netsuite.sandbox.reference_records import REFERENCE_RECORDS
 
 if TYPE_CHECKING:
     from connectors.netsuite.sandbox.account import Account
 
-_TYPE_NAMES = {"invoice": "Invoice", "creditMemo": "Credit Memo", "customerPayment": "Payment", "customer": "Customer"}
+_TYPE_NAMES = {
+    "invoice": "Invoice",
+    "creditMemo": "Credit Memo",
+    "customerPayment": "Payment",
+    "customerRefund": "Customer Refund",
+    "customerDeposit": "Customer Deposit",
+    "depositApplication": "Deposit Application",
+    "journalEntry": "Journal",
+}
 _ENUM_NAMES = {
     "approvalStatus": {"1": "Pending Approval", "2": "Approved", "3": "Rejected"},
     "invoice.status": {"Open": "Open", "Paid In Full": "Paid In Full"},
     "creditMemo.status": {"A": "Open", "B": "Fully Applied"},
     "customerPayment.status": {"B": "Not Deposited", "C": "Deposited"},
+    "customerDeposit.status": {"A": "Not Deposited", "B": "Deposited", "C": "Fully Applied"},
+    "customerRefund.status": {"Y": "Issued"},
+    "depositApplication.status": {"Y": "Applied"},
 }
 
 
@@ -29,21 +49,23 @@ def moment(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def status(account: Account, document: Document) -> str:
-    """Tell where a transaction stands, as the record service's enum id."""
-    if document.type == "invoice":
-        return "Open" if remaining(account, document) else "Paid In Full"
-    if document.type == "creditMemo":
-        return "A" if remaining(account, document) else "B"
-    return "B" if document.fields["undepFunds"] else "C"
-
-
-def remaining(account: Account, document: Document) -> Decimal:
-    """Give what an invoice still owes, or what a payment or credit has left to apply."""
-    if document.type == "invoice":
-        return Decimal(document.fields["total"] - account.applications.paid(document.id))
-    whole = document.fields["payment" if document.type == "customerPayment" else "total"]
-    return Decimal(whole - account.applications.applied(document.id))
+def status(account: Account, document: Document) -> str | None:
+    """Tell where a transaction stands, as the record service's enum id; None for a journal."""
+    match document.type:
+        case "invoice":
+            return "Open" if remaining(account, document) else "Paid In Full"
+        case "creditMemo":
+            return "A" if remaining(account, document) else "B"
+        case "customerPayment":
+            return "B" if document.fields["undepFunds"] else "C"
+        case "customerDeposit":
+            if not remaining(account, document):
+                return "C"
+            return "A" if document.fields["undepFunds"] else "B"
+        case "journalEntry":
+            return None
+        case _:
+            return "Y"
 
 
 class Renderer:
@@ -68,8 +90,8 @@ class Renderer:
         shape = RECORD_TYPES[document.type]
         values = {**document.fields, **self._computed(document)}
         for name, value in values.items():
-            field = shape.body[name]
-            if not only or name in only:
+            field = shape.body.get(name)
+            if field is not None and value is not None and (not only or name in only):
                 answer[name] = self._value(field, value, document.type)
         if only:
             return {name: value for name, value in answer.items() if name in ("links", "id") or name in only}
@@ -96,13 +118,13 @@ class Renderer:
     def line(self, document: Document, sublist: str, place: int) -> dict[str, Any]:
         """Give one line of a sublist."""
         line = document.sublists[sublist][place]
-        values = {**line, **(self._application(document, line) if sublist == "apply" else {})}
+        values = {**line, **(self._application(document, line) if sublist in ("apply", "deposit") else {})}
         if sublist == "item":
             values["grossAmt"] = line["amount"] + line["taxAmount"]
         fields = RECORD_TYPES[document.type].sublists[sublist]
         answer: dict[str, Any] = {"links": self.link(self._at(f"{document.type}/{document.id}/{sublist}", line, place))}
         for name, value in values.items():
-            if value is not None:
+            if value is not None and name in fields:
                 answer[name] = self._value(fields[name], value, document.type)
         return answer
 
@@ -110,40 +132,71 @@ class Renderer:
         return f"{path}/{line.get('line', place + 1)}"
 
     def _application(self, document: Document, line: Mapping[str, Any]) -> dict[str, Any]:
-        invoice = self._account.documents.get("invoice", line["doc"])
-        if invoice is None:
+        target = self._account.documents.transaction(line["doc"])
+        if target is None:
             return {}
-        paid_by_others = self._account.applications.paid(invoice.id, without=document.id)
+        customer = str(document.customer)
+        before = self._before(document, target, customer)
+        symbol = self._account.references.symbol(target.fields["currency"])
+        total = journal_amounts(self._account, target).get(customer, ZERO) if target.type == "journalEntry" else None
         return {
-            "due": invoice.fields["total"] - paid_by_others,
-            "total": invoice.fields["total"],
-            "refNum": invoice.fields["tranId"],
-            "type": "Invoice",
-            "applyDate": invoice.fields["tranDate"],
-            "currency": self._account.references.symbol(invoice.fields["currency"]),
+            "due": before,
+            "remaining": before,
+            "total": abs(total) if total is not None else whole(target),
+            "refNum": target.fields["tranId"],
+            "type": _TYPE_NAMES[target.type],
+            "applyDate": target.fields["tranDate"],
+            "depositDate": target.fields["tranDate"],
+            "currency": symbol,
+            "currencyName": symbol,
         }
+
+    def _before(self, document: Document, target: Document, customer: str) -> Decimal:
+        """Give what was open of a target, but for what this document has applied to it."""
+        if target.type == "journalEntry":
+            amount = abs(journal_amounts(self._account, target).get(customer, ZERO))
+            return amount - self._account.applications.paid(place(target, customer), without=document.id)
+        return remaining(self._account, target, without=document.id)
 
     def _computed(self, document: Document) -> dict[str, Any]:
         account = self._account
+        if document.type in REFERENCE_RECORDS:
+            return {}
+        stamps: dict[str, Any] = {"createdDate": document.created, "lastModifiedDate": document.modified}
         if document.type == "customer":
             return {
                 "balance": balance(account, document.id),
+                "depositBalance": deposited(account, document.id),
                 "dateCreated": document.created,
                 "lastModifiedDate": document.modified,
             }
-        answer: dict[str, Any] = {
-            "status": status(account, document),
-            "createdDate": document.created,
-            "lastModifiedDate": document.modified,
-        }
-        left = remaining(account, document)
-        if document.type == "customerPayment":
-            whole = document.fields["payment"]
-            return {**answer, "applied": whole - left, "unapplied": left, "total": whole}
-        whole = document.fields["total"]
-        if document.type == "creditMemo":
-            return {**answer, "applied": whole - left, "unapplied": left, "amountRemaining": left}
-        return {**answer, "amountPaid": whole - left, "amountRemaining": left}
+        if document.type == "serviceSaleItem":
+            return stamps
+        return {"status": status(account, document), **stamps, **self._amounts(document)}
+
+    def _amounts(self, document: Document) -> dict[str, Any]:
+        account, fields = self._account, document.fields
+        match document.type:
+            case "customerPayment":
+                applied, left = account.applications.applied(document.id), remaining(account, document)
+                return {"applied": applied, "unapplied": left, "total": fields["payment"]}
+            case "creditMemo":
+                applied, left = account.applications.applied(document.id), remaining(account, document)
+                return {"applied": applied, "unapplied": left, "amountRemaining": left}
+            case "invoice":
+                left = remaining(account, document)
+                return {"amountPaid": fields["total"] - left, "amountRemaining": left}
+            case "customerDeposit":
+                return {"total": fields["payment"]}
+            case "customerRefund":
+                return {"balance": balance(account, fields["customer"])}
+            case "depositApplication":
+                deposit = account.documents.get("customerDeposit", fields["deposit"])
+                date_of_deposit = deposit.fields["tranDate"] if deposit is not None else None
+                return {"applied": fields["total"], "unapplied": ZERO, "depositDate": date_of_deposit}
+            case _:
+                other = account.documents.get("journalEntry", fields.get("reversal") or "")
+                return {"reversalEntry": other.fields["tranId"] if other is not None else None}
 
     def _value(self, field: Field, value: Any, kind: str) -> Any:
         if field.kind == "reference":
@@ -161,25 +214,14 @@ class Renderer:
 
     def _reference(self, target: str, internal_id: str) -> dict[str, Any]:
         kind, name = target, internal_id
-        if target == "transaction":
+        if target == "transaction" or target in _TYPE_NAMES:
             found = self._account.documents.transaction(internal_id)
             if found is not None:
                 kind, name = found.type, f"{_TYPE_NAMES[found.type]} #{found.fields['tranId']}"
-        elif target in RECORD_TYPES:
+        elif target in RECORD_TYPES and RECORD_TYPES[target].space:
             document = self._account.documents.get(target, internal_id)
             name = document.fields.get("companyName") or document.fields["entityId"] if document else internal_id
         else:
             entry = self._account.references.find(target, internal_id)
             name = entry.name if entry else internal_id
         return {"links": self.link(f"{kind}/{internal_id}"), "id": internal_id, "refName": name}
-
-
-def balance(account: Account, customer: str) -> Decimal:
-    """Sum what a customer owes, less what it has paid ahead, over all currencies as NetSuite's one number."""
-    return sum(
-        (
-            remaining(account, one) if one.type == "invoice" else -remaining(account, one)
-            for one in account.documents.of_customer(customer)
-        ),
-        ZERO,
-    )

@@ -9,26 +9,28 @@ from typing import TYPE_CHECKING, Any
 from connectors.netsuite.sandbox.amounts import ZERO, exact, rounded
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.ledger import Posting
+from connectors.netsuite.sandbox.open_amounts import APPROVED
+from connectors.netsuite.sandbox.outcome import Outcome
 from connectors.netsuite.sandbox.parties import refuse_moved, settle_party, settle_period
-from connectors.netsuite.sandbox.problems import Refusal, missing
-from connectors.netsuite.sandbox.reference_data import DISCOUNTS, RECEIVABLES, SALES, TAX_PAYABLE
+from connectors.netsuite.sandbox.problems import Refusal, bad_value, missing
+from connectors.netsuite.sandbox.reference_data import DISCOUNTS, RECEIVABLES, SALES, TAX_PAYABLE, Reference
+from connectors.netsuite.sandbox.settlement import allot
 
 if TYPE_CHECKING:
     from connectors.netsuite.sandbox.account import Account
 
 _RATE_DIGITS = Decimal("0.00000001")
-_APPROVED = "2"
 
 
-def finish(account: Account, draft: Document, known: Document | None) -> None:
-    """Check an invoice or credit memo and compute its totals; nothing is kept yet."""
-    settle_party(account, draft, "entity")
+def finish(account: Account, draft: Document, known: Document | None) -> Outcome:
+    """Check an invoice or credit memo and compute its totals; gives what it does, and keeps nothing yet."""
+    settle_party(account, draft, known, "entity")
     day = settle_period(account, draft, known)
     fields = draft.fields
     fields.setdefault("account", RECEIVABLES)
     fields.setdefault("taxDetailsOverride", False)
     if draft.type == "invoice":
-        fields.setdefault("approvalStatus", _APPROVED)
+        fields.setdefault("approvalStatus", APPROVED)
         term = account.references.find("term", fields.get("terms") or "")
         fields.setdefault("dueDate", day + timedelta(days=int(term.facts["days"])) if term else day)
     lines = draft.sublists.get("item", [])
@@ -49,27 +51,53 @@ def finish(account: Account, draft: Document, known: Document | None) -> None:
         raise Refusal("The total of this transaction may not be negative.", path="total")
     if not fields.get("tranId"):
         fields["tranId"] = account.number(draft.type)
-    if known is not None and draft.type == "invoice":
-        paid = account.applications.paid(draft.id)
-        if fields["total"] < paid:
-            raise Refusal("The total may not be less than the amount already applied to this invoice.", path="total")
-        if paid:
-            refuse_moved(account, draft, known, "entity", "currency", "subsidiary")
+    paid = account.applications.paid(draft.id)
+    if fields["total"] < paid:
+        raise Refusal("The total may not be less than the amount already applied to this transaction.", path="total")
+    refuse_moved(account, draft, known, "entity", "currency", "subsidiary", "exchangeRate", "account")
+    if paid and fields.get("approvalStatus", APPROVED) != APPROVED:
+        raise Refusal("You cannot withdraw the approval of a transaction that is paid.", path="approvalStatus")
+    applied = _apply(account, draft, paid) if draft.type == "creditMemo" else {}
+    return Outcome(applied=applied, postings=_postings(account, draft))
 
 
-def post(account: Account, document: Document) -> None:
-    """Write the GL impact: receivables against revenue, tax and discount; a credit memo the other way round."""
+def _apply(account: Account, draft: Document, refunded: Decimal) -> dict[str, Decimal]:
+    applied = allot(account, draft, draft.fields["entity"], draft.fields["total"] - refunded)
+    if sum(applied.values(), ZERO) > draft.fields["total"] - refunded:
+        raise Refusal("The amount applied may not exceed the unapplied amount of the credit memo.", path="apply")
+    return applied
+
+
+def _postings(account: Account, document: Document) -> list[Posting]:
+    """Give the GL impact: receivables against revenue, tax and discount; a credit memo the other way round."""
     fields = document.fields
+    if fields.get("approvalStatus", APPROVED) != APPROVED:
+        return []
     sign = -1 if document.type == "creditMemo" else 1
-    postings = [Posting(account=fields["account"], amount=sign * fields["total"])]
+    postings = [Posting(account=fields["account"], amount=sign * fields["total"], entity=fields["entity"])]
     for line in document.sublists["item"]:
         item = account.references.find("item", line["item"])
-        income = str(item.facts.get("incomeAccount", SALES)) if item else SALES
-        postings.append(Posting(account=income, amount=-sign * line["amount"]))
-    postings.append(Posting(account=TAX_PAYABLE, amount=-sign * fields["taxTotal"]))
-    postings.append(Posting(account=DISCOUNTS, amount=-sign * fields["discountTotal"]))
-    approved = fields.get("approvalStatus", _APPROVED) == _APPROVED
-    account.ledger.post(document.id, account.references.symbol(fields["currency"]), postings if approved else [])
+        postings.append(
+            Posting(
+                account=_revenue_account(item, line),
+                amount=-sign * line["amount"],
+                line=line["line"],
+                entity=fields["entity"],
+            )
+        )
+    following = max(line["line"] for line in document.sublists["item"]) + 1
+    postings.append(Posting(account=TAX_PAYABLE, amount=-sign * fields["taxTotal"], line=following))
+    postings.append(Posting(account=DISCOUNTS, amount=-sign * fields["discountTotal"], line=following + 1))
+    return postings
+
+
+def _revenue_account(item: Reference | None, line: dict[str, Any]) -> str:
+    """Give where a line's revenue goes: what is recognised over a time is deferred, where the item says an account."""
+    facts = item.facts if item is not None else {}
+    deferred = facts.get("deferredRevenueAccount")
+    if deferred and line.get("revRecStartDate") and line.get("revRecEndDate"):
+        return str(deferred)
+    return str(facts.get("incomeAccount", SALES))
 
 
 def _settle_taxes(draft: Document, lines: list[dict[str, Any]], precision: int) -> dict[str, Decimal]:
@@ -101,6 +129,13 @@ def _settle_lines(account: Account, lines: list[dict[str, Any]], taxes: dict[str
         path = f"item.items[{place}]"
         if not line.get("item"):
             raise missing("Item", f"{path}.item")
+        item = account.references.find("item", line["item"])
+        if item is not None and item.facts.get("isInactive"):
+            raise bad_value(item.id, "item", f"{path}.item")
+        if (line.get("revRecStartDate") is None) != (line.get("revRecEndDate") is None):
+            raise Refusal("Enter both a start and an end date for revenue recognition.", path=f"{path}.revRecEndDate")
+        if line.get("revRecEndDate") and line["revRecEndDate"] < line["revRecStartDate"]:
+            raise Refusal("The end date may not precede the start date.", path=f"{path}.revRecEndDate")
         reference = line.get("taxDetailsReference")
         if reference is not None and reference in seen:
             raise Refusal(f"Two lines have the tax details reference {reference}.", path=f"{path}.taxDetailsReference")

@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from decimal import Decimal
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from connectors.netsuite.sandbox import customers, sales, settlement
+from connectors.netsuite.sandbox import customers, deposits, items, journals, refunds, sales, settlement
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.incoming import Change
+from connectors.netsuite.sandbox.outcome import Outcome, take_effect
+from connectors.netsuite.sandbox.parties import settle_period
 from connectors.netsuite.sandbox.problems import Refusal
 
 if TYPE_CHECKING:
     from connectors.netsuite.sandbox.account import Account
 
 #: How the lines of a sublist are told apart; lines of the others are only added or replaced.
-_KEYS = {"item": "line", "apply": "doc", "addressBook": "id"}
-_TRANSFORMED_FIELDS = (
-    "entity subsidiary currency exchangeRate account department class location discountItem discountRate "
-    "taxDetailsOverride otherRefNum"
-).split()
+_KEYS = {"item": "line", "line": "line", "apply": "doc", "deposit": "doc", "addressBook": "id"}
+_FINISH: Mapping[str, Callable[[Account, Document, Document | None], Outcome]] = {
+    "invoice": sales.finish,
+    "creditMemo": sales.finish,
+    "customerPayment": settlement.finish_payment,
+    "customerDeposit": deposits.finish_deposit,
+    "depositApplication": deposits.finish_application,
+    "customerRefund": refunds.finish,
+    "journalEntry": journals.finish,
+}
 
 
 def create(account: Account, kind: str, change: Change, *, external_id: str | None = None) -> Document:
     """Create a record; `external_id` comes from the address of an upsert, else from the body."""
+    draft = fresh(account, kind, external_id if external_id is not None else change.external_id)
+    return finish_new(account, draft, change, "create")
+
+
+def fresh(account: Account, kind: str, external_id: str | None) -> Document:
+    """Give an empty record under a new internal id."""
     now = account.clock.now()
-    draft = Document(
-        type=kind,
-        id=account.documents.fresh_id(kind),
-        external_id=external_id if external_id is not None else change.external_id,
-        created=now,
-        modified=now,
-    )
-    _merge(draft, change, replace=frozenset())
-    return _keep(account, draft, None, "create")
+    new_id = account.documents.fresh_id(kind)
+    return Document(type=kind, id=new_id, external_id=external_id, created=now, modified=now)
+
+
+def finish_new(account: Account, draft: Document, change: Change, action: str) -> Document:
+    """Put a body over a new record, check it and keep it."""
+    merge(draft, change, replace=frozenset())
+    return _keep(account, draft, None, action)
 
 
 def update(account: Account, known: Document, change: Change, *, replace: Collection[str]) -> Document:
@@ -42,79 +53,97 @@ def update(account: Account, known: Document, change: Change, *, replace: Collec
     draft.modified = account.clock.now()
     if change.has_external_id:
         draft.external_id = change.external_id
-    _merge(draft, change, replace=replace)
+    merge(draft, change, replace=replace)
     return _keep(account, draft, known, "update")
-
-
-def credit(account: Account, invoice: Document, change: Change) -> Document:
-    """Transform an invoice into a credit memo of the same lines, applied to what the invoice still owes."""
-    now = account.clock.now()
-    draft = Document(
-        type="creditMemo",
-        id=account.documents.fresh_id("creditMemo"),
-        external_id=change.external_id,
-        created=now,
-        modified=now,
-    )
-    draft.fields = {name: invoice.fields[name] for name in _TRANSFORMED_FIELDS if name in invoice.fields}
-    draft.fields["createdFrom"] = invoice.id
-    for sublist in ("item", "taxDetails"):
-        draft.sublists[sublist] = [
-            {name: value for name, value in line.items() if name != "lineUniqueKey"}
-            for line in invoice.sublists.get(sublist, [])
-        ]
-    draft.sublists["apply"] = [{"doc": invoice.id, "apply": True}]
-    _merge(draft, change, replace=frozenset())
-    return _keep(account, draft, None, "transform")
 
 
 def delete(account: Account, document: Document) -> None:
     """Delete a record that nothing else depends on."""
     if document.type == "customer":
         customers.refuse_delete(account, document)
+    elif document.type == "serviceSaleItem":
+        items.refuse_delete(account, document)
+        account.references.kinds["item"].pop(document.id)
     else:
-        account.references.refuse_closed(document.fields["postingPeriod"])
-        if account.applications.to_invoice(document.id):
-            raise Refusal(
-                "This transaction cannot be deleted because it is linked to by one or more transactions.",
-            )
-        account.applications.replace(document.id, {})
-        account.ledger.remove(document.id)
+        _withdraw(account, document)
     account.documents.remove(document)
     account.deleted.append(document)
     account.accept("delete", document.type, document.id, document.external_id, document.fields.get("memo"))
 
 
+def _withdraw(account: Account, document: Document) -> None:
+    """Take what a transaction did out of the books, unless something depends on it."""
+    receivable = document.type != "journalEntry" or journals.moves_receivable(account, document)
+    account.references.refuse_closed(document.fields["postingPeriod"], receivable=receivable)
+    if account.applications.to(document.id):
+        raise Refusal("This transaction cannot be deleted because it is linked to by one or more transactions.")
+    if document.type == "journalEntry":
+        if document.fields.get("isReversal"):
+            raise Refusal("You cannot delete a reversing journal entry; change the entry that it reverses.")
+        journals.refuse_settled(account, None, document)
+        _reverse(account, document, on=None)
+    account.applications.replace(document.id, {})
+    account.ledger.remove(document.id)
+
+
 def _keep(account: Account, draft: Document, known: Document | None, action: str) -> Document:
     account.documents.refuse_taken(draft)
-    applied: dict[str, Decimal] = {}
+    outcome = None
     if draft.type == "customer":
         customers.finish(account, draft, known)
-    elif draft.type == "customerPayment":
-        applied = settlement.finish_payment(account, draft, known)
+    elif draft.type == "serviceSaleItem":
+        items.finish(account, draft, known)
     else:
-        sales.finish(account, draft, known)
-        if draft.type == "creditMemo":
-            applied = settlement.allot(account, draft, draft.fields["entity"], draft.fields["total"])
-            if sum(applied.values()) > draft.fields["total"]:
-                raise Refusal("The amount applied may not exceed the total of the credit memo.", path="apply")
+        outcome = _FINISH[draft.type](account, draft, known)
+    if draft.type == "journalEntry":
+        _reverse(account, draft, on=draft.fields.get("reversalDate"))
     draft.writes += 1
     account.documents.put(draft)
-    if draft.type == "customerPayment":
-        settlement.post_payment(account, draft)
-    elif draft.type != "customer":
-        sales.post(account, draft)
-    if draft.type in ("customerPayment", "creditMemo"):
-        account.applications.replace(draft.id, applied)
-        draft.sublists["apply"] = [
-            {"doc": invoice, "line": place, "apply": True, "amount": amount}
-            for place, (invoice, amount) in enumerate(applied.items())
-        ]
+    if outcome is not None:
+        take_effect(account, draft, outcome)
+    elif draft.type == "serviceSaleItem":
+        items.keep(account, draft)
     account.accept(action, draft.type, draft.id, draft.external_id, draft.fields.get("memo"))
     return draft
 
 
-def _merge(draft: Document, change: Change, *, replace: Collection[str]) -> None:
+def _reverse(account: Account, original: Document, *, on: Any) -> None:
+    """Make, change or take away the entry that reverses a journal on a day."""
+    known = account.documents.get("journalEntry", original.fields.get("reversal") or "")
+    if on is None:
+        if known is not None:
+            account.references.refuse_closed(
+                known.fields["postingPeriod"], receivable=journals.moves_receivable(account, known)
+            )
+            journals.refuse_settled(account, None, known)
+            account.ledger.remove(known.id)
+            account.documents.remove(known)
+            account.accept("delete", known.type, known.id, None, known.fields.get("memo"))
+        original.fields.pop("reversal", None)
+        return
+    draft = known.draft() if known is not None else fresh(account, "journalEntry", None)
+    kept: dict[str, Any] = {name: draft.fields[name] for name in ("tranId", "postingPeriod") if name in draft.fields}
+    draft.fields = {
+        name: original.fields[name]
+        for name in ("subsidiary", "currency", "exchangeRate", "approvalStatus", "approved", "memo")
+        if name in original.fields
+    }
+    draft.fields |= {**kept, "tranDate": on, "isReversal": True, "createdFrom": original.id}
+    draft.fields.setdefault("tranId", f"{original.fields['tranId']}R")
+    draft.fields["reversal"] = original.id
+    draft.sublists["line"] = journals.reversing_lines(original)
+    settle_period(account, draft, known, receivable=journals.moves_receivable(account, draft))
+    journals.refuse_settled(account, draft, known)
+    draft.modified = account.clock.now()
+    draft.writes += 1
+    account.documents.put(draft)
+    take_effect(account, draft, Outcome(postings=journals.postings(draft)))
+    account.accept("reverse", draft.type, draft.id, None, draft.fields.get("memo"))
+    original.fields["reversal"] = draft.id
+
+
+def merge(draft: Document, change: Change, *, replace: Collection[str]) -> None:
+    """Put a body over a record."""
     for name, value in change.fields.items():
         if value is None:
             draft.fields.pop(name, None)
@@ -138,13 +167,20 @@ def _merged(
                 line.pop("line", None)
             merged.append(line)
             continue
-        for name, value in line.items():
-            match[name] = value
-        # A changed price or quantity makes the old amount stale.
-        if ("rate" in line or "quantity" in line) and "amount" not in line:
-            match.pop("amount", None)
-        if "amount" in line and "rate" not in line:
-            match.pop("rate", None)
+        _change_line(match, line)
         if replace:
             merged.append(match)
     return merged
+
+
+def _change_line(known: dict[str, Any], sent: Mapping[str, Any]) -> None:
+    known.update(sent)
+    # A changed price or quantity makes the old amount stale.
+    if ("rate" in sent or "quantity" in sent) and "amount" not in sent:
+        known.pop("amount", None)
+    if "amount" in sent and "rate" not in sent:
+        known.pop("rate", None)
+    # The one side of a journal's line takes the place of the other.
+    for side, other in (("debit", "credit"), ("credit", "debit")):
+        if sent.get(side) and other not in sent:
+            known.pop(other, None)

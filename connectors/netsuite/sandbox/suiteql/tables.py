@@ -11,8 +11,9 @@ from typing import Any
 
 from connectors.netsuite.sandbox.account import Account
 from connectors.netsuite.sandbox.documents import TRANSACTION_CODES, Document
+from connectors.netsuite.sandbox.open_amounts import remaining, whole
 from connectors.netsuite.sandbox.reference_data import Reference
-from connectors.netsuite.sandbox.rendering import remaining, status
+from connectors.netsuite.sandbox.rendering import status
 
 #: What a column holds; booleans are 'T' and 'F'.
 Cell = str | Decimal | date | datetime | None
@@ -50,6 +51,10 @@ def _flag(name: str) -> _Getter:
     return lambda _account, row: "T" if row.fields.get(name) else "F"
 
 
+def _said(name: str) -> _Getter:
+    return lambda _account, row: "T" if row.facts.get(name) else "F"
+
+
 def _fact(name: str) -> _Getter:
     return lambda _account, row: None if row.facts.get(name) is None else str(row.facts[name])
 
@@ -59,15 +64,18 @@ def _decimal(value: object) -> Decimal | None:
 
 
 def _total(account: Account, document: Document) -> Cell:
-    if document.type == "customerPayment":
-        return Decimal(document.fields["payment"])
-    total = Decimal(document.fields["total"])
-    return -total if document.type == "creditMemo" else total
+    if document.type == "journalEntry":
+        debits = (line.get("debit") for line in document.sublists["line"])
+        return sum((amount for amount in debits if amount is not None), Decimal(0))
+    total = whole(document)
+    return -total if document.type in ("creditMemo", "customerRefund") else total
 
 
 def _status(account: Account, document: Document) -> Cell:
+    if document.type == "journalEntry":
+        return "B" if document.fields["approved"] else "A"
     shown = status(account, document)
-    return {"Open": "A", "Paid In Full": "B"}.get(shown, shown)
+    return {"Open": "A", "Paid In Full": "B"}.get(shown or "", shown)
 
 
 def _unpaid(account: Account, document: Document) -> Cell:
@@ -76,6 +84,10 @@ def _unpaid(account: Account, document: Document) -> Cell:
 
 def _paid(account: Account, document: Document) -> Cell:
     return account.applications.paid(document.id) if document.type == "invoice" else None
+
+
+def _entity(account: Account, document: Document) -> Cell:
+    return None if document.customer is None else Decimal(document.customer)
 
 
 _TRANSACTION: Mapping[str, _Getter] = {
@@ -88,7 +100,7 @@ _TRANSACTION: Mapping[str, _Getter] = {
     "memo": _field("memo"),
     "otherrefnum": _field("otherRefNum"),
     "externalid": lambda _account, row: row.external_id,
-    "entity": lambda _account, row: Decimal(row.customer),
+    "entity": _entity,
     "currency": _number("currency"),
     "exchangerate": _number("exchangeRate"),
     "postingperiod": _number("postingPeriod"),
@@ -203,7 +215,10 @@ TABLES: Mapping[str, Table] = {
             "periodname": _name,
             "startdate": lambda _account, row: date.fromisoformat(row.facts["start"]),
             "enddate": lambda _account, row: date.fromisoformat(row.facts["end"]),
-            "closed": lambda _account, row: "T" if row.facts.get("closed") else "F",
+            "closed": _said("closed"),
+            "arlocked": _said("arLocked"),
+            "aplocked": _said("apLocked"),
+            "alllocked": _said("allLocked"),
         },
     ),
 }

@@ -1,0 +1,73 @@
+"""What a checked transaction does: what it is applied to, and what it posts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from connectors.netsuite.sandbox.amounts import ZERO, rounded
+from connectors.netsuite.sandbox.documents import Document
+from connectors.netsuite.sandbox.ledger import Posting, in_base
+from connectors.netsuite.sandbox.open_amounts import document_id
+from connectors.netsuite.sandbox.reference_data import DEPOSITS, REALIZED, RECEIVABLES, ROUNDING
+
+if TYPE_CHECKING:
+    from connectors.netsuite.sandbox.account import Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Applied amounts by `open_amounts.place`, and postings in the transaction's currency."""
+
+    applied: Mapping[str, Decimal] = field(default_factory=dict)
+    postings: Sequence[Posting] = ()
+
+
+def take_effect(account: Account, document: Document, outcome: Outcome) -> None:
+    """Write applications and GL impact of a transaction, in the place of what it did before."""
+    references, fields = account.references, document.fields
+    subsidiary = fields["subsidiary"]
+    base = references.base_currency(subsidiary)
+    precision = references.precision(base)
+    account.applications.replace(document.id, outcome.applied)
+    postings = [*outcome.postings, *_realized(account, document, outcome, precision)]
+    account.ledger.post(
+        document.id,
+        in_base(postings, fields["exchangeRate"], precision, ROUNDING),
+        currency=references.symbol(fields["currency"]),
+        base_currency=references.symbol(base),
+        subsidiary=subsidiary,
+    )
+
+
+def _realized(account: Account, document: Document, outcome: Outcome, precision: int) -> list[Posting]:
+    """Give what the change of the exchange rate since the settled documents has made: in the books' currency alone.
+
+    Without it, something settled in full would leave a rest in the receivable's books.
+    """
+    gain = ZERO
+    postings: list[Posting] = []
+    for place, amount in outcome.applied.items():
+        target = account.documents.transaction(document_id(place))
+        if target is None:
+            continue
+        own, other = (
+            rounded(amount * rate, precision)
+            for rate in (document.fields["exchangeRate"], target.fields["exchangeRate"])
+        )
+        # A refund pays out and debits; so does an application where it uses up the deposit.
+        debits = document.type == "customerRefund" or target.type == "customerDeposit"
+        difference = other - own if debits else own - other
+        settled = DEPOSITS if target.type == "customerDeposit" else _receivable(target)
+        if difference:
+            postings.append(Posting(account=settled, amount=ZERO, base=difference, entity=document.customer))
+            gain += difference
+    if gain:
+        postings.append(Posting(account=REALIZED, amount=ZERO, base=-gain))
+    return postings
+
+
+def _receivable(document: Document) -> str:
+    return str(document.fields.get("arAcct") or document.fields.get("account") or RECEIVABLES)
