@@ -88,7 +88,7 @@ def give_back(
     if pending:
         account.agenda.plan(account.now() + _TAKEN_IN, lambda: _arrive(account, refund))
     elif method.refund == "failed":
-        account.agenda.plan(account.now() + _SENT_BACK, lambda: fail(account, refund, "expired_or_canceled_card"))
+        account.agenda.plan(account.now() + _SENT_BACK, lambda: _send_back(account, refund))
     return refund
 
 
@@ -198,6 +198,11 @@ def _arrive(account: Account, refund: Record) -> None:
     refund["status"] = "succeeded"
     refund.pop("pending_reason", None)
     account.happened("refund.updated", refund, {"status": "pending"})
+
+
+def _send_back(account: Account, refund: Record) -> None:
+    if refund["status"] == "succeeded":
+        fail(account, refund, "expired_or_canceled_card")
 
 
 def _destination(method: Method) -> dict[str, Any]:

@@ -332,7 +332,7 @@ async def test_an_automatic_payout_and_what_it_is_made_of(client: Client, sandbo
         assert [one.net for one in lines if one.type == "payout"] == [-found.amount]
         refunds: Any = {"payout": found.id, "type": "refund"}
         assert [one.amount for one in call.v1.balance_transactions.list(refunds)] == [-400]
-        balance = call.v1.balance.retrieve()
+        balance: Any = call.v1.balance.retrieve()
         assert [one.amount for one in [*balance.available, *balance.pending]] == [0, 0]
 
     await client(work)
