@@ -90,12 +90,31 @@ def item(account: Account, newer: Record) -> Record:
 
 def payment_intent(account: Account, newer: Record) -> Record:
     """Give a payment intent with the link to its invoice."""
-    paid = (
-        payment["invoice"]
-        for payment in account.invoice_payments.oldest_first()
-        if payment["payment"].get("payment_intent") == newer["id"]
-    )
-    return newer | {"invoice": next(paid, None)}
+    return newer | {"invoice": account.invoices_of_intents.get(newer["id"])}
+
+
+def charge(account: Account, newer: Record) -> Record:
+    """Give a charge with the link to its invoice."""
+    return newer | {"invoice": account.invoices_of_intents.get(newer["payment_intent"])}
+
+
+def credit_note(account: Account, newer: Record) -> Record:
+    """Give a credit note with its one refund and its taxes in their old places."""
+    refunds = newer["refunds"]
+    older = {name: value for name, value in newer.items() if name not in {"refunds", "total_taxes"}}
+    return older | {"refund": refunds[0]["refund"] if refunds else None, "tax_amounts": _taxes(newer["total_taxes"])}
+
+
+def credit_note_line(account: Account, newer: Record) -> Record:
+    """Give a line of a credit note with its taxes in their old places."""
+    net = newer["amount"] - sum(tax["amount"] for tax in newer["taxes"] if tax["tax_behavior"] == "inclusive")
+    unit = plain(round(Decimal(net) / newer["quantity"], 12)) if newer["quantity"] else None
+    older = {name: value for name, value in newer.items() if name != "taxes"}
+    return older | {
+        "amount_excluding_tax": net,
+        "tax_amounts": _taxes(newer["taxes"]),
+        "unit_amount_excluding_tax": unit,
+    }
 
 
 def _payment(account: Account, newer: Record) -> Record:

@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from connectors.stripe.sandbox.agenda import Agenda
 from connectors.stripe.sandbox.amounts import TaxShare
 from connectors.stripe.sandbox.events import Cause, Event
 from connectors.stripe.sandbox.identifiers import Identifiers
+from connectors.stripe.sandbox.ledger import Ledger
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.rendering import previously, render
 from connectors.stripe.sandbox.table import Record, Table
@@ -38,6 +40,12 @@ class Switches:
     webhook_concurrency: int = 16
     drift: Mapping[str, Any] = field(default_factory=dict)
     claim: str | None = None
+    # Money: the currencies that the account holds (the first takes what it does not), when payouts are made by
+    # themselves, and how many seconds money is pending and a payout is on its way.
+    settles: list[str] = field(default_factory=lambda: ["usd", "eur", "gbp"])
+    payouts: str = "manual"
+    pending_seconds: int = 2 * 86400
+    payout_seconds: int = 2 * 86400
 
 
 class Account:
@@ -48,6 +56,8 @@ class Account:
         self.world = world
         self.limiter = Limiter(clock=world.clock)
         self.subscribers: list[Callable[[Event], None]] = []
+        #: Who must know when a payment intent has succeeded, failed, or been canceled.
+        self.payment_watchers: list[Callable[[Record], None]] = []
         self.clear()
 
     def clear(self) -> None:
@@ -70,6 +80,25 @@ class Account:
         self.invoice_payments = Table("invoice_payment", indexes=("invoice",))
         self.payment_intents = Table("payment_intent")
         self.payment_records = Table("payment_record")
+        # Money: charges, refunds, credit notes, disputes, payouts, balance transactions.
+        self.charges = Table("charge", indexes=("payment_intent",))
+        self.refunds = Table("refund", indexes=("charge",))
+        self.credit_notes = Table("credit_note", indexes=("invoice",))
+        self.credit_note_lines: dict[str, list[Record]] = {}
+        self.customer_balance_transactions = Table("customer_balance_transaction", indexes=("customer",))
+        self.disputes = Table("dispute", indexes=("charge",))
+        self.payouts = Table("payout")
+        self.balance_transactions = Table("balance_transaction", indexes=("source",))
+        #: Balance transactions that no automatic payout has taken yet; and automatic payout → those it took.
+        self.unpaid: dict[str, Record] = {}
+        self.paid_out: dict[str, list[Record]] = {}
+        #: Payment intent → the invoice it pays; and the invoice payment that waits for it.
+        self.invoices_of_intents: dict[str, str] = {}
+        self.waiting_payments: dict[str, Record] = {}
+        #: Payment method → the test method it was made from.
+        self.methods: dict[str, str] = {}
+        self.ledger = Ledger()
+        self.agenda = Agenda()
         self.endpoints = Table("webhook_endpoint")
         #: Endpoint → its secrets, the newest first, each with the time until which it signs.
         self.secrets: dict[str, list[tuple[str, float | None]]] = {}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.books import StripeBooks
+from connectors.stripe.sandbox.disputes import dispute_test_card
 from connectors.stripe.sandbox.doorway import KINDS as REQUEST_KINDS
 from connectors.stripe.sandbox.doorway import Doorway
+from connectors.stripe.sandbox.payments import book_paid
 from connectors.stripe.sandbox.problems import render
 from connectors.stripe.sandbox.routes import ROUTES
 from connectors.stripe.sandbox.sender import KINDS as DELIVERY_KINDS
@@ -23,6 +27,7 @@ def build(world: World) -> web.Application:
     doorway = Doorway(account)
     sender = Sender(account)
     account.subscribers.append(sender.publish)
+    account.payment_watchers += [partial(book_paid, account), partial(dispute_test_card, account)]
     books = StripeBooks(account, doorway, sender)
     world.books = books
     world.progress = books.progress

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from connectors.stripe.sandbox.account import Account
@@ -34,8 +35,9 @@ class StripeBooks:
         return await self._seeder.grant(wish)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Give all invoices with all lines and payments, customers, endpoints, events and deliveries."""
+        """Give all invoices with all lines and payments, customers, money, endpoints, events and deliveries."""
         account = self.account
+        account.agenda.run(account.now())
         return {
             "customers": _present(account.customers),
             "products": _present(account.products),
@@ -50,6 +52,7 @@ class StripeBooks:
                 }
                 for invoice in _present(account.invoices)
             ],
+            **_money(account),
             "endpoints": _present(account.endpoints),
             "events": [_brief(event) for event in account.events],
             "deliveries": list(self._sender.log),
@@ -62,6 +65,7 @@ class StripeBooks:
         return {
             "planned": self._driver.planned,
             "driven": self._driver.done,
+            "due_later": len(self.account.agenda),
             "deliveries_waiting": self._sender.waiting,
             "idempotency_keys": len(self._doorway.keys),
             "refused_by_limits": self.account.limiter.refused,
@@ -74,6 +78,25 @@ class StripeBooks:
         self._seeder.keys.clear()
         self._doorway.keys.clear()
         self.account.clear()
+
+
+def _money(account: Account) -> dict[str, Any]:
+    """Give what was charged, given back, disputed and paid out, and both sides of every movement of the balance."""
+    return {
+        "payment_intents": _present(account.payment_intents),
+        "charges": _present(account.charges),
+        "refunds": _present(account.refunds),
+        "credit_notes": [
+            note | {"lines": account.credit_note_lines[note["id"]]} for note in _present(account.credit_notes)
+        ],
+        "disputes": _present(account.disputes),
+        "payouts": _present(account.payouts),
+        "balance_transactions": _present(account.balance_transactions),
+        "ledger": {
+            "entries": [asdict(entry) for entry in account.ledger.entries],
+            "totals": account.ledger.totals(),
+        },
+    }
 
 
 def _present(table: Table) -> list[Record]:

@@ -119,6 +119,7 @@ class Doorway:
         text = body.decode("utf-8", "replace") if request.method == "POST" else request.query_string
         parameters = Parameters(decode(text), version=version)
         paths = parameters.texts("expand") or []
+        self._account.agenda.run(self._account.now())
         self._account.cause = Cause(request=request_id, idempotency_key=key)
         try:
             answer = operation(self._account, request.match_info.get("id", ""), parameters)

@@ -23,6 +23,7 @@ _PLAIN = frozenset(
         "payment",
         "price",
         "price_details",
+        "refunds",
         "pricing",
         "source",
         "tax_amounts",
@@ -54,14 +55,20 @@ class _Expansion:
         self._version = version
         self._path = path
         self._tables: Mapping[str, Table] = {
+            "balance_transaction": account.balance_transactions,
+            "charge": account.charges,
+            "customer_balance_transaction": account.customer_balance_transactions,
             "coupon": account.coupons,
             "customer": account.customers,
             "discount": account.discounts,
             "discounts": account.discounts,
+            "failure_balance_transaction": account.balance_transactions,
             "invoice": account.invoices,
+            "latest_charge": account.charges,
             "payment_intent": account.payment_intents,
             "payment_record": account.payment_records,
             "product": account.products,
+            "refund": account.refunds,
             "tax_rate": account.tax_rates,
         }
 

@@ -9,9 +9,6 @@ from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.table import Record
 
-#: Stripe's test payment methods that are declined.
-_DECLINED = frozenset({"pm_card_chargeDeclined", "pm_card_visa_chargeDeclined"})
-
 
 def finalize(account: Account, identifier: str, parameters: Parameters) -> Record:
     """`POST /v1/invoices/{id}/finalize`: the number is given, the sums are frozen; nothing due means paid."""
@@ -55,19 +52,8 @@ def pay(account: Account, identifier: str, parameters: Parameters) -> Record:
     payments.must_be_payable(invoice)
     if outside:
         payments.pay_outside(account, invoice)
-    elif method in _DECLINED:
-        invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1}
-        account.happened("invoice.payment_failed", show(account, invoice))
-        raise ApiError(
-            "Your card was declined.",
-            status=402,
-            kind="card_error",
-            code="card_declined",
-            decline_code="generic_decline",
-            stored=True,
-        )
     else:
-        payments.pay_default(account, invoice)
+        payments.pay_default(account, invoice, method or "pm_card_visa")
     return show(account, invoice)
 
 
@@ -101,7 +87,7 @@ def send(account: Account, identifier: str, parameters: Parameters) -> Record:
 
 def _end(account: Account, invoice: Record, status: str, moment: str, event: str) -> Record:
     if status == "void":
-        payments.cancel_default(account, invoice)
+        payments.cancel_default(account, invoice, "void_invoice")
     invoice |= {
         "status": status,
         "status_transitions": invoice["status_transitions"] | {moment: account.now()},

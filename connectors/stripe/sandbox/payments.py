@@ -8,10 +8,11 @@ from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.currencies import check_amount, currency_of
 from connectors.stripe.sandbox.invoice_sums import show
 from connectors.stripe.sandbox.listing import equals, pages, time_range
+from connectors.stripe.sandbox.methods import attach as attach_method
 from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.payment_intents import end, open_intent, pay
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.table import Record
-from connectors.stripe.sandbox.versions import ENDIVE
 
 
 def must_be_payable(invoice: Record) -> None:
@@ -24,23 +25,53 @@ def must_be_payable(invoice: Record) -> None:
 
 def open_default(account: Account, invoice: Record) -> None:
     """Make the invoice payment that Stripe keeps in step with what remains."""
-    intent = new_intent(
+    intent = open_intent(
         account, amount=invoice["amount_due"], currency=invoice["currency"], customer=invoice["customer"]
     )
-    _add(account, invoice, "payment_intent", intent["id"], invoice["amount_due"], default=True)
+    payment = _add(account, invoice, "payment_intent", intent["id"], invoice["amount_due"], default=True)
+    account.waiting_payments[intent["id"]] = payment
 
 
-def pay_default(account: Account, invoice: Record) -> None:
-    """Charge the customer for all that remains."""
+def pay_default(account: Account, invoice: Record, method: str = "pm_card_visa") -> None:
+    """Charge the customer for all that remains; a refusal raises `ApiError` with the issuer's reason."""
     payment = _default(account, invoice)
     if payment is None:
         settle(account, invoice)
         return
-    intent = account.payment_intents.get(payment["payment"]["payment_intent"]) or {}
-    intent |= {"amount": invoice["amount_remaining"]}
+    intent = account.find(account.payment_intents, payment["payment"]["payment_intent"])
+    kept = attach_method(account, method)
+    intent |= {"amount": invoice["amount_remaining"], "payment_method": kept}
     invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1}
-    succeed(account, intent)
-    _book(account, invoice, payment, invoice["amount_remaining"])
+    try:
+        pay(account, intent, off_session=True)
+    except ApiError:
+        account.happened("invoice.payment_failed", show(account, invoice))
+        raise
+
+
+def book_paid(account: Account, intent: Record) -> None:
+    """Book a payment intent that has succeeded with the invoice that waits for it."""
+    payment = account.waiting_payments.pop(intent["id"], None)
+    if payment is not None and payment["status"] == "open":
+        _book(account, account.find(account.invoices, payment["invoice"]), payment, intent["amount_received"])
+
+
+def keep_default_in_step(account: Account, invoice: Record) -> None:
+    """Let the payment that Stripe keeps ready ask for what remains."""
+    payment = _default(account, invoice)
+    if payment is not None:
+        payment["amount_requested"] = invoice["amount_remaining"]
+        intent = account.find(account.payment_intents, payment["payment"]["payment_intent"])
+        intent["amount"] = invoice["amount_remaining"]
+
+
+def pay_part(account: Account, invoice: Record, amount: int) -> None:
+    """Take a part of an invoice by card, as a further payment of it, however small."""
+    intent = open_intent(account, amount=amount, currency=invoice["currency"], customer=invoice["customer"])
+    intent["payment_method"] = attach_method(account, "pm_card_visa")
+    account.happened("payment_intent.created", intent)
+    pay(account, intent)
+    attach(account, invoice["id"], Parameters({"payment_intent": intent["id"]}))
 
 
 def pay_outside(account: Account, invoice: Record) -> None:
@@ -91,7 +122,7 @@ def settle(account: Account, invoice: Record) -> None:
     account.happened("invoice.payment_succeeded", show(account, invoice))
 
 
-def cancel_default(account: Account, invoice: Record) -> None:
+def cancel_default(account: Account, invoice: Record, reason: str | None = None) -> None:
     """Take back the payment that nobody will make any more."""
     payment = _default(account, invoice)
     if payment is not None:
@@ -99,8 +130,8 @@ def cancel_default(account: Account, invoice: Record) -> None:
             "status": "canceled",
             "status_transitions": payment["status_transitions"] | {"canceled_at": account.now()},
         }
-        intent = account.payment_intents.get(payment["payment"]["payment_intent"]) or {}
-        intent |= {"status": "canceled", "canceled_at": account.now()}
+        intent = account.find(account.payment_intents, payment["payment"]["payment_intent"])
+        end(account, intent, reason)
 
 
 def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
@@ -161,79 +192,6 @@ def report(account: Account, parameters: Parameters) -> Record:
     return record
 
 
-def create_intent(account: Account, parameters: Parameters) -> Record:
-    """`POST /v1/payment_intents`; with `confirm` it succeeds at once."""
-    currency = currency_of(parameters.required("currency"))
-    amount = parameters.integer("amount")
-    if amount is None or amount < 1:
-        raise ApiError.missing_parameter("amount")
-    check_amount(amount, currency)
-    customer = parameters.text("customer")
-    if customer is not None:
-        account.find(account.customers, customer, param="customer")
-    confirm = parameters.boolean("confirm") or False
-    metadata = parameters.metadata()
-    if parameters.version < ENDIVE:
-        parameters.accept("payment_method_types")
-    elif parameters.given("payment_method_types"):
-        raise ApiError.invalid(
-            "The payment_method_types parameter is no longer supported. Use allowed_payment_method_types instead.",
-            param="payment_method_types",
-            code="payment_method_types_no_longer_supported",
-        )
-    else:
-        parameters.accept("allowed_payment_method_types")
-    parameters.accept("payment_method", "automatic_payment_methods", "off_session", "description")
-    parameters.finish()
-    intent = new_intent(account, amount=amount, currency=currency, customer=customer)
-    intent["metadata"] = metadata
-    account.happened("payment_intent.created", intent)
-    if confirm:
-        succeed(account, intent)
-    return intent
-
-
-def new_intent(account: Account, *, amount: int, currency: str, customer: str | None) -> Record:
-    """Keep a payment intent that nobody has paid yet."""
-    return account.payment_intents.add(
-        {
-            "id": account.identifiers.new("pi"),
-            "object": "payment_intent",
-            "amount": amount,
-            "amount_capturable": 0,
-            "amount_received": 0,
-            "canceled_at": None,
-            "capture_method": "automatic_async",
-            "client_secret": None,
-            "confirmation_method": "automatic",
-            "created": account.now(),
-            "currency": currency,
-            "customer": customer,
-            "customer_account": None,
-            "description": None,
-            "last_payment_error": None,
-            "latest_charge": None,
-            "livemode": False,
-            "metadata": {},
-            "payment_method": None,
-            "payment_method_types": ["card"],
-            "payment_record": None,
-            "status": "requires_payment_method",
-        }
-    )
-
-
-def succeed(account: Account, intent: Record) -> None:
-    """Let a payment intent succeed."""
-    intent |= {
-        "status": "succeeded",
-        "amount_received": intent["amount"],
-        "latest_charge": account.identifiers.new("ch"),
-        "payment_method": account.identifiers.new("pm"),
-    }
-    account.happened("payment_intent.succeeded", intent)
-
-
 def _received(source: Record) -> tuple[str, int]:
     if source["object"] == "payment_intent":
         return source["currency"], source["amount_received"]
@@ -241,6 +199,8 @@ def _received(source: Record) -> tuple[str, int]:
 
 
 def _add(account: Account, invoice: Record, kind: str, source: str, amount: int, *, default: bool) -> Record:
+    if kind == "payment_intent":
+        account.invoices_of_intents[source] = invoice["id"]
     return account.invoice_payments.add(
         {
             "id": account.identifiers.new("inpay"),
@@ -274,9 +234,8 @@ def _book(account: Account, invoice: Record, payment: Record, received: int) -> 
     if received > paid:
         customer = account.customers.get(invoice["customer"]) or {}
         customer["balance"] = customer.get("balance", 0) - (received - paid)
-    default = _default(account, invoice)
-    if default is not None and invoice["amount_remaining"] > 0:
-        default["amount_requested"] = invoice["amount_remaining"]
+    if invoice["amount_remaining"] > 0:
+        keep_default_in_step(account, invoice)
     account.happened("invoice_payment.paid", payment)
     if invoice["amount_remaining"] == 0:
         cancel_default(account, invoice)

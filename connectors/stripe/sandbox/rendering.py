@@ -23,9 +23,15 @@ def _with_coupon(account: Account, discount: Record) -> Record:
     return older | {"coupon": account.coupons.get(source.get("coupon") or "")}
 
 
+def _with_own_refunds(_: Account, note: Record) -> Record:
+    """Before clover a credit note's refunds were all Stripe's own."""
+    refunds = [{"amount_refunded": part["amount_refunded"], "refund": part["refund"]} for part in note["refunds"]]
+    return note | {"refunds": refunds}
+
+
 #: The releases that took something away, newest first: how the release before showed each object.
 _CHANGES: tuple[tuple[str, Mapping[str, Change]], ...] = (
-    (CLOVER, {"discount": _with_coupon}),
+    (CLOVER, {"discount": _with_coupon, "credit_note": _with_own_refunds}),
     (
         BASIL,
         {
@@ -33,6 +39,9 @@ _CHANGES: tuple[tuple[str, Mapping[str, Change]], ...] = (
             "line_item": acacia.line,
             "invoiceitem": acacia.item,
             "payment_intent": acacia.payment_intent,
+            "charge": acacia.charge,
+            "credit_note": acacia.credit_note,
+            "credit_note_line_item": acacia.credit_note_line,
         },
     ),
 )

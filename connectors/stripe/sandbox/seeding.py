@@ -8,10 +8,12 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from connectors.stripe.sandbox import catalogue, customers, endpoints, invoice_states, invoices, payments
+from connectors.stripe.sandbox import catalogue, customers, endpoints, invoice_states, invoices, payments, payouts
 from connectors.stripe.sandbox.account import Account, Switches
 from connectors.stripe.sandbox.drifting import check_drift
 from connectors.stripe.sandbox.driver import Driver
+from connectors.stripe.sandbox.money_wishes import MONEY, elapse
+from connectors.stripe.sandbox.money_wishes import grant as grant_money
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.portfolio import portfolio
 from connectors.stripe.sandbox.problems import ApiError
@@ -27,11 +29,13 @@ _MAKERS: Mapping[str, Callable[[Account, Parameters], Record]] = {
     "customers": customers.create,
     "endpoints": endpoints.create,
 }
-_WISHES = frozenset({*_MAKERS, "switches", "invoices", "generate", "drive", "roll_secret"})
+_WISHES = frozenset({*_MAKERS, *MONEY, "pay_out", "elapse", "switches", "invoices", "generate", "drive", "roll_secret"})
 _INVOICE_WISHES = frozenset({"key", "create", "lines", "subscription", "finalize", "payments", "misstate_total"})
 #: Numbers come from JSON as `Decimal`; clocks want floats.
 _SWITCH_TYPES: Mapping[str, Callable[[Any], Any]] = {
     "latency": float,
+    "pending_seconds": int,
+    "payout_seconds": int,
     "webhook_timeout": float,
     "webhook_waits": lambda waits: [float(seconds) for seconds in waits],
 }
@@ -71,6 +75,7 @@ class Seeder:
                     made.setdefault(kind, []).append(self._make(maker, item))
                     await _breathe(place)
             made["invoices"] = await self._invoices(wish.get("invoices", ()), wish.get("drive"))
+            self._money(wish, made)
             if "roll_secret" in wish:
                 rolled = wish["roll_secret"]
                 made["secret"] = endpoints.roll_secret(
@@ -79,6 +84,18 @@ class Seeder:
         except ApiError as error:
             raise ValueError(f"{error} {error.body['error'].get('param', '')}".strip()) from None
         return {"made": made, "keys": self.keys, "planned": self._driver.planned}
+
+    def _money(self, wish: Mapping[str, Any], made: dict[str, Any]) -> None:
+        """Let happen what customers and banks do, then pay out, then let time go by."""
+        for kind in MONEY:
+            for item in wish.get(kind, ()):
+                record = grant_money(self._account, kind, self._resolve(item))
+                self._name(item, record)
+                made.setdefault(kind, []).append({"id": record["id"]})
+        if wish.get("pay_out"):
+            made["payouts"] = [{"id": payout["id"]} for payout in payouts.pay_out(self._account)]
+        if "elapse" in wish:
+            elapse(self._account, float(wish["elapse"]))
 
     def _switch(self, wanted: Mapping[str, Any]) -> None:
         known = {field.name for field in fields(Switches)}
@@ -91,6 +108,10 @@ class Seeder:
         for name, value in wanted.items():
             setattr(self._account.switches, name, _SWITCH_TYPES.get(name, lambda given: given)(value))
         self._account.apply()
+        if "payouts" in wanted:
+            if wanted["payouts"] not in {"manual", "daily"}:
+                raise ValueError("Payouts are made daily, or manual")
+            payouts.every_day(self._account)
 
     def _make(self, maker: Callable[[Account, Parameters], Record], item: Mapping[str, Any]) -> Record:
         given = {name: value for name, value in item.items() if name != "key"}
@@ -158,21 +179,19 @@ class Seeder:
         else:
             remaining = invoice["amount_remaining"]
             value = remaining if amount is None else min(int(amount), remaining)
-            kind, source = self._source(invoice, value, how)
-            payments.attach(account, identifier, Parameters({kind: source}))
+            if how == "card":
+                payments.pay_part(account, invoice, value)
+            else:
+                payments.attach(account, identifier, Parameters({"payment_record": self._reported(invoice, value)}))
 
-    def _source(self, invoice: Record, amount: int, how: str) -> tuple[str, str]:
-        currency, customer = invoice["currency"], invoice["customer"]
-        if how == "card":
-            wanted = {"amount": amount, "currency": currency, "customer": customer, "confirm": True}
-            return "payment_intent", payments.create_intent(self._account, Parameters(wanted))["id"]
+    def _reported(self, invoice: Record, amount: int) -> str:
         reported = {
-            "amount_requested": {"value": amount, "currency": currency},
-            "customer_details": {"customer": customer},
+            "amount_requested": {"value": amount, "currency": invoice["currency"]},
+            "customer_details": {"customer": invoice["customer"]},
             "initiated_at": self._account.now(),
             "outcome": "guaranteed",
         }
-        return "payment_record", payments.report(self._account, Parameters(reported))["id"]
+        return str(payments.report(self._account, Parameters(reported))["id"])
 
     def _name(self, wish: Mapping[str, Any], record: Record) -> None:
         if "key" in wish:

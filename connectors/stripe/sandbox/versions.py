@@ -57,7 +57,28 @@ SINCE: Mapping[str, Mapping[str, str]] = {
     },
     "customer": {"business_name": CLOVER, "individual_name": CLOVER, "customer_account": "2025-12-15"},
     "discount": {"customer_account": "2025-12-15"},
-    "payment_intent": {"customer_account": "2025-12-15", "payment_record": ENDIVE},
+    # Money: payment intents, charges, refunds, credit notes, balance transactions, payouts, disputes.
+    "payment_intent": {
+        "excluded_payment_method_types": BASIL,
+        "customer_account": "2025-12-15",
+        "allowed_payment_method_types": ENDIVE,
+        "payment_record": ENDIVE,
+    },
+    "refund": {
+        "pending_reason": BASIL,
+        "customer": "2026-07-29",
+        "customer_account": "2026-07-29",
+        "payment_method": "2026-07-29",
+    },
+    "credit_note": {
+        "post_payment_amount": BASIL,
+        "pre_payment_amount": BASIL,
+        "customer_account": "2025-12-15",
+    },
+    "credit_note_line_item": {"metadata": "2026-03-25"},
+    "balance_transaction": {"balance_type": BASIL},
+    "payout": {"payout_method": BASIL},
+    "dispute": {"intended_submission_method": ENDIVE},
 }
 #: What begins so is not there before that date.
 _PATHS: Mapping[str, str] = {
@@ -65,7 +86,7 @@ _PATHS: Mapping[str, str] = {
     "/v1/invoices/{id}/attach_payment": BASIL,
     "/v1/payment_records": CLOVER,
 }
-_EVENTS: Mapping[str, str] = {"invoice_payment.": BASIL}
+_EVENTS: Mapping[str, str] = {"invoice_payment.": BASIL, "refund.": "2024-10-28"}
 
 
 def has_path(path: str, version: str) -> bool:

@@ -1,0 +1,178 @@
+"""How things are written at Stripe: under the effect's key, found again by it, and answered with the object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from connectors.stripe.client import read_object, reading, writing
+from connectors.stripe.reading import ID
+from connectors.stripe.settings import StripeSettings
+from hub.sdk.connector import JsonSchema, Record, WriteOperation
+from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.exact_json import loads
+from hub.sdk.values import EffectKey, Idempotency, Request, Response
+
+#: The key of an object's metadata that holds the key of the effect that made it.
+MARK = "concord_effect"
+#: Stripe's search shows what was written within a minute; within an hour when something is wrong there.
+SEARCHED_AFTER = 3600.0
+#: Stripe's limits on metadata: 50 keys of 40 characters, values of 500; null removes a key.
+METADATA: JsonSchema = {
+    "type": "object",
+    "propertyNames": {"pattern": r"^[^\[\]]{1,40}$"},
+    "additionalProperties": {"type": ["string", "null"], "maxLength": 500},
+    "minProperties": 1,
+    "maxProperties": 49,
+}
+
+
+def creates(
+    name: str,
+    path: str,
+    *,
+    title: str,
+    fields: Mapping[str, JsonSchema],
+    required: Sequence[str] = (),
+    gives: Sequence[str] = (),
+    searched: bool = False,
+    undo: str | None = None,
+) -> WriteOperation:
+    """Declare a write that makes an object: `POST /v1/PATH`.
+
+    `fields` are Stripe's own parameters. The output has the id, the object's kind, and the fields `gives` where the
+    object has them. What is `searched` carries the effect's key in its metadata and is found again by it, however old.
+    """
+    kind = name.partition(".")[0] if path != "invoiceitems" else "invoiceitem"
+
+    def request(settings: StripeSettings, record: Record, key: EffectKey) -> Request:
+        form = dict(record)
+        if searched:
+            form["metadata"] = {**record.get("metadata", {}), MARK: key}
+        return writing(settings, *path.split("/"), form=form, key=key)
+
+    def look(settings: StripeSettings, key: EffectKey) -> Request:
+        query = {"query": f'metadata["{MARK}"]:"{key}"', "limit": 2}
+        return reading(settings, *path.split("/"), "search", query=query)
+
+    def found(response: Response, key: EffectKey) -> Record | None:
+        return _found(response, kind, key, gives)
+
+    return WriteOperation(
+        name=name,
+        title=title,
+        input=_input(fields, required),
+        output=_output(kind, gives),
+        idempotency=Idempotency.NATIVE,
+        request=request,
+        result=lambda response: _shown(read_object(response, kind), gives),
+        look=look if searched else None,
+        found=found if searched else None,
+        settle=SEARCHED_AFTER if searched else 60.0,
+        undo=undo,
+    )
+
+
+def changes(
+    name: str,
+    path: str,
+    *,
+    title: str,
+    verb: str | None = None,
+    fields: Mapping[str, JsonSchema] | None = None,
+    required: Sequence[str] = (),
+    gives: Sequence[str] = (),
+    undo: str | None = None,
+) -> WriteOperation:
+    """Declare a write to one object: `POST /v1/PATH/{id}`, or `POST /v1/PATH/{id}/VERB`; the input has its `id`."""
+    kind = name.partition(".")[0]
+
+    def request(settings: StripeSettings, record: Record, key: EffectKey) -> Request:
+        form = {field: value for field, value in record.items() if field != "id"}
+        segments = [*path.split("/"), record["id"], *([verb] if verb else [])]
+        return writing(settings, *segments, form=form, key=key)
+
+    def about(request: Request, output: Record) -> bool:
+        steps = urlsplit(request.url).path.split("/")
+        return bool(steps[-2 if verb else -1] == output["id"])
+
+    return WriteOperation(
+        name=name,
+        title=title,
+        input=_input({"id": ID, **(fields or {})}, ["id", *required]),
+        output=_output(kind, gives),
+        idempotency=Idempotency.NATIVE,
+        request=request,
+        result=lambda response: _shown(read_object(response, kind), gives),
+        about=about,
+        undo=undo,
+    )
+
+
+def annotates(kind: str, path: str, *, title: str) -> WriteOperation:
+    """Declare `KIND.annotate`: merges keys into an object's metadata."""
+
+    def result(response: Response) -> Record:
+        written = read_object(response, kind)
+        if not isinstance(written.get("metadata"), dict):
+            raise OutcomeUnknown("The answer shows no metadata.", code="unreadable-answer")
+        return {"id": written["id"], "object": kind, "metadata": written["metadata"]}
+
+    return WriteOperation(
+        name=f"{kind}.annotate",
+        title=title,
+        input=_input({"id": ID, "metadata": {**METADATA, "maxProperties": 50}}, ["id", "metadata"]),
+        output={
+            "type": "object",
+            "properties": {"id": {"type": "string"}, "object": {"const": kind}, "metadata": {"type": "object"}},
+            "required": ["id", "object", "metadata"],
+        },
+        idempotency=Idempotency.NATIVE,
+        request=lambda settings, note, key: writing(
+            settings, path, note["id"], form={"metadata": note["metadata"]}, key=key
+        ),
+        result=result,
+        about=lambda request, output: bool(urlsplit(request.url).path.rpartition("/")[2] == output["id"]),
+    )
+
+
+def _found(response: Response, kind: str, key: EffectKey, gives: Sequence[str]) -> Record | None:
+    """Read a search for an effect's mark; what does not carry it was not asked for."""
+    try:
+        answer: Any = loads(response.body)
+    except FixData as error:
+        raise OutcomeUnknown("The answer is not JSON.", code="unreadable-answer", status=response.status) from error
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, list) or answer.get("object") != "search_result":
+        raise OutcomeUnknown("The answer is not a Stripe search.", code="unreadable-answer", status=response.status)
+    if len(data) > 1:
+        raise FixData(f"Several objects of the kind {kind} carry the effect's key.", code="found-twice")
+    for one in data:
+        whole = isinstance(one, dict) and one.get("object") == kind and isinstance(one.get("id"), str)
+        metadata = one.get("metadata") if whole else None
+        if not isinstance(metadata, dict) or metadata.get(MARK) != key:
+            raise OutcomeUnknown("The search found something else.", code="foreign-answer")
+        return _shown(one, gives)
+    return None
+
+
+def _shown(written: Mapping[str, Any], gives: Sequence[str]) -> Record:
+    return {name: written[name] for name in ("id", "object", *gives) if name in written}
+
+
+def _input(fields: Mapping[str, JsonSchema], required: Sequence[str]) -> JsonSchema:
+    return {
+        "type": "object",
+        "properties": dict(fields),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _output(kind: str, gives: Sequence[str]) -> JsonSchema:
+    return {
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "object": {"const": kind}, **{name: {} for name in gives}},
+        "required": ["id", "object"],
+    }
