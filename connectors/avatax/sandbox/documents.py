@@ -9,9 +9,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from connectors.tax.sandbox.calculation import TaxedLine
-from connectors.tax.sandbox.refusals import Refusal
-from connectors.tax.sandbox.sales import Sale
+from connectors.avatax.sandbox.calculation import TaxedLine
+from connectors.avatax.sandbox.refusals import Refusal
+from connectors.avatax.sandbox.sales import Sale
 
 #: Where a document is no more; its code may be used again.
 _GONE = frozenset({"Cancelled", "Adjusted"})

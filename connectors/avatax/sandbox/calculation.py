@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
-from connectors.tax.sandbox.rates import Jurisdiction, jurisdictions
-from connectors.tax.sandbox.refusals import Refusal
-from connectors.tax.sandbox.sales import Sale, SaleLine
+from connectors.avatax.sandbox.rates import Jurisdiction, jurisdictions
+from connectors.avatax.sandbox.refusals import Refusal
+from connectors.avatax.sandbox.sales import Sale, SaleLine
 
 #: Why a buyer pays no tax: governments, charities, resale and the like. Other codes change nothing.
 EXEMPT_USES = frozenset("ABCDEFGHIJKLMNPQR")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-import connectors.tax
-from connectors.tax.connector import CONNECTOR
-from connectors.tax.failures import classify
+import connectors.avatax
+from connectors.avatax.connector import CONNECTOR
+from connectors.avatax.failures import classify
 from hub.sdk.connector import WriteOperation
 from hub.sdk.errors import Conflict
 from hub.sdk.values import Response
 
-FIXTURES = Path(str(connectors.tax.__file__)).parent / "fixtures"
+FIXTURES = Path(str(connectors.avatax.__file__)).parent / "fixtures"
 
 
 def test_a_committed_document_keeps_what_mappings_need() -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit, urlunsplit
 
-from connectors.tax.client import (
+from connectors.avatax.client import (
     address,
     document_path,
     read_object,
@@ -26,9 +26,9 @@ from connectors.tax.client import (
     settings_of,
     write_request,
 )
-from connectors.tax.failures import ABSENT, ALREADY_VOID
-from connectors.tax.settings import TaxSettings
-from connectors.tax.transactions import INCLUDE, INVOICE, ORDER, model, normal, read_transaction
+from connectors.avatax.failures import ABSENT, ALREADY_VOID
+from connectors.avatax.settings import AvataxSettings
+from connectors.avatax.transactions import INCLUDE, INVOICE, ORDER, model, normal, read_transaction
 from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
@@ -66,12 +66,12 @@ async def _read(session: Session, record: Record) -> Record:
     return read_transaction(await session.send(read_request(settings, url)))
 
 
-def _commit(settings: TaxSettings, record: Record, key: EffectKey) -> Request:
+def _commit(settings: AvataxSettings, record: Record, key: EffectKey) -> Request:
     url = address(settings, "transactions/create", {"$include": INCLUDE})
     return write_request(settings, url, model(settings, record, kind=INVOICE, reference=key))
 
 
-def _look(settings: TaxSettings, key: EffectKey) -> Request:
+def _look(settings: AvataxSettings, key: EffectKey) -> Request:
     # Without a date in the filter AvaTax lists the last 30 days only.
     wanted = f"referenceCode eq '{key}' and type eq '{INVOICE}' and date ge '1970-01-01'"
     path = document_path(settings, "").rstrip("/")
@@ -97,7 +97,7 @@ def _committed_it(request: Request, document: Record) -> bool:
     return bool(loads(request.body)["code"] == document.get("code"))
 
 
-def _void(settings: TaxSettings, record: Record, key: EffectKey) -> Request:
+def _void(settings: AvataxSettings, record: Record, key: EffectKey) -> Request:
     url = address(settings, document_path(settings, record["code"], "void"), {"documentType": INVOICE})
     return write_request(settings, url, {"code": "DocVoided"})
 
@@ -117,7 +117,7 @@ def _voided_it(request: Request, output: Record) -> bool:
     return not output.get("code") or path.endswith(f"/{segment(output['code'])}/void")
 
 
-def _document(settings: TaxSettings, request: Request) -> Request:
+def _document(settings: AvataxSettings, request: Request) -> Request:
     address = urlsplit(request.url)
     return read_request(settings, urlunsplit(address._replace(path=address.path.removesuffix("/void"))))
 

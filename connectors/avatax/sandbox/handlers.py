@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from connectors.tax.sandbox.company import Account
-from connectors.tax.sandbox.documents import Document
-from connectors.tax.sandbox.listing import USUAL_DAYS, select
-from connectors.tax.sandbox.refusals import Refusal
-from connectors.tax.sandbox.replies import included, transaction
-from connectors.tax.sandbox.sales import RECORDED, TEMPORARY, flag, fold, text
+from connectors.avatax.sandbox.company import Account
+from connectors.avatax.sandbox.documents import Document
+from connectors.avatax.sandbox.listing import USUAL_DAYS, select
+from connectors.avatax.sandbox.refusals import Refusal
+from connectors.avatax.sandbox.replies import included, transaction
+from connectors.avatax.sandbox.sales import RECORDED, TEMPORARY, flag, fold, text
 from hub.sandbox.exact_json import json_answer, loads
 from hub.sandbox.request_log import mark
 from hub.sandbox.world import World

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
-from connectors.tax.settings import TaxSettings
+from connectors.avatax.settings import AvataxSettings
 from hub.sdk.auth import Authorizer, FixedHeaders
 from hub.sdk.errors import FixConnection, FixData, OutcomeUnknown
 from hub.sdk.exact_json import canonical, loads
@@ -18,18 +18,18 @@ from hub.sdk.values import Request, Response
 _IN_A_PATH = str.maketrans({"/": "_-ava2f-_", "+": "_-ava2b-_", "?": "_-ava3f-_", "%": "_-ava25-_", "#": "_-ava23-_"})
 
 
-def settings_of(session: Session) -> TaxSettings:
+def settings_of(session: Session) -> AvataxSettings:
     """Give a session's settings with their type."""
-    return cast("TaxSettings", session.settings)
+    return cast("AvataxSettings", session.settings)
 
 
-def address(settings: TaxSettings, path: str, query: Mapping[str, str] | None = None) -> str:
+def address(settings: AvataxSettings, path: str, query: Mapping[str, str] | None = None) -> str:
     """Give the absolute URL of a path below `/api/v2/`."""
     url = f"{settings.base_url}/api/v2/{path}"
     return f"{url}?{urlencode(query, safe='$,', quote_via=quote)}" if query else url
 
 
-def document_path(settings: TaxSettings, code: str, action: str = "") -> str:
+def document_path(settings: AvataxSettings, code: str, action: str = "") -> str:
     """Give the path of a document of the company, and of an action on it."""
     path = f"companies/{segment(settings.company_code)}/transactions/{segment(code)}"
     return f"{path}/{action}" if action else path
@@ -40,18 +40,18 @@ def segment(text: str) -> str:
     return quote(text.translate(_IN_A_PATH), safe="")
 
 
-def read_request(settings: TaxSettings, url: str) -> Request:
+def read_request(settings: AvataxSettings, url: str) -> Request:
     """Form a GET."""
     return Request(method="GET", url=url, headers=_headers(settings))
 
 
-def write_request(settings: TaxSettings, url: str, body: object) -> Request:
+def write_request(settings: AvataxSettings, url: str, body: object) -> Request:
     """Form a POST whose body is the same bytes for the same value."""
     headers = {**_headers(settings), "content-type": "application/json"}
     return Request(method="POST", url=url, headers=headers, body=canonical(body))
 
 
-def authorizer(settings: TaxSettings) -> Authorizer:
+def authorizer(settings: AvataxSettings) -> Authorizer:
     """Sign every attempt with the account's number and licence key."""
     pair = f"{settings.account_id.get_secret_value()}:{settings.license_key.get_secret_value()}"
     return FixedHeaders({"authorization": "Basic " + base64.b64encode(pair.encode()).decode()})
@@ -79,6 +79,6 @@ async def ping(session: Session) -> None:
         raise FixConnection("AvaTax does not know this account id and licence key.", code="not-authenticated")
 
 
-def _headers(settings: TaxSettings) -> dict[str, str]:
+def _headers(settings: AvataxSettings) -> dict[str, str]:
     client = (settings.client_name, settings.client_version, "REST", "v2", settings.machine)
     return {"accept": "application/json", "x-avalara-client": "; ".join(client)}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from connectors.tax.connector import CONNECTOR
-from connectors.tax.sandbox.app import sandbox
+from connectors.avatax.connector import CONNECTOR
+from connectors.avatax.sandbox.app import sandbox
 from hub.sandbox.server import Running, running
 from hub.sdk.connector import ReadOperation, WriteOperation
 from hub.sdk.errors import Conflict, FixConnection, FixData, LimitReached, NotFound, OutcomeUnknown

@@ -9,8 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from connectors.tax.sandbox.rates import is_known_region
-from connectors.tax.sandbox.refusals import Refusal
+from connectors.avatax.sandbox.rates import is_known_region
+from connectors.avatax.sandbox.refusals import Refusal
 
 RECORDED = frozenset(
     [

@@ -7,9 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
-from connectors.tax.sandbox.company import Account
-from connectors.tax.sandbox.handlers import Handlers
-from connectors.tax.sandbox.refusals import Refusal, answer_problem, answer_refusal
+from connectors.avatax.sandbox.company import Account
+from connectors.avatax.sandbox.handlers import Handlers
+from connectors.avatax.sandbox.refusals import Refusal, answer_problem, answer_refusal
 from hub.sandbox.limits import limited
 from hub.sandbox.server import Sandbox
 from hub.sandbox.world import World
@@ -76,4 +76,4 @@ def _authenticate(request: web.Request, account: Account) -> None:
         raise Refusal("AuthenticationException", "Authentication failed.")
 
 
-sandbox = Sandbox(name="tax", build=build, render=answer_problem)
+sandbox = Sandbox(name="avatax", build=build, render=answer_problem)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from connectors.tax.sandbox.documents import Document
-from connectors.tax.sandbox.filters import Filter, sort_key
-from connectors.tax.sandbox.refusals import Refusal
+from connectors.avatax.sandbox.documents import Document
+from connectors.avatax.sandbox.filters import Filter, sort_key
+from connectors.avatax.sandbox.refusals import Refusal
 from hub.sandbox.paging import by_offset
 
 #: The most rows of one page.

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from connectors.tax.sandbox.app import sandbox
-from connectors.tax.sandbox.calculation import spread
+from connectors.avatax.sandbox.app import sandbox
+from connectors.avatax.sandbox.calculation import spread
 from hub.sandbox.exact_json import dumps, loads
 from hub.sandbox.server import Running, running
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from connectors.tax.sandbox.calculation import Part, TaxedLine
-from connectors.tax.sandbox.documents import Document
-from connectors.tax.sandbox.rates import SHORT_TYPES
-from connectors.tax.sandbox.sales import Address
+from connectors.avatax.sandbox.calculation import Part, TaxedLine
+from connectors.avatax.sandbox.documents import Document
+from connectors.avatax.sandbox.rates import SHORT_TYPES
+from connectors.avatax.sandbox.sales import Address
 
 _ZERO = Decimal(0)
 #: What AvaTax writes for a date that was never set.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.tax.connector import CONNECTOR
+from connectors.avatax.connector import CONNECTOR
 from hub.sdk.connector import Connector
 from hub.sdk.hooks import hookimpl
 

@@ -11,8 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from connectors.tax.client import read_object
-from connectors.tax.settings import TaxSettings
+from connectors.avatax.client import read_object
+from connectors.avatax.settings import AvataxSettings
 from hub.sdk.connector import JsonSchema, Record
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.schemas import load
@@ -33,7 +33,7 @@ _DETAIL = _DOCUMENT["$defs"]["detail"]
 _MESSAGE = _DOCUMENT["properties"]["messages"]["items"]
 
 
-def model(settings: TaxSettings, record: Record, *, kind: str, reference: str | None = None) -> dict[str, object]:
+def model(settings: AvataxSettings, record: Record, *, kind: str, reference: str | None = None) -> dict[str, object]:
     """Form the body of a create call.
 
     The kind is always sent: a document without one becomes an unrecorded order, silently.

@@ -12,7 +12,7 @@ from hub.sdk.settings import Secret, Settings
 _Part = Annotated[str, Field(pattern=r"^[A-Za-z0-9 ._()+-]{1,50}$")]
 
 
-class TaxSettings(Settings):
+class AvataxSettings(Settings):
     """One company of one account; production and sandbox accounts have different keys.
 
     `client_name`, `client_version` and `machine` go into the `X-Avalara-Client` header, which Avalara's support asks

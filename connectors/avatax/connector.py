@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from connectors.tax.client import authorizer, ping
-from connectors.tax.failures import classify
-from connectors.tax.operations import OPERATIONS
-from connectors.tax.settings import TaxSettings
-from connectors.tax.transactions import SCHEMAS
+from connectors.avatax.client import authorizer, ping
+from connectors.avatax.failures import classify
+from connectors.avatax.operations import OPERATIONS
+from connectors.avatax.settings import AvataxSettings
+from connectors.avatax.transactions import SCHEMAS
 from hub.sdk.connector import Connector, Limits
 
 CONNECTOR = Connector(
-    name="tax",
+    name="avatax",
     title="AvaTax",
-    settings=TaxSettings,
+    settings=AvataxSettings,
     operations=OPERATIONS,
     authorizer=authorizer,
     classify=classify,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from connectors.tax.connector import CONNECTOR
-from connectors.tax.samples import SAMPLES
+from connectors.avatax.connector import CONNECTOR
+from connectors.avatax.samples import SAMPLES
 from hub.sdk.testing.battery import ConnectorBattery
 
 
-class TestTax(ConnectorBattery):
+class TestAvatax(ConnectorBattery):
     connector = CONNECTOR
     samples = SAMPLES

@@ -9,10 +9,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from connectors.tax.sandbox.calculation import KNOWN_TAX_CODES, Rounding, TaxProfile, calculate
-from connectors.tax.sandbox.documents import Document, Ledger, Status
-from connectors.tax.sandbox.refusals import Refusal
-from connectors.tax.sandbox.sales import RECORDED, Sale, read_sale
+from connectors.avatax.sandbox.calculation import KNOWN_TAX_CODES, Rounding, TaxProfile, calculate
+from connectors.avatax.sandbox.documents import Document, Ledger, Status
+from connectors.avatax.sandbox.refusals import Refusal
+from connectors.avatax.sandbox.sales import RECORDED, Sale, read_sale
 from hub.sandbox.limits import Limiter
 from hub.sandbox.world import World
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.tax.sandbox.refusals import Refusal
+from connectors.avatax.sandbox.refusals import Refusal
 
 #: Gives the value of a field.
 Row = Callable[[str], Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.tax.failures import ALREADY_VOID, classify
+from connectors.avatax.failures import ALREADY_VOID, classify
 from hub.sdk.errors import (
     Conflict,
     FixConnection,
