@@ -6,8 +6,8 @@ from connectors.avatax.client import authorizer, ping
 from connectors.avatax.failures import classify
 from connectors.avatax.operations import OPERATIONS
 from connectors.avatax.settings import AvataxSettings
-from connectors.avatax.transactions import SCHEMAS
 from hub.sdk.connector import Connector, Limits
+from hub.sdk.tax import SCHEMAS
 
 CONNECTOR = Connector(
     name="avatax",

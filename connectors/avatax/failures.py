@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hub.sdk import tax
 from hub.sdk.errors import (
     Conflict,
     FixConnection,
@@ -27,6 +28,9 @@ from hub.sdk.values import Response
 #: A void of a document that is already void has reached its aim; no other call of this connector is answered so.
 ALREADY_VOID = "TransactionAlreadyCancelled"
 
+#: Managed Returns has filed the document: it can be neither voided nor adjusted.
+LOCKED = "CannotModifyLockedTransaction"
+
 #: There is no document under this code.
 ABSENT = "EntityNotFoundError"
 
@@ -44,10 +48,7 @@ _BROKE_OFF = (
     "InternalServerError RemoteServerError RemoteValidationError ServerUnreachable ServiceDisconnected "
     "ServiceTimeout TimeoutRequested UnhandledException"
 )
-_ANOTHER_STATE = (
-    "CannotModifyLockedTransaction DocumentCodeConflict InvalidDocumentStatus TransactionAlreadyExists "
-    "TransactionIsCommitted"
-)
+_ANOTHER_STATE = "DocumentCodeConflict InvalidDocumentStatus TransactionAlreadyExists TransactionIsCommitted"
 _ABSENT = "EntityNotFoundError InvalidDocumentType InvalidDocumentTypesToFetch"
 
 _BY_CODE: Mapping[str, type[HubError]] = {
@@ -72,6 +73,8 @@ def classify(response: Response) -> HubError | None:
     code, sentence, places = _error(response.body)
     if code == ALREADY_VOID and status == 400:
         return None
+    if code == LOCKED:
+        return tax.filed(status=status, error=code)
     family = _BY_CODE.get(code) or _by_status(status)
     facts: dict[str, Any] = {"status": status, **({"error": code} if code else {}), **places}
     after = retry_after(response.headers)

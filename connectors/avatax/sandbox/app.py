@@ -7,6 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+from connectors.avatax.sandbox.addresses import resolve
+from connectors.avatax.sandbox.changes import Changes
 from connectors.avatax.sandbox.company import Account
 from connectors.avatax.sandbox.handlers import Handlers
 from connectors.avatax.sandbox.refusals import Refusal, answer_problem, answer_refusal
@@ -25,7 +27,7 @@ def build(world: World) -> web.Application:
     application = web.Application(
         middlewares=[_front(account), limited(account.limiter, answer_problem)], client_max_size=30 * 1024 * 1024
     )
-    handlers = Handlers(account, world)
+    handlers, changes = Handlers(account, world), Changes(account, world)
     company = "/api/v2/companies/{company}/transactions"
     application.add_routes(
         [
@@ -35,10 +37,20 @@ def build(world: World) -> web.Application:
             web.get(r"/api/v2/transactions/{id:\d+}", handlers.get_by_id),
             web.get(company, handlers.list),
             web.get(company + "/{code}", handlers.get),
-            web.post(company + "/{code}/commit", handlers.commit),
-            web.post(company + "/{code}/void", handlers.void),
-            web.post(company + "/{code}/adjust", handlers.adjust),
-            web.post(company + "/{code}/lock", handlers.lock),
+            web.get(company + "/{code}/types/{type}", handlers.get_by_type),
+            web.post(company + "/{code}/commit", changes.commit),
+            web.post(company + "/{code}/uncommit", changes.uncommit),
+            web.post(company + "/{code}/void", changes.void),
+            web.post(company + "/{code}/unvoid", changes.unvoid),
+            web.post(company + "/{code}/adjust", changes.adjust),
+            web.post(company + "/{code}/refund", changes.refund),
+            web.post(company + "/{code}/verify", changes.verify),
+            web.post(company + "/{code}/changecode", changes.change_code),
+            web.post(company + "/{code}/settle", changes.settle),
+            web.post(company + "/{code}/lock", changes.lock),
+            web.get("/api/v2/addresses/resolve", resolve),
+            web.post("/api/v2/addresses/resolve", resolve),
+            web.get("/api/v2/companies", handlers.companies),
             web.get("/api/v2/definitions/taxcodes", handlers.tax_codes),
         ]
     )
@@ -46,7 +58,7 @@ def build(world: World) -> web.Application:
 
 
 def _front(account: Account) -> Any:
-    """Check who calls, put refusals into words, and echo the caller's correlation id."""
+    """Check who calls, put refusals into words, and give each answer a correlation id, the caller's if it has one."""
 
     @web.middleware
     async def stand(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -60,9 +72,8 @@ def _front(account: Account) -> Any:
             answer = answer_refusal(refusal)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
             answer = web.Response(status=404)
-        correlation = request.headers.get("x-correlation-id")
-        if correlation is not None:
-            answer.headers["x-correlation-id"] = correlation
+        # Every answer has one, and Avalara's own client relies on it.
+        answer.headers["x-correlation-id"] = request.headers.get("x-correlation-id") or account.new_code()
         return answer
 
     return stand

@@ -80,6 +80,7 @@ class TaxedLine:
     exempt: Decimal
     tax: Decimal
     parts: Sequence[Part]
+    no_nexus: bool = False
 
 
 def calculate(sale: Sale, profile: TaxProfile) -> Sequence[TaxedLine]:
@@ -89,9 +90,9 @@ def calculate(sale: Sale, profile: TaxProfile) -> Sequence[TaxedLine]:
     bases = [_base(sale, line, discounts.get(place, _ZERO), profile) for place, line in enumerate(sale.lines)]
     exact = [base.exact for base in bases]
     if profile.rounding is Rounding.LINE:
-        taxes = [_round(tax, unit) for tax in exact]
+        taxes = [round_half_up(tax, unit) for tax in exact]
     else:
-        taxes = spread(_round(sum(exact, _ZERO), unit), exact, unit)
+        taxes = spread(round_half_up(sum(exact, _ZERO), unit), exact, unit)
     return [_taxed(base, tax, unit) for base, tax in zip(bases, taxes, strict=True)]
 
 
@@ -114,6 +115,7 @@ class _Base:
     exempt: bool
     exact: Decimal
     authorities: Sequence[Jurisdiction]
+    no_nexus: bool
 
 
 def _base(sale: Sale, line: SaleLine, discount: Decimal, profile: TaxProfile) -> _Base:
@@ -126,6 +128,8 @@ def _base(sale: Sale, line: SaleLine, discount: Decimal, profile: TaxProfile) ->
         )
     where = line.destination
     authorities = () if line.tax_code == UNTAXED_CODE else jurisdictions(where.country, where.region, profile.rates)
+    # Without a duty to collect there the engine still says so.
+    no_nexus = not authorities and line.tax_code != UNTAXED_CODE
     use = line.entity_use_code or sale.entity_use_code
     exempt = bool(sale.exemption_number) or use in EXEMPT_USES
     rate = sum((authority.rate for authority in authorities), _ZERO)
@@ -142,7 +146,8 @@ def _base(sale: Sale, line: SaleLine, discount: Decimal, profile: TaxProfile) ->
         discount=discount,
         exempt=exempt,
         exact=exact,
-        authorities=() if exempt else authorities,
+        authorities=authorities,
+        no_nexus=no_nexus,
     )
 
 
@@ -155,10 +160,11 @@ def _taxed(base: _Base, tax: Decimal, unit: Decimal) -> TaxedLine:
         line=base.line,
         amount=amount,
         discount=base.discount,
-        taxable=amount if base.authorities else _ZERO,
+        taxable=amount if base.authorities and not base.exempt else _ZERO,
         exempt=amount if base.exempt else _ZERO,
         tax=tax,
         parts=[Part(jurisdiction=authority, tax=part) for authority, part in zip(base.authorities, parts, strict=True)],
+        no_nexus=base.no_nexus,
     )
 
 
@@ -168,10 +174,11 @@ def _discounts(sale: Sale) -> Mapping[int, Decimal]:
     if not sale.discount or not total:
         return {}
     cent = Decimal("0.01")
-    whole = _round(sale.discount, cent)
+    whole = round_half_up(sale.discount, cent)
     shares = [whole * sale.lines[place].amount / total for place in places]
     return dict(zip(places, spread(whole, shares, cent), strict=True))
 
 
-def _round(amount: Decimal, unit: Decimal) -> Decimal:
+def round_half_up(amount: Decimal, unit: Decimal) -> Decimal:
+    """Round to whole units, halves away from zero."""
     return amount.quantize(unit, rounding=ROUND_HALF_UP)

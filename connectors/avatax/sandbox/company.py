@@ -11,7 +11,9 @@ from typing import Any
 
 from connectors.avatax.sandbox.calculation import KNOWN_TAX_CODES, Rounding, TaxProfile, calculate
 from connectors.avatax.sandbox.documents import Document, Ledger, Status
+from connectors.avatax.sandbox.filters import Filter
 from connectors.avatax.sandbox.refusals import Refusal
+from connectors.avatax.sandbox.replies import company_number
 from connectors.avatax.sandbox.sales import RECORDED, Sale, read_sale
 from hub.sandbox.limits import Limiter
 from hub.sandbox.world import World
@@ -126,8 +128,31 @@ class Account:
         if sale.company not in self.companies:
             raise Refusal("EntityNotFoundError", f"The company {sale.company} was not found.", refers_to="companyCode")
         # Without a code of the caller's the document gets a new one, so that a repeat makes a second document.
-        return sale if sale.code else replace(sale, code=self._new_code())
+        return sale if sale.code else replace(sale, code=self.new_code())
 
-    def _new_code(self) -> str:
+    def company_list(self, wanted: str) -> Mapping[str, Any]:
+        """List the companies; `wanted` may be a filter by `companyCode`. Raises `Refusal`."""
+        rows = [
+            {
+                "id": company_number(code),
+                "accountId": int(self.account_id),
+                "companyCode": code,
+                "name": f"Company {code}",
+                "isDefault": code == DEFAULT_COMPANY,
+                "isActive": True,
+                "hasProfile": True,
+                "baseCurrencyCode": "USD",
+                "roundingLevelId": self.profile.rounding,
+                "isTest": True,
+            }
+            for code in sorted(self.companies)
+        ]
+        if wanted:
+            test = Filter(wanted, frozenset({"id", "companyCode", "name", "isDefault", "isActive"}))
+            rows = [row for row in rows if test.matches(row.__getitem__)]
+        return {"@recordsetCount": len(rows), "value": rows}
+
+    def new_code(self) -> str:
+        """Make up a name: for a document that came without a code, or for a request."""
         digits = f"{self._world.random.getrandbits(128):032x}"
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -106,7 +106,7 @@ class Ledger:
     def create(self, sale: Sale, lines: Sequence[TaxedLine], now: datetime) -> Document:
         """Record a new document, or write an uncommitted one anew; a committed one is a conflict."""
         earlier = self.current(sale.company, sale.code, sale.type)
-        if earlier is not None and earlier.status is Status.COMMITTED:
+        if earlier is not None and (earlier.status is Status.COMMITTED or earlier.locked):
             raise Refusal(
                 "DocumentCodeConflict",
                 "A document with this code is already committed.",
@@ -141,6 +141,32 @@ class Ledger:
         if document.status is not Status.SAVED:
             raise Refusal("InvalidDocumentStatus", f"A {document.status} transaction cannot be committed.")
         document.status, document.modified = Status.COMMITTED, now
+
+    def uncommit(self, document: Document, now: datetime) -> None:
+        """Take a committed document out of the next return."""
+        _refuse_locked(document)
+        if document.status is not Status.COMMITTED:
+            raise Refusal("DocumentNotCommitted", f"A {document.status} transaction cannot be uncommitted.")
+        document.status, document.modified = Status.SAVED, now
+
+    def unvoid(self, document: Document, now: datetime) -> None:
+        """Bring a cancelled document back; it must be committed again."""
+        if document.status is not Status.CANCELLED:
+            raise Refusal("InvalidDocumentStatus", f"A {document.status} transaction is not void.")
+        document.status, document.modified = Status.SAVED, now
+
+    def rename(self, document: Document, code: str, now: datetime) -> None:
+        """Give a document another code, which no other present document of its type may have."""
+        _refuse_locked(document)
+        if document.status is Status.COMMITTED:
+            raise Refusal("TransactionIsCommitted", "A committed transaction keeps its code.")
+        taken = self.current(document.sale.company, code, document.sale.type)
+        if taken is not None and taken.status not in _GONE:
+            raise Refusal("DocumentCodeConflict", "Another document has this code.", refers_to="newCode")
+        del self._current[document.sale.company, document.code, document.sale.type]
+        document.code, document.modified = code, now
+        document.sale = replace(document.sale, code=code)
+        self._current[document.sale.company, code, document.sale.type] = document
 
     def void(self, document: Document, now: datetime) -> None:
         """Take a document out of the books; its code is free again."""

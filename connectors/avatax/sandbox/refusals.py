@@ -31,6 +31,7 @@ CODES: dict[str, tuple[int, int]] = {
     "InvalidDocumentTypesToFetch": (315, 400),
     "TimeoutRequested": (316, 504),
     "InvalidPostalCode": (317, 400),
+    "DocumentNotCommitted": (313, 400),
     "CannotModifyLockedTransaction": (1100, 400),
     "TransactionIsCommitted": (1313, 400),
     "InvalidDocumentStatus": (1314, 400),

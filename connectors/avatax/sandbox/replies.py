@@ -52,7 +52,7 @@ def transaction(document: Document, include: frozenset[str]) -> dict[str, Any]:
         "purchaseOrderNo": sale.texts["purchaseOrderNo"],
         "referenceCode": sale.texts["referenceCode"],
         "salespersonCode": sale.texts["salespersonCode"],
-        "taxOverrideType": "None",
+        "taxOverrideType": "TaxDate" if sale.tax_date != sale.date else "None",
         "taxOverrideAmount": 0,
         "taxOverrideReason": "",
         "totalAmount": document.total_amount,
@@ -73,7 +73,9 @@ def transaction(document: Document, include: frozenset[str]) -> dict[str, Any]:
         "description": sale.texts["description"],
         "email": sale.texts["email"],
         "modifiedDate": document.modified,
-        "taxDate": sale.date,
+        # The header's tax date has a time, unlike every other date.
+        "taxDate": f"{sale.tax_date.isoformat()}T00:00:00",
+        "businessIdentificationNo": sale.texts["businessIdentificationNo"],
     }
     if "lines" in include:
         details = "details" in include and "linesonly" not in include
@@ -112,11 +114,11 @@ def _line(document: Document, line: TaxedLine, *, with_details: bool) -> dict[st
         "taxableAmount": line.taxable,
         "taxCalculated": line.tax,
         "taxCode": asked.tax_code,
-        "taxDate": document.sale.date,
+        "taxDate": document.sale.tax_date,
         "taxIncluded": asked.tax_included,
     }
     if with_details:
-        reply["details"] = [_detail(line, part) for part in line.parts]
+        reply["details"] = [_detail(line, part) for part in line.parts] or _no_nexus(line)
     return reply
 
 
@@ -142,6 +144,36 @@ def _detail(line: TaxedLine, part: Part) -> dict[str, Any]:
         "rateTypeCode": "G",
         "unitOfBasis": "PerCurrencyUnit",
     }
+
+
+def _no_nexus(line: TaxedLine) -> list[dict[str, Any]]:
+    """Say where the company collects nothing, as AvaTax does: a jurisdiction with a rate and a tax of nothing."""
+    if not line.no_nexus:
+        return []
+    where = line.line.destination
+    name, kind = (where.region, "State") if where.country in {"US", "CA"} else (where.country, "Country")
+    return [
+        {
+            "country": where.country,
+            "region": where.region,
+            "jurisCode": name,
+            "jurisName": name,
+            "jurisType": SHORT_TYPES[kind],
+            "jurisdictionType": kind,
+            "rate": 0,
+            "tax": 0,
+            "taxCalculated": 0,
+            "taxableAmount": 0,
+            "nonTaxableAmount": line.amount,
+            "nonTaxableType": "NexusRule",
+            "exemptAmount": 0,
+            "taxType": "Sales" if where.country == "US" else "Output",
+            "taxName": f"{name} TAX",
+            "rateType": "General",
+            "rateTypeCode": "G",
+            "unitOfBasis": "PerCurrencyUnit",
+        }
+    ]
 
 
 def _summary(document: Document) -> list[dict[str, Any]]:

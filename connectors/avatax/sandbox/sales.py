@@ -70,6 +70,7 @@ class Sale:
     company: str
     code: str
     type: str
+    tax_date: date
     date: date
     customer: str
     currency: str
@@ -98,8 +99,7 @@ def read_sale(body: Any, *, default_company: str) -> Sale:
     if not isinstance(model, dict):
         raise Refusal("ModelStateInvalid", "The request body must be an object.")
     kind = _kind(text(model, "type", 50) or "SalesOrder")
-    if (override := model.get("taxoverride")) and fold(override).get("type", "none").lower() != "none":
-        raise Refusal("GetTaxError", "This account may not override taxes.", refers_to="taxOverride")
+    day = _date(text(model, "date", 30))
     origin, destination = _addresses(model.get("addresses"), "addresses")
     if origin is None or destination is None:
         raise Refusal("MissingAddress", "An origin and a destination address are needed.", refers_to="addresses")
@@ -108,12 +108,25 @@ def read_sale(body: Any, *, default_company: str) -> Sale:
         raise Refusal("MissingLine", "A transaction needs at least one line.", refers_to="lines")
     if len(lines) > MAX_LINES:
         raise Refusal("GetTaxError", f"A transaction may have at most {MAX_LINES} lines.", refers_to="lines")
-    names = ("purchaseOrderNo", "referenceCode", "salespersonCode", "reportingLocationCode", "description", "email")
+    numbers = [text(line, "number", 50) for line in lines if isinstance(line, dict)]
+    named = [name for name in numbers if name]
+    if len(named) != len(set(named)):
+        raise Refusal("GetTaxError", "Two lines have one number.", refers_to="lines")
+    names = (
+        "purchaseOrderNo",
+        "referenceCode",
+        "salespersonCode",
+        "reportingLocationCode",
+        "description",
+        "email",
+        "businessIdentificationNo",
+    )
     return Sale(
         company=text(model, "companycode", 25) or default_company,
         code=text(model, "code", 50),
         type=kind,
-        date=_date(text(model, "date", 30)),
+        date=day,
+        tax_date=_tax_date(model.get("taxoverride")) or day,
         customer=_required(model, "customercode", 50),
         currency=_currency(text(model, "currencycode", 3) or "USD"),
         commit=flag(model, "commit"),
@@ -180,6 +193,22 @@ def _date(value: str) -> date:
         return date.fromisoformat(value[:10])
     except ValueError:
         raise Refusal("ModelStateInvalid", "The date field is required, as yyyy-MM-dd.", refers_to="date") from None
+
+
+def _tax_date(override: Any) -> date | None:
+    """Read the one override that needs no right of its own: the day whose rates apply."""
+    if override is None:
+        return None
+    if not isinstance(override, dict):
+        raise Refusal("ModelStateInvalid", "The tax override must be an object.", refers_to="taxOverride")
+    kind = text(override, "type", 30).lower() or "none"
+    if kind == "none":
+        return None
+    if kind != "taxdate":
+        raise Refusal("GetTaxError", "This account may not override taxes.", refers_to="taxOverride")
+    if not text(override, "reason", 255):
+        raise Refusal("ModelStateInvalid", "A tax override needs a reason.", refers_to="taxOverride.reason")
+    return _date(text(override, "taxdate", 30))
 
 
 def _currency(value: str) -> str:

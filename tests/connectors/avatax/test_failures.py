@@ -42,7 +42,6 @@ def refusal(code: str, status: int = 400) -> Response:
         ("RemoteServerError", 400, OutcomeUnknown),
         ("DocumentCodeConflict", 400, Conflict),
         ("TransactionAlreadyExists", 400, Conflict),
-        ("CannotModifyLockedTransaction", 400, Conflict),
         ("EntityNotFoundError", 404, NotFound),
         ("InvalidDocumentTypesToFetch", 400, NotFound),
         ("GetTaxError", 400, FixData),

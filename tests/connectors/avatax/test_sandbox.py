@@ -288,3 +288,124 @@ async def test_a_wrong_wish_is_refused_and_a_reset_forgets(client: Client) -> No
     await client.served.world.reset()
     assert client.documents() == []
     assert (await client.taxes(100, addresses=located("DE")))[0] == 19
+
+
+async def test_what_was_reported_never_changes(client: Client) -> None:
+    await client.create(100)
+    assert (await client.call("POST", f"{COMPANY}/INV-1/lock", {"isLocked": True}))[1]["locked"] is True
+    adjusted = {"adjustmentReason": "Other", "adjustmentDescription": "x", "newTransaction": model(1)}
+    again = {"createTransactionModel": model(1)}
+    for path, body in (
+        (f"{COMPANY}/INV-1/void", {"code": "DocVoided"}),
+        (f"{COMPANY}/INV-1/adjust", adjusted),
+        (f"{COMPANY}/INV-1/uncommit", None),
+        (f"{COMPANY}/INV-1/changecode", {"newCode": "INV-2"}),
+        ("transactions/createoradjust", again),
+    ):
+        status, reply = await client.call("POST", path, body)
+        assert (status, reply["error"]["code"]) == (400, "CannotModifyLockedTransaction"), path
+    (document,) = client.documents()
+    assert (document["status"], document["total_amount"]) == ("Committed", 100)
+
+
+async def test_a_document_goes_back_and_forth_until_it_is_committed(client: Client) -> None:
+    await client.create(100)
+    for action, body, wanted in (
+        ("uncommit", None, "Saved"),
+        ("changecode", {"newCode": "INV-2"}, "Saved"),
+    ):
+        _, reply = await client.call("POST", f"{COMPANY}/INV-1/{action}", body)
+        assert reply["status"] == wanted
+    assert (await client.call("GET", f"{COMPANY}/INV-1"))[0] == 404
+    await client.call("POST", f"{COMPANY}/INV-2/void", {"code": "docVoided"})
+    assert (await client.call("POST", f"{COMPANY}/INV-2/unvoid"))[1]["status"] == "Saved"
+    wrong = {"verify": {"verifyTotalTax": 1}, "commit": {"commit": True}}
+    assert (await client.call("POST", f"{COMPANY}/INV-2/settle", wrong))[1]["error"]["code"] == "GetTaxError"
+    right = {
+        "verify": {"verifyTotalTax": Decimal("7.75"), "verifyTotalAmount": 100, "verifyTransactionDate": "2026-01-31"},
+        "changeCode": {"newCode": "INV-3"},
+        "commit": {"commit": True},
+    }
+    status, reply = await client.call("POST", f"{COMPANY}/INV-2/settle", right)
+    assert (status, reply["code"], reply["status"]) == (200, "INV-3", "Committed")
+    assert (await client.call("POST", f"{COMPANY}/INV-3/uncommit"))[1]["status"] == "Saved"
+    assert (await client.call("POST", f"{COMPANY}/INV-3/uncommit"))[1]["error"]["code"] == "DocumentNotCommitted"
+
+
+async def test_a_renamed_document_takes_no_other_ones_code(client: Client) -> None:
+    await client.create(100, commit=False)
+    await client.create(200, code="INV-2")
+    status, reply = await client.call("POST", f"{COMPANY}/INV-1/changecode", {"newCode": "INV-2"})
+    assert (status, reply["error"]["code"]) == (400, "DocumentCodeConflict")
+
+
+@pytest.mark.parametrize(
+    ("body", "amounts", "tax"),
+    [
+        ({"refundType": "Full"}, [-100, -50], "-11.63"),
+        ({"refundType": "Partial", "refundLines": ["2"]}, [-50], "-3.88"),
+        ({"refundType": "TaxOnly"}, [0, 0], "-11.63"),
+        ({"refundType": "Percentage", "refundPercentage": 50}, [-50, -25], "-5.82"),
+    ],
+)
+async def test_a_refund_takes_back_the_tax_of_its_sale(
+    client: Client, body: dict[str, Any], amounts: list[int], tax: str
+) -> None:
+    await client.create(100, 50)
+    asked = {"refundTransactionCode": "CN-1", "refundDate": "2026-02-01", **body}
+    _, reply = await client.call("POST", f"{COMPANY}/INV-1/refund", asked)
+    assert (reply["type"], reply["status"], reply["taxDate"]) == ("ReturnInvoice", "Committed", "2026-01-31T00:00:00")
+    _, whole = await client.call("GET", f"{COMPANY}/CN-1/types/ReturnInvoice", **{"$include": "Details"})
+    assert [line["lineAmount"] for line in whole["lines"]] == amounts
+    assert whole["totalTax"] == Decimal(tax)
+    for line in whole["lines"]:
+        assert sum(detail["tax"] for detail in line["details"]) == line["tax"]
+    status, again = await client.call("POST", f"{COMPANY}/INV-1/refund", asked)
+    assert (status, again["error"]["code"]) == (400, "DocumentCodeConflict")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"refundDate": "2026-02-01", "refundType": "Half"},
+        {"refundDate": "2026-02-01", "refundType": "Partial", "refundLines": ["9"]},
+        {"refundDate": "2026-02-01", "refundType": "Percentage", "refundPercentage": 101},
+    ],
+)
+async def test_a_refund_that_makes_no_sense_is_refused(client: Client, body: dict[str, Any]) -> None:
+    await client.create(100)
+    status, reply = await client.call("POST", f"{COMPANY}/INV-1/refund", body)
+    assert (status, reply["error"]["code"]) == (400, "ModelStateInvalid")
+    assert len(client.documents()) == 1
+
+
+async def test_where_there_is_no_nexus_the_details_say_so(client: Client) -> None:
+    _, reply = await client.create(100, addresses=located("US", "OR"))
+    (detail,) = reply["lines"][0]["details"]
+    assert (detail["nonTaxableType"], detail["nonTaxableAmount"], detail["tax"]) == ("NexusRule", 100, 0)
+
+
+async def test_of_overrides_only_the_tax_date_is_allowed(client: Client) -> None:
+    day = {"type": "TaxDate", "taxDate": "2025-12-31", "reason": "Return"}
+    assert (await client.create(taxOverride=day))[1]["taxDate"] == "2025-12-31T00:00:00"
+    for wrong in ({"type": "TaxAmount", "taxAmount": 1, "reason": "x"}, {**day, "reason": ""}):
+        assert (await client.create(code="INV-2", taxOverride=wrong))[0] == 400
+
+
+async def test_companies_are_listed_by_their_code(client: Client) -> None:
+    await client.seed(companies=["OTHER"])
+    _, reply = await client.call("GET", "companies", **{"$filter": "companyCode eq 'OTHER'"})
+    assert [row["companyCode"] for row in reply["value"]] == ["OTHER"]
+    assert (await client.call("GET", "companies"))[1]["@recordsetCount"] == 2
+
+
+async def test_an_address_nobody_knows_is_answered_with_a_message(client: Client) -> None:
+    place = {"line1": "2000 Main Street", "city": "Irvine", "region": "CA", "postalCode": "92614", "country": "US"}
+    _, found = await client.call("POST", "addresses/resolve", place)
+    assert found["resolutionQuality"] == "Rooftop"
+    assert found["validatedAddresses"][0]["postalCode"] == "92614-0001"
+    assert {row["jurisdictionType"] for row in found["taxAuthorities"]} == {"State", "County", "Special"}
+    status, lost = await client.call("GET", "addresses/resolve", **{**place, "line1": "Unknown Road 1"})
+    assert (status, lost["resolutionQuality"], lost["messages"][0]["severity"]) == (200, "NotCoded", "Error")
+    assert (await client.call("POST", "addresses/resolve", {**place, "planet": "Mars"}))[0] == 400
