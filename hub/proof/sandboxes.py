@@ -12,6 +12,8 @@ from hub.proof.http_json import Api
 from hub.proof.processes import SANDBOX, Child, Processes
 
 VENDORS = ("stripe", "netsuite", "tax")
+#: Connection → the connector whose sandbox it leads to, where that has another name.
+CONNECTORS: Mapping[str, str] = {"tax": "avatax"}
 #: Entries of a request log in one answer.
 LOG_PAGE = 20_000
 
@@ -93,6 +95,7 @@ class Sandbox:
 def start(processes: Processes, seed: int) -> dict[str, Sandbox]:
     """Start all three at once."""
     launched = {
-        vendor: processes.launch(f"sandbox-{vendor}", (*SANDBOX, vendor, "--seed", str(seed))) for vendor in VENDORS
+        vendor: processes.launch(f"sandbox-{vendor}", (*SANDBOX, CONNECTORS.get(vendor, vendor), "--seed", str(seed)))
+        for vendor in VENDORS
     }
     return {vendor: Sandbox(vendor, processes.wait(f"sandbox-{vendor}", child)) for vendor, child in launched.items()}

@@ -16,7 +16,7 @@ from hub.sdk.connector import Connector
 from hub.sdk.hooks import ENTRY_POINTS, hookimpl
 
 HELLOWORLD = EntryPoint(name="helloworld", value="connectors.helloworld", group=ENTRY_POINTS)
-TAX = EntryPoint(name="tax", value="connectors.tax", group=ENTRY_POINTS)
+AVATAX = EntryPoint(name="avatax", value="connectors.avatax", group=ENTRY_POINTS)
 
 
 def plugin(monkeypatch: pytest.MonkeyPatch, module: str, body: str, *, name: str = "other") -> EntryPoint:
@@ -30,17 +30,17 @@ def plugin(monkeypatch: pytest.MonkeyPatch, module: str, body: str, *, name: str
 
 
 def test_connectors_are_given_by_name() -> None:
-    registry = load_connectors([TAX, HELLOWORLD])
-    assert list(registry) == ["helloworld", "tax"]
+    registry = load_connectors([AVATAX, HELLOWORLD])
+    assert list(registry) == ["avatax", "helloworld"]
     assert registry.connector("helloworld") is CONNECTOR
     assert registry.broken == ()
 
 
 def test_an_unknown_name_says_what_is_installed() -> None:
     with pytest.raises(NotFound) as refusal:
-        load_connectors([HELLOWORLD, TAX]).connector("helloword")
+        load_connectors([HELLOWORLD, AVATAX]).connector("helloword")
     assert refusal.value.code == "unknown-connector"
-    assert refusal.value.facts["installed"] == "helloworld, tax"
+    assert refusal.value.facts["installed"] == "avatax, helloworld"
 
 
 def test_the_same_entry_point_twice_is_one() -> None:

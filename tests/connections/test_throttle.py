@@ -48,7 +48,7 @@ class Account:
             keep=self._keep,
             environment="test",
             connection="tax",
-            connector="tax",
+            connector="avatax",
         )
 
         def sources(now: datetime) -> list[Bound]:

@@ -14,7 +14,7 @@ from hub.proof.faults import Profile
 from hub.proof.invariants import Invariant
 from hub.proof.markets import MARKETS
 from hub.proof.mutations import MUTATIONS
-from hub.proof.sandboxes import VENDORS
+from hub.proof.sandboxes import CONNECTORS, VENDORS
 from hub.proof.scenario import EMBEDDED_LINES, Flaw, Invoice, Notice, draw
 from hub.sandbox.clock import Clock
 from hub.sandbox.faults import FaultEngine
@@ -85,7 +85,7 @@ def test_strangers_are_not_tied_to_the_erp() -> None:
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_the_sandboxes_know_every_fault(profile: Profile, vendor: str) -> None:
     """A plan that a sandbox refuses would be found only in the middle of a demo."""
-    kinds = find(vendor).fault_kinds
+    kinds = find(CONNECTORS.get(vendor, vendor)).fault_kinds
     engine = FaultEngine(seed="1", clock=Clock(), vendor_kinds=kinds)
     gusts = [gust.entry() for gust in (*faults.OUTAGES, *faults.REFUSALS) if gust.vendor == vendor]
     engine.replace([*gusts, *faults.silent_notices(["N-1"]), *faults.plan(profile, vendor)])

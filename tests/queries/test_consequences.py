@@ -29,7 +29,7 @@ def test_what_is_written_after_it_is_told_in_the_order_of_the_flow() -> None:
     found = consequences(SHIPPED, "approval", reads=READS)
     assert found is not None and not found.takes_back
     assert [each.place for each in found.follows] == ["tax", "post", "write_back"]
-    assert found.follows[0].sentence.startswith("Call transaction.commit on tax")
+    assert found.follows[0].sentence.startswith("Call tax.commit on the connection that taxing gives")
 
 
 def test_what_is_not_known_to_change_nothing_is_told_too() -> None:
@@ -62,9 +62,13 @@ def test_connections_are_named_as_far_as_they_are_known() -> None:
         assert found is not None
         return [each.sentence.partition(" on ")[2].partition(" with ")[0] for each in found.follows]
 
-    known = {"event": {"connection": "stripe"}, "route": {"connection": "netsuite"}}
+    known = {"event": {"connection": "stripe"}, "route": {"connection": "netsuite"}, "taxing": {"connection": "tax"}}
     assert told(SHIPPED, known) == ["tax", "netsuite", "stripe"]
-    assert told(SHIPPED, {}) == ["tax", "the connection that route gives", "the connection that event gives"]
+    assert told(SHIPPED, {}) == [
+        "the connection that taxing gives",
+        "the connection that route gives",
+        "the connection that event gives",
+    ]
     post = next(step for step in SHIPPED.steps if step.id == "post")
     assert isinstance(post.action, Call)
     either = text_term("=posted.connection || route.connection", {})

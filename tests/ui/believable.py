@@ -337,7 +337,7 @@ def _tell_call(
             effects,
             key=hashlib.sha256(f"{story.business_key}{path}".encode()).hexdigest()[:32],
             environment=ENVIRONMENT,
-            connection={"transaction.commit": "tax", "invoice.annotate": "stripe"}.get(operation, "netsuite"),
+            connection={"tax.commit": "tax", "invoice.annotate": "stripe"}.get(operation, "netsuite"),
             operation=operation,
             idempotency="unsafe" if unknown else "upsert",
             business_key=story.business_key,

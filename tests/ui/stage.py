@@ -141,7 +141,7 @@ def accounts(ambient: Ambient) -> dict[str, Account]:
     }
     made = {}
     for name, values in given.items():
-        connector = connectors[name]
+        connector = connectors["avatax" if name == "tax" else name]
         made[name] = Account(
             name=name,
             connector=connector,

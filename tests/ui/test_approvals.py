@@ -124,7 +124,7 @@ async def test_it_is_told_what_goes_out_and_what_a_refusal_does(set_up: Stage, s
     page = plain((await (await sign_in(consent.APPROVER)).get(f"/approvals/{asked.one}")).text)
     follows = page[page.index("If it is agreed to") : page.index("If it is refused")]
     for step in (
-        "tax Call transaction.commit",
+        "tax Call tax.commit",
         "post Call invoice.upsert on netsuite",
         "write_back Call invoice.annotate on stripe",
     ):

@@ -9,7 +9,7 @@ import pytest
 
 from hub.cli.check import check
 
-CONNECTION = "connection: tax\nconnector: tax\nowner: team:tax\n"
+CONNECTION = "connection: tax\nconnector: avatax\nowner: team:tax\n"
 
 
 @pytest.fixture
@@ -26,11 +26,11 @@ def test_a_right_workspace_is_summed_up_in_one_line(workspace: Path, capsys: pyt
 
 
 def test_mistakes_are_lines_and_exit_one(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (workspace / "connections" / "tax.yaml").write_text(CONNECTION.replace("connector: tax", "connector: taxi"))
+    (workspace / "connections" / "tax.yaml").write_text(CONNECTION.replace("connector: avatax", "connector: avatex"))
     assert check(workspace, json_output=False) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
-        f"{workspace}/connections/tax.yaml:2:12: error: There is no connector `taxi`. Did you mean `tax`?",
+        f"{workspace}/connections/tax.yaml:2:12: error: There is no connector `avatex`. Did you mean `avatax`?",
         "1 error.",
     ]
 

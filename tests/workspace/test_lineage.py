@@ -67,7 +67,7 @@ def test_a_field_comes_from_what_its_expression_reads(shipped: Lineage) -> None:
 
 def test_a_field_goes_to_every_mapping_that_reads_it(shipped: Lineage) -> None:
     assert targets(shipped, "canonical.invoice.lines[].amount") == {
-        "avatax.invoice.lines[].amount",
+        "tax.document.lines[].amount",
         "netsuite.invoice.item[].amount",
         "netsuite.invoice.taxDetails[].taxBasis",
         "netsuite.invoice.taxDetails[].taxRate",
@@ -89,13 +89,13 @@ def test_a_whole_flow_is_followed_over_lookups_policies_and_what_comes_back(ship
     onward = {edge.target.series for edge in downstream(shipped, shipped.find("stripe.invoice.number")[0])} - {
         "stripe.invoice"
     }
-    billed = {"canonical.invoice", "avatax.invoice", "netsuite.invoice", "canonical.posted_invoice", "stripe.note"}
+    billed = {"canonical.invoice", "tax.document", "netsuite.invoice", "canonical.posted_invoice", "stripe.note"}
     billed |= {"flow.posted-invoice-agrees"}
     assert onward == {*billed, "netsuite.collections_notice"}
 
 
 def test_tables_are_named_where_they_decide(shipped: Lineage) -> None:
-    (edge,) = shipped.into(one(shipped, "avatax.invoice.lines[].taxCode"))
+    (edge,) = shipped.into(one(shipped, "tax.document.lines[].tax_code"))
     assert edge.tables == ("tax_codes",)
     (direct,) = [each for each in shipped.into(one(shipped, "policy.erp-routing.subsidiary")) if each.direct]
     assert direct.tables == ("netsuite_subsidiaries",)
@@ -119,8 +119,11 @@ def test_it_tells_what_is_checked_and_what_is_at_risk(shipped: Lineage) -> None:
     money = next(use for use in uses if use.purpose is Purpose.MONEY)
     flow = (ROOT / money.path).read_text(encoding="utf-8").splitlines()
     assert flow[money.line - 1].startswith("money:")
-    (tax,) = shipped.uses_of(one(shipped, "avatax.transaction.totalTax"))
-    assert tax.text.startswith("tax.totalTax must equal")
+    taxes = shipped.uses_of(one(shipped, "tax.result.tax_total"))
+    assert {tax.text.partition(",")[0] for tax in taxes} == {
+        "quote.tax_total must equal major(invoice.tax_total)",
+        "tax.tax_total must equal quote.tax_total",
+    }
 
 
 def test_it_tells_which_guards_look_at_a_value_before_it_goes_out(shipped: Lineage) -> None:
@@ -133,7 +136,7 @@ def test_it_tells_which_guards_look_at_a_value_before_it_goes_out(shipped: Linea
 def test_one_flow_alone(shipped: Lineage) -> None:
     alone = shipped.within("payment-to-erp")
     assert {step.flow for edge in alone.edges for step in edge.steps} == {"payment-to-erp"}
-    assert not any(edge.target.series == "avatax.invoice" for edge in alone.edges)
+    assert not any(edge.target.series == "tax.document" for edge in alone.edges)
     with pytest.raises(NotFound, match="Did you mean `payment-to-erp`"):
         shipped.within("payments-to-erp")
 
@@ -196,7 +199,7 @@ def test_every_field_of_every_mapping_is_told_with_its_expression_and_place(ship
 
 
 def test_the_tree_as_json_leads_back_to_the_vendor(shipped: Lineage) -> None:
-    made = loads(dumps(as_json(field_lineage(shipped, one(shipped, "avatax.invoice.lines[].amount")))))
+    made = loads(dumps(as_json(field_lineage(shipped, one(shipped, "tax.document.lines[].amount")))))
     (statement,) = made["from"]
     assert statement["expression"] == "major(amount)"
     (branch,) = statement["fields"]

@@ -100,7 +100,7 @@ def test_every_write_names_how_it_is_tried_again_or_cannot_be(bundle: Bundle, in
                 assert step.retry in bundle.retries
             if isinstance(step.action, Decide):
                 assert step.action.policy in bundle.policies
-    assert installed.connectors.keys() >= {"stripe", "netsuite", "tax"}
+    assert installed.connectors.keys() >= {"stripe", "netsuite", "avatax"}
 
 
 def test_every_table_is_read_somewhere(bundle: Bundle) -> None:

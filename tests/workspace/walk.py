@@ -180,18 +180,22 @@ async def walking(bundle: Bundle) -> AsyncIterator[Walk]:
     connectors = load_connectors()
     async with AsyncExitStack() as stack:
         sandboxes = {
-            name: await stack.enter_async_context(running(find(name))) for name in ("stripe", "netsuite", "tax")
+            name: await stack.enter_async_context(running(find(_CONNECTORS.get(name, name))))
+            for name in ("stripe", "netsuite", "tax")
         }
+        named = {name: connectors[_CONNECTORS.get(name, name)] for name in sandboxes}
         connected = {}
         for name, served in sandboxes.items():
             settings = {key: value for key, value in served.announcement.items() if key in _SETTINGS[name]}
             settings |= {"base_url": served.url, **_FIXED[name]}
-            connected[name] = Connected(connectors[name], connectors[name].settings.model_validate(settings))
+            connector = named[name]
+            connected[name] = Connected(connector, connector.settings.model_validate(settings))
             stack.push_async_callback(connected[name].close)
-        named = {name: connectors[name] for name in sandboxes}
         yield Walk(bundle=bundle, sandboxes=sandboxes, connected=connected, connectors=named)
 
 
+#: Connection → its connector, where that has another name.
+_CONNECTORS = {"tax": "avatax"}
 _SETTINGS = {
     "stripe": {"api_key"},
     "netsuite": {"account", "client_id", "certificate_id", "private_key", "algorithm"},

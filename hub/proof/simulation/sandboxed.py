@@ -14,6 +14,7 @@ from aiohttp import web
 
 from hub.errors import OutcomeUnknown
 from hub.model.exchange import Request, Response
+from hub.proof.sandboxes import CONNECTORS
 from hub.proof.simulation.clock import BEGINNING
 from hub.sandbox.clock import Clock
 from hub.sandbox.main import find
@@ -97,7 +98,7 @@ class Sandboxed:
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, *, seed: int, post: Post | None = None) -> None:
         """Build the vendor's application as the kit does, on the loop's clock; `post` delivers its webhooks."""
-        sandbox = find(name)
+        sandbox = find(CONNECTORS.get(name, name))
         self.name = name
         self.host = f"{name}.sandbox"
         self.world = World(name=name, seed=seed, fault_kinds=sandbox.fault_kinds, clock=LoopClock(loop))

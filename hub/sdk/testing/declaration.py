@@ -11,6 +11,7 @@ import pytest
 
 from hub.sdk.connector import Operation, ReadOperation, WriteOperation
 from hub.sdk.settings import Settings, secret_fields
+from hub.sdk.tax import SCHEMAS as CONTRACT_SCHEMAS
 from hub.sdk.testing.manifests import QUALITY, read_manifest
 from hub.sdk.testing.samples import ReadSample, WriteSample
 from hub.sdk.testing.subject import Subject
@@ -23,7 +24,7 @@ _SECRET = re.compile(r"(secret|password|passphrase|token|private_key|license_key
 _NOT_SECRET = re.compile(r"(_url|_id|_path|_name|_uri)$")
 
 FILES = ("__init__.py", "manifest.yaml", "settings.py", "client.py", "operations.py", "failures.py", "README.md")
-FOLDERS = ("schemas", "fixtures", "sandbox")
+FOLDERS = ("fixtures", "sandbox")
 
 
 class DeclarationChecks(Subject):
@@ -129,6 +130,8 @@ class DeclarationChecks(Subject):
             missing.append("webhook.py")
         if self.connector.streams and not (self.folder / "streams.py").is_file():
             missing.append("streams.py")
+        if set(self.connector.schemas) - set(CONTRACT_SCHEMAS) and not (self.folder / "schemas").is_dir():
+            missing.append("schemas/")
         assert not missing, f"the connector's folder lacks {', '.join(missing)}"
 
     def test_readme_names_every_operation(self) -> None:

@@ -1,0 +1,27 @@
+"""What one AvaTax company needs: the account's key, the company, and how the hub introduces itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hub.sdk.settings import Secret, Settings
+
+#: A part of the client header: the parts are split by semicolons, so that none may hold one.
+_Part = Annotated[str, Field(pattern=r"^[A-Za-z0-9 ._()+-]{1,50}$")]
+
+
+class AvataxSettings(Settings):
+    """One company of one account; production and sandbox accounts have different keys.
+
+    `client_name`, `client_version` and `machine` go into the `X-Avalara-Client` header, which Avalara's support asks
+    for.
+    """
+
+    account_id: Secret
+    license_key: Secret
+    company_code: Annotated[str, Field(min_length=1, max_length=25)]
+    client_name: _Part = "Concord"
+    client_version: _Part = "1"
+    machine: _Part = "hub"

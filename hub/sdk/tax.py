@@ -1,0 +1,112 @@
+"""What every tax engine's connector offers, in the same words: quote, commit, void, adjust, refund, resolve an address.
+
+A flow names these operations and leaves it to a policy which connection, and so which engine, they go to.
+
+| operation | | what it does |
+|---|---|---|
+| `tax.quote` | read | the tax of a sale; nothing is recorded |
+| `tax.commit` | write | the same document, recorded under its code, for the return of its date |
+| `tax.void` | write | a recorded document never took place |
+| `tax.adjust` | write | another version in the place of a recorded document |
+| `tax.refund` | write | a sale taken back, in whole or by lines, by a negative document with the tax of that time |
+| `tax.read` | read | a recorded document as it stands |
+| `address.resolve` | read | an address as the engine knows it |
+
+A document that stands in a filed return can be neither voided nor adjusted, at any engine: `filed` is the refusal, and
+`tax.refund` is the way. A sale of which only a part of a line is taken back is committed as a document of kind
+`return`, with negative amounts and the sale's date as `tax_date`.
+
+Amounts are exact decimals in major units of the document's currency. Tax is what the engine says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.errors import FixData
+from hub.sdk.connector import Connector, JsonSchema, ReadOperation, WriteOperation
+from hub.sdk.schemas import load
+
+#: The contract's schemas by name; a connector that fulfils it carries them among its own.
+SCHEMAS = load(Path(__file__).parent / "tax_schemas")
+
+#: Why a document is neither voided nor adjusted any more.
+DOCUMENT_FILED = "document-filed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """One operation of the contract: its name, what it takes and gives, and whether it writes."""
+
+    name: str
+    takes: str
+    gives: str
+    writes: bool = False
+
+    @property
+    def input(self) -> JsonSchema:
+        """Give the operation's `input`."""
+        return {"$ref": self.takes}
+
+    @property
+    def output(self) -> JsonSchema:
+        """Give the operation's `output`."""
+        return {"$ref": self.gives}
+
+
+QUOTE = Terms(name="tax.quote", takes="tax.document@1", gives="tax.result@1")
+COMMIT = Terms(name="tax.commit", takes="tax.document@1", gives="tax.result@1", writes=True)
+VOID = Terms(name="tax.void", takes="tax.void@1", gives="tax.voided@1", writes=True)
+ADJUST = Terms(name="tax.adjust", takes="tax.adjustment@1", gives="tax.result@1", writes=True)
+REFUND = Terms(name="tax.refund", takes="tax.refund@1", gives="tax.result@1", writes=True)
+READ = Terms(name="tax.read", takes="tax.name@1", gives="tax.result@1")
+RESOLVE = Terms(name="address.resolve", takes="tax.address@1", gives="tax.resolved_address@1")
+CONTRACT = (QUOTE, COMMIT, VOID, ADJUST, REFUND, READ, RESOLVE)
+
+
+def filed(**facts: object) -> FixData:
+    """Give the refusal of a change to a document that stands in a filed return."""
+    return FixData(
+        "The document stands in a filed return and can be neither voided nor adjusted. Correct it by a document of its "
+        "own: `tax.refund` takes it back with the tax of that time, and what is right is committed anew.",
+        code=DOCUMENT_FILED,
+        **facts,
+    )
+
+
+def shortcomings(connector: Connector) -> list[str]:
+    """Tell in sentences what a connector lacks to be a tax engine; nothing when it fulfils the contract.
+
+    Whether it does what it declares is for the standard battery, which tries each operation against its sandbox.
+    """
+    found = []
+    for terms in CONTRACT:
+        operation = connector.operation(terms.name)
+        if operation is None:
+            found.append(f"It has no operation `{terms.name}`.")
+            continue
+        if isinstance(operation, WriteOperation) != terms.writes:
+            found.append(f"`{terms.name}` must be a {'write' if terms.writes else 'read'}.")
+        if operation.input != terms.input or operation.output != terms.output:
+            found.append(f"`{terms.name}` must take `{terms.takes}` and give `{terms.gives}`.")
+        if isinstance(operation, ReadOperation) and operation.gives is not None:
+            found.append(f"`{terms.name}` must give the same for every connection.")
+    wrong = sorted(name for name, schema in SCHEMAS.items() if connector.schemas.get(name) != schema)
+    if wrong:
+        found.append(f"It carries other schemas than the contract's: {', '.join(wrong)}.")
+    commit, void = connector.operation(COMMIT.name), connector.operation(VOID.name)
+    if isinstance(commit, WriteOperation) and isinstance(void, WriteOperation) and commit.undo != void.name:
+        found.append("`tax.commit` must be taken back by `tax.void`.")
+    return found
+
+
+def by_level(name: str) -> str:
+    """Give the contract's word for how high a jurisdiction stands, of an engine's word in any case."""
+    word = name.lower()
+    return word if word in _LEVELS else _OTHER_LEVELS.get(word, "special")
+
+
+_LEVELS = frozenset({"country", "state", "county", "city", "special"})
+_OTHER_LEVELS: Mapping[str, str] = {"district": "special", "province": "state", "region": "state"}

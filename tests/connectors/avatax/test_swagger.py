@@ -1,0 +1,128 @@
+"""Requests and answers are shaped as Avalara's Swagger says, where the file is at hand; other names are mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import jsonschema_rs
+import pytest
+import pytest_asyncio
+
+from connectors.avatax.connector import CONNECTOR
+from connectors.avatax.samples import SALE, SAMPLES
+from connectors.avatax.sandbox.app import sandbox
+from hub.sandbox.server import running
+from hub.sdk.connector import WriteOperation
+from hub.sdk.exact_json import dumps, loads
+from hub.sdk.values import EffectKey
+from tests.connectors.avatax.test_sandbox import COMPANY, IRVINE, Client, model
+
+FILE = os.environ.get("CONCORD_AVATAX_SWAGGER")
+pytestmark = pytest.mark.skipif(not FILE, reason="CONCORD_AVATAX_SWAGGER names no file with AvaTax's Swagger")
+
+
+@pytest.fixture(scope="module")
+def swagger() -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(Path(str(FILE)).read_text(encoding="utf-8"))
+    return found
+
+
+@pytest_asyncio.fixture
+async def client() -> AsyncIterator[Client]:
+    async with running(sandbox) as served, aiohttp.ClientSession() as http:
+        yield Client(served, http)
+
+
+def mistakes(swagger: Mapping[str, Any], definition: str, value: Any) -> list[str]:
+    """Tell where a value differs from a definition; nulls count as left out, as everywhere at AvaTax."""
+    plain = json.loads(dumps(value))
+    schema = {"$ref": f"#/definitions/{definition}", "definitions": swagger["definitions"]}
+    found = [
+        error.message[:200]
+        for error in jsonschema_rs.Draft4Validator(schema, validate_formats=False).iter_errors(_without_nulls(plain))
+    ]
+    return found + list(_unknown(swagger["definitions"], definition, plain, definition))
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def _unknown(definitions: Mapping[str, Any], name: str, value: Any, where: str) -> list[str]:
+    known = {each.lower(): schema for each, schema in definitions[name].get("properties", {}).items()}
+    found = []
+    for field, item in value.items() if isinstance(value, dict) else ():
+        schema = known.get(field.lower())
+        if schema is None:
+            found.append(f"{where}.{field} is not known")
+            continue
+        inner = schema.get("$ref") or schema.get("items", {}).get("$ref")
+        if inner:
+            for part in item if isinstance(item, list) else [item]:
+                found += _unknown(definitions, inner.rpartition("/")[2], part, f"{where}.{field}")
+    return found
+
+
+async def test_answers(client: Client, swagger: Mapping[str, Any]) -> None:
+    every = {"$include": "Lines,Details,Summary,Addresses"}
+    checked = {
+        "TransactionModel": [
+            await client.call("POST", "transactions/create", model(100, -20), **every),
+            await client.call(
+                "POST",
+                "transactions/create",
+                model(code="A", addresses={"singleLocation": {**IRVINE, "region": "OR"}}),
+                **every,
+            ),
+            await client.call("POST", "transactions/create", model(code="B", entityUseCode="G"), **every),
+            await client.call(
+                "POST", f"{COMPANY}/INV-1/refund", {"refundTransactionCode": "C", "refundDate": "2026-02-01"}, **every
+            ),
+            await client.call("GET", f"{COMPANY}/INV-1", **every),
+            await client.call("POST", f"{COMPANY}/INV-1/void", {"code": "DocVoided"}),
+        ],
+        "AddressResolutionModel": [
+            await client.call("POST", "addresses/resolve", IRVINE),
+            await client.call("POST", "addresses/resolve", {"country": "DE"}),
+        ],
+        "PingResultModel": [await client.call("GET", "utilities/ping")],
+    }
+    for definition, answers in checked.items():
+        for status, answer in answers:
+            assert status in {200, 201}, answer
+            assert mistakes(swagger, definition, answer) == []
+    _, companies = await client.call("GET", "companies")
+    for company in companies["value"]:
+        assert not [one for one in mistakes(swagger, "CompanyModel", company) if "required" not in one]
+
+
+def test_requests(swagger: Mapping[str, Any]) -> None:
+    settings = CONNECTOR.settings.model_validate(dict(SAMPLES.settings))
+    taken = {
+        "tax.commit": "CreateTransactionModel",
+        "tax.void": "VoidTransactionModel",
+        "tax.adjust": "AdjustTransactionModel",
+        "tax.refund": "RefundTransactionModel",
+    }
+    more = {
+        **SALE,
+        "tax_date": "2026-01-01",
+        "customer_tax_id": "DE1",
+        "exemption": {"reason": "resale", "number": "1"},
+    }
+    for sample in SAMPLES.writes:
+        operation = CONNECTOR.operation(sample.operation)
+        assert isinstance(operation, WriteOperation)
+        for record in (sample.input, more) if sample.operation == "tax.commit" else (sample.input,):
+            request = operation.request(settings, record, EffectKey("a" * 32))
+            assert mistakes(swagger, taken[sample.operation], loads(request.body)) == []
+            path = request.url.partition("/api/v2")[2].partition("?")[0]
+            action = path.rpartition("/")[2]
+            assert any(each.endswith(f"/{action}") and "post" in calls for each, calls in swagger["paths"].items())
