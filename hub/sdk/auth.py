@@ -105,6 +105,9 @@ class BearerToken:
     async def _fetch(self, send: Send, now: datetime) -> None:
         try:
             response = await send(self._ask(now))
+        except FixConnection:
+            # A certificate that does not hold, or a host that may not be reached, is not mended by waiting.
+            raise
         except HubError as error:
             # No business write happened: whatever befell the token request, trying again is safe.
             raise RetryLater("The token could not be fetched.", reason=error.code) from error
