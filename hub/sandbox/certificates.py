@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from cryptography import x509
@@ -15,11 +16,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _LIFE = timedelta(days=30)
 
 
-def issue(folder: Path, host: str) -> tuple[ssl.SSLContext, Path]:
-    """Make an authority and a certificate for `host`, localhost and 127.0.0.1.
+class Flaw(StrEnum):
+    """Why a certificate must not be trusted."""
+
+    EXPIRED = "expired"
+    OTHER_HOST = "other-host"
+    SELF_SIGNED = "self-signed"
+
+
+def issue(folder: Path, host: str, *, flaw: Flaw | None = None) -> tuple[ssl.SSLContext, Path]:
+    """Make an authority and a certificate for `host`, localhost and 127.0.0.1, or one that has a flaw.
 
     Gives the server's TLS context and the authority's certificate file (PEM) in `folder`; the authority's key is
-    never written.
+    never written. What signs itself is signed by an authority that nobody has been told of.
     """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("Sandbox test authority")
@@ -32,11 +41,11 @@ def issue(folder: Path, host: str) -> tuple[ssl.SSLContext, Path]:
     )
     server_key = ec.generate_private_key(ec.SECP256R1())
     server = (
-        _builder(_name(host), authority_name, server_key.public_key())
+        _builder(_name(host), authority_name, server_key.public_key(), expired=flaw is Flaw.EXPIRED)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(_alternatives(host)), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_named(host, flaw)), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
@@ -55,8 +64,10 @@ def issue(folder: Path, host: str) -> tuple[ssl.SSLContext, Path]:
     return context, authority_file
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, expired: bool = False
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC) - (2 * _LIFE if expired else timedelta())
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -84,6 +95,10 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _named(host: str, flaw: Flaw | None) -> list[x509.GeneralName]:
+    return [x509.DNSName("another.example")] if flaw is Flaw.OTHER_HOST else _alternatives(host)
 
 
 def _alternatives(host: str) -> list[x509.GeneralName]:

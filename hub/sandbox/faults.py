@@ -4,22 +4,50 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from hub.sandbox.clock import Clock
 
 #: Answered with the vendor's own error body; nothing is executed.
-REFUSALS = frozenset({"429", "500", "502", "503"})
+REFUSALS = frozenset({"400", "401", "403", "404", "409", "410", "429", "500", "502", "503", "504"})
 #: The write is executed and committed before the caller is let down.
 AFTER_COMMIT = frozenset({"timeout_after_commit", "reset_after_commit", "500_after_commit"})
+#: Something that is not the vendor stands in its place; nothing is executed.
+INSTEAD = frozenset({"login_page", "error_inside", "redirect"})
+#: The vendor's own answer, after it was executed, arrives in another state than it was given in.
+SPOILT = frozenset(
+    {
+        "malformed_body",
+        "half_body",
+        "wrong_length",
+        "bad_gzip",
+        "empty_body",
+        "slow_body",
+        "endless_body",
+        "huge_headers",
+        "foreign_body",
+        "renamed_field",
+        "added_field",
+        "unknown_value",
+        "rows_doubled",
+        "rows_missing",
+        "rows_shuffled",
+    }
+)
 #: Everything the kit itself can do to a request.
-REQUEST_KINDS = REFUSALS | AFTER_COMMIT | {"slow", "outage", "reset_before", "malformed_body"}
+REQUEST_KINDS = (
+    REFUSALS | AFTER_COMMIT | INSTEAD | SPOILT | {"slow", "outage", "reset_before", "late_commit", "sticky_500"}
+)
+
+#: Where a redirect leads when nothing else is said: to what machines in clouds ask for their own credentials.
+ELSEWHERE = "http://169.254.169.254/latest/meta-data/"
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_KEYS = frozenset({"kind", "match", "rate", "times", "seconds", "from", "until", "retry_after", "answer"})
+_KEYS = frozenset({"kind", "match", "rate", "times", "seconds", "from", "until", "retry_after", "answer", "to"})
 _MATCH_KEYS = frozenset({"method", "path", "body"})
 
 
@@ -29,7 +57,9 @@ class Fault:
 
     `method`, `path` and `body` are regular expressions (method: the whole word; path and body: anywhere);
     `begins` and `ends` are seconds since the plan was set; `answer` says what an outage does: `503`, `reset` or
-    `mixed`. `retry_after` is sent as it stands, in whatever form.
+    `mixed`. `retry_after` is sent as it stands, in whatever form; `to` is where a redirect leads. `seconds` is how long
+    a slow answer takes, and after which time a late commit comes. `stuck` are the requests that a sticky failure has
+    met once and meets for ever, whatever `times` says.
     """
 
     kind: str
@@ -43,15 +73,22 @@ class Fault:
     ends: float | None = None
     retry_after: str | None = None
     answer: str = "503"
+    to: str = ELSEWHERE
+    stuck: set[str] = field(default_factory=set)
 
-    def covers(self, *, method: str, path: str, body: bytes, elapsed: float) -> bool:
-        """Tell whether this entry is about the request, before any dice are thrown."""
+    def covers(self, *, method: str, path: str, body: bytes, elapsed: float, identity: str = "") -> bool:
+        """Tell whether this entry is about the request, before any dice are thrown.
+
+        `identity` tells a repeated request from a new one.
+        """
+        if identity in self.stuck:
+            return True
         if self.left == 0 or elapsed < self.begins or (self.ends is not None and elapsed >= self.ends):
             return False
         if self.method is not None:
             if self.method.fullmatch(method) is None:
                 return False
-        elif self.kind in AFTER_COMMIT and method not in _WRITES:
+        elif self.kind in AFTER_COMMIT | {"late_commit"} and method not in _WRITES:
             return False
         if self.path is not None and self.path.search(path) is None:
             return False
@@ -92,11 +129,33 @@ class FaultEngine:
         if not keep_counts:
             self._injected.clear()
 
-    def choose(self, *, method: str, path: str, body: bytes = b"") -> Fault | None:
+    @property
+    def is_over(self) -> bool:
+        """Tell whether nothing of the plan can strike any more."""
+        elapsed = self._clock.monotonic() - self._began
+        return all(fault.left == 0 or (fault.ends is not None and elapsed >= fault.ends) for fault in self._faults)
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Let nothing go wrong for a while."""
+        faults, self._faults = self._faults, []
+        try:
+            yield
+        finally:
+            self._faults = faults
+
+    def choose(self, *, method: str, path: str, body: bytes = b"", identity: str = "") -> Fault | None:
         """Draw at most one of the kit's faults for a request; `strike` counts it once it has really happened."""
         if not self._faults:
             return None
-        return self._draw(REQUEST_KINDS, method=method, path=path, body=body)
+        fault = self._draw(REQUEST_KINDS, method=method, path=path, body=body, identity=identity)
+        if fault is not None and fault.kind == "sticky_500":
+            if identity in fault.stuck:
+                self._injected[fault.kind] += 1
+            else:
+                self.strike(fault)
+                fault.stuck.add(identity)
+        return fault
 
     def hit(self, kind: str, *, method: str = "", path: str = "", body: bytes = b"") -> Fault | None:
         """Draw one of the vendor's own faults (such as a duplicated webhook) and count it at once."""
@@ -121,12 +180,12 @@ class FaultEngine:
         """Give a number of seconds between 0 and `ceiling`."""
         return self._dice.random() * ceiling
 
-    def _draw(self, kinds: frozenset[str], *, method: str, path: str, body: bytes) -> Fault | None:
+    def _draw(self, kinds: frozenset[str], *, method: str, path: str, body: bytes, identity: str = "") -> Fault | None:
         elapsed = self._clock.monotonic() - self._began
         for fault in self._faults:
             if (
                 fault.kind in kinds
-                and fault.covers(method=method, path=path, body=body, elapsed=elapsed)
+                and fault.covers(method=method, path=path, body=body, elapsed=elapsed, identity=identity)
                 and (fault.rate >= 1.0 or self._dice.random() < fault.rate)
             ):
                 return fault
@@ -157,6 +216,7 @@ class FaultEngine:
                 ends=None if entry.get("until") is None else float(entry["until"]),
                 retry_after=None if entry.get("retry_after") is None else str(entry["retry_after"]),
                 answer=answer,
+                to=str(entry.get("to", ELSEWHERE)),
             )
         except (re.error, TypeError, ValueError) as error:
             raise ValueError(f"faults[{place}]: {error}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import socket
 import struct
@@ -11,9 +12,10 @@ from typing import Any
 
 from aiohttp import web
 
-from hub.sandbox.faults import AFTER_COMMIT, REFUSALS, Fault
+from hub.sandbox.faults import AFTER_COMMIT, INSTEAD, REFUSALS, SPOILT, Fault
 from hub.sandbox.problem import Problem
 from hub.sandbox.request_log import Entry
+from hub.sandbox.spoilt import in_place_of, spoil
 from hub.sandbox.world import World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -30,7 +32,9 @@ def gate(world: World, render: Render) -> Any:
     async def stand(request: web.Request, handler: Handler) -> web.StreamResponse:
         body = await request.read()
         entry = world.requests.begin(method=request.method, path=request.path_qs, body=body)
-        fault = world.faults.choose(method=request.method, path=request.path_qs, body=body)
+        fault = world.faults.choose(
+            method=request.method, path=request.path_qs, body=body, identity=_identity(request, body)
+        )
         try:
             answer = await (
                 _execute(request, handler, entry, render)
@@ -85,11 +89,21 @@ async def _suffer(
             await _until_gone(request)
         cut(request)
         return answer
-    if fault.kind == "malformed_body":
+    if fault.kind in SPOILT:
         answer = await _execute(request, handler, entry, render)
+        changed = None if answer.status >= 400 else await spoil(fault.kind, request, answer)
+        if changed is None:
+            return answer  # Nothing in it can be spoilt in this way.
         _strike(world, entry, fault)
-        return _torn(answer)
+        return changed
+    if fault.kind == "sticky_500":
+        entry.fault = fault.kind
+        return render(Problem(status=500, reason="fault", detail="The answer to this request is kept."))
     _strike(world, entry, fault)
+    if fault.kind == "late_commit":
+        return await _late(request, handler, entry, fault, world, render)
+    if fault.kind in INSTEAD:
+        return in_place_of(fault.kind, to=fault.to)
     if fault.kind == "slow":
         await asyncio.sleep(fault.seconds)
         return await _execute(request, handler, entry, render)
@@ -120,9 +134,24 @@ async def _until_gone(request: web.Request) -> None:
         await asyncio.sleep(0.05)
 
 
-def _torn(answer: web.StreamResponse) -> web.Response:
-    whole = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
-    half = whole[: len(whole) // 2] or b"<html><body>upstream"
-    return web.Response(
-        body=half, status=200 if answer.status == 204 else answer.status, content_type="application/json"
-    )
+async def _late(
+    request: web.Request, handler: Handler, entry: Entry, fault: Fault, world: World, render: Render
+) -> web.StreamResponse:
+    """Let the caller down at once, and execute the request when its time has come: it was only slow."""
+    due = world.clock.monotonic() + fault.seconds
+    cut(request)
+    world.late += 1
+    try:
+        while world.clock.monotonic() < due:
+            await asyncio.sleep(0.005)
+        return await _execute(request, handler, entry, render)
+    finally:
+        world.late -= 1
+
+
+def _identity(request: web.Request, body: bytes) -> str:
+    """Tell a repeated request from a new one: by its idempotency key where it has one, else by all that it says."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None:
+        return f"key {key}"
+    return f"{request.method} {request.path_qs} {hashlib.sha256(body).hexdigest()}"

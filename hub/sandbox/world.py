@@ -82,6 +82,8 @@ class World:
         self.progress: Callable[[], Mapping[str, Any]] = dict
         #: How a webhook is posted (address, headers, body, seconds), giving the status; None: over HTTP.
         self.post: Post | None = None
+        #: How many requests were accepted whose caller was let down, and are executed later.
+        self.late = 0
         #: Where the sandbox listens; known once it serves.
         self.url = ""
 

@@ -109,6 +109,7 @@ class BearerToken:
         try:
             response = await send(self._ask(now))
         except FixConnection:
+            # A certificate that does not hold, or a host that may not be reached, is not mended by waiting.
             raise
         except HubError as error:
             # No business write happened: whatever befell the token request, trying again is safe.

@@ -88,7 +88,13 @@ def answer_refusal(refusal: Refusal) -> web.Response:
 
 def answer_problem(problem: Problem) -> web.Response:
     """Put what the kit reports (limits, faults) into AvaTax's words."""
-    codes = {429: "RateLimitExceededError", 503: "ServiceNotReady", 502: "ServiceNotReady"}
+    codes = {
+        401: "AuthenticationException",
+        403: "PermissionRequired",
+        429: "RateLimitExceededError",
+        502: "ServiceNotReady",
+        503: "ServiceNotReady",
+    }
     code = codes.get(problem.status, "InternalServerError" if problem.reason == "crash" else "UnhandledException")
     answer = answer_refusal(Refusal(code, problem.detail))
     answer.set_status(problem.status)

@@ -67,7 +67,8 @@ class Samples:
 
     `settings` are invented values for every field, secrets among them, as the connector would find them in the vault.
     `seed` is the wish given to the sandbox before each live trial. `wrong` are settings with which the vendor must
-    refuse the connection; without it, every secret but those for webhooks is spoilt.
+    refuse the connection; without it, every secret but those for webhooks is spoilt. `exempt` says of an operation
+    (webhook's fixture, stream) under which faults of the certification it cannot hold, and why.
     """
 
     settings: Mapping[str, Any]
@@ -77,3 +78,4 @@ class Samples:
     signer: Signer | None = None
     seed: Mapping[str, Any] = field(default_factory=dict)
     wrong: Mapping[str, Any] | None = None
+    exempt: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -12,6 +12,7 @@ import pytest
 
 from hub.sdk.connector import Connector, JsonSchema, Operation, ReadOperation, WriteOperation
 from hub.sdk.settings import Settings, secret_fields
+from hub.sdk.testing.invented import live_settings
 from hub.sdk.testing.samples import Samples
 
 Kind = TypeVar("Kind", bound=Operation)
@@ -30,8 +31,7 @@ class Subject:
 
     def live_settings(self, announcement: Mapping[str, Any]) -> dict[str, Any]:
         """Give the settings for a running sandbox: its address, and what it announces under a setting's name."""
-        announced = {name: announcement[name] for name in self.connector.settings.model_fields if name in announcement}
-        return {**self.settings, **announced, "base_url": announcement["url"]}
+        return live_settings(self.connector, self.samples, announcement)
 
     def wrong_settings(self, right: Mapping[str, Any]) -> dict[str, Any]:
         """Spoil the settings of a running sandbox."""

@@ -1,0 +1,200 @@
+"""Answers that are not what the vendor gave: cut off, changed, endless, or somebody else's in its place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from hub.sandbox.exact_json import dumps, json_answer, loads
+
+#: An answer that never ends is given up after this many seconds, or this many bytes.
+LONGEST_SECONDS, MOST_BYTES = 60.0, 256 * 1024 * 1024
+#: Fields that say which thing an answer is about, and those that take one of a few values.
+_NAMES = frozenset({"id", "code", "externalId", "external_id", "number"})
+_CHOICES = frozenset({"status", "state", "type"})
+_LOGIN_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><form action='/login' method='post'>"
+    b"<input name='user'><input name='password' type='password'></form></body></html>"
+)
+
+
+def in_place_of(kind: str, *, to: str) -> web.Response:
+    """Answer as somebody who is not the vendor: a login page, an error under 200, or a redirect that leads `to`."""
+    if kind == "login_page":
+        return web.Response(body=_LOGIN_PAGE, content_type="text/html")
+    if kind == "redirect":
+        # 307 asks a client to send the same request, its body and all, to the other place.
+        return web.Response(status=307, headers={"Location": to})
+    return json_answer({"success": False, "error": {"code": "temporarily_unavailable", "message": "Try again."}})
+
+
+async def spoil(kind: str, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse | None:
+    """Give the answer as it arrives; None where it cannot be spoilt in this way, so that it goes out as it is."""
+    body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
+    if kind in _CHANGES:
+        changed = _CHANGES[kind](_asked(request, await request.read()), body)
+        return None if changed is None else _with(answer, changed)
+    if kind == "malformed_body":
+        half = body[: len(body) // 2] or b"<html><body>upstream"
+        status = 200 if answer.status == 204 else answer.status
+        return web.Response(body=half, status=status, content_type="application/json")
+    if kind == "empty_body":
+        return _with(answer, b"") if body else None
+    if kind == "bad_gzip":
+        spoilt = _with(answer, b"\x1f\x8b" + body)
+        spoilt.headers["Content-Encoding"] = "gzip"
+        return spoilt
+    if kind == "huge_headers":
+        spoilt = _with(answer, body)
+        spoilt.headers["X-Trace"] = "x" * 200_000
+        return spoilt
+    return await _SENDING[kind](request, answer, body)
+
+
+def _with(answer: web.StreamResponse, body: bytes) -> web.Response:
+    """Give the same answer with another body; whatever names a place stays as it was."""
+    kept = {name: value for name, value in answer.headers.items() if name.lower() not in ("content-length", "etag")}
+    return web.Response(body=body, status=answer.status, headers=kept)
+
+
+async def _half(request: web.Request, answer: web.StreamResponse, body: bytes) -> web.StreamResponse:
+    return await _broken_off(request, answer, body[: len(body) // 2], length=max(len(body), 2))
+
+
+async def _wrong_length(request: web.Request, answer: web.StreamResponse, body: bytes) -> web.StreamResponse:
+    return await _broken_off(request, answer, body, length=len(body) + 7)
+
+
+async def _broken_off(
+    request: web.Request, answer: web.StreamResponse, part: bytes, *, length: int
+) -> web.StreamResponse:
+    sending = web.StreamResponse(status=_with_body(answer), headers={"Content-Type": "application/json"})
+    sending.content_length = length
+    await sending.prepare(request)
+    await sending.write(part)
+    if request.transport is not None:
+        request.transport.close()
+    return sending
+
+
+async def _slow(request: web.Request, answer: web.StreamResponse, body: bytes) -> web.StreamResponse:
+    """Send one byte after the other, so slowly that nobody waits for the last."""
+    sending = web.StreamResponse(status=_with_body(answer), headers={"Content-Type": "application/json"})
+    await sending.prepare(request)
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + LONGEST_SECONDS
+    while loop.time() < ends and await _written(sending, b" "):
+        await asyncio.sleep(0.05)
+    return sending
+
+
+async def _endless(request: web.Request, answer: web.StreamResponse, body: bytes) -> web.StreamResponse:
+    sending = web.StreamResponse(status=_with_body(answer), headers={"Content-Type": "application/json"})
+    await sending.prepare(request)
+    part, sent = b" " * (1024 * 1024), 0
+    while sent < MOST_BYTES and await _written(sending, part):
+        sent += len(part)
+    return sending
+
+
+async def _written(sending: web.StreamResponse, part: bytes) -> bool:
+    """Tell whether the caller still listens."""
+    try:
+        await sending.write(part)
+    except ConnectionError:
+        return False
+    return True
+
+
+def _with_body(answer: web.StreamResponse) -> int:
+    """Give the answer's status, or 200 for one that may have no body."""
+    return 200 if answer.status == 204 else answer.status
+
+
+def _foreign(asked: AbstractSet[str], body: bytes) -> bytes | None:
+    """Make it the answer about something else: whatever repeats what was asked for names another thing."""
+    value = _object(body)
+    echoed = {name for name in _NAMES if value is not None and str(value.get(name)) in asked}
+    if value is None or not echoed:
+        return None
+    return dumps({name: _another(item) if name in echoed else item for name, item in value.items()})
+
+
+def _another(value: Any) -> Any:
+    return value + 1 if isinstance(value, int) else f"{value}0"
+
+
+def _asked(request: web.Request, body: bytes) -> set[str]:
+    """Give what a request names its thing by: the parts of its path, and the names in its body."""
+    named = {unquote(part) for part in request.path.split("/") if part}
+    sent = _object(body)
+    return named | {str(sent[name]) for name in _NAMES if sent is not None and name in sent}
+
+
+def _renamed(_names: AbstractSet[str], body: bytes) -> bytes | None:
+    value = _object(body)
+    if value is None or not _NAMES & value.keys():
+        return None
+    return dumps({f"{name}_v2" if name in _NAMES else name: item for name, item in value.items()})
+
+
+def _added(_names: AbstractSet[str], body: bytes) -> bytes | None:
+    value = _object(body)
+    return None if value is None else dumps({**value, "added_by_a_later_release": {"since": "2031", "values": [1]}})
+
+
+def _unknown(_names: AbstractSet[str], body: bytes) -> bytes | None:
+    value = _object(body)
+    if value is None or not any(isinstance(value.get(name), str) for name in _CHOICES):
+        return None
+    changed = {
+        name: "of_a_later_release" if name in _CHOICES and isinstance(item, str) else item
+        for name, item in value.items()
+    }
+    return dumps(changed)
+
+
+def _rows(change: Callable[[list[Any]], list[Any]]) -> Callable[[AbstractSet[str], bytes], bytes | None]:
+    """Change the list in an answer: the whole of it, or its first field that holds objects."""
+
+    def changed(_names: AbstractSet[str], body: bytes) -> bytes | None:
+        value = _json(body)
+        if isinstance(value, list) and value:
+            return dumps(change(value))
+        if not isinstance(value, dict):
+            return None
+        name = next((name for name, rows in value.items() if isinstance(rows, list) and rows), None)
+        if name is None or not isinstance(value[name][0], dict):
+            return None
+        return dumps({**value, name: change(value[name])})
+
+    return changed
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    value = _json(body)
+    return value if isinstance(value, dict) else None
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return loads(body)
+    except ValueError:
+        return None
+
+
+_CHANGES: Mapping[str, Callable[[AbstractSet[str], bytes], bytes | None]] = {
+    "foreign_body": _foreign,
+    "renamed_field": _renamed,
+    "added_field": _added,
+    "unknown_value": _unknown,
+    "rows_doubled": _rows(lambda rows: [*rows, *rows]),
+    "rows_missing": _rows(lambda rows: rows[:-1]),
+    "rows_shuffled": _rows(lambda rows: rows[::-1]),
+}
+_SENDING = {"half_body": _half, "wrong_length": _wrong_length, "slow_body": _slow, "endless_body": _endless}
