@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from hub.sdk.settings import Secret, Settings
+from hub.sdk.settings import Secret, Settings, Telltale
 
 TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"
 
@@ -19,6 +20,14 @@ class NetSuiteSettings(Settings):
     - `client_id` is the integration's consumer key, `certificate_id` the id shown after mapping the certificate.
     - `private_key` is the certificate's key as PEM: RSA of at least 3072 bits for PS256, P-256 for ES256.
     """
+
+    # Sandboxes and release previews carry it in their names, test drives begin with it.
+    telltales: ClassVar[Sequence[Telltale]] = (
+        Telltale(field="account", pattern=r"(?i)^TSTDRV|[_-](SB|RP)\d*$", production=False),
+        Telltale(field="account", pattern=r"^\d+$", production=True),
+        Telltale(field="base_url", pattern=r"(?i)//(tstdrv\w*|\w+-(sb|rp)\d*)\.suitetalk\.", production=False),
+        Telltale(field="base_url", pattern=r"//\d+\.suitetalk\.", production=True),
+    )
 
     account: str
     restlet_base_url: str = ""

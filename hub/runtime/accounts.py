@@ -14,6 +14,7 @@ from hub.connections.accounts import Account
 from hub.connections.bounds import Bound, of_vendor
 from hub.connections.budgets import Budgets
 from hub.connections.keys import VaultKey
+from hub.connections.kinds import mixed
 from hub.connections.redaction import Redactor
 from hub.connections.throttle import Throttle
 from hub.connections.vault import Binding, pack, seal, unpack, unseal
@@ -22,7 +23,7 @@ from hub.model.ambient import Ambient
 from hub.policy.kinds import THROTTLE
 from hub.policy.rules import Decision, RulePolicy
 from hub.sdk.connector import Connector, Limits
-from hub.sdk.settings import secret_fields
+from hub.sdk.settings import kinds_told, secret_fields
 from hub.sdk.transport import Transport
 from hub.store import connections, secrets
 from hub.store.committer import Committer, Transaction, Work
@@ -193,6 +194,11 @@ def build_accounts(
         except FixConnection as error:
             problems.append(error)
             continue
+        told = set(kinds_told(connector.settings.telltales, dict(settings)).values())
+        if (environment.production is not None and told - {environment.production}) or len(told) > 1:
+            problems.append(mixed(name, production=environment.production))
+            continue
+        kind = environment.production if environment.production is not None else next(iter(told), None)
         here = environment.connections[name].limits
         state = states.get(name)
         accounts[name] = Account(
@@ -222,7 +228,13 @@ def build_accounts(
             ambient=ambient,
             redactor=vault.redactor,
             paused=state["reason"] if state is not None and state["state"] == connections.PAUSED else None,
+            production=kind,
         )
+    if environment.production is None and len({one.production for one in accounts.values()} - {None}) > 1:
+        # Nobody has said which kind is meant, so none of those that show theirs is used.
+        for name in [name for name, one in accounts.items() if one.production is not None]:
+            del accounts[name]
+            problems.append(mixed(name, production=None))
     return accounts, problems
 
 
