@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from hub.sdk.settings import Secret, Settings, Telltale
+from hub.sdk.settings import SecretText, Settings, Telltale
 
 TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"
 
@@ -33,7 +33,7 @@ class NetSuiteSettings(Settings):
     restlet_base_url: str = ""
     client_id: str
     certificate_id: str
-    private_key: Secret
+    private_key: SecretText
     algorithm: Literal["PS256", "ES256"] = "PS256"
     scope: tuple[str, ...] = ("rest_webservices", "restlets")
 

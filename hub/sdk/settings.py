@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 #: A field that lives in the vault, never in a file; `.get_secret_value()` gives it to the connector's client.
 Secret = SecretStr
+#: One of several lines, such as a private key as PEM.
+SecretText = Annotated[SecretStr, Field(json_schema_extra={"lines": "many"})]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
