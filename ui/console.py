@@ -15,6 +15,7 @@ from hub.intake.schedules import Schedules
 from hub.intake.streams import Streams
 from hub.model.ambient import Ambient
 from hub.operate.approvals import ApprovalOrders
+from hub.operate.connecting import Connecting
 from hub.operate.effects import EffectOrders
 from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
@@ -64,6 +65,7 @@ class Console:
     orders: Orders
     run_orders: RunOrders
     hold_orders: HoldOrders
+    connecting: Connecting
     effect_orders: EffectOrders
     approval_orders: ApprovalOrders
     event_orders: EventOrders

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import field_validator, model_validator
 
-from hub.sdk.settings import Secret, Settings
+from hub.sdk.settings import Secret, SecretText, Settings, Telltale
 
 TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"
 #: What the legacy mode signs with.
@@ -26,12 +27,20 @@ class NetSuiteSettings(Settings):
     - `time_zone` is the one that the integration's user has in NetSuite; SuiteQL tells times in it.
     """
 
+    # Sandboxes and release previews carry it in their names, test drives begin with it.
+    telltales: ClassVar[Sequence[Telltale]] = (
+        Telltale(field="account", pattern=r"(?i)^TSTDRV|[_-](SB|RP)\d*$", production=False),
+        Telltale(field="account", pattern=r"^\d+$", production=True),
+        Telltale(field="base_url", pattern=r"(?i)//(tstdrv\w*|\w+-(sb|rp)\d*)\.suitetalk\.", production=False),
+        Telltale(field="base_url", pattern=r"//\d+\.suitetalk\.", production=True),
+    )
+
     account: str
     restlet_base_url: str = ""
     auth: Literal["oauth2", "tba"] = "oauth2"
     client_id: str
     certificate_id: str = ""
-    private_key: Secret = Secret("")
+    private_key: SecretText = Secret("")
     algorithm: Literal["PS256", "PS384", "PS512", "ES256", "ES384", "ES512"] = "PS256"
     scope: tuple[str, ...] = ("rest_webservices", "restlets")
     consumer_secret: Secret = Secret("")

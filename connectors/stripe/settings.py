@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from connectors.stripe.versions import RELEASES, release_of
-from hub.sdk.settings import Secret, Settings
+from hub.sdk.settings import Secret, Settings, Telltale
 
 #: The API version that a connection is pinned to which does not say.
 API_VERSION = "2026-09-30.endive"
@@ -17,6 +20,11 @@ class StripeSettings(Settings):
     While the endpoint's secret is being rolled, `webhook_secret_previous` holds the one that is on its way out.
     `event_types` are those that the stream of events reads, best the ones that the endpoint asks for; by default all.
     """
+
+    telltales: ClassVar[Sequence[Telltale]] = (
+        Telltale(field="api_key", pattern=r"^(sk|rk)_test_", production=False),
+        Telltale(field="api_key", pattern=r"^(sk|rk)_live_", production=True),
+    )
 
     base_url: str = "https://api.stripe.com"
     api_key: Secret

@@ -81,6 +81,7 @@ def read_event(value: Any) -> InboundEvent:
         data=data,
         schema=claimed_schema(record.get("object"), value.get("api_version")),
         record=record,
+        production=value["livemode"] if isinstance(value.get("livemode"), bool) else None,
     )
 
 

@@ -1,10 +1,11 @@
-"""`concord connections`: how each connection does, what its account may be asked for, and what waits for it."""
+"""`concord connections`: how each connection does, what its account may be asked for, and what is wrong with one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.markup import escape
@@ -14,14 +15,60 @@ from hub.cli import place
 from hub.cli.output import console, minute, print_json, print_table
 from hub.cli.reach import reach
 
+app = typer.Typer(invoke_without_command=True)
 
+_COLOURS = {"ok": "green", "warn": "yellow", "failed": "bold red", "skipped": "dim"}
+_STAGES = {"tls": "TLS"}
+
+
+@app.command("test")
+def find_out(
+    name: Annotated[str, typer.Argument(help="The connection.")],
+    data: place.Data = place.DEFAULT_DATA,
+    workspace: place.Workspace = None,
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    key_file: place.KeyFile = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Find out what keeps a connection from working; nothing is changed at the vendor. Exit 1 when something does."""
+    with reach(place.settings(data, workspace, environment, key_file)) as hub:
+        found = hub.post(f"/api/connections/{quote(name, safe='')}/test")
+    if json_output:
+        print_json(found)
+    else:
+        show_diagnosis(found)
+    raise typer.Exit(0 if found["works"] else 1)
+
+
+def show_diagnosis(found: dict[str, Any]) -> None:
+    """Print a test: a line for each stage that was come to, and what to do."""
+    table = Table("", "Stage", "Found", "What to do")
+    for check in found["checks"]:
+        if check["outcome"] == "skipped" and check["found"] == "not looked at":
+            continue
+        colour, stage = _COLOURS[check["outcome"]], _STAGES.get(check["stage"], check["stage"])
+        table.add_row(f"[{colour}]{check['outcome']}[/]", stage, escape(_found(check)), escape(check["advice"]))
+    print_table(table)
+    name = escape(found["connection"])
+    console.print(f"[green]{name} works.[/]" if found["works"] else f"[bold red]{name} does not work.[/]")
+
+
+def _found(check: dict[str, Any]) -> str:
+    told = ", ".join(f"{name} {fact}" for name, fact in check["facts"].items() if check["outcome"] == "failed")
+    return str(check["found"]) + (f"\n({told})" if told else "")
+
+
+@app.callback()
 def connections(
+    context: typer.Context,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List connections with their limits: what applies and why, what was learned, and who waits."""
+    if context.invoked_subcommand is not None:
+        return
     with reach(place.settings(data, workspace, environment, None)) as hub:
         found = hub.get("/api/connections")
     if json_output:

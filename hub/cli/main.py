@@ -13,6 +13,7 @@ from hub.cli import (
     approvals,
     audit,
     cases,
+    connections,
     crossrefs,
     effects,
     events,
@@ -25,7 +26,7 @@ from hub.cli import (
     vault,
 )
 from hub.cli.backup import backup, restore
-from hub.cli.connections import connections
+from hub.cli.connect import connect
 from hub.cli.decisions import decisions
 from hub.cli.doctor import doctor
 from hub.cli.drift import drift
@@ -169,6 +170,7 @@ app.command(rich_help_panel=_KEEP)(restore)
 app.command(rich_help_panel=_KEEP)(doctor)
 app.command(rich_help_panel=_KEEP)(retention)
 
+app.command(rich_help_panel=_RUN)(connect)
 app.add_typer(people.app, name="people", help="Say who may sign in, and as what.", rich_help_panel=_RUN)
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.", rich_help_panel=_RUN)
 
@@ -329,7 +331,7 @@ app.command(rich_help_panel=_LOOK)(hold)
 app.command(rich_help_panel=_LOOK)(resume)
 app.command(rich_help_panel=_LOOK)(holds)
 app.command(rich_help_panel=_LOOK)(drift)
-app.command(rich_help_panel=_LOOK)(connections)
+app.add_typer(connections.app, name="connections", help="Look at connections and test one.", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK)(decisions)
 app.add_typer(
     crossrefs.app, name="crossrefs", help="Look up and import which id here is which id there.", rich_help_panel=_LOOK

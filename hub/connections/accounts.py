@@ -33,7 +33,10 @@ class Health:
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """A connection with its connector, settings and secrets, as a process uses it."""
+    """A connection with its connector, settings and secrets, as a process uses it.
+
+    `production` is whether it moves real money; None where neither its environment nor its settings tell.
+    """
 
     name: str
     connector: Connector
@@ -43,6 +46,7 @@ class Account:
     ambient: Ambient
     redactor: Redactor = field(default_factory=Redactor, repr=False)
     paused: str | None = None
+    production: bool | None = None
     health: Health = field(default_factory=Health)
 
     _authorizer: Authorizer = field(init=False)

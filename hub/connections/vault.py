@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -35,6 +37,16 @@ class Binding:
         """Give the bytes that AES-GCM authenticates beside the secret; the order of hosts does not matter."""
         facts = [self.environment, self.name, version, self.connector, sorted(set(self.hosts))]
         return json.dumps(facts, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def hosts(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the hosts (with port, where one is named) of all settings that are web addresses."""
+    found = {
+        urlsplit(value).netloc.rpartition("@")[2]
+        for value in settings.values()
+        if isinstance(value, str) and value.startswith(("http://", "https://"))
+    }
+    return tuple(sorted(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

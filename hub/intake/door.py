@@ -16,7 +16,7 @@ from hub.engine.drift import Action, Drift, Judged, Seen
 from hub.engine.routing import Routing, route, scope
 from hub.errors import Fatal, HubError, NotFound, RetryLater, Stopping, UnreadableWebhook, WebhookRejected
 from hub.model.ambient import Ambient, to_micros
-from hub.model.event import EventState, InboundEvent, Via
+from hub.model.event import MIXED_KINDS, EventState, InboundEvent, Via
 from hub.model.run import Priority
 from hub.sdk import exact_json
 from hub.store.committer import Committer
@@ -165,7 +165,12 @@ class Intake:
         brought = Seen(connection=name, event=seen["event"], event_id=event_id, scrub=scrub)
         judged = self._drift.judge(bundle, event.schema, seen["record"], brought)
         routing = Routing(runs=(), failed={})
-        if judged.action is Action.ACCEPT:
+        foreign = (
+            account is not None
+            and None not in (account.production, event.production)
+            and account.production is not event.production
+        )
+        if judged.action is Action.ACCEPT and not foreign:
             routing = route(
                 bundle,
                 seen,
@@ -176,7 +181,7 @@ class Intake:
                 priority=priority,
                 ordered_by=ordered_by,
             )
-        state, reason = _outcome(judged, routing)
+        state, reason = (EventState.REJECTED, MIXED_KINDS) if foreign else _outcome(judged, routing)
         if reason is not None or routing.failed:
             log.warning("event.kept", named=event.external_id, state=state.value, flows=[*routing.failed])
         data, record_key = stored_data(event)

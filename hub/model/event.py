@@ -23,6 +23,10 @@ class Via(StrEnum):
     EDIT = "edit"
 
 
+#: Why an event is kept back that is about real money at a test account, or the other way round; it starts nothing ever.
+MIXED_KINDS = "mixed-kinds"
+
+
 class EventState(StrEnum):
     """What became of an event: it started runs, no flow wanted it, it waits for a person, or it was turned away.
 
@@ -40,7 +44,8 @@ class InboundEvent:
     """What a connector's `parse` or a stream makes of a vendor's bytes.
 
     `type` is prefixed with the connector (`stripe.invoice.finalized`); `data` is the CloudEvents data, which flows
-    see as `data`; `record` is the business object in the shape of `schema`, which flows see as `record`.
+    see as `data`; `record` is the business object in the shape of `schema`, which flows see as `record`. `production`
+    is whether the vendor says that it is about real money; None where it does not say.
     """
 
     external_id: str
@@ -50,6 +55,7 @@ class InboundEvent:
     subject: str = ""
     schema: str | None = None
     record: Mapping[str, Any] | None = None
+    production: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from hub.connections.accounts import Account
 from hub.engine.routing import Failure, Routing, route, stored_scope
 from hub.errors import Conflict, FixData, HubError, NotFound, UnreadableWebhook
 from hub.model.ambient import Ambient
-from hub.model.event import EventFilter, EventState, InboundEvent, Via
+from hub.model.event import MIXED_KINDS, EventFilter, EventState, InboundEvent, Via
 from hub.sdk import exact_json
 from hub.store import events
 from hub.store.committer import Committer
@@ -91,6 +91,13 @@ class EventOrders:
         if row["state"] == EventState.ACCEPTED and not _stuck(row):
             return _done_before(row)
         assert_kept(row)
+        if row["reason"] == MIXED_KINDS:
+            raise FixData(
+                "The event is of the other kind of account: what is about real money starts nothing at a test account, "
+                "and the other way round. Send it to the environment that it belongs to.",
+                code=MIXED_KINDS,
+                event=event_id,
+            )
         try:
             if row["type"] == UNREADABLE:
                 return await self._read_again(row, actor=actor, reason=reason)

@@ -6,7 +6,6 @@ import secrets as entropy
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -14,15 +13,16 @@ from hub.connections.accounts import Account
 from hub.connections.bounds import Bound, of_vendor
 from hub.connections.budgets import Budgets
 from hub.connections.keys import VaultKey
+from hub.connections.kinds import mixed
 from hub.connections.redaction import Redactor
 from hub.connections.throttle import Throttle
-from hub.connections.vault import Binding, pack, seal, unpack, unseal
+from hub.connections.vault import Binding, hosts, pack, seal, unpack, unseal
 from hub.errors import FixConnection, FixData, NotFound
 from hub.model.ambient import Ambient
 from hub.policy.kinds import THROTTLE
 from hub.policy.rules import Decision, RulePolicy
 from hub.sdk.connector import Connector, Limits
-from hub.sdk.settings import secret_fields
+from hub.sdk.settings import kinds_told, secret_fields
 from hub.sdk.transport import Transport
 from hub.store import connections, secrets
 from hub.store.committer import Committer, Transaction, Work
@@ -92,24 +92,32 @@ class Vault:
     def open(self, connection: str) -> dict[str, str]:
         """Give a connection's secret fields; nothing when it names no secret. Raises `FixConnection`."""
         name = self.name_of(connection)
-        if name is None:
-            return {}
+        return {} if name is None else self.open_bound(self.binding(name))
+
+    def open_bound(self, binding: Binding) -> dict[str, str]:
+        """Give the fields of the secret that a binding names; raises `FixConnection` where it does not open so."""
         with self._database.reading() as reading:
-            sealed = secrets.newest(reading, environment=self._environment.name, name=name)
+            sealed = secrets.newest(reading, environment=binding.environment, name=binding.name)
         if sealed is None:
             raise FixConnection(
-                f"The secret is not in the vault; store it with `concord vault set {name}`.",
+                f"The secret is not in the vault; store it with `concord vault set {binding.name}`.",
                 code="secret-missing",
-                secret=name,
+                secret=binding.name,
             )
-        values = unseal(unpack(sealed), binding=self.binding(name), key=self._key)
+        values = unseal(unpack(sealed), binding=binding, key=self._key)
         for value in values.values():
             self.redactor.register(value)
         return values
 
     async def store(self, name: str, values: Mapping[str, str], *, committer: Committer, actor: str) -> int:
         """Seal a new version of a secret; gives its number. Raises `FixData` for fields the connector has not."""
-        binding = self.binding(name)
+        return await self.store_bound(self.binding(name), values, committer=committer, actor=actor)
+
+    async def store_bound(
+        self, binding: Binding, values: Mapping[str, str], *, committer: Committer, actor: str
+    ) -> int:
+        """Seal a new version for the connection that a binding describes; gives its number."""
+        name = binding.name
         known = secret_fields(self._connectors[binding.connector].settings)
         wrong = sorted(set(values) - known)
         if wrong or not values:
@@ -142,16 +150,6 @@ class Vault:
 
         version: int = await committer.commit(Work(work))
         return version
-
-
-def hosts(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the hosts (with port, where one is named) of all settings that are web addresses."""
-    found = {
-        urlsplit(value).netloc.rpartition("@")[2]
-        for value in settings.values()
-        if isinstance(value, str) and value.startswith(("http://", "https://"))
-    }
-    return tuple(sorted(found))
 
 
 def build_accounts(
@@ -193,6 +191,11 @@ def build_accounts(
         except FixConnection as error:
             problems.append(error)
             continue
+        told = set(kinds_told(connector.settings.telltales, dict(settings)).values())
+        if (environment.production is not None and told - {environment.production}) or len(told) > 1:
+            problems.append(mixed(name, production=environment.production))
+            continue
+        kind = environment.production if environment.production is not None else next(iter(told), None)
         here = environment.connections[name].limits
         state = states.get(name)
         accounts[name] = Account(
@@ -222,7 +225,13 @@ def build_accounts(
             ambient=ambient,
             redactor=vault.redactor,
             paused=state["reason"] if state is not None and state["state"] == connections.PAUSED else None,
+            production=kind,
         )
+    if environment.production is None and len({one.production for one in accounts.values()} - {None}) > 1:
+        # Nobody has said which kind is meant, so none of those that show theirs is used.
+        for name in [name for name, one in accounts.items() if one.production is not None]:
+            del accounts[name]
+            problems.append(mixed(name, production=None))
     return accounts, problems
 
 

@@ -57,6 +57,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.attempts = hub.approval_orders.attempts
     app.state.event_orders = hub.event_orders
     app.state.directory = hub.directory
+    app.state.connecting = hub.connecting
     app.state.store_secret = hub.store_secret
     app.state.database = hub.database
     app.state.accounts = hub.accounts
@@ -115,6 +116,7 @@ def _console(hub: Hub) -> Console:
         orders=hub.orders,
         run_orders=hub.run_orders,
         hold_orders=hub.hold_orders,
+        connecting=hub.connecting,
         effect_orders=hub.effect_orders,
         approval_orders=hub.approval_orders,
         event_orders=hub.event_orders,

@@ -24,6 +24,7 @@ from hub.connections.keys import VaultKey, load_key
 from hub.connections.redaction import Redactor
 from hub.connections.registry import load_connectors
 from hub.connections.signing_key import signing_key
+from hub.connections.vault import Binding
 from hub.engine.journal import code
 from hub.engine.parts import CAPACITY, Parts
 from hub.engine.worker import Worker
@@ -32,6 +33,7 @@ from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.operate.approvals import ApprovalOrders
 from hub.operate.backups import Backups
+from hub.operate.connecting import Connecting
 from hub.operate.effects import EffectOrders
 from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
@@ -140,7 +142,6 @@ class Hub:
         except HubError:
             self.database.close()
             raise
-        bundle = beginning.bundle
         self.committer = Committer(self.database, self.ambient)
         self.shelf = Shelf(beginning, self.environment.name, catalogue, self.database)
         self.key: VaultKey = load_key(
@@ -158,7 +159,7 @@ class Hub:
         )
         self._left: list[Transport] = []
         self.vault = Vault(
-            bundle=bundle,
+            bundle=beginning.bundle,
             environment=self.environment,
             connectors=self.connectors,
             database=self.database,
@@ -230,6 +231,17 @@ class Hub:
             committer=self.committer,
             orders=self.orders,
             bundle=lambda: self.shelf.current,
+        )
+        self.connecting = Connecting(
+            workspace=settings.workspace,
+            environment=lambda: self.environment,
+            bundle=lambda: self.shelf.current,
+            connectors=self.connectors,
+            catalogue=catalogue,
+            secrets=_Sealing(self.vault, self.committer),
+            accounts=self.accounts,
+            ambient=self.ambient,
+            reload=self.reload_accounts,
         )
         self.intake = self.composition.intake(
             environment=self.environment.name,
@@ -458,6 +470,20 @@ class Hub:
     def _worker_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._die(error)
+
+
+class _Sealing:
+    """The vault with the committer that makes its changes durable."""
+
+    def __init__(self, vault: Vault, committer: Committer) -> None:
+        self._vault = vault
+        self._committer = committer
+
+    def open_bound(self, binding: Binding) -> dict[str, str]:
+        return self._vault.open_bound(binding)
+
+    async def seal_bound(self, binding: Binding, values: Mapping[str, str], *, actor: str) -> int:
+        return await self._vault.store_bound(binding, values, committer=self._committer, actor=actor)
 
 
 def _restored(database: Database) -> Restored | None:

@@ -90,6 +90,13 @@ class Transport:
         #: By host: when the last answer was asked for, when it had come, and when it says it was given.
         self._dates: dict[str, tuple[datetime, datetime, str]] = {}
 
+    def trust(self) -> ssl.SSLContext:
+        """Give the authorities that a host's certificate is checked against."""
+        context = ssl.create_default_context()
+        if self._ca_file is not None:
+            context.load_verify_locations(self._ca_file)
+        return context
+
     def skews(self) -> dict[str, timedelta]:
         """Tell by host how far a clock is ahead of ours, by its last answer; the time that this took counts for it."""
         found = {}
@@ -149,8 +156,7 @@ class Transport:
         if self._client is None:
             context: Any = True
             if self._ca_file is not None:
-                context = ssl.create_default_context()
-                context.load_verify_locations(self._ca_file)
+                context = self.trust()
             connector = aiohttp.TCPConnector(
                 limit=0, resolver=GuardedResolver(self._private_hosts), ssl=context, keepalive_timeout=20
             )

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from hub.model.effect import Idempotency
 from hub.sdk.connector import Connector, JsonSchema, Operation, ReadOperation, Stream, named_schema
-from hub.sdk.settings import secret_fields
+from hub.sdk.settings import Telltale, secret_fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,7 @@ class ConnectorEntry:
     """One connector: operations by name, its schemas, and the fields of its settings.
 
     `settings` holds every field and whether a connection must give it; `secrets` are those that live in the vault.
+    `telltales` are the signs in settings of what kind an account is.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ConnectorEntry:
     secrets: frozenset[str] = frozenset()
     webhook: bool = False
     streams: Mapping[str, StreamEntry] = field(default_factory=dict)
+    telltales: Sequence[Telltale] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def _connector(connector: Connector) -> ConnectorEntry:
         secrets=secret_fields(connector.settings),
         webhook=connector.webhook is not None,
         streams={stream.name: _stream(stream) for stream in connector.streams},
+        telltales=tuple(connector.settings.telltales),
     )
 
 

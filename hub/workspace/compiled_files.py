@@ -84,7 +84,8 @@ class EnvironmentConnection:
 class EnvironmentFile:
     """An environment: its connections' settings, how it is marked, and what a new revision needs to serve there.
 
-    `governed`: it serves what was published last, and not whatever the folder holds at a start.
+    `governed`: it serves what was published last, and not whatever the folder holds at a start. `production` says
+    whether its accounts move real money; None where the file does not say.
     """
 
     name: str
@@ -97,6 +98,7 @@ class EnvironmentFile:
     approvals: int = 0
     max_money_difference: Mapping[str, Decimal] = field(default_factory=dict)
     retention: Retention | None = None
+    production: bool | None = None
     path: str = ""
 
 

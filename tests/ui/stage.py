@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
+import shutil
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,10 +30,12 @@ from hub.connections.bounds import Bound, of_vendor
 from hub.connections.limiter import Limiter
 from hub.connections.pace import Start
 from hub.connections.registry import load_connectors
-from hub.errors import LimitKind, LimitReached
+from hub.connections.vault import Binding
+from hub.errors import FixConnection, LimitKind, LimitReached
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.operate.approvals import ApprovalOrders
+from hub.operate.connecting import Connecting
 from hub.operate.effects import EffectOrders
 from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
@@ -168,6 +171,31 @@ def refuse(limiter: Limiter) -> None:
     limiter.refused(Start(0), refusal)
 
 
+class Kept:
+    """Secrets in memory, opened for what they were sealed for."""
+
+    def __init__(self) -> None:
+        """Hold none."""
+        self.values: dict[Binding, dict[str, str]] = {}
+
+    def open_bound(self, binding: Binding) -> dict[str, str]:
+        """Give what was sealed for this."""
+        if binding not in self.values:
+            raise FixConnection("The secret is not in the vault.", code="secret-missing", secret=binding.name)
+        return self.values[binding]
+
+    async def seal_bound(self, binding: Binding, values: Mapping[str, str], *, actor: str) -> int:
+        """Keep it."""
+        self.values[binding] = dict(values)
+        return 1
+
+
+def workspace(folder: Path) -> None:
+    """Copy the workspace that ships, to be written into."""
+    for name in ("connections", "environments", "flows", "mappings", "policies", "schemas", "docs/runbooks"):
+        shutil.copytree(ROOT / name, folder / name)
+
+
 @asynccontextmanager
 async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bool = False) -> AsyncIterator[Stage]:
     """Set a console up with `count` stories and, unless told otherwise, one person of each role."""
@@ -209,7 +237,22 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
         committer=committer,
         accounts=known,
     )
+    folder_there = folder / "workspace"
+    workspace(folder_there)
+    connectors = load_connectors()
+    connecting = Connecting(
+        workspace=folder_there,
+        environment=lambda: bundle.environments["example"],
+        bundle=lambda: bundle,
+        connectors=connectors,
+        catalogue=catalogue_of(list(connectors.values())),
+        secrets=Kept(),
+        accounts=known,
+        ambient=ambient,
+        reload=lambda: None,
+    )
     console = Console(
+        connecting=connecting,
         title="Sandbox",
         colour="amber",
         view=View(environment=believable.ENVIRONMENT, database=database, ambient=ambient),

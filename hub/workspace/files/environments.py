@@ -8,6 +8,7 @@ from decimal import Decimal
 from hub.model.currencies import EXPONENTS
 from hub.model.durations import duration
 from hub.model.retention import LEAST_ANSWERS, USUAL_ANSWERS, Retention
+from hub.sdk.settings import kinds_told
 from hub.workspace.catalogue import ConnectorEntry
 from hub.workspace.compiled_files import ConnectionFile, EnvironmentConnection, EnvironmentFile
 from hub.workspace.files.connections import SECRET, lint_settings
@@ -17,7 +18,7 @@ from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints, close_match
 from hub.workspace.source.shape_lint import lint_shape
-from hub.workspace.source.shapes import NAME, Choice, Duration, Form, Key, Many, Names, Shape, Text, Value, Whole
+from hub.workspace.source.shapes import NAME, Choice, Duration, Flag, Form, Key, Many, Names, Shape, Text, Value, Whole
 from hub.workspace.source.yaml_source import Entry, Keyed, Node, plain, text_of
 
 #: Keys of a connection in an environment that are not settings of its connector.
@@ -27,6 +28,9 @@ _OWN_KEYS: Mapping[str, Shape] = {
     **{name: key.shape for name, key in GUARD_KEYS.items()},
 }
 
+_KINDS: Mapping[bool, str] = {True: "an account with real money", False: "a test account"}
+_HERE: Mapping[bool, str] = {True: "production", False: "no production"}
+
 ENVIRONMENT = Form(
     title="an environment",
     keys={
@@ -34,6 +38,9 @@ ENVIRONMENT = Form(
             shape=Text(pattern=NAME, example="a name such as `production`"), doc="its name", required=True
         ),
         "title": Key(shape=Text(), doc="what people call it"),
+        "production": Key(
+            shape=Flag(), doc="whether its accounts move real money; an account of the other kind is refused"
+        ),
         "colour": Key(
             shape=Choice(of=("grey", "blue", "green", "amber", "red")), doc="the colour of its mark on every page"
         ),
@@ -91,6 +98,7 @@ def load_environment(node: Node, lints: Lints, known: Known) -> EnvironmentFile 
         return None
     _lint_connections(node, lints, known)
     _lint_currencies(node, lints)
+    _lint_kinds(node, lints, known)
     retention = _retention(node, lints)
     document = plain(node)
     publish = document.get("publish", {})
@@ -107,6 +115,7 @@ def load_environment(node: Node, lints: Lints, known: Known) -> EnvironmentFile 
             currency: Decimal(amount) for currency, amount in publish.get("max_money_difference", {}).items()
         },
         retention=retention,
+        production=document.get("production"),
         path=lints.path,
     )
 
@@ -168,6 +177,32 @@ def _lint_currencies(node: Keyed, lints: Lints) -> None:
         if currency not in EXPONENTS:
             message = f"`{currency}` is not a currency."
             lints.error(entry.key, "unknown-currency", message, "Write an ISO 4217 code in capitals.")
+
+
+def _lint_kinds(node: Keyed, lints: Lints, known: Known) -> None:
+    """Add a lint for every setting that shows an account of another kind than the environment is, or than the others.
+
+    Secrets are in no file; what they show is seen when the connection is made, and when it is served.
+    """
+    declared = plain(node).get("production")
+    first: tuple[str, bool] | None = None
+    for name, entry in _entries(node, "connections").items():
+        connection = known.connections.get(name)
+        if connection is None or not isinstance(entry.value, Keyed):
+            continue
+        values = {**connection.settings, **plain(entry.value)}
+        for setting, real in kinds_told(known.catalogue.connectors[connection.connector].telltales, values).items():
+            at = entry.value.get(setting) or entry.key
+            if declared is not None and real is not declared:
+                message = (
+                    f"`{setting}` of `{name}` is that of {_KINDS[real]}, and this environment is {_HERE[declared]}."
+                )
+                lints.error(at, "mixed-kinds", message, f"Name {_KINDS[declared]} here.")
+            elif declared is None and first is not None and real is not first[1]:
+                message = f"`{setting}` of `{name}` is that of {_KINDS[real]}, and `{first[0]}` is {_KINDS[first[1]]}."
+                hint = "Keep them in two environments, and write `production: true` or `false` in each."
+                lints.error(at, "mixed-kinds", message, hint)
+            first = first or (name, real)
 
 
 def _connection(entry: Entry) -> EnvironmentConnection:
