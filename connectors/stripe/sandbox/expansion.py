@@ -18,13 +18,17 @@ MAX_DEPTH = 4
 _PLAIN = frozenset(
     {
         "data",
+        "items",
         "lines",
         "parent",
         "payment",
         "price",
         "price_details",
         "pricing",
+        "recurring",
         "source",
+        "subscription_details",
+        "subscription_item_details",
         "tax_amounts",
         "total_tax_amounts",
     }
@@ -58,10 +62,13 @@ class _Expansion:
             "customer": account.customers,
             "discount": account.discounts,
             "discounts": account.discounts,
+            "default_price": account.prices,
             "invoice": account.invoices,
+            "latest_invoice": account.invoices,
             "payment_intent": account.payment_intents,
             "payment_record": account.payment_records,
             "product": account.products,
+            "subscription": account.subscriptions,
             "tax_rate": account.tax_rates,
         }
 
@@ -78,6 +85,8 @@ class _Expansion:
         name, deeper = steps[0], steps[1:]
         if name == "payments" and node.get("object") == "invoice" and self._version >= BASIL:
             value: Any = node.get("payments") or self._payments(node)
+        elif name == "tiers" and node.get("object") == "price":
+            value = self._account.tiers.get(node["id"])
         elif name not in node:
             if node.get("type") in _VARIANTS and name in _VARIANTS:
                 return node  # Of these an object has one or another.

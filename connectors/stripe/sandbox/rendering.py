@@ -33,6 +33,10 @@ _CHANGES: tuple[tuple[str, Mapping[str, Change]], ...] = (
             "line_item": acacia.line,
             "invoiceitem": acacia.item,
             "payment_intent": acacia.payment_intent,
+            "plan": acacia.plan,
+            "price": acacia.price,
+            "subscription": acacia.subscription,
+            "subscription_item": acacia.subscription_item,
         },
     ),
 )
