@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.stripe.billing import BILLING
+from connectors.stripe.metering import METERING
 from hub.sdk.connector import Operation
 
-OPERATIONS: tuple[Operation, ...] = (*BILLING,)
+OPERATIONS: tuple[Operation, ...] = (*BILLING, *METERING)

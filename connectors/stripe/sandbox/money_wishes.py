@@ -95,9 +95,5 @@ def grant(account: Account, kind: str, wish: Wish) -> Record:
 
 def elapse(account: Account, seconds: float) -> None:
     """Move the clock ahead, and let everything that is due by then happen at its own time."""
-    clock = account.world.clock
-    end = clock.now().timestamp() + seconds
-    while (due := account.agenda.next) is not None and due <= end:
-        clock.advance(max(0.0, due - clock.now().timestamp()))
-        account.agenda.run(max(due, account.now()))
-    clock.advance(max(0.0, end - clock.now().timestamp()))
+    account.world.clock.advance(seconds)
+    account.catch_up()
