@@ -45,16 +45,16 @@ def submit_request(settings: NetSuiteSettings, record: Record, key: EffectKey) -
 
 
 def submit_result(response: Response) -> Record:
-    """Give the job that was begun, by this request or by an earlier one with the same key."""
+    """Give the id of the job that was begun, by this request or by an earlier one with the same key."""
     job = job_of(response)
     if response.status not in (202, 400) or job is None:
         raise OutcomeUnknown("The batch was answered without naming its job.", code="no-job", status=response.status)
-    return {"job": job}
+    return {"id": job}
 
 
 async def read(session: Session, wanted: Record) -> Record:
     """Read what became of a job's records; raises `RetryLater` as `job-unfinished` until all are done."""
-    job = wanted["job"]
+    job = wanted["id"]
     state = await _ask(session, job)
     if state.get("completed") is not True:
         raise RetryLater(
@@ -69,7 +69,7 @@ async def read(session: Session, wanted: Record) -> Record:
     if not tasks:
         raise OutcomeUnknown("The job names none of its tasks.", code="unreadable-answer", job=job)
     return {
-        "job": job,
+        "id": job,
         "progress": str(state.get("progress", "")),
         "results": [await _result(session, job, task) for task in tasks],
     }
@@ -130,8 +130,8 @@ SUBMIT = WriteOperation(
     },
     output={
         "type": "object",
-        "properties": {"job": {"type": "string"}},
-        "required": ["job"],
+        "properties": {"id": {"type": "string"}},
+        "required": ["id"],
         "additionalProperties": False,
     },
     idempotency=Idempotency.NATIVE,
@@ -143,14 +143,14 @@ READ = ReadOperation(
     title="Read what became of an asynchronous job's records",
     input={
         "type": "object",
-        "properties": {"job": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}},
-        "required": ["job"],
+        "properties": {"id": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}},
+        "required": ["id"],
         "additionalProperties": False,
     },
     output={
         "type": "object",
         "properties": {
-            "job": {"type": "string"},
+            "id": {"type": "string"},
             "progress": {"type": "string"},
             "results": {
                 "type": "array",
@@ -175,7 +175,7 @@ READ = ReadOperation(
                 },
             },
         },
-        "required": ["job", "progress", "results"],
+        "required": ["id", "progress", "results"],
         "additionalProperties": False,
     },
     read=read,

@@ -98,7 +98,7 @@ SAMPLES = Samples(
         ReadSample(operation="customer.read", input={"external_id": "cus_1"}),
         ReadSample(operation="invoice.read", input={"id": "5001"}, after=(MAKE_INVOICE,)),
         ReadSample(operation="payment.read", input={"id": "5002"}, after=(MAKE_PAYMENT,)),
-        ReadSample(operation="job.read", input={"job": "1"}, after=(SUBMIT_JOB,)),
+        ReadSample(operation="job.read", input={"id": "1"}, after=(SUBMIT_JOB,)),
         ReadSample(
             operation="suiteql.query", input={"q": "SELECT id FROM customer WHERE externalid = ?", "params": ["cus_1"]}
         ),

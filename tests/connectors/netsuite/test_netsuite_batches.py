@@ -65,7 +65,7 @@ async def test_lost_answer_is_repeated_with_the_same_key(kind: str) -> None:
         batch = _batch(person, action="create")
         with pytest.raises(OutcomeUnknown):
             await connected.write(jobs.SUBMIT, batch, KEY)
-        assert await connected.write(jobs.SUBMIT, batch, KEY) == {"job": "1"}
+        assert await connected.write(jobs.SUBMIT, batch, KEY) == {"id": "1"}
         books = served.world.books.snapshot()
         assert (len(books["jobs"]), len(books["customers"])) == (1, 2)
         await connected.write(jobs.SUBMIT, batch, EffectKey("another"))
@@ -98,7 +98,7 @@ async def test_failed_reading_is_not_taken_for_a_records_failure(kind: str) -> N
 async def test_unknown_job_is_not_found() -> None:
     async with Live().serving() as (_, connected):
         with pytest.raises(FixData) as refusal:
-            await jobs.READ.read(connected, {"job": "99"})
+            await jobs.READ.read(connected, {"id": "99"})
         assert refusal.value.code == "not-found"
 
 
@@ -127,7 +127,7 @@ CONFLICT = b'{"title": "Conflict", "o:errorDetails": [{"o:errorCode": "IDEMPOTEN
 def test_known_key_is_a_success_when_the_job_is_named() -> None:
     named = Response(status=400, headers={"location": "/services/rest/async/v1/job/7"}, body=CONFLICT)
     assert classify(named) is None
-    assert jobs.SUBMIT.result(named) == {"job": "7"}
+    assert jobs.SUBMIT.result(named) == {"id": "7"}
     for location in ("", "/services/rest/record/v1/job/7", "https://elsewhere.example/"):
         error = classify(Response(status=400, headers={"location": location}, body=CONFLICT))
         assert isinstance(error, OutcomeUnknown)
