@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sdk.auth import Authorizer, BearerToken, Send
-from hub.sdk.errors import FixConnection, FixData, HubError
+from hub.sdk.errors import FixConnection, FixData, HubError, RetryLater
 from hub.sdk.exact_json import loads
 from hub.sdk.limit_headers import http_date
 from hub.sdk.signing import signed_assertion
@@ -85,6 +85,8 @@ def read_token(response: Response) -> tuple[str, float]:
 
 def token_refusal(response: Response, now: datetime) -> HubError:
     """Say what a refused token request means; `now` is when it was signed."""
+    if response.status in (408, 425, 499) or response.status >= 500:
+        return RetryLater("The token endpoint is not available.", status=response.status)
     error = _oauth_error(response)
     seconds = _clock_off(response, now.timestamp())
     if error and seconds is not None:
