@@ -16,6 +16,8 @@ from hub.sdk.values import Request
 
 RECORDS = "/services/rest/record/v1"
 SUITEQL = "/services/rest/query/v1/suiteql"
+SERVER_TIME = "/services/rest/system/v1/serverTime"
+JOBS = "/services/rest/async/v1/job"
 RESTLET = "/app/site/hosting/restlet.nl"
 #: The most rows of one SuiteQL answer, and the most that paging can reach.
 PAGE_ROWS = 1000
@@ -62,12 +64,12 @@ def read_key(wanted: Mapping[str, Any]) -> str:
 
 def write(method: str, url: str, body: Mapping[str, Any]) -> Request:
     """Form a record write with strict property names and exact numbers."""
-    return Request(
-        method=method,
-        url=url,
-        headers={"content-type": "application/json", **_STRICT_NAMES},
-        body=canonical(wire_value(body)),
-    )
+    return strict_write(method, url, body, {"content-type": "application/json"})
+
+
+def strict_write(method: str, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Request:
+    """Form a write with headers of its own, strict property names and exact numbers."""
+    return Request(method=method, url=url, headers={**headers, **_STRICT_NAMES}, body=canonical(wire_value(body)))
 
 
 def wire_value(value: Any) -> Any:
@@ -96,11 +98,13 @@ def sublists(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
     }
 
 
-def suiteql(settings: NetSuiteSettings, query: str, params: Sequence[Any], *, offset: int = 0) -> Request:
+def suiteql(
+    settings: NetSuiteSettings, query: str, params: Sequence[Any], *, limit: int = PAGE_ROWS, offset: int = 0
+) -> Request:
     """Form one page of a SuiteQL query; `?` in the query stand for `params`, given as strings."""
     return Request(
         method="POST",
-        url=f"{settings.base_url}{SUITEQL}?limit={PAGE_ROWS}&offset={offset}",
+        url=f"{settings.base_url}{SUITEQL}?limit={limit}&offset={offset}",
         # Without `Prefer: transient` NetSuite refuses the query.
         headers={"content-type": "application/json", "prefer": "transient"},
         body=canonical({"q": query, "params": [str(param) for param in params]}),

@@ -9,6 +9,7 @@ from connectors.netsuite.failures import classify
 from connectors.netsuite.logins import authorizer
 from connectors.netsuite.operations import OPERATIONS
 from connectors.netsuite.settings import NetSuiteSettings
+from connectors.netsuite.streams import STREAMS
 from hub.sdk.connector import Connector, Limits
 from hub.sdk.schemas import load
 
@@ -22,5 +23,6 @@ CONNECTOR = Connector(
     ping=ping,
     # One pool for the whole account, shared with every other integration; 5 is the smallest service tier's.
     limits=Limits(concurrency=5),
+    streams=STREAMS,
     schemas=load(Path(__file__).parent / "schemas"),
 )

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from connectors.netsuite.answers import document
 from connectors.netsuite.client import RECORDS, settings_of
+from connectors.netsuite.logins import HOST_ADVICE
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sdk.errors import FixConnection, FixData, OutcomeUnknown
 from hub.sdk.session import Session
@@ -46,8 +47,9 @@ def check_account(settings: NetSuiteSettings) -> None:
     """Compare the account's id with its form and with the host; raises `FixConnection`."""
     if not _ACCOUNT.fullmatch(settings.account):
         raise FixConnection(
-            "`account` is written as NetSuite shows it: upper case, with `_` before the name of a sandbox.",
+            "`account` is not written as NetSuite shows it.",
             code="account-form",
+            advice="Write it in upper case, with `_` before the name of a sandbox: 1234567_SB1.",
             account=settings.account,
         )
     host = urlsplit(settings.base_url).hostname or ""
@@ -56,6 +58,7 @@ def check_account(settings: NetSuiteSettings) -> None:
         raise FixConnection(
             "`base_url` is the host of another account than `account`.",
             code="wrong-account",
+            advice="Let `account` and `base_url` name the same account.",
             account=settings.account,
             host=host,
             expected=expected + _HOST,
@@ -69,12 +72,16 @@ def diagnosed(settings: NetSuiteSettings, error: FixConnection) -> FixConnection
     status = error.facts.get("status")
     if status == 403 and settings.auth == "oauth2" and "rest_webservices" not in settings.scope:
         return FixConnection(
-            "The setting `scope` lacks rest_webservices.", code="scope-missing", scope=", ".join(settings.scope)
+            "The setting `scope` lacks rest_webservices.",
+            code="scope-missing",
+            advice="Add it; the integration record must allow REST Web Services too.",
+            scope=", ".join(settings.scope),
         )
     if status == 403:
         return FixConnection(
-            "The role lacks a permission: it needs REST Web Services and the way of logging in that `auth` names.",
+            "The role lacks a permission.",
             code="role-permission",
+            advice="It needs REST Web Services, and the way of logging in that `auth` names.",
             reason=error.facts.get("reason", ""),
         )
     realm = _REALM.search(str(error.facts.get("challenge", "")))
@@ -82,14 +89,15 @@ def diagnosed(settings: NetSuiteSettings, error: FixConnection) -> FixConnection
         return FixConnection(
             "The host belongs to another account than `account`.",
             code="wrong-account",
+            advice="Let `account` and `base_url` name the same account.",
             account=settings.account,
             host=realm[1],
         )
     if status == 401:
         return FixConnection(
-            "NetSuite refused the login; the Login Audit Trail (Setup > Users/Roles) tells why. Five refusals lock a "
-            "token for half an hour.",
+            "NetSuite refused the login.",
             code="token-refused",
+            advice="Its Login Audit Trail tells why. Five refusals lock a token for half an hour.",
             auth=settings.auth,
         )
     return error
@@ -97,7 +105,8 @@ def diagnosed(settings: NetSuiteSettings, error: FixConnection) -> FixConnection
 
 def _elsewhere(settings: NetSuiteSettings) -> FixConnection:
     return FixConnection(
-        "What answers is not NetSuite's REST service of this account; check `base_url`.",
+        "What answers is not NetSuite's REST service.",
         code="wrong-host",
+        advice=HOST_ADVICE,
         host=urlsplit(settings.base_url).hostname or "",
     )

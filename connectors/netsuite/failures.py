@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hub.sdk.errors import (
@@ -23,6 +24,7 @@ _SCRIPT_BROKE_OFF = frozenset(
     {"SSS_TIME_LIMIT_EXCEEDED", "SSS_USAGE_LIMIT_EXCEEDED", "SSS_INSTRUCTION_COUNT_EXCEEDED", "UNEXPECTED_ERROR"}
 )
 _TOO_MANY_AT_ONCE = frozenset({"CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_EXCEEDED"})
+_JOB = re.compile(r"/services/rest/async/v1/job/([A-Za-z0-9_-]+)/?$")
 _LONGEST_CODE, _LONGEST_REASON = 80, 500
 
 
@@ -32,6 +34,9 @@ def classify(response: Response) -> HubError | None:
     if 200 <= status < 300:
         return None
     code, facts = _reason(response)
+    if code == "IDEMPOTENCY_ERROR" and status == 400:
+        # The first request with this key was taken on, and the answer names its job.
+        return None if job_of(response) is not None else OutcomeUnknown("NetSuite knows the key, and names no job.")
     facts["status"] = status
     # NetSuite documents no Retry-After; a gateway before it may send one.
     after = retry_after(response.headers)
@@ -64,6 +69,12 @@ def classify(response: Response) -> HubError | None:
     if status == 404:
         return FixData("NetSuite has no such record.", code="not-found", **facts)
     return FixData("NetSuite refused the data.", code=_kebab(code) or "bad-request", **facts)
+
+
+def job_of(response: Response) -> str | None:
+    """Give the job that `Location` names; None when it names none."""
+    found = _JOB.search(response.headers.get("location", ""))
+    return None if found is None else found[1]
 
 
 def _reason(response: Response) -> tuple[str, dict[str, Any]]:

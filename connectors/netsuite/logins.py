@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sdk.auth import Authorizer, BearerToken, Send
-from hub.sdk.errors import FixConnection, FixData, HubError
+from hub.sdk.errors import FixConnection, FixData, HubError, RetryLater
 from hub.sdk.exact_json import loads
 from hub.sdk.limit_headers import http_date
 from hub.sdk.signing import signed_assertion
@@ -22,6 +22,7 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFE = 3000
 #: NetSuite takes timestamps up to five minutes off; near that a refusal is the clock's.
 CLOCK_OFF = 240
+HOST_ADVICE = "Set `base_url` to the account's own SuiteTalk host, as NetSuite shows it under Company URLs."
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -77,40 +78,48 @@ def read_token(response: Response) -> tuple[str, float]:
         return str(answer["access_token"]), float(str(answer["expires_in"]))
     except (FixData, KeyError, TypeError, ValueError):
         raise FixConnection(
-            "What answers for the token endpoint is not NetSuite's; check `base_url`.",
+            "What answers for the token endpoint is not NetSuite's.",
             code="wrong-host",
+            advice=HOST_ADVICE,
             status=response.status,
         ) from None
 
 
 def token_refusal(response: Response, now: datetime) -> HubError:
     """Say what a refused token request means; `now` is when it was signed."""
+    if response.status in (408, 425, 499) or response.status >= 500:
+        return RetryLater("The token endpoint is not available.", status=response.status)
     error = _oauth_error(response)
     seconds = _clock_off(response, now.timestamp())
     if error and seconds is not None:
         return _off(seconds, error=error)
     if error == "invalid_client":
         return FixConnection(
-            "NetSuite does not take the certificate: `certificate_id`, `client_id` and `private_key` must belong "
-            "together, and the certificate must not have ended.",
+            "NetSuite does not take the certificate.",
             code="certificate-refused",
+            advice="`certificate_id`, `client_id` and `private_key` must belong together, and the certificate must not "
+            "have ended.",
             error=error,
         )
     if error == "invalid_scope":
         return FixConnection(
-            "NetSuite does not grant the scope; compare `scope` with the integration record.",
+            "NetSuite does not grant the scope.",
             code="scope-refused",
+            advice="Compare `scope` with what the integration record allows.",
             error=error,
         )
     if error:
         return FixConnection(
-            "NetSuite refused the assertion; the mapping of certificate, user and role must be active.",
+            "NetSuite refused the assertion.",
             code="assertion-refused",
+            advice="The mapping of certificate, user and role must be active (Setup > Integration > OAuth 2.0 Client "
+            "Credentials).",
             error=error,
         )
     return FixConnection(
-        "What answers for the token endpoint is not NetSuite's; check `base_url`.",
+        "What answers for the token endpoint is not NetSuite's.",
         code="wrong-host",
+        advice=HOST_ADVICE,
         status=response.status,
     )
 
@@ -194,8 +203,9 @@ def _clock_off(response: Response, signed_at: float) -> float | None:
 
 def _off(seconds: float, **facts: str) -> FixConnection:
     return FixConnection(
-        "This machine's clock differs from NetSuite's by more than it tolerates; set it by a time server.",
+        "This machine's clock differs from NetSuite's by more than it tolerates.",
         code="clock-off",
+        advice="Set the clock by a time server.",
         seconds=round(seconds),
         **facts,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.netsuite import customers, invoices, payments, queries, restlets
+from connectors.netsuite import customers, invoices, jobs, payments, queries, restlets
 from hub.sdk.connector import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -14,5 +14,7 @@ OPERATIONS: tuple[Operation, ...] = (
     payments.CREATE,
     payments.READ,
     restlets.CALL,
+    jobs.SUBMIT,
+    jobs.READ,
     queries.QUERY,
 )

@@ -70,18 +70,35 @@ MAKE_PAYMENT = WriteSample(
     documents=lambda books: sum(one["payment"] == "119.12" for one in books["payments"]),
     after=(MAKE_INVOICE,),
 )
+SUBMIT_JOB = WriteSample(
+    operation="job.submit",
+    input={"type": "customer", "action": "upsert", "records": [{**CUSTOMER, "externalId": "cus_10"}]},
+    documents=_count("customers", "cus_10"),
+)
 SAMPLES = Samples(
     settings=SETTINGS,
     seed={
         "customers": [
             {"externalId": "cus_1", "companyName": "Acme", "subsidiary": {"id": "2"}, "currency": "EUR"},
-        ]
+        ],
+        # Of what the streams show: a transaction, and the seconds after which a change is told.
+        "records": [
+            {
+                "type": "creditMemo",
+                "id": "4001",
+                "entity": {"externalId": "cus_1"},
+                "tranDate": "2026-01-15",
+                "item": {"items": [{"item": {"id": "101"}, "amount": Decimal("7.70")}]},
+            }
+        ],
+        "settings": {"job_seconds": 0, "seconds_later": 5},
     },
     wrong={"certificate_id": "other"},
     reads=(
         ReadSample(operation="customer.read", input={"external_id": "cus_1"}),
         ReadSample(operation="invoice.read", input={"id": "5001"}, after=(MAKE_INVOICE,)),
         ReadSample(operation="payment.read", input={"id": "5002"}, after=(MAKE_PAYMENT,)),
+        ReadSample(operation="job.read", input={"id": "1"}, after=(SUBMIT_JOB,)),
         ReadSample(
             operation="suiteql.query", input={"q": "SELECT id FROM customer WHERE externalid = ?", "params": ["cus_1"]}
         ),
@@ -93,7 +110,7 @@ SAMPLES = Samples(
         WriteSample(
             operation="invoice.reverse",
             input={"id": "5001", "tranDate": "2026-02-01"},
-            documents=lambda books: sum(one["createdFrom"] == "5001" for one in books["creditMemos"]),
+            documents=lambda books: sum(one.get("createdFrom") == "5001" for one in books["creditMemos"]),
             after=(MAKE_INVOICE,),
         ),
         WriteSample(
@@ -101,5 +118,6 @@ SAMPLES = Samples(
             input={"script": "101", "deploy": "1", "body": {"customer": "1001"}},
             documents=lambda books: len(books["restletCalls"]),
         ),
+        SUBMIT_JOB,
     ),
 )

@@ -86,6 +86,12 @@ class Documents:
         self._next[space] += 1
         return str(number)
 
+    def count_from(self, kind: str, number: int) -> int:
+        """Let the next record of a type's space get this internal id; gives the one it would have got."""
+        space = RECORD_TYPES[kind].space
+        before, self._next[space] = self._next[space], number
+        return before
+
     def get(self, kind: str, internal_id: str) -> Document | None:
         """Find a record by type and internal id."""
         return self._by_type.get(kind, {}).get(internal_id)

@@ -18,6 +18,7 @@ from hub.sandbox.problem import Problem
 TOKEN = "/services/rest/auth/oauth2/v1/token"  # an address
 RESTLET = "/app/site/hosting/restlet.nl"
 _BEARER_REFUSED = f'Bearer realm="{ACCOUNT_ID}", error="invalid_token", error_description="Invalid login attempt."'
+_UNREADABLE = f'Bearer realm="{ACCOUNT_ID}", error="invalid_request", error_description="Invalid request."'
 _SIGNATURE_REFUSED = f'OAuth realm="{ACCOUNT_ID}"'
 
 
@@ -65,7 +66,10 @@ def _let_in(account: Account, request: web.Request) -> None:
     restlet = request.path == RESTLET
     scope = "restlets" if restlet else "rest_webservices"
     authorization = request.headers.get("Authorization", "")
-    if authorization.partition(" ")[0].lower() == "oauth":
+    scheme, _, credentials = authorization.partition(" ")
+    if authorization and (scheme.lower() not in ("oauth", "bearer") or not credentials.strip()):
+        raise _login(_UNREADABLE, restlet=restlet, status=400)
+    if scheme.lower() == "oauth":
         url = f"{request.scheme}://{request.host}{request.raw_path}"
         try:
             account.signatures.verify(method=request.method, url=url, authorization=authorization)
@@ -88,12 +92,12 @@ def _forbidden(detail: str, *, restlet: bool) -> Refusal | ScriptError:
     return Refusal(detail, code="INSUFFICIENT_PERMISSION", status=403)
 
 
-def _login(challenge: str, *, restlet: bool) -> Refusal | ScriptError:
+def _login(challenge: str, *, restlet: bool, status: int = 401) -> Refusal | ScriptError:
     headers = {"WWW-Authenticate": challenge}
     if restlet:
-        return ScriptError("INVALID_LOGIN_ATTEMPT", "Invalid login attempt.", status=401, headers=headers)
+        return ScriptError("INVALID_LOGIN_ATTEMPT", "Invalid login attempt.", status=status, headers=headers)
     detail = "Invalid login attempt. For more details, see the Login Audit Trail."
-    return Refusal(detail, code="INVALID_LOGIN", status=401, headers=headers)
+    return Refusal(detail, code="INVALID_LOGIN", status=status, headers=headers)
 
 
 def _limit(*, restlet: bool) -> web.Response:

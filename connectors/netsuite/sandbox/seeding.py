@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.netsuite.sandbox import writing
 from connectors.netsuite.sandbox.problems import Refusal
-from connectors.netsuite.sandbox.record_types import RECORD_TYPES
+from connectors.netsuite.sandbox.record_types import RECORD_TYPES, record_type
 from connectors.netsuite.sandbox.signatures import AccessToken
 
 if TYPE_CHECKING:
     from connectors.netsuite.sandbox.account import Account
 
-_KEYS = frozenset({"settings", "references", "customers", "restlets", "certificates", "access_tokens", "close", "open"})
+_KEYS = frozenset(
+    {
+        "settings",
+        "references",
+        "customers",
+        "records",
+        "restlets",
+        "certificates",
+        "access_tokens",
+        "close",
+        "open",
+    }
+)
 _SETTINGS = frozenset(
     {
         "token_seconds",
@@ -24,6 +36,7 @@ _SETTINGS = frozenset(
         "job_seconds",
         "denied",
         "revoke_tokens",
+        "seconds_later",
     }
 )
 
@@ -33,10 +46,11 @@ def seed(account: Account, wish: Mapping[str, Any]) -> Mapping[str, Any]:
 
     - `references`: kind → entries with `id`, `name`, `externalId` and the kind's facts
     - `customers`: bodies of the record service; `currency` may be an ISO code, `currencies` lists more of them
+    - `records`: bodies of the record service with their `type`, and with an `id` where a record is to have that one
     - `close`, `open`: names or ids of accounting periods
     - `settings`: `token_seconds`, `token_seconds_as_text`, `concurrency`, `others` (places of it that other
       integrations hold), `latency` (seconds a request takes), `job_seconds`, `denied` (what the role may not do),
-      `revoke_tokens`
+      `revoke_tokens`, `seconds_later` (how far the clock moves on when all is made)
     - `restlets`: `script`, `deploy`, `behaviour`; `certificates`: `certificate_id`, `client_id`, and `public_key` or
       `certificate`; `access_tokens`: `consumer_key`, `consumer_secret`, `token`, `token_secret`
     """
@@ -66,6 +80,9 @@ def seed(account: Account, wish: Mapping[str, Any]) -> Mapping[str, Any]:
             )
         )
     made = [_customer(account, place, entry) for place, entry in enumerate(wish.get("customers", []))]
+    for place, entry in enumerate(wish.get("records", [])):
+        _record(account, place, entry)
+    account.clock.advance(float(wish.get("settings", {}).get("seconds_later", 0)))
     return {
         "customers": {external_id: internal_id for external_id, internal_id in made if external_id},
         "customer_ids": [internal_id for _, internal_id in made],
@@ -115,6 +132,21 @@ def _customer(account: Account, place: int, entry: Mapping[str, Any]) -> tuple[s
     except Refusal as refusal:
         raise ValueError(f"customers[{place}]: {refusal.detail}") from refusal
     return document.external_id, document.id
+
+
+def _record(account: Account, place: int, entry: Mapping[str, Any]) -> None:
+    shape = record_type(str(entry.get("type")))
+    if shape is None:
+        raise ValueError(f"records[{place}]: there is no record type {entry.get('type')!r}")
+    body = {name: value for name, value in entry.items() if name not in ("type", "id")}
+    following = account.documents.count_from(shape.name, int(entry["id"])) if "id" in entry else None
+    try:
+        writing.create(account, shape.name, account.reader.read(shape, body, names="error"))
+    except Refusal as refusal:
+        raise ValueError(f"records[{place}]: {refusal.detail}") from refusal
+    finally:
+        if following is not None:
+            account.documents.count_from(shape.name, following)
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: frozenset[str]) -> None:

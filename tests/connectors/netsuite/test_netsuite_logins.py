@@ -20,7 +20,7 @@ from connectors.netsuite.samples import PEM, SAMPLES, SETTINGS
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sandbox.main import find
 from hub.sandbox.server import Running, running
-from hub.sdk.errors import FixConnection, OutcomeUnknown
+from hub.sdk.errors import FixConnection, OutcomeUnknown, RetryLater
 from hub.sdk.testing.guards import GuardChecks
 from hub.sdk.testing.samples import Samples
 from hub.sdk.testing.sending import Connected
@@ -172,6 +172,7 @@ async def _code(connected: Connected) -> tuple[str, Mapping[str, object]]:
     with pytest.raises(FixConnection) as refusal:
         await CONNECTOR.ping(connected)
     assert "Bearer" not in str(refusal.value)
+    assert refusal.value.facts.get("advice") or refusal.value.code == "bad-private-key"
     return refusal.value.code, refusal.value.facts
 
 
@@ -261,6 +262,12 @@ async def test_ping_does_not_blame_the_connection_for_an_outage() -> None:
         served.world.faults.replace([{"kind": "500", "times": 1}])
         with pytest.raises(OutcomeUnknown):
             await CONNECTOR.ping(connected)
+
+
+@pytest.mark.parametrize("status", [408, 500, 501, 503, 520])
+def test_token_endpoint_that_fails_is_tried_again(status: int) -> None:
+    error = logins.token_refusal(Response(status=status, body=b"<html>"), NOW)
+    assert isinstance(error, RetryLater)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ async def test_what_was_signed_is_what_must_come(plain: Any) -> None:
     assert (await plain.send("GET", url, headers)).status == 200
 
 
-@pytest.mark.parametrize("header", ["OAuth", "OAuth ", 'OAuth realm="x"', 'OAuth realm="x", realm="y"', "OAuth a=b"])
+@pytest.mark.parametrize("header", ['OAuth realm="x"', 'OAuth realm="x", realm="y"', "OAuth a=b"])
 async def test_headers_that_cannot_be_read_are_refused(plain: Any, header: str) -> None:
     answer = await plain.send("GET", f"{plain.served.url}{RECORDS}/customer/1001", {"Authorization": header})
     assert answer.status == 401

@@ -174,3 +174,11 @@ async def test_scope_opens_only_its_service(plain: Any) -> None:
     assert (await plain.call("POST", RESTLET, {"customer": "1"})).status == 200
     answer = await plain.get("/customer/1001")
     assert (answer.status, answer.error["o:errorCode"]) == (403, "INSUFFICIENT_PERMISSION")
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer ", "OAuth", "Basic dTpw", "nonsense"])
+async def test_headers_without_credentials_are_bad_requests(plain: Any, header: str) -> None:
+    answer = await plain.send("GET", f"{plain.served.url}{RECORDS}/customer/1001", {"Authorization": header})
+    assert (answer.status, 'error="invalid_request"' in answer.headers["WWW-Authenticate"]) == (400, True)
+    missing = await plain.send("GET", f"{plain.served.url}{RECORDS}/customer/1001", {})
+    assert (missing.status, missing.error["o:errorCode"]) == (401, "INVALID_LOGIN")

@@ -59,6 +59,11 @@ def _fact(name: str) -> _Getter:
     return lambda _account, row: None if row.facts.get(name) is None else str(row.facts[name])
 
 
+def _second(name: str) -> _Getter:
+    # The database keeps times in whole seconds.
+    return lambda _account, row: getattr(row, name).replace(microsecond=0)
+
+
 def _decimal(value: object) -> Decimal | None:
     return None if value is None else Decimal(str(value))
 
@@ -108,8 +113,8 @@ _TRANSACTION: Mapping[str, _Getter] = {
     "foreigntotal": _total,
     "foreignamountpaid": _paid,
     "foreignamountunpaid": _unpaid,
-    "createddate": lambda _account, row: row.created,
-    "lastmodifieddate": lambda _account, row: row.modified,
+    "createddate": _second("created"),
+    "lastmodifieddate": _second("modified"),
 }
 
 _CUSTOMER: Mapping[str, _Getter] = {
@@ -124,8 +129,8 @@ _CUSTOMER: Mapping[str, _Getter] = {
     "currency": _number("currency"),
     "isperson": _flag("isPerson"),
     "isinactive": _flag("isInactive"),
-    "datecreated": lambda _account, row: row.created,
-    "lastmodifieddate": lambda _account, row: row.modified,
+    "datecreated": _second("created"),
+    "lastmodifieddate": _second("modified"),
 }
 
 
