@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from connectors.netsuite.sandbox import revenue
 from connectors.netsuite.sandbox.amounts import ZERO, double
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.open_amounts import (
@@ -185,7 +186,8 @@ class Renderer:
                 return {"applied": applied, "unapplied": left, "amountRemaining": left}
             case "invoice":
                 left = remaining(account, document)
-                return {"amountPaid": fields["total"] - left, "amountRemaining": left}
+                held = {"deferredRevenue": revenue.deferred(account, document), "recognizedRevenue": ZERO}
+                return {"amountPaid": fields["total"] - left, "amountRemaining": left, **held}
             case "customerDeposit":
                 return {"total": fields["payment"]}
             case "customerRefund":

@@ -53,10 +53,20 @@ class Arrangement:
 def elements(account: Account) -> Iterator[Element]:
     """Go through the elements of all approved sales documents, by transaction and line."""
     for document in account.documents.transactions():
-        if document.type in ("invoice", "creditMemo") and document.fields.get("approvalStatus", APPROVED) == APPROVED:
-            for line in document.sublists["item"]:
-                if line.get("revRecEndDate") and not line.get("doNotCreateRevenueElement"):
-                    yield _element(account, document, line)
+        yield from of(account, document)
+
+
+def of(account: Account, document: Document) -> Iterator[Element]:
+    """Go through the elements of one sales document, by line."""
+    if document.type in ("invoice", "creditMemo") and document.fields.get("approvalStatus", APPROVED) == APPROVED:
+        for line in document.sublists["item"]:
+            if line.get("revRecEndDate") and not line.get("doNotCreateRevenueElement"):
+                yield _element(account, document, line)
+
+
+def deferred(account: Account, document: Document) -> Decimal:
+    """Sum what a document's lines hold back; nothing of it is recognised by itself."""
+    return sum((each.amount for each in of(account, document) if each.deferral_account), ZERO)
 
 
 def arrangements(account: Account) -> Iterator[Arrangement]:

@@ -82,6 +82,9 @@ async def test_lines_with_dates_make_a_revenue_arrangement(plain: Any, make_invo
     lines[3] |= {"revRecStartDate": "2026-02-01", "revRecEndDate": "2026-03-31", "doNotCreateRevenueElement": True}
     made = await plain.put("/invoice/eid:in_1", body)
     await plain.put("/invoice/eid:in_2", make_invoice("10.00"))
+    shown = (await plain.get(f"/invoice/{made.id}")).body
+    assert (shown["deferredRevenue"], shown["recognizedRevenue"]) == (180, 0)
+    assert (await plain.books())["balances"]["EUR"] == {"119": "205.00", "97": "-180.00", "54": "-25.00"}
     query = "SELECT id, totalrevenueamount, entity FROM revenuearrangement"
     assert await _rows(plain, query) == [{"id": made.id, "totalrevenueamount": "180", "entity": "1001"}]
     query = (
