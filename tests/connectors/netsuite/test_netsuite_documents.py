@@ -119,9 +119,31 @@ async def test_empty_list_unapplies_and_none_leaves_it() -> None:
         guard = payments.UPSERT.guard
         assert guard is not None
         assert guard.look is not None
-        off = {**RECEIPT, "apply": [{"doc": {"id": "5001"}, "apply": False}]}
-        _, held = await connected.stand(guard.look, payments.UPSERT.request(connected.settings, off, KEY))
-        assert held, "what is not applied is not shown, and was not asked for either"
+        for line in ({"apply": False}, {"amount": 0}):
+            off = {**RECEIPT, "apply": [{"doc": {"id": "5001"}, **line}]}
+            _, held = await connected.stand(guard.look, payments.UPSERT.request(connected.settings, off, KEY))
+            assert held, "what is not applied is not shown, and was not asked for either"
+
+
+async def test_side_of_a_journal_that_is_zero_is_not_shown() -> None:
+    async with Live().serving() as (_, connected):
+        both = _two_sided(Decimal(0))
+        await connected.write(journals.UPSERT, both, KEY)
+        guard = journals.UPSERT.guard
+        assert guard is not None
+        assert guard.look is not None
+        _, held = await connected.stand(guard.look, journals.UPSERT.request(connected.settings, both, KEY))
+        assert held
+        other = journals.UPSERT.request(connected.settings, _two_sided(Decimal("0.01")), KEY)
+        _, held = await connected.stand(guard.look, other)
+        assert not held
+
+
+def _two_sided(other_side: Decimal) -> Record:
+    """Give the journal with both sides written on each line."""
+    debit: dict[str, Any] = {"account": {"id": "60"}, "debit": Decimal("2.95"), "credit": other_side}
+    credit: dict[str, Any] = {"account": {"id": "1"}, "debit": other_side, "credit": Decimal("2.95")}
+    return {**JOURNAL, "line": [debit, credit]}
 
 
 @pytest.mark.parametrize(
