@@ -1,18 +1,26 @@
-"""Customer payments: created once, found again by the effect key in their memo."""
+"""Customer payments: written under an external id, or created once and found again by the key in their memo."""
 
 from __future__ import annotations
 
-from connectors.netsuite.answers import document, marked_row, memo, whole, written
-from connectors.netsuite.client import RECORDS, read_key, record_url, settings_of, sublists, suiteql, write
-from connectors.netsuite.customers import ID_OUTPUT, KEY_INPUT
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.netsuite.answers import marked_row, memo, written
+from connectors.netsuite.client import RECORDS, sublists, suiteql, write
 from connectors.netsuite.settings import NetSuiteSettings
-from hub.sdk.connector import ReadOperation, Record, WriteOperation
+from connectors.netsuite.upserts import ID_OUTPUT, Kind, picked, read, taking_back, upsert
+from hub.sdk.connector import Record, WriteOperation
 from hub.sdk.errors import FixData
-from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request
 
-SCHEMA = "netsuite.customer_payment@2026.1"
+KIND = Kind(
+    record="customerPayment",
+    called="customer payment",
+    schema="netsuite.customer_payment@2026.1",
+    sublists=("apply",),
+)
 _NOT_WRITTEN = frozenset({"id", "links", "memo"})
+_KEPT = "subsidiary currency exchangeRate tranDate department class location".split()
 
 
 def create_request(settings: NetSuiteSettings, record: Record, key: EffectKey) -> Request:
@@ -30,17 +38,27 @@ def create_look(settings: NetSuiteSettings, key: EffectKey) -> Request:
     return suiteql(settings, query, [memo(key)])
 
 
-async def read(session: Session, wanted: Record) -> Record:
-    """Read a payment with what it is applied to, in NetSuite's shape."""
-    query = {"expandSubResources": "true"}
-    url = record_url(settings_of(session), "customerPayment", read_key(wanted), query)
-    return whole(document(await session.send(Request(method="GET", url=url))), "apply")
+def taken_back(_settings: NetSuiteSettings, record: Record) -> tuple[str, Mapping[str, Any]]:
+    """Form the journal that makes a customer owe again what a payment brought.
+
+    Which accounts a payment moved is set up in NetSuite, so the record must name them; `FixData` when it does not.
+    """
+    missing = [name for name in ("customer", "subsidiary", "payment", "arAcct", "account") if not record.get(name)]
+    if missing:
+        raise FixData(
+            "To take a payment back takes the record as it was written, with the accounts it moved.",
+            code="no-accounts",
+            missing=", ".join(missing),
+        )
+    owed = {"account": record["arAcct"], "debit": record["payment"], "entity": record["customer"]}
+    gone = {"account": record["account"], "credit": record["payment"]}
+    return "journalEntry", {**picked(record, _KEPT), "line": {"items": [owed, gone]}}
 
 
 CREATE = WriteOperation(
     name="payment.create",
     title="Create a customer payment applied to invoices",
-    input={"$ref": SCHEMA},
+    input={"$ref": KIND.schema},
     output=ID_OUTPUT,
     idempotency=Idempotency.PROBE,
     request=create_request,
@@ -48,10 +66,12 @@ CREATE = WriteOperation(
     look=create_look,
     found=marked_row,
 )
-READ = ReadOperation(
-    name="payment.read",
-    title="Read a customer payment with its applications",
-    input=KEY_INPUT,
-    output={"$ref": SCHEMA},
-    read=read,
+UPSERT = upsert(KIND, name="payment.upsert")
+REVERSE = taking_back(
+    name="payment.reverse",
+    title="Take a payment back with a journal, so that the customer owes again",
+    input={"$ref": KIND.schema},
+    made="Journal",
+    form=taken_back,
 )
+READ = read(KIND, name="payment.read", title="Read a customer payment with its applications")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -62,6 +63,59 @@ def _upsert(operation: str, record: Mapping[str, Any], books: str, **of_others: 
     return WriteSample(operation=operation, input=record, documents=count, interfering=[other])
 
 
+#: The records below are written after one invoice, whose internal id is 5001.
+CREDIT_MEMO = {
+    "externalId": "cn_9",
+    "entity": {"externalId": "cus_1"},
+    "tranDate": "2026-02-03",
+    "item": [{"item": {"id": "101"}, "quantity": 1, "amount": Decimal("50.05")}],
+    "apply": [{"doc": {"id": "5001"}, "apply": True, "amount": Decimal("20.00")}],
+}
+RECEIPT = {
+    "externalId": "pay_9",
+    "customer": {"externalId": "cus_1"},
+    "subsidiary": {"id": "2"},
+    "payment": Decimal("80.00"),
+    "tranDate": "2026-02-01",
+    "arAcct": {"id": "119"},
+    "account": {"id": "1"},
+    "apply": [{"doc": {"id": "5001"}, "apply": True, "amount": Decimal("60.00")}],
+}
+DEPOSIT = {
+    "externalId": "dep_9",
+    "customer": {"externalId": "cus_1"},
+    "payment": Decimal("75.00"),
+    "tranDate": "2026-01-20",
+    "account": {"id": "1"},
+}
+REFUND = {
+    "externalId": "re_9",
+    "customer": {"externalId": "cus_1"},
+    "tranDate": "2026-02-05",
+    "account": {"id": "1"},
+    "apply": [{"doc": {"externalId": "cn_9"}, "apply": True, "amount": Decimal("30.05")}],
+}
+JOURNAL = {
+    "externalId": "po_9",
+    "subsidiary": {"id": "2"},
+    "tranDate": "2026-02-06",
+    "line": [
+        {"account": {"id": "60"}, "debit": Decimal("2.95"), "memo": "processing fee"},
+        {"account": {"id": "1"}, "credit": Decimal("2.95")},
+    ],
+}
+ITEM = {"externalId": "price_9", "itemId": "Seats", "incomeAccount": {"id": "54"}, "rate": Decimal("12.50")}
+
+
+def _marked(books: str) -> Callable[[Mapping[str, Any]], int]:
+    """Count what carries a mark of the hub: what takes something back."""
+    return lambda found: sum(str(one.get("memo")).startswith("concord:") for one in found[books])
+
+
+def _reverse(operation: str, record: Mapping[str, Any], books: str, *after: WriteSample) -> WriteSample:
+    return WriteSample(operation=operation, input=record, documents=_marked(books), after=after)
+
+
 MAKE_CUSTOMER = _upsert("customer.upsert", CUSTOMER, "customers", companyName="Nine and Daughters")
 MAKE_INVOICE = _upsert("invoice.upsert", INVOICE, "invoices", otherRefNum="PO-77", tranDate="2026-01-30")
 MAKE_PAYMENT = WriteSample(
@@ -75,6 +129,16 @@ SUBMIT_JOB = WriteSample(
     input={"type": "customer", "action": "upsert", "records": [{**CUSTOMER, "externalId": "cus_10"}]},
     documents=_count("customers", "cus_10"),
 )
+MAKE_CREDIT_MEMO = replace(
+    _upsert("credit_memo.upsert", CREDIT_MEMO, "creditMemos", tranDate="2026-02-04"), after=(MAKE_INVOICE,)
+)
+MAKE_RECEIPT = replace(_upsert("payment.upsert", RECEIPT, "payments", tranDate="2026-02-02"), after=(MAKE_INVOICE,))
+MAKE_DEPOSIT = _upsert("deposit.upsert", DEPOSIT, "deposits", payment=Decimal("76.00"))
+MAKE_REFUND = replace(
+    _upsert("refund.upsert", REFUND, "refunds", tranDate="2026-02-06"), after=(MAKE_INVOICE, MAKE_CREDIT_MEMO)
+)
+MAKE_JOURNAL = _upsert("journal_entry.upsert", JOURNAL, "journals", tranDate="2026-02-07")
+MAKE_ITEM = _upsert("item.upsert", ITEM, "items", rate=Decimal("13.00"))
 SAMPLES = Samples(
     settings=SETTINGS,
     seed={
@@ -99,6 +163,14 @@ SAMPLES = Samples(
         ReadSample(operation="invoice.read", input={"id": "5001"}, after=(MAKE_INVOICE,)),
         ReadSample(operation="payment.read", input={"id": "5002"}, after=(MAKE_PAYMENT,)),
         ReadSample(operation="job.read", input={"id": "1"}, after=(SUBMIT_JOB,)),
+        ReadSample(operation="credit_memo.read", input={"id": "5002"}, after=(MAKE_INVOICE, MAKE_CREDIT_MEMO)),
+        ReadSample(operation="deposit.read", input={"external_id": "dep_9"}, after=(MAKE_DEPOSIT,)),
+        ReadSample(operation="refund.read", input={"id": "5003"}, after=(MAKE_INVOICE, MAKE_CREDIT_MEMO, MAKE_REFUND)),
+        ReadSample(operation="journal_entry.read", input={"id": "eid:po_9"}, after=(MAKE_JOURNAL,)),
+        ReadSample(operation="item.read", input={"external_id": "price_9"}, after=(MAKE_ITEM,)),
+        ReadSample(operation="period.read", input={"id": "37"}),
+        ReadSample(operation="subsidiary.list", input={}),
+        ReadSample(operation="currency.list", input={}),
         ReadSample(
             operation="suiteql.query", input={"q": "SELECT id FROM customer WHERE externalid = ?", "params": ["cus_1"]}
         ),
@@ -107,6 +179,17 @@ SAMPLES = Samples(
         MAKE_CUSTOMER,
         MAKE_INVOICE,
         MAKE_PAYMENT,
+        MAKE_CREDIT_MEMO,
+        MAKE_RECEIPT,
+        MAKE_DEPOSIT,
+        MAKE_REFUND,
+        MAKE_JOURNAL,
+        MAKE_ITEM,
+        _reverse("credit_memo.reverse", CREDIT_MEMO, "invoices", MAKE_INVOICE, MAKE_CREDIT_MEMO),
+        _reverse("payment.reverse", RECEIPT, "journals", MAKE_INVOICE, MAKE_RECEIPT),
+        _reverse("deposit.reverse", {"id": "5001", "tranDate": "2026-02-08"}, "refunds", MAKE_DEPOSIT),
+        _reverse("refund.reverse", REFUND, "payments", MAKE_INVOICE, MAKE_CREDIT_MEMO, MAKE_REFUND),
+        _reverse("journal_entry.reverse", JOURNAL, "journals", MAKE_JOURNAL),
         WriteSample(
             operation="invoice.reverse",
             input={"id": "5001", "tranDate": "2026-02-01"},

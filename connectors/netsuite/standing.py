@@ -21,11 +21,16 @@ from hub.sdk.values import Request, Response
 
 #: What NetSuite computes, or changes by itself.
 _COMPUTED = frozenset(
-    "amountPaid amountRemaining balance count createdDate currencyList dateCreated discountTotal hasMore "
-    "lastModifiedDate lineUniqueKey links offset refName status totalResults".split()
+    "amountPaid amountRemaining applied applyDate balance count createdDate currencyList dateCreated "
+    "deferredRevenue depositBalance depositDate discountTotal due hasMore lastModifiedDate lineUniqueKey links offset "
+    "recognizedRevenue refName refNum remaining reversalEntry status totalResults unapplied".split()
 )
+#: Lists of what a document settles, where the settled document's total is shown too.
+_APPLICATIONS = frozenset({"apply", "deposit"})
 #: What NetSuite shows otherwise than it was written: formatted, or on pages of its own.
-_SHOWN_OTHERWISE = frozenset({"addressBook", "phone"})
+_SHOWN_OTHERWISE = frozenset({"addressBook", "autoApply", "phone"})
+#: The sublists of all records that are written.
+_SUBLISTS = ("item", "taxDetails", "apply", "deposit", "line")
 
 
 def current(_settings: object, request: Request) -> Request:
@@ -58,7 +63,8 @@ GUARD = ReadBefore(look=Look(current=current, standing=standing, holds=holds))
 
 
 def _record(response: Response) -> dict[str, Any]:
-    return whole(document(response), "item", "taxDetails")
+    record = document(response)
+    return whole(record, *_SUBLISTS)
 
 
 def _code(response: Response) -> str:
@@ -69,10 +75,14 @@ def _code(response: Response) -> str:
         return ""
 
 
-def _content(value: Any) -> Any:
+def _content(value: Any, computed: frozenset[str] = _COMPUTED) -> Any:
     if isinstance(value, Mapping):
-        return {name: _content(inner) for name, inner in value.items() if name not in _COMPUTED}
-    return [_content(inner) for inner in value] if isinstance(value, list) else value
+        return {
+            name: _content(inner, computed | {"total"} if name in _APPLICATIONS else computed)
+            for name, inner in value.items()
+            if name not in computed
+        }
+    return [_content(inner, computed) for inner in value] if isinstance(value, list) else value
 
 
 def _moment(text: object) -> datetime | None:
@@ -95,7 +105,8 @@ def _same(written: Any, shown: Any) -> bool:
         return shown is None
     if isinstance(written, bool) or isinstance(shown, bool):
         return written is shown
-    return isinstance(shown, int | Decimal) and Decimal(written) == shown
+    # The side of a journal's line that is zero is not shown.
+    return _is_number(shown) and Decimal(written) == (shown or 0)
 
 
 def _same_object(written: Mapping[str, Any], shown: Any) -> bool:
@@ -110,15 +121,27 @@ def _same_object(written: Mapping[str, Any], shown: Any) -> bool:
 
 
 def _same_lines(written: Any, shown: Any) -> bool:
-    if not isinstance(written, list) or not isinstance(shown, list) or len(written) != len(shown):
+    if not isinstance(written, list) or not isinstance(shown, list):
         return False
+    expected = [line for line in written if not _is_unapplied(line)]
     left = list(shown)
-    for line in written:
+    if len(expected) != len(left):
+        return False
+    for line in expected:
         match = next((one for one in left if all(_same(value, one.get(name)) for name, value in line.items())), None)
         if match is None:
             return False
         left.remove(match)
     return True
+
+
+def _is_number(shown: Any) -> bool:
+    return shown is None or isinstance(shown, int | Decimal)
+
+
+def _is_unapplied(line: Mapping[str, Any]) -> bool:
+    """Tell whether a line takes an application back, which is not shown any more."""
+    return "doc" in line and (line.get("apply") is False or line.get("amount") == 0)
 
 
 def _text(text: str) -> str:

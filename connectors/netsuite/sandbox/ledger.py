@@ -50,7 +50,8 @@ def in_base(postings: Iterable[Posting], rate: Decimal, precision: int, rounding
     ]
     lacking = sum((line.base or ZERO for line in lines), ZERO)
     if lacking:
-        lines.append(Posting(account=rounding_account, amount=ZERO, base=-lacking))
+        following = max(line.line for line in lines) + 1
+        lines.append(Posting(account=rounding_account, amount=ZERO, base=-lacking, line=following))
     return lines
 
 

@@ -49,6 +49,7 @@ def _realized(account: Account, document: Document, outcome: Outcome, precision:
     """
     gain = ZERO
     postings: list[Posting] = []
+    following = max((posting.line for posting in outcome.postings), default=0) + 1
     for place, amount in outcome.applied.items():
         target = account.documents.transaction(document_id(place))
         if target is None:
@@ -62,10 +63,11 @@ def _realized(account: Account, document: Document, outcome: Outcome, precision:
         difference = other - own if debits else own - other
         settled = DEPOSITS if target.type == "customerDeposit" else _receivable(target)
         if difference:
-            postings.append(Posting(account=settled, amount=ZERO, base=difference, entity=document.customer))
+            entity = document.customer
+            postings.append(Posting(account=settled, amount=ZERO, base=difference, line=following, entity=entity))
             gain += difference
     if gain:
-        postings.append(Posting(account=REALIZED, amount=ZERO, base=-gain))
+        postings.append(Posting(account=REALIZED, amount=ZERO, base=-gain, line=following + 1))
     return postings
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from connectors.netsuite.sandbox import revenue
 from connectors.netsuite.sandbox.amounts import ZERO, double
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.errands import RECORDS
@@ -39,8 +40,6 @@ _ENUM_NAMES = {
     "creditMemo.status": {"A": "Open", "B": "Fully Applied"},
     "customerPayment.status": {"B": "Not Deposited", "C": "Deposited"},
     "customerDeposit.status": {"A": "Not Deposited", "B": "Deposited", "C": "Fully Applied"},
-    "customerRefund.status": {"Y": "Issued"},
-    "depositApplication.status": {"Y": "Applied"},
 }
 
 
@@ -50,7 +49,7 @@ def moment(value: datetime) -> str:
 
 
 def status(account: Account, document: Document) -> str | None:
-    """Tell where a transaction stands, as the record service's enum id; None for a journal."""
+    """Tell where a transaction stands, as the record service's enum id; None for what is settled at once."""
     match document.type:
         case "invoice":
             return "Open" if remaining(account, document) else "Paid In Full"
@@ -62,10 +61,8 @@ def status(account: Account, document: Document) -> str | None:
             if not remaining(account, document):
                 return "C"
             return "A" if document.fields["undepFunds"] else "B"
-        case "journalEntry":
-            return None
         case _:
-            return "Y"
+            return None
 
 
 class Renderer:
@@ -185,7 +182,8 @@ class Renderer:
                 return {"applied": applied, "unapplied": left, "amountRemaining": left}
             case "invoice":
                 left = remaining(account, document)
-                return {"amountPaid": fields["total"] - left, "amountRemaining": left}
+                held = {"deferredRevenue": revenue.deferred(account, document), "recognizedRevenue": ZERO}
+                return {"amountPaid": fields["total"] - left, "amountRemaining": left, **held}
             case "customerDeposit":
                 return {"total": fields["payment"]}
             case "customerRefund":

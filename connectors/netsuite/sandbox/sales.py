@@ -24,13 +24,15 @@ _RATE_DIGITS = Decimal("0.00000001")
 
 def finish(account: Account, draft: Document, known: Document | None) -> Outcome:
     """Check an invoice or credit memo and compute its totals; gives what it does, and keeps nothing yet."""
-    settle_party(account, draft, known, "entity")
+    customer = settle_party(account, draft, known, "entity")
     day = settle_period(account, draft, known)
     fields = draft.fields
     fields.setdefault("account", RECEIVABLES)
     fields.setdefault("taxDetailsOverride", False)
     if draft.type == "invoice":
         fields.setdefault("approvalStatus", APPROVED)
+        if known is None and customer.fields.get("terms"):
+            fields.setdefault("terms", customer.fields["terms"])
         term = account.references.find("term", fields.get("terms") or "")
         fields.setdefault("dueDate", day + timedelta(days=int(term.facts["days"])) if term else day)
     lines = draft.sublists.get("item", [])
@@ -95,7 +97,7 @@ def _revenue_account(item: Reference | None, line: dict[str, Any]) -> str:
     """Give where a line's revenue goes: what is recognised over a time is deferred, where the item says an account."""
     facts = item.facts if item is not None else {}
     deferred = facts.get("deferredRevenueAccount")
-    if deferred and line.get("revRecStartDate") and line.get("revRecEndDate"):
+    if deferred and line.get("revRecEndDate") and not line.get("doNotCreateRevenueElement"):
         return str(deferred)
     return str(facts.get("incomeAccount", SALES))
 

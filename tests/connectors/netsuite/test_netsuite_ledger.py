@@ -174,7 +174,7 @@ class Company:
                 elif "item" in RECORD_TYPES[first.type].sublists:
                     lines = {"item": {"items": [{"line": 1, "amount": deed.amount}]}}
                     writing.update(account, first, self._read(first.type, lines), replace=())
-            case "delete":
+            case _:
                 writing.delete(account, first)
 
     def _transform(self, source: Document, target: str, body: Mapping[str, Any]) -> None:

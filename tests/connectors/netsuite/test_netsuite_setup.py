@@ -200,3 +200,12 @@ async def test_revenue_over_a_time_is_deferred_where_the_item_says_so(plain: Any
     assert (await plain.put("/invoice/eid:in_2", body)).error["o:errorPath"] == "item.items[0].revRecEndDate"
     del body["item"]["items"][0]["revRecEndDate"]
     assert (await plain.put("/invoice/eid:in_2", body)).error["o:errorPath"] == "item.items[0].revRecEndDate"
+
+
+async def test_invoice_has_its_customer_s_terms(plain: Any, make_invoice: Any) -> None:
+    await plain.call("PATCH", f"{RECORDS}/customer/1001", {"terms": {"id": "2"}})
+    made = await plain.put("/invoice/eid:in_1", make_invoice("10.00"))
+    shown = (await plain.get(f"/invoice/{made.id}")).body
+    assert (shown["terms"]["refName"], shown["dueDate"]) == ("Net 30", "2026-03-02")
+    own = await plain.put("/invoice/eid:in_2", make_invoice("10.00", terms={"id": "4"}))
+    assert (await plain.get(f"/invoice/{own.id}")).body["dueDate"] == "2026-01-31"

@@ -9,11 +9,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from connectors.netsuite.sandbox import revenue
 from connectors.netsuite.sandbox.account import Account
 from connectors.netsuite.sandbox.documents import TRANSACTION_CODES, Document
 from connectors.netsuite.sandbox.open_amounts import remaining, whole
 from connectors.netsuite.sandbox.reference_data import Reference
 from connectors.netsuite.sandbox.rendering import status
+from connectors.netsuite.sandbox.suiteql import accounting_tables
 
 #: What a column holds; booleans are 'T' and 'F'.
 Cell = str | Decimal | date | datetime | None
@@ -31,12 +33,6 @@ class Table:
     rows: Callable[[Account], Iterable[Any]]
     columns: Mapping[str, _Getter]
     narrowed: Mapping[str, Callable[[Account, str], Iterable[Any] | None]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    document: Document
-    values: Mapping[str, Any]
 
 
 def _field(name: str) -> _Getter:
@@ -134,32 +130,6 @@ _CUSTOMER: Mapping[str, _Getter] = {
 }
 
 
-def _lines(account: Account) -> Iterable[_Line]:
-    for document in account.documents.transactions():
-        for values in document.sublists.get("item", []):
-            yield _Line(document, values)
-
-
-def _line_amount(account: Account, line: _Line) -> Cell:
-    # Revenue is a credit: lines of invoices are negative.
-    amount = Decimal(line.values["amount"])
-    return amount if line.document.type == "creditMemo" else -amount
-
-
-_LINE: Mapping[str, _Getter] = {
-    "transaction": lambda _account, row: Decimal(row.document.id),
-    "id": lambda _account, row: Decimal(row.values["line"]),
-    "uniquekey": lambda _account, row: Decimal(row.values["lineUniqueKey"]),
-    "item": lambda _account, row: Decimal(row.values["item"]),
-    "memo": lambda _account, row: row.values.get("description"),
-    "quantity": lambda _account, row: _decimal(row.values.get("quantity")),
-    "rate": lambda _account, row: _decimal(row.values.get("rate")),
-    "foreignamount": _line_amount,
-    "subsidiary": lambda _account, row: Decimal(row.document.fields["subsidiary"]),
-    "mainline": lambda _account, _row: "F",
-}
-
-
 def _references(kind: str, columns: Mapping[str, _Getter]) -> Table:
     own: Mapping[str, _Getter] = {
         "id": lambda _account, row: Decimal(row.id),
@@ -201,7 +171,10 @@ TABLES: Mapping[str, Table] = {
             "externalid": _by_external_id,
         },
     ),
-    "transactionline": Table(rows=_lines, columns=_LINE),
+    "transactionline": Table(rows=accounting_tables.lines, columns=accounting_tables.LINE),
+    "transactionaccountingline": Table(rows=accounting_tables.impact, columns=accounting_tables.IMPACT),
+    "revenuearrangement": Table(rows=revenue.arrangements, columns=accounting_tables.ARRANGEMENT),
+    "revenueelement": Table(rows=revenue.elements, columns=accounting_tables.ELEMENT),
     "customer": Table(
         rows=lambda account: account.documents.of("customer"),
         columns=_CUSTOMER,

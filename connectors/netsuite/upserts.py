@@ -1,0 +1,153 @@
+"""What all records have in common: the whole target state under an external id, and the read with all sublists."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.netsuite.answers import document, marked_row, memo, whole, written
+from connectors.netsuite.client import (
+    RECORDS,
+    external_key,
+    read_key,
+    record_url,
+    settings_of,
+    sublists,
+    suiteql,
+    write,
+)
+from connectors.netsuite.settings import NetSuiteSettings
+from connectors.netsuite.standing import GUARD
+from hub.sdk.connector import JsonSchema, ReadOperation, Record, WriteOperation
+from hub.sdk.errors import FixData
+from hub.sdk.session import Session
+from hub.sdk.values import EffectKey, Idempotency, Request
+
+#: What a read accepts: an internal id (or `eid:` key), or an external id.
+KEY_INPUT = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "external_id": {"type": "string"}},
+    "minProperties": 1,
+    "additionalProperties": False,
+}
+#: What a write gives: the internal id.
+ID_OUTPUT = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}},
+    "required": ["id"],
+    "additionalProperties": False,
+}
+_NOT_WRITTEN = frozenset({"id", "externalId", "links"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One record type: its name in addresses, what people call it, its schema, and the sublists written whole.
+
+    One of the sublists in `needed` must have lines, since a record without them would come to be something else.
+    """
+
+    record: str
+    called: str
+    schema: str
+    sublists: Sequence[str] = ()
+    needed: Sequence[str] = ()
+
+    def body(self, record: Record) -> dict[str, Any]:
+        """Give what is sent of a record; `FixData` when it has no lines."""
+        body = sublists({name: value for name, value in record.items() if name not in _NOT_WRITTEN}, *self.sublists)
+        if self.needed and not any((body.get(name) or {}).get("items") for name in self.needed):
+            raise FixData(
+                f"A {self.called} needs its lines in `{'` or `'.join(self.needed)}`.",
+                code="no-lines",
+                external_id=record.get("externalId"),
+            )
+        return body
+
+
+def upsert(kind: Kind, *, name: str, undo: str | None = None) -> WriteOperation:
+    """Declare the write of a record's whole state under its `externalId`.
+
+    Without `replace` NetSuite would append the lines of a repeated write once more.
+    """
+
+    def request(settings: NetSuiteSettings, record: Record, key: EffectKey) -> Request:
+        eid = external_key(record.get("externalId"))
+        body = kind.body(record)
+        replaced = ",".join(sublist for sublist in kind.sublists if sublist in body)
+        query = {"replace": replaced} if replaced else None
+        return write("PUT", record_url(settings, kind.record, eid, query), body)
+
+    return WriteOperation(
+        name=name,
+        title=f"Write a {kind.called}'s whole state under its external id",
+        input={"$ref": kind.schema},
+        output=ID_OUTPUT,
+        idempotency=Idempotency.UPSERT,
+        request=request,
+        result=written,
+        undo=undo,
+        guard=GUARD,
+    )
+
+
+def read(kind: Kind, *, name: str, title: str) -> ReadOperation:
+    """Declare the read of a record in NetSuite's shape, with all its lines."""
+
+    async def one(session: Session, wanted: Record) -> Record:
+        query = {"expandSubResources": "true"} if kind.sublists else None
+        url = record_url(settings_of(session), kind.record, read_key(wanted), query)
+        return whole(document(await session.send(Request(method="GET", url=url))), *kind.sublists)
+
+    reads: Callable[[Session, Record], Awaitable[Record]] = one
+    return ReadOperation(name=name, title=title, input=KEY_INPUT, output={"$ref": kind.schema}, read=reads)
+
+
+def taking_back(
+    *,
+    name: str,
+    title: str,
+    input: JsonSchema,
+    made: str,
+    form: Callable[[NetSuiteSettings, Record], tuple[str, Mapping[str, Any]]],
+) -> WriteOperation:
+    """Declare a further document that takes a record back; the effect key goes into its memo.
+
+    NetSuite's record service has no way to void a document, and books are corrected by a further entry anyway.
+
+    `form` gives the address below the record service and the body without the memo; `made` is what SuiteQL calls the
+    type of the further document, by which an earlier attempt is found.
+    """
+
+    def request(settings: NetSuiteSettings, record: Record, key: EffectKey) -> Request:
+        path, body = form(settings, record)
+        return write("POST", f"{settings.base_url}{RECORDS}/{path}", {**body, "memo": memo(key)})
+
+    def look(settings: NetSuiteSettings, key: EffectKey) -> Request:
+        query = "SELECT id, tranid, memo FROM transaction WHERE type = ? AND memo = ? ORDER BY id"
+        return suiteql(settings, query, [made, memo(key)])
+
+    return WriteOperation(
+        name=name,
+        title=title,
+        input=input,
+        output=ID_OUTPUT,
+        idempotency=Idempotency.PROBE,
+        request=request,
+        result=written,
+        look=look,
+        found=marked_row,
+    )
+
+
+def lines(record: Record, sublist: str) -> Sequence[Mapping[str, Any]]:
+    """Give the lines of a sublist, however they are written."""
+    written_as = record.get(sublist)
+    found = written_as.get("items") if isinstance(written_as, Mapping) else written_as
+    return found or ()
+
+
+def picked(record: Record, names: Sequence[str]) -> dict[str, Any]:
+    """Give the named fields that a record has."""
+    return {name: record[name] for name in names if record.get(name) is not None}
