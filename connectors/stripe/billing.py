@@ -1,15 +1,175 @@
-"""Billing at Stripe: customers, and invoices with their lines and payments, read whole; and notes on them."""
+"""Billing at Stripe: customers, what is sold at which price, subscriptions, and invoices from draft to end."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from connectors.stripe.client import pages, read_object, reading, settings_of
-from connectors.stripe.reading import ID, list_of, read_by_id
-from connectors.stripe.writing import annotates
-from hub.sdk.connector import Operation, Record
+from connectors.stripe.reading import ID, SECONDS, list_of, read_by_id
+from connectors.stripe.settings import StripeSettings
+from connectors.stripe.versions import release_of
+from connectors.stripe.writing import METADATA, annotates, changes, creates
+from hub.sdk.connector import JsonSchema, Operation, Record
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.session import Session
+
+TEXT: JsonSchema = {"type": "string", "minLength": 1, "maxLength": 5000}
+CURRENCY: JsonSchema = {"type": "string", "pattern": "^[A-Za-z]{3}$"}
+#: Minor units; with decimals as text where Stripe takes parts of them.
+AMOUNT: JsonSchema = {"type": "integer"}
+DECIMAL: JsonSchema = {"type": "string", "pattern": r"^-?\d{1,15}(\.\d{1,12})?$"}
+FLAG: JsonSchema = {"type": "boolean"}
+IDS: JsonSchema = {"type": "array", "items": ID}
+_COUNT: JsonSchema = {"type": "integer", "minimum": 0}
+_COLLECTION: JsonSchema = {"enum": ["charge_automatically", "send_invoice"]}
+
+
+def shape(properties: Mapping[str, JsonSchema], *required: str) -> JsonSchema:
+    """Describe an object that has these fields and no others."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+_DISCOUNTS: JsonSchema = {"type": "array", "items": shape({"coupon": TEXT}, "coupon")}
+_CUSTOMER: Mapping[str, JsonSchema] = {
+    "name": TEXT,
+    "email": TEXT,
+    "phone": TEXT,
+    "description": TEXT,
+    "address": shape(dict.fromkeys(("line1", "line2", "city", "state", "postal_code", "country"), TEXT)),
+    "invoice_prefix": {"type": "string", "pattern": "^[A-Z0-9]{3,12}$"},
+    "invoice_settings": shape({"default_payment_method": ID, "footer": TEXT}),
+    "preferred_locales": {"type": "array", "items": TEXT},
+    "tax_exempt": {"enum": ["none", "exempt", "reverse"]},
+    "metadata": METADATA,
+}
+_PRODUCT: Mapping[str, JsonSchema] = {
+    "id": ID,
+    "name": TEXT,
+    "active": FLAG,
+    "description": TEXT,
+    "tax_code": TEXT,
+    "unit_label": TEXT,
+    "statement_descriptor": TEXT,
+    "url": TEXT,
+    "metadata": METADATA,
+}
+_TIER = shape(
+    {
+        "up_to": {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "inf"}]},
+        "unit_amount": AMOUNT,
+        "unit_amount_decimal": DECIMAL,
+        "flat_amount": AMOUNT,
+        "flat_amount_decimal": DECIMAL,
+    },
+    "up_to",
+)
+_PRICE: Mapping[str, JsonSchema] = {
+    "product": ID,
+    "currency": CURRENCY,
+    "unit_amount": AMOUNT,
+    "unit_amount_decimal": DECIMAL,
+    "active": FLAG,
+    "nickname": TEXT,
+    "lookup_key": TEXT,
+    "transfer_lookup_key": FLAG,
+    "tax_behavior": {"enum": ["inclusive", "exclusive", "unspecified"]},
+    "recurring": shape(
+        {
+            "interval": {"enum": ["day", "week", "month", "year"]},
+            "interval_count": {"type": "integer", "minimum": 1},
+            "usage_type": {"enum": ["licensed", "metered"]},
+            "meter": ID,
+        },
+        "interval",
+    ),
+    "billing_scheme": {"enum": ["per_unit", "tiered"]},
+    "tiers_mode": {"enum": ["graduated", "volume"]},
+    "tiers": {"type": "array", "items": _TIER, "minItems": 1},
+    "transform_quantity": shape(
+        {"divide_by": {"type": "integer", "minimum": 1}, "round": {"enum": ["up", "down"]}}, "divide_by", "round"
+    ),
+    "metadata": METADATA,
+}
+_SUBSCRIPTION: Mapping[str, JsonSchema] = {
+    "customer": ID,
+    "items": {
+        "type": "array",
+        "items": shape({"price": ID, "quantity": _COUNT, "tax_rates": IDS, "metadata": METADATA}, "price"),
+        "minItems": 1,
+        "maxItems": 20,
+    },
+    "collection_method": _COLLECTION,
+    "days_until_due": _COUNT,
+    "default_payment_method": ID,
+    "default_tax_rates": IDS,
+    "description": TEXT,
+    "discounts": _DISCOUNTS,
+    "payment_behavior": {"enum": ["allow_incomplete", "default_incomplete", "error_if_incomplete"]},
+    "trial_end": SECONDS,
+    "trial_period_days": _COUNT,
+    "cancel_at": SECONDS,
+    "cancel_at_period_end": FLAG,
+    "metadata": METADATA,
+}
+_INVOICE_ITEM: Mapping[str, JsonSchema] = {
+    "customer": ID,
+    "invoice": ID,
+    "price": ID,
+    "quantity": _COUNT,
+    "amount": AMOUNT,
+    "unit_amount_decimal": DECIMAL,
+    "currency": CURRENCY,
+    "description": TEXT,
+    "discountable": FLAG,
+    "discounts": _DISCOUNTS,
+    "period": shape({"start": SECONDS, "end": SECONDS}, "start", "end"),
+    "tax_rates": IDS,
+    "metadata": METADATA,
+}
+_INVOICE: Mapping[str, JsonSchema] = {
+    "customer": ID,
+    "currency": CURRENCY,
+    "auto_advance": FLAG,
+    "collection_method": _COLLECTION,
+    "days_until_due": _COUNT,
+    "due_date": SECONDS,
+    "default_tax_rates": IDS,
+    "description": TEXT,
+    "discounts": _DISCOUNTS,
+    "footer": TEXT,
+    "number": TEXT,
+    "pending_invoice_items_behavior": {"enum": ["include", "exclude"]},
+    "metadata": METADATA,
+}
+_INVOICE_GIVES = (
+    "status",
+    "number",
+    "customer",
+    "currency",
+    "subtotal",
+    "total",
+    "amount_due",
+    "amount_paid",
+    "amount_remaining",
+)
+
+
+def _item_form(settings: StripeSettings, record: Record) -> Record:
+    """Name the price as the connection's version does: `pricing[price]` since basil."""
+    if "price" not in record or release_of(settings.api_version) == "acacia":
+        return record
+    return {name: value for name, value in record.items() if name != "price"} | {"pricing": {"price": record["price"]}}
+
+
+def _ending(settings: StripeSettings, record: Record) -> Record:
+    """End a subscription at a moment, or with the period that runs."""
+    return {"cancel_at": record["cancel_at"]} if "cancel_at" in record else {"cancel_at_period_end": True}
 
 
 async def _read_invoice(session: Session, wanted: Record) -> Record:
@@ -28,13 +188,17 @@ async def _read_invoice(session: Session, wanted: Record) -> Record:
     return invoice
 
 
-BILLING: tuple[Operation, ...] = (
+_READS: tuple[Operation, ...] = (
     read_by_id("invoice", "invoices", title="Read an invoice with all its lines", read=_read_invoice),
     list_of(
         "invoice",
         "invoices",
         title="List invoices, newest first, each with its first lines",
-        filters={"customer": ID, "status": {"enum": ["draft", "open", "paid", "uncollectible", "void"]}},
+        filters={
+            "customer": ID,
+            "subscription": ID,
+            "status": {"enum": ["draft", "open", "paid", "uncollectible", "void"]},
+        },
     ),
     read_by_id("invoice_payment", "invoice_payments", title="Read a payment of an invoice"),
     list_of(
@@ -43,13 +207,168 @@ BILLING: tuple[Operation, ...] = (
         title="List payments of invoices, newest first",
         filters={"invoice": ID, "status": {"enum": ["open", "paid", "canceled"]}},
     ),
-    read_by_id("customer", "customers", title="Read a customer"),
+    read_by_id("invoiceitem", "invoiceitems", name="invoice_item.read", title="Read an invoice item"),
     list_of(
-        "customer",
+        "invoiceitem",
+        "invoiceitems",
+        name="invoice_item.list",
+        title="List invoice items, newest first; those that wait for an invoice are pending",
+        filters={"customer": ID, "invoice": ID, "pending": FLAG},
+    ),
+    read_by_id("customer", "customers", title="Read a customer"),
+    list_of("customer", "customers", title="List customers, newest first", filters={"email": TEXT}),
+    read_by_id("product", "products", title="Read a product"),
+    list_of("product", "products", title="List products, newest first", filters={"active": FLAG, "ids": IDS}),
+    read_by_id("price", "prices", title="Read a price"),
+    list_of(
+        "price",
+        "prices",
+        title="List prices, newest first",
+        filters={
+            "active": FLAG,
+            "currency": CURRENCY,
+            "lookup_keys": {"type": "array", "items": TEXT},
+            "product": ID,
+            "type": {"enum": ["one_time", "recurring"]},
+        },
+    ),
+    read_by_id("subscription", "subscriptions", title="Read a subscription with its first items"),
+    list_of(
+        "subscription",
+        "subscriptions",
+        title="List subscriptions, newest first; cancelled ones only when asked for",
+        filters={
+            "customer": ID,
+            "price": ID,
+            "status": {
+                "enum": [
+                    "active",
+                    "all",
+                    "canceled",
+                    "ended",
+                    "incomplete",
+                    "incomplete_expired",
+                    "past_due",
+                    "paused",
+                    "trialing",
+                    "unpaid",
+                ]
+            },
+        },
+    ),
+    read_by_id("subscription_item", "subscription_items", title="Read an item of a subscription"),
+    list_of(
+        "subscription_item",
+        "subscription_items",
+        title="List the items of a subscription",
+        filters={"subscription": ID},
+        required=("subscription",),
+        timed=False,
+    ),
+)
+_WRITES: tuple[Operation, ...] = (
+    creates(
+        "customer.create",
         "customers",
-        title="List customers, newest first",
-        filters={"email": {"type": "string", "minLength": 1}},
+        title="Create a customer",
+        fields=_CUSTOMER,
+        gives=("name", "email"),
+        searched=True,
+    ),
+    changes(
+        "customer.update",
+        "customers",
+        title="Change the fields of a customer that are given",
+        fields=_CUSTOMER,
+        gives=("name", "email"),
+    ),
+    creates(
+        "product.create",
+        "products",
+        title="Create a product",
+        fields=_PRODUCT,
+        required=("name",),
+        gives=("name", "active"),
+        searched=True,
+    ),
+    creates(
+        "price.create",
+        "prices",
+        title="Create a price, one-time or recurring, per unit or in tiers, licensed or metered",
+        fields=_PRICE,
+        required=("product", "currency"),
+        gives=("product", "currency", "unit_amount", "unit_amount_decimal", "lookup_key"),
+        searched=True,
+    ),
+    creates(
+        "subscription.create",
+        "subscriptions",
+        title="Begin a subscription; its first period is billed at once",
+        fields=_SUBSCRIPTION,
+        required=("customer", "items"),
+        gives=("status", "customer", "currency", "latest_invoice"),
+        searched=True,
+        undo="subscription.cancel",
+    ),
+    changes(
+        "subscription.cancel",
+        "subscriptions",
+        title="Let a subscription end with the period that runs, or at a given time",
+        fields={"cancel_at": SECONDS},
+        form=_ending,
+        gives=("status", "cancel_at", "cancel_at_period_end", "canceled_at"),
+    ),
+    creates(
+        "invoice_item.create",
+        "invoiceitems",
+        title="Add an item to a draft, or to the customer's next invoice",
+        fields=_INVOICE_ITEM,
+        required=("customer",),
+        gives=("customer", "invoice", "amount", "currency"),
+        kind="invoiceitem",
+        form=_item_form,
+    ),
+    creates(
+        "invoice.create",
+        "invoices",
+        title="Create a draft of an invoice",
+        fields=_INVOICE,
+        required=("customer",),
+        gives=_INVOICE_GIVES,
+        searched=True,
+    ),
+    changes(
+        "invoice.finalize",
+        "invoices",
+        verb="finalize",
+        title="Finalise a draft: it gets its number, and its amounts no longer change",
+        fields={"auto_advance": FLAG},
+        gives=_INVOICE_GIVES,
+        undo="invoice.void",
+    ),
+    changes(
+        "invoice.pay",
+        "invoices",
+        verb="pay",
+        title="Charge what remains of an invoice, or take it as paid outside Stripe",
+        fields={"paid_out_of_band": FLAG, "payment_method": ID, "off_session": FLAG},
+        gives=_INVOICE_GIVES,
+    ),
+    changes(
+        "invoice.void",
+        "invoices",
+        verb="void",
+        title="Void an open or uncollectible invoice of which nothing is paid",
+        gives=_INVOICE_GIVES,
+    ),
+    changes(
+        "invoice.mark_uncollectible",
+        "invoices",
+        verb="mark_uncollectible",
+        title="Give up an open invoice; it may still be paid or voided",
+        gives=_INVOICE_GIVES,
     ),
     annotates("invoice", "invoices", title="Note something in an invoice's metadata, such as its id in the ERP"),
     annotates("customer", "customers", title="Note something in a customer's metadata"),
 )
+BILLING: tuple[Operation, ...] = (*_READS, *_WRITES)

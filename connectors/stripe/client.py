@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from connectors.stripe.settings import StripeSettings
 from hub.sdk.auth import Authorizer, FixedHeaders
 from hub.sdk.errors import FixData, OutcomeUnknown
-from hub.sdk.exact_json import loads
+from hub.sdk.exact_json import canonical, loads
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Request, Response
 
@@ -30,9 +30,7 @@ def authorizer(settings: StripeSettings) -> Authorizer:
 def reading(settings: StripeSettings, *segments: str, query: Mapping[str, Any] | None = None) -> Request:
     """Form a read; every segment is escaped, so that no id can leave its place."""
     suffix = f"?{urlencode(list(fields(query)))}" if query else ""
-    return Request(
-        method="GET", url=_address(settings, segments) + suffix, headers={"stripe-version": settings.api_version}
-    )
+    return Request(method="GET", url=_address(settings, segments) + suffix, headers=_headers(settings, segments))
 
 
 def writing(settings: StripeSettings, *segments: str, form: Mapping[str, Any], key: EffectKey) -> Request:
@@ -43,9 +41,19 @@ def writing(settings: StripeSettings, *segments: str, form: Mapping[str, Any], k
         headers={
             "content-type": "application/x-www-form-urlencoded",
             "idempotency-key": key,
-            "stripe-version": settings.api_version,
+            **_headers(settings, segments),
         },
         body=urlencode(list(fields(form))).encode(),
+    )
+
+
+def writing_json(settings: StripeSettings, *segments: str, body: Mapping[str, Any], key: EffectKey) -> Request:
+    """Form a write to the second API (`segments` begin with `v2`), which remembers a key for 30 days."""
+    return Request(
+        method="POST",
+        url=_address(settings, segments),
+        headers={"content-type": "application/json", "idempotency-key": key, **_headers(settings, segments)},
+        body=canonical(body),
     )
 
 
@@ -95,7 +103,15 @@ async def ping(session: Session) -> None:
 
 def _address(settings: StripeSettings, segments: Sequence[str]) -> str:
     path = "/".join(quote(segment, safe="") for segment in segments)
-    return f"{settings.base_url}/v1/{path}"
+    return f"{settings.base_url}/{path}" if segments[0] == "v2" else f"{settings.base_url}/v1/{path}"
+
+
+def _headers(settings: StripeSettings, segments: Sequence[str]) -> dict[str, str]:
+    """Give the version, and the connected account that is meant, which each API calls by a name of its own."""
+    headers = {"stripe-version": settings.api_version}
+    if settings.account is not None:
+        headers["stripe-context" if segments[0] == "v2" else "stripe-account"] = settings.account
+    return headers
 
 
 def _field(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.stripe.client import pages, read_object, reading, settings_of
 from connectors.stripe.settings import StripeSettings
-from connectors.stripe.versions import KINDS, NEWEST, pinned, release_of
+from connectors.stripe.versions import KINDS, NEWEST, STEADY, pinned, release_of
 from hub.sdk.connector import JsonSchema, ReadOperation, Record
 from hub.sdk.errors import FixConnection
 from hub.sdk.session import Session
@@ -33,11 +33,13 @@ _BETWEEN: JsonSchema = {
 }
 
 
-def read_by_id(kind: str, path: str, *, title: str, read: Reader | None = None) -> ReadOperation:
+def read_by_id(
+    kind: str, path: str, *, title: str, name: str | None = None, read: Reader | None = None
+) -> ReadOperation:
     """Declare `KIND.read`: an object by its id, in the schema of its kind where there is one."""
-    versioned = kind in KINDS
+    versioned = kind in KINDS | STEADY
     return ReadOperation(
-        name=f"{kind}.read",
+        name=name or f"{kind}.read",
         title=title,
         input=BY_ID,
         output={"$ref": f"stripe.{kind}@{NEWEST}"} if versioned else _object(kind),
@@ -52,6 +54,7 @@ def list_of(
     *,
     title: str,
     filters: Mapping[str, JsonSchema],
+    required: Sequence[str] = (),
     name: str | None = None,
     timed: bool = True,
 ) -> ReadOperation:
@@ -67,6 +70,7 @@ def list_of(
                 "limit": {"type": "integer", "minimum": 1, "maximum": _MOST},
                 "starting_after": ID,
             },
+            "required": list(required),
             "additionalProperties": False,
         },
         output={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,19 @@ from hub.sdk.testing.samples import ReadSample, Samples, Signer, WebhookSample, 
 
 _IDS = Identifiers(1)
 CUSTOMER, INVOICE, PAYMENT = _IDS.short("cus"), _IDS.new("in"), _IDS.new("inpay")
+# Billing: a draft, an open invoice, what is sold, a subscription that a sample begins, a meter, and a thin event.
+DRAFT, OPEN = _IDS.new("in"), _IDS.new("in")
+PRODUCT, PRICE = "prod_seats", _IDS.new("price")
+SUBSCRIPTION, SUBSCRIPTION_ITEM = _IDS.new("sub"), _IDS.short("si")
+ITEM = _IDS.new("ii")
+METER = f"mtr_test_{_IDS.letters('mtr', 32)}"
+THIN_EVENT = f"evt_test_{_IDS.letters('thin event', 32)}"
+
+# Money: an invoice with a credit note, a payment that was taken, one that waits, one that is disputed, and a payout.
+CREDITED, CREDIT_NOTE = _IDS.new("in"), _IDS.new("cn")
+PAID, WAITING, DISPUTED = [_IDS.new("pi") for _ in range(6)][3:]
+CHARGE, REFUND, MOVEMENT = _IDS.new("ch"), _IDS.new("re"), _IDS.new("txn")
+DISPUTE, PAYOUT = _IDS.new("dp"), _IDS.new("po")
 
 
 def sign(secret: str, body: bytes, at: datetime) -> Mapping[str, str]:
@@ -29,6 +42,203 @@ def updates(books: Mapping[str, Any], kind: str, identifier: str) -> int:
     return sum(event["type"] == kind and event["object"] == identifier for event in books["events"])
 
 
+def named(kind: str, field: str, value: Any) -> Callable[[Mapping[str, Any]], int]:
+    """Count the objects of a kind in the books whose field has a value."""
+    return lambda books: sum(one[field] == value for one in books[kind])
+
+
+def told(kind: str, identifier: str) -> Callable[[Mapping[str, Any]], int]:
+    """Count how often the vendor told of something that happened to an object."""
+    return lambda books: updates(books, kind, identifier)
+
+
+_SUBSCRIBED = WriteSample(
+    operation="subscription.create",
+    input={
+        "customer": CUSTOMER,
+        "items": [{"price": PRICE, "quantity": 3}],
+        "collection_method": "send_invoice",
+        "days_until_due": 30,
+        "metadata": {"contract": "C-1"},
+    },
+    documents=named("subscriptions", "customer", CUSTOMER),
+)
+_ITEM = WriteSample(
+    operation="invoice_item.create",
+    input={"customer": CUSTOMER, "invoice": DRAFT, "amount": -250, "description": "Credit for an outage"},
+    documents=named("invoiceitems", "description", "Credit for an outage"),
+)
+_BILLING_SEED: Mapping[str, Any] = {
+    "products": [{"key": "product", "id": PRODUCT, "name": "Seats"}],
+    "prices": [{"product": PRODUCT, "currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"}}],
+    "meters": [{"display_name": "Calls", "event_name": "calls", "default_aggregation": {"formula": "sum"}}],
+    "meter_events": [{"event_name": "nobody_knows", "identifier": "m-0", "payload": {"value": "1"}}],
+}
+_BILLING_READS = (
+    ReadSample(operation="invoice_item.list", input={"customer": CUSTOMER, "pending": False, "limit": 3}),
+    ReadSample(operation="invoice_item.read", input={"id": ITEM}),
+    ReadSample(operation="product.read", input={"id": PRODUCT}),
+    ReadSample(operation="product.list", input={"active": True}),
+    ReadSample(operation="price.read", input={"id": PRICE}),
+    ReadSample(operation="price.list", input={"product": PRODUCT, "type": "recurring"}),
+    ReadSample(operation="subscription.read", input={"id": SUBSCRIPTION}, after=[_SUBSCRIBED]),
+    ReadSample(operation="subscription.list", input={"customer": CUSTOMER, "status": "all"}, after=[_SUBSCRIBED]),
+    ReadSample(operation="subscription_item.read", input={"id": SUBSCRIPTION_ITEM}, after=[_SUBSCRIBED]),
+    ReadSample(operation="subscription_item.list", input={"subscription": SUBSCRIPTION}, after=[_SUBSCRIBED]),
+    ReadSample(operation="meter.read", input={"id": METER}),
+    ReadSample(operation="meter.list", input={"status": "active"}),
+    ReadSample(
+        operation="meter.counted",
+        input={"id": METER, "customer": CUSTOMER, "start_time": 1_699_999_980, "end_time": 4_102_444_800},
+    ),
+    ReadSample(operation="thin_event.read", input={"id": THIN_EVENT}),
+)
+_BILLING_WRITES = (
+    WriteSample(
+        operation="customer.create",
+        input={"name": "Beech Works", "email": "pay@beech.example", "address": {"city": "Graz", "country": "AT"}},
+        documents=named("customers", "name", "Beech Works"),
+    ),
+    WriteSample(
+        operation="customer.update",
+        input={"id": CUSTOMER, "email": "new@alder.example"},
+        documents=named("customers", "email", "new@alder.example"),
+    ),
+    WriteSample(
+        operation="product.create",
+        input={"name": "Support", "metadata": {"sku": "S-1"}},
+        documents=named("products", "name", "Support"),
+    ),
+    WriteSample(
+        operation="price.create",
+        input={
+            "product": PRODUCT,
+            "currency": "eur",
+            "lookup_key": "calls-2026",
+            "recurring": {"interval": "month", "usage_type": "metered", "meter": METER},
+            "billing_scheme": "tiered",
+            "tiers_mode": "graduated",
+            "tiers": [{"up_to": 100, "unit_amount": 0}, {"up_to": "inf", "unit_amount_decimal": "0.25"}],
+        },
+        documents=named("prices", "lookup_key", "calls-2026"),
+    ),
+    _SUBSCRIBED,
+    WriteSample(
+        operation="subscription.cancel",
+        input={"id": SUBSCRIPTION},
+        documents=named("subscriptions", "cancel_at_period_end", True),
+        after=[_SUBSCRIBED],
+    ),
+    _ITEM,
+    WriteSample(
+        operation="invoice.create",
+        input={"customer": CUSTOMER, "currency": "usd", "description": "September", "metadata": {"order": "7"}},
+        documents=named("invoices", "description", "September"),
+    ),
+    WriteSample(operation="invoice.finalize", input={"id": DRAFT}, documents=told("invoice.finalized", DRAFT)),
+    WriteSample(
+        operation="invoice.pay",
+        input={"id": OPEN, "paid_out_of_band": True},
+        documents=told("invoice.paid", OPEN),
+    ),
+    WriteSample(operation="invoice.void", input={"id": OPEN}, documents=told("invoice.voided", OPEN)),
+    WriteSample(
+        operation="invoice.mark_uncollectible",
+        input={"id": OPEN},
+        documents=told("invoice.marked_uncollectible", OPEN),
+    ),
+    WriteSample(
+        operation="meter.create",
+        input={
+            "display_name": "Storage",
+            "event_name": "storage",
+            "default_aggregation": {"formula": "last"},
+            "value_settings": {"event_payload_key": "bytes"},
+        },
+        documents=named("meters", "event_name", "storage"),
+    ),
+    WriteSample(
+        operation="meter_event.create",
+        input={
+            "event_name": "calls",
+            "identifier": "m-1",
+            "payload": {"stripe_customer_id": CUSTOMER, "value": "25"},
+        },
+        documents=named("usage", "identifier", "m-1"),
+    ),
+)
+_MONEY_SEED: Mapping[str, Any] = {
+    "credit_notes": [{"invoice": CREDITED, "amount": 150}],
+    "payment_intents": [
+        {
+            "key": "paid",
+            "amount": 5000,
+            "currency": "eur",
+            "customer": "@customer",
+            "payment_method": "pm_card_bypassPending",
+            "confirm": True,
+        },
+        {"amount": 2000, "currency": "eur", "customer": "@customer"},
+        {"amount": 3000, "currency": "usd", "payment_method": "pm_card_createDispute", "confirm": True},
+    ],
+    "refunds": [{"payment_intent": "@paid", "amount": 500}],
+    "pay_out": True,
+}
+_MONEY_READS = (
+    ReadSample(operation="credit_note.read", input={"id": CREDIT_NOTE}),
+    ReadSample(operation="credit_note.list", input={"invoice": CREDITED}),
+    ReadSample(operation="refund.read", input={"id": REFUND}),
+    ReadSample(operation="refund.list", input={"payment_intent": PAID}),
+    ReadSample(operation="charge.read", input={"id": CHARGE}),
+    ReadSample(operation="charge.list", input={"customer": CUSTOMER}),
+    ReadSample(operation="balance_transaction.read", input={"id": MOVEMENT}),
+    ReadSample(operation="balance_transaction.list", input={"payout": PAYOUT, "type": "charge"}),
+    ReadSample(operation="payout.read", input={"id": PAYOUT}),
+    ReadSample(operation="payout.list", input={"status": "paid"}),
+    ReadSample(operation="payout.transactions", input={"id": PAYOUT, "limit": 10}),
+    ReadSample(operation="dispute.read", input={"id": DISPUTE}),
+    ReadSample(operation="dispute.list", input={"payment_intent": DISPUTED}),
+    ReadSample(operation="payment_intent.read", input={"id": PAID}),
+    ReadSample(operation="payment_intent.list", input={"customer": CUSTOMER}),
+)
+_MONEY_WRITES = (
+    WriteSample(
+        operation="credit_note.create",
+        input={
+            "invoice": OPEN,
+            "lines": [{"type": "custom_line_item", "description": "Goodwill", "unit_amount": 50, "quantity": 2}],
+            "reason": "order_change",
+            "metadata": {"case": "7"},
+        },
+        documents=named("credit_notes", "reason", "order_change"),
+    ),
+    WriteSample(
+        operation="credit_note.void",
+        input={"id": CREDIT_NOTE},
+        documents=told("credit_note.voided", CREDIT_NOTE),
+    ),
+    WriteSample(
+        operation="refund.create",
+        input={"payment_intent": PAID, "amount": 700, "metadata": {"case": "8"}},
+        documents=named("refunds", "amount", 700),
+    ),
+    WriteSample(
+        operation="payment_intent.create",
+        input={"amount": 4200, "currency": "eur", "customer": CUSTOMER, "metadata": {"order": "9"}},
+        documents=named("payment_intents", "amount", 4200),
+    ),
+    WriteSample(
+        operation="payment_intent.confirm",
+        input={"id": WAITING, "payment_method": "pm_card_visa"},
+        documents=told("payment_intent.succeeded", WAITING),
+    ),
+    WriteSample(
+        operation="payment_intent.cancel",
+        input={"id": WAITING, "cancellation_reason": "abandoned"},
+        documents=told("payment_intent.canceled", WAITING),
+    ),
+)
+
 SAMPLES = Samples(
     settings={
         "base_url": "https://stripe.example",
@@ -37,14 +247,23 @@ SAMPLES = Samples(
         "webhook_secret_previous": "whsec_Q29uY29yZFByZXZpb3Vz",
     },
     seed={
-        "switches": {"rate": None},
+        "switches": {"rate": None, "meter_reports_after": 0, "payout_seconds": 0},
+        **_BILLING_SEED,
+        **_MONEY_SEED,
         "customers": [{"key": "customer", "name": "Alder Works", "email": "billing@alder.example"}],
         "invoices": [
             {
                 "create": {"customer": "@customer", "currency": "eur"},
                 "lines": [{"description": f"Day {day}", "amount": 100 + day} for day in range(230)],
                 "payments": [{"amount": 500, "by": "report"}],
-            }
+            },
+            {
+                "create": {"customer": "@customer", "currency": "eur"},
+                "lines": [{"description": "Setup", "amount": 1200}],
+                "finalize": False,
+            },
+            {"create": {"customer": "@customer", "currency": "eur"}, "lines": [{"amount": 700}]},
+            {"create": {"customer": "@customer", "currency": "eur"}, "lines": [{"amount": 900}]},
         ],
     },
     reads=(
@@ -54,6 +273,8 @@ SAMPLES = Samples(
         ReadSample(operation="invoice_payment.list", input={"invoice": INVOICE, "limit": 1}),
         ReadSample(operation="customer.read", input={"id": CUSTOMER}),
         ReadSample(operation="customer.list", input={"email": "billing@alder.example"}),
+        *_BILLING_READS,
+        *_MONEY_READS,
     ),
     writes=(
         WriteSample(
@@ -67,6 +288,8 @@ SAMPLES = Samples(
             input={"id": CUSTOMER, "metadata": {"netsuite_id": "12"}},
             documents=lambda books: updates(books, "customer.updated", CUSTOMER),
         ),
+        *_BILLING_WRITES,
+        *_MONEY_WRITES,
     ),
     webhooks=(
         WebhookSample(

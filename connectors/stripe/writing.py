@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +13,9 @@ from hub.sdk.connector import JsonSchema, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
+
+#: Makes Stripe's parameters of an operation's input.
+Form = Callable[[StripeSettings, Record], Record]
 
 #: The key of an object's metadata that holds the key of the effect that made it.
 MARK = "concord_effect"
@@ -38,19 +41,22 @@ def creates(
     gives: Sequence[str] = (),
     searched: bool = False,
     undo: str | None = None,
+    kind: str = "",
+    form: Form | None = None,
 ) -> WriteOperation:
     """Declare a write that makes an object: `POST /v1/PATH`.
 
-    `fields` are Stripe's own parameters. The output has the id, the object's kind, and the fields `gives` where the
+    `fields` are Stripe's own parameters, unless `form` makes them of the input. The object's `kind` is the first word
+    of the name unless it is told. The output has the id, the object's kind, and the fields `gives` where the
     object has them. What is `searched` carries the effect's key in its metadata and is found again by it, however old.
     """
-    kind = name.partition(".")[0] if path != "invoiceitems" else "invoiceitem"
+    kind = kind or name.partition(".")[0]
 
     def request(settings: StripeSettings, record: Record, key: EffectKey) -> Request:
-        form = dict(record)
+        sent = dict(record if form is None else form(settings, record))
         if searched:
-            form["metadata"] = {**record.get("metadata", {}), MARK: key}
-        return writing(settings, *path.split("/"), form=form, key=key)
+            sent["metadata"] = {**record.get("metadata", {}), MARK: key}
+        return writing(settings, *path.split("/"), form=sent, key=key)
 
     def look(settings: StripeSettings, key: EffectKey) -> Request:
         query = {"query": f'metadata["{MARK}"]:"{key}"', "limit": 2}
@@ -84,14 +90,16 @@ def changes(
     required: Sequence[str] = (),
     gives: Sequence[str] = (),
     undo: str | None = None,
+    kind: str = "",
+    form: Form | None = None,
 ) -> WriteOperation:
     """Declare a write to one object: `POST /v1/PATH/{id}`, or `POST /v1/PATH/{id}/VERB`; the input has its `id`."""
-    kind = name.partition(".")[0]
+    kind = kind or name.partition(".")[0]
 
     def request(settings: StripeSettings, record: Record, key: EffectKey) -> Request:
-        form = {field: value for field, value in record.items() if field != "id"}
+        sent = {field: value for field, value in record.items() if field != "id"}
         segments = [*path.split("/"), record["id"], *([verb] if verb else [])]
-        return writing(settings, *segments, form=form, key=key)
+        return writing(settings, *segments, form=sent if form is None else form(settings, sent), key=key)
 
     def about(request: Request, output: Record) -> bool:
         steps = urlsplit(request.url).path.split("/")

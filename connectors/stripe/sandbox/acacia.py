@@ -88,6 +88,33 @@ def item(account: Account, newer: Record) -> Record:
     return older
 
 
+def price(_: Account, newer: Record) -> Record:
+    """Give a price with the way usage was added up, which meters tell since."""
+    recurring = newer["recurring"]
+    return newer if recurring is None else newer | {"recurring": {"aggregate_usage": None, **recurring}}
+
+
+def plan(_: Account, newer: Record) -> Record:
+    """Give a plan likewise."""
+    return {"aggregate_usage": None, **newer}
+
+
+def subscription(account: Account, newer: Record) -> Record:
+    """Give a subscription with the period its items have now, and its one discount."""
+    items = newer["items"]["data"]
+    discounts = [account.discounts.get(discount) for discount in newer["discounts"]]
+    return newer | {
+        "current_period_end": max((item["current_period_end"] for item in items), default=newer["created"]),
+        "current_period_start": max((item["current_period_start"] for item in items), default=newer["created"]),
+        "discount": discounts[0] if len(discounts) == 1 else None,
+    }
+
+
+def subscription_item(_: Account, newer: Record) -> Record:
+    """Give an item without a period of its own."""
+    return {name: value for name, value in newer.items() if name not in {"current_period_end", "current_period_start"}}
+
+
 def payment_intent(account: Account, newer: Record) -> Record:
     """Give a payment intent with the link to its invoice."""
     return newer | {"invoice": account.invoices_of_intents.get(newer["id"])}

@@ -1,36 +1,49 @@
-"""What will happen when the sandbox's clock gets there: money becomes available, payouts arrive, refunds fail."""
+"""What is to happen by itself, by the sandbox's clock, which a test moves ahead."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
-Action = Callable[[], None]
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Due:
+    """One thing to happen at `at` (seconds since 1970); of equal times the first planned comes first."""
+
+    at: int
+    number: int
+    action: Callable[[], None] = field(compare=False)
 
 
 class Agenda:
-    """Actions by the time they are due; those of one second happen in the order they were planned."""
+    """Keeps what is planned, the earliest first."""
 
     def __init__(self) -> None:
-        """Start with nothing planned."""
-        self._heap: list[tuple[int, int, Action]] = []
+        """Start with nothing planned; `planned` is called whenever something is."""
+        self._heap: list[Due] = []
         self._count = 0
+        self.planned: Callable[[], None] = lambda: None
 
     def __len__(self) -> int:
-        """Count what is still to happen."""
+        """Count what is planned."""
         return len(self._heap)
 
     @property
-    def next(self) -> int | None:
-        """Give when the next action is due; None when nothing is planned."""
-        return self._heap[0][0] if self._heap else None
+    def next_at(self) -> int | None:
+        """Give when the next thing is due; None when nothing is planned."""
+        return self._heap[0].at if self._heap else None
 
-    def plan(self, due: int, action: Action) -> None:
-        """Plan an action for a time in seconds since 1970."""
-        heapq.heappush(self._heap, (due, self._count, action))
+    def plan(self, at: int, action: Callable[[], None]) -> None:
+        """Plan something; it looks for itself whether it still is to happen then."""
+        heapq.heappush(self._heap, Due(at=at, number=self._count, action=action))
         self._count += 1
+        self.planned()
 
-    def run(self, now: int) -> None:
-        """Do everything that is due by now, also what is planned meanwhile."""
-        while self._heap and self._heap[0][0] <= now:
-            heapq.heappop(self._heap)[2]()
+    def clear(self) -> None:
+        """Forget everything planned."""
+        self._heap.clear()
+
+    def take(self, now: int) -> Due | None:
+        """Give the earliest thing that is due by now, and forget it."""
+        return heapq.heappop(self._heap) if self._heap and self._heap[0].at <= now else None

@@ -8,21 +8,28 @@ from typing import Any
 
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.doorway import Doorway
+from connectors.stripe.sandbox.doorway_v2 import DoorwayV2
 from connectors.stripe.sandbox.driver import Driver
 from connectors.stripe.sandbox.events import Event
+from connectors.stripe.sandbox.limits import Limits
 from connectors.stripe.sandbox.seeding import Seeder
 from connectors.stripe.sandbox.sender import Sender
 from connectors.stripe.sandbox.table import Record, Table
+from connectors.stripe.sandbox.terms import show
 
 
 class StripeBooks:
     """The control API's view of one account."""
 
-    def __init__(self, account: Account, doorway: Doorway, sender: Sender) -> None:
+    def __init__(
+        self, account: Account, doorway: Doorway, doorway_v2: DoorwayV2, sender: Sender, limits: Limits
+    ) -> None:
         """Join the parts of one running sandbox; `account` has all that is kept, in the newest shape."""
         self.account = account
         self._doorway = doorway
+        self._doorway_v2 = doorway_v2
         self._sender = sender
+        self._limits = limits
         self._driver = Driver(account)
         self._seeder = Seeder(account, self._driver)
 
@@ -35,26 +42,15 @@ class StripeBooks:
         return await self._seeder.grant(wish)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Give all invoices with all lines and payments, customers, money, endpoints, events and deliveries."""
+        """Give all invoices with all lines and payments, customers, money, endpoints, events and deliveries.
+
+        What a connected account holds stands apart, under its id.
+        """
         account = self.account
-        account.agenda.run(account.now())
         return {
-            "customers": _present(account.customers),
-            "products": _present(account.products),
-            "prices": _present(account.prices),
-            "tax_rates": _present(account.tax_rates),
-            "coupons": _present(account.coupons),
-            "invoices": [
-                invoice
-                | {
-                    "lines": list(account.lines[invoice["id"]]),
-                    "payments": account.invoice_payments.where("invoice", invoice["id"]),
-                }
-                for invoice in _present(account.invoices)
-            ],
-            **_money(account),
+            **_held(account),
+            "accounts": {identifier: _held(connected) for identifier, connected in account.connected.items()},
             "endpoints": _present(account.endpoints),
-            "events": [_brief(event) for event in account.events],
             "deliveries": list(self._sender.log),
             "keys": dict(self._seeder.keys),
             **self.progress(),
@@ -62,13 +58,14 @@ class StripeBooks:
 
     def progress(self) -> Mapping[str, Any]:
         """Tell what is still to happen: planned actions and deliveries under way; and what was refused."""
+        for account in (self.account, *self.account.connected.values()):
+            account.catch_up()
         return {
             "planned": self._driver.planned,
             "driven": self._driver.done,
-            "due_later": len(self.account.agenda),
             "deliveries_waiting": self._sender.waiting,
-            "idempotency_keys": len(self._doorway.keys),
-            "refused_by_limits": self.account.limiter.refused,
+            "idempotency_keys": self._doorway.remembered,
+            "refused_by_limits": self._limits.refused,
         }
 
     async def reset(self) -> None:
@@ -77,6 +74,8 @@ class StripeBooks:
         self._sender.forget()
         self._seeder.keys.clear()
         self._doorway.keys.clear()
+        self._doorway_v2.clear()
+        self._limits.clear()
         self.account.clear()
 
 
@@ -96,6 +95,36 @@ def _money(account: Account) -> dict[str, Any]:
             "entries": [asdict(entry) for entry in account.ledger.entries],
             "totals": account.ledger.totals(),
         },
+    }
+
+
+def _held(account: Account) -> dict[str, Any]:
+    account.catch_up()
+    return {
+        "customers": _present(account.customers),
+        "products": _present(account.products),
+        "prices": _present(account.prices),
+        "tax_rates": _present(account.tax_rates),
+        "coupons": _present(account.coupons),
+        "subscriptions": [show(account, one) for one in account.subscriptions.oldest_first()],
+        "meters": _present(account.meters),
+        "usage": [
+            {"meter": meter, "customer": customer, "at": one.at, "value": one.value, "identifier": one.identifier}
+            for (meter, customer), counted in account.usage.counted.items()
+            for one in counted
+        ],
+        "invoiceitems": _present(account.invoiceitems),
+        "invoices": [
+            invoice
+            | {
+                "lines": list(account.lines[invoice["id"]]),
+                "payments": account.invoice_payments.where("invoice", invoice["id"]),
+            }
+            for invoice in _present(account.invoices)
+        ],
+        "events": [_brief(event) for event in account.events],
+        **_money(account),
+        "thin_events": [event.whole() for event in account.thin_events],
     }
 
 

@@ -1,101 +1,16 @@
-"""What is sold and how it is priced, reduced and taxed: products, prices, coupons, tax rates."""
+"""What reduces and taxes an invoice: coupons, discounts, tax rates."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from connectors.stripe.sandbox.account import Account
-from connectors.stripe.sandbox.amounts import Rate, Reduction, plain, rounded, step
+from connectors.stripe.sandbox.amounts import Rate, Reduction, step
 from connectors.stripe.sandbox.currencies import currency_of
-from connectors.stripe.sandbox.listing import equals, pages, time_range
+from connectors.stripe.sandbox.listing import pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.table import Record
-
-
-def create_product(account: Account, parameters: Parameters) -> Record:
-    """`POST /v1/products`; the caller may choose the id."""
-    product: Record = {
-        "id": parameters.text("id") or account.identifiers.short("prod"),
-        "object": "product",
-        "active": True,
-        "created": account.now(),
-        "default_price": None,
-        "description": parameters.text("description"),
-        "images": [],
-        "livemode": False,
-        "marketing_features": [],
-        "metadata": parameters.metadata(),
-        "name": parameters.required("name"),
-        "package_dimensions": None,
-        "shippable": None,
-        "statement_descriptor": None,
-        "tax_code": parameters.text("tax_code"),
-        "type": parameters.text("type") or "service",
-        "unit_label": parameters.text("unit_label"),
-        "updated": account.now(),
-        "url": None,
-    }
-    parameters.accept("tax_details", "images")
-    parameters.finish()
-    _free(account.products.get(product["id"]), "Product", product["id"])
-    account.products.add(product)
-    account.happened("product.created", product)
-    return product
-
-
-def list_products(account: Account, parameters: Parameters) -> dict[str, Any]:
-    """`GET /v1/products`."""
-    return pages(account.products, parameters, [time_range(parameters)], url="/v1/products")
-
-
-def create_price(account: Account, parameters: Parameters) -> Record:
-    """`POST /v1/prices`."""
-    currency = currency_of(parameters.required("currency"))
-    product = account.find(account.products, parameters.required("product"), param="product")["id"]
-    price = new_price(account, parameters, currency=currency, product=product)
-    parameters.accept("recurring", "tax_behavior", "lookup_key")
-    parameters.finish()
-    account.prices.add(price)
-    account.happened("price.created", price)
-    return price
-
-
-def new_price(account: Account, parameters: Parameters, *, currency: str, product: str, active: bool = True) -> Record:
-    """Form a price from `unit_amount` or `unit_amount_decimal`; it is not kept yet."""
-    unit_amount = parameters.decimal("unit_amount_decimal")
-    whole = parameters.integer("unit_amount")
-    if unit_amount is None and whole is None:
-        raise ApiError.missing_parameter(parameters.name("unit_amount"))
-    exact = Decimal(whole) if unit_amount is None and whole is not None else (unit_amount or Decimal(0))
-    return {
-        "id": account.identifiers.new("price"),
-        "object": "price",
-        "active": active,
-        "billing_scheme": "per_unit",
-        "created": account.now(),
-        "currency": currency,
-        "custom_unit_amount": None,
-        "livemode": False,
-        "lookup_key": parameters.text("lookup_key"),
-        "metadata": parameters.metadata(),
-        "nickname": parameters.text("nickname"),
-        "product": product,
-        "recurring": None,
-        "tax_behavior": parameters.text("tax_behavior") or "unspecified",
-        "tiers_mode": None,
-        "transform_quantity": None,
-        "type": "one_time",
-        "unit_amount": int(exact) if exact == exact.to_integral_value() else None,
-        "unit_amount_decimal": plain(exact),
-    }
-
-
-def list_prices(account: Account, parameters: Parameters) -> dict[str, Any]:
-    """`GET /v1/prices`."""
-    filters = [equals("product", parameters.text("product")), time_range(parameters)]
-    return pages(account.prices, parameters, filters, url="/v1/prices")
 
 
 def create_coupon(account: Account, parameters: Parameters) -> Record:
@@ -229,11 +144,6 @@ def rate(account: Account, identifier: str) -> Rate:
     """Give the percentage of a tax rate."""
     found = account.find(account.tax_rates, identifier, param="tax_rates")
     return Rate(tax_rate=identifier, percent=found["percentage"], inclusive=found["inclusive"])
-
-
-def priced(unit_amount: str, quantity: int, currency: str) -> int:
-    """Multiply a unit amount by a quantity, rounded to what the currency allows."""
-    return rounded(Decimal(unit_amount) * quantity, step(currency))
 
 
 def _free(taken: Record | None, kind: str, identifier: str) -> None:

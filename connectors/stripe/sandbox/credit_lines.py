@@ -42,7 +42,7 @@ def _custom(account: Account, invoice: Record, part: Parameters) -> Record:
     if unit is None and whole is None:
         raise ApiError.missing_parameter(part.name("unit_amount"))
     exact = Decimal(whole) if unit is None and whole is not None else (unit or Decimal(0))
-    amount = check_amount(catalogue.priced(plain(exact), count, invoice["currency"]), invoice["currency"])
+    amount = check_amount(rounded(exact * count, step(invoice["currency"])), invoice["currency"])
     if amount <= 0 or count <= 0:
         raise ApiError.invalid("A credit note takes back positive amounts.", param=part.name("unit_amount"))
     rates = [catalogue.rate(account, rate) for rate in part.texts("tax_rates") or []]

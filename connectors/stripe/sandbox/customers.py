@@ -8,6 +8,7 @@ from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.events import changed
 from connectors.stripe.sandbox.listing import equals, pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.searching import search
 from connectors.stripe.sandbox.table import Record
 
 _ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
@@ -89,6 +90,12 @@ def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
     return pages(account.customers, parameters, filters, url="/v1/customers")
 
 
+def search_page(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/customers/search`."""
+    fields = frozenset({"created", "email", "name", "phone"})
+    return search(account, account.customers, parameters, fields=fields, url="/v1/customers/search")
+
+
 def _write(customer: Record, parameters: Parameters) -> None:
     for key in _TEXTS:
         value = parameters.text(key)
@@ -107,7 +114,17 @@ def _write(customer: Record, parameters: Parameters) -> None:
     if (locales := parameters.texts("preferred_locales")) is not None:
         customer["preferred_locales"] = locales
     customer["metadata"] = parameters.metadata(customer["metadata"])
-    parameters.accept("payment_method", "invoice_settings", "shipping", "tax", "test_clock", "tax_id_data", "source")
+    settings = parameters.part("invoice_settings")
+    if settings is not None:
+        method = settings.text("default_payment_method")
+        kept = customer["invoice_settings"]
+        if method is not None:
+            kept = kept | {"default_payment_method": method or None}
+        if (footer := settings.text("footer")) is not None:
+            kept = kept | {"footer": footer or None}
+        settings.accept("custom_fields", "rendering_options")
+        customer["invoice_settings"] = kept
+    parameters.accept("payment_method", "shipping", "tax", "test_clock", "tax_id_data", "source")
 
 
 def _or(value: str | None, before: str | None) -> str | None:

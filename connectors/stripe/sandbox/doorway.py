@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
 from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.credentials import account_for
 from connectors.stripe.sandbox.events import Cause
 from connectors.stripe.sandbox.expansion import expand
 from connectors.stripe.sandbox.form import decode
@@ -35,7 +34,9 @@ class Doorway:
     def __init__(self, account: Account) -> None:
         """Guard one account."""
         self._account = account
-        self.keys = Keys(account.world.clock)
+        #: Connected account, None for the platform → its idempotency keys.
+        self.keys: dict[str | None, Keys] = {}
+        self._locks: dict[tuple[str | None, str], asyncio.Lock] = {}
 
     def handler(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
         """Make the HTTP handler of an operation."""
@@ -44,6 +45,11 @@ class Doorway:
             return await self._answer(request, operation)
 
         return handle
+
+    @property
+    def remembered(self) -> int:
+        """Count the idempotency keys that are remembered."""
+        return sum(len(keys) for keys in self.keys.values())
 
     async def unknown(self, request: web.Request) -> web.Response:
         """Answer for paths that do not exist."""
@@ -55,7 +61,8 @@ class Doorway:
         headers = {"Request-Id": request_id}
         key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
         try:
-            self._authorize(request)
+            account = account_for(self._account, request)
+            account.catch_up()
             version = self._version(request)
             headers["Stripe-Version"] = version
             resource = request.match_info.route.resource
@@ -67,24 +74,28 @@ class Doorway:
             if request.method == "POST" and self._account.world.faults.hit(
                 "lock_timeout", method=request.method, path=request.path
             ):
-                headers |= {"Stripe-Rate-Limited-Reason": "resource-specific", "Stripe-Should-Retry": "true"}
                 raise _locked()
             body = await request.read()
             if not key:
-                return _response(200, await self._run(request, operation, body, version, request_id, None), headers)
-            earlier = self.keys.begin(key, path=request.path, parameters=body, request_id=request_id)
+                answer = await self._alone(account, request, operation, body, version, request_id, None)
+                return _response(200, answer, headers)
+            keys = self.keys.setdefault(account.id, Keys(account.world.clock))
+            earlier = keys.begin(key, path=request.path, parameters=body, request_id=request_id)
             if earlier is not None:
                 headers |= {"Idempotent-Replayed": "true", "Original-Request": earlier.request_id}
                 return _response(earlier.status, earlier.body or b"", headers)
-            return await self._first(request, operation, body, version, request_id, key, headers)
+            return await self._first(account, request, operation, body, version, request_id, key, headers)
         except ApiError as error:
             if error.status == 409:
                 headers["Stripe-Should-Retry"] = "true"
+            if error.body["error"].get("code") == "lock_timeout":
+                headers |= {"Stripe-Rate-Limited-Reason": "resource-specific", "Stripe-Should-Retry": "true"}
             error.body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
             return _response(error.status, dumps(error.body), headers)
 
     async def _first(
         self,
+        account: Account,
         request: web.Request,
         operation: Operation,
         body: bytes,
@@ -94,71 +105,82 @@ class Doorway:
         headers: dict[str, str],
     ) -> web.Response:
         headers["Original-Request"] = request_id
+        keys = self.keys[account.id]
         done = False
         try:
             if self._account.world.faults.hit("stored_500", method=request.method, path=request.path, body=body):
                 raise ApiError("An unknown error occurred", status=500, kind="api_error", stored=True)
-            answer = await self._run(request, operation, body, version, request_id, key)
-            self.keys.end(key, 200, answer)
+            answer = await self._alone(account, request, operation, body, version, request_id, key)
+            keys.end(key, 200, answer)
             done = True
             return _response(200, answer, headers)
         except ApiError as error:
             if error.stored:
-                self.keys.end(key, error.status, dumps(error.body))
+                keys.end(key, error.status, dumps(error.body))
                 done = True
             raise
         finally:
             if not done:
-                self.keys.release(key)
+                keys.release(key)
+
+    async def _alone(
+        self,
+        account: Account,
+        request: web.Request,
+        operation: Operation,
+        body: bytes,
+        version: str,
+        request_id: str,
+        key: str | None,
+    ) -> bytes:
+        """Do the work while no other write is at the same object; waits for it a while, as Stripe does."""
+        identifier = request.match_info.get("id", "")
+        if request.method == "GET" or not identifier:
+            return await self._run(account, request, operation, body, version, request_id, key)
+        lock = self._locks.setdefault((account.id, identifier), asyncio.Lock())
+        try:
+            async with asyncio.timeout(account.switches.lock_wait):
+                await lock.acquire()
+        except TimeoutError:
+            raise _locked() from None
+        try:
+            return await self._run(account, request, operation, body, version, request_id, key)
+        finally:
+            lock.release()
+            if not lock.locked():
+                self._locks.pop((account.id, identifier), None)
 
     async def _run(
-        self, request: web.Request, operation: Operation, body: bytes, version: str, request_id: str, key: str | None
+        self,
+        account: Account,
+        request: web.Request,
+        operation: Operation,
+        body: bytes,
+        version: str,
+        request_id: str,
+        key: str | None,
     ) -> bytes:
-        if self._account.switches.latency:
-            await asyncio.sleep(self._account.switches.latency)
+        if account.switches.latency:
+            await asyncio.sleep(account.switches.latency)
         text = body.decode("utf-8", "replace") if request.method == "POST" else request.query_string
         parameters = Parameters(decode(text), version=version)
         paths = parameters.texts("expand") or []
-        self._account.agenda.run(self._account.now())
-        self._account.cause = Cause(request=request_id, idempotency_key=key)
+        account.cause = Cause(request=request_id, idempotency_key=key)
         try:
-            answer = operation(self._account, request.match_info.get("id", ""), parameters)
+            answer = operation(account, request.match_info.get("id", ""), parameters)
         finally:
-            self._account.cause = Cause()
+            account.cause = Cause()
         try:
-            return dumps(expand(self._account, render(self._account, answer, version), paths, version))
+            return dumps(expand(account, render(account, answer, version), paths, version))
         except ApiError as error:
             error.stored = True  # The work is done by now; only the answer is refused.
             raise
-
-    def _authorize(self, request: web.Request) -> None:
-        given = _key(request.headers.get("Authorization", ""))
-        if not given:
-            raise ApiError(
-                "You did not provide an API key. You need to provide your API key in the Authorization header, using "
-                "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
-                status=401,
-            )
-        if given != self._account.api_key:
-            raise ApiError(f"Invalid API Key provided: {given[:8]}****{given[-4:]}", status=401)
 
     def _version(self, request: web.Request) -> str:
         version = request.headers.get("Stripe-Version") or self._account.switches.api_version
         if version not in VERSIONS:
             raise ApiError.invalid(f"Invalid Stripe API version: {version[:40]}.")
         return version
-
-
-def _key(authorization: str) -> str:
-    scheme, _, rest = authorization.partition(" ")
-    if scheme.lower() == "bearer":
-        return rest.strip()
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            return ""
-    return ""
 
 
 def _unrecognized(request: web.Request) -> ApiError:

@@ -33,9 +33,13 @@ def create(account: Account, parameters: Parameters) -> Record:
         "status": "enabled",
         "url": url,
     }
-    parameters.accept("connect")
+    connect = parameters.boolean("connect") or False
     parameters.finish()
+    if account.platform is not None:
+        raise ApiError.invalid("This sandbox keeps endpoints with the platform; use `connect`.")
     account.endpoints.add(endpoint)
+    if connect:
+        account.connect_endpoints.add(endpoint["id"])
     secret = _new_secret(account)
     account.secrets[endpoint["id"]] = [(secret, None)]
     return endpoint | {"secret": secret}
@@ -77,7 +81,8 @@ def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
 
 def roll_secret(account: Account, identifier: str, keep_old: float) -> str:
     """Give an endpoint a new secret; the old one signs beside it for `keep_old` seconds, as the dashboard offers."""
-    account.find(account.endpoints, identifier)
+    if identifier not in account.secrets:
+        account.find(account.endpoints, identifier)
     secret = _new_secret(account)
     ends = account.world.clock.now().timestamp() + keep_old
     account.secrets[identifier] = [(secret, None), (account.secrets[identifier][0][0], ends)]

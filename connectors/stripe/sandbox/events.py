@@ -35,6 +35,8 @@ class Event:
     shapes: Mapping[str, msgspec.Raw]
     subject: str
     claims: str | None = None
+    #: The connected account it happened in; None: the platform's own.
+    account: str | None = None
     pending: set[str] = field(default_factory=set)
 
     def to_wire(self, version: str | None = None) -> dict[str, Any]:
@@ -43,6 +45,7 @@ class Event:
         return {
             "id": self.id,
             "object": "event",
+            **({} if self.account is None else {"account": self.account}),
             "api_version": self.claims or chosen,
             "created": self.created,
             "data": self.shapes[chosen],

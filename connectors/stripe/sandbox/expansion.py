@@ -18,6 +18,7 @@ MAX_DEPTH = 4
 _PLAIN = frozenset(
     {
         "data",
+        "items",
         "lines",
         "parent",
         "payment",
@@ -25,7 +26,10 @@ _PLAIN = frozenset(
         "price_details",
         "refunds",
         "pricing",
+        "recurring",
         "source",
+        "subscription_details",
+        "subscription_item_details",
         "tax_amounts",
         "total_tax_amounts",
     }
@@ -69,6 +73,9 @@ class _Expansion:
             "payment_record": account.payment_records,
             "product": account.products,
             "refund": account.refunds,
+            "default_price": account.prices,
+            "latest_invoice": account.invoices,
+            "subscription": account.subscriptions,
             "tax_rate": account.tax_rates,
         }
 
@@ -85,6 +92,8 @@ class _Expansion:
         name, deeper = steps[0], steps[1:]
         if name == "payments" and node.get("object") == "invoice" and self._version >= BASIL:
             value: Any = node.get("payments") or self._payments(node)
+        elif name == "tiers" and node.get("object") == "price":
+            value = self._account.tiers.get(node["id"])
         elif name not in node:
             if node.get("type") in _VARIANTS and name in _VARIANTS:
                 return node  # Of these an object has one or another.

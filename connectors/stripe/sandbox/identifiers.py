@@ -11,7 +11,7 @@ _LETTERS = string.ascii_letters + string.digits
 class Identifiers:
     """Draws ids; an id depends only on the seed, its prefix, and how many of that prefix came before."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | str) -> None:
         """Start anew for a seed."""
         self._seed = seed
         self._dice: dict[str, Random] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from connectors.stripe.sandbox import catalogue
+from connectors.stripe.sandbox import catalogue, prices, products
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.amounts import TaxShare, plain
 from connectors.stripe.sandbox.currencies import check_amount, currency_of
@@ -16,6 +16,8 @@ from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.table import Record
 from connectors.stripe.sandbox.versions import BASIL
 
+#: What a line takes over from its item.
+_SHARED = ("amount", "description", "metadata", "period", "pricing", "quantity", "quantity_decimal")
 _UNUSED = ("subscription", "tax_behavior", "tax_code", "quantity_decimal")
 
 
@@ -52,7 +54,7 @@ def make(
                 param=parameters.name("pricing"),
             )
         chosen = price["currency"]
-        amount = catalogue.priced(price["unit_amount_decimal"], count, chosen)
+        amount = prices.cost(account, price, Decimal(count))
         unit = price["unit_amount_decimal"]
     else:
         whole = parameters.integer("amount")
@@ -117,6 +119,29 @@ def keep(account: Account, item: Record) -> None:
     account.happened("invoiceitem.created", item)
 
 
+def update(account: Account, identifier: str, parameters: Parameters) -> Record:
+    """`POST /v1/invoiceitems/{id}`, while it is pending or its invoice is a draft."""
+    item = account.find(account.invoiceitems, identifier)
+    invoice = account.invoices.get(item["invoice"]) if item["invoice"] else None
+    if invoice is not None:
+        must_be_draft(invoice)
+    after = dict(item)
+    if (description := parameters.text("description")) is not None:
+        after["description"] = description or None
+    if parameters.given("period"):
+        after["period"] = _period(account, parameters)
+    _reprice(account, after, parameters)
+    after["metadata"] = parameters.metadata(item["metadata"])
+    parameters.finish()
+    item.update(after)
+    if invoice is not None:
+        for line in account.lines[invoice["id"]]:
+            if item_of(line) == identifier:
+                line.update({name: item[name] for name in _SHARED} | {"subtotal": item["amount"]})
+        recompute(account, invoice)
+    return item
+
+
 def delete(account: Account, identifier: str) -> Record:
     """`DELETE /v1/invoiceitems/{id}`; one on a finalised invoice stays."""
     item = account.find(account.invoiceitems, identifier)
@@ -150,17 +175,35 @@ def must_be_draft(invoice: Record) -> None:
         raise ApiError.not_editable("This invoice is no longer editable")
 
 
+def _reprice(account: Account, item: Record, parameters: Parameters) -> None:
+    """Change an item's amount, or the quantity of what has a unit price."""
+    whole, quantity = parameters.integer("amount"), parameters.integer("quantity")
+    if whole is not None:
+        item["amount"] = check_amount(whole, item["currency"])
+        item["pricing"] = {"price_details": None, "type": "price_details", "unit_amount_decimal": str(whole)}
+        quantity = 1
+    elif quantity is not None:
+        if quantity < 0:
+            raise ApiError.invalid("quantity must not be negative.", param="quantity")
+        details = item["pricing"]["price_details"]
+        if details is None:
+            raise ApiError.invalid("The quantity of an item with an amount cannot be changed.", param="quantity")
+        item["amount"] = prices.cost(account, account.find(account.prices, details["price"]), Decimal(quantity))
+    if quantity is not None:
+        item |= {"quantity": quantity, "quantity_decimal": str(quantity), "net_amount": item["amount"]}
+
+
 def _price(account: Account, parameters: Parameters, currency: str | None) -> Record | None:
     if parameters.version < BASIL:
         # What basil calls `pricing[price]`; and whole unit amounts could be given without decimals.
         if (named := parameters.text("price")) is not None:
-            return account.find(account.prices, named, param=parameters.name("price"))
+            return prices.find(account, named, kind="one_time", param=parameters.name("price"))
         unit = parameters.given("unit_amount")
     else:
         unit = False
     pricing = parameters.part("pricing") if parameters.version >= BASIL else None
     if pricing is not None:
-        return account.find(account.prices, pricing.required("price"), param=pricing.name("price"))
+        return prices.find(account, pricing.required("price"), kind="one_time", param=pricing.name("price"))
     data = parameters.part("price_data")
     if data is not None:
         product = data.text("product")
@@ -170,8 +213,8 @@ def _price(account: Account, parameters: Parameters, currency: str | None) -> Re
         if product is not None:
             product = account.find(account.products, product, param=data.name("product"))["id"]
         elif described is not None:
-            product = catalogue.create_product(account, described)["id"]
-        price = catalogue.new_price(
+            product = products.create(account, described)["id"]
+        price = prices.form(
             account,
             data,
             currency=currency_of(data.required("currency"), param=data.name("currency")),
@@ -181,7 +224,7 @@ def _price(account: Account, parameters: Parameters, currency: str | None) -> Re
         account.prices.add(price)
         return price
     if unit or parameters.given("unit_amount_decimal"):
-        price = catalogue.new_price(
+        price = prices.form(
             account,
             parameters,
             currency=currency_of(currency or ""),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from connectors.stripe.sandbox import payments
+from connectors.stripe.sandbox import collection, payments
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.invoice_sums import recompute, show
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.table import Record
+from connectors.stripe.sandbox.usage_lines import refresh_usage
 
 
 def finalize(account: Account, identifier: str, parameters: Parameters) -> Record:
@@ -18,6 +19,7 @@ def finalize(account: Account, identifier: str, parameters: Parameters) -> Recor
     parameters.finish()
     if invoice["status"] != "draft":
         raise ApiError.not_editable("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+    refresh_usage(account, invoice)
     recompute(account, invoice)
     _misstate(account, invoice)
     customer = account.find(account.customers, invoice["customer"], param="customer")
@@ -29,6 +31,7 @@ def finalize(account: Account, identifier: str, parameters: Parameters) -> Recor
     page = f"https://invoice.stripe.com/i/sandbox/{invoice['id']}"
     invoice |= {
         "status": "open",
+        "automatically_finalizes_at": None,
         "effective_at": invoice["effective_at"] or now,
         "hosted_invoice_url": page,
         "invoice_pdf": f"{page}/pdf",
@@ -39,6 +42,8 @@ def finalize(account: Account, identifier: str, parameters: Parameters) -> Recor
     account.happened("invoice.finalized", show(account, invoice))
     if invoice["amount_due"] == 0:
         payments.settle(account, invoice)
+    elif invoice["auto_advance"]:
+        collection.collect_later(account, invoice)
     return show(account, invoice)
 
 

@@ -43,9 +43,9 @@ def embed(account: Account, invoice: Record, item: Record) -> None:
             "parent": {
                 "invoice_item_details": {
                     "invoice_item": item["id"],
-                    "proration": False,
+                    "proration": item["proration"],
                     "proration_details": {"credited_items": None},
-                    "subscription": None,
+                    "subscription": ((item["parent"] or {}).get("subscription_details") or {}).get("subscription"),
                 },
                 "subscription_item_details": None,
                 "type": "invoice_item_details",
@@ -62,10 +62,18 @@ def embed(account: Account, invoice: Record, item: Record) -> None:
     )
 
 
-def item_of(line: Record) -> str:
-    """Give the id of the invoice item that a line is made from."""
+def item_of(line: Record) -> str | None:
+    """Give the id of the invoice item that a line is made from; None for one of a subscription's period."""
     parent = line["parent"]
-    return str(parent[parent["type"]]["invoice_item"])
+    item = parent[parent["type"]]["invoice_item"]
+    return None if item is None else str(item)
+
+
+def subscription_of(invoice: Record) -> str | None:
+    """Give the id of the subscription that an invoice comes from."""
+    details = (invoice["parent"] or {}).get("subscription_details") or {}
+    found = details.get("subscription")
+    return None if found is None else str(found)
 
 
 def recompute(account: Account, invoice: Record) -> None:
@@ -82,14 +90,15 @@ def recompute(account: Account, invoice: Record) -> None:
 
 
 def _priced(account: Account, invoice: Record, line: Record) -> Priced:
-    item = account.invoiceitems.get(item_of(line)) or {}
-    rates = item["tax_rates"] or invoice["default_tax_rates"]
+    item = account.invoiceitems.get(item_of(line) or "") or {}
+    own = [account.find(account.tax_rates, rate) for rate in account.line_rates.get(line["id"], ())]
+    rates = item.get("tax_rates") or own or invoice["default_tax_rates"]
     return Priced(
         amount=line["amount"],
         discountable=line["discountable"],
         reductions=[catalogue.reduction(account, discount) for discount in line["discounts"]],
         rates=[catalogue.rate(account, rate["id"]) for rate in rates],
-        fixed_taxes=account.fixed_taxes.get(item["id"]),
+        fixed_taxes=account.fixed_taxes.get(item.get("id", "")),
     )
 
 

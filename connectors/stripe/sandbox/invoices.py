@@ -8,10 +8,12 @@ from connectors.stripe.sandbox import catalogue, invoice_items
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.currencies import currency_of
 from connectors.stripe.sandbox.events import changed
-from connectors.stripe.sandbox.invoice_sums import embed, recompute, show
+from connectors.stripe.sandbox.invoice_drafts import announce, blank, finalize_later, keep, sweep
+from connectors.stripe.sandbox.invoice_sums import embed, recompute, show, subscription_of
 from connectors.stripe.sandbox.listing import equals, listed, page_size, pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.searching import search
 from connectors.stripe.sandbox.table import Record
 
 MAX_LINES = 250
@@ -34,112 +36,15 @@ def create(account: Account, parameters: Parameters) -> Record:
     """`POST /v1/invoices`: a draft, with the customer's pending items when asked for."""
     customer = account.find(account.customers, parameters.required("customer"), param="customer")
     currency = currency_of(parameters.text("currency") or customer["currency"] or "usd")
-    now = account.now()
-    invoice: Record = {
-        "id": account.identifiers.new("in"),
-        "object": "invoice",
-        "account_country": "US",
-        "account_name": "Sandbox",
-        "account_tax_ids": None,
-        "amount_due": 0,
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "amount_paid_off_stripe": 0,
-        "amount_remaining": 0,
-        "amount_shipping": 0,
-        "application": None,
-        "attempt_count": 0,
-        "attempted": False,
-        "auto_advance": False,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
-        "automatically_finalizes_at": None,
-        "billing_reason": "manual",
-        "collection_method": "charge_automatically",
-        "created": now,
-        "currency": currency,
-        "custom_fields": None,
-        "customer": customer["id"],
-        "customer_account": None,
-        "customer_address": customer["address"],
-        "customer_email": customer["email"],
-        "customer_name": customer["name"],
-        "customer_phone": customer["phone"],
-        "customer_shipping": None,
-        "customer_tax_exempt": customer["tax_exempt"],
-        "customer_tax_ids": [],
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "due_date": None,
-        "effective_at": None,
-        "ending_balance": None,
-        "footer": None,
-        "from_invoice": None,
-        "hosted_invoice_url": None,
-        "invoice_pdf": None,
-        "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
-        "livemode": False,
-        "metadata": {},
-        "next_payment_attempt": None,
-        "number": None,
-        "on_behalf_of": None,
-        "parent": None,
-        "payment_settings": {
-            "default_mandate": None,
-            "payment_method_options": None,
-            "payment_method_types": None,
-        },
-        "period_end": now,
-        "period_start": now,
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "receipt_number": None,
-        "rendering": None,
-        "shipping_cost": None,
-        "shipping_details": None,
-        "starting_balance": 0,
-        "statement_descriptor": None,
-        "status": "draft",
-        "status_details": None,
-        "status_transitions": {
-            "finalized_at": None,
-            "marked_uncollectible_at": None,
-            "paid_at": None,
-            "voided_at": None,
-        },
-        "subtotal": 0,
-        "subtotal_excluding_tax": 0,
-        "test_clock": None,
-        "total": 0,
-        "total_discount_amounts": [],
-        "total_excluding_tax": 0,
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
-        "webhooks_delivered_at": None,
-    }
+    invoice = blank(account, customer, currency)
     _write(account, invoice, parameters)
-    sweep = parameters.choice("pending_invoice_items_behavior", "include", "exclude") == "include"
+    sweeps = parameters.choice("pending_invoice_items_behavior", "include", "exclude") == "include"
     parameters.accept("currency")
     parameters.finish()
-    account.invoices.add(invoice)
-    account.lines[invoice["id"]] = []
-    customer["currency"] = customer["currency"] or currency
-    if sweep:
-        for item in account.invoiceitems.where("customer", customer["id"]):
-            if not item.get("deleted") and item["invoice"] is None and item["currency"] == currency:
-                embed(account, invoice, item)
-    recompute(account, invoice)
-    account.happened("invoice.created", show(account, invoice))
+    keep(account, invoice)
+    if sweeps:
+        sweep(account, invoice)
+    announce(account, invoice)
     return show(account, invoice)
 
 
@@ -188,6 +93,11 @@ def update(account: Account, identifier: str, parameters: Parameters) -> Record:
     invoice.update(after)
     if invoice["status"] == "draft":
         recompute(account, invoice)
+        if invoice["auto_advance"] and not invoice["automatically_finalizes_at"]:
+            invoice["automatically_finalizes_at"] = account.now() + account.switches.finalizes_after
+            finalize_later(account, invoice, None)
+        elif not invoice["auto_advance"]:
+            invoice["automatically_finalizes_at"] = None
     if previous:
         account.happened("invoice.updated", show(account, invoice), previous)
     return show(account, invoice)
@@ -201,8 +111,8 @@ def retrieve(account: Account, identifier: str) -> Record:
 def delete(account: Account, identifier: str) -> Record:
     """`DELETE /v1/invoices/{id}`: drafts only."""
     invoice = account.find(account.invoices, identifier)
-    if invoice["status"] != "draft":
-        raise ApiError.not_editable("You can only delete draft invoices.")
+    if invoice["status"] != "draft" or (invoice["parent"] or {}).get("subscription_details"):
+        raise ApiError.not_editable("You can only delete draft invoices that are not of a subscription.")
     account.happened("invoice.deleted", show(account, invoice))
     invoice.clear()
     invoice.update({"id": identifier, "object": "invoice", "deleted": True})
@@ -211,8 +121,9 @@ def delete(account: Account, identifier: str) -> Record:
 
 def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
     """`GET /v1/invoices`."""
-    customer = parameters.text("customer")
+    customer, subscription = parameters.text("customer"), parameters.text("subscription")
     filters = [
+        None if subscription is None else lambda invoice: subscription_of(invoice) == subscription,
         equals("status", parameters.choice("status", "draft", "open", "paid", "uncollectible", "void")),
         equals("collection_method", parameters.text("collection_method")),
         time_range(parameters),
@@ -226,6 +137,19 @@ def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
         url="/v1/invoices",
         show=lambda invoice: show(account, invoice),
         among=among,
+    )
+
+
+def search_page(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/invoices/search`."""
+    fields = frozenset({"created", "currency", "customer", "number", "receipt_number", "status", "total"})
+    return search(
+        account,
+        account.invoices,
+        parameters,
+        fields=fields,
+        url="/v1/invoices/search",
+        show=lambda invoice: show(account, invoice),
     )
 
 

@@ -56,7 +56,7 @@ def time_range(parameters: Parameters, key: str = "created") -> Filter | None:
     return None if exact is None else lambda record: bool(record[key] == exact)
 
 
-def equals(field: str, value: str | None) -> Filter | None:
+def equals(field: str, value: Any) -> Filter | None:
     """Filter on a field's value; None filters nothing."""
     return None if value is None else lambda record: bool(record.get(field) == value)
 

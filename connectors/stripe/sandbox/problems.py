@@ -67,7 +67,13 @@ _MESSAGES = {
     "fault": "An error occurred with our connection to Stripe. Please try again later.",
     "crash": "An unknown error occurred",
 }
-_LIMITS = {"rate": "global-rate", "concurrency": "global-concurrency", "fault": "global-rate"}
+_LIMITS = {
+    "rate": "global-rate",
+    "concurrency": "global-concurrency",
+    "endpoint-rate": "endpoint-rate",
+    "endpoint-concurrency": "endpoint-concurrency",
+    "fault": "global-rate",
+}
 
 
 def render(problem: Problem) -> web.Response:

@@ -42,6 +42,10 @@ _CHANGES: tuple[tuple[str, Mapping[str, Change]], ...] = (
             "charge": acacia.charge,
             "credit_note": acacia.credit_note,
             "credit_note_line_item": acacia.credit_note_line,
+            "plan": acacia.plan,
+            "price": acacia.price,
+            "subscription": acacia.subscription,
+            "subscription_item": acacia.subscription_item,
         },
     ),
 )

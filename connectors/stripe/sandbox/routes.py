@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from connectors.stripe.sandbox import (
+    accounts,
     balance,
     catalogue,
     charges,
@@ -17,13 +18,20 @@ from connectors.stripe.sandbox import (
     invoice_items,
     invoice_states,
     invoices,
+    meter_events,
+    meters,
     payment_intents,
     payments,
     payouts,
+    prices,
+    products,
     refunds,
+    subscriptions,
+    v2,
 )
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.doorway import Operation
+from connectors.stripe.sandbox.doorway_v2 import OperationV2
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.table import Table
 
@@ -44,19 +52,40 @@ def _from(table: Callable[[Account], Table]) -> Operation:
     return _one(lambda account, identifier: account.find(table(account), identifier))
 
 
+#: Of the second API; the stream is served at a host of its own there, and at the same one here.
+STREAM = "/v2/billing/meter_event_stream"
+ROUTES_V2: tuple[tuple[str, str, OperationV2], ...] = (
+    ("POST", "/v2/billing/meter_events", v2.create_meter_event),
+    ("POST", "/v2/billing/meter_event_adjustments", v2.adjust_meter_event),
+    ("POST", "/v2/billing/meter_event_session", v2.open_session),
+    ("GET", "/v2/core/events", v2.list_events),
+    ("GET", "/v2/core/events/{id}", v2.retrieve_event),
+    ("POST", "/v2/core/event_destinations", v2.create_destination),
+    ("GET", "/v2/core/event_destinations", v2.list_destinations),
+    ("GET", "/v2/core/event_destinations/{id}", v2.retrieve_destination),
+)
 #: Method, path, operation; `{id}` is the object in the path.
 ROUTES: tuple[tuple[str, str, Operation], ...] = (
+    ("POST", "/v1/accounts", _whole(accounts.create)),
+    ("GET", "/v1/accounts", _whole(accounts.list_page)),
+    ("GET", "/v1/accounts/{id}", _from(lambda account: account.accounts)),
     ("POST", "/v1/customers", _whole(customers.create)),
     ("GET", "/v1/customers", _whole(customers.list_page)),
+    ("GET", "/v1/customers/search", _whole(customers.search_page)),
     ("GET", "/v1/customers/{id}", _one(customers.retrieve)),
     ("POST", "/v1/customers/{id}", customers.update),
     ("DELETE", "/v1/customers/{id}", _one(customers.delete)),
-    ("POST", "/v1/products", _whole(catalogue.create_product)),
-    ("GET", "/v1/products", _whole(catalogue.list_products)),
+    ("POST", "/v1/products", _whole(products.create)),
+    ("GET", "/v1/products", _whole(products.list_page)),
+    ("GET", "/v1/products/search", _whole(products.search_page)),
     ("GET", "/v1/products/{id}", _from(lambda account: account.products)),
-    ("POST", "/v1/prices", _whole(catalogue.create_price)),
-    ("GET", "/v1/prices", _whole(catalogue.list_prices)),
+    ("POST", "/v1/products/{id}", products.update),
+    ("DELETE", "/v1/products/{id}", _one(products.delete)),
+    ("POST", "/v1/prices", _whole(prices.create)),
+    ("GET", "/v1/prices", _whole(prices.list_page)),
+    ("GET", "/v1/prices/search", _whole(prices.search_page)),
     ("GET", "/v1/prices/{id}", _from(lambda account: account.prices)),
+    ("POST", "/v1/prices/{id}", prices.update),
     ("POST", "/v1/coupons", _whole(catalogue.create_coupon)),
     ("GET", "/v1/coupons", _whole(catalogue.list_coupons)),
     ("GET", "/v1/coupons/{id}", _from(lambda account: account.coupons)),
@@ -66,9 +95,30 @@ ROUTES: tuple[tuple[str, str, Operation], ...] = (
     ("POST", "/v1/invoiceitems", _whole(invoice_items.create)),
     ("GET", "/v1/invoiceitems", _whole(invoice_items.list_page)),
     ("GET", "/v1/invoiceitems/{id}", _from(lambda account: account.invoiceitems)),
+    ("POST", "/v1/invoiceitems/{id}", invoice_items.update),
     ("DELETE", "/v1/invoiceitems/{id}", _one(invoice_items.delete)),
+    # Subscriptions and their items.
+    ("POST", "/v1/subscriptions", _whole(subscriptions.create)),
+    ("GET", "/v1/subscriptions", _whole(subscriptions.list_page)),
+    ("GET", "/v1/subscriptions/search", _whole(subscriptions.search_page)),
+    ("GET", "/v1/subscriptions/{id}", _one(subscriptions.retrieve)),
+    ("POST", "/v1/subscriptions/{id}", subscriptions.update),
+    ("DELETE", "/v1/subscriptions/{id}", subscriptions.cancel),
+    ("GET", "/v1/subscription_items", _whole(subscriptions.list_items)),
+    ("GET", "/v1/subscription_items/{id}", _from(lambda account: account.subscription_items)),
+    # Meters and what they count.
+    ("POST", "/v1/billing/meters", _whole(meters.create)),
+    ("GET", "/v1/billing/meters", _whole(meters.list_page)),
+    ("GET", "/v1/billing/meters/{id}", _from(lambda account: account.meters)),
+    ("POST", "/v1/billing/meters/{id}", meters.update),
+    ("POST", "/v1/billing/meters/{id}/deactivate", meters.deactivate),
+    ("POST", "/v1/billing/meters/{id}/reactivate", meters.reactivate),
+    ("GET", "/v1/billing/meters/{id}/event_summaries", meters.summaries),
+    ("POST", "/v1/billing/meter_events", _whole(meter_events.create)),
+    ("POST", "/v1/billing/meter_event_adjustments", _whole(meter_events.adjust)),
     ("POST", "/v1/invoices", _whole(invoices.create)),
     ("GET", "/v1/invoices", _whole(invoices.list_page)),
+    ("GET", "/v1/invoices/search", _whole(invoices.search_page)),
     ("GET", "/v1/invoices/{id}", _one(invoices.retrieve)),
     ("POST", "/v1/invoices/{id}", invoices.update),
     ("DELETE", "/v1/invoices/{id}", _one(invoices.delete)),
@@ -87,12 +137,14 @@ ROUTES: tuple[tuple[str, str, Operation], ...] = (
     # Money: payment intents, charges, refunds, balance.
     ("POST", "/v1/payment_intents", _whole(payment_intents.create)),
     ("GET", "/v1/payment_intents", _whole(payment_intents.list_page)),
+    ("GET", "/v1/payment_intents/search", _whole(payment_intents.search_page)),
     ("GET", "/v1/payment_intents/{id}", _from(lambda account: account.payment_intents)),
     ("POST", "/v1/payment_intents/{id}", payment_intents.update),
     ("POST", "/v1/payment_intents/{id}/confirm", payment_intents.confirm),
     ("POST", "/v1/payment_intents/{id}/capture", payment_intents.capture),
     ("POST", "/v1/payment_intents/{id}/cancel", payment_intents.cancel),
     ("GET", "/v1/charges", _whole(charges.list_page)),
+    ("GET", "/v1/charges/search", _whole(charges.search_page)),
     ("GET", "/v1/charges/{id}", _from(lambda account: account.charges)),
     ("POST", "/v1/charges/{id}", charges.update),
     ("POST", "/v1/refunds", _whole(refunds.create)),

@@ -8,36 +8,75 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from connectors.stripe.sandbox import catalogue, customers, endpoints, invoice_states, invoices, payments, payouts
+from connectors.stripe.sandbox import (
+    accounts,
+    catalogue,
+    customers,
+    endpoints,
+    invoice_states,
+    invoices,
+    meter_events,
+    meters,
+    payments,
+    payouts,
+    prices,
+    products,
+    subscriptions,
+    v2,
+)
 from connectors.stripe.sandbox.account import Account, Switches
 from connectors.stripe.sandbox.drifting import check_drift
 from connectors.stripe.sandbox.driver import Driver
+from connectors.stripe.sandbox.foreign_bills import LINE_WISHES, bill
 from connectors.stripe.sandbox.money_wishes import MONEY, elapse
 from connectors.stripe.sandbox.money_wishes import grant as grant_money
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.portfolio import portfolio
 from connectors.stripe.sandbox.problems import ApiError
-from connectors.stripe.sandbox.subscriptions import LINE_WISHES, bill
+from connectors.stripe.sandbox.sender import SCHEDULES
 from connectors.stripe.sandbox.table import Record
 from connectors.stripe.sandbox.versions import VERSIONS
 
 _MAKERS: Mapping[str, Callable[[Account, Parameters], Record]] = {
-    "products": catalogue.create_product,
-    "prices": catalogue.create_price,
+    "accounts": accounts.create,
+    "products": products.create,
+    "meters": meters.create,
+    "prices": prices.create,
     "coupons": catalogue.create_coupon,
     "tax_rates": catalogue.create_tax_rate,
     "customers": customers.create,
+    "subscriptions": subscriptions.create,
+    "meter_events": meter_events.create,
     "endpoints": endpoints.create,
 }
-_WISHES = frozenset({*_MAKERS, *MONEY, "pay_out", "elapse", "switches", "invoices", "generate", "drive", "roll_secret"})
+_WISHES = frozenset(
+    {
+        *_MAKERS,
+        *MONEY,
+        "account",
+        "destinations",
+        "drive",
+        "elapse",
+        "generate",
+        "invoices",
+        "pay_out",
+        "roll_secret",
+        "switches",
+    }
+)
 _INVOICE_WISHES = frozenset({"key", "create", "lines", "subscription", "finalize", "payments", "misstate_total"})
 #: Numbers come from JSON as `Decimal`; clocks want floats.
 _SWITCH_TYPES: Mapping[str, Callable[[Any], Any]] = {
     "latency": float,
     "pending_seconds": int,
     "payout_seconds": int,
+    "lock_wait": float,
+    "search_delay": float,
     "webhook_timeout": float,
-    "webhook_waits": lambda waits: [float(seconds) for seconds in waits],
+    "webhook_speed": float,
+    "webhook_waits": lambda waits: [
+        float(seconds) for seconds in (SCHEDULES[waits] if isinstance(waits, str) else waits)
+    ],
 }
 _PAYMENT_WISHES = frozenset({"amount", "by", "after"})
 
@@ -49,11 +88,11 @@ class Seeder:
     object of that name.
     """
 
-    def __init__(self, account: Account, driver: Driver) -> None:
-        """Seed one account."""
+    def __init__(self, account: Account, driver: Driver, keys: dict[str, str] | None = None) -> None:
+        """Seed one account; `keys` are names that are known already."""
         self._account = account
         self._driver = driver
-        self.keys: dict[str, str] = {}
+        self.keys: dict[str, str] = {} if keys is None else keys
 
     async def grant(self, wish: Mapping[str, Any]) -> dict[str, Any]:
         """Make what is wished for; `drive` spreads the finalisations and payments over time instead of now.
@@ -63,6 +102,13 @@ class Seeder:
         surplus = set(wish) - _WISHES
         if surplus:
             raise ValueError(f"Unknown wish: {', '.join(sorted(surplus))}; known are {', '.join(sorted(_WISHES))}")
+        if "account" in wish:
+            within = self._account.connected.get(self._resolve(wish["account"]))
+            if within is None:
+                raise ValueError("`account` names no connected account; seed one under `accounts` first")
+            rest = {name: value for name, value in wish.items() if name != "account"}
+            return await Seeder(within, self._driver, self.keys).grant(rest)
+        self._account.catch_up()
         made: dict[str, Any] = {}
         try:
             if "switches" in wish:
@@ -74,6 +120,8 @@ class Seeder:
                 for place, item in enumerate(wish.get(kind, ())):
                     made.setdefault(kind, []).append(self._make(maker, item))
                     await _breathe(place)
+            for item in wish.get("destinations", ()):
+                made.setdefault("destinations", []).append(self._destination(item))
             made["invoices"] = await self._invoices(wish.get("invoices", ()), wish.get("drive"))
             self._money(wish, made)
             if "roll_secret" in wish:
@@ -116,8 +164,16 @@ class Seeder:
     def _make(self, maker: Callable[[Account, Parameters], Record], item: Mapping[str, Any]) -> Record:
         given = {name: value for name, value in item.items() if name != "key"}
         record = maker(self._account, Parameters(self._resolve(given)))
-        self._name(item, record)
+        if "id" in record:
+            self._name(item, record)
         return {name: record[name] for name in ("id", "url", "secret") if name in record}
+
+    def _destination(self, item: Mapping[str, Any]) -> Record:
+        given = {name: value for name, value in item.items() if name != "key"}
+        wanted = {"event_payload": "thin", "type": "webhook_endpoint", "include": ["webhook_endpoint.signing_secret"]}
+        made = v2.create_destination(self._account, "", v2.BodyV2({**wanted, **self._resolve(given)}))
+        self._name(item, made)
+        return {"id": made["id"], "secret": made["webhook_endpoint"]["signing_secret"]}
 
     async def _invoices(self, wishes: Any, drive: Mapping[str, Any] | None) -> list[str]:
         gap = 1 / float(drive["per_second"]) if drive else 0.0

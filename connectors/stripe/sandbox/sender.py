@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +16,27 @@ from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.endpoints import signing_secrets
 from connectors.stripe.sandbox.event_list import matches
 from connectors.stripe.sandbox.events import Event
+from connectors.stripe.sandbox.thin_events import ThinEvent
 from connectors.stripe.sandbox.versions import has_event
 from hub.sandbox.exact_json import dumps
 
 #: Faults of deliveries; `match.path` is compared with the event's type.
 KINDS = frozenset({"webhook_duplicate", "webhook_shuffle", "webhook_malformed", "webhook_torn", "webhook_lost"})
 
+#: A wait of more seconds goes by the sandbox's clock.
+_SHORT = 60.0
+#: Stripe's own waits before each further attempt: live for three days, in its sandboxes for some hours.
+SCHEDULES: Mapping[str, Sequence[float]] = {
+    "live": (300, 1800, 7200, 18_000, 36_000, 36_000, 43_200, 43_200, 43_200),
+    "sandbox": (300, 3600, 7200),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One try to deliver one event to one endpoint; only a `counting` one is tried again."""
 
-    event: Event
+    event: Event | ThinEvent
     endpoint: str
     attempt: int = 1
     fault: str | None = None
@@ -45,12 +55,13 @@ class Sender:
         self._freed = asyncio.Event()
         self._timers: set[asyncio.TimerHandle] = set()
         self._client: aiohttp.ClientSession | None = None
+        self._planned: set[int] = set()
         self.log: list[dict[str, Any]] = []
 
     @property
     def waiting(self) -> int:
         """Count the deliveries that are queued, under way, or waiting for their next attempt."""
-        return self._queue.qsize() + len(self._posts) + len(self._timers)
+        return self._queue.qsize() + len(self._posts) + len(self._timers) + len(self._planned)
 
     async def start(self) -> None:
         """Begin to send."""
@@ -81,15 +92,21 @@ class Sender:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        self._planned.clear()
         while not self._queue.empty():
             self._queue.get_nowait()
         self.log.clear()
 
     def publish(self, event: Event) -> None:
-        """Queue an event for every endpoint that wants it, with the faults that the dice throw."""
+        """Queue an event for every endpoint that wants it, with the faults that the dice throw.
+
+        What happens in a connected account goes to the endpoints that were made for those.
+        """
         faults = self._account.world.faults
         for endpoint in self._account.endpoints.oldest_first():
             if endpoint.get("deleted") or endpoint["status"] != "enabled":
+                continue
+            if (endpoint["id"] in self._account.connect_endpoints) is (event.account is None):
                 continue
             if not any(matches(pattern, event.type) for pattern in endpoint["enabled_events"]):
                 continue
@@ -111,9 +128,21 @@ class Sender:
                 again = Delivery(event=event, endpoint=endpoint["id"], fault="webhook_duplicate", counting=False)
                 self._later(again, faults.pick(twice.seconds))
 
+    def publish_thin(self, event: ThinEvent) -> None:
+        """Queue a thin event for every destination that wants it."""
+        for destination in self._account.destinations.oldest_first():
+            origin = "@self" if event.context is None else "@accounts"
+            wanted = event.type in destination["enabled_events"] or "*" in destination["enabled_events"]
+            if wanted and origin in destination["events_from"]:
+                event.pending.add(destination["id"])
+                self._later(Delivery(event=event, endpoint=destination["id"]), 0.0)
+
     def _later(self, delivery: Delivery, seconds: float) -> None:
         if seconds <= 0:
             self._queue.put_nowait(delivery)
+            return
+        if seconds > _SHORT:
+            self._by_clock(delivery, seconds)
             return
 
         def fire() -> None:
@@ -122,6 +151,18 @@ class Sender:
 
         timer = asyncio.get_running_loop().call_later(seconds, fire)
         self._timers.add(timer)
+
+    def _by_clock(self, delivery: Delivery, seconds: float) -> None:
+        """Wait by the sandbox's clock, which may be moved ahead."""
+        place = id(delivery)
+
+        def due() -> None:
+            if place in self._planned:
+                self._planned.discard(place)
+                self._queue.put_nowait(delivery)
+
+        self._planned.add(place)
+        self._account.agenda.plan(self._account.now() + round(seconds), due)
 
     async def _dispatch(self) -> None:
         while True:
@@ -139,10 +180,10 @@ class Sender:
         self._freed.set()
 
     async def _deliver(self, delivery: Delivery) -> None:
-        endpoint = self._account.endpoints.get(delivery.endpoint)
-        if endpoint is None or endpoint.get("deleted") or endpoint["status"] != "enabled":
+        found = self._told(delivery)
+        if found is None:
             return
-        body = dumps(delivery.event.to_wire(endpoint["api_version"]))
+        url, body = found
         fault = delivery.fault
         if fault == "webhook_malformed":
             body = body[: len(body) * 2 // 3]
@@ -152,17 +193,30 @@ class Sender:
         }
         if fault is None and self._account.world.faults.hit("webhook_torn", path=delivery.event.type):
             fault, body = "webhook_torn", body[: len(body) // 2]
-        status = await self._post(endpoint["url"], headers, body)
+        status = await self._post(url, headers, body)
         self._note(delivery, status, fault=fault)
         if not delivery.counting:
             return
         if status is not None and 200 <= status < 300:
             delivery.event.pending.discard(delivery.endpoint)
             return
-        waits = self._account.switches.webhook_waits
-        if delivery.attempt <= len(waits):
+        switches = self._account.switches
+        if delivery.attempt <= len(switches.webhook_waits):
             again = Delivery(event=delivery.event, endpoint=delivery.endpoint, attempt=delivery.attempt + 1)
-            self._later(again, waits[delivery.attempt - 1])
+            self._later(again, switches.webhook_waits[delivery.attempt - 1] / switches.webhook_speed)
+
+    def _told(self, delivery: Delivery) -> tuple[str, bytes] | None:
+        """Give where a delivery goes and what it says; None when nobody wants it any more."""
+        event = delivery.event
+        if isinstance(event, ThinEvent):
+            destination = self._account.destinations.get(delivery.endpoint)
+            if destination is None:
+                return None
+            return destination["webhook_endpoint"]["url"], dumps(event.notification())
+        endpoint = self._account.endpoints.get(delivery.endpoint)
+        if endpoint is None or endpoint.get("deleted") or endpoint["status"] != "enabled":
+            return None
+        return endpoint["url"], dumps(event.to_wire(endpoint["api_version"]))
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> int | None:
         seconds = self._account.switches.webhook_timeout

@@ -56,6 +56,14 @@ SINCE: Mapping[str, Mapping[str, str]] = {
         "invoicing_rules": ENDIVE,
     },
     "customer": {"business_name": CLOVER, "individual_name": CLOVER, "customer_account": "2025-12-15"},
+    "product": {"tax_details": ENDIVE},
+    "subscription": {
+        "billing_mode": "2025-06-30",
+        "billing_schedules": "2026-02-25",
+        "customer_account": "2025-12-15",
+        "status_details": ENDIVE,
+    },
+    "subscription_item": {"billed_until": "2026-02-25"},
     "discount": {"customer_account": "2025-12-15"},
     # Money: payment intents, charges, refunds, credit notes, balance transactions, payouts, disputes.
     "payment_intent": {

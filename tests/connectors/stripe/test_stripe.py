@@ -48,7 +48,7 @@ class TestStripe(ConnectorBattery):
         read = self.read_operation("invoice.read")
         async with self.serving() as (sandbox, connected):
             invoice = await read.read(connected, {"id": INVOICE})
-            (booked,) = sandbox.world.books.snapshot()["invoices"]
+            (booked,) = [one for one in sandbox.world.books.snapshot()["invoices"] if one["id"] == INVOICE]
             assert invoice["lines"]["data"] == booked["lines"]
             assert invoice["lines"]["has_more"] is False
             assert sum(line["amount"] for line in invoice["lines"]["data"]) == invoice["total"]

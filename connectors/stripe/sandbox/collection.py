@@ -1,0 +1,47 @@
+"""How an open invoice is charged by itself, and charged again some days later when that failed."""
+
+from __future__ import annotations
+
+from connectors.stripe.sandbox import payments
+from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.invoice_sums import show, subscription_of
+from connectors.stripe.sandbox.table import Record
+
+#: Stripe's test payment methods that are declined, at once or whenever they are charged.
+DECLINED = frozenset({"pm_card_chargeDeclined", "pm_card_visa_chargeDeclined", "pm_card_chargeCustomerFail"})
+#: How long after a failed charge the next one is tried.
+WAITS = (3 * 86400, 5 * 86400, 7 * 86400)
+
+
+def collect_later(account: Account, invoice: Record) -> None:
+    """Charge a finalised invoice as soon as the answer is out."""
+    if invoice["collection_method"] == "charge_automatically":
+        account.agenda.plan(account.now(), lambda: collect(account, invoice))
+
+
+def collect(account: Account, invoice: Record) -> None:
+    """Charge an open invoice to the customer's payment method; a failed charge is tried again some days later."""
+    if invoice["status"] != "open":
+        return
+    if method_of(account, invoice) not in DECLINED | {None}:
+        payments.pay_default(account, invoice)
+        return
+    attempts = invoice["attempt_count"] + 1
+    again = account.now() + WAITS[attempts - 1] if attempts <= len(WAITS) else None
+    invoice |= {"attempted": True, "attempt_count": attempts, "next_payment_attempt": again}
+    if again is not None:
+        account.agenda.plan(again, lambda: _again(account, invoice, again))
+    account.happened("invoice.payment_failed", show(account, invoice))
+
+
+def method_of(account: Account, invoice: Record) -> str | None:
+    """Give the payment method an invoice is charged to: the subscription's, else the customer's."""
+    subscription = account.subscriptions.get(subscription_of(invoice) or "") or {}
+    customer = account.customers.get(invoice["customer"]) or {}
+    settings = customer.get("invoice_settings") or {}
+    return subscription.get("default_payment_method") or settings.get("default_payment_method")
+
+
+def _again(account: Account, invoice: Record, planned: int) -> None:
+    if invoice["status"] == "open" and invoice["next_payment_attempt"] == planned:
+        collect(account, invoice)
