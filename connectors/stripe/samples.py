@@ -26,6 +26,9 @@ PAID, WAITING, DISPUTED = [_IDS.new("pi") for _ in range(6)][3:]
 CHARGE, REFUND, MOVEMENT = _IDS.new("ch"), _IDS.new("re"), _IDS.new("txn")
 DISPUTE, PAYOUT = _IDS.new("dp"), _IDS.new("po")
 
+# Stripe Tax: a calculation that is there, and the record that a sample makes of it.
+CALCULATION, TRANSACTION = _IDS.new("taxcalc"), _IDS.new("tax")
+
 
 def sign(secret: str, body: bytes, at: datetime) -> Mapping[str, str]:
     """Sign as Stripe does."""
@@ -238,6 +241,49 @@ _MONEY_WRITES = (
         documents=told("payment_intent.canceled", WAITING),
     ),
 )
+_SALE: Mapping[str, Any] = {
+    "currency": "usd",
+    "line_items": [
+        {"amount": 10_000, "reference": "seats", "tax_code": "txcd_10103001"},
+        {"amount": 2_500, "reference": "setup", "tax_behavior": "inclusive"},
+    ],
+    "customer_details": {
+        "address": {"line1": "1 Main Street", "city": "New York", "state": "NY", "country": "US"},
+        "address_source": "billing",
+    },
+}
+_TAX_SEED: Mapping[str, Any] = {
+    "tax_settings": [
+        {"defaults": {"tax_code": "txcd_10000000"}, "head_office": {"address": {"state": "CA", "country": "US"}}}
+    ],
+    "tax_registrations": [
+        {"country": "US", "country_options": {"us": {"state": "NY", "type": "state_sales_tax"}}, "active_from": 1}
+    ],
+    "tax_calculations": [_SALE],
+}
+_TAXED = WriteSample(
+    operation="tax_transaction.create",
+    input={"calculation": CALCULATION, "reference": "INV-7", "metadata": {"invoice": "7"}},
+    documents=named("tax_transactions", "reference", "INV-7"),
+)
+_TAX_READS = (
+    ReadSample(operation="tax_calculation.read", input={"id": CALCULATION}),
+    ReadSample(operation="tax_transaction.read", input={"id": TRANSACTION}, after=[_TAXED]),
+)
+_TAX_WRITES = (
+    WriteSample(
+        operation="tax_calculation.create",
+        input={**_SALE, "currency": "eur"},
+        documents=named("tax_calculations", "currency", "eur"),
+    ),
+    _TAXED,
+    WriteSample(
+        operation="tax_transaction.reverse",
+        input={"id": TRANSACTION, "reversal_reference": "INV-7-R", "flat_amount": -500},
+        documents=named("tax_transactions", "reference", "INV-7-R"),
+        after=[_TAXED],
+    ),
+)
 
 SAMPLES = Samples(
     settings={
@@ -250,6 +296,7 @@ SAMPLES = Samples(
         "switches": {"rate": None, "meter_reports_after": 0, "payout_seconds": 0},
         **_BILLING_SEED,
         **_MONEY_SEED,
+        **_TAX_SEED,
         "customers": [{"key": "customer", "name": "Alder Works", "email": "billing@alder.example"}],
         "invoices": [
             {
@@ -275,6 +322,7 @@ SAMPLES = Samples(
         ReadSample(operation="customer.list", input={"email": "billing@alder.example"}),
         *_BILLING_READS,
         *_MONEY_READS,
+        *_TAX_READS,
     ),
     writes=(
         WriteSample(
@@ -290,6 +338,7 @@ SAMPLES = Samples(
         ),
         *_BILLING_WRITES,
         *_MONEY_WRITES,
+        *_TAX_WRITES,
     ),
     webhooks=(
         WebhookSample(

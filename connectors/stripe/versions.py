@@ -28,6 +28,8 @@ STEADY = frozenset(
         "payment_intent",
         "payout",
         "refund",
+        "tax.calculation",
+        "tax.transaction",
     }
 )
 #: What the schema of an object is called whose event names no version.

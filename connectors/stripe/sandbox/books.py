@@ -80,7 +80,7 @@ class StripeBooks:
 
 
 def _money(account: Account) -> dict[str, Any]:
-    """Give what was charged, given back, disputed and paid out, and both sides of every movement of the balance."""
+    """Give what was charged, given back, disputed and paid out, taxed, and both sides of every movement."""
     return {
         "payment_intents": _present(account.payment_intents),
         "charges": _present(account.charges),
@@ -91,6 +91,12 @@ def _money(account: Account) -> dict[str, Any]:
         "disputes": _present(account.disputes),
         "payouts": _present(account.payouts),
         "balance_transactions": _present(account.balance_transactions),
+        "tax_calculations": [
+            one | {"line_items": account.tax_lines[one["id"]]} for one in _present(account.tax_calculations)
+        ],
+        "tax_transactions": [
+            one | {"line_items": account.tax_lines[one["id"]]} for one in _present(account.tax_transactions)
+        ],
         "ledger": {
             "entries": [asdict(entry) for entry in account.ledger.entries],
             "totals": account.ledger.totals(),

@@ -22,6 +22,8 @@ from connectors.stripe.sandbox import (
     prices,
     products,
     subscriptions,
+    tax_calculations,
+    tax_settings,
     v2,
 )
 from connectors.stripe.sandbox.account import Account, Switches
@@ -48,6 +50,9 @@ _MAKERS: Mapping[str, Callable[[Account, Parameters], Record]] = {
     "subscriptions": subscriptions.create,
     "meter_events": meter_events.create,
     "endpoints": endpoints.create,
+    "tax_settings": tax_settings.update,
+    "tax_registrations": tax_settings.register,
+    "tax_calculations": tax_calculations.create,
 }
 _WISHES = frozenset(
     {
