@@ -72,6 +72,14 @@ async def test_what_a_price_costs_never_changes(client: Client) -> None:
                 "transfer_lookup_key": True,
             }
         )
+        described: Any = {
+            "product_data": {"name": "Made with it"},
+            "currency": "eur",
+            "unit_amount": 5,
+            "expand": ["product"],
+        }
+        with_product = call.v1.prices.create(described)
+        assert with_product.to_dict()["product"]["name"] == "Made with it"
         assert [one.id for one in call.v1.prices.list({"lookup_keys": ["seats"]})] == [other.id]
         assert [one.id for one in call.v1.prices.list({"type": "recurring", "product": product})] == [price.id]
         customer = call.v1.customers.create({"name": "A"}).id

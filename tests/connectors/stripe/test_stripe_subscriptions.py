@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any
 
 import pytest
 import stripe
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from connectors.stripe.sandbox import customers, prices, products, subscriptions
+from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.terms import after, period_at
 from hub.sandbox.server import Running
+from hub.sandbox.world import World
 from tests.connectors.stripe.partners import Client, Inbox
 
 DAY, HOUR = 86400, 3600
@@ -147,6 +154,39 @@ async def test_changes_within_a_period_are_prorated_by_the_second(client: Client
     assert (invoice.billing_reason, invoice.status) == ("subscription_update", "paid")
     assert 2990 <= invoice.total <= 3000
     assert len(invoice.lines.data) == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    price=st.integers(1, 100_000),
+    first=st.integers(0, 50),
+    changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 50)), max_size=6),
+)
+def test_what_is_prorated_adds_up_to_what_was_had(price: int, first: int, changes: list[tuple[float, int]]) -> None:
+    account = Account(World(name="stripe", seed=1))
+    customer = customers.create(account, Parameters({"name": "A"}))["id"]
+    product = products.create(account, Parameters({"name": "Seats"}))["id"]
+    terms = {"product": product, "currency": "eur", "unit_amount": price, "recurring": {"interval": "month"}}
+    sold_at = prices.create(account, Parameters(terms))["id"]
+    wanted = {
+        "customer": customer,
+        "items": [{"price": sold_at, "quantity": first}],
+        "collection_method": "send_invoice",
+        "days_until_due": 30,
+    }
+    made = subscriptions.create(account, Parameters(wanted))
+    item = made["items"]["data"][0]
+    start, end = item["current_period_start"], item["current_period_end"]
+    had, at, quantity = Fraction(0), start, first
+    for share, other in sorted(changes):
+        moment = start + int((end - start) * share)
+        had += Fraction(quantity * price * (moment - at), end - start)
+        update = {"items": [{"id": item["id"], "quantity": other}], "proration_date": moment}
+        subscriptions.update(account, made["id"], Parameters(update))
+        at, quantity = moment, other
+    had += Fraction(quantity * price * (end - at), end - start)
+    billed = first * price + sum(one["amount"] for one in account.invoiceitems.oldest_first())
+    assert abs(billed - had) <= len(changes)
 
 
 async def test_a_trial_costs_nothing_until_it_ends(client: Client, sandbox: Running) -> None:
@@ -320,7 +360,11 @@ async def test_acacia_shows_the_period_on_the_subscription(client: Client) -> No
     def work(call: stripe.StripeClient) -> None:
         customer, price = sold(call)
         made = call.v1.subscriptions.create({"customer": customer, "items": [{"price": price}]})
-        shown = call.v1.subscriptions.retrieve(made.id, options={"stripe_version": "2025-02-24.acacia"})
+        acacia: Any = {"stripe_version": "2025-02-24.acacia"}
+        shown = call.v1.subscriptions.retrieve(made.id, options=acacia)
+        wanted: Any = {"expand": ["subscription"]}
+        linked = call.v1.invoices.retrieve(str(made.latest_invoice), wanted, options=acacia)
+        assert linked.to_dict()["subscription"] == shown.to_dict()
         item = made["items"].data[0]
         old = shown.to_dict()
         assert (old["current_period_start"], old["current_period_end"]) == (
