@@ -363,6 +363,17 @@ SAMPLES = Samples(
             fixture="customer_updated.json",
             events=[{"type": "stripe.customer.updated", "schema": "stripe.customer@2025-09-30"}],
         ),
+        WebhookSample(
+            fixture="meter_error_report.json",
+            events=[
+                {
+                    "type": "stripe.v1.billing.meter.error_report_triggered",
+                    "subject": "mtr_test_1",
+                    "occurred_at": datetime(2026, 1, 31, 9, 0, tzinfo=UTC),
+                    "schema": None,
+                }
+            ],
+        ),
     ),
     signer=Signer(
         sign=sign,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from connectors.stripe.sandbox import terms
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.invoice_sums import show
 from connectors.stripe.sandbox.listing import listed
@@ -120,7 +121,11 @@ class _Expansion:
         record = table.get(value) if isinstance(value, str) else None
         if record is None:
             return value
-        whole = show(self._account, record) if table is self._account.invoices else record
+        whole = record
+        if table is self._account.invoices:
+            whole = show(self._account, record)
+        elif table is self._account.subscriptions:
+            whole = terms.show(self._account, record)
         return render(self._account, whole, self._version)
 
     def _payments(self, invoice: Record) -> dict[str, Any]:
