@@ -360,6 +360,18 @@ SAMPLES = Samples(
             events=[{"type": "stripe.invoice_payment.paid", "schema": "stripe.invoice_payment@2025-09-30"}],
         ),
         WebhookSample(
+            fixture="credit_note_created.json",
+            events=[{"type": "stripe.credit_note.created", "schema": "stripe.credit_note@2026-09-30"}],
+        ),
+        WebhookSample(
+            fixture="refund_failed.json",
+            events=[{"type": "stripe.refund.failed", "schema": "stripe.refund@2026-09-30"}],
+        ),
+        WebhookSample(
+            fixture="payout_reconciled.json",
+            events=[{"type": "stripe.payout.reconciliation_completed", "schema": "stripe.payout@2026-09-30"}],
+        ),
+        WebhookSample(
             fixture="customer_updated.json",
             events=[{"type": "stripe.customer.updated", "schema": "stripe.customer@2025-09-30"}],
         ),

@@ -25,7 +25,14 @@ from hub.sdk.values import EffectKey, Response
 from tests.connectors.stripe.partners import Inbox, settled
 
 DAY = 86400
-SEARCHED = ("customer.create", "product.create", "price.create", "subscription.create", "invoice.create")
+SEARCHED = (
+    "customer.create",
+    "product.create",
+    "price.create",
+    "subscription.create",
+    "invoice.create",
+    "payment_intent.create",
+)
 
 
 class Hand:
