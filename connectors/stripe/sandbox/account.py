@@ -84,7 +84,7 @@ class Account:
         self.joined: Callable[[Account], None] = lambda _: None
         self.limiter: Limiter = Limiter(clock=world.clock) if platform is None else platform.limiter
         self.subscribers: list[Callable[[Event], None]] = []
-        #: Who must know when a payment intent has succeeded, failed, or been canceled.
+        #: Who must know when a payment intent has succeeded.
         self.payment_watchers: list[Callable[[Record], None]] = []
         self.thin_subscribers: list[Callable[[ThinEvent], None]] = []
         self._moment: int | None = None

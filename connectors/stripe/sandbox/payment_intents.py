@@ -289,6 +289,9 @@ def end(account: Account, intent: Record, reason: str | None) -> None:
     if charge is not None and charge["status"] == "succeeded" and not charge["captured"]:
         charge |= {"refunded": True, "amount_refunded": charge["amount"]}
         account.happened("charge.expired" if reason == "automatic" else "charge.refunded", charge)
+    if charge is not None and charge["status"] == "pending":
+        charge |= {"status": "failed", "paid": False, "failure_message": "The payment was canceled."}
+        account.happened("charge.failed", charge)
     account.happened("payment_intent.canceled", intent)
 
 
