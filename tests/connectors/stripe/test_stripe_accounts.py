@@ -138,3 +138,53 @@ async def test_events_tell_whether_they_were_delivered(client: Client, sandbox: 
         return [[event.data.object["name"] for event in events] for events in found]
 
     assert await client(work) == [["told"], ["lost"]]
+
+
+async def test_what_a_limit_refuses_leaves_its_key_free(client: Client, sandbox: Running) -> None:
+    await sandbox.world.books.seed({"switches": {"endpoint_rate": 1}})
+    options: Any = {"idempotency_key": "kept"}
+
+    def work(call: stripe.StripeClient) -> None:
+        call.v1.customers.create({"name": "First"})
+        with pytest.raises(stripe.RateLimitError):
+            call.v1.customers.create({"name": "Second"}, options=options)
+
+    await client(work)
+    sandbox.world.clock.advance(1.1)
+    made = await client(lambda call: call.v1.customers.create({"name": "Other"}, options=options))
+    assert made.name == "Other"
+
+
+async def test_thin_events_are_listed_page_by_page(client: Client, sandbox: Running) -> None:
+    await sandbox.world.books.seed({"switches": {"meter_reports_after": 0}})
+    for number in range(25):
+        event = {"event_name": "nobody", "identifier": f"m-{number}", "payload": {"value": "1"}}
+        await sandbox.world.books.seed({"meter_events": [event]})
+        sandbox.world.books.snapshot()
+
+    def work(call: stripe.StripeClient) -> list[str]:
+        page: Any = call.v2.core.events.list({"limit": 10})
+        assert page.next_page_url is not None
+        assert page.previous_page_url is None
+        return [event.id for event in page.auto_paging_iter()]
+
+    found = await client(work)
+    assert found == [event["id"] for event in reversed(sandbox.world.books.snapshot()["thin_events"])]
+    assert len(found) == 25
+    sandbox.world.clock.advance(31 * 24 * HOUR)
+    assert await client(lambda call: list(call.v2.core.events.list().data)) == []
+
+
+async def test_the_secret_of_a_destination_is_rolled(sandbox: Running, inbox: Inbox) -> None:
+    kind = "v1.billing.meter.no_meter_found"
+    place = {"key": "meters", "name": "M", "enabled_events": [kind], "webhook_endpoint": {"url": inbox.url}}
+    made = (await sandbox.world.books.seed({"switches": {"meter_reports_after": 0}, "destinations": [place]}))["made"]
+    wish = {"roll_secret": {"endpoint": "@meters", "keep_old": 60}}
+    rolled = (await sandbox.world.books.seed(wish))["made"]["secret"]
+    event = {"event_name": "nobody", "identifier": "m-1", "payload": {"value": "1"}}
+    await sandbox.world.books.seed({"meter_events": [event]})
+    await settled(sandbox)
+    for secret in (rolled, made["destinations"][0]["secret"]):
+        stripe.WebhookSignature.verify_header(inbox.bodies[0].decode(), inbox.signatures[0], secret)
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.WebhookSignature.verify_header(inbox.bodies[0].decode(), inbox.signatures[0], "whsec_other")
