@@ -108,6 +108,16 @@ async def test_writes_to_one_object_come_one_by_one(client: Client, sandbox: Run
     assert [status for status, _ in await answers(sandbox, [("GET", path, "")] * 4)] == [200] * 4
 
 
+async def test_events_of_one_customer_and_meter_come_one_by_one(sandbox: Running) -> None:
+    await sandbox.world.books.seed({"switches": {"latency": 0.15, "lock_wait": 0.1}})
+    path = "/v1/billing/meter_events"
+    sent = (("a", 1), ("a", 1), ("a", 2), ("b", 1))
+    forms = [f"event_name={name}&payload[stripe_customer_id]=cus_{number}" for name, number in sent]
+    got = await answers(sandbox, [("POST", path, form) for form in forms])
+    assert sorted(got[:2], key=str) == [(200, None), (429, "resource-specific")]
+    assert [status for status, _ in got[2:]] == [200, 200]
+
+
 async def test_stripes_own_retry_schedule_goes_by_the_clock(sandbox: Running, inbox: Inbox) -> None:
     inbox.statuses = [500] * 3
     wish: Any = {"switches": {"webhook_waits": "live"}, "endpoints": [{"url": inbox.url, "enabled_events": ["*"]}]}
@@ -122,6 +132,27 @@ async def test_stripes_own_retry_schedule_goes_by_the_clock(sandbox: Running, in
         books = sandbox.world.books.snapshot()
         assert len(books["deliveries"]) == attempts, seconds
     assert books["events"][0]["pending"] == 0
+
+
+async def test_stripes_own_schedule_can_be_sped_up(sandbox: Running, inbox: Inbox) -> None:
+    inbox.statuses = [500] * 20
+    switches = {"webhook_waits": "live", "webhook_speed": 1_000_000}
+    await sandbox.world.books.seed({"switches": switches, "endpoints": [{"url": inbox.url, "enabled_events": ["*"]}]})
+    await sandbox.world.books.seed({"customers": [{"name": "A"}]})
+    books = await settled(sandbox)
+    assert [one["attempt"] for one in books["deliveries"]] == list(range(1, 11))
+    assert books["events"][0]["pending"] == 1
+
+
+async def test_what_is_due_happens_although_nobody_asks(sandbox: Running, inbox: Inbox) -> None:
+    place = {"name": "M", "enabled_events": ["*"], "webhook_endpoint": {"url": inbox.url}}
+    event = {"event_name": "nobody", "identifier": "m-1", "payload": {"value": "1"}}
+    wish = {"switches": {"meter_reports_after": 3600}, "destinations": [place], "meter_events": [event]}
+    await sandbox.world.books.seed(wish)
+    sandbox.world.clock.advance(3600)
+    async with asyncio.timeout(5):
+        while not inbox.bodies:
+            await asyncio.sleep(0.02)
 
 
 async def test_events_tell_whether_they_were_delivered(client: Client, sandbox: Running, inbox: Inbox) -> None:
