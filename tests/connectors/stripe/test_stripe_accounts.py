@@ -108,6 +108,16 @@ async def test_writes_to_one_object_come_one_by_one(client: Client, sandbox: Run
     assert [status for status, _ in await answers(sandbox, [("GET", path, "")] * 4)] == [200] * 4
 
 
+async def test_events_of_one_customer_and_meter_come_one_by_one(sandbox: Running) -> None:
+    await sandbox.world.books.seed({"switches": {"latency": 0.15, "lock_wait": 0.1}})
+    path = "/v1/billing/meter_events"
+    sent = (("a", 1), ("a", 1), ("a", 2), ("b", 1))
+    forms = [f"event_name={name}&payload[stripe_customer_id]=cus_{number}" for name, number in sent]
+    got = await answers(sandbox, [("POST", path, form) for form in forms])
+    assert sorted(got[:2], key=str) == [(200, None), (429, "resource-specific")]
+    assert [status for status, _ in got[2:]] == [200, 200]
+
+
 async def test_stripes_own_retry_schedule_goes_by_the_clock(sandbox: Running, inbox: Inbox) -> None:
     inbox.statuses = [500] * 3
     wish: Any = {"switches": {"webhook_waits": "live"}, "endpoints": [{"url": inbox.url, "enabled_events": ["*"]}]}
@@ -124,6 +134,27 @@ async def test_stripes_own_retry_schedule_goes_by_the_clock(sandbox: Running, in
     assert books["events"][0]["pending"] == 0
 
 
+async def test_stripes_own_schedule_can_be_sped_up(sandbox: Running, inbox: Inbox) -> None:
+    inbox.statuses = [500] * 20
+    switches = {"webhook_waits": "live", "webhook_speed": 1_000_000}
+    await sandbox.world.books.seed({"switches": switches, "endpoints": [{"url": inbox.url, "enabled_events": ["*"]}]})
+    await sandbox.world.books.seed({"customers": [{"name": "A"}]})
+    books = await settled(sandbox)
+    assert [one["attempt"] for one in books["deliveries"]] == list(range(1, 11))
+    assert books["events"][0]["pending"] == 1
+
+
+async def test_what_is_due_happens_although_nobody_asks(sandbox: Running, inbox: Inbox) -> None:
+    place = {"name": "M", "enabled_events": ["*"], "webhook_endpoint": {"url": inbox.url}}
+    event = {"event_name": "nobody", "identifier": "m-1", "payload": {"value": "1"}}
+    wish = {"switches": {"meter_reports_after": 3600}, "destinations": [place], "meter_events": [event]}
+    await sandbox.world.books.seed(wish)
+    sandbox.world.clock.advance(3600)
+    async with asyncio.timeout(5):
+        while not inbox.bodies:
+            await asyncio.sleep(0.02)
+
+
 async def test_events_tell_whether_they_were_delivered(client: Client, sandbox: Running, inbox: Inbox) -> None:
     inbox.statuses = [500, 500, 200]
     wish: Any = {"switches": {"webhook_waits": [0.01]}, "endpoints": [{"url": inbox.url, "enabled_events": ["*"]}]}
@@ -138,3 +169,53 @@ async def test_events_tell_whether_they_were_delivered(client: Client, sandbox: 
         return [[event.data.object["name"] for event in events] for events in found]
 
     assert await client(work) == [["told"], ["lost"]]
+
+
+async def test_what_a_limit_refuses_leaves_its_key_free(client: Client, sandbox: Running) -> None:
+    await sandbox.world.books.seed({"switches": {"endpoint_rate": 1}})
+    options: Any = {"idempotency_key": "kept"}
+
+    def work(call: stripe.StripeClient) -> None:
+        call.v1.customers.create({"name": "First"})
+        with pytest.raises(stripe.RateLimitError):
+            call.v1.customers.create({"name": "Second"}, options=options)
+
+    await client(work)
+    sandbox.world.clock.advance(1.1)
+    made = await client(lambda call: call.v1.customers.create({"name": "Other"}, options=options))
+    assert made.name == "Other"
+
+
+async def test_thin_events_are_listed_page_by_page(client: Client, sandbox: Running) -> None:
+    await sandbox.world.books.seed({"switches": {"meter_reports_after": 0}})
+    for number in range(25):
+        event = {"event_name": "nobody", "identifier": f"m-{number}", "payload": {"value": "1"}}
+        await sandbox.world.books.seed({"meter_events": [event]})
+        sandbox.world.books.snapshot()
+
+    def work(call: stripe.StripeClient) -> list[str]:
+        page: Any = call.v2.core.events.list({"limit": 10})
+        assert page.next_page_url is not None
+        assert page.previous_page_url is None
+        return [event.id for event in page.auto_paging_iter()]
+
+    found = await client(work)
+    assert found == [event["id"] for event in reversed(sandbox.world.books.snapshot()["thin_events"])]
+    assert len(found) == 25
+    sandbox.world.clock.advance(31 * 24 * HOUR)
+    assert await client(lambda call: list(call.v2.core.events.list().data)) == []
+
+
+async def test_the_secret_of_a_destination_is_rolled(sandbox: Running, inbox: Inbox) -> None:
+    kind = "v1.billing.meter.no_meter_found"
+    place = {"key": "meters", "name": "M", "enabled_events": [kind], "webhook_endpoint": {"url": inbox.url}}
+    made = (await sandbox.world.books.seed({"switches": {"meter_reports_after": 0}, "destinations": [place]}))["made"]
+    wish = {"roll_secret": {"endpoint": "@meters", "keep_old": 60}}
+    rolled = (await sandbox.world.books.seed(wish))["made"]["secret"]
+    event = {"event_name": "nobody", "identifier": "m-1", "payload": {"value": "1"}}
+    await sandbox.world.books.seed({"meter_events": [event]})
+    await settled(sandbox)
+    for secret in (rolled, made["destinations"][0]["secret"]):
+        stripe.WebhookSignature.verify_header(inbox.bodies[0].decode(), inbox.signatures[0], secret)
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.WebhookSignature.verify_header(inbox.bodies[0].decode(), inbox.signatures[0], "whsec_other")

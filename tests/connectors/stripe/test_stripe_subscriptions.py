@@ -377,3 +377,57 @@ async def test_acacia_shows_the_period_on_the_subscription(client: Client) -> No
         assert made.billing_mode.type == "flexible"
 
     await client(work)
+
+
+async def test_versions_begin_subscriptions_their_own_way(client: Client) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        customer, price = sold(call)
+        coupon = call.v1.coupons.create({"percent_off": 10, "duration": "forever"}).id
+        wanted: Any = {"customer": customer, "items": [{"price": price}], "coupon": coupon}
+        acacia: Any = {"stripe_version": "2025-02-24.acacia"}
+        made = call.v1.subscriptions.create(wanted, options=acacia).to_dict()
+        assert made["discount"]["coupon"]["id"] == coupon
+        assert call.v1.invoices.retrieve(made["latest_invoice"]).total == 2700
+        assert call.v1.subscriptions.retrieve(made["id"]).billing_mode.type == "classic"
+        with pytest.raises(stripe.InvalidRequestError) as gone:
+            call.v1.subscriptions.create(wanted)
+        assert (gone.value.code, gone.value.param) == ("parameter_unknown", "coupon")
+
+    await client(work)
+
+
+async def test_a_subscription_shows_its_first_items_and_lists_all(client: Client) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        customer, _ = sold(call)
+        product = call.v1.products.create({"name": "Modules"}).id
+        data: Any = {"currency": "eur", "product": product, "recurring": {"interval": "month"}}
+        items: Any = [{"price_data": {**data, "unit_amount": 100 + n}} for n in range(12)]
+        made = call.v1.subscriptions.create({"customer": customer, "items": items})
+        assert (len(made["items"].data), made["items"].has_more) == (10, True)
+        listed = list(call.v1.subscription_items.list({"subscription": made.id, "limit": 5}).auto_paging_iter())
+        assert sorted(item.price.unit_amount or 0 for item in listed) == [100 + n for n in range(12)]
+        assert call.v1.subscription_items.retrieve(listed[0].id).subscription == made.id
+        extra: Any = {"items": [{"price_data": {**data, "unit_amount": 1}} for _ in range(9)]}
+        with pytest.raises(stripe.InvalidRequestError, match="up to 20 items"):
+            call.v1.subscriptions.update(made.id, extra)
+
+    await client(work)
+
+
+async def test_who_is_deleted_is_billed_no_more(client: Client, sandbox: Running) -> None:
+    def begin(call: stripe.StripeClient) -> tuple[str, str, str]:
+        customer, price = sold(call)
+        made = call.v1.subscriptions.create({"customer": customer, "items": [{"price": price}]})
+        draft = call.v1.invoices.create({"customer": customer, "currency": "eur", "auto_advance": True})
+        call.v1.customers.delete(customer)
+        return customer, made.id, draft.id
+
+    _, identifier, draft = await client(begin)
+    sandbox.world.clock.advance(40 * DAY)
+
+    def look(call: stripe.StripeClient) -> None:
+        assert call.v1.subscriptions.retrieve(identifier).status == "canceled"
+        assert len(call.v1.invoices.list({"subscription": identifier}).data) == 1
+        assert call.v1.invoices.retrieve(draft).status == "draft"
+
+    await client(look)
