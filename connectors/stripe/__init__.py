@@ -1,4 +1,4 @@
-"""Stripe: signed events, invoices with all their lines, payments, customers, and notes on them."""
+"""Stripe: customers billed from the price list to the paid invoice, usage metered, and signed events."""
 
 from __future__ import annotations
 

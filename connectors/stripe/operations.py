@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from connectors.stripe.billing import BILLING
 from connectors.stripe.metering import METERING
+from connectors.stripe.money import MONEY
+from connectors.stripe.taxes import TAXES
 from hub.sdk.connector import Operation
 
-OPERATIONS: tuple[Operation, ...] = (*BILLING, *METERING)
+OPERATIONS: tuple[Operation, ...] = (*BILLING, *METERING, *MONEY, *TAXES)

@@ -20,6 +20,15 @@ ITEM = _IDS.new("ii")
 METER = f"mtr_test_{_IDS.letters('mtr', 32)}"
 THIN_EVENT = f"evt_test_{_IDS.letters('thin event', 32)}"
 
+# Money: an invoice with a credit note, a payment that was taken, one that waits, one that is disputed, and a payout.
+CREDITED, CREDIT_NOTE = _IDS.new("in"), _IDS.new("cn")
+PAID, WAITING, DISPUTED = [_IDS.new("pi") for _ in range(6)][3:]
+CHARGE, REFUND, MOVEMENT = _IDS.new("ch"), _IDS.new("re"), _IDS.new("txn")
+DISPUTE, PAYOUT = _IDS.new("dp"), _IDS.new("po")
+
+# Stripe Tax: a calculation that is there, and the record that a sample makes of it.
+CALCULATION, TRANSACTION = _IDS.new("taxcalc"), _IDS.new("tax")
+
 
 def sign(secret: str, body: bytes, at: datetime) -> Mapping[str, str]:
     """Sign as Stripe does."""
@@ -161,6 +170,120 @@ _BILLING_WRITES = (
         documents=named("usage", "identifier", "m-1"),
     ),
 )
+_MONEY_SEED: Mapping[str, Any] = {
+    "credit_notes": [{"invoice": CREDITED, "amount": 150}],
+    "payment_intents": [
+        {
+            "key": "paid",
+            "amount": 5000,
+            "currency": "eur",
+            "customer": "@customer",
+            "payment_method": "pm_card_bypassPending",
+            "confirm": True,
+        },
+        {"amount": 2000, "currency": "eur", "customer": "@customer"},
+        {"amount": 3000, "currency": "usd", "payment_method": "pm_card_createDispute", "confirm": True},
+    ],
+    "refunds": [{"payment_intent": "@paid", "amount": 500}],
+    "pay_out": True,
+}
+_MONEY_READS = (
+    ReadSample(operation="credit_note.read", input={"id": CREDIT_NOTE}),
+    ReadSample(operation="credit_note.list", input={"invoice": CREDITED}),
+    ReadSample(operation="refund.read", input={"id": REFUND}),
+    ReadSample(operation="refund.list", input={"payment_intent": PAID}),
+    ReadSample(operation="charge.read", input={"id": CHARGE}),
+    ReadSample(operation="charge.list", input={"customer": CUSTOMER}),
+    ReadSample(operation="balance_transaction.read", input={"id": MOVEMENT}),
+    ReadSample(operation="balance_transaction.list", input={"payout": PAYOUT, "type": "charge"}),
+    ReadSample(operation="payout.read", input={"id": PAYOUT}),
+    ReadSample(operation="payout.list", input={"status": "paid"}),
+    ReadSample(operation="payout.transactions", input={"id": PAYOUT, "limit": 10}),
+    ReadSample(operation="dispute.read", input={"id": DISPUTE}),
+    ReadSample(operation="dispute.list", input={"payment_intent": DISPUTED}),
+    ReadSample(operation="payment_intent.read", input={"id": PAID}),
+    ReadSample(operation="payment_intent.list", input={"customer": CUSTOMER}),
+)
+_MONEY_WRITES = (
+    WriteSample(
+        operation="credit_note.create",
+        input={
+            "invoice": OPEN,
+            "lines": [{"type": "custom_line_item", "description": "Goodwill", "unit_amount": 50, "quantity": 2}],
+            "reason": "order_change",
+            "metadata": {"case": "7"},
+        },
+        documents=named("credit_notes", "reason", "order_change"),
+    ),
+    WriteSample(
+        operation="credit_note.void",
+        input={"id": CREDIT_NOTE},
+        documents=told("credit_note.voided", CREDIT_NOTE),
+    ),
+    WriteSample(
+        operation="refund.create",
+        input={"payment_intent": PAID, "amount": 700, "metadata": {"case": "8"}},
+        documents=named("refunds", "amount", 700),
+    ),
+    WriteSample(
+        operation="payment_intent.create",
+        input={"amount": 4200, "currency": "eur", "customer": CUSTOMER, "metadata": {"order": "9"}},
+        documents=named("payment_intents", "amount", 4200),
+    ),
+    WriteSample(
+        operation="payment_intent.confirm",
+        input={"id": WAITING, "payment_method": "pm_card_visa"},
+        documents=told("payment_intent.succeeded", WAITING),
+    ),
+    WriteSample(
+        operation="payment_intent.cancel",
+        input={"id": WAITING, "cancellation_reason": "abandoned"},
+        documents=told("payment_intent.canceled", WAITING),
+    ),
+)
+_SALE: Mapping[str, Any] = {
+    "currency": "usd",
+    "line_items": [
+        {"amount": 10_000, "reference": "seats", "tax_code": "txcd_10103001"},
+        {"amount": 2_500, "reference": "setup", "tax_behavior": "inclusive"},
+    ],
+    "customer_details": {
+        "address": {"line1": "1 Main Street", "city": "New York", "state": "NY", "country": "US"},
+        "address_source": "billing",
+    },
+}
+_TAX_SEED: Mapping[str, Any] = {
+    "tax_settings": [
+        {"defaults": {"tax_code": "txcd_10000000"}, "head_office": {"address": {"state": "CA", "country": "US"}}}
+    ],
+    "tax_registrations": [
+        {"country": "US", "country_options": {"us": {"state": "NY", "type": "state_sales_tax"}}, "active_from": 1}
+    ],
+    "tax_calculations": [_SALE],
+}
+_TAXED = WriteSample(
+    operation="tax_transaction.create",
+    input={"calculation": CALCULATION, "reference": "INV-7", "metadata": {"invoice": "7"}},
+    documents=named("tax_transactions", "reference", "INV-7"),
+)
+_TAX_READS = (
+    ReadSample(operation="tax_calculation.read", input={"id": CALCULATION}),
+    ReadSample(operation="tax_transaction.read", input={"id": TRANSACTION}, after=[_TAXED]),
+)
+_TAX_WRITES = (
+    WriteSample(
+        operation="tax_calculation.create",
+        input={**_SALE, "currency": "eur"},
+        documents=named("tax_calculations", "currency", "eur"),
+    ),
+    _TAXED,
+    WriteSample(
+        operation="tax_transaction.reverse",
+        input={"id": TRANSACTION, "reversal_reference": "INV-7-R", "flat_amount": -500},
+        documents=named("tax_transactions", "reference", "INV-7-R"),
+        after=[_TAXED],
+    ),
+)
 
 SAMPLES = Samples(
     settings={
@@ -170,8 +293,10 @@ SAMPLES = Samples(
         "webhook_secret_previous": "whsec_Q29uY29yZFByZXZpb3Vz",
     },
     seed={
-        "switches": {"rate": None, "meter_reports_after": 0},
+        "switches": {"rate": None, "meter_reports_after": 0, "payout_seconds": 0},
         **_BILLING_SEED,
+        **_MONEY_SEED,
+        **_TAX_SEED,
         "customers": [{"key": "customer", "name": "Alder Works", "email": "billing@alder.example"}],
         "invoices": [
             {
@@ -185,6 +310,7 @@ SAMPLES = Samples(
                 "finalize": False,
             },
             {"create": {"customer": "@customer", "currency": "eur"}, "lines": [{"amount": 700}]},
+            {"create": {"customer": "@customer", "currency": "eur"}, "lines": [{"amount": 900}]},
         ],
     },
     reads=(
@@ -195,6 +321,8 @@ SAMPLES = Samples(
         ReadSample(operation="customer.read", input={"id": CUSTOMER}),
         ReadSample(operation="customer.list", input={"email": "billing@alder.example"}),
         *_BILLING_READS,
+        *_MONEY_READS,
+        *_TAX_READS,
     ),
     writes=(
         WriteSample(
@@ -209,6 +337,8 @@ SAMPLES = Samples(
             documents=lambda books: updates(books, "customer.updated", CUSTOMER),
         ),
         *_BILLING_WRITES,
+        *_MONEY_WRITES,
+        *_TAX_WRITES,
     ),
     webhooks=(
         WebhookSample(
@@ -230,8 +360,31 @@ SAMPLES = Samples(
             events=[{"type": "stripe.invoice_payment.paid", "schema": "stripe.invoice_payment@2025-09-30"}],
         ),
         WebhookSample(
+            fixture="credit_note_created.json",
+            events=[{"type": "stripe.credit_note.created", "schema": "stripe.credit_note@2026-09-30"}],
+        ),
+        WebhookSample(
+            fixture="refund_failed.json",
+            events=[{"type": "stripe.refund.failed", "schema": "stripe.refund@2026-09-30"}],
+        ),
+        WebhookSample(
+            fixture="payout_reconciled.json",
+            events=[{"type": "stripe.payout.reconciliation_completed", "schema": "stripe.payout@2026-09-30"}],
+        ),
+        WebhookSample(
             fixture="customer_updated.json",
             events=[{"type": "stripe.customer.updated", "schema": "stripe.customer@2025-09-30"}],
+        ),
+        WebhookSample(
+            fixture="meter_error_report.json",
+            events=[
+                {
+                    "type": "stripe.v1.billing.meter.error_report_triggered",
+                    "subject": "mtr_test_1",
+                    "occurred_at": datetime(2026, 1, 31, 9, 0, tzinfo=UTC),
+                    "schema": None,
+                }
+            ],
         ),
     ),
     signer=Signer(

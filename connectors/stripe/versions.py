@@ -19,6 +19,19 @@ RELEASES: Mapping[str, str] = {
 NEWEST = RELEASES["endive"]
 #: Objects that have a series of schemas; others travel without one.
 KINDS = frozenset({"credit_note", "customer", "invoice", "invoice_payment", "invoiceitem"})
+#: Objects from which no release took anything that must be there: the newest schema describes them in all of them.
+STEADY = frozenset(
+    {
+        "balance_transaction",
+        "charge",
+        "dispute",
+        "payment_intent",
+        "payout",
+        "refund",
+        "tax.calculation",
+        "tax.transaction",
+    }
+)
 #: What the schema of an object is called whose event names no version.
 UNKNOWN = "unknown"
 _VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.([a-z]+))?")
@@ -47,11 +60,15 @@ def schema_version(version: str) -> str:
 
 def claimed_schema(kind: Any, version: Any) -> str | None:
     """Give the schema that an event claims for its object: never None for an object that has a series."""
-    if not isinstance(kind, str) or kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS | STEADY:
         return None
-    return f"stripe.{kind}@{schema_version(version) if isinstance(version, str) else UNKNOWN}"
+    return f"stripe.{kind}@{_of(kind, version) if isinstance(version, str) else UNKNOWN}"
 
 
 def pinned(kind: str) -> Callable[[Any], str]:
     """Give what tells the schema of an object as a connection sees it that is pinned to a version."""
-    return lambda settings: f"stripe.{kind}@{schema_version(settings.api_version)}"
+    return lambda settings: f"stripe.{kind}@{_of(kind, settings.api_version)}"
+
+
+def _of(kind: str, version: str) -> str:
+    return NEWEST if kind in STEADY and release_of(version) is not None else schema_version(version)

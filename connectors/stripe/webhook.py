@@ -62,6 +62,8 @@ def read_event(value: Any) -> InboundEvent:
     The payload's lists are cut after ten items and may be stale: a flow reads the object again before it relies on it.
     Its shape is that of the endpoint's version, whatever the connection is pinned to: the schema says which.
     """
+    if value["object"] == "v2.core.event":
+        return _read_thin(value)
     if value["object"] != "event":
         raise ValueError("the object is not an event")
     identifier, kind, created, data = value["id"], value["type"], value["created"], value["data"]
@@ -73,6 +75,8 @@ def read_event(value: Any) -> InboundEvent:
     if not isinstance(data, dict) or not isinstance(record, dict):
         raise TypeError("data must hold an object")
     subject = record.get("id")
+    if isinstance(value.get("account"), str):
+        data = {**data, "account": value["account"]}
     return InboundEvent(
         external_id=identifier,
         type=f"stripe.{kind}",
@@ -82,6 +86,24 @@ def read_event(value: Any) -> InboundEvent:
         schema=claimed_schema(record.get("object"), value.get("api_version")),
         record=record,
         production=value["livemode"] if isinstance(value.get("livemode"), bool) else None,
+    )
+
+
+def _read_thin(value: Any) -> InboundEvent:
+    """Read a thin event, which has neither a version nor an object: `thin_event.read` fetches what it is about."""
+    identifier, kind, related = value["id"], value["type"], value.get("related_object")
+    if not (isinstance(identifier, str) and isinstance(kind, str) and identifier and kind):
+        raise TypeError("id and type must be text")
+    occurred = datetime.fromisoformat(value["created"])
+    if occurred.tzinfo is None:
+        raise ValueError("created must have a time zone")
+    subject = related.get("id") if isinstance(related, dict) else None
+    return InboundEvent(
+        external_id=identifier,
+        type=f"stripe.{kind}",
+        occurred_at=occurred.astimezone(UTC),
+        subject=subject if isinstance(subject, str) else "",
+        data={"related_object": related, "reason": value.get("reason"), "context": value.get("context")},
     )
 
 

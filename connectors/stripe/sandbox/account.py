@@ -84,7 +84,7 @@ class Account:
         self.joined: Callable[[Account], None] = lambda _: None
         self.limiter: Limiter = Limiter(clock=world.clock) if platform is None else platform.limiter
         self.subscribers: list[Callable[[Event], None]] = []
-        #: Who must know when a payment intent has succeeded, failed, or been canceled.
+        #: Who must know when a payment intent has succeeded.
         self.payment_watchers: list[Callable[[Record], None]] = []
         self.thin_subscribers: list[Callable[[ThinEvent], None]] = []
         self._moment: int | None = None
@@ -141,6 +141,7 @@ class Account:
         self.apply()
 
     def _clear_money(self) -> None:
+        """Forget charges, refunds, credit notes, disputes, payouts, balance transactions, and taxes."""
         self.charges = Table("charge", indexes=("payment_intent",))
         self.refunds = Table("refund", indexes=("charge",))
         self.credit_notes = Table("credit_note", indexes=("invoice",))
@@ -158,6 +159,14 @@ class Account:
         #: Payment method → the test method it was made from.
         self.methods: dict[str, str] = {}
         self.ledger = Ledger()
+        # Stripe Tax: what is calculated and recorded; the lines and breakdowns by their owner's id; used references.
+        self.tax_settings: dict[str, Any] = {}
+        self.tax_registrations = Table("tax.registration")
+        self.tax_calculations = Table("tax.calculation")
+        self.tax_transactions = Table("tax.transaction")
+        self.tax_lines: dict[str, list[Record]] = {}
+        self.tax_breakdowns: dict[str, list[Record]] = {}
+        self.tax_references: set[str] = set()
 
     def apply(self) -> None:
         """Let the switches take effect."""

@@ -35,8 +35,8 @@ def build(world: World) -> web.Application:
 
     def join(joining: Account) -> None:
         joining.subscribers += [sender.publish, listener(joining)]
-        joining.thin_subscribers.append(sender.publish_thin)
         joining.payment_watchers += [partial(book_paid, joining), partial(dispute_test_card, joining)]
+        joining.thin_subscribers.append(sender.publish_thin)
         tickers.append(Ticker(joining))
         if serving:
             tickers[-1].start()

@@ -63,7 +63,6 @@ class StripeBooks:
         return {
             "planned": self._driver.planned,
             "driven": self._driver.done,
-            "due_later": len(self.account.agenda),
             "deliveries_waiting": self._sender.waiting,
             "idempotency_keys": self._doorway.remembered,
             "refused_by_limits": self._limits.refused,
@@ -81,7 +80,7 @@ class StripeBooks:
 
 
 def _money(account: Account) -> dict[str, Any]:
-    """Give what was charged, given back, disputed and paid out, and both sides of every movement of the balance."""
+    """Give what was charged, given back, disputed and paid out, taxed, and both sides of every movement."""
     return {
         "payment_intents": _present(account.payment_intents),
         "charges": _present(account.charges),
@@ -92,6 +91,12 @@ def _money(account: Account) -> dict[str, Any]:
         "disputes": _present(account.disputes),
         "payouts": _present(account.payouts),
         "balance_transactions": _present(account.balance_transactions),
+        "tax_calculations": [
+            one | {"line_items": account.tax_lines[one["id"]]} for one in _present(account.tax_calculations)
+        ],
+        "tax_transactions": [
+            one | {"line_items": account.tax_lines[one["id"]]} for one in _present(account.tax_transactions)
+        ],
         "ledger": {
             "entries": [asdict(entry) for entry in account.ledger.entries],
             "totals": account.ledger.totals(),
@@ -123,8 +128,8 @@ def _held(account: Account) -> dict[str, Any]:
             }
             for invoice in _present(account.invoices)
         ],
-        **_money(account),
         "events": [_brief(event) for event in account.events],
+        **_money(account),
         "thin_events": [event.whole() for event in account.thin_events],
     }
 

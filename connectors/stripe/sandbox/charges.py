@@ -12,6 +12,7 @@ from connectors.stripe.sandbox.ledger import PAYERS
 from connectors.stripe.sandbox.listing import equals, pages, time_range
 from connectors.stripe.sandbox.methods import Method
 from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.searching import search
 from connectors.stripe.sandbox.table import Record
 
 _ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
@@ -137,6 +138,12 @@ def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
     filters = [equals("customer", parameters.text("customer")), time_range(parameters)]
     among = None if intent is None else account.charges.where("payment_intent", intent)
     return pages(account.charges, parameters, filters, url="/v1/charges", among=among)
+
+
+def search_page(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/charges/search`."""
+    fields = frozenset({"amount", "created", "currency", "customer", "disputed", "refunded", "status"})
+    return search(account, account.charges, parameters, fields=fields, url="/v1/charges/search")
 
 
 def _outcome(method: Method, status: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from connectors.stripe.sandbox.events import changed
 from connectors.stripe.sandbox.listing import equals, pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.searching import search
+from connectors.stripe.sandbox.subscription_billing import LIVE, end
 from connectors.stripe.sandbox.table import Record
 
 _ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
@@ -76,8 +77,11 @@ def update(account: Account, identifier: str, parameters: Parameters) -> Record:
 
 
 def delete(account: Account, identifier: str) -> Record:
-    """`DELETE /v1/customers/{id}`."""
+    """`DELETE /v1/customers/{id}`: the customer's subscriptions end at once, and nothing more is billed."""
     customer = account.find(account.customers, identifier)
+    for subscription in account.subscriptions.where("customer", identifier):
+        if subscription["status"] in LIVE | {"incomplete"}:
+            end(account, subscription, reason="cancellation_requested", bill=False)
     account.happened("customer.deleted", customer)
     customer.clear()
     customer.update({"id": identifier, "object": "customer", "deleted": True})

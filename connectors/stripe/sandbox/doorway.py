@@ -134,7 +134,7 @@ class Doorway:
         key: str | None,
     ) -> bytes:
         """Do the work while no other write is at the same object; waits for it a while, as Stripe does."""
-        identifier = request.match_info.get("id", "")
+        identifier = _held(request, body)
         if request.method == "GET" or not identifier:
             return await self._run(account, request, operation, body, version, request_id, key)
         lock = self._locks.setdefault((account.id, identifier), asyncio.Lock())
@@ -181,6 +181,16 @@ class Doorway:
         if version not in VERSIONS:
             raise ApiError.invalid(f"Invalid Stripe API version: {version[:40]}.")
         return version
+
+
+def _held(request: web.Request, body: bytes) -> str:
+    """Name what a write holds while it runs: the object in its path; of a meter event, the customer and the meter."""
+    if request.path != "/v1/billing/meter_events":
+        return request.match_info.get("id", "")
+    sent = decode(body.decode("utf-8", "replace"))
+    payload = sent.get("payload")
+    customer = payload.get("stripe_customer_id") if isinstance(payload, dict) else None
+    return f"{sent.get('event_name')}:{customer}"
 
 
 def _unrecognized(request: web.Request) -> ApiError:

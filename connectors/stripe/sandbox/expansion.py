@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from connectors.stripe.sandbox import terms
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.invoice_sums import show
 from connectors.stripe.sandbox.listing import listed
@@ -94,6 +95,8 @@ class _Expansion:
             value: Any = node.get("payments") or self._payments(node)
         elif name == "tiers" and node.get("object") == "price":
             value = self._account.tiers.get(node["id"])
+        elif (taxes := self._taxes(node, name)) is not None:
+            value = taxes
         elif name not in node:
             if node.get("type") in _VARIANTS and name in _VARIANTS:
                 return node  # Of these an object has one or another.
@@ -118,7 +121,11 @@ class _Expansion:
         record = table.get(value) if isinstance(value, str) else None
         if record is None:
             return value
-        whole = show(self._account, record) if table is self._account.invoices else record
+        whole = record
+        if table is self._account.invoices:
+            whole = show(self._account, record)
+        elif table is self._account.subscriptions:
+            whole = terms.show(self._account, record)
         return render(self._account, whole, self._version)
 
     def _payments(self, invoice: Record) -> dict[str, Any]:
@@ -126,6 +133,17 @@ class _Expansion:
         url = f"/v1/invoice_payments?invoice={invoice['id']}"
         page = listed(payments[:10], more=len(payments) > 10, url=url)
         return dict(render(self._account, page, self._version))
+
+    def _taxes(self, node: Record, name: str) -> Any:
+        """Give what Stripe Tax shows only when asked: the lines of a document, and the taxes of a line."""
+        kind, identifier = node.get("object"), str(node.get("id"))
+        if name == "line_items" and kind in {"tax.calculation", "tax.transaction"}:
+            lines = self._account.tax_lines[identifier]
+            url = f"/v1/tax/{str(kind).removeprefix('tax.')}s/{identifier}/line_items"
+            return listed([dict(line) for line in lines[:10]], more=len(lines) > 10, url=url)
+        if name == "tax_breakdown" and kind == "tax.calculation_line_item":
+            return self._account.tax_breakdowns[identifier]
+        return None
 
     def _cannot(self) -> ApiError:
         return ApiError.invalid(f"This property cannot be expanded ({self._path}).", param="expand")

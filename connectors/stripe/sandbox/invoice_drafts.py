@@ -147,6 +147,10 @@ def finalize_later(account: Account, invoice: Record, told: Event | None) -> Non
         due = invoice.get("automatically_finalizes_at")
         if invoice.get("status") != "draft" or not due or due > account.now():
             return
+        customer = account.customers.get(invoice["customer"]) or {}
+        if customer.get("deleted"):
+            invoice["automatically_finalizes_at"] = None
+            return
         if told is not None and told.pending and account.now() < created + LONGEST:
             later = min(account.now() + account.switches.finalizes_after, created + LONGEST)
             invoice["automatically_finalizes_at"] = later

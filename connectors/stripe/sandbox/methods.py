@@ -56,6 +56,7 @@ METHODS: Mapping[str, Method] = {
     "pm_card_amex": Method(brand="amex", last4="8431"),
     "pm_card_chargeDeclined": _declined("generic_decline"),
     "pm_card_visa_chargeDeclined": _declined("generic_decline"),
+    "pm_card_chargeCustomerFail": _declined("generic_decline"),
     "pm_card_chargeDeclinedInsufficientFunds": _declined("insufficient_funds", _FUNDS),
     "pm_card_visa_chargeDeclinedInsufficientFunds": _declined("insufficient_funds", _FUNDS),
     "pm_card_visa_chargeDeclinedLostCard": _declined("lost_card"),

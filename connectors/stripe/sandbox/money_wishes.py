@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectors.stripe.sandbox import disputes, payment_intents, payouts, refunds
+from connectors.stripe.sandbox import credit_notes, disputes, payment_intents, payouts, refunds
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.table import Record
@@ -15,6 +15,10 @@ Wish = Mapping[str, Any]
 
 def _intent(account: Account, wish: Wish) -> Record:
     return payment_intents.create(account, Parameters({name: wish[name] for name in wish if name != "key"}))
+
+
+def _credit_note(account: Account, wish: Wish) -> Record:
+    return credit_notes.create(account, Parameters({name: wish[name] for name in wish if name != "key"}))
 
 
 def _authenticate(account: Account, wish: Wish) -> Record:
@@ -60,6 +64,23 @@ def _failed_payout(account: Account, wish: Wish) -> Record:
 
 #: Wish → the fields it may have, and what it does; they are granted in this order.
 MONEY: Mapping[str, tuple[frozenset[str], Callable[[Account, Wish], Record]]] = {
+    "credit_notes": (
+        frozenset(
+            {
+                "key",
+                "invoice",
+                "amount",
+                "lines",
+                "refund_amount",
+                "credit_amount",
+                "out_of_band_amount",
+                "reason",
+                "memo",
+                "metadata",
+            }
+        ),
+        _credit_note,
+    ),
     "payment_intents": (
         frozenset(
             {

@@ -79,13 +79,13 @@ class Parameters:
         return number
 
     def boolean(self, key: str) -> bool | None:
-        """Give true or false."""
+        """Give true or false; older releases of Stripe's own library write them as Python does, `True` and `False`."""
         value = self.text(key)
         if value is None or value == "":
             return None
-        if value not in {"true", "false"}:
+        if value.lower() not in {"true", "false"}:
             raise ApiError.invalid(f"Invalid boolean: {value[:50]}", param=self.name(key))
-        return value == "true"
+        return value.lower() == "true"
 
     def choice(self, key: str, *allowed: str) -> str | None:
         """Give one of a few words."""

@@ -13,6 +13,7 @@ from connectors.stripe.sandbox.listing import equals, pages, time_range
 from connectors.stripe.sandbox.methods import SLOW, Decline, Method, attach, method_of
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
+from connectors.stripe.sandbox.searching import search
 from connectors.stripe.sandbox.table import Record
 from connectors.stripe.sandbox.versions import ENDIVE
 
@@ -181,6 +182,12 @@ def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
     return pages(account.payment_intents, parameters, filters, url="/v1/payment_intents")
 
 
+def search_page(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/payment_intents/search`."""
+    fields = frozenset({"amount", "created", "currency", "customer", "status"})
+    return search(account, account.payment_intents, parameters, fields=fields, url="/v1/payment_intents/search")
+
+
 def open_intent(account: Account, *, amount: int, currency: str, customer: str | None) -> Record:
     """Keep a payment intent that nobody has paid yet."""
     identifier = account.identifiers.new("pi")
@@ -282,6 +289,9 @@ def end(account: Account, intent: Record, reason: str | None) -> None:
     if charge is not None and charge["status"] == "succeeded" and not charge["captured"]:
         charge |= {"refunded": True, "amount_refunded": charge["amount"]}
         account.happened("charge.expired" if reason == "automatic" else "charge.refunded", charge)
+    if charge is not None and charge["status"] == "pending":
+        charge |= {"status": "failed", "paid": False, "failure_message": "The payment was canceled."}
+        account.happened("charge.failed", charge)
     account.happened("payment_intent.canceled", intent)
 
 

@@ -39,6 +39,8 @@ def pay_default(account: Account, invoice: Record, method: str = "pm_card_visa")
         settle(account, invoice)
         return
     intent = account.find(account.payment_intents, payment["payment"]["payment_intent"])
+    if intent["status"] == "processing":
+        raise ApiError("The payment of this invoice is under way already.", code="invoice_not_editable", stored=True)
     kept = attach_method(account, method)
     intent |= {"amount": invoice["amount_remaining"], "payment_method": kept}
     invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1}

@@ -32,10 +32,11 @@ def create(account: Account, parameters: Parameters) -> Record:
     active = parameters.boolean("active")
     price = form(account, parameters, currency=currency, product=product, active=active is not False)
     transfer = parameters.boolean("transfer_lookup_key") or False
+    sold = None if described is None else products.form(account, described)
     parameters.finish()
     _claim_lookup_key(account, price["lookup_key"], price["id"], transfer=transfer)
-    if described is not None:
-        price["product"] = products.create(account, described)["id"]
+    if sold is not None:
+        price["product"] = products.keep(account, sold)["id"]
     account.prices.add(price)
     account.happened("price.created", price)
     return price

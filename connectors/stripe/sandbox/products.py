@@ -18,6 +18,13 @@ _TEXTS = ("description", "statement_descriptor", "tax_code", "unit_label", "url"
 
 def create(account: Account, parameters: Parameters) -> Record:
     """`POST /v1/products`; the caller may choose the id."""
+    product = form(account, parameters)
+    parameters.finish()
+    return keep(account, product)
+
+
+def form(account: Account, parameters: Parameters) -> Record:
+    """Form a product from its parameters; it is not kept yet."""
     product: Record = {
         "id": parameters.text("id") or account.identifiers.short("prod"),
         "object": "product",
@@ -42,7 +49,11 @@ def create(account: Account, parameters: Parameters) -> Record:
     }
     _write(product, parameters)
     parameters.accept("tax_details")
-    parameters.finish()
+    return product
+
+
+def keep(account: Account, product: Record) -> Record:
+    """Keep a new product, unless its id is taken."""
     if account.products.get(product["id"]) is not None:
         raise ApiError.invalid("Product already exists.", param="id", code="resource_already_exists")
     account.products.add(product)

@@ -22,6 +22,8 @@ from connectors.stripe.sandbox import (
     prices,
     products,
     subscriptions,
+    tax_calculations,
+    tax_settings,
     v2,
 )
 from connectors.stripe.sandbox.account import Account, Switches
@@ -48,6 +50,9 @@ _MAKERS: Mapping[str, Callable[[Account, Parameters], Record]] = {
     "subscriptions": subscriptions.create,
     "meter_events": meter_events.create,
     "endpoints": endpoints.create,
+    "tax_settings": tax_settings.update,
+    "tax_registrations": tax_settings.register,
+    "tax_calculations": tax_calculations.create,
 }
 _WISHES = frozenset(
     {
@@ -55,13 +60,13 @@ _WISHES = frozenset(
         *MONEY,
         "account",
         "destinations",
-        "pay_out",
-        "elapse",
-        "switches",
-        "invoices",
-        "generate",
         "drive",
+        "elapse",
+        "generate",
+        "invoices",
+        "pay_out",
         "roll_secret",
+        "switches",
     }
 )
 _INVOICE_WISHES = frozenset({"key", "create", "lines", "subscription", "finalize", "payments", "misstate_total"})

@@ -15,7 +15,7 @@ from connectors.stripe.sandbox.searching import search
 from connectors.stripe.sandbox.table import Record
 from connectors.stripe.sandbox.terms import MAX_ITEMS, items_of, make_item, period_at, plan_of, set_quantity, show
 from connectors.stripe.sandbox.usage_lines import is_metered
-from connectors.stripe.sandbox.versions import CLOVER
+from connectors.stripe.sandbox.versions import BASIL, CLOVER
 
 _URL = "/v1/subscriptions"
 _STATUSES = ("active", "canceled", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid")
@@ -38,9 +38,7 @@ def create(account: Account, parameters: Parameters) -> Record:
         raise ApiError.missing_parameter("items")
     _check_items(items)
     subscription["currency"] = items[0]["price"]["currency"]
-    subscription["discounts"] = (
-        catalogue.discounts_of(account, parameters, currency=subscription["currency"], customer=customer["id"]) or []
-    )
+    subscription["discounts"] = _discounts(account, parameters, subscription) or []
     _write(account, subscription, parameters)
     trial_end = _trial(parameters, now)
     behavior = parameters.choice(
@@ -84,9 +82,7 @@ def update(account: Account, identifier: str, parameters: Parameters) -> Record:
     at = parameters.integer("proration_date") or now
     at_end = parameters.boolean("cancel_at_period_end")
     changes = _item_changes(account, subscription, parameters.parts("items") or [])
-    discounts = catalogue.discounts_of(
-        account, parameters, currency=subscription["currency"], customer=subscription["customer"]
-    )
+    discounts = _discounts(account, parameters, subscription)
     parameters.accept("payment_behavior", *_UNUSED)
     parameters.finish()
     if discounts is not None:
@@ -259,6 +255,13 @@ def _write(account: Account, subscription: Record, parameters: Parameters) -> No
             raise ApiError.invalid("cancel_at must be in the future.", param="cancel_at")
         subscription |= {"cancel_at": moment, "canceled_at": None if moment is None else account.now()}
     subscription["metadata"] = parameters.metadata(subscription["metadata"])
+
+
+def _discounts(account: Account, parameters: Parameters, subscription: Record) -> list[str] | None:
+    """Make the discounts that are asked for; before basil a single coupon could be named instead."""
+    coupon = parameters.text("coupon") if parameters.version < BASIL else None
+    asked = Parameters({"discounts": [{"coupon": coupon}]}) if coupon else parameters
+    return catalogue.discounts_of(account, asked, currency=subscription["currency"], customer=subscription["customer"])
 
 
 def _ending(at: int, now: int) -> Record:

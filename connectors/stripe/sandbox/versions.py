@@ -59,11 +59,11 @@ SINCE: Mapping[str, Mapping[str, str]] = {
     "product": {"tax_details": ENDIVE},
     "subscription": {
         "billing_mode": "2025-06-30",
-        "billing_schedules": "2026-02-25",
+        "billing_schedules": "2026-03-25",
         "customer_account": "2025-12-15",
         "status_details": ENDIVE,
     },
-    "subscription_item": {"billed_until": "2026-02-25"},
+    "subscription_item": {"billed_until": "2026-03-25"},
     "discount": {"customer_account": "2025-12-15"},
     # Money: payment intents, charges, refunds, credit notes, balance transactions, payouts, disputes.
     "payment_intent": {

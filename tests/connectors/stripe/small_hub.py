@@ -62,11 +62,11 @@ def connection(version: str) -> str:
 
 
 @cache
-def workspace() -> Bundle:
-    """Compile the shipped schemas, tables and mappings of Stripe with one flow."""
+def workspace(more: tuple[tuple[str, str], ...] = (("flows/twice.yaml", FLOW),)) -> Bundle:
+    """Compile the shipped schemas, tables and mappings of Stripe with one flow, and what `more` files say."""
     shipped = ("schemas/", "mappings/stripe/", "mappings/tables/")
     files = {path: content for path, content in read_files(ROOT).items() if path.startswith(shipped)}
-    files["flows/twice.yaml"] = FLOW.encode()
+    files |= {path: text.encode() for path, text in more}
     for version in VERSIONS:
         text = f"connection: {connection(version)}\nconnector: stripe\n"
         files[f"connections/{connection(version)}.yaml"] = text.encode()
@@ -78,8 +78,11 @@ def workspace() -> Bundle:
 class SmallHub:
     """Takes in webhooks and works on the runs they start."""
 
-    def __init__(self, directory: Path, sandbox: Running, secrets: Mapping[str, str]) -> None:
-        """Connect each connection with the signing secret of its endpoint."""
+    def __init__(
+        self, directory: Path, sandbox: Running, secrets: Mapping[str, str], bundle: Bundle, **settings: Any
+    ) -> None:
+        """Connect each connection with the signing secret of its endpoint; `settings` are further ones of all."""
+        self._settings = settings
         self.ambient = Ambient(clock=SystemClock(), random=random.Random(1))
         self.database = Database(directory)
         self.committer = Committer(self.database, self.ambient)
@@ -90,7 +93,7 @@ class SmallHub:
         }
 
         async def shelf(_bundle_id: str) -> Bundle:
-            return workspace()
+            return bundle
 
         self.worker = Worker(
             Parts(
@@ -101,7 +104,7 @@ class SmallHub:
                 committer=self.committer,
                 accounts=self.accounts,
                 bundle=shelf,
-                current=workspace,
+                current=lambda: bundle,
             )
         )
         self.intake = Intake(
@@ -109,7 +112,7 @@ class SmallHub:
             ambient=self.ambient,
             committer=self.committer,
             accounts=self.accounts,
-            bundle=workspace,
+            bundle=lambda: bundle,
         )
 
     def _account(self, name: str, sandbox: Running, secret: str, version: str) -> Account:
@@ -119,6 +122,7 @@ class SmallHub:
                 "api_key": sandbox.announcement["api_key"],
                 "webhook_secret": secret,
                 "api_version": version,
+                **self._settings,
             }
         )
         return Account(
@@ -139,7 +143,8 @@ class SmallHub:
         async with asyncio.timeout(seconds):
             while True:
                 with self.database.reading() as reading:
-                    counted = runs.counts(reading, environment="test").get("twice", {})
+                    by_flow = runs.counts(reading, environment="test")
+                counted = next(iter(by_flow.values()), {})
                 if not any(counted.get(state) for state in ("queued", "running", "waiting")):
                     return counted
                 await asyncio.sleep(0.01)
@@ -166,14 +171,16 @@ class SmallHub:
 
 
 @asynccontextmanager
-async def small_hub(directory: Path, sandbox: Running, inbox: Inbox) -> AsyncIterator[SmallHub]:
+async def small_hub(
+    directory: Path, sandbox: Running, inbox: Inbox, *, bundle: Bundle | None = None, **settings: Any
+) -> AsyncIterator[SmallHub]:
     """Register an endpoint for each version, and run a hub that knows their secrets."""
     secrets = {}
     for version in VERSIONS:
         wish = {"url": f"{inbox.url}?{version}", "enabled_events": ["invoice.finalized"], "api_version": version}
         made = await sandbox.world.books.seed({"endpoints": [wish]})
         secrets[version] = made["made"]["endpoints"][0]["secret"]
-    hub = SmallHub(directory, sandbox, secrets)
+    hub = SmallHub(directory, sandbox, secrets, bundle or workspace(), **settings)
     hub.committer.on_wake = hub.worker.wake
     hub.committer.start()
     task = asyncio.create_task(hub.worker.run())

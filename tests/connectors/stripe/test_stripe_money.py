@@ -180,6 +180,29 @@ async def test_a_bank_debit_takes_days_and_may_fail(client: Client, sandbox: Run
     assert [one["status"] for one in books["charges"]] == ["succeeded", "failed"]
 
 
+async def test_an_invoice_is_paid_when_its_bank_debit_arrives(client: Client, sandbox: Running) -> None:
+    def work(call: stripe.StripeClient) -> tuple[str, str]:
+        customer = call.v1.customers.create({"name": "Alder Works"})
+        made = []
+        for _ in range(2):
+            draft = call.v1.invoices.create({"customer": customer.id, "currency": "usd"})
+            call.v1.invoices.add_lines(draft.id, {"lines": [{"amount": 4000}]})
+            call.v1.invoices.finalize_invoice(draft.id)
+            paid = call.v1.invoices.pay(draft.id, {"payment_method": "pm_usBankAccount_success"})
+            assert (paid.status, paid.amount_remaining) == ("open", 4000)
+            made.append(draft.id)
+        with pytest.raises(stripe.InvalidRequestError, match="under way already"):
+            call.v1.invoices.pay(made[0])
+        assert call.v1.invoices.void_invoice(made[1]).status == "void"
+        return made[0], made[1]
+
+    await client(work)
+    books = await seeded(sandbox, elapse=5 * DAY)
+    assert [(one["status"], one["amount_paid"]) for one in books["invoices"]] == [("paid", 4000), ("void", 0)]
+    assert [one["status"] for one in books["charges"]] == ["succeeded", "failed"]
+    assert [one["amount"] for one in books["balance_transactions"]] == [4000]
+
+
 async def test_money_of_another_currency_is_converted(client: Client) -> None:
     def work(call: stripe.StripeClient) -> None:
         intent: Any = pay(call, amount=10_000, currency="jpy", expand=["latest_charge.balance_transaction"])

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from connectors.stripe.connector import CONNECTOR
 from connectors.stripe.settings import API_VERSION, StripeSettings
-from connectors.stripe.versions import KINDS, claimed_schema, release_of, schema_version
+from connectors.stripe.versions import KINDS, NEWEST, STEADY, claimed_schema, release_of, schema_version
 from connectors.stripe.webhook import parse
 from hub.sdk.connector import ReadOperation
 from hub.sdk.errors import FixConnection
@@ -72,7 +72,7 @@ def test_no_object_with_a_series_travels_without_a_schema(kind: str) -> None:
         assert found.schema.startswith(f"stripe.{kind}@")
 
 
-@pytest.mark.parametrize("kind", ["price", "payment_intent", ""])
+@pytest.mark.parametrize("kind", ["price", "plan", ""])
 def test_an_object_without_a_series_has_no_schema(kind: str) -> None:
     (found,) = parse(event(API_VERSION, kind))
     assert found.schema is None
@@ -81,7 +81,19 @@ def test_an_object_without_a_series_has_no_schema(kind: str) -> None:
 
 def test_every_kind_has_schemas_of_every_release_that_has_it() -> None:
     names = {f"stripe.{kind}@{schema_version(version)}" for kind in KINDS for version in RELEASED[kind]}
-    assert names == set(CONNECTOR.schemas)
+    assert names | {f"stripe.{kind}@{NEWEST}" for kind in STEADY} == set(CONNECTOR.schemas)
+
+
+@pytest.mark.parametrize("kind", sorted(STEADY))
+def test_what_no_release_took_from_has_one_schema(kind: str) -> None:
+    for version, claimed in (
+        ("2024-09-30.acacia", NEWEST),
+        ("2026-10-28.endive", NEWEST),
+        ("2027-03-31.fennel", "2027-03-31"),
+        (None, "unknown"),
+    ):
+        (found,) = parse(event(version, kind))
+        assert found.schema == f"stripe.{kind}@{claimed}"
 
 
 RELEASED: dict[str, tuple[str, ...]] = dict.fromkeys(

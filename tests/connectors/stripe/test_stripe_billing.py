@@ -1,0 +1,292 @@
+"""The connector bills at its sandbox: from the price list to the paid invoice, found again by the effect's key."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from connectors.stripe.connector import CONNECTOR
+from connectors.stripe.samples import SAMPLES
+from connectors.stripe.settings import StripeSettings
+from connectors.stripe.webhook import parse, verify
+from connectors.stripe.writing import MARK
+from hub.sandbox.server import Running
+from hub.sdk.connector import ReadOperation, WriteOperation
+from hub.sdk.errors import FixConnection, FixData, HubError, NotFound, OutcomeUnknown
+from hub.sdk.exact_json import dumps, loads
+from hub.sdk.testing.sending import Connected
+from hub.sdk.values import EffectKey, Response
+from tests.connectors.stripe.partners import Inbox, settled
+
+DAY = 86400
+SEARCHED = (
+    "customer.create",
+    "product.create",
+    "price.create",
+    "subscription.create",
+    "invoice.create",
+    "payment_intent.create",
+)
+
+
+class Hand:
+    """Reads and writes with the connector's operations; each write has a key of its own."""
+
+    def __init__(self, connected: Connected) -> None:
+        self.connected = connected
+        self._count = 0
+
+    async def write(self, operation: str, /, **record: Any) -> dict[str, Any]:
+        self._count += 1
+        return dict(await self.connected.write(writing(operation), record, EffectKey(f"{self._count:032x}")))
+
+    async def read(self, operation: str, /, **record: Any) -> dict[str, Any]:
+        found = CONNECTOR.operation(operation)
+        assert isinstance(found, ReadOperation)
+        return dict(await found.read(self.connected, record))
+
+
+def writing(name: str) -> WriteOperation:
+    operation = CONNECTOR.operation(name)
+    assert isinstance(operation, WriteOperation)
+    return operation
+
+
+def settings(**more: Any) -> StripeSettings:
+    return StripeSettings.model_validate({**SAMPLES.settings, **more})
+
+
+@asynccontextmanager
+async def hand(sandbox: Running, **more: Any) -> AsyncIterator[Hand]:
+    found = settings(base_url=sandbox.url, api_key=sandbox.announcement["api_key"], **more)
+    connected = Connected(CONNECTOR, found)
+    try:
+        yield Hand(connected)
+    finally:
+        await connected.close()
+
+
+async def test_from_the_price_list_to_the_paid_invoice(sandbox: Running) -> None:
+    async with hand(sandbox) as stripe:
+        person = {"invoice_settings": {"default_payment_method": "pm_card_visa"}}
+        customer = await stripe.write("customer.create", name="Alder", **person)
+        product = await stripe.write("product.create", name="Seats")
+        price = await stripe.write(
+            "price.create",
+            product=product["id"],
+            currency="eur",
+            unit_amount_decimal="1250.5",
+            recurring={"interval": "month"},
+        )
+        begun = await stripe.write(
+            "subscription.create", customer=customer["id"], items=[{"price": price["id"], "quantity": 3}]
+        )
+        assert begun["status"] == "active"
+        first = await stripe.read("invoice.read", id=begun["latest_invoice"])
+        assert (first["status"], first["total"]) == ("paid", 3752)
+        credit = await stripe.write(
+            "invoice_item.create", customer=customer["id"], amount=-52, currency="eur", description="Rounded off"
+        )
+        assert (await stripe.read("invoice_item.read", id=credit["id"]))["invoice"] is None
+        sandbox.world.clock.advance(31 * DAY + 7200)
+        listed = await stripe.read("invoice.list", subscription=begun["id"], status="paid")
+        assert [one["total"] for one in listed["data"]] == [3700, 3752]
+        ending = await stripe.write("subscription.cancel", id=begun["id"])
+        assert (ending["status"], ending["cancel_at_period_end"]) == ("active", True)
+        (item,) = (await stripe.read("subscription_item.list", subscription=begun["id"]))["data"]
+        assert ending["cancel_at"] == item["current_period_end"]
+
+
+async def test_an_invoice_goes_through_its_states(sandbox: Running) -> None:
+    async with hand(sandbox) as stripe:
+        customer = (await stripe.write("customer.create", name="Alder"))["id"]
+
+        async def finalized(amount: int) -> dict[str, Any]:
+            draft = await stripe.write("invoice.create", customer=customer, currency="eur")
+            item = {"customer": customer, "invoice": draft["id"], "amount": amount}
+            await stripe.write("invoice_item.create", **item)
+            return await stripe.write("invoice.finalize", id=draft["id"])
+
+        one = await finalized(500)
+        assert (one["status"], one["amount_remaining"]) == ("open", 500)
+        paid = await stripe.write("invoice.pay", id=one["id"], paid_out_of_band=True)
+        assert (paid["status"], paid["amount_remaining"]) == ("paid", 0)
+        two = await finalized(700)
+        assert (await stripe.write("invoice.mark_uncollectible", id=two["id"]))["status"] == "uncollectible"
+        assert (await stripe.write("invoice.void", id=two["id"]))["status"] == "void"
+        for name, code in (
+            ("invoice.finalize", "invoice-not-editable"),
+            ("invoice.pay", "invoice-not-editable"),
+            ("invoice.mark_uncollectible", "invoice-not-editable"),
+        ):
+            with pytest.raises(FixData) as refused:
+                await stripe.write(name, id=two["id"])
+            assert refused.value.code == code
+        with pytest.raises(NotFound):
+            await stripe.write("invoice.void", id="in_nobody")
+
+
+async def test_what_was_made_is_found_by_the_effects_key(sandbox: Running) -> None:
+    await sandbox.world.books.seed(dict(SAMPLES.seed))
+    async with hand(sandbox) as stripe:
+        for place, sample in enumerate(SAMPLES.writes):
+            key = EffectKey(f"{place:032x}")
+            operation = writing(sample.operation)
+            assert (operation.look is not None) is (sample.operation in SEARCHED)
+            if operation.look is None:
+                continue
+            assert await stripe.connected.look(operation, key) is None
+            made = await stripe.connected.write(operation, sample.input, key)
+            assert await stripe.connected.look(operation, key) == made
+            other = EffectKey("f" * 32)
+            assert await stripe.connected.look(operation, other) is None
+        books = sandbox.world.books.snapshot()
+        marked = [one for kind in ("customers", "products", "prices") for one in books[kind] if MARK in one["metadata"]]
+        assert len(marked) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "family"),
+    [
+        (b"<html>", OutcomeUnknown),
+        (b"[]", OutcomeUnknown),
+        ({"object": "list", "data": []}, OutcomeUnknown),
+        ({"object": "search_result", "data": [{"id": "cus_1", "object": "customer"}]}, OutcomeUnknown),
+        (
+            {"object": "search_result", "data": [{"id": "cus_1", "object": "customer", "metadata": {MARK: "other"}}]},
+            OutcomeUnknown,
+        ),
+        (
+            {"object": "search_result", "data": [{"id": "in_1", "object": "invoice", "metadata": {MARK: "k"}}]},
+            OutcomeUnknown,
+        ),
+        (
+            {
+                "object": "search_result",
+                "data": [{"id": f"cus_{n}", "object": "customer", "metadata": {MARK: "k"}} for n in range(2)],
+            },
+            FixData,
+        ),
+    ],
+)
+def test_only_what_carries_the_key_is_taken_for_the_write(body: Any, family: type[HubError]) -> None:
+    operation = writing("customer.create")
+    assert operation.found is not None
+    answer = Response(status=200, headers={}, body=body if isinstance(body, bytes) else dumps(body))
+    with pytest.raises(family):
+        operation.found(answer, EffectKey("k"))
+
+
+@pytest.mark.parametrize(("version", "named"), [("2025-02-24.acacia", "price"), ("2025-03-31.basil", "pricing[price]")])
+async def test_an_item_names_its_price_as_the_version_does(sandbox: Running, version: str, named: str) -> None:
+    record = {"customer": "cus_1", "price": "price_1", "quantity": 2}
+    request = writing("invoice_item.create").request(settings(api_version=version), record, EffectKey("k"))
+    assert parse_qs(request.body.decode()) == {"customer": ["cus_1"], named: ["price_1"], "quantity": ["2"]}
+    async with hand(sandbox, api_version=version) as stripe:
+        customer = (await stripe.write("customer.create", name="A"))["id"]
+        product = (await stripe.write("product.create", name="Seats"))["id"]
+        price = (await stripe.write("price.create", product=product, currency="eur", unit_amount=40))["id"]
+        made = await stripe.write("invoice_item.create", customer=customer, price=price, quantity=2)
+        assert made["amount"] == 80
+
+
+async def test_a_connection_may_be_for_a_connected_account(sandbox: Running) -> None:
+    await sandbox.world.books.seed({"accounts": [{"key": "shop"}, {"key": "other"}]})
+    keys = sandbox.world.books.snapshot()["keys"]
+    async with hand(sandbox, account=keys["shop"]) as stripe:
+        customer = await stripe.write("customer.create", name="Theirs")
+        rule = {"formula": "count"}
+        await stripe.write("meter.create", display_name="Calls", event_name="calls", default_aggregation=rule)
+        payload = {"stripe_customer_id": customer["id"]}
+        await stripe.write("meter_event.create", event_name="calls", identifier="m-1", payload=payload)
+        (stream,) = CONNECTOR.streams
+        pages = [page async for page in stream.pull(stripe.connected, None, sandbox.world.clock.now())]
+        events = [event for page in pages for event in page.events]
+        assert {event.data["account"] for event in events} == {keys["shop"]}
+        assert "stripe.customer.created" in {event.type for event in events}
+    held = sandbox.world.books.snapshot()["accounts"]
+    assert [one["id"] for one in held[keys["shop"]]["customers"]] == [customer["id"]]
+    assert [one["identifier"] for one in held[keys["shop"]]["usage"]] == ["m-1"]
+    assert held[keys["other"]]["customers"] == []
+    async with hand(sandbox, account="acct_nobody") as stripe:
+        with pytest.raises(FixConnection, match="does not have access"):
+            await stripe.read("customer.list")
+    with pytest.raises(ValueError, match="account"):
+        settings(account="cus_1")
+
+
+async def test_usage_is_sent_once_and_read_back(sandbox: Running) -> None:
+    async with hand(sandbox) as stripe:
+        customer = (await stripe.write("customer.create", name="A"))["id"]
+        rule = {"formula": "sum"}
+        meter = await stripe.write("meter.create", display_name="C", event_name="calls", default_aggregation=rule)
+        event = {
+            "event_name": "calls",
+            "identifier": "m-1",
+            "payload": {"stripe_customer_id": customer, "value": "2.5"},
+        }
+        key = EffectKey("a" * 32)
+        first = await stripe.connected.write(writing("meter_event.create"), event, key)
+        assert first == await stripe.connected.write(writing("meter_event.create"), event, key)
+        with pytest.raises(FixData) as doubled:
+            await stripe.write("meter_event.create", **event)
+        assert doubled.value.code == "duplicate-meter-event"
+        now = sandbox.world.clock.timestamp() // 3600 * 3600
+        span = {"start_time": now - 26 * 3600, "end_time": now + 26 * 3600}
+        counted = await stripe.read("meter.counted", id=meter["id"], customer=customer, **span)
+        assert [str(one["aggregated_value"]) for one in counted["data"]] == ["2.5"]
+        for n in range(30):
+            payload = {"stripe_customer_id": customer, "value": "1"}
+            moment = datetime.fromtimestamp(now - n * 3600, UTC).isoformat()
+            await stripe.write(
+                "meter_event.create", event_name="calls", identifier=f"h-{n}", payload=payload, timestamp=moment
+            )
+        span = {"start_time": now - 40 * 3600, "end_time": now + 26 * 3600}
+        counted = await stripe.read(
+            "meter.counted", id=meter["id"], customer=customer, value_grouping_window="hour", **span
+        )
+        assert len(counted["data"]) == 30
+        assert sum(one["aggregated_value"] for one in counted["data"]) == Decimal("32.5")
+
+
+async def test_a_thin_event_comes_in_and_is_read_back(sandbox: Running, inbox: Inbox) -> None:
+    kind = "v1.billing.meter.no_meter_found"
+    wish: dict[str, Any] = {
+        "switches": {"meter_reports_after": 0},
+        "destinations": [{"name": "Meters", "enabled_events": [kind], "webhook_endpoint": {"url": inbox.url}}],
+        "meter_events": [{"event_name": "nobody", "identifier": "m-1", "payload": {"value": "1"}}],
+    }
+    made = (await sandbox.world.books.seed(wish))["made"]
+    secret = made["destinations"][0]["secret"]
+    await settled(sandbox)
+    verify(
+        settings(webhook_secret=secret),
+        {"stripe-signature": inbox.signatures[0]},
+        inbox.bodies[0],
+        sandbox.world.clock.now(),
+    )
+    (event,) = parse(inbox.bodies[0])
+    assert (event.type, event.record, event.schema) == (f"stripe.{kind}", None, None)
+    async with hand(sandbox) as stripe:
+        whole = await stripe.read("thin_event.read", id=event.external_id)
+        assert whole["data"]["reason"]["error_count"] == 1
+        assert loads(inbox.bodies[0])["created"] == whole["created"]
+
+
+async def test_as_older_libraries_do_a_flag_may_be_written_as_python_writes_it(sandbox: Running) -> None:
+    async with hand(sandbox) as stripe:
+        customer = (await stripe.write("customer.create", name="A"))["id"]
+        operation = writing("invoice.create")
+        request = operation.request(stripe.connected.settings, {"customer": customer}, EffectKey("b" * 32))
+        answer = await stripe.connected.send(
+            type(request)(
+                method="POST", url=request.url, headers=request.headers, body=request.body + b"&auto_advance=True"
+            )
+        )
+        assert loads(answer.body)["auto_advance"] is True
