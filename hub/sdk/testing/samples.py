@@ -66,7 +66,8 @@ class Samples:
     """All that is needed to try one connector against its sandbox, in its package as `SAMPLES` of `samples.py`.
 
     `settings` are invented values for every field, secrets among them, as the connector would find them in the vault.
-    `seed` is the wish given to the sandbox before each live trial. `wrong` are settings with which the vendor must
+    `seed` is the wish given to the sandbox before each live trial; of a connector without a network, the `files` of
+    the workspace, by path. `wrong` are settings with which the vendor must
     refuse the connection; without it, every secret but those for webhooks is spoilt.
     """
 
