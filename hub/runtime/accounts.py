@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from hub.connections.accounts import Account
 from hub.connections.bounds import Bound, of_vendor
 from hub.connections.budgets import Budgets
+from hub.connections.embedded import EmbeddedTransport
 from hub.connections.keys import VaultKey
 from hub.connections.kinds import mixed
 from hub.connections.redaction import Redactor
@@ -160,6 +161,7 @@ def build_accounts(
     vault: Vault,
     transport: Transport,
     database: Database,
+    committer: Committer,
     ambient: Ambient,
     current: Callable[[], Bundle],
     keep: Callable[[Decision, str, str, datetime], None],
@@ -221,7 +223,18 @@ def build_accounts(
                     ),
                 ),
             ),
-            transport=transport,
+            transport=transport
+            if connector.embedded is None
+            else EmbeddedTransport(
+                connector.embedded,
+                settings,
+                environment=environment.name,
+                connection=name,
+                database=database,
+                committer=committer,
+                ambient=ambient,
+                revision=lambda: (current().id, current().files),
+            ),
             ambient=ambient,
             redactor=vault.redactor,
             paused=state["reason"] if state is not None and state["state"] == connections.PAUSED else None,

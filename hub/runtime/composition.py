@@ -385,6 +385,7 @@ class Hub:
             vault=self.vault,
             transport=self.transport,
             database=self.database,
+            committer=self.committer,
             ambient=self.ambient,
             current=lambda: self.shelf.current,
             keep=self._keep,

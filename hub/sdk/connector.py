@@ -18,6 +18,7 @@ from hub.model.exchange import Request, Response
 from hub.model.limits import QuotaPer
 from hub.sdk.auth import Authorizer
 from hub.sdk.bulk import Bulk
+from hub.sdk.embedded import Embedded
 from hub.sdk.guards import Guard
 from hub.sdk.limit_headers import Seen, seen_in_headers
 from hub.sdk.session import Session
@@ -201,6 +202,7 @@ class Connector:
     - `ping` is a read that shows whether credentials and host work.
     - `limits_seen(response)` reads what an answer tells of the account's limits; by default the usual headers.
     - `schemas` maps `name@version` to JSON Schema.
+    - `embedded` is how a connector without a network answers by itself.
     """
 
     name: str
@@ -215,6 +217,7 @@ class Connector:
     webhook: Webhook | None = None
     streams: Sequence[Stream] = ()
     schemas: Mapping[str, JsonSchema] = field(default_factory=dict)
+    embedded: Embedded | None = None
 
     def operation(self, name: str) -> Operation | None:
         """Find an operation by name."""

@@ -42,6 +42,18 @@ cursors = Table(
     PrimaryKeyConstraint("environment", "connection", "stream"),
 )
 
+# What connectors without a network keep, by a name of theirs.
+embedded_documents = Table(
+    "embedded_documents",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("connection", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("environment", "connection", "name"),
+    sqlite_with_rowid=False,
+)
+
 rejections = Table(
     "rejections",
     metadata,

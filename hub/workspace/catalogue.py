@@ -1,4 +1,4 @@
-"""What the workspace must know of the installed connectors, as one value: no registry, no code of theirs is called."""
+"""What the workspace must know of the installed connectors, as one value; of their code, what checks their files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from hub.model.effect import Idempotency
 from hub.sdk.connector import Connector, JsonSchema, Operation, ReadOperation, Stream, named_schema
+from hub.sdk.embedded import Embedded
 from hub.sdk.settings import Telltale, secret_fields
 
 
@@ -52,6 +53,7 @@ class ConnectorEntry:
 
     `settings` holds every field and whether a connection must give it; `secrets` are those that live in the vault.
     `telltales` are the signs in settings of what kind an account is.
+    `embedded` says which files of the workspace a connector without a network reads, and what may be wrong with them.
     """
 
     name: str
@@ -61,6 +63,7 @@ class ConnectorEntry:
     settings: Mapping[str, bool] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     webhook: bool = False
+    embedded: Embedded | None = None
     streams: Mapping[str, StreamEntry] = field(default_factory=dict)
     telltales: Sequence[Telltale] = ()
 
@@ -97,6 +100,7 @@ def _connector(connector: Connector) -> ConnectorEntry:
         settings={name: field.is_required() for name, field in fields.items()},
         secrets=secret_fields(connector.settings),
         webhook=connector.webhook is not None,
+        embedded=connector.embedded,
         streams={stream.name: _stream(stream) for stream in connector.streams},
         telltales=tuple(connector.settings.telltales),
     )

@@ -107,6 +107,7 @@ class _Compilation:
         self.nodes[FileKind.FLOW] = {path: flows[path] for path in callees_first(flows)}
         self._load(FileKind.FLOW, self.flows, lambda node, lints: load_flow(node, lints, known))
         lint_effects(self.flows, self.lints, known)
+        self._lint_embedded()
         for path, node in self.nodes.get(FileKind.EXAMPLES, {}).items():
             self.examples += load_examples(node, self.lints[path], known)
 
@@ -127,6 +128,17 @@ class _Compilation:
             registry=self.registry,
             examples=tuple(self.examples),
         )
+
+    def _lint_embedded(self) -> None:
+        """Let connectors without a network check the files that they answer by, where any are there or needed."""
+        used = {connection.connector for connection in self.connections.values()}
+        for connector in self.catalogue.connectors.values():
+            own = {} if connector.embedded is None else connector.embedded.own(self.files)
+            if connector.embedded is None or not (own or connector.name in used):
+                continue
+            for flaw in connector.embedded.flaws(own):
+                lints = self.lints.setdefault(flaw.path, Lints(flaw.path))
+                lints.error(Position(line=flaw.line), "bad-rates", flaw.message, flaw.hint)
 
     def _known(self) -> Known:
         return Known(

@@ -15,6 +15,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "mappings": (".yaml", ".yml", ".json", ".csv"),
     "policies": (".yaml", ".yml", ".json"),
     "schemas": (".json", ".yaml", ".yml"),
+    "tax": (".csv",),
     "connections": (".yaml", ".yml"),
     "environments": (".yaml", ".yml"),
     "docs/runbooks": (".md",),

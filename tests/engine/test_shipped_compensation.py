@@ -12,13 +12,16 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import select
 
+from hub.connections.embedded import EmbeddedTransport
 from hub.errors import Conflict
 from hub.model.event import InboundEvent, Via
 from hub.queries import cases, runs, timeline
 from hub.queries.runs import RunFilter, RunRow
 from hub.queries.view import View
 from hub.runtime.clock import SystemClock
+from hub.sdk.exact_json import loads
 from hub.sdk.transport import Transport
+from hub.store.account_tables import embedded_documents
 from hub.store.tables import effects
 from tests.engine.house import House
 from tests.engine.vendor import Vendor
@@ -30,15 +33,27 @@ FLOW = "invoice-to-erp"
 
 
 @asynccontextmanager
-async def company(folder: Path) -> AsyncIterator[tuple[House, Walk, str]]:
+async def company(folder: Path, customer: str = "de") -> AsyncIterator[tuple[House, Walk, str]]:
     """Open a house with the shipped workspace and sandboxes in which one invoice is finalised; gives its id too."""
     bundle = shipped_bundle()
     async with walking(bundle) as walk:
-        (invoice,) = await open_books(walk, wish(every_kind("de")[:1]))
+        (invoice,) = await open_books(walk, wish(every_kind(customer)[:1]))
         house = House(folder, Vendor(), bundle, clock=SystemClock())  # type: ignore[arg-type]
         transports = []
         for name, connected in walk.connected.items():
             transport = Transport(private_hosts=[urlsplit(connected.settings.base_url).hostname or ""])
+            embedded = walk.connectors[name].embedded
+            if embedded is not None:
+                transport = EmbeddedTransport(
+                    embedded,
+                    connected.settings,
+                    environment="test",
+                    connection=name,
+                    database=house.database,
+                    committer=house.committer,
+                    ambient=house.ambient,
+                    revision=lambda: (bundle.id, bundle.files),
+                )
             house.connect(name, transport, walk.connectors[name], settings=connected.settings)
             transports.append(transport)
         await house.start()
@@ -130,3 +145,29 @@ async def test_once_the_cause_is_mended_it_is_written_once_more_with_a_tax_of_it
         assert (await at_rest(house)).state == "succeeded"
         assert [document["status"] for document in books(walk, "tax")["documents"]] == ["Cancelled", "Committed"]
         assert len(books(walk, "netsuite")["invoices"]) == 1
+
+
+def kept(house: House) -> dict[str, str]:
+    """Give the status of each document that the table engine has kept, by its name."""
+    with house.database.reading() as connection:
+        rows = connection.execute(select(embedded_documents.c.name, embedded_documents.c.value)).all()
+    return {row.name: loads(row.value)["status"] for row in rows if row.name.startswith("document:")}
+
+
+async def test_the_tables_record_what_the_policy_leaves_to_them(tmp_path: Path) -> None:
+    async with company(tmp_path, "au") as (house, walk, invoice):
+        run = await ended(house, walk, invoice)
+        assert run.state == "succeeded"
+        (bill,) = books(walk, "stripe")["invoices"]
+        assert kept(house) == {f"document:sale:{bill['number']}": "committed"}
+        assert books(walk, "tax")["documents"] == []
+        steps = {step.path: step for step in timeline.detail(view(house), run.id, payloads=True).steps}
+        assert steps["tax"].output["nexus"] == [{"country": "AU", "collecting": True}]
+
+
+async def test_the_tables_void_what_the_erp_refuses(tmp_path: Path) -> None:
+    async with company(tmp_path, "au") as (house, walk, invoice):
+        run = await ended(house, walk, invoice, customer="999999")
+        assert run.state == "compensated"
+        assert set(kept(house).values()) == {"voided"}
+        assert books(walk, "netsuite")["invoices"] == []

@@ -33,6 +33,7 @@ from hub.policy.decision import decide
 from hub.sandbox.main import find
 from hub.sandbox.server import Running, running
 from hub.sdk.connector import Connector, ReadOperation
+from hub.sdk.testing.embedded import MemoryTransport
 from hub.sdk.testing.sending import Connected
 from hub.workspace.bundle import Bundle
 
@@ -191,7 +192,16 @@ async def walking(bundle: Bundle) -> AsyncIterator[Walk]:
             connector = named[name]
             connected[name] = Connected(connector, connector.settings.model_validate(settings))
             stack.push_async_callback(connected[name].close)
+        named["tax-table"] = connectors["taxtable"]
+        connected["tax-table"] = _within(bundle, named["tax-table"])
         yield Walk(bundle=bundle, sandboxes=sandboxes, connected=connected, connectors=named)
+
+
+def _within(bundle: Bundle, connector: Connector) -> Connected:
+    """Connect to the engine that has no network, with the files and the settings of the bundle."""
+    settings = connector.settings.model_validate(bundle.connections["tax-table"].settings)
+    assert connector.embedded is not None
+    return Connected(connector, settings, MemoryTransport(connector.embedded, settings, bundle.files))
 
 
 #: Connection → its connector, where that has another name.

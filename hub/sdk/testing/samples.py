@@ -66,9 +66,10 @@ class Samples:
     """All that is needed to try one connector against its sandbox, in its package as `SAMPLES` of `samples.py`.
 
     `settings` are invented values for every field, secrets among them, as the connector would find them in the vault.
-    `seed` is the wish given to the sandbox before each live trial. `wrong` are settings with which the vendor must
-    refuse the connection; without it, every secret but those for webhooks is spoilt. `exempt` says of an operation
-    (webhook's fixture, stream) under which faults of the certification it cannot hold, and why.
+    `seed` is the wish given to the sandbox before each live trial; of a connector without a network, the `files` of
+    the workspace, by path. `wrong` are settings with which the vendor must refuse the connection; without it, every
+    secret but those for webhooks is spoilt. `exempt` says of an operation (webhook's fixture, stream) under which
+    faults of the certification it cannot hold, and why.
     """
 
     settings: Mapping[str, Any]

@@ -17,12 +17,12 @@ from hub.sdk.values import EffectKey, Request, Response
 class Connected:
     """One connection to a running sandbox."""
 
-    def __init__(self, connector: Connector, settings: Settings) -> None:
-        """Connect nothing yet; the sandbox's host is the one private host allowed."""
+    def __init__(self, connector: Connector, settings: Settings, transport: Transport | None = None) -> None:
+        """Connect nothing yet; the sandbox's host is the one private host allowed, unless another way is given."""
         self._connector = connector
         self._settings = settings
         self._authorizer = connector.authorizer(settings)
-        self._transport = Transport(private_hosts=[urlsplit(settings.base_url).hostname or ""])
+        self._transport = transport or Transport(private_hosts=[urlsplit(settings.base_url).hostname or ""])
 
     @property
     def settings(self) -> Settings:

@@ -1,0 +1,207 @@
+"""The contract of all tax engines, in requests to this one.
+
+Every write is `native`: the engine keeps its answer under the effect's key, for as long as the hub keeps its books; by
+the key it also tells whether a write was made, so that the refusal of a repeat leaves no doubt. A
+void or an adjustment names the version that it means, and the engine itself refuses when another one stands.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import quote, urlsplit
+
+from connectors.taxtable.documents import KEY
+from connectors.taxtable.settings import TaxtableSettings
+from hub.sdk import tax
+from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
+from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.exact_json import canonical, loads
+from hub.sdk.session import Session
+from hub.sdk.values import EffectKey, Idempotency, Request, Response
+
+#: Keys are never forgotten: a century.
+FOR_EVER = 100 * 365 * 86_400.0
+_RESULT = frozenset(tax.SCHEMAS["tax.result@1"]["required"])
+
+
+def _url(settings: TaxtableSettings, *parts: str) -> str:
+    return "/".join([settings.base_url, *(quote(part, safe="") for part in parts)])
+
+
+def _write(settings: TaxtableSettings, key: EffectKey, body: object, *parts: str) -> Request:
+    headers = {"content-type": "application/json", KEY: key}
+    return Request(method="POST", url=_url(settings, *parts), headers=headers, body=canonical(body))
+
+
+async def _ask(session: Session, method: str, body: bytes, *parts: str) -> Record:
+    settings = cast("TaxtableSettings", session.settings)
+    headers = {"content-type": "application/json"} if body else {}
+    request = Request(method=method, url=_url(settings, *parts), headers=headers, body=body)
+    return _object(await session.send(request))
+
+
+async def ping(session: Session) -> None:
+    """Show that the files can be read."""
+    await _ask(session, "GET", b"", "ping")
+
+
+async def _quote(session: Session, record: Record) -> Record:
+    return await _ask(session, "QUERY", canonical(record), "quotes")
+
+
+async def _read(session: Session, record: Record) -> Record:
+    return await _ask(session, "GET", b"", "documents", record.get("kind", "sale"), record["code"])
+
+
+async def _resolve(session: Session, record: Record) -> Record:
+    return await _ask(session, "QUERY", canonical(record), "addresses")
+
+
+def _commit(settings: TaxtableSettings, record: Record, key: EffectKey) -> Request:
+    return _write(settings, key, record, "documents")
+
+
+def _void(settings: TaxtableSettings, record: Record, key: EffectKey) -> Request:
+    return _write(settings, key, {"id": record["id"]}, "voids", record.get("kind", "sale"), record["code"])
+
+
+def _adjust(settings: TaxtableSettings, record: Record, key: EffectKey) -> Request:
+    return _write(settings, key, record, "adjustments", record.get("kind", "sale"), record["code"])
+
+
+def _refund(settings: TaxtableSettings, record: Record, key: EffectKey) -> Request:
+    body = {name: value for name, value in record.items() if name != "code"}
+    return _write(settings, key, body, "refunds", "sale", record["code"])
+
+
+def _result(response: Response) -> Record:
+    answer = _object(response)
+    if not set(answer) >= _RESULT or not isinstance(answer.get("lines"), list):
+        raise OutcomeUnknown("The answer is not a tax document.", code="unreadable-answer")
+    return answer
+
+
+def _voided(response: Response) -> Record:
+    answer = _object(response)
+    if answer.get("status") != "voided":
+        raise OutcomeUnknown("The answer does not say that the document is void.", code="unreadable-answer")
+    return {name: answer[name] for name in ("id", "code", "status") if name in answer}
+
+
+def _object(response: Response) -> dict[str, Any]:
+    try:
+        value = loads(response.body)
+    except FixData as error:
+        raise OutcomeUnknown("The answer is not JSON.", code="unreadable-answer", status=response.status) from error
+    if not isinstance(value, dict):
+        raise OutcomeUnknown("The answer is not an object.", code="unreadable-answer", status=response.status)
+    return value
+
+
+def _look(settings: TaxtableSettings, key: EffectKey) -> Request:
+    return Request(method="GET", url=_url(settings, "effects", key))
+
+
+def _found(response: Response, key: EffectKey) -> Record | None:
+    answer = _object(response)
+    if answer.get("key") != key or not isinstance(answer.get("answer", ""), dict | None):
+        raise OutcomeUnknown("The answer is not about this key.", code="foreign-answer")
+    found: Record | None = answer["answer"]
+    return found
+
+
+def _same_code(request: Request, output: Record) -> bool:
+    """Tell whether an answer is about the code that was written: it stands in the path, or in the body."""
+    path = urlsplit(request.url).path
+    body = loads(request.body)
+    wanted = body.get("refund_code") or body.get("code")
+    if wanted is None:
+        return path.endswith(f"/{quote(str(output.get('code')), safe='')}")
+    return bool(wanted == output.get("code"))
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    ReadOperation(
+        name=tax.QUOTE.name,
+        title="Reckon the tax of a sale; nothing is recorded",
+        input=tax.QUOTE.input,
+        output=tax.QUOTE.output,
+        read=_quote,
+    ),
+    WriteOperation(
+        name=tax.COMMIT.name,
+        title="Record the tax of a sale",
+        input=tax.COMMIT.input,
+        output=tax.COMMIT.output,
+        idempotency=Idempotency.NATIVE,
+        request=_commit,
+        result=_result,
+        about=_same_code,
+        look=_look,
+        found=_found,
+        # A write is made or not made by the time its transaction has ended.
+        settle=1.0,
+        remembers=FOR_EVER,
+        undo=tax.VOID.name,
+    ),
+    WriteOperation(
+        name=tax.VOID.name,
+        title="Void a recorded document",
+        input=tax.VOID.input,
+        output=tax.VOID.output,
+        idempotency=Idempotency.NATIVE,
+        request=_void,
+        result=_voided,
+        about=_same_code,
+        look=_look,
+        found=_found,
+        # A write is made or not made by the time its transaction has ended.
+        settle=1.0,
+        remembers=FOR_EVER,
+    ),
+    WriteOperation(
+        name=tax.ADJUST.name,
+        title="Put another version in the place of a recorded document",
+        input=tax.ADJUST.input,
+        output=tax.ADJUST.output,
+        idempotency=Idempotency.NATIVE,
+        request=_adjust,
+        result=_result,
+        about=_same_code,
+        look=_look,
+        found=_found,
+        # A write is made or not made by the time its transaction has ended.
+        settle=1.0,
+        remembers=FOR_EVER,
+    ),
+    WriteOperation(
+        name=tax.REFUND.name,
+        title="Take a sale back by a negative document with the tax of that time",
+        input=tax.REFUND.input,
+        output=tax.REFUND.output,
+        idempotency=Idempotency.NATIVE,
+        request=_refund,
+        result=_result,
+        about=_same_code,
+        look=_look,
+        found=_found,
+        # A write is made or not made by the time its transaction has ended.
+        settle=1.0,
+        remembers=FOR_EVER,
+        undo=tax.VOID.name,
+    ),
+    ReadOperation(
+        name=tax.READ.name,
+        title="Read a recorded document by its code",
+        input=tax.READ.input,
+        output=tax.READ.output,
+        read=_read,
+    ),
+    ReadOperation(
+        name=tax.RESOLVE.name,
+        title="Tell whether the tables know a place",
+        input=tax.RESOLVE.input,
+        output=tax.RESOLVE.output,
+        read=_resolve,
+    ),
+)
