@@ -181,7 +181,7 @@ async def _try(subject: Subject, fault: ProviderFault | None, attempt: Attempt, 
         wrong = ["it does not come to an end"]
     except (HubError, ValueError) as error:
         wrong = [f"it cannot be tried: {error}"]
-    except Exception as error:  # whatever a connector's own code raises is what is wrong with it
+    except Exception as error:  # noqa: BLE001 - whatever a connector's own code raises is what is wrong with it
         wrong = [f"it broke: {type(error).__name__}: {error}"[:300]]
     seconds = time.perf_counter() - began
     reason = exempt.get(name)
