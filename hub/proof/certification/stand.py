@@ -169,7 +169,7 @@ class Stand:
             if loop.time() > ends or leaps > MOST_LEAPS:
                 raise Stuck
             quiet = quiet + 1 if self._is_quiet() else 0
-            ahead = self.clock.until_next()
+            ahead = self._until_next()
             if ahead is not None and quiet > (_LOOKS if ahead < _FAR else _MANY_LOOKS):
                 leaps, quiet = leaps + 1, 0
                 # A little more, so that whoever wakes finds its time has come.
@@ -182,8 +182,18 @@ class Stand:
         while self.sandbox.world.late or not self._is_quiet():
             await asyncio.sleep(0.002)
 
+    def _until_next(self) -> float | None:
+        """Give how far the clock may leap: to who wakes next, or to what is late at the vendor, which then goes first."""
+        late = min(self.sandbox.world.late, default=None)
+        ahead = self.clock.until_next()
+        if late is None or ahead is None:
+            return ahead
+        return min(ahead, max(late - self.sandbox.world.clock.monotonic(), 0.0))
+
     def _is_quiet(self) -> bool:
-        return not (self.transport.under_way or self.committer.under_way)
+        now = self.sandbox.world.clock.monotonic()
+        overdue = any(due <= now for due in self.sandbox.world.late)
+        return not (overdue or self.transport.under_way or self.committer.under_way)
 
 
 def _plain(account: Account) -> dict[str, Any]:
