@@ -27,10 +27,10 @@ def write_record(connector: Connector, trials: Sequence[Trial]) -> Path:
     folder = folder_of(connector)
     path = folder / "manifest.yaml"
     reasons = read_manifest(path).quality
-    yaml = YAML()
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    value: Any = yaml.load(path.read_text("utf-8"))
+    files = YAML()
+    files.width = 120
+    files.indent(mapping=2, sequence=4, offset=2)
+    value: Any = files.load(path.read_text("utf-8"))
     quality = value.setdefault("quality", {})
     for rule, check in QUALITY.items():
         if check(connector):
@@ -41,7 +41,7 @@ def write_record(connector: Connector, trials: Sequence[Trial]) -> Path:
             )
     value[CERTIFICATION] = _certification(trials, sources_of(folder))
     text = io.StringIO()
-    yaml.dump(value, text)
+    files.dump(value, text)
     path.write_text(text.getvalue(), "utf-8")
     return path
 

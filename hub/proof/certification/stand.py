@@ -183,7 +183,7 @@ class Stand:
             await asyncio.sleep(0.002)
 
     def _until_next(self) -> float | None:
-        """Give how far the clock may leap: to who wakes next, or to what is late at the vendor, which then goes first."""
+        """Give how far the clock may leap: to who wakes next, or to what is late at the vendor and goes first."""
         late = min(self.sandbox.world.late, default=None)
         ahead = self.clock.until_next()
         if late is None or ahead is None:
