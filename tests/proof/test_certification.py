@@ -381,3 +381,11 @@ def test_the_command_line_shows_what_is_installed() -> None:
     assert [fault["name"] for fault in faults] == [fault.name for fault in FAULTS]
     refused = CliRunner().invoke(app, ["connectors", "certify", "helloworld", "--fault", "no-such-fault"])
     assert refused.exit_code != 0
+
+
+def test_every_fault_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "certification.md").read_text("utf-8")
+    missing = [fault.name for fault in FAULTS if f"| `{fault.name}` | {fault.what} |" not in text]
+    assert missing == []
+    assert [verdict for verdict in Verdict if f"| `{verdict}` |" not in text] == []
+    assert [state for state in State if f"| `{state}` |" not in text] == []
