@@ -383,6 +383,15 @@ def test_the_command_line_shows_what_is_installed() -> None:
     assert refused.exit_code != 0
 
 
+def test_several_are_tried_at_once() -> None:
+    arguments = ["connectors", "certify", "helloworld", "--fault", "hook-stale", "--jobs", "2", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    trials = json.loads(result.stdout)["trials"]
+    assert [trial["name"] for trial in trials if trial["fault"] == "hook-stale"] == ["greeting_changed.json"]
+    assert len({trial["name"] for trial in trials}) == 4
+
+
 def test_every_fault_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "certification.md").read_text("utf-8")
     missing = [fault.name for fault in FAULTS if f"| `{fault.name}` | {fault.what} |" not in text]
