@@ -20,7 +20,7 @@ ASSETS = "concord_assets"
 WORKSPACE = "concord_workspace"
 
 
-class BuildHook(BuildHookInterface):
+class BuildHook(BuildHookInterface[Any]):
     """Adds `concord_assets` to every build and `concord_workspace` to those that leave the source tree."""
 
     _made: tempfile.TemporaryDirectory[str] | None = None

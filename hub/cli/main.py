@@ -14,6 +14,7 @@ from hub.cli import (
     audit,
     cases,
     connections,
+    connectors,
     crossrefs,
     effects,
     events,
@@ -313,6 +314,7 @@ def version() -> None:
     typer.echo(installed("concord-hub"))
 
 
+app.add_typer(connectors.app, name="connectors", help="Look at connectors, and certify them.", rich_help_panel=_WRITE)
 app.add_typer(runs.app, name="runs", help="Look at runs, replay, cancel or undo them.", rich_help_panel=_LOOK)
 app.add_typer(cases.app, name="cases", help="Look at exceptions, replay, assign or close them.", rich_help_panel=_LOOK)
 app.add_typer(

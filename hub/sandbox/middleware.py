@@ -140,13 +140,13 @@ async def _late(
     """Let the caller down at once, and execute the request when its time has come: it was only slow."""
     due = world.clock.monotonic() + fault.seconds
     cut(request)
-    world.late += 1
+    world.late.append(due)
     try:
         while world.clock.monotonic() < due:
             await asyncio.sleep(0.005)
         return await _execute(request, handler, entry, render)
     finally:
-        world.late -= 1
+        world.late.remove(due)
 
 
 def _identity(request: web.Request, body: bytes) -> str:

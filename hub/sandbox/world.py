@@ -82,8 +82,8 @@ class World:
         self.progress: Callable[[], Mapping[str, Any]] = dict
         #: How a webhook is posted (address, headers, body, seconds), giving the status; None: over HTTP.
         self.post: Post | None = None
-        #: How many requests were accepted whose caller was let down, and are executed later.
-        self.late = 0
+        #: When requests whose caller was let down will be executed, by the clock's monotonic seconds.
+        self.late: list[float] = []
         #: Where the sandbox listens; known once it serves.
         self.url = ""
 

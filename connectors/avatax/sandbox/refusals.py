@@ -90,7 +90,6 @@ def answer_problem(problem: Problem) -> web.Response:
     """Put what the kit reports (limits, faults) into AvaTax's words."""
     codes = {
         401: "AuthenticationException",
-        403: "PermissionRequired",
         429: "RateLimitExceededError",
         502: "ServiceNotReady",
         503: "ServiceNotReady",

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import func, select
-from yarl import URL
 
 from hub.audit.kinds import AuditKind
 from hub.model.effect import EffectKey, effect_key
@@ -116,7 +116,7 @@ async def _arrange(
         hub.connect(base_url=url)
     elif fault.name == "name-unknown":
         stack.enter_context(nameless())
-        hub.connect(base_url=str(URL(hub.sandbox.url).with_host("localhost")))
+        hub.connect(base_url=f"http://localhost:{urlsplit(hub.sandbox.url).port}")
     places = _places(hub, operation, sample)
     plan = []
     for where, entry in fault.plan:
@@ -153,7 +153,14 @@ def _places(
 
 
 def _only(method: str, url: str) -> Mapping[str, str]:
-    return {"method": method, "path": f"^{re.escape(URL(url).raw_path)}(\\?|$)"}
+    path = "".join(map(_either, unquote(urlsplit(url).path)))
+    return {"method": method, "path": f"^{path}(\\?|$)"}
+
+
+def _either(sign: str) -> str:
+    """Match a sign of a path as it is or escaped: a client may write it otherwise than the connector did."""
+    escaped = "".join(f"%{byte:02x}" for byte in sign.encode())
+    return re.escape(sign) if sign.isalnum() and sign.isascii() else f"(?:{re.escape(sign)}|(?i:{escaped}))"
 
 
 def _has_ended(hub: Stand) -> bool:

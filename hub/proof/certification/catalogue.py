@@ -271,7 +271,7 @@ FAULTS: tuple[ProviderFault, ...] = (
     _fault("cursor-gone", "the place read up to is refused, once", _STREAM, _DONE, "F15", _call("400")),
     _fault("hook-repeated", "the same delivery five times at once", _HOOK, _DONE, "F13"),
     _fault("hook-replayed", "the same event again, thirty days later, signed anew", _HOOK, _DONE, "F16"),
-    _fault("hook-disordered", "deliveries in the opposite order", _HOOK, _DONE, "F15"),
+    _fault("hook-disordered", "deliveries in the opposite order", _HOOK, _DONE, "F15", conditional=True),
     _fault("hook-contradicted", "the same id with other content", _HOOK, Verdict.KEPT, "F14"),
     _fault("hook-unsigned", "no signature", _HOOK, Verdict.REFUSED, "B13"),
     _fault("hook-badly-signed", "signed with another secret", _HOOK, Verdict.REFUSED, "B13"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import multiprocessing
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -181,7 +183,7 @@ async def _try(subject: Subject, fault: ProviderFault | None, attempt: Attempt, 
         wrong = ["it does not come to an end"]
     except (HubError, ValueError) as error:
         wrong = [f"it cannot be tried: {error}"]
-    except Exception as error:  # whatever a connector's own code raises is what is wrong with it
+    except Exception as error:  # noqa: BLE001 - whatever a connector's own code raises is what is wrong with it
         wrong = [f"it broke: {type(error).__name__}: {error}"[:300]]
     seconds = time.perf_counter() - began
     reason = exempt.get(name)
@@ -217,10 +219,17 @@ def certify(
 
 def try_one(subject: Subject, fault: str | None) -> list[Trial]:
     """Try one subject of an installed connector in an event loop of its own."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_SILENT))
     connector = load_connectors().connector(subject.connector)
-    return asyncio.run(try_subject(connector, samples_of(connector), subject, faults_of(subject.side, fault)))
+    with _silence():
+        return asyncio.run(try_subject(connector, samples_of(connector), subject, faults_of(subject.side, fault)))
 
 
-#: What goes wrong on purpose is told by the trial, not by the log.
-_SILENT = 50
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the log quiet: what goes wrong on purpose is told by the trial."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

@@ -45,13 +45,10 @@ class LeapingClock:
         """Take back by how much the clock was ahead from the beginning."""
         self._ahead -= timedelta(seconds=seconds)
 
-    def leap_to_next(self) -> bool:
-        """Move to where the first sleeper wakes; False when nobody sleeps."""
+    def until_next(self) -> float | None:
+        """Give the seconds until the first sleeper wakes; None when nobody sleeps."""
         due = min(self._sleepers.values(), default=None)
-        if due is None:
-            return False
-        self.leap(max((due - self.now()) / timedelta(seconds=1), 0.0) + 0.001)
-        return True
+        return None if due is None else max((due - self.now()) / timedelta(seconds=1), 0.0)
 
 
 def _wake(sleeper: asyncio.Future[None]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from hub.sdk.connector import Connector, Limits, ReadOperation, WriteOperation
 from hub.sdk.values import Idempotency
 
 _KEYS = ("name", "vendor", "api_versions", "quality")
+#: Written by the certification, so that nobody has to.
+CERTIFICATION = "certification"
+_SOURCES = frozenset({".py", ".json", ".yaml", ".xml"})
+_CERTIFICATION_KEYS = frozenset({"faults", "trials", "exempt", "sources"})
 
 
 def _writes(connector: Connector) -> Sequence[WriteOperation]:
@@ -55,12 +60,42 @@ QUALITY: Mapping[str, Callable[[Connector], bool]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Certification:
+    """What the last certification of a connector came to, all of which held.
+
+    `faults` kinds of faults in `trials` trials; `exempt` maps what was tried to faults under which it cannot hold, and
+    why; `sources` names the state of the package by its content.
+    """
+
+    faults: int
+    trials: int
+    sources: str
+    exempt: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A manifest as it was read; `quality` maps a rule to None when it is done, or to why it is not."""
+    """A manifest as it was read; `quality` maps a rule to None when it is done, or to why it is not.
+
+    `certification` is None for a connector that was never certified.
+    """
 
     name: str
     quality: Mapping[str, str | None]
     mistakes: Sequence[str]
+    vendor: str = ""
+    api_versions: Sequence[str] = ()
+    certification: Certification | None = None
+
+
+def sources_of(folder: Path) -> str:
+    """Name the state of a connector's package by its content, without its manifest: 64 hexadecimal digits."""
+    whole = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in _SOURCES and path.name != "manifest.yaml":
+            whole.update(hashlib.sha256(path.relative_to(folder).as_posix().encode()).digest())
+            whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -68,7 +103,7 @@ def read_manifest(path: Path) -> Manifest:
     found: Any = YAML(typ="safe").load(path.read_text("utf-8"))
     value: dict[str, Any] = found if isinstance(found, dict) else {}
     mistakes = [f"`{key}` is missing" for key in _KEYS if not value.get(key)]
-    mistakes += [f"`{key}` is not a key of a manifest" for key in value if key not in _KEYS]
+    mistakes += [f"`{key}` is not a key of a manifest" for key in value if key not in (*_KEYS, CERTIFICATION)]
     rules = value.get("quality")
     rules = rules if isinstance(rules, dict) else {}
     mistakes += [f"quality: `{rule}` is not a rule" for rule in rules if rule not in QUALITY]
@@ -79,4 +114,27 @@ def read_manifest(path: Path) -> Manifest:
         if answer != "done" and not exempt:
             mistakes.append(f'quality: `{rule}` must be `done` or `{{ exempt: "why" }}` (with a comma, in quotes)')
         quality[rule] = str(answer["exempt"]) if exempt and isinstance(answer, dict) else None
-    return Manifest(name=str(value.get("name", "")), quality=quality, mistakes=mistakes)
+    certification = value.get(CERTIFICATION)
+    if certification is not None and (
+        not isinstance(certification, dict) or not set(certification) <= _CERTIFICATION_KEYS
+    ):
+        mistakes.append("`certification` is written by `concord connectors certify --write`")
+        certification = None
+    return Manifest(
+        name=str(value.get("name", "")),
+        quality=quality,
+        mistakes=mistakes,
+        vendor=str(value.get("vendor", "")),
+        api_versions=tuple(map(str, value.get("api_versions") or ())),
+        certification=None if certification is None else _certification(certification),
+    )
+
+
+def _certification(value: Mapping[str, Any]) -> Certification:
+    exempt = value.get("exempt") or {}
+    return Certification(
+        faults=int(value.get("faults", 0)),
+        trials=int(value.get("trials", 0)),
+        sources=str(value.get("sources", "")),
+        exempt={str(name): dict(reasons) for name, reasons in exempt.items()},
+    )

@@ -1,0 +1,60 @@
+"""Writes what a certification showed into the connector's manifest: the quality list, and what held."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from hub.errors import FixData, Refused
+from hub.proof.certification.certify import NOTHING, State, Trial
+from hub.queries.connectors import folder_of
+from hub.sdk.connector import Connector
+from hub.sdk.testing.manifests import CERTIFICATION, QUALITY, read_manifest, sources_of
+
+
+def write_record(connector: Connector, trials: Sequence[Trial]) -> Path:
+    """Write the quality list and the certification of a connector all of whose trials held; gives the manifest's path.
+
+    Raises `Refused` where one did not hold, and `FixData` where the manifest does not say why a rule is not kept.
+    """
+    broken = sum(trial.state is State.BROKEN for trial in trials)
+    if broken:
+        raise Refused(f"{broken} trials do not hold, so that there is nothing to write.", code="not-certified")
+    folder = folder_of(connector)
+    path = folder / "manifest.yaml"
+    reasons = read_manifest(path).quality
+    files = YAML()
+    files.width = 120
+    files.indent(mapping=2, sequence=4, offset=2)
+    value: Any = files.load(path.read_text("utf-8"))
+    quality = value.setdefault("quality", {})
+    for rule, check in QUALITY.items():
+        if check(connector):
+            quality[rule] = "done"
+        elif reasons.get(rule) is None:
+            raise FixData(
+                f"`{rule}` is not kept; write {{ exempt: why }} for it into {path.name}.", code="no-reason", rule=rule
+            )
+    value[CERTIFICATION] = _certification(trials, sources_of(folder))
+    text = io.StringIO()
+    files.dump(value, text)
+    path.write_text(text.getvalue(), "utf-8")
+    return path
+
+
+def _certification(trials: Sequence[Trial], sources: str) -> dict[str, Any]:
+    shown = [trial for trial in trials if trial.state is not State.NOT_STRUCK]
+    exempt: dict[str, dict[str, str]] = {}
+    for trial in shown:
+        if trial.state is State.EXEMPT:
+            exempt.setdefault(trial.subject.name, {})[trial.fault] = trial.told[0]
+    return {
+        "faults": len({trial.fault for trial in shown} - {NOTHING}),
+        "trials": len(shown),
+        **({"exempt": exempt} if exempt else {}),
+        "sources": sources,
+    }
