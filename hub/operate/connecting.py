@@ -101,7 +101,7 @@ class Connecting:
         reload: Callable[[], None],
     ) -> None:
         """Take the collaborators: `environment()` and `bundle()` are those that serve, `reload()` takes new secrets."""
-        self._workspace = workspace
+        self.workspace = workspace
         self._environment = environment
         self._bundle = bundle
         self.connectors = connectors
@@ -113,6 +113,10 @@ class Connecting:
         #: The last test of each connection, as long as the process lives.
         self.tests: dict[str, Diagnosis] = {}
         self._one = asyncio.Lock()
+
+    def names(self) -> frozenset[str]:
+        """Name the connections of the environment as it serves, whether they can be used or not."""
+        return frozenset(self._environment().connections)
 
     def known(self, name: str) -> Mapping[str, Any]:
         """Give the settings that a connection has in the files now, without its secrets; empty for a new one."""
@@ -199,7 +203,7 @@ class Connecting:
         return diagnosis
 
     def _folder(self) -> tuple[Bundle, EnvironmentFile]:
-        return self._compiled(read_files(self._workspace))
+        return self._compiled(read_files(self.workspace))
 
     def _compiled(self, files: Mapping[str, bytes]) -> tuple[Bundle, EnvironmentFile]:
         bundle, lints = compile_bundle(files, self._catalogue)
@@ -219,7 +223,7 @@ class Connecting:
             raise FixData(
                 "A connection's name has letters, digits, `_` and `-`, and begins with a letter.", code="bad-name"
             )
-        files = read_files(self._workspace)
+        files = read_files(self.workspace)
         bundle, environment = self._compiled(files)
         file = bundle.connections.get(name)
         if file is not None and file.connector != connector.name:
@@ -304,7 +308,7 @@ class Connecting:
 
     def _write(self, draft: _Draft) -> None:
         for path, content in sorted(draft.files.items()):
-            target = self._workspace / path
+            target = self.workspace / path
             half = target.with_name(f".{target.name}.new")
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
