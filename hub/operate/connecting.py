@@ -167,7 +167,7 @@ class Connecting:
                     advice="Mend them with `concord connect`, or in the environment's file.",
                 )
         except FixConnection as error:
-            return self._keep(unusable(name, self._ambient.now(), error))
+            return self._keep(unusable(name, connector.name, self._ambient.now(), error))
         return await self._test(name, connector, connector.settings.model_validate(values), environment)
 
     async def _test(
