@@ -249,7 +249,7 @@ class Connecting:
             connector=connector.name,
             hosts=hosts(plain),
         )
-        secrets = {**self._kept(binding, wanted=bool(secret)), **wish.secrets}
+        secrets = _replaced(self._kept(binding, wanted=bool(secret)), wish.secrets, secret)
         wrong = misplaced | faults(connector, {**plain, **secrets})
         if wrong:
             raise FixData("The settings are not as they must be.", code="bad-settings", **dict(sorted(wrong.items())))
@@ -338,6 +338,19 @@ def _plain(bundle: Bundle, environment: EnvironmentFile, name: str) -> dict[str,
 def _reference(bundle: Bundle, environment: EnvironmentFile, name: str) -> str | None:
     here, file = environment.connections.get(name), bundle.connections.get(name)
     return (here.secret if here is not None else None) or (file.secret if file is not None else None)
+
+
+def _replaced(kept: Mapping[str, str], new: Mapping[str, str], fields: frozenset[str]) -> dict[str, str]:
+    """Put new secrets in the place of those that are kept.
+
+    A connector that has a field for what a secret was before, `NAME_previous`, still takes what is signed with that.
+    """
+    before = {
+        f"{name}_previous": kept[name]
+        for name, value in new.items()
+        if f"{name}_previous" in fields and name in kept and kept[name] != value
+    }
+    return {**kept, **before, **new}
 
 
 def _connection_file(name: str, connector: Connector) -> bytes:

@@ -49,6 +49,10 @@ class Erp:
         return sum(entry.path == TOKEN for entry in self.vendor.world.requests.since(0))
 
 
+def books(erp: Erp) -> Any:
+    return erp.vendor.world.books
+
+
 @pytest.fixture
 async def erp() -> AsyncIterator[Erp]:
     ambient = Ambient(clock=SystemClock(), random=random.Random(1))
@@ -73,14 +77,14 @@ async def test_many_attempts_that_need_a_token_cause_one_refresh_for_each_that_e
         assert await erp.work() == [None] * AT_ONCE
         assert erp.refreshes() == expired
         # The vendor lets it end early: all that are under way are refused with 401 and go on with one new token.
-        erp.vendor.world.books.tokens.revoke_all()
+        books(erp).tokens.revoke_all()
     assert await erp.work() == [None] * AT_ONCE
     assert erp.refreshes() == 4
 
 
 async def test_a_token_is_renewed_before_its_end_and_only_once(erp: Erp) -> None:
     """Its life is so short that it must be renewed again and again; nobody is ever refused, and nobody asks twice."""
-    erp.vendor.world.books.tokens.life = 2
+    books(erp).tokens.life = 2
     for renewed in range(1, 4):
         assert await erp.work(20) == [None] * 20
         assert erp.refreshes() == renewed
