@@ -148,6 +148,8 @@ _TONES = {
     "fired": Tone.GOOD,
     "ordered": Tone.GOOD,
     "on time": Tone.GOOD,
+    "works": Tone.GOOD,
+    "does not work": Tone.BAD,
     "read": Tone.GOOD,
     "running": Tone.BUSY,
     "reading": Tone.BUSY,

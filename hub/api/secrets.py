@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -31,6 +31,17 @@ async def listing(
 ) -> Response:
     """List names, versions and ages; the values cannot be read."""
     return answer({"secrets": secrets.listing(request.app.state.view)})
+
+
+@router.post("/rotate-key", summary="Change the vault key")
+async def rotate_key(
+    request: Request,
+    principal: Annotated[Principal, Depends(needs(Permission.STORE_SECRET))],
+    forget: Annotated[bool, Query(description="Take earlier keys out of the key file.")] = False,  # noqa: FBT002 - a query
+) -> Response:
+    """Seal all secrets with a new vault key while the hub serves; gives what was done."""
+    rotate: Callable[..., Awaitable[Any]] = request.app.state.rotate_key
+    return answer(await rotate(forget=forget, actor=principal.actor))
 
 
 @router.put("/{name}", summary="Store a secret")

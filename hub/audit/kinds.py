@@ -98,6 +98,7 @@ class AuditKind(StrEnum):
     CONNECTION_PAUSED = "connection.paused", "A connection takes no more work: its runs wait."
     CONNECTION_RESUMED = "connection.resumed", "A connection takes work again."
     SECRET_STORED = "secret.stored", "A new version of a secret was sealed into the vault."
+    KEY_ROTATED = "key.rotated", "All secrets were sealed with a new vault key; the earlier one opens none of them now."
 
     # --- schedules and streams ---
     SCHEDULE_HELD = "schedule.held", "A person let a schedule start nothing until it is resumed."

@@ -12,6 +12,7 @@ from rich.table import Table
 from hub.cli import place
 from hub.cli.output import console, minute, print_json, print_table
 from hub.cli.reach import reach
+from hub.connections.keys import KEY_VARIABLE, PREVIOUS_VARIABLE
 from hub.errors import FixData
 from hub.sdk import exact_json
 
@@ -35,6 +36,36 @@ def set_secret(
     with reach(place.settings(data, workspace, environment, key_file), begins=True) as hub:
         stored = hub.put(f"/api/secrets/{name}", {"values": values})
     console.print(f"Stored version {stored['version']} of [bold]{name}[/].")
+
+
+@app.command("rotate-key")
+def rotate_key(
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Change nothing, and take earlier keys out of the key file.")
+    ] = False,
+    data: place.Data = place.DEFAULT_DATA,
+    workspace: place.Workspace = None,
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    key_file: place.KeyFile = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Seal all secrets with a new vault key while the hub serves; a change that broke off is brought to its end."""
+    with reach(place.settings(data, workspace, environment, key_file)) as hub:
+        done = hub.post("/api/secrets/rotate-key" + ("?forget=true" if forget else ""))
+    if json_output:
+        print_json(done)
+        return
+    if done["forgot"]:
+        console.print(f"The key file holds the key {done['key']} alone; backups of before need a copy of the old one.")
+        return
+    console.print(f"{done['sealed']} versions of secrets are sealed with the key {done['key']} now.")
+    if done["source"] == KEY_VARIABLE:
+        console.print(f"Keep {PREVIOUS_VARIABLE} as long as the audit log's earlier heads are to be verified.")
+    else:
+        console.print(f"Copy {done['source']} to where you keep its copy. It holds the earlier key, too: backups of")
+        console.print(
+            "before need it. Take it out with `concord vault rotate-key --forget` when you keep none of these."
+        )
 
 
 @app.command("list")

@@ -27,6 +27,7 @@ class Health:
     last_success: datetime | None = None
     last_failure: datetime | None = None
     last_error: str | None = None
+    failing_since: datetime | None = None
     successes: int = 0
     failures: int = 0
 
@@ -93,10 +94,11 @@ class Account:
         if isinstance(error, LimitReached) and "status" not in error.facts:
             return
         if error is None:
-            self.health.last_success = self.ambient.now()
+            self.health.last_success, self.health.failing_since = self.ambient.now(), None
             self.health.successes += 1
         else:
             self.health.last_failure = self.ambient.now()
+            self.health.failing_since = self.health.failing_since or self.health.last_failure
             self.health.last_error = str(error)[:300]
             self.health.failures += 1
 

@@ -66,6 +66,7 @@ class Diagnosis:
     """All stages of one test of one connection."""
 
     connection: str
+    connector: str
     at: datetime
     checks: Sequence[Check]
 
@@ -80,10 +81,10 @@ class Diagnosis:
         return next((check for check in self.checks if check.outcome is Outcome.FAILED), None)
 
 
-def unusable(connection: str, at: datetime, problem: FixConnection) -> Diagnosis:
+def unusable(connection: str, connector: str, at: datetime, problem: FixConnection) -> Diagnosis:
     """Give the diagnosis of a connection of which no account can be made: its settings, its secret or its kind."""
     stage = Stage.KIND if problem.code == "mixed-kinds" else Stage.SETTINGS
-    return _whole(connection, at, [_failed(stage, problem.detail, _advice(problem), _facts(problem))])
+    return _whole(connection, connector, at, [_failed(stage, problem.detail, _advice(problem), _facts(problem))])
 
 
 async def diagnose(account: Account, *, production: bool | None, private_hosts: frozenset[str]) -> Diagnosis:
@@ -98,13 +99,13 @@ async def diagnose(account: Account, *, production: bool | None, private_hosts: 
     except OSError as error:
         told = f"the file of trusted authorities cannot be read: {error.strerror or error}"
         advice = "Look at `ca_file` in the environment's file: it names a PEM file on this machine."
-        return _whole(account.name, now, [_failed(Stage.SETTINGS, told, advice)])
+        return _whole(account.name, account.connector.name, now, [_failed(Stage.SETTINGS, told, advice)])
     found = [Check(stage=Stage.SETTINGS, outcome=Outcome.OK, found="complete")]
     async for check in _stages(account, production=production, private_hosts=private_hosts, trust=trust):
         found.append(check)
         if check.outcome is Outcome.FAILED:
             break
-    return _whole(account.name, now, found)
+    return _whole(account.name, account.connector.name, now, found)
 
 
 async def _stages(
@@ -121,7 +122,7 @@ async def _stages(
         yield check
 
 
-def _whole(connection: str, at: datetime, found: Sequence[Check]) -> Diagnosis:
+def _whole(connection: str, connector: str, at: datetime, found: Sequence[Check]) -> Diagnosis:
     """Add the stages that were not come to."""
     looked = {check.stage for check in found}
     last = list(Stage).index(found[-1].stage)
@@ -130,7 +131,7 @@ def _whole(connection: str, at: datetime, found: Sequence[Check]) -> Diagnosis:
         for stage in list(Stage)[last + 1 :]
         if stage not in looked
     ]
-    return Diagnosis(connection=connection, at=at, checks=(*found, *rest))
+    return Diagnosis(connection=connection, connector=connector, at=at, checks=(*found, *rest))
 
 
 def _places(account: Account) -> list[Place]:
@@ -252,7 +253,7 @@ async def _vendor(account: Account) -> list[Check]:
     except HubError as error:
         advice = "The host answers, and not as this system does: look at `base_url`, and at the vendor's status page."
         return [_failed(Stage.CREDENTIALS, error.detail, advice, _facts(error))]
-    here = Check(stage=Stage.ACCOUNT, outcome=Outcome.OK, found="the one that the settings name")
+    here = Check(stage=Stage.ACCOUNT, outcome=Outcome.OK, found="the vendor answers for it")
     return [accepted, allowed, here]
 
 

@@ -1,4 +1,8 @@
-"""The key-encryption key: from the environment or a key file outside the data directory, made on first use."""
+"""The key-encryption key: from the environment or a key file outside the data directory, made on first use.
+
+The key file has the key in its first line. After a change of the key, each earlier one follows in a line of its own as
+`previous KEY`, until nothing is sealed with it; then what it signed is still known by `signed PUBLIC-KEY`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,8 @@ from hub.errors import Refused
 
 #: The key itself, base64 of 32 bytes.
 KEY_VARIABLE = "CONCORD_KEY"
+#: Earlier keys, separated by commas, while secrets are sealed anew, and as long as what they signed is to be verified.
+PREVIOUS_VARIABLE = "CONCORD_KEY_PREVIOUS"
 #: The path of a key file.
 FILE_VARIABLE = "CONCORD_KEY_FILE"
 #: AES-256.
@@ -23,11 +29,17 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultKey:
-    """A key-encryption key of 32 bytes, and where it came from; its bytes never show."""
+    """A key-encryption key of 32 bytes, and where it came from; its bytes never show.
+
+    `previous` are earlier keys that still open what was sealed with them, and `signed` the public keys (Ed25519, 32
+    bytes) of those that are gone, by which what they signed is verified.
+    """
 
     material: bytes = field(repr=False)
     source: str
     created: bool = False
+    previous: tuple[VaultKey, ...] = ()
+    signed: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a key of the wrong length."""
@@ -43,6 +55,10 @@ class VaultKey:
     def id(self) -> str:
         """Name the key without telling it: 16 hexadecimal digits, stored beside each secret it wraps."""
         return hashlib.sha256(b"concord vault key\x00" + self.material).hexdigest()[:16]
+
+    def find(self, key_id: str) -> VaultKey | None:
+        """Give the key of this id: this one, an earlier one, or None."""
+        return next((key for key in (self, *self.previous) if key.id == key_id), None)
 
 
 def load_key(
@@ -60,7 +76,7 @@ def load_key(
     Raises `Refused` with what to do.
     """
     if text := environment.get(KEY_VARIABLE):
-        return VaultKey(material=_decode(text, KEY_VARIABLE), source=KEY_VARIABLE)
+        return _of_variables(text, environment)
     path = key_path(environment, hub_id, key_file)
     if path.resolve().is_relative_to(data_directory.resolve()):
         raise Refused(
@@ -75,7 +91,7 @@ def load_key(
         raise Refused(
             "The key file can neither be read nor made.", code="no-key-file", key_file=str(path), reason=error.strerror
         ) from error
-    return VaultKey(material=_decode(text, str(path)), source=str(path))
+    return _parse(text, path)
 
 
 def key_path(environment: Mapping[str, str], hub_id: str, key_file: Path | None = None) -> Path:
@@ -86,7 +102,7 @@ def key_path(environment: Mapping[str, str], hub_id: str, key_file: Path | None 
 def present_key(environment: Mapping[str, str], hub_id: str, key_file: Path | None = None) -> VaultKey | None:
     """Give the hub's key if there is one, and make none; raises `Refused` for one that cannot be used."""
     if text := environment.get(KEY_VARIABLE):
-        return VaultKey(material=_decode(text, KEY_VARIABLE), source=KEY_VARIABLE)
+        return _of_variables(text, environment)
     path = key_path(environment, hub_id, key_file)
     try:
         text = _read(path)
@@ -94,7 +110,33 @@ def present_key(environment: Mapping[str, str], hub_id: str, key_file: Path | No
         raise Refused(
             "The key file cannot be read.", code="no-key-file", key_file=str(path), reason=error.strerror
         ) from error
-    return None if text is None else VaultKey(material=_decode(text, str(path)), source=str(path))
+    return None if text is None else _parse(text, path)
+
+
+def change_key(path: Path, key: VaultKey, material: bytes) -> VaultKey:
+    """Put a new key into the key file, with the one in use behind it; gives the new one.
+
+    The file is replaced as a whole and synced: whenever the machine stops, it holds the old content or the new one.
+    """
+    changed = VaultKey(material=material, source=str(path), previous=(key, *key.previous), signed=key.signed)
+    write_key(path, changed)
+    return changed
+
+
+def write_key(path: Path, key: VaultKey) -> None:
+    """Replace the key file."""
+    lines = [base64.b64encode(key.material)]
+    lines += [b"previous " + base64.b64encode(old.material) for old in key.previous]
+    lines += [b"signed " + base64.b64encode(public) for public in key.signed]
+    half = path.with_name(path.name + ".new")
+    half.unlink(missing_ok=True)
+    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(b"\n".join(lines) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)
+    _sync(path.parent)
 
 
 def notice(key: VaultKey) -> str:
@@ -129,7 +171,7 @@ def _read(path: Path) -> str | None:
                 key_file=str(path),
                 mode=oct(stat.S_IMODE(facts.st_mode)),
             )
-        return file.read(1024)
+        return file.read(65_536)
 
 
 def _create(path: Path, material: bytes) -> VaultKey:
@@ -139,12 +181,42 @@ def _create(path: Path, material: bytes) -> VaultKey:
         file.write(base64.b64encode(material) + b"\n")
         file.flush()
         os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    _sync(path.parent)
+    return VaultKey(material=material, source=str(path), created=True)
+
+
+def _sync(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return VaultKey(material=material, source=str(path), created=True)
+
+
+def _of_variables(text: str, environment: Mapping[str, str]) -> VaultKey:
+    earlier = [one for one in environment.get(PREVIOUS_VARIABLE, "").split(",") if one.strip()]
+    return VaultKey(
+        material=_decode(text, KEY_VARIABLE),
+        source=KEY_VARIABLE,
+        previous=tuple(VaultKey(material=_decode(one, PREVIOUS_VARIABLE), source=PREVIOUS_VARIABLE) for one in earlier),
+    )
+
+
+def _parse(text: str, path: Path) -> VaultKey:
+    first, *rest = text.strip().splitlines() or [""]
+    previous: list[VaultKey] = []
+    signed: list[bytes] = []
+    for line in rest:
+        word, _, value = line.partition(" ")
+        if word == "previous":
+            previous.append(VaultKey(material=_decode(value, str(path)), source=str(path)))
+        elif word == "signed":
+            signed.append(_decode(value, str(path)))
+        else:
+            raise Refused("The key file has a line that is no key.", code="bad-vault-key", source=str(path))
+    return VaultKey(
+        material=_decode(first, str(path)), source=str(path), previous=tuple(previous), signed=tuple(signed)
+    )
 
 
 def _decode(text: str, source: str) -> bytes:

@@ -54,6 +54,8 @@ async def resolve(place: Place, private_hosts: frozenset[str], _trust: ssl.SSLCo
             advice=f"If it is meant, write `private_hosts: [{place.host}]` in the environment's file.",
             setting=place.setting,
         )
+    if allowed == [place.host]:
+        return Reached(found=f"{place.host} is an address")
     return Reached(found=f"{place.host} is {', '.join(allowed[:4])}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -102,7 +102,8 @@ def unseal(sealed: SealedSecret, *, binding: Binding, key: VaultKey) -> dict[str
     Raises `FixConnection`: `other-vault-key` when another key sealed it, `secret-not-bound` when it belongs to another
     connector, host, name or environment or was altered in the database.
     """
-    if sealed.key_id != key.id:
+    opening = key.find(sealed.key_id)
+    if opening is None:
         raise FixConnection(
             "The secret was sealed with another vault key; start the hub with that key or store the secret again.",
             code="other-vault-key",
@@ -113,7 +114,7 @@ def unseal(sealed: SealedSecret, *, binding: Binding, key: VaultKey) -> dict[str
     data = binding.associated_data(sealed.version)
     wrapping_nonce, wrapped = sealed.wrapped_key[:NONCE_BYTES], sealed.wrapped_key[NONCE_BYTES:]
     try:
-        own_key = AESGCM(key.material).decrypt(wrapping_nonce, wrapped, _wrapping_data(data, key))
+        own_key = AESGCM(opening.material).decrypt(wrapping_nonce, wrapped, _wrapping_data(data, opening))
         plain = AESGCM(own_key).decrypt(sealed.nonce, sealed.ciphertext, data)
     except (InvalidTag, ValueError):
         raise FixConnection(
@@ -126,6 +127,35 @@ def unseal(sealed: SealedSecret, *, binding: Binding, key: VaultKey) -> dict[str
             hosts=", ".join(binding.hosts),
         ) from None
     return msgspec.json.decode(plain, type=dict[str, str])
+
+
+def rewrap(sealed: SealedSecret, *, key: VaultKey, random: Callable[[int], bytes]) -> SealedSecret:
+    """Wrap a secret's own key with the present vault key instead of an earlier one; the secret itself is not opened.
+
+    Raises `FixConnection` where none of the keys wraps it, or where it was altered.
+    """
+    opening = key.find(sealed.key_id)
+    if opening is None:
+        raise FixConnection(
+            "The secret was sealed with a key that is not here.",
+            code="other-vault-key",
+            secret=sealed.name,
+            sealed_with=sealed.key_id,
+        )
+    # What it is bound to stays as it was sealed: a secret that was moved or altered does not open here either.
+    data = Binding(
+        environment=sealed.environment, name=sealed.name, connector=sealed.connector, hosts=sealed.hosts
+    ).associated_data(sealed.version)
+    before, wrapped = sealed.wrapped_key[:NONCE_BYTES], sealed.wrapped_key[NONCE_BYTES:]
+    try:
+        own_key = AESGCM(opening.material).decrypt(before, wrapped, _wrapping_data(data, opening))
+    except (InvalidTag, ValueError):
+        raise FixConnection(
+            "The secret was altered in the database.", code="secret-not-bound", secret=sealed.name
+        ) from None
+    nonce = random(NONCE_BYTES)
+    again = AESGCM(key.material).encrypt(nonce, own_key, _wrapping_data(data, key))
+    return replace(sealed, wrapped_key=nonce + again, key_id=key.id)
 
 
 def _wrapping_data(data: bytes, key: VaultKey) -> bytes:

@@ -101,7 +101,7 @@ class Connecting:
         reload: Callable[[], None],
     ) -> None:
         """Take the collaborators: `environment()` and `bundle()` are those that serve, `reload()` takes new secrets."""
-        self._workspace = workspace
+        self.workspace = workspace
         self._environment = environment
         self._bundle = bundle
         self.connectors = connectors
@@ -113,6 +113,10 @@ class Connecting:
         #: The last test of each connection, as long as the process lives.
         self.tests: dict[str, Diagnosis] = {}
         self._one = asyncio.Lock()
+
+    def names(self) -> frozenset[str]:
+        """Name the connections of the environment as it serves, whether they can be used or not."""
+        return frozenset(self._environment().connections)
 
     def known(self, name: str) -> Mapping[str, Any]:
         """Give the settings that a connection has in the files now, without its secrets; empty for a new one."""
@@ -163,7 +167,7 @@ class Connecting:
                     advice="Mend them with `concord connect`, or in the environment's file.",
                 )
         except FixConnection as error:
-            return self._keep(unusable(name, self._ambient.now(), error))
+            return self._keep(unusable(name, connector.name, self._ambient.now(), error))
         return await self._test(name, connector, connector.settings.model_validate(values), environment)
 
     async def _test(
@@ -199,7 +203,7 @@ class Connecting:
         return diagnosis
 
     def _folder(self) -> tuple[Bundle, EnvironmentFile]:
-        return self._compiled(read_files(self._workspace))
+        return self._compiled(read_files(self.workspace))
 
     def _compiled(self, files: Mapping[str, bytes]) -> tuple[Bundle, EnvironmentFile]:
         bundle, lints = compile_bundle(files, self._catalogue)
@@ -219,7 +223,7 @@ class Connecting:
             raise FixData(
                 "A connection's name has letters, digits, `_` and `-`, and begins with a letter.", code="bad-name"
             )
-        files = read_files(self._workspace)
+        files = read_files(self.workspace)
         bundle, environment = self._compiled(files)
         file = bundle.connections.get(name)
         if file is not None and file.connector != connector.name:
@@ -245,7 +249,7 @@ class Connecting:
             connector=connector.name,
             hosts=hosts(plain),
         )
-        secrets = {**self._kept(binding, wanted=bool(secret)), **wish.secrets}
+        secrets = _replaced(self._kept(binding, wanted=bool(secret)), wish.secrets, secret)
         wrong = misplaced | faults(connector, {**plain, **secrets})
         if wrong:
             raise FixData("The settings are not as they must be.", code="bad-settings", **dict(sorted(wrong.items())))
@@ -304,7 +308,7 @@ class Connecting:
 
     def _write(self, draft: _Draft) -> None:
         for path, content in sorted(draft.files.items()):
-            target = self._workspace / path
+            target = self.workspace / path
             half = target.with_name(f".{target.name}.new")
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -334,6 +338,19 @@ def _plain(bundle: Bundle, environment: EnvironmentFile, name: str) -> dict[str,
 def _reference(bundle: Bundle, environment: EnvironmentFile, name: str) -> str | None:
     here, file = environment.connections.get(name), bundle.connections.get(name)
     return (here.secret if here is not None else None) or (file.secret if file is not None else None)
+
+
+def _replaced(kept: Mapping[str, str], new: Mapping[str, str], fields: frozenset[str]) -> dict[str, str]:
+    """Put new secrets in the place of those that are kept.
+
+    A connector that has a field for what a secret was before, `NAME_previous`, still takes what is signed with that.
+    """
+    before = {
+        f"{name}_previous": kept[name]
+        for name, value in new.items()
+        if f"{name}_previous" in fields and name in kept and kept[name] != value
+    }
+    return {**kept, **before, **new}
 
 
 def _connection_file(name: str, connector: Connector) -> bytes:

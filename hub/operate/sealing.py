@@ -30,6 +30,11 @@ class Sealer:
         self._last: SignedHead | None = None
         self._sealing = Lock()
 
+    def sign_with(self, *, key_id: str, signer: Callable[[bytes], bytes]) -> None:
+        """Sign with another key from the next head on."""
+        with self._sealing:
+            self._key_id, self._signer = key_id, signer
+
     def seal(self, *, most: int | None = None) -> SignedHead | None:
         """Sign and keep a head over what came since the last one; None when nothing came.
 

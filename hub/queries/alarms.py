@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,7 +17,7 @@ from hub.model.pulse import Pulse
 from hub.model.run import RunState
 from hub.queries.view import View, moment
 from hub.store import alarms as stored
-from hub.store import schedules, streams
+from hub.store import schedules, secrets, streams
 from hub.store.control_tables import firings
 from hub.store.retention import KEPT_FIRINGS
 from hub.store.tables import runs
@@ -28,6 +28,8 @@ from hub.workspace.polling import Plan, plan_of
 LATEST = timedelta(minutes=2)
 #: A work of the hub's own that is to be done every few seconds has stopped after this time.
 STOPPED_AFTER = 60.0
+#: So long before credentials end somebody is alarmed: new ones may take people at two companies.
+WARNED_BEFORE = timedelta(days=30)
 #: The last success is looked for among so many firings; they are never pruned.
 LOOKED_AT = KEPT_FIRINGS
 
@@ -40,6 +42,8 @@ class AlarmKind(StrEnum):
     STREAM_SILENT = "stream-silent"
     STREAM_GAP = "stream-gap"
     TICKS_STOPPED = "ticks-stopped"
+    CREDENTIALS_ENDING = "credentials-ending"
+    SECRET_OLD = "secret-old"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +86,23 @@ def listing(view: View, watched: Watched) -> tuple[Alarm, ...]:
         read = streams.listing(connection, environment=view.environment)
         told = stored.listing(connection, environment=view.environment)
         found = [*of_ticks(watched.pulse, now)]
+        kept = {
+            row["name"]: of_micros(row["created_at"])
+            for row in secrets.listing(connection, environment=view.environment)
+        }
         for name, flow in sorted(bundle.flows.items()):
             if flow.schedule is not None and name in rows:
                 success = last_success(connection, environment=view.environment, flow=name)
                 found += of_schedule(name, flow.schedule, rows[name], success, now)
+    environment = bundle.environments.get(view.environment)
     for name, account in sorted(watched.accounts.items()):
+        found += of_credentials(name, account.settings.credentials_end, now)
         for stream in account.connector.streams:
             plan, row = plan_of(bundle, name, stream, watched.every), read.get((name, stream.name))
             found += of_stream(f"{name}/{stream.name}", plan, row, account.paused, watched.pulse.started_at, now)
+    if environment is not None and environment.secret_age is not None:
+        for name, stored_at in sorted(kept.items()):
+            found += of_secret(name, stored_at, environment.secret_age, now)
     known = [replace(alarm, told_at=_told_at(told, alarm)) for alarm in found]
     return tuple(sorted(known, key=lambda alarm: (alarm.since, alarm.kind, alarm.subject)))
 
@@ -133,6 +146,24 @@ def of_stream(
         detail = " ".join(dict.fromkeys(str(gap["detail"]) for gap in gaps))
         found_at = of_micros(min(gap["found_at"] for gap in gaps))
         yield Alarm(kind=AlarmKind.STREAM_GAP, subject=name, since=found_at, detail=detail[:500])
+
+
+def of_credentials(name: str, ends: date | None, now: datetime) -> Iterator[Alarm]:
+    """Give the alarm of credentials that end soon, or have ended: a vendor refuses them from that day on."""
+    if ends is None:
+        return
+    end = datetime(ends.year, ends.month, ends.day, tzinfo=UTC)
+    if end - now < WARNED_BEFORE:
+        word = "end" if end > now else "ended"
+        detail = f"The credentials {word} on {ends:%Y-%m-%d}; connect new ones, and write their own day."
+        yield Alarm(kind=AlarmKind.CREDENTIALS_ENDING, subject=name, since=end - WARNED_BEFORE, detail=detail)
+
+
+def of_secret(name: str, stored_at: datetime, most: timedelta, now: datetime) -> Iterator[Alarm]:
+    """Give the alarm of a secret that is older than the environment lets one be."""
+    if now - stored_at > most:
+        detail = f"The secret was stored on {stored_at:%Y-%m-%d}, more than {most.days} days ago; replace it."
+        yield Alarm(kind=AlarmKind.SECRET_OLD, subject=name, since=stored_at + most, detail=detail)
 
 
 def of_ticks(pulse: Pulse, now: datetime) -> Iterator[Alarm]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import func, select
@@ -43,6 +43,8 @@ class ConnectionHealth:
     last_success: datetime | None
     last_failure: datetime | None
     last_error: str | None
+    failing_since: datetime | None
+    credentials_end: date | None
     successes: int
     failures: int
     budget: Budget
@@ -108,6 +110,8 @@ def _health(
         last_success=health.last_success,
         last_failure=health.last_failure,
         last_error=health.last_error,
+        failing_since=health.failing_since,
+        credentials_end=account.settings.credentials_end,
         successes=health.successes,
         failures=health.failures,
         budget=budget,

@@ -57,6 +57,10 @@ class Vault:
         self._ambient = ambient
         self.redactor = redactor
 
+    def use(self, key: VaultKey) -> None:
+        """Seal and open with another vault key from now on; the earlier ones that it knows still open."""
+        self._key = key
+
     def take(self, bundle: Bundle, environment: EnvironmentFile) -> None:
         """Take another revision's word for where each secret may go."""
         self._bundle = bundle

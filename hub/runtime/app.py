@@ -59,6 +59,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.directory = hub.directory
     app.state.connecting = hub.connecting
     app.state.store_secret = hub.store_secret
+    app.state.rotate_key = hub.rotate_key
     app.state.database = hub.database
     app.state.accounts = hub.accounts
     app.state.current_bundle = lambda: hub.shelf.current

@@ -20,15 +20,15 @@ from hub.access.sessions import new_token
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
 from hub.connections.budgets import Budgets, StoredBudgets, remembered
-from hub.connections.keys import VaultKey, load_key
+from hub.connections.keys import VaultKey, key_path, load_key, present_key
 from hub.connections.redaction import Redactor
 from hub.connections.registry import load_connectors
 from hub.connections.signing_key import signing_key
-from hub.connections.vault import Binding
+from hub.connections.vault import Binding, unpack
 from hub.engine.journal import code
 from hub.engine.parts import CAPACITY, Parts
 from hub.engine.worker import Worker
-from hub.errors import HubError, NotFound
+from hub.errors import HubError, NotFound, Refused
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.operate.approvals import ApprovalOrders
@@ -48,12 +48,13 @@ from hub.release.folder import FolderState, folder_state
 from hub.runtime.accounts import Vault, build_accounts
 from hub.runtime.clock import system_ambient
 from hub.runtime.incoming import Incoming
+from hub.runtime.rotating import Rotating, Rotation
 from hub.runtime.settings import HubSettings
 from hub.runtime.shelf import Shelf, begin
 from hub.runtime.watch import Watch
 from hub.sdk.connector import Connector
 from hub.sdk.transport import Transport
-from hub.store import decisions, marks
+from hub.store import decisions, marks, secrets
 from hub.store.audit import Note
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
@@ -144,16 +145,8 @@ class Hub:
             raise
         self.committer = Committer(self.database, self.ambient)
         self.shelf = Shelf(beginning, self.environment.name, catalogue, self.database)
-        self.key: VaultKey = load_key(
-            environment=settings.environ,
-            hub_id=settings.data.resolve().name,
-            data_directory=settings.data,
-            random=entropy.token_bytes,
-            key_file=settings.key_file,
-        )
-        signing = signing_key(self.key)
-        self.verifier = signing.verify
-        self.sealer = Sealer(database=self.database, ambient=self.ambient, key_id=signing.id, signer=signing.sign)
+        self.key: VaultKey = _key(settings, self.database)
+        self.sealer = _sealer(self.database, self.ambient, self.key)
         self.transport = Transport(
             private_hosts=self.environment.private_hosts, ca_file=self.environment.ca_file, now=self.ambient.now
         )
@@ -166,6 +159,14 @@ class Hub:
             key=self.key,
             ambient=self.ambient,
             redactor=self.redactor,
+        )
+        self._rotating = Rotating(
+            settings=settings,
+            database=self.database,
+            committer=self.committer,
+            key=lambda: self.key,
+            use=self._use,
+            random=entropy.token_bytes,
         )
         self.view = View(environment=self.environment.name, database=self.database, ambient=self.ambient)
         self.directory = StoredDirectory(self.database, self.committer)
@@ -426,6 +427,20 @@ class Hub:
         self.reload_accounts()
         return version
 
+    async def rotate_key(self, *, forget: bool, actor: str) -> Rotation:
+        """Change the vault key while all goes on, or go on where an earlier change broke off; see `Rotating`."""
+        return await self._rotating.rotate(forget=forget, actor=actor)
+
+    def verifier(self, signature: bytes, message: bytes) -> bool:
+        """Tell whether this hub signed a tree head, with its present key or an earlier one."""
+        return signing_key(self.key).verify(signature, message)
+
+    def _use(self, key: VaultKey) -> None:
+        self.key = key
+        self.vault.use(key)
+        signing = signing_key(key)
+        self.sealer.sign_with(key_id=signing.id, signer=signing.sign)
+
     def _keep(self, decision: Decision, bundle: str, connection: str, at: datetime) -> None:
         """Keep what a throttle policy decided; nobody waits for it, since nothing is written outside because of it."""
         row = decisions.row(
@@ -485,6 +500,39 @@ class _Sealing:
 
     async def seal_bound(self, binding: Binding, values: Mapping[str, str], *, actor: str) -> int:
         return await self._vault.store_bound(binding, values, committer=self._committer, actor=actor)
+
+
+def _key(settings: HubSettings, database: Database) -> VaultKey:
+    """Load the vault key; a new one is made only where no secret needs an earlier one."""
+    name = settings.data.resolve().name
+    try:
+        if present_key(settings.environ, name, settings.key_file) is None:
+            with database.reading() as connection:
+                needed = sorted({unpack(row["sealed"]).key_id for row in secrets.all_sealed(connection)})
+            if needed:
+                where = key_path(settings.environ, name, settings.key_file)
+                raise Refused(
+                    f"The vault key is not at {where}, and secrets are sealed with it. Put it back from your copy "
+                    "(mode 0600), or name its file with --key-file. Where it is lost for good, make another with "
+                    f"`(umask 077; openssl rand -base64 32 > {where})`, and store all secrets again.",
+                    code="vault-key-gone",
+                    keys=", ".join(needed),
+                )
+        return load_key(
+            environment=settings.environ,
+            hub_id=name,
+            data_directory=settings.data,
+            random=entropy.token_bytes,
+            key_file=settings.key_file,
+        )
+    except HubError:
+        database.close()
+        raise
+
+
+def _sealer(database: Database, ambient: Ambient, key: VaultKey) -> Sealer:
+    signing = signing_key(key)
+    return Sealer(database=database, ambient=ambient, key_id=signing.id, signer=signing.sign)
 
 
 def _restored(database: Database) -> Restored | None:

@@ -70,7 +70,8 @@ def vault_key(settings: HubSettings, used: Collection[str]) -> Finding:
         return fail("vault-key", str(error), "Without the key no secret opens.")
     own = settings.environ.get(KEY_VARIABLE)
     where = KEY_VARIABLE if own else _key(settings)
-    others = sorted(set(used) - ({key.id} if key is not None else set()))
+    known = set() if key is None else {key.id, *(old.id for old in key.previous)}
+    others = sorted(set(used) - known)
     if key is None and not used:
         return note("vault-key", "there is none yet", f"The first start makes one at {where}; keep a copy of it.")
     if key is None:
@@ -78,6 +79,9 @@ def vault_key(settings: HubSettings, used: Collection[str]) -> Finding:
     if others:
         advice = "Start with that key, or store these secrets again with `concord vault set`."
         return warn("vault-key", f"some secrets were sealed with another key ({', '.join(others)})", advice)
+    if set(used) - {key.id}:
+        advice = "Bring the change of the key to its end with `concord vault rotate-key`."
+        return warn("vault-key", "some secrets are still sealed with an earlier key, which is here", advice)
     return ok("vault-key", f"{key.id}, from {where}")
 
 

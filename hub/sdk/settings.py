@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -32,7 +33,8 @@ class Settings(BaseModel):
 
     Every connection has `base_url` (a scheme and host without a trailing slash), because environments and
     sandboxes differ in it; `timeout` is in seconds for one attempt. `settle` replaces the seconds that an operation
-    names, after which a write that a look does not find surely did not happen.
+    names, after which a write that a look does not find surely did not happen. `credentials_end` is the day on which
+    the vendor lets the credentials end, such as a certificate's: people are alarmed a month before.
 
     `telltales` are the signs in the values by which a test account is told from one with real money, so that the two
     never meet in one environment.
@@ -46,6 +48,7 @@ class Settings(BaseModel):
     base_url: str
     timeout: float = 30.0
     settle: float | None = None
+    credentials_end: date | None = None
 
 
 def secret_fields(settings: type[Settings]) -> frozenset[str]:

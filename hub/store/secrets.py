@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from hub.audit.kinds import AuditKind
 from hub.store.account_tables import secrets
@@ -50,6 +50,33 @@ def add(transaction: Transaction, *, environment: str, name: str, version: int, 
             subjects={"secret": name},
             facts={"environment": environment, "version": version},
         )
+    )
+
+
+def all_sealed(connection: Connection) -> list[Mapping[str, Any]]:
+    """Give every version of every secret of every environment as it was sealed, with the columns that name it."""
+    columns = (secrets.c.environment, secrets.c.name, secrets.c.version, secrets.c.sealed)
+    return [dict(row._mapping) for row in connection.execute(select(*columns).order_by(*columns[:3]))]
+
+
+def replace_sealed(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep versions as they are sealed now: the same secrets under another vault key."""
+    for row in rows:
+        transaction.connection.execute(
+            update(secrets)
+            .where(
+                secrets.c.environment == row["environment"],
+                secrets.c.name == row["name"],
+                secrets.c.version == row["version"],
+            )
+            .values(sealed=row["sealed"])
+        )
+
+
+def note_rotation(transaction: Transaction, *, key_id: str, secrets_sealed: int, actor: str) -> None:
+    """Have it audited that the vault key was changed."""
+    transaction.entries.append(
+        Note(kind=AuditKind.KEY_ROTATED, actor=actor, facts={"key": key_id, "secrets": secrets_sealed})
     )
 
 

@@ -85,7 +85,7 @@ class EnvironmentFile:
     """An environment: its connections' settings, how it is marked, and what a new revision needs to serve there.
 
     `governed`: it serves what was published last, and not whatever the folder holds at a start. `production` says
-    whether its accounts move real money; None where the file does not say.
+    whether its accounts move real money; None where the file does not say. Secrets older than `secret_age` are told of.
     """
 
     name: str
@@ -99,6 +99,7 @@ class EnvironmentFile:
     max_money_difference: Mapping[str, Decimal] = field(default_factory=dict)
     retention: Retention | None = None
     production: bool | None = None
+    secret_age: timedelta | None = None
     path: str = ""
 
 

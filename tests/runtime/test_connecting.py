@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import pty
@@ -125,6 +127,47 @@ def test_a_file_that_cannot_be_changed_safely_is_told_with_its_lines(hub: HubPro
     assert made.returncode == 1
     assert "Write below its `connections:` yourself:" in made.stderr
     assert "timeout: 9" in made.stderr
+
+
+def test_what_a_replaced_webhook_secret_signed_is_still_taken(hub: HubProcess, tmp_path: Path) -> None:
+    """Stripe lets the old one sign for a day: the hub takes both, with nothing restarted, and no third."""
+    file = hub.workspace / "environments/test.yaml"
+    file.write_text(
+        "environment: test\nproduction: false\nprivate_hosts: [127.0.0.1]\nconnections:\n"
+        "  hello:\n    base_url: http://127.0.0.1:9\n    secret: vault:hello\n"
+    )
+
+    def connect(**secrets: str) -> None:
+        options = []
+        for name, value in secrets.items():
+            (tmp_path / name).write_text(value)
+            options += ["--secret-file", f"{name}={tmp_path / name}"]
+        made = hub.run("connect", "stripe", "--set", "base_url=http://127.0.0.1:9", *options)
+        assert "Port 9 of 127.0.0.1 refuses connections." in made.stdout, made.stderr
+
+    def sign(secret: str, number: int) -> int:
+        body = json.dumps(
+            {
+                "object": "event",
+                "id": f"evt_{number}",
+                "type": "customer.created",
+                "created": int(time.time()),
+                "livemode": False,
+                "data": {"object": {"object": "customer", "id": "cus_1"}},
+            }
+        ).encode()
+        moment = str(int(time.time()))
+        made = hmac.new(secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
+        return hub.call("POST", "/hooks/stripe", body, headers={"stripe-signature": f"t={moment},v1={made}"}).status
+
+    connect(api_key="sk_test_0123456789", webhook_secret="whsec_the_first_one")
+    hub.start()
+    assert sign("whsec_the_first_one", 1) == 202
+    connect(webhook_secret="whsec_the_second_one")
+    assert [sign(f"whsec_the_{word}_one", 2) for word in ("first", "second", "third")] == [202, 202, 401]
+    connect(webhook_secret="whsec_the_third_one")
+    assert [sign(f"whsec_the_{word}_one", 3) for word in ("first", "second", "third")] == [401, 202, 202]
+    assert hub.end() == 0
 
 
 def test_an_account_of_the_other_kind_is_refused(hub: HubProcess, tmp_path: Path) -> None:

@@ -41,6 +41,9 @@ ENVIRONMENT = Form(
         "production": Key(
             shape=Flag(), doc="whether its accounts move real money; an account of the other kind is refused"
         ),
+        "secret_age": Key(
+            shape=Duration(), doc="the age from which on a secret is to be replaced; somebody is alarmed"
+        ),
         "colour": Key(
             shape=Choice(of=("grey", "blue", "green", "amber", "red")), doc="the colour of its mark on every page"
         ),
@@ -116,6 +119,7 @@ def load_environment(node: Node, lints: Lints, known: Known) -> EnvironmentFile 
         },
         retention=retention,
         production=document.get("production"),
+        secret_age=duration(text_of(node.get("secret_age"))),
         path=lints.path,
     )
 
