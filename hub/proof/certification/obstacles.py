@@ -73,7 +73,7 @@ async def flawed(hub: Stand, flaw: Flaw) -> AsyncIterator[str]:
     """Listen with a certificate that must not be trusted; gives the address."""
     with TemporaryDirectory(prefix="concord-certify-") as folder:
         context, authority = issue(Path(folder), "127.0.0.1", flaw=flaw)
-        hub.transport.trust(None if flaw is Flaw.SELF_SIGNED else str(authority))
+        hub.transport.rely_on(None if flaw is Flaw.SELF_SIGNED else str(authority))
         server = await asyncio.start_server(_silent, "127.0.0.1", 0, ssl=context)
         async with server:
             yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -56,7 +56,7 @@ class _Line(Transport):
         super().__init__(private_hosts=hosts)
         self.under_way = 0
 
-    def trust(self, ca_file: str | None) -> None:
+    def rely_on(self, ca_file: str | None) -> None:
         """Trust one more authority, from the first connection on."""
         self._ca_file = ca_file
 
