@@ -244,7 +244,7 @@ class Steps:
                 self.earlier.assert_none_inside(path)
                 given = form()
                 session = account.asked_by(self.effects.exchanges.asker)
-                came = await self.effects.read(path, lambda: reading.read(session, given))
+                came = await self.effects.read(path, lambda: reading.ask(session, given))
                 flow, schema = bundle.flows[self._run["flow"]], reading.schema(account.settings)
                 self._compare(account, reading.name, path, scope, schema, came)
                 answer = answer_of(bundle, flow, step, came, given=schema, declared=reading.declared)

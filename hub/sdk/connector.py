@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.errors import HubError
+from hub.errors import HubError, OutcomeUnknown
 from hub.model.effect import EffectKey, Idempotency
 from hub.model.event import InboundEvent
 from hub.model.exchange import Request, Response
@@ -34,6 +34,11 @@ def named_schema(schema: JsonSchema) -> str | None:
     return named if isinstance(named, str) and not named.startswith("#") else None
 
 
+def has_the_id_asked_for(input: Record, output: Record) -> bool:
+    """Tell whether what came has the id that was asked for, where both name one."""
+    return "id" not in input or "id" not in output or str(input["id"]) == str(output["id"])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOperation:
     """A call that changes nothing; it is async and may page.
@@ -42,6 +47,9 @@ class ReadOperation:
     connector's schemas. Where a system lets each connection choose a version of it, `output` names the newest and
     `gives(settings)` the one that a connection gets, of the same series: the engine then reads what came as the
     version that a flow's mapping wants.
+
+    `about(input, output)` tells whether what came is about what was asked for; a vendor, or what stands before it, may
+    answer with somebody else's.
     """
 
     name: str
@@ -50,6 +58,14 @@ class ReadOperation:
     output: JsonSchema
     read: Callable[[Session, Record], Awaitable[Record]]
     gives: Callable[[Any], str] | None = None
+    about: Callable[[Record, Record], bool] = has_the_id_asked_for
+
+    async def ask(self, session: Session, input: Record) -> Record:
+        """Read, and give what came; `OutcomeUnknown` as `foreign-answer` where that is about something else."""
+        output = await self.read(session, input)
+        if not self.about(input, output):
+            raise OutcomeUnknown("The answer is about something else than was asked for.", code="foreign-answer")
+        return output
 
     def schema(self, settings: Any) -> str | None:
         """Name the schema of what a connection with these settings gets; None when it is described in place."""

@@ -6,7 +6,7 @@ import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,8 @@ def writing(**changes: Any) -> Connector:
     return replace(CONNECTOR, operations=(READ, replace(WRITE, **changes)))
 
 
-def reading(read: Callable[..., Any]) -> Connector:
-    return replace(CONNECTOR, operations=(replace(READ, read=read), WRITE))
+def reading(**changes: Any) -> Connector:
+    return replace(CONNECTOR, operations=(replace(READ, **changes), WRITE))
 
 
 def hooked(**changes: Any) -> Connector:
@@ -126,8 +126,8 @@ MUTANTS: dict[str, tuple[Connector, Side, str]] = {
     "any answer taken for a success": (writing(result=gullible, about=None), Side.WRITE, "login-page"),
     "another's answer taken for one's own": (writing(about=None), Side.WRITE, "foreign-answer"),
     "a connector that breaks over an answer": (writing(result=breaking), Side.WRITE, "login-page"),
-    "an error read as the record": (reading(read_blindly), Side.READ, "error-inside"),
-    "another's record read for one's own": (reading(read_blindly), Side.READ, "foreign-answer"),
+    "an error read as the record": (reading(read=read_blindly), Side.READ, "error-inside"),
+    "another's record read for one's own": (reading(about=lambda *_: True), Side.READ, "foreign-answer"),
     "credentials refused taken for bad data": (classified(401), Side.READ, "credential-revoked"),
     "a limit taken for bad data": (classified(429), Side.READ, "limit-silent"),
     "any signature": (hooked(verify=trusting), Side.WEBHOOK, "hook-badly-signed"),
@@ -310,7 +310,7 @@ async def test_an_exemption_that_is_not_needed_is_an_error() -> None:
     trials = await trials_of(CONNECTOR, exempt, Side.READ, "error-502")
     assert trials["error-502"].state is State.BROKEN
     needed = replace(SAMPLES, exempt={"greeting.read": {"error-inside": "what comes is taken as it is"}})
-    trials = await trials_of(reading(read_blindly), needed, Side.READ, "error-inside")
+    trials = await trials_of(reading(read=read_blindly), needed, Side.READ, "error-inside")
     assert trials["error-inside"].state is State.EXEMPT
 
 
