@@ -21,8 +21,9 @@ Say = Callable[[str], None]
 PER_SECOND = 25.0
 #: The shortest time in seconds over which invoices are finalised.
 SHORTEST: Mapping[Profile, float] = {Profile.NONE: 2.0, Profile.STANDARD: 8.0, Profile.STORM: 18.0}
-#: How long a kill waits for writes to be under way, and a gust for somebody to be struck.
-PATIENCE = 8.0
+#: How long a kill waits for writes to be under way, and a gust for somebody to be struck. In a storm the first writes
+#: come late: the tax engine is asked before anything is recorded, and the first of every fault meets the questions.
+PATIENCE = 20.0
 #: The write that the customer of an invoice goes into.
 _UPSERT = "invoice.upsert"
 #: So many writes under way are worth a kill.

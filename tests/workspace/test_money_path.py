@@ -239,3 +239,16 @@ async def test_a_collections_notice_names_customer_and_amount(walk: Walk) -> Non
     customer = walk.crossrefs["customer", "stripe", invoice["customer"], "netsuite"]
     assert call["body"]["customer"] == customer
     assert major(call["body"]["amount"], "KWD") == invoice["amount_remaining"]
+
+
+async def test_an_exempt_customer_is_exempt_for_the_engine_too(walk: Walk) -> None:
+    untaxed = {key: value for key, value in line("us", 1099).items() if key != "tax_rates"}
+    create = {"customer": "@us", "currency": "usd"}
+    wanted = wish([{"create": create, "lines": [untaxed]}])
+    for customer in wanted["customers"]:
+        customer["tax_exempt"] = "exempt"
+    (invoice,) = await open_books(walk, wanted)
+    scope = await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    assert scope["quote"]["lines"][0]["reason"] == scope["tax"]["lines"][0]["reason"] == "exempt-customer"
+    assert scope["tax"]["nexus"] == [{"country": "US", "region": "NY", "collecting": True}]
+    assert (scope["tax"]["tax_total"], scope["tax"]["exempt_total"]) == (0, Decimal("10.99"))
