@@ -40,7 +40,7 @@ class SecretStore(Protocol):
         """Give the secret that a binding names; raises `FixConnection` where it does not open so."""
         ...
 
-    async def seal_bound(self, binding: Binding, values: Mapping[str, str], *, actor: str) -> int:
+    async def store_bound(self, binding: Binding, values: Mapping[str, str], *, actor: str) -> int:
         """Seal a new version for what a binding describes; gives its number."""
         ...
 
@@ -134,7 +134,7 @@ class Connecting:
             version = None
             if wish.secrets:
                 # First: without the files it is of no use to anybody, and the files without it are of no use either.
-                version = await self._secrets.seal_bound(draft.binding, draft.secrets, actor=actor)
+                version = await self._secrets.store_bound(draft.binding, draft.secrets, actor=actor)
             await asyncio.to_thread(self._write, draft)
             if draft.serves and version is not None:
                 self._reload()

@@ -44,6 +44,7 @@ class Vault:
         environment: EnvironmentFile,
         connectors: Mapping[str, Connector],
         database: Database,
+        committer: Committer,
         key: VaultKey,
         ambient: Ambient,
         redactor: Redactor,
@@ -53,6 +54,7 @@ class Vault:
         self._environment = environment
         self._connectors = connectors
         self._database = database
+        self._committer = committer
         self._key = key
         self._ambient = ambient
         self.redactor = redactor
@@ -114,13 +116,11 @@ class Vault:
             self.redactor.register(value)
         return values
 
-    async def store(self, name: str, values: Mapping[str, str], *, committer: Committer, actor: str) -> int:
+    async def store(self, name: str, values: Mapping[str, str], *, actor: str) -> int:
         """Seal a new version of a secret; gives its number. Raises `FixData` for fields the connector has not."""
-        return await self.store_bound(self.binding(name), values, committer=committer, actor=actor)
+        return await self.store_bound(self.binding(name), values, actor=actor)
 
-    async def store_bound(
-        self, binding: Binding, values: Mapping[str, str], *, committer: Committer, actor: str
-    ) -> int:
+    async def store_bound(self, binding: Binding, values: Mapping[str, str], *, actor: str) -> int:
         """Seal a new version for the connection that a binding describes; gives its number."""
         name = binding.name
         known = secret_fields(self._connectors[binding.connector].settings)
@@ -153,7 +153,7 @@ class Vault:
             )
             return version
 
-        version: int = await committer.commit(Work(work))
+        version: int = await self._committer.commit(Work(work))
         return version
 
 

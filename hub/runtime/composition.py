@@ -20,15 +20,14 @@ from hub.access.sessions import new_token
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
 from hub.connections.budgets import Budgets, StoredBudgets, remembered
-from hub.connections.keys import VaultKey, key_path, load_key, present_key
+from hub.connections.keys import VaultKey
 from hub.connections.redaction import Redactor
 from hub.connections.registry import load_connectors
 from hub.connections.signing_key import signing_key
-from hub.connections.vault import Binding, unpack
 from hub.engine.journal import code
 from hub.engine.parts import CAPACITY, Parts
 from hub.engine.worker import Worker
-from hub.errors import HubError, NotFound, Refused
+from hub.errors import HubError, NotFound
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.operate.approvals import ApprovalOrders
@@ -40,7 +39,6 @@ from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
 from hub.operate.retention import Pruning
 from hub.operate.runs import RunOrders
-from hub.operate.sealing import Sealer
 from hub.policy.rules import Decision
 from hub.queries.view import View
 from hub.release.desk import Desk
@@ -48,13 +46,14 @@ from hub.release.folder import FolderState, folder_state
 from hub.runtime.accounts import Vault, build_accounts
 from hub.runtime.clock import system_ambient
 from hub.runtime.incoming import Incoming
-from hub.runtime.rotating import Rotating, Rotation
+from hub.runtime.rotating import Rotating
 from hub.runtime.settings import HubSettings
 from hub.runtime.shelf import Shelf, begin
+from hub.runtime.vault_key import sealer_with, the_key
 from hub.runtime.watch import Watch
 from hub.sdk.connector import Connector
 from hub.sdk.transport import Transport
-from hub.store import decisions, marks, secrets
+from hub.store import decisions, marks
 from hub.store.audit import Note
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
@@ -145,8 +144,8 @@ class Hub:
             raise
         self.committer = Committer(self.database, self.ambient)
         self.shelf = Shelf(beginning, self.environment.name, catalogue, self.database)
-        self.key: VaultKey = _key(settings, self.database)
-        self.sealer = _sealer(self.database, self.ambient, self.key)
+        self.key: VaultKey = the_key(settings, self.database)
+        self.sealer = sealer_with(self.database, self.ambient, self.key)
         self.transport = Transport(
             private_hosts=self.environment.private_hosts, ca_file=self.environment.ca_file, now=self.ambient.now
         )
@@ -156,11 +155,12 @@ class Hub:
             environment=self.environment,
             connectors=self.connectors,
             database=self.database,
+            committer=self.committer,
             key=self.key,
             ambient=self.ambient,
             redactor=self.redactor,
         )
-        self._rotating = Rotating(
+        self.rotating = Rotating(
             settings=settings,
             database=self.database,
             committer=self.committer,
@@ -239,7 +239,7 @@ class Hub:
             bundle=lambda: self.shelf.current,
             connectors=self.connectors,
             catalogue=catalogue,
-            secrets=_Sealing(self.vault, self.committer),
+            secrets=self.vault,
             accounts=self.accounts,
             ambient=self.ambient,
             reload=self.reload_accounts,
@@ -423,13 +423,9 @@ class Hub:
 
     async def store_secret(self, name: str, values: Mapping[str, str], *, actor: str) -> int:
         """Seal a secret and let the connections use it; gives its version."""
-        version = await self.vault.store(name, values, committer=self.committer, actor=actor)
+        version = await self.vault.store(name, values, actor=actor)
         self.reload_accounts()
         return version
-
-    async def rotate_key(self, *, forget: bool, actor: str) -> Rotation:
-        """Change the vault key while all goes on, or go on where an earlier change broke off; see `Rotating`."""
-        return await self._rotating.rotate(forget=forget, actor=actor)
 
     def verifier(self, signature: bytes, message: bytes) -> bool:
         """Tell whether this hub signed a tree head, with its present key or an earlier one."""
@@ -486,53 +482,6 @@ class Hub:
     def _worker_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._die(error)
-
-
-class _Sealing:
-    """The vault with the committer that makes its changes durable."""
-
-    def __init__(self, vault: Vault, committer: Committer) -> None:
-        self._vault = vault
-        self._committer = committer
-
-    def open_bound(self, binding: Binding) -> dict[str, str]:
-        return self._vault.open_bound(binding)
-
-    async def seal_bound(self, binding: Binding, values: Mapping[str, str], *, actor: str) -> int:
-        return await self._vault.store_bound(binding, values, committer=self._committer, actor=actor)
-
-
-def _key(settings: HubSettings, database: Database) -> VaultKey:
-    """Load the vault key; a new one is made only where no secret needs an earlier one."""
-    name = settings.data.resolve().name
-    try:
-        if present_key(settings.environ, name, settings.key_file) is None:
-            with database.reading() as connection:
-                needed = sorted({unpack(row["sealed"]).key_id for row in secrets.all_sealed(connection)})
-            if needed:
-                where = key_path(settings.environ, name, settings.key_file)
-                raise Refused(
-                    f"The vault key is not at {where}, and secrets are sealed with it. Put it back from your copy "
-                    "(mode 0600), or name its file with --key-file. Where it is lost for good, make another with "
-                    f"`(umask 077; openssl rand -base64 32 > {where})`, and store all secrets again.",
-                    code="vault-key-gone",
-                    keys=", ".join(needed),
-                )
-        return load_key(
-            environment=settings.environ,
-            hub_id=name,
-            data_directory=settings.data,
-            random=entropy.token_bytes,
-            key_file=settings.key_file,
-        )
-    except HubError:
-        database.close()
-        raise
-
-
-def _sealer(database: Database, ambient: Ambient, key: VaultKey) -> Sealer:
-    signing = signing_key(key)
-    return Sealer(database=database, ambient=ambient, key_id=signing.id, signer=signing.sign)
 
 
 def _restored(database: Database) -> Restored | None:

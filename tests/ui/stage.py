@@ -184,7 +184,7 @@ class Kept:
             raise FixConnection("The secret is not in the vault.", code="secret-missing", secret=binding.name)
         return self.values[binding]
 
-    async def seal_bound(self, binding: Binding, values: Mapping[str, str], *, actor: str) -> int:
+    async def store_bound(self, binding: Binding, values: Mapping[str, str], *, actor: str) -> int:
         """Keep it."""
         self.values[binding] = dict(values)
         return 1
