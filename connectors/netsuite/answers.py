@@ -35,6 +35,14 @@ def document(response: Response) -> dict[str, Any]:
     return body
 
 
+def record_of(response: Response) -> dict[str, Any]:
+    """Give the record that was asked for; every record has an id, and what has none is somebody else's word."""
+    record = document(response)
+    if not isinstance(record.get("id"), str):
+        raise OutcomeUnknown("The answer is not a record.", code="unreadable-answer", status=response.status)
+    return record
+
+
 def whole(record: dict[str, Any], *names: str) -> dict[str, Any]:
     """Give a record whose named sublists are complete; a cut one is refused, because totals would not add up."""
     for name in names:

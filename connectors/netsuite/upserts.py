@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.netsuite.answers import document, marked_row, memo, whole, written
+from connectors.netsuite.answers import marked_row, memo, record_of, whole, written
 from connectors.netsuite.client import (
     RECORDS,
     external_key,
@@ -98,7 +98,7 @@ def read(kind: Kind, *, name: str, title: str) -> ReadOperation:
     async def one(session: Session, wanted: Record) -> Record:
         query = {"expandSubResources": "true"} if kind.sublists else None
         url = record_url(settings_of(session), kind.record, read_key(wanted), query)
-        return whole(document(await session.send(Request(method="GET", url=url))), *kind.sublists)
+        return whole(record_of(await session.send(Request(method="GET", url=url))), *kind.sublists)
 
     reads: Callable[[Session, Record], Awaitable[Record]] = one
     return ReadOperation(name=name, title=title, input=KEY_INPUT, output={"$ref": kind.schema}, read=reads)

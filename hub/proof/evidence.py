@@ -111,8 +111,9 @@ class Write:
     """One write that a target received: what it was about (`marker`), and the hash of its body.
 
     `refused` ones surely did nothing, as the target itself knows; of one that `settles`, its caller was told besides
-    that none before it did anything. One that comes `afresh` may say something else: another event tells of the same,
-    and its caller had looked before and found that none had done anything. Writes are in the order in which they came.
+    that none before it did anything. One that comes `afresh` may say something else: another event, or a person who has
+    edited it, tells of the same, and its caller had looked before and found that none had done anything. Writes are in
+    the order in which they came.
     """
 
     book: str

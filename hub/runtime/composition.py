@@ -57,7 +57,6 @@ from hub.store import decisions, marks
 from hub.store.audit import Note
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
-from hub.store.marks import Restored
 from hub.store.runs import call_forward, recover
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
@@ -278,7 +277,8 @@ class Hub:
             pulse=self.incoming.pulse,
             actor=self.worker_name,
         )
-        self.restored = _restored(self.database)
+        with self.database.reading() as connection:
+            self.restored = marks.restored(connection)
         self.worker = self.composition.worker(
             Parts(
                 environment=self.environment.name,
@@ -482,11 +482,6 @@ class Hub:
     def _worker_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._die(error)
-
-
-def _restored(database: Database) -> Restored | None:
-    with database.reading() as connection:
-        return marks.restored(connection)
 
 
 def _environment(bundle: Bundle, name: str) -> EnvironmentFile:

@@ -28,7 +28,7 @@ def test_a_new_one_comes_behind_the_others_and_comments_stay() -> None:
     lines = '\n\n  books:\n    base_url: https://books.example\n    account: "77"\n    secret: vault:books\n'
     before, after = made.split(lines)
     assert before + "\n" + after == EXAMPLE
-    assert before.endswith("# account_id, license_key")
+    assert before.endswith("# it has no account: its rates are files")
     assert after.startswith("\n# Hosts outside")
 
 

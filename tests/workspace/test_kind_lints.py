@@ -12,8 +12,8 @@ from hub.workspace.compilation import compile_bundle
 
 CATALOGUE = catalogue_of(list(load_connectors().values()))
 CONNECTIONS = {
-    f"connections/{name}.yaml": f"connection: {name}\nconnector: {name}\nsecret: vault:{name}\n".encode()
-    for name in ("netsuite", "tax")
+    f"connections/{name}.yaml": f"connection: {name}\nconnector: {connector}\nsecret: vault:{name}\n".encode()
+    for name, connector in (("netsuite", "netsuite"), ("tax", "avatax"))
 }
 
 

@@ -75,7 +75,9 @@ class Gatherer:
         documents = [document for vendor in self._vendors.values() for document in self._documents(vendor)]
         expecting = Expecting(self._scenario, self._people, hub, documents, unclear=self._unclear)
         seen = witness.read(self._database.file)
-        bills = {happening.data.get("bill") for happening in self._scenario.happenings} - {None}
+        # What may be told anew with other content, once it is surely not there: by a second event, or by an edit.
+        told_anew = {happening.data.get("bill") for happening in self._scenario.happenings} - {None}
+        told_anew |= {key.removeprefix("shop:") for key in self._people.edited}
         return Evidence(
             deliveries=self._shop.told,
             documents=documents,
@@ -89,7 +91,7 @@ class Gatherer:
                     sha256=received.sha256,
                     refused=received.refused,
                     settles=received.settles,
-                    afresh=received.missing and received.name in bills,
+                    afresh=received.missing and received.name in told_anew,
                 )
                 for vendor in self._vendors.values()
                 for received in vendor.received
