@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -15,11 +15,11 @@ from hub.cli import place
 from hub.cli.connections import show_diagnosis
 from hub.cli.output import console, errors, print_json
 from hub.cli.reach import reach
-from hub.connections import form
-from hub.connections.form import Field
-from hub.connections.registry import load_connectors
 from hub.errors import FixData
-from hub.sdk.connector import Connector
+
+if TYPE_CHECKING:
+    from hub.connections.form import Field
+    from hub.sdk.connector import Connector
 
 
 def connect(
@@ -42,6 +42,9 @@ def connect(
 
     At a terminal, what is missing is asked for. Exit 0 when the connection works, 1 when it does not.
     """
+    from hub.connections import form
+    from hub.connections.registry import load_connectors
+
     speaks = load_connectors().connector(connector)
     name = name or connector
     fields = {field.name: field for field in form.fields_of(speaks)}
@@ -105,6 +108,8 @@ def _field(name: str, fields: Mapping[str, Field], speaks: Connector) -> Field:
 
 def _asked(speaks: Connector, texts: Mapping[str, str], known: Mapping[str, Any]) -> dict[str, str]:
     """Ask for each field that must be given and is not, until it is as it must be."""
+    from hub.connections import form
+
     found = dict(texts)
     for line in form.about(speaks).splitlines():
         console.print(escape(line), style="dim")
@@ -143,6 +148,8 @@ def _ask(field: Field, known: Mapping[str, Any]) -> str:
 
 def _wrong(speaks: Connector, texts: Mapping[str, str], name: str) -> str | None:
     """Tell what is wrong with one field, whatever else is still missing."""
+    from hub.connections import form
+
     return form.faults(speaks, form.read(speaks, texts)).get(name)
 
 

@@ -12,12 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.cli.output import EXIT_REFUSED, console, print_json, print_table
-from hub.connections.registry import load_connectors
 from hub.errors import Refused
-from hub.queries.connectors import ConnectorView, connector_view, connector_views
 
 if TYPE_CHECKING:
     from hub.proof.certification.certify import Trial
+    from hub.queries.connectors import ConnectorView
 
 app = typer.Typer(no_args_is_help=True)
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -26,6 +25,9 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("list")
 def show_all(json_output: _Json = False) -> None:
     """List the connectors that are installed, with what certification showed."""
+    from hub.connections.registry import load_connectors
+    from hub.queries.connectors import connector_views
+
     registry = load_connectors()
     views = connector_views(registry.values())
     if json_output:
@@ -55,6 +57,9 @@ def show_all(json_output: _Json = False) -> None:
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="The connector.")], json_output: _Json = False) -> None:
     """Show one connector: its operations, its quality list, and its certification."""
+    from hub.connections.registry import load_connectors
+    from hub.queries.connectors import connector_view
+
     view = connector_view(load_connectors().connector(name))
     if json_output:
         print_json(as_json(view))
@@ -134,6 +139,7 @@ def certify_connectors(
     json_output: _Json = False,
 ) -> None:
     """Try connectors under every provider fault; the exit status is 0 only when all of it holds."""
+    from hub.connections.registry import load_connectors
     from hub.proof.certification.certify import State, certify
     from hub.proof.certification.record import write_record
 

@@ -20,7 +20,7 @@ from hub.workspace.starting import start_workspace, starter_files
 
 KEY = b64encode(bytes(range(32))).decode()
 #: They begin a hub's data, or store what it needs before it serves; and a restore brings it.
-BEGIN = {"serve", "demo", "vault set", "people add", "crossrefs import", "publish", "restore"}
+BEGIN = {"connect", "serve", "demo", "vault set", "people add", "crossrefs import", "publish", "restore"}
 #: What else a command asks for before it looks at the data.
 MORE = {
     "effects settle": ["x", "--not-applied", "--evidence", "x"],

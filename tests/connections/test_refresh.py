@@ -156,6 +156,6 @@ async def test_a_credential_that_is_revoked_pauses_the_connection_with_one_alert
     await erp.work()
     assert (len(alerts), erp.refreshes()) == (1, asked)
     assert asked <= 5
-    assert "credentials were refused" in (erp.account.paused or "")
+    assert "NetSuite does not take the certificate" in (erp.account.paused or "")
     await committer.stop()
     database.close()

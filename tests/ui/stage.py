@@ -192,7 +192,7 @@ class Kept:
 
 def workspace(folder: Path) -> None:
     """Copy the workspace that ships, to be written into."""
-    for name in ("connections", "environments", "flows", "mappings", "policies", "schemas", "docs/runbooks"):
+    for name in ("connections", "environments", "flows", "mappings", "policies", "schemas", "tax", "docs/runbooks"):
         shutil.copytree(ROOT / name, folder / name)
 
 

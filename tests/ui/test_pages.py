@@ -42,7 +42,7 @@ async def test_every_page_can_be_seen(set_up: Stage, sign_in: SignIn) -> None:
         "/connections",
         *(f"/connections/{name}" for name in set_up.console.accounts),
         "/connect",
-        *(f"/connect/{name}" for name in ("stripe", "netsuite", "tax", "helloworld")),
+        *(f"/connect/{name}" for name in ("stripe", "netsuite", "avatax", "taxtable", "helloworld")),
         "/connect/netsuite?name=netsuite",
         "/approvals",
         "/approvals?show=mine",
