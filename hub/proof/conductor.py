@@ -28,8 +28,9 @@ PATIENCE = 20.0
 _UPSERT = "invoice.upsert"
 #: So many writes under way are worth a kill.
 UNDER_WAY = 2
-#: The hub has come to rest when nothing has changed for so long, whatever is left.
-STALLED = 45.0
+#: The hub has come to rest when nothing has changed for so long, whatever is left. A circuit breaker waits up to 75
+#: seconds between two probes.
+STALLED = 150.0
 #: It is at rest when so many looks in a row, 0.4 seconds apart, show the same and nothing to do.
 CALM = 4
 
