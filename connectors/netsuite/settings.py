@@ -35,6 +35,8 @@ class NetSuiteSettings(Settings):
         Telltale(field="base_url", pattern=r"//\d+\.suitetalk\.", production=True),
     )
 
+    asks: ClassVar[frozenset[str]] = frozenset({"certificate_id", "private_key"})
+
     account: str
     restlet_base_url: str = ""
     auth: Literal["oauth2", "tba"] = "oauth2"

@@ -42,7 +42,11 @@ class Field:
 def fields_of(connector: Connector) -> tuple[Field, ...]:
     """Give the fields that a person is asked for, those that must be given first, secrets last."""
     secret = secret_fields(connector.settings)
-    found = [_field(name, info, secret=name in secret) for name, info in connector.settings.model_fields.items()]
+    always = _ALWAYS | connector.settings.asks
+    found = [
+        _field(name, info, secret=name in secret, always=name in always)
+        for name, info in connector.settings.model_fields.items()
+    ]
     return tuple(sorted(found, key=lambda field: (not field.asked, field.secret, field.name not in _ALWAYS)))
 
 
@@ -94,7 +98,7 @@ def faults(connector: Connector, values: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _field(name: str, info: FieldInfo, *, secret: bool) -> Field:
+def _field(name: str, info: FieldInfo, *, secret: bool, always: bool) -> Field:
     default = info.get_default(call_default_factory=False)
     shown = "" if info.is_required() or default is None or secret else _shown(default)
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
@@ -102,7 +106,7 @@ def _field(name: str, info: FieldInfo, *, secret: bool) -> Field:
         name=name,
         secret=secret,
         required=info.is_required(),
-        asked=info.is_required() or name in _ALWAYS,
+        asked=info.is_required() or always,
         lines=extra.get("lines") == "many",
         many=(get_origin(info.annotation) or info.annotation) in _MANY,
         default=shown,

@@ -37,10 +37,12 @@ class Settings(BaseModel):
     the vendor lets the credentials end, such as a certificate's: people are alarmed a month before.
 
     `telltales` are the signs in the values by which a test account is told from one with real money, so that the two
-    never meet in one environment.
+    never meet in one environment. `asks` are fields that a person is asked for although they may be left out, because
+    one of several ways to sign in needs them.
     """
 
     telltales: ClassVar[Sequence[Telltale]] = ()
+    asks: ClassVar[frozenset[str]] = frozenset()
 
     # A mistake in one field must not print the others, which hold secrets.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
