@@ -155,9 +155,9 @@ def _voided(response: Response) -> Record:
     error = answer.get("error")
     if isinstance(error, dict) and error.get("code") == ALREADY_VOID:
         return {"status": "voided"}
-    if answer.get("status") != "Cancelled":
-        raise OutcomeUnknown("The answer does not say that the document is void.", code="unreadable-answer")
-    return {"code": str(answer["code"]), "status": "voided"} if answer.get("code") else {"status": "voided"}
+    if answer.get("status") != "Cancelled" or not isinstance(answer.get("code"), str):
+        raise OutcomeUnknown("The answer does not say which document is void.", code="unreadable-answer")
+    return {"code": answer["code"], "status": "voided"}
 
 
 def _voided_it(request: Request, output: Record) -> bool:

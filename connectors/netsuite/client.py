@@ -62,6 +62,14 @@ def read_key(wanted: Mapping[str, Any]) -> str:
     return key
 
 
+def has_the_key_asked_for(wanted: Mapping[str, Any], came: Mapping[str, Any]) -> bool:
+    """Tell whether a record is the one that was asked for, by whichever of its names it was."""
+    key = read_key(wanted)
+    if key.startswith("eid:"):
+        return came.get("externalId") in (None, key.removeprefix("eid:"))
+    return str(came.get("id")) == key
+
+
 def write(method: str, url: str, body: Mapping[str, Any]) -> Request:
     """Form a record write with strict property names and exact numbers."""
     return strict_write(method, url, body, {"content-type": "application/json"})

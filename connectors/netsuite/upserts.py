@@ -10,6 +10,7 @@ from connectors.netsuite.answers import marked_row, memo, record_of, whole, writ
 from connectors.netsuite.client import (
     RECORDS,
     external_key,
+    has_the_key_asked_for,
     read_key,
     record_url,
     settings_of,
@@ -101,7 +102,14 @@ def read(kind: Kind, *, name: str, title: str) -> ReadOperation:
         return whole(record_of(await session.send(Request(method="GET", url=url))), *kind.sublists)
 
     reads: Callable[[Session, Record], Awaitable[Record]] = one
-    return ReadOperation(name=name, title=title, input=KEY_INPUT, output={"$ref": kind.schema}, read=reads)
+    return ReadOperation(
+        name=name,
+        title=title,
+        input=KEY_INPUT,
+        output={"$ref": kind.schema},
+        read=reads,
+        about=has_the_key_asked_for,
+    )
 
 
 def taking_back(

@@ -64,7 +64,7 @@ class LiveChecks(WebhookChecks):
         async with self.serving() as (sandbox, connected):
             await self._write_all(connected, read_sample.after)
             before = sandbox.world.books.snapshot()
-            record = await operation.read(connected, read_sample.input)
+            record = await operation.ask(connected, read_sample.input)
             named = operation.schema(connected.settings)
             mistakes = self.mistakes(operation.output if named is None else {"$ref": named}, record)
             assert not mistakes, mistakes
