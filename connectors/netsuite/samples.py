@@ -141,6 +141,11 @@ MAKE_JOURNAL = _upsert("journal_entry.upsert", JOURNAL, "journals", tranDate="20
 MAKE_ITEM = _upsert("item.upsert", ITEM, "items", rate=Decimal("13.00"))
 SAMPLES = Samples(
     settings=SETTINGS,
+    exempt={
+        "restlet.call": {
+            "error-inside": "a script words its own answers, and only the flow that calls it can expect one of them"
+        }
+    },
     seed={
         "customers": [
             {"externalId": "cus_1", "companyName": "Acme", "subsidiary": {"id": "2"}, "currency": "EUR"},
