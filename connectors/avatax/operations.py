@@ -32,7 +32,7 @@ from connectors.avatax.models import REASONS, address_model, commit_model, quote
 from connectors.avatax.results import INCLUDE, messages, read_result, result
 from connectors.avatax.settings import AvataxSettings
 from hub.sdk import tax
-from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
+from hub.sdk.connector import Operation, Record
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.guards import Look, ReadBefore, Standing
@@ -205,18 +205,9 @@ def _document_url(settings: AvataxSettings, code: str, kind: str, action: str = 
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    ReadOperation(
-        name=tax.QUOTE.name,
-        title="Ask for the tax of a sale; nothing is recorded",
-        input=tax.QUOTE.input,
-        output=tax.QUOTE.output,
-        read=_quote,
-    ),
-    WriteOperation(
-        name=tax.COMMIT.name,
-        title="Record the tax of a sale in a committed document",
-        input=tax.COMMIT.input,
-        output=tax.COMMIT.output,
+    tax.QUOTE.reading("Ask for the tax of a sale; nothing is recorded", _quote),
+    tax.COMMIT.writing(
+        "Record the tax of a sale in a committed document",
         idempotency=Idempotency.PROBE,
         request=_commit,
         result=read_result,
@@ -228,11 +219,8 @@ OPERATIONS: tuple[Operation, ...] = (
         settle=5.0,
         undo=tax.VOID.name,
     ),
-    WriteOperation(
-        name=tax.VOID.name,
-        title="Void a committed document",
-        input=tax.VOID.input,
-        output=tax.VOID.output,
+    tax.VOID.writing(
+        "Void a committed document",
         # Void is an end state: asking for it again changes nothing. But the code of a void document is free, so that
         # it may name another one by then; the id says which one is meant.
         idempotency=Idempotency.UPSERT,
@@ -245,11 +233,8 @@ OPERATIONS: tuple[Operation, ...] = (
             reads_back=False,
         ),
     ),
-    WriteOperation(
-        name=tax.ADJUST.name,
-        title="Put another version in the place of a committed document",
-        input=tax.ADJUST.input,
-        output=tax.ADJUST.output,
+    tax.ADJUST.writing(
+        "Put another version in the place of a committed document",
         idempotency=Idempotency.UPSERT,
         request=_adjust,
         result=read_result,
@@ -259,11 +244,8 @@ OPERATIONS: tuple[Operation, ...] = (
             expects=lambda record: str(record["id"]),
         ),
     ),
-    WriteOperation(
-        name=tax.REFUND.name,
-        title="Take a sale back by a negative document with the tax of that time",
-        input=tax.REFUND.input,
-        output=tax.REFUND.output,
+    tax.REFUND.writing(
+        "Take a sale back by a negative document with the tax of that time",
         idempotency=Idempotency.PROBE,
         request=_refund,
         result=read_result,
@@ -273,18 +255,6 @@ OPERATIONS: tuple[Operation, ...] = (
         settle=5.0,
         undo=tax.VOID.name,
     ),
-    ReadOperation(
-        name=tax.READ.name,
-        title="Read a recorded document by its code",
-        input=tax.READ.input,
-        output=tax.READ.output,
-        read=_read,
-    ),
-    ReadOperation(
-        name=tax.RESOLVE.name,
-        title="Resolve an address of the United States or Canada",
-        input=tax.RESOLVE.input,
-        output=tax.RESOLVE.output,
-        read=_resolve,
-    ),
+    tax.READ.reading("Read a recorded document by its code", _read),
+    tax.RESOLVE.reading("Resolve an address of the United States or Canada", _resolve),
 )

@@ -7,13 +7,14 @@ void or an adjustment names the version that it means, and the engine itself ref
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 from connectors.taxtable.documents import KEY
 from connectors.taxtable.settings import TaxtableSettings
 from hub.sdk import tax
-from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
+from hub.sdk.connector import Operation, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import canonical, loads
 from hub.sdk.session import Session
@@ -120,88 +121,36 @@ def _same_code(request: Request, output: Record) -> bool:
     return bool(wanted == output.get("code"))
 
 
+def _recording(
+    terms: tax.Terms,
+    title: str,
+    request: Callable[[TaxtableSettings, Record, EffectKey], Request],
+    result: Callable[[Response], Record] = _result,
+    undo: str | None = None,
+) -> WriteOperation:
+    return terms.writing(
+        title,
+        idempotency=Idempotency.NATIVE,
+        request=request,
+        result=result,
+        about=_same_code,
+        look=_look,
+        found=_found,
+        # A write is made or not made by the time its transaction has ended.
+        settle=1.0,
+        remembers=FOR_EVER,
+        undo=undo,
+    )
+
+
 OPERATIONS: tuple[Operation, ...] = (
-    ReadOperation(
-        name=tax.QUOTE.name,
-        title="Reckon the tax of a sale; nothing is recorded",
-        input=tax.QUOTE.input,
-        output=tax.QUOTE.output,
-        read=_quote,
+    tax.QUOTE.reading("Reckon the tax of a sale; nothing is recorded", _quote),
+    _recording(tax.COMMIT, "Record the tax of a sale", _commit, undo=tax.VOID.name),
+    _recording(tax.VOID, "Void a recorded document", _void, result=_voided),
+    _recording(tax.ADJUST, "Put another version in the place of a recorded document", _adjust),
+    _recording(
+        tax.REFUND, "Take a sale back by a negative document with the tax of that time", _refund, undo=tax.VOID.name
     ),
-    WriteOperation(
-        name=tax.COMMIT.name,
-        title="Record the tax of a sale",
-        input=tax.COMMIT.input,
-        output=tax.COMMIT.output,
-        idempotency=Idempotency.NATIVE,
-        request=_commit,
-        result=_result,
-        about=_same_code,
-        look=_look,
-        found=_found,
-        # A write is made or not made by the time its transaction has ended.
-        settle=1.0,
-        remembers=FOR_EVER,
-        undo=tax.VOID.name,
-    ),
-    WriteOperation(
-        name=tax.VOID.name,
-        title="Void a recorded document",
-        input=tax.VOID.input,
-        output=tax.VOID.output,
-        idempotency=Idempotency.NATIVE,
-        request=_void,
-        result=_voided,
-        about=_same_code,
-        look=_look,
-        found=_found,
-        # A write is made or not made by the time its transaction has ended.
-        settle=1.0,
-        remembers=FOR_EVER,
-    ),
-    WriteOperation(
-        name=tax.ADJUST.name,
-        title="Put another version in the place of a recorded document",
-        input=tax.ADJUST.input,
-        output=tax.ADJUST.output,
-        idempotency=Idempotency.NATIVE,
-        request=_adjust,
-        result=_result,
-        about=_same_code,
-        look=_look,
-        found=_found,
-        # A write is made or not made by the time its transaction has ended.
-        settle=1.0,
-        remembers=FOR_EVER,
-    ),
-    WriteOperation(
-        name=tax.REFUND.name,
-        title="Take a sale back by a negative document with the tax of that time",
-        input=tax.REFUND.input,
-        output=tax.REFUND.output,
-        idempotency=Idempotency.NATIVE,
-        request=_refund,
-        result=_result,
-        about=_same_code,
-        look=_look,
-        found=_found,
-        # A write is made or not made by the time its transaction has ended.
-        settle=1.0,
-        remembers=FOR_EVER,
-        undo=tax.VOID.name,
-    ),
-    ReadOperation(
-        name=tax.READ.name,
-        title="Read a recorded document by its code",
-        input=tax.READ.input,
-        output=tax.READ.output,
-        read=_read,
-    ),
-    ReadOperation(
-        name=tax.RESOLVE.name,
-        title="Tell whether the tables know a place",
-        input=tax.RESOLVE.input,
-        output=tax.RESOLVE.output,
-        read=_resolve,
-    ),
+    tax.READ.reading("Read a recorded document by its code", _read),
+    tax.RESOLVE.reading("Tell whether the tables know a place", _resolve),
 )

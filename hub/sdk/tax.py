@@ -21,13 +21,15 @@ Amounts are exact decimals in major units of the document's currency. Tax is wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hub.errors import FixData
-from hub.sdk.connector import Connector, JsonSchema, ReadOperation, WriteOperation
+from hub.sdk.connector import Connector, JsonSchema, ReadOperation, Record, WriteOperation
 from hub.sdk.schemas import load
+from hub.sdk.session import Session
 
 #: The contract's schemas by name; a connector that fulfils it carries them among its own.
 SCHEMAS = load(Path(__file__).parent / "tax_schemas")
@@ -54,6 +56,14 @@ class Terms:
     def output(self) -> JsonSchema:
         """Give the operation's `output`."""
         return {"$ref": self.gives}
+
+    def reading(self, title: str, read: Callable[[Session, Record], Awaitable[Record]]) -> ReadOperation:
+        """Declare an engine's read of this name and shape."""
+        return ReadOperation(name=self.name, title=title, input=self.input, output=self.output, read=read)
+
+    def writing(self, title: str, **declared: Any) -> WriteOperation:
+        """Declare an engine's write of this name and shape; `declared` is the rest of `WriteOperation`."""
+        return WriteOperation(name=self.name, title=title, input=self.input, output=self.output, **declared)
 
 
 QUOTE = Terms(name="tax.quote", takes="tax.document@1", gives="tax.result@1")
