@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 
@@ -28,6 +30,19 @@ Operation = Callable[[Account, str, Parameters], Any]
 KINDS = frozenset({"stored_500", "lock_timeout"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """One request that has passed the door: whose objects it is about, what it wants, and under which names."""
+
+    account: Account
+    request: web.Request
+    operation: Operation
+    body: bytes
+    version: str
+    id: str
+    key: str | None
+
+
 class Doorway:
     """Turns HTTP requests into operations on the account and back."""
 
@@ -36,7 +51,7 @@ class Doorway:
         self._account = account
         #: Connected account, None for the platform → its idempotency keys.
         self.keys: dict[str | None, Keys] = {}
-        self._locks: dict[tuple[str | None, str], asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[tuple[str | None, str], asyncio.Lock] = WeakValueDictionary()
 
     def handler(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
         """Make the HTTP handler of an operation."""
@@ -76,15 +91,23 @@ class Doorway:
             ):
                 raise _locked()
             body = await request.read()
+            asked = _Asked(
+                account=account,
+                request=request,
+                operation=operation,
+                body=body,
+                version=version,
+                id=request_id,
+                key=key or None,
+            )
             if not key:
-                answer = await self._alone(account, request, operation, body, version, request_id, None)
-                return _response(200, answer, headers)
+                return _response(200, await self._alone(asked), headers)
             keys = self.keys.setdefault(account.id, Keys(account.world.clock))
             earlier = keys.begin(key, path=request.path, parameters=body, request_id=request_id)
             if earlier is not None:
                 headers |= {"Idempotent-Replayed": "true", "Original-Request": earlier.request_id}
                 return _response(earlier.status, earlier.body or b"", headers)
-            return await self._first(account, request, operation, body, version, request_id, key, headers)
+            return await self._first(asked, keys, key, headers)
         except ApiError as error:
             if error.status == 409:
                 headers["Stripe-Should-Retry"] = "true"
@@ -93,24 +116,14 @@ class Doorway:
             error.body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
             return _response(error.status, dumps(error.body), headers)
 
-    async def _first(
-        self,
-        account: Account,
-        request: web.Request,
-        operation: Operation,
-        body: bytes,
-        version: str,
-        request_id: str,
-        key: str,
-        headers: dict[str, str],
-    ) -> web.Response:
-        headers["Original-Request"] = request_id
-        keys = self.keys[account.id]
+    async def _first(self, asked: _Asked, keys: Keys, key: str, headers: dict[str, str]) -> web.Response:
+        headers["Original-Request"] = asked.id
         done = False
         try:
-            if self._account.world.faults.hit("stored_500", method=request.method, path=request.path, body=body):
+            method, path = asked.request.method, asked.request.path
+            if self._account.world.faults.hit("stored_500", method=method, path=path, body=asked.body):
                 raise ApiError("An unknown error occurred", status=500, kind="api_error", stored=True)
-            answer = await self._alone(account, request, operation, body, version, request_id, key)
+            answer = await self._alone(asked)
             keys.end(key, 200, answer)
             done = True
             return _response(200, answer, headers)
@@ -123,64 +136,49 @@ class Doorway:
             if not done:
                 keys.release(key)
 
-    async def _alone(
-        self,
-        account: Account,
-        request: web.Request,
-        operation: Operation,
-        body: bytes,
-        version: str,
-        request_id: str,
-        key: str | None,
-    ) -> bytes:
+    async def _alone(self, asked: _Asked) -> bytes:
         """Do the work while no other write is at the same object; waits for it a while, as Stripe does."""
-        identifier = _held(request, body)
-        if request.method == "GET" or not identifier:
-            return await self._run(account, request, operation, body, version, request_id, key)
-        lock = self._locks.setdefault((account.id, identifier), asyncio.Lock())
+        identifier = _held(asked.request, asked.body)
+        if asked.request.method == "GET" or not identifier:
+            return await _run(asked)
+        # A lock lives as long as somebody holds it or waits for it.
+        name = (asked.account.id, identifier)
+        lock = self._locks.get(name) or asyncio.Lock()
+        self._locks[name] = lock
         try:
-            async with asyncio.timeout(account.switches.lock_wait):
+            async with asyncio.timeout(asked.account.switches.lock_wait):
                 await lock.acquire()
         except TimeoutError:
             raise _locked() from None
         try:
-            return await self._run(account, request, operation, body, version, request_id, key)
+            return await _run(asked)
         finally:
             lock.release()
-            if not lock.locked():
-                self._locks.pop((account.id, identifier), None)
-
-    async def _run(
-        self,
-        account: Account,
-        request: web.Request,
-        operation: Operation,
-        body: bytes,
-        version: str,
-        request_id: str,
-        key: str | None,
-    ) -> bytes:
-        if account.switches.latency:
-            await asyncio.sleep(account.switches.latency)
-        text = body.decode("utf-8", "replace") if request.method == "POST" else request.query_string
-        parameters = Parameters(decode(text), version=version)
-        paths = parameters.texts("expand") or []
-        account.cause = Cause(request=request_id, idempotency_key=key)
-        try:
-            answer = operation(account, request.match_info.get("id", ""), parameters)
-        finally:
-            account.cause = Cause()
-        try:
-            return dumps(expand(account, render(account, answer, version), paths, version))
-        except ApiError as error:
-            error.stored = True  # The work is done by now; only the answer is refused.
-            raise
 
     def _version(self, request: web.Request) -> str:
         version = request.headers.get("Stripe-Version") or self._account.switches.api_version
         if version not in VERSIONS:
             raise ApiError.invalid(f"Invalid Stripe API version: {version[:40]}.")
         return version
+
+
+async def _run(asked: _Asked) -> bytes:
+    account, request = asked.account, asked.request
+    if account.switches.latency:
+        await asyncio.sleep(account.switches.latency)
+    text = asked.body.decode("utf-8", "replace") if request.method == "POST" else request.query_string
+    parameters = Parameters(decode(text), version=asked.version)
+    paths = parameters.texts("expand") or []
+    account.cause = Cause(request=asked.id, idempotency_key=asked.key)
+    try:
+        answer = asked.operation(account, request.match_info.get("id", ""), parameters)
+    finally:
+        account.cause = Cause()
+    try:
+        return dumps(expand(account, render(account, answer, asked.version), paths, asked.version))
+    except ApiError as error:
+        error.stored = True  # The work is done by now; only the answer is refused.
+        raise
 
 
 def _held(request: web.Request, body: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import aiohttp
@@ -106,6 +107,19 @@ async def test_writes_to_one_object_come_one_by_one(client: Client, sandbox: Run
     assert sorted(status for status, _ in got) == [200, 200, 429, 429]
     assert {reason for status, reason in got if status == 429} == {"resource-specific"}
     assert [status for status, _ in await answers(sandbox, [("GET", path, "")] * 4)] == [200] * 4
+
+
+async def test_who_comes_when_a_write_ends_waits_behind_who_waited(client: Client, sandbox: Running) -> None:
+    customer = await client(lambda call: call.v1.customers.create({"name": "A"}).id)
+    await sandbox.world.books.seed({"switches": {"latency": 0.2, "lock_wait": 5.0}})
+    call = [("POST", f"/v1/customers/{customer}", "name=B")]
+    began = time.monotonic()
+    first, waiting = (asyncio.create_task(answers(sandbox, call)) for _ in range(2))
+    await asyncio.wait([first, waiting], return_when=asyncio.FIRST_COMPLETED)
+    last = await asyncio.gather(first, waiting, answers(sandbox, call))
+    assert list(last) == [[(200, None)]] * 3
+    # Nobody overtakes: three writes of one object take three times as long as one.
+    assert time.monotonic() - began >= 0.6
 
 
 async def test_events_of_one_customer_and_meter_come_one_by_one(sandbox: Running) -> None:
