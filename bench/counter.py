@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvloop
 from aiohttp import web
 
+from bench import aside
 from hub.sdk import exact_json
 
 #: Seconds that each part of the vendor takes for a request; what is not named takes five milliseconds.
@@ -69,29 +68,12 @@ async def _serve() -> None:
     app = web.Application()
     app.router.add_post("/{part}/documents", answer)
     app.router.add_get("/{part}/measured", measured)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    sys.stdout.write(f"http://127.0.0.1:{runner.addresses[0][1]}\n")
-    sys.stdout.flush()
-    # It ends with the measuring process: when nobody holds the other end of stdin any more.
-    await asyncio.to_thread(sys.stdin.read)
+    await aside.serve(app)
 
 
-@contextmanager
-def running() -> Iterator[str]:
-    """Start the vendor in a process of its own; gives its address, and ends it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.counter"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.stdin.close()
-        process.wait(timeout=10)
+def running() -> AbstractContextManager[str]:
+    """Start the vendor; gives its address, and ends it."""
+    return aside.running("bench.counter")
 
 
 def most_within(arrivals: Sequence[float], seconds: float) -> int:

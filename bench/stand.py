@@ -17,13 +17,13 @@ from sqlalchemy import func, select
 from bench.things import connector
 from hub.connections.accounts import Account
 from hub.connections.bounds import Bound, of_vendor
-from hub.connections.budgets import Budgets, StoredBudgets
-from hub.engine.parts import Parts
+from hub.connections.budgets import Budgets
 from hub.engine.worker import Worker
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.model.event import InboundEvent, Via
 from hub.runtime.clock import SystemClock
+from hub.runtime.wiring import budgets_of, wired
 from hub.sdk.connector import Limits
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
@@ -92,11 +92,7 @@ async def stand(
         database = Database(folder or Path(own))
         committer = Committer(database, ambient)
         transport = Transport(private_hosts=["127.0.0.1"])
-        budgets = Budgets(
-            environment=ENVIRONMENT,
-            ambient=ambient,
-            store=StoredBudgets(environment=ENVIRONMENT, committer=committer),
-        )
+        budgets = budgets_of(ENVIRONMENT, ambient, committer)
         accounts = {
             name: Account(
                 name=name,
@@ -109,21 +105,14 @@ async def stand(
             for name, allowed in {"target": connector.limits, **(limits or {})}.items()
         }
 
-        async def shelf(_bundle_id: str) -> Bundle:
-            return bundle
-
-        parts = Parts(
+        hub = wired(
             environment=ENVIRONMENT,
-            worker="worker_bench",
+            name="worker_bench",
             ambient=ambient,
             database=database,
             committer=committer,
             accounts=accounts,
-            bundle=shelf,
             current=lambda: bundle,
-        )
-        intake = Intake(
-            environment=ENVIRONMENT, ambient=ambient, committer=committer, accounts=accounts, bundle=lambda: bundle
         )
         committer.start()
         for number in range(50):
@@ -135,7 +124,7 @@ async def stand(
                 actor="local",
             )
             await committer.commit(Work(lambda tx, link=link: crossrefs.put(tx, link)))  # type: ignore[misc]
-        yield Stand(database=database, committer=committer, intake=intake, worker=Worker(parts), budgets=budgets)
+        yield Stand(database=database, committer=committer, intake=hub.intake, worker=hub.worker, budgets=budgets)
         budgets.close()
         await committer.stop()
         await transport.close()

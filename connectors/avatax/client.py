@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote, urlencode
 
 from connectors.avatax.settings import AvataxSettings
+from hub.sdk.answers import read_object
 from hub.sdk.auth import Authorizer, FixedHeaders
-from hub.sdk.errors import FixConnection, FixData, OutcomeUnknown
-from hub.sdk.exact_json import canonical, loads
+from hub.sdk.errors import FixConnection
+from hub.sdk.exact_json import canonical
 from hub.sdk.session import Session
-from hub.sdk.values import Request, Response
+from hub.sdk.values import Request
 
 #: Characters that AvaTax cannot take in a path, even percent-encoded, and its own writing of them.
 _IN_A_PATH = str.maketrans({"/": "_-ava2f-_", "+": "_-ava2b-_", "?": "_-ava3f-_", "%": "_-ava25-_", "#": "_-ava23-_"})
@@ -55,20 +56,6 @@ def authorizer(settings: AvataxSettings) -> Authorizer:
     """Sign every attempt with the account's number and licence key."""
     pair = f"{settings.account_id.get_secret_value()}:{settings.license_key.get_secret_value()}"
     return FixedHeaders({"authorization": "Basic " + base64.b64encode(pair.encode()).decode()})
-
-
-def read_object(response: Response) -> dict[str, Any]:
-    """Read an answer that must be a JSON object.
-
-    Anything else under a 2xx status, such as a gateway's page, tells nothing about the document: `OutcomeUnknown`.
-    """
-    try:
-        value = loads(response.body)
-    except FixData as error:
-        raise OutcomeUnknown("The answer is not JSON.", code="unreadable-answer", status=response.status) from error
-    if not isinstance(value, dict):
-        raise OutcomeUnknown("The answer is not an object.", code="unreadable-answer", status=response.status)
-    return value
 
 
 async def ping(session: Session) -> None:

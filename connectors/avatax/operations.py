@@ -16,12 +16,12 @@ is read before and after, by the number that each revision has of its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from connectors.avatax.client import (
     address,
     document_path,
-    read_object,
     read_request,
     segment,
     settings_of,
@@ -32,7 +32,8 @@ from connectors.avatax.models import REASONS, address_model, commit_model, quote
 from connectors.avatax.results import INCLUDE, messages, read_result, result
 from connectors.avatax.settings import AvataxSettings
 from hub.sdk import tax
-from hub.sdk.connector import Operation, Record
+from hub.sdk.answers import read_object
+from hub.sdk.connector import Operation, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.guards import Look, ReadBefore, Standing
@@ -204,12 +205,14 @@ def _document_url(settings: AvataxSettings, code: str, kind: str, action: str = 
     return address(settings, document_path(settings, code, action), query)
 
 
-OPERATIONS: tuple[Operation, ...] = (
-    tax.QUOTE.reading("Ask for the tax of a sale; nothing is recorded", _quote),
-    tax.COMMIT.writing(
-        "Record the tax of a sale in a committed document",
+def _recording(
+    terms: tax.Terms, title: str, request: Callable[[AvataxSettings, Record, EffectKey], Request]
+) -> WriteOperation:
+    """Declare a write that makes a document of its own, which a void takes back."""
+    return terms.writing(
+        title,
         idempotency=Idempotency.PROBE,
-        request=_commit,
+        request=request,
         result=read_result,
         about=_recorded_it,
         look=_look,
@@ -218,7 +221,12 @@ OPERATIONS: tuple[Operation, ...] = (
         # again too early it would be refused, not doubled.
         settle=5.0,
         undo=tax.VOID.name,
-    ),
+    )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    tax.QUOTE.reading("Ask for the tax of a sale; nothing is recorded", _quote),
+    _recording(tax.COMMIT, "Record the tax of a sale in a committed document", _commit),
     tax.VOID.writing(
         "Void a committed document",
         # Void is an end state: asking for it again changes nothing. But the code of a void document is free, so that
@@ -244,17 +252,7 @@ OPERATIONS: tuple[Operation, ...] = (
             expects=lambda record: str(record["id"]),
         ),
     ),
-    tax.REFUND.writing(
-        "Take a sale back by a negative document with the tax of that time",
-        idempotency=Idempotency.PROBE,
-        request=_refund,
-        result=read_result,
-        about=_recorded_it,
-        look=_look,
-        found=_found,
-        settle=5.0,
-        undo=tax.VOID.name,
-    ),
+    _recording(tax.REFUND, "Take a sale back by a negative document with the tax of that time", _refund),
     tax.READ.reading("Read a recorded document by its code", _read),
     tax.RESOLVE.reading("Resolve an address of the United States or Canada", _resolve),
 )

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from connectors.avatax.client import read_object
 from connectors.avatax.models import INVOICE, RETURN
+from hub.sdk.answers import read_object
 from hub.sdk.connector import Record
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.tax import by_level

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote, urlencode
 
 from connectors.helloworld.settings import HelloworldSettings
+from hub.sdk.answers import read_object
 from hub.sdk.auth import Authorizer, FixedHeaders
-from hub.sdk.errors import FixData, OutcomeUnknown
-from hub.sdk.exact_json import loads
 from hub.sdk.session import Session
-from hub.sdk.values import Request, Response
+from hub.sdk.values import Request
 
 
 def address(settings: HelloworldSettings, *segments: str, query: Mapping[str, str] | None = None) -> str:
@@ -28,20 +27,6 @@ def settings_of(session: Session) -> HelloworldSettings:
 def authorizer(settings: HelloworldSettings) -> Authorizer:
     """Sign every attempt with the API key."""
     return FixedHeaders({"authorization": f"Bearer {settings.api_key.get_secret_value()}"})
-
-
-def read_object(response: Response) -> dict[str, Any]:
-    """Read an answer that must be a JSON object.
-
-    Anything else under a 2xx status, such as a proxy's login page, does not come from the service: `OutcomeUnknown`.
-    """
-    try:
-        value = loads(response.body)
-    except FixData as error:
-        raise OutcomeUnknown("The answer is not JSON.", code="unreadable-answer", status=response.status) from error
-    if not isinstance(value, dict):
-        raise OutcomeUnknown("The answer is not an object.", code="unreadable-answer", status=response.status)
-    return value
 
 
 async def ping(session: Session) -> None:

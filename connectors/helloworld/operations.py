@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urlsplit
 
-from connectors.helloworld.client import address, read_object, settings_of
+from connectors.helloworld.client import address, settings_of
 from connectors.helloworld.settings import HelloworldSettings
+from hub.sdk.answers import read_object
 from hub.sdk.connector import Operation, ReadOperation, Record, WriteOperation
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.exact_json import canonical

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-from connectors.helloworld.client import address, read_object, settings_of
+from connectors.helloworld.client import address, settings_of
 from connectors.helloworld.webhook import read_event
+from hub.sdk.answers import read_object
 from hub.sdk.connector import Page, Stream
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.session import Session

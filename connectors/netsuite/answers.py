@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.sdk.answers import read_object
 from hub.sdk.connector import Record
 from hub.sdk.errors import FixData, OutcomeUnknown
-from hub.sdk.exact_json import loads
 from hub.sdk.values import EffectKey, Response
 
 
@@ -24,20 +24,9 @@ def written(response: Response) -> Record:
     return {"id": internal_id}
 
 
-def document(response: Response) -> dict[str, Any]:
-    """Give an answer's JSON object, numbers exact; `OutcomeUnknown` when NetSuite surely did not write it."""
-    try:
-        body = loads(response.body)
-    except FixData as error:
-        raise OutcomeUnknown("The answer is not JSON.", code="unreadable-answer", status=response.status) from error
-    if not isinstance(body, dict):
-        raise OutcomeUnknown("The answer is not an object.", code="unreadable-answer", status=response.status)
-    return body
-
-
 def record_of(response: Response) -> dict[str, Any]:
     """Give the record that was asked for; every record has an id, and what has none is somebody else's word."""
-    record = document(response)
+    record = read_object(response)
     if not isinstance(record.get("id"), str):
         raise OutcomeUnknown("The answer is not a record.", code="unreadable-answer", status=response.status)
     return record
@@ -57,7 +46,7 @@ def rows(response: Response) -> list[dict[str, Any]]:
 
     An answer without `items` says nothing about what exists, so it is `OutcomeUnknown` and never "none".
     """
-    items = document(response).get("items")
+    items = read_object(response).get("items")
     if not isinstance(items, list):
         raise OutcomeUnknown("The answer is not a page of rows.", code="unreadable-answer", status=response.status)
     if not all(isinstance(row, dict) for row in items):

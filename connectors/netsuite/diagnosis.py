@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from connectors.netsuite.answers import document
 from connectors.netsuite.client import RECORDS, settings_of
 from connectors.netsuite.logins import HOST_ADVICE
 from connectors.netsuite.settings import NetSuiteSettings
+from hub.sdk.answers import read_object
 from hub.sdk.errors import FixConnection, FixData, OutcomeUnknown
 from hub.sdk.session import Session
 from hub.sdk.values import Request
@@ -28,7 +28,7 @@ async def ping(session: Session) -> None:
     settings = settings_of(session)
     check_account(settings)
     try:
-        catalogue = document(
+        catalogue = read_object(
             await session.send(Request(method="GET", url=f"{settings.base_url}{RECORDS}/metadata-catalog"))
         )
     except FixConnection as error:

@@ -12,10 +12,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.netsuite.answers import document, written
+from connectors.netsuite.answers import written
 from connectors.netsuite.client import JOBS, RECORDS, settings_of, strict_write, sublists
 from connectors.netsuite.failures import job_of
 from connectors.netsuite.settings import NetSuiteSettings
+from hub.sdk.answers import read_object
 from hub.sdk.connector import ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
 from hub.sdk.session import Session
@@ -89,7 +90,7 @@ async def _result(session: Session, job: str, task: str) -> Record:
 
 
 async def _ask(session: Session, below: str) -> dict[str, Any]:
-    return document(await session.send(_look(session, below)))
+    return read_object(await session.send(_look(session, below)))
 
 
 def _look(session: Session, below: str) -> Request:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.netsuite.answers import document, rows
+from connectors.netsuite.answers import rows
 from connectors.netsuite.client import PAGE_ROWS, settings_of, suiteql
+from hub.sdk.answers import read_object
 from hub.sdk.connector import ReadOperation, Record
 from hub.sdk.errors import FixData
 from hub.sdk.session import Session
@@ -28,7 +29,7 @@ async def query(session: Session, wanted: Record) -> Record:
         response = await session.send(request)
         page = rows(response)
         found.extend(page)
-        if not document(response).get("hasMore"):
+        if not read_object(response).get("hasMore"):
             return {"items": found}
         if len(page) != PAGE_ROWS:
             raise FixData("A page of the query came incomplete.", code="page-cut", rows=len(page))
@@ -58,7 +59,7 @@ async def by_key(session: Session, wanted: Record) -> Record:
         for row in page:
             after = _next_key(row.get(column), after, column)
         found.extend(page)
-        if not document(response).get("hasMore"):
+        if not read_object(response).get("hasMore"):
             return {"items": found}
     return {"items": found, "next": after}
 

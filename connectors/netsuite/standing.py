@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from connectors.netsuite.answers import document, whole
+from connectors.netsuite.answers import whole
+from hub.sdk.answers import read_object
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import canonical, loads
 from hub.sdk.guards import Look, ReadBefore, Standing
@@ -63,7 +64,7 @@ GUARD = ReadBefore(look=Look(current=current, standing=standing, holds=holds))
 
 
 def _record(response: Response) -> dict[str, Any]:
-    record = document(response)
+    record = read_object(response)
     return whole(record, *_SUBLISTS)
 
 

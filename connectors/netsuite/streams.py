@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.netsuite.answers import document, rows
+from connectors.netsuite.answers import rows
 from connectors.netsuite.client import PAGE_ROWS, SERVER_TIME, settings_of, suiteql
+from hub.sdk.answers import read_object
 from hub.sdk.connector import Page, Stream
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.session import Session
@@ -70,7 +71,7 @@ def changes(table: str, columns: tuple[str, ...]) -> _Pull:
                     raise OutcomeUnknown("The changes are not given in their order.", code="unreadable-answer")
                 behind, last = page[-1]["changed"], page[-1]["id"]
                 yield Page(events=events, cursor=f"{_utc(behind, zone):%Y-%m-%dT%H:%M:%SZ} {last}")
-            if not document(response).get("hasMore"):
+            if not read_object(response).get("hasMore"):
                 return
             if len(page) != PAGE_ROWS:
                 raise OutcomeUnknown("A page of changes came incomplete.", code="unreadable-answer")
@@ -80,7 +81,7 @@ def changes(table: str, columns: tuple[str, ...]) -> _Pull:
 
 async def _server_time(session: Session) -> datetime:
     url = f"{settings_of(session).base_url}{SERVER_TIME}"
-    told = document(await session.send(Request(method="GET", url=url))).get("serverTime")
+    told = read_object(await session.send(Request(method="GET", url=url))).get("serverTime")
     try:
         return datetime.fromisoformat(str(told)).astimezone(UTC)
     except ValueError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.stripe.client import pages, read_object, reading, settings_of
 from connectors.stripe.settings import StripeSettings
-from connectors.stripe.versions import KINDS, NEWEST, STEADY, pinned, release_of
+from connectors.stripe.versions import DESCRIBED, NEWEST, pinned, release_of
 from hub.sdk.connector import JsonSchema, ReadOperation, Record
 from hub.sdk.errors import FixConnection
 from hub.sdk.session import Session
@@ -37,7 +37,7 @@ def read_by_id(
     kind: str, path: str, *, title: str, name: str | None = None, read: Reader | None = None
 ) -> ReadOperation:
     """Declare `KIND.read`: an object by its id, in the schema of its kind where there is one."""
-    versioned = kind in KINDS | STEADY
+    versioned = kind in DESCRIBED
     return ReadOperation(
         name=name or f"{kind}.read",
         title=title,

@@ -376,6 +376,22 @@ SAMPLES = Samples(
             events=[{"type": "stripe.customer.updated", "schema": "stripe.customer@2025-09-30"}],
         ),
         WebhookSample(
+            fixture="subscription_updated.json",
+            events=[{"type": "stripe.customer.subscription.updated", "schema": "stripe.subscription@2026-09-30"}],
+        ),
+        WebhookSample(
+            fixture="subscription_updated_acacia.json",
+            events=[{"type": "stripe.customer.subscription.updated", "schema": "stripe.subscription@2024-09-30"}],
+        ),
+        WebhookSample(
+            fixture="charge_succeeded_acacia.json",
+            events=[{"type": "stripe.charge.succeeded", "schema": "stripe.charge@2024-09-30"}],
+        ),
+        WebhookSample(
+            fixture="dispute_created.json",
+            events=[{"type": "stripe.charge.dispute.created", "schema": "stripe.dispute@2026-09-30"}],
+        ),
+        WebhookSample(
             fixture="meter_error_report.json",
             events=[
                 {

@@ -17,21 +17,26 @@ RELEASES: Mapping[str, str] = {
     "endive": "2026-09-30",
 }
 NEWEST = RELEASES["endive"]
-#: Objects that have a series of schemas; others travel without one.
+#: Objects that have schemas of each release; those of the two sets below need fewer, and others travel without any.
 KINDS = frozenset({"credit_note", "customer", "invoice", "invoice_payment", "invoiceitem"})
+#: Objects from which basil alone took something: one schema is of acacia, and the newest describes all releases since.
+SETTLED = frozenset({"charge", "payment_intent", "price", "subscription"})
 #: Objects from which no release took anything that must be there: the newest schema describes them in all of them.
 STEADY = frozenset(
     {
         "balance_transaction",
-        "charge",
+        "billing.meter",
         "dispute",
-        "payment_intent",
         "payout",
+        "product",
         "refund",
+        "subscription_item",
         "tax.calculation",
         "tax.transaction",
     }
 )
+#: Objects whose events and reads claim a schema.
+DESCRIBED = KINDS | SETTLED | STEADY
 #: What the schema of an object is called whose event names no version.
 UNKNOWN = "unknown"
 _VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.([a-z]+))?")
@@ -60,15 +65,18 @@ def schema_version(version: str) -> str:
 
 def claimed_schema(kind: Any, version: Any) -> str | None:
     """Give the schema that an event claims for its object: never None for an object that has a series."""
-    if not isinstance(kind, str) or kind not in KINDS | STEADY:
+    if not isinstance(kind, str) or kind not in DESCRIBED:
         return None
-    return f"stripe.{kind}@{_of(kind, version) if isinstance(version, str) else UNKNOWN}"
+    return f"stripe.{kind}@{schema_of(kind, version) if isinstance(version, str) else UNKNOWN}"
 
 
 def pinned(kind: str) -> Callable[[Any], str]:
     """Give what tells the schema of an object as a connection sees it that is pinned to a version."""
-    return lambda settings: f"stripe.{kind}@{_of(kind, settings.api_version)}"
+    return lambda settings: f"stripe.{kind}@{schema_of(kind, settings.api_version)}"
 
 
-def _of(kind: str, version: str) -> str:
-    return NEWEST if kind in STEADY and release_of(version) is not None else schema_version(version)
+def schema_of(kind: str, version: str) -> str:
+    """Give the version of the schema that describes an object of a kind as an API version shows it."""
+    release = release_of(version)
+    newest = kind in STEADY or (kind in SETTLED and release != "acacia")
+    return NEWEST if newest and release is not None else schema_version(version)

@@ -8,14 +8,15 @@ void or an adjustment names the version that it means, and the engine itself ref
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote, urlsplit
 
 from connectors.taxtable.documents import KEY
 from connectors.taxtable.settings import TaxtableSettings
 from hub.sdk import tax
+from hub.sdk.answers import read_object
 from hub.sdk.connector import Operation, Record, WriteOperation
-from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.exact_json import canonical, loads
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
@@ -38,7 +39,7 @@ async def _ask(session: Session, method: str, body: bytes, *parts: str) -> Recor
     settings = cast("TaxtableSettings", session.settings)
     headers = {"content-type": "application/json"} if body else {}
     request = Request(method=method, url=_url(settings, *parts), headers=headers, body=body)
-    return _object(await session.send(request))
+    return read_object(await session.send(request))
 
 
 async def ping(session: Session) -> None:
@@ -76,27 +77,17 @@ def _refund(settings: TaxtableSettings, record: Record, key: EffectKey) -> Reque
 
 
 def _result(response: Response) -> Record:
-    answer = _object(response)
+    answer = read_object(response)
     if not set(answer) >= _RESULT or not isinstance(answer.get("lines"), list):
         raise OutcomeUnknown("The answer is not a tax document.", code="unreadable-answer")
     return answer
 
 
 def _voided(response: Response) -> Record:
-    answer = _object(response)
+    answer = read_object(response)
     if answer.get("status") != "voided":
         raise OutcomeUnknown("The answer does not say that the document is void.", code="unreadable-answer")
     return {name: answer[name] for name in ("id", "code", "status") if name in answer}
-
-
-def _object(response: Response) -> dict[str, Any]:
-    try:
-        value = loads(response.body)
-    except FixData as error:
-        raise OutcomeUnknown("The answer is not JSON.", code="unreadable-answer", status=response.status) from error
-    if not isinstance(value, dict):
-        raise OutcomeUnknown("The answer is not an object.", code="unreadable-answer", status=response.status)
-    return value
 
 
 def _look(settings: TaxtableSettings, key: EffectKey) -> Request:
@@ -104,7 +95,7 @@ def _look(settings: TaxtableSettings, key: EffectKey) -> Request:
 
 
 def _found(response: Response, key: EffectKey) -> Record | None:
-    answer = _object(response)
+    answer = read_object(response)
     if answer.get("key") != key or not isinstance(answer.get("answer", ""), dict | None):
         raise OutcomeUnknown("The answer is not about this key.", code="foreign-answer")
     found: Record | None = answer["answer"]

@@ -23,7 +23,6 @@ from hub.sdk import exact_json
 
 app = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Named = Annotated[str, typer.Argument(metavar="APPROVAL", help="Its id.")]
 As = Annotated[str | None, typer.Option("--as", metavar="EMAIL", help="Who votes. Asked for when missing.")]
 Stdin = Annotated[
@@ -39,7 +38,7 @@ def list_approvals(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List approvals, the newest first."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -56,7 +55,7 @@ def show(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Show what is asked, by which rule, who has said what, and until when."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -76,7 +75,7 @@ def approve(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Agree, as a person who signs in; the run goes on once as many as are needed have agreed."""
     with (
@@ -96,7 +95,7 @@ def refuse(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Refuse, as a person who signs in; the run stops for somebody who mends it."""
     why = typer.prompt("Reason") if reason is None else reason

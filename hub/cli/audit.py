@@ -21,7 +21,7 @@ def verify(
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """Check every entry; exit 1 and name each altered, missing or reordered one."""
     with reach(place.settings(data, workspace, environment, key_file)) as hub:
@@ -44,7 +44,7 @@ def list_entries(
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """List the newest entries."""
     with reach(place.settings(data, workspace, environment, key_file)) as hub:

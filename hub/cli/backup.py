@@ -21,15 +21,13 @@ from hub.cli.output import console, errors, print_json, print_table
 from hub.cli.reach import Reached, assert_data, reach, running_at
 from hub.errors import Refused
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 def backup(
     file: Annotated[Path, typer.Argument(help="The file to write; in a folder, it gets a name with the moment.")],
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     data: place.Data = place.DEFAULT_DATA,
     key_file: place.KeyFile = None,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Copy all data into one verified file, while the hub runs or not; no key is in it."""
     from hub.connections.keys import present_key
@@ -88,7 +86,7 @@ def restore(
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Bring the data back from a backup; the hub then looks at the targets before it sends what it may have sent."""
     if file == "status":

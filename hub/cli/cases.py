@@ -18,8 +18,6 @@ MOST_AT_ONCE = 200
 
 app = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 @app.command("list")
 def list_cases(
@@ -29,7 +27,7 @@ def list_cases(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List exceptions, the newest first."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -46,7 +44,7 @@ def show(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Show an exception with its facts and runbook."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -65,7 +63,7 @@ def replay(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Replay an exception's run; what it has done outside is not done twice."""
     order = {"from_start": from_start, "bundle": "current" if current else "same"}
@@ -90,7 +88,7 @@ def replay_all(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Replay the runs of all exceptions that fit, the oldest first and behind all other work."""
     named = {"fingerprint": fingerprint, "reason": reason, "flow": flow, "path": step}

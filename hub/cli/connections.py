@@ -28,7 +28,7 @@ def find_out(
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """Find out what keeps a connection from working; nothing is changed at the vendor. Exit 1 when something does."""
     with reach(place.settings(data, workspace, environment, key_file)) as hub:
@@ -64,7 +64,7 @@ def connections(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """List connections with their limits: what applies and why, what was learned, and who waits."""
     if context.invoked_subcommand is not None:

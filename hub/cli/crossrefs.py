@@ -45,7 +45,7 @@ def list_crossrefs(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """List crossrefs."""
     with reach(place.settings(data, workspace, environment, None)) as hub:

@@ -22,7 +22,7 @@ def decisions(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """List the decisions of policies with rule, inputs and version, the newest first."""
     with reach(place.settings(data, workspace, environment, None)) as hub:

@@ -26,7 +26,7 @@ def doctor(
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """Examine the hub and its machine; exit 0 when all is well, 1 when something needs you, 2 when it is wrong."""
     try:

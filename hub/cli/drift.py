@@ -25,7 +25,7 @@ def drift(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """Show how payloads differ from their schemas: since when, how often, with an example and what was done."""
     if kind is not None and kind not in KINDS:

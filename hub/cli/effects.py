@@ -17,8 +17,6 @@ from hub.sdk import exact_json
 
 app = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 @app.command("list")
 def list_effects(
@@ -29,7 +27,7 @@ def list_effects(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List writes, the newest first; without `--state` those of which nobody knows whether they were made."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -46,7 +44,7 @@ def show(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Show a write with its request, its attempts, and what can be done about it."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -72,7 +70,7 @@ def settle(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Say what became of a write that nobody could find out about; its run goes on from there.
 

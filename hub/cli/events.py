@@ -17,7 +17,6 @@ from hub.sdk import exact_json
 
 app = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 State = Annotated[str | None, typer.Option(help="accepted, unrouted, quarantined or rejected.")]
 OfConnection = Annotated[str | None, typer.Option("--connection", help="Only what came on this connection.")]
 OfSchema = Annotated[str | None, typer.Option("--schema", help="Only what claims this schema: `name@version`.")]
@@ -40,7 +39,7 @@ def list_events(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List events, the newest first."""
     if state is not None and state not in [*EventState]:
@@ -69,7 +68,7 @@ def show(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Show an event with its findings, what became of it, and its data."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -92,7 +91,7 @@ def release(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Let kept events start what they should have started: those named, or all that fit the options.
 

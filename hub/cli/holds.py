@@ -15,7 +15,6 @@ from hub.cli.reach import reach
 from hub.cli.tables import amounts
 from hub.model.hold import HoldKind
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Kind = Annotated[HoldKind, typer.Argument(metavar="KIND", help="run, key, flow or connection.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The run's id, or the name of the flow or connection.")]
 Key = Annotated[str, typer.Argument(metavar="[KEY]", help="Of a key: the order key, as its runs show it.")]
@@ -29,7 +28,7 @@ def hold(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Let nothing new go out of a run, of a key of a flow, of a flow, or to a connection, until it is resumed.
 
@@ -54,7 +53,7 @@ def resume(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Let what is held go on, and all runs that wait for it."""
     _assert_key(kind, key)
@@ -70,7 +69,7 @@ def holds(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List what is held: by whom, since when and why, and what waits for it."""
     with reach(place.settings(data, workspace, environment, None)) as hub:

@@ -56,7 +56,7 @@ _LOOK = "Look at what happened, and mend it"
 def init(
     folder: Annotated[Path, typer.Argument(help="Where; a new or an empty folder.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Write beside what is there; no file is overwritten.")] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """Begin a workspace: a small one that works, with examples, to be changed into your own."""
     from hub.cli.beginnings import init as begin
@@ -67,7 +67,7 @@ def init(
 @app.command(rich_help_panel=_WRITE)
 def check(
     path: Annotated[Path | None, typer.Argument(help="The workspace; by default the one found from here.")] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """Check a workspace; every mistake is one line with file, line, column and what to write instead."""
     from hub.cli.check import check as run_check
@@ -82,7 +82,7 @@ def run_examples(
     coverage_below: Annotated[
         int | None, typer.Option(min=0, max=100, help="Fail where fewer percent of the target fields are filled.")
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """Run the examples of a workspace and tell where something else came out, field by field."""
     from hub.cli.examples import run_all
@@ -117,7 +117,7 @@ def lineage(
     workspace: place.Workspace = None,
     flow: Annotated[str | None, typer.Option(help="Only what happens in this flow.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Draw it into this file.")] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
     openlineage: Annotated[bool, typer.Option("--openlineage", help="Print OpenLineage column lineage.")] = False,
 ) -> None:
     """Show where a field comes from, where it goes, and what is checked and decided by it."""
@@ -134,7 +134,7 @@ app.add_typer(
 @app.command("editor-schemas", rich_help_panel=_WRITE)
 def editor_schemas(
     out: Annotated[Path, typer.Option(help="The folder to write them into.")] = Path(".concord/schemas"),
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """Write JSON Schemas of the workspace's files, so that an editor completes and checks them."""
     from hub.cli.beginnings import editor_schemas as write
@@ -276,7 +276,7 @@ def status(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """Show what the hub has in hand."""
     from hub.cli.plan_tables import show_folder

@@ -17,7 +17,6 @@ from hub.cli.reach import Reached, reach
 
 app = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The mail address.")]
 Stdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from stdin; without this it is asked for.")
@@ -29,7 +28,7 @@ def list_people(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List who may sign in, and who no longer may."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -53,7 +52,7 @@ def add(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Let somebody sign in from now on."""
     person = {"email": email, "name": name, "role": role.value, "password": _password(from_stdin=password_stdin)}
@@ -77,7 +76,7 @@ def change(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Give somebody another role or password, or say that they may no longer sign in, or may again."""
     wanted: dict[str, Any] = {"role": None if role is None else role.value, "disabled": disabled}

@@ -15,6 +15,8 @@ Data = Annotated[Path, typer.Option(help="The data directory.", envvar="CONCORD_
 Workspace = Annotated[Path | None, typer.Option(help="The workspace folder.", envvar="CONCORD_WORKSPACE")]
 Environment = Annotated[str, typer.Option(help="Which environment.", envvar="CONCORD_ENVIRONMENT")]
 KeyFile = Annotated[Path | None, typer.Option(help="The vault key's file.", envvar="CONCORD_KEY_FILE")]
+#: Of every command that machines may read.
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DEFAULT_DATA = Path(".data")
 #: The environment when none is named; where a hub runs, the one that it serves.

@@ -30,7 +30,6 @@ _REV = "`published`, `.` (the folder), a git revision, a revision's number, or a
 From = Annotated[str, typer.Option("--from", help=f"The revision to compare with: {_REV}", metavar="REV")]
 To = Annotated[str, typer.Option("--to", help=f"The revision to look at: {_REV}", metavar="REV")]
 Events = Annotated[int, typer.Option(min=0, max=100_000, help="How many of the newest recorded events are replayed.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def plan(
@@ -40,7 +39,7 @@ def plan(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Show what a revision would change: files, records, money. Exit status 2 when there is something to look at."""
     settings = place.settings(data, workspace, environment, None)
@@ -66,7 +65,7 @@ def publish(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Let a revision serve from now on. Exit status 2 when it must be confirmed with a reason first."""
     if confirm and not (reason or "").strip():
@@ -101,7 +100,7 @@ def revisions(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List what has been published, the newest first."""
     with reach(place.settings(data, workspace, environment, None)) as hub:

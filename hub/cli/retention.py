@@ -29,7 +29,7 @@ def retention(
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """Remove payloads older than `retention:` of the environment; hashes, ids, states and money stay."""
     if compact and running_at(data) is not None:

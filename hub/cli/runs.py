@@ -15,8 +15,6 @@ from hub.model.run import RunState
 
 app = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 @app.command("list")
 def list_runs(
@@ -27,7 +25,7 @@ def list_runs(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List runs, the newest first."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -44,7 +42,7 @@ def show(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Show a run's steps, attempts and effects."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -77,7 +75,7 @@ def replay(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Make a run again; what it has done outside is not done twice.
 
@@ -129,7 +127,7 @@ def ask_again(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Have a run that a policy holds ask it again now; it goes on only when the policy lets it."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -150,7 +148,7 @@ def cancel(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """End a run; what it did stays done, unless it is taken back with --undo."""
     with reach(place.settings(data, workspace, environment, None)) as hub:

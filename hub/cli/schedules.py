@@ -16,7 +16,6 @@ from hub.cli.times import span
 
 app = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Flow = Annotated[str, typer.Argument(help="The flow's name.")]
 Why = Annotated[str, typer.Option(help="Why; it is shown to everybody.", prompt=True)]
 
@@ -28,7 +27,7 @@ def list_schedules(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List schedules: when each flow starts next, what became of its last firing, and what is wrong."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -45,7 +44,7 @@ def show(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Show a schedule with its last firings."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -63,7 +62,7 @@ def run(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Start a scheduled flow now, beside its times; its next time stays as it is."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -107,7 +106,7 @@ def alarms(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List what should have happened and has not: schedules, streams, the hub's own regular works."""
     with reach(place.settings(data, workspace, environment, None)) as hub:

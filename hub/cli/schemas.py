@@ -12,7 +12,6 @@ from hub.cli import place
 from hub.cli.output import EXIT_REFUSED, print_json
 
 app = typer.Typer(no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NameAndVersion = Annotated[str, typer.Argument(metavar="NAME[@V]", help="A schema; without version, the latest.")]
 
 
@@ -20,7 +19,7 @@ NameAndVersion = Annotated[str, typer.Argument(metavar="NAME[@V]", help="A schem
 def listing(
     name: Annotated[str, typer.Argument(help="Only schemas whose name has this.")] = "",
     workspace: place.Workspace = None,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List all schemas with their versions, what these promise each other, when they end, and who uses them."""
     from hub.cli import schema_tables
@@ -48,7 +47,7 @@ def listing(
 
 
 @app.command()
-def show(name: NameAndVersion, workspace: place.Workspace = None, json_output: Json = False) -> None:
+def show(name: NameAndVersion, workspace: place.Workspace = None, json_output: place.Json = False) -> None:
     """Show one version: its fields with their types and meaning, its terms, and how others are read as it."""
     from hub.cli import schema_tables
     from hub.cli.schema_files import find_version, open_bundle, version_as_json
@@ -72,7 +71,7 @@ def diff(
     old: Annotated[str, typer.Argument(metavar="A", help="A schema (NAME[@V]) or a file.")],
     new: Annotated[str, typer.Argument(metavar="B", help="The one it is compared with.")],
     workspace: place.Workspace = None,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Compare two versions: what changed, and which promise that breaks.
 
@@ -106,7 +105,7 @@ def infer(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Draft the next version of a schema from records: their files, or those the hub has received."""
     from hub.cli import schema_tables

@@ -16,7 +16,6 @@ from hub.cli.times import moment, span
 
 app = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Connection = Annotated[str, typer.Argument(help="The connection's name.")]
 Stream = Annotated[str, typer.Argument(help="The stream's name.")]
 
@@ -28,7 +27,7 @@ def list_streams(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List streams: how often each is read, when it was, what went wrong, and what may be missing."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
@@ -49,7 +48,7 @@ def backfill(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Read a span of a stream again: what is known is left out, and its runs wait behind all others."""
     order = {"since": moment(since, "--from"), "reason": reason}
@@ -71,7 +70,7 @@ def backfills(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """List back-fills with their progress, the newest first."""
     with reach(place.settings(data, workspace, environment, None)) as hub:

@@ -47,7 +47,7 @@ def rotate_key(
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """Seal all secrets with a new vault key while the hub serves; a change that broke off is brought to its end."""
     with reach(place.settings(data, workspace, environment, key_file)) as hub:
@@ -74,7 +74,7 @@ def list_secrets(
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: place.Json = False,
 ) -> None:
     """List the secrets' names, versions and ages."""
     with reach(place.settings(data, workspace, environment, key_file)) as hub:

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from hub.connections.limiter import ANYBODY, Limiter, Permit
+from hub.connections.limiter import ANYBODY, Limiter
 from hub.connections.redaction import Redactor
+from hub.connections.turns import Permit
 from hub.errors import ConnectionPaused, FixConnection, HubError, LimitReached, NotSent, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response

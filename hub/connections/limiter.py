@@ -28,6 +28,7 @@ from hub.connections.recall import Recall
 from hub.connections.row import Row
 from hub.connections.standing import Standing
 from hub.connections.steady import SteadyClock
+from hub.connections.turns import Permit, Sending
 from hub.errors import HubError, LimitKind, LimitReached, NotSent, OutcomeUnknown, RetryLater
 from hub.model.ambient import Ambient
 from hub.model.limits import Asker
@@ -435,53 +436,6 @@ class Limiter:
         await self._ambient.clock.sleep(seconds)
         self._timer = None
         self._pump()
-
-
-class Permit:
-    """A turn in the row, as a context."""
-
-    __slots__ = ("_asker", "_limiter", "_look", "_patient")
-
-    def __init__(self, limiter: Limiter, asker: Asker, *, patient: bool, look: Callable[[], None]) -> None:
-        """Take who asks, and what says whether the account takes work at all."""
-        self._limiter = limiter
-        self._asker = asker
-        self._patient = patient
-        self._look = look
-
-    async def __aenter__(self) -> None:
-        """Wait for the turn."""
-        self._look()
-        await self._limiter.enter(self._asker, patient=self._patient)
-        try:
-            self._look()
-        except BaseException:
-            self._limiter.leave(patient=self._patient)
-            raise
-
-    async def __aexit__(self, *_exc: object) -> None:
-        """Give the place back."""
-        self._limiter.leave(patient=self._patient)
-
-
-class Sending:
-    """One request on its way, as a context."""
-
-    __slots__ = ("_limiter", "_probe", "_start")
-
-    def __init__(self, limiter: Limiter, *, probe: bool) -> None:
-        """Take the limiter."""
-        self._limiter = limiter
-        self._probe = probe
-
-    async def __aenter__(self) -> Start:
-        """Wait for the moment."""
-        self._start = await self._limiter.begin(probe=self._probe)
-        return self._start
-
-    async def __aexit__(self, *_exc: object) -> None:
-        """Say that it is over."""
-        self._limiter.end(self._start)
 
 
 def _is_down(error: HubError) -> bool:

@@ -19,13 +19,13 @@ from hub.access.local_token import write_local_token
 from hub.access.sessions import new_token
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
-from hub.connections.budgets import Budgets, StoredBudgets, remembered
+from hub.connections.budgets import remembered
 from hub.connections.keys import VaultKey
 from hub.connections.redaction import Redactor
 from hub.connections.registry import load_connectors
 from hub.connections.signing_key import signing_key
 from hub.engine.journal import code
-from hub.engine.parts import CAPACITY, Parts
+from hub.engine.parts import CAPACITY
 from hub.engine.worker import Worker
 from hub.errors import HubError, NotFound
 from hub.intake.door import Intake
@@ -33,12 +33,7 @@ from hub.model.ambient import Ambient
 from hub.operate.approvals import ApprovalOrders
 from hub.operate.backups import Backups
 from hub.operate.connecting import Connecting
-from hub.operate.effects import EffectOrders
-from hub.operate.events import EventOrders
-from hub.operate.holds import HoldOrders
-from hub.operate.orders import Orders
 from hub.operate.retention import Pruning
-from hub.operate.runs import RunOrders
 from hub.policy.rules import Decision
 from hub.queries.view import View
 from hub.release.desk import Desk
@@ -51,6 +46,7 @@ from hub.runtime.settings import HubSettings
 from hub.runtime.shelf import Shelf, begin
 from hub.runtime.vault_key import sealer_with, the_key
 from hub.runtime.watch import Watch
+from hub.runtime.wiring import budgets_of, wired
 from hub.sdk.connector import Connector
 from hub.sdk.transport import Transport
 from hub.store import decisions, marks
@@ -170,12 +166,7 @@ class Hub:
         self.view = View(environment=self.environment.name, database=self.database, ambient=self.ambient)
         self.directory = StoredDirectory(self.database, self.committer)
         self.accounts: dict[str, Account] = {}
-        self.budgets = Budgets(
-            environment=self.environment.name,
-            ambient=self.ambient,
-            store=StoredBudgets(environment=self.environment.name, committer=self.committer),
-            share=CAPACITY // 4,
-        )
+        self.budgets = budgets_of(self.environment.name, self.ambient, self.committer, share=CAPACITY // 4)
         self.changes = Changes()
         self.desk = Desk(
             environment=self.environment.name,
@@ -194,43 +185,12 @@ class Hub:
             ambient=self.ambient,
             policy=lambda: self.environment.retention,
         )
-        self.orders = Orders(
-            environment=self.environment.name,
-            ambient=self.ambient,
-            database=self.database,
-            committer=self.committer,
-            accounts=self.accounts,
-        )
-        self.run_orders = RunOrders(
-            environment=self.environment.name,
-            ambient=self.ambient,
-            database=self.database,
-            committer=self.committer,
-            current=lambda: self.shelf.current,
-            bundle=self.shelf.get,
-        )
-        self.effect_orders = EffectOrders(
-            environment=self.environment.name,
-            ambient=self.ambient,
-            database=self.database,
-            committer=self.committer,
-            accounts=self.accounts,
-            bundle=lambda: self.shelf.current,
-        )
         self.approval_orders = ApprovalOrders(
             environment=self.environment.name,
             ambient=self.ambient,
             committer=self.committer,
             directory=self.directory,
             attempts=Attempts(),
-        )
-        self.hold_orders = HoldOrders(
-            environment=self.environment.name,
-            ambient=self.ambient,
-            database=self.database,
-            committer=self.committer,
-            orders=self.orders,
-            bundle=lambda: self.shelf.current,
         )
         self.connecting = Connecting(
             workspace=settings.workspace,
@@ -243,22 +203,24 @@ class Hub:
             ambient=self.ambient,
             reload=self.reload_accounts,
         )
-        self.intake = self.composition.intake(
+        with self.database.reading() as connection:
+            self.restored = marks.restored(connection)
+        parts = wired(
             environment=self.environment.name,
-            ambient=self.ambient,
-            committer=self.committer,
-            accounts=self.accounts,
-            bundle=lambda: self.shelf.current,
-        )
-        self.event_orders = EventOrders(
-            environment=self.environment.name,
+            name=self.worker_name,
             ambient=self.ambient,
             database=self.database,
             committer=self.committer,
             accounts=self.accounts,
-            bundle=lambda: self.shelf.current,
-            take=self.intake.read_again,
+            current=lambda: self.shelf.current,
+            shelf=self.shelf.get,
+            restored=self.restored,
+            intake=self.composition.intake,
+            worker=self.composition.worker,
         )
+        self.intake, self.worker = parts.intake, parts.worker
+        self.orders, self.run_orders, self.effect_orders = parts.orders, parts.run_orders, parts.effect_orders
+        self.event_orders, self.hold_orders = parts.event_orders, parts.hold_orders
         self.incoming = Incoming(
             environment=self.environment.name,
             ambient=self.ambient,
@@ -276,21 +238,6 @@ class Hub:
             ambient=self.ambient,
             pulse=self.incoming.pulse,
             actor=self.worker_name,
-        )
-        with self.database.reading() as connection:
-            self.restored = marks.restored(connection)
-        self.worker = self.composition.worker(
-            Parts(
-                environment=self.environment.name,
-                worker=self.worker_name,
-                ambient=self.ambient,
-                database=self.database,
-                committer=self.committer,
-                accounts=self.accounts,
-                bundle=self.shelf.get,
-                current=lambda: self.shelf.current,
-                restored=self.restored,
-            )
         )
         self.token = write_local_token(settings.data, entropy.token_bytes)
         self.setup_token = new_token(entropy.token_bytes)

@@ -32,21 +32,16 @@ from hub.connections.pace import Start
 from hub.connections.registry import load_connectors
 from hub.connections.vault import Binding
 from hub.errors import FixConnection, LimitKind, LimitReached
-from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.operate.approvals import ApprovalOrders
 from hub.operate.connecting import Connecting
-from hub.operate.effects import EffectOrders
-from hub.operate.events import EventOrders
-from hub.operate.holds import HoldOrders
-from hub.operate.orders import Orders
-from hub.operate.runs import RunOrders
 from hub.queries.view import View
 from hub.release.folder import FolderState
 from hub.runtime.clock import system_ambient
 from hub.runtime.composition import Changes
 from hub.runtime.incoming import Incoming
 from hub.runtime.shelf import load_bundle
+from hub.runtime.wiring import wired
 from hub.sdk.connector import Limits
 from hub.sdk.transport import Transport
 from hub.store.committer import Committer, Transaction, Work
@@ -208,17 +203,15 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
     bundle = shipped_bundle()
     known = accounts(ambient)
     directory, attempts = StoredDirectory(database, committer), Attempts()
-    intake = Intake(
+    hub = wired(
         environment=believable.ENVIRONMENT,
+        name="worker_stage",
         ambient=ambient,
+        database=database,
         committer=committer,
         accounts=known,
-        bundle=lambda: bundle,
+        current=lambda: bundle,
     )
-
-    async def shelf(_bundle_id: str) -> Bundle:
-        return bundle
-
     incoming = Incoming(
         environment=believable.ENVIRONMENT,
         ambient=ambient,
@@ -226,17 +219,10 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
         committer=committer,
         accounts=known,
         bundle=lambda: bundle,
-        intake=intake,
+        intake=hub.intake,
         poll_seconds=60.0,
     )
     await incoming.schedules.tick()
-    orders = Orders(
-        environment=believable.ENVIRONMENT,
-        ambient=ambient,
-        database=database,
-        committer=committer,
-        accounts=known,
-    )
     folder_there = folder / "workspace"
     workspace(folder_there)
     connectors = load_connectors()
@@ -256,46 +242,17 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
         title="Sandbox",
         colour="amber",
         view=View(environment=believable.ENVIRONMENT, database=database, ambient=ambient),
-        orders=orders,
-        run_orders=RunOrders(
-            environment=believable.ENVIRONMENT,
-            ambient=ambient,
-            database=database,
-            committer=committer,
-            current=lambda: bundle,
-            bundle=shelf,
-        ),
+        orders=hub.orders,
+        run_orders=hub.run_orders,
+        effect_orders=hub.effect_orders,
+        event_orders=hub.event_orders,
+        hold_orders=hub.hold_orders,
         approval_orders=ApprovalOrders(
             environment=believable.ENVIRONMENT,
             ambient=ambient,
             committer=committer,
             directory=directory,
             attempts=attempts,
-        ),
-        effect_orders=EffectOrders(
-            environment=believable.ENVIRONMENT,
-            ambient=ambient,
-            database=database,
-            committer=committer,
-            accounts=known,
-            bundle=lambda: bundle,
-        ),
-        hold_orders=HoldOrders(
-            environment=believable.ENVIRONMENT,
-            ambient=ambient,
-            database=database,
-            committer=committer,
-            orders=orders,
-            bundle=lambda: bundle,
-        ),
-        event_orders=EventOrders(
-            environment=believable.ENVIRONMENT,
-            ambient=ambient,
-            database=database,
-            committer=committer,
-            accounts=known,
-            bundle=lambda: bundle,
-            take=intake.read_again,
         ),
         schedules=incoming.schedules,
         streams=incoming.streams,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any
 
 # Sources: Stripe's pages on currencies; ISK and UGX lost their digits but keep two in the API.
 _STEPS = {"bhd": 10, "jod": 10, "kwd": 10, "omr": 10, "tnd": 10, "isk": 100, "ugx": 100}
@@ -55,6 +56,17 @@ class TaxShare:
     taxable: int
     inclusive: bool = False
     reason: str = "standard_rated"
+
+    def shown(self) -> dict[str, Any]:
+        """Give the tax as lines and sums show it."""
+        return {
+            "amount": self.amount,
+            "tax_behavior": "inclusive" if self.inclusive else "exclusive",
+            "tax_rate_details": {"tax_rate": self.tax_rate},
+            "taxability_reason": self.reason,
+            "taxable_amount": self.taxable,
+            "type": "tax_rate_details",
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.stripe.sandbox import catalogue
 from connectors.stripe.sandbox.account import Account
-from connectors.stripe.sandbox.amounts import Priced, TaxShare, plain, rounded, settle, step
+from connectors.stripe.sandbox.amounts import Priced, plain, rounded, settle, step
 from connectors.stripe.sandbox.currencies import check_amount
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
@@ -54,7 +54,7 @@ def _custom(account: Account, invoice: Record, part: Parameters) -> Record:
         description=description,
         quantity=count,
         unit=exact,
-        taxes=[_tax(share) for share in result.taxes],
+        taxes=[share.shown() for share in result.taxes],
     )
 
 
@@ -158,15 +158,4 @@ def _line(
         "type": kind,
         "unit_amount": int(each) if each is not None and each == each.to_integral_value() else None,
         "unit_amount_decimal": None if each is None else plain(round(each, 12)),
-    }
-
-
-def _tax(share: TaxShare) -> dict[str, Any]:
-    return {
-        "amount": share.amount,
-        "tax_behavior": "inclusive" if share.inclusive else "exclusive",
-        "tax_rate_details": {"tax_rate": share.tax_rate},
-        "taxability_reason": share.reason,
-        "taxable_amount": share.taxable,
-        "type": "tax_rate_details",
     }

@@ -85,7 +85,7 @@ def recompute(account: Account, invoice: Record) -> None:
     for line, result in zip(lines, settled, strict=True):
         line["discount_amounts"] = _discounts(result.discounts)
         line["pretax_credit_amounts"] = [{**part, "type": "discount"} for part in line["discount_amounts"]]
-        line["taxes"] = [_tax(share) for share in result.taxes]
+        line["taxes"] = [share.shown() for share in result.taxes]
     _total(account, invoice, lines, settled)
 
 
@@ -146,16 +146,5 @@ def _total_taxes(shares: Iterable[TaxShare]) -> list[dict[str, Any]]:
             sums[key]["amount"] += share.amount
             sums[key]["taxable_amount"] += share.taxable
         else:
-            sums[key] = _tax(share)
+            sums[key] = share.shown()
     return list(sums.values())
-
-
-def _tax(share: TaxShare) -> dict[str, Any]:
-    return {
-        "amount": share.amount,
-        "tax_behavior": "inclusive" if share.inclusive else "exclusive",
-        "tax_rate_details": {"tax_rate": share.tax_rate},
-        "taxability_reason": share.reason,
-        "taxable_amount": share.taxable,
-        "type": "tax_rate_details",
-    }

@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 
 from hub.connections.accounts import Account
 from hub.connections.bounds import of_vendor
-from hub.connections.budgets import Budgets, StoredBudgets
-from hub.engine.parts import Parts
+from hub.connections.budgets import Budgets
 from hub.engine.worker import Worker
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.proof.certification.clock import LeapingClock
 from hub.proof.certification.flows import CONNECTION
+from hub.runtime.wiring import budgets_of, wired
 from hub.sandbox.main import find
 from hub.sandbox.server import Options, Running, running
 from hub.sdk.connector import Connector
@@ -119,7 +119,7 @@ class Stand:
     budgets: Budgets
     accounts: dict[str, Account]
     intake: Intake
-    worker: _Hand
+    worker: Worker
     bundle: Callable[[], Bundle]
 
     @property
@@ -252,11 +252,7 @@ def _build(
     database = Database(folder)
     committer = _Ledger(database, ambient)
     transport = _Line([urlsplit(sandbox.url).hostname or "", "localhost"])
-    budgets = Budgets(
-        environment=ENVIRONMENT,
-        ambient=ambient,
-        store=StoredBudgets(environment=ENVIRONMENT, committer=committer),
-    )
+    budgets = budgets_of(ENVIRONMENT, ambient, committer)
     given = {**live_settings(connector, samples, sandbox.announcement), "timeout": patience}
     account = Account(
         name=CONNECTION,
@@ -268,21 +264,15 @@ def _build(
     )
     accounts = {CONNECTION: account}
 
-    async def shelf(_bundle_id: str) -> Bundle:
-        return bundle
-
-    parts = Parts(
+    hub = wired(
         environment=ENVIRONMENT,
-        worker="worker_certification",
+        name="worker_certification",
         ambient=ambient,
         database=database,
         committer=committer,
         accounts=accounts,
-        bundle=shelf,
         current=lambda: bundle,
-    )
-    intake = Intake(
-        environment=ENVIRONMENT, ambient=ambient, committer=committer, accounts=accounts, bundle=lambda: bundle
+        worker=_Hand,
     )
     return Stand(
         connector=connector,
@@ -294,7 +284,7 @@ def _build(
         transport=transport,
         budgets=budgets,
         accounts=accounts,
-        intake=intake,
-        worker=_Hand(parts),
+        intake=hub.intake,
+        worker=hub.worker,
         bundle=lambda: bundle,
     )

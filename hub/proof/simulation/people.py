@@ -1,4 +1,4 @@
-"""What people do in a trial: orders at moments drawn from the seed, and the mending of everything afterwards."""
+"""What people do in a trial: the orders that were drawn, and the mending of everything afterwards."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from random import Random
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +18,7 @@ from hub.model.effect import REFUSED_IN_DOUBT
 from hub.model.hold import HoldKind
 from hub.model.run import COMPENSATION_FAILED
 from hub.operate.holds import Held
-from hub.operate.runs import FAILURE, START, From
+from hub.proof.simulation.acts import WAYS, Act, Order, Way
 from hub.proof.simulation.company import CONNECTIONS, LEDGER, SHOP
 from hub.proof.simulation.host import Host
 from hub.proof.simulation.loop import VirtualLoop
@@ -45,59 +43,6 @@ _IN_DOUBT = "SELECT 1 FROM effects WHERE state = 'unknown' AND operation = 'entr
 #: Why a run stops that a person has edited after it had written what was edited.
 PUT_RIGHT = frozenset({"written-differently", "left-standing"})
 _VOTING = tuple(f"person:{voter}" for voter in VOTERS)
-
-
-class Order(StrEnum):
-    """What a person may order."""
-
-    LINK = "link"
-    MOVE = "move"
-    REPLAY = "replay"
-    EDIT = "edit"
-    CANCEL = "cancel"
-    TAKE_BACK = "take_back"
-    PAUSE = "pause"
-    RESUME = "resume"
-    HOLD_RUN = "hold_run"
-    HOLD_KEY = "hold_key"
-    HOLD_FLOW = "hold_flow"
-    LIFT = "lift"
-    AGREE = "agree"
-    REFUSE = "refuse"
-    LEAVE = "leave"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
-    """One order at a second; `pick` draws what it is about, and `who` who gives it."""
-
-    order: Order
-    at: float
-    pick: float
-    who: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """How a run is made again: from where, and whether with the workspace of now."""
-
-    start: From = START
-    current: bool = False
-    told: str = ""
-
-
-_WAYS = (Way(), Way(start=FAILURE, told=" from where it stopped"), Way(current=True, told=" with the workspace of now"))
-
-
-def draw(dice: Random, moment: Callable[[Random], float]) -> tuple[Act, ...]:
-    """Draw what people do in one trial, often nothing; `moment` draws when."""
-    number = dice.choice((0, 1, 2, 4, 7, 10))
-    # Agreeing is what people do most.
-    orders = (*Order, Order.AGREE, Order.AGREE, Order.AGREE, Order.LIFT, Order.MOVE, Order.MOVE)
-    acts = [
-        Act(order=dice.choice(orders), at=moment(dice), pick=dice.random(), who=dice.random()) for _ in range(number)
-    ]
-    return tuple(sorted(acts, key=lambda act: act.at))
 
 
 def moved(entry: str) -> str:
@@ -176,7 +121,7 @@ class People:
                 await self._find_out(key)
             elif self._can_be_made(key, reason):
                 self._made_again.add(key)
-                await self._replay(run_id, key, self._mender(key), _WAYS[len(self._scenario.happenings) % len(_WAYS)])
+                await self._replay(run_id, key, self._mender(key), WAYS[len(self._scenario.happenings) % len(WAYS)])
             elif self._holds_others_up(run_id):
                 await self._settle(run_id, key)
 
@@ -311,9 +256,7 @@ class People:
             return
         match act.order:
             case Order.REPLAY:
-                await self._replay(
-                    *picked, _one_of([PERSON, *_VOTING], act.who), _WAYS[int(act.at * 1000) % len(_WAYS)]
-                )
+                await self._replay(*picked, _one_of([PERSON, *_VOTING], act.who), WAYS[int(act.at * 1000) % len(WAYS)])
             case Order.EDIT:
                 await self._edit(*picked, _one_of([PERSON, *_VOTING], act.who))
             case Order.CANCEL:

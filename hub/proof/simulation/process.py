@@ -8,15 +8,10 @@ from dataclasses import dataclass
 from random import Random
 
 from hub.connections.accounts import Account
-from hub.connections.budgets import Budgets, StoredBudgets, remembered
-from hub.engine.parts import Parts
+from hub.connections.budgets import Budgets, remembered
 from hub.errors import Fatal, HubError, NotFound, WebhookRejected
 from hub.model.ambient import Ambient
 from hub.model.approval import Verdict
-from hub.operate.effects import EffectOrders
-from hub.operate.holds import HoldOrders
-from hub.operate.orders import Orders
-from hub.operate.runs import RunOrders
 from hub.proof.simulation.clock import VirtualClock
 from hub.proof.simulation.committing import AtCommit, InlineCommitter
 from hub.proof.simulation.loop import Life, VirtualLoop
@@ -24,6 +19,7 @@ from hub.proof.simulation.memory import MemoryDatabase
 from hub.proof.simulation.story import Story
 from hub.runtime.composition import Composition
 from hub.runtime.incoming import Incoming
+from hub.runtime.wiring import budgets_of, wired
 from hub.sdk.transport import Transport
 from hub.store import approvals, connections, runs
 from hub.store.committer import Work
@@ -89,39 +85,25 @@ class Process:
             sleeps=lambda: sleeps(self),
             chain=name,
         )
-        self.budgets = Budgets(
-            environment=premises.environment,
-            ambient=ambient,
-            store=StoredBudgets(environment=premises.environment, committer=self.committer),
-        )
+        self.budgets = budgets_of(premises.environment, ambient, self.committer)
         self.budgets.remember(remembered(database, environment=premises.environment))
         self.accounts = premises.accounts(ambient, premises.wire(self.life, self.kill), self.budgets)
         _pause(self.accounts, database, premises.environment)
         self.bundle = premises.bundle
 
-        async def shelf(_bundle_id: str) -> Bundle:
-            return self.bundle
-
-        self.worker = composition.worker(
-            Parts(
-                environment=premises.environment,
-                worker=name,
-                ambient=ambient,
-                database=database,
-                committer=self.committer,
-                accounts=self.accounts,
-                bundle=shelf,
-                current=lambda: self.bundle,
-            )
-        )
-        self.worker.poll_seconds = LOOKS_EVERY
-        self.intake = composition.intake(
+        parts = wired(
             environment=premises.environment,
+            name=name,
             ambient=ambient,
+            database=database,
             committer=self.committer,
             accounts=self.accounts,
-            bundle=lambda: self.bundle,
+            current=lambda: self.bundle,
+            intake=composition.intake,
+            worker=composition.worker,
         )
+        self.worker, self.intake = parts.worker, parts.intake
+        self.worker.poll_seconds = LOOKS_EVERY
         self.incoming = Incoming(
             environment=premises.environment,
             ambient=ambient,
@@ -132,37 +114,8 @@ class Process:
             intake=self.intake,
             poll_seconds=READS_EVERY,
         )
-        self.orders = Orders(
-            environment=premises.environment,
-            ambient=ambient,
-            database=database,
-            committer=self.committer,
-            accounts=self.accounts,
-        )
-        self.run_orders = RunOrders(
-            environment=premises.environment,
-            ambient=ambient,
-            database=database,
-            committer=self.committer,
-            current=lambda: self.bundle,
-            bundle=shelf,
-        )
-        self.effect_orders = EffectOrders(
-            environment=premises.environment,
-            ambient=ambient,
-            database=database,
-            committer=self.committer,
-            accounts=self.accounts,
-            bundle=lambda: self.bundle,
-        )
-        self.hold_orders = HoldOrders(
-            environment=premises.environment,
-            ambient=ambient,
-            database=database,
-            committer=self.committer,
-            orders=self.orders,
-            bundle=lambda: self.bundle,
-        )
+        self.orders, self.run_orders = parts.orders, parts.run_orders
+        self.effect_orders, self.hold_orders = parts.effect_orders, parts.hold_orders
         self.committer.on_wake = self.worker.wake
         self.committer.on_death = self._durability_gone
         #: Done once the process takes work.

@@ -18,7 +18,8 @@ from hub.connections.budgets import Budgets
 from hub.model.ambient import Ambient
 from hub.proof import oracle
 from hub.proof.invariants import Finding, Invariant
-from hub.proof.simulation import people, scenario, troubles
+from hub.proof.simulation import acts, scenario, troubles
+from hub.proof.simulation.acts import Act
 from hub.proof.simulation.clock import VirtualClock
 from hub.proof.simulation.company import CONNECTIONS, ENVIRONMENT, LEDGER, SHOP, TIMEOUT, compiled
 from hub.proof.simulation.connector import CONCURRENCY, CONNECTOR
@@ -26,7 +27,7 @@ from hub.proof.simulation.gathering import Gatherer
 from hub.proof.simulation.host import Host
 from hub.proof.simulation.loop import Life, Restless, Stuck, VirtualLoop
 from hub.proof.simulation.memory import MemoryDatabase
-from hub.proof.simulation.people import VOTERS, Act, People
+from hub.proof.simulation.people import VOTERS, People
 from hub.proof.simulation.process import Premises
 from hub.proof.simulation.scenario import Scenario
 from hub.proof.simulation.shop import Shop
@@ -106,7 +107,7 @@ def draw(seed: int) -> Draft:
             events=len(drawn.happenings),
             moment=drawn.moment,
         ),
-        acts=people.draw(Random(f"{seed}:people"), drawn.moment),
+        acts=acts.draw(Random(f"{seed}:people"), drawn.moment),
     )
 
 

@@ -21,13 +21,11 @@ from connectors.netsuite.streams import OVERLAP, STREAMS
 from hub.connections.accounts import Account
 from hub.connections.limiter import Limiter
 from hub.connections.registry import load_connectors
-from hub.engine.parts import Parts
-from hub.engine.worker import Worker
-from hub.intake.door import Intake
 from hub.intake.streams import Streams
 from hub.model.ambient import Ambient
 from hub.model.event import InboundEvent, Via
 from hub.runtime.clock import SystemClock
+from hub.runtime.wiring import wired
 from hub.sandbox.main import find
 from hub.sandbox.server import Running, running
 from hub.sdk.exact_json import dumps, loads
@@ -105,25 +103,16 @@ class Hub:
             transport=self.transport,
             ambient=ambient,
         )
-        accounts = {"netsuite": self.account}
-
-        async def shelf(_id: str) -> Bundle:
-            return _workspace()
-
-        parts = Parts(
+        parts = wired(
             environment="test",
-            worker="worker_test",
+            name="worker_test",
             ambient=ambient,
             database=self.database,
             committer=self.committer,
-            accounts=accounts,
-            bundle=shelf,
+            accounts={"netsuite": self.account},
             current=_workspace,
         )
-        self.worker = Worker(parts)
-        self.intake = Intake(
-            environment="test", ambient=ambient, committer=self.committer, accounts=accounts, bundle=_workspace
-        )
+        self.worker, self.intake = parts.worker, parts.intake
         self.streams = Streams(
             environment="test",
             ambient=ambient,

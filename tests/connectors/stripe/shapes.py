@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema_rs
 
 from connectors.stripe.connector import CONNECTOR
-from connectors.stripe.versions import schema_version
+from connectors.stripe.versions import schema_of
 from hub.schemas.drift import CompiledDrift, compile_drift
 
 #: One version of each release.
@@ -16,7 +16,7 @@ VERSIONS = ("2024-09-30.acacia", "2025-03-31.basil", "2025-09-30.clover", "2026-
 
 
 def name_of(kind: str, version: str) -> str:
-    return f"stripe.{kind}@{schema_version(version)}"
+    return f"stripe.{kind}@{schema_of(kind, version)}"
 
 
 @cache

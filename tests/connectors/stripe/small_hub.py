@@ -17,11 +17,9 @@ from connectors.stripe.connector import CONNECTOR
 from hub.connections.accounts import Account
 from hub.connections.limiter import Limiter
 from hub.connections.registry import load_connectors
-from hub.engine.parts import Parts
-from hub.engine.worker import Worker
-from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.runtime.clock import SystemClock
+from hub.runtime.wiring import wired
 from hub.sandbox.server import Running
 from hub.sdk.exact_json import loads
 from hub.sdk.transport import Transport
@@ -92,28 +90,16 @@ class SmallHub:
             for version in VERSIONS
         }
 
-        async def shelf(_bundle_id: str) -> Bundle:
-            return bundle
-
-        self.worker = Worker(
-            Parts(
-                environment="test",
-                worker="worker_test",
-                ambient=self.ambient,
-                database=self.database,
-                committer=self.committer,
-                accounts=self.accounts,
-                bundle=shelf,
-                current=lambda: bundle,
-            )
-        )
-        self.intake = Intake(
+        parts = wired(
             environment="test",
+            name="worker_test",
             ambient=self.ambient,
+            database=self.database,
             committer=self.committer,
             accounts=self.accounts,
-            bundle=lambda: bundle,
+            current=lambda: bundle,
         )
+        self.worker, self.intake = parts.worker, parts.intake
 
     def _account(self, name: str, sandbox: Running, secret: str, version: str) -> Account:
         settings = CONNECTOR.settings.model_validate(

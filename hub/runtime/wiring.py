@@ -1,0 +1,131 @@
+"""The door, the worker and the orders of one hub over its data: one place says what each of them is given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from hub.connections.accounts import Account
+from hub.connections.budgets import Budgets, StoredBudgets
+from hub.connections.hands import SHARE
+from hub.engine.parts import Parts
+from hub.engine.worker import Worker
+from hub.intake.door import Intake
+from hub.model.ambient import Ambient
+from hub.operate.effects import EffectOrders
+from hub.operate.events import EventOrders
+from hub.operate.holds import HoldOrders
+from hub.operate.orders import Orders
+from hub.operate.runs import RunOrders
+from hub.store.committer import Committer
+from hub.store.database import Database
+from hub.store.marks import Restored
+from hub.workspace.bundle import Bundle
+
+#: Gives the revision of a run by its id.
+Shelf = Callable[[str], Awaitable[Bundle]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wired:
+    """What takes events in, what works on their runs, and what people order of them; nothing runs yet."""
+
+    intake: Intake
+    worker: Worker
+    orders: Orders
+    run_orders: RunOrders
+    effect_orders: EffectOrders
+    event_orders: EventOrders
+    hold_orders: HoldOrders
+
+
+def wired(
+    *,
+    environment: str,
+    name: str,
+    ambient: Ambient,
+    database: Database,
+    committer: Committer,
+    accounts: Mapping[str, Account],
+    current: Callable[[], Bundle],
+    shelf: Shelf | None = None,
+    restored: Restored | None = None,
+    intake: type[Intake] = Intake,
+    worker: type[Worker] = Worker,
+) -> Wired:
+    """Wire one hub of an environment; `name` is what its worker is called in leases and in the audit.
+
+    `current()` gives the revision that new events are handled by, and `shelf` the one of a run; without a shelf, all
+    runs are of the current one. A proof puts other classes in the place of `intake` and `worker`.
+    """
+    kept = shelf or only(current)
+    door = intake(environment=environment, ambient=ambient, committer=committer, accounts=accounts, bundle=current)
+    parts = Parts(
+        environment=environment,
+        worker=name,
+        ambient=ambient,
+        database=database,
+        committer=committer,
+        accounts=accounts,
+        bundle=kept,
+        current=current,
+        restored=restored,
+    )
+    orders = Orders(environment=environment, ambient=ambient, database=database, committer=committer, accounts=accounts)
+    return Wired(
+        intake=door,
+        worker=worker(parts),
+        orders=orders,
+        run_orders=RunOrders(
+            environment=environment,
+            ambient=ambient,
+            database=database,
+            committer=committer,
+            current=current,
+            bundle=kept,
+        ),
+        effect_orders=EffectOrders(
+            environment=environment,
+            ambient=ambient,
+            database=database,
+            committer=committer,
+            accounts=accounts,
+            bundle=current,
+        ),
+        event_orders=EventOrders(
+            environment=environment,
+            ambient=ambient,
+            database=database,
+            committer=committer,
+            accounts=accounts,
+            bundle=current,
+            take=door.read_again,
+        ),
+        hold_orders=HoldOrders(
+            environment=environment,
+            ambient=ambient,
+            database=database,
+            committer=committer,
+            orders=orders,
+            bundle=current,
+        ),
+    )
+
+
+def budgets_of(environment: str, ambient: Ambient, committer: Committer, *, share: int = SHARE) -> Budgets:
+    """Give the budgets of an environment's accounts, which survive restarts; `share` is that of one account alone."""
+    return Budgets(
+        environment=environment,
+        ambient=ambient,
+        store=StoredBudgets(environment=environment, committer=committer),
+        share=share,
+    )
+
+
+def only(current: Callable[[], Bundle]) -> Shelf:
+    """Give the shelf of a hub that has one revision."""
+
+    async def shelf(_bundle_id: str) -> Bundle:
+        return current()
+
+    return shelf
