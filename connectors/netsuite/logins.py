@@ -164,11 +164,19 @@ def authorization(settings: NetSuiteSettings, request: Request, now: datetime, n
         "oauth_version": "1.0",
     }
     key = f"{_escape(settings.consumer_secret.get_secret_value())}&{_escape(token_secret)}"
-    base = base_string(request.method, request.url, fields)
-    signature = base64.b64encode(hmac.new(key.encode(), base.encode(), hashlib.sha256).digest()).decode()
     # The realm is told beside the signature, and not part of what is signed.
-    told = {"realm": settings.account, **fields, "oauth_signature": signature}
+    told = {
+        "realm": settings.account,
+        **fields,
+        "oauth_signature": signature(request.method, request.url, fields, key),
+    }
     return "OAuth " + ", ".join(f'{name}="{_escape(value)}"' for name, value in told.items())
+
+
+def signature(method: str, url: str, fields: Mapping[str, str], key: str) -> str:
+    """Give the signature of an attempt; `key` holds both secrets, escaped and joined by `&`."""
+    signed = hmac.new(key.encode(), base_string(method, url, fields).encode(), hashlib.sha256)
+    return base64.b64encode(signed.digest()).decode()
 
 
 def base_string(method: str, url: str, fields: Mapping[str, str]) -> str:

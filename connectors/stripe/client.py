@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
@@ -83,13 +84,18 @@ def read_object(response: Response, kind: str) -> dict[str, Any]:
 
 
 async def pages(session: Session, *segments: str, query: Mapping[str, Any]) -> AsyncIterator[Sequence[dict[str, Any]]]:
-    """Give a list page by page, in the order Stripe gives it, until there is no more."""
+    """Give a list page by page, in the order Stripe gives it, until there is no more.
+
+    A page that does not lead on, such as one that a cache gives again, is `OutcomeUnknown`: the list would never end.
+    """
     wanted: dict[str, Any] = {"limit": PAGE_SIZE, **query}
     while True:
         answer = read_object(await session.send(reading(settings_of(session), *segments, query=wanted)), "list")
         items = answer.get("data")
         if not isinstance(items, list) or not all(_has_id(item) for item in items):
             raise OutcomeUnknown("The page cannot be read.", code="unreadable-answer")
+        if any(item["id"] == wanted.get("starting_after") for item in items):
+            raise OutcomeUnknown("A page of the list came again.", code="unreadable-answer")
         yield items
         if answer.get("has_more") is not True or not items:
             return
@@ -124,6 +130,9 @@ def _field(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, "true" if value else "false"
     elif isinstance(value, float):
         raise FixData("Money is never a float.", code="float-money", field=name)
+    elif isinstance(value, Decimal):
+        # Stripe reads neither exponents nor `5000.0` where it wants a whole number.
+        yield name, f"{value.normalize():f}"
     else:
         yield name, "" if value is None else str(value)
 

@@ -51,6 +51,8 @@ def build(world: World) -> web.Application:
             web.get("/api/v2/addresses/resolve", resolve),
             web.post("/api/v2/addresses/resolve", resolve),
             web.get("/api/v2/companies", handlers.companies),
+            web.get(r"/api/v2/companies/{id:\d+}", handlers.company),
+            web.get("/api/v2/taxrates/byaddress", handlers.tax_rates),
             web.get("/api/v2/definitions/taxcodes", handlers.tax_codes),
         ]
     )

@@ -131,7 +131,7 @@ def _base(sale: Sale, line: SaleLine, discount: Decimal, profile: TaxProfile) ->
     # Without a duty to collect there the engine still says so.
     no_nexus = not authorities and line.tax_code != UNTAXED_CODE
     use = line.entity_use_code or sale.entity_use_code
-    exempt = bool(sale.exemption_number) or use in EXEMPT_USES
+    exempt = bool(sale.exemption_number or line.exemption_code) or use in EXEMPT_USES
     rate = sum((authority.rate for authority in authorities), _ZERO)
     gross = line.amount - discount
     if exempt or not authorities:

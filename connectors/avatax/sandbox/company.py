@@ -132,7 +132,21 @@ class Account:
 
     def company_list(self, wanted: str) -> Mapping[str, Any]:
         """List the companies; `wanted` may be a filter by `companyCode`. Raises `Refusal`."""
-        rows = [
+        rows = self._companies()
+        if wanted:
+            test = Filter(wanted, frozenset({"id", "companyCode", "name", "isDefault", "isActive"}))
+            rows = [row for row in rows if test.matches(row.__getitem__)]
+        return {"@recordsetCount": len(rows), "value": rows}
+
+    def company(self, number: int) -> Mapping[str, Any]:
+        """Give a company by its number; raises `Refusal`."""
+        for row in self._companies():
+            if row["id"] == number:
+                return row
+        raise Refusal("EntityNotFoundError", f"The company {number} was not found.", refers_to="id")
+
+    def _companies(self) -> list[dict[str, Any]]:
+        return [
             {
                 "id": company_number(code),
                 "accountId": int(self.account_id),
@@ -142,15 +156,12 @@ class Account:
                 "isActive": True,
                 "hasProfile": True,
                 "baseCurrencyCode": "USD",
+                "defaultCountry": "US",
                 "roundingLevelId": self.profile.rounding,
                 "isTest": True,
             }
             for code in sorted(self.companies)
         ]
-        if wanted:
-            test = Filter(wanted, frozenset({"id", "companyCode", "name", "isDefault", "isActive"}))
-            rows = [row for row in rows if test.matches(row.__getitem__)]
-        return {"@recordsetCount": len(rows), "value": rows}
 
     def new_code(self) -> str:
         """Make up a name: for a document that came without a code, or for a request."""

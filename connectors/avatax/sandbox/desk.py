@@ -33,14 +33,26 @@ class Desk:
         return company
 
     def document(self, request: web.Request, kind: str | None = None) -> Document:
-        """Give the present revision of the document that a path names, of its type or a sale; raises `Refusal`."""
-        kind = kind or request.query.get("documentType", "SalesInvoice")
+        """Give the present revision of the document that a path names; raises `Refusal`.
+
+        Where no type is told, it is the sale of this code, else the one document that has it.
+        """
+        kind = kind or request.query.get("documentType")
+        if kind is None:
+            return self._of_any_type(self.company(request), _plain(request.match_info["code"]))
         if kind in TEMPORARY:
             raise Refusal("InvalidDocumentTypesToFetch", "Temporary documents cannot be fetched.")
         if kind not in RECORDED:
             raise Refusal("ModelStateInvalid", f"{kind} is not a document type.", refers_to="documentType")
         code = _plain(request.match_info["code"])
         document = self._account.ledger.current(self.company(request), code, kind)
+        if document is None:
+            raise absent(code)
+        return document
+
+    def _of_any_type(self, company: str, code: str) -> Document:
+        found = [self._account.ledger.current(company, code, kind) for kind in ("SalesInvoice", *sorted(RECORDED))]
+        document = next((one for one in found if one is not None), None)
         if document is None:
             raise absent(code)
         return document

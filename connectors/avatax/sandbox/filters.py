@@ -59,11 +59,15 @@ class Filter:
         if self._take("("):
             inner = self._either()
             if not self._take(")"):
-                raise _unreadable("a parenthesis is not closed")
+                raise _unreadable("a parenthesis is not closed", "OpenClauseException")
             return inner
         name, word, literal = self._pop()[1], self._pop()[1].lower(), self._pop()
         field = self._known.get(name.lower())
-        if field is None or name.lower() in _NOT_FILTERABLE or word not in _COMPARISONS:
+        if name.lower() in _NOT_FILTERABLE:
+            raise _unreadable(name, "FieldNotQueryableError")
+        if field is None:
+            raise _unreadable(name, "InvalidQueryField")
+        if word not in _COMPARISONS:
             raise _unreadable(f"{name} {word}")
         self.fields.add(name.lower())
         compare = _COMPARISONS[word]
@@ -88,7 +92,9 @@ def sort_key(text: str, known: frozenset[str]) -> list[tuple[str, bool]]:
     order: list[tuple[str, bool]] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, direction = part.partition(" ")
-        if name.lower() not in names or direction.strip().lower() not in {"", "asc", "desc"}:
+        if name.lower() not in names:
+            raise _unreadable(name, "InvalidQueryField")
+        if direction.strip().lower() not in {"", "asc", "desc"}:
             raise _unreadable(part)
         order.append((names[name.lower()], direction.strip().lower() == "desc"))
     return order
@@ -100,7 +106,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     while text[place:].strip():
         match = _TOKEN.match(text, place)
         if match is None:
-            raise _unreadable(text)
+            raise _unreadable(text, "UnterminatedValueError")
         kind = str(match.lastgroup)
         value = match.group(kind)
         found.append((kind, value.replace("''", "'") if kind == "text" else value))
@@ -118,7 +124,7 @@ def _holds(compare: Callable[[Any, Any], bool], value: Any, literal: tuple[str, 
         try:
             wanted = Decimal(wanted)
         except ArithmeticError:
-            return False
+            raise _unreadable(literal[1], "InvalidQueryValue") from None
     elif isinstance(value, date | datetime):
         value = value.isoformat()[: len(wanted)]
     else:
@@ -134,5 +140,5 @@ def _all_of(left: Test, right: Test) -> Test:
     return lambda row: left(row) and right(row)
 
 
-def _unreadable(text: str) -> Refusal:
-    return Refusal("FilterExpressionError", f"The filter or order cannot be read: {text[:200]}")
+def _unreadable(text: str, code: str = "SyntaxError") -> Refusal:
+    return Refusal(code, f"The filter or order cannot be read: {text[:200]}")

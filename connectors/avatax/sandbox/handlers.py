@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from connectors.avatax.sandbox.changes import adjustment_reason
 from connectors.avatax.sandbox.company import Account
 from connectors.avatax.sandbox.desk import Desk, absent, read_body, reply
 from connectors.avatax.sandbox.listing import USUAL_DAYS, select
+from connectors.avatax.sandbox.rates import is_known_region, jurisdictions
 from connectors.avatax.sandbox.refusals import Refusal
 from connectors.avatax.sandbox.replies import included, transaction
 from connectors.avatax.sandbox.sales import fold
@@ -92,12 +94,35 @@ class Handlers:
         """List the account's companies, or the one whose code the filter names."""
         return json_answer(self._account.company_list(request.query.get("$filter", "")))
 
+    async def company(self, request: web.Request) -> web.Response:
+        """Give one company by its number."""
+        return json_answer(self._account.company(int(request.match_info["id"])))
+
+    async def tax_rates(self, request: web.Request) -> web.Response:
+        """Give the rates for goods at an address of the United States, where no nexus is asked for."""
+        where = fold(dict(request.query))
+        for name in ("line1", "region", "postalcode", "country"):
+            if not where.get(name):
+                raise Refusal("ModelStateInvalid", f"The {name} field is required.", refers_to=name)
+        country, region = where["country"].upper(), where["region"].upper()
+        if country not in ("US", "USA") or not is_known_region("US", region):
+            raise Refusal("InvalidAddress", "Rates are told for places in the United States.", refers_to="region")
+        found = jurisdictions("US", region, self._account.profile.rates)
+        rates = [{"rate": one.rate, "name": f"{one.name} {one.kind}", "type": one.kind} for one in found]
+        return json_answer({"totalRate": sum((one.rate for one in found), Decimal(0)), "rates": rates})
+
     async def tax_codes(self, request: web.Request) -> web.Response:
         """List the tax codes that the account knows."""
         codes = sorted(self._account.profile.tax_codes)
-        return json_answer({"@recordsetCount": len(codes), "value": [{"taxCode": code} for code in codes]})
+        return json_answer({"@recordsetCount": len(codes), "value": [_tax_code(code) for code in codes]})
 
     async def _force_timeout(self, request: web.Request) -> None:
         if "forcetimeout" in request.query.get("$include", "").lower():
             await asyncio.sleep(self._account.forced_timeout)
             raise Refusal("TimeoutRequested", "You requested a timeout.")
+
+
+def _tax_code(code: str) -> dict[str, Any]:
+    # The first letter tells what kind of thing it is: goods, services, digital goods, freight, and others.
+    kind = code[0] if code[0] in "DFPS" else "U" if code.startswith("U") else "O"
+    return {"taxCode": code, "taxCodeTypeId": kind, "isActive": True, "isPhysical": kind == "P"}

@@ -58,6 +58,7 @@ class SaleLine:
     tax_included: bool
     discounted: bool
     entity_use_code: str
+    exemption_code: str
     ref1: str
     ref2: str
     destination: Address
@@ -226,6 +227,8 @@ def _line(line: Any, place: int, destination: Address) -> SaleLine:
     quantity = number(line, "quantity", "1")
     if quantity < 0:
         raise Refusal("GetTaxError", "The quantity must not be negative.", refers_to=f"{where}.quantity")
+    if _tax_date(line.get("taxoverride")) is not None:
+        raise Refusal("GetTaxError", "A line has no tax date of its own here.", refers_to=f"{where}.taxOverride")
     _, own = _addresses(line.get("addresses"), f"{where}.addresses")
     return SaleLine(
         number=text(line, "number", 50) or str(place + 1),
@@ -237,6 +240,7 @@ def _line(line: Any, place: int, destination: Address) -> SaleLine:
         tax_included=flag(line, "taxincluded"),
         discounted=flag(line, "discounted"),
         entity_use_code=text(line, "entityusecode", 25) or text(line, "customerusagetype", 25),
+        exemption_code=text(line, "exemptioncode", 25),
         ref1=text(line, "ref1", 150),
         ref2=text(line, "ref2", 150),
         destination=own or destination,

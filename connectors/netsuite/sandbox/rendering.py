@@ -65,6 +65,19 @@ def status(account: Account, document: Document) -> str | None:
             return None
 
 
+def type_name(document: Document) -> str:
+    """Give what people call a transaction's type."""
+    return _TYPE_NAMES[document.type]
+
+
+def state_name(account: Account, document: Document) -> str | None:
+    """Give what people read of a transaction's status: `Invoice : Open`."""
+    state = status(account, document)
+    if state is None:
+        return None
+    return f"{type_name(document)} : {_ENUM_NAMES[f'{document.type}.status'].get(state, state)}"
+
+
 class Renderer:
     """Writes one account's records for one kind of answer."""
 
@@ -210,16 +223,24 @@ class Renderer:
             return value.isoformat()
         return double(value) if isinstance(value, Decimal) else value
 
+    def name(self, target: str, internal_id: str) -> str:
+        """Give what people call a record of a kind; one that is not there goes by its id."""
+        return self._named(target, internal_id)[1]
+
     def _reference(self, target: str, internal_id: str) -> dict[str, Any]:
-        kind, name = target, internal_id
+        kind, name = self._named(target, internal_id)
+        return {"links": self.link(f"{kind}/{internal_id}"), "id": internal_id, "refName": name}
+
+    def _named(self, target: str, internal_id: str) -> tuple[str, str]:
         if target == "transaction" or target in _TYPE_NAMES:
             found = self._account.documents.transaction(internal_id)
-            if found is not None:
-                kind, name = found.type, f"{_TYPE_NAMES[found.type]} #{found.fields['tranId']}"
-        elif target in RECORD_TYPES and RECORD_TYPES[target].space:
+            if found is None:
+                return target, internal_id
+            return found.type, f"{_TYPE_NAMES[found.type]} #{found.fields['tranId']}"
+        if target in RECORD_TYPES and RECORD_TYPES[target].space:
             document = self._account.documents.get(target, internal_id)
-            name = document.fields.get("companyName") or document.fields["entityId"] if document else internal_id
-        else:
-            entry = self._account.references.find(target, internal_id)
-            name = entry.name if entry else internal_id
-        return {"links": self.link(f"{kind}/{internal_id}"), "id": internal_id, "refName": name}
+            if document is None:
+                return target, internal_id
+            return target, str(document.fields.get("companyName") or document.fields["entityId"])
+        entry = self._account.references.find(target, internal_id)
+        return target, entry.name if entry else internal_id

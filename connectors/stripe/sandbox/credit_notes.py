@@ -11,7 +11,7 @@ from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.currencies import check_amount
 from connectors.stripe.sandbox.events import changed
 from connectors.stripe.sandbox.invoice_sums import show as show_invoice
-from connectors.stripe.sandbox.listing import equals, listed, page_size, pages, time_range
+from connectors.stripe.sandbox.listing import equals, lines_page, listed, pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.table import Record
@@ -117,15 +117,8 @@ def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
 def list_lines(account: Account, identifier: str, parameters: Parameters) -> dict[str, Any]:
     """`GET /v1/credit_notes/{id}/lines`."""
     lines = account.credit_note_lines[account.find(account.credit_notes, identifier)["id"]]
-    limit, after = page_size(parameters), parameters.text("starting_after")
-    start = 0
-    if after:
-        places = [place for place, line in enumerate(lines) if line["id"] == after]
-        if not places:
-            raise ApiError.no_such("credit note line item", after, param="starting_after", status=400)
-        start = places[0] + 1
     url = f"/v1/credit_notes/{identifier}/lines"
-    return listed(lines[start : start + limit], more=start + limit < len(lines), url=url)
+    return lines_page(lines, parameters, url=url, kind="credit note line item")
 
 
 def list_balance(account: Account, identifier: str, parameters: Parameters) -> dict[str, Any]:

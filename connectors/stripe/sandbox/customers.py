@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.events import changed
 from connectors.stripe.sandbox.listing import equals, pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
+from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.searching import search
 from connectors.stripe.sandbox.subscription_billing import LIVE, end
 from connectors.stripe.sandbox.table import Record
 
 _ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 _TEXTS = ("description", "email", "name", "phone")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def create(account: Account, parameters: Parameters) -> Record:
@@ -105,12 +108,14 @@ def _write(customer: Record, parameters: Parameters) -> None:
         value = parameters.text(key)
         if value is not None:
             customer[key] = value or None
+    if customer["email"] is not None and not _EMAIL.fullmatch(customer["email"]):
+        raise ApiError.invalid(f"Invalid email address: {customer['email'][:100]}", param="email", code="email_invalid")
     if (balance := parameters.integer("balance")) is not None:
         customer["balance"] = balance
     if parameters.given("address"):
-        part = parameters.part("address")
-        before = customer["address"] or dict.fromkeys(_ADDRESS)
-        customer["address"] = None if part is None else {key: _or(part.text(key), before[key]) for key in _ADDRESS}
+        customer["address"] = _address(parameters, customer["address"])
+    if parameters.given("shipping"):
+        customer["shipping"] = _shipping(parameters, customer["shipping"])
     if (prefix := parameters.text("invoice_prefix")) is not None:
         customer["invoice_prefix"] = prefix
     if (exempt := parameters.choice("tax_exempt", "none", "exempt", "reverse")) is not None:
@@ -128,7 +133,26 @@ def _write(customer: Record, parameters: Parameters) -> None:
             kept = kept | {"footer": footer or None}
         settings.accept("custom_fields", "rendering_options")
         customer["invoice_settings"] = kept
-    parameters.accept("payment_method", "shipping", "tax", "test_clock", "tax_id_data", "source")
+    parameters.accept("payment_method", "tax")
+
+
+def _address(parameters: Parameters, before: Record | None) -> Record | None:
+    part = parameters.part("address")
+    kept = before or dict.fromkeys(_ADDRESS)
+    return None if part is None else {key: _or(part.text(key), kept[key]) for key in _ADDRESS}
+
+
+def _shipping(parameters: Parameters, before: Record | None) -> Record | None:
+    part = parameters.part("shipping")
+    if part is None:
+        return None
+    kept = before or {"address": None, "name": None, "phone": None}
+    address = _address(part, kept["address"]) if part.given("address") else kept["address"]
+    name = _or(part.text("name"), kept["name"])
+    for key, value in (("address", address), ("name", name)):
+        if value is None:
+            raise ApiError.missing_parameter(part.name(key))
+    return {"address": address, "name": name, "phone": _or(part.text("phone"), kept["phone"])}
 
 
 def _or(value: str | None, before: str | None) -> str | None:

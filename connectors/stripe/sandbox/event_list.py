@@ -35,6 +35,7 @@ def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
     found: list[Event] = []
     more = False
     starting_after, ending_before = cursors(parameters)
+    parameters.finish()
     for event in _walk(account, starting_after, ending_before):
         if (
             event.created < oldest

@@ -10,7 +10,7 @@ from connectors.stripe.sandbox.currencies import currency_of
 from connectors.stripe.sandbox.events import changed
 from connectors.stripe.sandbox.invoice_drafts import announce, blank, finalize_later, keep, sweep
 from connectors.stripe.sandbox.invoice_sums import embed, recompute, show, subscription_of
-from connectors.stripe.sandbox.listing import equals, listed, page_size, pages, time_range
+from connectors.stripe.sandbox.listing import equals, lines_page, pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.searching import search
@@ -156,25 +156,8 @@ def search_page(account: Account, parameters: Parameters) -> dict[str, Any]:
 def list_lines(account: Account, identifier: str, parameters: Parameters) -> dict[str, Any]:
     """`GET /v1/invoices/{id}/lines`, in the order of the invoice."""
     invoice = account.find(account.invoices, identifier)
-    lines = account.lines[invoice["id"]]
-    limit = page_size(parameters)
-    starting_after, ending_before = parameters.text("starting_after"), parameters.text("ending_before")
     url = f"/v1/invoices/{identifier}/lines"
-    if starting_after:
-        start = _line_place(lines, starting_after, "starting_after") + 1
-    elif ending_before:
-        end = _line_place(lines, ending_before, "ending_before")
-        return listed(lines[max(0, end - limit) : end], more=end - limit > 0, url=url)
-    else:
-        start = 0
-    return listed(lines[start : start + limit], more=start + limit < len(lines), url=url)
-
-
-def _line_place(lines: list[Record], identifier: str, param: str) -> int:
-    for place, line in enumerate(lines):
-        if line["id"] == identifier:
-            return place
-    raise ApiError.no_such("invoice line item", identifier, param=param, status=400)
+    return lines_page(account.lines[invoice["id"]], parameters, url=url, kind="invoice line item")
 
 
 def _write(account: Account, invoice: Record, parameters: Parameters) -> None:

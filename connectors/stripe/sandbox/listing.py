@@ -70,9 +70,13 @@ def pages(
     show: Callable[[Record], Record] = dict,
     among: Sequence[Record] | None = None,
 ) -> dict[str, Any]:
-    """Give one page of a table; `among` is a smaller oldest-first selection to look in."""
+    """Give one page of a table; `among` is a smaller oldest-first selection to look in.
+
+    Nothing may be asked of the parameters after it: what nobody asked for by then is refused.
+    """
     limit = page_size(parameters)
     starting_after, ending_before = cursors(parameters)
+    parameters.finish()
     tests = [test for test in filters if test is not None]
     found: list[Record] = []
     more = False
@@ -86,6 +90,25 @@ def pages(
     if ending_before:
         found.reverse()
     return listed([show(record) for record in found], more=more, url=url)
+
+
+def lines_page(lines: Sequence[Record], parameters: Parameters, *, url: str, kind: str) -> dict[str, Any]:
+    """Give one page of a document's lines, in their own order; `kind` is what messages call a line."""
+    limit = page_size(parameters)
+    starting_after, ending_before = cursors(parameters)
+    parameters.finish()
+
+    def place(identifier: str, param: str) -> int:
+        for number, line in enumerate(lines):
+            if line["id"] == identifier:
+                return number
+        raise ApiError.no_such(kind, identifier, param=param, status=400)
+
+    if ending_before:
+        end = place(ending_before, "ending_before")
+        return listed(lines[max(0, end - limit) : end], more=end - limit > 0, url=url)
+    start = place(starting_after, "starting_after") + 1 if starting_after else 0
+    return listed(lines[start : start + limit], more=start + limit < len(lines), url=url)
 
 
 def listed(data: Sequence[Mapping[str, Any]], *, more: bool, url: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from connectors.stripe.sandbox.account import Account
@@ -13,6 +14,8 @@ from connectors.stripe.sandbox.searching import search
 from connectors.stripe.sandbox.table import Record
 
 _URL = "/v1/products"
+#: Stripe knows some hundreds of them, this sandbox their form.
+_TAX_CODE = re.compile(r"txcd_[0-9]{8}")
 _TEXTS = ("description", "statement_descriptor", "tax_code", "unit_label", "url")
 
 
@@ -115,6 +118,9 @@ def _write(product: Record, parameters: Parameters) -> None:
         value = parameters.text(key)
         if value is not None:
             product[key] = value or None
+    code = product["tax_code"]
+    if code is not None and not _TAX_CODE.fullmatch(code):
+        raise ApiError.no_such("tax code", code[:100], param=parameters.name("tax_code"), status=400)
     for key in ("active", "shippable"):
         flag = parameters.boolean(key)
         if flag is not None:

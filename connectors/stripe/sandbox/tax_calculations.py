@@ -9,7 +9,7 @@ from connectors.stripe.sandbox import tax_settings
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.amounts import plain, step
 from connectors.stripe.sandbox.currencies import check_amount, currency_of
-from connectors.stripe.sandbox.listing import listed, page_size
+from connectors.stripe.sandbox.listing import lines_page
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.table import Record
@@ -86,14 +86,7 @@ def list_lines(account: Account, identifier: str, parameters: Parameters) -> dic
 
 def page(lines: list[Record], parameters: Parameters, url: str) -> dict[str, Any]:
     """Give a page of line items, in their own order."""
-    limit, after = page_size(parameters), parameters.text("starting_after")
-    start = 0
-    if after:
-        places = [place for place, line in enumerate(lines) if line["id"] == after]
-        if not places:
-            raise ApiError.no_such("line item", after, param="starting_after", status=400)
-        start = places[0] + 1
-    return listed(lines[start : start + limit], more=start + limit < len(lines), url=url)
+    return lines_page(lines, parameters, url=url, kind="line item")
 
 
 def _customer(account: Account, parameters: Parameters) -> tuple[str | None, dict[str, Any]]:

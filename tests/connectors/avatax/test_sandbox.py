@@ -155,7 +155,13 @@ async def test_a_discount_falls_on_its_lines(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"entityUseCode": "G"}, {"exemptionNo": "X-1"}, {"lines": [{"amount": 100, "entityUseCode": "A"}]}]
+    "changes",
+    [
+        {"entityUseCode": "G"},
+        {"exemptionNo": "X-1"},
+        {"lines": [{"amount": 100, "entityUseCode": "A"}]},
+        {"lines": [{"amount": 100, "exemptionCode": "X-1"}]},
+    ],
 )
 async def test_exempt_buyers_pay_nothing(client: Client, changes: dict[str, Any]) -> None:
     _, reply = await client.create(**changes)
@@ -264,11 +270,22 @@ async def test_lists_are_filtered_ordered_and_paged(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted", ["nothing eq 1", "code", "code eq 'x", "(code eq 'x'", "code eq 'x' and", "lines eq 1"]
+    ("wanted", "code"),
+    [
+        ("nothing eq 1", "InvalidQueryField"),
+        ("code", "SyntaxError"),
+        ("code is 'x'", "SyntaxError"),
+        ("code eq 'x", "UnterminatedValueError"),
+        ("(code eq 'x'", "OpenClauseException"),
+        ("code eq 'x' and", "SyntaxError"),
+        ("lines eq 1", "FieldNotQueryableError"),
+        ("totalAmount gt 'much' and date ge '2026-01-01'", "InvalidQueryValue"),
+    ],
 )
-async def test_filters_that_make_no_sense_are_refused(client: Client, wanted: str) -> None:
+async def test_filters_that_make_no_sense_are_refused(client: Client, wanted: str, code: str) -> None:
+    await client.create(100)
     status, reply = await client.call("GET", COMPANY, **{"$filter": wanted})
-    assert (status, reply["error"]["code"]) == (400, "FilterExpressionError")
+    assert (status, reply["error"]["code"]) == (400, code)
 
 
 async def test_a_timeout_can_be_asked_for(client: Client) -> None:
@@ -389,14 +406,30 @@ async def test_where_there_is_no_nexus_the_details_say_so(client: Client) -> Non
 async def test_of_overrides_only_the_tax_date_is_allowed(client: Client) -> None:
     day = {"type": "TaxDate", "taxDate": "2025-12-31", "reason": "Return"}
     assert (await client.create(taxOverride=day))[1]["taxDate"] == "2025-12-31T00:00:00"
-    for wrong in ({"type": "TaxAmount", "taxAmount": 1, "reason": "x"}, {**day, "reason": ""}):
+    amount = {"type": "TaxAmount", "taxAmount": 1, "reason": "x"}
+    for wrong in (amount, {**day, "reason": ""}):
         assert (await client.create(code="INV-2", taxOverride=wrong))[0] == 400
+    # What a line says is not passed over either.
+    for wrong in (amount, day):
+        assert (await client.create(code="INV-2", lines=[{"amount": 100, "taxOverride": wrong}]))[0] == 400
+    assert (await client.create(code="INV-2", lines=[{"amount": 100, "taxOverride": {"type": "None"}}]))[0] == 201
+
+
+async def test_rates_are_told_for_an_address(client: Client) -> None:
+    place = {"line1": "1 Main Street", "city": "Irvine", "region": "CA", "postalCode": "92614", "country": "US"}
+    status, reply = await client.call("GET", "taxrates/byaddress", **place)
+    assert (status, reply["totalRate"]) == (200, Decimal("0.0775"))
+    assert sum(rate["rate"] for rate in reply["rates"]) == reply["totalRate"]
+    for wrong in ({"region": ""}, {"region": "ZZ"}, {"country": "DE"}):
+        assert (await client.call("GET", "taxrates/byaddress", **{**place, **wrong}))[0] == 400
 
 
 async def test_companies_are_listed_by_their_code(client: Client) -> None:
     await client.seed(companies=["OTHER"])
     _, reply = await client.call("GET", "companies", **{"$filter": "companyCode eq 'OTHER'"})
     assert [row["companyCode"] for row in reply["value"]] == ["OTHER"]
+    assert (await client.call("GET", f"companies/{reply['value'][0]['id']}"))[1] == reply["value"][0]
+    assert (await client.call("GET", "companies/1"))[0] == 404
     assert (await client.call("GET", "companies"))[1]["@recordsetCount"] == 2
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import jsonschema_rs
@@ -16,10 +19,14 @@ import pytest_asyncio
 from connectors.avatax.connector import CONNECTOR
 from connectors.avatax.samples import SALE, SAMPLES
 from connectors.avatax.sandbox.app import sandbox
+from connectors.avatax.sandbox.refusals import CODES
 from hub.sandbox.server import running
-from hub.sdk.connector import WriteOperation
+from hub.sdk.connector import ReadOperation, WriteOperation
+from hub.sdk.errors import NotFound
 from hub.sdk.exact_json import dumps, loads
-from hub.sdk.values import EffectKey
+from hub.sdk.testing.invented import live_settings
+from hub.sdk.testing.sending import Connected
+from hub.sdk.values import EffectKey, Request, Response
 from tests.connectors.avatax.test_sandbox import COMPANY, IRVINE, Client, model
 
 FILE = os.environ.get("CONCORD_AVATAX_SWAGGER")
@@ -94,13 +101,56 @@ async def test_answers(client: Client, swagger: Mapping[str, Any]) -> None:
         ],
         "PingResultModel": [await client.call("GET", "utilities/ping")],
     }
+    checked["TransactionModel"] += [
+        await client.call("POST", "transactions/create", model(code="D", type="SalesOrder"), **every),
+        await client.call("GET", f"{COMPANY}/B/types/SalesInvoice", **every),
+        await client.call("POST", f"{COMPANY}/B/verify", {"verifyTotalTax": 0}),
+        await client.call("POST", f"{COMPANY}/B/uncommit"),
+        await client.call("POST", f"{COMPANY}/B/changecode", {"newCode": "E"}),
+        await client.call("POST", f"{COMPANY}/E/settle", {"commit": {"commit": True}}),
+        await client.call(
+            "POST",
+            f"{COMPANY}/E/adjust",
+            {"adjustmentReason": "Other", "adjustmentDescription": "x", "newTransaction": model(7)},
+            **every,
+        ),
+        await client.call("POST", f"{COMPANY}/E/lock", {"isLocked": True}),
+        await client.call("POST", f"{COMPANY}/INV-1/unvoid"),
+        await client.call("POST", f"{COMPANY}/INV-1/commit", {"commit": True}),
+    ]
+    place = {"line1": "1 Main Street", "region": "CA", "postalCode": "92614", "country": "US"}
+    checked["TaxRateModel"] = [await client.call("GET", "taxrates/byaddress", **place)]
+    checked["TransactionModelFetchResult"] = [
+        await client.call("GET", COMPANY, **{"$filter": "date ge '2026-01-01'", "$top": "1", **every})
+    ]
+    checked["CompanyModelFetchResult"] = [await client.call("GET", "companies")]
+    checked["TaxCodeModelFetchResult"] = [await client.call("GET", "definitions/taxcodes")]
     for definition, answers in checked.items():
         for status, answer in answers:
             assert status in {200, 201}, answer
             assert mistakes(swagger, definition, answer) == []
-    _, companies = await client.call("GET", "companies")
-    for company in companies["value"]:
-        assert not [one for one in mistakes(swagger, "CompanyModel", company) if "required" not in one]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "transactions/create", {}),
+        ("POST", "transactions/create", model(customerCode="x" * 51)),
+        ("GET", f"{COMPANY}/nobody", None),
+        ("GET", f"{COMPANY}?$filter=nothing", None),
+        ("GET", "companies/NOBODY/transactions", None),
+        ("POST", "addresses/resolve", {"planet": "Mars"}),
+    ],
+)
+async def test_refusals(client: Client, swagger: Mapping[str, Any], method: str, path: str, body: Any) -> None:
+    status, answer = await client.call(method, path, body)
+    assert status >= 400
+    (detail,) = answer["error"]["details"]
+    assert mistakes(swagger, "ErrorDetail", detail) == []
+
+
+def test_every_code_of_a_refusal_is_known(swagger: Mapping[str, Any]) -> None:
+    assert set(CODES) <= set(swagger["definitions"]["ErrorDetail"]["properties"]["code"]["enum"])
 
 
 def test_requests(swagger: Mapping[str, Any]) -> None:
@@ -126,3 +176,40 @@ def test_requests(swagger: Mapping[str, Any]) -> None:
             path = request.url.partition("/api/v2")[2].partition("?")[0]
             action = path.rpartition("/")[2]
             assert any(each.endswith(f"/{action}") and "post" in calls for each, calls in swagger["paths"].items())
+
+
+async def test_questions(client: Client, swagger: Mapping[str, Any]) -> None:
+    """What the connector asks without recording anything has the shape of a call of the Swagger too."""
+    settings = CONNECTOR.settings.model_validate(live_settings(CONNECTOR, SAMPLES, client.served.announcement))
+    asked: list[Request] = []
+
+    class Listening(Connected):
+        async def send(self, request: Request) -> Response:
+            asked.append(request)
+            return await super().send(request)
+
+    await client.served.world.books.seed(SAMPLES.seed)
+    listening = Listening(CONNECTOR, settings)
+    for sample in SAMPLES.reads:
+        read = CONNECTOR.operation(sample.operation)
+        assert isinstance(read, ReadOperation)
+        with suppress(NotFound):
+            await read.read(listening, sample.input)
+    await listening.close()
+    bodies = {"/transactions/create": "CreateTransactionModel", "/addresses/resolve": "AddressValidationInfo"}
+    taken = set()
+    for request in asked:
+        address = urlsplit(request.url)
+        path = address.path.partition("/api/v2")[2]
+        known = [
+            calls[request.method.lower()]
+            for each, calls in swagger["paths"].items()
+            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), address.path) and request.method.lower() in calls
+        ]
+        assert known, path
+        names = {one["name"] for one in known[0]["parameters"] if one["in"] == "query"}
+        assert set(dict(parse_qsl(address.query))) <= names
+        if request.body:
+            taken.add(path)
+            assert mistakes(swagger, bodies[path], loads(request.body)) == []
+    assert taken == set(bodies)

@@ -1,1 +1,1 @@
-"""SuiteQL, a small honest part of it: one table, conditions, grouping, order, parameters, paging."""
+"""SuiteQL, an honest part of it: tables and joins, conditions, expressions, grouping, order, parameters, paging."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -14,11 +14,10 @@ from connectors.netsuite.sandbox.account import Account
 from connectors.netsuite.sandbox.documents import TRANSACTION_CODES, Document
 from connectors.netsuite.sandbox.open_amounts import remaining, whole
 from connectors.netsuite.sandbox.reference_data import Reference
-from connectors.netsuite.sandbox.rendering import status
+from connectors.netsuite.sandbox.rendering import Renderer, state_name, status, type_name
 from connectors.netsuite.sandbox.suiteql import accounting_tables
+from connectors.netsuite.sandbox.suiteql.functions import Cell, shown
 
-#: What a column holds; booleans are 'T' and 'F'.
-Cell = str | Decimal | date | datetime | None
 _PLAIN = re.compile(r"[1-9][0-9]{0,15}")
 _Getter = Callable[[Account, Any], Cell]
 
@@ -27,12 +26,47 @@ _Getter = Callable[[Account, Any], Cell]
 class Table:
     """One table; `narrowed` finds rows by one column's value without going through all.
 
-    It gives None for a value that only a look at every row can judge.
+    It gives None for a value that only a look at every row can judge. `displayed` are columns of which people see
+    something else than what they hold, and which name no record.
     """
 
     rows: Callable[[Account], Iterable[Any]]
     columns: Mapping[str, _Getter]
     narrowed: Mapping[str, Callable[[Account, str], Iterable[Any] | None]] = field(default_factory=dict)
+    displayed: Mapping[str, _Getter] = field(default_factory=dict)
+
+
+#: Column → the kind of record that it names.
+_NAMES: Mapping[str, str] = {
+    "account": "account",
+    "class": "classification",
+    "currency": "currency",
+    "deferralaccount": "account",
+    "department": "department",
+    "entity": "customer",
+    "item": "item",
+    "location": "location",
+    "postingperiod": "accountingPeriod",
+    "recognitionaccount": "account",
+    "referencetransaction": "transaction",
+    "subsidiary": "subsidiary",
+    "transaction": "transaction",
+}
+
+
+def display(table: Table, column: str) -> _Getter:
+    """Give what people see of a column (`BUILTIN.DF`): the name of the record whose id it holds, else what it holds."""
+    get, kind = table.columns[column], _NAMES.get(column)
+    if column in table.displayed:
+        return table.displayed[column]
+    if kind is None:
+        return get
+
+    def named(account: Account, row: Any) -> Cell:
+        cell = get(account, row)
+        return None if cell is None else Renderer(account).name(kind, shown(cell))
+
+    return named
 
 
 def _field(name: str) -> _Getter:
@@ -129,6 +163,18 @@ _CUSTOMER: Mapping[str, _Getter] = {
     "lastmodifieddate": _second("modified"),
 }
 
+#: Customers, vendors, employees and the like; only customers are here.
+_ENTITY: Mapping[str, _Getter] = {
+    "id": _CUSTOMER["id"],
+    "entityid": _CUSTOMER["entityid"],
+    "externalid": _CUSTOMER["externalid"],
+    "email": _CUSTOMER["email"],
+    "altname": lambda _account, row: row.fields.get("companyName"),
+    "type": lambda _account, _row: "CustJob",
+    "datecreated": _CUSTOMER["datecreated"],
+    "lastmodifieddate": _CUSTOMER["lastmodifieddate"],
+}
+
 
 def _references(kind: str, columns: Mapping[str, _Getter]) -> Table:
     own: Mapping[str, _Getter] = {
@@ -170,11 +216,16 @@ TABLES: Mapping[str, Table] = {
             "memo": lambda account, wanted: account.documents.with_memo(wanted),
             "externalid": _by_external_id,
         },
+        displayed={
+            "status": state_name,
+            "type": lambda _account, row: type_name(row),
+        },
     ),
     "transactionline": Table(rows=accounting_tables.lines, columns=accounting_tables.LINE),
     "transactionaccountingline": Table(rows=accounting_tables.impact, columns=accounting_tables.IMPACT),
     "revenuearrangement": Table(rows=revenue.arrangements, columns=accounting_tables.ARRANGEMENT),
     "revenueelement": Table(rows=revenue.elements, columns=accounting_tables.ELEMENT),
+    "entity": Table(rows=lambda account: account.documents.of("customer"), columns=_ENTITY),
     "customer": Table(
         rows=lambda account: account.documents.of("customer"),
         columns=_CUSTOMER,

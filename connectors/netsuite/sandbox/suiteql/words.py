@@ -9,14 +9,16 @@ from enum import StrEnum
 from connectors.netsuite.sandbox.problems import Refusal
 
 _WORD = re.compile(
-    r"""\s*(?:
+    r"""(?:\s|--[^\n]*+)*+(?:
         (?P<text>'(?:[^']|'')*')
       | (?P<number>\d+(?:\.\d+)?)
-      | (?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?)
-      | (?P<sign><>|!=|<=|>=|[=<>(),*?-])
+      | (?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.(?:[A-Za-z_][A-Za-z0-9_]*|\*))?)
+      | (?P<sign><>|!=|<=|>=|\|\||[=<>(),*?/+-])
     )""",
     re.VERBOSE,
 )
+#: What stands between words.
+_ASIDE = re.compile(r"(?:\s|--[^\n]*+)*+")
 
 
 class Kind(StrEnum):
@@ -58,6 +60,8 @@ def words(query: str) -> list[Word]:
     while place < end:
         match = _WORD.match(query, place)
         if match is None:
+            if _ASIDE.fullmatch(query, place):
+                break
             raise invalid(f"Invalid or unsupported search near '{query[place : place + 20].strip()}'")
         kind = Kind(str(match.lastgroup))
         text = match.group(kind)
