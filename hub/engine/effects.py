@@ -1,6 +1,7 @@
 """Outside writes: an intent is durable before the request goes out, and an unknown outcome is found out, never guessed.
 
-One effect is one HTTP write. What is recorded is sent, also after a crash: the request is formed once.
+One effect is one write. What is recorded is sent, also after a crash: the request is formed once. Where a vendor needs
+several calls for it, all of them are made of what is recorded.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from hub.model.ambient import Ambient, of_micros
 from hub.model.effect import NEWER, TAKEN_BACK, EffectKey, EffectState, Idempotency
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
+from hub.sdk.calls import alone
 from hub.sdk.connector import WriteOperation
 from hub.store import effects as stored
 from hub.store.database import Database
@@ -388,7 +390,9 @@ class Effects(Recording):
             await announce(at)
         request = outcomes.recorded_request(row)
         answered = partial(_answered, target.operation, request)
-        sent = await self.exchanges.send(target.account, request, answered, Announced(at=at, anew=announce))
+        calls = target.operation.calls
+        course = alone(request) if calls is None else calls(target.account.settings, request)
+        sent = await self.exchanges.send(target.account, course, answered, Announced(at=at, anew=announce))
         if sent.error is not None:
             failed = self._failed(target, row, sent, first=first)
             if sent.withheld:
