@@ -12,15 +12,15 @@ A transaction is found by its id and by nothing else: Stripe lists none. The id 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from connectors.stripe.client import read_object, reading, settings_of, writing
+from connectors.stripe.client import listed, read_object, reading, settings_of, writing
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.tax_documents import address_of, calculation, noon
 from connectors.stripe.tax_results import CODE, VERSION, calculated, metadata_of, recorded
-from connectors.stripe.writing import MARK
+from connectors.stripe.writing import FOR_EVER, MARK
 from hub.sdk import tax
 from hub.sdk.calls import Calls, Course, carried
 from hub.sdk.connector import Operation, Record, WriteOperation
@@ -29,8 +29,6 @@ from hub.sdk.exact_json import canonical, loads
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
-#: References are never free again, so that a repeat makes nothing twice however late it comes: a century.
-_FOR_EVER = 100 * 365 * 86_400.0
 #: So much of an effect's key makes a reference its own.
 _OWN = 16
 _TAKEN = "resource-already-exists"
@@ -104,26 +102,19 @@ def _calculation(
     return answer, {**calculated(record, answer, lines), "messages": messages}
 
 
-def _transaction(settings: StripeSettings, id: str) -> Course[tuple[Mapping[str, Any], list[Mapping[str, Any]]]]:
+def _transaction(settings: StripeSettings, id: str) -> Course[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]]:
     found = read_object((yield reading(settings, "tax", "transactions", id)), "tax.transaction")
     if found["id"] != id:
         raise OutcomeUnknown("Another transaction came than was asked for.", code="foreign-answer")
     return found, (yield from _lines(settings, "transactions", id))
 
 
-def _lines(settings: StripeSettings, path: str, id: str, **query: Any) -> Course[list[Mapping[str, Any]]]:
-    """Go through all lines of a calculation or transaction, page by page."""
-    found: list[Mapping[str, Any]] = []
-    wanted: dict[str, Any] = {"limit": 100, **query}
-    while True:
-        page = read_object((yield reading(settings, "tax", path, id, "line_items", query=wanted)), "list")
-        data = page.get("data")
-        if not isinstance(data, list) or not all(isinstance(one, dict) and "reference" in one for one in data):
-            raise OutcomeUnknown("The lines cannot be read.", code="unreadable-answer")
-        found.extend(data)
-        if page.get("has_more") is not True or not data:
-            return found
-        wanted["starting_after"] = data[-1]["id"]
+def _lines(settings: StripeSettings, path: str, id: str, **query: Any) -> Course[Sequence[Mapping[str, Any]]]:
+    """Go through all lines of a calculation or transaction."""
+    found = yield from listed(settings, "tax", path, id, "line_items", query=query)
+    if not all("reference" in line for line in found):
+        raise OutcomeUnknown("The lines cannot be read.", code="unreadable-answer")
+    return found
 
 
 # --- what it records ---
@@ -327,7 +318,8 @@ def _recording(
         calls=calls,
         result=result or partial(_result, _RESULT),
         about=_same_code,
-        remembers=_FOR_EVER,
+        # References are never free again, so that a repeat makes nothing twice however late it comes.
+        remembers=FOR_EVER,
         undo=undo,
     )
 

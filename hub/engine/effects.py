@@ -34,7 +34,7 @@ from hub.engine.recording import Recording, Target, another_run, for_a_person, u
 from hub.engine.suspicion import Lost, Suspicion
 from hub.errors import FixData, OutcomeUnknown
 from hub.model.ambient import Ambient, of_micros
-from hub.model.effect import NEWER, TAKEN_BACK, EffectKey, EffectState, Idempotency
+from hub.model.effect import NEWER, TAKEN_BACK, EffectState, Idempotency
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
 from hub.sdk.calls import alone
@@ -281,7 +281,7 @@ class Effects(Recording):
         """
         operation = target.operation
         forgotten = self.is_forgotten(operation, row)
-        if operation.look is None:
+        if not operation.is_found:
             if forgotten:
                 raise self.park(target, row)
             try:
@@ -325,7 +325,7 @@ class Effects(Recording):
                 self._journal.outcome(outcomes.outcome(row, EffectState.FAILED, reason="not-applied"))
             await self._journal.settle()
             return
-        if target.operation.look is None:
+        if not target.operation.is_found:
             await self.resolve(target, row)
             return
         await self.look_up(target, row)
@@ -350,13 +350,14 @@ class Effects(Recording):
 
     async def _found(self, target: Target, row: Row) -> Any:
         """Look the write up under every key it had; None when it is surely not there."""
-        operation = target.operation
-        assert operation.look is not None
-        for number in range((row.get("renewals") or 0) + 1):
+        renewals = row.get("renewals") or 0
+        sent, last = outcomes.recorded_request(row), outcomes.key_at_target(row["key"], renewals)
+        for number in range(renewals + 1):
             key = outcomes.key_at_target(row["key"], number)
-            request = operation.look(target.account.settings, key)
+            request = sent if number == renewals else outcomes.under_another_key(sent, last, key)
+            search = target.operation.search(target.account.settings, request, key)
             try:
-                output = await self.exchanges.look(target.account, target.path, request, _finding(operation, key))
+                output = await self.exchanges.find(target.account, target.path, search)
             except outcomes.REFUSALS as unclear:
                 # Such as two that carry its mark.
                 raise outcomes.left_open(unclear) from unclear
@@ -413,9 +414,3 @@ def _answered(operation: WriteOperation, request: Request, response: Response) -
     if operation.about is not None and not operation.about(request, output):
         raise OutcomeUnknown("The answer is about something else than was written.", code="foreign-answer")
     return output
-
-
-def _finding(operation: WriteOperation, key: EffectKey) -> Callable[[Response], Any]:
-    found = operation.found
-    assert found is not None
-    return lambda response: found(response, key)

@@ -15,7 +15,7 @@ from hub.errors import FixConnection, HubError, LimitReached, NotSent, OutcomeUn
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
-from hub.sdk.calls import Calls, carried
+from hub.sdk.calls import Calls, Course, carried
 
 #: So often it is recorded anew that a request goes out, before the run makes room and comes back.
 _ANEW = 10
@@ -138,6 +138,35 @@ class Exchanges:
             self.tried(path, "look", started, outcomes.named(error), status=response.status, detail=str(error))
             raise
         self.tried(path, "look", started, "found" if there(output) else "absent", status=response.status)
+        return output
+
+    async def find(self, account: Account, path: str, search: Course[Any]) -> Any:
+        """Go through the reads that find a write; whatever goes wrong with them can be tried again."""
+        await self.journal.settle()
+        started, met, status = self.ambient.now(), None, None
+
+        async def call(request: Request) -> Response:
+            nonlocal met, status
+            try:
+                # Only the first may be turned away: what was read so far would be read again.
+                response = await account.ask(request, self.asker, patient=status is not None)
+            except HubError as error:
+                met = error
+                raise
+            status = response.status
+            return response
+
+        try:
+            output = await carried(search, call)
+        except HubError as error:
+            if error is not met:
+                account.learn(error)
+            if error is met or isinstance(error, OutcomeUnknown):
+                raise self._unseen(path, error, started) from error
+            # What is there is no answer, whenever it is looked at again.
+            self.tried(path, "look", started, outcomes.named(error), status=status, detail=str(error))
+            raise
+        self.tried(path, "look", started, "absent" if output is None else "found", status=status)
         return output
 
     def _unseen(self, path: str, error: HubError, started: datetime) -> HubError:

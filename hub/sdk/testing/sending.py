@@ -55,6 +55,11 @@ class Connected:
             return None
         return operation.found(await self.send(operation.look(self._settings, key)), key)
 
+    async def find(self, operation: WriteOperation, record: Record, key: EffectKey) -> Record | None:
+        """Find what an earlier sending of the same record has made, by whichever way the operation has."""
+        request = operation.request(self._settings, record, key)
+        return await carried(operation.search(self._settings, request, key), self.send)
+
     async def stand(self, look: Look, request: Request) -> tuple[Standing | None, bool]:
         """Look at what stands in the place of a write, and tell whether it is what the write leaves."""
         asked = look.current(self._settings, request)
