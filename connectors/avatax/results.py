@@ -13,7 +13,7 @@ from connectors.avatax.models import INVOICE, RETURN
 from hub.sdk.answers import read_object
 from hub.sdk.connector import Record
 from hub.sdk.errors import OutcomeUnknown
-from hub.sdk.tax import by_level
+from hub.sdk.tax import by_level, nexus_of
 from hub.sdk.values import Response
 
 #: Lines with their tax by jurisdiction, and addresses; without it a document that is read has no lines.
@@ -80,7 +80,7 @@ def result(transaction: Mapping[str, Any]) -> Record:
         "exempt_total": _number(transaction.get("totalExempt")),
         "tax_total": transaction["totalTax"],
         "lines": made,
-        "nexus": _nexus(made),
+        "nexus": nexus_of(made),
         "messages": messages(transaction.get("messages")),
     }
 
@@ -153,18 +153,6 @@ def _detail_reason(detail: Mapping[str, Any], rate: Decimal | int, exempt: Decim
     if _number(detail.get("nonTaxableAmount")) != 0:
         return "exempt-product"
     return "taxed" if rate != 0 else "zero-rated"
-
-
-def _nexus(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Tell by country and region whether tax is collected there, as the lines' jurisdictions say."""
-    found: dict[tuple[str, str], bool] = {}
-    for detail in (detail for line in lines for detail in line["details"]):
-        place = (detail["country"], detail.get("region", ""))
-        found[place] = found.get(place, False) or detail["reason"] != "not-collecting"
-    return [
-        {"country": country, **({"region": region} if region else {}), "collecting": collecting}
-        for (country, region), collecting in sorted(found.items())
-    ]
 
 
 def _objects(value: object) -> list[dict[str, Any]]:

@@ -172,6 +172,15 @@ def _ending(settings: StripeSettings, record: Record) -> Record:
     return {"cancel_at": record["cancel_at"]} if "cancel_at" in record else {"cancel_at_period_end": True}
 
 
+def _is_ending(sent: Mapping[str, str], subscription: Mapping[str, Any]) -> bool:
+    """Tell whether a subscription ends as was ordered, or has ended."""
+    if subscription.get("status") == "canceled":
+        return True
+    if "cancel_at" in sent:
+        return str(subscription.get("cancel_at")) == sent["cancel_at"]
+    return subscription.get("cancel_at_period_end") is True
+
+
 async def _read_invoice(session: Session, wanted: Record) -> Record:
     """Read an invoice with all its lines; Stripe itself embeds only the first ones."""
     invoice = read_object(await session.send(reading(settings_of(session), "invoices", wanted["id"])), "invoice")
@@ -317,6 +326,7 @@ _WRITES: tuple[Operation, ...] = (
         fields={"cancel_at": SECONDS},
         form=_ending,
         gives=("status", "cancel_at", "cancel_at_period_end", "canceled_at"),
+        holds=_is_ending,
     ),
     creates(
         "invoice_item.create",
@@ -327,6 +337,7 @@ _WRITES: tuple[Operation, ...] = (
         gives=("customer", "invoice", "amount", "currency"),
         kind="invoiceitem",
         form=_item_form,
+        listed_by=("customer", "invoice"),
     ),
     creates(
         "invoice.create",
@@ -344,6 +355,7 @@ _WRITES: tuple[Operation, ...] = (
         title="Finalise a draft: it gets its number, and its amounts no longer change",
         fields={"auto_advance": FLAG},
         gives=_INVOICE_GIVES,
+        holds=lambda _, invoice: invoice.get("status") in {"open", "paid", "uncollectible", "void"},
         undo="invoice.void",
     ),
     changes(
@@ -353,6 +365,7 @@ _WRITES: tuple[Operation, ...] = (
         title="Charge what remains of an invoice, or take it as paid outside Stripe",
         fields={"paid_out_of_band": FLAG, "payment_method": ID, "off_session": FLAG},
         gives=_INVOICE_GIVES,
+        holds=lambda _, invoice: invoice.get("status") == "paid",
     ),
     changes(
         "invoice.void",
@@ -360,6 +373,7 @@ _WRITES: tuple[Operation, ...] = (
         verb="void",
         title="Void an open or uncollectible invoice of which nothing is paid",
         gives=_INVOICE_GIVES,
+        holds=lambda _, invoice: invoice.get("status") == "void",
     ),
     changes(
         "invoice.mark_uncollectible",
@@ -367,6 +381,7 @@ _WRITES: tuple[Operation, ...] = (
         verb="mark_uncollectible",
         title="Give up an open invoice; it may still be paid or voided",
         gives=_INVOICE_GIVES,
+        holds=lambda _, invoice: invoice.get("status") == "uncollectible",
     ),
     annotates("invoice", "invoices", title="Note something in an invoice's metadata, such as its id in the ERP"),
     annotates("customer", "customers", title="Note something in a customer's metadata"),

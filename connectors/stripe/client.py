@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from connectors.stripe.settings import StripeSettings
 from hub.sdk.auth import Authorizer, FixedHeaders
+from hub.sdk.calls import Course
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import canonical, loads
 from hub.sdk.session import Session
@@ -99,6 +100,21 @@ async def pages(session: Session, *segments: str, query: Mapping[str, Any]) -> A
         yield items
         if answer.get("has_more") is not True or not items:
             return
+        wanted["starting_after"] = items[-1]["id"]
+
+
+def listed(settings: StripeSettings, *segments: str, query: Mapping[str, Any]) -> Course[Sequence[dict[str, Any]]]:
+    """Go through a list page by page, in the order Stripe gives it; gives all of it."""
+    found: list[dict[str, Any]] = []
+    wanted: dict[str, Any] = {"limit": PAGE_SIZE, **query}
+    while True:
+        answer = read_object((yield reading(settings, *segments, query=wanted)), "list")
+        items = answer.get("data")
+        if not isinstance(items, list) or not all(_has_id(item) for item in items):
+            raise OutcomeUnknown("The page cannot be read.", code="unreadable-answer")
+        found.extend(items)
+        if answer.get("has_more") is not True or not items:
+            return found
         wanted["starting_after"] = items[-1]["id"]
 
 

@@ -10,6 +10,7 @@ from connectors.stripe.operations import OPERATIONS
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.streams import STREAMS
 from connectors.stripe.webhook import WEBHOOK
+from hub.sdk import tax
 from hub.sdk.connector import Connector, Limits
 from hub.sdk.schemas import load
 
@@ -25,5 +26,5 @@ CONNECTOR = Connector(
     limits=Limits(concurrency=20, rate=80),
     webhook=WEBHOOK,
     streams=STREAMS,
-    schemas=load(Path(__file__).parent / "schemas"),
+    schemas={**load(Path(__file__).parent / "schemas"), **tax.SCHEMAS},
 )

@@ -129,6 +129,8 @@ METERING: tuple[Operation, ...] = (
         required=("display_name", "event_name", "default_aggregation"),
         gives=("event_name", "status"),
         kind="billing.meter",
+        listed_by=(),
+        known_by=("event_name", "display_name"),
     ),
     WriteOperation(
         name="meter_event.create",

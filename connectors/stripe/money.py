@@ -74,6 +74,8 @@ _NOTED = (
     "type",
 )
 _PAID = ("amount", "amount_received", "currency", "customer", "latest_charge", "metadata", "status")
+#: A payment that was confirmed, and not declined.
+_MADE = frozenset({"processing", "requires_action", "requires_capture", "succeeded"})
 _PAYMENT: Mapping[str, JsonSchema] = {
     "amount": _COUNT,
     "currency": _CURRENCY,
@@ -210,10 +212,16 @@ MONEY: tuple[Operation, ...] = (
         fields=_CREDIT_NOTE,
         required=["invoice"],
         gives=_NOTED,
+        listed_by=["invoice"],
         undo="credit_note.void",
     ),
     changes(
-        "credit_note.void", "credit_notes", verb="void", title="Void a credit note of an open invoice", gives=_NOTED
+        "credit_note.void",
+        "credit_notes",
+        verb="void",
+        title="Void a credit note of an open invoice",
+        gives=_NOTED,
+        holds=lambda _, note: note.get("status") == "void",
     ),
     read_by_id("credit_note", "credit_notes", title="Read a credit note with all its lines", read=_read_credit_note),
     list_of(
@@ -228,6 +236,7 @@ MONEY: tuple[Operation, ...] = (
         title="Give money back to a customer",
         fields=_REFUND,
         gives=("amount", "balance_transaction", "charge", "currency", "metadata", "payment_intent", "status"),
+        listed_by=["payment_intent", "charge"],
     ),
     read_by_id("refund", "refunds", title="Read a refund"),
     list_of("refund", "refunds", title="List refunds, newest first", filters={"charge": ID, "payment_intent": ID}),
@@ -273,6 +282,7 @@ MONEY: tuple[Operation, ...] = (
         title="Make a payment that was asked for",
         fields={"payment_method": ID, "off_session": {"type": "boolean"}},
         gives=_PAID,
+        holds=lambda _, payment: payment.get("status") in _MADE,
     ),
     changes(
         "payment_intent.cancel",
@@ -283,6 +293,7 @@ MONEY: tuple[Operation, ...] = (
             "cancellation_reason": {"enum": ["abandoned", "duplicate", "fraudulent", "requested_by_customer"]},
         },
         gives=_PAID,
+        holds=lambda _, payment: payment.get("status") == "canceled",
     ),
     read_by_id("payment_intent", "payment_intents", title="Read a payment intent"),
     list_of("payment_intent", "payment_intents", title="List payment intents, newest first", filters={"customer": ID}),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from connectors.stripe.billing import BILLING
 from connectors.stripe.metering import METERING
 from connectors.stripe.money import MONEY
+from connectors.stripe.tax_engine import TAX_ENGINE
 from connectors.stripe.taxes import TAXES
 from hub.sdk.connector import Operation
 
-OPERATIONS: tuple[Operation, ...] = (*BILLING, *METERING, *MONEY, *TAXES)
+OPERATIONS: tuple[Operation, ...] = (*BILLING, *METERING, *MONEY, *TAXES, *TAX_ENGINE)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from connectors.stripe.contract_samples import contract_reads, contract_writes
 from connectors.stripe.sandbox.identifiers import Identifiers
 from connectors.stripe.sandbox.sender import sign as signed
 from hub.sdk.testing.samples import ReadSample, Samples, Signer, WebhookSample, WriteSample
@@ -323,6 +324,7 @@ SAMPLES = Samples(
         *_BILLING_READS,
         *_MONEY_READS,
         *_TAX_READS,
+        *contract_reads(TRANSACTION),
     ),
     writes=(
         WriteSample(
@@ -339,6 +341,7 @@ SAMPLES = Samples(
         *_BILLING_WRITES,
         *_MONEY_WRITES,
         *_TAX_WRITES,
+        *contract_writes(TRANSACTION),
     ),
     webhooks=(
         WebhookSample(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -36,6 +36,12 @@ class StripeSettings(Settings):
     event_types: tuple[str, ...] = Field(default=(), max_length=20)
     #: Of a release whose shapes the schemas describe.
     api_version: str = API_VERSION
+    #: The company's tax codes in Stripe's (`SW052000=txcd_10103001`), for Stripe Tax as a tax engine.
+    tax_codes: tuple[Annotated[str, Field(pattern=r"^\S+=txcd_[0-9]{8}$")], ...] = ()
+
+    def stripe_tax_code(self, code: str) -> str | None:
+        """Give Stripe's tax code for one of the company's; None where none is told."""
+        return dict(pair.split("=", 1) for pair in self.tax_codes).get(code)
 
     @field_validator("api_version")
     @classmethod

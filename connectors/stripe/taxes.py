@@ -8,7 +8,7 @@ from typing import Any
 from connectors.stripe.client import pages, read_object, reading, settings_of
 from connectors.stripe.reading import ID, Reader, read_by_id
 from connectors.stripe.settings import StripeSettings
-from connectors.stripe.writing import METADATA, creates
+from connectors.stripe.writing import FOR_EVER, METADATA, creates
 from hub.sdk.connector import JsonSchema, Operation, Record
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.session import Session
@@ -174,6 +174,8 @@ TAXES: tuple[Operation, ...] = (
         fields=_CALCULATION,
         required=["currency", "line_items"],
         gives=_CALCULATED,
+        # It binds nobody: another one is worth as much.
+        remembers=FOR_EVER,
     ),
     read_by_id(
         "tax.calculation",
@@ -191,6 +193,8 @@ TAXES: tuple[Operation, ...] = (
         fields={"calculation": ID, "reference": _TEXT, "posted_at": _SECONDS, "metadata": METADATA},
         required=["calculation", "reference"],
         gives=_RECORDED,
+        # Under one reference there is never a second.
+        remembers=FOR_EVER,
         undo="tax_transaction.reverse",
     ),
     creates(
@@ -202,6 +206,7 @@ TAXES: tuple[Operation, ...] = (
         fields=_REVERSAL,
         required=["id"],
         gives=_RECORDED,
+        remembers=FOR_EVER,
     ),
     read_by_id(
         "tax.transaction",

@@ -23,6 +23,7 @@ from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import NEWER, EffectKey, EffectState, Idempotency
 from hub.sdk import exact_json
 from hub.sdk.bulk import Bulk, Record, Result
+from hub.sdk.calls import alone
 from hub.sdk.connector import WriteOperation
 from hub.store import effects as stored
 from hub.store.database import Database
@@ -217,7 +218,7 @@ class Batches:
 
         request = outcomes.recorded_request(batch)
         announced = Announced(at=at, anew=announce)
-        sent = await self._exchanges.send(self._account, request, self._bulk.results, announced)
+        sent = await self._exchanges.send(self._account, alone(request), self._bulk.results, announced)
         made = Made(whole=sent.error)
         made.ends = self._whole(rows, sent, doubtful) if sent.error else self._each(batch, rows, sent, doubtful)
         self._record(rows, sent, made)

@@ -1,6 +1,7 @@
 """Outside writes: an intent is durable before the request goes out, and an unknown outcome is found out, never guessed.
 
-One effect is one HTTP write. What is recorded is sent, also after a crash: the request is formed once.
+One effect is one write. What is recorded is sent, also after a crash: the request is formed once. Where a vendor needs
+several calls for it, all of them are made of what is recorded.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ from hub.engine.recording import Recording, Target, another_run, for_a_person, u
 from hub.engine.suspicion import Lost, Suspicion
 from hub.errors import FixData, OutcomeUnknown
 from hub.model.ambient import Ambient, of_micros
-from hub.model.effect import NEWER, TAKEN_BACK, EffectKey, EffectState, Idempotency
+from hub.model.effect import NEWER, TAKEN_BACK, EffectState, Idempotency
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
+from hub.sdk.calls import alone
 from hub.sdk.connector import WriteOperation
 from hub.store import effects as stored
 from hub.store.database import Database
@@ -279,7 +281,7 @@ class Effects(Recording):
         """
         operation = target.operation
         forgotten = self.is_forgotten(operation, row)
-        if operation.look is None:
+        if not operation.is_found:
             if forgotten:
                 raise self.park(target, row)
             try:
@@ -323,7 +325,7 @@ class Effects(Recording):
                 self._journal.outcome(outcomes.outcome(row, EffectState.FAILED, reason="not-applied"))
             await self._journal.settle()
             return
-        if target.operation.look is None:
+        if not target.operation.is_found:
             await self.resolve(target, row)
             return
         await self.look_up(target, row)
@@ -348,13 +350,14 @@ class Effects(Recording):
 
     async def _found(self, target: Target, row: Row) -> Any:
         """Look the write up under every key it had; None when it is surely not there."""
-        operation = target.operation
-        assert operation.look is not None
-        for number in range((row.get("renewals") or 0) + 1):
+        renewals = row.get("renewals") or 0
+        sent, last = outcomes.recorded_request(row), outcomes.key_at_target(row["key"], renewals)
+        for number in range(renewals + 1):
             key = outcomes.key_at_target(row["key"], number)
-            request = operation.look(target.account.settings, key)
+            request = sent if number == renewals else outcomes.under_another_key(sent, last, key)
+            search = target.operation.search(target.account.settings, request, key)
             try:
-                output = await self.exchanges.look(target.account, target.path, request, _finding(operation, key))
+                output = await self.exchanges.find(target.account, target.path, search)
             except outcomes.REFUSALS as unclear:
                 # Such as two that carry its mark.
                 raise outcomes.left_open(unclear) from unclear
@@ -388,7 +391,9 @@ class Effects(Recording):
             await announce(at)
         request = outcomes.recorded_request(row)
         answered = partial(_answered, target.operation, request)
-        sent = await self.exchanges.send(target.account, request, answered, Announced(at=at, anew=announce))
+        calls = target.operation.calls
+        course = alone(request) if calls is None else calls(target.account.settings, request)
+        sent = await self.exchanges.send(target.account, course, answered, Announced(at=at, anew=announce))
         if sent.error is not None:
             failed = self._failed(target, row, sent, first=first)
             if sent.withheld:
@@ -409,9 +414,3 @@ def _answered(operation: WriteOperation, request: Request, response: Response) -
     if operation.about is not None and not operation.about(request, output):
         raise OutcomeUnknown("The answer is about something else than was written.", code="foreign-answer")
     return output
-
-
-def _finding(operation: WriteOperation, key: EffectKey) -> Callable[[Response], Any]:
-    found = operation.found
-    assert found is not None
-    return lambda response: found(response, key)

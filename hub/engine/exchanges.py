@@ -15,6 +15,7 @@ from hub.errors import FixConnection, HubError, LimitReached, NotSent, OutcomeUn
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
+from hub.sdk.calls import Calls, Course, carried
 
 #: So often it is recorded anew that a request goes out, before the run makes room and comes back.
 _ANEW = 10
@@ -60,10 +61,10 @@ class Exchanges:
         """Give how often a step was tried; waiting for a limit is no failure and does not count."""
         return self._attempts.get(path, 0) - self._limited.get(path, 0)
 
-    async def send(
-        self, account: Account, request: Request, read: Callable[[Response], Any], announced: Announced
-    ) -> Sent:
-        """Send a write and read its answer; what went wrong is given and not raised. The caller holds the permit.
+    async def send(self, account: Account, calls: Calls, read: Callable[[Response], Any], announced: Announced) -> Sent:
+        """Make the calls of a write and read its answer; what went wrong is given and not raised.
+
+        The caller holds the permit, for all of them.
 
         A process may sleep for as long as it likes between the record of a write and its sending, and another one look
         for the write meanwhile and make it. So what leaves late is recorded anew first, which only the run's owner can.
@@ -90,12 +91,17 @@ class Exchanges:
             withheld = NotSent("The request was held up until its time had passed, again and again.", code="held-up")
             raise withheld
 
-        try:
+        async def call(request: Request) -> Response:
+            nonlocal answered, refusal
+            answered = None
             response = await account.attempt(request, leave=leave)
             answered, refusal = response.status, account.understand(response)
             if refusal is not None:
                 raise refusal
-            output = read(response)
+            return response
+
+        try:
+            output = read(await carried(calls, call))
         except HubError as error:
             if error is not refusal and error is not withheld:
                 account.learn(error)
@@ -132,6 +138,35 @@ class Exchanges:
             self.tried(path, "look", started, outcomes.named(error), status=response.status, detail=str(error))
             raise
         self.tried(path, "look", started, "found" if there(output) else "absent", status=response.status)
+        return output
+
+    async def find(self, account: Account, path: str, search: Course[Any]) -> Any:
+        """Go through the reads that find a write; whatever goes wrong with them can be tried again."""
+        await self.journal.settle()
+        started, met, status = self.ambient.now(), None, None
+
+        async def call(request: Request) -> Response:
+            nonlocal met, status
+            try:
+                # Only the first may be turned away: what was read so far would be read again.
+                response = await account.ask(request, self.asker, patient=status is not None)
+            except HubError as error:
+                met = error
+                raise
+            status = response.status
+            return response
+
+        try:
+            output = await carried(search, call)
+        except HubError as error:
+            if error is not met:
+                account.learn(error)
+            if error is met or isinstance(error, OutcomeUnknown):
+                raise self._unseen(path, error, started) from error
+            # What is there is no answer, whenever it is looked at again.
+            self.tried(path, "look", started, outcomes.named(error), status=status, detail=str(error))
+            raise
+        self.tried(path, "look", started, "absent" if output is None else "found", status=status)
         return output
 
     def _unseen(self, path: str, error: HubError, started: datetime) -> HubError:

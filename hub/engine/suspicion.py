@@ -58,7 +58,7 @@ class Suspicion:
         if operation.idempotency is Idempotency.UPSERT:
             # It makes nothing twice, and its guard refuses to overwrite what the hub does not know.
             return None
-        return span if since_then < (CAUGHT_UP if operation.look is None else LOOKED_UP) else None
+        return span if since_then < (LOOKED_UP if operation.is_found else CAUGHT_UP) else None
 
 
 def suspicion_of(

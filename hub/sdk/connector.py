@@ -18,6 +18,7 @@ from hub.model.exchange import Request, Response
 from hub.model.limits import QuotaPer
 from hub.sdk.auth import Authorizer
 from hub.sdk.bulk import Bulk
+from hub.sdk.calls import Calls, Course
 from hub.sdk.embedded import Embedded
 from hub.sdk.guards import Guard
 from hub.sdk.limit_headers import Seen, seen_in_headers
@@ -79,7 +80,7 @@ class ReadOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOperation:
-    """A call that changes the target by exactly one HTTP write, as pure functions.
+    """A call that changes the target by one write, as pure functions.
 
     - `request(settings, input, key)` forms the request. `native` operations put `key` where the vendor looks for an
       idempotency key, `probe` operations into a field that `look` can find.
@@ -91,10 +92,14 @@ class WriteOperation:
       None when there is none. A `probe` has them; a `native` operation may, and then a key that the vendor has
       forgotten, or only ever fails, is no dead end. `found` takes only what carries the key: another's answer is
       `OutcomeUnknown`, and several documents under one key are `FixData` as `found-twice`.
+    - `find(settings, request, key)` is in the place of both where the key alone does not say where to look, or one call
+      does not show it (`native` only): a course through the reads that find what the recorded request has made.
     - `settle` is for how many seconds after sending the write may still appear at the vendor although `look` does not
       find it yet; only after that may it be sent again.
     - `remembers` is for how many seconds the vendor surely keeps an idempotency key (`native` only); a write of unknown
       outcome that is older goes to a person, because the vendor would take it for a new one.
+    - `calls(settings, request)` is given where the vendor needs several calls for the one write: it goes through them,
+      all made of the recorded request, and returns the answer that `result` reads (`native` only, see `hub.sdk.calls`).
     - `undo` names the operation that takes this one back. Unless a flow says otherwise, it gets those fields of this
       one's output that its own input names.
     - `erases` says that the operation deletes something. Such a one takes nothing back: books are corrected by a
@@ -114,8 +119,10 @@ class WriteOperation:
     about: Callable[[Request, Record], bool] | None = None
     look: Callable[[Any, EffectKey], Request] | None = None
     found: Callable[[Response, EffectKey], Record | None] | None = None
+    find: Callable[[Any, Request, EffectKey], Course[Record | None]] | None = None
     settle: float = 60.0
     remembers: float = 86_400.0
+    calls: Callable[[Any, Request], Calls] | None = None
     undo: str | None = None
     erases: bool = False
     bulk: Bulk | None = None
@@ -129,10 +136,33 @@ class WriteOperation:
             raise ValueError(f"{self.name}: a probe operation needs `look` and `found`")
         if self.look is not None and self.idempotency not in (Idempotency.PROBE, Idempotency.NATIVE):
             raise ValueError(f"{self.name}: only a probe or native operation is looked up by its key")
+        if self.calls is not None and (self.idempotency is not Idempotency.NATIVE or self.bulk is not None):
+            raise ValueError(f"{self.name}: only a native operation for one item may take several calls")
+        if self.find is not None and (self.idempotency is not Idempotency.NATIVE or self.look is not None or self.bulk):
+            raise ValueError(f"{self.name}: `find` is for a native operation for one item, in the place of `look`")
         if self.guard is not None and self.idempotency is not Idempotency.UPSERT:
             raise ValueError(f"{self.name}: only an upsert has a guard")
         if self.bulk is not None and self.guard is not None and self.guard.look is not None:
             raise ValueError(f"{self.name}: for many items in one request only the target itself can be the guard")
+
+    @property
+    def is_found(self) -> bool:
+        """Tell whether an earlier sending is found by its key."""
+        return self.look is not None or self.find is not None
+
+    def search(self, settings: Any, request: Request, key: EffectKey) -> Course[Record | None]:
+        """Give the course that finds what the recorded request has made under a key, where `is_found`."""
+        if self.find is not None:
+            return self.find(settings, request, key)
+        assert self.look is not None
+        assert self.found is not None
+        return _looked(self.look(settings, key), self.found, key)
+
+
+def _looked(
+    request: Request, found: Callable[[Response, EffectKey], Record | None], key: EffectKey
+) -> Course[Record | None]:
+    return found((yield request), key)
 
 
 Operation = ReadOperation | WriteOperation

@@ -21,7 +21,7 @@ Amounts are exact decimals in major units of the document's currency. Tax is wha
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,18 @@ def shortcomings(connector: Connector) -> list[str]:
     if isinstance(commit, WriteOperation) and isinstance(void, WriteOperation) and commit.undo != void.name:
         found.append("`tax.commit` must be taken back by `tax.void`.")
     return found
+
+
+def nexus_of(lines: Sequence[Record]) -> list[dict[str, Any]]:
+    """Tell by country and region whether tax is collected there, as the details of a result's lines say."""
+    found: dict[tuple[str, str], bool] = {}
+    for detail in (detail for line in lines for detail in line["details"]):
+        place = (detail["country"], detail.get("region", ""))
+        found[place] = found.get(place, False) or detail["reason"] != "not-collecting"
+    return [
+        {"country": country, **({"region": region} if region else {}), "collecting": collecting}
+        for (country, region), collecting in sorted(found.items())
+    ]
 
 
 def by_level(name: str) -> str:

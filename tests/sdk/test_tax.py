@@ -8,12 +8,13 @@ import pytest
 
 from connectors.avatax.connector import CONNECTOR as AVATAX
 from connectors.helloworld.connector import CONNECTOR as HELLOWORLD
+from connectors.stripe.connector import CONNECTOR as STRIPE
 from connectors.taxtable.connector import CONNECTOR as TAXTABLE
 from hub.sdk.connector import Connector, WriteOperation
 from hub.sdk.tax import CONTRACT, SCHEMAS, shortcomings
 
 
-@pytest.mark.parametrize("connector", [AVATAX, TAXTABLE], ids=["avatax", "taxtable"])
+@pytest.mark.parametrize("connector", [AVATAX, STRIPE, TAXTABLE], ids=["avatax", "stripe", "taxtable"])
 def test_an_engine_that_ships_fulfils_the_contract(connector: Connector) -> None:
     assert shortcomings(connector) == []
 

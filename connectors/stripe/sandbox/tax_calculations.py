@@ -133,6 +133,8 @@ def _line(account: Account, part: Parameters, currency: str, settings: Record, n
     amount, quantity = part.integer("amount"), part.integer("quantity")
     if amount is None:
         raise ApiError.missing_parameter(part.name("amount"))
+    if amount < 0:
+        raise ApiError.invalid("This value must be greater than or equal to 0.", param=part.name("amount"))
     if quantity is not None and quantity < 1:
         raise ApiError.invalid("The quantity must be at least 1.", param=part.name("quantity"))
     product = part.text("product")

@@ -21,6 +21,9 @@ def create_from_calculation(account: Account, parameters: Parameters) -> Record:
     posted = parameters.integer("posted_at") or account.now()
     metadata = parameters.metadata()
     parameters.finish()
+    date, now = calculation["tax_date"], account.now()
+    if not (date <= posted <= now or posted >= date > now):
+        raise ApiError.invalid("The posted_at must lie between the tax_date and now.", param="posted_at")
     lines = [
         _line(account, line, line["amount"], line["amount_tax"], line["reference"], None)
         for line in account.tax_lines[calculation["id"]]

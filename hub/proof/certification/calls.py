@@ -143,8 +143,8 @@ def _places(
     request = operation.request(settings, sample.input, key)
     places = {Where.CALL: _only(request.method, request.url), Where.TOKEN: TOKENS}
     look = None
-    if operation.look is not None:
-        look = operation.look(settings, key)
+    if operation.is_found:
+        look = next(operation.search(settings, request, key))
     elif operation.guard is not None and operation.guard.look is not None:
         look = operation.guard.look.current(settings, request)
     if look is not None:

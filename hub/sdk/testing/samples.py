@@ -10,11 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSample:
-    """A read that works against the seeded sandbox, once `after` has been written."""
+    """A read that works against the seeded sandbox, once `after` has been written.
+
+    `leaves` are the parts of the books that count what was asked, such as estimates which bind nobody.
+    """
 
     operation: str
     input: Mapping[str, Any]
     after: Sequence[WriteSample] = ()
+    leaves: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

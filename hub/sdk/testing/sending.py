@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from hub.sdk.calls import alone, carried
 from hub.sdk.connector import Connector, Record, WriteOperation
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.guards import Look, Standing
@@ -42,7 +43,8 @@ class Connected:
     async def write(self, operation: WriteOperation, record: Record, key: EffectKey) -> Record:
         """Make a write once and read its answer."""
         request = operation.request(self._settings, record, key)
-        output = operation.result(await self.send(request))
+        calls = alone(request) if operation.calls is None else operation.calls(self._settings, request)
+        output = operation.result(await carried(calls, self.send))
         if operation.about is not None and not operation.about(request, output):
             raise OutcomeUnknown("The answer is about something else than was written.", code="foreign-answer")
         return output
@@ -52,6 +54,11 @@ class Connected:
         if operation.look is None or operation.found is None:
             return None
         return operation.found(await self.send(operation.look(self._settings, key)), key)
+
+    async def find(self, operation: WriteOperation, record: Record, key: EffectKey) -> Record | None:
+        """Find what an earlier sending of the same record has made, by whichever way the operation has."""
+        request = operation.request(self._settings, record, key)
+        return await carried(operation.search(self._settings, request, key), self.send)
 
     async def stand(self, look: Look, request: Request) -> tuple[Standing | None, bool]:
         """Look at what stands in the place of a write, and tell whether it is what the write leaves."""

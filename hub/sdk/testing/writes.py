@@ -50,7 +50,7 @@ class WriteChecks(Subject):
         one, other = (dict(_places(self._request(write_sample, key))) for key in (KEY, OTHER_KEY))
         differing = sorted(place for place in one.keys() | other.keys() if one.get(place) != other.get(place))
         # Who is told the key twice is told it as a key, and as a mark by which the write is found.
-        most = 2 if operation.idempotency is Idempotency.NATIVE and operation.look is not None else 1
+        most = 2 if operation.idempotency is Idempotency.NATIVE and operation.is_found else 1
         assert 1 <= len(differing) <= most, f"another key changes {differing or 'nothing'}; it must change one place"
 
     def test_look_depends_on_the_key(self, write_sample: WriteSample) -> None:
