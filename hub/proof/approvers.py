@@ -29,7 +29,8 @@ class Approvers:
             waiting = self._hub.api.get("/api/approvals", limit=200, timeout=10)["approvals"]
             if not waiting:
                 return
-            totals = {invoice["id"]: invoice["total"] for invoice in self._stripe.books()["invoices"]}
+            books = self._stripe.books()
+            totals = {one["id"]: one["total"] for one in (*books["invoices"], *books["credit_notes"])}
             for asked in waiting:
                 for person in self._people[: asked["needed"]]:
                     self._answer(person, asked["id"], totals)
