@@ -394,9 +394,9 @@ def _refunds(credits: Credits, note: StripeNote, customer: str | None, *, never:
             family=note.invoice,
             title=f"{refund} of {note.number}",
             facts={"customer": customer, "application": {note.id: amount}},
-            money=amount,
+            # One that failed before anybody could post it moves no money, and is not posted.
+            money=None if failed and refund not in there else amount,
             currency=note.currency,
-            # One that failed before anybody could post it is not posted.
             needed=not never and states[refund] == "succeeded",
             never=never or states[refund] not in {"succeeded", "failed"},
         )
