@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 OTHER_TAX = "tax-mismatch"
 #: So large a share of the invoices has something given back.
 _SHARE = 0.3
+#: An invoice with more lines has something given back by lines.
+_MANY = 20
 #: Of so many invoices, one more of each kind that cannot go through.
 _ONE_MORE_IN = 250
 
@@ -69,22 +71,26 @@ def added(seed: int, invoices: Sequence[Invoice], *, flawed: bool) -> tuple[Invo
 
 
 def _credits(dice: Random, invoice: Invoice, flaws: dict[str, int]) -> Iterator[Credit]:
-    # Lines of nothing and below it have nothing to take back.
-    plain = all(Decimal(line.unit_amount) > 0 and line.quantity > 0 for line in invoice.lines)
-    if not plain or invoice.flaw is not None or invoice.notice is not None or dice.random() > _SHARE:
-        return
     payments = invoice.payments
+    partly = bool(payments) and payments[-1].amount is not None
+    # There are few of those that are paid in part or have many lines.
+    chosen = partly or len(invoice.lines) > _MANY or dice.random() < _SHARE
+    if not chosen or invoice.flaw is not None or invoice.notice is not None:
+        return
+    # Of what is lowered by other lines, less is left than its first line may be worth.
+    if len(_taken(invoice)) < len(invoice.lines) <= _MANY:
+        return
     after = round((payments[-1].after if payments else 0.0) + 0.3 + dice.random() * 2, 3)
     if not payments:
         yield _unpaid(dice, invoice, after, flaws)
-    elif payments[-1].amount is not None:
+    elif partly:
         yield _partly_paid(dice, invoice, after)
     else:
         yield _paid(dice, invoice, after, flaws)
 
 
 def _unpaid(dice: Random, invoice: Invoice, after: float, flaws: dict[str, int]) -> Credit:
-    kind = dice.random()
+    kind = 0.7 if len(invoice.lines) > _MANY else dice.random()
     first = invoice.lines[0]
     if invoice.coupon is None and flaws[OTHER_TAX]:
         # Of a part of a line Stripe gives a share of the tax, which may be another than the tax of the part.
@@ -97,21 +103,21 @@ def _unpaid(dice: Random, invoice: Invoice, after: float, flaws: dict[str, int])
     if kind < 0.7:
         return Credit(after=after, lines=((0, _part(dice, invoice)),))
     if kind < 0.85:
-        return Credit(after=after, lines=_all(invoice))
+        return Credit(after=after, lines=_taken(invoice))
     return Credit(after=after, amount=_some(invoice))
 
 
 def _partly_paid(dice: Random, invoice: Invoice, after: float) -> Credit:
-    if len(invoice.payments) == 1 and invoice.payments[0].by == "card" and dice.random() < 0.6:
+    if len(invoice.payments) == 1 and invoice.payments[0].by == "card":
         # All of it: what is still due is lowered to nothing, and what was paid is given back.
-        return Credit(after=after, lines=_all(invoice))
+        return Credit(after=after, lines=_taken(invoice))
     return Credit(
         after=after, amount=_some(invoice), void_after=round(dice.random(), 3) if dice.random() < 0.3 else None
     )
 
 
 def _paid(dice: Random, invoice: Invoice, after: float, flaws: dict[str, int]) -> Credit:
-    kind = dice.random()
+    kind = 0.3 if len(invoice.lines) > _MANY else dice.random()
     by_card = invoice.payments[-1].by == "card"
     if by_card and flaws["alone"]:
         flaws["alone"] -= 1
@@ -121,12 +127,18 @@ def _paid(dice: Random, invoice: Invoice, after: float, flaws: dict[str, int]) -
     if kind < 0.3 or len(invoice.payments) > 1:
         return Credit(after=after, amount=_some(invoice), back=back, fails_after=fails)
     if kind < 0.6:
-        return Credit(after=after, lines=_all(invoice), back=back, fails_after=fails)
+        return Credit(after=after, lines=_taken(invoice), back=back, fails_after=fails)
     return Credit(after=after, lines=((0, _part(dice, invoice)),), back=back, fails_after=fails)
 
 
-def _all(invoice: Invoice) -> tuple[tuple[int, int], ...]:
-    return tuple((place, line.quantity) for place, line in enumerate(invoice.lines))
+def _taken(invoice: Invoice) -> tuple[tuple[int, int], ...]:
+    """Give all lines, whole; of many with some that are worth nothing or less, every second that is worth something."""
+    found = [
+        (place, line.quantity)
+        for place, line in enumerate(invoice.lines)
+        if Decimal(line.unit_amount) > 0 and line.quantity > 0
+    ]
+    return tuple(found if len(found) == len(invoice.lines) else found[::2])
 
 
 def _some(invoice: Invoice) -> int:
