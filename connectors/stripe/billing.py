@@ -22,6 +22,17 @@ DECIMAL: JsonSchema = {"type": "string", "pattern": r"^-?\d{1,15}(\.\d{1,12})?$"
 FLAG: JsonSchema = {"type": "boolean"}
 IDS: JsonSchema = {"type": "array", "items": ID}
 _COUNT: JsonSchema = {"type": "integer", "minimum": 0}
+#: What made a payment of an invoice: a payment intent, or a payment record of money that came another way.
+_MADE_BY = {
+    "type": "object",
+    "properties": {
+        "type": {"enum": ["payment_intent", "payment_record"]},
+        "payment_intent": ID,
+        "payment_record": ID,
+    },
+    "required": ["type"],
+    "additionalProperties": False,
+}
 _COLLECTION: JsonSchema = {"enum": ["charge_automatically", "send_invoice"]}
 
 
@@ -214,7 +225,7 @@ _READS: tuple[Operation, ...] = (
         "invoice_payment",
         "invoice_payments",
         title="List payments of invoices, newest first",
-        filters={"invoice": ID, "status": {"enum": ["open", "paid", "canceled"]}},
+        filters={"invoice": ID, "payment": _MADE_BY, "status": {"enum": ["open", "paid", "canceled"]}},
     ),
     read_by_id("invoiceitem", "invoiceitems", name="invoice_item.read", title="Read an invoice item"),
     list_of(

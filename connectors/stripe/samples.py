@@ -319,6 +319,9 @@ SAMPLES = Samples(
         ReadSample(operation="invoice.list", input={"customer": CUSTOMER, "status": "open", "created": {"gte": 1}}),
         ReadSample(operation="invoice_payment.read", input={"id": PAYMENT}),
         ReadSample(operation="invoice_payment.list", input={"invoice": INVOICE, "limit": 1}),
+        ReadSample(
+            operation="invoice_payment.list", input={"payment": {"type": "payment_intent", "payment_intent": "pi_none"}}
+        ),
         ReadSample(operation="customer.read", input={"id": CUSTOMER}),
         ReadSample(operation="customer.list", input={"email": "billing@alder.example"}),
         *_BILLING_READS,

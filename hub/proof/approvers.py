@@ -52,10 +52,11 @@ class Approvers:
             if error.status == _UNKNOWN:
                 self._tokens.pop(person.email, None)
 
-    def _total(self, invoice: str) -> int | None:
-        """Give an invoice's total in Stripe's books, in minor units; None when it is not there."""
+    def _total(self, identifier: str) -> int | None:
+        """Give the total of an invoice or a credit note in Stripe's books, in minor units; None when it has none such."""
+        kind = "credit_notes" if identifier.startswith("cn_") else "invoices"
         try:
-            return int(self._stripe.get(f"/v1/invoices/{invoice}", timeout=10)["total"])
+            return int(self._stripe.get(f"/v1/{kind}/{identifier}", timeout=10)["total"])
         except NoAnswer as error:
             if error.status == _ABSENT:
                 return None

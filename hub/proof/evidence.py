@@ -267,10 +267,14 @@ class HubRecords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """Which open exceptions a family must have, and which it may have as well."""
+    """Which open exceptions a family must have, and which it may have as well.
+
+    Of one that `waits`, runs may still wait for something that never comes.
+    """
 
     exceptions: Sequence[str] = ()
     perhaps: frozenset[str] = frozenset()
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

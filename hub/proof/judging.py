@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from hub.proof import faults, money_path, records, vendor_books, wishes
+from hub.proof import credit_books, faults, money_path, records, vendor_books, wishes
 from hub.proof.conductor import Course
+from hub.proof.credit_books import NoteDue
 from hub.proof.evidence import Evidence
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
@@ -53,6 +55,9 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
             for invoice in stage.scenario.invoices
             if invoice.key in course.stripe_ids
         },
+        credits=credit_books.read(
+            read["stripe"], read["netsuite"], read["tax"], _notes_due(stage, course, read["stripe"])
+        ),
     )
     with records.reading(stage.hub.data) as connection:
         families = Families(books, records.effect_keys(connection))
@@ -68,6 +73,17 @@ def _due(stage: Stage, invoice: Invoice) -> Due:
         notice=invoice.notice is not None,
         notice_unknown=invoice.notice is Notice.UNKNOWN,
     )
+
+
+def _notes_due(stage: Stage, course: Course, stripe: Mapping[str, Any]) -> dict[str, NoteDue]:
+    """Give what must come of the notes of invoices on which one is to become an exception."""
+    flaws = {
+        course.stripe_ids[invoice.key]: NoteDue(exception=credit.flaw)
+        for invoice in stage.scenario.invoices
+        for credit in invoice.credits
+        if credit.flaw is not None and invoice.key in course.stripe_ids
+    }
+    return {note["id"]: flaws[note["invoice"]] for note in stripe["credit_notes"] if note["invoice"] in flaws}
 
 
 def about_the_whole(
@@ -95,8 +111,8 @@ def audit_verifies(stage: Stage) -> Iterator[Finding]:
 
 
 def queue_drained(evidence: Evidence) -> Iterator[Finding]:
-    """Nothing is left to do but payments that wait for an invoice that became an exception."""
-    stuck = {family for family, expected in evidence.expected.items() if expected.exceptions} | {
+    """Nothing is left to do but what waits for an invoice that became an exception, or for what never comes."""
+    stuck = {family for family, expected in evidence.expected.items() if expected.exceptions or expected.waits} | {
         run.family for run in evidence.hub.runs if run.state == "parked"
     }
     for run in evidence.hub.runs:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import zip_longest
 from typing import Any
 
+from hub.proof import credit_books
 from hub.proof.consent import people_needed
+from hub.proof.credit_books import StripeNote
 from hub.proof.evidence import Consent, Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
-from hub.proof.vendor_documents import Books, Due, ErpInvoice, ErpPayment, Line, StripeInvoice
+from hub.proof.lines import numbered
+from hub.proof.vendor_documents import Books, Due, ErpInvoice, ErpPayment, StripeInvoice
 from hub.proof.vendor_families import Families
 
 STRIPE, ERP, TAX = "stripe", "netsuite", "tax"
@@ -18,6 +20,12 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "stripe.invoice.finalized": ("invoice-to-erp",),
     "stripe.invoice_payment.paid": ("payment-to-erp",),
     "stripe.invoice.marked_uncollectible": ("collections-notice",),
+    "stripe.credit_note.created": ("credit-note-to-erp",),
+    "stripe.credit_note.voided": ("credit-note-voided",),
+    "stripe.refund.created": ("refund-created",),
+    "stripe.refund.updated": ("refund-updated",),
+    "stripe.refund.failed": ("refund-failed",),
+    "concord.refund.changed": ("refund-to-erp",),
     "concord.schedule.invoices-agree": ("invoices-agree",),
     "concord.flow.posted-invoice-agrees": ("posted-invoice-agrees",),
 }
@@ -26,7 +34,17 @@ UNKNOWN_OUTCOME = "outcome-unknown"
 
 
 #: Writes whose target tells the id of what it has made.
-_MAKING = {(ERP, "invoice.upsert"), (ERP, "payment.create")}
+_MAKING = {
+    (ERP, operation)
+    for operation in (
+        "invoice.upsert",
+        "payment.create",
+        "credit_memo.upsert",
+        "credit_memo.reverse",
+        "refund.upsert",
+        "refund.reverse",
+    )
+}
 
 
 def made(connection: str, operation: str, output: Any) -> str | None:
@@ -41,8 +59,11 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
             Delivery(event=sent.event, family=families.of_event(sent.event), status=sent.status, spoiled=sent.spoiled)
             for sent in books.sent
         ],
-        documents=list(_documents(books, families)),
-        wanted=[wanted for invoice in books.stripe for wanted in _wanted(books, invoice)],
+        documents=[*_documents(books, families), *credit_books.documents(books, families)],
+        wanted=[
+            *(wanted for invoice in books.stripe for wanted in _wanted(books, invoice)),
+            *credit_books.wanted(books),
+        ],
         writes=[
             Write(
                 book=request.vendor,
@@ -55,19 +76,30 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
             for request in books.requests
         ],
         hub=hub,
-        expected={invoice: Expected(exceptions=_reasons(due)) for invoice, due in books.due.items()},
+        expected=_expected(books),
         flows=FLOWS,
-        consents={
-            f"stripe:{invoice.id}": Consent(people=people)
-            for invoice in books.stripe
-            if (people := people_needed(invoice.total, invoice.currency))
-        },
+        consents={**_consents(books.stripe), **_consents(books.credits.notes)},
     )
 
 
-def _reasons(due: Due) -> list[str]:
-    reasons = [due.exception] if due.exception is not None else []
-    return [*reasons, UNKNOWN_OUTCOME] if due.notice_unknown else reasons
+def _consents(told: Sequence[StripeInvoice] | Sequence[StripeNote]) -> dict[str, Consent]:
+    return {
+        f"stripe:{one.id}": Consent(people=people) for one in told if (people := people_needed(one.total, one.currency))
+    }
+
+
+def _expected(books: Books) -> dict[str, Expected]:
+    alone = {refund.invoice for refund in books.credits.alone()}
+    return {
+        invoice: Expected(exceptions=_reasons(books, invoice, due), waits=invoice in alone)
+        for invoice, due in books.due.items()
+    }
+
+
+def _reasons(books: Books, invoice: str, due: Due) -> list[str]:
+    notes = [books.credits.due_of(note).exception for note in books.credits.notes if note.invoice == invoice]
+    unknown = UNKNOWN_OUTCOME if due.notice_unknown else None
+    return [reason for reason in (due.exception, *notes, unknown) if reason is not None]
 
 
 def _documents(books: Books, families: Families) -> Iterator[Document]:
@@ -114,7 +146,7 @@ def _documents(books: Books, families: Families) -> Iterator[Document]:
                 "currency": document.currency,
                 "net": document.amount,
                 "tax": document.tax,
-                **_lines(document.lines),
+                **numbered(document.lines),
             },
         )
 
@@ -125,7 +157,7 @@ def _erp_facts(invoice: ErpInvoice) -> dict[str, object]:
         "tax": invoice.tax,
         "customer": invoice.customer,
         "remaining": invoice.remaining,
-        **_lines(invoice.lines),
+        **numbered(invoice.lines),
     }
 
 
@@ -141,7 +173,7 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
         name=invoice.id,
         family=invoice.id,
         title=invoice.number,
-        facts=_erp_wanted(invoice, posted, due, there),
+        facts=_erp_wanted(invoice, posted, due, there, books.credits),
         money=invoice.total,
         currency=invoice.currency,
         never=excused,
@@ -158,7 +190,7 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
             "currency": invoice.currency,
             "net": invoice.total - invoice.tax,
             "tax": invoice.tax,
-            **_lines(invoice.lines, document.lines if document is not None else ()),
+            **numbered(invoice.lines, document.lines if document is not None else ()),
         },
         needed=not excused,
         never=due is not None and due.void,
@@ -188,20 +220,19 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
 
 
 def _erp_wanted(
-    invoice: StripeInvoice, posted: ErpInvoice | None, due: Due | None, payments: Mapping[str, ErpPayment]
+    invoice: StripeInvoice,
+    posted: ErpInvoice | None,
+    due: Due | None,
+    payments: Mapping[str, ErpPayment],
+    credits: credit_books.Credits,
 ) -> dict[str, object]:
     facts: dict[str, object] = {
         "number": invoice.number,
         "tax": invoice.tax,
-        **_lines(invoice.lines, posted.lines if posted is not None else ()),
+        **numbered(invoice.lines, posted.lines if posted is not None else ()),
     }
     if due is not None:
         facts["customer"] = OneOf(values=due.customers)
-    if all(paid.id in payments for paid in invoice.payments):
+    if all(paid.id in payments for paid in invoice.payments) and credits.is_settled(invoice.id):
         facts["remaining"] = Decimal(0) if due is not None and due.reversed else invoice.remaining
     return facts
-
-
-def _lines(lines: Sequence[Line], others: Sequence[Line] = ()) -> dict[str, object]:
-    """Give each line as a fact, and for lines that only the other book has that there is none."""
-    return {f"line {number}": line for number, (line, _) in enumerate(zip_longest(lines, others), start=1)}

@@ -21,7 +21,7 @@ from hub.proof.scenario import Scenario
 from hub.proof.vendor_documents import Books
 
 #: The flows that post what the table counts.
-_POSTING = frozenset({"invoice-to-erp", "payment-to-erp"})
+_POSTING = frozenset({"invoice-to-erp", "payment-to-erp", "credit-note-to-erp", "refund-to-erp"})
 #: More findings than this are counted, not told.
 _TOLD = 12
 #: So many documents are named for each reason of an exception.
@@ -50,6 +50,10 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "invoices_posted": judgement.posted.get("invoice", 0),
         "payments_expected": judgement.wanted.get("payment", 0),
         "payments_posted": judgement.posted.get("payment", 0),
+        "credit_memos_expected": judgement.wanted.get("credit memo", 0),
+        "credit_memos_posted": judgement.posted.get("credit memo", 0),
+        "refunds_expected": judgement.wanted.get("refund", 0),
+        "refunds_posted": judgement.posted.get("refund", 0),
         "duplicates": judgement.duplicates,
         "lost": judgement.lost,
         "unexplained_difference": {
@@ -108,7 +112,10 @@ def _books(outcome: Outcome) -> Table:
             _cell(str(row.get("found", 0)), major(row.get("found_total", Decimal(0)), currency)),
             Text(major(difference, currency), style="red bold" if difference else "green"),
         )
-    table.caption = "Documents and their sum: invoices and payments. Differences of single documents never cancel out."
+    table.caption = (
+        "Documents and their sum: invoices, payments, credit memos and refunds. Differences of single documents never "
+        "cancel out."
+    )
     table.caption_justify = "left"
     return table
 

@@ -12,7 +12,9 @@ from decimal import Decimal
 from enum import StrEnum
 from random import Random
 
+from hub.proof import credits
 from hub.proof.consent import LIMITS
+from hub.proof.credits import Credit
 from hub.proof.markets import MARKETS, Market
 
 _NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Ivy", "Juniper", "Larch", "Maple")
@@ -92,7 +94,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
-    """An invoice with what is paid on it and what must become of it."""
+    """An invoice with what is paid on it and given back of it, and what must become of it."""
 
     key: str
     customer: Customer
@@ -102,6 +104,7 @@ class Invoice:
     sent: bool
     flaw: Flaw | None
     notice: Notice | None
+    credits: tuple[Credit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +117,15 @@ class Scenario:
 
     @property
     def steps(self) -> int:
-        """Count what Stripe's sandbox is asked to let happen: finalisations and payments."""
-        return sum(1 + len(invoice.payments) for invoice in self.invoices)
+        """Count what Stripe's sandbox is asked to let happen: finalisations, payments, and what is given back."""
+        given = sum(credit.steps for invoice in self.invoices for credit in invoice.credits)
+        return given + sum(1 + len(invoice.payments) for invoice in self.invoices)
 
     @property
     def exceptions(self) -> dict[str, int]:
         """Give how many exceptions of each reason must be open in the end."""
         found = Counter(invoice.flaw.value for invoice in self.invoices if invoice.flaw is not None)
+        found.update(credit.flaw for invoice in self.invoices for credit in invoice.credits if credit.flaw is not None)
         unknown = sum(1 for invoice in self.invoices if invoice.notice is Notice.UNKNOWN)
         return dict(sorted({**found, **({UNKNOWN_OUTCOME: unknown} if unknown else {})}.items()))
 
@@ -137,7 +142,8 @@ def draw(seed: int, invoices: int, *, flawed: bool) -> Scenario:
         flaw = flaws.get(number)
         pool = strangers if flaw is Flaw.UNKNOWN_CUSTOMER else mapped
         drawn.append(_invoice(dice, number, pool[number % len(pool)], flaw))
-    return Scenario(seed=seed, customers=customers, invoices=_with_notices(dice, drawn) if flawed else tuple(drawn))
+    told = _with_notices(dice, drawn) if flawed else tuple(drawn)
+    return Scenario(seed=seed, customers=customers, invoices=credits.added(seed, told, flawed=flawed))
 
 
 def _customers(dice: Random, count: int, *, strangers: int) -> tuple[Customer, ...]:

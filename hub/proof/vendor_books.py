@@ -8,7 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from hub.model.money import exponent
-from hub.proof.vendor_documents import ErpInvoice, ErpPayment, Line, Payment, Request, Sent, StripeInvoice, TaxDocument
+from hub.proof.credit_books import takes_back
+from hub.proof.lines import Line
+from hub.proof.vendor_documents import ErpInvoice, ErpPayment, Payment, Request, Sent, StripeInvoice, TaxDocument
 
 #: Deliveries of these faults carried a body that nobody could read.
 _SPOILED = frozenset({"webhook_malformed", "webhook_torn"})
@@ -16,7 +18,7 @@ _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 #: Vendor → paths on which each request with the same marker is the same write.
 _MARKED_PATHS = {
     "stripe": re.compile(r"^/v1/(invoices|customers)/"),
-    "netsuite": re.compile(r"^/services/rest/record/v1/(invoice|customerPayment)\b"),
+    "netsuite": re.compile(r"^/services/rest/record/v1/(invoice|customerPayment|customerRefund)\b"),
     "tax": re.compile(r"^/api/v2/transactions/create\b"),
 }
 #: NetSuite's addresses of records by external id tell what a request is about, even when nobody served it.
@@ -94,6 +96,7 @@ def erp_invoices(books: Mapping[str, Any]) -> list[ErpInvoice]:
             ],
         )
         for invoice in books["invoices"]
+        if not takes_back(invoice)
     ]
 
 
@@ -116,6 +119,7 @@ def erp_payments(books: Mapping[str, Any]) -> list[ErpPayment]:
             accepted=places[payment["id"]],
         )
         for payment in books["payments"]
+        if not takes_back(payment)
     ]
 
 

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line of an invoice: its amount after discounts and before tax, and its tax."""
-
-    id: str
-    amount: Decimal
-    tax: Decimal
-
-    def __str__(self) -> str:
-        """Give it as a person reads it."""
-        return f"{self.id} {self.amount:f} + {self.tax:f} tax"
+from hub.proof.credit_books import Credits
+from hub.proof.lines import Line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,3 +124,4 @@ class Books:
     tax_documents: Sequence[TaxDocument]
     requests: Sequence[Request]
     due: Mapping[str, Due]
+    credits: Credits = field(default_factory=Credits)

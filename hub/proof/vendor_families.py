@@ -17,11 +17,13 @@ class Families:
         self._invoices = {invoice.id for invoice in books.stripe}
         self._by_number = {invoice.number: invoice.id for invoice in books.stripe}
         self._by_payment = {payment.id: invoice.id for invoice in books.stripe for payment in invoice.payments}
+        self._credits = books.credits.of_invoice()
+        self._by_number |= books.credits.codes()
         self._effects = effects
 
     def of_object(self, name: str) -> str:
-        """Find by an id of Stripe: an invoice's or a payment's."""
-        return name if name in self._invoices else self._by_payment.get(name, NOBODY)
+        """Find by an id of Stripe: of an invoice, a payment, a credit note or a refund."""
+        return name if name in self._invoices else self._by_payment.get(name) or self._credits.get(name) or NOBODY
 
     def of_event(self, event: str) -> str:
         """Find by Stripe's id of an event."""
@@ -38,6 +40,11 @@ class Families:
             return self.of_business_key(key)
         found = self.of_object(marker)
         return found if found != NOBODY else self.of_number(marker)
+
+    def named(self, effect: str) -> str:
+        """Give Stripe's id of what a write was about by the write's key; nothing for one that nobody knows."""
+        parts = self._effects.get(effect, "").split(":")
+        return parts[1] if len(parts) > 1 else ""
 
     def of_business_key(self, key: str) -> str:
         """Find by the business key of a run or an effect, such as `stripe:in_1`."""

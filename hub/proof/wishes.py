@@ -8,7 +8,16 @@ from hub.proof.markets import MARKETS, OWN_RATES, TAX_DIGITS, WRONG_TAX
 from hub.proof.scenario import PRODUCTS, UNMAPPED_PRODUCT, Customer, Flaw, Invoice, Line, Scenario
 
 #: The events that the demo's flows are about; the webhook endpoint asks for no others.
-EVENTS = ("invoice.finalized", "invoice_payment.paid", "invoice.marked_uncollectible")
+EVENTS = (
+    "invoice.finalized",
+    "invoice_payment.paid",
+    "invoice.marked_uncollectible",
+    "credit_note.created",
+    "credit_note.voided",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+)
 #: By how many minor units a false total lies.
 FALSE_BY = 100
 #: Seconds before Stripe's sandbox tries a webhook again, many times faster than Stripe.
@@ -60,6 +69,17 @@ def stripe_catalogue(scenario: Scenario) -> dict[str, Any]:
 def stripe_invoices(scenario: Scenario, *, per_second: float) -> dict[str, Any]:
     """Ask Stripe's sandbox to finalise so many invoices a second, and to let them be paid."""
     return {"invoices": [_invoice(invoice) for invoice in scenario.invoices], "drive": {"per_second": per_second}}
+
+
+def stripe_credits(scenario: Scenario) -> dict[str, Any]:
+    """Ask Stripe's sandbox to give back at once what is to be given back of invoices that are there."""
+    return {
+        "credits": [
+            {"key": f"credit-{number}", "invoice": f"@{invoice.key}", **credit.wish()}
+            for invoice in scenario.invoices
+            for number, credit in enumerate(invoice.credits)
+        ]
+    }
 
 
 def netsuite_wish(scenario: Scenario) -> dict[str, Any]:
@@ -117,6 +137,7 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
             }
             for payment in invoice.payments
         ],
+        "credits": [credit.wish() for credit in invoice.credits],
     }
     if invoice.flaw is Flaw.FALSE_TOTAL:
         wish["misstate_total"] = FALSE_BY

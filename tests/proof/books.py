@@ -8,13 +8,13 @@ from typing import Any
 
 from hub.proof import money_path
 from hub.proof.evidence import Case, Effect, Event, Evidence, HubRecords, Run
+from hub.proof.lines import Line
 from hub.proof.money_path import FLOWS
 from hub.proof.vendor_documents import (
     Books,
     Due,
     ErpInvoice,
     ErpPayment,
-    Line,
     Payment,
     Request,
     Sent,

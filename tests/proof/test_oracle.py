@@ -24,8 +24,9 @@ from hub.proof.evidence import (
     Write,
 )
 from hub.proof.invariants import Finding, Invariant, attribute
+from hub.proof.lines import Line
 from hub.proof.oracle import judge
-from hub.proof.vendor_documents import ErpInvoice, Line, Request, Sent
+from hub.proof.vendor_documents import ErpInvoice, Request, Sent
 from tests.proof.books import BAD, GOOD, TOLD, World, erp, invoice, with_books, with_hub, world
 
 

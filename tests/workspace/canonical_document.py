@@ -22,6 +22,7 @@ ORDER = (
     "refund",
     "tax_document",
     "posted_invoice",
+    "posted_credit_memo",
     "journal_entry",
 )
 _SYSTEMS = {"stripe": "Stripe", "netsuite": "NetSuite", "salesforce": "Salesforce", "sap": "SAP", "avatax": "AvaTax"}

@@ -106,6 +106,7 @@ def test_an_id_of_another_record_says_whose() -> None:
     ]
     assert {where.rpartition(".")[2] for _, where in untold} - of_lines_or_elsewhere == {"customer_id"}
     assert ("canonical.posted_invoice@1", ".customer_id") in untold, "an ERP's own id"
+    assert ("canonical.posted_credit_memo@1", ".customer_id") in untold, "an ERP's own id"
 
 
 def test_money_is_told_from_numbers_by_the_check_of_mappings() -> None:
@@ -123,6 +124,7 @@ BOOKED = {
     "refund": {"bank": "-11.9", "receivable": "11.9"},
     "tax_document": {"tax payable": "19"},
     "posted_invoice": {"receivable": "119", "revenue": "100", "tax payable": "19"},
+    "posted_credit_memo": {"receivable": "-11.9", "revenue": "-10", "tax payable": "-1.9"},
     "journal_entry": {"1200": "119", "2400": "-100", "3806": "-19"},
 }
 

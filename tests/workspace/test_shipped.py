@@ -44,6 +44,12 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
     assert events == {
         "invoice-to-erp": "stripe.invoice.finalized",
         "payment-to-erp": "stripe.invoice_payment.paid",
+        "credit-note-to-erp": "stripe.credit_note.created",
+        "credit-note-voided": "stripe.credit_note.voided",
+        "refund-created": "stripe.refund.created",
+        "refund-updated": "stripe.refund.updated",
+        "refund-failed": "stripe.refund.failed",
+        "refund-to-erp": "concord.refund.changed",
         "collections-notice": "stripe.invoice.marked_uncollectible",
         "invoices-agree": "concord.schedule.invoices-agree",
         "posted-invoice-agrees": "concord.flow.posted-invoice-agrees",

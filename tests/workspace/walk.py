@@ -24,6 +24,7 @@ from hub.model.flow import (
     Link,
     Lookup,
     Map,
+    OnFailure,
     Parallel,
     Step,
     Subflow,
@@ -77,7 +78,11 @@ class Walk:
         for step in steps:
             output = None
             if step.when is None or step.when(scope):
-                output = await self._step(flow, step, scope, around + step.id)
+                try:
+                    output = await self._step(flow, step, scope, around + step.id)
+                except NotMapped:
+                    if step.on_failure is not OnFailure.CONTINUE:
+                        raise
             scope[step.id] = output
             if step.expect is not None and output is not None:
                 check(step.expect, scope, output)
@@ -125,7 +130,9 @@ class Walk:
                     kept.append(None if loop.collect is None else loop.collect(own))
                 return {"count": len(kept), "succeeded": len(kept), "failed": 0, "collected": kept}
             case Branch(arms=arms):
-                arm = next(arm for arm in arms if arm.when is None or arm.when(scope))
+                arm = next((arm for arm in arms if arm.when is None or arm.when(scope)), None)
+                if arm is None:
+                    return {"taken": None}
                 await self._line(flow, arm.steps, inner, f"{path}.")
                 return {"taken": arm.name, **{each.id: inner[each.id] for each in arm.steps}}
             case Parallel(steps=steps):

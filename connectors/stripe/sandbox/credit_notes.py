@@ -164,8 +164,8 @@ def _form(account: Account, parameters: Parameters) -> _Wanted:
             f"The credit note amount ({total}) must be at least 1 and at most what remains of the invoice ({left}).",
             param="lines" if parameters.given("lines") else "amount",
         )
-    before = min(total, invoice["amount_remaining"] if invoice["status"] != "paid" else 0)
-    after = total - before
+    after = _paid_part(invoice, total)
+    before = total - after
     given = refund_amount + sum(part["amount_refunded"] for part in linked) + credit_amount + outside
     if given != after:
         raise ApiError.invalid(
@@ -200,6 +200,17 @@ def _form(account: Account, parameters: Parameters) -> _Wanted:
     }
     source = _source(account, invoice, refund_amount) if refund_amount else None
     return _Wanted(note=note, lines=lines, refund_amount=refund_amount, credit_amount=credit_amount, source=source)
+
+
+def paid_part(account: Account, parameters: Parameters) -> int:
+    """Give what of a credit note goes back because it was paid already; what is still due is lowered by the rest."""
+    invoice = account.find(account.invoices, parameters.required("invoice"), param="invoice")
+    return _paid_part(invoice, int(_sums(_lines(account, invoice, parameters))["total"]))
+
+
+def _paid_part(invoice: Record, total: int) -> int:
+    due = invoice["amount_remaining"] if invoice["status"] != "paid" else 0
+    return max(total - int(due), 0)
 
 
 def _lines(account: Account, invoice: Record, parameters: Parameters) -> list[Record]:

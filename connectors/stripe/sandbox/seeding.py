@@ -11,6 +11,7 @@ from typing import Any
 from connectors.stripe.sandbox import (
     accounts,
     catalogue,
+    credit_wishes,
     customers,
     endpoints,
     invoice_states,
@@ -59,6 +60,7 @@ _WISHES = frozenset(
         *_MAKERS,
         *MONEY,
         "account",
+        "credits",
         "destinations",
         "drive",
         "elapse",
@@ -69,7 +71,9 @@ _WISHES = frozenset(
         "switches",
     }
 )
-_INVOICE_WISHES = frozenset({"key", "create", "lines", "subscription", "finalize", "payments", "misstate_total"})
+_INVOICE_WISHES = frozenset(
+    {"key", "create", "lines", "subscription", "finalize", "payments", "credits", "misstate_total"}
+)
 #: Numbers come from JSON as `Decimal`; clocks want floats.
 _SWITCH_TYPES: Mapping[str, Callable[[Any], Any]] = {
     "latency": float,
@@ -128,6 +132,8 @@ class Seeder:
             for item in wish.get("destinations", ()):
                 made.setdefault("destinations", []).append(self._destination(item))
             made["invoices"] = await self._invoices(wish.get("invoices", ()), wish.get("drive"))
+            for item in wish.get("credits", ()):
+                self._credit(str(self._resolve(item["invoice"])), item, wish.get("drive"))
             self._money(wish, made)
             if "roll_secret" in wish:
                 rolled = wish["roll_secret"]
@@ -199,6 +205,12 @@ class Seeder:
                         place * gap + float(payment.get("after", 0)),
                         partial(self._pay, identifier, payment),
                     )
+                for credit in wish.get("credits", ()):
+                    self._then(
+                        drive,
+                        place * gap + float(credit.get("after", 0)),
+                        partial(self._credit, identifier, credit, drive),
+                    )
             await _breathe(place)
         return made
 
@@ -244,6 +256,12 @@ class Seeder:
                 payments.pay_part(account, invoice, value)
             else:
                 payments.attach(account, identifier, Parameters({"payment_record": self._reported(invoice, value)}))
+
+    def _credit(self, invoice: str, wish: Mapping[str, Any], drive: Mapping[str, Any] | None) -> None:
+        if surplus := set(wish) - credit_wishes.WISHES - {"key", "invoice"}:
+            raise ValueError(f"credits: unknown key {', '.join(sorted(surplus))}")
+        record = credit_wishes.make(self._account, invoice, wish, partial(self._then, drive))
+        self._name(wish, record)
 
     def _reported(self, invoice: Record, amount: int) -> str:
         reported = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
+from hub.proof.credit_books import NoteDue
+from hub.proof.credits import Credit
 from hub.proof.markets import MARKETS
 from hub.proof.scenario import Customer, Invoice, Line, Payment, Scenario
 
@@ -19,7 +21,11 @@ class Stage(Protocol):
         ...
 
     async def stripe(self, path: str, body: str = "") -> None:
-        """Ask something of Stripe."""
+        """Ask something of Stripe; `{invoice}`, `{note}` and `{refund}` stand for ids, `{number}` for the invoice's."""
+        ...
+
+    async def rested(self) -> None:
+        """Wait until no run goes on by itself any more."""
         ...
 
     async def read(self) -> None:
@@ -43,7 +49,15 @@ class Stage(Protocol):
         ...
 
     async def take_back(self) -> None:
-        """Have what the invoice's run did taken back."""
+        """Have what the case's first flow did taken back."""
+        ...
+
+    async def credit(self) -> None:
+        """Let Stripe give back what the case's invoice says is given back."""
+        ...
+
+    async def seed(self, vendor: str, wish: Mapping[str, Any]) -> None:
+        """Let something happen at a vendor that no call of the hub brings about; names stand in it as in `stripe`."""
         ...
 
 
@@ -68,7 +82,8 @@ class Case:
     """How flows are made to run: `prepare` happens before anything is counted, `happen` while the process may die.
 
     `flows` all run in it; of those in `once` exactly one run must come of it. With `deaf` no webhook arrives. `story`
-    tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end.
+    tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end. What
+    must come of a credit note stands in `note`, where one is made.
     """
 
     flows: tuple[str, ...]
@@ -82,6 +97,7 @@ class Case:
     tied: Tied = Tied.OWN
     books: Books = Books.POSTED
     exception: str | None = None
+    note: NoteDue = field(default_factory=NoteDue)
 
     @property
     def name(self) -> str:
@@ -89,7 +105,7 @@ class Case:
         return f"{self.flows[0]} {self.story}".strip()
 
 
-def _scenario(*payments: Payment, quantity: int = 3) -> Scenario:
+def _scenario(*payments: Payment, quantity: int = 3, credits: tuple[Credit, ...] = ()) -> Scenario:
     market = next(market for market in MARKETS if market.currency == "EUR")
     customer = Customer(key="customer-0", number=0, name="Alder Works", market=market, mapped=True, moving=False)
     lines = (
@@ -105,6 +121,7 @@ def _scenario(*payments: Payment, quantity: int = 3) -> Scenario:
         sent=True,
         flaw=None,
         notice=None,
+        credits=credits,
     )
     return Scenario(seed=1, customers=(customer,), invoices=(invoice,))
 
@@ -155,6 +172,70 @@ async def _day_later(stage: Stage) -> None:
     await stage.day_later()
 
 
+async def _credited(stage: Stage) -> None:
+    await stage.credit()
+
+
+async def _invoiced_and_filed(stage: Stage) -> None:
+    await stage.invoice(paid=False)
+    await stage.rested()
+    await stage.seed("tax", {"lock": ["{number}"]})
+
+
+async def _credited_and_agreed(stage: Stage) -> None:
+    await stage.credit()
+    await stage.agree()
+
+
+async def _item_out_of_use(stage: Stage) -> None:
+    await stage.invoice(paid=False)
+    await stage.rested()
+    await stage.seed("netsuite", {"references": {"item": [{"id": "101", "isInactive": True}]}})
+
+
+async def _credited_and_taken_back(stage: Stage) -> None:
+    await stage.credit()
+    await stage.take_back()
+
+
+async def _invoiced_and_credited(stage: Stage) -> None:
+    await stage.invoice(paid=True)
+    await stage.rested()
+    await stage.credit()
+
+
+async def _credited_and_return_filed(stage: Stage) -> None:
+    await _invoiced_and_credited(stage)
+    await stage.rested()
+    await stage.seed("tax", {"lock": ["{note_number}"]})
+
+
+async def _voided(stage: Stage) -> None:
+    await stage.stripe("/v1/credit_notes/{note}/void")
+
+
+async def _all_at_once_and_tied(stage: Stage) -> None:
+    await stage.invoice(paid=False)
+    await stage.credit()
+    await _voided(stage)
+    await stage.tie()
+
+
+async def _refunded_and_explained(stage: Stage) -> None:
+    await stage.credit()
+    await stage.rested()
+    await stage.stripe("/v1/credit_notes", "invoice={invoice}&amount=500&refunds[0][refund]={refund}")
+
+
+async def _refund_changed_and_failed(stage: Stage) -> None:
+    await stage.stripe("/v1/refunds/{refund}", "metadata[why]=kindness")
+    await stage.rested()
+    await stage.seed("stripe", {"failed_refunds": [{"refund": "{refund}"}]})
+
+
+_BY_CARD = Payment(after=0.5, amount=None, by="card")
+#: All of the first line: Stripe's share of the tax and the engine's tax of it are the same.
+_PART = Credit(after=0, lines=((0, 3),))
 _PARTS = (Payment(after=0.5, amount=999, by="report"), Payment(after=0.8, amount=None, by="report"))
 
 #: So many pieces cost more than what one person may agree to, and more than what two may.
@@ -218,5 +299,63 @@ CASES: tuple[Case, ...] = (
         happen=_day_later_and_tied,
         once=("invoices-agree", "posted-invoice-agrees"),
         tied=Tied.NOBODY,
+    ),
+    Case(
+        flows=("credit-note-to-erp",),
+        story="whose sale is filed",
+        scenario=_scenario(credits=(_PART,)),
+        prepare=_invoiced_and_filed,
+        happen=_credited,
+    ),
+    Case(
+        flows=("credit-note-to-erp",),
+        story="that people agree to",
+        scenario=_scenario(quantity=_FOR_TWO, credits=(Credit(after=0, lines=((0, _FOR_TWO),)),)),
+        prepare=_agreed,
+        happen=_credited_and_agreed,
+    ),
+    Case(
+        flows=("credit-note-to-erp",),
+        story="that the ERP refuses",
+        scenario=_scenario(credits=(_PART,)),
+        prepare=_item_out_of_use,
+        happen=_credited,
+        note=NoteDue(exception="invalid-content", refused=True),
+    ),
+    Case(
+        flows=("credit-note-to-erp",),
+        story="that is taken back",
+        scenario=_scenario(credits=(_PART,)),
+        prepare=_invoiced,
+        happen=_credited_and_taken_back,
+        note=NoteDue(undone=True),
+    ),
+    Case(
+        flows=("credit-note-voided",),
+        story="whose tax is filed",
+        scenario=_scenario(credits=(_PART,)),
+        prepare=_credited_and_return_filed,
+        happen=_voided,
+    ),
+    Case(
+        flows=("credit-note-voided", "credit-note-to-erp", "invoice-to-erp"),
+        story="before its invoice is posted",
+        scenario=_scenario(credits=(_PART,)),
+        happen=_all_at_once_and_tied,
+        tied=Tied.NOBODY,
+    ),
+    Case(
+        flows=("refund-to-erp", "refund-created", "credit-note-to-erp"),
+        story="before its credit note",
+        scenario=_scenario(_BY_CARD, credits=(Credit(after=0, amount=500, alone=True),)),
+        prepare=_paid,
+        happen=_refunded_and_explained,
+    ),
+    Case(
+        flows=("refund-to-erp", "refund-updated", "refund-failed"),
+        story="that fails after all",
+        scenario=_scenario(_BY_CARD, credits=(_PART,)),
+        prepare=_invoiced_and_credited,
+        happen=_refund_changed_and_failed,
     ),
 )

@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
+from typing import Any
 
 from hub.connections.accounts import Account
 from hub.connections.budgets import Budgets
 from hub.errors import Refused
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
-from hub.proof import money_path, oracle, records, vendor_books, wishes
+from hub.proof import credit_books, money_path, oracle, records, vendor_books, wishes
 from hub.proof.evidence import Evidence, Expected
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.records import Names
@@ -38,10 +39,19 @@ from hub.proof.simulation.story import Story
 from hub.proof.vendor_documents import Books, Due
 from hub.proof.vendor_families import Families
 from hub.runtime.composition import Composition
+from hub.sdk import exact_json
 from hub.sdk.transport import Transport
 
 VENDORS = ("stripe", "netsuite", "tax")
 HUB = "https://hub.simulated"
+#: Name → kind of Stripe's books and the fact that it stands for, of the oldest object.
+_NAMES = (
+    ("invoice", "invoices", "id"),
+    ("number", "invoices", "number"),
+    ("note", "credit_notes", "id"),
+    ("note_number", "credit_notes", "number"),
+    ("refund", "refunds", "id"),
+)
 #: Everything must be at rest after so many seconds.
 HORIZON = 10 * 86_400.0
 
@@ -281,22 +291,41 @@ class _Play:
         if not paid:
             bare = tuple(replace(invoice, payments=()) for invoice in scenario.invoices)
             scenario = replace(scenario, invoices=bare)
+        scenario = replace(scenario, invoices=tuple(replace(one, credits=()) for one in scenario.invoices))
         wish = wishes.stripe_invoices(scenario, per_second=10)
         self._ids.update((await self._sandboxes["stripe"].seed(wish))["keys"])
         await asyncio.sleep(10.0)
 
     async def stripe(self, path: str, body: str = "") -> None:
-        """Ask something of Stripe as a person at its dashboard would; `{invoice}` stands for the case's invoice."""
+        """Ask something of Stripe as a person at its dashboard would; names stand for the case's objects."""
         stripe = self._sandboxes["stripe"]
-        url = stripe.world.url + path.format(invoice=self._ids["invoice-0"])
+        url = stripe.world.url + self._named(path)
         headers = {
             "authorization": f"Bearer {self._settings['stripe']['api_key']}",
             "content-type": "application/x-www-form-urlencoded",
         }
-        answer = await stripe.answer(Request(method="POST", url=url, headers=headers, body=body.encode()))
+        answer = await stripe.answer(Request(method="POST", url=url, headers=headers, body=self._named(body).encode()))
         if answer.status != 200:
             raise AssertionError(answer)
         await asyncio.sleep(10.0)
+
+    async def credit(self) -> None:
+        """Let Stripe give back what the case's invoice says is given back."""
+        await self._sandboxes["stripe"].seed(wishes.stripe_credits(self._case.scenario))
+        await asyncio.sleep(10.0)
+
+    async def seed(self, vendor: str, wish: Mapping[str, Any]) -> None:
+        """Let something happen at a vendor that no call of the hub brings about."""
+        await self._sandboxes[vendor].seed(exact_json.loads(self._named(exact_json.dumps(wish).decode()).encode()))
+        await asyncio.sleep(10.0)
+
+    def _named(self, text: str) -> str:
+        """Put what Stripe calls the case's objects in the place of their names."""
+        books = self._sandboxes["stripe"].books()
+        for name, kind, fact in _NAMES:
+            if books[kind]:
+                text = text.replace(f"{{{name}}}", str(books[kind][0][fact]))
+        return text
 
     async def read(self) -> None:
         """Let the hub read the streams of its connections; one that dies over it is followed by one that reads too."""
@@ -342,7 +371,7 @@ class _Play:
 
     async def take_back(self) -> None:
         """Have what the invoice's run did taken back."""
-        await self._desk.take_back()
+        await self._desk.take_back(self._case.flows[0])
 
     async def _post(self, _url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> int | None:
         process = self._host.current
@@ -417,6 +446,12 @@ class _Play:
                 for invoice in self._case.scenario.invoices
                 if invoice.key in self._ids
             },
+            credits=credit_books.read(
+                read["stripe"],
+                read["netsuite"],
+                read["tax"],
+                {note["id"]: self._case.note for note in read["stripe"]["credit_notes"]},
+            ),
         )
         families = Families(books, records.effect_keys(self._database.file))
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
@@ -435,6 +470,11 @@ class _Play:
 
     def _untied(self) -> Iterator[Finding]:
         """What was taken back was reversed once, and is tied to nothing any more."""
+        if self._case.note.undone:
+            ties = self._database.file.execute("SELECT count(*) FROM crossrefs WHERE entity = 'credit_memo'").fetchone()
+            if ties[0]:
+                detail = f"the credit memo has {ties[0]} ties, must have none"
+                yield Finding(invariant=Invariant.TAKEN_BACK, family=None, detail=detail)
         if self._case.books is Left.REVERSED:
             ties = self._database.file.execute("SELECT count(*) FROM crossrefs WHERE entity = 'invoice'").fetchone()[0]
             memos = len(self._sandboxes["netsuite"].books()["creditMemos"])

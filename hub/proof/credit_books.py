@@ -1,0 +1,416 @@
+"""What was given back, in the books of the three vendors: as they hold it, and as they should by Stripe's word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from hub.model.money import exponent
+from hub.proof.evidence import Document, Wanted
+from hub.proof.lines import Line, numbered
+
+if TYPE_CHECKING:
+    from hub.proof.vendor_documents import Books
+    from hub.proof.vendor_families import Families
+
+ERP, TAX = "netsuite", "tax"
+MEMO, REFUND = "credit memo", "refund"
+#: What takes one of these back.
+CHARGED_AGAIN, CAME_BACK = "reversal of a credit memo", "reversal of a refund"
+#: What a document that the hub made to take another back carries in its memo, before the key of the write.
+_MARK = "concord:"
+#: How people call what takes a credit memo back.
+REVERSAL = "its reversal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripeNote:
+    """A credit note in Stripe's books; `before` is the part that lowers what is due, `refunds` are id → amount.
+
+    `taxed` are the lines that concern the tax engine: money given without its tax does not.
+    """
+
+    id: str
+    number: str
+    invoice: str
+    currency: str
+    total: Decimal
+    tax: Decimal
+    before: Decimal
+    lines: Sequence[Line]
+    refunds: Mapping[str, Decimal] = field(default_factory=dict)
+    taxed: frozenset[str] = frozenset()
+    voided: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripeRefund:
+    """A refund in Stripe's books, and the invoice whose payment it gives back."""
+
+    id: str
+    invoice: str
+    currency: str
+    amount: Decimal
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpCredit:
+    """A credit memo or a customer refund in NetSuite's books; `applied` is the id of what it pays → amount."""
+
+    id: str
+    external_id: str
+    number: str
+    currency: str
+    customer: str
+    total: Decimal
+    tax: Decimal = Decimal(0)
+    open: Decimal = Decimal(0)
+    lines: Sequence[Line] = ()
+    applied: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpReversal:
+    """An invoice or a payment in NetSuite's books that takes a credit memo or a refund back; `key` is its write's."""
+
+    id: str
+    key: str
+    currency: str
+    customer: str
+    total: Decimal
+    open: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteDue:
+    """What must come of a credit note: nothing unusual, an exception with this reason, or that all is taken back.
+
+    `refused` is one of which the ERP wants nothing, so that its tax is void, and `undone` one that a person takes back.
+    """
+
+    exception: str | None = None
+    refused: bool = False
+    undone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credits:
+    """All of it; `filed` are codes of tax documents in a filed return, and `due` is by the note's id."""
+
+    notes: Sequence[StripeNote] = ()
+    refunds: Sequence[StripeRefund] = ()
+    memos: Sequence[ErpCredit] = ()
+    paid_out: Sequence[ErpCredit] = ()
+    charged_again: Sequence[ErpReversal] = ()
+    came_back: Sequence[ErpReversal] = ()
+    filed: frozenset[str] = frozenset()
+    due: Mapping[str, NoteDue] = field(default_factory=dict)
+
+    def of_invoice(self) -> Mapping[str, str]:
+        """Give note or refund → invoice."""
+        return {note.id: note.invoice for note in self.notes} | {one.id: one.invoice for one in self.refunds}
+
+    def codes(self) -> Mapping[str, str]:
+        """Give the code of every tax document that a note may have → invoice."""
+        return {code: note.invoice for note in self.notes for code in (note.number, _corrected(note))}
+
+    def alone(self) -> Iterator[StripeRefund]:
+        """Give the refunds that no note explains."""
+        explained = {refund for note in self.notes for refund in note.refunds}
+        return (refund for refund in self.refunds if refund.id not in explained)
+
+    def is_settled(self, invoice: str) -> bool:
+        """Tell whether the ERP's invoice must owe what Stripe's does, as far as credit notes go.
+
+        That is so as soon as each note that lowers it is in the ERP, and each voided one was charged again. What a
+        person takes back stays applied.
+        """
+        memos = {memo.external_id: memo for memo in self.memos}
+        for note in (note for note in self.notes if note.invoice == invoice and note.before):
+            memo = memos.get(note.id)
+            applied = memo is not None and not (note.voided and self._charges(memo))
+            if applied is note.voided or self.due_of(note).undone:
+                return False
+        return True
+
+    def due_of(self, note: StripeNote) -> NoteDue:
+        """Give what must come of a note."""
+        return self.due.get(note.id, NoteDue())
+
+    def _charges(self, memo: ErpCredit) -> bool:
+        return any(one.id in memo.applied for one in self.charged_again)
+
+
+def read(
+    stripe: Mapping[str, Any], netsuite: Mapping[str, Any], tax: Mapping[str, Any], due: Mapping[str, NoteDue]
+) -> Credits:
+    """Read what was given back from the books of all three, as their control APIs give them."""
+    intents = {
+        payment["payment"]["payment_intent"]: invoice["id"]
+        for invoice in stripe["invoices"]
+        for payment in invoice["payments"]
+        if payment["payment"].get("payment_intent")
+    }
+    return Credits(
+        notes=[_note(note) for note in stripe.get("credit_notes", ())],
+        refunds=[
+            StripeRefund(
+                id=refund["id"],
+                invoice=intents.get(refund["payment_intent"], ""),
+                currency=refund["currency"].upper(),
+                amount=Decimal(refund["amount"]),
+                status=refund["status"],
+            )
+            for refund in stripe.get("refunds", ())
+        ],
+        memos=[_erp_credit(memo, "entity") for memo in netsuite["creditMemos"] if memo["externalId"]],
+        paid_out=[_erp_credit(refund, "customer") for refund in netsuite["refunds"] if refund["externalId"]],
+        charged_again=[
+            _reversal(one, "entity", "total", "amountRemaining") for one in netsuite["invoices"] if takes_back(one)
+        ],
+        came_back=[
+            _reversal(one, "customer", "payment", "unapplied") for one in netsuite["payments"] if takes_back(one)
+        ],
+        filed=frozenset(document["code"] for document in tax["documents"] if document["locked"]),
+        due=due,
+    )
+
+
+def takes_back(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record of NetSuite's is there to take another back: only the hub's mark tells what it is."""
+    marked = str(record.get("memo") or "").startswith(_MARK)
+    return marked and not record["externalId"] and not record.get("checkNumber")
+
+
+def _note(note: Mapping[str, Any]) -> StripeNote:
+    return StripeNote(
+        id=note["id"],
+        number=note["number"],
+        invoice=note["invoice"],
+        currency=note["currency"].upper(),
+        total=Decimal(note["total"]),
+        tax=sum((Decimal(tax["amount"]) for tax in note["total_taxes"]), Decimal(0)),
+        before=Decimal(note["pre_payment_amount"]),
+        lines=[_line(line) for line in note["lines"]],
+        refunds={part["refund"]: Decimal(part["amount_refunded"]) for part in note["refunds"]},
+        taxed=frozenset(
+            line["id"]
+            for line in note["lines"]
+            if line["invoice_line_item"] is not None or any(tax["amount"] for tax in line["taxes"])
+        ),
+        voided=note["status"] == "void",
+    )
+
+
+def _line(line: Mapping[str, Any]) -> Line:
+    taxes = [Decimal(tax["amount"]) for tax in line["taxes"]]
+    contained = [Decimal(tax["amount"]) for tax in line["taxes"] if tax["tax_behavior"] == "inclusive"]
+    return Line(
+        id=line["id"],
+        amount=Decimal(line["amount"]) - Decimal(line["discount_amount"]) - sum(contained, Decimal(0)),
+        tax=sum(taxes, Decimal(0)),
+    )
+
+
+def _erp_credit(record: Mapping[str, Any], customer: str) -> ErpCredit:
+    currency = record["currency"]
+    return ErpCredit(
+        id=record["id"],
+        external_id=record["externalId"],
+        number=record["tranId"],
+        currency=currency,
+        customer=record[customer],
+        total=_minor(record["total"], currency),
+        tax=_minor(record.get("taxTotal", "0"), currency),
+        open=_minor(record["unapplied"], currency),
+        lines=[
+            Line(
+                id=line.get("taxDetailsReference") or "",
+                amount=_minor(line["amount"], currency),
+                tax=_minor(line.get("taxAmount") or "0", currency),
+            )
+            for line in record.get("item", ())
+        ],
+        applied={line["doc"]: _minor(line["amount"], currency) for line in record.get("apply", ())},
+    )
+
+
+def _reversal(record: Mapping[str, Any], customer: str, total: str, open: str) -> ErpReversal:
+    return ErpReversal(
+        id=record["id"],
+        key=str(record["memo"]).removeprefix(_MARK),
+        currency=record["currency"],
+        customer=record[customer],
+        total=_minor(record[total], record["currency"]),
+        open=_minor(record[open], record["currency"]),
+    )
+
+
+def _minor(major: Any, currency: str) -> Decimal:
+    return Decimal(major).scaleb(exponent(currency))
+
+
+def documents(books: Books, families: Families) -> Iterator[Document]:
+    """Give what NetSuite holds of it; tax documents are told with all others."""
+    credits = books.credits
+    called = {invoice.id: invoice.external_id or invoice.id for invoice in books.erp_invoices}
+    called |= dict.fromkeys((one.id for one in credits.charged_again), REVERSAL)
+    called |= {memo.id: memo.external_id for memo in credits.memos}
+    for kind, held in ((MEMO, credits.memos), (REFUND, credits.paid_out)):
+        for one in held:
+            facts: dict[str, object] = {
+                "customer": one.customer,
+                "application": {called.get(name, name): amount for name, amount in one.applied.items()},
+            }
+            if kind == MEMO:
+                facts |= {"number": one.number, "tax": one.tax, "open": one.open, **numbered(one.lines)}
+            yield Document(
+                book=ERP,
+                kind=kind,
+                name=one.external_id,
+                family=families.of_object(one.external_id),
+                id=one.id,
+                title=one.number if kind == MEMO else one.external_id,
+                facts=facts,
+                money=one.total,
+                currency=one.currency,
+            )
+    for kind, reversals in ((CHARGED_AGAIN, credits.charged_again), (CAME_BACK, credits.came_back)):
+        for back in reversals:
+            name = families.named(back.key)
+            yield Document(
+                book=ERP,
+                kind=kind,
+                name=name,
+                family=families.of_object(name),
+                id=back.id,
+                facts={"currency": back.currency, "total": back.total, "customer": back.customer, "open": back.open},
+                marker=back.key,
+            )
+
+
+def wanted(books: Books) -> Iterator[Wanted]:
+    """Give what the ERP and the tax engine should hold of what Stripe says was given back."""
+    credits = books.credits
+    customers = {invoice.external_id: invoice.customer for invoice in books.erp_invoices}
+    for note in credits.notes:
+        due, invoice = credits.due_of(note), books.due.get(note.invoice)
+        never = due.exception is not None or due.refused or (invoice is not None and invoice.exception is not None)
+        yield from _memo(credits, note, customers.get(note.invoice), never=never, undone=due.undone)
+        yield from _tax(credits, note, never=never, undone=due.undone)
+        yield from _refunds(credits, note, customers.get(note.invoice), never=never)
+    for refund in credits.alone():
+        yield Wanted(
+            book=ERP,
+            kind=REFUND,
+            name=refund.id,
+            family=refund.invoice,
+            money=refund.amount,
+            currency=refund.currency,
+            never=True,
+        )
+
+
+def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bool, undone: bool) -> Iterator[Wanted]:
+    there = next((memo for memo in credits.memos if memo.external_id == note.id), None)
+    back = note.voided or undone
+    given = [one.total for one in credits.paid_out if one.external_id in note.refunds]
+    application = {note.invoice: note.before} if note.before else {}
+    yield Wanted(
+        book=ERP,
+        kind=MEMO,
+        name=note.id,
+        family=note.invoice,
+        title=note.number,
+        facts={
+            "customer": customer,
+            "number": note.number,
+            "tax": note.tax,
+            "application": {REVERSAL: note.total} if note.voided else application,
+            "open": Decimal(0) if note.voided else note.total - note.before - sum(given, Decimal(0)),
+            **numbered(note.lines, there.lines if there is not None else ()),
+        },
+        money=note.total,
+        currency=note.currency,
+        needed=not never,
+        never=never,
+    )
+    yield Wanted(
+        book=ERP,
+        kind=CHARGED_AGAIN,
+        name=note.id,
+        family=note.invoice,
+        title=note.number,
+        facts={
+            "currency": note.currency,
+            "total": note.total,
+            "customer": customer,
+            # What credit is moved to it settles it; of what a person takes back the credit stays where it was.
+            "open": Decimal(0) if note.voided else note.total,
+        },
+        needed=back and not never,
+        never=never or not back,
+    )
+
+
+def _tax(credits: Credits, note: StripeNote, *, never: bool, undone: bool) -> Iterator[Wanted]:
+    taxed = [line for line in note.lines if line.id in note.taxed]
+    if not taxed:
+        return
+    filed = note.number in credits.filed
+    for code, sign, gone in (
+        (note.number, -1, never or undone or (note.voided and not filed)),
+        (_corrected(note), 1, never or not (note.voided and filed)),
+    ):
+        lines = [Line(id=line.id, amount=sign * line.amount, tax=sign * line.tax) for line in taxed]
+        yield Wanted(
+            book=TAX,
+            kind="tax document",
+            name=code,
+            family=note.invoice,
+            facts={
+                "currency": note.currency,
+                "net": sum((line.amount for line in lines), Decimal(0)),
+                "tax": sum((line.tax for line in lines), Decimal(0)),
+                **numbered(lines),
+            },
+            needed=not gone,
+            never=gone,
+        )
+
+
+def _refunds(credits: Credits, note: StripeNote, customer: str | None, *, never: bool) -> Iterator[Wanted]:
+    states = {refund.id: refund.status for refund in credits.refunds}
+    there = {one.external_id for one in credits.paid_out}
+    for refund, amount in note.refunds.items():
+        failed = states[refund] == "failed"
+        yield Wanted(
+            book=ERP,
+            kind=REFUND,
+            name=refund,
+            family=note.invoice,
+            title=f"{refund} of {note.number}",
+            facts={"customer": customer, "application": {note.id: amount}},
+            # One that failed before anybody could post it moves no money, and is not posted.
+            money=None if failed and refund not in there else amount,
+            currency=note.currency,
+            needed=not never and states[refund] == "succeeded",
+            never=never or states[refund] not in {"succeeded", "failed"},
+        )
+        yield Wanted(
+            book=ERP,
+            kind=CAME_BACK,
+            name=refund,
+            family=note.invoice,
+            title=f"{refund} of {note.number}",
+            facts={"currency": note.currency, "total": amount, "customer": customer, "open": amount},
+            needed=failed and refund in there,
+            never=not failed or refund not in there,
+        )
+
+
+def _corrected(note: StripeNote) -> str:
+    return f"{note.number}-VOID"

@@ -1,0 +1,239 @@
+"""What is given back, judged by Stripe's books: sound books break nothing, and each defect its own invariant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hub.proof.credit_books import Credits, ErpCredit, ErpReversal, NoteDue, StripeNote, StripeRefund
+from hub.proof.evidence import Effect
+from hub.proof.invariants import Invariant
+from hub.proof.judging import queue_drained
+from hub.proof.lines import Line
+from hub.proof.oracle import judge
+from hub.proof.vendor_documents import TaxDocument
+from tests.proof.books import GOOD, TOLD, World, d, with_books, with_hub, world
+
+#: Notes: before the payment, after it with a refund, after it with one that failed, and voided.
+LOW, BACK, FAILED, VOID = "cn_low", "cn_back", "cn_failed", "cn_void"
+
+
+def _note(name: str, invoice: str, total: int, **more: Any) -> StripeNote:
+    line = Line(id=f"l_{name}", amount=d(total), tax=d(0))
+    told = {"number": f"N-{name}", "currency": "EUR", "tax": d(0), "before": d(0), "lines": [line]}
+    return StripeNote(id=name, invoice=invoice, total=d(total), **{**told, **more})
+
+
+def _refund(name: str, amount: int, status: str) -> StripeRefund:
+    return StripeRefund(id=name, invoice=GOOD, currency="EUR", amount=d(amount), status=status)
+
+
+def _memo(note: StripeNote, number: str, **more: Any) -> ErpCredit:
+    return ErpCredit(
+        id=number,
+        external_id=note.id,
+        number=note.number,
+        currency="EUR",
+        customer="77",
+        total=note.total,
+        tax=note.tax,
+        lines=note.lines,
+        **more,
+    )
+
+
+def _paid_out(name: str, number: str, memo: str, amount: int) -> ErpCredit:
+    applied = {memo: d(amount)}
+    return ErpCredit(
+        id=number, external_id=name, number="R", currency="EUR", customer="77", total=d(amount), applied=applied
+    )
+
+
+def given_back() -> World:
+    """Give a world in which something was given back in every way."""
+    sound = world()
+    line = Line(id="l_low", amount=d(1000), tax=d(190))
+    low = _note(LOW, GOOD, 1190, tax=d(190), before=d(1190), lines=[line], taxed=frozenset({"l_low"}))
+    back = _note(BACK, GOOD, 500, refunds={"re_back": d(500)})
+    failed = _note(FAILED, GOOD, 300, refunds={"re_failed": d(300)})
+    void = replace(low, id=VOID, number=f"N-{VOID}", invoice=TOLD, voided=True)
+    charged = ErpReversal(id="5008", key="key_8", currency="EUR", customer="77", total=d(1190), open=d(0))
+    credits = Credits(
+        notes=[low, back, failed, void],
+        refunds=[
+            _refund("re_back", 500, "succeeded"),
+            _refund("re_failed", 300, "failed"),
+            _refund("re_alone", 77, "succeeded"),
+        ],
+        memos=[
+            _memo(low, "5101", applied={"5001": d(1190)}),
+            _memo(back, "5102"),
+            _memo(failed, "5103"),
+            _memo(void, "5104", applied={"5008": d(1190)}),
+        ],
+        paid_out=[_paid_out("re_back", "5201", "5102", 500), _paid_out("re_failed", "5202", "5103", 300)],
+        charged_again=[charged],
+        came_back=[ErpReversal(id="5009", key="key_9", currency="EUR", customer="77", total=d(300), open=d(300))],
+    )
+    left = [replace(one, remaining=one.remaining - 1190) if one.id == GOOD else one for one in sound.books.stripe]
+    owed = [
+        replace(one, remaining=one.remaining - 1190) if one.external_id == GOOD else one
+        for one in sound.books.erp_invoices
+    ]
+    negative = Line(id="l_low", amount=d(-1000), tax=d(-190))
+    returned = TaxDocument(code=low.number, currency="EUR", amount=d(-1000), tax=d(-190), lines=[negative])
+    effects = [
+        Effect(key=key, family=family, business_key=name, state="done", run_id="run_0")
+        for key, family, name in (("key_8", TOLD, f"stripe:{VOID}:voided"), ("key_9", GOOD, "stripe:re_failed"))
+    ]
+    books = with_books(
+        sound,
+        stripe=left,
+        erp_invoices=owed,
+        tax_documents=[*sound.books.tax_documents, returned],
+        credits=credits,
+    )
+    return with_hub(books, effects=[*sound.hub.effects, *effects])
+
+
+def broken(world: World) -> list[Invariant]:
+    """Give what does not hold."""
+    return [invariant for invariant, holds in judge(world.evidence).holds.items() if not holds]
+
+
+def changed(world: World, **credits: Any) -> World:
+    """Give the world with other credits."""
+    return with_books(world, credits=replace(world.books.credits, **credits))
+
+
+def _memo_lost(world: World) -> World:
+    return changed(world, memos=[memo for memo in world.books.credits.memos if memo.external_id != BACK])
+
+
+def _memo_twice(world: World) -> World:
+    memos = world.books.credits.memos
+    return changed(world, memos=[*memos, replace(memos[0], id="5199")])
+
+
+def _memo_not_applied(world: World) -> World:
+    first, *others = world.books.credits.memos
+    return changed(world, memos=[replace(first, applied={}, open=first.total), *others])
+
+
+def _memo_over_a_cent_more(world: World) -> World:
+    first, *others = world.books.credits.memos
+    return changed(world, memos=[replace(first, total=first.total + 1), *others])
+
+
+def _memo_of_a_flawed_note(world: World) -> World:
+    return changed(world, due={LOW: NoteDue(exception="tax-mismatch")})
+
+
+def _invoice_not_lowered(world: World) -> World:
+    owed = [replace(one, remaining=d(5900)) for one in world.books.erp_invoices if one.external_id == GOOD]
+    return with_books(world, erp_invoices=[*owed, *(o for o in world.books.erp_invoices if o.external_id != GOOD)])
+
+
+def _refund_lost(world: World) -> World:
+    memos = [replace(one, open=d(500)) if one.external_id == BACK else one for one in world.books.credits.memos]
+    return changed(world, paid_out=world.books.credits.paid_out[1:], memos=memos)
+
+
+def _refund_of_another_memo(world: World) -> World:
+    first, second = world.books.credits.paid_out
+    return changed(world, paid_out=[replace(first, applied={"5101": d(500)}), second])
+
+
+def _refund_of_no_note(world: World) -> World:
+    more = _paid_out("re_alone", "5299", "5102", 77)
+    return changed(world, paid_out=[*world.books.credits.paid_out, more])
+
+
+def _failed_refund_stands(world: World) -> World:
+    return changed(world, came_back=[])
+
+
+def _failed_refund_taken_back_twice(world: World) -> World:
+    (once,) = world.books.credits.came_back
+    return changed(world, came_back=[once, replace(once, id="5010")])
+
+
+def _voided_note_stands(world: World) -> World:
+    memos = [
+        replace(one, applied={"5002": d(1190)}) if one.external_id == VOID else one for one in world.books.credits.memos
+    ]
+    return changed(world, memos=memos, charged_again=[])
+
+
+def _tax_not_given_back(world: World) -> World:
+    return with_books(world, tax_documents=world.books.tax_documents[:-1])
+
+
+def _tax_taken_once_more(world: World) -> World:
+    *others, returned = world.books.tax_documents
+    wrong = replace(returned, amount=-returned.amount, tax=-returned.tax)
+    return with_books(world, tax_documents=[*others, wrong])
+
+
+def _tax_of_a_void_note(world: World) -> World:
+    returned = replace(world.books.tax_documents[-1], code=f"N-{VOID}")
+    return with_books(world, tax_documents=[*world.books.tax_documents, returned])
+
+
+DEFECTS: list[tuple[Callable[[World], World], Invariant]] = [
+    (_memo_lost, Invariant.BOOKS_AGREE),
+    (_memo_twice, Invariant.NOTHING_TWICE),
+    (_memo_not_applied, Invariant.BOOKS_AGREE),
+    (_memo_over_a_cent_more, Invariant.BOOKS_AGREE),
+    (_memo_of_a_flawed_note, Invariant.EXCEPTIONS_EXPLAINED),
+    (_invoice_not_lowered, Invariant.BOOKS_AGREE),
+    (_refund_lost, Invariant.NOTHING_LOST),
+    (_refund_of_another_memo, Invariant.BOOKS_AGREE),
+    (_refund_of_no_note, Invariant.EXCEPTIONS_EXPLAINED),
+    (_failed_refund_stands, Invariant.NOTHING_LOST),
+    (_failed_refund_taken_back_twice, Invariant.NOTHING_TWICE),
+    (_voided_note_stands, Invariant.BOOKS_AGREE),
+    (_tax_not_given_back, Invariant.NOTHING_LOST),
+    (_tax_taken_once_more, Invariant.BOOKS_AGREE),
+    (_tax_of_a_void_note, Invariant.EXCEPTIONS_EXPLAINED),
+]
+
+
+def test_sound_books_break_nothing() -> None:
+    sound = given_back()
+    assert [str(finding) for finding in judge(sound.evidence).findings] == []
+
+
+@pytest.mark.parametrize(("spoil", "invariant"), DEFECTS, ids=lambda value: getattr(value, "__name__", ""))
+def test_each_defect_breaks_its_invariant(spoil: Callable[[World], World], invariant: Invariant) -> None:
+    assert broken(spoil(given_back())) == [invariant]
+
+
+def test_a_filed_return_of_a_void_note_needs_a_document_that_corrects_it() -> None:
+    sound = given_back()
+    returned = replace(sound.books.tax_documents[-1], code=f"N-{VOID}")
+    line = Line(id="l_low", amount=d(1000), tax=d(190))
+    corrected = TaxDocument(code=f"N-{VOID}-VOID", currency="EUR", amount=d(1000), tax=d(190), lines=[line])
+    filed = changed(sound, filed=frozenset({f"N-{VOID}"}))
+    both = with_books(filed, tax_documents=[*sound.books.tax_documents, returned, corrected])
+    assert broken(both) == []
+    assert broken(with_books(filed, tax_documents=[*sound.books.tax_documents, returned])) == [Invariant.NOTHING_LOST]
+
+
+def test_a_refund_that_failed_before_it_was_posted_need_not_be() -> None:
+    sound = given_back()
+    memos = [replace(one, open=d(300)) if one.external_id == FAILED else one for one in sound.books.credits.memos]
+    unposted = changed(sound, paid_out=sound.books.credits.paid_out[:1], came_back=[], memos=memos)
+    assert broken(unposted) == []
+
+
+def test_a_refund_without_a_note_may_wait_and_no_other() -> None:
+    sound = given_back()
+    waiting = replace(sound.hub.runs[0], state="waiting", wait_kind="event")
+    waits = with_hub(sound, runs=[waiting, *sound.hub.runs[1:]])
+    assert list(queue_drained(waits.evidence)) == []
+    explained = changed(waits, refunds=sound.books.credits.refunds[:2])
+    assert len(list(queue_drained(explained.evidence))) == 1

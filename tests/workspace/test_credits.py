@@ -1,0 +1,180 @@
+"""Credit notes and refunds in the shipped flows: what Stripe gave back is what NetSuite and the tax engine have."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from hub.errors import FixData, NotMapped
+from hub.model.money import Money
+from hub.sdk.connector import WriteOperation
+from hub.sdk.values import EffectKey
+from hub.workspace.bundle import Bundle
+from tests.workspace.test_money_path import CUSTOMERS, bundle, line, open_books, wish
+from tests.workspace.walk import Walk, walking
+
+__all__ = ["bundle"]
+
+
+@pytest.fixture
+async def walk(bundle: Bundle) -> AsyncIterator[Walk]:
+    async with walking(bundle) as walk:
+        yield walk
+
+
+def major(amount: Any, currency: str) -> int:
+    return Money.of_major(Decimal(str(amount)), currency).minor
+
+
+def books(walk: Walk, vendor: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = walk.sandboxes[vendor].world.books.snapshot()
+    return found
+
+
+async def noted(walk: Walk, **wanted: Any) -> dict[str, Any]:
+    """Let Stripe make a credit note; gives it as the books have it."""
+    await walk.sandboxes["stripe"].world.books.seed({"credit_notes": [wanted]})
+    note: dict[str, Any] = books(walk, "stripe")["credit_notes"][-1]
+    return note
+
+
+def bill(customer: str, *payments: Mapping[str, Any]) -> dict[str, Any]:
+    create = {"customer": f"@{customer}", "currency": CUSTOMERS[customer][2], "discounts": [{"coupon": "@loyal"}]}
+    lines = [line(customer, 1099, "seats", 10), line(customer, 333, "usage", 37)]
+    return {"create": create, "lines": lines, "payments": list(payments)}
+
+
+@pytest.mark.parametrize("customer", CUSTOMERS)
+async def test_what_is_still_due_is_lowered_by_a_credit_note(walk: Walk, customer: str) -> None:
+    (invoice,) = await open_books(walk, wish([bill(customer)]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    sold = books(walk, "stripe")["invoices"][0]
+    taken = {"type": "invoice_line_item", "invoice_line_item": sold["lines"][0]["id"], "quantity": 10}
+    note = await noted(walk, invoice=invoice, lines=[taken])
+    scope = await walk.flow("credit-note-to-erp", note)
+
+    currency = note["currency"].upper()
+    (memo,) = books(walk, "netsuite")["creditMemos"]
+    (document,) = books(walk, "netsuite")["invoices"]
+    now = books(walk, "stripe")["invoices"][0]
+    assert major(memo["total"], currency) == note["total"]
+    assert major(memo["unapplied"], currency) == 0
+    assert major(document["amountRemaining"], currency) == now["amount_remaining"] == sold["total"] - note["total"]
+    assert major(-scope["returned"]["tax_total"], currency) == sum(tax["amount"] for tax in note["total_taxes"])
+    assert (scope["returned"]["kind"], scope["returned"]["tax_date"]) == ("return", scope["invoice"]["issued_on"])
+
+
+async def voided(walk: Walk, note: str) -> None:
+    operation = walk.connectors["stripe"].operation("credit_note.void")
+    assert isinstance(operation, WriteOperation)
+    await walk.connected["stripe"].write(operation, {"id": note}, EffectKey("key"))
+
+
+@pytest.mark.parametrize("customer", CUSTOMERS)
+async def test_a_refund_pays_out_what_was_credited_after_the_payment(walk: Walk, customer: str) -> None:
+    (invoice,) = await open_books(walk, wish([bill(customer, {"by": "card"})]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    (sold,) = books(walk, "stripe")["invoices"]
+    (paid,) = [payment for payment in sold["payments"] if payment["status"] == "paid"]
+    await walk.flow("payment-to-erp", paid)
+    # All of it, by its amount alone: nothing is said of tax, and none is taken back.
+    note = await noted(walk, invoice=invoice, amount=sold["total"], refund_amount=sold["total"])
+    scope = await walk.flow("credit-note-to-erp", note)
+    assert scope["returned"] is None
+    (part,) = note["refunds"]
+    scope = await walk.flow("refund-to-erp", {"id": part["refund"]})
+
+    currency = note["currency"].upper()
+    (memo,), (refund,) = (books(walk, "netsuite")[name] for name in ("creditMemos", "refunds"))
+    assert major(memo["total"], currency) == major(refund["total"], currency) == sold["total"]
+    assert (major(memo["unapplied"], currency), memo["apply"]) == (0, [])
+    assert scope["outcome"]["refund"]["payment_id"] == paid["id"]
+    assert refund["account"] == "122"
+
+    # It comes back: what was paid out is there again, as a payment that waits to be applied.
+    await walk.sandboxes["stripe"].world.books.seed({"failed_refunds": [{"refund": part["refund"]}]})
+    await walk.flow("refund-to-erp", {"id": part["refund"]})
+    back = books(walk, "netsuite")["payments"][-1]
+    assert major(back["unapplied"], currency) == sold["total"]
+
+
+async def test_a_refund_without_a_credit_note_stops(walk: Walk) -> None:
+    (invoice,) = await open_books(walk, wish([bill("de", {"by": "card"})]))
+    (sold,) = books(walk, "stripe")["invoices"]
+    intent = sold["payments"][0]["payment"]["payment_intent"]
+    await walk.sandboxes["stripe"].world.books.seed({"refunds": [{"payment_intent": intent, "amount": 100}]})
+    (refund,) = books(walk, "stripe")["refunds"]
+    with pytest.raises(NotMapped):
+        await walk.flow("refund-to-erp", {"id": refund["id"]})
+    # Of one that failed nothing is looked for any more.
+    await walk.sandboxes["stripe"].world.books.seed({"failed_refunds": [{"refund": refund["id"]}]})
+    scope = await walk.flow("refund-to-erp", {"id": refund["id"]})
+    assert scope["outcome"]["taken"] is None
+    assert invoice
+
+
+@pytest.mark.parametrize("filed", [False, True])
+async def test_a_voided_note_is_charged_again_and_its_tax_document_corrected(walk: Walk, *, filed: bool) -> None:
+    (invoice,) = await open_books(walk, wish([bill("us")]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    (sold,) = books(walk, "stripe")["invoices"]
+    taken = {"type": "invoice_line_item", "invoice_line_item": sold["lines"][0]["id"], "quantity": 10}
+    note = await noted(walk, invoice=invoice, lines=[taken])
+    await walk.flow("credit-note-to-erp", note)
+    if filed:
+        await walk.sandboxes["tax"].world.books.seed({"lock": [note["number"]]})
+    await voided(walk, note["id"])
+    scope = await walk.flow("credit-note-voided", note)
+
+    assert scope["untaxed"]["taken"] == ("filed" if filed else "open")
+    documents = {document["code"]: document for document in books(walk, "tax")["documents"]}
+    returned, tax = documents[note["number"]], sum(tax["amount"] for tax in note["total_taxes"])
+    if filed:
+        assert returned["status"] == "Committed"
+        assert major(documents[f"{note['number']}-VOID"]["total_tax"], "USD") == tax
+        assert documents[f"{note['number']}-VOID"]["type"] == "SalesInvoice"
+    else:
+        assert returned["status"] == "Cancelled"
+        assert len(documents) == 2
+    first, again = books(walk, "netsuite")["invoices"]
+    (memo,) = books(walk, "netsuite")["creditMemos"]
+    assert major(first["amountRemaining"], "USD") == sold["total"]
+    assert (major(again["total"], "USD"), major(again["amountRemaining"], "USD")) == (note["total"], 0)
+    assert [line["doc"] for line in memo["apply"]] == [again["id"]]
+
+
+async def test_a_filed_sale_is_corrected_by_a_document_of_its_own(walk: Walk) -> None:
+    (invoice,) = await open_books(walk, wish([bill("de")]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    (sold,) = books(walk, "stripe")["invoices"]
+    await walk.sandboxes["tax"].world.books.seed({"lock": [sold["number"]]})
+    taken = {"type": "invoice_line_item", "invoice_line_item": sold["lines"][0]["id"], "quantity": 10}
+    note = await noted(walk, invoice=invoice, lines=[taken])
+    await walk.flow("credit-note-to-erp", note)
+    documents = {document["code"]: document for document in books(walk, "tax")["documents"]}
+    assert (documents[sold["number"]]["status"], documents[sold["number"]]["locked"]) == ("Committed", True)
+    assert documents[note["number"]]["type"] == "ReturnInvoice"
+
+
+async def test_a_note_of_an_invoice_that_is_not_posted_waits(walk: Walk) -> None:
+    (invoice,) = await open_books(walk, wish([bill("gb")]))
+    note = await noted(walk, invoice=invoice, amount=100)
+    with pytest.raises(NotMapped):
+        await walk.flow("credit-note-to-erp", note)
+    assert books(walk, "netsuite")["creditMemos"] == []
+
+
+async def test_another_tax_than_the_engine_finds_stops_the_note(walk: Walk) -> None:
+    (invoice,) = await open_books(walk, wish([bill("de")]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    untaxed = {"type": "custom_line_item", "description": "Credit", "unit_amount": 100, "quantity": 1}
+    (sold,) = books(walk, "stripe")["invoices"]
+    wrong = {**untaxed, "tax_rates": ["@tax-gb"]}
+    note = await noted(walk, invoice=invoice, lines=[untaxed, wrong])
+    with pytest.raises(FixData) as refused:
+        await walk.flow("credit-note-to-erp", note)
+    assert refused.value.code == "tax-mismatch"
+    assert [document["code"] for document in books(walk, "tax")["documents"]] == [sold["number"]]
