@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 
-from hub.proof import faults, money_path, records, vendor_books, wishes
+from hub.proof import faults, money_path, payouts, records, vendor_books, wishes
 from hub.proof.conductor import Course
 from hub.proof.evidence import Evidence
 from hub.proof.faults import Profile
@@ -53,6 +53,7 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
             for invoice in stage.scenario.invoices
             if invoice.key in course.stripe_ids
         },
+        payouts=payouts.read(read["stripe"], read["netsuite"]),
     )
     with records.reading(stage.hub.data) as connection:
         families = Families(books, records.effect_keys(connection))

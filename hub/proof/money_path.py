@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
+from hub.proof import payouts
 from hub.proof.consent import people_needed
 from hub.proof.evidence import Consent, Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
 from hub.proof.vendor_documents import Books, Due, ErpInvoice, ErpPayment, Line, StripeInvoice
@@ -20,13 +21,14 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "stripe.invoice.marked_uncollectible": ("collections-notice",),
     "concord.schedule.invoices-agree": ("invoices-agree",),
     "concord.flow.posted-invoice-agrees": ("posted-invoice-agrees",),
+    **payouts.FLOWS,
 }
 #: The reason of the exception about a call whose outcome nobody knows.
 UNKNOWN_OUTCOME = "outcome-unknown"
 
 
 #: Writes whose target tells the id of what it has made.
-_MAKING = {(ERP, "invoice.upsert"), (ERP, "payment.create")}
+_MAKING = {(ERP, "invoice.upsert"), (ERP, "payment.upsert"), (ERP, "journal_entry.upsert")}
 
 
 def made(connection: str, operation: str, output: Any) -> str | None:
@@ -41,8 +43,11 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
             Delivery(event=sent.event, family=families.of_event(sent.event), status=sent.status, spoiled=sent.spoiled)
             for sent in books.sent
         ],
-        documents=list(_documents(books, families)),
-        wanted=[wanted for invoice in books.stripe for wanted in _wanted(books, invoice)],
+        documents=[*_documents(books, families), *payouts.documents(books.payouts, families.of_write)],
+        wanted=[
+            *(wanted for invoice in books.stripe for wanted in _wanted(books, invoice)),
+            *payouts.wanted(books.payouts, frozenset(one.reference for one in books.erp_payments), families.of_object),
+        ],
         writes=[
             Write(
                 book=request.vendor,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+
+from hub.proof.payouts import PayoutBooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,3 +136,4 @@ class Books:
     tax_documents: Sequence[TaxDocument]
     requests: Sequence[Request]
     due: Mapping[str, Due]
+    payouts: PayoutBooks = field(default_factory=PayoutBooks)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.proof import payouts
 from hub.proof.markets import MARKETS, OWN_RATES, TAX_DIGITS, WRONG_TAX
 from hub.proof.scenario import PRODUCTS, UNMAPPED_PRODUCT, Customer, Flaw, Invoice, Line, Scenario
 
 #: The events that the demo's flows are about; the webhook endpoint asks for no others.
-EVENTS = ("invoice.finalized", "invoice_payment.paid", "invoice.marked_uncollectible")
+EVENTS = ("invoice.finalized", "invoice_payment.paid", "invoice.marked_uncollectible", *payouts.EVENTS)
 #: By how many minor units a false total lies.
 FALSE_BY = 100
 #: Seconds before Stripe's sandbox tries a webhook again, many times faster than Stripe.
@@ -18,7 +19,7 @@ WEBHOOK_WAITS = (0.3, 0.5, 1, 1, 2, 2, 3, 3, 5, 5, 10, 10)
 def stripe_catalogue(scenario: Scenario) -> dict[str, Any]:
     """Ask Stripe's sandbox for everything that is there before the first invoice."""
     return {
-        "switches": {"webhook_waits": list(WEBHOOK_WAITS), "webhook_timeout": 3},
+        "switches": {"webhook_waits": list(WEBHOOK_WAITS), "webhook_timeout": 3, **payouts.SWITCHES},
         "products": [
             {"key": product, "id": product, "name": name}
             for product, name in {**PRODUCTS, UNMAPPED_PRODUCT: "Gift card"}.items()

@@ -44,6 +44,9 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
     assert events == {
         "invoice-to-erp": "stripe.invoice.finalized",
         "payment-to-erp": "stripe.invoice_payment.paid",
+        "payout-to-erp": "stripe.payout.reconciliation_completed",
+        "payout-by-hand-to-erp": "stripe.payout.paid",
+        "payout-returned-to-erp": "stripe.payout.failed",
         "collections-notice": "stripe.invoice.marked_uncollectible",
         "invoices-agree": "concord.schedule.invoices-agree",
         "posted-invoice-agrees": "concord.flow.posted-invoice-agrees",

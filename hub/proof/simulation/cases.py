@@ -42,8 +42,12 @@ class Stage(Protocol):
         """Tie the customer once a run has stopped for that, and make the run again."""
         ...
 
-    async def take_back(self) -> None:
-        """Have what the invoice's run did taken back."""
+    async def take_back(self, flow: str) -> None:
+        """Have what a flow's run did taken back."""
+        ...
+
+    async def pay_out(self, *, travels: int, returned: bool = False) -> None:
+        """Let Stripe pay out what is available, travelling so many seconds; the bank sends it back on its way."""
         ...
 
 
@@ -82,6 +86,8 @@ class Case:
     tied: Tied = Tied.OWN
     books: Books = Books.POSTED
     exception: str | None = None
+    #: The flow whose payments or payouts are taken back.
+    taken_back: str = ""
 
     @property
     def name(self) -> str:
@@ -143,7 +149,32 @@ async def _paid_and_tied(stage: Stage) -> None:
 
 async def _taken_back(stage: Stage) -> None:
     await stage.invoice(paid=False)
-    await stage.take_back()
+    await stage.take_back("invoice-to-erp")
+
+
+async def _payment_taken_back(stage: Stage) -> None:
+    await stage.take_back("payment-to-erp")
+
+
+async def _paid_out(stage: Stage) -> None:
+    await stage.pay_out(travels=2)
+
+
+async def _paid_and_paid_out(stage: Stage) -> None:
+    await stage.invoice(paid=True)
+    await stage.pay_out(travels=2)
+
+
+async def _payout_taken_back(stage: Stage) -> None:
+    await stage.take_back("payout-to-erp")
+
+
+async def _returned(stage: Stage) -> None:
+    await stage.pay_out(travels=120, returned=True)
+
+
+async def _paid_out_by_hand(stage: Stage) -> None:
+    await stage.stripe("/v1/payouts", "amount=700&currency=eur")
 
 
 async def _day_later_and_tied(stage: Stage) -> None:
@@ -155,7 +186,8 @@ async def _day_later(stage: Stage) -> None:
     await stage.day_later()
 
 
-_PARTS = (Payment(after=0.5, amount=999, by="report"), Payment(after=0.8, amount=None, by="report"))
+_PARTS = (Payment(after=0.5, amount=999, by="report"), Payment(after=0.8, amount=None, by="card"))
+_CARD = (Payment(after=0.5, amount=None, by="card"),)
 
 #: So many pieces cost more than what one person may agree to, and more than what two may.
 _FOR_ONE, _FOR_TWO = 6_000, 30_000
@@ -201,6 +233,39 @@ CASES: tuple[Case, ...] = (
         scenario=_scenario(*_PARTS),
         happen=_paid_and_tied,
         tied=Tied.NOBODY,
+    ),
+    Case(
+        flows=("payment-to-erp",),
+        story="that is taken back",
+        scenario=_scenario(*_CARD),
+        prepare=_paid,
+        happen=_payment_taken_back,
+        taken_back="payment-to-erp",
+    ),
+    Case(
+        flows=("payout-to-erp",), scenario=_scenario(*_CARD), prepare=_paid, happen=_paid_out, once=("payout-to-erp",)
+    ),
+    Case(
+        flows=("payout-to-erp",),
+        story="that is taken back",
+        scenario=_scenario(*_CARD),
+        prepare=_paid_and_paid_out,
+        happen=_payout_taken_back,
+        taken_back="payout-to-erp",
+    ),
+    Case(
+        flows=("payout-returned-to-erp", "payout-to-erp"),
+        scenario=_scenario(*_CARD),
+        prepare=_paid,
+        happen=_returned,
+        once=("payout-returned-to-erp", "payout-to-erp"),
+    ),
+    Case(
+        flows=("payout-by-hand-to-erp",),
+        scenario=_scenario(*_CARD),
+        prepare=_paid,
+        happen=_paid_out_by_hand,
+        once=("payout-by-hand-to-erp",),
     ),
     Case(flows=("collections-notice",), scenario=_scenario(), prepare=_invoiced, happen=_given_up, notice=True),
     Case(

@@ -21,7 +21,7 @@ PERSON = "person:ada"
 _SOON = 12 * 3600.0
 _ASKED = "SELECT id FROM approvals WHERE state = 'pending' ORDER BY id LIMIT 1"
 _PARKED = "SELECT id FROM runs WHERE state = 'parked' AND replaced_by IS NULL ORDER BY id LIMIT 1"
-_ENDED = "SELECT id FROM runs WHERE flow = 'invoice-to-erp' AND state = 'succeeded' LIMIT 1"
+_ENDED = "SELECT id FROM runs WHERE flow = '{flow}' AND state = 'succeeded' LIMIT 1"
 #: What goes on by itself, and does not wait for a person.
 _GOING = """
     SELECT 1 FROM runs WHERE state IN ('running', 'compensating')
@@ -67,9 +67,9 @@ class Desk:
         await self._order("tie", lambda process: _tied(process, row))
         await self._order("make again", lambda process: _made_again(process, stopped))
 
-    async def take_back(self) -> None:
-        """Have the invoice's run taken back once it has succeeded."""
-        run_id = await self._come(_ENDED)
+    async def take_back(self, flow: str) -> None:
+        """Have a flow's run taken back once it has succeeded."""
+        run_id = await self._come(_ENDED.format(flow=flow))
         await self._order("take back", lambda process: _taken_back(process, run_id))
 
     async def _vote(self, approval: str, voter: str, verdict: Verdict) -> None:
