@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.stripe.client import pages, read_object, reading, settings_of
 from connectors.stripe.reading import BY_ID, ID, list_of, read_by_id
+from connectors.stripe.versions import NEWEST
 from connectors.stripe.writing import METADATA, changes, creates
 from hub.sdk.connector import JsonSchema, Operation, ReadOperation, Record
 from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
@@ -127,7 +128,7 @@ async def _payout_transactions(session: Session, wanted: Record) -> Record:
         raise RetryLater(
             "Stripe has not yet told all that the payout is made of.", code="payout-not-reconciled", id=identifier
         )
-    sums: dict[tuple[str, str], dict[str, Any]] = {}
+    sums: dict[tuple[Any, ...], dict[str, Any]] = {}
     first: list[dict[str, Any]] = []
     count = 0
     async for page in pages(session, "balance_transactions", query={"payout": identifier}):
@@ -139,9 +140,9 @@ async def _payout_transactions(session: Session, wanted: Record) -> Record:
                 raise OutcomeUnknown(
                     "A transaction is in another currency than its payout.", code="unreadable-answer", id=movement["id"]
                 )
-            _add(sums, movement)
+            _add(sums, movement, own=movement["type"] == "payout" and movement.get("source") == identifier)
     by_type = [sums[key] for key in sorted(sums)]
-    net = sum(part["net"] for part in by_type if part["type"] != "payout")
+    net = sum(part["net"] for part in by_type if not part["own"])
     return {
         "id": identifier,
         "object": "payout",
@@ -158,11 +159,15 @@ async def _payout_transactions(session: Session, wanted: Record) -> Record:
     }
 
 
-def _add(sums: dict[tuple[str, str], dict[str, Any]], movement: Mapping[str, Any]) -> None:
-    kind, category = movement["type"], movement["reporting_category"]
-    part = sums.setdefault(
-        (kind, category), {"type": kind, "reporting_category": category, "count": 0, "amount": 0, "fee": 0, "net": 0}
-    )
+def _add(sums: dict[tuple[Any, ...], dict[str, Any]], movement: Mapping[str, Any], *, own: bool) -> None:
+    """Add a movement to its part: `own` is the payout's own line, `converted` what another currency was charged in."""
+    names = {
+        "type": movement["type"],
+        "reporting_category": movement["reporting_category"],
+        "converted": movement.get("exchange_rate") is not None,
+        "own": own,
+    }
+    part = sums.setdefault(tuple(names.values()), {**names, "count": 0, "amount": 0, "fee": 0, "net": 0})
     part["count"] += 1
     for name in ("amount", "fee", "net"):
         value = movement[name]
@@ -170,39 +175,6 @@ def _add(sums: dict[tuple[str, str], dict[str, Any]], movement: Mapping[str, Any
             raise OutcomeUnknown(f"The {name} of a transaction is no amount.", code="unreadable-answer")
         part[name] += value
 
-
-_INTEGER: JsonSchema = {"type": "integer"}
-_MINOR: JsonSchema = {"type": "integer", "x-unit": "minor"}
-_PART: JsonSchema = {
-    "type": "object",
-    "properties": {
-        "type": {"type": "string"},
-        "reporting_category": {"type": "string"},
-        "count": _INTEGER,
-        "amount": _MINOR,
-        "fee": _MINOR,
-        "net": _MINOR,
-    },
-    "required": ["type", "reporting_category", "count", "amount", "fee", "net"],
-}
-_MADE_OF: JsonSchema = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "string"},
-        "object": {"const": "payout"},
-        "amount": _MINOR,
-        "arrival_date": {"type": "integer", "x-unit": "unix-seconds"},
-        "currency": _CURRENCY,
-        "status": {"type": "string"},
-        "count": _INTEGER,
-        "net": {**_MINOR, "description": "The sum of all but the payout itself."},
-        "unexplained": {**_MINOR, "description": "The payout's amount less that sum; 0 when it adds up."},
-        "by_type": {"type": "array", "items": _PART},
-        "data": {"type": "array", "items": {"type": "object"}},
-        "has_more": {"type": "boolean"},
-    },
-    "required": ["id", "amount", "currency", "status", "count", "net", "unexplained", "by_type", "data", "has_more"],
-}
 
 MONEY: tuple[Operation, ...] = (
     creates(
@@ -260,7 +232,7 @@ MONEY: tuple[Operation, ...] = (
         name="payout.transactions",
         title="Go through all that an automatic payout is made of, summed by type",
         input=_record({**BY_ID["properties"], "limit": {"type": "integer", "minimum": 0, "maximum": 10_000}}, "id"),
-        output=_MADE_OF,
+        output={"$ref": f"stripe.payout_transactions@{NEWEST}"},
         read=_payout_transactions,
     ),
     read_by_id("dispute", "disputes", title="Read a dispute"),

@@ -53,7 +53,7 @@ class Approvers:
                 self._tokens.pop(person.email, None)
 
     def _total(self, identifier: str) -> int | None:
-        """Give the total of an invoice or a credit note in Stripe's books, in minor units; None when it has none such."""
+        """Give the total of an invoice or a credit note at Stripe, in minor units; None when it has none such."""
         kind = "credit_notes" if identifier.startswith("cn_") else "invoices"
         try:
             return int(self._stripe.get(f"/v1/{kind}/{identifier}", timeout=10)["total"])

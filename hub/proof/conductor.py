@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.proof import faults, records, wishes
+from hub.proof import faults, payouts, records, wishes
 from hub.proof.approvers import Approvers
 from hub.proof.faults import Gust, Plan, Profile
 from hub.proof.http_json import Api, NoAnswer
@@ -47,6 +47,8 @@ class Course:
     gusts: list[Gust] = field(default_factory=list)
     #: Stripe's ids by the scenario's names, invoices among them once they are there.
     stripe_ids: dict[str, str] = field(default_factory=dict)
+    #: The payouts that Stripe was asked to make.
+    payouts: list[str] = field(default_factory=list)
     settled: bool = False
 
 
@@ -94,6 +96,7 @@ class Conductor:
     def end(self) -> Course:
         """Wait until all has happened and the hub is at rest; then make the calls that cannot be repeated."""
         self._until(1.0)
+        self._pay_out_the_rest()
         self._say("Everything has happened; the hub comes to rest.")
         self._settle()
         if any(invoice.notice for invoice in self._stage.scenario.invoices):
@@ -128,7 +131,9 @@ class Conductor:
         for place in range(max(len(weather), kills)):
             acts.extend(weather[place : place + 1])
             acts.extend([self._kill] if place < kills else [])
-        return [((place + 1) / (len(acts) + 2), act) for place, act in enumerate(acts)]
+        moments = [((place + 1) / (len(acts) + 2), act) for place, act in enumerate(acts)]
+        paying = [(moment, self._pay_out) for moment in payouts.MOMENTS]
+        return sorted([*moments, *paying], key=lambda moment: moment[0])
 
     def _until(self, fraction: float) -> None:
         steps = self._stage.scenario.steps
@@ -141,6 +146,17 @@ class Conductor:
             if over or (fraction < 1 and progress["driven"] >= steps * fraction):
                 return
             time.sleep(0.25)
+
+    def _pay_out(self, *failing: str) -> None:
+        wish = {"failed_payouts": [{"payout": payout} for payout in failing], "pay_out": True}
+        made = [payout["id"] for payout in self._stage.stripe.seed(wish)["made"].get("payouts", ())]
+        self.course.payouts.extend(made)
+        self._say(f"Stripe pays out in {len(made)} currencies.")
+
+    def _pay_out_the_rest(self) -> None:
+        """Pay out once more when all money is available; what a bank sends back then comes with it."""
+        time.sleep(payouts.SWITCHES["pending_seconds"])
+        self._pay_out(*self.course.payouts[:1])
 
     def _blow(self, gust: Gust) -> None:
         sandbox = self._stage.sandboxes[gust.vendor]
@@ -235,7 +251,7 @@ class Conductor:
                 same = now == last
                 if not same:
                     still, last = time.monotonic(), now
-                sent = not progress["planned"] and not progress["deliveries_waiting"]
+                sent = not any(progress[name] for name in ("planned", "deliveries_waiting", "payouts_under_way"))
                 wanted = self._expected_runs() if sent and wanted is None else wanted
                 rests = same and sent and wanted is not None and _at_rest(summary, wanted)
                 calm = calm + 1 if rests else 0

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hub.proof import credit_books, faults, money_path, records, vendor_books, wishes
+from hub.proof import credit_books, faults, money_path, payouts, records, vendor_books, wishes
 from hub.proof.conductor import Course
 from hub.proof.credit_books import NoteDue
 from hub.proof.evidence import Evidence
@@ -58,6 +58,7 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
         credits=credit_books.read(
             read["stripe"], read["netsuite"], read["tax"], _notes_due(stage, course, read["stripe"])
         ),
+        payouts=payouts.read(read["stripe"], read["netsuite"]),
     )
     with records.reading(stage.hub.data) as connection:
         families = Families(books, records.effect_keys(connection))

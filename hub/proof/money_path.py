@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from hub.proof import credit_books
+from hub.proof import credit_books, payouts
 from hub.proof.consent import people_needed
 from hub.proof.credit_books import StripeNote
 from hub.proof.evidence import Consent, Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
@@ -28,6 +28,7 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "concord.refund.changed": ("refund-to-erp",),
     "concord.schedule.invoices-agree": ("invoices-agree",),
     "concord.flow.posted-invoice-agrees": ("posted-invoice-agrees",),
+    **payouts.FLOWS,
 }
 #: The reason of the exception about a call whose outcome nobody knows.
 UNKNOWN_OUTCOME = "outcome-unknown"
@@ -38,11 +39,12 @@ _MAKING = {
     (ERP, operation)
     for operation in (
         "invoice.upsert",
-        "payment.create",
+        "payment.upsert",
         "credit_memo.upsert",
         "credit_memo.reverse",
         "refund.upsert",
         "refund.reverse",
+        "journal_entry.upsert",
     )
 }
 
@@ -59,10 +61,15 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
             Delivery(event=sent.event, family=families.of_event(sent.event), status=sent.status, spoiled=sent.spoiled)
             for sent in books.sent
         ],
-        documents=[*_documents(books, families), *credit_books.documents(books, families)],
+        documents=[
+            *_documents(books, families),
+            *credit_books.documents(books, families),
+            *payouts.documents(books.payouts, families.of_write),
+        ],
         wanted=[
             *(wanted for invoice in books.stripe for wanted in _wanted(books, invoice)),
             *credit_books.wanted(books),
+            *payouts.wanted(books.payouts, frozenset(one.reference for one in books.erp_payments), families.of_object),
         ],
         writes=[
             Write(

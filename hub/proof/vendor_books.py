@@ -18,7 +18,7 @@ _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 #: Vendor → paths on which each request with the same marker is the same write.
 _MARKED_PATHS = {
     "stripe": re.compile(r"^/v1/(invoices|customers)/"),
-    "netsuite": re.compile(r"^/services/rest/record/v1/(invoice|customerPayment|customerRefund)\b"),
+    "netsuite": re.compile(r"^/services/rest/record/v1/(invoice|customerPayment|customerRefund|journalEntry)\b"),
     "tax": re.compile(r"^/api/v2/transactions/create\b"),
 }
 #: NetSuite's addresses of records by external id tell what a request is about, even when nobody served it.

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from hub.proof.credit_books import Credits
 from hub.proof.lines import Line
+from hub.proof.payouts import PayoutBooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +126,4 @@ class Books:
     requests: Sequence[Request]
     due: Mapping[str, Due]
     credits: Credits = field(default_factory=Credits)
+    payouts: PayoutBooks = field(default_factory=PayoutBooks)

@@ -1,4 +1,4 @@
-"""Which invoice of Stripe everything hangs on: events, payments, documents in other books, effects."""
+"""Which invoice or payout of Stripe everything hangs on: events, payments, documents in other books, effects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hub.proof.vendor_documents import Books
 
 
 class Families:
-    """Finds the Stripe invoice that a thing hangs on."""
+    """Finds the Stripe invoice or payout that a thing hangs on."""
 
     def __init__(self, books: Books, effects: Mapping[str, str]) -> None:
         """Index all names once; `effects` is the key of an effect → its business key."""
@@ -19,11 +19,14 @@ class Families:
         self._by_payment = {payment.id: invoice.id for invoice in books.stripe for payment in invoice.payments}
         self._credits = books.credits.of_invoice()
         self._by_number |= books.credits.codes()
+        self._payouts = books.payouts.names
         self._effects = effects
 
     def of_object(self, name: str) -> str:
-        """Find by an id of Stripe: of an invoice, a payment, a credit note or a refund."""
-        return name if name in self._invoices else self._by_payment.get(name) or self._credits.get(name) or NOBODY
+        """Find by an id of Stripe: of an invoice, a payment, a credit note, a refund or a payout."""
+        if name in self._invoices:
+            return name
+        return self._by_payment.get(name) or self._credits.get(name) or self._payouts.get(name, NOBODY)
 
     def of_event(self, event: str) -> str:
         """Find by Stripe's id of an event."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.proof import payouts
 from hub.proof.markets import MARKETS, OWN_RATES, TAX_DIGITS, WRONG_TAX
 from hub.proof.scenario import PRODUCTS, UNMAPPED_PRODUCT, Customer, Flaw, Invoice, Line, Scenario
 
@@ -17,6 +18,7 @@ EVENTS = (
     "refund.created",
     "refund.updated",
     "refund.failed",
+    *payouts.EVENTS,
 )
 #: By how many minor units a false total lies.
 FALSE_BY = 100
@@ -27,7 +29,7 @@ WEBHOOK_WAITS = (0.3, 0.5, 1, 1, 2, 2, 3, 3, 5, 5, 10, 10)
 def stripe_catalogue(scenario: Scenario) -> dict[str, Any]:
     """Ask Stripe's sandbox for everything that is there before the first invoice."""
     return {
-        "switches": {"webhook_waits": list(WEBHOOK_WAITS), "webhook_timeout": 3},
+        "switches": {"webhook_waits": list(WEBHOOK_WAITS), "webhook_timeout": 3, **payouts.SWITCHES},
         "products": [
             {"key": product, "id": product, "name": name}
             for product, name in {**PRODUCTS, UNMAPPED_PRODUCT: "Gift card"}.items()

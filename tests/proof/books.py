@@ -166,7 +166,7 @@ def world() -> World:
                 state="done",
                 run_id="run_1",
                 connection="netsuite",
-                operation="payment.create",
+                operation="payment.upsert",
                 output_id="6000",
             )
         ],

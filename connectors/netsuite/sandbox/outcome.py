@@ -11,6 +11,7 @@ from connectors.netsuite.sandbox.amounts import ZERO, rounded
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.ledger import Posting, in_base
 from connectors.netsuite.sandbox.open_amounts import document_id
+from connectors.netsuite.sandbox.problems import Refusal
 from connectors.netsuite.sandbox.reference_data import DEPOSITS, REALIZED, RECEIVABLES, ROUNDING
 
 if TYPE_CHECKING:
@@ -23,6 +24,27 @@ class Outcome:
 
     applied: Mapping[str, Decimal] = field(default_factory=dict)
     postings: Sequence[Posting] = ()
+
+
+def refuse_foreign_accounts(account: Account, document: Document, outcome: Outcome) -> None:
+    """Refuse to post to an account that another subsidiary has for itself, or that is kept in another currency."""
+    references, fields = account.references, document.fields
+    for posting in outcome.postings:
+        entry = references.find("account", posting.account)
+        if entry is None:
+            continue
+        subsidiary, currency = entry.facts.get("subsidiary"), entry.facts.get("currency")
+        if subsidiary is not None and subsidiary != fields["subsidiary"]:
+            raise Refusal(
+                f"Invalid account reference key {entry.id} for subsidiary {fields['subsidiary']}.", path="account"
+            )
+        # The books' own currency may go to an account in another one no more than the other way round.
+        if currency is not None and currency != fields["currency"]:
+            raise Refusal(
+                f"The account {entry.name} is kept in {references.symbol(currency)}; the transaction is in "
+                f"{references.symbol(fields['currency'])}.",
+                path="account",
+            )
 
 
 def take_effect(account: Account, document: Document, outcome: Outcome) -> None:

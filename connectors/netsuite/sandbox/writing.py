@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.netsuite.sandbox import customers, deposits, items, journals, refunds, sales, settlement
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.incoming import Change
-from connectors.netsuite.sandbox.outcome import Outcome, take_effect
+from connectors.netsuite.sandbox.outcome import Outcome, refuse_foreign_accounts, take_effect
 from connectors.netsuite.sandbox.parties import settle_period
 from connectors.netsuite.sandbox.problems import Refusal
 
@@ -95,6 +95,7 @@ def _keep(account: Account, draft: Document, known: Document | None, action: str
         items.finish(account, draft, known)
     else:
         outcome = _FINISH[draft.type](account, draft, known)
+        refuse_foreign_accounts(account, draft, outcome)
     if draft.type == "journalEntry":
         _reverse(account, draft, on=draft.fields.get("reversalDate"))
     draft.writes += 1

@@ -60,6 +60,8 @@ class Switches:
     payouts: str = "manual"
     pending_seconds: int = 2 * 86400
     payout_seconds: int = 2 * 86400
+    #: Whether a balance below nothing is taken from the bank by a payout of less than nothing.
+    debits_bank: bool = False
     #: For how many seconds what was made is not yet found by a search.
     search_delay: float = 0.0
     #: How many seconds after a draft was told of it is finalised by itself.

@@ -66,6 +66,9 @@ class StripeBooks:
             "deliveries_waiting": self._sender.waiting,
             "idempotency_keys": self._doorway.remembered,
             "refused_by_limits": self._limits.refused,
+            "payouts_under_way": sum(
+                payout["status"] in {"pending", "in_transit"} for payout in self.account.payouts.oldest_first()
+            ),
         }
 
     async def reset(self) -> None:
@@ -90,6 +93,7 @@ def _money(account: Account) -> dict[str, Any]:
         ],
         "disputes": _present(account.disputes),
         "payouts": _present(account.payouts),
+        "paid_out": {payout: [one["id"] for one in taken] for payout, taken in account.paid_out.items()},
         "balance_transactions": _present(account.balance_transactions),
         "tax_calculations": [
             one | {"line_items": account.tax_lines[one["id"]]} for one in _present(account.tax_calculations)

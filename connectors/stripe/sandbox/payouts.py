@@ -65,13 +65,16 @@ def create(account: Account, parameters: Parameters) -> Record:
 
 
 def pay_out(account: Account) -> list[Record]:
-    """Make one automatic payout in each currency of everything that is available and that none has taken yet."""
+    """Make one automatic payout in each currency of everything that is available and that none has taken yet.
+
+    A balance below nothing stays until more comes in, or is taken from the bank where the account allows that.
+    """
     made = []
     for currency in sorted({one["currency"] for one in account.unpaid.values()}):
         taken = [one for one in account.unpaid.values() if one["currency"] == currency and one["status"] == "available"]
         whole = sum(one["net"] for one in taken)
         amount = whole - whole % payout_step(currency)
-        if amount <= 0:
+        if amount == 0 or (amount < 0 and not account.switches.debits_bank):
             continue
         if whole > amount:
             taken.append(_hold(account, whole - amount, currency))
@@ -236,10 +239,10 @@ def _leave(account: Account, payout: Record) -> None:
 
 
 def _arrive(account: Account, payout: Record) -> None:
-    if payout["status"] != "in_transit":
-        return
-    payout |= {"status": "paid", "trace_id": {"status": "supported", "value": payout["id"][-16:].upper()}}
-    account.happened("payout.paid", payout)
+    if payout["status"] == "in_transit":
+        payout |= {"status": "paid", "trace_id": {"status": "supported", "value": payout["id"][-16:].upper()}}
+        account.happened("payout.paid", payout)
+    # What a bank sent back on its way is told of too: its movements are in no other payout.
     if payout["automatic"]:
         payout["reconciliation_status"] = "completed"
         account.happened("payout.reconciliation_completed", payout)

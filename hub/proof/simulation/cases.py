@@ -48,8 +48,12 @@ class Stage(Protocol):
         """Tie the customer once a run has stopped for that, and make the run again."""
         ...
 
-    async def take_back(self) -> None:
-        """Have what the case's first flow did taken back."""
+    async def take_back(self, flow: str) -> None:
+        """Have what a flow's run did taken back."""
+        ...
+
+    async def pay_out(self, *, travels: int, returned: bool = False) -> None:
+        """Let Stripe pay out what is available, travelling so many seconds; the bank sends it back on its way."""
         ...
 
     async def credit(self) -> None:
@@ -98,6 +102,8 @@ class Case:
     books: Books = Books.POSTED
     exception: str | None = None
     note: NoteDue = field(default_factory=NoteDue)
+    #: The flow whose payments or payouts are taken back.
+    taken_back: str = ""
 
     @property
     def name(self) -> str:
@@ -160,7 +166,32 @@ async def _paid_and_tied(stage: Stage) -> None:
 
 async def _taken_back(stage: Stage) -> None:
     await stage.invoice(paid=False)
-    await stage.take_back()
+    await stage.take_back("invoice-to-erp")
+
+
+async def _payment_taken_back(stage: Stage) -> None:
+    await stage.take_back("payment-to-erp")
+
+
+async def _paid_out(stage: Stage) -> None:
+    await stage.pay_out(travels=2)
+
+
+async def _paid_and_paid_out(stage: Stage) -> None:
+    await stage.invoice(paid=True)
+    await stage.pay_out(travels=2)
+
+
+async def _payout_taken_back(stage: Stage) -> None:
+    await stage.take_back("payout-to-erp")
+
+
+async def _returned(stage: Stage) -> None:
+    await stage.pay_out(travels=120, returned=True)
+
+
+async def _paid_out_by_hand(stage: Stage) -> None:
+    await stage.stripe("/v1/payouts", "amount=700&currency=eur")
 
 
 async def _day_later_and_tied(stage: Stage) -> None:
@@ -195,7 +226,7 @@ async def _item_out_of_use(stage: Stage) -> None:
 
 async def _credited_and_taken_back(stage: Stage) -> None:
     await stage.credit()
-    await stage.take_back()
+    await stage.take_back("credit-note-to-erp")
 
 
 async def _invoiced_and_credited(stage: Stage) -> None:
@@ -236,7 +267,7 @@ async def _refund_changed_and_failed(stage: Stage) -> None:
 _BY_CARD = Payment(after=0.5, amount=None, by="card")
 #: All of the first line: Stripe's share of the tax and the engine's tax of it are the same.
 _PART = Credit(after=0, lines=((0, 3),))
-_PARTS = (Payment(after=0.5, amount=999, by="report"), Payment(after=0.8, amount=None, by="report"))
+_PARTS = (Payment(after=0.5, amount=999, by="report"), Payment(after=0.8, amount=None, by="card"))
 
 #: So many pieces cost more than what one person may agree to, and more than what two may.
 _FOR_ONE, _FOR_TWO = 6_000, 30_000
@@ -282,6 +313,39 @@ CASES: tuple[Case, ...] = (
         scenario=_scenario(*_PARTS),
         happen=_paid_and_tied,
         tied=Tied.NOBODY,
+    ),
+    Case(
+        flows=("payment-to-erp",),
+        story="that is taken back",
+        scenario=_scenario(_BY_CARD),
+        prepare=_paid,
+        happen=_payment_taken_back,
+        taken_back="payment-to-erp",
+    ),
+    Case(
+        flows=("payout-to-erp",), scenario=_scenario(_BY_CARD), prepare=_paid, happen=_paid_out, once=("payout-to-erp",)
+    ),
+    Case(
+        flows=("payout-to-erp",),
+        story="that is taken back",
+        scenario=_scenario(_BY_CARD),
+        prepare=_paid_and_paid_out,
+        happen=_payout_taken_back,
+        taken_back="payout-to-erp",
+    ),
+    Case(
+        flows=("payout-returned-to-erp", "payout-to-erp"),
+        scenario=_scenario(_BY_CARD),
+        prepare=_paid,
+        happen=_returned,
+        once=("payout-returned-to-erp", "payout-to-erp"),
+    ),
+    Case(
+        flows=("payout-by-hand-to-erp",),
+        scenario=_scenario(_BY_CARD),
+        prepare=_paid,
+        happen=_paid_out_by_hand,
+        once=("payout-by-hand-to-erp",),
     ),
     Case(flows=("collections-notice",), scenario=_scenario(), prepare=_invoiced, happen=_given_up, notice=True),
     Case(

@@ -19,7 +19,7 @@ from hub.connections.budgets import Budgets
 from hub.errors import Refused
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
-from hub.proof import credit_books, money_path, oracle, records, vendor_books, wishes
+from hub.proof import credit_books, money_path, oracle, payouts, records, vendor_books, wishes
 from hub.proof.evidence import Evidence, Expected
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.records import Names
@@ -369,9 +369,18 @@ class _Play:
         customer = self._case.scenario.customers[0].key
         await self._desk.tie({"stripe": self._ids[customer], "netsuite": self._erp_customers[customer]})
 
-    async def take_back(self) -> None:
-        """Have what the invoice's run did taken back."""
-        await self._desk.take_back(self._case.flows[0])
+    async def take_back(self, flow: str) -> None:
+        """Have what a flow's run did taken back."""
+        await self._desk.take_back(flow)
+
+    async def pay_out(self, *, travels: int, returned: bool = False) -> None:
+        """Let Stripe pay out what is available, travelling so many seconds; the bank sends it back on its way."""
+        stripe = self._sandboxes["stripe"]
+        made = (await stripe.seed({"switches": {"payout_seconds": travels}, "pay_out": True}))["made"]["payouts"]
+        if returned:
+            await stripe.seed({"failed_payouts": [{"payout": payout["id"]} for payout in made]})
+        await self.rested()
+        await asyncio.sleep(travels + 10.0)
 
     async def _post(self, _url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> int | None:
         process = self._host.current
@@ -452,11 +461,23 @@ class _Play:
                 read["tax"],
                 {note["id"]: self._case.note for note in read["stripe"]["credit_notes"]},
             ),
+            payouts=payouts.read(read["stripe"], read["netsuite"], taken_back=self._taken_back(read["stripe"])),
         )
         families = Families(books, records.effect_keys(self._database.file))
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
         hub = records.read(self._database.file, names)
         return self._unsure(money_path.evidence(books, hub, families))
+
+    def _taken_back(self, stripe: Mapping[str, Any]) -> frozenset[str]:
+        """Name the payments or payouts whose runs were taken back."""
+        match self._case.taken_back:
+            case "payment-to-erp":
+                paid = (payment for invoice in stripe["invoices"] for payment in invoice["payments"])
+                return frozenset(payment["id"] for payment in paid if payment["status"] == "paid")
+            case "payout-to-erp":
+                return frozenset(payout["id"] for payout in stripe["payouts"])
+            case _:
+                return frozenset()
 
     def _ran_once(self) -> Iterator[Finding]:
         for flow in self._case.once:
