@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from hub.proof.markets import MARKETS
 from hub.proof.scenario import Customer, Invoice, Line, Payment, Scenario
+from hub.proof.wishes import EVENTS
 
 
 class Stage(Protocol):
@@ -18,8 +19,16 @@ class Stage(Protocol):
         """Let Stripe finalise the invoice, and let it be paid."""
         ...
 
-    async def stripe(self, path: str, body: str = "") -> None:
-        """Ask something of Stripe."""
+    async def stripe(self, path: str, body: str = "", *, method: str = "POST") -> None:
+        """Ask something of Stripe; `{invoice}` and `{customer}` stand for the case's."""
+        ...
+
+    async def erp(self, **fields: object) -> None:
+        """Let people in the ERP change fields of the case's customer there."""
+        ...
+
+    async def link(self) -> None:
+        """Tie the customer."""
         ...
 
     async def read(self) -> None:
@@ -64,11 +73,27 @@ class Books(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Customers:
+    """What must come of the case's customer: whose id it has in the ERP, how often each side wrote it, what it has.
+
+    `erp_writes` counts all writes of the record, also those of people; `billing_changes` all changes at Stripe. Of no
+    other events than these does the hub hear.
+    """
+
+    erp_writes: int
+    billing_changes: int
+    events: tuple[str, ...] = ("customer.updated", "customer.deleted")
+    erp: Mapping[str, object] = field(default_factory=dict)
+    billing: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """How flows are made to run: `prepare` happens before anything is counted, `happen` while the process may die.
 
     `flows` all run in it; of those in `once` exactly one run must come of it. With `deaf` no webhook arrives. `story`
     tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end.
+    A case about `customers` hears of them, and not of invoices.
     """
 
     flows: tuple[str, ...]
@@ -80,8 +105,19 @@ class Case:
     deaf: bool = False
     story: str = ""
     tied: Tied = Tied.OWN
+    customers: Customers | None = None
     books: Books = Books.POSTED
     exception: str | None = None
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Name the events of Stripe that the hub hears of."""
+        return EVENTS if self.customers is None else self.customers.events
+
+    @property
+    def own_record(self) -> bool:
+        """Tell whether the customer's record in the ERP is there from the start, and is to be tied to it."""
+        return self.tied is Tied.OWN or self.flows[0] == "customer-to-billing"
 
     @property
     def name(self) -> str:
@@ -151,6 +187,32 @@ async def _day_later_and_tied(stage: Stage) -> None:
     await stage.tie()
 
 
+async def _read(stage: Stage) -> None:
+    await stage.read()
+
+
+async def _renamed_and_read(stage: Stage) -> None:
+    await stage.stripe(
+        "/v1/customers/{customer}", "name=Alder+and+Sons&phone=&address[line1]=Ring+7&tax_exempt=reverse"
+    )
+    await stage.read()
+
+
+async def _deleted(stage: Stage) -> None:
+    await stage.stripe("/v1/customers/{customer}", method="DELETE")
+
+
+async def _decided(stage: Stage) -> None:
+    await stage.erp(terms={"id": "3"}, creditHoldOverride={"id": "ON"}, taxable=False)
+    await stage.read()
+
+
+async def _decided_and_tied(stage: Stage) -> None:
+    await stage.erp(terms={"id": "3"}, creditHoldOverride={"id": "ON"}, taxable=False, named=True)
+    await stage.read()
+    await stage.link()
+
+
 async def _day_later(stage: Stage) -> None:
     await stage.day_later()
 
@@ -218,5 +280,55 @@ CASES: tuple[Case, ...] = (
         happen=_day_later_and_tied,
         once=("invoices-agree", "posted-invoice-agrees"),
         tied=Tied.NOBODY,
+    ),
+    Case(
+        flows=("customer-to-erp",),
+        scenario=_scenario(),
+        happen=_read,
+        tied=Tied.NOBODY,
+        customers=Customers(
+            erp_writes=1,
+            billing_changes=0,
+            events=("customer.created",),
+            erp={"companyName": "Alder Works", "subsidiary": "2", "taxable": True},
+            billing={"tax_exempt": "none", "metadata": {}},
+        ),
+    ),
+    Case(
+        flows=("customer-to-erp",),
+        story="that the ERP knows",
+        scenario=_scenario(),
+        happen=_renamed_and_read,
+        customers=Customers(erp_writes=2, billing_changes=1, erp={"companyName": "Alder and Sons"}),
+    ),
+    Case(
+        flows=("customer-to-erp",),
+        story="that is deleted",
+        scenario=_scenario(),
+        happen=_deleted,
+        customers=Customers(erp_writes=2, billing_changes=0, erp={"companyName": "Alder Works", "isInactive": True}),
+    ),
+    Case(
+        flows=("customer-to-billing",),
+        scenario=_scenario(),
+        happen=_decided,
+        customers=Customers(
+            erp_writes=3,
+            billing_changes=1,
+            erp={"terms": "3"},
+            billing={"tax_exempt": "exempt", "metadata": {"erp_terms": "NET60", "erp_status": "blocked"}},
+        ),
+    ),
+    Case(
+        flows=("customer-to-billing",),
+        story="before it is tied",
+        scenario=_scenario(),
+        happen=_decided_and_tied,
+        tied=Tied.NOBODY,
+        customers=Customers(
+            erp_writes=3,
+            billing_changes=1,
+            billing={"tax_exempt": "exempt", "metadata": {"erp_terms": "NET60", "erp_status": "blocked"}},
+        ),
     ),
 )
