@@ -21,6 +21,7 @@ from hub.sdk.connector import Operation
 OPERATIONS: tuple[Operation, ...] = (
     customers.UPSERT,
     customers.READ,
+    customers.FIND,
     items.UPSERT,
     items.READ,
     invoices.UPSERT,

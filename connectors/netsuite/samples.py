@@ -165,6 +165,7 @@ SAMPLES = Samples(
     wrong={"certificate_id": "other"},
     reads=(
         ReadSample(operation="customer.read", input={"external_id": "cus_1"}),
+        ReadSample(operation="customer.find", input={"external_id": "cus_1"}),
         ReadSample(operation="invoice.read", input={"id": "5001"}, after=(MAKE_INVOICE,)),
         ReadSample(operation="payment.read", input={"id": "5002"}, after=(MAKE_PAYMENT,)),
         ReadSample(operation="job.read", input={"id": "1"}, after=(SUBMIT_JOB,)),

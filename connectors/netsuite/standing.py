@@ -31,7 +31,7 @@ _APPLICATIONS = frozenset({"apply", "deposit"})
 #: What NetSuite shows otherwise than it was written: formatted, or on pages of its own.
 _SHOWN_OTHERWISE = frozenset({"addressBook", "autoApply", "phone"})
 #: The sublists of all records that are written.
-_SUBLISTS = ("item", "taxDetails", "apply", "deposit", "line")
+_SUBLISTS = ("item", "taxDetails", "apply", "deposit", "line", "addressBook", "currencyList")
 
 
 def current(_settings: object, request: Request) -> Request:
@@ -60,7 +60,17 @@ def holds(request: Request, response: Response) -> bool:
     return all(_same(value, record.get(name)) for name, value in written.items() if name not in _SHOWN_OTHERWISE)
 
 
+def within(request: Request, response: Response) -> str:
+    """Give a digest of those fields of a record that a write names."""
+    named = loads(request.body).keys()
+    content = {name: value for name, value in _content(_record(response)).items() if name in named}
+    return hashlib.sha256(canonical(content)).hexdigest()[:32]
+
+
+#: Watches the whole record.
 GUARD = ReadBefore(look=Look(current=current, standing=standing, holds=holds))
+#: Watches what the write names, for records of which others write other fields.
+GUARD_WITHIN = ReadBefore(look=Look(current=current, standing=standing, holds=holds, within=within))
 
 
 def _record(response: Response) -> dict[str, Any]:
@@ -101,7 +111,8 @@ def _same(written: Any, shown: Any) -> bool:
         # A reference or a choice may be written as its id alone.
         return str(written) == str(shown.get("id"))
     if isinstance(written, str):
-        return isinstance(shown, str) and _text(written) == _text(shown)
+        # An empty text clears a field, which is not shown then.
+        return _text(written) == _text(shown) if isinstance(shown, str) else not written and shown is None
     if written is None:
         return shown is None
     if isinstance(written, bool) or isinstance(shown, bool):

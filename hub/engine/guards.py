@@ -90,7 +90,7 @@ def newer(seen: Seen, memory: Memory, *, moment: int, ordered: bool, same_as_las
         return "It is there already, and the hub has never written it."
     if memory.moment is not None and moment < memory.moment and not ordered:
         return "The hub has written it for something that happened later."
-    if seen.version == memory.version or (memory.version is None and same_as_last):
+    if seen.version == memory.version or same_as_last:
         return None
     if seen.standing is None:
         return "What the hub wrote is there no more."
@@ -138,7 +138,7 @@ class Guards:
         look = _look(operation)
 
         def read(response: Response) -> Seen:
-            standing = look.standing(response)
+            standing = look.stands(request, response)
             holds = standing is not None and look.holds(request, response)
             return Seen(standing=standing, holds=holds, response=response)
 
@@ -183,14 +183,12 @@ class Guards:
             return
         with self._database.reading() as connection:
             last, told = stored.of_object(connection, environment, object, reasons=(NEWER, OVERWRITTEN))
-        # Only where a crash kept the hub from seeing what its own write had left is the content compared.
-        unread = last is not None and last["version"] is None and bool(last["body"]) and seen.standing is not None
         why = newer(
             seen,
             _memory(last, told),
             moment=self.moment,
             ordered=self._ordered,
-            same_as_last=unread and _look(operation).holds(outcomes.recorded_request(last or {}), seen.response),
+            same_as_last=_is_as_left(_look(operation), last, seen),
         )
         if why is not None:
             raise refusal(why, seen)
@@ -200,6 +198,22 @@ def _look(operation: WriteOperation) -> Look:
     look = look_of(operation)
     assert look is not None
     return look
+
+
+def _is_as_left(look: Look, last: Row | None, seen: Seen) -> bool:
+    """Tell, where the versions alone do not, whether what stands is what the hub's last write has left."""
+    if last is None or not last["body"] or seen.standing is None:
+        return False
+    written = outcomes.recorded_request(last)
+    if last["version"] is None:
+        # A crash kept the hub from seeing what its own write had left: the content is compared.
+        return look.holds(written, seen.response)
+    # What the last write has named counts, whatever this one names.
+    return (
+        look.within is not None
+        and last["reason"] != OVERWRITTEN
+        and look.within(written, seen.response) == last["version"]
+    )
 
 
 def _memory(last: Row | None, told: frozenset[str]) -> Memory:

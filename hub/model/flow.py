@@ -304,7 +304,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A compiled flow of one bundle; `event` is the event type that starts it.
+    """A compiled flow of one bundle; `event` is the event type that starts it, beside `further_events`.
 
     A flow with a `schedule` is started by `concord.schedule.NAME`; one that others call by `concord.flow.NAME`, with
     a record in the schema `called`. `output` is what a caller gets.
@@ -326,3 +326,9 @@ class Flow:
     called: str | None = None
     output: Term | None = None
     path: str = ""
+    further_events: tuple[str, ...] = ()
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Give the types of all events that start it."""
+        return (self.event, *self.further_events)

@@ -196,7 +196,7 @@ def _row(flow: Flow, standing: Mapping[str, Mapping[RunState, int]], stuck: Mapp
         name=flow.name,
         title=flow.title,
         owner=flow.owner,
-        event=flow.event,
+        event=", ".join(flow.events),
         steps=sum(1 for _ in every_step(flow.steps)),
         runs=standing.get(flow.name, {}),
         open_cases=sum(stuck.get(flow.name, {}).values()),

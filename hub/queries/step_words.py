@@ -56,7 +56,10 @@ def start_of(flow: Flow) -> Start:
         sentence = f"By steps of other flows, with a record of {flow.called}"
         return Start(kind="called", title="called", subtitle=flow.called, sentence=sentence)
     source, _, what = flow.event.partition(".")
-    return Start(kind="event", title=source, subtitle=what, sentence=f"With the event {flow.event}")
+    if not flow.further_events:
+        return Start(kind="event", title=source, subtitle=what, sentence=f"With the event {flow.event}")
+    told = f"With one of the events {', '.join(flow.events)}"
+    return Start(kind="event", title=source, subtitle=f"{what} …", sentence=told)
 
 
 def kind_of(step: Step) -> str:

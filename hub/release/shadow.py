@@ -65,7 +65,8 @@ class Versions:
     def event_types(self) -> frozenset[str]:
         """Name the events that these flows handle, in either version."""
         bundles = (self.before, self.after)
-        return frozenset(flow.event for bundle in bundles for flow in bundle.flows.values() if flow.name in self.flows)
+        flows = (flow for bundle in bundles for flow in bundle.flows.values() if flow.name in self.flows)
+        return frozenset(event for flow in flows for event in flow.events)
 
     def operations(self, bundle: Bundle) -> Operations:
         """Give what tells the operations of a bundle's connections."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -37,11 +37,21 @@ class Look:
     - `standing(response)` reads an answer with 2xx or 404; None when the vendor itself says that nothing is there. It
       raises for an answer that is not the vendor's own, such as a gateway's 404.
     - `holds(request, response)` tells whether what stands is what the write leaves, as far as that can be compared.
+    - `within(request, response)`, where it is there, gives the version in the place of `standing`'s: of those fields
+      alone that the write names, so that what somebody else changes beside them is not in its way.
     """
 
     current: Callable[[Any, Request], Request]
     standing: Callable[[Response], Standing | None]
     holds: Callable[[Request, Response], bool]
+    within: Callable[[Request, Response], str] | None = None
+
+    def stands(self, request: Request, response: Response) -> Standing | None:
+        """Give what stands in the place of a write, in the version that counts for it; raises as `standing` does."""
+        found = self.standing(response)
+        if found is None or self.within is None:
+            return found
+        return replace(found, version=self.within(request, response))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

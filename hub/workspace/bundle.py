@@ -49,7 +49,7 @@ class Bundle:
 
     def flows_for(self, event_type: str) -> tuple[Flow, ...]:
         """Give the flows that an event of this type starts, by name."""
-        return tuple(flow for _, flow in sorted(self.flows.items()) if flow.event == event_type)
+        return tuple(flow for _, flow in sorted(self.flows.items()) if event_type in flow.events)
 
     def validate(self, schema_name: str, record: object) -> list[str]:
         """Give what of a record does not fit a schema, each with its path; raises `NotFound` for an unknown schema."""

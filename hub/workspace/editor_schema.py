@@ -98,7 +98,7 @@ def _schema(shape: Shape, defined: _Defined) -> dict[str, Any]:
         case Told():
             return {"anyOf": [_form(form, defined) for form in shape.forms.values()]}
         case Either():
-            return {"anyOf": [_scalar(shape.value), _form(shape.form, defined)]}
+            return {"anyOf": [_scalar(shape.value), _schema(shape.form, defined)]}
         case Again():
             if shape.name not in defined:
                 defined[shape.name] = {}

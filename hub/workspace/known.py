@@ -47,7 +47,7 @@ class Known:
 
     def started_by(self, event: str) -> list[FlowHead]:
         """Give the flows that an event of this type starts."""
-        return [head for _, head in sorted(self.flows.items()) if head.event == event]
+        return [head for _, head in sorted(self.flows.items()) if event in {head.event, *head.further_events}]
 
     def lint_name(self, kind: FileKind, node: Node, lints: Lints) -> bool:
         """Add a lint when there is nothing of this kind with the name in `node`; True when there is."""

@@ -243,7 +243,7 @@ NEAR_MISSES: tuple[tuple[str, tuple[str | int, ...], Any], ...] = (
     ("legal_entity", ("status",), "closed"),
     ("legal_entity", ("time_zone",), ""),
     ("customer", ("bill_to", "address", "country"), "NLD"),
-    ("customer", ("bill_to", "address"), None),
+    ("customer", ("bill_to", "address", "country"), None),
     ("customer", ("exemptions", 0, "valid_from"), "01/01/2026"),
     ("customer", ("created_at",), "2024-05-06"),
     ("customer", ("external_ids",), {"netsuite": "1001"}),

@@ -42,6 +42,8 @@ def bundle(installed: Catalogue) -> Bundle:
 def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
     events = {flow.name: flow.event for flow in bundle.flows.values()}
     assert events == {
+        "customer-to-erp": "stripe.customer.created",
+        "customer-to-billing": "netsuite.customer.changed",
         "invoice-to-erp": "stripe.invoice.finalized",
         "payment-to-erp": "stripe.invoice_payment.paid",
         "credit-note-to-erp": "stripe.credit_note.created",

@@ -90,6 +90,7 @@ class Account:
         self.denied: frozenset[str] = frozenset()
         self._numbers: Counter[str] = Counter()
         self._line_key = 0
+        self._address_id = 0
 
     @property
     def clock(self) -> Clock:
@@ -105,6 +106,11 @@ class Account:
         """Give the next key of a transaction line, unique in the account."""
         self._line_key += 1
         return str(self._line_key)
+
+    def address_id(self) -> int:
+        """Give the next id of an address, unique in the account."""
+        self._address_id += 1
+        return self._address_id
 
     def accept(self, action: str, kind: str, internal_id: str, external_id: str | None, memo: str | None) -> None:
         """Note an accepted write, in order."""

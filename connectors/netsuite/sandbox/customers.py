@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from connectors.netsuite.sandbox.documents import Document
-from connectors.netsuite.sandbox.problems import Refusal, missing
+from connectors.netsuite.sandbox.problems import Refusal, bad_value, missing
 
 if TYPE_CHECKING:
     from connectors.netsuite.sandbox.account import Account
+
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 def finish(account: Account, draft: Document, known: Document | None) -> None:
@@ -29,6 +34,28 @@ def finish(account: Account, draft: Document, known: Document | None) -> None:
         fields["currency"] = account.references.currency(str(subsidiary.facts["currency"])).id if subsidiary else "1"
     if not fields.get("entityId"):
         fields["entityId"] = account.number("customer")
+    if fields.get("creditHoldOverride", "AUTO") not in ("AUTO", "ON", "OFF"):
+        raise bad_value(fields["creditHoldOverride"], "creditHoldOverride", "creditHoldOverride")
+    _settle_addresses(account, draft.sublists.get("addressBook", []))
+
+
+def _settle_addresses(account: Account, lines: list[dict[str, Any]]) -> None:
+    """Give each address an id, check its country, and let there be one for bills and one for goods at the most."""
+    for place, line in enumerate(lines):
+        if line.get("id") is None:
+            line["id"] = account.address_id()
+        path = f"addressBook.items[{place}].addressBookAddress"
+        address = line.get("addressBookAddress") or {}
+        country = address.get("country")
+        named = country.get("id") if isinstance(country, Mapping) else country
+        if named is not None and not _COUNTRY.fullmatch(str(named)):
+            raise bad_value(named, "country", f"{path}.country")
+        line["addressBookAddress"] = {name: value for name, value in address.items() if value is not None}
+    for flag in ("defaultBilling", "defaultShipping"):
+        # The last one that says so is it; the first address of all is both.
+        chosen = [line for line in lines if line.get(flag)] or lines[:1]
+        for line in lines:
+            line[flag] = line is chosen[-1]
 
 
 def refuse_delete(account: Account, document: Document) -> None:

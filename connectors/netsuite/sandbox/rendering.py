@@ -35,6 +35,7 @@ _TYPE_NAMES = {
     "journalEntry": "Journal",
 }
 _ENUM_NAMES = {
+    "creditHoldOverride": {"AUTO": "Auto", "ON": "On", "OFF": "Off"},
     "approvalStatus": {"1": "Pending Approval", "2": "Approved", "3": "Rejected"},
     "invoice.status": {"Open": "Open", "Paid In Full": "Paid In Full"},
     "creditMemo.status": {"A": "Open", "B": "Fully Applied"},

@@ -19,6 +19,7 @@ _KEYS = frozenset(
         "references",
         "customers",
         "records",
+        "changes",
         "restlets",
         "certificates",
         "access_tokens",
@@ -47,6 +48,8 @@ def seed(account: Account, wish: Mapping[str, Any]) -> Mapping[str, Any]:
     - `references`: kind → entries with `id`, `name`, `externalId` and the kind's facts
     - `customers`: bodies of the record service; `currency` may be an ISO code, `currencies` lists more of them
     - `records`: bodies of the record service with their `type`, and with an `id` where a record is to have that one
+    - `changes`: bodies of the record service with their `type` and `id`, as people at the account make them; sublists
+      that are named are replaced
     - `close`, `open`: names or ids of accounting periods
     - `settings`: `token_seconds`, `token_seconds_as_text`, `concurrency`, `others` (places of it that other
       integrations hold), `latency` (seconds a request takes), `job_seconds`, `denied` (what the role may not do),
@@ -82,6 +85,8 @@ def seed(account: Account, wish: Mapping[str, Any]) -> Mapping[str, Any]:
     made = [_customer(account, place, entry) for place, entry in enumerate(wish.get("customers", []))]
     for place, entry in enumerate(wish.get("records", [])):
         _record(account, place, entry)
+    for place, entry in enumerate(wish.get("changes", [])):
+        _change(account, place, entry)
     account.clock.advance(float(wish.get("settings", {}).get("seconds_later", 0)))
     return {
         "customers": {external_id: internal_id for external_id, internal_id in made if external_id},
@@ -147,6 +152,19 @@ def _record(account: Account, place: int, entry: Mapping[str, Any]) -> None:
     finally:
         if following is not None:
             account.documents.count_from(shape.name, following)
+
+
+def _change(account: Account, place: int, entry: Mapping[str, Any]) -> None:
+    shape = record_type(str(entry.get("type")))
+    known = account.documents.get(shape.name, str(entry.get("id"))) if shape is not None else None
+    if shape is None or known is None:
+        raise ValueError(f"changes[{place}]: there is no {entry.get('type')!r} with the id {entry.get('id')!r}")
+    body = {name: value for name, value in entry.items() if name not in ("type", "id")}
+    try:
+        change = account.reader.read(shape, body, names="error")
+        writing.update(account, known, change, replace=change.sublists.keys())
+    except Refusal as refusal:
+        raise ValueError(f"changes[{place}]: {refusal.detail}") from refusal
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: frozenset[str]) -> None:

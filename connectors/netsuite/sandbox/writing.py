@@ -146,7 +146,7 @@ def _reverse(account: Account, original: Document, *, on: Any) -> None:
 def merge(draft: Document, change: Change, *, replace: Collection[str]) -> None:
     """Put a body over a record."""
     for name, value in change.fields.items():
-        if value is None:
+        if value is None or value == "":
             draft.fields.pop(name, None)
         else:
             draft.fields[name] = value

@@ -11,6 +11,7 @@ from hub.proof.credit_books import NoteDue
 from hub.proof.credits import Credit
 from hub.proof.markets import MARKETS
 from hub.proof.scenario import Customer, Invoice, Line, Payment, Scenario
+from hub.proof.wishes import EVENTS
 
 
 class Stage(Protocol):
@@ -20,12 +21,23 @@ class Stage(Protocol):
         """Let Stripe finalise the invoice, and let it be paid."""
         ...
 
-    async def stripe(self, path: str, body: str = "") -> None:
-        """Ask something of Stripe; `{invoice}`, `{note}` and `{refund}` stand for ids, `{number}` for the invoice's."""
+    async def stripe(self, path: str, body: str = "", *, method: str = "POST") -> None:
+        """Ask something of Stripe.
+
+        `{invoice}`, `{customer}`, `{note}` and `{refund}` stand for the case's ids, `{number}` for the invoice's.
+        """
         ...
 
     async def rested(self) -> None:
         """Wait until no run goes on by itself any more."""
+        ...
+
+    async def erp(self, **fields: object) -> None:
+        """Let people in the ERP change fields of the case's customer there."""
+        ...
+
+    async def link(self) -> None:
+        """Tie the customer."""
         ...
 
     async def read(self) -> None:
@@ -82,12 +94,28 @@ class Books(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Customers:
+    """What must come of the case's customer: whose id it has in the ERP, how often each side wrote it, what it has.
+
+    `erp_writes` counts all writes of the record, also those of people; `billing_changes` all changes at Stripe. Of no
+    other events than these does the hub hear.
+    """
+
+    erp_writes: int
+    billing_changes: int
+    events: tuple[str, ...] = ("customer.updated", "customer.deleted")
+    erp: Mapping[str, object] = field(default_factory=dict)
+    billing: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """How flows are made to run: `prepare` happens before anything is counted, `happen` while the process may die.
 
     `flows` all run in it; of those in `once` exactly one run must come of it. With `deaf` no webhook arrives. `story`
     tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end. What
-    must come of a credit note stands in `note`, where one is made.
+    must come of a credit note stands in `note`, where one is made. A case about `customers` hears of them, and not of
+    invoices.
     """
 
     flows: tuple[str, ...]
@@ -99,11 +127,22 @@ class Case:
     deaf: bool = False
     story: str = ""
     tied: Tied = Tied.OWN
+    customers: Customers | None = None
     books: Books = Books.POSTED
     exception: str | None = None
     note: NoteDue = field(default_factory=NoteDue)
     #: The flow whose payments or payouts are taken back.
     taken_back: str = ""
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Name the events of Stripe that the hub hears of."""
+        return EVENTS if self.customers is None else self.customers.events
+
+    @property
+    def own_record(self) -> bool:
+        """Tell whether the customer's record in the ERP is there from the start, and is to be tied to it."""
+        return self.tied is Tied.OWN or self.flows[0] == "customer-to-billing"
 
     @property
     def name(self) -> str:
@@ -197,6 +236,32 @@ async def _paid_out_by_hand(stage: Stage) -> None:
 async def _day_later_and_tied(stage: Stage) -> None:
     await stage.day_later()
     await stage.tie()
+
+
+async def _read(stage: Stage) -> None:
+    await stage.read()
+
+
+async def _renamed_and_read(stage: Stage) -> None:
+    await stage.stripe(
+        "/v1/customers/{customer}", "name=Alder+and+Sons&phone=&address[line1]=Ring+7&tax_exempt=reverse"
+    )
+    await stage.read()
+
+
+async def _deleted(stage: Stage) -> None:
+    await stage.stripe("/v1/customers/{customer}", method="DELETE")
+
+
+async def _decided(stage: Stage) -> None:
+    await stage.erp(terms={"id": "3"}, creditHoldOverride={"id": "ON"}, taxable=False)
+    await stage.read()
+
+
+async def _decided_and_tied(stage: Stage) -> None:
+    await stage.erp(terms={"id": "3"}, creditHoldOverride={"id": "ON"}, taxable=False, named=True)
+    await stage.read()
+    await stage.link()
 
 
 async def _day_later(stage: Stage) -> None:
@@ -421,5 +486,55 @@ CASES: tuple[Case, ...] = (
         scenario=_scenario(_BY_CARD, credits=(_PART,)),
         prepare=_invoiced_and_credited,
         happen=_refund_changed_and_failed,
+    ),
+    Case(
+        flows=("customer-to-erp",),
+        scenario=_scenario(),
+        happen=_read,
+        tied=Tied.NOBODY,
+        customers=Customers(
+            erp_writes=1,
+            billing_changes=0,
+            events=("customer.created",),
+            erp={"companyName": "Alder Works", "subsidiary": "2", "taxable": True},
+            billing={"tax_exempt": "none", "metadata": {}},
+        ),
+    ),
+    Case(
+        flows=("customer-to-erp",),
+        story="that the ERP knows",
+        scenario=_scenario(),
+        happen=_renamed_and_read,
+        customers=Customers(erp_writes=2, billing_changes=1, erp={"companyName": "Alder and Sons"}),
+    ),
+    Case(
+        flows=("customer-to-erp",),
+        story="that is deleted",
+        scenario=_scenario(),
+        happen=_deleted,
+        customers=Customers(erp_writes=2, billing_changes=0, erp={"companyName": "Alder Works", "isInactive": True}),
+    ),
+    Case(
+        flows=("customer-to-billing",),
+        scenario=_scenario(),
+        happen=_decided,
+        customers=Customers(
+            erp_writes=3,
+            billing_changes=1,
+            erp={"terms": "3"},
+            billing={"tax_exempt": "exempt", "metadata": {"erp_terms": "NET60", "erp_status": "blocked"}},
+        ),
+    ),
+    Case(
+        flows=("customer-to-billing",),
+        story="before it is tied",
+        scenario=_scenario(),
+        happen=_decided_and_tied,
+        tied=Tied.NOBODY,
+        customers=Customers(
+            erp_writes=3,
+            billing_changes=1,
+            billing={"tax_exempt": "exempt", "metadata": {"erp_terms": "NET60", "erp_status": "blocked"}},
+        ),
     ),
 )

@@ -67,6 +67,10 @@ class Desk:
         await self._order("tie", lambda process: _tied(process, row))
         await self._order("make again", lambda process: _made_again(process, stopped))
 
+    async def link(self, row: Mapping[str, str]) -> None:
+        """Tie a customer's ids together."""
+        await self._order("tie", lambda process: _tied(process, row))
+
     async def take_back(self, flow: str) -> None:
         """Have a flow's run taken back once it has succeeded."""
         run_id = await self._come(_ENDED, flow)

@@ -19,7 +19,16 @@ from hub.connections.budgets import Budgets
 from hub.errors import Refused
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
-from hub.proof import credit_books, money_path, oracle, payouts, records, vendor_books, wishes
+from hub.proof import (
+    credit_books,
+    customer_checks,
+    money_path,
+    oracle,
+    payouts,
+    records,
+    vendor_books,
+    wishes,
+)
 from hub.proof.evidence import Evidence, Expected
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.records import Names
@@ -46,6 +55,7 @@ VENDORS = ("stripe", "netsuite", "tax")
 HUB = "https://hub.simulated"
 #: Name → kind of Stripe's books and the fact that it stands for, of the oldest object.
 _NAMES = (
+    ("customer", "customers", "id"),
     ("invoice", "invoices", "id"),
     ("number", "invoices", "number"),
     ("note", "credit_notes", "id"),
@@ -216,6 +226,7 @@ class _Play:
             self._more.extend(trial.about_the_whole(self._database, self._loop.unhandled))
             self._more.extend(self._ran_once())
             self._more.extend(self._untied())
+            self._more.extend(self._customers())
             findings = oracle.find(self._evidence(), self._more)
         finally:
             self._loop.leave()
@@ -243,6 +254,7 @@ class _Play:
             name: shipped.settings(name, told[name], url=sandbox.world.url, webhook_secret=secret)
             for name, sandbox in self._sandboxes.items()
         }
+        self._settings["stripe"]["event_types"] = list(self._case.watched)
         self._counting = self._case.prepare is None
         self._host = Host(
             loop=self._loop,
@@ -259,6 +271,9 @@ class _Play:
             befalls=self._befalls,
         )
         self._desk = Desk(self._host, self._database, loop=self._loop, story=self._story)
+        if self._case.customers is not None:
+            # What people have made is older than what happens.
+            await asyncio.sleep(10.0)
         if self._case.prepare is not None:
             await self._case.prepare(self)
             await self.rested()
@@ -271,8 +286,9 @@ class _Play:
         self._ids.update((await stripe.seed(wishes.stripe_catalogue(scenario)))["keys"])
         customers = (await netsuite.seed(wishes.netsuite_wish(scenario)))["customers"]
         await tax.seed(wishes.tax_wish())
+        watched = list(self._case.watched)
         made = await stripe.seed(
-            {"endpoints": [{"key": "hub", "url": f"{HUB}/hooks/stripe", "enabled_events": list(wishes.EVENTS)}]}
+            {"endpoints": [{"key": "hub", "url": f"{HUB}/hooks/stripe", "enabled_events": watched}]}
         )
         known = scenario.customers if self._case.tied is not Tied.NOBODY else ()
         for number, customer in enumerate(known):
@@ -296,7 +312,7 @@ class _Play:
         self._ids.update((await self._sandboxes["stripe"].seed(wish))["keys"])
         await asyncio.sleep(10.0)
 
-    async def stripe(self, path: str, body: str = "") -> None:
+    async def stripe(self, path: str, body: str = "", *, method: str = "POST") -> None:
         """Ask something of Stripe as a person at its dashboard would; names stand for the case's objects."""
         stripe = self._sandboxes["stripe"]
         url = stripe.world.url + self._named(path)
@@ -304,7 +320,7 @@ class _Play:
             "authorization": f"Bearer {self._settings['stripe']['api_key']}",
             "content-type": "application/x-www-form-urlencoded",
         }
-        answer = await stripe.answer(Request(method="POST", url=url, headers=headers, body=self._named(body).encode()))
+        answer = await stripe.answer(Request(method=method, url=url, headers=headers, body=self._named(body).encode()))
         if answer.status != 200:
             raise AssertionError(answer)
         await asyncio.sleep(10.0)
@@ -381,6 +397,20 @@ class _Play:
             await stripe.seed({"failed_payouts": [{"payout": payout["id"]} for payout in made]})
         await self.rested()
         await asyncio.sleep(travels + 10.0)
+
+    async def erp(self, **fields: object) -> None:
+        """Let people in the ERP change fields of the case's customer there; `named`: it gets its id in billing."""
+        there = self._erp_customers[self._case.scenario.customers[0].key]
+        named = {"externalId": self._ids[self._case.scenario.customers[0].key]} if fields.pop("named", False) else {}
+        await self._sandboxes["netsuite"].seed({"changes": [{"type": "customer", "id": there, **fields, **named}]})
+        await asyncio.sleep(10.0)
+
+    async def link(self) -> None:
+        """Tie the customer while that is waited for."""
+        await asyncio.sleep(60.0)
+        self._reached |= coverage.waiting(self._database.file)
+        customer = self._case.scenario.customers[0].key
+        await self._desk.link({"stripe": self._ids[customer], "netsuite": self._erp_customers[customer]})
 
     async def _post(self, _url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> int | None:
         process = self._host.current
@@ -502,6 +532,16 @@ class _Play:
             if (ties, memos) != (0, 1):
                 detail = f"the invoice has {memos} reversals and {ties} ties, must have one and none"
                 yield Finding(invariant=Invariant.TAKEN_BACK, family=None, detail=detail)
+
+    def _customers(self) -> Iterator[Finding]:
+        """What the two systems have of the case's customer is what each owns, written once and no more."""
+        wanted = self._case.customers
+        if wanted is None:
+            return
+        key = self._case.scenario.customers[0].key
+        read = {name: sandbox.books() for name, sandbox in self._sandboxes.items()}
+        own = self._erp_customers[key] if self._case.own_record else None
+        yield from customer_checks.find(wanted, read["stripe"], read["netsuite"], billing=self._ids[key], erp=own)
 
     def _unsure(self, evidence: Evidence) -> Evidence:
         """Allow what only a person can find out: a notice that was cut off may have been given or not."""

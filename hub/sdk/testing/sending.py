@@ -69,7 +69,7 @@ class Connected:
         error = None if response.status == 404 else self._connector.classify(response)
         if error is not None:
             raise error
-        standing = look.standing(response)
+        standing = look.stands(request, response)
         return standing, standing is not None and look.holds(request, response)
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hub.workspace.checks.step_nodes import every_step, inside, keyed_in
-from hub.workspace.source.yaml_source import Keyed, Node, text_of
+from hub.workspace.source.yaml_source import Keyed, Listed, Node, text_of
 
 #: Types of the hub's own events: those that flows emit, and those by which it starts flows.
 OWN = "concord"
@@ -21,18 +21,34 @@ class FlowHead:
     name: str
     event: str
     called: str | None = None
+    further_events: tuple[str, ...] = ()
     emits: frozenset[str] = frozenset()
     runs: frozenset[str] = frozenset()
 
 
 def event_of(flow: Keyed) -> str:
-    """Give the type of the events that start a flow."""
+    """Give the type of the events that start a flow; the first one where several do."""
+    return events_of(flow)[0]
+
+
+def events_of(flow: Keyed) -> tuple[str, ...]:
+    """Give the types of the events that start a flow, at least one; it is empty where the file does not say."""
     on, name = inside(flow, "on"), text_of(flow.get("flow"))
     if on is None:
-        return ""
+        return ("",)
     if "schedule" in on.entries:
-        return f"{SCHEDULED}.{name}"
-    return f"{CALLED}.{name}" if "called" in on.entries else text_of(on.get("event"))
+        return (f"{SCHEDULED}.{name}",)
+    if "called" in on.entries:
+        return (f"{CALLED}.{name}",)
+    return tuple(text_of(each) for each in event_nodes(on)) or ("",)
+
+
+def event_nodes(on: Keyed) -> tuple[Node, ...]:
+    """Give the nodes that name the events which start a flow."""
+    event = on.get("event")
+    if isinstance(event, Listed):
+        return event.items
+    return () if event is None else (event,)
 
 
 def flow_heads(nodes: Iterable[Node]) -> Mapping[str, FlowHead]:
@@ -69,6 +85,7 @@ def _head(flow: Keyed) -> FlowHead:
     return FlowHead(
         name=text_of(flow.get("flow")),
         event=event_of(flow),
+        further_events=events_of(flow)[1:],
         called=text_of(on.get("called")) or None if on is not None else None,
         emits=frozenset(text_of(held.get("type")) for held in emits),
         runs=frozenset(text_of(held.get("flow")) for held in runs),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hub.workspace.checks.flow_heads import CALLED, OWN, SCHEDULED
+from collections.abc import Sequence
+
+from hub.workspace.checks.flow_heads import CALLED, OWN, SCHEDULED, event_nodes
 from hub.workspace.checks.schedule_lint import lint_schedule
 from hub.workspace.checks.step_nodes import inside
 from hub.workspace.kinds import FileKind
@@ -14,15 +16,27 @@ from hub.workspace.source.yaml_source import Keyed, Node, text_of
 def lint_trigger(flow: Keyed, lints: Lints, known: Known) -> None:
     """Add a lint when nothing can start a flow."""
     on = inside(flow, "on")
-    event = on.get("event") if on is not None else None
     called = on.get("called") if on is not None else None
-    if event is not None:
+    events = event_nodes(on) if on is not None else ()
+    for event in events:
         lint_event(event, lints, known)
+    _lint_together(events, lints)
     schedule = inside(on, "schedule") if on is not None else None
     if schedule is not None:
         lint_schedule(schedule, lints)
     if called is not None:
         known.lint_name(FileKind.SCHEMA, called, lints)
+
+
+def _lint_together(events: Sequence[Node], lints: Lints) -> None:
+    """Add a lint where events of different senders start one flow, or one of them stands there twice."""
+    names = [text_of(event) for event in events]
+    for place, event in enumerate(events):
+        if names[place] in names[:place]:
+            lints.error(event, "repeated-event", f"`{names[place]}` stands here twice.", "Take one out.")
+        elif names[place].partition(".")[0] != names[0].partition(".")[0]:
+            message = f"`{names[place]}` and `{names[0]}` do not come from the same connector."
+            lints.error(event, "events-of-several", message, "Write a flow for each connector.")
 
 
 def lint_event(event: Node, lints: Lints, known: Known) -> None:

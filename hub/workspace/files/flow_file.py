@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.workspace.files.step_file import EVENT_TYPE, SCHEMA_NAME, STEPS
-from hub.workspace.source.shapes import NAME, Choice, Duration, Expression, Form, Key, Text
+from hub.workspace.source.shapes import NAME, Choice, Duration, Either, Expression, Form, Key, Many, Text
 
 CATCH_UP = Choice(of=("all", "last", "none"))
 OVERLAP = Choice(of=("queue", "skip"))
@@ -34,7 +34,10 @@ SCHEDULE = Form(
 ON = Form(
     title="on",
     keys={
-        "event": Key(shape=EVENT_TYPE, doc="the type of the events that start it"),
+        "event": Key(
+            shape=Either(value=EVENT_TYPE, form=Many(item=EVENT_TYPE, least=1, most=20)),
+            doc="the type of the events that start it, or a list of such types",
+        ),
         "schedule": Key(shape=SCHEDULE, doc="the times at which it starts by itself"),
         "called": Key(shape=SCHEMA_NAME, doc="it is started by steps of other flows, with a record of this schema"),
     },

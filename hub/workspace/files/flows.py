@@ -5,7 +5,7 @@ from __future__ import annotations
 from hub.model.durations import duration
 from hub.model.flow import CatchUp, Flow, OnFailure, Overlap, Schedule
 from hub.model.run import Priority
-from hub.workspace.checks.flow_heads import event_of
+from hub.workspace.checks.flow_heads import events_of
 from hub.workspace.checks.flow_lint import lint_references
 from hub.workspace.files.flow_file import FLOW
 from hub.workspace.files.steps import compile_steps, on_failure, optional, required
@@ -30,11 +30,13 @@ def load_flow(node: Node, lints: Lints, known: Known) -> Flow | None:
 def _flow(node: Keyed, tables: Tables, path: str) -> Flow:
     on = node.get("on")
     assert isinstance(on, Keyed)
+    event, *further = events_of(node)
     return Flow(
         name=text_of(node.get("flow")),
         title=text_of(node.get("title")),
         owner=text_of(node.get("owner")),
-        event=event_of(node),
+        event=event,
+        further_events=tuple(further),
         key=required(node, "key", tables),
         business_key=required(node, "business_key", tables),
         steps=compile_steps(node.get("steps"), tables),

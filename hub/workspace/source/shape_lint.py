@@ -47,7 +47,8 @@ def lint_shape(node: Node, shape: Shape, lints: Lints, name: str) -> None:
         case Told():
             _told(node, shape, lints, name)
         case Either():
-            lint_shape(node, shape.form if isinstance(node, Keyed) else shape.value, lints, name)
+            several = isinstance(node, Listed if isinstance(shape.form, Many) else Keyed)
+            lint_shape(node, shape.form if several else shape.value, lints, name)
         case Again():
             lint_shape(node, shape.of(), lints, name)
         case _:

@@ -151,10 +151,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Either:
-    """One value, or keys that say more in its place."""
+    """One value, or in its place keys that say more, or a list of such values."""
 
     value: Text | Term
-    form: Form
+    form: Form | Many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
