@@ -158,6 +158,8 @@ class Account:
         self.waiting_payments: dict[str, Record] = {}
         #: Payment method → the test method it was made from.
         self.methods: dict[str, str] = {}
+        #: Those of them that somebody has asked for, as objects.
+        self.payment_methods = Table("payment_method")
         self.ledger = Ledger()
         # Stripe Tax: what is calculated and recorded; the lines and breakdowns by their owner's id; used references.
         self.tax_settings: dict[str, Any] = {}

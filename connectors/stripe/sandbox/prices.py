@@ -42,6 +42,22 @@ def create(account: Account, parameters: Parameters) -> Record:
     return price
 
 
+def create_product(account: Account, parameters: Parameters) -> Record:
+    """`POST /v1/products`, with its first price where `default_price_data` says one."""
+    described = parameters.part("default_price_data")
+    if described is None:
+        return products.create(account, parameters)
+    product = products.form(account, parameters)
+    currency = currency_of(described.required("currency"), param=described.name("currency"))
+    price = form(account, described, currency=currency, product=product["id"])
+    product["default_price"] = price["id"]
+    parameters.finish()
+    products.keep(account, product)
+    account.prices.add(price)
+    account.happened("price.created", price)
+    return product
+
+
 def form(account: Account, parameters: Parameters, *, currency: str, product: str, active: bool = True) -> Record:
     """Form a price from its parameters; it is not kept yet."""
     scheme = parameters.choice("billing_scheme", "per_unit", "tiered") or "per_unit"

@@ -12,6 +12,7 @@ from connectors.stripe.sandbox import (
     accounts,
     catalogue,
     customers,
+    destinations,
     endpoints,
     invoice_states,
     invoices,
@@ -20,7 +21,6 @@ from connectors.stripe.sandbox import (
     payments,
     payouts,
     prices,
-    products,
     subscriptions,
     tax_calculations,
     tax_settings,
@@ -41,7 +41,7 @@ from connectors.stripe.sandbox.versions import VERSIONS
 
 _MAKERS: Mapping[str, Callable[[Account, Parameters], Record]] = {
     "accounts": accounts.create,
-    "products": products.create,
+    "products": prices.create_product,
     "meters": meters.create,
     "prices": prices.create,
     "coupons": catalogue.create_coupon,
@@ -176,7 +176,7 @@ class Seeder:
     def _destination(self, item: Mapping[str, Any]) -> Record:
         given = {name: value for name, value in item.items() if name != "key"}
         wanted = {"event_payload": "thin", "type": "webhook_endpoint", "include": ["webhook_endpoint.signing_secret"]}
-        made = v2.create_destination(self._account, "", v2.BodyV2({**wanted, **self._resolve(given)}))
+        made = destinations.create(self._account, "", v2.BodyV2({**wanted, **self._resolve(given)}))
         self._name(item, made)
         return {"id": made["id"], "secret": made["webhook_endpoint"]["signing_secret"]}
 
