@@ -41,6 +41,8 @@ class Switches:
     #: Requests a second, and at once, of each endpoint; of meter events, which count apart.
     endpoint_rate: int | None = None
     endpoint_concurrency: int | None = None
+    #: Of all searches together, where it is another one.
+    search_rate: int | None = None
     meter_event_rate: int | None = 1000
     meter_stream_rate: int | None = 10_000
     #: For how many seconds a write waits for another to the same object before it is refused.
