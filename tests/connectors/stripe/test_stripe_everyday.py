@@ -105,6 +105,63 @@ async def test_a_product_with_its_first_price(client: Client) -> None:
     await client(work)
 
 
+async def test_a_price_is_not_below_nothing(client: Client) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        product = call.v1.products.create({"name": "A"}).id
+        for amount in ({"unit_amount": -5}, {"unit_amount_decimal": "-0.5"}):
+            wanted: Any = {"product": product, "currency": "eur", **amount}
+            refused("parameter_invalid_integer", lambda wanted=wanted: call.v1.prices.create(wanted))
+        assert call.v1.prices.create({"product": product, "currency": "eur", "unit_amount": 0}).unit_amount == 0
+
+    await client(work)
+
+
+async def test_a_first_payment_is_confirmed_by_the_customer(client: Client) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        price = sold(call).default_price.id
+        customer = call.v1.customers.create({}).id
+        begun: Any = call.v1.subscriptions.create(
+            {
+                "customer": customer,
+                "items": [{"price": price}],
+                "payment_behavior": "default_incomplete",
+                "expand": ["latest_invoice.confirmation_secret"],
+            }
+        )
+        secret = begun.latest_invoice.confirmation_secret
+        intent = str(secret.client_secret).partition("_secret_")[0]
+        assert (begun.status, secret.type) == ("incomplete", "payment_intent")
+        assert call.v1.payment_intents.confirm(intent, {"payment_method": "pm_card_visa"}).status == "succeeded"
+        assert call.v1.subscriptions.retrieve(begun.id).status == "active"
+        paid: Any = call.v1.invoices.retrieve(begun.latest_invoice.id, {"expand": ["confirmation_secret"]})
+        assert paid.confirmation_secret is None
+
+    await client(work)
+
+
+async def test_lines_of_a_draft_are_changed_and_taken_out(client: Client) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        customer = call.v1.customers.create({}).id
+        draft = call.v1.invoices.create({"customer": customer, "currency": "eur"})
+        call.v1.invoices.add_lines(draft.id, {"lines": [{"amount": 100}, {"amount": 200}, {"amount": 400}]})
+        first, second, third = [line.id for line in call.v1.invoices.line_items.list(draft.id)]
+        assert call.v1.invoices.line_items.update(draft.id, first, {"amount": 150, "description": "A"}).amount == 150
+        assert call.v1.invoices.update_lines(draft.id, {"lines": [{"id": second, "amount": 250}]}).total == 800
+        wrong: Any = {"lines": [{"id": second, "amount": 1}, {"id": "il_nothing", "amount": 1}]}
+        refused("resource_missing", lambda: call.v1.invoices.update_lines(draft.id, wrong))
+        assert call.v1.invoices.retrieve(draft.id).total == 800
+        taken: Any = {"lines": [{"id": second, "behavior": "unassign"}, {"id": third, "behavior": "delete"}]}
+        assert call.v1.invoices.remove_lines(draft.id, taken).total == 150
+        waiting = call.v1.invoice_items.list({"customer": customer, "pending": True})
+        assert [item.amount for item in waiting] == [250]
+        call.v1.invoices.finalize_invoice(draft.id)
+        late: Any = {"lines": [{"id": first, "behavior": "delete"}]}
+        refused("invoice_not_editable", lambda: call.v1.invoices.remove_lines(draft.id, late))
+        refused("invoice_not_editable", lambda: call.v1.invoices.line_items.update(draft.id, first, {"amount": 1}))
+
+    await client(work)
+
+
 async def test_items_of_a_subscription_by_themselves(client: Client) -> None:
     def work(call: stripe.StripeClient) -> None:
         seats, extra = sold(call).default_price.id, sold(call, 300).default_price.id
