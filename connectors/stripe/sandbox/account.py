@@ -97,6 +97,9 @@ class Account:
     def clear(self) -> None:
         """Forget everything and start again from the seed."""
         self.identifiers = Identifiers(self.world.seed if self.id is None else f"{self.world.seed}:{self.id}")
+        #: What Stripe calls the account, and since when it is there.
+        self.own_id = self.id or f"acct_{self.identifiers.letters('platform', 16)}"
+        self.opened = self.world.clock.timestamp()
         self.api_key = f"sk_test_{self.identifiers.letters('key', 24)}"
         # Connected accounts, sessions of meter event streams, and where thin events are sent to.
         self.connected.clear()

@@ -40,6 +40,9 @@ async def test_a_connected_account_has_its_own_objects_events_and_keys(
         assert stranger.value.http_status == 403
         refused: Any = stranger.value.json_body
         assert refused["error"]["code"] == "account_invalid"
+        assert call.v1.accounts.retrieve_current(options={"stripe_account": account}).id == account
+        own = call.v1.accounts.retrieve_current()
+        assert own.id == call.v1.accounts.retrieve_current().id != account
         assert secret is not None
         return secret, account
 
