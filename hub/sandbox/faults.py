@@ -47,7 +47,8 @@ REQUEST_KINDS = (
 ELSEWHERE = "http://169.254.169.254/latest/meta-data/"
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_KEYS = frozenset({"kind", "match", "rate", "times", "seconds", "from", "until", "retry_after", "answer", "to"})
+#: What an entry of a plan may say.
+PLAN_KEYS = frozenset({"kind", "match", "rate", "times", "seconds", "from", "until", "retry_after", "answer", "to"})
 _MATCH_KEYS = frozenset({"method", "path", "body"})
 
 
@@ -197,7 +198,7 @@ class FaultEngine:
         if kind not in known:
             raise ValueError(f"faults[{place}]: kind {kind!r} is not one of {', '.join(sorted(known))}")
         match = entry.get("match") or {}
-        surplus = (set(entry) - _KEYS) | {f"match.{key}" for key in set(match) - _MATCH_KEYS}
+        surplus = (set(entry) - PLAN_KEYS) | {f"match.{key}" for key in set(match) - _MATCH_KEYS}
         if surplus:
             raise ValueError(f"faults[{place}]: unknown key {', '.join(sorted(surplus))}")
         answer = str(entry.get("answer", "503"))

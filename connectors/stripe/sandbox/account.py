@@ -41,6 +41,8 @@ class Switches:
     #: Requests a second, and at once, of each endpoint; of meter events, which count apart.
     endpoint_rate: int | None = None
     endpoint_concurrency: int | None = None
+    #: Of all searches together, where it is another one.
+    search_rate: int | None = None
     meter_event_rate: int | None = 1000
     meter_stream_rate: int | None = 10_000
     #: For how many seconds a write waits for another to the same object before it is refused.
@@ -97,6 +99,9 @@ class Account:
     def clear(self) -> None:
         """Forget everything and start again from the seed."""
         self.identifiers = Identifiers(self.world.seed if self.id is None else f"{self.world.seed}:{self.id}")
+        #: What Stripe calls the account, and since when it is there.
+        self.own_id = self.id or f"acct_{self.identifiers.letters('platform', 16)}"
+        self.opened = self.world.clock.timestamp()
         self.api_key = f"sk_test_{self.identifiers.letters('key', 24)}"
         # Connected accounts, sessions of meter event streams, and where thin events are sent to.
         self.connected.clear()
@@ -160,6 +165,8 @@ class Account:
         self.waiting_payments: dict[str, Record] = {}
         #: Payment method → the test method it was made from.
         self.methods: dict[str, str] = {}
+        #: Those of them that somebody has asked for, as objects.
+        self.payment_methods = Table("payment_method")
         self.ledger = Ledger()
         # Stripe Tax: what is calculated and recorded; the lines and breakdowns by their owner's id; used references.
         self.tax_settings: dict[str, Any] = {}

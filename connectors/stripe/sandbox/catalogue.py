@@ -7,7 +7,8 @@ from typing import Any
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.amounts import Rate, Reduction, step
 from connectors.stripe.sandbox.currencies import currency_of
-from connectors.stripe.sandbox.listing import pages, time_range
+from connectors.stripe.sandbox.events import changed
+from connectors.stripe.sandbox.listing import equals, pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.table import Record
@@ -46,6 +47,39 @@ def create_coupon(account: Account, parameters: Parameters) -> Record:
     account.coupons.add(coupon)
     account.happened("coupon.created", coupon)
     return coupon
+
+
+def update_coupon(account: Account, identifier: str, parameters: Parameters) -> Record:
+    """`POST /v1/coupons/{id}`: its name and metadata; what it takes off never changes."""
+    coupon = account.find(account.coupons, identifier)
+    after = dict(coupon)
+    if (name := parameters.text("name")) is not None:
+        after["name"] = name or None
+    after["metadata"] = parameters.metadata(coupon["metadata"])
+    parameters.finish()
+    return _change(account, coupon, after, "coupon.updated")
+
+
+def delete_coupon(account: Account, identifier: str) -> Record:
+    """`DELETE /v1/coupons/{id}`: nobody gets it any more; discounts that are given stay."""
+    coupon = account.find(account.coupons, identifier)
+    account.happened("coupon.deleted", coupon)
+    coupon["deleted"] = True
+    return {"id": identifier, "object": "coupon", "deleted": True}
+
+
+def update_tax_rate(account: Account, identifier: str, parameters: Parameters) -> Record:
+    """`POST /v1/tax_rates/{id}`: its notes, and whether it may still be used; its percentage never changes."""
+    rate = account.find(account.tax_rates, identifier)
+    after = dict(rate)
+    if (active := parameters.boolean("active")) is not None:
+        after["active"] = active
+    for name in ("country", "description", "display_name", "jurisdiction", "state", "tax_type"):
+        if (value := parameters.text(name)) is not None:
+            after[name] = value or None
+    after["metadata"] = parameters.metadata(rate["metadata"])
+    parameters.finish()
+    return _change(account, rate, after, "tax_rate.updated")
 
 
 def list_coupons(account: Account, parameters: Parameters) -> dict[str, Any]:
@@ -90,7 +124,12 @@ def create_tax_rate(account: Account, parameters: Parameters, *, active: bool = 
 
 def list_tax_rates(account: Account, parameters: Parameters) -> dict[str, Any]:
     """`GET /v1/tax_rates`."""
-    return pages(account.tax_rates, parameters, [time_range(parameters)], url="/v1/tax_rates")
+    filters = [
+        equals("active", parameters.boolean("active")),
+        equals("inclusive", parameters.boolean("inclusive")),
+        time_range(parameters),
+    ]
+    return pages(account.tax_rates, parameters, filters, url="/v1/tax_rates")
 
 
 def discounts_of(
@@ -144,6 +183,14 @@ def rate(account: Account, identifier: str) -> Rate:
     """Give the percentage of a tax rate."""
     found = account.find(account.tax_rates, identifier, param="tax_rates")
     return Rate(tax_rate=identifier, percent=found["percentage"], inclusive=found["inclusive"])
+
+
+def _change(account: Account, record: Record, after: Record, event: str) -> Record:
+    previous = changed(record, after)
+    record.update(after)
+    if previous:
+        account.happened(event, record, previous)
+    return record
 
 
 def _free(taken: Record | None, kind: str, identifier: str) -> None:

@@ -23,7 +23,8 @@ def collect(account: Account, invoice: Record) -> None:
     """Charge an open invoice to the customer's payment method; a failed charge is tried again some days later."""
     if invoice["status"] != "open":
         return
-    if method_of(account, invoice) not in DECLINED | {None}:
+    method = method_of(account, invoice)
+    if method is not None and not is_declined(account, method):
         payments.pay_default(account, invoice)
         return
     attempts = invoice["attempt_count"] + 1
@@ -34,8 +35,15 @@ def collect(account: Account, invoice: Record) -> None:
     account.happened("invoice.payment_failed", show(account, invoice))
 
 
+def is_declined(account: Account, method: str | None) -> bool:
+    """Tell whether a payment method is one that is declined, by its own id or as the test method it was made from."""
+    return method is not None and account.methods.get(method, method) in DECLINED
+
+
 def method_of(account: Account, invoice: Record) -> str | None:
-    """Give the payment method an invoice is charged to: the subscription's, else the customer's."""
+    """Give the payment method an invoice is charged to: its own, else the subscription's, else the customer's."""
+    if invoice["default_payment_method"] is not None:
+        return str(invoice["default_payment_method"])
     subscription = account.subscriptions.get(subscription_of(invoice) or "") or {}
     customer = account.customers.get(invoice["customer"]) or {}
     settings = customer.get("invoice_settings") or {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.stripe.sandbox import charges, credit_lines, payments, refunds
+from connectors.stripe.sandbox import charges, credit_lines, customer_balance, payments, refunds
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.currencies import check_amount
 from connectors.stripe.sandbox.events import changed
@@ -99,6 +99,16 @@ def retrieve(account: Account, identifier: str) -> Record:
     return show(account, account.find(account.credit_notes, identifier))
 
 
+def preview_lines(account: Account, parameters: Parameters) -> dict[str, Any]:
+    """`GET /v1/credit_notes/preview/lines`: the lines of a credit note that is not made."""
+    tree = parameters.tree()
+    place: dict[str, Any] = {
+        name: tree.pop(name) for name in ("limit", "starting_after", "ending_before") if name in tree
+    }
+    lines = _form(account, Parameters(tree, version=parameters.version)).lines
+    return lines_page(lines, Parameters(place), url="/v1/credit_notes/preview/lines", kind="credit note line item")
+
+
 def list_page(account: Account, parameters: Parameters) -> dict[str, Any]:
     """`GET /v1/credit_notes`: by invoice, customer and time."""
     invoice = parameters.text("invoice")
@@ -119,14 +129,6 @@ def list_lines(account: Account, identifier: str, parameters: Parameters) -> dic
     lines = account.credit_note_lines[account.find(account.credit_notes, identifier)["id"]]
     url = f"/v1/credit_notes/{identifier}/lines"
     return lines_page(lines, parameters, url=url, kind="credit note line item")
-
-
-def list_balance(account: Account, identifier: str, parameters: Parameters) -> dict[str, Any]:
-    """`GET /v1/customers/{id}/balance_transactions`: what credit notes gave to a customer's balance."""
-    customer = account.find(account.customers, identifier)
-    among = account.customer_balance_transactions.where("customer", customer["id"])
-    url = f"/v1/customers/{identifier}/balance_transactions"
-    return pages(account.customer_balance_transactions, parameters, [], url=url, among=among)
 
 
 def show(account: Account, note: Record) -> Record:
@@ -312,26 +314,15 @@ def _source(account: Account, invoice: Record, amount: int) -> Record:
 
 def _to_balance(account: Account, invoice: Record, note: Record, amount: int) -> str:
     customer = account.find(account.customers, invoice["customer"], param="customer")
-    before = customer["balance"]
-    customer["balance"] = before - amount
-    record = account.customer_balance_transactions.add(
-        {
-            "id": account.identifiers.new("cbtxn"),
-            "object": "customer_balance_transaction",
-            "amount": -amount,
-            "created": account.now(),
-            "credit_note": note["id"],
-            "currency": invoice["currency"],
-            "customer": customer["id"],
-            "description": None,
-            "ending_balance": customer["balance"],
-            "invoice": invoice["id"],
-            "livemode": False,
-            "metadata": {},
-            "type": "credit_note",
-        }
+    record = customer_balance.move(
+        account,
+        customer,
+        amount=-amount,
+        currency=invoice["currency"],
+        kind="credit_note",
+        credit_note=note["id"],
+        invoice=invoice["id"],
     )
-    account.happened("customer.updated", customer, {"balance": before})
     return str(record["id"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from connectors.stripe.sandbox import payment_methods
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.events import changed
 from connectors.stripe.sandbox.listing import equals, pages, time_range
@@ -54,9 +55,17 @@ def create(account: Account, parameters: Parameters) -> Record:
         "test_clock": None,
     }
     _write(customer, parameters)
+    method = parameters.text("payment_method")
     parameters.finish()
+    kept = None if method is None else payment_methods.retrieve(account, method)
     account.customers.add(customer)
+    if kept is not None:
+        settings = customer["invoice_settings"]
+        if settings["default_payment_method"] == method:
+            customer["invoice_settings"] = settings | {"default_payment_method": kept["id"]}
     account.happened("customer.created", customer)
+    if kept is not None:
+        payment_methods.give(account, kept["id"], customer["id"])
     return customer
 
 
@@ -133,7 +142,7 @@ def _write(customer: Record, parameters: Parameters) -> None:
             kept = kept | {"footer": footer or None}
         settings.accept("custom_fields", "rendering_options")
         customer["invoice_settings"] = kept
-    parameters.accept("payment_method", "tax")
+    parameters.accept("tax")
 
 
 def _address(parameters: Parameters, before: Record | None) -> Record | None:

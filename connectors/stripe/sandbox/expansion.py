@@ -93,6 +93,8 @@ class _Expansion:
         name, deeper = steps[0], steps[1:]
         if name == "payments" and node.get("object") == "invoice" and self._version >= BASIL:
             value: Any = node.get("payments") or self._payments(node)
+        elif name == "confirmation_secret" and node.get("object") == "invoice" and self._version >= BASIL:
+            value = self._secret(node)
         elif name == "tiers" and node.get("object") == "price":
             value = self._account.tiers.get(node["id"])
         elif (taxes := self._taxes(node, name)) is not None:
@@ -133,6 +135,14 @@ class _Expansion:
         url = f"/v1/invoice_payments?invoice={invoice['id']}"
         page = listed(payments[:10], more=len(payments) > 10, url=url)
         return dict(render(self._account, page, self._version))
+
+    def _secret(self, invoice: Record) -> dict[str, str] | None:
+        """Give what a browser confirms an open invoice's payment with."""
+        for payment in self._account.invoice_payments.where("invoice", invoice["id"]):
+            intent = self._account.payment_intents.get(payment["payment"].get("payment_intent") or "")
+            if payment["is_default"] and payment["status"] == "open" and intent is not None:
+                return {"client_secret": intent["client_secret"], "type": "payment_intent"}
+        return None
 
     def _taxes(self, node: Record, name: str) -> Any:
         """Give what Stripe Tax shows only when asked: the lines of a document, and the taxes of a line."""

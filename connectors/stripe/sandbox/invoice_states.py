@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.stripe.sandbox import collection, payments
+from connectors.stripe.sandbox import collection, customer_balance, payments
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.invoice_sums import recompute, show
 from connectors.stripe.sandbox.parameters import Parameters
@@ -111,6 +111,15 @@ def _misstate(account: Account, invoice: Record) -> None:
 def _use_balance(account: Account, invoice: Record, customer: Record) -> None:
     balance, total = customer["balance"], invoice["total"]
     # A credit pays for an invoice as far as it goes; a negative invoice becomes a credit.
-    customer["balance"] = balance + total if total <= 0 else min(0, balance + total)
+    after = balance + total if total <= 0 else min(0, balance + total)
+    if after != balance:
+        customer_balance.move(
+            account,
+            customer,
+            amount=after - balance,
+            currency=invoice["currency"],
+            kind="applied_to_invoice",
+            invoice=invoice["id"],
+        )
     invoice["starting_balance"] = balance
     invoice["ending_balance"] = customer["balance"]

@@ -15,18 +15,15 @@ from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.searching import search
 from connectors.stripe.sandbox.table import Record
+from connectors.stripe.sandbox.tax_settings import refuse_automatic_tax
 
 MAX_LINES = 250
 _UNUSED = (
     "account_tax_ids",
-    "automatic_tax",
-    "custom_fields",
-    "default_payment_method",
     "issuer",
     "payment_settings",
     "rendering",
     "shipping_details",
-    "statement_descriptor",
 )
 #: What may still be changed once an invoice is finalised.
 _ALWAYS = frozenset({"metadata", "auto_advance", "expand", "payment_settings", "rendering"})
@@ -161,7 +158,7 @@ def list_lines(account: Account, identifier: str, parameters: Parameters) -> dic
 
 
 def _write(account: Account, invoice: Record, parameters: Parameters) -> None:
-    for key in ("description", "footer", "number"):
+    for key in ("default_payment_method", "description", "footer", "number", "statement_descriptor"):
         value = parameters.text(key)
         if value is not None:
             invoice[key] = value or None
@@ -189,4 +186,9 @@ def _write(account: Account, invoice: Record, parameters: Parameters) -> None:
     if discounts is not None:
         invoice["discounts"] = discounts
     invoice["metadata"] = parameters.metadata(invoice["metadata"])
+    if (fields := parameters.parts("custom_fields")) is not None:
+        invoice["custom_fields"] = [
+            {name: part.required(name) for name in ("name", "value")} for part in fields
+        ] or None
+    refuse_automatic_tax(parameters)
     parameters.accept(*_UNUSED)

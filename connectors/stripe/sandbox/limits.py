@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,6 +13,13 @@ from connectors.stripe.sandbox.problems import render
 from hub.sandbox.limits import Limiter, LimitExceeded
 from hub.sandbox.problem import Problem
 
+#: What Stripe allows a second of an account that moves money, and of one for trials: in all, of each endpoint, and of
+#: all searches together. Source: Stripe's page on rate limits.
+STATED: Mapping[str, Mapping[str, int]] = {
+    "live": {"rate": 100, "endpoint_rate": 25, "search_rate": 20},
+    "sandbox": {"rate": 25, "endpoint_rate": 25, "search_rate": 20},
+}
+_SEARCH = "/search"
 #: Endpoints with a rate of their own, which count for no other: switch of the rate by the path.
 _APART = {
     "/v1/billing/meter_events": "meter_event_rate",
@@ -64,8 +71,12 @@ class Limits:
 
     def _endpoint(self, method: str, path: str) -> Limiter:
         switches = self._account.switches
+        if path.endswith(_SEARCH) and switches.search_rate is not None:
+            method, path = "GET", _SEARCH
         limiter = self._endpoints.setdefault((method, path), Limiter(clock=self._account.world.clock))
         apart = _APART.get(path)
         limiter.rate = switches.endpoint_rate if apart is None else getattr(switches, apart)
+        if path == _SEARCH:
+            limiter.rate = switches.search_rate
         limiter.concurrency = switches.endpoint_concurrency
         return limiter

@@ -126,6 +126,11 @@ class Parameters:
             raise ApiError.invalid("Invalid array", param=self.name(key))
         return [self._deeper(item, f"{self.name(key)}[{place}]") for place, item in enumerate(value)]
 
+    def tree(self) -> dict[str, Any]:
+        """Give everything as it was sent, for an operation that passes it on; each name then counts as asked for."""
+        self._asked.update(self._tree)
+        return dict(self._tree)
+
     def names(self) -> list[str]:
         """Give the names of this level, for objects whose keys are the caller's."""
         return list(self._tree)

@@ -31,13 +31,11 @@ _UNUSED = (
     "confirmation_method",
     "mandate_data",
     "payment_method_options",
-    "receipt_email",
     "return_url",
-    "setup_future_usage",
     "shipping",
-    "statement_descriptor",
-    "statement_descriptor_suffix",
 )
+#: Notes that are shown again as they were given.
+_TEXTS = ("description", "receipt_email", "setup_future_usage", "statement_descriptor", "statement_descriptor_suffix")
 #: For so many seconds an issuer keeps money aside that nobody takes.
 _HELD = 7 * 86400
 _UNEXPECTED = "payment_intent_unexpected_state"
@@ -62,7 +60,7 @@ def create(account: Account, parameters: Parameters) -> Record:
     confirm = parameters.boolean("confirm") or False
     off_session = _off_session(parameters, confirm=confirm)
     method = parameters.text("payment_method")
-    wanted = {"description": parameters.text("description") or None, "metadata": parameters.metadata()}
+    wanted = {**_texts(parameters), "metadata": parameters.metadata()}
     _types(parameters)
     parameters.accept(*_UNUSED)
     parameters.finish()
@@ -95,8 +93,7 @@ def update(account: Account, identifier: str, parameters: Parameters) -> Record:
         after["amount"] = check_charge(check_amount(amount, after["currency"]), after["currency"])
     if customer := parameters.text("customer"):
         after["customer"] = account.find(account.customers, customer, param="customer")["id"]
-    if (description := parameters.text("description")) is not None:
-        after["description"] = description or None
+    after |= _texts(parameters)
     method = parameters.text("payment_method")
     after["metadata"] = parameters.metadata(intent["metadata"])
     _types(parameters)
@@ -116,6 +113,7 @@ def confirm(account: Account, identifier: str, parameters: Parameters) -> Record
     intent = account.find(account.payment_intents, identifier)
     method = parameters.text("payment_method")
     off_session = _off_session(parameters, confirm=True)
+    told = _texts(parameters)
     _types(parameters)
     parameters.accept(*_UNUSED, "capture_method")
     parameters.finish()
@@ -126,6 +124,7 @@ def confirm(account: Account, identifier: str, parameters: Parameters) -> Record
         )
     if intent["status"] not in _CONFIRMABLE:
         _unexpected(intent, f"You cannot confirm this PaymentIntent because it has a status of {intent['status']}.")
+    intent |= told
     if method:
         intent["payment_method"] = attach(account, method)
     if intent["payment_method"] is None:
@@ -373,6 +372,10 @@ def _off_session(parameters: Parameters, *, confirm: bool) -> bool:
     if off and not confirm:
         raise ApiError.invalid("You can only use off_session when confirm is true.", param="off_session")
     return off
+
+
+def _texts(parameters: Parameters) -> dict[str, str | None]:
+    return {name: value or None for name in _TEXTS if (value := parameters.text(name)) is not None}
 
 
 def _types(parameters: Parameters) -> None:

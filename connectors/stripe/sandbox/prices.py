@@ -30,6 +30,7 @@ def create(account: Account, parameters: Parameters) -> Record:
         raise ApiError.missing_parameter("product")
     product = account.find(account.products, named, param="product")["id"] if named is not None else ""
     active = parameters.boolean("active")
+    _refuse_negative(parameters)
     price = form(account, parameters, currency=currency, product=product, active=active is not False)
     transfer = parameters.boolean("transfer_lookup_key") or False
     sold = None if described is None else products.form(account, described)
@@ -40,6 +41,23 @@ def create(account: Account, parameters: Parameters) -> Record:
     account.prices.add(price)
     account.happened("price.created", price)
     return price
+
+
+def create_product(account: Account, parameters: Parameters) -> Record:
+    """`POST /v1/products`, with its first price where `default_price_data` says one."""
+    described = parameters.part("default_price_data")
+    if described is None:
+        return products.create(account, parameters)
+    product = products.form(account, parameters)
+    currency = currency_of(described.required("currency"), param=described.name("currency"))
+    _refuse_negative(described)
+    price = form(account, described, currency=currency, product=product["id"])
+    product["default_price"] = price["id"]
+    parameters.finish()
+    products.keep(account, product)
+    account.prices.add(price)
+    account.happened("price.created", price)
+    return product
 
 
 def form(account: Account, parameters: Parameters, *, currency: str, product: str, active: bool = True) -> Record:
@@ -186,6 +204,18 @@ def _unit(parameters: Parameters) -> Decimal:
     if exact is None and whole is None:
         raise ApiError.missing_parameter(parameters.name("unit_amount"))
     return Decimal(whole) if whole is not None else (exact or Decimal(0))
+
+
+def _refuse_negative(parameters: Parameters) -> None:
+    """Refuse a price below nothing; items of invoices may have one, for what is given back."""
+    for key in ("unit_amount", "unit_amount_decimal"):
+        amount = parameters.decimal(key)
+        if amount is not None and amount < 0:
+            raise ApiError.invalid(
+                "This value must be greater than or equal to 0.",
+                param=parameters.name(key),
+                code="parameter_invalid_integer",
+            )
 
 
 def _recurring(account: Account, parameters: Parameters) -> Record | None:

@@ -20,7 +20,7 @@ _TEXTS = ("description", "statement_descriptor", "tax_code", "unit_label", "url"
 
 
 def create(account: Account, parameters: Parameters) -> Record:
-    """`POST /v1/products`; the caller may choose the id."""
+    """Make a product of its parameters; the caller may choose the id."""
     product = form(account, parameters)
     parameters.finish()
     return keep(account, product)
@@ -127,4 +127,6 @@ def _write(product: Record, parameters: Parameters) -> None:
             product[key] = flag
     if (images := parameters.texts("images")) is not None:
         product["images"] = images
+    if (features := parameters.parts("marketing_features")) is not None:
+        product["marketing_features"] = [{"name": part.required("name")} for part in features]
     product["metadata"] = parameters.metadata(product["metadata"])

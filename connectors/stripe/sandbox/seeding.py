@@ -13,6 +13,7 @@ from connectors.stripe.sandbox import (
     catalogue,
     credit_wishes,
     customers,
+    destinations,
     endpoints,
     invoice_states,
     invoices,
@@ -21,7 +22,6 @@ from connectors.stripe.sandbox import (
     payments,
     payouts,
     prices,
-    products,
     subscriptions,
     tax_calculations,
     tax_settings,
@@ -31,6 +31,7 @@ from connectors.stripe.sandbox.account import Account, Switches
 from connectors.stripe.sandbox.drifting import check_drift
 from connectors.stripe.sandbox.driver import Driver
 from connectors.stripe.sandbox.foreign_bills import LINE_WISHES, bill
+from connectors.stripe.sandbox.limits import STATED
 from connectors.stripe.sandbox.money_wishes import MONEY, elapse
 from connectors.stripe.sandbox.money_wishes import grant as grant_money
 from connectors.stripe.sandbox.parameters import Parameters
@@ -42,7 +43,7 @@ from connectors.stripe.sandbox.versions import VERSIONS
 
 _MAKERS: Mapping[str, Callable[[Account, Parameters], Record]] = {
     "accounts": accounts.create,
-    "products": products.create,
+    "products": prices.create_product,
     "meters": meters.create,
     "prices": prices.create,
     "coupons": catalogue.create_coupon,
@@ -157,13 +158,18 @@ class Seeder:
             elapse(self._account, float(wish["elapse"]))
 
     def _switch(self, wanted: Mapping[str, Any]) -> None:
-        known = {field.name for field in fields(Switches)}
+        known = {field.name for field in fields(Switches)} | {"limits"}
         surplus = set(wanted) - known
         if surplus:
             raise ValueError(f"Unknown switch: {', '.join(sorted(surplus))}; known are {', '.join(sorted(known))}")
         if wanted.get("api_version", VERSIONS[0]) not in VERSIONS:
             raise ValueError(f"The API version must be one of {', '.join(VERSIONS)}")
         check_drift(wanted.get("drift", {}))
+        if "limits" in wanted:
+            if wanted["limits"] not in STATED:
+                raise ValueError(f"Stripe's limits are {' or '.join(STATED)}")
+            # What is named beside them counts for more.
+            wanted = {**STATED[wanted["limits"]], **{name: wanted[name] for name in wanted if name != "limits"}}
         for name, value in wanted.items():
             setattr(self._account.switches, name, _SWITCH_TYPES.get(name, lambda given: given)(value))
         self._account.apply()
@@ -182,7 +188,7 @@ class Seeder:
     def _destination(self, item: Mapping[str, Any]) -> Record:
         given = {name: value for name, value in item.items() if name != "key"}
         wanted = {"event_payload": "thin", "type": "webhook_endpoint", "include": ["webhook_endpoint.signing_secret"]}
-        made = v2.create_destination(self._account, "", v2.BodyV2({**wanted, **self._resolve(given)}))
+        made = destinations.create(self._account, "", v2.BodyV2({**wanted, **self._resolve(given)}))
         self._name(item, made)
         return {"id": made["id"], "secret": made["webhook_endpoint"]["signing_secret"]}
 

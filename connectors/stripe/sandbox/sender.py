@@ -133,7 +133,7 @@ class Sender:
         for destination in self._account.destinations.oldest_first():
             origin = "@self" if event.context is None else "@accounts"
             wanted = event.type in destination["enabled_events"] or "*" in destination["enabled_events"]
-            if wanted and origin in destination["events_from"]:
+            if wanted and destination["status"] == "enabled" and origin in destination["events_from"]:
                 event.pending.add(destination["id"])
                 self._later(Delivery(event=event, endpoint=destination["id"]), 0.0)
 
@@ -210,7 +210,7 @@ class Sender:
         event = delivery.event
         if isinstance(event, ThinEvent):
             destination = self._account.destinations.get(delivery.endpoint)
-            if destination is None:
+            if destination is None or destination["status"] != "enabled":
                 return None
             return destination["webhook_endpoint"]["url"], dumps(event.notification())
         endpoint = self._account.endpoints.get(delivery.endpoint)

@@ -7,12 +7,13 @@ from typing import Any
 from connectors.stripe.sandbox import catalogue
 from connectors.stripe.sandbox import subscription_billing as billing
 from connectors.stripe.sandbox.account import Account
-from connectors.stripe.sandbox.collection import DECLINED
+from connectors.stripe.sandbox.collection import is_declined
 from connectors.stripe.sandbox.listing import equals, pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.searching import search
 from connectors.stripe.sandbox.table import Record
+from connectors.stripe.sandbox.tax_settings import refuse_automatic_tax
 from connectors.stripe.sandbox.terms import MAX_ITEMS, items_of, make_item, period_at, plan_of, set_quantity, show
 from connectors.stripe.sandbox.usage_lines import is_metered
 from connectors.stripe.sandbox.versions import BASIL, CLOVER
@@ -20,7 +21,7 @@ from connectors.stripe.sandbox.versions import BASIL, CLOVER
 _URL = "/v1/subscriptions"
 _STATUSES = ("active", "canceled", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid")
 _PRORATIONS = ("always_invoice", "create_prorations", "none")
-_UNUSED = ("automatic_tax", "off_session", "payment_settings", "trial_settings")
+_UNUSED = ("off_session", "payment_settings", "trial_settings")
 
 
 def create(account: Account, parameters: Parameters) -> Record:
@@ -229,6 +230,7 @@ def _blank(account: Account, identifier: str, customer: str) -> Record:
 
 
 def _write(account: Account, subscription: Record, parameters: Parameters) -> None:
+    refuse_automatic_tax(parameters)
     for key in ("default_payment_method", "description"):
         value = parameters.text(key)
         if value is not None:
@@ -297,7 +299,7 @@ def _first_status(
             "payment method.",
             code="resource_missing",
         )
-    if method in DECLINED and behavior == "error_if_incomplete":
+    if is_declined(account, method) and behavior == "error_if_incomplete":
         raise ApiError(
             "Your card was declined.",
             status=402,

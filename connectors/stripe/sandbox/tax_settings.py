@@ -130,6 +130,19 @@ def registered(account: Account, at: int) -> set[str]:
     return places
 
 
+def refuse_automatic_tax(parameters: Parameters) -> None:
+    """Refuse what would tax an invoice by itself: without a word it would come out untaxed."""
+    part = parameters.part("automatic_tax")
+    if part is None:
+        return
+    if part.boolean("enabled"):
+        raise ApiError.invalid(
+            "This sandbox taxes invoices by tax_rates and tax_amounts, and sales by /v1/tax; it has no automatic_tax.",
+            param=part.name("enabled"),
+        )
+    part.accept("liability")
+
+
 def list_codes(account: Account, parameters: Parameters) -> dict[str, Any]:
     """`GET /v1/tax_codes`: those that this sandbox knows; all on one page."""
     page_size(parameters)

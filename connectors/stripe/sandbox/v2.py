@@ -1,11 +1,10 @@
-"""What the second API does: meter events one by one and in streams, thin events, and where they are sent to."""
+"""What the second API does: meter events one by one and in streams, and thin events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from connectors.stripe.sandbox import meters
 from connectors.stripe.sandbox.account import Account
@@ -215,70 +214,7 @@ def list_events(account: Account, _: str, body: BodyV2) -> Record:
         )
 
     found = [event for event in reversed(account.thin_events) if wanted(event)]
-    return _page([event.whole() for event in found], body, "/v2/core/events")
-
-
-def create_destination(account: Account, _: str, body: BodyV2) -> Record:
-    """`POST /v2/core/event_destinations`: a webhook for thin events; its secret is told only here, when asked for."""
-    name, payload, kind = body.required("name"), body.required("event_payload"), body.required("type")
-    events, include = body.texts("enabled_events"), body.texts("include") or []
-    hook = body.part("webhook_endpoint")
-    origins = body.texts("events_from") or ["@self"]
-    description = body.text("description")
-    body.finish()
-    if payload != "thin" or kind != "webhook_endpoint":
-        raise ApiError.invalid("This sandbox sends thin events to webhook endpoints.", code="invalid_fields")
-    if not events or hook is None:
-        raise ApiError.invalid("`enabled_events` and `webhook_endpoint` are required.", code="missing_fields")
-    url = hook.required("url")
-    hook.finish()
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise ApiError.invalid("`webhook_endpoint.url` must be an address.", code="invalid_fields")
-    destination: Record = {
-        "id": f"ed_test_{account.identifiers.letters('destination', 32)}",
-        "object": "v2.core.event_destination",
-        "created": rfc3339(account.now()),
-        "description": description or "",
-        "enabled_events": events,
-        "event_payload": "thin",
-        "events_from": origins,
-        "livemode": False,
-        "metadata": {},
-        "name": name,
-        "snapshot_api_version": None,
-        "status": "enabled",
-        "status_details": None,
-        "type": "webhook_endpoint",
-        "updated": rfc3339(account.now()),
-        "webhook_endpoint": {"signing_secret": None, "url": url},
-    }
-    account.destinations.add(destination)
-    secret = f"whsec_{account.identifiers.letters('whsec', 32)}"
-    account.secrets[destination["id"]] = [(secret, None)]
-    return _included(account, destination, include)
-
-
-def retrieve_destination(account: Account, identifier: str, body: BodyV2) -> Record:
-    """`GET /v2/core/event_destinations/{id}`."""
-    include = body.texts("include") or []
-    body.finish()
-    return _included(account, account.find(account.destinations, identifier), include, created=False)
-
-
-def list_destinations(account: Account, _: str, body: BodyV2) -> Record:
-    """`GET /v2/core/event_destinations`."""
-    found = [one for one in account.destinations.newest_first() if not one.get("deleted")]
-    return _page([_included(account, one, [], created=False) for one in found], body, "/v2/core/event_destinations")
-
-
-def _included(account: Account, destination: Record, include: Sequence[str], *, created: bool = True) -> Record:
-    hook = {
-        "signing_secret": account.secrets[destination["id"]][0][0]
-        if created and "webhook_endpoint.signing_secret" in include
-        else None,
-        "url": destination["webhook_endpoint"]["url"] if "webhook_endpoint.url" in include else None,
-    }
-    return destination | {"webhook_endpoint": hook if any(hook.values()) else None}
+    return page_of([event.whole() for event in found], body, "/v2/core/events")
 
 
 def _sent(account: Account, body: BodyV2) -> Sent:
@@ -291,7 +227,7 @@ def _sent(account: Account, body: BodyV2) -> Sent:
     )
 
 
-def _page(found: Sequence[Record], body: BodyV2, url: str) -> Record:
+def page_of(found: Sequence[Record], body: BodyV2, url: str) -> Record:
     """Give a page in the second API's shape: the next one is an address."""
     limit, page = body.text("limit"), body.text("page")
     body.finish()

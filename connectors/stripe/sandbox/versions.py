@@ -65,6 +65,7 @@ SINCE: Mapping[str, Mapping[str, str]] = {
     },
     "subscription_item": {"billed_until": "2026-03-25"},
     "discount": {"customer_account": "2025-12-15"},
+    "payment_method": {"customer_account": "2025-12-15"},
     # Money: payment intents, charges, refunds, credit notes, balance transactions, payouts, disputes.
     "payment_intent": {
         "excluded_payment_method_types": BASIL,

@@ -40,6 +40,9 @@ async def test_a_connected_account_has_its_own_objects_events_and_keys(
         assert stranger.value.http_status == 403
         refused: Any = stranger.value.json_body
         assert refused["error"]["code"] == "account_invalid"
+        assert call.v1.accounts.retrieve_current(options={"stripe_account": account}).id == account
+        own = call.v1.accounts.retrieve_current()
+        assert own.id == call.v1.accounts.retrieve_current().id != account
         assert secret is not None
         return secret, account
 
@@ -82,6 +85,23 @@ async def test_an_endpoint_has_a_rate_of_its_own(sandbox: Running) -> None:
     sandbox.world.clock.advance(1.1)
     assert (await answers(sandbox, [("GET", "/v1/customers", "")]))[0][0] == 200
     assert sandbox.world.books.snapshot()["refused_by_limits"] == 3
+
+
+@pytest.mark.parametrize(("stated", "in_all"), [("live", 100), ("sandbox", 25)])
+async def test_the_limits_are_those_that_stripe_states(sandbox: Running, stated: str, in_all: int) -> None:
+    await sandbox.world.books.seed({"switches": {"limits": stated}})
+    lists = ("customers", "invoices", "prices", "products", "refunds")
+    got = await answers(sandbox, [("GET", f"/v1/{kind}", "") for kind in lists for _ in range(22)])
+    assert got.count((429, "global-rate")) == len(got) - in_all
+    sandbox.world.clock.advance(1.1)
+    searches = [("GET", f"/v1/{kind}/search?query=created%3E1", "") for kind in ("customers", "prices")]
+    got = await answers(sandbox, searches * 11)
+    assert got.count((429, "endpoint-rate")) == 2
+    sandbox.world.clock.advance(1.1)
+    got = await answers(sandbox, [("GET", "/v1/customers", "")] * 26)
+    assert [status for status, _ in got].count(429) == 1
+    with pytest.raises(ValueError, match="live or sandbox"):
+        await sandbox.world.books.seed({"switches": {"limits": "none"}})
 
 
 async def test_an_endpoint_serves_so_many_at_once(sandbox: Running) -> None:

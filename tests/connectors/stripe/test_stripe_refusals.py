@@ -14,7 +14,11 @@ from tests.connectors.stripe.partners import Client
 
 LISTS = sorted(path for method, path, _ in ROUTES if method == "GET" and "{" not in path)
 #: What a list needs beside, so that it is the surplus that is refused.
-NEEDED = {"/v1/subscription_items": "subscription", "/v1/credit_notes/preview": "invoice"}
+NEEDED = {
+    "/v1/subscription_items": "subscription",
+    "/v1/credit_notes/preview": "invoice",
+    "/v1/credit_notes/preview/lines": "invoice",
+}
 
 
 @pytest.mark.parametrize("path", LISTS)
