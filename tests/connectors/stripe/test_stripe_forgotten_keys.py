@@ -13,6 +13,7 @@ from hub.model.effect import EffectState
 from hub.model.event import InboundEvent, Via
 from hub.operate.runs import RunOrders
 from hub.proof.certification import calls, flows
+from hub.proof.certification.catalogue import Where
 from hub.proof.certification.flows import CONNECTION, event_type, of_call
 from hub.proof.certification.stand import ENVIRONMENT, PATIENCE, Stand, stand
 from hub.sdk.connector import WriteOperation
@@ -55,7 +56,7 @@ async def lose(hub: Stand, bundle: Bundle, sample: WriteSample, *, done: bool) -
     """Let a call be made of which no answer comes, until the run gives it up; two days later a person replays it."""
     await calls._prepare(hub, sample)
     operation = write(sample.operation)
-    place = calls._places(hub, operation, sample)[calls.Where.CALL]
+    place = calls._places(hub, operation, sample)[Where.CALL]
     kind = "reset_after_commit" if done else "reset_before"
     hub.sandbox.world.faults.replace([{"kind": kind, "times": 1, "match": dict(place)}])
     event = InboundEvent(
