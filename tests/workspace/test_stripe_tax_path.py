@@ -31,6 +31,7 @@ rules:
     then: { connection: stripe }
 """
 SELLER: dict[str, Any] = {
+    "switches": {"rate": None},
     "tax_settings": [
         {"defaults": {"tax_code": "txcd_99999999"}, "head_office": {"address": {"state": "CA", "country": "US"}}}
     ],
@@ -69,6 +70,10 @@ async def test_the_shipped_flow_runs_with_stripe_tax(walk: Walk) -> None:
         scope = await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
         assert scope["tax"]["status"] == "committed"
         assert scope["tax"]["tax_total"] == scope["quote"]["tax_total"]
+        kept = scope["tax_document"]
+        assert (kept["invoice_id"], kept["tax_total"]) == (invoice, scope["invoice"]["tax_total"])
+        assert all(line["reason"] and line["details"] for line in kept["lines"] if line["tax"]["minor"])
+        assert kept["nexus"] == [{**kept["nexus"][0], "collecting": True}]
     assert walk.sandboxes["tax"].world.books.snapshot()["documents"] == []
     books = walk.sandboxes["stripe"].world.books.snapshot()
     recorded = {one["metadata"]["concord_code"]: one for one in books["tax_transactions"]}
