@@ -78,6 +78,8 @@ class Engines:
                     found[engine] = await operation.ask(connected, record)
                 case WriteOperation():
                     found[engine] = await connected.write(operation, record, EffectKey(f"{self.keys:032x}"))
+                case None:
+                    raise AssertionError(name)
         return found
 
 

@@ -96,6 +96,8 @@ class Account:
         """Forget everything and start again from the seed."""
         self.identifiers = Identifiers(self.world.seed if self.id is None else f"{self.world.seed}:{self.id}")
         self.api_key = f"sk_test_{self.identifiers.letters('key', 24)}"
+        #: What the key's own account is called.
+        self.own_id = f"acct_{self.identifiers.letters('own account', 16)}"
         # Connected accounts, sessions of meter event streams, and where thin events are sent to.
         self.connected.clear()
         self.accounts = Table("account")

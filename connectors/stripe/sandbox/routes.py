@@ -69,6 +69,7 @@ ROUTES_V2: tuple[tuple[str, str, OperationV2], ...] = (
 )
 #: Method, path, operation; `{id}` is the object in the path.
 ROUTES: tuple[tuple[str, str, Operation], ...] = (
+    ("GET", "/v1/account", _whole(accounts.own)),
     ("POST", "/v1/accounts", _whole(accounts.create)),
     ("GET", "/v1/accounts", _whole(accounts.list_page)),
     ("GET", "/v1/accounts/{id}", _from(lambda account: account.accounts)),
