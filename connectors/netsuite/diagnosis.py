@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from connectors.netsuite.client import RECORDS, settings_of
@@ -18,8 +19,10 @@ _HOST = ".suitetalk.api.netsuite.com"
 _REALM = re.compile(r'realm="([^"]*)"')
 
 
-async def ping(session: Session) -> None:
-    """Ask for the names of the record types, which needs a good login but no right to any record.
+async def ping(session: Session) -> Mapping[str, str]:
+    """Ask for the names of the record types, which needs a good login but no right to any record; gives the account.
+
+    Each account has a host of its own, and a login at one is refused by another: who answers is the account.
 
     Raises `FixConnection` with a code that names what to mend: `account-form`, `wrong-account`, `wrong-host`,
     `clock-off`, `certificate-refused`, `assertion-refused`, `scope-refused`, `scope-missing`, `token-refused`,
@@ -41,6 +44,7 @@ async def ping(session: Session) -> None:
         raise _elsewhere(settings) from error
     if not isinstance(catalogue.get("items"), list):
         raise _elsewhere(settings)
+    return {"account": settings.account}
 
 
 def check_account(settings: NetSuiteSettings) -> None:

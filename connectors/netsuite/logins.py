@@ -54,7 +54,7 @@ def token_request(settings: NetSuiteSettings, now: datetime) -> Request:
     }
     assertion = signed_assertion(
         claims=claims,
-        private_key_pem=settings.private_key.get_secret_value(),
+        private_key_pem=settings.signing_key,
         algorithm=settings.algorithm,
         key_id=settings.certificate_id,
     )

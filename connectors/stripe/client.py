@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from connectors.stripe.settings import StripeSettings
 from hub.sdk.auth import Authorizer, FixedHeaders
 from hub.sdk.calls import Course
-from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.errors import FixConnection, FixData, OutcomeUnknown
 from hub.sdk.exact_json import canonical, loads
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Request, Response
@@ -118,9 +118,39 @@ def listed(settings: StripeSettings, *segments: str, query: Mapping[str, Any]) -
         wanted["starting_after"] = items[-1]["id"]
 
 
-async def ping(session: Session) -> None:
-    """Read one event, which needs a good key with the right the hub needs most."""
-    read_object(await session.send(reading(settings_of(session), "events", query={"limit": 1})), "list")
+async def ping(session: Session) -> Mapping[str, str]:
+    """Read one event, which needs a good key with the right the hub needs most; gives whose account it is.
+
+    Raises `FixConnection` as `wrong-account` where the settings say another than the key belongs to. A restricted key
+    may have no right to read the account: then nobody knows, unless the settings want to.
+    """
+    settings = settings_of(session)
+    read_object(await session.send(reading(settings, "events", query={"limit": 1})), "list")
+    wanted = settings.account or settings.own_account
+    try:
+        found = read_object(await session.send(reading(settings, "account")), "account")
+    except FixConnection as refused:
+        if refused.facts.get("status") != 403:
+            raise
+        if settings.own_account is None:
+            return {}
+        raise FixConnection(
+            "The key has no right to read its account, so that nobody can tell whether it is the right one.",
+            code="account-not-readable",
+            advice="Give the restricted key the right to read accounts, or take `own_account` out of the settings.",
+        ) from refused
+    if wanted is not None and found["id"] != wanted:
+        raise FixConnection(
+            "The key belongs to another account than the settings say.",
+            code="wrong-account",
+            advice="Take a key of the account that is meant, or name this one as `own_account`.",
+            account=found["id"],
+            expected=wanted,
+        )
+    profile = found.get("business_profile")
+    name = profile.get("name") if isinstance(profile, dict) else None
+    told = {"account": found["id"], "name": name, "country": found.get("country")}
+    return {each: text for each, text in told.items() if isinstance(text, str) and text}
 
 
 def _address(settings: StripeSettings, segments: Sequence[str]) -> str:

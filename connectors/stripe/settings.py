@@ -30,6 +30,8 @@ class StripeSettings(Settings):
     api_key: Secret
     #: The connected account that everything is done for; None: the account that the key belongs to.
     account: str | None = Field(default=None, pattern=r"^acct_[A-Za-z0-9]{1,250}$")
+    #: The account that the key must belong to; the test of the connection says which it is.
+    own_account: str | None = Field(default=None, pattern=r"^acct_[A-Za-z0-9]{1,250}$")
     webhook_secret: Secret
     webhook_secret_previous: Secret | None = None
     #: Stripe takes no more than twenty in one question.

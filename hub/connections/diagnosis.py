@@ -238,14 +238,16 @@ async def _vendor(account: Account) -> list[Check]:
     allowed = Check(stage=Stage.PERMISSION, outcome=Outcome.OK, found="enough for the connector's own question")
     try:
         async with asyncio.timeout(LONGEST):
-            await account.connector.ping(asking)
+            told = await account.connector.ping(asking) or {}
     except TimeoutError:
-        told = f"no answer came within {LONGEST:g} seconds"
-        return [_failed(Stage.CREDENTIALS, told, "Test again; see `concord connections` for what waits at its limits.")]
+        silent = f"no answer came within {LONGEST:g} seconds"
+        return [
+            _failed(Stage.CREDENTIALS, silent, "Test again; see `concord connections` for what waits at its limits.")
+        ]
     except LimitReached as error:
-        told = f"not asked: {error.detail}"
+        unasked = f"not asked: {error.detail}"
         advice = "The account is at its limit; test again in a while."
-        return [Check(stage=Stage.CREDENTIALS, outcome=Outcome.WARN, found=told, advice=advice, facts=_facts(error))]
+        return [Check(stage=Stage.CREDENTIALS, outcome=Outcome.WARN, found=unasked, advice=advice, facts=_facts(error))]
     except FixConnection as error:
         stage = stage_of(error)
         before = [accepted, allowed][: list(Stage).index(stage) - list(Stage).index(Stage.CREDENTIALS)]
@@ -253,7 +255,8 @@ async def _vendor(account: Account) -> list[Check]:
     except HubError as error:
         advice = "The host answers, and not as this system does: look at `base_url`, and at the vendor's status page."
         return [_failed(Stage.CREDENTIALS, error.detail, advice, _facts(error))]
-    here = Check(stage=Stage.ACCOUNT, outcome=Outcome.OK, found="the vendor answers for it")
+    named = ", ".join(told.values()) or "the vendor answers for it"
+    here = Check(stage=Stage.ACCOUNT, outcome=Outcome.OK, found=named, facts=told)
     return [accepted, allowed, here]
 
 

@@ -245,7 +245,7 @@ class Connector:
 
     - `authorizer(settings)` makes the object that signs each attempt of one connection.
     - `classify(response)` gives the HubError an answer stands for, or None when it is a success.
-    - `ping` is a read that shows whether credentials and host work.
+    - `ping` is a read that shows whether credentials and host work; it may give what the vendor calls the account.
     - `limits_seen(response)` reads what an answer tells of the account's limits; by default the usual headers.
     - `schemas` maps `name@version` to JSON Schema.
     - `embedded` is how a connector without a network answers by itself.
@@ -257,7 +257,7 @@ class Connector:
     operations: Sequence[Operation]
     authorizer: Callable[[Any], Authorizer]
     classify: Callable[[Response], HubError | None]
-    ping: Callable[[Session], Awaitable[None]]
+    ping: Callable[[Session], Awaitable[Mapping[str, str] | None]]
     limits: Limits = Limits()
     limits_seen: Callable[[Response], Seen | None] = headers_seen
     webhook: Webhook | None = None

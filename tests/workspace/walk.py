@@ -195,7 +195,7 @@ async def walking(bundle: Bundle) -> AsyncIterator[Walk]:
         connected = {}
         for name, served in sandboxes.items():
             settings = {key: value for key, value in served.announcement.items() if key in _SETTINGS[name]}
-            settings |= {"base_url": served.url, **_FIXED[name]}
+            settings |= {"base_url": served.url, **bundle.connections[name].settings, **_FIXED[name]}
             connector = named[name]
             connected[name] = Connected(connector, connector.settings.model_validate(settings))
             stack.push_async_callback(connected[name].close)
