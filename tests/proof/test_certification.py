@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -33,8 +33,9 @@ from hub.proof.certification.certify import (
     subjects_of,
     try_subject,
 )
-from hub.proof.certification.judging import Ended, judge
+from hub.proof.certification.judging import Ended, Harm, judge
 from hub.proof.certification.record import write_record
+from hub.proof.certification.sums import sums
 from hub.queries.connectors import connector_view
 from hub.sdk.connector import Connector, ReadOperation, Webhook, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown
@@ -413,6 +414,69 @@ def test_several_are_tried_at_once() -> None:
     (one,) = found["connectors"]
     assert (one["tried"], one["faults"], one["trials"], one["held"], one["broken"]) == (4, 2, 8, 8, 0)
     assert (one["duplicate"], one["lost"], one["wrong_outcome"], one["exempt"]) == (0, 0, 0, [])
+
+
+def test_one_table_tells_of_all_and_a_package_that_cannot_be_loaded_does_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = ["connectors", "certify", "--all", "--fault", "error-502", "--operation", "greeting.read"]
+    held = CliRunner().invoke(app, chosen)
+    assert held.exit_code == 0, held.output
+    assert "[1/1] helloworld read greeting.read: 2 holds" in held.stdout
+    heads = ("Connector", "Tried", "Exempt", "Broken", "Duplicates", "Lost", "Wrong outcomes")
+    assert all(head in held.stdout for head in heads)
+    assert "All of it holds: 2 trials of 1 operations, webhooks and streams" in held.stdout
+
+    package = tmp_path / "careless-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: careless\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[concord.connectors]\ncareless = careless_connector\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    broken = CliRunner().invoke(app, chosen)
+    assert broken.exit_code == 1
+    assert "careless of careless cannot be loaded, and was not tried: ModuleNotFoundError" in broken.stdout
+    found = json.loads(CliRunner().invoke(app, [*chosen, "--json"]).stdout)
+    assert not found["ok"]
+    assert [each["name"] for each in found["not_loaded"]] == ["careless"]
+
+
+def test_trials_are_summed_up_by_the_harm_they_show() -> None:
+    subject = Subject(connector="ledger", side=Side.WRITE, name="entry.create", number=0)
+    told = {
+        "error-500": ("duplicate: the books have it 2 times", "a person is needed (x)"),
+        "error-502": ("lost: it counts as done, and the books do not have it",),
+        "error-503": ("wrong outcome: the run succeeded, and the write is unknown",),
+        "error-504": ("the connection was paused 2 times",),
+    }
+    trials = [Trial(subject=subject, fault=name, state=State.BROKEN, told=words) for name, words in told.items()]
+    trials += [
+        Trial(subject=subject, fault="late-commit", state=State.EXEMPT, told=("lost: it must be",)),
+        Trial(subject=subject, fault="token-fails", state=State.NOT_STRUCK),
+        Trial(subject=replace(subject, number=1), fault="error-500", state=State.HOLDS),
+    ]
+    (found,) = sums(trials)
+    assert found.harm == {Harm.DUPLICATE: 1, Harm.LOST: 1, Harm.WRONG_OUTCOME: 1}
+    assert (found.tried, found.faults, found.trials) == (1, 5, 7)
+    assert (found.held, found.not_struck, found.broken, len(found.exemptions)) == (1, 1, 4, 1)
+
+
+def test_only_what_holds_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One connector that does not hold keeps no other from being written down."""
+    written: list[str] = []
+
+    def trials(subjects: Sequence[Subject], **_chosen: Any) -> Iterator[list[Trial]]:
+        for subject in subjects:
+            state = State.BROKEN if subject.connector == "helloworld" else State.HOLDS
+            yield [Trial(subject=subject, fault=NOTHING, state=state)]
+
+    monkeypatch.setattr("hub.proof.certification.certify.certify", trials)
+    monkeypatch.setattr(
+        "hub.proof.certification.record.write_record",
+        lambda connector, _trials, **_told: written.append(connector.name) or tmp_path,
+    )
+    result = CliRunner().invoke(app, ["connectors", "certify", "helloworld", "taxtable", "--write"])
+    assert result.exit_code == 1
+    assert written == ["taxtable"]
 
 
 def test_every_fault_is_documented() -> None:
