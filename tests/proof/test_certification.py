@@ -469,11 +469,12 @@ def test_only_what_holds_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: P
             state = State.BROKEN if subject.connector == "helloworld" else State.HOLDS
             yield [Trial(subject=subject, fault=NOTHING, state=state)]
 
+    def write(connector: Connector, _trials: Sequence[Trial], **_told: Any) -> Path:
+        written.append(connector.name)
+        return tmp_path
+
     monkeypatch.setattr("hub.proof.certification.certify.certify", trials)
-    monkeypatch.setattr(
-        "hub.proof.certification.record.write_record",
-        lambda connector, _trials, **_told: written.append(connector.name) or tmp_path,
-    )
+    monkeypatch.setattr("hub.proof.certification.record.write_record", write)
     result = CliRunner().invoke(app, ["connectors", "certify", "helloworld", "taxtable", "--write"])
     assert result.exit_code == 1
     assert written == ["taxtable"]
