@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo prove test check bench mutants
+.PHONY: help demo prove certify test check bench mutants
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ demo: $(READY) ## run the whole money path against vendor sandboxes on this mach
 
 prove: $(READY) ## run the real engine through simulated failures, thousands of times, and judge every one
 	$(VENV)/bin/concord prove $(ARGS)
+
+certify: $(READY) ## try every operation, webhook and stream of all connectors under every fault of a vendor
+	$(VENV)/bin/concord connectors certify --all --jobs 2 $(ARGS)
 
 test: $(READY) ## run all tests; those in a browser need Chromium, which is installed where it may be
 	@$(PYTHON) -m tests.chromium

@@ -61,6 +61,8 @@ async def _resolve(session: Session, record: Record) -> Record:
     body = {**address_model(record), "textCase": "Mixed"}
     url = address(settings, "addresses/resolve")
     answer = read_object(await session.send(write_request(settings, url, body)))
+    if not isinstance(answer.get("address"), dict):
+        raise OutcomeUnknown("The answer does not name the address that was asked for.", code="unreadable-answer")
     found = answer.get("validatedAddresses")
     best = found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else None
     told = messages(answer.get("messages"))

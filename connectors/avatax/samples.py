@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from hub.sdk.testing.samples import ReadSample, Samples, WriteSample
@@ -38,6 +39,10 @@ SAMPLES = Samples(
     reads=(
         ReadSample(operation="tax.quote", input=SALE),
         ReadSample(operation="tax.read", input={"code": "INV/2026+001"}, after=[COMMIT]),
+        # A code that stands in the address as it is.
+        ReadSample(
+            operation="tax.read", input={"code": "INV-2"}, after=[replace(COMMIT, input={**SALE, "code": "INV-2"})]
+        ),
         ReadSample(operation="address.resolve", input=IRVINE),
     ),
     writes=(

@@ -53,12 +53,18 @@ PAYMENT = {
 }
 
 
-def _count(name: str, external_id: str) -> Callable[[Mapping[str, Any]], int]:
-    return lambda books: sum(one["externalId"] == external_id for one in books[name])
+def _count(name: str, record: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], int]:
+    """Count the records that are what was written: under its external id, and with as many lines."""
+    sizes = {sublist: len(lines) for sublist, lines in record.items() if isinstance(lines, list)}
+    return lambda books: sum(
+        one["externalId"] == record["externalId"]
+        and all(len(one.get(sublist, ())) == size for sublist, size in sizes.items())
+        for one in books[name]
+    )
 
 
 def _upsert(operation: str, record: Mapping[str, Any], books: str, **of_others: Any) -> WriteSample:
-    count = _count(books, record["externalId"])
+    count = _count(books, record)
     other = WriteSample(operation=operation, input={**record, **of_others}, documents=count)
     return WriteSample(operation=operation, input=record, documents=count, interfering=[other])
 
@@ -127,7 +133,7 @@ MAKE_PAYMENT = WriteSample(
 SUBMIT_JOB = WriteSample(
     operation="job.submit",
     input={"type": "customer", "action": "upsert", "records": [{**CUSTOMER, "externalId": "cus_10"}]},
-    documents=_count("customers", "cus_10"),
+    documents=_count("customers", {"externalId": "cus_10"}),
 )
 MAKE_CREDIT_MEMO = replace(
     _upsert("credit_memo.upsert", CREDIT_MEMO, "creditMemos", tranDate="2026-02-04"), after=(MAKE_INVOICE,)

@@ -48,15 +48,18 @@ async def ping(session: Session) -> None:
 
 
 async def _quote(session: Session, record: Record) -> Record:
-    return await _ask(session, "QUERY", canonical(record), "quotes")
+    return _document(await _ask(session, "QUERY", canonical(record), "quotes"))
 
 
 async def _read(session: Session, record: Record) -> Record:
-    return await _ask(session, "GET", b"", "documents", record.get("kind", "sale"), record["code"])
+    return _document(await _ask(session, "GET", b"", "documents", record.get("kind", "sale"), record["code"]))
 
 
 async def _resolve(session: Session, record: Record) -> Record:
-    return await _ask(session, "QUERY", canonical(record), "addresses")
+    answer = await _ask(session, "QUERY", canonical(record), "addresses")
+    if not isinstance(answer.get("resolved"), bool):
+        raise OutcomeUnknown("The answer does not say whether the place is known.", code="unreadable-answer")
+    return answer
 
 
 def _commit(settings: TaxtableSettings, record: Record, key: EffectKey) -> Request:
@@ -77,7 +80,10 @@ def _refund(settings: TaxtableSettings, record: Record, key: EffectKey) -> Reque
 
 
 def _result(response: Response) -> Record:
-    answer = read_object(response)
+    return _document(read_object(response))
+
+
+def _document(answer: Record) -> Record:
     if not set(answer) >= _RESULT or not isinstance(answer.get("lines"), list):
         raise OutcomeUnknown("The answer is not a tax document.", code="unreadable-answer")
     return answer
@@ -103,12 +109,16 @@ def _found(response: Response, key: EffectKey) -> Record | None:
 
 
 def _same_code(request: Request, output: Record) -> bool:
-    """Tell whether an answer is about the code that was written: it stands in the path, or in the body."""
+    """Tell whether an answer is about the code that was written: it stands in the body, or in the path.
+
+    A void is about a version too.
+    """
     path = urlsplit(request.url).path
     body = loads(request.body)
     wanted = body.get("refund_code") or body.get("code")
     if wanted is None:
-        return path.endswith(f"/{quote(str(output.get('code')), safe='')}")
+        named = path.endswith(f"/{quote(str(output.get('code')), safe='')}")
+        return named and bool(body["id"] == output.get("id"))
     return bool(wanted == output.get("code"))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +14,15 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from hub.cli.output import EXIT_REFUSED, console, print_json, print_table
+from hub.cli.output import EXIT_REFUSED, console, errors, print_json, print_table
 from hub.errors import Refused
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from hub.proof.certification.certify import Trial
-    from hub.queries.connectors import ConnectorView
+    from hub.proof.certification.sums import Sum
+    from hub.sdk.connector import Connector
 
 app = typer.Typer(no_args_is_help=True)
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -26,26 +32,24 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def show_all(json_output: _Json = False) -> None:
     """List the connectors that are installed, with what certification showed."""
     from hub.connections.registry import load_connectors
-    from hub.queries.connectors import connector_views
+    from hub.queries.connectors import connector_views, plugin_as_json, view_as_json
 
     registry = load_connectors()
     views = connector_views(registry.values())
     if json_output:
-        broken = [{"name": each.name, "package": each.package, "reason": each.reason} for each in registry.broken]
-        print_json({"connectors": [as_json(view) for view in views], "broken": broken})
+        broken = [plugin_as_json(plugin) for plugin in registry.broken]
+        print_json({"connectors": [view_as_json(view) for view in views], "broken": broken})
         return
     table = Table("Connector", "Vendor", "Reads", "Writes", "Webhook", "Streams", "Quality", "Certification")
     for view in views:
-        writes = sum(operation.idempotency is not None for operation in view.operations)
-        done = sum(reason is None for reason in view.quality.values())
         cells = (
             view.name,
             view.vendor,
-            str(len(view.operations) - writes),
-            str(writes),
+            str(len(view.reads)),
+            str(len(view.writes)),
             "yes" if view.webhook else "no",
             str(len(view.streams)),
-            f"{done} of {len(view.quality)}",
+            f"{view.kept} of {len(view.quality)}",
             view.standing,
         )
         table.add_row(*map(escape, cells))
@@ -58,11 +62,11 @@ def show_all(json_output: _Json = False) -> None:
 def show(name: Annotated[str, typer.Argument(help="The connector.")], json_output: _Json = False) -> None:
     """Show one connector: its operations, its quality list, and its certification."""
     from hub.connections.registry import load_connectors
-    from hub.queries.connectors import connector_view
+    from hub.queries.connectors import find, view_as_json
 
-    view = connector_view(load_connectors().connector(name))
+    view = find(load_connectors(), name)
     if json_output:
-        print_json(as_json(view))
+        print_json(view_as_json(view))
         return
     versions = ", ".join(view.api_versions) or "no version named"
     console.print(f"{view.title} ({view.vendor}; {versions}): {view.standing}", markup=False)
@@ -77,7 +81,10 @@ def show(name: Annotated[str, typer.Argument(help="The connector.")], json_outpu
     print_table(quality)
     if view.certification is not None:
         found = view.certification
-        console.print(f"{found.trials} trials under {found.faults} faults held.", markup=False)
+        line = (
+            f"{found.trials} trials of {found.tried} operations, webhooks and streams held under {found.faults} faults"
+        )
+        console.print(f"On {found.on}, tried by Concord {found.concord}: {line}.", markup=False)
         for subject, reasons in found.exempt.items():
             for fault, reason in reasons.items():
                 console.print(f"exempt: {subject} under {fault}: {reason}", markup=False)
@@ -132,62 +139,120 @@ def faults(json_output: _Json = False) -> None:
 def certify_connectors(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="The connectors.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that are installed.")] = False,
-    fault: Annotated[str | None, typer.Option(help="Only under this fault.")] = None,
-    operation: Annotated[str | None, typer.Option(help="Only this operation, webhook fixture or stream.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="Only under this fault; may be given again.")] = None,
+    operation: Annotated[
+        list[str] | None, typer.Option(help="Only this operation, webhook fixture or stream; may be given again.")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="So many are tried at the same time.")] = 1,
     write: Annotated[bool, typer.Option("--write", help="Write what held into the connector's manifest.")] = False,
     json_output: _Json = False,
 ) -> None:
     """Try connectors under every provider fault; the exit status is 0 only when all of it holds."""
     from hub.connections.registry import load_connectors
-    from hub.proof.certification.certify import State, certify
-    from hub.proof.certification.record import write_record
+    from hub.proof.certification.certify import State, certify, planned
+    from hub.proof.certification.sums import sums
+    from hub.queries.connectors import plugin_as_json
 
     registry = load_connectors()
     if bool(names) == everything:
         raise Refused("Name the connectors, or give --all.", code="no-connector")
     if write and (fault or operation):
         raise Refused("Only a whole certification is written down.", code="not-whole")
-    chosen = [registry.connector(name) for name in names or registry]
+    chosen = [registry.connector(name) for name in dict.fromkeys(names or registry)]
+    subjects = planned(chosen, faults=fault or (), names=operation or ())
+    began = time.monotonic()
     trials: list[Trial] = []
-    for found in certify(chosen, jobs=jobs, fault=fault, operation=operation):
+    for done, found in enumerate(certify(subjects, jobs=jobs, faults=fault or ()), start=1):
         trials += found
-        if not json_output:
-            _tell(found)
-    broken = [trial for trial in trials if trial.state is State.BROKEN]
+        _tell(found, done, len(subjects), errors if json_output else console)
+    trials.sort(key=lambda trial: subjects.index(trial.subject))
+    missing = registry.broken if everything else ()
+    ok = not missing and all(trial.state is not State.BROKEN for trial in trials)
+    found_of = sums(trials)
     if json_output:
-        print_json({"ok": not broken, "trials": [trial_as_json(trial) for trial in trials]})
+        value = {
+            "ok": ok,
+            "connectors": [sum_as_json(one) for one in found_of],
+            "not_loaded": [plugin_as_json(plugin) for plugin in missing],
+            "seconds": round(time.monotonic() - began),
+            "trials": [trial_as_json(trial) for trial in trials],
+        }
+        print_json(value)
     else:
-        _sum_up(trials)
-    if write and not broken:
-        for connector in chosen:
-            path = write_record(connector, [one for one in trials if one.subject.connector == connector.name])
-            if not json_output:
-                console.print(f"Written into {path}.", markup=False)
-    raise typer.Exit(EXIT_REFUSED if broken else 0)
+        _sum_up(found_of, time.monotonic() - began)
+        for plugin in missing:
+            line = f"{plugin.name} of {plugin.package} cannot be loaded, and was not tried: {plugin.reason}"
+            console.print(line, markup=False)
+    if write:
+        _write(
+            [each for each in chosen if not any(one.broken for one in found_of if one.connector == each.name)], trials
+        )
+    raise typer.Exit(0 if ok else EXIT_REFUSED)
 
 
-def _tell(found: Sequence[Trial]) -> None:
+def _tell(found: Sequence[Trial], done: int, of: int, to: Console) -> None:
     """Tell of one subject as soon as it is done: one line, and one more for everything that does not hold."""
     subject, states = found[0].subject, Counter(trial.state.value for trial in found)
     parts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     seconds = sum(trial.seconds for trial in found)
     line = f"{subject.connector} {subject.side.value} {subject.name}: {parts} ({seconds:.0f} s)"
-    console.print(line, markup=False, highlight=False)
+    to.print(f"[{done:>{len(str(of))}}/{of}] {line}", markup=False, highlight=False)
     for trial in found:
         for sentence in trial.told:
-            console.print(f"    {trial.state.value}: {trial.fault}: {sentence}", markup=False, highlight=False)
+            to.print(f"    {trial.state.value}: {trial.fault}: {sentence}", markup=False, highlight=False)
 
 
-def _sum_up(trials: Sequence[Trial]) -> None:
-    table = Table("Connector", "Tried", "Trials", "Hold", "Broken", "Exempt", "Not struck")
-    for name in dict.fromkeys(trial.subject.connector for trial in trials):
-        own = [trial for trial in trials if trial.subject.connector == name]
-        states = Counter(trial.state.value for trial in own)
-        tried = len({trial.subject for trial in own})
-        counts = (tried, len(own), *(states[state] for state in ("holds", "broken", "exempt", "not-struck")))
-        table.add_row(escape(name), *map(str, counts))
+def _sum_up(found: Sequence[Sum], seconds: float) -> None:
+    """Show one table of all connectors, why something is exempt, and one sentence of all of it."""
+    from hub.proof.certification.judging import Harm
+
+    head = ("Connector", "Tried", "Faults", "Trials", "Hold", "Not struck", "Exempt", "Broken")
+    table = Table(*head, "Duplicates", "Lost", "Wrong outcomes")
+    for one in found:
+        counts = (one.tried, one.faults, one.trials, one.held, one.not_struck, len(one.exemptions), one.broken)
+        table.add_row(escape(one.connector), *map(str, (*counts, *(one.harm[harm] for harm in Harm))))
     print_table(table)
+    for one in found:
+        for exempt in one.exemptions:
+            line = f"exempt: {one.connector} {exempt.name} under {exempt.fault}: {exempt.reason}"
+            console.print(line, markup=False, highlight=False)
+    broken, trials = sum(one.broken for one in found), sum(one.trials for one in found)
+    harm = sum(sum(one.harm.values()) for one in found)
+    outcome = "All of it holds" if not broken else f"{broken} trials do not hold, {harm} of them with harm"
+    tried = sum(one.tried for one in found)
+    line = f"{outcome}: {trials} trials of {tried} operations, webhooks and streams in {_span(seconds)}."
+    console.print(line, markup=False, highlight=False)
+
+
+def _span(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+
+
+def _write(held: Sequence[Connector], trials: Sequence[Trial]) -> None:
+    """Write the certification of each connector all of whose trials held."""
+    from hub.proof.certification.record import write_record
+
+    for connector in held:
+        own = [one for one in trials if one.subject.connector == connector.name]
+        path = write_record(connector, own, on=datetime.now(UTC).date(), concord=version("concord-hub"))
+        errors.print(f"Written into {path}.", markup=False)
+
+
+def sum_as_json(found: Sum) -> dict[str, Any]:
+    """Give what the trials of one connector came to as JSON values."""
+    return {
+        "connector": found.connector,
+        "tried": found.tried,
+        "faults": found.faults,
+        "trials": found.trials,
+        "held": found.held,
+        "not_struck": found.not_struck,
+        "exempt": [{"name": one.name, "fault": one.fault, "reason": one.reason} for one in found.exemptions],
+        "broken": found.broken,
+        **{harm.value.replace(" ", "_"): count for harm, count in found.harm.items()},
+        "seconds": round(found.seconds, 1),
+    }
 
 
 def trial_as_json(trial: Trial) -> dict[str, Any]:
@@ -199,29 +264,4 @@ def trial_as_json(trial: Trial) -> dict[str, Any]:
         "fault": trial.fault,
         "state": trial.state.value,
         "told": [*trial.told],
-    }
-
-
-def as_json(view: ConnectorView) -> dict[str, Any]:
-    """Give a connector as JSON values."""
-    certification = view.certification
-    return {
-        "name": view.name,
-        "title": view.title,
-        "vendor": view.vendor,
-        "api_versions": [*view.api_versions],
-        "operations": [
-            {"name": one.name, "title": one.title, "idempotency": one.idempotency} for one in view.operations
-        ],
-        "streams": [*view.streams],
-        "webhook": view.webhook,
-        "quality": {rule: "done" if reason is None else {"exempt": reason} for rule, reason in view.quality.items()},
-        "standing": view.standing,
-        "certification": None
-        if certification is None
-        else {
-            "faults": certification.faults,
-            "trials": certification.trials,
-            "exempt": {name: {**reasons} for name, reasons in certification.exempt.items()},
-        },
     }

@@ -72,6 +72,12 @@ class Registry(Mapping[str, Connector]):
         )
 
 
+def connector_of(connectors: Mapping[str, Connector], name: str) -> Connector:
+    """Give a connector of a registry, or of a mapping that stands for one; raises `NotFound`."""
+    registry = connectors if isinstance(connectors, Registry) else Registry(connectors.values())
+    return registry.connector(name)
+
+
 def load_connectors(points: Iterable[EntryPoint] | None = None) -> Registry:
     """Load every plugin of the group `concord.connectors` (or the entry points given).
 

@@ -20,8 +20,8 @@ from hub.engine.guards import (
     Guards,
     Seen,
     base_of,
+    keeps_the_version,
     look_of,
-    names_its_version,
     newer_than,
     overwritten,
     reads_back,
@@ -259,7 +259,7 @@ class Effects(Recording):
             raise outcomes.left_open(unclear) from unclear
         base = recorded_base(row)
         meant = base is None or seen.version == base["version"]
-        if seen.holds and seen.standing is not None and (meant or not names_its_version(operation)):
+        if seen.holds and seen.standing is not None and (meant or not keeps_the_version(operation)):
             self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": True})
             self._note(AuditKind.EFFECT_DONE, row)
             return self._left(row, seen.standing.output, seen)

@@ -223,9 +223,10 @@ def _memory(last: Row | None, told: frozenset[str]) -> Memory:
     return Memory(version=version, moment=last["moment"], written=True, told=told)
 
 
-def names_its_version(operation: WriteOperation) -> bool:
-    """Tell whether the input of a write says which one it means."""
-    return isinstance(operation.guard, ReadBefore) and operation.guard.expects is not None
+def keeps_the_version(operation: WriteOperation) -> bool:
+    """Tell whether a write leaves the version that its input means, so that another one there is another thing."""
+    guard = operation.guard
+    return isinstance(guard, ReadBefore) and guard.expects is not None and not guard.reads_back
 
 
 def newer_than(seen: Seen) -> FixData:

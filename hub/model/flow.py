@@ -64,8 +64,8 @@ class Lookup:
 class Call:
     """Call an operation of a connection.
 
-    Its input is the mapping `shape` applied to `of`, or `{"id": by}`; its output goes through the mapping `into`
-    when one is named. (`shape` is `with` in the file.)
+    Its input is the mapping `shape` applied to `of`, `{"id": by}`, or without either `{}`; its output goes through the
+    mapping `into` when one is named. (`shape` is `with` in the file.)
 
     With `each` it is called for every item of a list, many in one request where the operation can; the mapping is
     applied to each item, which `item` names (an expression on it). Paths are `id[name]`, one item's failure stops no

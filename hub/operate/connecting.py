@@ -15,7 +15,7 @@ from hub.connections.diagnosis import Diagnosis, diagnose, unusable
 from hub.connections.form import faults
 from hub.connections.kinds import mixed
 from hub.connections.limiter import Limiter
-from hub.connections.registry import Registry
+from hub.connections.registry import connector_of
 from hub.connections.vault import Binding, hosts
 from hub.errors import Conflict, FixConnection, FixData, NotFound, Refused, WorkspaceInvalid
 from hub.model.ambient import Ambient
@@ -217,7 +217,7 @@ class Connecting:
         return bundle, bundle.environments[name]
 
     def _draft(self, wish: Wish) -> _Draft:
-        connector = _connector(self.connectors, wish.connector)
+        connector = connector_of(self.connectors, wish.connector)
         name = wish.name
         if not _NAME.fullmatch(name):
             raise FixData(
@@ -321,14 +321,6 @@ class Connecting:
                 half.unlink(missing_ok=True)
                 why = f"{target} cannot be written ({error.strerror})"
                 raise by_hand(draft.name, draft.environment.connections[draft.name].settings, why) from error
-
-
-def _connector(connectors: Mapping[str, Connector], name: str) -> Connector:
-    if isinstance(connectors, Registry):
-        return connectors.connector(name)
-    if name not in connectors:
-        raise NotFound("No such connector is installed.", connector=name, installed=", ".join(sorted(connectors)))
-    return connectors[name]
 
 
 def _plain(bundle: Bundle, environment: EnvironmentFile, name: str) -> dict[str, Any]:

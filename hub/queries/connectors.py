@@ -5,10 +5,21 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
+from hub.connections.registry import BrokenPlugin, Registry, connector_of
 from hub.sdk.connector import Connector, WriteOperation
 from hub.sdk.testing.manifests import Certification, read_manifest, sources_of
+
+
+class Standing(StrEnum):
+    """Whether a connector is certified, and as it is now."""
+
+    CERTIFIED = "certified"
+    CHANGED = "changed since it was certified"
+    NOT_CERTIFIED = "not certified"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +36,7 @@ class ConnectorView:
     """One connector as people see it.
 
     `quality` maps each rule to None where it is done, or to why the connector is exempt. `certification` is what the
-    last one came to, and `changed_since` says that the package is no longer the one that was certified.
+    last one came to, and `standing` tells whether the package is still the one that was certified.
     """
 
     name: str
@@ -37,14 +48,22 @@ class ConnectorView:
     webhook: bool
     quality: Mapping[str, str | None]
     certification: Certification | None
-    changed_since: bool
+    standing: Standing
 
     @property
-    def standing(self) -> str:
-        """Say in a few words whether it is certified."""
-        if self.certification is None:
-            return "not certified"
-        return "changed since it was certified" if self.changed_since else "certified"
+    def reads(self) -> Sequence[OperationView]:
+        """Give the operations that change nothing."""
+        return [operation for operation in self.operations if operation.idempotency is None]
+
+    @property
+    def writes(self) -> Sequence[OperationView]:
+        """Give the operations that write."""
+        return [operation for operation in self.operations if operation.idempotency is not None]
+
+    @property
+    def kept(self) -> int:
+        """Count the rules of the quality list that are kept."""
+        return sum(reason is None for reason in self.quality.values())
 
 
 def connector_views(connectors: Iterable[Connector]) -> list[ConnectorView]:
@@ -75,8 +94,57 @@ def connector_view(connector: Connector) -> ConnectorView:
         webhook=connector.webhook is not None,
         quality={} if manifest is None else manifest.quality,
         certification=certification,
-        changed_since=certification is not None and certification.sources != sources_of(folder),
+        standing=_standing(certification, folder),
     )
+
+
+def _standing(certification: Certification | None, folder: Path) -> Standing:
+    if certification is None:
+        return Standing.NOT_CERTIFIED
+    return Standing.CERTIFIED if certification.sources == sources_of(folder) else Standing.CHANGED
+
+
+def find(connectors: Mapping[str, Connector], name: str) -> ConnectorView:
+    """Describe the connector of this name; raises `NotFound`, with the reason where its package cannot be loaded."""
+    return connector_view(connector_of(connectors, name))
+
+
+def not_loaded(connectors: Mapping[str, Connector]) -> Sequence[BrokenPlugin]:
+    """Give the packages that name a connector and cannot give it."""
+    return connectors.broken if isinstance(connectors, Registry) else ()
+
+
+def plugin_as_json(plugin: BrokenPlugin) -> dict[str, str]:
+    """Give a package that could not be loaded as JSON values."""
+    return {"name": plugin.name, "package": plugin.package, "reason": plugin.reason}
+
+
+def view_as_json(view: ConnectorView) -> dict[str, Any]:
+    """Give a connector as JSON values, for programs."""
+    found = view.certification
+    return {
+        "name": view.name,
+        "title": view.title,
+        "vendor": view.vendor,
+        "api_versions": [*view.api_versions],
+        "operations": [
+            {"name": one.name, "title": one.title, "idempotency": one.idempotency} for one in view.operations
+        ],
+        "streams": [*view.streams],
+        "webhook": view.webhook,
+        "quality": {rule: "done" if reason is None else {"exempt": reason} for rule, reason in view.quality.items()},
+        "standing": view.standing.value,
+        "certification": None
+        if found is None
+        else {
+            "on": found.on,
+            "concord": found.concord,
+            "tried": found.tried,
+            "faults": found.faults,
+            "trials": found.trials,
+            "exempt": {name: {**reasons} for name, reasons in found.exempt.items()},
+        },
+    }
 
 
 def folder_of(connector: Connector) -> Path:

@@ -38,9 +38,15 @@ SPOILT = frozenset(
         "rows_shuffled",
     }
 )
+#: Of these, what arrives bit by bit, for as long as somebody listens.
+SENT_APART = frozenset({"half_body", "wrong_length", "slow_body", "endless_body"})
 #: Everything the kit itself can do to a request.
 REQUEST_KINDS = (
-    REFUSALS | AFTER_COMMIT | INSTEAD | SPOILT | {"slow", "outage", "reset_before", "late_commit", "sticky_500"}
+    REFUSALS
+    | AFTER_COMMIT
+    | INSTEAD
+    | SPOILT
+    | {"slow", "outage", "reset_before", "late_commit", "sticky_500", "twice"}
 )
 
 #: Where a redirect leads when nothing else is said: to what machines in clouds ask for their own credentials.
@@ -89,7 +95,7 @@ class Fault:
         if self.method is not None:
             if self.method.fullmatch(method) is None:
                 return False
-        elif self.kind in AFTER_COMMIT | {"late_commit"} and method not in _WRITES:
+        elif self.kind in AFTER_COMMIT | {"late_commit", "twice"} and method not in _WRITES:
             return False
         if self.path is not None and self.path.search(path) is None:
             return False

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from hub.sandbox.faults import AFTER_COMMIT, INSTEAD, REFUSALS, SPOILT, Fault
+from hub.sandbox.faults import AFTER_COMMIT, INSTEAD, REFUSALS, SENT_APART, SPOILT, Fault
 from hub.sandbox.problem import Problem
 from hub.sandbox.request_log import Entry
 from hub.sandbox.spoilt import in_place_of, spoil
@@ -89,8 +89,17 @@ async def _suffer(
             await _until_gone(request)
         cut(request)
         return answer
+    if fault.kind == "twice":
+        answer = await _execute(request, handler, entry, render)
+        _strike(world, entry, fault)
+        await _execute(request, handler, entry, render)
+        return answer
     if fault.kind in SPOILT:
         answer = await _execute(request, handler, entry, render)
+        if fault.kind in SENT_APART and answer.status < 400:
+            # Who gave up listening may go on long before the last of it was sent.
+            _strike(world, entry, fault)
+            return await spoil(fault.kind, request, answer) or answer
         changed = None if answer.status >= 400 else await spoil(fault.kind, request, answer)
         if changed is None:
             return answer  # Nothing in it can be spoilt in this way.

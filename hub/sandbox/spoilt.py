@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 from urllib.parse import unquote
@@ -130,10 +130,18 @@ def _another(value: Any) -> Any:
 
 
 def _asked(request: web.Request, body: bytes) -> set[str]:
-    """Give what a request names its thing by: the parts of its path, and the names in its body."""
-    named = {unquote(part) for part in request.path.split("/") if part}
-    sent = _object(body)
-    return named | {str(sent[name]) for name in _NAMES if sent is not None and name in sent}
+    """Give what a request names its thing by: the parts of its path, and the names in its body, at whatever depth."""
+    parts = [unquote(part) for part in request.rel_url.raw_path.split("/") if part]
+    # A name may have its kind before it, as in `eid:4711`.
+    named = {name for part in parts for name in (part, part.rpartition(":")[2])}
+    return named | set(_named(_json(body)))
+
+
+def _named(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from (str(value[name]) for name in _NAMES if name in value)
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _named(part)
 
 
 def _renamed(_names: AbstractSet[str], body: bytes) -> bytes | None:

@@ -130,6 +130,9 @@ class WriteOperation:
 
     def __post_init__(self) -> None:
         """Refuse a declaration whose unknown outcomes could not be resolved."""
+        if not isinstance(self.idempotency, Idempotency):
+            kinds = ", ".join(f"Idempotency.{kind.name}" for kind in Idempotency)
+            raise TypeError(f"{self.name}: `idempotency` says how a repeat is told from a new write: one of {kinds}")
         if (self.look is None) != (self.found is None):
             raise ValueError(f"{self.name}: `look` and `found` belong together")
         if self.look is None and self.idempotency is Idempotency.PROBE:

@@ -73,7 +73,8 @@ class ReadBefore:
     """The target would overwrite anything, so that what stands is read before and after the write.
 
     - `expects(input)` names the version that must stand, where the input says which one is meant.
-    - `reads_back` is False for a write into an end state, after which there is nothing to compare.
+    - `reads_back` is False for a write into an end state, after which there is nothing to compare. Where such a one
+      `expects` a version, that version still stands after it: another one is another thing, whatever its state.
     """
 
     look: Look

@@ -59,11 +59,18 @@ class Terms:
 
     def reading(self, title: str, read: Callable[[Session, Record], Awaitable[Record]]) -> ReadOperation:
         """Declare an engine's read of this name and shape."""
-        return ReadOperation(name=self.name, title=title, input=self.input, output=self.output, read=read)
+        return ReadOperation(
+            name=self.name, title=title, input=self.input, output=self.output, read=read, about=_has_the_code_asked_for
+        )
 
     def writing(self, title: str, **declared: Any) -> WriteOperation:
         """Declare an engine's write of this name and shape; `declared` is the rest of `WriteOperation`."""
         return WriteOperation(name=self.name, title=title, input=self.input, output=self.output, **declared)
+
+
+def _has_the_code_asked_for(input: Record, output: Record) -> bool:
+    """Tell whether what came is about the document that was asked for, where both name one."""
+    return "code" not in input or "code" not in output or bool(input["code"] == output["code"])
 
 
 QUOTE = Terms(name="tax.quote", takes="tax.document@1", gives="tax.result@1")

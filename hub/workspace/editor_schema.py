@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 from hub.workspace.examples.loading import EXAMPLES
@@ -139,8 +140,9 @@ def _form(form: Form, defined: _Defined) -> dict[str, Any]:
         "required": [name for name, key in form.keys.items() if key.required],
         "additionalProperties": False if form.other is None else _schema(form.other, defined),
     }
-    groups = [{"oneOf": [{"required": [key]} for key in group]} for group in form.one_of]
+    groups: list[dict[str, Any]] = [{"oneOf": [{"required": [key]} for key in group]} for group in form.one_of]
     groups += [{"anyOf": [{"required": [key]} for key in group]} for group in form.any_of]
+    groups += [{"not": {"required": [*pair]}} for group in form.apart for pair in combinations(group, 2)]
     if groups:
         schema["allOf"] = groups
     return schema

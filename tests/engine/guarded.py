@@ -150,6 +150,9 @@ def _bind(request: Request, standing: Standing | None) -> Request:
 GUARDS: dict[str, Guard] = {
     "plain": ReadBefore(look=LOOK),
     "counted": ReadBefore(look=replace(LOOK, standing=_counted)),
+    # The input says which version it means: none. One that ends something leaves that version as it is.
+    "meant": ReadBefore(look=LOOK, expects=lambda _record: "none"),
+    "ended": ReadBefore(look=replace(LOOK, standing=_numbered), expects=lambda _record: "1", reads_back=False),
     "bound": Conditional(refused=frozenset({"conflict"}), look=replace(LOOK, standing=_numbered), bind=_bind),
     "versioned": Conditional(refused=frozenset({"conflict"})),
 }

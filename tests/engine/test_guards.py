@@ -205,7 +205,7 @@ async def test_what_somebody_else_wrote_at_the_same_time_is_told_of(
             assert (shelf.writes["t0"], shelf.things["t0"]["value"]) == (1, value)
 
 
-@pytest.mark.parametrize("kind", LOOKING)
+@pytest.mark.parametrize("kind", [*LOOKING, "meant"])
 async def test_an_unknown_outcome_is_found_out_by_what_stands(tmp_path: Path, kind: str) -> None:
     """Whatever the answer was: what stands is what was written, and nothing is told of."""
     shelf = Shelf(plan=scripted({f"t{number}": [fault] for number, fault in enumerate(FAULTS)}))
@@ -237,6 +237,17 @@ async def test_an_unknown_outcome_is_not_resent_over_somebody_elses_change(
         )
         assert await finished(house) == {"succeeded": 1}
     assert shelf.writes["t0"] == 1
+
+
+async def test_what_a_write_ends_is_known_by_its_version_too(tmp_path: Path) -> None:
+    """What stands is as the write leaves it, but it is another one than the write meant: nobody can tell."""
+    shelf = Shelf(plan=scripted({"t0": ["after:reset"]}))
+    shelf.put("t0", "theirs")
+    async with shelf.serving(), living(tmp_path, shelf, flow("ended"), connector) as house:
+        await house.give({**things(1)[0], "at": NOW})
+        assert await finished(house) == {"parked": 1}
+        assert reasons(house) == ["newer-at-target"]
+    assert (shelf.things["t0"]["value"], shelf.writes["t0"]) == ("0", 1)
 
 
 async def test_a_change_between_the_look_and_a_lost_answer_is_told_of_too(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +33,9 @@ from hub.proof.certification.certify import (
     subjects_of,
     try_subject,
 )
-from hub.proof.certification.judging import Ended, judge
+from hub.proof.certification.judging import Ended, Harm, judge
 from hub.proof.certification.record import write_record
+from hub.proof.certification.sums import sums
 from hub.queries.connectors import connector_view
 from hub.sdk.connector import Connector, ReadOperation, Webhook, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown
@@ -45,6 +49,7 @@ READ = next(operation for operation in CONNECTOR.operations if isinstance(operat
 WEBHOOK = CONNECTOR.webhook or Webhook(verify=lambda *_: None, parse=lambda _: [])
 (STREAM,) = CONNECTOR.streams
 RISING = iter(range(1, 100_000))
+ROOT = Path(__file__).parents[2]
 
 
 def writing(**changes: Any) -> Connector:
@@ -164,22 +169,42 @@ async def test_the_right_connector_holds_under_every_fault(side: Side) -> None:
     assert unstruck <= {fault.name for fault in FAULTS if fault.conditional}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """An environment of its own with this hub and somebody else's package: its Python, and where its packages are."""
+
+    python: Path
+    packages: Path
+
+
 @pytest.fixture(scope="session")
-def ledger_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Generate a connector and install it with pip, as somebody else's package; gives the folder it is in."""
-    folder, target = tmp_path_factory.mktemp("made") / "ledger", tmp_path_factory.mktemp("site")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
+    """Generate a connector, make a wheel of it, and install that with pip into an environment of its own."""
+    folder, wheels, home = (tmp_path_factory.mktemp("made") / name for name in ("ledger", "wheels", "home"))
     make("ledger", folder)
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
-         "--disable-pip-version-check", "--target", str(target), str(folder)],
-        check=True, capture_output=True, timeout=100,
-    )  # fmt: skip
-    return target
+    run([sys.executable, "-m", "venv", "--without-pip", str(home)])
+    python = home / "bin" / "python"
+    packages = Path(run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip())
+    # What the hub needs is there as it is here; the wheel is what is new.
+    (packages / "hub.pth").write_text(f"{ROOT}\nimport site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(wheels), str(folder)])
+    (wheel,) = wheels.glob("*.whl")
+    run([*pip, "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)])
+    return Elsewhere(python=python, packages=packages)
+
+
+def run(arguments: list[str]) -> str:
+    """Run a program that must succeed; gives what it printed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    ran = subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=100, env=environment)
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
+    return ran.stdout
 
 
 @pytest.fixture
-def ledger(ledger_package: Path, monkeypatch: pytest.MonkeyPatch) -> Connector:
-    monkeypatch.syspath_prepend(str(ledger_package))
+def ledger(elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch) -> Connector:
+    monkeypatch.syspath_prepend(str(elsewhere.packages))
     found = importlib.import_module("concord_ledger.connector").CONNECTOR
     assert isinstance(found, Connector)
     return found
@@ -191,27 +216,21 @@ async def test_a_generated_connector_holds_at_once(ledger: Connector, side: Side
     assert [trial for trial in trials.values() if trial.state is State.BROKEN] == []
 
 
-def test_an_installed_connector_is_certified_by_name(ledger_package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ledger_package))
-    arguments = ["connectors", "certify", "ledger", "--fault", "timeout-after-commit", "--json"]
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0, result.output
-    trials = json.loads(result.stdout)["trials"]
-    assert {(trial["fault"], trial["state"]) for trial in trials if trial["side"] == "write"} == {
+def test_a_wheel_from_elsewhere_is_certified_by_name(elsewhere: Elsewhere) -> None:
+    chosen = ["ledger", "--fault", "timeout-after-commit", "--json"]
+    found = json.loads(run([str(elsewhere.python), "-m", "hub.cli", "connectors", "certify", *chosen]))
+    assert found["ok"]
+    assert {(trial["fault"], trial["state"]) for trial in found["trials"]} == {
         (NOTHING, "holds"),
         ("timeout-after-commit", "holds"),
     }
 
 
-def test_a_generated_connector_passes_its_own_tests(ledger_package: Path, tmp_path: Path) -> None:
+def test_a_generated_connector_passes_its_own_tests(elsewhere: Elsewhere, tmp_path: Path) -> None:
     folder = tmp_path / "ledger"
     make("ledger", folder)
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "tests"],
-        cwd=folder, check=False, capture_output=True, text=True, timeout=100,
-        env={"PYTHONPATH": f"{ledger_package}:{Path(__file__).parents[2]}", "PATH": "", "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stdout[-2000:]
+    quietly = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", f"--rootdir={folder}"]
+    assert " passed" in run([str(elsewhere.python), "-m", "pytest", *quietly, str(folder / "tests")])
 
 
 def test_nothing_is_overwritten_by_a_new_connector(tmp_path: Path) -> None:
@@ -360,12 +379,13 @@ def test_what_held_is_written_into_the_manifest(ledger: Connector) -> None:
         Trial(subject=subject, fault="token-fails", state=State.NOT_STRUCK),
     ]
     with pytest.raises(Refused):
-        write_record(ledger, [replace(held[1], state=State.BROKEN)])
-    path = write_record(ledger, held)
+        write_record(ledger, [replace(held[1], state=State.BROKEN)], on=date(2026, 11, 22), concord="1.2")
+    path = write_record(ledger, held, on=date(2026, 11, 22), concord="1.2")
     manifest = read_manifest(path)
     assert not manifest.mistakes
     assert manifest.certification is not None
-    assert (manifest.certification.faults, manifest.certification.trials) == (2, 3)
+    assert (manifest.certification.faults, manifest.certification.trials, manifest.certification.tried) == (2, 3, 1)
+    assert (manifest.certification.on, manifest.certification.concord) == ("2026-11-22", "1.2")
     assert connector_view(ledger).standing == "certified"
     code = path.parent / "client.py"
     code.write_text(code.read_text() + "# changed\n")
@@ -384,12 +404,80 @@ def test_the_command_line_shows_what_is_installed() -> None:
 
 
 def test_several_are_tried_at_once() -> None:
-    arguments = ["connectors", "certify", "helloworld", "--fault", "hook-stale", "--jobs", "2", "--json"]
-    result = CliRunner().invoke(app, arguments)
+    chosen = ["--fault", "hook-stale", "--fault", "error-502"]
+    result = CliRunner().invoke(app, ["connectors", "certify", "helloworld", *chosen, "--jobs", "2", "--json"])
     assert result.exit_code == 0, result.output
-    trials = json.loads(result.stdout)["trials"]
-    assert [trial["name"] for trial in trials if trial["fault"] == "hook-stale"] == ["greeting_changed.json"]
-    assert len({trial["name"] for trial in trials}) == 4
+    found = json.loads(result.stdout)
+    assert [trial["name"] for trial in found["trials"] if trial["fault"] == "hook-stale"] == ["greeting_changed.json"]
+    # In the order in which they are listed, whatever was done first.
+    assert [trial["side"] for trial in found["trials"]] == [side for side in Side for _ in range(2)]
+    (one,) = found["connectors"]
+    assert (one["tried"], one["faults"], one["trials"], one["held"], one["broken"]) == (4, 2, 8, 8, 0)
+    assert (one["duplicate"], one["lost"], one["wrong_outcome"], one["exempt"]) == (0, 0, 0, [])
+
+
+def test_one_table_tells_of_all_and_a_package_that_cannot_be_loaded_does_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = ["connectors", "certify", "--all", "--fault", "error-502", "--operation", "greeting.read"]
+    held = CliRunner().invoke(app, chosen)
+    assert held.exit_code == 0, held.output
+    assert "[1/1] helloworld read greeting.read: 2 holds" in held.stdout
+    heads = ("Connector", "Tried", "Exempt", "Broken", "Duplicates", "Lost", "Wrong outcomes")
+    assert all(head in held.stdout for head in heads)
+    assert "All of it holds: 2 trials of 1 operations, webhooks and streams" in held.stdout
+
+    package = tmp_path / "careless-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: careless\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[concord.connectors]\ncareless = careless_connector\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    broken = CliRunner().invoke(app, chosen)
+    assert broken.exit_code == 1
+    assert "careless of careless cannot be loaded, and was not tried: ModuleNotFoundError" in broken.stdout
+    found = json.loads(CliRunner().invoke(app, [*chosen, "--json"]).stdout)
+    assert not found["ok"]
+    assert [each["name"] for each in found["not_loaded"]] == ["careless"]
+
+
+def test_trials_are_summed_up_by_the_harm_they_show() -> None:
+    subject = Subject(connector="ledger", side=Side.WRITE, name="entry.create", number=0)
+    told = {
+        "error-500": ("duplicate: the books have it 2 times", "a person is needed (x)"),
+        "error-502": ("lost: it counts as done, and the books do not have it",),
+        "error-503": ("wrong outcome: the run succeeded, and the write is unknown",),
+        "error-504": ("the connection was paused 2 times",),
+    }
+    trials = [Trial(subject=subject, fault=name, state=State.BROKEN, told=words) for name, words in told.items()]
+    trials += [
+        Trial(subject=subject, fault="late-commit", state=State.EXEMPT, told=("lost: it must be",)),
+        Trial(subject=subject, fault="token-fails", state=State.NOT_STRUCK),
+        Trial(subject=replace(subject, number=1), fault="error-500", state=State.HOLDS),
+    ]
+    (found,) = sums(trials)
+    assert found.harm == {Harm.DUPLICATE: 1, Harm.LOST: 1, Harm.WRONG_OUTCOME: 1}
+    assert (found.tried, found.faults, found.trials) == (1, 5, 7)
+    assert (found.held, found.not_struck, found.broken, len(found.exemptions)) == (1, 1, 4, 1)
+
+
+def test_only_what_holds_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One connector that does not hold keeps no other from being written down."""
+    written: list[str] = []
+
+    def trials(subjects: Sequence[Subject], **_chosen: Any) -> Iterator[list[Trial]]:
+        for subject in subjects:
+            state = State.BROKEN if subject.connector == "helloworld" else State.HOLDS
+            yield [Trial(subject=subject, fault=NOTHING, state=state)]
+
+    def write(connector: Connector, _trials: Sequence[Trial], **_told: Any) -> Path:
+        written.append(connector.name)
+        return tmp_path
+
+    monkeypatch.setattr("hub.proof.certification.certify.certify", trials)
+    monkeypatch.setattr("hub.proof.certification.record.write_record", write)
+    result = CliRunner().invoke(app, ["connectors", "certify", "helloworld", "taxtable", "--write"])
+    assert result.exit_code == 1
+    assert written == ["taxtable"]
 
 
 def test_every_fault_is_documented() -> None:

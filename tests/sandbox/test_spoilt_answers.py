@@ -88,6 +88,16 @@ async def test_a_slow_answer_outlasts_everybody(toy: Running, kind: str) -> None
     with pytest.raises(TimeoutError):
         await put(toy, seconds=0.3)
     assert taken(toy) == 1
+    # It has struck once it began, however long it goes on for who has left.
+    assert toy.world.faults.injected == {kind: 1}
+
+
+async def test_a_gateway_sends_it_twice(toy: Running) -> None:
+    plan(toy, "twice", match={"method": "PUT"})
+    assert json.loads((await put(toy))[1])["id"] == "t-1"
+    assert taken(toy) == 2
+    assert (await put(toy))[0] == 200
+    assert taken(toy) == 3
 
 
 async def test_an_endless_answer_goes_on_until_nobody_listens(toy: Running) -> None:

@@ -264,6 +264,8 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
         *(f"/approvals/{each}" for each in (asked.late, asked.approved, asked.refused, asked.void)),
         "/connections",
         "/connections/stripe",
+        "/connectors",
+        "/connectors/netsuite",
         "/connect",
         "/connect/netsuite?name=netsuite",
         "/schedules",

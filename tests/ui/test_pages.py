@@ -44,6 +44,8 @@ async def test_every_page_can_be_seen(set_up: Stage, sign_in: SignIn) -> None:
         "/connect",
         *(f"/connect/{name}" for name in ("stripe", "netsuite", "avatax", "taxtable", "helloworld")),
         "/connect/netsuite?name=netsuite",
+        "/connectors",
+        *(f"/connectors/{name}" for name in ("stripe", "netsuite", "avatax", "taxtable", "helloworld")),
         "/approvals",
         "/approvals?show=mine",
         "/approvals?show=decided",

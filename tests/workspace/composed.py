@@ -106,6 +106,8 @@ priority: low
 steps:
   - id: told
     emit: { type: concord.night.over, of: event }
+  - id: entities
+    call: { connection: books, operation: entity.list }
 """
 LISTENING = """\
 flow: listening

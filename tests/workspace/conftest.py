@@ -62,6 +62,13 @@ CATALOGUE = Catalogue(
                     idempotency=Idempotency.NATIVE,
                     erases=True,
                 ),
+                "entity.list": OperationEntry(
+                    name="entity.list",
+                    title="List the legal entities",
+                    writes=False,
+                    input={"type": "object", "properties": {}, "additionalProperties": False},
+                    output=OBJECT,
+                ),
                 "invoice.adjust": OperationEntry(
                     name="invoice.adjust",
                     title="Adjust an invoice",

@@ -406,8 +406,8 @@ def test_a_flow_has_so_many_steps_all_levels_together_and_no_more() -> None:
     many = "".join(f"      - id: s{number}\n        wait: {{ for: PT1S }}\n" for number in range(120))
     flow = composed.NIGHTLY + f"  - id: one\n    parallel:\n{many}  - id: two\n    parallel:\n{many}"
     (lint,) = compile_bundle(encoded({**WORKSPACE, NIGHTLY: flow}), CATALOGUE)[1]
-    assert (lint.code, lint.line) == ("too-many-steps", flow.splitlines().index("      - id: s77", 200) + 1)
-    assert "243 steps" in lint.message
+    assert (lint.code, lint.line) == ("too-many-steps", flow.splitlines().index("      - id: s76", 200) + 1)
+    assert "244 steps" in lint.message
     many = "".join(f"  - id: s{number}\n    wait: {{ for: PT1S }}\n" for number in range(200))
     lints = compile_bundle(encoded({**WORKSPACE, NIGHTLY: composed.NIGHTLY + many}), CATALOGUE)[1]
     assert [str(lint) for lint in lints] == [f"{NIGHTLY}:9:3: error: `steps` needs at most 200 entries. It has 201."]

@@ -49,6 +49,7 @@ def test_a_right_file_fits_the_schema_of_its_kind(files: dict[str, bytes]) -> No
         ("flows/whole.yaml", b"concurrency: 4", b"concurrency: many"),
         ("flows/whole.yaml", b"undo: invoice.reverse", b"undo: [invoice.reverse]"),
         ("flows/nightly.yaml", b"zone:", b"timezone:"),
+        ("flows/nightly.yaml", b"operation: entity.list", b"operation: entity.list, with: erp/reversal, by: =a"),
         ("flows/post.yaml", b"owner:", b"ownr:"),
         ("flows/post.yaml", b"    of: full\n", b"    decide: routing\n"),
         ("flows/post.yaml", b"operation: invoice.read", b"operation: 7"),

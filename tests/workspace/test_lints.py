@@ -194,6 +194,33 @@ def test_an_operation_that_takes_no_id_is_not_called_by_one(broken: Break) -> No
     assert (lint.code, lint.line, lint.column) == ("not-by-id", 30, 59)
 
 
+@pytest.mark.parametrize(
+    ("call", "place", "words"),
+    [
+        ("operation: invoice.adjust", "30:43", "needs `code`, and the call gives it nothing. Add `with`"),
+        (
+            "operation: invoice.reverse",
+            "30:43",
+            "needs `id`, and the call gives it nothing. Add `by`, the id, or `with`",
+        ),
+        ("operation: entity.list, by: a", "30:56", "is not called by an id. Remove it, or name a mapping"),
+        ("operation: entity.list, into: erp/to_hub", "30:62", "There is no mapping `erp/to_hub`"),
+        ("operation: entity.list, of: invoice", "30:56", "`of` belongs to a call with `with`"),
+        ("operation: entity.list, each: invoice.lines, item: id", "30:56", "`each` needs `with`"),
+    ],
+)
+def test_a_call_gives_its_operation_what_it_needs(broken: Break, call: str, place: str, words: str) -> None:
+    added = f"  - id: x\n    call: {{ connection: books, {call} }}\n  - id: link"
+    (lint,) = broken(FLOW, "  - id: link", added)
+    assert f"{lint.line}:{lint.column}" == place, lint
+    assert words in str(lint)
+
+
+def test_what_needs_no_input_is_called_without_one(broken: Break) -> None:
+    added = "  - id: x\n    call: { connection: books, operation: entity.list }\n  - id: link"
+    assert broken(FLOW, "  - id: link", added) == []
+
+
 def test_a_read_is_not_undone(broken: Break) -> None:
     (lint,) = broken(FLOW, "  - id: invoice\n", "    undo: invoice.reverse\n  - id: invoice\n")
     assert (lint.code, lint.line, lint.column) == ("undo-of-read", 11, 11)

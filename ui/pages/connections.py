@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from hub.access.permissions import Permission
 from hub.connections import form
-from hub.connections.registry import Registry
+from hub.connections.registry import connector_of
 from hub.errors import HubError, NotFound
 from hub.operate.connecting import Wish
 from hub.queries import connections
@@ -112,12 +112,7 @@ def _form(
 
 
 def _connector(visit: Visit) -> Connector:
-    connectors, name = visit.console.connecting.connectors, visit.place("connector")
-    if isinstance(connectors, Registry):
-        return connectors.connector(name)
-    if name not in connectors:
-        raise NotFound("No such connector is installed.", connector=name)
-    return connectors[name]
+    return connector_of(visit.console.connecting.connectors, visit.place("connector"))
 
 
 def _health(visit: Visit, name: str) -> ConnectionHealth | None:

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from sqlalchemy import func, select
 
 from hub.audit.kinds import AuditKind
-from hub.model.effect import EffectKey, effect_key
+from hub.model.effect import EffectKey, Idempotency, effect_key
 from hub.model.event import InboundEvent, Via
 from hub.model.run import RunState, WaitKind
 from hub.proof.certification.catalogue import ProviderFault, Where
@@ -27,6 +27,7 @@ from hub.sdk.testing.samples import ReadSample, Samples, WriteSample
 from hub.sdk.testing.sending import Connected
 from hub.store import history
 from hub.store.tables import audit, runs
+from hub.workspace.bundle import Bundle
 
 _BUSINESS_KEY = "trial"
 _FLAWS = {
@@ -36,17 +37,29 @@ _FLAWS = {
 }
 
 
+def flow_of(connector: Connector, samples: Samples, sample: WriteSample | ReadSample) -> Bundle:
+    """Compile the flow that makes the call of a sample."""
+    operation = connector.operation(sample.operation)
+    if operation is None:
+        raise ValueError(f"{connector.name} has no operation {sample.operation}.")
+    return of_call(connector, samples, operation, sample.input)
+
+
 async def try_call(
-    connector: Connector, samples: Samples, sample: WriteSample | ReadSample, fault: ProviderFault | None
+    connector: Connector,
+    samples: Samples,
+    sample: WriteSample | ReadSample,
+    bundle: Bundle,
+    fault: ProviderFault | None,
 ) -> Ended:
     """Make the call of a sample under a fault (None: nothing goes wrong) and tell how it ended.
+
+    `bundle` is what `flow_of` gives for the sample.
 
     Raises `NotStruck` where the fault cannot strike, and `Stuck` when the call does not come to an end.
     """
     operation = connector.operation(sample.operation)
-    if operation is None:
-        raise ValueError(f"{connector.name} has no operation {sample.operation}.")
-    bundle = of_call(connector, operation, sample.input)
+    assert operation is not None, sample.operation
     patience = SHORT_PATIENCE if fault is not None and fault.hangs else PATIENCE
     skew = 0.0 if fault is None else fault.skew
     async with stand(connector, samples, bundle, patience=patience, skew=skew) as hub, AsyncExitStack() as stack:
@@ -117,6 +130,8 @@ async def _arrange(
     elif fault.name == "name-unknown":
         stack.enter_context(nameless())
         hub.connect(base_url=f"http://localhost:{urlsplit(hub.sandbox.url).port}")
+    elif fault.name == "sent-twice" and not _bears_repeats(operation):
+        raise NotStruck
     places = _places(hub, operation, sample)
     plan = []
     for where, entry in fault.plan:
@@ -124,6 +139,12 @@ async def _arrange(
             raise NotStruck
         plan.append(told(hub, entry, places[where], elsewhere.url))
     hub.sandbox.world.faults.replace(plan)
+
+
+def _bears_repeats(operation: WriteOperation | ReadOperation) -> bool:
+    """Tell whether a write may reach the vendor twice, without anybody having looked in between."""
+    kinds = (Idempotency.NATIVE, Idempotency.UPSERT)
+    return isinstance(operation, WriteOperation) and operation.idempotency in kinds
 
 
 def _places(

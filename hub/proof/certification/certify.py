@@ -7,8 +7,8 @@ import importlib
 import logging
 import multiprocessing
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,7 +18,7 @@ import structlog
 
 from hub.connections.registry import load_connectors
 from hub.errors import HubError, NotFound
-from hub.proof.certification.calls import try_call
+from hub.proof.certification.calls import flow_of, try_call
 from hub.proof.certification.catalogue import FAULTS, ProviderFault, Side, Verdict
 from hub.proof.certification.hooks import judge_hooks, try_webhook
 from hub.proof.certification.judging import Ended, judge, judge_read
@@ -27,6 +27,7 @@ from hub.proof.certification.readings import try_stream
 from hub.proof.certification.stand import Stuck
 from hub.sdk.connector import Connector, WriteOperation
 from hub.sdk.testing.samples import ReadSample, Samples, WebhookSample, WriteSample
+from hub.workspace.bundle import Bundle
 
 #: What stands for the fault where nothing goes wrong.
 NOTHING = "nothing"
@@ -99,9 +100,9 @@ def subjects_of(connector: Connector, samples: Samples) -> list[Subject]:
     return found
 
 
-def faults_of(side: Side, only: str | None = None) -> list[ProviderFault]:
-    """List the faults that apply to one side; with `only`, just that one."""
-    return [fault for fault in FAULTS if side in fault.sides and only in (None, fault.name)]
+def faults_of(side: Side, only: Collection[str] = ()) -> list[ProviderFault]:
+    """List the faults that apply to one side; with `only`, just those of them."""
+    return [fault for fault in FAULTS if side in fault.sides and (not only or fault.name in only)]
 
 
 async def try_subject(
@@ -143,9 +144,11 @@ class _Calls:
         self._samples = samples
         self._sample = sample
         self._right: Ended | None = None
+        self._bundle: Bundle | None = None
 
     async def __call__(self, fault: ProviderFault | None) -> list[str]:
-        ended = await try_call(self._connector, self._samples, self._sample, fault)
+        self._bundle = self._bundle or flow_of(self._connector, self._samples, self._sample)
+        ended = await try_call(self._connector, self._samples, self._sample, self._bundle, fault)
         operation = self._connector.operation(self._sample.operation)
         if isinstance(operation, WriteOperation):
             if fault is None:
@@ -177,7 +180,7 @@ async def _try(subject: Subject, fault: ProviderFault | None, attempt: Attempt, 
         wrong = await attempt(fault)
     except NotStruck:
         if fault is not None and fault.conditional:
-            return Trial(subject=subject, fault=name, state=State.NOT_STRUCK)
+            return Trial(subject=subject, fault=name, state=State.NOT_STRUCK, seconds=time.perf_counter() - began)
         wrong = ["the fault never struck, so that nothing is shown"]
     except Stuck:
         wrong = ["it does not come to an end"]
@@ -195,33 +198,46 @@ async def _try(subject: Subject, fault: ProviderFault | None, attempt: Attempt, 
     return Trial(subject=subject, fault=name, state=state, told=tuple(wrong), seconds=seconds)
 
 
-def certify(
-    connectors: Sequence[Connector], *, jobs: int = 1, fault: str | None = None, operation: str | None = None
-) -> Iterator[list[Trial]]:
-    """Try everything of installed connectors, `jobs` subjects at a time; gives the trials of each as it is done.
+def planned(
+    connectors: Sequence[Connector], *, faults: Collection[str] = (), names: Collection[str] = ()
+) -> list[Subject]:
+    """List what of these connectors is tried: everything, or what is so named and meets one of these faults.
 
-    `fault` and `operation` (a webhook's fixture, a stream) leave only that. Raises `NotFound` where there is none.
+    Raises `NotFound` for a fault or a name that there is not, and for a connector without samples.
     """
-    if fault is not None and fault not in {one.name for one in FAULTS}:
-        raise NotFound("There is no such fault.", code="unknown-fault", fault=fault)
+    unknown = sorted(set(faults) - {fault.name for fault in FAULTS})
+    if unknown:
+        raise NotFound("There is no such fault.", code="unknown-fault", fault=unknown[0])
     subjects = [subject for each in connectors for subject in subjects_of(each, samples_of(each))]
-    if operation is not None:
-        subjects = [subject for subject in subjects if subject.name == operation]
-        if not subjects:
-            raise NotFound("There is no such operation, webhook or stream.", code="unknown-operation", name=operation)
+    nameless = sorted(set(names) - {subject.name for subject in subjects})
+    if nameless:
+        raise NotFound("There is no such operation, webhook or stream.", code="unknown-operation", name=nameless[0])
+    return [
+        subject
+        for subject in subjects
+        if (not names or subject.name in names) and (not faults or faults_of(subject.side, faults))
+    ]
+
+
+def certify(subjects: Sequence[Subject], *, jobs: int = 1, faults: Collection[str] = ()) -> Iterator[list[Trial]]:
+    """Try things of installed connectors, `jobs` at a time; gives the trials of each as soon as it is done.
+
+    With `faults`, each is tried under those alone.
+    """
     if jobs <= 1:
         for subject in subjects:
-            yield try_one(subject, fault)
+            yield try_one(subject, faults)
         return
     with ProcessPoolExecutor(max_workers=jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(try_one, subjects, [fault] * len(subjects))
+        for done in as_completed([pool.submit(try_one, subject, tuple(faults)) for subject in subjects]):
+            yield done.result()
 
 
-def try_one(subject: Subject, fault: str | None) -> list[Trial]:
-    """Try one subject of an installed connector in an event loop of its own."""
+def try_one(subject: Subject, faults: Collection[str] = ()) -> list[Trial]:
+    """Try one thing of an installed connector in an event loop of its own."""
     connector = load_connectors().connector(subject.connector)
     with _silence():
-        return asyncio.run(try_subject(connector, samples_of(connector), subject, faults_of(subject.side, fault)))
+        return asyncio.run(try_subject(connector, samples_of(connector), subject, faults_of(subject.side, faults)))
 
 
 @contextmanager

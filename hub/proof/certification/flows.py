@@ -8,12 +8,15 @@ from typing import Any
 from hub.errors import WorkspaceInvalid
 from hub.sdk import exact_json
 from hub.sdk.connector import Connector, Operation, named_schema
+from hub.sdk.testing.samples import Samples
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
 
 #: The connection, the step and the flow of every trial.
 CONNECTION, STEP, FLOW = "subject", "call", "certified"
+#: The schema of an input that the operation describes in place.
+_INPUT = "certification.input@1"
 _ANY = exact_json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"})
 #: Patient enough for an hour's outage, and without chance, so that a trial is the same each time.
 _RETRY = "policy: patient\nkind: retry\nattempts: 40\nfirst: 0.5\nfactor: 2\nceiling: 300\njitter: 0\nlongest: 86400\n"
@@ -24,21 +27,26 @@ def event_type(connector: Connector) -> str:
     return f"{connector.name}.certification.asked"
 
 
-def of_call(connector: Connector, operation: Operation, input: Mapping[str, Any]) -> Bundle:
-    """Compile a flow that calls the operation with the fields that this input has."""
-    target = named_schema(operation.input) or "certification.input@1"
-    steps = (
-        f"  - id: {STEP}\n    retry: patient\n    call: {{ connection: {CONNECTION}, operation: {operation.name}, "
-        "with: passed_on, of: data.input }\n"
-    )
-    lines = "".join(f"  {_quoted(name)}: {_field(name)}\n" for name in input)
-    fields = f"fields:\n{lines}" if lines else "fields: {}\n"
-    files = {
-        "mappings/passed_on.yaml": f"mapping: passed_on\nversion: 1\nfrom: certification.any@1\nto: {target}\n{fields}",
-        "policies/patient.yaml": _RETRY,
-    }
-    if target == "certification.input@1":
-        files["schemas/certification.input@1.json"] = exact_json.dumps(dict(operation.input)).decode()
+def of_call(connector: Connector, samples: Samples, operation: Operation, input: Mapping[str, Any]) -> Bundle:
+    """Compile a flow that calls the operation with the fields that this input has.
+
+    What a connector without a network reads of the workspace is as its samples have it.
+    """
+    call = f"connection: {CONNECTION}, operation: {operation.name}"
+    call += ", with: passed_on, of: data.input" if input else ""
+    steps = f"  - id: {STEP}\n    retry: patient\n    call: {{ {call} }}\n"
+    files = {"policies/patient.yaml": _RETRY}
+    if connector.embedded is not None:
+        own = connector.embedded.own(samples.seed.get("files", {}))
+        files |= {path: content.decode() for path, content in own.items()}
+    if input:
+        target = named_schema(operation.input) or _INPUT
+        fields = "".join(f"  {_quoted(name)}: {_field(name)}\n" for name in input)
+        files["mappings/passed_on.yaml"] = (
+            f"mapping: passed_on\nversion: 1\nfrom: certification.any@1\nto: {target}\nfields:\n{fields}"
+        )
+        if target == _INPUT:
+            files[f"schemas/{_INPUT}.json"] = exact_json.dumps(dict(operation.input)).decode()
     return _compiled(connector, _flow(FLOW, [event_type(connector)], steps), files)
 
 

@@ -19,7 +19,7 @@ from hub.model.event import EventState, InboundEvent
 from hub.model.run import RunState
 from hub.proof.certification.catalogue import ProviderFault, Verdict
 from hub.proof.certification.flows import CONNECTION, of_triggers
-from hub.proof.certification.judging import some
+from hub.proof.certification.judging import Harm, some
 from hub.proof.certification.obstacles import NotStruck
 from hub.proof.certification.stand import Stand, stand
 from hub.sdk import exact_json
@@ -59,11 +59,11 @@ def judge_hooks(taken: Taken, expected: Sequence[str], verdict: Verdict) -> list
     invented = sorted(taken.accepted.keys() - set(expected))
     doubled = sorted(id for id, count in {**taken.accepted, **taken.runs}.items() if count != 1)
     if lost:
-        wrong.append(f"lost: {some(lost)}")
+        wrong.append(f"{Harm.LOST}: {some(lost)}")
     if invented:
-        wrong.append(f"wrong outcome: {some(invented)} was taken")
+        wrong.append(f"{Harm.WRONG_OUTCOME}: {some(invented)} was taken")
     if doubled:
-        wrong.append(f"duplicate: {some(doubled)}")
+        wrong.append(f"{Harm.DUPLICATE}: {some(doubled)}")
     if taken.runs.keys() != taken.accepted.keys():
         wrong.append("an event started no run, or a run has no event")
     if taken.unfinished:

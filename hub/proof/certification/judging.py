@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from hub.model.effect import EffectState, Idempotency
@@ -12,6 +13,19 @@ from hub.proof.certification.catalogue import Verdict
 
 #: What an output is known by.
 _NAMES = ("id", "code")
+
+
+class Harm(StrEnum):
+    """What no fault may ever do; a sentence that tells of it begins with its words."""
+
+    DUPLICATE = "duplicate"
+    LOST = "lost"
+    WRONG_OUTCOME = "wrong outcome"
+
+
+def harm_of(sentence: str) -> Harm | None:
+    """Tell which harm a sentence of a judge tells of; None where it is something else that does not hold."""
+    return next((harm for harm in Harm if sentence.startswith(f"{harm}: ")), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +74,13 @@ def judge_read(read: Read, verdict: Verdict) -> list[str]:
     if not read.events:
         wrong.append("the stream is empty; seed something that it shows")
     if read.lost:
-        wrong.append(f"lost: {some(read.lost)}")
+        wrong.append(f"{Harm.LOST}: {some(read.lost)}")
     if read.wrong:
-        wrong.append(f"wrong outcome: {some(read.wrong)} is not as the vendor has it")
+        wrong.append(f"{Harm.WRONG_OUTCOME}: {some(read.wrong)} is not as the vendor has it")
     if read.kept:
         wrong.append(f"{read.kept} events were kept for a person")
     if read.runs != read.events:
-        wrong.append(f"duplicate: {read.events} events started {read.runs} runs")
+        wrong.append(f"{Harm.DUPLICATE}: {read.events} events started {read.runs} runs")
     if read.strayed:
         wrong.append(f"a request went to another host ({read.strayed} times)")
     if read.pauses > 1:
@@ -106,15 +120,15 @@ def _writes(ended: Ended) -> Sequence[str]:
     wrong = []
     documents, effect = ended.documents or 0, ended.effect
     if documents > 1:
-        wrong.append(f"duplicate: the books have it {documents} times")
+        wrong.append(f"{Harm.DUPLICATE}: the books have it {documents} times")
     if effect == EffectState.DONE and documents < 1:
-        wrong.append("lost: it counts as done, and the books do not have it")
+        wrong.append(f"{Harm.LOST}: it counts as done, and the books do not have it")
     if effect in (EffectState.FAILED, None) and documents:
-        wrong.append("wrong outcome: it counts as not done, and the books have it")
+        wrong.append(f"{Harm.WRONG_OUTCOME}: it counts as not done, and the books have it")
     if ended.run == RunState.SUCCEEDED and effect != EffectState.DONE:
-        wrong.append(f"wrong outcome: the run succeeded, and the write is {effect}")
+        wrong.append(f"{Harm.WRONG_OUTCOME}: the run succeeded, and the write is {effect}")
     if effect == EffectState.DONE and ended.expected is not None and _named(ended.output) != _named(ended.expected):
-        wrong.append(f"wrong outcome: {_named(ended.output)} was recorded for {_named(ended.expected)}")
+        wrong.append(f"{Harm.WRONG_OUTCOME}: {_named(ended.output)} was recorded for {_named(ended.expected)}")
     return wrong
 
 
@@ -124,7 +138,7 @@ def _reads(ended: Ended) -> Sequence[str]:
     output = ended.output if isinstance(ended.output, Mapping) else {}
     # A field more is for whoever reads to make something of.
     if any(name not in output or output[name] != value for name, value in ended.expected.items()):
-        return [f"wrong outcome: something else was read ({_difference(ended.output, ended.expected)})"]
+        return [f"{Harm.WRONG_OUTCOME}: something else was read ({_difference(ended.output, ended.expected)})"]
     return []
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from hub.errors import FixData, Refused
-from hub.proof.certification.certify import NOTHING, State, Trial
+from hub.proof.certification.certify import State, Trial
+from hub.proof.certification.sums import sums
 from hub.queries.connectors import folder_of
 from hub.sdk.connector import Connector
 from hub.sdk.testing.manifests import CERTIFICATION, QUALITY, read_manifest, sources_of
 
 
-def write_record(connector: Connector, trials: Sequence[Trial]) -> Path:
+def write_record(connector: Connector, trials: Sequence[Trial], *, on: date, concord: str) -> Path:
     """Write the quality list and the certification of a connector all of whose trials held; gives the manifest's path.
+
+    `on` is the day of the trials, and `concord` the version of the hub that made them.
 
     Raises `Refused` where one did not hold, and `FixData` where the manifest does not say why a rule is not kept.
     """
@@ -39,22 +43,26 @@ def write_record(connector: Connector, trials: Sequence[Trial]) -> Path:
             raise FixData(
                 f"`{rule}` is not kept; write {{ exempt: why }} for it into {path.name}.", code="no-reason", rule=rule
             )
-    value[CERTIFICATION] = _certification(trials, sources_of(folder))
+    value[CERTIFICATION] = {
+        "on": on.isoformat(),
+        "concord": concord,
+        **_certification(trials),
+        "sources": sources_of(folder),
+    }
     text = io.StringIO()
     files.dump(value, text)
     path.write_text(text.getvalue(), "utf-8")
     return path
 
 
-def _certification(trials: Sequence[Trial], sources: str) -> dict[str, Any]:
-    shown = [trial for trial in trials if trial.state is not State.NOT_STRUCK]
+def _certification(trials: Sequence[Trial]) -> dict[str, Any]:
+    (found,) = sums(trials)
     exempt: dict[str, dict[str, str]] = {}
-    for trial in shown:
-        if trial.state is State.EXEMPT:
-            exempt.setdefault(trial.subject.name, {})[trial.fault] = trial.told[0]
+    for one in found.exemptions:
+        exempt.setdefault(one.name, {})[one.fault] = one.reason
     return {
-        "faults": len({trial.fault for trial in shown} - {NOTHING}),
-        "trials": len(shown),
+        "tried": found.tried,
+        "faults": found.faults,
+        "trials": found.trials - found.not_struck,
         **({"exempt": exempt} if exempt else {}),
-        "sources": sources,
     }

@@ -23,8 +23,8 @@ from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.proof.certification.clock import LeapingClock
 from hub.proof.certification.flows import CONNECTION
+from hub.proof.certification.vendors import vendor_of
 from hub.runtime.wiring import budgets_of, wired
-from hub.sandbox.main import find
 from hub.sandbox.server import Options, Running, running
 from hub.sdk.connector import Connector
 from hub.sdk.testing.invented import live_settings
@@ -219,7 +219,7 @@ async def stand(
 ) -> AsyncIterator[Stand]:
     """Serve the seeded sandbox, build a hub beside it whose connection leads there, and take both down."""
     with tempfile.TemporaryDirectory(prefix="concord-certify-") as folder:
-        async with running(find(connector.name), Options(seed=1)) as sandbox:
+        async with running(vendor_of(connector, samples), Options(seed=1)) as sandbox:
             await sandbox.world.books.seed(samples.seed)
             hub = _build(connector, samples, bundle, sandbox, Path(folder), patience, skew)
             hub.committer.on_wake = hub.worker.wake

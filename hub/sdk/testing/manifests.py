@@ -17,7 +17,7 @@ _KEYS = ("name", "vendor", "api_versions", "quality")
 #: Written by the certification, so that nobody has to.
 CERTIFICATION = "certification"
 _SOURCES = frozenset({".py", ".json", ".yaml", ".xml"})
-_CERTIFICATION_KEYS = frozenset({"faults", "trials", "exempt", "sources"})
+_CERTIFICATION_KEYS = frozenset({"on", "concord", "tried", "faults", "trials", "exempt", "sources"})
 
 
 def _writes(connector: Connector) -> Sequence[WriteOperation]:
@@ -63,10 +63,14 @@ QUALITY: Mapping[str, Callable[[Connector], bool]] = {
 class Certification:
     """What the last certification of a connector came to, all of which held.
 
-    `faults` kinds of faults in `trials` trials; `exempt` maps what was tried to faults under which it cannot hold, and
-    why; `sources` names the state of the package by its content.
+    `on` is the day (`2026-11-22`) and `concord` the version of the hub that tried it. `tried` operations, webhooks and
+    streams were tried under `faults` kinds of faults, in `trials` trials; `exempt` maps what was tried to faults under
+    which it cannot hold, and why; `sources` names the state of the package by its content.
     """
 
+    on: str
+    concord: str
+    tried: int
     faults: int
     trials: int
     sources: str
@@ -133,6 +137,9 @@ def read_manifest(path: Path) -> Manifest:
 def _certification(value: Mapping[str, Any]) -> Certification:
     exempt = value.get("exempt") or {}
     return Certification(
+        on=str(value.get("on", "")),
+        concord=str(value.get("concord", "")),
+        tried=int(value.get("tried", 0)),
         faults=int(value.get("faults", 0)),
         trials=int(value.get("trials", 0)),
         sources=str(value.get("sources", "")),

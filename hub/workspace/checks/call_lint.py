@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hub.schemas.shape import shape_of
 from hub.workspace.catalogue import ConnectorEntry, OperationEntry
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints, nearest
@@ -23,7 +24,10 @@ def lint_call(step: Keyed, call: Keyed, connector: ConnectorEntry, lints: Lints,
     _lint_shape(call, "into", operation, operation.output, lints, known)
     if "by" in call.entries and not _takes_id(operation.input):
         message = f"`{operation.name}` is not called by an id."
-        lints.error(call.entries["by"].key, "not-by-id", message, "Name a mapping for its input with `with`.")
+        hint = "Name" if _needed(operation, known) else "Remove it, or name"
+        lints.error(call.entries["by"].key, "not-by-id", message, f"{hint} a mapping for its input with `with`.")
+    if not {"with", "by", "each"} & set(call.entries):
+        _lint_nothing(at, operation, lints, known)
     if "undo" in step.entries:
         _lint_undo(step.entries["undo"].value, operation, connector, lints, known)
 
@@ -44,6 +48,22 @@ def _lint_shape(
         makes = f"makes `{has}`; the operation takes" if key == "with" else f"reads `{has}`; the operation gives"
         message = f"The mapping `{mapping.name}` {makes} `{named}`."
         lints.error(at, "wrong-schema", message, f"Name a mapping for `{operation.name}`.")
+
+
+def _lint_nothing(at: Node, operation: OperationEntry, lints: Lints, known: Known) -> None:
+    """Add a lint when a call gives its operation nothing, and it needs something."""
+    needed = _needed(operation, known)
+    if needed:
+        words = ", ".join(f"`{name}`" for name in needed)
+        message = f"`{operation.name}` needs {words}, and the call gives it nothing."
+        by = "Add `by`, the id, or `with`" if _takes_id(operation.input) else "Add `with`"
+        lints.error(at, "no-input", message, f"{by}, a mapping that makes its input.")
+
+
+def _needed(operation: OperationEntry, known: Known) -> list[str]:
+    """Name the fields without which an operation cannot be called."""
+    named = operation.input.get("$ref")
+    return sorted((known.shape(named) if isinstance(named, str) else shape_of(operation.input)).required)
 
 
 def _takes_id(schema: Mapping[str, Any]) -> bool:

@@ -32,7 +32,8 @@ def lint_keys(step: Keyed, lints: Lints) -> None:
         if told is not None:
             _apart(told, "given", "with", f"`{name}`", lints)
     if undo is not None:
-        _lint_undo(undo, lints)
+        for key in ("of", "given"):
+            _apart(undo, key, "with", "undo", lints)
     _lint_times(step, lints)
     wait = inside(step, "wait")
     if wait is not None:
@@ -49,17 +50,12 @@ def _lint_call(call: Keyed, lints: Lints) -> None:
         if key in call.entries:
             message = f"With `each`, the mapping under `with` is applied to each item; `{key}` has no meaning."
             lints.error(call.entries[key].key, "misplaced-key", message, "Remove it, or use `foreach`.")
+    if "with" not in call.entries and "by" not in call.entries:
+        message = "`each` needs `with`, the mapping that is applied to each item."
+        lints.error(call.entries["each"].key, "missing-key", message, "Add `with`, or use `foreach`.")
     if "item" not in call.entries:
         message = "`each` needs `item`, so that each result is known by the name of its item."
         lints.error(call.entries["each"].key, "missing-key", message, "Add `item: id`, an expression on the item.")
-
-
-def _lint_undo(undo: Keyed, lints: Lints) -> None:
-    if "with" in undo.entries and "by" in undo.entries:
-        message = "`with` and `by` cannot stand together in undo."
-        lints.error(undo.entries["by"].key, "too-many-keys", message, "Keep one of them.")
-    for key in ("of", "given"):
-        _apart(undo, key, "with", "undo", lints)
 
 
 def _lint_wait(step: Keyed, wait: Keyed, lints: Lints) -> None:

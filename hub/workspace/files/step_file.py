@@ -68,7 +68,9 @@ CALL = Form(
     keys={
         "connection": Key(shape=CONNECTION, doc="which connection is called", required=True),
         "operation": Key(shape=OPERATION, doc="which operation of its connector", required=True),
-        "with": Key(shape=MAPPING, doc="the mapping that makes the input"),
+        "with": Key(
+            shape=MAPPING, doc="the mapping that makes the input; neither it nor `by` where the operation needs none"
+        ),
         "of": _OF,
         "given": _GIVEN,
         "by": Key(shape=Term(example="an id or `=expression`"), doc="the id; the input is then `{id: …}`"),
@@ -77,7 +79,7 @@ CALL = Form(
         "item": Key(shape=Expression(), doc="the name of an item of `each`, read on the item: no two have the same"),
         "failures": _FAILURES,
     },
-    one_of=(("with", "by"),),
+    apart=(("with", "by"),),
 )
 LOOKUP = Form(
     title="lookup",
@@ -141,6 +143,7 @@ UNDO = Form(
             doc="the id; the input is then `{id: …}`, and the `id` of the call's output when left out",
         ),
     },
+    apart=(("with", "by"),),
 )
 
 

@@ -75,11 +75,12 @@ def _form(node: Node, form: Form, lints: Lints, name: str) -> None:
                 node, "missing-key", f"The key `{key}` is missing in {form.title}.", f"Add `{key}`: {declared.doc}"
             )
     for group in form.one_of:
-        _exactly_one(node, group, form, lints)
+        _at_least_one(node, group, form, lints, "Add exactly one of them.")
+        _at_most_one(node, group, form, lints)
     for group in form.any_of:
-        if not set(group) & set(node.entries) and not _misspelt(node, form, group):
-            words = ", ".join(f"`{key}`" for key in group)
-            lints.error(node, "missing-key", f"One of {words} is missing in {form.title}.", "Add one of them.")
+        _at_least_one(node, group, form, lints, "Add one of them.")
+    for group in form.apart:
+        _at_most_one(node, group, form, lints)
 
 
 def _cut_off(entry: Entry) -> str:
@@ -114,15 +115,18 @@ def _variants(node: Node, shape: Variants, lints: Lints, name: str) -> None:
         _scalar(chosen, Choice(of=tuple(shape.forms)), lints, shape.key)
 
 
-def _exactly_one(node: Keyed, group: tuple[str, ...], form: Form, lints: Lints) -> None:
+def _at_least_one(node: Keyed, group: tuple[str, ...], form: Form, lints: Lints, hint: str) -> None:
+    if not set(group) & set(node.entries) and not _misspelt(node, form, group):
+        words = ", ".join(f"`{key}`" for key in group)
+        lints.error(node, "missing-key", f"One of {words} is missing in {form.title}.", hint)
+
+
+def _at_most_one(node: Keyed, group: tuple[str, ...], form: Form, lints: Lints) -> None:
     present = [key for key in group if key in node.entries]
-    words = ", ".join(f"`{key}`" for key in group)
-    if not present and not _misspelt(node, form, group):
-        lints.error(node, "missing-key", f"One of {words} is missing in {form.title}.", "Add exactly one of them.")
-    elif len(present) > 1:
+    if len(present) > 1:
         second = node.entries[present[1]].key
         message = f"`{present[0]}` and `{present[1]}` cannot stand together in {form.title}."
-        lints.error(second, "too-many-keys", message, "Keep exactly one of them.")
+        lints.error(second, "too-many-keys", message, "Keep one of them.")
 
 
 def _misspelt(node: Keyed, form: Form, wanted: tuple[str, ...]) -> bool:

@@ -121,14 +121,16 @@ class Key:
 class Form:
     """Declared keys, and nothing else.
 
-    `one_of` are groups of keys of which exactly one must be there, `any_of` of which at least one must be. `other` is
-    the shape of further keys, accepted when their value holds one of `other_has`.
+    `one_of` are groups of keys of which exactly one must be there, `any_of` of which at least one must be, and `apart`
+    of which at most one may be. `other` is the shape of further keys, accepted when their value holds one of
+    `other_has`.
     """
 
     title: str
     keys: Mapping[str, Key]
     one_of: tuple[tuple[str, ...], ...] = ()
     any_of: tuple[tuple[str, ...], ...] = ()
+    apart: tuple[tuple[str, ...], ...] = ()
     other: Shape | None = None
     other_has: tuple[str, ...] = field(default=())
 
