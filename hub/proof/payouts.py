@@ -28,8 +28,8 @@ POSTING = frozenset({"payout-to-erp", "payout-returned-to-erp"})
 #: Stripe's account holds every currency that is sold in; money waits and travels for seconds, not for days.
 SWITCHES: Mapping[str, Any] = {
     "settles": [market.currency.lower() for market in MARKETS],
-    "pending_seconds": 2,
-    "payout_seconds": 2,
+    "pending_seconds": 1,
+    "payout_seconds": 1,
 }
 #: How far the invoices are when Stripe pays out; at the end of everything it does so once more.
 MOMENTS = (0.3, 0.65)
@@ -51,6 +51,8 @@ BANKS: Mapping[str, str] = {
 }
 #: Where the movements of a category belong that no document of the ERP stands for; all others are cleared.
 _ELSEWHERE: Mapping[str, str] = {"dispute": DISPUTED, "dispute_reversal": DISPUTED, "fee": FEES}
+#: What goes between balance and bank.
+_BETWEEN = frozenset({"payout", "payout_reversal"})
 _RETURNED = "_returned"
 
 
@@ -149,6 +151,17 @@ class Cleared:
     def difference(self) -> Decimal:
         """Give what nothing explains."""
         return self.account - (self.stripe - self.not_paid_out - self.not_posted)
+
+    @property
+    def told(self) -> Mapping[str, Decimal]:
+        """Give all of it by name, as the report tells it."""
+        return {
+            "stripe_balance": self.stripe,
+            "not_paid_out": self.not_paid_out,
+            "not_posted": self.not_posted,
+            "clearing_account": self.account,
+            "unexplained": self.difference,
+        }
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -314,8 +327,10 @@ def _accounts(payout: Payout) -> Mapping[str, Decimal]:
         sums[FEES] += payout.own.fee
         sums[CLEARING] += payout.own.net
     for movement in payout.took:
-        sums[FEES] += movement.fee
-        sums[movement.account] -= movement.amount
+        # Another payout among them has an entry of its own, with its fee.
+        posted = movement.category in _BETWEEN
+        sums[FEES] += 0 if posted else movement.fee
+        sums[movement.account] -= movement.net if posted else movement.amount
     return _without_nothing(sums)
 
 
@@ -347,9 +362,8 @@ def cleared(books: PayoutBooks, payments: frozenset[str]) -> Mapping[str, Cleare
     with_payout: dict[str, Decimal] = defaultdict(Decimal)
     for movement in books.open:
         stripe[movement.currency] += movement.net
-        by_hand = movement.category.startswith("payout") and bool(movement.source)
         if movement.account == CLEARING:
-            with_payout[movement.currency] -= Decimal(0) if by_hand else movement.fee
+            with_payout[movement.currency] -= 0 if movement.category in _BETWEEN else movement.fee
         else:
             with_payout[movement.currency] += movement.net
     missing: dict[str, Decimal] = defaultdict(Decimal)
