@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from hub.proof import faults, money_path, payouts, records, vendor_books, wishes
 from hub.proof.conductor import Course
@@ -53,10 +54,11 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
             for invoice in stage.scenario.invoices
             if invoice.key in course.stripe_ids
         },
-        payouts=payouts.read(read["stripe"], read["netsuite"]),
     )
     with records.reading(stage.hub.data) as connection:
-        families = Families(books, records.effect_keys(connection))
+        effects = records.effect_keys(connection)
+        books = replace(books, payouts=payouts.read(read["stripe"], read["netsuite"], effects))
+        families = Families(books, effects)
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
         hub = records.read(connection, names)
     return books, money_path.evidence(books, hub, families)

@@ -54,6 +54,8 @@ _ELSEWHERE: Mapping[str, str] = {"dispute": DISPUTED, "dispute_reversal": DISPUT
 #: What goes between balance and bank.
 _BETWEEN = frozenset({"payout", "payout_reversal"})
 _RETURNED = "_returned"
+#: What a document of the hub without an external id has in its memo, before the key of its write.
+_MARK = "concord:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +117,9 @@ class PayoutBooks:
     """What the vendors hold of payouts.
 
     `open` are Stripe's movements that no payout took, `charged` the movement of each invoice payment that is Stripe's,
-    `given_back` that of each refund. `refunds` are the external ids of NetSuite's, `balances` NetSuite's clearing
-    account by currency. `taken_back` names the payments and payouts that a person had taken back.
+    `given_back` that of each refund, and `came_back` that of one that failed after all. `refunds` and `undone` name the
+    refunds that NetSuite has, and those that it has taken back; `balances` are NetSuite's clearing account by currency.
+    `taken_back` names the payments and payouts that a person had taken back.
     """
 
     payouts: Sequence[Payout] = ()
@@ -124,7 +127,9 @@ class PayoutBooks:
     open: Sequence[Movement] = ()
     charged: Mapping[str, Movement] = field(default_factory=dict)
     given_back: Mapping[str, Movement] = field(default_factory=dict)
+    came_back: Mapping[str, Movement] = field(default_factory=dict)
     refunds: frozenset[str] = frozenset()
+    undone: frozenset[str] = frozenset()
     balances: Mapping[str, Decimal] = field(default_factory=dict)
     taken_back: frozenset[str] = frozenset()
 
@@ -168,9 +173,13 @@ class Cleared:
 
 
 def read(
-    stripe: Mapping[str, Any], netsuite: Mapping[str, Any], *, taken_back: frozenset[str] = frozenset()
+    stripe: Mapping[str, Any],
+    netsuite: Mapping[str, Any],
+    effects: Mapping[str, str],
+    *,
+    taken_back: frozenset[str] = frozenset(),
 ) -> PayoutBooks:
-    """Read both vendors' books as their control APIs give them."""
+    """Read both vendors' books as their control APIs give them; `effects` is a write's key → its business key."""
     movements = {one["id"]: _movement(one) for one in stripe["balance_transactions"]}
     charges = {one["payment_intent"]: one["balance_transaction"] for one in stripe["charges"] if one["captured"]}
     paid = {event["object"] for event in stripe["events"] if event["type"] == "payout.paid"}
@@ -191,7 +200,18 @@ def read(
             for one in stripe["refunds"]
             if one["balance_transaction"] in movements
         },
+        came_back={
+            one["id"]: movements[one["failure_balance_transaction"]]
+            for one in stripe["refunds"]
+            if one.get("failure_balance_transaction") in movements
+        },
         refunds=frozenset(one["externalId"] for one in netsuite["refunds"] if one["externalId"]),
+        # What takes a refund back is a payment that names nothing but the write which made it.
+        undone=frozenset(
+            effects[key].split(":")[1]
+            for one in netsuite["payments"]
+            if (key := (one.get("memo") or "").removeprefix(_MARK)) in effects
+        ),
         balances={
             currency: _minor(accounts.get(CLEARING, "0"), currency)
             for currency, accounts in netsuite["balances"].items()
@@ -343,15 +363,15 @@ def expected(books: PayoutBooks, payments: frozenset[str]) -> Mapping[str, Decim
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for currency in books.balances:
         sums[currency] += 0
-    for name, movement in _documented(books):
-        if movement.account == CLEARING and name in payments | books.refunds and name not in books.taken_back:
+    for name, movement, posted in _documented(books, payments):
+        if movement.account == CLEARING and posted and name not in books.taken_back:
             sums[movement.currency] += movement.amount
-    posted = {journal.external_id for journal in books.journals}
+    entries = {journal.external_id for journal in books.journals}
     for payout in books.payouts:
         sums[payout.currency] += 0
-        if payout.id in posted and payout.id not in books.taken_back:
+        if payout.id in entries and payout.id not in books.taken_back:
             sums[payout.currency] += _accounts(payout).get(CLEARING, Decimal(0))
-        if payout.returned is not None and payout.id + _RETURNED in posted:
+        if payout.returned is not None and payout.id + _RETURNED in entries:
             sums[payout.currency] += payout.returned.net
     return dict(sorted(sums.items()))
 
@@ -367,8 +387,8 @@ def cleared(books: PayoutBooks, payments: frozenset[str]) -> Mapping[str, Cleare
         else:
             with_payout[movement.currency] += movement.net
     missing: dict[str, Decimal] = defaultdict(Decimal)
-    for name, movement in _documented(books):
-        if movement.account == CLEARING and name not in payments | books.refunds:
+    for _, movement, posted in _documented(books, payments):
+        if movement.account == CLEARING and not posted:
             missing[movement.currency] += movement.amount
     return {
         currency: Cleared(
@@ -381,7 +401,11 @@ def cleared(books: PayoutBooks, payments: frozenset[str]) -> Mapping[str, Cleare
     }
 
 
-def _documented(books: PayoutBooks) -> Iterator[tuple[str, Movement]]:
-    """Give the movements for which the ERP has a document of their own, by its name."""
-    yield from books.charged.items()
-    yield from books.given_back.items()
+def _documented(books: PayoutBooks, payments: frozenset[str]) -> Iterator[tuple[str, Movement, bool]]:
+    """Give what the ERP has a document of its own for: its name, its movement, and whether the document is there."""
+    for names, movements in (
+        (payments, books.charged),
+        (books.refunds, books.given_back),
+        (books.undone, books.came_back),
+    ):
+        yield from ((name, movement, name in names) for name, movement in movements.items())

@@ -41,7 +41,7 @@ def _demo(folder: Path, *options: str) -> tuple[int, dict[str, Any], str]:
         [*DEMO, "--once", "--json", "--data", str(folder), *options],
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=110,
         check=False,
     )
     return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr

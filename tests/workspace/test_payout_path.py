@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -304,3 +305,18 @@ async def test_what_the_erp_changed_in_an_entry_is_told(walk: Walk) -> None:
     with pytest.raises(FixData) as refused:
         check(step.expect, {**scope, "posted": read}, read)
     assert refused.value.code == "posted-differently"
+
+
+async def test_a_period_that_only_the_erp_knows_to_be_closed_refuses_the_payout(walk: Walk) -> None:
+    await post(walk, paid("de", CARD))
+    netsuite: Any = walk.sandboxes["netsuite"].world.books
+    day = (datetime.now(UTC) + timedelta(days=4)).strftime("%b %Y")
+    await netsuite.seed({"close": [day]})
+    with pytest.raises(FixData) as refused:
+        await pay_out(walk)
+    assert "closed period" in str(refused.value)
+    assert netsuite.snapshot()["journals"] == []
+    await netsuite.seed({"open": [day]})
+    (payout,) = (await stripe(walk))["payouts"]
+    await walk.flow("payout-to-erp", payout)
+    assert accounts(walk, "eur").get(CLEARING, 0) == 0

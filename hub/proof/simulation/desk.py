@@ -21,7 +21,7 @@ PERSON = "person:ada"
 _SOON = 12 * 3600.0
 _ASKED = "SELECT id FROM approvals WHERE state = 'pending' ORDER BY id LIMIT 1"
 _PARKED = "SELECT id FROM runs WHERE state = 'parked' AND replaced_by IS NULL ORDER BY id LIMIT 1"
-_ENDED = "SELECT id FROM runs WHERE flow = '{flow}' AND state = 'succeeded' LIMIT 1"
+_ENDED = "SELECT id FROM runs WHERE flow = ? AND state = 'succeeded' LIMIT 1"
 #: What goes on by itself, and does not wait for a person.
 _GOING = """
     SELECT 1 FROM runs WHERE state IN ('running', 'compensating')
@@ -69,15 +69,15 @@ class Desk:
 
     async def take_back(self, flow: str) -> None:
         """Have a flow's run taken back once it has succeeded."""
-        run_id = await self._come(_ENDED.format(flow=flow))
+        run_id = await self._come(_ENDED, flow)
         await self._order("take back", lambda process: _taken_back(process, run_id))
 
     async def _vote(self, approval: str, voter: str, verdict: Verdict) -> None:
         await self._order(f"{voter} {verdict}", lambda process: process.vote(approval, f"person:{voter}", verdict))
 
-    async def _come(self, statement: str) -> str:
+    async def _come(self, statement: str, *names: str) -> str:
         until = self._loop.time() + _SOON
-        while (row := self._database.file.execute(statement).fetchone()) is None:
+        while (row := self._database.file.execute(statement, names).fetchone()) is None:
             if self._loop.time() > until:
                 raise AssertionError(statement)
             await asyncio.sleep(5.0)
