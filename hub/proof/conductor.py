@@ -154,9 +154,13 @@ class Conductor:
         self._say(f"Stripe pays out in {len(made)} currencies.")
 
     def _pay_out_the_rest(self) -> None:
-        """Pay out once more when all money is available; what a bank sends back then comes with it."""
-        time.sleep(payouts.SWITCHES["pending_seconds"])
-        self._pay_out(*self.course.payouts[:1])
+        """Pay out when all money is available, and once more when a bank has sent a payout back."""
+        time.sleep(payouts.SWITCHES["pending_seconds"] + 1)
+        self._pay_out()
+        if self.course.payouts:
+            time.sleep(payouts.SWITCHES["payout_seconds"] + 1)
+            self._say("A bank sends a payout back.")
+            self._pay_out(*self.course.payouts[:1])
 
     def _blow(self, gust: Gust) -> None:
         sandbox = self._stage.sandboxes[gust.vendor]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hub.proof import credit_books, faults, money_path, payouts, records, vendor_books, wishes
@@ -58,10 +59,11 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
         credits=credit_books.read(
             read["stripe"], read["netsuite"], read["tax"], _notes_due(stage, course, read["stripe"])
         ),
-        payouts=payouts.read(read["stripe"], read["netsuite"]),
     )
     with records.reading(stage.hub.data) as connection:
-        families = Families(books, records.effect_keys(connection))
+        effects = records.effect_keys(connection)
+        books = replace(books, payouts=payouts.read(read["stripe"], read["netsuite"], effects))
+        families = Families(books, effects)
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
         hub = records.read(connection, names)
     return books, money_path.evidence(books, hub, families)

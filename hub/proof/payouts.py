@@ -28,8 +28,8 @@ POSTING = frozenset({"payout-to-erp", "payout-returned-to-erp"})
 #: Stripe's account holds every currency that is sold in; money waits and travels for seconds, not for days.
 SWITCHES: Mapping[str, Any] = {
     "settles": [market.currency.lower() for market in MARKETS],
-    "pending_seconds": 2,
-    "payout_seconds": 2,
+    "pending_seconds": 1,
+    "payout_seconds": 1,
 }
 #: How far the invoices are when Stripe pays out; at the end of everything it does so once more.
 MOMENTS = (0.3, 0.65)
@@ -51,7 +51,11 @@ BANKS: Mapping[str, str] = {
 }
 #: Where the movements of a category belong that no document of the ERP stands for; all others are cleared.
 _ELSEWHERE: Mapping[str, str] = {"dispute": DISPUTED, "dispute_reversal": DISPUTED, "fee": FEES}
+#: What goes between balance and bank.
+_BETWEEN = frozenset({"payout", "payout_reversal"})
 _RETURNED = "_returned"
+#: What a document of the hub without an external id has in its memo, before the key of its write.
+_MARK = "concord:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +117,9 @@ class PayoutBooks:
     """What the vendors hold of payouts.
 
     `open` are Stripe's movements that no payout took, `charged` the movement of each invoice payment that is Stripe's,
-    `given_back` that of each refund. `refunds` are the external ids of NetSuite's, `balances` NetSuite's clearing
-    account by currency. `taken_back` names the payments and payouts that a person had taken back.
+    `given_back` that of each refund, and `came_back` that of one that failed after all. `refunds` and `undone` name the
+    refunds that NetSuite has, and those that it has taken back; `balances` are NetSuite's clearing account by currency.
+    `taken_back` names the payments and payouts that a person had taken back.
     """
 
     payouts: Sequence[Payout] = ()
@@ -122,7 +127,9 @@ class PayoutBooks:
     open: Sequence[Movement] = ()
     charged: Mapping[str, Movement] = field(default_factory=dict)
     given_back: Mapping[str, Movement] = field(default_factory=dict)
+    came_back: Mapping[str, Movement] = field(default_factory=dict)
     refunds: frozenset[str] = frozenset()
+    undone: frozenset[str] = frozenset()
     balances: Mapping[str, Decimal] = field(default_factory=dict)
     taken_back: frozenset[str] = frozenset()
 
@@ -150,14 +157,29 @@ class Cleared:
         """Give what nothing explains."""
         return self.account - (self.stripe - self.not_paid_out - self.not_posted)
 
+    @property
+    def told(self) -> Mapping[str, Decimal]:
+        """Give all of it by name, as the report tells it."""
+        return {
+            "stripe_balance": self.stripe,
+            "not_paid_out": self.not_paid_out,
+            "not_posted": self.not_posted,
+            "clearing_account": self.account,
+            "unexplained": self.difference,
+        }
+
 
 # --- reading --------------------------------------------------------------------------------------
 
 
 def read(
-    stripe: Mapping[str, Any], netsuite: Mapping[str, Any], *, taken_back: frozenset[str] = frozenset()
+    stripe: Mapping[str, Any],
+    netsuite: Mapping[str, Any],
+    effects: Mapping[str, str],
+    *,
+    taken_back: frozenset[str] = frozenset(),
 ) -> PayoutBooks:
-    """Read both vendors' books as their control APIs give them."""
+    """Read both vendors' books as their control APIs give them; `effects` is a write's key → its business key."""
     movements = {one["id"]: _movement(one) for one in stripe["balance_transactions"]}
     charges = {one["payment_intent"]: one["balance_transaction"] for one in stripe["charges"] if one["captured"]}
     paid = {event["object"] for event in stripe["events"] if event["type"] == "payout.paid"}
@@ -178,7 +200,18 @@ def read(
             for one in stripe["refunds"]
             if one["balance_transaction"] in movements
         },
+        came_back={
+            one["id"]: movements[one["failure_balance_transaction"]]
+            for one in stripe["refunds"]
+            if one.get("failure_balance_transaction") in movements
+        },
         refunds=frozenset(one["externalId"] for one in netsuite["refunds"] if one["externalId"]),
+        # What takes a refund back is a payment that names nothing but the write which made it.
+        undone=frozenset(
+            effects[key].split(":")[1]
+            for one in netsuite["payments"]
+            if (key := (one.get("memo") or "").removeprefix(_MARK)) in effects
+        ),
         balances={
             currency: _minor(accounts.get(CLEARING, "0"), currency)
             for currency, accounts in netsuite["balances"].items()
@@ -314,8 +347,10 @@ def _accounts(payout: Payout) -> Mapping[str, Decimal]:
         sums[FEES] += payout.own.fee
         sums[CLEARING] += payout.own.net
     for movement in payout.took:
-        sums[FEES] += movement.fee
-        sums[movement.account] -= movement.amount
+        # Another payout among them has an entry of its own, with its fee.
+        posted = movement.category in _BETWEEN
+        sums[FEES] += 0 if posted else movement.fee
+        sums[movement.account] -= movement.net if posted else movement.amount
     return _without_nothing(sums)
 
 
@@ -328,15 +363,15 @@ def expected(books: PayoutBooks, payments: frozenset[str]) -> Mapping[str, Decim
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for currency in books.balances:
         sums[currency] += 0
-    for name, movement in _documented(books):
-        if movement.account == CLEARING and name in payments | books.refunds and name not in books.taken_back:
+    for name, movement, posted in _documented(books, payments):
+        if movement.account == CLEARING and posted and name not in books.taken_back:
             sums[movement.currency] += movement.amount
-    posted = {journal.external_id for journal in books.journals}
+    entries = {journal.external_id for journal in books.journals}
     for payout in books.payouts:
         sums[payout.currency] += 0
-        if payout.id in posted and payout.id not in books.taken_back:
+        if payout.id in entries and payout.id not in books.taken_back:
             sums[payout.currency] += _accounts(payout).get(CLEARING, Decimal(0))
-        if payout.returned is not None and payout.id + _RETURNED in posted:
+        if payout.returned is not None and payout.id + _RETURNED in entries:
             sums[payout.currency] += payout.returned.net
     return dict(sorted(sums.items()))
 
@@ -347,14 +382,13 @@ def cleared(books: PayoutBooks, payments: frozenset[str]) -> Mapping[str, Cleare
     with_payout: dict[str, Decimal] = defaultdict(Decimal)
     for movement in books.open:
         stripe[movement.currency] += movement.net
-        by_hand = movement.category.startswith("payout") and bool(movement.source)
         if movement.account == CLEARING:
-            with_payout[movement.currency] -= Decimal(0) if by_hand else movement.fee
+            with_payout[movement.currency] -= 0 if movement.category in _BETWEEN else movement.fee
         else:
             with_payout[movement.currency] += movement.net
     missing: dict[str, Decimal] = defaultdict(Decimal)
-    for name, movement in _documented(books):
-        if movement.account == CLEARING and name not in payments | books.refunds:
+    for _, movement, posted in _documented(books, payments):
+        if movement.account == CLEARING and not posted:
             missing[movement.currency] += movement.amount
     return {
         currency: Cleared(
@@ -367,7 +401,11 @@ def cleared(books: PayoutBooks, payments: frozenset[str]) -> Mapping[str, Cleare
     }
 
 
-def _documented(books: PayoutBooks) -> Iterator[tuple[str, Movement]]:
-    """Give the movements for which the ERP has a document of their own, by its name."""
-    yield from books.charged.items()
-    yield from books.given_back.items()
+def _documented(books: PayoutBooks, payments: frozenset[str]) -> Iterator[tuple[str, Movement, bool]]:
+    """Give what the ERP has a document of its own for: its name, its movement, and whether the document is there."""
+    for names, movements in (
+        (payments, books.charged),
+        (books.refunds, books.given_back),
+        (books.undone, books.came_back),
+    ):
+        yield from ((name, movement, name in names) for name, movement in movements.items())

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hub.model.money import exponent
+from hub.proof import payouts
 from hub.proof.conductor import Course
 from hub.proof.evidence import Evidence
 from hub.proof.faults import by_kind
@@ -21,7 +22,7 @@ from hub.proof.scenario import Scenario
 from hub.proof.vendor_documents import Books
 
 #: The flows that post what the table counts.
-_POSTING = frozenset({"invoice-to-erp", "payment-to-erp", "credit-note-to-erp", "refund-to-erp"})
+_POSTING = frozenset({"invoice-to-erp", "payment-to-erp", "credit-note-to-erp", "refund-to-erp"}) | payouts.POSTING
 #: More findings than this are counted, not told.
 _TOLD = 12
 #: So many documents are named for each reason of an exception.
@@ -54,6 +55,13 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "credit_memos_posted": judgement.posted.get("credit memo", 0),
         "refunds_expected": judgement.wanted.get("refund", 0),
         "refunds_posted": judgement.posted.get("refund", 0),
+        "payouts_expected": judgement.wanted.get(payouts.PAYOUT, 0),
+        "payouts_posted": judgement.posted.get(payouts.PAYOUT, 0),
+        "payouts_returned": judgement.posted.get(payouts.RETURN, 0),
+        "clearing": {
+            currency: {name: major(amount, currency) for name, amount in row.told.items()}
+            for currency, row in _cleared(outcome).items()
+        },
         "duplicates": judgement.duplicates,
         "lost": judgement.lost,
         "unexplained_difference": {
@@ -84,6 +92,8 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
 def show(outcome: Outcome, console: Console) -> None:
     """Print the tables."""
     console.print(_books(outcome))
+    if outcome.books.payouts.payouts:
+        console.print(_clearing(outcome))
     if outcome.judgement.exceptions_open or outcome.scenario.exceptions:
         console.print(_exceptions(outcome))
     if outcome.injected and any(outcome.injected.values()):
@@ -113,8 +123,28 @@ def _books(outcome: Outcome) -> Table:
             Text(major(difference, currency), style="red bold" if difference else "green"),
         )
     table.caption = (
-        "Documents and their sum: invoices, payments, credit memos and refunds. Differences of single documents never "
-        "cancel out."
+        "Documents and their sum: invoices, payments, credit memos, refunds and payouts. Differences of single documents "
+        "never cancel out."
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _cleared(outcome: Outcome) -> Mapping[str, payouts.Cleared]:
+    return payouts.cleared(outcome.books.payouts, frozenset(one.reference for one in outcome.books.erp_payments))
+
+
+def _clearing(outcome: Outcome) -> Table:
+    table = Table(title="Stripe's balance and NetSuite's clearing account", title_justify="left", title_style="bold")
+    table.add_column("Currency")
+    for column in ("Stripe's balance", "not paid out yet", "not posted", "clearing account", "Unexplained"):
+        table.add_column(column, justify="right")
+    for currency, row in _cleared(outcome).items():
+        *cells, difference = (major(amount, currency) for amount in row.told.values())
+        table.add_row(currency, *cells, Text(difference, style="red bold" if row.difference else "green"))
+    table.caption = (
+        "The account is the balance less what comes with the next payout (fees count against it) and less what became "
+        "an exception."
     )
     table.caption_justify = "left"
     return table

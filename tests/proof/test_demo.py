@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,14 @@ def test_without_faults_everything_is_posted(tmp_path: Path) -> None:
     assert told["exceptions_expected"] == told["exceptions_open"] == {}
     assert told["faults_injected"] == {}
     assert (told["kills"], told["effects_open_at_kill"]) == (0, 0)
-    assert told["runs"] == told["invoices_posted"] + told["payments_posted"]
+    assert told["payouts_expected"] == told["payouts_posted"] > 0
+    assert told["payouts_returned"] == 1
+    assert told["clearing"]["JPY"]["unexplained"] == "0"
+    assert {Decimal(row["unexplained"]) for row in told["clearing"].values()} == {Decimal(0)}
+    assert {Decimal(row["stripe_balance"]) for row in told["clearing"].values()} == {Decimal(0)}
+    # Of each payout it is told that it was paid, and what it is made of.
+    paid_out = 2 * told["payouts_posted"] + told["payouts_returned"]
+    assert told["runs"] == told["invoices_posted"] + told["payments_posted"] + paid_out
     assert told["seconds"] > 0
     assert told["invariants"] == {invariant.value: True for invariant in Invariant}
     assert _children_in(tmp_path) == []

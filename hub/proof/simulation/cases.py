@@ -60,8 +60,8 @@ class Stage(Protocol):
         """Tie the customer once a run has stopped for that, and make the run again."""
         ...
 
-    async def take_back(self, flow: str) -> None:
-        """Have what a flow's run did taken back."""
+    async def take_back(self) -> None:
+        """Have what the case's first flow did taken back."""
         ...
 
     async def pay_out(self, *, travels: int, returned: bool = False) -> None:
@@ -131,7 +131,7 @@ class Case:
     books: Books = Books.POSTED
     exception: str | None = None
     note: NoteDue = field(default_factory=NoteDue)
-    #: The flow whose payments or payouts are taken back.
+    #: What of Stripe's in the books is taken back: payments or payouts.
     taken_back: str = ""
 
     @property
@@ -205,11 +205,11 @@ async def _paid_and_tied(stage: Stage) -> None:
 
 async def _taken_back(stage: Stage) -> None:
     await stage.invoice(paid=False)
-    await stage.take_back("invoice-to-erp")
+    await stage.take_back()
 
 
-async def _payment_taken_back(stage: Stage) -> None:
-    await stage.take_back("payment-to-erp")
+async def _ordered_back(stage: Stage) -> None:
+    await stage.take_back()
 
 
 async def _paid_out(stage: Stage) -> None:
@@ -219,10 +219,6 @@ async def _paid_out(stage: Stage) -> None:
 async def _paid_and_paid_out(stage: Stage) -> None:
     await stage.invoice(paid=True)
     await stage.pay_out(travels=2)
-
-
-async def _payout_taken_back(stage: Stage) -> None:
-    await stage.take_back("payout-to-erp")
 
 
 async def _returned(stage: Stage) -> None:
@@ -384,8 +380,8 @@ CASES: tuple[Case, ...] = (
         story="that is taken back",
         scenario=_scenario(_BY_CARD),
         prepare=_paid,
-        happen=_payment_taken_back,
-        taken_back="payment-to-erp",
+        happen=_ordered_back,
+        taken_back="payments",
     ),
     Case(
         flows=("payout-to-erp",), scenario=_scenario(_BY_CARD), prepare=_paid, happen=_paid_out, once=("payout-to-erp",)
@@ -395,8 +391,8 @@ CASES: tuple[Case, ...] = (
         story="that is taken back",
         scenario=_scenario(_BY_CARD),
         prepare=_paid_and_paid_out,
-        happen=_payout_taken_back,
-        taken_back="payout-to-erp",
+        happen=_ordered_back,
+        taken_back="payouts",
     ),
     Case(
         flows=("payout-returned-to-erp", "payout-to-erp"),

@@ -385,9 +385,9 @@ class _Play:
         customer = self._case.scenario.customers[0].key
         await self._desk.tie({"stripe": self._ids[customer], "netsuite": self._erp_customers[customer]})
 
-    async def take_back(self, flow: str) -> None:
-        """Have what a flow's run did taken back."""
-        await self._desk.take_back(flow)
+    async def take_back(self) -> None:
+        """Have what the case's first flow did taken back."""
+        await self._desk.take_back(self._case.flows[0])
 
     async def pay_out(self, *, travels: int, returned: bool = False) -> None:
         """Let Stripe pay out what is available, travelling so many seconds; the bank sends it back on its way."""
@@ -491,7 +491,12 @@ class _Play:
                 read["tax"],
                 {note["id"]: self._case.note for note in read["stripe"]["credit_notes"]},
             ),
-            payouts=payouts.read(read["stripe"], read["netsuite"], taken_back=self._taken_back(read["stripe"])),
+            payouts=payouts.read(
+                read["stripe"],
+                read["netsuite"],
+                records.effect_keys(self._database.file),
+                taken_back=self._taken_back(read["stripe"]),
+            ),
         )
         families = Families(books, records.effect_keys(self._database.file))
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
@@ -501,10 +506,10 @@ class _Play:
     def _taken_back(self, stripe: Mapping[str, Any]) -> frozenset[str]:
         """Name the payments or payouts whose runs were taken back."""
         match self._case.taken_back:
-            case "payment-to-erp":
+            case "payments":
                 paid = (payment for invoice in stripe["invoices"] for payment in invoice["payments"])
                 return frozenset(payment["id"] for payment in paid if payment["status"] == "paid")
-            case "payout-to-erp":
+            case "payouts":
                 return frozenset(payout["id"] for payout in stripe["payouts"])
             case _:
                 return frozenset()

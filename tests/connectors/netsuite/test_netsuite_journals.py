@@ -174,3 +174,34 @@ async def test_reversal_needs_an_open_period(plain: Any) -> None:
     assert (await plain.call("DELETE", f"{RECORDS}/journalEntry/{made.id}")).status == 204
     assert await _balances(plain) == {}
     assert not (await plain.books())["journals"]
+
+
+@pytest.mark.parametrize(
+    ("account", "currency", "words"),
+    [
+        ("222", "4", "is kept in CHF; the transaction is in EUR"),
+        ("211", "1", "Invalid account reference key 211 for subsidiary 2"),
+    ],
+)
+async def test_a_bank_account_has_one_currency_and_one_subsidiary(
+    plain: Any, account: str, currency: str, words: str
+) -> None:
+    lines = (_line(account, debit=2.5), _line("123", credit=2.5))
+    answer = await plain.put("/journalEntry/eid:po_1?replace=line", _journal(*lines, currency={"id": currency}))
+    assert (answer.status, answer.error["o:errorPath"]) == (400, "account")
+    assert words in answer.error["detail"]
+    assert not (await plain.books())["journals"]
+    # The clearing account takes every currency of every subsidiary.
+    right = (_line("222", debit=2.5), _line("123", credit=2.5))
+    assert (await plain.put("/journalEntry/eid:po_1", _journal(*right, currency={"id": "8"}))).status == 204
+    assert await _balances(plain, "CHF") == {"222": Decimal("2.5"), "123": Decimal("-2.5")}
+
+
+async def test_a_payment_goes_to_an_account_of_its_own_currency(plain: Any, make_invoice: Any) -> None:
+    made = await plain.post("/invoice", make_invoice("100.00"))
+    body = {"customer": {"id": "1001"}, "payment": 5, "apply": {"items": [{"doc": {"id": made.id}, "apply": True}]}}
+    refused = await plain.post("/customerPayment", {**body, "account": {"id": "222"}})
+    assert (refused.status, refused.error["o:errorPath"]) == (400, "account")
+    assert not (await plain.books())["payments"]
+    assert (await plain.post("/customerPayment", {**body, "account": {"id": "221"}})).status == 204
+    assert (await _balances(plain))["221"] == 5

@@ -134,6 +134,59 @@ async def test_a_payout_that_cannot_be_told(sandbox: Running, connected: Connect
     assert refused.value.code == "manual-payout"
 
 
+async def test_a_payout_by_hand_among_what_an_automatic_one_took(sandbox: Running, connected: Connected) -> None:
+    books: Any = sandbox.world.books
+    one = {"amount": 5000, "currency": "usd", "payment_method": "pm_card_bypassPending", "confirm": True}
+    yen = {**one, "amount": 9000, "currency": "jpy"}
+    await books.seed({"payment_intents": [one, yen]})
+    by_hand = payouts.create(books.account, Parameters({"amount": 1000, "currency": "usd"}))
+    await books.seed({"pay_out": True, "elapse": 3 * 86400})
+    automatic = next(payout for payout in books.snapshot()["payouts"] if payout["id"] != by_hand["id"])
+    made = await reading("payout.transactions").read(connected, {"id": automatic["id"]})
+    assert not misfits(f"stripe.payout_transactions@{NEWEST}", made)
+    assert (made["unexplained"], made["net"]) == (0, automatic["amount"])
+    told = [(part["type"], part["converted"], part["own"], part["count"]) for part in made["by_type"]]
+    assert told == [
+        ("charge", False, False, 1),
+        ("charge", True, False, 1),
+        ("payout", False, False, 1),
+        ("payout", False, True, 1),
+    ]
+    assert made["by_type"][2]["net"] == -1000
+    assert sum(part["net"] for part in made["by_type"]) == 0
+
+
+@pytest.mark.parametrize("debits", [True, False])
+async def test_a_balance_below_nothing_is_taken_from_the_bank_or_stays(
+    sandbox: Running, connected: Connected, *, debits: bool
+) -> None:
+    books: Any = sandbox.world.books
+    one = {"amount": 5000, "currency": "usd", "payment_method": "pm_card_bypassPending", "confirm": True, "key": "paid"}
+    await books.seed({"switches": {"debits_bank": debits}, "payment_intents": [one], "pay_out": True})
+    await books.seed({"refunds": [{"payment_intent": "@paid"}], "pay_out": True, "elapse": 3 * 86400})
+    held = books.snapshot()
+    assert [payout["amount"] for payout in held["payouts"]][1:] == ([-5000] if debits else [])
+    assert held["ledger"]["totals"]["balance"]["usd"] == (0 if debits else -5000)
+    if debits:
+        made = await reading("payout.transactions").read(connected, {"id": held["payouts"][1]["id"]})
+        assert (made["amount"], made["net"], made["unexplained"]) == (-5000, -5000, 0)
+        assert held["paid_out"][made["id"]][-1] == held["payouts"][1]["balance_transaction"]
+
+
+async def test_what_a_bank_sent_back_on_its_way_is_told_of_too(sandbox: Running, connected: Connected) -> None:
+    books: Any = sandbox.world.books
+    one = {"amount": 5000, "currency": "usd", "payment_method": "pm_card_bypassPending", "confirm": True}
+    await books.seed({"payment_intents": [one], "pay_out": True})
+    (payout,) = books.snapshot()["payouts"]
+    await books.seed({"failed_payouts": [{"payout": payout["id"]}], "elapse": 3 * 86400})
+    held = books.snapshot()
+    told = [event["type"] for event in held["events"] if event["object"] == payout["id"]]
+    assert told == ["payout.created", "payout.failed", "payout.reconciliation_completed"]
+    made = await reading("payout.transactions").read(connected, {"id": payout["id"]})
+    assert (made["status"], made["unexplained"]) == ("failed", 0)
+    assert books.progress()["payouts_under_way"] == 0
+
+
 async def test_a_credit_note_is_read_whole(sandbox: Running, connected: Connected) -> None:
     books: Any = sandbox.world.books
     invoice = {"create": {"customer": "@c", "currency": "eur"}, "lines": [{"amount": 90_000}], "key": "invoice"}
