@@ -240,3 +240,34 @@ async def test_before_basil_one_refund_is_linked_whole(client: Client) -> None:
             call.v1.credit_notes.create(wanted)
 
     await client(work)
+
+
+async def test_what_a_seed_gives_back_has_its_sums_from_the_sandbox(client: Client, sandbox: Running) -> None:
+    """Paid in part, all is taken back, with a refund of what was paid, which fails; a second note is voided."""
+    books = sandbox.world.books
+    line = {"amount": 1000, "description": "A"}
+
+    def bill(key: str, payments: Any, credits: Any) -> dict[str, Any]:
+        create = {"customer": "@alder", "currency": "eur"}
+        return {"key": key, "create": create, "lines": [line, line], "payments": payments, "credits": credits}
+
+    whole = {"lines": [{"line": 0, "quantity": 1}, {"line": 1, "quantity": 1}], "fails_after": 0}
+    await books.seed(
+        {
+            "customers": [{"key": "alder", "name": "Alder Works"}],
+            "invoices": [
+                bill("mixed", [{"amount": 500}], [whole]),
+                bill("open", [], [{"amount": 300, "void_after": 0}]),
+                bill("paid", [{}], [{"amount": 200, "back": "outside"}, {"amount": 100, "alone": True}]),
+            ],
+        }
+    )
+    found = books.snapshot()
+    outside, void, mixed = sorted(found["credit_notes"], key=lambda note: note["total"])
+    assert (mixed["type"], mixed["pre_payment_amount"], mixed["post_payment_amount"]) == ("mixed", 1500, 500)
+    assert (void["status"], void["type"]) == ("void", "pre_payment")
+    assert (outside["post_payment_amount"], outside["out_of_band_amount"], outside["refunds"]) == (200, 200, [])
+    refunds = {refund["amount"]: refund["status"] for refund in found["refunds"]}
+    assert refunds == {500: "failed", 100: "succeeded"}
+    with pytest.raises(ValueError, match="credits: unknown key reason"):
+        await books.seed({"credits": [{"invoice": "@paid", "amount": 1, "reason": "duplicate"}]})
