@@ -21,7 +21,7 @@ async def customers(session: Session, cursor: str | None, since: datetime) -> As
 
     A new customer stands before all that were listed, so that none moves another out of sight.
     """
-    query: dict[str, Any] = {"created": {"gte": max(int(since.timestamp()), 0)}}
+    query: dict[str, Any] = {"expand": ["data.tax_ids"], "created": {"gte": max(int(since.timestamp()), 0)}}
     if cursor is not None:
         query["starting_after"] = cursor
     schema = pinned("customer")(settings_of(session))

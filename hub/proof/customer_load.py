@@ -116,6 +116,8 @@ def drawn(number: int, dice: random.Random) -> dict[str, Any]:
             del customer["name"]
         case 27:
             customer["tax_exempt"] = "exempt"
+        case 3 | 13:
+            customer["tax_id_data"] = [{"type": "eu_vat", "value": f"DE {number:09}"}]
         case 37:
             # Nobody's debtor yet.
             del customer["address"]
@@ -198,7 +200,9 @@ def _of_the_way(course: Course, refused: Mapping[str, Mapping[str, Any]], kills:
 
 def _of_the_books(running: Mapping[str, Sandbox], data: Path) -> Iterator[str]:
     """Compare what both vendors have, and what the hub has tied together."""
-    customers = running["stripe"].books()["customers"]
+    stripe = running["stripe"].books()
+    numbers = {one["customer"]: str(one["value"]).replace(" ", "") for one in stripe["tax_ids"]}
+    customers = stripe["customers"]
     erp = running["netsuite"].books()["customers"]
     by_billing: dict[str, list[Mapping[str, Any]]] = {}
     for record in erp:
@@ -226,6 +230,8 @@ def _of_the_books(running: Mapping[str, Sandbox], data: Path) -> Iterator[str]:
             yield from customer_checks.differences(
                 {**customer, "name": customer["name"] or customer["email"]}, found[0]
             )
+            if found[0].get("vatRegNumber") != numbers.get(customer["id"]):
+                yield f"{customer['id']} has the tax id {numbers.get(customer['id'])}, which the ERP has otherwise"
             if ties.get(customer["id"]) != found[0]["id"]:
                 yield f"{customer['id']} is tied to {ties.get(customer['id'])}, must be {found[0]['id']}"
 

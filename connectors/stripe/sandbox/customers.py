@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.stripe.sandbox import tax_ids
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.events import changed
 from connectors.stripe.sandbox.listing import equals, pages, time_range
@@ -50,10 +51,13 @@ def create(account: Account, parameters: Parameters) -> Record:
         "tax_exempt": "none",
         "test_clock": None,
     }
+    numbers = parameters.parts("tax_id_data") or []
     _write(customer, parameters)
     parameters.finish()
     account.customers.add(customer)
     account.happened("customer.created", customer)
+    for number in numbers:
+        tax_ids.create(account, customer["id"], number)
     return customer
 
 
@@ -128,7 +132,7 @@ def _write(customer: Record, parameters: Parameters) -> None:
             kept = kept | {"footer": footer or None}
         settings.accept("custom_fields", "rendering_options")
         customer["invoice_settings"] = kept
-    parameters.accept("payment_method", "shipping", "tax", "test_clock", "tax_id_data", "source")
+    parameters.accept("payment_method", "shipping", "tax", "test_clock", "source")
 
 
 def _or(value: str | None, before: str | None) -> str | None:
