@@ -31,7 +31,19 @@ ORDER BY changed, id
 """
 _Pull = Callable[[Session, str | None, datetime], AsyncIterator[Page]]
 
-CUSTOMER_COLUMNS = ("id", "externalid", "entityid", "companyname", "email", "isinactive")
+#: When a customer was made tells whether anybody has changed it since.
+_MADE = "made"
+CUSTOMER_COLUMNS = (
+    "id",
+    "externalid",
+    "entityid",
+    "companyname",
+    "email",
+    "isinactive",
+    "terms",
+    "creditholdoverride",
+    f"TO_CHAR(datecreated, 'YYYY-MM-DD HH24:MI:SS') AS {_MADE}",
+)
 TRANSACTION_COLUMNS = (
     "id",
     "externalid",
@@ -91,11 +103,15 @@ async def _server_time(session: Session) -> datetime:
 def _event(table: str, row: dict[str, Any], zone: tzinfo) -> InboundEvent:
     try:
         id, changed = str(int(row["id"])), str(row["changed"])
+        data = {name: value for name, value in row.items() if name not in ("changed", _MADE)}
+        if _MADE in row:
+            # In NetSuite's own words for true and false, as all other columns.
+            data["as_made"] = "T" if row[_MADE] == changed else "F"
         return InboundEvent(
             external_id=f"{table}:{id}:{changed}",
             type=f"netsuite.{table}.changed",
             occurred_at=_utc(changed, zone),
-            data={name: value for name, value in row.items() if name != "changed"},
+            data=data,
             subject=id,
         )
     except (KeyError, ValueError) as error:

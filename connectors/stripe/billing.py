@@ -208,6 +208,12 @@ async def _read_invoice(session: Session, wanted: Record) -> Record:
     return invoice
 
 
+async def _read_customer(session: Session, wanted: Record) -> Record:
+    """Read a customer with the numbers under which it is registered for tax; Stripe shows them only when asked."""
+    request = reading(settings_of(session), "customers", wanted["id"], query={"expand": ["tax_ids"]})
+    return read_object(await session.send(request), "customer")
+
+
 _READS: tuple[Operation, ...] = (
     read_by_id("invoice", "invoices", title="Read an invoice with all its lines", read=_read_invoice),
     list_of(
@@ -235,7 +241,7 @@ _READS: tuple[Operation, ...] = (
         title="List invoice items, newest first; those that wait for an invoice are pending",
         filters={"customer": ID, "invoice": ID, "pending": FLAG},
     ),
-    read_by_id("customer", "customers", title="Read a customer"),
+    read_by_id("customer", "customers", title="Read a customer with its tax ids", read=_read_customer),
     list_of("customer", "customers", title="List customers, newest first", filters={"email": TEXT}),
     read_by_id("product", "products", title="Read a product"),
     list_of("product", "products", title="List products, newest first", filters={"active": FLAG, "ids": IDS}),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from connectors.stripe.client import authorizer, ping
 from connectors.stripe.failures import classify
+from connectors.stripe.listings import LISTINGS
 from connectors.stripe.operations import OPERATIONS
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.streams import STREAMS
@@ -26,5 +27,6 @@ CONNECTOR = Connector(
     limits=Limits(concurrency=20, rate=80),
     webhook=WEBHOOK,
     streams=STREAMS,
+    listings=LISTINGS,
     schemas={**load(Path(__file__).parent / "schemas"), **tax.SCHEMAS},
 )

@@ -24,11 +24,14 @@ Controller = Annotated[Principal, Depends(needs(Permission.CONTROL_STREAM))]
 
 
 class Span(BaseModel):
-    """Which part of a stream is read again, both ends included, and why; without `until`, to this moment."""
+    """Which part of a stream is read again, both ends included, and why; without `until`, to this moment.
+
+    Of a listing it is when the records were made; without `since`, all are meant.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    since: AwareDatetime
+    since: AwareDatetime | None = None
     until: AwareDatetime | None = None
     reason: str = Field(min_length=1, max_length=1000)
 
@@ -55,7 +58,7 @@ async def backfill(request: Request, connection: str, stream: str, span: Span, p
     made = await orders.order(
         connection,
         stream,
-        since=_utc(span.since),
+        since=None if span.since is None else _utc(span.since),
         until=None if span.until is None else _utc(span.until),
         actor=principal.actor,
         reason=span.reason,
@@ -67,6 +70,12 @@ async def backfill(request: Request, connection: str, stream: str, span: Span, p
 async def backfills(request: Request, _principal: Viewer, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> Response:
     """List back-fills with their progress, the newest first."""
     return answer({"backfills": streams.backfills(request.app.state.view, limit=limit)})
+
+
+@router.get("/backfills/{backfill_id}", summary="Show a back-fill")
+async def show(request: Request, backfill_id: str, _principal: Viewer) -> Response:
+    """Show one back-fill with its progress."""
+    return answer(streams.backfill(request.app.state.view, backfill_id))
 
 
 @router.post("/backfills/{backfill_id}/cancel", summary="End a back-fill")

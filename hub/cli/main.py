@@ -232,6 +232,9 @@ def prove(
     power_cuts: Annotated[int, typer.Option(min=0, max=100_000, help="Instead: cut its power so often.")] = 0,
     invoices: Annotated[int, typer.Option(min=0, max=20_000, help="Instead: post so many with lost answers.")] = 0,
     timeouts: Annotated[int, typer.Option(min=0, max=90, help="With --invoices: percent of writes unanswered.")] = 30,
+    customers: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help="Instead: carry so many over, killed --kills times.")
+    ] = 0,
     restores: Annotated[int, typer.Option(min=0, max=100, help="Instead: restore an old backup so often.")] = 0,
     mutants: Annotated[bool, typer.Option("--mutants", help="Instead: break the hub on purpose, and see it.")] = False,
     mutant: Annotated[str | None, typer.Option(help="Prove this broken hub in the place of the real one.")] = None,
@@ -239,13 +242,19 @@ def prove(
 ) -> None:
     """Run the real engine through simulated failures, thousands of times; succeed only if every invariant holds.
 
-    With --kills, --power-cuts, --invoices or --restores the real process is put to the proof from outside instead.
+    With --kills, --power-cuts, --invoices, --customers or --restores the real process is put to the proof from outside.
     With --mutants every broken hub must be caught by the invariant that it breaks.
     """
     from hub.cli.proving import outside
 
     proof = outside(
-        kills=kills, power_cuts=power_cuts, invoices=invoices, timeouts=timeouts, restores=restores, seed=seed or 1
+        kills=kills,
+        power_cuts=power_cuts,
+        invoices=invoices,
+        timeouts=timeouts,
+        restores=restores,
+        seed=seed or 1,
+        customers=customers,
     )
     if proof is not None:
         from hub.proof.outside import run as run_outside

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from hub.cli import place
+from hub.cli import following, place
 from hub.cli.output import console, minute, print_json, print_table
 from hub.cli.reach import reach
 from hub.cli.times import moment, span
@@ -43,25 +43,51 @@ def backfill(
     connection: Connection,
     stream: Stream,
     reason: Annotated[str, typer.Option(help="Why; it stands beside the back-fill.", prompt=True)],
-    since: Annotated[str, typer.Option("--from", help="The first moment: a day or a time, UTC without an offset.")],
+    since: Annotated[
+        str | None,
+        typer.Option("--from", help="The first moment: a day or a time, UTC without an offset. Of records: all."),
+    ] = None,
     until: Annotated[str | None, typer.Option("--to", help="The last moment; to now when left out.")] = None,
+    watch: Annotated[bool, typer.Option("--follow", help="Show how far it is until it has ended.")] = False,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     json_output: place.Json = False,
 ) -> None:
-    """Read a span of a stream again: what is known is left out, and its runs wait behind all others."""
-    order = {"since": moment(since, "--from"), "reason": reason}
+    """Read a span of a stream again, or list all records of a kind; its runs wait behind all others.
+
+    Of a stream, what is known is left out. Of records, such as `stripe customers`, each starts its flow once.
+    """
+    order = {"reason": reason}
+    if since is not None:
+        order["since"] = moment(since, "--from")
     if until is not None:
         order["until"] = moment(until, "--to")
-    with reach(place.settings(data, workspace, environment, None)) as hub:
+    settings = place.settings(data, workspace, environment, None)
+    with reach(settings) as hub:
         made = hub.post(f"/api/streams/{connection}/{stream}/backfill", order)
+    if watch:
+        raise typer.Exit(following.follow(settings, made["backfill"], json=json_output))
     if json_output:
         print_json(made)
     else:
         console.print(
             f"Back-fill [bold]{made['backfill']}[/] is ordered; `concord streams backfills` shows how far it is."
         )
+
+
+@app.command()
+def follow(
+    backfill_id: str,
+    data: place.Data = place.DEFAULT_DATA,
+    workspace: place.Workspace = None,
+    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    json_output: Json = False,
+) -> None:
+    """Show how far a back-fill is until it and its runs have ended; whoever stops looking stops nothing."""
+    raise typer.Exit(
+        following.follow(place.settings(data, workspace, environment, None), backfill_id, json=json_output)
+    )
 
 
 @app.command()
@@ -157,7 +183,7 @@ def _show_backfills(found: Sequence[Mapping[str, Any]]) -> None:
             minute(each["until"]),
             f"[{_COLOURS[each['state']]}]{each['state']}[/]{error}",
             f"{each['done'] // 10} %",
-            f"{each['read']:,}",
+            f"{each['read']:,}" if each["total"] is None else f"{each['read']:,} of {each['total']:,}",
             f"{each['new']:,}",
             escape(each["by_name"]),
         )

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
 from hub.connections.accounts import Account
 from hub.errors import ConnectionPaused, Fatal, FixConnection, FixData, HubError, NotFound, RetryLater
+from hub.intake.listings import Listings
 from hub.intake.polls import wait_after
 from hub.intake.streams import Found, Streams
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.limits import Asker
 from hub.model.run import Priority
-from hub.sdk.connector import Page, Stream
+from hub.sdk.connector import Listing, Page, Stream
 from hub.store import streams
 from hub.store.committer import Committer, Work
 from hub.store.database import Database
 from hub.store.streams import BackfillState
+from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)
 
 #: How long a failed back-fill is left alone at first.
 _FIRST_RETRY = timedelta(seconds=30)
+#: Before anything was recorded anywhere.
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Backfills:
@@ -40,34 +44,43 @@ class Backfills:
         committer: Committer,
         accounts: Mapping[str, Account],
         streams: Streams,
+        bundle: Callable[[], Bundle],
     ) -> None:
-        """Take the collaborators."""
+        """Take the collaborators; `bundle()` gives the revision that serves."""
         self._environment = environment
         self._ambient = ambient
         self._database = database
         self._committer = committer
         self._accounts = accounts
         self._streams = streams
+        self._bundle = bundle
+        self._listings = Listings(ambient=ambient, database=database, committer=committer, streams=streams)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
         self._rests: dict[str, tuple[datetime, datetime]] = {}
 
     async def order(
-        self, name: str, stream_name: str, *, since: datetime, until: datetime | None, actor: str, reason: str
+        self, name: str, stream_name: str, *, since: datetime | None, until: datetime | None, actor: str, reason: str
     ) -> str:
-        """Order a span to be read again; gives the back-fill's id.
+        """Order a span of a stream to be read again, or all records of a listing; gives the back-fill's id.
 
+        Of a listing the span is when the records were made; it begins with the first one where `since` is None.
         Raises `NotFound` for a stream that is not there, `FixData` for a span that cannot be read, and `Conflict`
         while another back-fill of the stream is open.
         """
         now = self._ambient.now()
         stream = self._stream(name, stream_name)
+        flows = self._started_by(stream) if isinstance(stream, Listing) else None
+        if since is None:
+            if flows is None:
+                raise FixData("A stream is read again from a moment on; say which.", code="bad-span")
+            since = _EVER
         end = now if until is None else min(until, now)
         if not reason.strip():
             raise FixData("Say why; it stands beside the back-fill and binds the audit.", code="no-reason")
         if since >= end:
             raise FixData("A back-fill begins before it ends, and before now.", code="bad-span")
-        if stream.keeps is not None and since < now - stream.keeps:
+        if isinstance(stream, Stream) and stream.keeps is not None and since < now - stream.keeps:
             raise FixData(
                 f"The vendor keeps events for {stream.keeps.days} days; nothing older can be had from this stream.",
                 code="too-old",
@@ -86,6 +99,7 @@ class Backfills:
                     until=to_micros(end),
                     actor=actor,
                     reason=reason.strip(),
+                    flows=flows,
                 )
             )
         )
@@ -146,7 +160,11 @@ class Backfills:
         name, backfill_id = account.name, str(row["id"])
         try:
             stream = self._stream(name, row["stream"])
-            if await self._pages(account, stream, row):
+            if isinstance(stream, Listing):
+                ended = await self._listings.carry_out(account, stream, row)
+            else:
+                ended = await self._pages(account, stream, row)
+            if ended:
                 await self._committer.commit(
                     Work(lambda tx: streams.end_backfill(tx, backfill_id, state=BackfillState.DONE, actor="streams"))
                 )
@@ -202,13 +220,28 @@ class Backfills:
         error = account.redactor.scrub(told)[:500]
         await self._committer.commit(Work(lambda tx: streams.fail_backfill(tx, backfill_id, error=error)))
 
-    def _stream(self, name: str, stream_name: str) -> Stream:
+    def _started_by(self, listing: Listing) -> list[str]:
+        """Name the flows that a listing's records start; `FixData` where none does."""
+        flows = [flow.name for flow in self._bundle().flows_for(listing.event)]
+        if not flows:
+            raise FixData(
+                f"No flow is started by `{listing.event}`, so that nothing would come of it.",
+                code="no-flow",
+                event=listing.event,
+            )
+        return flows
+
+    def _stream(self, name: str, stream_name: str) -> Stream | Listing:
         account = self._accounts.get(name)
-        found = account.connector.streams if account is not None else ()
+        found = _of(account) if account is not None else ()
         stream = next((stream for stream in found if stream.name == stream_name), None)
         if stream is None:
             known = ", ".join(
-                f"{name} {each.name}" for name, account in self._accounts.items() for each in account.connector.streams
+                f"{name} {each.name}" for name, account in self._accounts.items() for each in _of(account)
             )
             raise NotFound("There is no such stream.", connection=name, stream=stream_name, known=known or "none")
         return stream
+
+
+def _of(account: Account) -> Sequence[Stream | Listing]:
+    return (*account.connector.streams, *account.connector.listings)

@@ -57,13 +57,19 @@ class HubProcess:
         return self._child.log
 
     @property
+    def pid(self) -> int:
+        """Give the number of its process."""
+        assert self._child is not None
+        return self._child.process.pid
+
+    @property
     def running(self) -> bool:
         """Tell whether it has not ended."""
         return self._child is not None and self._child.running
 
-    def start(self) -> Mapping[str, Any]:
+    def start(self, *, poll: int = POLL_SECONDS) -> Mapping[str, Any]:
         """Start it and wait until it answers; gives what it said. Raises `DidNotStart`."""
-        options = ("--host", "127.0.0.1", "--port", str(self._port), "--poll", str(POLL_SECONDS), "--json")
+        options = ("--host", "127.0.0.1", "--port", str(self._port), "--poll", str(poll), "--json")
         self._child = self._processes.start("hub", (*self._serve, *self._place(), *options))
         self.url = str(self._child.hello["url"])
         self._port = urlsplit(self.url).port or self._port

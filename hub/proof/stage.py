@@ -70,7 +70,7 @@ def build(
     endpoint = running["stripe"].seed(
         {"endpoints": [{"key": "hub", "url": f"{hub.url}/hooks/stripe", "enabled_events": list(wishes.EVENTS)}]}
     )["made"]["endpoints"][0]
-    values = _secrets(running, str(endpoint["secret"]))
+    values = secrets_of(running, str(endpoint["secret"]))
     hub.store_secrets(values)
     login = hub.add_admin(hello)
     approvers = [hub.add_approver(name) for name in ("Ines", "Tom")]
@@ -99,7 +99,8 @@ def build(
     return stage
 
 
-def _secrets(running: Mapping[str, Sandbox], webhook_secret: str) -> dict[str, dict[str, str]]:
+def secrets_of(running: Mapping[str, Sandbox], webhook_secret: str) -> dict[str, dict[str, str]]:
+    """Give the secrets of each connection, as the sandboxes have told them."""
     stripe, netsuite, tax = (running[vendor].hello for vendor in sandboxes.VENDORS)
     return {
         "stripe": {"api_key": str(stripe["api_key"]), "webhook_secret": webhook_secret},

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
+from hub.errors import NotFound
 from hub.model.ambient import of_micros
 from hub.queries.actors import called
 from hub.queries.alarms import Alarm, AlarmKind, Watched
@@ -14,7 +17,7 @@ from hub.queries.view import View, moment
 from hub.sdk.connector import Stream
 from hub.store import people
 from hub.store import streams as stored
-from hub.store.streams import BackfillState, GapKind
+from hub.store.streams import BackfillState, GapKind, Started
 from hub.workspace.polling import Plan, plan_of
 
 _OF_STREAMS = frozenset({AlarmKind.STREAM_SILENT, AlarmKind.STREAM_GAP})
@@ -59,7 +62,11 @@ class StreamRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillRow:
-    """One back-fill; `done` is the part of its span that was read, in thousandths."""
+    """One back-fill; `done` is the part of its span that was read, in thousandths.
+
+    Of a listing, `total` is how many records there are (None while they are counted), `at_work` how many runs of them
+    go on or wait, `stopped` how many stopped for a person, and `ended` how many have come to their end.
+    """
 
     id: str
     connection: str
@@ -71,6 +78,10 @@ class BackfillRow:
     state: BackfillState
     read: int
     new: int
+    total: int | None
+    at_work: int | None
+    stopped: int | None
+    ended: int | None
     error: str | None
     by_name: str
     reason: str
@@ -105,7 +116,20 @@ def backfills(view: View, *, state: BackfillState | None = None, limit: int = 50
     with view.database.reading() as connection:
         rows = stored.list_backfills(connection, environment=view.environment, state=state, limit=limit)
         names = people.names(connection)
-    return tuple(_backfill(row, names) for row in rows)
+        return tuple(_backfill(row, names, _started(connection, row)) for row in rows)
+
+
+def backfill(view: View, backfill_id: str) -> BackfillRow:
+    """Give one back-fill; raises `NotFound`."""
+    with view.database.reading() as connection:
+        row = stored.backfill(connection, backfill_id)
+        if row["environment"] != view.environment:
+            raise NotFound("There is no such back-fill.", backfill=backfill_id)
+        return _backfill(row, people.names(connection), _started(connection, row))
+
+
+def _started(connection: Connection, row: Mapping[str, Any]) -> Started | None:
+    return None if row["flows"] is None else stored.started_by(connection, row)
 
 
 def _stream(
@@ -149,10 +173,14 @@ def _gap(gap: Mapping[str, Any]) -> GapRow:
     )
 
 
-def _backfill(row: Mapping[str, Any], names: Mapping[str, str]) -> BackfillRow:
+def _backfill(row: Mapping[str, Any], names: Mapping[str, str], started: Started | None) -> BackfillRow:
     state, since, until = BackfillState(row["state"]), row["since"], row["until"]
     reached = min(max(row["reached"] or since, since), until)
-    done = 1000 if state is BackfillState.DONE else (reached - since) * 1000 // max(until - since, 1)
+    done = (reached - since) * 1000 // max(until - since, 1)
+    if started is not None:
+        done = min(row["read"] * 1000 // max(row["total"] or 0, 1), 999) if row["total"] else 0
+    if state is BackfillState.DONE:
+        done = 1000
     return BackfillRow(
         id=row["id"],
         connection=row["connection"],
@@ -164,6 +192,10 @@ def _backfill(row: Mapping[str, Any], names: Mapping[str, str]) -> BackfillRow:
         state=state,
         read=row["read"],
         new=row["new"],
+        total=row["total"],
+        at_work=None if started is None else started.at_work,
+        stopped=None if started is None else started.stopped,
+        ended=None if started is None else max(row["read"] - started.at_work - started.stopped, 0),
         error=row["error"],
         by_name=called(row["actor"], names),
         reason=row["reason"],

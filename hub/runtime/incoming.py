@@ -64,6 +64,7 @@ class Incoming:
             committer=committer,
             accounts=accounts,
             streams=self.streams,
+            bundle=bundle,
         )
 
         self.pulse = Pulse(started_at=ambient.now(), seconds=time.monotonic)

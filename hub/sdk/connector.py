@@ -219,6 +219,22 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """All records of one kind as they stand: read when a person orders it, and never by itself.
+
+    - `event` is the type of the events by which it tells of them, one for each record; flows start with that.
+    - `pull(session, cursor, since)` yields pages of those records that were made since then, from behind `cursor`, or
+      from the first one where there is no cursor yet. A page's cursor leads behind its last record, whatever is made
+      or changed meanwhile. An event's `external_id` names its record, and `occurred_at` is when that was made.
+    """
+
+    name: str
+    title: str
+    event: str
+    pull: Callable[[Session, str | None, datetime], AsyncIterator[Page]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What the vendor allows one account.
 
@@ -265,6 +281,7 @@ class Connector:
     limits_seen: Callable[[Response], Seen | None] = headers_seen
     webhook: Webhook | None = None
     streams: Sequence[Stream] = ()
+    listings: Sequence[Listing] = ()
     schemas: Mapping[str, JsonSchema] = field(default_factory=dict)
     embedded: Embedded | None = None
 

@@ -203,6 +203,9 @@ backfills = Table(
     Column("reason", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    # Of all records of a kind: how many they are, and which flows they start (a JSON list).
+    Column("total", BigInteger),
+    Column("flows", Text),
     Index("ix_backfills_state", "environment", "state"),
 )
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, true, update
 
 from hub.audit.entry import Fact
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
+from hub.model.run import Priority, RunState
 from hub.sdk import exact_json
 from hub.store.account_tables import cursors
 from hub.store.audit import Note
 from hub.store.committer import Transaction
 from hub.store.control_tables import backfills
 from hub.store.statements import upsert
-from hub.store.tables import events
+from hub.store.tables import events, runs
 
 #: So many gaps of a stream are kept apart; what comes more is added to the last.
 _MOST_GAPS = 20
@@ -159,8 +161,12 @@ def order_backfill(
     until: int,
     actor: str,
     reason: str,
+    flows: Sequence[str] | None = None,
 ) -> None:
-    """Order a span of a stream to be read again; `Conflict` while another back-fill of it is open."""
+    """Order a span of a stream to be read again; `Conflict` while another back-fill of it is open.
+
+    `flows` are those that the records of a listing start; None for a stream.
+    """
     other = transaction.connection.execute(
         select(backfills.c.id).where(
             backfills.c.environment == environment,
@@ -175,6 +181,7 @@ def order_backfill(
         )
     row: dict[str, Any] = {"id": backfill_id, "environment": environment, "connection": name, "stream": stream}
     row |= {"since": since, "until": until, "state": BackfillState.OPEN.value, "read": 0, "new": 0}
+    row["flows"] = None if flows is None else exact_json.dumps(list(flows)).decode()
     row |= {"actor": actor, "reason": reason, "created_at": transaction.now, "updated_at": transaction.now}
     transaction.connection.execute(insert(backfills), row)
     facts: dict[str, Fact] = {
@@ -198,6 +205,37 @@ def advance_backfill(
     if reached is not None:
         values["reached"] = reached
     return _change_backfill(transaction, backfill_id, values)
+
+
+def count_backfill(transaction: Transaction, backfill_id: str, *, total: int) -> bool:
+    """Keep how many records a back-fill will list; False when it is not open any more."""
+    return _change_backfill(transaction, backfill_id, {"total": total, "error": None, "updated_at": transaction.now})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The runs that a listing's records have started and that have not come to an end: at work, and stopped."""
+
+    at_work: int
+    stopped: int
+
+
+def started_by(connection: Connection, row: Mapping[str, Any]) -> Started:
+    """Count the open runs of a listing's flows of low priority since the back-fill was ordered."""
+    counted = connection.execute(
+        select(runs.c.state, func.count())
+        .where(
+            runs.c.environment == row["environment"],
+            runs.c.flow.in_(exact_json.loads(row["flows"])),
+            runs.c.blocking == true(),
+            runs.c.priority == Priority.LOW.value,
+            runs.c.created_at >= row["created_at"],
+        )
+        .group_by(runs.c.state)
+    )
+    found = {str(state): int(number) for state, number in counted}
+    stopped = found.pop(RunState.PARKED.value, 0)
+    return Started(at_work=sum(found.values()), stopped=stopped)
 
 
 def fail_backfill(transaction: Transaction, backfill_id: str, *, error: str) -> bool:

@@ -42,6 +42,7 @@ NEEDED: tuple[tuple[str, str, dict[str, Any] | None, Permission], ...] = (
     ("POST", "/api/streams/none/told/backfill", SPAN, Permission.CONTROL_STREAM),
     ("POST", "/api/streams/none/told/settle-gap", WHY, Permission.CONTROL_STREAM),
     ("GET", "/api/backfills", None, Permission.VIEW),
+    ("GET", "/api/backfills/none", None, Permission.VIEW),
     ("POST", "/api/backfills/none/cancel", WHY, Permission.CONTROL_STREAM),
 )
 

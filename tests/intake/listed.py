@@ -225,6 +225,7 @@ class Reader:
             committer=self.committer,
             accounts=self.accounts,
             streams=self.streams,
+            bundle=lambda: self.bundle,
         )
 
     async def __aenter__(self) -> Self:

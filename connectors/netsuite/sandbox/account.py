@@ -168,6 +168,10 @@ class Account:
         self.jobs.work()
         return books.snapshot(self)
 
+    def progress(self) -> Mapping[str, Any]:
+        """Tell how many requests were refused because too many ran at once, and how many ran at once at most."""
+        return {"refused_by_limits": self.limiter.refused, "highest_at_once": self.limiter.highest}
+
     async def reset(self) -> None:
         """Forget all business, settings and tokens; the integration and its certificates stay."""
         self._begin()

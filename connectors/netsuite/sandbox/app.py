@@ -19,6 +19,7 @@ def build(world: World) -> web.Application:
     """Make the application and the account behind it; SuiteTalk and RESTlets share the host here."""
     account = Account(world)
     world.books = account
+    world.progress = account.progress
     application = web.Application(middlewares=[govern(account)], client_max_size=32 * 1024 * 1024)
     for rooms in (Services(account), SuiteQl(account), JobApi(account), RecordApi(account)):
         application.add_routes(rooms.routes())

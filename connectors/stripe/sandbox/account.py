@@ -111,6 +111,7 @@ class Account:
         #: Endpoints that are told of what happens in connected accounts.
         self.connect_endpoints: set[str] = set()
         self.customers = Table("customer")
+        self.tax_ids = Table("tax_id", indexes=("customer",))
         self.products = Table("product")
         self.prices = Table("price", indexes=("product",))
         self.coupons = Table("coupon")

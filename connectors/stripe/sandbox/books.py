@@ -112,6 +112,7 @@ def _held(account: Account) -> dict[str, Any]:
     account.catch_up()
     return {
         "customers": _present(account.customers),
+        "tax_ids": _present(account.tax_ids),
         "products": _present(account.products),
         "prices": _present(account.prices),
         "tax_rates": _present(account.tax_rates),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from connectors.stripe.sandbox import payment_methods
+from connectors.stripe.sandbox import payment_methods, tax_ids
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.events import changed
 from connectors.stripe.sandbox.listing import equals, pages, time_range
@@ -54,6 +54,7 @@ def create(account: Account, parameters: Parameters) -> Record:
         "tax_exempt": "none",
         "test_clock": None,
     }
+    numbers = parameters.parts("tax_id_data") or []
     _write(customer, parameters)
     method = parameters.text("payment_method")
     parameters.finish()
@@ -66,6 +67,8 @@ def create(account: Account, parameters: Parameters) -> Record:
     account.happened("customer.created", customer)
     if kept is not None:
         payment_methods.give(account, kept["id"], customer["id"])
+    for number in numbers:
+        tax_ids.create(account, customer["id"], number)
     return customer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from connectors.stripe.sandbox import terms
+from connectors.stripe.sandbox import tax_ids, terms
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.invoice_sums import show
 from connectors.stripe.sandbox.listing import listed
@@ -97,6 +97,10 @@ class _Expansion:
             value = self._secret(node)
         elif name == "tiers" and node.get("object") == "price":
             value = self._account.tiers.get(node["id"])
+        elif name == "tax_ids" and node.get("object") == "customer":
+            if node.get("deleted"):
+                return node
+            value = tax_ids.shown(self._account, str(node["id"]))
         elif (taxes := self._taxes(node, name)) is not None:
             value = taxes
         elif name not in node:

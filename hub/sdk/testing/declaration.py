@@ -33,7 +33,7 @@ class DeclarationChecks(Subject):
     def test_names_are_well_formed_and_unique(self) -> None:
         """Names are lower-case words, and no two operations or streams share one."""
         operations = [operation.name for operation in self.connector.operations]
-        streams = [stream.name for stream in self.connector.streams]
+        streams = [*(one.name for one in self.connector.streams), *(one.name for one in self.connector.listings)]
         assert _NAME.fullmatch(self.connector.name), f"{self.connector.name!r} is not a connector's name"
         assert self.connector.title.strip(), "the connector has no title"
         for name in operations:

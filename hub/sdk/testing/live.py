@@ -12,7 +12,7 @@ import pytest
 from hub.sandbox.main import find
 from hub.sandbox.server import Running, running
 from hub.schemas.drift import compile_drift
-from hub.sdk.connector import WriteOperation
+from hub.sdk.connector import Listing, Stream, WriteOperation
 from hub.sdk.errors import FixConnection
 from hub.sdk.testing.embedded import MemoryTransport
 from hub.sdk.testing.samples import ReadSample, WriteSample
@@ -114,9 +114,10 @@ class LiveChecks(WebhookChecks):
 
     @pytest.mark.asyncio
     async def test_streams_flow(self) -> None:
-        """A stream gives well-formed events, and its cursor leads on from where it ended."""
+        """A stream or a listing gives well-formed events, and its cursor leads on from where it ended."""
         async with self.serving() as (_, connected):
-            for stream in self.connector.streams:
+            found: list[Stream | Listing] = [*self.connector.streams, *self.connector.listings]
+            for stream in found:
                 pages = [page async for page in stream.pull(connected, None, _LONG_AGO)]
                 events = [event for page in pages for event in page.events]
                 assert events, f"the stream {stream.name} is empty; seed something that it shows"

@@ -159,6 +159,8 @@ _CUSTOMER: Mapping[str, _Getter] = {
     "currency": _number("currency"),
     "isperson": _flag("isPerson"),
     "isinactive": _flag("isInactive"),
+    "terms": _number("terms"),
+    "creditholdoverride": _field("creditHoldOverride"),
     "datecreated": _second("created"),
     "lastmodifieddate": _second("modified"),
 }

@@ -1,0 +1,262 @@
+"""`concord prove --customers N`: so many customers of Stripe are carried over to NetSuite, whoever is killed meanwhile.
+
+Sandboxes and hub are processes of their own. The sandboxes keep the vendors' limits and count whom they refuse, the
+system keeps the hub's memory, and the books of both say in the end whether every customer is there once, as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from hub.proof import customer_checks, records, sandboxes, stage, workspace
+from hub.proof.http_json import NoAnswer
+from hub.proof.hub_process import HubProcess
+from hub.proof.markets import MARKETS
+from hub.proof.outside import Proved
+from hub.proof.processes import Processes
+from hub.proof.sandboxes import Sandbox
+
+#: What Stripe allows an account of its test mode in a second, in all and at one endpoint.
+STRIPE_RATE = 25
+#: So many seconds NetSuite takes for each request, so that requests meet there.
+ERP_SECONDS = 0.005
+#: So much memory the hub may have in all, in MB, and so much more at the end than after a tenth of the way.
+MOST_MEMORY, MOST_GROWTH = 400, 120
+#: Customers that are seeded by one request.
+_CHUNK = 1000
+#: Seconds between looks, and after so many without any change nothing is waited for any more.
+_LOOK, _STALLED = 0.5, 120.0
+#: The hub reads the vendors' lists of changes so seldom meanwhile.
+_POLL = 3600
+_WORDS = ("Alder", "Birch", "Cedar", "Dogwood", "Elder", "Fir", "Ginkgo", "Hazel", "Juniper", "Larch")
+
+
+@dataclass(slots=True, kw_only=True)
+class Course:
+    """What was seen on the way: memory in MB by tenths of the way, kills, and when it began and ended."""
+
+    began: float = 0.0
+    seconds: float = 0.0
+    kills: int = 0
+    peak: int = 0
+    memory: dict[int, int] = field(default_factory=dict)
+    last: Mapping[str, Any] = field(default_factory=dict)
+    settled: bool = False
+
+
+def prove(console: Console, *, customers: int, kills: int, seed: int) -> Proved:
+    """Seed, carry over, kill so often in between, and compare the books."""
+    with (
+        tempfile.TemporaryDirectory(prefix="concord-proof-", ignore_cleanup_errors=True) as name,
+        Processes(Path(name) / "logs", stage.environ(Path(name))) as processes,
+        _bar(console) as progress,
+    ):
+        running = sandboxes.start(processes, seed)
+        _seed(running, customers, seed, progress)
+        hub = HubProcess(processes, Path(name), port=0)
+        workspace.write(hub.workspace, running, os.environ)
+        _keep_stripes_limits(hub.workspace)
+        hub.start(poll=_POLL)
+        hub.store_secrets(stage.secrets_of(running, "whsec_none"))
+        course = _carry_over(hub, customers, kills, random.Random(f"{seed}:kills"), progress)
+        refused = {vendor: running[vendor].progress() for vendor in ("stripe", "netsuite")}
+        findings = [*_of_the_way(course, refused, kills), *_of_the_books(running, hub.data)]
+        size = sum(path.stat().st_size for path in hub.data.glob("*") if path.is_file()) // 2**20
+    return Proved(
+        title=f"{customers:,} customers from Stripe to NetSuite, kill -9 {kills} times",
+        figures={
+            "customers": customers,
+            "kills": course.kills,
+            "seconds": round(course.seconds, 1),
+            "per_second": round(customers / course.seconds, 1) if course.seconds else 0,
+            "refused_by_limits": {vendor: told["refused_by_limits"] for vendor, told in refused.items()},
+            "at_once_at_netsuite": refused["netsuite"]["highest_at_once"],
+            "hub_memory_mb": {f"{10 * tenth} %": size for tenth, size in sorted(course.memory.items())},
+            "hub_memory_peak_mb": course.peak,
+            "database_mb": size,
+            "stopped": course.last.get("stopped", 0),
+        },
+        findings=findings,
+    )
+
+
+def drawn(number: int, dice: random.Random) -> dict[str, Any]:
+    """Give one customer in Stripe's words; of every fifty a few lack something, or are taxed otherwise."""
+    market = MARKETS[number % len(MARKETS)]
+    name = f"{dice.choice(_WORDS)} {dice.choice(_WORDS)} {number}"
+    customer: dict[str, Any] = {
+        "name": name,
+        "email": f"billing{number}@customer.example",
+        "phone": f"+{dice.randrange(1, 99)} {dice.randrange(100, 999)} {dice.randrange(10_000, 99_999)}",
+        "address": {
+            "line1": f"{dice.randrange(1, 400)} {dice.choice(_WORDS)} Street",
+            "city": market.city,
+            "postal_code": market.postal_code,
+            "country": market.country,
+            **({"state": market.state} if market.state else {}),
+        },
+    }
+    match number % 50:
+        case 7:
+            # The address is not known; who sells to it is.
+            del customer["address"]
+            customer["metadata"] = {"entity": "DE01"}
+        case 17:
+            del customer["name"]
+        case 27:
+            customer["tax_exempt"] = "exempt"
+        case 3 | 13:
+            customer["tax_id_data"] = [{"type": "eu_vat", "value": f"DE {number:09}"}]
+        case 37:
+            # Nobody's debtor yet.
+            del customer["address"]
+        case _:
+            pass
+    return customer
+
+
+def _seed(running: Mapping[str, Sandbox], customers: int, seed: int, progress: Progress) -> None:
+    dice = random.Random(f"{seed}:customers")
+    task = progress.add_task("seeding", total=customers)
+    stripe = running["stripe"]
+    for first in range(0, customers, _CHUNK):
+        numbers = range(first, min(first + _CHUNK, customers))
+        stripe.seed({"customers": [drawn(number, dice) for number in numbers]})
+        progress.update(task, completed=numbers.stop)
+    stripe.seed({"switches": {"rate": STRIPE_RATE, "endpoint_rate": STRIPE_RATE}})
+    running["netsuite"].seed({"settings": {"latency": ERP_SECONDS}})
+
+
+def _keep_stripes_limits(folder: Path) -> None:
+    """Tell the hub what an account of Stripe's test mode allows, as its owner would."""
+    file = folder / "connections" / "stripe.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("limits: { concurrency: 20 }", f"limits: {{ concurrency: 20, rate: {STRIPE_RATE} }}"))
+
+
+def _carry_over(hub: HubProcess, customers: int, kills: int, dice: random.Random, progress: Progress) -> Course:
+    course = Course(began=time.monotonic())
+    order = {"reason": "Everything that was there before the hub."}
+    made = hub.api.post("/api/streams/stripe/customers/backfill", order)["backfill"]
+    task = progress.add_task("carried over", total=None)
+    # At moments drawn by chance, one in each part of the way.
+    moments = [customers * (turn + dice.uniform(0.3, 0.9)) / (kills + 1) for turn in range(kills)]
+    still, before = time.monotonic(), -1
+    while time.monotonic() - still < _STALLED:
+        time.sleep(_LOOK)
+        try:
+            row = hub.api.get(f"/api/backfills/{made}", timeout=10)
+        except NoAnswer:
+            continue
+        ended = row["ended"]
+        course.last = row
+        progress.update(task, completed=ended, total=row["total"])
+        memory = _memory(hub.pid)
+        course.peak = max(course.peak, memory)
+        course.memory.setdefault(10 * ended // customers, memory)
+        if ended != before or row["total"] is None:
+            still, before = time.monotonic(), ended
+        if moments and ended >= moments[0]:
+            moments.pop(0)
+            hub.kill()
+            course.kills += 1
+            hub.start(poll=_POLL)
+            still = time.monotonic()
+        elif row["state"] != "open" and not row["at_work"]:
+            course.settled = True
+            break
+    course.seconds = time.monotonic() - course.began
+    return course
+
+
+def _of_the_way(course: Course, refused: Mapping[str, Mapping[str, Any]], kills: int) -> Iterator[str]:
+    if not course.settled:
+        yield f"it came to a stand: {dict(course.last)}"
+    if course.kills != kills:
+        yield f"the hub was killed {course.kills} times, must be {kills}"
+    for vendor, told in refused.items():
+        if told["refused_by_limits"]:
+            yield f"{vendor} refused {told['refused_by_limits']} requests because they were beyond its limits"
+    if course.peak > MOST_MEMORY:
+        yield f"the hub had {course.peak} MB in memory, at most {MOST_MEMORY} are allowed"
+    if course.memory and not course.kills:
+        early, late = course.memory.get(1, course.peak), course.memory[max(course.memory)]
+        if late > early + MOST_GROWTH:
+            yield f"the hub's memory grew from {early} MB after a tenth of the way to {late} MB"
+    if course.last.get("stopped"):
+        yield f"{course.last['stopped']} runs stopped for a person, must be none"
+
+
+def _of_the_books(running: Mapping[str, Sandbox], data: Path) -> Iterator[str]:
+    """Compare what both vendors have, and what the hub has tied together."""
+    stripe = running["stripe"].books()
+    numbers = {one["customer"]: str(one["value"]).replace(" ", "") for one in stripe["tax_ids"]}
+    customers = stripe["customers"]
+    erp = running["netsuite"].books()["customers"]
+    by_billing: dict[str, list[Mapping[str, Any]]] = {}
+    for record in erp:
+        by_billing.setdefault(record["externalId"], []).append(record)
+    with records.reading(data) as connection:
+        statement = (
+            "SELECT mine.id, its.id FROM crossrefs mine JOIN crossrefs its ON its.thing = mine.thing"
+            " AND its.entity = mine.entity WHERE mine.entity = 'customer' AND mine.system = 'stripe'"
+            " AND its.system = 'netsuite'"
+        )
+        ties = dict(connection.execute(statement).fetchall())
+    wanted = [one for one in customers if _is_debtor(one)]
+    missing = Counter(len(by_billing.get(one["id"], ())) for one in wanted)
+    for number, how_many in sorted(missing.items()):
+        if number != 1:
+            yield f"{how_many} customers are in NetSuite {number} times"
+    if len(erp) != len(wanted):
+        yield f"NetSuite has {len(erp)} customers, must have {len(wanted)}"
+    written = sum(record["writes"] != 1 for record in erp)
+    if written:
+        yield f"{written} customers were written more than once"
+    for customer in wanted:
+        found = by_billing.get(customer["id"], ())
+        if len(found) == 1:
+            yield from customer_checks.differences(
+                {**customer, "name": customer["name"] or customer["email"]}, found[0]
+            )
+            if found[0].get("vatRegNumber") != numbers.get(customer["id"]):
+                yield f"{customer['id']} has the tax id {numbers.get(customer['id'])}, which the ERP has otherwise"
+            if ties.get(customer["id"]) != found[0]["id"]:
+                yield f"{customer['id']} is tied to {ties.get(customer['id'])}, must be {found[0]['id']}"
+
+
+def _is_debtor(customer: Mapping[str, Any]) -> bool:
+    return bool((customer["address"] or {}).get("country") or customer["metadata"].get("entity"))
+
+
+def _memory(pid: int) -> int:
+    """Give what a process has in memory, in MB."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    lines: Sequence[str] = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+    return int(lines[0].split()[1]) // 1024 if lines else 0
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}", justify="right"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )

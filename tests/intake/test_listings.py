@@ -1,0 +1,180 @@
+"""All records of a kind: counted, listed once, no more open than may be, and gone on with whoever is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from hub.errors import FixData
+from hub.intake import listings
+from hub.model.ambient import of_micros
+from hub.model.event import InboundEvent
+from hub.model.run import Priority, RunState
+from hub.sdk.connector import Connector, Listing, Stream
+from hub.store import streams
+from hub.store.committer import Transaction, Work
+from hub.store.streams import BackfillState
+from hub.store.tables import events, runs
+from tests.engine.vendor import connector
+from tests.intake.listed import Killed, Reader, VendorList, reading
+from tests.intake.standing_clock import StandingClock
+
+
+def start(number: int = 20) -> tuple[StandingClock, VendorList]:
+    """Give a vendor with so many records, one made each hour."""
+    clock = StandingClock("2026-01-05T12:00")
+    vendor = VendorList(clock=clock)
+    for _ in range(number):
+        vendor.happen()
+        clock.leap(timedelta(hours=1))
+    return clock, vendor
+
+
+def listing(vendor: VendorList, *, event: str = "vendor.told") -> Connector:
+    return replace(connector, listings=[Listing(name="things", title="All", event=event, pull=vendor.pull)])
+
+
+async def order(hub: Reader) -> str:
+    return await hub.backfills.order("vendor", "things", since=None, until=None, actor="local", reason="All of them.")
+
+
+async def carry_out(hub: Reader) -> None:
+    hub.backfills.tick()
+    await hub.backfills.settle()
+
+
+def row(hub: Reader, backfill_id: str) -> dict[str, Any]:
+    with hub.database.reading() as connection:
+        return dict(streams.backfill(connection, backfill_id))
+
+
+def listed(hub: Reader) -> list[Any]:
+    with hub.database.reading() as connection:
+        statement = select(events.c.external_id, events.c.occurred_at, runs.c.priority, runs.c.business_key)
+        return list(connection.execute(statement.join(runs, runs.c.event_id == events.c.id)).all())
+
+
+def end(transaction: Transaction) -> None:
+    """Let all runs come to their end."""
+    ended = {"state": RunState.SUCCEEDED.value, "blocking": False, "claimable_at": None}
+    transaction.connection.execute(update(runs).values(**ended))
+
+
+async def test_every_record_starts_its_flow_once_and_behind_all_others(tmp_path: Path) -> None:
+    """They are counted first; what is listed is as it stands now, whenever it was made."""
+    clock, vendor = start()
+    async with Reader(tmp_path, clock, listing(vendor)) as hub:
+        made = await order(hub)
+        await carry_out(hub)
+        found = row(hub, made)
+        assert (found["state"], found["total"], found["read"], found["new"]) == (BackfillState.DONE, 20, 20, 20)
+        taken = listed(hub)
+        assert {one.business_key for one in taken} == {f"evt_{number}" for number in range(1, 21)}
+        assert {one.priority for one in taken} == {Priority.LOW}
+        assert {of_micros(one.occurred_at) for one in taken} == {clock.now() - timedelta(seconds=1)}
+
+
+async def test_what_is_listed_again_by_a_further_order_starts_its_flow_again(tmp_path: Path) -> None:
+    """So whoever doubts what stands at the other side orders it once more; the flow itself knows what is there."""
+    clock, vendor = start(3)
+    async with Reader(tmp_path, clock, listing(vendor)) as hub:
+        for times in (1, 2):
+            await order(hub)
+            await carry_out(hub)
+            assert len(listed(hub)) == 3 * times
+
+
+async def test_killed_anywhere_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Before each of its writes; nothing is listed twice, and nothing left out."""
+    for number in range(14):
+        clock, vendor = start(12)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with Reader(folder, clock, listing(vendor)) as hub:
+            made = await order(hub)
+            hub.committer.left = number
+            hub.backfills.tick()
+            for task in [*hub.backfills._tasks.values()]:
+                with contextlib.suppress(Killed):
+                    await task
+            hub.committer.left = None
+        async with Reader(folder, clock, listing(vendor)) as hub:
+            await carry_out(hub)
+            found = row(hub, made)
+            assert (found["state"], found["total"], found["read"]) == (BackfillState.DONE, 12, 12)
+            assert len(listed(hub)) == 12
+
+
+async def test_no_more_are_open_than_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is listed waits for what was listed before; the rest is not even read."""
+    monkeypatch.setattr(listings, "MOST_OPEN", 5)
+    clock, vendor = start(20)
+    async with Reader(tmp_path, clock, listing(vendor)) as hub:
+        made = await order(hub)
+        for wave in (6, 12, 18, 20):
+            hub.backfills.tick()
+            async with asyncio.timeout(20):
+                while row(hub, made)["read"] < wave:
+                    clock.leap(timedelta(seconds=1))
+                    await asyncio.sleep(0.001)
+            for _ in range(20):
+                clock.leap(timedelta(seconds=1))
+                await asyncio.sleep(0.001)
+            assert row(hub, made)["read"] == wave
+            await hub.committer.commit(Work(end))
+        await hub.backfills.settle()
+        assert row(hub, made)["state"] == BackfillState.DONE
+
+
+async def test_one_that_is_cancelled_brings_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listings, "MOST_OPEN", 3)
+    clock, vendor = start(12)
+    async with Reader(tmp_path, clock, listing(vendor)) as hub:
+        made = await order(hub)
+        hub.backfills.tick()
+        async with asyncio.timeout(20):
+            while row(hub, made)["read"] < 3:
+                await asyncio.sleep(0.001)
+        await hub.backfills.cancel(made, actor="local", reason="Enough.")
+        async with asyncio.timeout(20):
+            while hub.backfills._tasks:
+                clock.leap(timedelta(seconds=1))
+                await asyncio.sleep(0.001)
+        assert (row(hub, made)["state"], len(listed(hub))) == (BackfillState.CANCELLED, 3)
+
+
+async def test_a_listing_that_starts_no_flow_is_refused(tmp_path: Path) -> None:
+    """Of a stream the first moment must be said."""
+    clock, vendor = start(3)
+    speaks: Connector = replace(listing(vendor, event="vendor.nobody"), streams=[_stream(vendor)])
+    async with Reader(tmp_path, clock, speaks) as hub:
+        with pytest.raises(FixData, match=r"No flow is started by `vendor\.nobody`"):
+            await order(hub)
+        with pytest.raises(FixData, match="from a moment on"):
+            await hub.backfills.order("vendor", "told", since=None, until=None, actor="local", reason="Why.")
+
+
+def _stream(vendor: VendorList) -> Stream:
+    return reading(vendor)
+
+
+async def test_one_that_was_changed_between_two_looks_counts_as_it_is_now(tmp_path: Path) -> None:
+    """The page before a crash is read once more, and a record is another one by then: both have their run."""
+    clock, vendor = start(2)
+    async with Reader(tmp_path, clock, listing(vendor)) as hub:
+        event = InboundEvent(external_id="evt_1", type="vendor.told", occurred_at=clock.now(), data={"id": "evt_1"})
+        one, other = (
+            listings._as_listed(replace(event, data={**event.data, "colour": colour}), "backfill_1")
+            for colour in ("red", "blue")
+        )
+        assert one.external_id != other.external_id
+        assert listings._as_listed(one, "backfill_1").external_id != one.external_id
+        found = await hub.streams.take(hub.accounts["vendor"], [one, other], priority=Priority.LOW)
+        assert (found.read, found.new, len(listed(hub))) == (2, 2, 2)
