@@ -82,7 +82,7 @@ def follow(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: Json = False,
+    json_output: place.Json = False,
 ) -> None:
     """Show how far a back-fill is until it and its runs have ended; whoever stops looking stops nothing."""
     raise typer.Exit(

@@ -123,8 +123,8 @@ def _books(outcome: Outcome) -> Table:
             Text(major(difference, currency), style="red bold" if difference else "green"),
         )
     table.caption = (
-        "Documents and their sum: invoices, payments, credit memos, refunds and payouts. Differences of single documents "
-        "never cancel out."
+        "Documents and their sum: invoices, payments, credit memos, refunds and payouts. Differences of single "
+        "documents never cancel out."
     )
     table.caption_justify = "left"
     return table

@@ -287,7 +287,7 @@ async def _item_out_of_use(stage: Stage) -> None:
 
 async def _credited_and_taken_back(stage: Stage) -> None:
     await stage.credit()
-    await stage.take_back("credit-note-to-erp")
+    await stage.take_back()
 
 
 async def _invoiced_and_credited(stage: Stage) -> None:

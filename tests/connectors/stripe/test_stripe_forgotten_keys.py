@@ -101,7 +101,7 @@ async def test_a_write_is_made_once_although_its_key_is_forgotten(
     # The run gives it up at once, and is replayed by a person.
     monkeypatch.setattr(flows, "_RETRY", "policy: patient\nkind: retry\nattempts: 1\n")
     sample = WRITES[name]
-    bundle = of_call(CONNECTOR, write(name), sample.input)
+    bundle = of_call(CONNECTOR, SAMPLES, write(name), sample.input)
     async with stand(CONNECTOR, SAMPLES, bundle, patience=PATIENCE) as hub:
         await lose(hub, bundle, sample, done=done)
         with hub.database.reading() as reading:

@@ -15,6 +15,7 @@ from connectors.stripe.sandbox.methods import METHODS
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.rendering import render
 from connectors.stripe.settings import StripeSettings
+from connectors.stripe.versions import NEWEST
 from hub.sandbox.exact_json import dumps
 from hub.sandbox.server import Running
 from hub.sdk.connector import ReadOperation, WriteOperation
