@@ -164,10 +164,11 @@ class Steps:
             code="crossref-missing",
             **given,
         )
-        if step.missing is None or step.missing.wait is None:
-            raise missing
-        until = self._began(path) + step.missing.wait
-        if self._parts.ambient.now() >= until:
+        wait = None if step.missing is None else step.missing.wait
+        until = None if wait is None else self._began(path) + wait
+        if until is None or self._parts.ambient.now() >= until:
+            if action.optional:
+                return Output(value=None, input=given)
             raise missing
         raise WaitFor(
             missing.detail,

@@ -52,12 +52,16 @@ class Decide:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """Find what an id of one system is in another; the output is `{"id": …}`."""
+    """Find what an id of one system is in another; the output is `{"id": …}`.
+
+    An `optional` one gives null where nothing is found, after the wait if there is one.
+    """
 
     crossref: str
     system: Term
     id: Term
     want: Term
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

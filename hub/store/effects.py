@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, and_, exists, false, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, exists, false, or_, select, text, update
 
 from hub.errors import RetryLater
 from hub.model.effect import EffectState
@@ -215,11 +215,22 @@ def of_object(
     connection: Connection, environment: str, object: str, *, reasons: Sequence[str]
 ) -> tuple[Values | None, frozenset[str]]:
     """Give the last write that was made to an object, and the versions of it that were told of for these reasons."""
-    of_it = (effects.c.environment == environment, effects.c.object == object)
-    done = select(effects).where(*of_it, effects.c.state == EffectState.DONE.value)
-    last = connection.execute(done.order_by(effects.c.finished_at.desc()).limit(1)).one_or_none()
-    told = select(effects.c.version).where(*of_it, effects.c.reason.in_(reasons), effects.c.version.is_not(None))
-    return None if last is None else dict(last._mapping), frozenset(connection.execute(told).scalars())
+    of_it = {"of_environment": environment, "of_object": object}
+    last = _LAST_OF_OBJECT.rows(connection, **of_it)
+    told = _TOLD_OF_OBJECT.rows(connection, **of_it, reasons=names_of(reasons))
+    return last[0] if last else None, frozenset(row["version"] for row in told)
+
+
+_OF_OBJECT = (effects.c.environment == bindparam("of_environment"), effects.c.object == bindparam("of_object"))
+_LAST_OF_OBJECT = Formed(
+    select(effects)
+    .where(*_OF_OBJECT, effects.c.state == EffectState.DONE.value)
+    .order_by(effects.c.finished_at.desc())
+    .limit(1)
+)
+_TOLD_OF_OBJECT = Formed(
+    select(effects.c.version).where(*_OF_OBJECT, among(effects.c.reason, "reasons"), effects.c.version.is_not(None))
+)
 
 
 def is_taken_back(connection: Connection, key: str) -> bool:

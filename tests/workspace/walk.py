@@ -106,6 +106,8 @@ class Walk:
                 return decide(self.bundle.policies[policy], scope).output
             case Lookup() as lookup:
                 key = (lookup.crossref, lookup.system(scope), lookup.id(scope), lookup.want(scope))
+                if key not in self.crossrefs and lookup.optional:
+                    return None
                 if key not in self.crossrefs:
                     raise NotMapped(code="crossref-missing", key=key)
                 return {"id": self.crossrefs[key]}

@@ -90,7 +90,9 @@ def step_output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known)
 def _output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> StepOutput:
     for key, shape in _ALWAYS.items():
         if key in step.entries:
-            return StepOutput(shape=shape)
+            asked = step.get(key)
+            optional = isinstance(asked, Keyed) and text_of(asked.get("optional")) == "true"
+            return StepOutput(shape=shape.nullable() if optional else shape)
     wait, call, subflow = step.get("wait"), step.get("call"), step.get("flow")
     if isinstance(subflow, Keyed):
         return StepOutput(shape=known.given.get(text_of(subflow.get("flow")), ANYTHING))

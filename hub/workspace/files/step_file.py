@@ -12,6 +12,7 @@ from hub.workspace.source.shapes import (
     Duration,
     Either,
     Expression,
+    Flag,
     Form,
     Key,
     Many,
@@ -88,6 +89,7 @@ LOOKUP = Form(
         "system": Key(shape=SYSTEM, doc="the system whose id is known", required=True),
         "id": Key(shape=Expression(), doc="the id that is known", required=True),
         "want": Key(shape=SYSTEM, doc="the system whose id is wanted", required=True),
+        "optional": Key(shape=Flag(), doc="whether it gives null where nothing is found, instead of failing"),
     },
 )
 LINK = Form(

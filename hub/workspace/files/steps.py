@@ -120,6 +120,7 @@ def _lookup(inside: Keyed, tables: Tables) -> Lookup:
         system=_term(inside, "system", tables),
         id=required(inside, "id", tables),
         want=_term(inside, "want", tables),
+        optional=text_of(inside.get("optional")) == "true",
     )
 
 
