@@ -470,14 +470,14 @@ CASES: tuple[Case, ...] = (
         tied=Tied.NOBODY,
     ),
     Case(
-        flows=("refund-to-erp", "refund-created", "credit-note-to-erp"),
+        flows=("refund-to-erp", "credit-note-to-erp"),
         story="before its credit note",
         scenario=_scenario(_BY_CARD, credits=(Credit(after=0, amount=500, alone=True),)),
         prepare=_paid,
         happen=_refunded_and_explained,
     ),
     Case(
-        flows=("refund-to-erp", "refund-updated", "refund-failed"),
+        flows=("refund-to-erp",),
         story="that fails after all",
         scenario=_scenario(_BY_CARD, credits=(_PART,)),
         prepare=_invoiced_and_credited,
