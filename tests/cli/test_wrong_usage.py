@@ -16,7 +16,10 @@ from hub.workspace.starting import start_workspace, starter_files
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return start_workspace(tmp_path_factory.mktemp("used"), starter_files()).folder
+    folder = start_workspace(tmp_path_factory.mktemp("used"), starter_files()).folder
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    return folder
 
 
 def run(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -48,7 +51,29 @@ WRONG = [
     ("sandbox zzz", 1, "No connector named 'zzz' offers a sandbox."),
     ("demo --faults zzz", 1, "write none, standard or storm"),
     ("init .", 1, "The folder is not empty."),
+    ("approvals list --state zzz", 2, "There are: pending, approved, refused, expired, void, any."),
+    ("cases list --state zzz", 2, "There are: open, closed, any."),
+    ("runs list --state zzz", 2, "There are: queued, running, waiting, succeeded, parked,"),
+    ("vault set stripe --file picture.png", 1, "picture.png is no text in UTF-8: byte 0 cannot be read."),
+    ("vault set stripe --file list.json", 1, "list.json: Give the secret as a JSON object of texts"),
+    ("vault set stripe --file broken.json", 1, "broken.json: This is not readable JSON"),
+    ("connect stripe --secret-file api_key=picture.png --json", 1, "picture.png is no text in UTF-8"),
+    ("crossrefs import customer picture.png", 1, "picture.png is no text in UTF-8"),
+    ("crossrefs import customer empty.csv", 1, "empty.csv:1: The header names the systems"),
+    ("crossrefs import customer broken.json", 1, "broken.json:1: The header names the systems"),
+    ("schema list zzz", 1, "There is no schema `zzz`."),
+    ("sandbox stripe --port 99999", 2, "Invalid value for '--port'"),
+    ("serve --port 99999", 2, "Invalid value for '--port'"),
+    ("demo --port -1", 2, "Invalid value for '--port'"),
+    ("prove --timeouts 20", 2, "`--timeouts` goes with `--invoices`"),
 ]
+#: What some of them are given.
+FILES = {
+    "picture.png": bytes([0x89]) + b"PNG",
+    "broken.json": b"{nope",
+    "list.json": b"[]",
+    "empty.csv": b"",
+}
 
 
 @pytest.mark.parametrize(("command", "status", "told"), WRONG, ids=[command for command, _, _ in WRONG])
