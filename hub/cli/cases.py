@@ -135,8 +135,12 @@ def close(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    json_output: place.Json = False,
 ) -> None:
     """Close an exception that was settled outside the hub."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
-        hub.post(f"/api/cases/{case_id}/close", {"resolution": resolution})
+        closed = hub.post(f"/api/cases/{case_id}/close", {"resolution": resolution})
+    if json_output:
+        print_json(closed)
+        return
     console.print(f"Exception {case_id} is closed.")

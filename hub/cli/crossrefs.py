@@ -30,12 +30,16 @@ def import_file(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    json_output: place.Json = False,
 ) -> None:
     """Tie ids together from a CSV file: one column a system, one row a thing."""
     rows = _read(file)
     with reach(place.settings(data, workspace, environment, None), begins=True) as hub:
         for start in range(0, len(rows), BATCH):
             hub.put(f"/api/crossrefs/{entity}", {"rows": rows[start : start + BATCH], "replace": replace})
+    if json_output:
+        print_json({"entity": entity, "rows": len(rows)})
+        return
     console.print(f"{len(rows)} rows of [bold]{entity}[/] are tied.")
 
 

@@ -319,11 +319,15 @@ def status(
 
 
 @app.command(rich_help_panel=_RUN)
-def version() -> None:
+def version(json_output: place.Json = False) -> None:
     """Print the version."""
     from importlib.metadata import version as installed
 
-    typer.echo(installed("concord-hub"))
+    told = installed("concord-hub")
+    if json_output:
+        print_json({"version": told})
+    else:
+        typer.echo(told)
 
 
 app.add_typer(connectors.app, name="connectors", help="Look at connectors, and certify them.", rich_help_panel=_WRITE)

@@ -27,6 +27,7 @@ def set_secret(
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
+    json_output: place.Json = False,
 ) -> None:
     """Seal a secret's fields, given as a JSON object, for the connections that name it."""
     named = file or "-"
@@ -42,6 +43,9 @@ def set_secret(
         )
     with reach(place.settings(data, workspace, environment, key_file), begins=True) as hub:
         stored = hub.put(f"/api/secrets/{name}", {"values": values})
+    if json_output:
+        print_json(stored)
+        return
     console.print(f"Stored version {stored['version']} of [bold]{name}[/].")
 
 

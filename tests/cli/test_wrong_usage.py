@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from hub.cli import main, place, reach, tables
 from hub.errors import Refused
@@ -92,6 +93,21 @@ def test_it_is_told_in_a_line(
     said = capsys.readouterr()
     assert told in said.out + said.err
     assert "Traceback" not in said.out + said.err
+
+
+#: What prints JSON anyway.
+ALWAYS_JSON = {"runs record", "sandbox"}
+
+
+def test_machines_may_read_every_command() -> None:
+    def without(command: object, words: str) -> list[str]:
+        inner = getattr(command, "commands", None)
+        if inner is not None:
+            return [name for word, each in inner.items() for name in without(each, f"{words} {word}".strip())]
+        options = {name for each in getattr(command, "params", ()) for name in each.opts}
+        return [] if "--json" in options else [words]
+
+    assert set(without(typer.main.get_command(main.app), "")) == ALWAYS_JSON
 
 
 def test_a_sandbox_whose_port_is_taken_says_so(
