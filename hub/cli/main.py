@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from hub.cli import (
     approvals,
@@ -37,8 +38,23 @@ from hub.cli.release import plan, publish, revisions
 from hub.cli.retention import retention
 from hub.errors import HubError
 
+
+class Commands(TyperGroup):
+    """All commands; one that asks where nobody can answer says so, instead of "Aborted."."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command that is named."""
+        try:
+            return super().invoke(ctx)
+        except typer.Abort:
+            if sys.stdin.isatty():
+                raise
+            fail("The command asks, and nobody answers: give what it asks for as an option (see --help).", EXIT_REFUSED)
+
+
 app = typer.Typer(
     name="concord",
+    cls=Commands,
     help="Concord: every system agrees with every other, to the cent.",
     no_args_is_help=True,
     rich_markup_mode="rich",

@@ -95,6 +95,14 @@ def test_it_is_told_in_a_line(
     assert "Traceback" not in said.out + said.err
 
 
+def test_what_is_asked_for_without_a_terminal_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert run("cases close case_1", monkeypatch) == 1
+    assert "nobody answers: give what it asks for as an option" in capsys.readouterr().err
+
+
 #: What prints JSON anyway.
 ALWAYS_JSON = {"runs record", "sandbox"}
 
