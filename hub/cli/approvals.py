@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.cli import place
+from hub.cli.given import one_of
 from hub.cli.output import console, minute, print_json, print_table
 from hub.cli.reach import Reached, reach
 from hub.cli.tables import amounts
@@ -41,6 +42,7 @@ def list_approvals(
     json_output: place.Json = False,
 ) -> None:
     """List approvals, the newest first."""
+    one_of(state, (*ApprovalState, "any"), "state of an approval")
     with reach(place.settings(data, workspace, environment, None)) as hub:
         found = hub.get("/api/approvals", state=state, run=run, limit=limit)
     if json_output:

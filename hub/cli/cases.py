@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from hub.cli import place
+from hub.cli.given import one_of
 from hub.cli.output import EXIT_WRONG, console, fail, print_json
 from hub.cli.reach import Reached, reach
 from hub.cli.tables import show_case, show_cases
@@ -30,6 +31,7 @@ def list_cases(
     json_output: place.Json = False,
 ) -> None:
     """List exceptions, the newest first."""
+    one_of(state, ("open", "closed", "any"), "state of an exception")
     with reach(place.settings(data, workspace, environment, None)) as hub:
         found = hub.get("/api/cases", state=state, reason=reason, limit=limit)
     if json_output:
@@ -133,8 +135,12 @@ def close(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    json_output: place.Json = False,
 ) -> None:
     """Close an exception that was settled outside the hub."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
-        hub.post(f"/api/cases/{case_id}/close", {"resolution": resolution})
+        closed = hub.post(f"/api/cases/{case_id}/close", {"resolution": resolution})
+    if json_output:
+        print_json(closed)
+        return
     console.print(f"Exception {case_id} is closed.")

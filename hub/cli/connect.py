@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from hub.cli import place
 from hub.cli.connections import show_diagnosis
+from hub.cli.given import text_of
 from hub.cli.output import console, errors, print_json
 from hub.cli.reach import reach
 from hub.errors import FixData
@@ -94,7 +95,7 @@ def _secrets(files: list[str], fields: Mapping[str, Field], speaks: Connector) -
             raise FixData(f"Write --secret-file SETTING=FILE, not `{text}`.", code="bad-setting")
         if not _field(name, fields, speaks).secret:
             raise FixData(f"`{name}` is no secret; give it with --set {name}=VALUE.", code="no-secret")
-        found[name] = (sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")).strip()
+        found[name] = text_of(file).strip()
         if not found[name]:
             raise FixData(f"There is nothing in {file}.", code="empty-secret", setting=name)
     return found
@@ -135,9 +136,11 @@ def _ask(field: Field, known: Mapping[str, Any]) -> str:
         if not path:
             return ""
         try:
-            return Path(path).expanduser().read_text(encoding="utf-8").strip()
+            return text_of(Path(path).expanduser()).strip()
         except OSError as error:
             errors.print(f"[red]{field.name}[/]: {escape(str(error.strerror))}.", highlight=False)
+        except FixData as error:
+            errors.print(f"[red]{field.name}[/]: {escape(str(error))}", highlight=False)
             return ""
     if field.secret:
         words = f"{field.name} (hidden; empty keeps what is stored)" if known else f"{field.name} (hidden)"

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.cli import place
+from hub.cli.given import not_text
 from hub.cli.output import console, print_json, print_table
 from hub.cli.reach import reach
 from hub.errors import FixData
@@ -29,12 +30,16 @@ def import_file(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    json_output: place.Json = False,
 ) -> None:
     """Tie ids together from a CSV file: one column a system, one row a thing."""
     rows = _read(file)
     with reach(place.settings(data, workspace, environment, None), begins=True) as hub:
         for start in range(0, len(rows), BATCH):
             hub.put(f"/api/crossrefs/{entity}", {"rows": rows[start : start + BATCH], "replace": replace})
+    if json_output:
+        print_json({"entity": entity, "rows": len(rows)})
+        return
     console.print(f"{len(rows)} rows of [bold]{entity}[/] are tied.")
 
 
@@ -67,6 +72,12 @@ def _read(file: Path) -> list[dict[str, str]]:
         reader = csv.DictReader(stream, strict=True)
         rows = []
         try:
+            systems = [name.strip() for name in reader.fieldnames or ()]
+            if len({*systems} - {""}) < max(len(systems), 2):
+                raise FixData(
+                    f"{file}:1: The header names the systems, at least two and each once, such as `stripe,netsuite`.",
+                    code="bad-csv",
+                )
             for row in reader:
                 if None in row or None in row.values():
                     raise FixData(
@@ -75,4 +86,6 @@ def _read(file: Path) -> list[dict[str, str]]:
                 rows.append({system.strip(): id.strip() for system, id in row.items() if id.strip()})
         except csv.Error as error:
             raise FixData(f"{file}:{reader.line_num}: {error}.", code="bad-csv") from None
+        except UnicodeDecodeError as error:
+            raise not_text(file, error) from None
     return rows

@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.cli import place
-from hub.cli.output import EXIT_WRONG, console, fail, minute, print_json, print_table
+from hub.cli.given import one_of
+from hub.cli.output import console, minute, print_json, print_table
 from hub.cli.reach import reach
 from hub.schemas.drift import UNREGISTERED, DriftKind
 
@@ -28,8 +29,7 @@ def drift(
     json_output: place.Json = False,
 ) -> None:
     """Show how payloads differ from their schemas: since when, how often, with an example and what was done."""
-    if kind is not None and kind not in KINDS:
-        fail(f"`{kind}` is no kind of drift. There are: {', '.join(KINDS)}.", EXIT_WRONG)
+    one_of(kind, KINDS, "kind of drift")
     with reach(place.settings(data, workspace, environment, None)) as hub:
         found = hub.get("/api/drift", connection=connection, schema=schema, kind=kind)
     if json_output:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hub.cli import place
+from hub.cli.given import one_of
 from hub.cli.output import EXIT_REFUSED, EXIT_WRONG, console, fail, minute, print_json, print_table
 from hub.cli.reach import Reached, reach
 from hub.model.event import EventState
@@ -42,8 +43,7 @@ def list_events(
     json_output: place.Json = False,
 ) -> None:
     """List events, the newest first."""
-    if state is not None and state not in [*EventState]:
-        fail(f"`{state}` is no state of an event. There are: {', '.join(EventState)}.", EXIT_WRONG)
+    one_of(state, EventState, "state of an event")
     with reach(place.settings(data, workspace, environment, None)) as hub:
         found = hub.get(
             "/api/events",

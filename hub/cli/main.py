@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from hub.cli import (
     approvals,
@@ -32,13 +33,28 @@ from hub.cli.decisions import decisions
 from hub.cli.doctor import doctor
 from hub.cli.drift import drift
 from hub.cli.holds import hold, holds, resume
-from hub.cli.output import EXIT_REFUSED, console, fail, print_json
+from hub.cli.output import EXIT_REFUSED, EXIT_WRONG, console, fail, print_json
 from hub.cli.release import plan, publish, revisions
 from hub.cli.retention import retention
 from hub.errors import HubError
 
+
+class Commands(TyperGroup):
+    """All commands; one that asks where nobody can answer says so, instead of "Aborted."."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command that is named."""
+        try:
+            return super().invoke(ctx)
+        except typer.Abort:
+            if sys.stdin.isatty():
+                raise
+            fail("The command asks, and nobody answers: give what it asks for as an option (see --help).", EXIT_REFUSED)
+
+
 app = typer.Typer(
     name="concord",
+    cls=Commands,
     help="Concord: every system agrees with every other, to the cent.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -153,7 +169,7 @@ def serve(
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8480,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8480,
     key_file: place.KeyFile = None,
     poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
@@ -179,8 +195,10 @@ app.add_typer(vault.app, name="vault", help="Store the secrets of connections.",
 @app.command(rich_help_panel=_RUN)
 def sandbox(
     name: Annotated[str, typer.Argument(help="The connector whose sandbox to serve.")],
-    port: Annotated[int, typer.Option(help="The vendor's port; 0 takes a free one.")] = 0,
-    control_port: Annotated[int, typer.Option(help="The control API's port; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The vendor's port; 0 takes a free one.")] = 0,
+    control_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The control API's port; 0 takes a free one.")
+    ] = 0,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     tls: Annotated[bool, typer.Option("--tls", help="Serve https with a test authority.")] = False,
     seed: Annotated[int, typer.Option(help="What everything random is drawn from.")] = 1,
@@ -205,7 +223,7 @@ def demo(
     faults: Annotated[str, typer.Option(help="none, standard or storm.")] = "standard",
     kill: Annotated[int, typer.Option(min=0, max=20, help="How often to kill the hub while effects are open.")] = 0,
     seed: Annotated[int, typer.Option(help="What everything random is drawn from.")] = 1,
-    port: Annotated[int, typer.Option(help="The console's port; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The console's port; 0 takes a free one.")] = 0,
     data: Annotated[
         Path | None, typer.Option(help="Where to keep everything; by default a new temporary folder.")
     ] = None,
@@ -231,7 +249,9 @@ def prove(
     kills: Annotated[int, typer.Option(min=0, max=10_000, help="Instead: kill the real process so often.")] = 0,
     power_cuts: Annotated[int, typer.Option(min=0, max=100_000, help="Instead: cut its power so often.")] = 0,
     invoices: Annotated[int, typer.Option(min=0, max=20_000, help="Instead: post so many with lost answers.")] = 0,
-    timeouts: Annotated[int, typer.Option(min=0, max=90, help="With --invoices: percent of writes unanswered.")] = 30,
+    timeouts: Annotated[
+        int | None, typer.Option(min=0, max=90, help="With --invoices: percent of writes unanswered; 30 unless told.")
+    ] = None,
     customers: Annotated[
         int, typer.Option(min=0, max=1_000_000, help="Instead: carry so many over, killed --kills times.")
     ] = 0,
@@ -247,11 +267,14 @@ def prove(
     """
     from hub.cli.proving import outside
 
+    if timeouts is not None and not invoices:
+        fail("`--timeouts` goes with `--invoices`: how many invoices are to be posted.", EXIT_WRONG)
+
     proof = outside(
         kills=kills,
         power_cuts=power_cuts,
         invoices=invoices,
-        timeouts=timeouts,
+        timeouts=30 if timeouts is None else timeouts,
         restores=restores,
         seed=seed or 1,
         customers=customers,
@@ -316,11 +339,15 @@ def status(
 
 
 @app.command(rich_help_panel=_RUN)
-def version() -> None:
+def version(json_output: place.Json = False) -> None:
     """Print the version."""
     from importlib.metadata import version as installed
 
-    typer.echo(installed("concord-hub"))
+    told = installed("concord-hub")
+    if json_output:
+        print_json({"version": told})
+    else:
+        typer.echo(told)
 
 
 app.add_typer(connectors.app, name="connectors", help="Look at connectors, and certify them.", rich_help_panel=_WRITE)

@@ -8,6 +8,7 @@ import typer
 
 from hub.cli import place
 from hub.cli.edits import edited, show_written
+from hub.cli.given import one_of
 from hub.cli.output import EXIT_WRONG, console, fail, print_json
 from hub.cli.reach import reach
 from hub.cli.tables import show_run, show_runs
@@ -28,6 +29,7 @@ def list_runs(
     json_output: place.Json = False,
 ) -> None:
     """List runs, the newest first."""
+    one_of(state, RunState, "state of a run")
     with reach(place.settings(data, workspace, environment, None)) as hub:
         found = hub.get("/api/runs", state=state, flow=flow, text=text, limit=limit)
     if json_output:

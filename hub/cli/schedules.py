@@ -80,10 +80,15 @@ def hold(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    json_output: place.Json = False,
 ) -> None:
     """Let a schedule start nothing until it is resumed; what is due meanwhile is not made up for."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
         hub.post(f"/api/schedules/{flow}/hold", {"reason": reason})
+        found = hub.get(f"/api/schedules/{flow}")["schedule"]
+    if json_output:
+        print_json(found)
+        return
     console.print(f"The schedule of {flow} is held.")
 
 
@@ -94,11 +99,15 @@ def resume(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    json_output: place.Json = False,
 ) -> None:
     """Let a held schedule go on with its next time."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
         hub.post(f"/api/schedules/{flow}/resume", {"reason": reason})
         found = hub.get(f"/api/schedules/{flow}")["schedule"]
+    if json_output:
+        print_json(found)
+        return
     console.print(f"{flow} starts next at {found['next_local']}.")
 
 

@@ -23,12 +23,14 @@ def listing(
 ) -> None:
     """List all schemas with their versions, what these promise each other, when they end, and who uses them."""
     from hub.cli import schema_tables
-    from hub.cli.schema_files import open_bundle, state_of, version_as_json
+    from hub.cli.schema_files import find_version, open_bundle, state_of, version_as_json
     from hub.workspace.checks.schema_use import schema_uses
 
     bundle = open_bundle(workspace)
     uses, today = schema_uses(bundle), datetime.now(UTC).date()
     found = [series for series in bundle.registry.by_name.values() if name in series.name]
+    if not found and name:
+        find_version(bundle.registry, name)
     if json_output:
         rows = [
             {

@@ -114,10 +114,14 @@ def cancel_backfill(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    json_output: place.Json = False,
 ) -> None:
     """End a back-fill that is open; what it has brought stays."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
-        hub.post(f"/api/backfills/{backfill_id}/cancel", {"reason": reason})
+        done = hub.post(f"/api/backfills/{backfill_id}/cancel", {"reason": reason})
+    if json_output:
+        print_json(done)
+        return
     console.print(f"Back-fill {backfill_id} is cancelled; what it has brought stays.")
 
 
@@ -129,10 +133,14 @@ def settle_gap(
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
+    json_output: place.Json = False,
 ) -> None:
     """Say that you have seen to what may be missing of a stream; its alarm ends."""
     with reach(place.settings(data, workspace, environment, None)) as hub:
         done = hub.post(f"/api/streams/{connection}/{stream}/settle-gap", {"reason": reason})
+    if json_output:
+        print_json(done)
+        return
     console.print(f"{done['settled']} {'gap is' if done['settled'] == 1 else 'gaps are'} settled.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 from rich.table import Table
 
 from hub.cli import place
+from hub.cli.given import text_of
 from hub.cli.output import console, minute, print_json, print_table
 from hub.cli.reach import reach
 from hub.connections.keys import KEY_VARIABLE, PREVIOUS_VARIABLE
@@ -27,14 +27,25 @@ def set_secret(
     workspace: place.Workspace = None,
     environment: place.Environment = place.DEFAULT_ENVIRONMENT,
     key_file: place.KeyFile = None,
+    json_output: place.Json = False,
 ) -> None:
     """Seal a secret's fields, given as a JSON object, for the connections that name it."""
-    text = sys.stdin.read() if file is None or str(file) == "-" else file.read_text()
-    values = exact_json.loads(text)
+    named = file or "-"
+    where = "stdin" if str(named) == "-" else str(named)
+    text = text_of(named)
+    try:
+        values = exact_json.loads(text)
+    except FixData as error:
+        raise FixData(f"{where}: {error}", code="bad-secret") from None
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-        raise FixData('Give the secret as a JSON object of texts, such as {"api_key": "…"}.', code="bad-secret")
+        raise FixData(
+            f'{where}: Give the secret as a JSON object of texts, such as {{"api_key": "…"}}.', code="bad-secret"
+        )
     with reach(place.settings(data, workspace, environment, key_file), begins=True) as hub:
         stored = hub.put(f"/api/secrets/{name}", {"values": values})
+    if json_output:
+        print_json(stored)
+        return
     console.print(f"Stored version {stored['version']} of [bold]{name}[/].")
 
 

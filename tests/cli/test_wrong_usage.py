@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from hub.cli import main, place, reach, tables
 from hub.errors import Refused
@@ -16,7 +17,10 @@ from hub.workspace.starting import start_workspace, starter_files
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return start_workspace(tmp_path_factory.mktemp("used"), starter_files()).folder
+    folder = start_workspace(tmp_path_factory.mktemp("used"), starter_files()).folder
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    return folder
 
 
 def run(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -48,7 +52,29 @@ WRONG = [
     ("sandbox zzz", 1, "No connector named 'zzz' offers a sandbox."),
     ("demo --faults zzz", 1, "write none, standard or storm"),
     ("init .", 1, "The folder is not empty."),
+    ("approvals list --state zzz", 2, "There are: pending, approved, refused, expired, void, any."),
+    ("cases list --state zzz", 2, "There are: open, closed, any."),
+    ("runs list --state zzz", 2, "There are: queued, running, waiting, succeeded, parked,"),
+    ("vault set stripe --file picture.png", 1, "picture.png is no text in UTF-8: byte 0 cannot be read."),
+    ("vault set stripe --file list.json", 1, "list.json: Give the secret as a JSON object of texts"),
+    ("vault set stripe --file broken.json", 1, "broken.json: This is not readable JSON"),
+    ("connect stripe --secret-file api_key=picture.png --json", 1, "picture.png is no text in UTF-8"),
+    ("crossrefs import customer picture.png", 1, "picture.png is no text in UTF-8"),
+    ("crossrefs import customer empty.csv", 1, "empty.csv:1: The header names the systems"),
+    ("crossrefs import customer broken.json", 1, "broken.json:1: The header names the systems"),
+    ("schema list zzz", 1, "There is no schema `zzz`."),
+    ("sandbox stripe --port 99999", 2, "Invalid value for '--port'"),
+    ("serve --port 99999", 2, "Invalid value for '--port'"),
+    ("demo --port -1", 2, "Invalid value for '--port'"),
+    ("prove --timeouts 20", 2, "`--timeouts` goes with `--invoices`"),
 ]
+#: What some of them are given.
+FILES = {
+    "picture.png": bytes([0x89]) + b"PNG",
+    "broken.json": b"{nope",
+    "list.json": b"[]",
+    "empty.csv": b"",
+}
 
 
 @pytest.mark.parametrize(("command", "status", "told"), WRONG, ids=[command for command, _, _ in WRONG])
@@ -67,6 +93,29 @@ def test_it_is_told_in_a_line(
     said = capsys.readouterr()
     assert told in said.out + said.err
     assert "Traceback" not in said.out + said.err
+
+
+def test_what_is_asked_for_without_a_terminal_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert run("cases close case_1", monkeypatch) == 1
+    assert "nobody answers: give what it asks for as an option" in capsys.readouterr().err
+
+
+#: What prints JSON anyway.
+ALWAYS_JSON = {"runs record", "sandbox"}
+
+
+def test_machines_may_read_every_command() -> None:
+    def without(command: object, words: str) -> list[str]:
+        inner = getattr(command, "commands", None)
+        if inner is not None:
+            return [name for word, each in inner.items() for name in without(each, f"{words} {word}".strip())]
+        options = {name for each in getattr(command, "params", ()) for name in each.opts}
+        return [] if "--json" in options else [words]
+
+    assert set(without(typer.main.get_command(main.app), "")) == ALWAYS_JSON
 
 
 def test_a_sandbox_whose_port_is_taken_says_so(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -14,6 +14,10 @@ from hub.audit.verification import Tampering
 from tests.house.sources import ROOT, modules, shown, tracked_files, tree
 
 DOCUMENTS = [path for path in tracked_files() if path.suffix == ".md"]
+#: A file or folder of the tree, as documents name it.
+FILE = re.compile(
+    r"`((?:bench|connections|connectors|docs|environments|flows|hub|mappings|policies|schemas|tax|tests|ui)/[\w./@-]*)`"
+)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)(?P<target>[^)#\s]+)")
 
 
@@ -90,3 +94,36 @@ def _headings(path: Path) -> set[str]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_a_document_names_only_files_that_exist() -> None:
+    """In the tree, or in the workspace that `concord init` begins; the changelog may name what is gone."""
+    known = {shown(path) for path in tracked_files()}
+    known |= {
+        name.removeprefix("hub/workspace/starter/") for name in known if name.startswith("hub/workspace/starter/")
+    }
+    known |= {parent.as_posix() for name in known for parent in PurePosixPath(name).parents}
+    told = [
+        (shown(path), name.rstrip("/"))
+        for path in DOCUMENTS
+        if path.name != "CHANGELOG.md"
+        for name in FILE.findall(path.read_text(encoding="utf-8"))
+        # What is to be named, as in `schemas/NAME@VERSION.json`, stands in capitals.
+        if not re.search(r"\b[A-Z]{4,}(?=\b|_)", name) or "README" in name
+    ]
+    assert len(told) > 50
+    assert [(where, name) for where, name in told if name not in known] == []
+
+
+def test_every_figure_of_the_measurements_names_the_command_that_prints_it() -> None:
+    parts = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", text("docs/measurements.md"), flags=re.MULTILINE | re.DOTALL)
+    assert {title for title, _ in parts} >= {"Flows", "The door", "Size", "Trouble"}
+    command = r"`(?:python -m bench|concord) [^`]+`"
+    assert [title for title, part in parts if not re.search(command, part)] == []
+    for _, part in parts:
+        if "| command |" in part:
+            rows = re.findall(r"^\| (?!what |---)(.*) \|$", part, flags=re.MULTILINE)
+            assert [row for row in rows if not re.fullmatch(command, row.rpartition(" | ")[2])] == []
+    named = set(re.findall(r"python -m bench --only (\w+)", text("docs/measurements.md")))
+    assert named
+    assert named <= set(re.findall(r'^    "(\w+)": lambda given', text("bench/__main__.py"), flags=re.MULTILINE))
