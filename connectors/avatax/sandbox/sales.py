@@ -18,13 +18,12 @@ RECORDED = frozenset(
         "PurchaseInvoice",
         "ReturnInvoice",
         "InventoryTransferInvoice",
+        "InventoryTransferOutboundInvoice",
         "ReverseChargeInvoice",
         "CustomsInvoice",
     ]
 )
-TEMPORARY = frozenset(
-    ["SalesOrder", "PurchaseOrder", "ReturnOrder", "InventoryTransferOrder", "ReverseChargeOrder", "CustomsOrder"]
-)
+TEMPORARY = frozenset(kind.replace("Invoice", "Order") for kind in RECORDED)
 MAX_LINES = 15_000
 #: The places an address can stand for; the sale is taxed where it goes to.
 _PLACES = frozenset(

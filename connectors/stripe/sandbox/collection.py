@@ -5,10 +5,9 @@ from __future__ import annotations
 from connectors.stripe.sandbox import payments
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.invoice_sums import show, subscription_of
+from connectors.stripe.sandbox.methods import METHODS
 from connectors.stripe.sandbox.table import Record
 
-#: Stripe's test payment methods that are declined, at once or whenever they are charged.
-DECLINED = frozenset({"pm_card_chargeDeclined", "pm_card_visa_chargeDeclined", "pm_card_chargeCustomerFail"})
 #: How long after a failed charge the next one is tried.
 WAITS = (3 * 86400, 5 * 86400, 7 * 86400)
 
@@ -25,7 +24,7 @@ def collect(account: Account, invoice: Record) -> None:
         return
     method = method_of(account, invoice)
     if method is not None and not is_declined(account, method):
-        payments.pay_default(account, invoice)
+        payments.pay_default(account, invoice, charged_to(account, invoice))
         return
     attempts = invoice["attempt_count"] + 1
     again = account.now() + WAITS[attempts - 1] if attempts <= len(WAITS) else None
@@ -36,8 +35,15 @@ def collect(account: Account, invoice: Record) -> None:
 
 
 def is_declined(account: Account, method: str | None) -> bool:
-    """Tell whether a payment method is one that is declined, by its own id or as the test method it was made from."""
-    return method is not None and account.methods.get(method, method) in DECLINED
+    """Tell whether a charge without the customer fails: by the method's own id, or the test method it was made from."""
+    known = None if method is None else METHODS.get(account.methods.get(method, method))
+    return known is not None and (known.decline is not None or known.asks)
+
+
+def charged_to(account: Account, invoice: Record) -> str:
+    """Give the payment method that a charge of an invoice goes to; one that behaves like no other is a good card."""
+    method = method_of(account, invoice)
+    return method if method is not None and (method in account.methods or method in METHODS) else "pm_card_visa"
 
 
 def method_of(account: Account, invoice: Record) -> str | None:

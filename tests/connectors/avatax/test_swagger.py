@@ -20,6 +20,7 @@ from connectors.avatax.connector import CONNECTOR
 from connectors.avatax.samples import SALE, SAMPLES
 from connectors.avatax.sandbox.app import sandbox
 from connectors.avatax.sandbox.refusals import CODES
+from connectors.avatax.sandbox.sales import RECORDED, TEMPORARY
 from hub.sandbox.server import running
 from hub.sdk.connector import ReadOperation, WriteOperation
 from hub.sdk.errors import NotFound
@@ -151,6 +152,11 @@ async def test_refusals(client: Client, swagger: Mapping[str, Any], method: str,
 
 def test_every_code_of_a_refusal_is_known(swagger: Mapping[str, Any]) -> None:
     assert set(CODES) <= set(swagger["definitions"]["ErrorDetail"]["properties"]["code"]["enum"])
+
+
+def test_every_type_of_a_document_is_known(swagger: Mapping[str, Any]) -> None:
+    told = swagger["definitions"]["CreateTransactionModel"]["properties"]["type"]["enum"]
+    assert set(told) - {"Any"} == RECORDED | TEMPORARY
 
 
 def test_requests(swagger: Mapping[str, Any]) -> None:

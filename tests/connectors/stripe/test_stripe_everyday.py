@@ -89,6 +89,45 @@ async def test_what_a_customer_pays_with_is_what_was_attached(client: Client) ->
     await client(work)
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        "pm_card_chargeDeclinedInsufficientFunds",
+        "pm_card_visa_chargeDeclinedStolenCard",
+        "pm_card_chargeDeclinedExpiredCard",
+        "pm_card_authenticationRequired",
+    ],
+)
+async def test_no_test_card_that_is_declined_pays_for_a_subscription(client: Client, method: str) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        price = sold(call).default_price.id
+        customer = call.v1.customers.create({"invoice_settings": {"default_payment_method": method}}).id
+        assert call.v1.subscriptions.create({"customer": customer, "items": [{"price": price}]}).status == "incomplete"
+        (invoice,) = call.v1.invoices.list({"customer": customer}).data
+        assert (invoice.status, invoice.amount_paid) == ("open", 0)
+
+    await client(work)
+
+
+async def test_an_invoice_is_paid_with_what_its_customer_has(client: Client) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        def opened(method: str | None) -> str:
+            settings: Any = {} if method is None else {"invoice_settings": {"default_payment_method": method}}
+            customer = call.v1.customers.create(settings).id
+            draft = call.v1.invoices.create({"customer": customer, "currency": "eur"})
+            call.v1.invoices.add_lines(draft.id, {"lines": [{"amount": 500}]})
+            return call.v1.invoices.finalize_invoice(draft.id, {"auto_advance": False}).id
+
+        failing = opened("pm_card_chargeCustomerFail")
+        refused("card_declined", lambda: call.v1.invoices.pay(failing))
+        assert call.v1.invoices.pay(failing, {"payment_method": "pm_card_visa"}).status == "paid"
+        call.v1.invoices.pay(opened("pm_card_createDispute"))
+        assert [dispute.reason for dispute in call.v1.disputes.list()] == ["fraudulent"]
+        assert call.v1.invoices.pay(opened(None)).status == "paid"
+
+    await client(work)
+
+
 async def test_a_product_with_its_first_price(client: Client) -> None:
     def work(call: stripe.StripeClient) -> None:
         product = sold(call, 1250)
