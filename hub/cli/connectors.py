@@ -162,9 +162,14 @@ def certify_connectors(
     subjects = planned(chosen, faults=fault or (), names=operation or ())
     began = time.monotonic()
     trials: list[Trial] = []
+    left = Counter(subject.connector for subject in subjects)
     for done, found in enumerate(certify(subjects, jobs=jobs, faults=fault or ()), start=1):
         trials += found
+        name = found[0].subject.connector
+        left[name] -= 1
         _tell(found, done, len(subjects), errors if json_output else console)
+        if write and not left[name]:
+            _write(registry.connector(name), [trial for trial in trials if trial.subject.connector == name])
     trials.sort(key=lambda trial: subjects.index(trial.subject))
     missing = registry.broken if everything else ()
     ok = not missing and all(trial.state is not State.BROKEN for trial in trials)
@@ -183,10 +188,6 @@ def certify_connectors(
         for plugin in missing:
             line = f"{plugin.name} of {plugin.package} cannot be loaded, and was not tried: {plugin.reason}"
             console.print(line, markup=False)
-    if write:
-        _write(
-            [each for each in chosen if not any(one.broken for one in found_of if one.connector == each.name)], trials
-        )
     raise typer.Exit(0 if ok else EXIT_REFUSED)
 
 
@@ -229,13 +230,13 @@ def _span(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
-def _write(held: Sequence[Connector], trials: Sequence[Trial]) -> None:
-    """Write the certification of each connector all of whose trials held."""
+def _write(connector: Connector, trials: Sequence[Trial]) -> None:
+    """Write down the certification of a connector if all of its trials held."""
+    from hub.proof.certification.certify import State
     from hub.proof.certification.record import write_record
 
-    for connector in held:
-        own = [one for one in trials if one.subject.connector == connector.name]
-        path = write_record(connector, own, on=datetime.now(UTC).date(), concord=version("concord-hub"))
+    if all(trial.state is not State.BROKEN for trial in trials):
+        path = write_record(connector, trials, on=datetime.now(UTC).date(), concord=version("concord-hub"))
         errors.print(f"Written into {path}.", markup=False)
 
 

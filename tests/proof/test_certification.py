@@ -271,8 +271,14 @@ def blind(_response: Response, _key: Any) -> Any:
 PROBE, UPSERT = Idempotency.PROBE, Idempotency.UPSERT
 #: Wrongly declared kinds: what is declared, and the faults under which the second entry is found.
 WRONG_KINDS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "a native that duplicates": ({}, ("timeout-after-commit", "reset-after-commit", "truncated-body", "late-commit")),
-    "an upsert that appends": ({"idempotency": UPSERT}, ("timeout-after-commit", "error-500-after-commit")),
+    "a native that duplicates": (
+        {},
+        ("sent-twice", "timeout-after-commit", "reset-after-commit", "truncated-body", "late-commit"),
+    ),
+    "an upsert that appends": (
+        {"idempotency": UPSERT},
+        ("sent-twice", "timeout-after-commit", "error-500-after-commit"),
+    ),
     "a probe whose look does not find": (
         {"idempotency": PROBE, "look": look, "found": blind},
         ("timeout-after-commit", "empty-answer"),
