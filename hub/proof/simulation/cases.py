@@ -69,6 +69,7 @@ class Case:
 
     `flows` all run in it; of those in `once` exactly one run must come of it. With `deaf` no webhook arrives. `story`
     tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end.
+    `engine` is the connection that taxes the invoice: AvaTax's as shipped, or Stripe's.
     """
 
     flows: tuple[str, ...]
@@ -82,6 +83,7 @@ class Case:
     tied: Tied = Tied.OWN
     books: Books = Books.POSTED
     exception: str | None = None
+    engine: str = "tax"
 
     @property
     def name(self) -> str:
@@ -193,6 +195,14 @@ CASES: tuple[Case, ...] = (
         scenario=_scenario(),
         happen=_taken_back,
         books=Books.REVERSED,
+    ),
+    Case(
+        flows=("invoice-to-erp",),
+        story="with Stripe Tax that is taken back",
+        scenario=_scenario(),
+        happen=_taken_back,
+        books=Books.REVERSED,
+        engine="stripe",
     ),
     Case(flows=("payment-to-erp", "invoice-to-erp"), scenario=_scenario(*_PARTS), happen=_paid),
     Case(
