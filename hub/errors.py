@@ -17,6 +17,8 @@ class HubError(Exception):
     """Something went wrong in the hub."""
 
     code = "hub-error"
+    #: Set of what befell a later call of a write that takes several: an earlier one has changed something.
+    begun = False
 
     def __init__(self, detail: str = "", *, code: str | None = None, **facts: object) -> None:
         """Take what happened (`detail`), a stable reason `code`, and the facts a person needs to act."""

@@ -22,9 +22,9 @@ from connectors.stripe.tax_documents import address_of, calculation, noon
 from connectors.stripe.tax_results import CODE, VERSION, calculated, metadata_of, recorded
 from connectors.stripe.writing import FOR_EVER, MARK
 from hub.sdk import tax
-from hub.sdk.calls import Calls, Course, carried
+from hub.sdk.calls import Calls, Course, carried, half_way
 from hub.sdk.connector import Operation, Record, WriteOperation
-from hub.sdk.errors import Conflict, FixData, HubError, OutcomeParked, OutcomeUnknown
+from hub.sdk.errors import Conflict, FixData, HubError, OutcomeUnknown
 from hub.sdk.exact_json import canonical, loads
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
@@ -184,16 +184,8 @@ def _adjust(settings: StripeSettings, request: Request) -> Calls:
         made = yield from _create(
             settings, request, found["id"], result, version=int(version) + 1 if version.isdigit() else 2
         )
-    except FixData as refusal:
-        raise OutcomeParked(
-            f"The old version was taken back, and the new one was refused: {refusal.detail}",
-            code=refusal.code,
-            **refusal.facts,
-        ) from refusal
     except HubError as error:
-        # What went before has changed something, so that it is never simply given up.
-        facts: dict[str, Any] = dict(error.facts)
-        raise OutcomeUnknown(error.detail, code=error.code, **facts) from error
+        raise half_way(error) from error
     return _answer(made)
 
 

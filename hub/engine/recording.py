@@ -149,7 +149,8 @@ class Recording:
         operation, answered = target.operation, sent.answered
         assert sent.error is not None
         error = as_refused(operation, sent.error)
-        state = outcomes.state_after(error, answered, first=first)
+        begun = sent.error.begun
+        state = EffectState.UNKNOWN if begun else outcomes.state_after(error, answered, first=first)
         status = outcomes.status_of(error) if answered is None else answered
         named = outcomes.named(error)
         self.exchanges.tried(target.path, "send", sent.started, named, detail=str(error), status=status)

@@ -150,6 +150,29 @@ def tax_documents(books: Mapping[str, Any]) -> list[TaxDocument]:
     ]
 
 
+def stripe_tax_documents(books: Mapping[str, Any]) -> list[TaxDocument]:
+    """Give what Stripe Tax has recorded and not taken back whole."""
+    back = {
+        (one["reversal"] or {}).get("original_transaction")
+        for one in books["tax_transactions"]
+        if one["reference"].endswith(" void")
+    }
+    return [
+        TaxDocument(
+            code=one["metadata"]["concord_code"],
+            currency=one["currency"].upper(),
+            amount=Decimal(sum(line["amount"] for line in one["line_items"])),
+            tax=Decimal(sum(line["amount_tax"] for line in one["line_items"])),
+            lines=[
+                Line(id=line["reference"], amount=Decimal(line["amount"]), tax=Decimal(line["amount_tax"]))
+                for line in one["line_items"]
+            ],
+        )
+        for one in books["tax_transactions"]
+        if one["type"] == "transaction" and one["id"] not in back
+    ]
+
+
 def requests(vendor: str, log: Sequence[Mapping[str, Any]]) -> list[Request]:
     """Give the writes of which it can be told what they were about."""
     paths = _MARKED_PATHS[vendor]

@@ -74,7 +74,7 @@ class ErpPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxDocument:
-    """A document in AvaTax's books that counts; `code` is the invoice's number."""
+    """A document in a tax engine's books that counts; `code` is the invoice's number."""
 
     code: str
     currency: str

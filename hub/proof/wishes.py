@@ -110,6 +110,16 @@ def tax_wish() -> dict[str, Any]:
     return {"rates": dict(OWN_RATES), "rounding": {"digits": dict(TAX_DIGITS)}}
 
 
+def stripe_tax(scenario: Scenario) -> dict[str, Any]:
+    """Ask Stripe's sandbox for a seller who collects taxes wherever the scenario's customers are."""
+    office = {"address": {"country": "US", "state": "CA"}}
+    countries = sorted({customer.market.country for customer in scenario.customers})
+    return {
+        "tax_settings": [{"defaults": {"tax_code": "txcd_99999999"}, "head_office": office}],
+        "tax_registrations": [{"country": country, "active_from": 1} for country in countries],
+    }
+
+
 def _tax_rate(key: str, country: str, percent: str) -> dict[str, Any]:
     return {"key": key, "display_name": "Tax", "percentage": percent, "inclusive": False, "country": country}
 

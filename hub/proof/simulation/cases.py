@@ -115,7 +115,7 @@ class Case:
     `flows` all run in it; of those in `once` exactly one run must come of it. With `deaf` no webhook arrives. `story`
     tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end. What
     must come of a credit note stands in `note`, where one is made. A case about `customers` hears of them, and not of
-    invoices.
+    invoices. `engine` is the connection that taxes the invoice: AvaTax's as shipped, or Stripe's.
     """
 
     flows: tuple[str, ...]
@@ -130,6 +130,7 @@ class Case:
     customers: Customers | None = None
     books: Books = Books.POSTED
     exception: str | None = None
+    engine: str = "tax"
     note: NoteDue = field(default_factory=NoteDue)
     #: What of Stripe's in the books is taken back: payments or payouts.
     taken_back: str = ""
@@ -366,6 +367,14 @@ CASES: tuple[Case, ...] = (
         scenario=_scenario(),
         happen=_taken_back,
         books=Books.REVERSED,
+    ),
+    Case(
+        flows=("invoice-to-erp",),
+        story="with Stripe Tax that is taken back",
+        scenario=_scenario(),
+        happen=_taken_back,
+        books=Books.REVERSED,
+        engine="stripe",
     ),
     Case(flows=("payment-to-erp", "invoice-to-erp"), scenario=_scenario(*_PARTS), happen=_paid),
     Case(

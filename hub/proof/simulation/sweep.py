@@ -261,7 +261,10 @@ class _Play:
             clock=self._clock,
             database=self._database,
             premises=Premises(
-                environment=shipped.ENVIRONMENT, bundle=shipped.compiled(), accounts=self._accounts, wire=self._wire
+                environment=shipped.ENVIRONMENT,
+                bundle=shipped.compiled(self._case.engine),
+                accounts=self._accounts,
+                wire=self._wire,
             ),
             is_clear=lambda: True,
             story=self._story,
@@ -287,6 +290,8 @@ class _Play:
         customers = (await netsuite.seed(wishes.netsuite_wish(scenario)))["customers"]
         await tax.seed(wishes.tax_wish())
         watched = list(self._case.watched)
+        if self._case.engine == "stripe":
+            await stripe.seed(wishes.stripe_tax(scenario))
         made = await stripe.seed(
             {"endpoints": [{"key": "hub", "url": f"{HUB}/hooks/stripe", "enabled_events": watched}]}
         )
@@ -455,7 +460,7 @@ class _Play:
         await self._loop.create_future()
 
     def _accounts(self, ambient: Ambient, transport: Transport, budgets: Budgets) -> dict[str, Account]:
-        return shipped.accounts(self._settings, ambient, transport, budgets, shipped.compiled())
+        return shipped.accounts(self._settings, ambient, transport, budgets, shipped.compiled(self._case.engine))
 
     # --- what came of it -------------------------------------------------------------------------
 
@@ -468,7 +473,7 @@ class _Play:
             erp_invoices=vendor_books.erp_invoices(read["netsuite"]),
             erp_payments=vendor_books.erp_payments(read["netsuite"]),
             notices=vendor_books.notices(read["netsuite"]),
-            tax_documents=vendor_books.tax_documents(read["tax"]),
+            tax_documents=vendor_books.tax_documents(read["tax"]) + vendor_books.stripe_tax_documents(read["stripe"]),
             requests=[
                 request
                 for name, sandbox in self._sandboxes.items()

@@ -18,7 +18,7 @@ from connectors.stripe.tax_documents import calculation
 from hub.sandbox.main import find
 from hub.sandbox.server import Running, running
 from hub.sdk.connector import ReadOperation, WriteOperation
-from hub.sdk.errors import Conflict, FixData, OutcomeUnknown
+from hub.sdk.errors import Conflict, FixData, OutcomeParked, RetryLater
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey
 
@@ -168,12 +168,30 @@ async def test_an_adjustment_whose_second_half_fails_is_not_given_up(engine: Eng
     path = "create_from_calculation"
     plan = [{"kind": "503", "times": 1, "match": {"method": "POST", "path": path}}]
     engine.served.world.faults.replace(plan)
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(RetryLater) as half:
         await engine.write("tax.adjust", change, OTHER)
+    assert half.value.begun
     assert [one["type"] for one in engine.transactions] == ["transaction", "reversal"]
     new = await engine.write("tax.adjust", change, OTHER)
     assert new["version"] == 2
     assert [one["type"] for one in engine.transactions] == ["transaction", "reversal", "transaction"]
+
+
+async def test_a_refusal_after_half_of_an_adjustment_is_for_a_person(engine: Engine) -> None:
+    """Who gave it up would leave the sale taken back and nothing in its place."""
+    made = await engine.write("tax.commit", SALE)
+    change = {**SALE, "id": made["id"], "reason": "price", "description": "The price fell."}
+    plan = [{"kind": "400", "times": 1, "match": {"method": "POST", "path": "create_from_calculation"}}]
+    engine.served.world.faults.replace(plan)
+    with pytest.raises(OutcomeParked) as half:
+        await engine.write("tax.adjust", change, OTHER)
+    assert half.value.begun
+    # Before anything was changed a refusal is one.
+    plan = [{"kind": "400", "times": 1, "match": {"method": "POST", "path": "create_reversal"}}]
+    engine.served.world.faults.replace(plan)
+    with pytest.raises(FixData) as nothing:
+        await engine.write("tax.adjust", {**change, "description": "Another."}, THIRD)
+    assert not nothing.value.begun
 
 
 async def test_why_nothing_is_taken(engine: Engine) -> None:
