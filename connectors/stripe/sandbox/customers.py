@@ -51,13 +51,13 @@ def create(account: Account, parameters: Parameters) -> Record:
         "tax_exempt": "none",
         "test_clock": None,
     }
-    numbers = parameters.parts("tax_id_data") or []
+    numbers = [tax_ids.asked(part) for part in parameters.parts("tax_id_data") or ()]
     _write(customer, parameters)
     parameters.finish()
     account.customers.add(customer)
     account.happened("customer.created", customer)
-    for number in numbers:
-        tax_ids.create(account, customer["id"], number)
+    for kind, value in numbers:
+        tax_ids.add(account, customer["id"], kind, value)
     return customer
 
 
