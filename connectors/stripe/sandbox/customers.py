@@ -54,7 +54,7 @@ def create(account: Account, parameters: Parameters) -> Record:
         "tax_exempt": "none",
         "test_clock": None,
     }
-    numbers = parameters.parts("tax_id_data") or []
+    numbers = [tax_ids.asked(part) for part in parameters.parts("tax_id_data") or ()]
     _write(customer, parameters)
     method = parameters.text("payment_method")
     parameters.finish()
@@ -67,8 +67,8 @@ def create(account: Account, parameters: Parameters) -> Record:
     account.happened("customer.created", customer)
     if kept is not None:
         payment_methods.give(account, kept["id"], customer["id"])
-    for number in numbers:
-        tax_ids.create(account, customer["id"], number)
+    for kind, value in numbers:
+        tax_ids.add(account, customer["id"], kind, value)
     return customer
 
 

@@ -20,8 +20,18 @@ _MOST = 5
 def create(account: Account, customer: str, parameters: Parameters) -> Record:
     """`POST /v1/customers/{id}/tax_ids`."""
     account.find(account.customers, customer)
-    kind, value = parameters.required("type"), parameters.required("value")
+    kind, value = asked(parameters)
     parameters.finish()
+    return add(account, customer, kind, value)
+
+
+def asked(parameters: Parameters) -> tuple[str, str]:
+    """Read the type and the value of a tax id."""
+    return parameters.required("type"), parameters.required("value")
+
+
+def add(account: Account, customer: str, kind: str, value: str) -> Record:
+    """Register a customer under a number."""
     found = _TYPE.fullmatch(kind)
     if found is None:
         raise ApiError.invalid(f"Invalid type: {kind} is no type of tax id", param="type")
