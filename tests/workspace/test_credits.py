@@ -93,7 +93,7 @@ async def test_a_refund_pays_out_what_was_credited_after_the_payment(walk: Walk,
     assert major(memo["total"], currency) == major(refund["total"], currency) == sold["total"]
     assert (major(memo["unapplied"], currency), memo["apply"]) == (0, [])
     assert scope["outcome"]["refund"]["payment_id"] == paid["id"]
-    assert refund["account"] == "122"
+    assert refund["account"] == "123"
 
     # It comes back: what was paid out is there again, as a payment that waits to be applied.
     await walk.sandboxes["stripe"].world.books.seed({"failed_refunds": [{"refund": part["refund"]}]})
