@@ -4,18 +4,23 @@ It opens when requests fail by transport or by the server's own fault, one after
 refusals of data and of limits are signs of life. While it is open, one probe is sent at growing intervals. After a
 probe that was answered one request of a run goes out alone, and only its success closes the breaker.
 
+Requests are put in a row by when they were *sent*. What is served is known at once and what is lost only when its time
+is over: of twenty that go out together, what is heard last is failures alone, however few they are.
+
 Times are microseconds; all of it is pure and is told time and chance.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right, insort
 from enum import StrEnum
 
 #: So many failures one after the other open it,
 IN_A_ROW = 10
-#: or this part of so many, if they are not older than `RECENT`.
+#: or this part of so many, if they were sent within `RECENT`.
 OF_LAST, PART, RECENT = 20, 0.75, 60_000_000
+#: Of so many requests is known how they ended: more than go out while the slowest of a target that hardly serves hangs.
+KNOWN = 500
 #: The first wait before a probe, its growth, and the longest.
 FIRST, LONGEST = 5_000_000, 60_000_000
 #: Waits are up to this part longer by chance, so that several hubs do not ask together.
@@ -39,8 +44,8 @@ class Breaker:
         self.opened_at: int | None = None
         self.probe_at = 0
         self.probes = 0
-        self._in_a_row = 0
-        self._last: deque[tuple[int, bool]] = deque(maxlen=OF_LAST)
+        #: When they were sent, and whether they were served, in that order.
+        self._ended: list[tuple[int, bool]] = []
         self._wait = FIRST
         self._probing = False
         self._closed_at: int | None = None
@@ -51,8 +56,7 @@ class Breaker:
         if sent < self._since:
             # It belongs to the time before the target was found to serve again.
             return False
-        self._in_a_row += 1
-        self._last.append((now, False))
+        self._note(sent, served=False)
         match self.state:
             case BreakerState.OPEN:
                 return False
@@ -60,7 +64,7 @@ class Breaker:
                 self._open(now, chance, min(self._wait * 2, LONGEST))
                 return True
             case BreakerState.CLOSED:
-                if self._in_a_row < IN_A_ROW and not self._mostly(now):
+                if not self._all_fail() and not self._most_fail(sent):
                     return False
                 again = self._closed_at is not None and now - self._closed_at < LONGEST
                 self._open(now, chance, min(self._wait * 2, LONGEST) if again else FIRST)
@@ -68,13 +72,12 @@ class Breaker:
 
     def served(self, now: int, sent: int) -> bool:
         """Learn that the target served a request sent at that time; True when that closes the breaker."""
-        self._in_a_row = 0
-        self._last.append((now, True))
+        self._note(sent, served=True)
         if self.state is not BreakerState.HALF_OPEN or sent < self._since:
             # A late answer to what was sent before the probe says nothing of the time after it.
             return False
         self.state, self.opened_at, self._closed_at, self._since = BreakerState.CLOSED, None, now, now
-        self._last.clear()
+        self._ended.clear()
         return True
 
     def due(self, now: int) -> bool:
@@ -96,8 +99,19 @@ class Breaker:
         else:
             self._open(now, chance, min(self._wait * 2, LONGEST))
 
-    def _mostly(self, now: int) -> bool:
-        recent = [served for at, served in self._last if now - at <= RECENT]
+    def _note(self, sent: int, *, served: bool) -> None:
+        insort(self._ended, (sent, served))
+        if len(self._ended) > KNOWN:
+            del self._ended[0]
+
+    def _all_fail(self) -> bool:
+        last = self._ended[-IN_A_ROW:]
+        return len(last) == IN_A_ROW and not any(served for _, served in last)
+
+    def _most_fail(self, sent: int) -> bool:
+        """Judge the request sent at that time and those before it: what was sent after it may still hang as it did."""
+        upto = bisect_right(self._ended, (sent, True))
+        recent = [served for at, served in self._ended[max(upto - OF_LAST, 0) : upto] if sent - at <= RECENT]
         return len(recent) == OF_LAST and recent.count(False) >= PART * OF_LAST
 
     def _open(self, now: int, chance: float, wait: int) -> None:

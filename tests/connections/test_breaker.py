@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+from random import Random
+
 import pytest
 
 from hub.connections.breaker import FIRST, IN_A_ROW, LONGEST, OF_LAST, Breaker, BreakerState
@@ -43,6 +46,51 @@ def test_a_high_share_of_the_last_opens_it_and_thirty_percent_do_not() -> None:
                 breaker.served(number, number)
     assert state(often) is BreakerState.OPEN
     assert state(seldom) is BreakerState.CLOSED
+
+
+def _in_bursts(breaker: Breaker, *, together: int, lost: float, bursts: int) -> int:
+    """Send so many at once, again and again; what is lost is known two seconds later. Gives after how many it opened.
+
+    Who is served is so within ten milliseconds, so that the last that is heard of each burst is failures alone.
+    """
+    dice = Random(f"{together}:{lost}")
+    for burst in range(bursts):
+        sent = [burst * 10 * SECOND + place * 100 for place in range(together)]
+        fails = [at for at in sent if dice.random() < lost]
+        for at in sent:
+            if at not in fails:
+                breaker.served(at + SECOND // 100, at)
+        for at in fails:
+            if breaker.failed(at + 2 * SECOND, 0.0, at):
+                return (burst + 1) * together
+    return 0
+
+
+@pytest.mark.parametrize("together", [1, 10, 20, 60])
+def test_a_third_of_lost_answers_does_not_open_it_however_many_go_out_together(together: int) -> None:
+    assert not _in_bursts(Breaker(), together=together, lost=0.3, bursts=12_000 // together)
+
+
+@pytest.mark.parametrize("together", [1, 10, 20, 60])
+@pytest.mark.parametrize(("lost", "within"), [(1.0, 2 * IN_A_ROW), (0.9, 120), (0.8, 240)])
+def test_a_target_that_hardly_serves_opens_it_soon(together: int, lost: float, within: int) -> None:
+    assert 0 < _in_bursts(Breaker(), together=together, lost=lost, bursts=1_000) <= max(within, 2 * together)
+
+
+def test_a_steady_stream_of_slow_failures_beside_fast_answers_is_judged_by_when_it_was_sent() -> None:
+    """Twenty requests in flight; three of four hang for two seconds, every fourth is answered at once."""
+    breaker, now, heard = Breaker(), 0, list[tuple[int, int, bool]]()
+    for number in range(400):
+        fails = number % 4 != 0
+        if number >= 20:
+            now, sent, served = heappop(heard)
+            if served:
+                breaker.served(now, sent)
+            elif breaker.failed(now, 0.0, sent):
+                break
+        heappush(heard, (now + (2 * SECOND if fails else 1_000), now, not fails))
+    assert state(breaker) is BreakerState.OPEN
+    assert number < 100
 
 
 def test_old_failures_do_not_count_into_the_share() -> None:
