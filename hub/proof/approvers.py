@@ -56,11 +56,15 @@ class Approvers:
         """Give the total of an invoice or a credit note at Stripe, in minor units; None when it is not there."""
         kind = "credit_notes" if name.startswith("cn_") else "invoices"
         try:
-            return int(self._stripe.get(f"/v1/{kind}/{name}", timeout=10)["total"])
+            found = self._stripe.get(f"/v1/{kind}/{name}", timeout=10)
         except NoAnswer as error:
             if error.status == _ABSENT:
                 return None
             raise
+        total = found.get("total") if isinstance(found, dict) else None
+        if not isinstance(total, int):
+            raise NoAnswer(name, "the answer is about something else")
+        return total
 
     def _as(self, person: Login) -> Api:
         if person.email not in self._tokens:
