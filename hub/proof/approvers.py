@@ -52,15 +52,19 @@ class Approvers:
             if error.status == _UNKNOWN:
                 self._tokens.pop(person.email, None)
 
-    def _total(self, identifier: str) -> int | None:
-        """Give the total of an invoice or a credit note at Stripe, in minor units; None when it has none such."""
-        kind = "credit_notes" if identifier.startswith("cn_") else "invoices"
+    def _total(self, name: str) -> int | None:
+        """Give the total of an invoice or a credit note at Stripe, in minor units; None when it is not there."""
+        kind = "credit_notes" if name.startswith("cn_") else "invoices"
         try:
-            return int(self._stripe.get(f"/v1/{kind}/{identifier}", timeout=10)["total"])
+            found = self._stripe.get(f"/v1/{kind}/{name}", timeout=10)
         except NoAnswer as error:
             if error.status == _ABSENT:
                 return None
             raise
+        total = found.get("total") if isinstance(found, dict) else None
+        if not isinstance(total, int):
+            raise NoAnswer(name, "the answer is about something else")
+        return total
 
     def _as(self, person: Login) -> Api:
         if person.email not in self._tokens:

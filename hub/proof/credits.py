@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: The reason of the exception about a credit note whose tax the engine reckons otherwise.
 OTHER_TAX = "tax-mismatch"
+#: Why an invoice is never posted although its total is right: nobody has tied its customer.
+_NEVER_POSTED = "customer-not-mapped"
 #: So large a share of the invoices has something given back.
 _SHARE = 0.3
 #: An invoice with more lines has something given back by lines.
@@ -75,12 +77,16 @@ def _credits(dice: Random, invoice: Invoice, flaws: dict[str, int]) -> Iterator[
     partly = bool(payments) and payments[-1].amount is not None
     # There are few of those that are paid in part or have many lines.
     chosen = partly or len(invoice.lines) > _MANY or dice.random() < _SHARE
+    after = round((payments[-1].after if payments else 0.0) + 0.3 + dice.random() * 2, 3)
+    if invoice.flaw == _NEVER_POSTED:
+        # It waits for its invoice, and so does its refund.
+        by_card = bool(payments) and payments[-1].by == "card"
+        yield Credit(after=after, amount=_some(invoice), back="refund" if by_card else "outside")
     if not chosen or invoice.flaw is not None or invoice.notice is not None:
         return
     # Of what is lowered by other lines, less is left than its first line may be worth.
     if len(_taken(invoice)) < len(invoice.lines) <= _MANY:
         return
-    after = round((payments[-1].after if payments else 0.0) + 0.3 + dice.random() * 2, 3)
     if not payments:
         yield _unpaid(dice, invoice, after, flaws)
     elif partly:

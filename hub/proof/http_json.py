@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from hub.errors import FixData
 from hub.sdk import exact_json
 
 
 class NoAnswer(Exception):
-    """Nobody answered, or with something that is no success; `status` is None when nobody did."""
+    """Nobody answered, or with something that is no success or cannot be read; `status` is that of a refusal."""
 
     def __init__(self, url: str, reason: str, status: int | None = None) -> None:
         """Take where it was asked, and what came."""
@@ -33,7 +34,8 @@ class Api:
     def get(self, path: str, *, timeout: float = 60, **query: object) -> Any:
         """Read; query values that are None are left out."""
         given = {name: value for name, value in query.items() if value is not None}
-        return exact_json.loads(self.raw("GET", path + (f"?{urlencode(given)}" if given else ""), timeout=timeout))
+        asked = path + (f"?{urlencode(given)}" if given else "")
+        return self._read(asked, self.raw("GET", asked, timeout=timeout))
 
     def post(self, path: str, body: Any = None, *, timeout: float = 60) -> Any:
         """Order something."""
@@ -61,7 +63,13 @@ class Api:
     def _sent(self, method: str, path: str, body: Any, timeout: float) -> Any:
         data = exact_json.dumps({} if body is None else body)
         answer = self._open(method, path, data, {"content-type": "application/json"}, timeout)[1]
-        return exact_json.loads(answer or b"null")
+        return self._read(path, answer or b"null")
+
+    def _read(self, path: str, answer: bytes) -> Any:
+        try:
+            return exact_json.loads(answer)
+        except FixData as error:
+            raise NoAnswer(self.url + path, f"the answer cannot be read: {error}") from None
 
     def _open(
         self, method: str, path: str, data: bytes | None, headers: Mapping[str, str], timeout: float

@@ -67,10 +67,11 @@ async def test_what_is_still_due_is_lowered_by_a_credit_note(walk: Walk, custome
     assert (scope["returned"]["kind"], scope["returned"]["tax_date"]) == ("return", scope["invoice"]["issued_on"])
 
 
-async def voided(walk: Walk, note: str) -> None:
-    operation = walk.connectors["stripe"].operation("credit_note.void")
+async def written(walk: Walk, name: str, record: dict[str, Any]) -> None:
+    """Have something done at Stripe, as a person at its dashboard would."""
+    operation = walk.connectors["stripe"].operation(name)
     assert isinstance(operation, WriteOperation)
-    await walk.connected["stripe"].write(operation, {"id": note}, EffectKey("key"))
+    await walk.connected["stripe"].write(operation, record, EffectKey(f"test:{name}"))
 
 
 @pytest.mark.parametrize("customer", CUSTOMERS)
@@ -92,13 +93,56 @@ async def test_a_refund_pays_out_what_was_credited_after_the_payment(walk: Walk,
     assert major(memo["total"], currency) == major(refund["total"], currency) == sold["total"]
     assert (major(memo["unapplied"], currency), memo["apply"]) == (0, [])
     assert scope["outcome"]["refund"]["payment_id"] == paid["id"]
-    assert refund["account"] == "122"
+    assert refund["account"] == "123"
 
     # It comes back: what was paid out is there again, as a payment that waits to be applied.
     await walk.sandboxes["stripe"].world.books.seed({"failed_refunds": [{"refund": part["refund"]}]})
     await walk.flow("refund-to-erp", {"id": part["refund"]})
     back = books(walk, "netsuite")["payments"][-1]
     assert major(back["unapplied"], currency) == sold["total"]
+
+
+async def test_a_refund_that_is_under_way_pays_nothing_out_yet(walk: Walk) -> None:
+    (invoice,) = await open_books(walk, wish([bill("jp")]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    await written(walk, "invoice.pay", {"id": invoice, "payment_method": "pm_card_pendingRefund"})
+    (sold,) = books(walk, "stripe")["invoices"]
+    note = await noted(walk, invoice=invoice, amount=sold["total"], refund_amount=sold["total"])
+    await walk.flow("credit-note-to-erp", note)
+    refund = note["refunds"][0]["refund"]
+    scope = await walk.flow("refund-to-erp", {"id": refund})
+    assert (scope["found"]["status"], scope["outcome"]["taken"]) == ("pending", None)
+    assert books(walk, "netsuite")["refunds"] == []
+    await walk.sandboxes["stripe"].world.books.seed({"elapse": 4 * 86400})
+    scope = await walk.flow("refund-to-erp", {"id": refund})
+    assert scope["outcome"]["taken"] == "succeeded"
+    (paid_out,) = books(walk, "netsuite")["refunds"]
+    assert major(paid_out["total"], "JPY") == sold["total"]
+
+
+async def test_what_goes_to_the_balance_or_outside_of_stripe_stays_open(walk: Walk) -> None:
+    (invoice,) = await open_books(walk, wish([bill("kw", {"by": "card"})]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    note = await noted(walk, invoice=invoice, amount=3000, credit_amount=1000, out_of_band_amount=2000)
+    await walk.flow("credit-note-to-erp", note)
+    (memo,) = books(walk, "netsuite")["creditMemos"]
+    assert (major(memo["unapplied"], "KWD"), memo["apply"]) == (3000, [])
+
+
+async def test_a_refund_of_which_the_note_names_a_part_stops(walk: Walk) -> None:
+    (invoice,) = await open_books(walk, wish([bill("us", {"by": "card"})]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    (sold,) = books(walk, "stripe")["invoices"]
+    intent = sold["payments"][0]["payment"]["payment_intent"]
+    await walk.sandboxes["stripe"].world.books.seed({"refunds": [{"payment_intent": intent, "amount": 500}]})
+    (refund,) = books(walk, "stripe")["refunds"]
+    part = {"refund": refund["id"], "amount_refunded": 200}
+    await written(walk, "credit_note.create", {"invoice": invoice, "amount": 200, "refunds": [part]})
+    await walk.flow("credit-note-to-erp", books(walk, "stripe")["credit_notes"][0])
+    with pytest.raises(FixData) as refused:
+        await walk.flow("refund-to-erp", {"id": refund["id"]})
+    assert refused.value.code == "refund-in-parts"
+    assert books(walk, "netsuite")["refunds"] == []
 
 
 async def test_a_refund_without_a_credit_note_stops(walk: Walk) -> None:
@@ -116,6 +160,18 @@ async def test_a_refund_without_a_credit_note_stops(walk: Walk) -> None:
     assert invoice
 
 
+def test_each_change_of_a_refund_is_told_and_none_twice(bundle: Bundle) -> None:
+    """It may be changed while it is under way, and again when it has succeeded."""
+    flow = bundle.flows["refund-updated"]
+
+    def named(status: str | None) -> Any:
+        return flow.business_key({"data": {"object": {"id": "re_1", "status": status}}})
+
+    assert named("pending") != named("succeeded")
+    assert named("succeeded") == named("succeeded")
+    assert named(None) not in {named("pending"), named("succeeded")}
+
+
 @pytest.mark.parametrize("filed", [False, True])
 async def test_a_voided_note_is_charged_again_and_its_tax_document_corrected(walk: Walk, *, filed: bool) -> None:
     (invoice,) = await open_books(walk, wish([bill("us")]))
@@ -126,7 +182,7 @@ async def test_a_voided_note_is_charged_again_and_its_tax_document_corrected(wal
     await walk.flow("credit-note-to-erp", note)
     if filed:
         await walk.sandboxes["tax"].world.books.seed({"lock": [note["number"]]})
-    await voided(walk, note["id"])
+    await written(walk, "credit_note.void", {"id": note["id"]})
     scope = await walk.flow("credit-note-voided", note)
 
     assert scope["untaxed"]["taken"] == ("filed" if filed else "open")
