@@ -144,7 +144,7 @@ async def test_a_payout_by_hand_among_what_an_automatic_one_took(sandbox: Runnin
     await books.seed({"pay_out": True, "elapse": 3 * 86400})
     automatic = next(payout for payout in books.snapshot()["payouts"] if payout["id"] != by_hand["id"])
     made = await reading("payout.transactions").read(connected, {"id": automatic["id"]})
-    assert not misfits(f"stripe.payout_transactions@{NEWEST}", made)
+    assert not misfits("stripe.payout_transactions@1", made)
     assert (made["unexplained"], made["net"]) == (0, automatic["amount"])
     told = [(part["type"], part["converted"], part["own"], part["count"]) for part in made["by_type"]]
     assert told == [

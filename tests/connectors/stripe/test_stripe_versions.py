@@ -81,7 +81,9 @@ def test_an_object_without_a_series_has_no_schema(kind: str) -> None:
 
 def test_every_kind_has_schemas_of_every_release_that_has_it() -> None:
     names = {f"stripe.{kind}@{schema_version(version)}" for kind in KINDS for version in RELEASED[kind]}
-    assert names | {f"stripe.{kind}@{NEWEST}" for kind in STEADY} == set(CONNECTOR.schemas)
+    # What the connector itself sums up is no object of Stripe's, and has no release.
+    summed = {"stripe.payout_transactions@1"}
+    assert names | {f"stripe.{kind}@{NEWEST}" for kind in STEADY} | summed == set(CONNECTOR.schemas)
 
 
 @pytest.mark.parametrize("kind", sorted(STEADY))
