@@ -31,8 +31,8 @@ SWITCHES: Mapping[str, Any] = {
     "pending_seconds": 1,
     "payout_seconds": 1,
 }
-#: How far the invoices are when Stripe pays out; at the end of everything it does so once more.
-MOMENTS = (0.3, 0.65)
+#: How often Stripe pays out while invoices are finalised; at the end of everything it does so once more.
+TIMES = 3
 
 ERP = "netsuite"
 #: Kinds of documents.
@@ -167,6 +167,11 @@ class Cleared:
             "clearing_account": self.account,
             "unexplained": self.difference,
         }
+
+
+def moments(lasting: float, times: int) -> list[float]:
+    """Give after how many seconds Stripe pays out, for invoices that are finalised for so many; the last one behind."""
+    return [round(lasting * (turn + 1) / times + 1, 3) for turn in range(times)]
 
 
 # --- reading --------------------------------------------------------------------------------------

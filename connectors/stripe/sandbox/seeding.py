@@ -102,6 +102,8 @@ class Seeder:
     async def grant(self, wish: Mapping[str, Any]) -> dict[str, Any]:
         """Make what is wished for; `drive` spreads the finalisations and payments over time instead of now.
 
+        After each of its seconds `pay_out_after` all that is available then is paid out.
+
         Raises `ValueError` with what Stripe would have said.
         """
         surplus = set(wish) - _WISHES
@@ -128,6 +130,8 @@ class Seeder:
             for item in wish.get("destinations", ()):
                 made.setdefault("destinations", []).append(self._destination(item))
             made["invoices"] = await self._invoices(wish.get("invoices", ()), wish.get("drive"))
+            for seconds in (wish.get("drive") or {}).get("pay_out_after", ()):
+                self._driver.plan(float(seconds), self._pay_out)
             self._money(wish, made)
             if "roll_secret" in wish:
                 rolled = wish["roll_secret"]
@@ -244,6 +248,9 @@ class Seeder:
                 payments.pay_part(account, invoice, value)
             else:
                 payments.attach(account, identifier, Parameters({"payment_record": self._reported(invoice, value)}))
+
+    def _pay_out(self) -> None:
+        payouts.pay_out(self._account)
 
     def _reported(self, invoice: Record, amount: int) -> str:
         reported = {
