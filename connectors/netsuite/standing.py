@@ -137,14 +137,13 @@ def _same_lines(written: Any, shown: Any) -> bool:
         return False
     expected = [line for line in written if not _is_unapplied(line)]
     left = list(shown)
-    if len(expected) != len(left):
-        return False
     for line in expected:
         match = next((one for one in left if all(_same(value, one.get(name)) for name, value in line.items())), None)
-        if match is None:
+        if match is not None:
+            left.remove(match)
+        elif not _is_as_due(line):
             return False
-        left.remove(match)
-    return True
+    return not left
 
 
 def _is_number(shown: Any) -> bool:
@@ -154,6 +153,11 @@ def _is_number(shown: Any) -> bool:
 def _is_unapplied(line: Mapping[str, Any]) -> bool:
     """Tell whether a line takes an application back, which is not shown any more."""
     return "doc" in line and (line.get("apply") is False or line.get("amount") == 0)
+
+
+def _is_as_due(line: Mapping[str, Any]) -> bool:
+    """Tell whether a line leaves it to NetSuite how much is applied: where nothing is due, no line is shown."""
+    return line.get("apply") is True and "doc" in line and "amount" not in line
 
 
 def _text(text: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from connectors.stripe.client import pages, read_object, reading, settings_of
 from connectors.stripe.reading import BY_ID, ID, list_of, read_by_id
-from connectors.stripe.versions import NEWEST
 from connectors.stripe.writing import METADATA, changes, creates
 from hub.sdk.connector import JsonSchema, Operation, ReadOperation, Record
 from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
@@ -232,7 +231,7 @@ MONEY: tuple[Operation, ...] = (
         name="payout.transactions",
         title="Go through all that an automatic payout is made of, summed by type",
         input=_record({**BY_ID["properties"], "limit": {"type": "integer", "minimum": 0, "maximum": 10_000}}, "id"),
-        output={"$ref": f"stripe.payout_transactions@{NEWEST}"},
+        output={"$ref": "stripe.payout_transactions@1"},
         read=_payout_transactions,
     ),
     read_by_id("dispute", "disputes", title="Read a dispute"),

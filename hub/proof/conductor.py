@@ -47,8 +47,6 @@ class Course:
     gusts: list[Gust] = field(default_factory=list)
     #: Stripe's ids by the scenario's names, invoices among them once they are there.
     stripe_ids: dict[str, str] = field(default_factory=dict)
-    #: The payouts that Stripe was asked to make.
-    payouts: list[str] = field(default_factory=list)
     settled: bool = False
 
 
@@ -113,7 +111,7 @@ class Conductor:
 
         def seed() -> None:
             try:
-                wish = wishes.stripe_invoices(scenario, per_second=per_second)
+                wish = wishes.stripe_invoices(scenario, per_second=per_second, pay_outs=payouts.TIMES)
                 self.course.stripe_ids.update(self._stage.stripe.seed(wish)["keys"])
             except NoAnswer as error:
                 self._failed.append(error)
@@ -131,9 +129,7 @@ class Conductor:
         for place in range(max(len(weather), kills)):
             acts.extend(weather[place : place + 1])
             acts.extend([self._kill] if place < kills else [])
-        moments = [((place + 1) / (len(acts) + 2), act) for place, act in enumerate(acts)]
-        paying = [(moment, self._pay_out) for moment in payouts.MOMENTS]
-        return sorted([*moments, *paying], key=lambda moment: moment[0])
+        return [((place + 1) / (len(acts) + 2), act) for place, act in enumerate(acts)]
 
     def _until(self, fraction: float) -> None:
         steps = self._stage.scenario.steps
@@ -147,20 +143,15 @@ class Conductor:
                 return
             time.sleep(0.25)
 
-    def _pay_out(self, *failing: str) -> None:
-        wish = {"failed_payouts": [{"payout": payout} for payout in failing], "pay_out": True}
-        made = [payout["id"] for payout in self._stage.stripe.seed(wish)["made"].get("payouts", ())]
-        self.course.payouts.extend(made)
-        self._say(f"Stripe pays out in {len(made)} currencies.")
-
     def _pay_out_the_rest(self) -> None:
         """Pay out when all money is available, and once more when a bank has sent a payout back."""
+        stripe = self._stage.stripe
         time.sleep(payouts.SWITCHES["pending_seconds"] + 1)
-        self._pay_out()
-        if self.course.payouts:
-            time.sleep(payouts.SWITCHES["payout_seconds"] + 1)
-            self._say("A bank sends a payout back.")
-            self._pay_out(*self.course.payouts[:1])
+        stripe.seed({"pay_out": True})
+        time.sleep(payouts.SWITCHES["payout_seconds"] + 1)
+        made = [payout["id"] for payout in stripe.books()["payouts"]]
+        self._say(f"Stripe has made {len(made)} payouts; a bank sends one back.")
+        stripe.seed({"failed_payouts": [{"payout": payout} for payout in made[:1]], "pay_out": True})
 
     def _blow(self, gust: Gust) -> None:
         sandbox = self._stage.sandboxes[gust.vendor]

@@ -31,8 +31,8 @@ SWITCHES: Mapping[str, Any] = {
     "pending_seconds": 1,
     "payout_seconds": 1,
 }
-#: How far the invoices are when Stripe pays out; at the end of everything it does so once more.
-MOMENTS = (0.3, 0.65)
+#: How often Stripe pays out while invoices are finalised; at the end of everything it does so once more.
+TIMES = 3
 
 ERP = "netsuite"
 #: Kinds of documents.
@@ -139,6 +139,17 @@ class PayoutBooks:
         return {name: payout.id for payout in self.payouts for name in (payout.id, payout.id + _RETURNED)}
 
 
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Debits less credits by account, in minor units; what comes to nothing is left out."""
+
+    by_account: Mapping[str, Decimal]
+
+    def __str__(self) -> str:
+        """Give them as a person reads them."""
+        return ", ".join(f"{account}: {amount:+f}" for account, amount in self.by_account.items()) or "nothing"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleared:
     """One currency: Stripe's balance, and why the ERP's clearing account is another: all in minor units.
@@ -167,6 +178,11 @@ class Cleared:
             "clearing_account": self.account,
             "unexplained": self.difference,
         }
+
+
+def moments(lasting: float, times: int) -> list[float]:
+    """Give after how many seconds Stripe pays out, for invoices that are finalised for so many; the last one behind."""
+    return [round(lasting * (turn + 1) / times + 1, 3) for turn in range(times)]
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -283,7 +299,7 @@ def wanted(books: PayoutBooks, payments: frozenset[str], family: Callable[[str],
             kind=PAYOUT,
             name=payout.id,
             family=payout.id,
-            facts={**whose, "accounts": _accounts(payout)},
+            facts={**whose, "accounts": Sums(_accounts(payout))},
             money=payout.amount,
             currency=payout.currency,
             never=not payout.told,
@@ -296,7 +312,7 @@ def wanted(books: PayoutBooks, payments: frozenset[str], family: Callable[[str],
                 kind=RETURN,
                 name=payout.id,
                 family=payout.id,
-                facts={**whose, "accounts": _without_nothing(sums)},
+                facts={**whose, "accounts": Sums(_without_nothing(sums))},
                 money=-back.amount,
                 currency=back.currency,
                 needed=payout.told,
@@ -309,7 +325,7 @@ def wanted(books: PayoutBooks, payments: frozenset[str], family: Callable[[str],
             kind=REVERSAL,
             name=family(name),
             family=family(name),
-            facts={"accounts": opposite} if opposite else {},
+            facts={"accounts": Sums(opposite)} if opposite else {},
         )
     for currency, balance in expected(books, payments).items():
         yield Wanted(book=ERP, kind=ACCOUNT, name=currency, family=f"{ACCOUNT} {currency}", facts={"balance": balance})
@@ -329,7 +345,7 @@ def documents(books: PayoutBooks, family_of: Callable[[str], str]) -> Iterator[D
             family=family,
             id=journal.id,
             title=journal.external_id,
-            facts={"books": journal.subsidiary, "accounts": _without_nothing(journal.accounts)},
+            facts={"books": journal.subsidiary, "accounts": Sums(_without_nothing(journal.accounts))},
             money=None if kind == REVERSAL else journal.accounts.get(BANKS[journal.currency], Decimal(0)),
             currency=journal.currency,
         )

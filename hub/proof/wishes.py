@@ -68,9 +68,11 @@ def stripe_catalogue(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def stripe_invoices(scenario: Scenario, *, per_second: float) -> dict[str, Any]:
-    """Ask Stripe's sandbox to finalise so many invoices a second, and to let them be paid."""
-    return {"invoices": [_invoice(invoice) for invoice in scenario.invoices], "drive": {"per_second": per_second}}
+def stripe_invoices(scenario: Scenario, *, per_second: float, pay_outs: int = 0) -> dict[str, Any]:
+    """Ask Stripe's sandbox to finalise so many invoices a second, to let them be paid, and to pay out so many times."""
+    lasting = len(scenario.invoices) / per_second
+    drive = {"per_second": per_second, "pay_out_after": payouts.moments(lasting, pay_outs)}
+    return {"invoices": [_invoice(invoice) for invoice in scenario.invoices], "drive": drive}
 
 
 def stripe_credits(scenario: Scenario) -> dict[str, Any]:

@@ -152,6 +152,12 @@ def test_what_is_wrong_is_found(change: Callable[[PayoutBooks], PayoutBooks], in
     assert broken(spoiled(change)) == invariants
 
 
+def test_a_finding_reads_like_an_entry() -> None:
+    (finding,) = judge(spoiled(_changed(0, accounts=OTHER_FEES)).evidence).findings
+    assert "accounts is 123: -2501, 125: +200, 221: +2150, 60: +151 in netsuite" in finding.detail
+    assert "must be 123: -2500, 125: +200, 221: +2150, 60: +150" in finding.detail
+
+
 def test_a_payout_by_hand_moves_its_amount_and_its_fee_alone() -> None:
     own = movement("txn_9", "payout", -700, fee=10)
     by_hand = Payout(

@@ -162,7 +162,7 @@ def test_one_flow_alone(shipped: Lineage) -> None:
         ("canonical.invoice.lines.amount", {"lines[].amount"}),
         ("canonical.payment.amount", {"amount"}),
         ("*.payment.paid_on", {"paid_on"}),
-        ("canonical.payment", {"id", "invoice_id", "currency", "amount", "paid_on", "reference"}),
+        ("canonical.payment", {"id", "invoice_id", "currency", "amount", "paid_on", "channel", "reference"}),
         ("canonical.invoice.ship_to.c*", {"ship_to.city", "ship_to.country"}),
         ("canonical.price.tiers.up_to", {"tiers[].up_to"}),
         ("crossref.customer.id", {"id"}),

@@ -249,6 +249,25 @@ async def test_a_customer_who_pays_too_much_has_it_open_in_both_books(walk: Walk
     assert refused.value.code == "payment-not-applied"
 
 
+async def test_a_payment_of_what_somebody_credited_in_the_erp_is_told(walk: Walk) -> None:
+    (identifier,) = await open_books(walk, wish([paid("de")]))
+    await walk.flow("invoice-to-erp", {"id": identifier, "object": "invoice"})
+    netsuite: Any = walk.sandboxes["netsuite"].world.books
+    (posted,) = netsuite.snapshot()["invoices"]
+    credit = {"item": {"id": "104"}, "quantity": 1, "amount": Decimal(posted["total"]) - 10}
+    applied = {"doc": {"id": posted["id"]}, "apply": True}
+    memo = {"type": "creditMemo", "entity": {"id": posted["entity"]}, "currency": {"id": "4"}}
+    await netsuite.seed({"records": [{**memo, "item": {"items": [credit]}, "apply": {"items": [applied]}}]})
+    payments.pay_part(at_stripe(walk), at_stripe(walk).invoices.get(identifier), 4000)
+    (invoice,) = (await stripe(walk))["invoices"]
+    (payment,) = (one for one in invoice["payments"] if one["status"] == "paid")
+    with pytest.raises(FixData) as refused:
+        await walk.flow("payment-to-erp", payment)
+    assert refused.value.code == "payment-not-applied"
+    (standing,) = netsuite.snapshot()["payments"]
+    assert (Decimal(standing["payment"]), Decimal(standing["unapplied"])) == (40, 30)
+
+
 async def test_money_that_would_be_paid_out_to_another_company_stops(walk: Walk) -> None:
     create = {"customer": "@us", "currency": "eur"}
     invoice = {"create": create, "lines": [line("de", 5000)], "payments": [CARD]}

@@ -107,6 +107,8 @@ class Seeder:
     async def grant(self, wish: Mapping[str, Any]) -> dict[str, Any]:
         """Make what is wished for; `drive` spreads the finalisations and payments over time instead of now.
 
+        After each of its seconds `pay_out_after` all that is available then is paid out.
+
         Raises `ValueError` with what Stripe would have said.
         """
         surplus = set(wish) - _WISHES
@@ -135,6 +137,8 @@ class Seeder:
             made["invoices"] = await self._invoices(wish.get("invoices", ()), wish.get("drive"))
             for item in wish.get("credits", ()):
                 self._credit(str(self._resolve(item["invoice"])), item, wish.get("drive"))
+            for seconds in (wish.get("drive") or {}).get("pay_out_after", ()):
+                self._driver.plan(float(seconds), self._pay_out)
             self._money(wish, made)
             if "roll_secret" in wish:
                 rolled = wish["roll_secret"]
@@ -268,6 +272,9 @@ class Seeder:
             raise ValueError(f"credits: unknown key {', '.join(sorted(surplus))}")
         record = credit_wishes.make(self._account, invoice, wish, partial(self._then, drive))
         self._name(wish, record)
+
+    def _pay_out(self) -> None:
+        payouts.pay_out(self._account)
 
     def _reported(self, invoice: Record, amount: int) -> str:
         reported = {

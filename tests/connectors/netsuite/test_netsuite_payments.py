@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from connectors.netsuite.standing import holds
+from hub.sdk.exact_json import dumps
+from hub.sdk.values import Request, Response
+
 RECORDS = "/services/rest/record/v1"
 
 
@@ -133,3 +137,21 @@ async def test_credit_memo_takes_an_invoice_back(plain: Any, make_invoice: Any) 
     unknown = await plain.post(f"/invoice/{made.id}/!transform/creditMemo", {"mmo": "x"})
     assert unknown.status == 400
     assert (await plain.post(f"/invoice/{made.id}/!transform/cashSale", {})).status == 400
+
+
+async def test_a_payment_of_what_is_settled_already_stands_as_it_was_written(plain: Any, make_invoice: Any) -> None:
+    made = await plain.put("/invoice/eid:in_1", make_invoice("100.00"))
+    await plain.post("/customerPayment", _payment(made.id))
+    body = {"customer": {"id": "1001"}, "payment": 30, "apply": {"items": [{"doc": {"id": made.id}, "apply": True}]}}
+    late = await plain.put("/customerPayment/eid:inpay_1?replace=apply", body)
+    shown = await plain.get(f"/customerPayment/{late.id}?expandSubResources=true")
+    assert (shown.body["applied"], shown.body["unapplied"], shown.body["apply"]["items"]) == (0, 30, [])
+
+    def stands(written: Any) -> bool:
+        request = Request(method="PUT", url="https://example.test/eid:inpay_1", body=dumps(written))
+        return holds(request, Response(status=200, headers={}, body=dumps(shown.body)))
+
+    assert stands(body)
+    # A sum that was meant to be applied and is not stands otherwise than it was written.
+    assert not stands({**body, "apply": {"items": [{"doc": {"id": made.id}, "apply": True, "amount": 30}]}})
+    assert not stands({**body, "payment": 31})

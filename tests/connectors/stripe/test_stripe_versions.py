@@ -90,7 +90,9 @@ def test_an_object_without_a_series_has_no_schema(kind: str) -> None:
 
 def test_every_kind_has_schemas_of_every_release_that_has_it() -> None:
     names = {f"stripe.{kind}@{schema_of(kind, version)}" for kind in DESCRIBED for version in RELEASED[kind]}
-    assert names == set(CONNECTOR.schemas)
+    # What the connector itself sums up is no object of Stripe's, and the contract of tax engines is not Stripe's either.
+    own = {"stripe.payout_transactions@1", *tax.SCHEMAS}
+    assert names | own == set(CONNECTOR.schemas)
 
 
 @pytest.mark.parametrize("kind", sorted(SETTLED))
