@@ -20,6 +20,7 @@ from connectors.stripe.versions import (
     schema_version,
 )
 from connectors.stripe.webhook import parse
+from hub.sdk import tax
 from hub.sdk.connector import ReadOperation
 from hub.sdk.errors import FixConnection
 from hub.sdk.exact_json import dumps
@@ -90,7 +91,7 @@ def test_an_object_without_a_series_has_no_schema(kind: str) -> None:
 
 def test_every_kind_has_schemas_of_every_release_that_has_it() -> None:
     names = {f"stripe.{kind}@{schema_of(kind, version)}" for kind in DESCRIBED for version in RELEASED[kind]}
-    # What the connector itself sums up is no object of Stripe's, and the contract of tax engines is not Stripe's either.
+    # What the connector sums up is no object of Stripe's, and the contract of tax engines is not Stripe's either.
     own = {"stripe.payout_transactions@1", *tax.SCHEMAS}
     assert names | own == set(CONNECTOR.schemas)
 
