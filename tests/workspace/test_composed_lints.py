@@ -410,7 +410,7 @@ def test_a_flow_has_so_many_steps_all_levels_together_and_no_more() -> None:
     assert "244 steps" in lint.message
     many = "".join(f"  - id: s{number}\n    wait: {{ for: PT1S }}\n" for number in range(200))
     lints = compile_bundle(encoded({**WORKSPACE, NIGHTLY: composed.NIGHTLY + many}), CATALOGUE)[1]
-    assert [str(lint) for lint in lints] == [f"{NIGHTLY}:9:3: error: `steps` needs at most 200 entries. It has 201."]
+    assert [str(lint) for lint in lints] == [f"{NIGHTLY}:9:3: error: `steps` needs at most 200 entries. It has 202."]
 
 
 def test_a_broken_flow_is_not_blamed_on_those_who_run_it_or_wait_for_its_events() -> None:

@@ -160,18 +160,6 @@ async def test_a_refund_without_a_credit_note_stops(walk: Walk) -> None:
     assert invoice
 
 
-def test_each_change_of_a_refund_is_told_and_none_twice(bundle: Bundle) -> None:
-    """It may be changed while it is under way, and again when it has succeeded."""
-    flow = bundle.flows["refund-updated"]
-
-    def named(status: str | None) -> Any:
-        return flow.business_key({"data": {"object": {"id": "re_1", "status": status}}})
-
-    assert named("pending") != named("succeeded")
-    assert named("succeeded") == named("succeeded")
-    assert named(None) not in {named("pending"), named("succeeded")}
-
-
 @pytest.mark.parametrize("filed", [False, True])
 async def test_a_voided_note_is_charged_again_and_its_tax_document_corrected(walk: Walk, *, filed: bool) -> None:
     (invoice,) = await open_books(walk, wish([bill("us")]))
