@@ -13,8 +13,10 @@ from connectors.stripe.sandbox import balance, payments, payouts
 from connectors.stripe.sandbox.ledger import FEES as STRIPE_FEES
 from connectors.stripe.sandbox.parameters import Parameters
 from hub.engine.checks import check
+from hub.engine.values import lenient
 from hub.errors import FixData, HubError, NotMapped
 from hub.model.money import exponent
+from hub.workspace.bundle import Bundle
 from tests.workspace.test_money_path import CUSTOMERS, bundle, line, open_books, walk, wish
 from tests.workspace.walk import Walk
 
@@ -339,3 +341,14 @@ async def test_a_period_that_only_the_erp_knows_to_be_closed_refuses_the_payout(
     (payout,) = (await stripe(walk))["payouts"]
     await walk.flow("payout-to-erp", payout)
     assert accounts(walk, "eur").get(CLEARING, 0) == 0
+
+
+@pytest.mark.parametrize(("currency", "known"), [("kwd", {"minor": 1240, "currency": "KWD"}), ("isk", None)])
+def test_what_is_at_stake_is_known_before_the_entry_can_be_made(
+    bundle: Bundle, currency: str, known: dict[str, Any] | None
+) -> None:
+    content = {"amount": 1240, "currency": currency}
+    assert lenient(bundle.flows["payout-to-erp"].money, {"content": content}) == known
+    movement = {"amount": -1240, "currency": currency}
+    for name in ("payout-by-hand-to-erp", "payout-returned-to-erp"):
+        assert lenient(bundle.flows[name].money, {"movement": movement}) == known
