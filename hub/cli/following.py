@@ -18,6 +18,8 @@ from hub.runtime.settings import HubSettings
 LOOK, LINE = 1.0, 15.0
 #: The rate is that of so many of the last seconds.
 _SPAN = 30.0
+#: Over less than so many seconds nothing is said of it.
+_SHORTEST = 0.5
 
 Show = Callable[[Mapping[str, Any]], None]
 
@@ -106,7 +108,7 @@ class _shown:  # noqa: N801 - used as a block
         self._progress.update(
             self._task,
             description="counting" if row["total"] is None else escape(f"{row['connection']} {row['stream']}"),
-            completed=row["ended"],
+            completed=_ended(row),
             total=row["total"],
             rate="" if rate is None else f"{rate:,}/s",
             stopped=f"[red]{escape(row['error'])}[/] {stopped}" if row["error"] else stopped,
@@ -118,11 +120,11 @@ class _shown:  # noqa: N801 - used as a block
             return
         self._said = now
         total = "?" if row["total"] is None else f"{row['total']:,}"
-        told = [f"{row['ended']:,} of {total}"]
+        told = [f"{_ended(row):,} of {total}"]
         if rate:
             told.append(f"{rate:,} a second")
             if row["total"] is not None:
-                told.append(f"{max(row['total'] - row['ended'], 0) / rate / 60:,.0f} min left")
+                told.append(f"{max(row['total'] - _ended(row), 0) / rate / 60:,.0f} min left")
         if row["stopped"]:
             told.append(f"{row['stopped']:,} stopped")
         if row["error"]:
@@ -133,16 +135,22 @@ class _shown:  # noqa: N801 - used as a block
         """Give how many came to their end each second of late; None before that can be said."""
         now = time.monotonic()
         self._seen = [(at, ended) for at, ended in self._seen if now - at <= _SPAN]
-        self._seen.append((now, row["ended"]))
+        self._seen.append((now, _ended(row)))
         (first, before), (last, after) = self._seen[0], self._seen[-1]
-        return round((after - before) / (last - first)) if last - first >= LOOK / 2 else None
+        return round((after - before) / (last - first)) if last - first >= _SHORTEST else None
 
 
 def _end(row: Mapping[str, Any]) -> None:
     console.print(
-        f"Back-fill {row['id']} is {row['state']}: {row['read']:,} listed, {row['ended']:,} came to their end, "
+        f"Back-fill {row['id']} is {row['state']}: {row['read']:,} listed, {_ended(row):,} came to their end, "
         f"{row['stopped'] or 0:,} stopped for a person.",
         highlight=False,
     )
     if row["stopped"]:
         console.print("`concord cases list` says why.", highlight=False)
+
+
+def _ended(row: Mapping[str, Any]) -> int:
+    """Give how many records' runs have come to their end; of a stream, how many events were read."""
+    ended: int = row["read"] if row["ended"] is None else row["ended"]
+    return ended

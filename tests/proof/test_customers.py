@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -105,3 +107,41 @@ def test_a_deleted_customer_that_is_made_at_stripe_alone_is_nobodys_debtor() -> 
 
     wanted = Customers(erp_writes=1, billing_changes=0, events=("customer.deleted",), erp={"isInactive": None})
     assert played(happen, wanted, tied=Tied.NOBODY).findings == []
+
+
+async def _moves_to_america(stage: Any) -> None:
+    await stage.stripe("/v1/customers/{customer}", "address[country]=US&address[state]=NY&address[postal_code]=10001")
+
+
+async def _is_renamed(stage: Any) -> None:
+    await stage.stripe("/v1/customers/{customer}", RENAMED)
+
+
+async def _is_deleted_with_a_deposit(stage: Any) -> None:
+    deposit = {
+        "type": "customerDeposit",
+        "customer": {"id": stage._erp_customers["customer-0"]},
+        "payment": Decimal("7.70"),
+        "account": {"id": "1"},
+    }
+    await stage._sandboxes["netsuite"].seed({"records": [deposit]})
+    await stage.stripe("/v1/customers/{customer}", method="DELETE")
+
+
+@pytest.mark.parametrize(
+    ("happen", "reason", "more"),
+    [
+        (_moves_to_america, "customer-moves-entity", {}),
+        (_is_renamed, "customer-not-in-erp", {"tied": Tied.WRONG}),
+        (_is_deleted_with_a_deposit, "deleted-customer-owes", {}),
+    ],
+)
+def test_what_a_person_must_decide_is_not_written(
+    happen: Callable[[Any], Awaitable[None]], reason: str, more: dict[str, Any]
+) -> None:
+    """The ERP's record is as it was, and the exception says why."""
+    wanted = Customers(erp_writes=1, billing_changes=0, erp={"companyName": "Alder Works", "isInactive": None})
+    findings = played(happen, wanted, **more).findings
+    assert [finding.invariant for finding in findings if reason in finding.detail] == [Invariant.EXCEPTIONS_EXPLAINED]
+    assert not [finding for finding in findings if "the ERP's record was written" in finding.detail]
+    assert not [finding for finding in findings if "must be 'Alder Works'" in finding.detail]
