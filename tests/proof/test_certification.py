@@ -36,7 +36,7 @@ from hub.proof.certification.certify import (
 from hub.proof.certification.judging import Ended, Harm, judge
 from hub.proof.certification.record import write_record
 from hub.proof.certification.sums import sums
-from hub.queries.connectors import connector_view
+from hub.queries.connectors import connector_view, folder_of
 from hub.sdk.connector import Connector, ReadOperation, Webhook, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
@@ -386,7 +386,10 @@ def test_what_held_is_written_into_the_manifest(ledger: Connector) -> None:
     ]
     with pytest.raises(Refused):
         write_record(ledger, [replace(held[1], state=State.BROKEN)], on=date(2026, 11, 22), concord="1.2")
+    before = (folder_of(ledger) / "manifest.yaml").read_text("utf-8")
     path = write_record(ledger, held, on=date(2026, 11, 22), concord="1.2")
+    assert path.read_text("utf-8").startswith(before), "what people wrote is written anew"
+    assert write_record(ledger, held, on=date(2026, 11, 22), concord="1.2").read_text("utf-8").count("concord:") == 1
     manifest = read_manifest(path)
     assert not manifest.mistakes
     assert manifest.certification is not None

@@ -34,10 +34,14 @@ def write_record(connector: Connector, trials: Sequence[Trial], *, on: date, con
     files = YAML()
     files.width = 120
     files.indent(mapping=2, sequence=4, offset=2)
-    value: Any = files.load(path.read_text("utf-8"))
+    files.preserve_quotes = True
+    before = path.read_text("utf-8")
+    value: Any = files.load(before)
     quality = value.setdefault("quality", {})
+    as_it_is = list(value)[-1] == CERTIFICATION or CERTIFICATION not in value
     for rule, check in QUALITY.items():
         if check(connector):
+            as_it_is = as_it_is and quality.get(rule) == "done"
             quality[rule] = "done"
         elif reasons.get(rule) is None:
             raise FixData(
@@ -50,6 +54,10 @@ def write_record(connector: Connector, trials: Sequence[Trial], *, on: date, con
         "sources": sources_of(folder),
     }
     text = io.StringIO()
+    if as_it_is:
+        # What people wrote stays as they wrote it.
+        text.write(before.partition(f"\n{CERTIFICATION}:")[0].rstrip("\n") + "\n")
+        value = {CERTIFICATION: value[CERTIFICATION]}
     files.dump(value, text)
     path.write_text(text.getvalue(), "utf-8")
     return path
