@@ -95,9 +95,10 @@ class Account:
     def clear(self) -> None:
         """Forget everything and start again from the seed."""
         self.identifiers = Identifiers(self.world.seed if self.id is None else f"{self.world.seed}:{self.id}")
+        #: What Stripe calls the account, and since when it is there.
+        self.own_id = self.id or f"acct_{self.identifiers.letters('platform', 16)}"
+        self.opened = self.world.clock.timestamp()
         self.api_key = f"sk_test_{self.identifiers.letters('key', 24)}"
-        #: What the key's own account is called.
-        self.own_id = f"acct_{self.identifiers.letters('own account', 16)}"
         # Connected accounts, sessions of meter event streams, and where thin events are sent to.
         self.connected.clear()
         self.accounts = Table("account")

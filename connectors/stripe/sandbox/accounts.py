@@ -9,24 +9,15 @@ from connectors.stripe.sandbox.listing import pages, time_range
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.table import Record
 
-#: When the key's own account was opened.
-_OPENED = 1_577_836_800
-
 
 def create(account: Account, parameters: Parameters) -> Record:
     """`POST /v1/accounts`."""
-    made: Record = {
-        "id": account.identifiers.new("acct").replace("acct_1", "acct_", 1),
-        "object": "account",
+    made = _blank(account.identifiers.new("acct").replace("acct_1", "acct_", 1), account.now()) | {
         "business_type": parameters.text("business_type"),
-        "charges_enabled": True,
         "country": parameters.text("country") or "US",
-        "created": account.now(),
         "default_currency": parameters.text("default_currency") or "usd",
-        "details_submitted": True,
         "email": parameters.text("email"),
         "metadata": parameters.metadata(),
-        "payouts_enabled": True,
         "type": parameters.choice("type", "custom", "express", "standard") or "standard",
     }
     parameters.accept("business_profile", "capabilities", "controller", "settings")
@@ -36,21 +27,25 @@ def create(account: Account, parameters: Parameters) -> Record:
     return made
 
 
-def own(account: Account, parameters: Parameters) -> Record:
-    """`GET /v1/account`: the account that the request is for, the key's own unless another is named."""
+def retrieve_current(account: Account, parameters: Parameters) -> Record:
+    """`GET /v1/account`: the account that the request is for, the platform's own unless it names another."""
     parameters.finish()
     if account.platform is not None and account.id is not None:
-        return account.platform.accounts.get(account.id) or {}
+        return account.platform.find(account.platform.accounts, account.id)
+    return _blank(account.own_id, account.opened) | {"default_currency": account.switches.settles[0]}
+
+
+def _blank(identifier: str, created: int) -> Record:
     return {
-        "id": account.own_id,
+        "id": identifier,
         "object": "account",
-        "business_profile": {"name": "Sandbox"},
+        "business_type": None,
         "charges_enabled": True,
         "country": "US",
-        "created": _OPENED,
-        "default_currency": account.switches.settles[0],
+        "created": created,
+        "default_currency": "usd",
         "details_submitted": True,
-        "email": "owner@sandbox.example",
+        "email": None,
         "metadata": {},
         "payouts_enabled": True,
         "type": "standard",

@@ -69,9 +69,9 @@ ROUTES_V2: tuple[tuple[str, str, OperationV2], ...] = (
 )
 #: Method, path, operation; `{id}` is the object in the path.
 ROUTES: tuple[tuple[str, str, Operation], ...] = (
-    ("GET", "/v1/account", _whole(accounts.own)),
     ("POST", "/v1/accounts", _whole(accounts.create)),
     ("GET", "/v1/accounts", _whole(accounts.list_page)),
+    ("GET", "/v1/account", _whole(accounts.retrieve_current)),
     ("GET", "/v1/accounts/{id}", _from(lambda account: account.accounts)),
     ("POST", "/v1/customers", _whole(customers.create)),
     ("GET", "/v1/customers", _whole(customers.list_page)),
