@@ -32,11 +32,7 @@ def retrieve_current(account: Account, parameters: Parameters) -> Record:
     parameters.finish()
     if account.platform is not None and account.id is not None:
         return account.platform.find(account.platform.accounts, account.id)
-    return _blank(account.own_id, account.opened) | {
-        "business_profile": {"name": "Sandbox"},
-        "default_currency": account.switches.settles[0],
-        "email": "owner@sandbox.example",
-    }
+    return _blank(account.own_id, account.opened) | {"default_currency": account.switches.settles[0]}
 
 
 def _blank(identifier: str, created: int) -> Record:
