@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hub.proof.invariants import Finding, Invariant
-from hub.proof.simulation.cases import Customers
+from hub.proof.simulation.case import Customers
 
 #: What billing owns, as each of the two systems calls it.
 _OWNED = (("name", "companyName"), ("email", "email"), ("phone", "phone"))

@@ -12,11 +12,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hub.proof.simulation import campaign, mutants, shrinking, sweep, trial
+from hub.proof.simulation import campaign, mutants, playing, shrinking, sweep, trial
 from hub.proof.simulation.breaking import broken
 from hub.proof.simulation.campaign import MUST_COVER, Totals
-from hub.proof.simulation.cases import Case
-from hub.proof.simulation.sweep import Point, Swept
+from hub.proof.simulation.case import Case
+from hub.proof.simulation.playing import Point
+from hub.proof.simulation.sweep import Swept
 from hub.proof.simulation.trial import Draft
 from hub.proof.simulation.troubles import KINDS
 from hub.runtime.composition import Composition
@@ -185,7 +186,7 @@ def _crash(
     case: Case, point: Point, console: Console, composition: Composition | None, *, trace: bool, json: bool
 ) -> int:
     campaign.be_quiet()
-    found = sweep.play(case, point, composition, kept=trace)
+    found = playing.play(case, point, composition, kept=trace)
     holds = found.died and not found.findings
     if json:
         _print_json(

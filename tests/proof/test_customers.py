@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from hub.proof.invariants import Invariant
-from hub.proof.simulation import campaign, sweep
-from hub.proof.simulation.cases import CASES, Case, Customers, Stage, Tied
-from hub.proof.simulation.sweep import Played
+from hub.proof.simulation import campaign, playing
+from hub.proof.simulation.case import Case, Customers, Stage, Tied
+from hub.proof.simulation.cases import CASES
+from hub.proof.simulation.playing import Played
 
 PLAIN = next(case for case in CASES if case.name == "customer-to-billing")
 RENAMED = "name=Alder+and+Sons&address[line1]=Ring+7&address[country]=DE"
@@ -25,7 +26,7 @@ def quiet() -> None:
 
 def played(happen: Callable[[Stage], Awaitable[None]], wanted: Customers, **more: object) -> Played:
     case: Case = replace(PLAIN, happen=happen, customers=wanted, story="of a test", **more)  # type: ignore[arg-type]
-    return sweep.play(case, None)
+    return playing.play(case, None)
 
 
 async def read_until_it_rests(stage: Stage) -> None:

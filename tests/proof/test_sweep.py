@@ -11,9 +11,11 @@ from hub.errors import Refused
 from hub.proof.invariants import Invariant
 from hub.proof.mutations import BY_NAME
 from hub.proof.prove import EXIT_BROKEN, ProveOptions, run_prove
-from hub.proof.simulation import campaign, sweep
-from hub.proof.simulation.cases import CASES, Case
-from hub.proof.simulation.sweep import Point, Swept, Where
+from hub.proof.simulation import campaign, playing, sweep
+from hub.proof.simulation.case import Case
+from hub.proof.simulation.cases import CASES
+from hub.proof.simulation.playing import Point, Where
+from hub.proof.simulation.sweep import Swept
 from hub.store import resuming
 
 NOTICE = next(case for case in CASES if case.name == "collections-notice")
@@ -64,13 +66,13 @@ def test_every_step_arm_undo_and_wait_that_ships_is_come_to() -> None:
 
 def test_a_tax_document_that_was_not_voided_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resuming, "done_effects", lambda *_args, **_more: [])
-    found = sweep.play(case_of("invoice-to-erp that the ERP refuses"), None).findings
+    found = playing.play(case_of("invoice-to-erp that the ERP refuses"), None).findings
     assert Invariant.EXCEPTIONS_EXPLAINED in {finding.invariant for finding in found}
 
 
 def test_a_tie_to_what_was_taken_back_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resuming, "tied", lambda *_args, **_more: [])
-    found = sweep.play(case_of("invoice-to-erp that is taken back"), None).findings
+    found = playing.play(case_of("invoice-to-erp that is taken back"), None).findings
     assert [finding.invariant for finding in found] == [Invariant.TAKEN_BACK]
 
 

@@ -11,7 +11,7 @@ import pytest
 import hub
 from hub.connections.registry import load_connectors
 from hub.proof.invariants import Invariant
-from hub.proof.simulation import campaign, shipped, sweep
+from hub.proof.simulation import campaign, playing, shipped
 from hub.proof.simulation.cases import CASES
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
@@ -75,5 +75,5 @@ def test_a_wrong_flow_is_seen(
     bundle, lints = compile_bundle({**files, path: wrong.encode()}, catalogue_of([*load_connectors().values()]))
     assert bundle is not None, [str(lint) for lint in lints]
     monkeypatch.setattr(shipped, "compiled", lambda: bundle)
-    found = sweep.play(next(each for each in CASES if each.name == case), None).findings
+    found = playing.play(next(each for each in CASES if each.name == case), None).findings
     assert {finding.invariant for finding in found} == {broken}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from hub.proof.invariants import Finding, Invariant
-from hub.proof.simulation import sweep, trial
+from hub.proof.simulation import playing, sweep, trial
 from hub.proof.simulation.breaking import Mutant, broken
 from hub.proof.simulation.cases import CASES
 
@@ -82,10 +82,10 @@ def _swept(mutant: Mutant) -> Hunted:
     hunted = Hunted(name=mutant.name, does=mutant.does, breaks=mutant.breaks, tries=len(points), places="crashes")
     for tries, point in enumerate(points, start=1):
         with broken(mutant) as composition:
-            findings = sweep.play(case, point, composition).findings
+            findings = playing.play(case, point, composition).findings
         told = _told(hunted, findings)
         if told is not None:
-            sound = not sweep.play(case, point).findings
+            sound = not playing.play(case, point).findings
             return replace(hunted, tries=tries, where=f"{case.name}, {point}", detail=told, sound=sound)
     return hunted
 

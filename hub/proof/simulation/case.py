@@ -1,0 +1,149 @@
+"""A case of the crash sweep: which flows run in it, what is let happen, and what must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from hub.proof.credit_books import NoteDue
+from hub.proof.scenario import Scenario
+from hub.proof.wishes import EVENTS
+
+
+class Stage(Protocol):
+    """What a case may let happen."""
+
+    async def invoice(self, *, paid: bool) -> None:
+        """Let Stripe finalise the invoice, and let it be paid."""
+        ...
+
+    async def stripe(self, path: str, body: str = "", *, method: str = "POST") -> None:
+        """Ask something of Stripe.
+
+        `{invoice}`, `{customer}`, `{note}` and `{refund}` stand for the case's ids, `{number}` for the invoice's.
+        """
+        ...
+
+    async def rested(self) -> None:
+        """Wait until no run goes on by itself any more."""
+        ...
+
+    async def erp(self, **fields: object) -> None:
+        """Let people in the ERP change fields of the case's customer there."""
+        ...
+
+    async def link(self) -> None:
+        """Tie the customer."""
+        ...
+
+    async def read(self) -> None:
+        """Let the hub read the streams of its connections."""
+        ...
+
+    async def day_later(self) -> None:
+        """Let a day pass, and the schedules fire."""
+        ...
+
+    async def agree(self) -> None:
+        """Let as many people agree to the invoice as are asked."""
+        ...
+
+    async def refuse(self) -> None:
+        """Let a person refuse the invoice."""
+        ...
+
+    async def tie(self) -> None:
+        """Tie the customer once a run has stopped for that, and make the run again."""
+        ...
+
+    async def take_back(self) -> None:
+        """Have what the case's first flow did taken back."""
+        ...
+
+    async def pay_out(self, *, travels: int, returned: bool = False) -> None:
+        """Let Stripe pay out what is available, travelling so many seconds; the bank sends it back on its way."""
+        ...
+
+    async def credit(self) -> None:
+        """Let Stripe give back what the case's invoice says is given back."""
+        ...
+
+    async def seed(self, vendor: str, wish: Mapping[str, Any]) -> None:
+        """Let something happen at a vendor that no call of the hub brings about; names stand in it as in `stripe`."""
+        ...
+
+
+class Tied(StrEnum):
+    """To what the case's customer is tied in the ERP."""
+
+    OWN = "the customer's record"
+    NOBODY = "nothing"
+    WRONG = "a record that is not there"
+
+
+class Books(StrEnum):
+    """What the books hold of the invoice in the end."""
+
+    POSTED = "the invoice and its tax"
+    REVERSED = "the invoice, its reversal and a void tax document"
+    NOTHING = "nothing that counts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customers:
+    """What must come of the case's customer: whose id it has in the ERP, how often each side wrote it, what it has.
+
+    `erp_writes` counts all writes of the record, also those of people; `billing_changes` all changes at Stripe. Of no
+    other events than these does the hub hear.
+    """
+
+    erp_writes: int
+    billing_changes: int
+    events: tuple[str, ...] = ("customer.updated", "customer.deleted")
+    erp: Mapping[str, object] = field(default_factory=dict)
+    billing: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """How flows are made to run: `prepare` happens before anything is counted, `happen` while the process may die.
+
+    `flows` all run in it; of those in `once` exactly one run must come of it. With `deaf` no webhook arrives. `story`
+    tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end. What
+    must come of a credit note stands in `note`, where one is made. A case about `customers` hears of them, and not of
+    invoices. `engine` is the connection that taxes the invoice: AvaTax's as shipped, or Stripe's.
+    """
+
+    flows: tuple[str, ...]
+    scenario: Scenario
+    happen: Callable[[Stage], Awaitable[None]]
+    prepare: Callable[[Stage], Awaitable[None]] | None = None
+    notice: bool = False
+    once: tuple[str, ...] = ()
+    deaf: bool = False
+    story: str = ""
+    tied: Tied = Tied.OWN
+    customers: Customers | None = None
+    books: Books = Books.POSTED
+    exception: str | None = None
+    engine: str = "tax"
+    note: NoteDue = field(default_factory=NoteDue)
+    #: What of Stripe's in the books is taken back: payments or payouts.
+    taken_back: str = ""
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Name the events of Stripe that the hub hears of."""
+        return EVENTS if self.customers is None else self.customers.events
+
+    @property
+    def own_record(self) -> bool:
+        """Tell whether the customer's record in the ERP is there from the start, and is to be tied to it."""
+        return self.tied is Tied.OWN or self.flows[0] == "customer-to-billing"
+
+    @property
+    def name(self) -> str:
+        """Give the flow that it is about first, and how its events come."""
+        return f"{self.flows[0]} {self.story}".strip()
