@@ -187,7 +187,8 @@ def test_only_what_carries_the_key_is_taken_for_the_write(body: Any, family: typ
 async def test_an_item_names_its_price_as_the_version_does(sandbox: Running, version: str, named: str) -> None:
     record = {"customer": "cus_1", "price": "price_1", "quantity": 2}
     request = writing("invoice_item.create").request(settings(api_version=version), record, EffectKey("k"))
-    assert parse_qs(request.body.decode()) == {"customer": ["cus_1"], named: ["price_1"], "quantity": ["2"]}
+    marked = {f"metadata[{MARK}]": ["k"]}
+    assert parse_qs(request.body.decode()) == {"customer": ["cus_1"], named: ["price_1"], "quantity": ["2"], **marked}
     async with hand(sandbox, api_version=version) as stripe:
         customer = (await stripe.write("customer.create", name="A"))["id"]
         product = (await stripe.write("product.create", name="Seats"))["id"]
