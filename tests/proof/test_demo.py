@@ -66,9 +66,12 @@ def test_without_faults_everything_is_posted(tmp_path: Path) -> None:
     assert told["clearing"]["JPY"]["unexplained"] == "0"
     assert {Decimal(row["unexplained"]) for row in told["clearing"].values()} == {Decimal(0)}
     assert {Decimal(row["stripe_balance"]) for row in told["clearing"].values()} == {Decimal(0)}
-    # Of each payout it is told that it was paid, and what it is made of.
+    assert told["credit_memos_expected"] == told["credit_memos_posted"] > 0
+    assert told["refunds_expected"] == told["refunds_posted"] > 0
+    # Of each payout it is told that it was paid, and what it is made of; voids and failures of refunds are runs too.
     paid_out = 2 * told["payouts_posted"] + told["payouts_returned"]
-    assert told["runs"] == told["invoices_posted"] + told["payments_posted"] + paid_out
+    credited = told["credit_memos_posted"] + told["refunds_posted"]
+    assert told["runs"] >= told["invoices_posted"] + told["payments_posted"] + credited + paid_out
     assert told["seconds"] > 0
     assert told["invariants"] == {invariant.value: True for invariant in Invariant}
     assert _children_in(tmp_path) == []
