@@ -267,7 +267,7 @@ async def test_a_payment_of_what_somebody_credited_in_the_erp_is_told(walk: Walk
         await walk.flow("payment-to-erp", payment)
     assert refused.value.code == "payment-not-applied"
     (standing,) = netsuite.snapshot()["payments"]
-    assert (Decimal(standing["payment"]), Decimal(standing["unapplied"])) == (40, 30)
+    assert (Decimal(standing["payment"]), Decimal(standing["unapplied"])) == (Decimal(40), Decimal(30))
 
 
 async def test_money_that_would_be_paid_out_to_another_company_stops(walk: Walk) -> None:
