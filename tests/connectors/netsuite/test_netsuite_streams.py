@@ -72,6 +72,7 @@ async def test_changes_come_in_order_and_go_on_behind_the_cursor(served: Running
         "entityid": "CUST00002",
         "companyname": "Nine",
         "isinactive": "F",
+        "as_made": "T",
     }
     assert page.cursor == f"{page.events[1].occurred_at:%Y-%m-%dT%H:%M:%SZ} 1002"
     assert not await _pages(connected, page.cursor)
