@@ -228,7 +228,7 @@ def demo(
         Path | None, typer.Option(help="Where to keep everything; by default a new temporary folder.")
     ] = None,
 ) -> None:
-    """Run the main job against sandboxes: Stripe's invoices and payments become NetSuite's, once, to the cent."""
+    """Run the main job against sandboxes: what Stripe bills, takes and gives back becomes NetSuite's, to the cent."""
     from hub.proof.demo import DemoOptions, run_demo
 
     options = DemoOptions(
