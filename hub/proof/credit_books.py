@@ -410,7 +410,7 @@ def _refunds(credits: Credits, note: StripeNote, customer: str | None, *, never:
             # One that failed before anybody could post it moves no money, and is not posted.
             money=None if failed and refund not in there else amount,
             currency=note.currency,
-            needed=not never and states[refund] == "succeeded",
+            needed=not never and (states[refund] == "succeeded" or (failed and refund in there)),
             never=never or states[refund] not in {"succeeded", "failed"},
         )
         yield Wanted(
