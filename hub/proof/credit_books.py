@@ -21,8 +21,6 @@ MEMO, REFUND = "credit memo", "refund"
 CHARGED_AGAIN, CAME_BACK = "reversal of a credit memo", "reversal of a refund"
 #: What a document that the hub made to take another back carries in its memo, before the key of the write.
 _MARK = "concord:"
-#: How people call what takes a credit memo back.
-REVERSAL = "its reversal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,26 +120,29 @@ class Credits:
         explained = {refund for note in self.notes for refund in note.refunds}
         return (refund for refund in self.refunds if refund.id not in explained)
 
-    def is_settled(self, invoice: str) -> bool:
-        """Tell whether the ERP's invoice must owe what Stripe's does, as far as credit notes go.
+    def charged_elsewhere(self, invoice: str) -> Decimal | None:
+        """Give how much of what Stripe's invoice owes another document of the ERP must ask for; None: not to be told.
 
-        That is so as soon as each note that lowers it is in the ERP, and each voided one was charged again. What a
-        person takes back stays applied.
+        The memo of a voided note goes on paying its invoice, and its reversal asks for that again. Nothing can be told
+        while a note that lowers the invoice is not in the ERP.
         """
-        memos = {memo.external_id: memo for memo in self.memos}
+        there = {memo.external_id for memo in self.memos}
+        moved = Decimal(0)
         for note in (note for note in self.notes if note.invoice == invoice and note.before):
-            memo = memos.get(note.id)
-            applied = memo is not None and not (note.voided and self._charges(memo))
-            if applied is note.voided or self.due_of(note).undone:
-                return False
-        return True
+            if note.id in there:
+                moved += note.before if note.voided else 0
+            elif not note.voided:
+                return None
+        return moved
+
+    def is_taken_back(self, name: str) -> bool:
+        """Tell by Stripe's books whether a note or a refund is one that the ERP must have taken back."""
+        voided = {note.id for note in self.notes if note.voided or self.due_of(note).undone}
+        return name in voided or any(one.id == name and one.status == "failed" for one in self.refunds)
 
     def due_of(self, note: StripeNote) -> NoteDue:
         """Give what must come of a note."""
         return self.due.get(note.id, NoteDue())
-
-    def _charges(self, memo: ErpCredit) -> bool:
-        return any(one.id in memo.applied for one in self.charged_again)
 
 
 def read(
@@ -257,7 +258,6 @@ def documents(books: Books, families: Families) -> Iterator[Document]:
     """Give what NetSuite holds of it; tax documents are told with all others."""
     credits = books.credits
     called = {invoice.id: invoice.external_id or invoice.id for invoice in books.erp_invoices}
-    called |= dict.fromkeys((one.id for one in credits.charged_again), REVERSAL)
     called |= {memo.id: memo.external_id for memo in credits.memos}
     for kind, held in ((MEMO, credits.memos), (REFUND, credits.paid_out)):
         for one in held:
@@ -278,9 +278,15 @@ def documents(books: Books, families: Families) -> Iterator[Document]:
                 money=one.total,
                 currency=one.currency,
             )
-    for kind, reversals in ((CHARGED_AGAIN, credits.charged_again), (CAME_BACK, credits.came_back)):
+    for kind, reversals, taken in (
+        (CHARGED_AGAIN, credits.charged_again, credits.memos),
+        (CAME_BACK, credits.came_back, credits.paid_out),
+    ):
+        named = {families.named(back.key) for back in reversals}
+        # A hub that was restored does not know of every write any more: what is left is told by customer and amount.
+        left = [one for one in taken if one.external_id not in named and credits.is_taken_back(one.external_id)]
         for back in reversals:
-            name = families.named(back.key)
+            name = families.named(back.key) or _of_these(left, back)
             yield Document(
                 book=ERP,
                 kind=kind,
@@ -290,6 +296,14 @@ def documents(books: Books, families: Families) -> Iterator[Document]:
                 facts={"currency": back.currency, "total": back.total, "customer": back.customer, "open": back.open},
                 marker=back.key,
             )
+
+
+def _of_these(taken: list[ErpCredit], back: ErpReversal) -> str:
+    """Take from a list what a reversal takes back, and name it; nothing where there is none."""
+    for place, one in enumerate(taken):
+        if (one.customer, one.currency, one.total) == (back.customer, back.currency, back.total):
+            return taken.pop(place).external_id
+    return ""
 
 
 def wanted(books: Books) -> Iterator[Wanted]:
@@ -318,7 +332,6 @@ def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bo
     there = next((memo for memo in credits.memos if memo.external_id == note.id), None)
     back = note.voided or undone
     given = [one.total for one in credits.paid_out if one.external_id in note.refunds]
-    application = {note.invoice: note.before} if note.before else {}
     yield Wanted(
         book=ERP,
         kind=MEMO,
@@ -329,8 +342,8 @@ def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bo
             "customer": customer,
             "number": note.number,
             "tax": note.tax,
-            "application": {REVERSAL: note.total} if note.voided else application,
-            "open": Decimal(0) if note.voided else note.total - note.before - sum(given, Decimal(0)),
+            "application": {note.invoice: note.before} if note.before else {},
+            "open": note.total - note.before - sum(given, Decimal(0)),
             **numbered(note.lines, there.lines if there is not None else ()),
         },
         money=note.total,
@@ -348,8 +361,8 @@ def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bo
             "currency": note.currency,
             "total": note.total,
             "customer": customer,
-            # What credit is moved to it settles it; of what a person takes back the credit stays where it was.
-            "open": Decimal(0) if note.voided else note.total,
+            # The memo goes on paying its invoice.
+            "open": note.total,
         },
         needed=back and not never,
         never=never or not back,
@@ -397,7 +410,7 @@ def _refunds(credits: Credits, note: StripeNote, customer: str | None, *, never:
             # One that failed before anybody could post it moves no money, and is not posted.
             money=None if failed and refund not in there else amount,
             currency=note.currency,
-            needed=not never and states[refund] == "succeeded",
+            needed=not never and (states[refund] == "succeeded" or (failed and refund in there)),
             never=never or states[refund] not in {"succeeded", "failed"},
         )
         yield Wanted(

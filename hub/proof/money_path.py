@@ -239,6 +239,7 @@ def _erp_wanted(
     }
     if due is not None:
         facts["customer"] = OneOf(values=due.customers)
-    if all(paid.id in payments for paid in invoice.payments) and credits.is_settled(invoice.id):
-        facts["remaining"] = Decimal(0) if due is not None and due.reversed else invoice.remaining
+    elsewhere = credits.charged_elsewhere(invoice.id)
+    if all(paid.id in payments for paid in invoice.payments) and elsewhere is not None:
+        facts["remaining"] = Decimal(0) if due is not None and due.reversed else invoice.remaining - elsewhere
     return facts

@@ -60,7 +60,7 @@ def given_back() -> World:
     back = _note(BACK, GOOD, 500, refunds={"re_back": d(500)})
     failed = _note(FAILED, GOOD, 300, refunds={"re_failed": d(300)})
     void = replace(low, id=VOID, number=f"N-{VOID}", invoice=TOLD, voided=True)
-    charged = ErpReversal(id="5008", key="key_8", currency="EUR", customer="77", total=d(1190), open=d(0))
+    charged = ErpReversal(id="5008", key="key_8", currency="EUR", customer="77", total=d(1190), open=d(1190))
     credits = Credits(
         notes=[low, back, failed, void],
         refunds=[
@@ -72,7 +72,7 @@ def given_back() -> World:
             _memo(low, "5101", applied={"5001": d(1190)}),
             _memo(back, "5102"),
             _memo(failed, "5103"),
-            _memo(void, "5104", applied={"5008": d(1190)}),
+            _memo(void, "5104", applied={"5002": d(1190)}),
         ],
         paid_out=[_paid_out("re_back", "5201", "5102", 500), _paid_out("re_failed", "5202", "5103", 300)],
         charged_again=[charged],
@@ -80,7 +80,8 @@ def given_back() -> World:
     )
     left = [replace(one, remaining=one.remaining - 1190) if one.id == GOOD else one for one in sound.books.stripe]
     owed = [
-        replace(one, remaining=one.remaining - 1190) if one.external_id == GOOD else one
+        # The note of the one lowers what is due, and the void one of the other is due on its reversal.
+        replace(one, remaining=one.remaining - 1190)
         for one in sound.books.erp_invoices
     ]
     negative = Line(id="l_low", amount=d(-1000), tax=d(-190))
@@ -162,10 +163,7 @@ def _failed_refund_taken_back_twice(world: World) -> World:
 
 
 def _voided_note_stands(world: World) -> World:
-    memos = [
-        replace(one, applied={"5002": d(1190)}) if one.external_id == VOID else one for one in world.books.credits.memos
-    ]
-    return changed(world, memos=memos, charged_again=[])
+    return changed(world, charged_again=[])
 
 
 def _tax_not_given_back(world: World) -> World:
@@ -195,7 +193,7 @@ DEFECTS: list[tuple[Callable[[World], World], Invariant]] = [
     (_refund_of_no_note, Invariant.EXCEPTIONS_EXPLAINED),
     (_failed_refund_stands, Invariant.NOTHING_LOST),
     (_failed_refund_taken_back_twice, Invariant.NOTHING_TWICE),
-    (_voided_note_stands, Invariant.BOOKS_AGREE),
+    (_voided_note_stands, Invariant.NOTHING_LOST),
     (_tax_not_given_back, Invariant.NOTHING_LOST),
     (_tax_taken_once_more, Invariant.BOOKS_AGREE),
     (_tax_of_a_void_note, Invariant.EXCEPTIONS_EXPLAINED),
@@ -204,7 +202,10 @@ DEFECTS: list[tuple[Callable[[World], World], Invariant]] = [
 
 def test_sound_books_break_nothing() -> None:
     sound = given_back()
-    assert [str(finding) for finding in judge(sound.evidence).findings] == []
+    judgement = judge(sound.evidence)
+    assert [str(finding) for finding in judgement.findings] == []
+    # What failed after it was posted is there and is taken back: it makes no difference of the sums.
+    assert judgement.totals["EUR"]["difference"] == 0
 
 
 @pytest.mark.parametrize(("spoil", "invariant"), DEFECTS, ids=lambda value: getattr(value, "__name__", ""))
