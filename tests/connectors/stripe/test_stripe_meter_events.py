@@ -208,6 +208,18 @@ async def test_a_session_that_has_ended_is_renewed_once(sandbox: Running) -> Non
         assert [*counted(sandbox).values()] == [1, 2]
 
 
+@pytest.mark.parametrize("kind", ["500", "503", "reset_after_commit", "login_page", "malformed_body"])
+async def test_nothing_is_sent_while_no_session_is_to_be_had(sandbox: Running, kind: str) -> None:
+    async with hand(sandbox) as stripe:
+        customer = await metered(stripe)
+        sandbox.world.faults.replace([{"kind": kind, "times": 1, "match": {"path": SESSION}}])
+        with pytest.raises(RetryLater):
+            await stripe.write("meter_event.stream", events=[event(customer, 1)])
+        assert (asked(sandbox, METER_STREAM), counted(sandbox)) == (0, {})
+        await stripe.write("meter_event.stream", events=[event(customer, 1)])
+        assert [*counted(sandbox).values()] == [1]
+
+
 async def test_a_session_is_renewed_before_it_ends() -> None:
     opened: list[Request] = []
 
