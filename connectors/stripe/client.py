@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 from connectors.stripe.settings import StripeSettings
-from hub.sdk.auth import Authorizer, FixedHeaders
 from hub.sdk.calls import Course
 from hub.sdk.errors import FixConnection, FixData, OutcomeUnknown
 from hub.sdk.exact_json import canonical, loads
@@ -22,11 +22,6 @@ PAGE_SIZE = 100
 def settings_of(session: Session) -> StripeSettings:
     """Give a session's settings with their type."""
     return cast(StripeSettings, session.settings)
-
-
-def authorizer(settings: StripeSettings) -> Authorizer:
-    """Sign every attempt with the API key."""
-    return FixedHeaders({"authorization": f"Bearer {settings.api_key.get_secret_value()}"})
 
 
 def reading(settings: StripeSettings, *segments: str, query: Mapping[str, Any] | None = None) -> Request:
@@ -51,10 +46,16 @@ def writing(settings: StripeSettings, *segments: str, form: Mapping[str, Any], k
 
 def writing_json(settings: StripeSettings, *segments: str, body: Mapping[str, Any], key: EffectKey) -> Request:
     """Form a write to the second API (`segments` begin with `v2`), which remembers a key for 30 days."""
+    asked = asking_json(settings, *segments, body=body)
+    return replace(asked, headers={**asked.headers, "idempotency-key": key})
+
+
+def asking_json(settings: StripeSettings, *segments: str, body: Mapping[str, Any]) -> Request:
+    """Form a `POST` to the second API that needs no key."""
     return Request(
         method="POST",
         url=_address(settings, segments),
-        headers={"content-type": "application/json", "idempotency-key": key, **_headers(settings, segments)},
+        headers={"content-type": "application/json", **_headers(settings, segments)},
         body=canonical(body),
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from connectors.stripe.client import authorizer, ping
+from connectors.stripe.client import ping
 from connectors.stripe.failures import classify
 from connectors.stripe.listings import LISTINGS
+from connectors.stripe.logins import authorizer
 from connectors.stripe.operations import OPERATIONS
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.streams import STREAMS

@@ -32,6 +32,8 @@ _CONNECTION_CODES = frozenset(
         "tls_version_unsupported",
     }
 )
+#: The type of error by which the stream of meter events says that its session has ended; nothing was done then.
+_SESSION_OVER = "temporary_session_expired"
 _LONGEST_CODE, _LONGEST_MESSAGE = 80, 500
 
 
@@ -59,6 +61,8 @@ def classify(response: Response) -> HubError | None:
         return OutcomeUnknown(message, **facts)
     if status == 409 or facts.get("should_retry") is True:
         return RetryLater(message, after=after, code=kebab, **facts)
+    if facts.get("type") == _SESSION_OVER:
+        return RetryLater(message, after=after, code=kebab, **facts)
     if status < 400:
         return FixConnection("The host answers with a redirect; the base URL is wrong.", code="redirected", **facts)
     if status in {401, 403} or code in _CONNECTION_CODES or "Stripe API version" in message:
@@ -69,6 +73,11 @@ def classify(response: Response) -> HubError | None:
     if status == 404:
         return NotFound(message, code=kebab, **facts)
     return FixData(message, code=kebab, **facts)
+
+
+def is_session_over(response: Response) -> bool:
+    """Tell whether an answer says that the session of the stream has ended."""
+    return response.status >= 400 and _error(response.body).get("type") == _SESSION_OVER
 
 
 def _facts(response: Response, error: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from connectors.stripe.billing import BILLING
+from connectors.stripe.meter_events import METER_EVENTS
 from connectors.stripe.metering import METERING
 from connectors.stripe.money import MONEY
 from connectors.stripe.tax_engine import TAX_ENGINE
 from connectors.stripe.taxes import TAXES
 from hub.sdk.connector import Operation
 
-OPERATIONS: tuple[Operation, ...] = (*BILLING, *METERING, *MONEY, *TAXES, *TAX_ENGINE)
+OPERATIONS: tuple[Operation, ...] = (*BILLING, *METERING, *METER_EVENTS, *MONEY, *TAXES, *TAX_ENGINE)

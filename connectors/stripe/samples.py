@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from connectors.stripe.contract_samples import contract_reads, contract_writes
@@ -49,6 +50,16 @@ def updates(books: Mapping[str, Any], kind: str, identifier: str) -> int:
 def named(kind: str, field: str, value: Any) -> Callable[[Mapping[str, Any]], int]:
     """Count the objects of a kind in the books whose field has a value."""
     return lambda books: sum(one[field] == value for one in books[kind])
+
+
+def counts(*values: str) -> Callable[[Mapping[str, Any]], int]:
+    """Count how often the meters have counted each of these values; 0 where it is not as often as the others."""
+
+    def documents(books: Mapping[str, Any]) -> int:
+        found = {sum(one["value"] == Decimal(value) for one in books["usage"]) for value in values}
+        return max(found) if len(found) == 1 or max(found) > 1 else 0
+
+    return documents
 
 
 def told(kind: str, identifier: str) -> Callable[[Mapping[str, Any]], int]:
@@ -169,6 +180,21 @@ _BILLING_WRITES = (
             "payload": {"stripe_customer_id": CUSTOMER, "value": "25"},
         },
         documents=named("usage", "identifier", "m-1"),
+    ),
+    WriteSample(
+        operation="meter_event.report",
+        input={"event_name": "calls", "payload": {"stripe_customer_id": CUSTOMER, "value": "7"}},
+        documents=counts("7"),
+    ),
+    WriteSample(
+        operation="meter_event.stream",
+        input={
+            "events": [
+                {"event_name": "calls", "payload": {"stripe_customer_id": CUSTOMER, "value": value}}
+                for value in ("11", "12", "13")
+            ]
+        },
+        documents=counts("11", "12", "13"),
     ),
 )
 _MONEY_SEED: Mapping[str, Any] = {

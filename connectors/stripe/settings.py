@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from connectors.stripe.versions import RELEASES, release_of
 from hub.sdk.settings import Secret, Settings, Telltale
 
+#: The path of the stream of meter events; at Stripe it stands at a host of its own.
+METER_STREAM = "/v2/billing/meter_event_stream"
+_API, _STREAM_HOST = "api.stripe.com", "https://meter-events.stripe.com"
 #: The API version that a connection is pinned to which does not say.
 API_VERSION = "2026-09-30.endive"
 
@@ -26,7 +30,9 @@ class StripeSettings(Settings):
         Telltale(field="api_key", pattern=r"^(sk|rk)_live_", production=True),
     )
 
-    base_url: str = "https://api.stripe.com"
+    base_url: str = f"https://{_API}"
+    #: The host of the stream of meter events; left out: Stripe's own beside `base_url`, or at a sandbox the same.
+    meter_stream_url: str = ""
     api_key: Secret
     #: The connected account that everything is done for; None: the account that the key belongs to.
     account: str | None = Field(default=None, pattern=r"^acct_[A-Za-z0-9]{1,250}$")
@@ -44,6 +50,12 @@ class StripeSettings(Settings):
     def stripe_tax_code(self, code: str) -> str | None:
         """Give Stripe's tax code for one of the company's; None where none is told."""
         return dict(pair.split("=", 1) for pair in self.tax_codes).get(code)
+
+    @property
+    def meter_stream_address(self) -> str:
+        """Give where the stream of meter events is: at Stripe's own host for it, unless another is told."""
+        own = _STREAM_HOST if urlsplit(self.base_url).hostname == _API else self.base_url
+        return (self.meter_stream_url or own).rstrip("/") + METER_STREAM
 
     @field_validator("api_version")
     @classmethod

@@ -117,8 +117,8 @@ def paying(call: Any, customer: str) -> str:
     return str(call.invoices.pay(final.id).id)
 
 
-def meters(call: Any, client: Any, customer: str) -> list[Any]:
-    """Count what is sent in the second API, and read a thin event."""
+def meters(call: Any, client: Any, customer: str, hosts: Any) -> list[Any]:
+    """Count what is sent in both APIs and by the stream, and read a thin event."""
     made = call.billing.meters.create(
         {"display_name": "Storage", "event_name": "storage", "default_aggregation": {"formula": "sum"}}
     )
@@ -130,12 +130,19 @@ def meters(call: Any, client: Any, customer: str) -> list[Any]:
         twice = "counted twice"
     except stripe.StripeError as error:
         twice = str(error.code)
+    reported = call.billing.meter_events.create({"event_name": "storage", "identifier": "s-2", "payload": payload})
+    opened = client.v2.billing.meter_event_session.create()
+    streaming: Any = stripe.StripeClient(opened.authentication_token, base_addresses=hosts, max_network_retries=0)
+    streaming.v2.billing.meter_event_stream.create(
+        {"events": [{"event_name": "storage", "identifier": f"s-{place}", "payload": payload} for place in (3, 4)]}
+    )
     span = {"customer": customer, "start_time": 1_699_999_980, "end_time": 4_102_444_800}
     # Older releases list thin events only by the object that they are about.
     listed: Any = client.raw_request("get", "/v2/core/events")
     (thin,) = [one["id"] for one in listed.data["data"] if one["type"] == THIN]
     return [
         sent.identifier,
+        reported.identifier,
         twice,
         [one.aggregated_value for one in call.billing.meters.event_summaries.list(made.id, span).data],
         call.billing.meters.retrieve(made.id).status,
@@ -219,7 +226,8 @@ def taxes(call: Any) -> list[Any]:
 
 
 def main(url: str, api_key: str) -> Seen:
-    client: Any = stripe.StripeClient(api_key, base_addresses={"api": url}, max_network_retries=0)
+    hosts: Any = {"api": url, "meter_events": url}
+    client: Any = stripe.StripeClient(api_key, base_addresses=hosts, max_network_retries=0)
     # Since release 13 the first API has a name of its own.
     call = getattr(client, "v1", client)
     told = catalogue(call)
@@ -228,11 +236,12 @@ def main(url: str, api_key: str) -> Seen:
     has_payments = not str(stripe.api_version).endswith(".acacia")
     return {
         "release": stripe.VERSION,
+        "account": call.accounts.retrieve_current().object,
         "catalogue": told["read"],
         "customers": customer["read"],
         "subscriptions": subscriptions(call, payer, told["price"]),
         "invoices": invoices(call, payer, payments=has_payments),
-        "meters": meters(call, client, payer),
+        "meters": meters(call, client, payer, hosts),
         "payments": payments(call, payer),
         "credit_notes": credits_of(call, payer),
         "settlement": settlement(call),

@@ -138,6 +138,7 @@ class TestStripe(ConnectorBattery):
     [
         (400, {}, {"type": "invalid_request_error", "code": "parameter_unknown"}, FixData, "parameter-unknown"),
         (400, {}, {"type": "idempotency_error"}, OutcomeParked, "outcome-unknown"),
+        (401, {}, {"type": "temporary_session_expired", "code": "x_expired"}, RetryLater, "x-expired"),
         (400, {}, {"message": "Invalid Stripe API version: 2019-01-01."}, FixConnection, "fix-connection"),
         (400, {}, {"code": "testmode_charges_only"}, FixConnection, "testmode-charges-only"),
         (401, {}, {"type": "invalid_request_error"}, FixConnection, "fix-connection"),

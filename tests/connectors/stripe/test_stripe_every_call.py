@@ -21,7 +21,7 @@ import pytest
 
 from connectors.stripe.connector import CONNECTOR
 from connectors.stripe.samples import SAMPLES
-from connectors.stripe.sandbox.routes import ROUTES, ROUTES_V2
+from connectors.stripe.sandbox.routes import ROUTES, ROUTES_V2, STREAM
 from hub.sandbox.server import Running
 from hub.sdk.connector import ReadOperation, WriteOperation
 from hub.sdk.errors import HubError
@@ -33,14 +33,16 @@ from tests.connectors.stripe.test_stripe_older_library import FOLDERS
 SCRIPT = Path(__file__).with_name("every_call.py")
 KEY = EffectKey("a" * 32)
 #: Paths with an object in them come last: `/v1/customers/search` is no customer.
-PATHS = sorted({(method, path) for method, path, _ in (*ROUTES, *ROUTES_V2)}, key=lambda route: route[1].count("{"))
+SERVED = {(method, path) for method, path, _ in (*ROUTES, *ROUTES_V2)} | {("POST", STREAM)}
+PATHS = sorted(SERVED, key=lambda route: route[1].count("{"))
 PATTERNS = [(method, path, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))) for method, path in PATHS]
 EXPECTED: Mapping[str, Any] = {
+    "account": "account",
     "catalogue": ["Seats", 900, True, True, True, True],
     "customers": ["+43 1", {"erp": "12"}, True, True],
     "subscriptions": ["active", "active", True, True, True, 3, True, ["paid", 2700]],
     "invoices": [["draft", "open", "paid", 1200], "uncollectible", "void", 1200, [1200], True, True, [700, "paid"]],
-    "meters": ["s-1", "duplicate_meter_event", [25], "active", True, "v1.billing.meter.no_meter_found"],
+    "meters": ["s-1", "s-2", "duplicate_meter_event", [100], "active", True, "v1.billing.meter.no_meter_found"],
     "payments": [
         ["succeeded", "canceled", 5000],
         True,

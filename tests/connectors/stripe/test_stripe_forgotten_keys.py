@@ -27,6 +27,9 @@ LEFT = {
     "customer.update",
     # Single events are not given back; the key is good for thirty days.
     "meter_event.create",
+    # For a day the identifiers of what was sent tell it apart.
+    "meter_event.report",
+    "meter_event.stream",
 }
 #: A repeat makes nothing twice, and tells that the first came through; the id is only in Stripe's tax reports.
 BY_REFERENCE = {"tax.commit", "tax.adjust", "tax_transaction.create", "tax_transaction.reverse"}
@@ -86,6 +89,21 @@ async def lose(hub: Stand, bundle: Bundle, sample: WriteSample, *, done: bool) -
         case = reading.execute(select(cases.c.id).where(cases.c.state == "open")).scalar_one()
     await orders.replay_case(case, actor="person:p_1")
     await hub.until(lambda: len(ended(hub)) == 2 and set(ended(hub)) <= {"succeeded", "parked"})
+
+
+@pytest.mark.parametrize("name", ["meter_event.report", "meter_event.stream"])
+async def test_usage_is_not_sent_again_once_its_identifiers_may_be_forgotten(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows, "_RETRY", "policy: patient\nkind: retry\nattempts: 1\n")
+    sample = WRITES[name]
+    bundle = of_call(CONNECTOR, SAMPLES, write(name), sample.input)
+    async with stand(CONNECTOR, SAMPLES, bundle, patience=PATIENCE) as hub:
+        await lose(hub, bundle, sample, done=True)
+        with hub.database.reading() as reading:
+            (effect,) = reading.execute(select(effects.c.state)).all()
+        assert (effect.state, ended(hub)) == (EffectState.PARKED, ["parked", "parked"])
+        assert sample.documents(hub.books()) == 1
 
 
 @pytest.mark.parametrize(
