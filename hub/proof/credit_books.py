@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.model.money import exponent
 from hub.proof.evidence import Document, Wanted
-from hub.proof.lines import Line, numbered
+from hub.proof.lines import ELSE, Line, day_of, item_of, items, numbered
 
 if TYPE_CHECKING:
     from hub.proof.vendor_documents import Books
@@ -41,6 +41,7 @@ class StripeNote:
     refunds: Mapping[str, Decimal] = field(default_factory=dict)
     taxed: frozenset[str] = frozenset()
     voided: bool = False
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class StripeRefund:
     currency: str
     amount: Decimal
     status: str
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,7 @@ class ErpCredit:
     open: Decimal = Decimal(0)
     lines: Sequence[Line] = ()
     applied: Mapping[str, Decimal] = field(default_factory=dict)
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +158,9 @@ def read(
         for payment in invoice["payments"]
         if payment["payment"].get("payment_intent")
     }
+    sold = {line["id"]: item_of(line) for invoice in stripe["invoices"] for line in invoice["lines"]}
     return Credits(
-        notes=[_note(note) for note in stripe.get("credit_notes", ())],
+        notes=[_note(note, sold) for note in stripe.get("credit_notes", ())],
         refunds=[
             StripeRefund(
                 id=refund["id"],
@@ -164,6 +168,7 @@ def read(
                 currency=refund["currency"].upper(),
                 amount=Decimal(refund["amount"]),
                 status=refund["status"],
+                day=day_of(refund["created"]),
             )
             for refund in stripe.get("refunds", ())
         ],
@@ -186,7 +191,7 @@ def takes_back(record: Mapping[str, Any]) -> bool:
     return marked and not record["externalId"] and not record.get("checkNumber")
 
 
-def _note(note: Mapping[str, Any]) -> StripeNote:
+def _note(note: Mapping[str, Any], sold: Mapping[str, str]) -> StripeNote:
     return StripeNote(
         id=note["id"],
         number=note["number"],
@@ -195,7 +200,7 @@ def _note(note: Mapping[str, Any]) -> StripeNote:
         total=Decimal(note["total"]),
         tax=sum((Decimal(tax["amount"]) for tax in note["total_taxes"]), Decimal(0)),
         before=Decimal(note["pre_payment_amount"]),
-        lines=[_line(line) for line in note["lines"]],
+        lines=[_line(line, sold.get(line["invoice_line_item"], ELSE)) for line in note["lines"]],
         refunds={part["refund"]: Decimal(part["amount_refunded"]) for part in note["refunds"]},
         taxed=frozenset(
             line["id"]
@@ -203,16 +208,18 @@ def _note(note: Mapping[str, Any]) -> StripeNote:
             if line["invoice_line_item"] is not None or any(tax["amount"] for tax in line["taxes"])
         ),
         voided=note["status"] == "void",
+        day=day_of(note["effective_at"] or note["created"]),
     )
 
 
-def _line(line: Mapping[str, Any]) -> Line:
+def _line(line: Mapping[str, Any], item: str) -> Line:
     taxes = [Decimal(tax["amount"]) for tax in line["taxes"]]
     contained = [Decimal(tax["amount"]) for tax in line["taxes"] if tax["tax_behavior"] == "inclusive"]
     return Line(
         id=line["id"],
         amount=Decimal(line["amount"]) - Decimal(line["discount_amount"]) - sum(contained, Decimal(0)),
         tax=sum(taxes, Decimal(0)),
+        item=item,
     )
 
 
@@ -232,10 +239,12 @@ def _erp_credit(record: Mapping[str, Any], customer: str) -> ErpCredit:
                 id=line.get("taxDetailsReference") or "",
                 amount=_minor(line["amount"], currency),
                 tax=_minor(line.get("taxAmount") or "0", currency),
+                item=line["item"],
             )
             for line in record.get("item", ())
         ],
         applied={line["doc"]: _minor(line["amount"], currency) for line in record.get("apply", ())},
+        day=record["tranDate"],
     )
 
 
@@ -263,10 +272,12 @@ def documents(books: Books, families: Families) -> Iterator[Document]:
         for one in held:
             facts: dict[str, object] = {
                 "customer": one.customer,
+                "day": one.day,
                 "application": {called.get(name, name): amount for name, amount in one.applied.items()},
             }
             if kind == MEMO:
-                facts |= {"number": one.number, "tax": one.tax, "open": one.open, **numbered(one.lines)}
+                facts |= {"number": one.number, "tax": one.tax, "open": one.open}
+                facts |= {**items(one.lines), **numbered(one.lines)}
             yield Document(
                 book=ERP,
                 kind=kind,
@@ -342,6 +353,8 @@ def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bo
             "customer": customer,
             "number": note.number,
             "tax": note.tax,
+            "day": note.day,
+            **items(note.lines),
             "application": {note.invoice: note.before} if note.before else {},
             "open": note.total - note.before - sum(given, Decimal(0)),
             **numbered(note.lines, there.lines if there is not None else ()),
@@ -397,6 +410,7 @@ def _tax(credits: Credits, note: StripeNote, *, never: bool, undone: bool) -> It
 
 def _refunds(credits: Credits, note: StripeNote, customer: str | None, *, never: bool) -> Iterator[Wanted]:
     states = {refund.id: refund.status for refund in credits.refunds}
+    days = {refund.id: refund.day for refund in credits.refunds}
     there = {one.external_id for one in credits.paid_out}
     for refund, amount in note.refunds.items():
         failed = states[refund] == "failed"
@@ -406,7 +420,7 @@ def _refunds(credits: Credits, note: StripeNote, customer: str | None, *, never:
             name=refund,
             family=note.invoice,
             title=f"{refund} of {note.number}",
-            facts={"customer": customer, "application": {note.id: amount}},
+            facts={"customer": customer, "day": days[refund], "application": {note.id: amount}},
             # One that failed before anybody could post it moves no money, and is not posted.
             money=None if failed and refund not in there else amount,
             currency=note.currency,

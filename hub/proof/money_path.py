@@ -10,7 +10,7 @@ from hub.proof import credit_books, payouts
 from hub.proof.consent import people_needed
 from hub.proof.credit_books import StripeNote
 from hub.proof.evidence import Consent, Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
-from hub.proof.lines import numbered
+from hub.proof.lines import items, numbered
 from hub.proof.vendor_documents import Books, Due, ErpInvoice, ErpPayment, StripeInvoice
 from hub.proof.vendor_families import Families
 
@@ -130,7 +130,7 @@ def _documents(books: Books, families: Families) -> Iterator[Document]:
             name=payment.reference,
             family=families.of_object(payment.reference),
             id=payment.id,
-            facts={"customer": payment.customer, "application": dict(payment.applied)},
+            facts={"customer": payment.customer, "application": dict(payment.applied), "day": payment.day},
             money=payment.amount,
             currency=payment.currency,
             place=payment.accepted,
@@ -163,6 +163,8 @@ def _erp_facts(invoice: ErpInvoice) -> dict[str, object]:
         "tax": invoice.tax,
         "customer": invoice.customer,
         "remaining": invoice.remaining,
+        "day": invoice.day,
+        **items(invoice.lines),
         **numbered(invoice.lines),
     }
 
@@ -207,7 +209,7 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
             book=STRIPE, kind="reference", name=invoice.id, title=invoice.number, family=invoice.id, facts=reference
         )
     for payment in invoice.payments:
-        facts: dict[str, object] = {"application": {invoice.id: payment.amount}}
+        facts: dict[str, object] = {"application": {invoice.id: payment.amount}, "day": payment.day}
         if posted is not None:
             facts["customer"] = posted.customer
         yield Wanted(
@@ -235,6 +237,8 @@ def _erp_wanted(
     facts: dict[str, object] = {
         "number": invoice.number,
         "tax": invoice.tax,
+        "day": invoice.day,
+        **items(invoice.lines),
         **numbered(invoice.lines, posted.lines if posted is not None else ()),
     }
     if due is not None:

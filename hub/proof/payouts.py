@@ -14,6 +14,7 @@ from typing import Any
 
 from hub.model.money import exponent
 from hub.proof.evidence import Document, Wanted
+from hub.proof.lines import day_of
 from hub.proof.markets import BY_CURRENCY, MARKETS
 
 #: The events that the flows of payouts are about.
@@ -69,6 +70,7 @@ class Movement:
     fee: Decimal
     source: str
     converted: bool
+    day: str = ""
 
     @property
     def net(self) -> Decimal:
@@ -98,6 +100,7 @@ class Payout:
     returned: Movement | None
     automatic: bool
     told: bool
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,7 @@ class Journal:
     currency: str
     subsidiary: str
     accounts: Mapping[str, Decimal]
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +249,7 @@ def _movement(one: Mapping[str, Any]) -> Movement:
         fee=Decimal(one["fee"]),
         source=one["source"] or "",
         converted=one["exchange_rate"] is not None,
+        day=day_of(one["created"]),
     )
 
 
@@ -265,6 +270,7 @@ def _payout(
         returned=movements[one["failure_balance_transaction"]] if one["status"] == "failed" else None,
         automatic=one["automatic"],
         told=one["reconciliation_status"] == "completed" if one["automatic"] else one["id"] in paid,
+        day=day_of(one["arrival_date"]) if one["automatic"] else own.day,
     )
 
 
@@ -280,6 +286,7 @@ def _journal(one: Mapping[str, Any]) -> Journal:
         currency=one["currency"],
         subsidiary=one["subsidiary"],
         accounts=dict(accounts),
+        day=one["tranDate"],
     )
 
 
@@ -299,7 +306,7 @@ def wanted(books: PayoutBooks, payments: frozenset[str], family: Callable[[str],
             kind=PAYOUT,
             name=payout.id,
             family=payout.id,
-            facts={**whose, "accounts": Sums(_accounts(payout))},
+            facts={**whose, "day": payout.day, "accounts": Sums(_accounts(payout))},
             money=payout.amount,
             currency=payout.currency,
             never=not payout.told,
@@ -312,7 +319,7 @@ def wanted(books: PayoutBooks, payments: frozenset[str], family: Callable[[str],
                 kind=RETURN,
                 name=payout.id,
                 family=payout.id,
-                facts={**whose, "accounts": Sums(_without_nothing(sums))},
+                facts={**whose, "day": back.day, "accounts": Sums(_without_nothing(sums))},
                 money=-back.amount,
                 currency=back.currency,
                 needed=payout.told,
@@ -345,7 +352,11 @@ def documents(books: PayoutBooks, family_of: Callable[[str], str]) -> Iterator[D
             family=family,
             id=journal.id,
             title=journal.external_id,
-            facts={"books": journal.subsidiary, "accounts": Sums(_without_nothing(journal.accounts))},
+            facts={
+                "books": journal.subsidiary,
+                "day": journal.day,
+                "accounts": Sums(_without_nothing(journal.accounts)),
+            },
             money=None if kind == REVERSAL else journal.accounts.get(BANKS[journal.currency], Decimal(0)),
             currency=journal.currency,
         )

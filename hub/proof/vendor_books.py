@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.model.money import exponent
 from hub.proof.credit_books import takes_back
-from hub.proof.lines import Line
+from hub.proof.lines import Line, day_of, item_of
 from hub.proof.vendor_documents import ErpInvoice, ErpPayment, Payment, Request, Sent, StripeInvoice, TaxDocument
 
 #: Deliveries of these faults carried a body that nobody could read.
@@ -47,16 +47,22 @@ def _stripe_invoice(invoice: Mapping[str, Any]) -> StripeInvoice:
                 id=line["id"],
                 amount=Decimal(line["amount"]) - _sum(line["discount_amounts"]),
                 tax=_sum(line["taxes"]),
+                item=item_of(line),
             )
             for line in invoice["lines"]
         ],
         payments=[
-            Payment(id=payment["id"], amount=Decimal(payment["amount_paid"]))
+            Payment(
+                id=payment["id"],
+                amount=Decimal(payment["amount_paid"]),
+                day=day_of(payment["status_transitions"]["paid_at"]),
+            )
             for payment in invoice["payments"]
             if payment["status"] == "paid"
         ],
         given_up=invoice["status"] == "uncollectible",
         erp_id=invoice["metadata"].get("erp_id"),
+        day=day_of(invoice["effective_at"] or invoice["status_transitions"]["finalized_at"]),
     )
 
 
@@ -91,9 +97,11 @@ def erp_invoices(books: Mapping[str, Any]) -> list[ErpInvoice]:
                     id=line.get("taxDetailsReference") or "",
                     amount=_minor(line["amount"], invoice["currency"]),
                     tax=_minor(line.get("taxAmount") or "0", invoice["currency"]),
+                    item=line["item"],
                 )
                 for line in invoice["item"]
             ],
+            day=invoice["tranDate"],
         )
         for invoice in books["invoices"]
         if not takes_back(invoice)
@@ -117,6 +125,7 @@ def erp_payments(books: Mapping[str, Any]) -> list[ErpPayment]:
                 line["externalId"]: _minor(line["amount"], payment["currency"]) for line in payment.get("apply", [])
             },
             accepted=places[payment["id"]],
+            day=payment["tranDate"],
         )
         for payment in books["payments"]
         if not takes_back(payment)

@@ -13,15 +13,16 @@ from hub.proof.payouts import PayoutBooks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """One payment of one invoice."""
+    """One payment of one invoice; `day` is when it was paid."""
 
     id: str
     amount: Decimal
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripeInvoice:
-    """A finalised invoice in Stripe's books; `erp_id` is what the hub noted on it."""
+    """A finalised invoice in Stripe's books; `day` is its date, `erp_id` what the hub noted on it."""
 
     id: str
     number: str
@@ -33,6 +34,7 @@ class StripeInvoice:
     payments: Sequence[Payment]
     given_up: bool = False
     erp_id: str | None = None
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class ErpInvoice:
     tax: Decimal
     remaining: Decimal
     lines: Sequence[Line]
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ class ErpPayment:
     amount: Decimal
     applied: Mapping[str | None, Decimal]
     accepted: int
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

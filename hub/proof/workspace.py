@@ -58,6 +58,8 @@ ceiling: 1.5
 jitter: 0.5
 """
 _RETRIES = ("erp", "stripe", "tax")
+#: How long an invoice waits for its customer: as shipped, and in a demo, whose strangers nobody ever ties.
+_WAITS = ("wait: PT10M, case: customer-not-mapped", "wait: PT2S, case: customer-not-mapped")
 
 
 def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, str]) -> None:
@@ -82,6 +84,9 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
     )
     (folder / "environments").mkdir(parents=True, exist_ok=True)
     (folder / "environments" / f"{ENVIRONMENT}.yaml").write_text(text)
+    invoices = folder / "flows" / "invoice-to-erp.yaml"
+    if invoices.is_file():
+        invoices.write_text(invoices.read_text(encoding="utf-8").replace(*_WAITS), encoding="utf-8")
     for name in _RETRIES:
         (folder / "policies" / f"{name}.yaml").write_text(_RETRY.format(name=name))
         # They are examples of the other waits.

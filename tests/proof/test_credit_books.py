@@ -138,6 +138,22 @@ def _invoice_not_lowered(world: World) -> World:
     return with_books(world, erp_invoices=[*owed, *(o for o in world.books.erp_invoices if o.external_id != GOOD)])
 
 
+def _memo_of_another_day(world: World) -> World:
+    first, *others = world.books.credits.memos
+    return changed(world, memos=[replace(first, day="2026-01-02"), *others])
+
+
+def _memo_of_another_item(world: World) -> World:
+    first, *others = world.books.credits.memos
+    lines = [replace(line, item="105") for line in first.lines]
+    return changed(world, memos=[replace(first, lines=lines), *others])
+
+
+def _refund_of_another_day(world: World) -> World:
+    first, *others = world.books.credits.paid_out
+    return changed(world, paid_out=[replace(first, day="2026-01-02"), *others])
+
+
 def _refund_lost(world: World) -> World:
     memos = [replace(one, open=d(500)) if one.external_id == BACK else one for one in world.books.credits.memos]
     return changed(world, paid_out=world.books.credits.paid_out[1:], memos=memos)
@@ -197,6 +213,9 @@ DEFECTS: list[tuple[Callable[[World], World], Invariant]] = [
     (_tax_not_given_back, Invariant.NOTHING_LOST),
     (_tax_taken_once_more, Invariant.BOOKS_AGREE),
     (_tax_of_a_void_note, Invariant.EXCEPTIONS_EXPLAINED),
+    (_memo_of_another_day, Invariant.BOOKS_AGREE),
+    (_memo_of_another_item, Invariant.BOOKS_AGREE),
+    (_refund_of_another_day, Invariant.BOOKS_AGREE),
 ]
 
 

@@ -112,18 +112,23 @@ def test_amounts_are_in_minor_units_whatever_the_book() -> None:
     """Stripe's are minor already, NetSuite's have a point; drafts do not count."""
     raw = {
         "id": "in_1", "number": "N-1", "status": "paid", "currency": "kwd", "total": 12340, "amount_remaining": 0,
-        "total_taxes": [{"amount": 340}], "metadata": {"erp_id": "7"},
+        "total_taxes": [{"amount": 340}], "metadata": {"erp_id": "7"}, "effective_at": None,
+        "status_transitions": {"finalized_at": 1767225600},
         "lines": [
-            {"id": "il_1", "amount": 13000, "discount_amounts": [{"amount": 1000}], "taxes": [{"amount": 340}]},
+            {
+                "id": "il_1", "amount": 13000, "discount_amounts": [{"amount": 1000}], "taxes": [{"amount": 340}],
+                "pricing": {"price_details": {"product": "prod_usage"}},
+            },
         ],
         "payments": [
-            {"id": "inpay_1", "amount_paid": 12340, "status": "paid"},
+            {"id": "inpay_1", "amount_paid": 12340, "status": "paid", "status_transitions": {"paid_at": 1767311999}},
             {"id": "inpay_2", "amount_paid": 0, "status": "canceled"},
         ],
     }  # fmt: skip
     (invoice,) = stripe_invoices({"invoices": [raw, {**raw, "status": "draft"}]})
     assert (invoice.currency, invoice.total, invoice.lines[0].amount) == ("KWD", Decimal(12340), Decimal(12000))
-    assert [payment.id for payment in invoice.payments] == ["inpay_1"]
+    assert [(payment.id, payment.day) for payment in invoice.payments] == [("inpay_1", "2026-01-01")]
+    assert (invoice.day, invoice.lines[0].item) == ("2026-01-01", "102")
     (payment,) = erp_payments(
         {
             "accepted": [
@@ -137,6 +142,7 @@ def test_amounts_are_in_minor_units_whatever_the_book() -> None:
                     "currency": "KWD",
                     "customer": "77",
                     "payment": "12.340",
+                    "tranDate": "2026-01-01",
                     "apply": [{"externalId": GOOD, "amount": "12.340"}],
                 }
             ],

@@ -181,6 +181,22 @@ def _parked_without_a_word(world: World) -> World:
     return with_hub(world, runs=[parked, *world.hub.runs[1:]])
 
 
+def _other_day(world: World) -> World:
+    first, *others = world.books.erp_invoices
+    return with_books(world, erp_invoices=[replace(first, day="2026-01-02"), *others])
+
+
+def _other_item(world: World) -> World:
+    first, *others = world.books.erp_invoices
+    lines = [replace(line, item="105") for line in first.lines]
+    return with_books(world, erp_invoices=[replace(first, lines=lines), *others])
+
+
+def _other_day_of_a_payment(world: World) -> World:
+    first, *others = world.books.erp_payments
+    return with_books(world, erp_payments=[replace(first, day="2026-01-02"), *others])
+
+
 def _done_with_a_write_open(world: World) -> World:
     return with_hub(world, effects=[replace(world.hub.effects[0], state="unknown", output_id=None)])
 
@@ -226,6 +242,9 @@ DEFECTS: list[tuple[Callable[[World], World], Invariant]] = [
     (_parked_without_a_word, Invariant.ONE_STATE),
     (_done_with_a_write_open, Invariant.ONE_STATE),
     (_ended_with_a_write_open, Invariant.ONE_STATE),
+    (_other_day, Invariant.BOOKS_AGREE),
+    (_other_item, Invariant.BOOKS_AGREE),
+    (_other_day_of_a_payment, Invariant.BOOKS_AGREE),
 ]
 
 

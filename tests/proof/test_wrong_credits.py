@@ -54,15 +54,29 @@ COMPARED = ', "applications[].amount"'
             lambda _: 'when: "`false`"',
             Invariant.NOTHING_LOST,
         ),
+        (
+            "credit-note-to-erp whose sale is filed",
+            "mappings/netsuite/credit_memo_from_hub",
+            r"table\('netsuite_items', product_id\)",
+            lambda _: "\"'105'\"",
+            Invariant.BOOKS_AGREE,
+        ),
+        (
+            "credit-note-to-erp whose sale is filed",
+            "mappings/stripe/credit_note_to_hub",
+            r"coalesce\(effective_at, created\)",
+            lambda found: f"add({found[0]}, `86400`)",
+            Invariant.BOOKS_AGREE,
+        ),
     ],
-    ids=["not applied", "tax kept", "tax not void", "failed refund kept"],
+    ids=["not applied", "tax kept", "tax not void", "failed refund kept", "other item", "other day"],
 )
 def test_a_wrong_flow_is_seen(
     case: str, flow: str, pattern: str, by: By, broken: Invariant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     campaign.be_quiet()
     files = read_files(ROOT)
-    path = f"flows/{flow}.yaml"
+    path = f"{flow}.yaml" if "/" in flow else f"flows/{flow}.yaml"
     wrong, number = re.subn(pattern, by, files[path].decode())
     assert number
     bundle, lints = compile_bundle({**files, path: wrong.encode()}, catalogue_of([*load_connectors().values()]))

@@ -39,6 +39,11 @@ async def _invoiced_and_read(stage: Stage) -> None:
     await stage.read()
 
 
+async def _invoiced_and_linked(stage: Stage) -> None:
+    await stage.invoice(paid=False)
+    await stage.link()
+
+
 async def _paid(stage: Stage) -> None:
     await stage.invoice(paid=True)
 
@@ -233,6 +238,13 @@ CASES: tuple[Case, ...] = (
         happen=_taken_back,
         books=Books.REVERSED,
         engine="stripe",
+    ),
+    Case(
+        flows=("invoice-to-erp",),
+        story="moments before its customer is tied",
+        scenario=_scenario(),
+        happen=_invoiced_and_linked,
+        tied=Tied.NOBODY,
     ),
     Case(flows=("payment-to-erp", "invoice-to-erp"), scenario=_scenario(*_PARTS), happen=_paid),
     Case(
