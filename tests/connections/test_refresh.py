@@ -31,6 +31,8 @@ from hub.store.tables import audit
 
 TOKEN = "/services/rest/auth/oauth2/v1/token"
 AT_ONCE = 60
+#: What a test of the connection tells.
+WHO = {"account": "TSTDRV1234567"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +76,11 @@ async def erp() -> AsyncIterator[Erp]:
 
 async def test_many_attempts_that_need_a_token_cause_one_refresh_for_each_that_ended(erp: Erp) -> None:
     for expired in range(1, 4):
-        assert await erp.work() == [None] * AT_ONCE
+        assert await erp.work() == [WHO] * AT_ONCE
         assert erp.refreshes() == expired
         # The vendor lets it end early: all that are under way are refused with 401 and go on with one new token.
         books(erp).tokens.revoke_all()
-    assert await erp.work() == [None] * AT_ONCE
+    assert await erp.work() == [WHO] * AT_ONCE
     assert erp.refreshes() == 4
 
 
@@ -86,7 +88,7 @@ async def test_a_token_is_renewed_before_its_end_and_only_once(erp: Erp) -> None
     """Its life is so short that it must be renewed again and again; nobody is ever refused, and nobody asks twice."""
     books(erp).tokens.life = 2
     for renewed in range(1, 4):
-        assert await erp.work(20) == [None] * 20
+        assert await erp.work(20) == [WHO] * 20
         assert erp.refreshes() == renewed
         await asyncio.sleep(1.1)
     refused = [entry for entry in erp.vendor.world.requests.since(0) if entry.status == 401]

@@ -51,8 +51,8 @@ MISTAKES: dict[str, Seeded] = {
     "Stripe's answer about another object is believed": seeded(
         "stripe",
         "writing.py",
-        'return bool(steps[-2 if verb else -1] == output["id"])',
-        "return True",
+        'about=lambda request, output: bool(identifier(request) == output["id"]),\n        find=None if holds',
+        "about=lambda request, output: True,\n        find=None if holds",
         name="customer.update",
         fault="foreign-answer",
         words="wrong outcome",
