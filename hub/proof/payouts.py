@@ -270,7 +270,7 @@ def _payout(
         returned=movements[one["failure_balance_transaction"]] if one["status"] == "failed" else None,
         automatic=one["automatic"],
         told=one["reconciliation_status"] == "completed" if one["automatic"] else one["id"] in paid,
-        day=day_of(one["arrival_date"]) if one["automatic"] else own.day,
+        day=day_of(one["arrival_date"]),
     )
 
 

@@ -196,6 +196,11 @@ async def test_payouts_by_hand_are_posted_and_found_in_the_next_automatic_one(wa
     held = await stripe(walk, elapse=2 * DAY)
     (by_hand,) = held["payouts"]
     await walk.flow("payout-by-hand-to-erp", by_hand)
+    # The bank statement will show it on the day of its arrival, not on the one on which it left Stripe.
+    (journal,) = walk.sandboxes["netsuite"].world.books.snapshot()["journals"]
+    left, arrived = (datetime.fromtimestamp(by_hand[name], UTC).date() for name in ("created", "arrival_date"))
+    assert left < arrived
+    assert journal["tranDate"] == arrived.isoformat()
     found = accounts(walk, "gbp")
     assert found[BANK["gbp"]] == 1500
     assert found[CLEARING] == on_balance(held, "gbp") + held["ledger"]["totals"]["stripe_fees"]["gbp"]
