@@ -19,7 +19,7 @@ demo: $(READY) ## run the whole money path against vendor sandboxes on this mach
 prove: $(READY) ## run the real engine through simulated failures, thousands of times, and judge every one
 	$(VENV)/bin/concord prove $(ARGS)
 
-certify: $(READY) ## try every operation, webhook and stream of all connectors under every fault of a vendor
+certify: $(READY) ## try every operation, webhook, stream and listing of all connectors under every fault of a vendor
 	$(VENV)/bin/concord connectors certify --all --jobs 2 $(ARGS)
 
 test: $(READY) ## run all tests; those in a browser need Chromium, which is installed where it may be

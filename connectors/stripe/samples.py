@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from connectors.stripe.client import PAGE_SIZE
 from connectors.stripe.contract_samples import contract_reads, contract_writes
 from connectors.stripe.sandbox.identifiers import Identifiers
 from connectors.stripe.sandbox.sender import sign as signed
-from hub.sdk.testing.samples import ReadSample, Samples, Signer, WebhookSample, WriteSample
+from hub.sdk.testing.samples import ListingSample, ReadSample, Samples, Signer, WebhookSample, WriteSample
 
 _IDS = Identifiers(1)
 CUSTOMER, INVOICE, PAYMENT = _IDS.short("cus"), _IDS.new("in"), _IDS.new("inpay")
@@ -433,6 +434,14 @@ SAMPLES = Samples(
                     "schema": None,
                 }
             ],
+        ),
+    ),
+    listings=(
+        ListingSample(
+            listing="customers",
+            records=lambda books: [customer["id"] for customer in books["customers"]],
+            # More than one page of them.
+            seed={"customers": [{"name": f"Customer {number}"} for number in range(PAGE_SIZE + 20)]},
         ),
     ),
     signer=Signer(

@@ -79,10 +79,13 @@ def show(name: Annotated[str, typer.Argument(help="The connector.")], json_outpu
     for rule, reason in view.quality.items():
         quality.add_row(rule, escape("done" if reason is None else f"exempt: {reason}"))
     print_table(quality)
+    if view.listings:
+        console.print(f"All records can be listed of: {', '.join(view.listings)}.", markup=False)
     if view.certification is not None:
         found = view.certification
         line = (
-            f"{found.trials} trials of {found.tried} operations, webhooks and streams held under {found.faults} faults"
+            f"{found.trials} trials of {found.tried} operations, webhooks, streams and listings held "
+            f"under {found.faults} faults"
         )
         console.print(f"On {found.on}, tried by Concord {found.concord}: {line}.", markup=False)
         for subject, reasons in found.exempt.items():
@@ -141,7 +144,8 @@ def certify_connectors(
     everything: Annotated[bool, typer.Option("--all", help="All that are installed.")] = False,
     fault: Annotated[list[str] | None, typer.Option(help="Only under this fault; may be given again.")] = None,
     operation: Annotated[
-        list[str] | None, typer.Option(help="Only this operation, webhook fixture or stream; may be given again.")
+        list[str] | None,
+        typer.Option(help="Only this operation, webhook fixture, stream or listing; may be given again."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="So many are tried at the same time.")] = 1,
     write: Annotated[bool, typer.Option("--write", help="Write what held into the connector's manifest.")] = False,
@@ -221,7 +225,7 @@ def _sum_up(found: Sequence[Sum], seconds: float) -> None:
     harm = sum(sum(one.harm.values()) for one in found)
     outcome = "All of it holds" if not broken else f"{broken} trials do not hold, {harm} of them with harm"
     tried = sum(one.tried for one in found)
-    line = f"{outcome}: {trials} trials of {tried} operations, webhooks and streams in {_span(seconds)}."
+    line = f"{outcome}: {trials} trials of {tried} operations, webhooks, streams and listings in {_span(seconds)}."
     console.print(line, markup=False, highlight=False)
 
 

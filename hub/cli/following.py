@@ -134,7 +134,8 @@ class _shown:  # noqa: N801 - used as a block
     def _rate(self, row: Mapping[str, Any]) -> int | None:
         """Give how many came to their end each second of late; None before that can be said."""
         now = time.monotonic()
-        self._seen = [(at, ended) for at, ended in self._seen if now - at <= _SPAN]
+        # More than now only before all is listed again.
+        self._seen = [(at, ended) for at, ended in self._seen if now - at <= _SPAN and ended <= _ended(row)]
         self._seen.append((now, _ended(row)))
         (first, before), (last, after) = self._seen[0], self._seen[-1]
         return round((after - before) / (last - first)) if last - first >= _SHORTEST else None

@@ -144,6 +144,11 @@ class Backfills:
             begun += 1
         return begun
 
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether any is going at the moment."""
+        return bool(self._tasks)
+
     async def settle(self) -> None:
         """Wait until those that are going have ended or failed."""
         while self._tasks:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from hub.connections.accounts import Account
+from hub.errors import RetryLater
 from hub.intake.door import content_of, stored_data
 from hub.intake.streams import Streams
 from hub.model.ambient import Ambient, of_micros
@@ -44,7 +45,11 @@ class Listings:
         self._streams = streams
 
     async def carry_out(self, account: Account, listing: Listing, row: Mapping[str, Any]) -> bool:
-        """List from where it stands to the end; False when it was cancelled meanwhile."""
+        """List from where it stands to the end; False when it was cancelled meanwhile.
+
+        Raises `RetryLater` where fewer were listed than were counted: all is counted and listed again then, and what
+        was taken before is known. A page that lacks rows may look like the last one.
+        """
         # Whoever else asks the vendor for something goes first.
         session = account.asked_by(Asker(priority=Priority.LOW, flow=f"back-fill {listing.name}"))
         backfill_id, since, until = str(row["id"]), of_micros(row["since"]), of_micros(row["until"])
@@ -52,7 +57,8 @@ class Listings:
         def within(page: Page) -> list[InboundEvent]:
             return [event for event in page.events if since <= event.occurred_at <= until]
 
-        if row["total"] is None:
+        total, read = row["total"], row["read"]
+        if total is None:
             total = 0
             async with aclosing(listing.pull(session, None, since)) as pages:  # type: ignore[type-var]
                 async for page in pages:
@@ -65,7 +71,7 @@ class Listings:
                 try:
                     page = await anext(pages)
                 except StopAsyncIteration:
-                    return True
+                    break
                 listed = [_as_listed(event, backfill_id) for event in within(page)]
                 events = [replace(event, occurred_at=asked) for event in listed]
                 found = await self._streams.take(account, events, priority=Priority.LOW)
@@ -76,7 +82,17 @@ class Listings:
                 )
                 if not await self._committer.commit(kept):
                     return False
-        return False
+                read += found.read
+            else:
+                return False
+        if read >= total:
+            return True
+        if not await self._committer.commit(Work(lambda tx: streams.list_again(tx, backfill_id))):
+            return False
+        raise RetryLater(
+            f"Fewer records were listed ({read}) than were counted ({total}); all are listed again.",
+            code="listed-fewer",
+        )
 
     async def _has_room(self, backfill_id: str) -> bool:
         """Wait until few enough runs are open; False when the back-fill is not open any more."""

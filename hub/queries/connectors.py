@@ -45,6 +45,7 @@ class ConnectorView:
     api_versions: Sequence[str]
     operations: Sequence[OperationView]
     streams: Sequence[str]
+    listings: Sequence[str]
     webhook: bool
     quality: Mapping[str, str | None]
     certification: Certification | None
@@ -91,6 +92,7 @@ def connector_view(connector: Connector) -> ConnectorView:
             for operation in connector.operations
         ],
         streams=[stream.name for stream in connector.streams],
+        listings=[listing.name for listing in connector.listings],
         webhook=connector.webhook is not None,
         quality={} if manifest is None else manifest.quality,
         certification=certification,
@@ -131,6 +133,7 @@ def view_as_json(view: ConnectorView) -> dict[str, Any]:
             {"name": one.name, "title": one.title, "idempotency": one.idempotency} for one in view.operations
         ],
         "streams": [*view.streams],
+        "listings": [*view.listings],
         "webhook": view.webhook,
         "quality": {rule: "done" if reason is None else {"exempt": reason} for rule, reason in view.quality.items()},
         "standing": view.standing.value,

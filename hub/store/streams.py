@@ -212,6 +212,12 @@ def count_backfill(transaction: Transaction, backfill_id: str, *, total: int) ->
     return _change_backfill(transaction, backfill_id, {"total": total, "error": None, "updated_at": transaction.now})
 
 
+def list_again(transaction: Transaction, backfill_id: str) -> bool:
+    """Let a back-fill of a listing count and list everything once more; False when it is not open any more."""
+    values: dict[str, Any] = {"cursor": None, "total": None, "read": 0, "updated_at": transaction.now}
+    return _change_backfill(transaction, backfill_id, values)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """The runs that a listing's records have started and that have not come to an end: at work, and stopped."""

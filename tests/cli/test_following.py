@@ -62,6 +62,18 @@ def test_programs_get_one_document_a_look(
     assert looks == []
 
 
+def test_one_that_is_listed_again_is_told_from_then_on(
+    looks: list[Mapping[str, Any] | None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its count begins anew, and nothing goes backwards."""
+    monkeypatch.setattr(following, "_SHORTEST", 1e-9)
+    looks += [row(300), row(0, total=None), row(40), row(300, state="done")]
+    assert following.follow(SETTINGS, "backfill_1", json=True) == 0
+    rates = [json.loads(line)["per_second"] for line in capsys.readouterr().out.splitlines()]
+    assert rates[:2] == [None, None]
+    assert all(rate > 0 for rate in rates[2:]), rates
+
+
 def test_lines_tell_how_far_it_is_and_what_stopped(
     looks: list[Mapping[str, Any] | None], capsys: pytest.CaptureFixture[str]
 ) -> None:

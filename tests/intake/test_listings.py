@@ -161,6 +161,33 @@ async def test_a_listing_that_starts_no_flow_is_refused(tmp_path: Path) -> None:
             await hub.backfills.order("vendor", "told", since=None, until=None, actor="local", reason="Why.")
 
 
+@pytest.mark.parametrize("forever", [False, True])
+async def test_where_fewer_are_listed_than_were_counted_all_is_listed_again(tmp_path: Path, *, forever: bool) -> None:
+    """A page without its last row looks like the end; a record that was deleted stays away and holds up nothing."""
+    clock, vendor = start(12)
+    gone = vendor.entries[-1]
+
+    def hide(page: int) -> None:
+        # Five pages are counted, and the fourth that is listed then lacks a row.
+        if page == 9:
+            vendor.entries.remove(gone)
+        elif page == 11 and not forever:
+            vendor.entries.append(gone)
+
+    vendor.before_page = hide
+    async with Reader(tmp_path, clock, listing(vendor)) as hub:
+        made = await order(hub)
+        await carry_out(hub)
+        found = row(hub, made)
+        assert found["state"] == BackfillState.OPEN
+        assert "Fewer records were listed (11) than were counted (12)" in found["error"]
+        clock.leap(timedelta(minutes=2))
+        await carry_out(hub)
+        found, there = row(hub, made), 11 if forever else 12
+        assert (found["state"], found["total"], found["read"]) == (BackfillState.DONE, there, there)
+        assert found["new"] == len(listed(hub)) == there
+
+
 def _stream(vendor: VendorList) -> Stream:
     return reading(vendor)
 

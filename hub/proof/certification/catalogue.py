@@ -19,6 +19,7 @@ class Side(StrEnum):
     READ = "read"
     WEBHOOK = "webhook"
     STREAM = "stream"
+    LISTING = "listing"
 
 
 class Verdict(StrEnum):
@@ -78,9 +79,11 @@ class ProviderFault:
     skew: float = 0.0
 
 
-_WRITE, _READ, _STREAM = frozenset({Side.WRITE}), frozenset({Side.READ}), frozenset({Side.STREAM})
-_CALLS = frozenset({Side.WRITE, Side.READ})
-_OUT = frozenset({Side.WRITE, Side.READ, Side.STREAM})
+_WRITE, _READ = frozenset({Side.WRITE}), frozenset({Side.READ})
+#: What is read page by page.
+_PAGES = frozenset({Side.STREAM, Side.LISTING})
+_CALLS = _WRITE | _READ
+_OUT = _CALLS | _PAGES
 _HOOK = frozenset({Side.WEBHOOK})
 
 
@@ -125,7 +128,7 @@ FAULTS: tuple[ProviderFault, ...] = (
     _fault(
         "no-answer",
         "the request is read, and no answer comes",
-        _READ | _STREAM,
+        _READ | _PAGES,
         _DONE,
         "F11",
         _call("slow", seconds=30),
@@ -263,21 +266,19 @@ FAULTS: tuple[ProviderFault, ...] = (
     _fault("certificate-expired", "the host's certificate has expired", _CALLS, Verdict.PAUSED, "F36"),
     _fault("certificate-other-host", "the certificate is another host's", _CALLS, Verdict.PAUSED, "F36"),
     _fault("certificate-self-signed", "the certificate is nobody's", _CALLS, Verdict.PAUSED, "F36"),
-    _fault(
-        "rows-doubled", "a page has every row twice", _STREAM, _DONE, "F12", _call("rows_doubled"), conditional=True
-    ),
-    _fault("rows-missing", "a page lacks its last row", _STREAM, _DONE, "F12", _call("rows_missing"), conditional=True),
+    _fault("rows-doubled", "a page has every row twice", _PAGES, _DONE, "F12", _call("rows_doubled"), conditional=True),
+    _fault("rows-missing", "a page lacks its last row", _PAGES, _DONE, "F12", _call("rows_missing"), conditional=True),
     _fault(
         "rows-shuffled",
         "a page has its rows in another order",
-        _STREAM,
+        _PAGES,
         _DONE,
         "F12",
         _call("rows_shuffled"),
         conditional=True,
     ),
-    _fault("page-repeated", "everything is given again from the start", _STREAM, _DONE, "F15"),
-    _fault("cursor-gone", "the place read up to is refused, once", _STREAM, _DONE, "F15", _call("400")),
+    _fault("page-repeated", "everything is given again from the start", _PAGES, _DONE, "F15"),
+    _fault("cursor-gone", "the place read up to is refused, once", _PAGES, _DONE, "F15", _call("400")),
     _fault("hook-repeated", "the same delivery five times at once", _HOOK, _DONE, "F13"),
     _fault("hook-replayed", "the same event again, thirty days later, signed anew", _HOOK, _DONE, "F16"),
     _fault("hook-disordered", "deliveries in the opposite order", _HOOK, _DONE, "F15", conditional=True),

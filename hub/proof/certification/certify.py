@@ -1,4 +1,4 @@
-"""Certifies connectors: each of their operations, webhooks and streams under every fault that applies to it."""
+"""Certifies connectors: each operation, webhook, stream and listing of theirs under every fault that applies to it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from hub.errors import HubError, NotFound
 from hub.proof.certification.calls import flow_of, try_call
 from hub.proof.certification.catalogue import FAULTS, ProviderFault, Side, Verdict
 from hub.proof.certification.hooks import judge_hooks, try_webhook
-from hub.proof.certification.judging import Ended, judge, judge_read
+from hub.proof.certification.judging import Ended, judge, judge_listing, judge_read
+from hub.proof.certification.listings import places_of, try_listing
 from hub.proof.certification.obstacles import NotStruck
 from hub.proof.certification.readings import try_stream
 from hub.proof.certification.stand import Stuck
 from hub.sdk.connector import Connector, WriteOperation
-from hub.sdk.testing.samples import ReadSample, Samples, WebhookSample, WriteSample
+from hub.sdk.testing.samples import ListingSample, ReadSample, Samples, WebhookSample, WriteSample
 from hub.workspace.bundle import Bundle
 
 #: What stands for the fault where nothing goes wrong.
@@ -46,7 +47,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One thing that is tried: an operation's sample, a webhook's, or a stream; `number` is its place."""
+    """One thing that is tried: an operation's sample, a webhook's, a listing's, or a stream; `number` is its place."""
 
     connector: str
     side: Side
@@ -89,6 +90,7 @@ def subjects_of(connector: Connector, samples: Samples) -> list[Subject]:
         *(make(side=Side.READ, name=one.operation, number=place) for place, one in enumerate(samples.reads)),
         *(make(side=Side.WEBHOOK, name=one.fixture, number=place) for place, one in enumerate(samples.webhooks)),
         *(make(side=Side.STREAM, name=one.name, number=place) for place, one in enumerate(connector.streams)),
+        *(make(side=Side.LISTING, name=one.listing, number=place) for place, one in enumerate(samples.listings)),
     ]
     sampled = {one.name for one in found}
     for operation in connector.operations:
@@ -97,6 +99,8 @@ def subjects_of(connector: Connector, samples: Samples) -> list[Subject]:
             found.append(make(side=side, name=operation.name, number=-1))
     if connector.webhook is not None and not samples.webhooks:
         found.append(make(side=Side.WEBHOOK, name="webhook", number=-1))
+    shown = {one.listing for one in samples.listings}
+    found += [make(side=Side.LISTING, name=one.name, number=-1) for one in connector.listings if one.name not in shown]
     return found
 
 
@@ -134,6 +138,8 @@ def _attempt(connector: Connector, samples: Samples, subject: Subject) -> Attemp
             return partial(_hook, connector, samples, samples.webhooks[subject.number])
         case Side.STREAM:
             return partial(_stream, connector, samples, subject.number)
+        case Side.LISTING:
+            return partial(_listing, connector, samples, samples.listings[subject.number])
 
 
 class _Calls:
@@ -171,6 +177,24 @@ async def _hook(
 async def _stream(connector: Connector, samples: Samples, number: int, fault: ProviderFault | None) -> list[str]:
     read = await try_stream(connector, samples, connector.streams[number], fault)
     return judge_read(read, Verdict.DONE if fault is None else fault.verdict)
+
+
+async def _listing(
+    connector: Connector, samples: Samples, sample: ListingSample, fault: ProviderFault | None
+) -> list[str]:
+    wrong: list[str] = []
+    missed, places = 0, places_of(fault)
+    for place in places:
+        try:
+            listed = await try_listing(connector, samples, sample, fault, place)
+        except NotStruck:
+            missed += 1
+            if missed == len(places) or (fault is not None and not fault.conditional):
+                raise
+            continue
+        told = judge_listing(listed, Verdict.DONE if fault is None else fault.verdict)
+        wrong += [f"{sentence} (it struck {place})" for sentence in told] if len(places) > 1 else told
+    return wrong
 
 
 async def _try(subject: Subject, fault: ProviderFault | None, attempt: Attempt, exempt: Mapping[str, str]) -> Trial:
@@ -211,7 +235,9 @@ def planned(
     subjects = [subject for each in connectors for subject in subjects_of(each, samples_of(each))]
     nameless = sorted(set(names) - {subject.name for subject in subjects})
     if nameless:
-        raise NotFound("There is no such operation, webhook or stream.", code="unknown-operation", name=nameless[0])
+        raise NotFound(
+            "There is no such operation, webhook, stream or listing.", code="unknown-operation", name=nameless[0]
+        )
     return [
         subject
         for subject in subjects

@@ -62,6 +62,23 @@ class Read:
     strayed: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a back-fill of a listing came to: what was read, ids of records listed or taken twice, and its end.
+
+    `read` names what is missing and what differs by the ids of the records. `astray` are cursors of pages that lead
+    elsewhere than behind them (a hub that is started again would lose records or repeat them). `pages` counts
+    those that all is listed in.
+    """
+
+    read: Read
+    twice: Sequence[str]
+    astray: Sequence[str]
+    pages: int
+    done: bool
+    error: str | None
+
+
 def some(ids: Sequence[str]) -> str:
     """Name the first few of many."""
     named = ", ".join(ids[:3])
@@ -72,7 +89,7 @@ def judge_read(read: Read, verdict: Verdict) -> list[str]:
     """Tell in sentences what is wrong with what was read; nothing when all holds."""
     wrong = []
     if not read.events:
-        wrong.append("the stream is empty; seed something that it shows")
+        wrong.append("nothing was read; seed something that it shows")
     if read.lost:
         wrong.append(f"{Harm.LOST}: {some(read.lost)}")
     if read.wrong:
@@ -89,6 +106,20 @@ def judge_read(read: Read, verdict: Verdict) -> list[str]:
         wrong.append("the connection was not paused")
     if verdict is Verdict.DONE and read.pauses:
         wrong.append("the connection was paused")
+    return wrong
+
+
+def judge_listing(listed: Listed, verdict: Verdict) -> list[str]:
+    """Tell in sentences what is wrong with what was listed; nothing when all holds."""
+    wrong = judge_read(listed.read, verdict)
+    if listed.twice:
+        wrong.append(f"{Harm.DUPLICATE}: {some(listed.twice)} is there twice")
+    if listed.astray:
+        wrong.append(f"a page's cursor does not lead behind it: {some(listed.astray)}")
+    if listed.pages < 2:
+        wrong.append("it has a single page; seed so much that there is a second one")
+    if not listed.done:
+        wrong.append(f"the back-fill has not come to its end ({listed.error})")
     return wrong
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -27,7 +27,7 @@ from hub.store.committer import Transaction, Work
 from hub.store.tables import audit, events, runs
 
 #: The seconds between readings: a few close to each other, then as long as an outage may last.
-_BETWEEN = (5.0, 5.0, 20.0, *(300.0,) * 16)
+BETWEEN = (5.0, 5.0, 20.0, *(300.0,) * 16)
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -47,20 +47,13 @@ async def try_stream(connector: Connector, samples: Samples, stream: Stream, fau
             await _read(hub, polls)
         if fault is not None and fault.name == "page-repeated":
             await hub.committer.commit(Work(_forget))
-        if fault is not None:
-            await warm_up(hub)
-            places = {Where.CALL: NO_TOKENS, Where.TOKEN: TOKENS}
-            plan = [told(hub, entry, places[where], elsewhere.url) for where, entry in fault.plan]
-            hub.sandbox.world.faults.replace(plan)
+        await set_plan(hub, fault, elsewhere.url)
         mended = False
         wanted = await _contents(hub, stream)
-        for seconds in _BETWEEN:
+        for seconds in BETWEEN:
             await _read(hub, polls)
-            if hub.account.paused is not None and not mended:
+            if not mended and await is_mended(hub, skew):
                 mended = True
-                hub.sandbox.world.faults.replace([], keep_counts=True)
-                hub.clock.put_right(skew)
-                await hub.resume()
             elif _taken(hub) == wanted and hub.sandbox.world.faults.is_over:
                 break
             hub.clock.leap(seconds)
@@ -70,19 +63,42 @@ async def try_stream(connector: Connector, samples: Samples, stream: Stream, fau
         return _ended(hub, wanted, elsewhere.visitors)
 
 
-def _polls(hub: Stand) -> Polls:
-    reading = Streams(
+async def set_plan(hub: Stand, fault: ProviderFault | None, elsewhere: str) -> None:
+    """Tell the sandbox what goes wrong from now on with readings; `elsewhere` is the address of another host."""
+    if fault is None:
+        return
+    await warm_up(hub)
+    places = {Where.CALL: NO_TOKENS, Where.TOKEN: TOKENS}
+    hub.sandbox.world.faults.replace([told(hub, entry, places[where], elsewhere) for where, entry in fault.plan])
+
+
+async def is_mended(hub: Stand, skew: float) -> bool:
+    """Put right what has paused the connection, and resume it, as a person does; False where it is not paused."""
+    if hub.account.paused is None:
+        return False
+    hub.sandbox.world.faults.replace([], keep_counts=True)
+    hub.clock.put_right(skew)
+    await hub.resume()
+    return True
+
+
+def streams_of(hub: Stand) -> Streams:
+    """Give what reads streams, and takes what is listed."""
+    return Streams(
         environment=ENVIRONMENT,
         ambient=hub.ambient,
         database=hub.database,
         committer=hub.committer,
         intake=hub.intake,
     )
+
+
+def _polls(hub: Stand) -> Polls:
     return Polls(
         ambient=hub.ambient,
         accounts=hub.accounts,
         bundle=hub.bundle,
-        streams=reading,
+        streams=streams_of(hub),
         every=timedelta(seconds=60),
     )
 
@@ -127,17 +143,27 @@ def _taken(hub: Stand) -> Mapping[str, str]:
 
 
 def _ended(hub: Stand, wanted: Mapping[str, str], strayed: int) -> Read:
+    taken = _taken(hub)
+    return reading_of(
+        hub,
+        lost=sorted(wanted.keys() - taken.keys()),
+        wrong=sorted(id for id, content in taken.items() if wanted.get(id) != content),
+        strayed=strayed,
+    )
+
+
+def reading_of(hub: Stand, *, lost: Sequence[str], wrong: Sequence[str], strayed: int) -> Read:
+    """Count what the hub has taken, beside what is missing of it and what is wrong."""
     with hub.database.reading() as reading:
-        found = reading.execute(select(events.c.external_id, events.c.body_hash, events.c.state)).all()
+        states = reading.execute(select(events.c.state)).scalars().all()
         started = reading.execute(select(func.count()).select_from(runs)).scalar_one()
         paused = select(func.count()).where(audit.c.kind == AuditKind.CONNECTION_PAUSED.value)
         pauses = reading.execute(paused).scalar_one()
-    taken = {row.external_id: row.body_hash for row in found}
     return Read(
-        lost=tuple(sorted(wanted.keys() - taken.keys())),
-        wrong=tuple(sorted(id for id, content in taken.items() if wanted.get(id) != content)),
-        kept=sum(row.state != EventState.ACCEPTED for row in found),
-        events=len(found),
+        lost=tuple(lost),
+        wrong=tuple(wrong),
+        kept=sum(state != EventState.ACCEPTED for state in states),
+        events=len(states),
         runs=started,
         pauses=pauses,
         strayed=strayed,

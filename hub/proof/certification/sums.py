@@ -23,7 +23,8 @@ class Exemption:
 class Sum:
     """The trials of one connector.
 
-    - `tried` counts its operations, webhooks and streams, `faults` the kinds of faults that struck at least one.
+    - `tried` counts its operations, webhooks, streams and listings, `faults` the kinds of faults that struck at least
+      one.
     - `trials` are `held`, `not_struck`, `broken`, or have one of the `exemptions`.
     - `harm` counts the trials that did each harm.
     - `seconds` are of work, whatever went on at the same time.

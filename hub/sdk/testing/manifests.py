@@ -63,9 +63,9 @@ QUALITY: Mapping[str, Callable[[Connector], bool]] = {
 class Certification:
     """What the last certification of a connector came to, all of which held.
 
-    `on` is the day (`2026-11-22`) and `concord` the version of the hub that tried it. `tried` operations, webhooks and
-    streams were tried under `faults` kinds of faults, in `trials` trials; `exempt` maps what was tried to faults under
-    which it cannot hold, and why; `sources` names the state of the package by its content.
+    `on` is the day (`2026-11-22`) and `concord` the version of the hub that tried it. `tried` operations, webhooks,
+    streams and listings were tried under `faults` kinds of faults, in `trials` trials; `exempt` maps what was tried to
+    faults under which it cannot hold, and why; `sources` names the state of the package by its content.
     """
 
     on: str

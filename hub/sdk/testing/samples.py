@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -45,6 +45,19 @@ class WebhookSample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListingSample:
+    """A listing of the connector, and what it must give.
+
+    `records(books)` gives the ids of all its records out of the sandbox's books. `seed` is a second wish, given to the
+    sandbox after that of the samples: with it there is more than one page.
+    """
+
+    listing: str
+    records: Callable[[Mapping[str, Any]], Collection[str]]
+    seed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
     """How the vendor signs, in other code than the connector's own (its sandbox's, or the vendor's library).
 
@@ -72,14 +85,15 @@ class Samples:
     `settings` are invented values for every field, secrets among them, as the connector would find them in the vault.
     `seed` is the wish given to the sandbox before each live trial; of a connector without a network, the `files` of
     the workspace, by path. `wrong` are settings with which the vendor must refuse the connection; without it, every
-    secret but those for webhooks is spoilt. `exempt` says of an operation (webhook's fixture, stream) under which
-    faults of the certification it cannot hold, and why.
+    secret but those for webhooks is spoilt. `exempt` says of an operation (webhook's fixture, stream, listing) under
+    which faults of the certification it cannot hold, and why.
     """
 
     settings: Mapping[str, Any]
     reads: Sequence[ReadSample] = ()
     writes: Sequence[WriteSample] = ()
     webhooks: Sequence[WebhookSample] = ()
+    listings: Sequence[ListingSample] = ()
     signer: Signer | None = None
     seed: Mapping[str, Any] = field(default_factory=dict)
     wrong: Mapping[str, Any] | None = None
