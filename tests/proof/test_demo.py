@@ -65,7 +65,8 @@ def test_without_faults_everything_is_posted(tmp_path: Path) -> None:
     assert told["payouts_returned"] == 1
     assert told["clearing"]["JPY"]["unexplained"] == "0"
     assert {Decimal(row["unexplained"]) for row in told["clearing"].values()} == {Decimal(0)}
-    assert {Decimal(row["stripe_balance"]) for row in told["clearing"].values()} == {Decimal(0)}
+    # All that is there is paid out in the end; what was given back since the payout before stays owed.
+    assert max(Decimal(row["stripe_balance"]) for row in told["clearing"].values()) <= 0
     assert told["credit_memos_expected"] == told["credit_memos_posted"] > 0
     assert told["refunds_expected"] == told["refunds_posted"] > 0
     # Of each payout it is told that it was paid, and what it is made of; voids and failures of refunds are runs too.
