@@ -6,14 +6,9 @@ An operation that the library's program does not cover fails here.
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
 import re
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,8 +24,8 @@ from hub.sdk.testing.invented import live_settings
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey
 from tests.connectors.stripe.test_stripe_older_library import FOLDERS
+from tests.connectors.stripe.with_library import run
 
-SCRIPT = Path(__file__).with_name("every_call.py")
 KEY = EffectKey("a" * 32)
 #: Paths with an object in them come last: `/v1/customers/search` is no customer.
 SERVED = {(method, path) for method, path, _ in (*ROUTES, *ROUTES_V2)} | {("POST", STREAM)}
@@ -93,30 +88,13 @@ async def connector_calls(sandbox: Running) -> set[tuple[str, str]]:
     return calls(sandbox)
 
 
-async def run(sandbox: Running, paths: list[str]) -> dict[str, Any]:
-    """Run the program with the library found first in `paths`."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(SCRIPT),
-        sandbox.url,
-        str(sandbox.announcement["api_key"]),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await asyncio.wait_for(process.communicate(), 120)
-    assert process.returncode == 0, errors.decode()
-    seen: dict[str, Any] = json.loads(output)
-    return seen
-
-
 async def made_by(sandbox: Running, folder: str | None) -> tuple[dict[str, Any], set[tuple[str, str]]]:
     """Seed the sandbox and give what the library saw there, and the connector's calls that it did not make."""
     await sandbox.world.books.seed(SAMPLES.seed)
     wanted = await connector_calls(sandbox)
     await sandbox.world.reset()
     await sandbox.world.books.seed(SAMPLES.seed)
-    seen = await run(sandbox, [folder] if folder else [])
+    seen = await run("every_call.py", sandbox, [folder] if folder else [])
     return seen, wanted - calls(sandbox)
 
 
