@@ -1,8 +1,9 @@
-"""Billing at Stripe: customers, what is sold at which price, subscriptions, and invoices from draft to end."""
+"""Billing at Stripe: customers, subscriptions, and invoices from draft to end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.stripe.client import pages, read_object, reading, settings_of
@@ -59,54 +60,6 @@ _CUSTOMER: Mapping[str, JsonSchema] = {
     "tax_exempt": {"enum": ["none", "exempt", "reverse"]},
     "metadata": METADATA,
 }
-_PRODUCT: Mapping[str, JsonSchema] = {
-    "id": ID,
-    "name": TEXT,
-    "active": FLAG,
-    "description": TEXT,
-    "tax_code": TEXT,
-    "unit_label": TEXT,
-    "statement_descriptor": TEXT,
-    "url": TEXT,
-    "metadata": METADATA,
-}
-_TIER = shape(
-    {
-        "up_to": {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "inf"}]},
-        "unit_amount": AMOUNT,
-        "unit_amount_decimal": DECIMAL,
-        "flat_amount": AMOUNT,
-        "flat_amount_decimal": DECIMAL,
-    },
-    "up_to",
-)
-_PRICE: Mapping[str, JsonSchema] = {
-    "product": ID,
-    "currency": CURRENCY,
-    "unit_amount": AMOUNT,
-    "unit_amount_decimal": DECIMAL,
-    "active": FLAG,
-    "nickname": TEXT,
-    "lookup_key": TEXT,
-    "transfer_lookup_key": FLAG,
-    "tax_behavior": {"enum": ["inclusive", "exclusive", "unspecified"]},
-    "recurring": shape(
-        {
-            "interval": {"enum": ["day", "week", "month", "year"]},
-            "interval_count": {"type": "integer", "minimum": 1},
-            "usage_type": {"enum": ["licensed", "metered"]},
-            "meter": ID,
-        },
-        "interval",
-    ),
-    "billing_scheme": {"enum": ["per_unit", "tiered"]},
-    "tiers_mode": {"enum": ["graduated", "volume"]},
-    "tiers": {"type": "array", "items": _TIER, "minItems": 1},
-    "transform_quantity": shape(
-        {"divide_by": {"type": "integer", "minimum": 1}, "round": {"enum": ["up", "down"]}}, "divide_by", "round"
-    ),
-    "metadata": METADATA,
-}
 _SUBSCRIPTION: Mapping[str, JsonSchema] = {
     "customer": ID,
     "items": {
@@ -126,6 +79,24 @@ _SUBSCRIPTION: Mapping[str, JsonSchema] = {
     "trial_period_days": _COUNT,
     "cancel_at": SECONDS,
     "cancel_at_period_end": FLAG,
+    "metadata": METADATA,
+}
+_ITEM_CHANGE = shape(
+    {"id": ID, "price": ID, "quantity": _COUNT, "deleted": FLAG, "clear_usage": FLAG, "tax_rates": IDS}
+)
+#: An item that is there is named by its `id`; one with a `price` alone is new.
+_SUBSCRIPTION_CHANGE: Mapping[str, JsonSchema] = {
+    "items": {
+        "type": "array",
+        "items": {**_ITEM_CHANGE, "anyOf": [{"required": ["id"]}, {"required": ["price"]}]},
+        "minItems": 1,
+        "maxItems": 40,
+    },
+    "proration_behavior": {"enum": ["create_prorations", "always_invoice", "none"]},
+    "proration_date": SECONDS,
+    "collection_method": _COLLECTION,
+    "days_until_due": _COUNT,
+    "description": TEXT,
     "metadata": METADATA,
 }
 _INVOICE_ITEM: Mapping[str, JsonSchema] = {
@@ -170,6 +141,9 @@ _INVOICE_GIVES = (
     "amount_remaining",
 )
 
+_ITEM_PARAMETER = re.compile(r"^items\[(?P<place>\d+)\]\[(?P<field>id|price|quantity|deleted)\]$")
+_TERMS = ("collection_method", "days_until_due", "description")
+
 
 def _item_form(settings: StripeSettings, record: Record) -> Record:
     """Name the price as the connection's version does: `pricing[price]` since basil."""
@@ -190,6 +164,34 @@ def _is_ending(sent: Mapping[str, str], subscription: Mapping[str, Any]) -> bool
     if "cancel_at" in sent:
         return str(subscription.get("cancel_at")) == sent["cancel_at"]
     return subscription.get("cancel_at_period_end") is True
+
+
+def _is_changed(sent: Mapping[str, str], subscription: Mapping[str, Any]) -> bool:
+    """Tell whether a subscription is as a change leaves it: its items, which have a price each, and its terms."""
+    items: dict[str, dict[str, str]] = {}
+    for name, value in sent.items():
+        if match := _ITEM_PARAMETER.match(name):
+            items.setdefault(match["place"], {})[match["field"]] = value
+    shown = [item for item in subscription["items"]["data"] if not item.get("deleted")]
+    metadata = subscription.get("metadata") or {}
+    noted = {name[9:-1]: value for name, value in sent.items() if name.startswith("metadata[")}
+    return (
+        all(_has_item(shown, wanted) for wanted in items.values())
+        and all(metadata.get(name, "") == value for name, value in noted.items())
+        and all(str(subscription.get(name)) == sent[name] for name in _TERMS if name in sent)
+    )
+
+
+def _has_item(shown: Sequence[Mapping[str, Any]], wanted: Mapping[str, str]) -> bool:
+    """Look among a subscription's items for one that was asked for; one that was taken out must be gone."""
+    named = [item for item in shown if wanted.get("id", item["id"]) == item["id"]]
+    if wanted.get("deleted") == "true":
+        return not named
+    return any(
+        wanted.get("price", item["price"]["id"]) == item["price"]["id"]
+        and wanted.get("quantity", str(item.get("quantity"))) == str(item.get("quantity"))
+        for item in named
+    )
 
 
 async def _read_invoice(session: Session, wanted: Record) -> Record:
@@ -243,21 +245,6 @@ _READS: tuple[Operation, ...] = (
     ),
     read_by_id("customer", "customers", title="Read a customer with its tax ids", read=_read_customer),
     list_of("customer", "customers", title="List customers, newest first", filters={"email": TEXT}),
-    read_by_id("product", "products", title="Read a product"),
-    list_of("product", "products", title="List products, newest first", filters={"active": FLAG, "ids": IDS}),
-    read_by_id("price", "prices", title="Read a price"),
-    list_of(
-        "price",
-        "prices",
-        title="List prices, newest first",
-        filters={
-            "active": FLAG,
-            "currency": CURRENCY,
-            "lookup_keys": {"type": "array", "items": TEXT},
-            "product": ID,
-            "type": {"enum": ["one_time", "recurring"]},
-        },
-    ),
     read_by_id("subscription", "subscriptions", title="Read a subscription with its first items"),
     list_of(
         "subscription",
@@ -309,24 +296,6 @@ _WRITES: tuple[Operation, ...] = (
         gives=("name", "email"),
     ),
     creates(
-        "product.create",
-        "products",
-        title="Create a product",
-        fields=_PRODUCT,
-        required=("name",),
-        gives=("name", "active"),
-        searched=True,
-    ),
-    creates(
-        "price.create",
-        "prices",
-        title="Create a price, one-time or recurring, per unit or in tiers, licensed or metered",
-        fields=_PRICE,
-        required=("product", "currency"),
-        gives=("product", "currency", "unit_amount", "unit_amount_decimal", "lookup_key"),
-        searched=True,
-    ),
-    creates(
         "subscription.create",
         "subscriptions",
         title="Begin a subscription; its first period is billed at once",
@@ -335,6 +304,14 @@ _WRITES: tuple[Operation, ...] = (
         gives=("status", "customer", "currency", "latest_invoice"),
         searched=True,
         undo="subscription.cancel",
+    ),
+    changes(
+        "subscription.update",
+        "subscriptions",
+        title="Change a subscription: other prices and quantities, more items or fewer, other terms",
+        fields=_SUBSCRIPTION_CHANGE,
+        gives=("status", "customer", "currency", "latest_invoice"),
+        holds=_is_changed,
     ),
     changes(
         "subscription.cancel",

@@ -138,7 +138,24 @@ _BILLING_WRITES = (
         },
         documents=named("prices", "lookup_key", "calls-2026"),
     ),
+    WriteSample(
+        operation="product.update",
+        input={"id": PRODUCT, "description": "A place for one person"},
+        documents=named("products", "description", "A place for one person"),
+    ),
+    WriteSample(operation="price.archive", input={"id": PRICE}, documents=named("prices", "active", False)),
     _SUBSCRIBED,
+    WriteSample(
+        operation="subscription.update",
+        input={
+            "id": SUBSCRIPTION,
+            "items": [{"id": SUBSCRIPTION_ITEM, "quantity": 5}],
+            "proration_behavior": "none",
+            "metadata": {"contract": "C-2"},
+        },
+        documents=lambda books: sum(one["metadata"].get("contract") == "C-2" for one in books["subscriptions"]),
+        after=[_SUBSCRIBED],
+    ),
     WriteSample(
         operation="subscription.cancel",
         input={"id": SUBSCRIPTION},

@@ -14,9 +14,12 @@ DOCUMENT = ROOT / "docs" / "canonical.md"
 ORDER = (
     "legal_entity",
     "customer",
+    "contact",
     "product",
     "price",
+    "contract",
     "invoice",
+    "invoice_status",
     "credit_memo",
     "payment",
     "refund",

@@ -368,5 +368,10 @@ def _check_items(items: list[Record]) -> None:
         raise ApiError.invalid("A subscription must have at least one item.", param="items")
     if len(items) > MAX_ITEMS:
         raise ApiError.invalid(f"A subscription can have up to {MAX_ITEMS} items.", param="items")
+    seen: set[str] = set()
+    for item in items:
+        if (price := item["price"]["id"]) in seen:
+            raise ApiError.invalid(f"Cannot add multiple subscription items with the same plan: {price}", param="items")
+        seen.add(price)
     if len({item["price"]["currency"] for item in items}) > 1:
         raise ApiError.invalid("All prices of a subscription must be in one currency.", param="items")

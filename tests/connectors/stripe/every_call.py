@@ -28,15 +28,18 @@ def catalogue(call: Any) -> Seen:
         {"product": product.id, "currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"}}
     )
     searched = call.products.search({"query": 'metadata["sku"]:"S-1"'}).data
+    other = call.prices.create({"product": product.id, "currency": "usd", "unit_amount": 990})
     return {
         "price": price.id,
         "read": [
             call.products.retrieve(product.id).name,
             call.prices.retrieve(price.id).unit_amount,
             product.id in ids(call.products.list({"active": True})),
-            ids(call.prices.list({"product": product.id})) == [price.id],
+            ids(call.prices.list({"product": product.id, "active": True, "currency": "eur"})) == [price.id],
             [one.id for one in searched] == [product.id],
-            [one.id for one in call.prices.search({"query": f'product:"{product.id}"'}).data] == [price.id],
+            price.id in [one.id for one in call.prices.search({"query": f'product:"{product.id}"'}).data],
+            call.products.update(product.id, {"description": "A place"}).description,
+            call.prices.update(other.id, {"active": False}).active,
         ],
     }
 
@@ -75,6 +78,8 @@ def subscriptions(call: Any, customer: str, price: str) -> list[Any]:
         ids(call.subscriptions.list({"customer": customer})) == [begun.id],
         begun.id in [one.id for one in call.subscriptions.search({"query": 'status:"active"'}).data],
         ids(call.subscription_items.list({"subscription": begun.id})) == [item],
+        call.subscriptions.update(begun.id, {"items": [{"id": item, "quantity": 4}], "proration_behavior": "none"}).id
+        == begun.id,
         call.subscription_items.retrieve(item).quantity,
         call.subscriptions.update(begun.id, {"cancel_at_period_end": True}).cancel_at_period_end,
         [first.status, first.total],

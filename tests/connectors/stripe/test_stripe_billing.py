@@ -103,6 +103,54 @@ async def test_from_the_price_list_to_the_paid_invoice(sandbox: Running) -> None
         assert ending["cancel_at"] == item["current_period_end"]
 
 
+async def test_a_contract_is_amended_and_found_as_it_was_left(sandbox: Running) -> None:
+    async with hand(sandbox) as stripe:
+        person = {"invoice_settings": {"default_payment_method": "pm_card_visa"}}
+        customer = (await stripe.write("customer.create", name="Alder", **person))["id"]
+        product = (await stripe.write("product.create", name="Seats"))["id"]
+        monthly = {"product": product, "currency": "eur", "recurring": {"interval": "month"}}
+        seats, support, storage = [
+            (await stripe.write("price.create", unit_amount=amount, **monthly))["id"] for amount in (1000, 500, 250)
+        ]
+        begun = await stripe.write(
+            "subscription.create",
+            customer=customer,
+            items=[{"price": seats, "quantity": 3}, {"price": support, "quantity": 1}],
+        )
+
+        async def items() -> dict[str, dict[str, Any]]:
+            found = await stripe.read("subscription_item.list", subscription=begun["id"])
+            return {item["price"]["id"]: item for item in found["data"]}
+
+        before = await items()
+        change = {
+            "id": begun["id"],
+            "items": [
+                {"id": before[seats]["id"], "quantity": 5},
+                {"id": before[support]["id"], "deleted": True},
+                {"price": storage, "quantity": 2},
+            ],
+            "proration_behavior": "none",
+            "metadata": {"amendment": "2"},
+        }
+        operation = writing("subscription.update")
+        key = EffectKey("a" * 32)
+        assert await stripe.connected.find(operation, change, key) is None
+        changed = await stripe.write("subscription.update", **change)
+        assert changed["status"] == "active"
+        after = await items()
+        assert {price: item["quantity"] for price, item in after.items()} == {seats: 5, storage: 2}
+        assert await stripe.connected.find(operation, change, key) == changed
+        with pytest.raises(FixData, match="same plan"):
+            await stripe.write("subscription.update", id=begun["id"], items=[{"price": seats, "quantity": 1}])
+        await stripe.write("subscription.update", id=begun["id"], items=[{"id": after[seats]["id"], "quantity": 6}])
+        assert await stripe.connected.find(operation, change, key) is None
+        archived = await stripe.write("price.archive", id=support)
+        assert archived["active"] is False
+        with pytest.raises(FixData):
+            await stripe.write("subscription.update", id=begun["id"], items=[{"price": support, "quantity": 1}])
+
+
 async def test_an_invoice_goes_through_its_states(sandbox: Running) -> None:
     async with hand(sandbox) as stripe:
         customer = (await stripe.write("customer.create", name="Alder"))["id"]

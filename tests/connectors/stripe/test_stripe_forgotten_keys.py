@@ -23,8 +23,9 @@ from hub.workspace.bundle import Bundle
 
 #: What stays for a person, and why.
 LEFT = {
-    # Nothing at Stripe counts the changes of a customer; another may have changed the same fields since.
+    # Nothing at Stripe counts the changes of a customer or a product; another may have changed the same fields since.
     "customer.update",
+    "product.update",
     # Single events are not given back; the key is good for thirty days.
     "meter_event.create",
     # For a day the identifiers of what was sent tell it apart.
