@@ -131,8 +131,11 @@ def _is_lost(line: Mapping[str, Any], taxed: Taxed) -> bool:
 
 
 def _not_placed(line: Mapping[str, Any], taxed: Taxed) -> dict[str, str]:
-    said = f"Nothing is taxed on the line {line['id']}: its tax is {taxed.tax}, although {line['billed_tax']} was billed."
-    return {"severity": "warning", "text": said}
+    billed = f"although {line['billed_tax']} was billed."
+    return {
+        "severity": "warning",
+        "text": f"Nothing is taxed on the line {line['id']}: its tax is {taxed.tax}, {billed}",
+    }
 
 
 def _numbers(rates: Sequence[Rate]) -> list[Decimal]:

@@ -259,6 +259,27 @@ async def test_what_stripe_cannot_say_is_refused_in_plain_words(engine: Engine) 
     assert stays.value.code == "return-stays"
 
 
+async def test_another_tax_than_stripes_is_told_and_not_recorded(engine: Engine) -> None:
+    """A transaction has no override: the same tax is recorded, another refused before anything is written."""
+    billed = sale(lines=[{"id": "1", "amount": 100, "billed_tax": Decimal("8.87")}, {"id": "2", "amount": 100}])
+    quote = await engine.read("tax.quote", billed)
+    assert [(line["tax"], line.get("calculated_tax")) for line in quote["lines"]] == [
+        (Decimal("8.88"), Decimal("8.88")),
+        (Decimal("8.88"), None),
+    ]
+    with pytest.raises(FixData) as refused:
+        await engine.write("tax.commit", billed)
+    assert (refused.value.code, refused.value.facts["line"]) == ("tax-override-not-supported", "1")
+    assert engine.transactions == []
+    same = sale(lines=[{"id": "1", "amount": 100, "billed_tax": Decimal("8.88")}])
+    sold = await engine.write("tax.commit", same, OTHER)
+    assert (sold["tax_total"], sold["lines"][0]["calculated_tax"]) == (Decimal("8.88"), Decimal("8.88"))
+    lower = {**billed, "id": sold["id"], "reason": "price", "description": "It fell."}
+    with pytest.raises(FixData):
+        await engine.write("tax.adjust", lower, THIRD)
+    assert len(engine.transactions) == 1
+
+
 async def test_an_address_is_answered_by_what_a_calculation_says(engine: Engine) -> None:
     found = await engine.read("address.resolve", NEW_YORK)
     assert (found["resolved"], found["quality"], found["address"]) == (True, "taxable-place", NEW_YORK)
