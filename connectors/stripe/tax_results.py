@@ -93,18 +93,18 @@ def _beside_billed(line: dict[str, Any], billed: set[str]) -> dict[str, Any]:
 def refuse_another_tax(record: Record, result: Mapping[str, Any]) -> None:
     """Refuse a document of which another tax was billed than Stripe calculates; raises `FixData`.
 
-    A transaction records what was calculated, and has no way to say another tax.
+    A transaction records what was calculated, and has no way to say another tax. It is compared in all, since a credit
+    is taken off other lines, and its tax with it.
     """
-    calculated = {line["id"]: line["tax"] for line in result["lines"]}
-    for line in record["lines"]:
-        billed, own = line.get("billed_tax"), calculated[line["id"]]
-        if billed is not None and billed != own:
-            raise FixData(
-                f"Stripe Tax records the tax that it calculates, {own}, and not that {billed} was billed. Nothing was "
-                "recorded.",
-                code="tax-override-not-supported",
-                line=line["id"],
-            )
+    billed = {line["id"]: line["billed_tax"] for line in record["lines"] if line.get("billed_tax") is not None}
+    wanted = sum(billed.values(), _ZERO)
+    own = sum((line["tax"] for line in result["lines"] if line["id"] in billed), _ZERO)
+    if wanted != own:
+        raise FixData(
+            f"Stripe Tax records the tax that it calculates, {own}, and not that {wanted} was billed. Nothing was "
+            "recorded.",
+            code="tax-override-not-supported",
+        )
 
 
 def recorded(
