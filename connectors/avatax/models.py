@@ -68,7 +68,7 @@ def _model(settings: AvataxSettings, record: Record, *, kind: str, commit: bool)
         "customerCode": record["customer_id"],
         "currencyCode": record["currency"],
         "addresses": {"shipFrom": address_model(record["ship_from"]), "shipTo": address_model(record["ship_to"])},
-        "lines": [_line(line) for line in record["lines"]],
+        **_taxed_as(record),
     }
     if record.get("customer_tax_id"):
         body["businessIdentificationNo"] = record["customer_tax_id"]
@@ -78,9 +78,38 @@ def _model(settings: AvataxSettings, record: Record, *, kind: str, commit: bool)
         body["entityUseCode"] = _USES[exemption["reason"]]
         if exemption.get("number"):
             body["exemptionNo"] = exemption["number"]
-    if record.get("tax_date"):
-        body["taxOverride"] = {"type": "TaxDate", "taxDate": record["tax_date"], "reason": "Date of the sale"}
     return body
+
+
+def _taxed_as(record: Record) -> dict[str, object]:
+    """Form the lines, with what overrides the day whose rates apply and the tax itself.
+
+    AvaTax takes overrides of the document or of its lines, not of both: where a tax was billed, each line says the day
+    for itself, an amount and its day in one override.
+    """
+    day = record.get("tax_date")
+    dated = {"type": "TaxDate", "taxDate": day, "reason": "Date of the sale"} if day else None
+    lines = record["lines"]
+    if all(line.get("billed_tax") is None for line in lines):
+        return {"lines": [_line(line) for line in lines], **({"taxOverride": dated} if dated else {})}
+    overrides = [
+        dated
+        if line.get("billed_tax") is None
+        else {
+            "type": "TaxAmount",
+            "taxAmount": line["billed_tax"],
+            # Without another day it is to be the document's.
+            "taxDate": day or record["date"],
+            "reason": "Tax as billed",
+        }
+        for line in lines
+    ]
+    return {
+        "lines": [
+            {**_line(line), **({"taxOverride": override} if override else {})}
+            for line, override in zip(lines, overrides, strict=True)
+        ]
+    }
 
 
 def address_model(address: Mapping[str, Any]) -> dict[str, object]:

@@ -39,6 +39,8 @@ _SEVERITIES = {"success": "information", "information": "information", "warning"
 #: Why AvaTax takes nothing somewhere: the company has no nexus there.
 _NO_NEXUS = "NexusRule"
 _ZERO = Decimal(0)
+#: The override by which a line has a tax that was found elsewhere.
+_BILLED = "TaxAmount"
 
 
 def read_result(response: Response) -> Record:
@@ -63,7 +65,7 @@ def result(transaction: Mapping[str, Any]) -> Record:
     recorded = {
         "id": str(transaction["id"]) if state != "quoted" and isinstance(transaction.get("id"), int) else None,
         "version": transaction.get("version") if state != "quoted" else None,
-        "tax_date": _day(transaction.get("taxDate")),
+        "tax_date": _tax_day(transaction.get("taxDate"), lines),
         # Older accounts name the customer `customerVendorCode` only; newer ones give both, with one value.
         "customer_id": transaction.get("customerCode") or transaction.get("customerVendorCode"),
     }
@@ -111,6 +113,8 @@ def _line(line: Mapping[str, Any]) -> dict[str, Any]:
     }
     if isinstance(line.get("taxCode"), str) and line["taxCode"]:
         made["tax_code"] = line["taxCode"]
+    if line.get("taxOverrideType") == _BILLED and _is_number(line.get("taxCalculated")):
+        made["calculated_tax"] = line["taxCalculated"]
     return made
 
 
@@ -165,6 +169,12 @@ def _number(value: object) -> Decimal | int:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def _tax_day(whole: object, lines: list[dict[str, Any]]) -> str | None:
+    """Give the day whose rates were applied: that of all lines, as each may say its own, else the document's."""
+    days = {_day(line.get("taxDate")) for line in lines} - {None}
+    return days.pop() if len(days) == 1 else _day(whole)
 
 
 def _day(value: object) -> str | None:

@@ -8,6 +8,11 @@ from decimal import Decimal
 from hub.sdk.testing.samples import ReadSample, Samples, WriteSample
 
 IRVINE = {"line1": "1 Main Street", "city": "Irvine", "region": "CA", "country": "US", "postal_code": "92615"}
+LINES: list[dict[str, object]] = [
+    {"id": "1", "amount": Decimal("1250.10"), "tax_code": "SW052000", "description": "Seats"},
+    {"id": "2", "amount": Decimal("-50.05"), "quantity": Decimal(1), "tax_code": "SW052000"},
+    {"id": "3", "amount": 0},
+]
 SALE = {
     "code": "INV/2026+001",
     "date": "2026-01-31",
@@ -15,11 +20,13 @@ SALE = {
     "currency": "USD",
     "ship_from": IRVINE,
     "ship_to": IRVINE,
-    "lines": [
-        {"id": "1", "amount": Decimal("1250.10"), "tax_code": "SW052000", "description": "Seats"},
-        {"id": "2", "amount": Decimal("-50.05"), "quantity": Decimal(1), "tax_code": "SW052000"},
-        {"id": "3", "amount": 0},
-    ],
+    "lines": LINES,
+}
+#: With the tax as it was billed, a cent beside AvaTax's, at the rates of another day.
+BILLED = {
+    **SALE,
+    "tax_date": "2026-01-30",
+    "lines": [{**LINES[0], "billed_tax": Decimal("96.89")}, *LINES[1:]],
 }
 #: The number of the first document in the sandbox.
 FIRST = "85000000001"
@@ -38,6 +45,7 @@ SAMPLES = Samples(
     },
     reads=(
         ReadSample(operation="tax.quote", input=SALE),
+        ReadSample(operation="tax.quote", input=BILLED),
         ReadSample(operation="tax.read", input={"code": "INV/2026+001"}, after=[COMMIT]),
         # A code that stands in the address as it is.
         ReadSample(

@@ -19,7 +19,7 @@ from typing import Any
 from connectors.stripe.client import listed, read_object, reading, settings_of, writing
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.tax_documents import address_of, calculation, noon
-from connectors.stripe.tax_results import CODE, VERSION, calculated, metadata_of, recorded
+from connectors.stripe.tax_results import CODE, VERSION, calculated, metadata_of, recorded, refuse_another_tax
 from connectors.stripe.writing import FOR_EVER, MARK
 from hub.sdk import tax
 from hub.sdk.calls import Calls, Course, carried, half_way
@@ -143,6 +143,7 @@ def _key(request: Request, part: str = "") -> EffectKey:
 def _commit(settings: StripeSettings, request: Request) -> Calls:
     record = loads(request.body)
     found, result = yield from _calculation(settings, record, _key(request, "calculation"))
+    refuse_another_tax(record, result)
     made = yield from _create(settings, request, found["id"], result, version=1)
     return _answer({**made})
 
@@ -173,6 +174,7 @@ def _adjust(settings: StripeSettings, request: Request) -> Calls:
         raise Conflict("The id is not that of a sale of this code.", code="another-version", id=record["id"])
     version = str(metadata.get(VERSION, "1"))
     found, result = yield from _calculation(settings, record, _key(request, "calculation"))
+    refuse_another_tax(record, result)
     form = {
         "mode": "full",
         "original_transaction": record["id"],

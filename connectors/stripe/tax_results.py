@@ -70,7 +70,8 @@ def calculated(record: Record, answer: Mapping[str, Any], lines: Sequence[Mappin
     wanted = sorted(str(line["id"]) for line in record["lines"])
     if sorted(str(line.get("reference")) for line in lines) != wanted:
         raise OutcomeUnknown("The calculation has other lines than the document.", code="foreign-answer")
-    made = [_line(line, currency) for line in lines]
+    billed = {line["id"] for line in record["lines"] if line.get("billed_tax") is not None}
+    made = [_beside_billed(_line(line, currency), billed) for line in lines]
     tax = [answer.get("tax_amount_exclusive"), answer.get("tax_amount_inclusive")]
     return {
         **_sums(made),
@@ -83,6 +84,27 @@ def calculated(record: Record, answer: Mapping[str, Any], lines: Sequence[Mappin
         "lines": made,
         "nexus": nexus_of(made),
     }
+
+
+def _beside_billed(line: dict[str, Any], billed: set[str]) -> dict[str, Any]:
+    return {**line, "calculated_tax": line["tax"]} if line["id"] in billed else line
+
+
+def refuse_another_tax(record: Record, result: Mapping[str, Any]) -> None:
+    """Refuse a document of which another tax was billed than Stripe calculates; raises `FixData`.
+
+    A transaction records what was calculated, and has no way to say another tax. It is compared in all, since a credit
+    is taken off other lines, and its tax with it.
+    """
+    billed = {line["id"]: line["billed_tax"] for line in record["lines"] if line.get("billed_tax") is not None}
+    wanted = sum(billed.values(), _ZERO)
+    own = sum((line["tax"] for line in result["lines"] if line["id"] in billed), _ZERO)
+    if wanted != own:
+        raise FixData(
+            f"Stripe Tax records the tax that it calculates, {own}, and not that {wanted} was billed. Nothing was "
+            "recorded.",
+            code="tax-override-not-supported",
+        )
 
 
 def recorded(

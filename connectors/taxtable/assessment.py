@@ -33,21 +33,29 @@ def assess(document: Mapping[str, Any], tables: Tables, settings: TaxtableSettin
     """Give the tax of a document in the contract's words, without what only a recorded one has.
 
     Raises `FixData` as `no-rate` where tax is to be collected and no rate is known: nothing is taxed at nothing by
-    mistake. A sale is taxed where it goes to.
+    mistake; and as `billed-tax-too-precise` for a billed tax with more digits than the currency. A sale is taxed where
+    it goes to. What was billed on a line is its tax, as far as anything is taxed there.
     """
     messages: list[dict[str, str]] = []
     place = _place(document, tables, messages)
     lines: Sequence[Mapping[str, Any]] = document["lines"]
     rated = [_rates(line, place, tables) for line in lines]
+    digits = exponent(document["currency"])
     taxed = calculate(
         [
-            Taxable(amount=Decimal(line["amount"]), inclusive=line.get("inclusive") is True, rates=_numbers(rates))
+            Taxable(
+                amount=Decimal(line["amount"]),
+                inclusive=line.get("inclusive") is True,
+                rates=_numbers(rates),
+                billed=_billed(line, document["currency"], digits),
+            )
             for line, (_, rates) in zip(lines, rated, strict=True)
         ],
         rounding=settings.rounding,
         halves=settings.halves,
-        digits=exponent(document["currency"]),
+        digits=digits,
     )
+    messages.extend(_not_placed(line, each) for line, each in zip(lines, taxed, strict=True) if _is_lost(line, each))
     made = [
         _line(line, reason, rates, each, place) for line, (reason, rates), each in zip(lines, rated, taxed, strict=True)
     ]
@@ -105,6 +113,31 @@ def _rates(line: Mapping[str, Any], place: _Place, tables: Tables) -> tuple[str,
     return "taxed" if any(rate.rate for rate in rates) else "zero-rated", rates
 
 
+def _billed(line: Mapping[str, Any], currency: str, digits: int) -> Decimal | None:
+    if line.get("billed_tax") is None:
+        return None
+    billed = Decimal(line["billed_tax"])
+    if billed != round(billed, digits):
+        raise FixData(
+            f"The tax {billed} that was billed has more digits than {currency} has.",
+            code="billed-tax-too-precise",
+            line=line["id"],
+        )
+    return billed
+
+
+def _is_lost(line: Mapping[str, Any], taxed: Taxed) -> bool:
+    return line.get("billed_tax") is not None and taxed.tax != Decimal(line["billed_tax"])
+
+
+def _not_placed(line: Mapping[str, Any], taxed: Taxed) -> dict[str, str]:
+    billed = f"although {line['billed_tax']} was billed."
+    return {
+        "severity": "warning",
+        "text": f"Nothing is taxed on the line {line['id']}: its tax is {taxed.tax}, {billed}",
+    }
+
+
 def _numbers(rates: Sequence[Rate]) -> list[Decimal]:
     return [rate.rate for rate in rates if rate.rate is not None]
 
@@ -124,6 +157,8 @@ def _line(line: Mapping[str, Any], reason: str, rates: Sequence[Rate], taxed: Ta
     }
     if line.get("tax_code"):
         made["tax_code"] = line["tax_code"]
+    if line.get("billed_tax") is not None:
+        made["calculated_tax"] = taxed.calculated
     return made
 
 

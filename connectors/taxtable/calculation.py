@@ -16,26 +16,35 @@ _EXACT = Context(prec=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taxable:
-    """A line to be taxed: its amount, whether the tax is in it, and the rates that apply, as fractions."""
+    """A line to be taxed: its amount, whether the tax is in it, and the rates that apply, as fractions.
+
+    `billed` is the tax that it is to have, whatever the rates give; None for what they give.
+    """
 
     amount: Decimal
     inclusive: bool
     rates: Sequence[Decimal]
+    billed: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taxed:
-    """A line's amount without tax, its tax, and the tax by rate; the parts sum to the tax."""
+    """A line's amount without tax, its tax, and the tax by rate; the parts sum to the tax.
+
+    `calculated` is what the rates give, which is another amount only where another was billed.
+    """
 
     net: Decimal
     tax: Decimal
     parts: Sequence[Decimal]
+    calculated: Decimal
 
 
 def calculate(lines: Sequence[Taxable], *, rounding: Rounding, halves: Halves, digits: int) -> list[Taxed]:
     """Tax every line; `digits` are those of the currency's smallest unit.
 
-    An inclusive amount stays: net and tax sum to it.
+    An inclusive amount stays: net and tax sum to it. A tax that was billed is split over the rates that take something;
+    where none does, there is nobody to owe it to, and the tax is nothing. It has no more digits than the currency.
     """
     unit = Decimal(1).scaleb(-digits)
     mode = _MODES[halves]
@@ -50,7 +59,12 @@ def calculate(lines: Sequence[Taxable], *, rounding: Rounding, halves: Halves, d
         made = []
         for line, each, tax in zip(lines, shares, taxes, strict=True):
             parts = [rounded(share) for share in each] if rounding is Rounding.JURISDICTION else split(tax, each, unit)
-            made.append(Taxed(net=line.amount - tax if line.inclusive else line.amount, tax=tax, parts=parts))
+            owed, whole = tax, sum(line.rates, _ZERO)
+            if line.billed is not None and whole and line.billed != tax:
+                owed = line.billed
+                parts = split(owed, [owed * rate / whole for rate in line.rates], unit)
+            net = line.amount - owed if line.inclusive else line.amount
+            made.append(Taxed(net=net, tax=owed, parts=parts, calculated=tax))
         return made
 
 

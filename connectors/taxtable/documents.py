@@ -32,7 +32,7 @@ from hub.sdk.values import Request, Response
 KEY = "idempotency-key"
 #: What of a kept document is no part of the contract's result.
 _OWN = ("document", "refunded")
-_SIGNED = ("amount", "taxable", "exempt", "tax")
+_SIGNED = ("amount", "taxable", "exempt", "tax", "calculated_tax")
 
 
 class Refused(Exception):
@@ -213,9 +213,11 @@ _JSON = {"content-type": "application/json"}
 
 
 def _negative(line: Mapping[str, Any]) -> dict[str, Any]:
-    back = {name: -line[name] for name in _SIGNED}
-    details = [{**detail, **{name: -detail[name] for name in _SIGNED[1:]}} for detail in line["details"]]
-    return {**line, **back, "details": details}
+    return {**_turned(line), "details": [_turned(detail) for detail in line["details"]]}
+
+
+def _turned(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {**record, **{name: -record[name] for name in _SIGNED if name in record}}
 
 
 def _refusal(status: int, code: str, message: str) -> Response:

@@ -52,6 +52,14 @@ _WORK = {
     "event": Input(shape=_EVENT, doc="the event that started the run: `id`, `type`, `connection`, `subject`, …"),
 }
 
+#: What a kind sees of the run whose step asks it.
+_OF_A_STEP = {
+    "environment": _WHERE["environment"],
+    **_WORK,
+    "input": Input(shape=ANYTHING, doc="the event's record"),
+    **_WHEN,
+}
+
 ROUTE = PolicyKind(
     name="route",
     doc="Where something goes: the outputs are the flow's own, such as a connection and a subsidiary.",
@@ -137,12 +145,7 @@ APPROVE = PolicyKind(
     name="approve",
     doc="How many people must agree before a run goes on, who, and until when.",
     asked=Asked.STEP,
-    scope={
-        "environment": _WHERE["environment"],
-        **_WORK,
-        "input": Input(shape=ANYTHING, doc="the event's record"),
-        **_WHEN,
-    },
+    scope=_OF_A_STEP,
     outputs={
         "approvals": Given(
             shape=_WHOLE,
@@ -245,5 +248,27 @@ DRIFT = PolicyKind(
     leads="action",
 )
 
+TOLERANCE = PolicyKind(
+    name="tolerance",
+    doc="How far an amount of one system may be from what another one makes it, and still stand.",
+    asked=Asked.STEP,
+    scope=_OF_A_STEP,
+    outputs={
+        "units": Given(
+            shape=_WHOLE,
+            doc="by how many of the currency's smallest units they may differ; 0 for not at all",
+            merge=Merge.LOWEST,
+            required=True,
+            least=Decimal(0),
+            most=Decimal(1000),
+        )
+    },
+    matches=_BOTH,
+    unmatched="no-rule-matched",
+    leads="units",
+)
+
 #: Every kind by its name.
-KINDS: Mapping[str, PolicyKind] = {kind.name: kind for kind in (ROUTE, THROTTLE, RETRY, APPROVE, HOLD, DRIFT)}
+KINDS: Mapping[str, PolicyKind] = {
+    kind.name: kind for kind in (ROUTE, THROTTLE, RETRY, APPROVE, HOLD, DRIFT, TOLERANCE)
+}

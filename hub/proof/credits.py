@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from hub.proof.markets import Market
     from hub.proof.scenario import Invoice, Line
 
-#: The reason of the exception about a credit note whose tax the engine reckons otherwise.
+#: The reason of the exception about a credit note with another rate than the sale's: rounding does not explain it.
 OTHER_TAX = "tax-mismatch"
+#: The tax rate in Stripe's sandbox by which a clerk credits wrongly.
+WRONG_RATE = "tax-wrong"
+#: A part of a line of which Stripe's share of the tax is not the tax of the part; every demo has one.
+_ODD = "odd"
 #: Why an invoice is never posted although its total is right: nobody has tied its customer.
 _NEVER_POSTED = "customer-not-mapped"
 #: So large a share of the invoices has something given back.
@@ -32,6 +36,7 @@ class Credit:
     """Something given back of an invoice, some seconds after it was finalised.
 
     - `lines` are places of the invoice's lines with so many of each, or `amount` is the whole of it in minor units.
+      Of one with a `flaw`, the amount stands on a line of the note's own, with another tax rate than the sale's.
     - `back` is how what was paid already goes back: `refund` or `outside`.
     - `alone` ones are refunds that no credit note explains: nothing may come of them.
     - `void_after` and `fails_after` are seconds after which the note is voided, or its refund fails.
@@ -55,6 +60,10 @@ class Credit:
     def wish(self) -> dict[str, Any]:
         """Give it in the words of Stripe's sandbox."""
         named = {"amount": self.amount, "void_after": self.void_after, "fails_after": self.fails_after}
+        if self.flaw is not None:
+            # The line says the amount; a note has the one or the other.
+            wrong = {"description": "Goodwill", "unit_amount": named.pop("amount"), "tax_rates": [f"@{WRONG_RATE}"]}
+            return {"after": self.after, "back": self.back, "lines": [{**wrong, "quantity": 1}]}
         return {
             "after": self.after,
             "back": self.back,
@@ -68,11 +77,11 @@ def added(seed: int, invoices: Sequence[Invoice], *, flawed: bool) -> tuple[Invo
     """Let something be given back of some of these invoices; without `flawed` nothing becomes an exception."""
     dice = Random(f"{seed}:credits")
     each = 1 + len(invoices) // _ONE_MORE_IN if flawed else 0
-    flaws = {"alone": each, OTHER_TAX: each}
-    return tuple(replace(invoice, credits=tuple(_credits(dice, invoice, flaws))) for invoice in invoices)
+    still = {"alone": each, OTHER_TAX: each, _ODD: 1}
+    return tuple(replace(invoice, credits=tuple(_credits(dice, invoice, still))) for invoice in invoices)
 
 
-def _credits(dice: Random, invoice: Invoice, flaws: dict[str, int]) -> Iterator[Credit]:
+def _credits(dice: Random, invoice: Invoice, still: dict[str, int]) -> Iterator[Credit]:
     payments = invoice.payments
     partly = bool(payments) and payments[-1].amount is not None
     # There are few of those that are paid in part or have many lines.
@@ -82,28 +91,32 @@ def _credits(dice: Random, invoice: Invoice, flaws: dict[str, int]) -> Iterator[
         # It waits for its invoice, and so does its refund.
         by_card = bool(payments) and payments[-1].by == "card"
         yield Credit(after=after, amount=_some(invoice), back="refund" if by_card else "outside")
-    if not chosen or invoice.flaw is not None or invoice.notice is not None:
+    if invoice.flaw is not None or invoice.notice is not None:
         return
     # Of what is lowered by other lines, less is left than its first line may be worth.
     if len(_taken(invoice)) < len(invoice.lines) <= _MANY:
         return
-    if not payments:
-        yield _unpaid(dice, invoice, after, flaws)
+    if still[_ODD] and not partly and len(payments) < 2 and _odd(invoice):
+        still[_ODD] -= 1
+        back = "refund" if not payments or payments[-1].by == "card" else "outside"
+        yield Credit(after=after, lines=((0, _part(dice, invoice)),), back=back)
+    elif not chosen:
+        return
+    elif not payments:
+        yield _unpaid(dice, invoice, after, still)
     elif partly:
         yield _partly_paid(dice, invoice, after)
     else:
-        yield _paid(dice, invoice, after, flaws)
+        yield _paid(dice, invoice, after, still)
 
 
-def _unpaid(dice: Random, invoice: Invoice, after: float, flaws: dict[str, int]) -> Credit:
+def _unpaid(dice: Random, invoice: Invoice, after: float, still: dict[str, int]) -> Credit:
     kind = 0.7 if len(invoice.lines) > _MANY else dice.random()
     first = invoice.lines[0]
-    if invoice.coupon is None and flaws[OTHER_TAX]:
-        # Of a part of a line Stripe gives a share of the tax, which may be another than the tax of the part.
-        part = next((one for one in range(1, first.quantity) if not _agrees(first, one, invoice.customer.market)), 0)
-        if part:
-            flaws[OTHER_TAX] -= 1
-            return Credit(after=after, lines=((0, part),), flaw=OTHER_TAX)
+    if invoice.coupon is None and still[OTHER_TAX]:
+        still[OTHER_TAX] -= 1
+        step = invoice.customer.market.step
+        return Credit(after=after, amount=_amount(first, invoice.customer.market) // 2 // step * step, flaw=OTHER_TAX)
     if kind < 0.4 and len(invoice.lines) > 1:
         return Credit(after=after, lines=((0, first.quantity),), void_after=round(dice.random() * 2, 3))
     if kind < 0.7:
@@ -122,11 +135,11 @@ def _partly_paid(dice: Random, invoice: Invoice, after: float) -> Credit:
     )
 
 
-def _paid(dice: Random, invoice: Invoice, after: float, flaws: dict[str, int]) -> Credit:
+def _paid(dice: Random, invoice: Invoice, after: float, still: dict[str, int]) -> Credit:
     kind = 0.3 if len(invoice.lines) > _MANY else dice.random()
     by_card = invoice.payments[-1].by == "card"
-    if by_card and flaws["alone"]:
-        flaws["alone"] -= 1
+    if by_card and still["alone"]:
+        still["alone"] -= 1
         return Credit(after=after, amount=_some(invoice), alone=True)
     back = "refund" if by_card else "outside"
     fails = round(0.5 + dice.random() * 3, 3) if by_card and dice.random() < 0.2 else None
@@ -155,15 +168,21 @@ def _some(invoice: Invoice) -> int:
 
 
 def _part(dice: Random, invoice: Invoice) -> int:
-    """Give how many of the first line are taken back: some, if tax and share of the tax are the same, else all."""
+    """Give how many of the first line are taken back: some of which Stripe's share of the tax is not the part's tax.
+
+    Where there are none such, it is any number.
+    """
+    quantity = invoice.lines[0].quantity
+    return dice.choice(_odd(invoice) or range(1, max(quantity, 2)))
+
+
+def _odd(invoice: Invoice) -> list[int]:
+    """Give how many of the first line have another tax by themselves than by Stripe's share of the line's."""
     first = invoice.lines[0]
-    if invoice.coupon is not None or first.quantity < 2:
-        return first.quantity
-    wanted = dice.randint(1, first.quantity - 1)
-    return wanted if _agrees(first, wanted, invoice.customer.market) else first.quantity
+    return [part for part in range(1, first.quantity) if not agrees(first, part, invoice.customer.market)]
 
 
-def _agrees(line: Line, quantity: int, market: Market) -> bool:
+def agrees(line: Line, quantity: int, market: Market) -> bool:
     """Tell whether the share of a line's tax that a part of it has is the tax of that part."""
     whole, rate = _amount(line, market), Decimal(market.tax) / 100
     part = _rounded(Decimal(whole) * quantity / line.quantity, market.step)

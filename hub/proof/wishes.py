@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hub.proof import payouts
+from hub.proof.credits import WRONG_RATE
 from hub.proof.markets import MARKETS, OWN_RATES, TAX_DIGITS, WRONG_TAX
 from hub.proof.scenario import PRODUCTS, UNMAPPED_PRODUCT, Customer, Flaw, Invoice, Line, Scenario
 
@@ -48,7 +49,7 @@ def stripe_catalogue(scenario: Scenario) -> dict[str, Any]:
         ],
         "tax_rates": [
             *(_tax_rate(f"tax-{market.currency}-{market.country}", market.country, market.tax) for market in MARKETS),
-            _tax_rate("tax-wrong", "US", WRONG_TAX),
+            _tax_rate(WRONG_RATE, "US", WRONG_TAX),
         ],
         "customers": [
             {
@@ -138,7 +139,7 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
         create["discounts"] = [{"coupon": f"@{name}"}]
     if invoice.sent:
         create |= {"collection_method": "send_invoice", "days_until_due": 30}
-    tax = "tax-wrong" if invoice.flaw is Flaw.WRONG_TAX else f"tax-{market.currency}-{market.country}"
+    tax = WRONG_RATE if invoice.flaw is Flaw.WRONG_TAX else f"tax-{market.currency}-{market.country}"
     wish: dict[str, Any] = {
         "key": invoice.key,
         "create": create,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from connectors.avatax.connector import CONNECTOR as AVATAX
@@ -18,6 +19,7 @@ from connectors.taxtable.connector import CONNECTOR as TAXTABLE
 from hub.sandbox.main import find
 from hub.sandbox.server import running
 from hub.sdk.connector import Connector, ReadOperation, WriteOperation
+from hub.sdk.errors import FixData
 from hub.sdk.testing.embedded import MemoryTransport
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey
@@ -174,6 +176,35 @@ async def test_what_is_refunded_is_the_tax_of_the_sale_everywhere(engines: Engin
         back = await connected.write(operation, there, EffectKey("f" * 32))
         assert back["tax_total"] == -sold[engine]["tax_total"]
         assert [line["tax"] for line in back["lines"]] == [-line["tax"] for line in sold[engine]["lines"]]
+
+
+async def test_what_was_billed_is_recorded_everywhere_or_refused(engines: Engines) -> None:
+    """A unit beside the engine's own: recorded as billed by those that can, and refused by the one that cannot."""
+    lines = [
+        {"id": "1", "amount": Decimal("33.33"), "billed_tax": Decimal("6.34")},
+        {"id": "2", "amount": Decimal("1.00")},
+    ]
+    document = sale(1, "EUR", "DE", lines)
+    quoted = await engines.all("tax.quote", document)
+    told = {
+        name: [(each["tax"], each.get("calculated_tax")) for each in quote["lines"]] for name, quote in quoted.items()
+    }
+    own, billed = Decimal("6.33"), Decimal("6.34")
+    assert told == {
+        "stripe": [(own, own), (Decimal("0.19"), None)],
+        "avatax": [(billed, own), (Decimal("0.19"), None)],
+        "taxtable": [(billed, own), (Decimal("0.19"), None)],
+    }
+    for engine, (connector, connected) in engines.connected.items():
+        operation = connector.operation("tax.commit")
+        assert isinstance(operation, WriteOperation)
+        if engine == "stripe":
+            with pytest.raises(FixData) as refused:
+                await connected.write(operation, document, EffectKey("e" * 32))
+            assert refused.value.code == "tax-override-not-supported"
+            continue
+        made = await connected.write(operation, document, EffectKey("e" * 32))
+        assert made["tax_total"] == quoted[engine]["tax_total"] == Decimal("6.53")
 
 
 async def test_several_jurisdictions_differ_as_the_rounding_says(engines: Engines) -> None:

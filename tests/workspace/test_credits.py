@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from hub.model.money import Money
 from hub.sdk.connector import WriteOperation
 from hub.sdk.values import EffectKey
 from hub.workspace.bundle import Bundle
-from tests.workspace.test_money_path import CUSTOMERS, bundle, line, open_books, wish
+from tests.workspace.test_money_path import CUSTOMERS, UNIT, bundle, line, open_books, wish
 from tests.workspace.walk import Walk, walking
 
 __all__ = ["bundle"]
@@ -212,10 +212,81 @@ async def test_a_note_of_an_invoice_that_is_not_posted_waits(walk: Walk) -> None
     assert books(walk, "netsuite")["creditMemos"] == []
 
 
+def odd(customer: str) -> tuple[int, int]:
+    """Find a price of which the tax of one piece is another than half the tax of two, each rounded."""
+    rate = Decimal(CUSTOMERS[customer][3]) / 100
+
+    def whole(exact: Decimal) -> int:
+        return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
+
+    for price in range(1001, 1200):
+        if whole(whole(price * 2 * rate) / Decimal(2)) != whole(price * rate):
+            return price, 2
+    raise AssertionError(customer)
+
+
+@pytest.mark.parametrize("customer", CUSTOMERS)
+async def test_the_tax_of_a_part_is_what_billing_billed_back(walk: Walk, customer: str) -> None:
+    """Stripe takes back a share of the line's tax; the engine would tax the part otherwise, and records the share."""
+    price, quantity = odd(customer)
+    create = {"customer": f"@{customer}", "currency": CUSTOMERS[customer][2]}
+    (invoice,) = await open_books(walk, wish([{"create": create, "lines": [line(customer, price, "seats", quantity)]}]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    (sold,) = books(walk, "stripe")["invoices"]
+    taken = {"type": "invoice_line_item", "invoice_line_item": sold["lines"][0]["id"], "quantity": 1}
+    note = await noted(walk, invoice=invoice, lines=[taken])
+    scope = await walk.flow("credit-note-to-erp", note)
+
+    currency, tax = note["currency"].upper(), sum(tax["amount"] for tax in note["total_taxes"])
+    (made,) = scope["returned"]["lines"]
+    assert -major(made["tax"], currency) == -major(scope["returned"]["tax_total"], currency) == tax
+    assert abs(major(made["calculated_tax"], currency) + tax) == UNIT[customer]
+    assert sum(part["tax"] for part in made["details"]) == made["tax"]
+    (memo,) = books(walk, "netsuite")["creditMemos"]
+    assert (major(memo["taxTotal"], currency), major(memo["total"], currency)) == (tax, note["total"])
+
+
+async def test_a_filed_return_of_a_part_is_taken_back_with_the_tax_it_has(walk: Walk) -> None:
+    price, quantity = odd("de")
+    create = {"customer": "@de", "currency": "eur"}
+    (invoice,) = await open_books(walk, wish([{"create": create, "lines": [line("de", price, "seats", quantity)]}]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    (sold,) = books(walk, "stripe")["invoices"]
+    taken = {"type": "invoice_line_item", "invoice_line_item": sold["lines"][0]["id"], "quantity": 1}
+    note = await noted(walk, invoice=invoice, lines=[taken])
+    await walk.flow("credit-note-to-erp", note)
+    await walk.sandboxes["tax"].world.books.seed({"lock": [note["number"]]})
+    await written(walk, "credit_note.void", {"id": note["id"]})
+    await walk.flow("credit-note-voided", note)
+    taxes = {document["code"]: document["total_tax"] for document in books(walk, "tax")["documents"]}
+    tax = sum(tax["amount"] for tax in note["total_taxes"])
+    assert major(taxes[f"{note['number']}-VOID"], "EUR") == major(-taxes[note["number"]], "EUR") == tax
+
+
+@pytest.mark.parametrize(("amount", "stops"), [(100, False), (200, True)])
+async def test_beyond_the_tolerance_of_a_line_the_note_stops(walk: Walk, amount: int, *, stops: bool) -> None:
+    """Of 1.00 a rate of 20 instead of 19 is a cent, as rounding is; of 2.00 it is two, and no other line makes up."""
+    (invoice,) = await open_books(walk, wish([bill("de")]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    (sold,) = books(walk, "stripe")["invoices"]
+    custom = {"type": "custom_line_item", "description": "Credit", "quantity": 1}
+    right = {"type": "invoice_line_item", "invoice_line_item": sold["lines"][0]["id"], "quantity": 10}
+    note = await noted(
+        walk, invoice=invoice, lines=[right, {**custom, "unit_amount": amount, "tax_rates": ["@tax-gb"]}]
+    )
+    if not stops:
+        assert (await walk.flow("credit-note-to-erp", note))["returned"]["status"] == "committed"
+        return
+    with pytest.raises(FixData) as refused:
+        await walk.flow("credit-note-to-erp", note)
+    assert (refused.value.code, note["lines"][1]["id"] in str(refused.value)) == ("tax-mismatch", True)
+    assert [document["code"] for document in books(walk, "tax")["documents"]] == [sold["number"]]
+
+
 async def test_another_tax_than_the_engine_finds_stops_the_note(walk: Walk) -> None:
     (invoice,) = await open_books(walk, wish([bill("de")]))
     await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
-    untaxed = {"type": "custom_line_item", "description": "Credit", "unit_amount": 100, "quantity": 1}
+    untaxed = {"type": "custom_line_item", "description": "Credit", "unit_amount": 1000, "quantity": 1}
     (sold,) = books(walk, "stripe")["invoices"]
     wrong = {**untaxed, "tax_rates": ["@tax-gb"]}
     note = await noted(walk, invoice=invoice, lines=[untaxed, wrong])

@@ -92,6 +92,19 @@ def test_every_case_has_a_runbook(bundle: Bundle) -> None:
             assert f"docs/runbooks/{reason}.md" in FILES
 
 
+def test_every_reason_that_the_flows_page_names_has_a_runbook(bundle: Bundle) -> None:
+    """What a connector refuses is in no flow's file: the page says which of it stops a flow, and there people look."""
+    page = FILES.get("flows/README.md", (ROOT / "flows" / "README.md").read_bytes()).decode()
+    told = [
+        *(row for row in re.findall(r"^\| stops \|(.*)$", page, re.MULTILINE)),
+        *re.findall(r"\bstops as (\[?`[a-z-]+`)", page.replace("\n  ", " ")),
+    ]
+    reasons = {reason for text in told for reason in re.findall(r"`([a-z]+(?:-[a-z]+)+)`", text)}
+    assert reasons >= {"return-without-sale", "tax-mismatch", "refund-in-parts"}
+    own = bundle.flows.keys() | bundle.policies.keys()
+    assert sorted(name for name in reasons - own if f"docs/runbooks/{name}.md" not in FILES) == []
+
+
 def _reasons(bundle: Bundle) -> Iterator[str]:
     for flow in bundle.flows.values():
         for step in every_step(flow.steps):

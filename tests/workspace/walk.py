@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from hub.connections.registry import load_connectors
 from hub.engine.checks import check
+from hub.engine.gates import work_scope
 from hub.errors import NotMapped
 from hub.mapping.compiled import apply
 from hub.model.effect import effect_key
@@ -103,7 +104,10 @@ class Walk:
             case Map(mapping=mapping, of=of, given=given):
                 return self._shape(mapping, of, given, scope)
             case Decide(policy=policy):
-                return decide(self.bundle.policies[policy], scope).output
+                decided = self.bundle.policies[policy]
+                own = decided.kind.scope is None
+                seen = scope if own else work_scope({"environment": "test"}, flow, scope, datetime.now(UTC))
+                return decide(decided, seen).output
             case Lookup() as lookup:
                 key = (lookup.crossref, lookup.system(scope), lookup.id(scope), lookup.want(scope))
                 if key not in self.crossrefs and lookup.optional:

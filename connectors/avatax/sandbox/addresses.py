@@ -7,9 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from connectors.avatax.sandbox.desk import read_body
+from connectors.avatax.sandbox.fields import text
 from connectors.avatax.sandbox.rates import is_known_region, jurisdictions
 from connectors.avatax.sandbox.refusals import Refusal
-from connectors.avatax.sandbox.sales import fold, text
+from connectors.avatax.sandbox.sales import fold
 from hub.sandbox.exact_json import json_answer
 
 _FIELDS = {"line1": 50, "line2": 100, "line3": 100, "city": 50, "region": 50, "country": 50, "postalcode": 11}

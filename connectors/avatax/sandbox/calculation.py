@@ -63,15 +63,16 @@ class TaxProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one jurisdiction takes of a line."""
+    """What one jurisdiction takes of a line, and what it would take if no tax were overridden."""
 
     jurisdiction: Jurisdiction
     tax: Decimal
+    calculated: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxedLine:
-    """A line with its tax; `amount` is after discount and without tax."""
+    """A line with its tax; `amount` is after discount and without tax, `calculated` the tax that was not overridden."""
 
     line: SaleLine
     amount: Decimal
@@ -79,6 +80,7 @@ class TaxedLine:
     taxable: Decimal
     exempt: Decimal
     tax: Decimal
+    calculated: Decimal
     parts: Sequence[Part]
     no_nexus: bool = False
 
@@ -93,7 +95,21 @@ def calculate(sale: Sale, profile: TaxProfile) -> Sequence[TaxedLine]:
         taxes = [round_half_up(tax, unit) for tax in exact]
     else:
         taxes = spread(round_half_up(sum(exact, _ZERO), unit), exact, unit)
-    return [_taxed(base, tax, unit) for base, tax in zip(bases, taxes, strict=True)]
+    wanted = _overridden(sale, taxes, unit)
+    return [_taxed(base, tax, to_be, unit) for base, tax, to_be in zip(bases, taxes, wanted, strict=True)]
+
+
+def _overridden(sale: Sale, taxes: Sequence[Decimal], unit: Decimal) -> Sequence[Decimal]:
+    """Give the tax that each line is to have: its own override's, or its share of the document's, else its own."""
+    total, whole = sum(taxes, _ZERO), sale.override.amount
+    if whole is not None:
+        # Without a taxed line there is nothing by which it could be distributed.
+        if not total:
+            return taxes
+        whole = round_half_up(whole, unit)
+        return spread(whole, [whole * tax / total for tax in taxes], unit)
+    amounts = [line.override.amount for line in sale.lines]
+    return [tax if amount is None else round_half_up(amount, unit) for tax, amount in zip(taxes, amounts, strict=True)]
 
 
 def spread(whole: Decimal, shares: Sequence[Decimal], unit: Decimal) -> list[Decimal]:
@@ -151,11 +167,15 @@ def _base(sale: Sale, line: SaleLine, discount: Decimal, profile: TaxProfile) ->
     )
 
 
-def _taxed(base: _Base, tax: Decimal, unit: Decimal) -> TaxedLine:
-    amount = base.amount - tax if base.line.tax_included else base.amount
+def _taxed(base: _Base, calculated: Decimal, wanted: Decimal, unit: Decimal) -> TaxedLine:
     rate = sum((authority.rate for authority in base.authorities), _ZERO)
-    shares = [tax * authority.rate / rate if rate else _ZERO for authority in base.authorities]
-    parts = spread(tax, shares, unit)
+    # An override is distributed by the rates of those who tax the line; where nobody does, it cannot be placed.
+    tax = wanted if rate and not base.exempt else calculated
+    amount = base.amount - tax if base.line.tax_included else base.amount
+    own, parts = (
+        spread(whole, [whole * authority.rate / rate if rate else _ZERO for authority in base.authorities], unit)
+        for whole in (calculated, tax)
+    )
     return TaxedLine(
         line=base.line,
         amount=amount,
@@ -163,7 +183,11 @@ def _taxed(base: _Base, tax: Decimal, unit: Decimal) -> TaxedLine:
         taxable=amount if base.authorities and not base.exempt else _ZERO,
         exempt=amount if base.exempt else _ZERO,
         tax=tax,
-        parts=[Part(jurisdiction=authority, tax=part) for authority, part in zip(base.authorities, parts, strict=True)],
+        calculated=calculated,
+        parts=[
+            Part(jurisdiction=authority, tax=part, calculated=found)
+            for authority, part, found in zip(base.authorities, parts, own, strict=True)
+        ],
         no_nexus=base.no_nexus,
     )
 

@@ -12,9 +12,10 @@ from aiohttp import web
 from connectors.avatax.sandbox.company import Account
 from connectors.avatax.sandbox.desk import Desk, read_body, reply
 from connectors.avatax.sandbox.documents import Document
+from connectors.avatax.sandbox.fields import flag, number, text
 from connectors.avatax.sandbox.refunds import refunded
 from connectors.avatax.sandbox.refusals import Refusal
-from connectors.avatax.sandbox.sales import flag, fold, number, text
+from connectors.avatax.sandbox.sales import fold
 from hub.sandbox.world import World
 
 _VOID_CODES = frozenset({"unspecified", "postfailed", "docdeleted", "docvoided", "adjustmentcancelled"})

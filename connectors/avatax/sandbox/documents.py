@@ -49,6 +49,11 @@ class Document:
         return sum((line.tax for line in self.lines), Decimal(0))
 
     @property
+    def total_calculated(self) -> Decimal:
+        """Give the tax that the document would have if none were overridden."""
+        return sum((line.calculated for line in self.lines), Decimal(0))
+
+    @property
     def total_amount(self) -> Decimal:
         """Give the document's amount without tax."""
         return sum((line.amount for line in self.lines), Decimal(0))
@@ -70,11 +75,13 @@ class Document:
             "reference": self.sale.texts["referenceCode"],
             "total_amount": self.total_amount,
             "total_tax": self.total_tax,
+            "total_tax_calculated": self.total_calculated,
             "lines": [
                 {
                     "number": line.line.number,
                     "amount": line.amount,
                     "tax": line.tax,
+                    "tax_calculated": line.calculated,
                     "tax_code": line.line.tax_code,
                 }
                 for line in self.lines

@@ -1,4 +1,7 @@
-"""What a refund makes of a sale: a return with the tax that the sale had, all of it or that of some lines."""
+"""What a refund makes of a sale: a return with the tax that the sale had, all of it or that of some lines.
+
+Each line has the exact tax that was charged, as an override of its amount.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from typing import Any
 
 from connectors.avatax.sandbox.calculation import TaxedLine, round_half_up, spread
 from connectors.avatax.sandbox.documents import Document, Status
+from connectors.avatax.sandbox.fields import number, text
+from connectors.avatax.sandbox.overrides import NOTHING, Override
 from connectors.avatax.sandbox.refusals import Refusal
-from connectors.avatax.sandbox.sales import Sale, number, text
+from connectors.avatax.sandbox.sales import Sale
 
 _TYPES = {"full", "partial", "taxonly", "percentage"}
 _ZERO = Decimal(0)
@@ -39,9 +44,11 @@ def refunded(document: Document, body: Mapping[str, Any], *, code: str) -> tuple
         # The rates are those of the sale.
         tax_date=document.sale.tax_date,
         commit=True,
+        override=NOTHING,
         texts={**document.sale.texts, "referenceCode": text(body, "referencecode", 50)},
     )
-    return sale, [_taken_back(line, share, tax_only=kind == "taxonly") for line in lines]
+    reason = f"Refund request on {day}"
+    return sale, [_taken_back(line, share, reason, tax_only=kind == "taxonly") for line in lines]
 
 
 def _wanted(document: Document, body: Mapping[str, Any]) -> Sequence[TaxedLine]:
@@ -65,21 +72,22 @@ def _share(body: Mapping[str, Any]) -> Decimal:
     return percent / 100
 
 
-def _taken_back(line: TaxedLine, share: Decimal, *, tax_only: bool) -> TaxedLine:
+def _taken_back(line: TaxedLine, share: Decimal, reason: str, *, tax_only: bool) -> TaxedLine:
     tax = round_half_up(-line.tax * share, _CENT) if share != 1 else -line.tax
     parts = spread(tax, [-part.tax * share for part in line.parts], _CENT) if share != 1 else None
 
     def back(amount: Decimal) -> Decimal:
         return _ZERO if tax_only else -amount if share == 1 else round_half_up(-amount * share, _CENT)
 
+    taxes = [-part.tax for part in line.parts] if parts is None else parts
     return replace(
         line,
+        line=replace(line.line, override=Override(type="TaxAmount", amount=tax, reason=reason)),
         amount=back(line.amount),
         discount=_ZERO,
         taxable=back(line.taxable),
         exempt=back(line.exempt),
         tax=tax,
-        parts=[
-            replace(part, tax=-part.tax if parts is None else parts[place]) for place, part in enumerate(line.parts)
-        ],
+        calculated=tax,
+        parts=[replace(part, tax=own, calculated=own) for part, own in zip(line.parts, taxes, strict=True)],
     )

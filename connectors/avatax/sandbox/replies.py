@@ -52,15 +52,13 @@ def transaction(document: Document, include: frozenset[str]) -> dict[str, Any]:
         "purchaseOrderNo": sale.texts["purchaseOrderNo"],
         "referenceCode": sale.texts["referenceCode"],
         "salespersonCode": sale.texts["salespersonCode"],
-        "taxOverrideType": "TaxDate" if sale.tax_date != sale.date else "None",
-        "taxOverrideAmount": 0,
-        "taxOverrideReason": "",
+        **sale.override.to_json(),
         "totalAmount": document.total_amount,
         "totalExempt": exempt,
         "totalDiscount": sum((line.discount for line in document.lines), _ZERO),
         "totalTax": document.total_tax,
         "totalTaxable": taxable,
-        "totalTaxCalculated": document.total_tax,
+        "totalTaxCalculated": document.total_calculated,
         "adjustmentReason": document.adjustment_reason,
         "adjustmentDescription": document.adjustment_description,
         "locked": document.locked,
@@ -112,10 +110,11 @@ def _line(document: Document, line: TaxedLine, *, with_details: bool) -> dict[st
         "sourcing": "Destination",
         "tax": line.tax,
         "taxableAmount": line.taxable,
-        "taxCalculated": line.tax,
+        "taxCalculated": line.calculated,
         "taxCode": asked.tax_code,
-        "taxDate": document.sale.tax_date,
+        "taxDate": asked.tax_date,
         "taxIncluded": asked.tax_included,
+        **asked.override.to_json(),
     }
     if with_details:
         reply["details"] = [_detail(line, part) for part in line.parts] or _no_nexus(line)
@@ -134,7 +133,8 @@ def _detail(line: TaxedLine, part: Part) -> dict[str, Any]:
         "jurisdictionType": authority.kind,
         "rate": authority.rate,
         "tax": part.tax,
-        "taxCalculated": part.tax,
+        "taxCalculated": part.calculated,
+        "taxOverride": part.tax if line.line.override.amount is not None else 0,
         "taxableAmount": line.taxable,
         "nonTaxableAmount": 0,
         "exemptAmount": line.exempt,
@@ -202,7 +202,7 @@ def _summary(document: Document) -> list[dict[str, Any]]:
             )
             row["taxable"] += line.taxable
             row["tax"] += part.tax
-            row["taxCalculated"] += part.tax
+            row["taxCalculated"] += part.calculated
             row["exemption"] += line.exempt
     return list(rows.values())
 

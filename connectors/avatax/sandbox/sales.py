@@ -9,6 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from connectors.avatax.sandbox.fields import day, flag, number, text
+from connectors.avatax.sandbox.overrides import Override, read_override, refuse_both
 from connectors.avatax.sandbox.rates import is_known_region
 from connectors.avatax.sandbox.refusals import Refusal
 
@@ -46,7 +48,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleLine:
-    """One line; `amount` is the line's total."""
+    """One line; `amount` is the line's total, `tax_date` the day whose rates apply to it."""
 
     number: str
     amount: Decimal
@@ -61,6 +63,8 @@ class SaleLine:
     ref1: str
     ref2: str
     destination: Address
+    override: Override
+    tax_date: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,7 @@ class Sale:
     texts: Mapping[str, str]
     origin: Address
     destination: Address
+    override: Override
     lines: Sequence[SaleLine]
 
 
@@ -99,7 +104,9 @@ def read_sale(body: Any, *, default_company: str) -> Sale:
     if not isinstance(model, dict):
         raise Refusal("ModelStateInvalid", "The request body must be an object.")
     kind = _kind(text(model, "type", 50) or "SalesOrder")
-    day = _date(text(model, "date", 30))
+    dated = day(text(model, "date", 30), "date")
+    override = read_override(model.get("taxoverride"), "taxOverride")
+    taxed_on = override.day or dated
     origin, destination = _addresses(model.get("addresses"), "addresses")
     if origin is None or destination is None:
         raise Refusal("MissingAddress", "An origin and a destination address are needed.", refers_to="addresses")
@@ -112,6 +119,8 @@ def read_sale(body: Any, *, default_company: str) -> Sale:
     named = [name for name in numbers if name]
     if len(named) != len(set(named)):
         raise Refusal("GetTaxError", "Two lines have one number.", refers_to="lines")
+    made = [_line(line, place, destination, taxed_on) for place, line in enumerate(lines)]
+    refuse_both(override, [line.override for line in made])
     names = (
         "purchaseOrderNo",
         "referenceCode",
@@ -125,8 +134,8 @@ def read_sale(body: Any, *, default_company: str) -> Sale:
         company=text(model, "companycode", 25) or default_company,
         code=text(model, "code", 50),
         type=kind,
-        date=day,
-        tax_date=_tax_date(model.get("taxoverride")) or day,
+        date=dated,
+        tax_date=taxed_on,
         customer=_required(model, "customercode", 50),
         currency=_currency(text(model, "currencycode", 3) or "USD"),
         commit=flag(model, "commit"),
@@ -136,42 +145,9 @@ def read_sale(body: Any, *, default_company: str) -> Sale:
         texts={name: text(model, name.lower(), 2048) for name in names},
         origin=origin,
         destination=destination,
-        lines=[_line(line, place, destination) for place, line in enumerate(lines)],
+        override=override,
+        lines=made,
     )
-
-
-def text(model: Mapping[str, Any], name: str, longest: int) -> str:
-    """Read a text field, empty when it is left out; raises `Refusal`."""
-    value = model.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise Refusal("ModelStateInvalid", f"The field {name} must be text.", refers_to=name)
-    if len(value) > longest:
-        raise Refusal("ModelStateInvalid", f"The field {name} may have at most {longest} characters.", refers_to=name)
-    return value
-
-
-def number(model: Mapping[str, Any], name: str, default: str = "0") -> Decimal:
-    """Read an exact number; raises `Refusal`."""
-    value = model.get(name)
-    if value is None:
-        return Decimal(default)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise Refusal("ModelStateInvalid", f"The field {name} must be a number.", refers_to=name)
-    exact = Decimal(value)
-    places = exact.as_tuple().exponent
-    if exact.adjusted() > 15 or not isinstance(places, int) or places < -10 or len(exact.as_tuple().digits) > 19:
-        raise Refusal("InvalidDecimalValue", f"The number in {name} has too many digits.", refers_to=name)
-    return exact
-
-
-def flag(model: Mapping[str, Any], name: str) -> bool:
-    """Read a yes or no, no when it is left out; raises `Refusal`."""
-    value = model.get(name)
-    if not isinstance(value, bool | None):
-        raise Refusal("ModelStateInvalid", f"The field {name} must be true or false.", refers_to=name)
-    return bool(value)
 
 
 def _kind(name: str) -> str:
@@ -188,36 +164,13 @@ def _required(model: Mapping[str, Any], name: str, longest: int) -> str:
     return value
 
 
-def _date(value: str) -> date:
-    try:
-        return date.fromisoformat(value[:10])
-    except ValueError:
-        raise Refusal("ModelStateInvalid", "The date field is required, as yyyy-MM-dd.", refers_to="date") from None
-
-
-def _tax_date(override: Any) -> date | None:
-    """Read the one override that needs no right of its own: the day whose rates apply."""
-    if override is None:
-        return None
-    if not isinstance(override, dict):
-        raise Refusal("ModelStateInvalid", "The tax override must be an object.", refers_to="taxOverride")
-    kind = text(override, "type", 30).lower() or "none"
-    if kind == "none":
-        return None
-    if kind != "taxdate":
-        raise Refusal("GetTaxError", "This account may not override taxes.", refers_to="taxOverride")
-    if not text(override, "reason", 255):
-        raise Refusal("ModelStateInvalid", "A tax override needs a reason.", refers_to="taxOverride.reason")
-    return _date(text(override, "taxdate", 30))
-
-
 def _currency(value: str) -> str:
     if re.fullmatch(r"[A-Za-z]{3}", value) is None:
         raise Refusal("ModelStateInvalid", "The currency must be an ISO 4217 code.", refers_to="currencyCode")
     return value.upper()
 
 
-def _line(line: Any, place: int, destination: Address) -> SaleLine:
+def _line(line: Any, place: int, destination: Address, taxed_on: date) -> SaleLine:
     where = f"lines[{place}]"
     if not isinstance(line, dict):
         raise Refusal("ModelStateInvalid", "A line must be an object.", refers_to=where)
@@ -226,8 +179,7 @@ def _line(line: Any, place: int, destination: Address) -> SaleLine:
     quantity = number(line, "quantity", "1")
     if quantity < 0:
         raise Refusal("GetTaxError", "The quantity must not be negative.", refers_to=f"{where}.quantity")
-    if _tax_date(line.get("taxoverride")) is not None:
-        raise Refusal("GetTaxError", "A line has no tax date of its own here.", refers_to=f"{where}.taxOverride")
+    override = read_override(line.get("taxoverride"), f"{where}.taxOverride")
     _, own = _addresses(line.get("addresses"), f"{where}.addresses")
     return SaleLine(
         number=text(line, "number", 50) or str(place + 1),
@@ -243,6 +195,8 @@ def _line(line: Any, place: int, destination: Address) -> SaleLine:
         ref1=text(line, "ref1", 150),
         ref2=text(line, "ref2", 150),
         destination=own or destination,
+        override=override,
+        tax_date=override.day or taxed_on,
     )
 
 

@@ -13,7 +13,8 @@ from connectors.stripe.sandbox.table import Record
 #: What a wished credit may say:
 #:
 #: - `after`: seconds after the invoice is finalised
-#: - `lines`: `[{"line": place, "quantity": number}]`, or `amount` in minor units
+#: - `lines`: `[{"line": place, "quantity": number}]`, or lines of the note's own as `[{"description": text,
+#:   "unit_amount": minor units, "quantity": number, "tax_rates": [id]}]`; or `amount` in minor units
 #: - `back`: how what was paid already goes back: `refund`, `balance` or `outside`
 #: - `alone`: a refund of `amount` without a credit note
 #: - `void_after`, `fails_after`: seconds after which the note is voided, or its refund fails
@@ -33,6 +34,8 @@ def make(account: Account, invoice: str, wish: Mapping[str, Any], later: Later) 
         ids = [line["id"] for line in account.lines[invoice]]
         asked["lines"] = [
             {"type": "invoice_line_item", "invoice_line_item": ids[part["line"]], "quantity": part["quantity"]}
+            if "line" in part
+            else {"type": "custom_line_item", **part}
             for part in wish["lines"]
         ]
     else:

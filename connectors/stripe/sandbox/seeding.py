@@ -270,7 +270,7 @@ class Seeder:
     def _credit(self, invoice: str, wish: Mapping[str, Any], drive: Mapping[str, Any] | None) -> None:
         if surplus := set(wish) - credit_wishes.WISHES - {"key", "invoice"}:
             raise ValueError(f"credits: unknown key {', '.join(sorted(surplus))}")
-        record = credit_wishes.make(self._account, invoice, wish, partial(self._then, drive))
+        record = credit_wishes.make(self._account, invoice, self._resolve(wish), partial(self._then, drive))
         self._name(wish, record)
 
     def _pay_out(self) -> None:

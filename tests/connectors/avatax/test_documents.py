@@ -208,6 +208,44 @@ async def test_a_return_of_a_part_is_a_document_of_its_own(engine: Engine) -> No
     assert (await engine.read("tax.read", {"code": "INV-1", "kind": "return"}))["id"] == made["id"]
 
 
+async def test_what_was_billed_is_recorded_and_what_avatax_calculates_is_told(engine: Engine) -> None:
+    """One cent beside the tax of the part, on the day of the sale; the line next to it has AvaTax's own."""
+    lines = [
+        {"id": "1", "amount": Decimal("-10.01"), "billed_tax": Decimal("-1.91")},
+        {"id": "2", "amount": Decimal("-10.01")},
+    ]
+    note = sale(kind="return", date="2026-03-01", tax_date="2026-01-31", lines=lines)
+    quote, made = await engine.read("tax.quote", note), await engine.commit(note)
+    for told in (quote, made, await engine.look(), await engine.read("tax.read", {"code": "INV-1", "kind": "return"})):
+        assert told is not None
+        assert [(line["tax"], line.get("calculated_tax")) for line in told["lines"]] == [
+            (Decimal("-1.91"), Decimal("-1.90")),
+            (Decimal("-1.90"), None),
+        ]
+        assert all(sum(part["tax"] for part in line["details"]) == line["tax"] for line in told["lines"])
+        assert (told["tax_total"], told["date"], told["tax_date"]) == (Decimal("-3.81"), "2026-03-01", "2026-01-31")
+
+
+async def test_what_was_billed_on_the_day_itself_needs_no_other_day(engine: Engine) -> None:
+    made = await engine.commit(sale(lines=[{"id": "1", "amount": 100, "billed_tax": 19}, {"id": "2", "amount": 1}]))
+    assert (made["tax_total"], made["tax_date"]) == (Decimal("19.19"), "2026-01-31")
+    assert [line.get("calculated_tax") for line in made["lines"]] == [19, None]
+
+
+async def test_an_adjustment_may_say_what_was_billed(engine: Engine) -> None:
+    sold = await engine.commit(sale())
+    lower = {**sale(lines=[{"id": "1", "amount": 80, "billed_tax": Decimal("15.21")}]), "reason": "price"}
+    there = {**lower, "id": sold["id"], "description": "It fell."}
+    made = await engine.connected.write(engine.write("tax.adjust"), there, OTHER_KEY)
+    assert (made["tax_total"], made["lines"][0]["calculated_tax"]) == (Decimal("15.21"), Decimal("15.20"))
+
+
+async def test_what_was_billed_where_nobody_taxes_is_not_the_tax(engine: Engine) -> None:
+    """AvaTax distributes over those who tax the line; where nobody does, the answer says that it has no tax."""
+    quote = await engine.read("tax.quote", sale("US", "OR", lines=[{"id": "1", "amount": 100, "billed_tax": 19}]))
+    assert (quote["tax_total"], quote["lines"][0]["calculated_tax"]) == (0, 0)
+
+
 async def test_the_answer_says_why_nothing_is_taken(engine: Engine) -> None:
     nowhere = await engine.read("tax.quote", sale("US", "OR"))
     assert [line["reason"] for line in nowhere["lines"]] == ["not-collecting"]

@@ -403,18 +403,6 @@ async def test_where_there_is_no_nexus_the_details_say_so(client: Client) -> Non
     assert (detail["nonTaxableType"], detail["nonTaxableAmount"], detail["tax"]) == ("NexusRule", 100, 0)
 
 
-async def test_of_overrides_only_the_tax_date_is_allowed(client: Client) -> None:
-    day = {"type": "TaxDate", "taxDate": "2025-12-31", "reason": "Return"}
-    assert (await client.create(taxOverride=day))[1]["taxDate"] == "2025-12-31T00:00:00"
-    amount = {"type": "TaxAmount", "taxAmount": 1, "reason": "x"}
-    for wrong in (amount, {**day, "reason": ""}):
-        assert (await client.create(code="INV-2", taxOverride=wrong))[0] == 400
-    # What a line says is not passed over either.
-    for wrong in (amount, day):
-        assert (await client.create(code="INV-2", lines=[{"amount": 100, "taxOverride": wrong}]))[0] == 400
-    assert (await client.create(code="INV-2", lines=[{"amount": 100, "taxOverride": {"type": "None"}}]))[0] == 201
-
-
 async def test_rates_are_told_for_an_address(client: Client) -> None:
     place = {"line1": "1 Main Street", "city": "Irvine", "region": "CA", "postalCode": "92614", "country": "US"}
     status, reply = await client.call("GET", "taxrates/byaddress", **place)

@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from connectors.avatax.connector import CONNECTOR
-from connectors.avatax.samples import SALE, SAMPLES
+from connectors.avatax.samples import BILLED, SALE, SAMPLES
 from connectors.avatax.sandbox.app import sandbox
 from connectors.avatax.sandbox.refusals import CODES
 from connectors.avatax.sandbox.sales import RECORDED, TEMPORARY
@@ -90,6 +90,12 @@ async def test_answers(client: Client, swagger: Mapping[str, Any]) -> None:
                 **every,
             ),
             await client.call("POST", "transactions/create", model(code="B", entityUseCode="G"), **every),
+            await client.call(
+                "POST",
+                "transactions/create",
+                model(code="F", taxOverride={"type": "TaxAmount", "taxAmount": 7, "reason": "Tax as billed"}),
+                **every,
+            ),
             await client.call(
                 "POST", f"{COMPANY}/INV-1/refund", {"refundTransactionCode": "C", "refundDate": "2026-02-01"}, **every
             ),
@@ -176,7 +182,7 @@ def test_requests(swagger: Mapping[str, Any]) -> None:
     for sample in SAMPLES.writes:
         operation = CONNECTOR.operation(sample.operation)
         assert isinstance(operation, WriteOperation)
-        for record in (sample.input, more) if sample.operation == "tax.commit" else (sample.input,):
+        for record in (sample.input, more, BILLED) if sample.operation == "tax.commit" else (sample.input,):
             request = operation.request(settings, record, EffectKey("a" * 32))
             assert mistakes(swagger, taken[sample.operation], loads(request.body)) == []
             path = request.url.partition("/api/v2")[2].partition("?")[0]

@@ -259,6 +259,34 @@ async def test_what_stripe_cannot_say_is_refused_in_plain_words(engine: Engine) 
     assert stays.value.code == "return-stays"
 
 
+async def test_another_tax_than_stripes_is_told_and_not_recorded(engine: Engine) -> None:
+    """A transaction has no override: the same tax is recorded, another refused before anything is written."""
+    billed = sale(lines=[{"id": "1", "amount": 100, "billed_tax": Decimal("8.87")}, {"id": "2", "amount": 100}])
+    quote = await engine.read("tax.quote", billed)
+    assert [(line["tax"], line.get("calculated_tax")) for line in quote["lines"]] == [
+        (Decimal("8.88"), Decimal("8.88")),
+        (Decimal("8.88"), None),
+    ]
+    with pytest.raises(FixData) as refused:
+        await engine.write("tax.commit", billed)
+    assert (refused.value.code, "8.87" in str(refused.value)) == ("tax-override-not-supported", True)
+    assert engine.transactions == []
+    same = sale(lines=[{"id": "1", "amount": 100, "billed_tax": Decimal("8.88")}])
+    sold = await engine.write("tax.commit", same, OTHER)
+    assert (sold["tax_total"], sold["lines"][0]["calculated_tax"]) == (Decimal("8.88"), Decimal("8.88"))
+    # A credit is taken off the line beside it, and so is its tax: in all it is the same.
+    netted = [
+        {"id": "1", "amount": 100, "billed_tax": Decimal("8.88")},
+        {"id": "2", "amount": -40, "billed_tax": Decimal("-3.55")},
+    ]
+    lower = {**billed, "id": sold["id"], "reason": "price", "description": "It fell."}
+    with pytest.raises(FixData):
+        await engine.write("tax.adjust", lower, THIRD)
+    assert len(engine.transactions) == 1
+    both = await engine.write("tax.commit", sale(code="INV-9", lines=netted), EffectKey("d" * 32))
+    assert both["tax_total"] == Decimal("5.33")
+
+
 async def test_an_address_is_answered_by_what_a_calculation_says(engine: Engine) -> None:
     found = await engine.read("address.resolve", NEW_YORK)
     assert (found["resolved"], found["quality"], found["address"]) == (True, "taxable-place", NEW_YORK)

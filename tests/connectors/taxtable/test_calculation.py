@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -110,6 +111,55 @@ def test_what_is_taken_back_whole_is_what_was_taken(lines: list[Taxable], roundi
     back = [Taxable(amount=-one.amount, inclusive=one.inclusive, rates=one.rates) for one in lines]
     there, gone = (calculate(each, rounding=rounding, halves=Halves.UP, digits=digits) for each in (lines, back))
     assert [(-one.tax, [-part for part in one.parts]) for one in there] == [(one.tax, one.parts) for one in gone]
+
+
+def test_what_was_billed_is_the_tax_and_is_split_by_the_rates() -> None:
+    sale = replace(line("-4.99", "6.25", "1.25", "0.5", "0.25"), billed=Decimal("-0.42"))
+    (made,) = taxed(sale)
+    assert (made.tax, made.calculated, made.net) == (Decimal("-0.42"), Decimal("-0.41"), Decimal("-4.99"))
+    assert made.parts == [Decimal("-0.32"), Decimal("-0.06"), Decimal("-0.03"), Decimal("-0.01")]
+
+
+def test_what_was_billed_on_one_line_leaves_the_others_alone() -> None:
+    lines = (line("197.00", "8.25"), replace(line("49.00", "8.25"), billed=Decimal("4.05")))
+    by_document = taxed(*lines, rounding=Rounding.DOCUMENT)
+    assert [(each.tax, each.calculated) for each in by_document] == [
+        (Decimal("16.26"), Decimal("16.26")),
+        (Decimal("4.05"), Decimal("4.04")),
+    ]
+
+
+def test_the_net_of_an_inclusive_price_follows_what_was_billed() -> None:
+    (made,) = taxed(replace(line("10.00", "19", inclusive=True), billed=Decimal("1.59")))
+    assert (made.net, made.tax, made.calculated) == (Decimal("8.41"), Decimal("1.59"), Decimal("1.60"))
+
+
+@pytest.mark.parametrize("rates", [(), ("0",)])
+def test_what_was_billed_has_nobody_to_be_owed_to_where_nothing_is_taken(rates: tuple[str, ...]) -> None:
+    (made,) = taxed(replace(line("10.00", *rates), billed=Decimal("1.59")))
+    assert [made.net, made.tax, sum(made.parts, Decimal(0))] == [10, 0, 0]
+
+
+@given(LINES, ROUNDINGS, DIGITS, st.lists(st.integers(-3, 3), min_size=12, max_size=12))
+def test_of_what_was_billed_the_parts_sum_to_it_and_stand_by_what_is_calculated(
+    lines: list[Taxable], rounding: Rounding, digits: int, off: list[int]
+) -> None:
+    unit = Decimal(1).scaleb(-digits)
+    own = calculate(lines, rounding=rounding, halves=Halves.UP, digits=digits)
+    billed = [replace(sold, billed=each.tax + units * unit) for sold, each, units in zip(lines, own, off, strict=False)]
+    for sold, each, made in zip(billed, own, _made(billed, rounding, digits), strict=True):
+        assert made.calculated == each.tax
+        assert made.tax == (sold.billed if any(sold.rates) else 0)
+        assert sum(made.parts, Decimal(0)) == made.tax
+        assert made.net + (made.tax if sold.inclusive else 0) == sold.amount
+        if made.tax == each.tax:
+            assert made == each
+        shares = [made.tax * rate / sum(sold.rates) for rate in sold.rates if made.tax != each.tax]
+        assert all(abs(part - share) <= unit for part, share in zip(made.parts, shares, strict=False))
+
+
+def _made(lines: list[Taxable], rounding: Rounding, digits: int) -> list[Taxed]:
+    return calculate(lines, rounding=rounding, halves=Halves.UP, digits=digits)
 
 
 @given(st.lists(AMOUNTS, min_size=1, max_size=20))

@@ -66,6 +66,47 @@ async def test_rates_have_their_days(engine: Engine) -> None:
         assert (await engine.quote(tax_date=day, lines=lines))["tax_total"] == Decimal(tax), day
 
 
+async def test_what_was_billed_is_recorded_and_what_the_tables_say_is_told(engine: Engine) -> None:
+    lines = [
+        {"id": "1", "amount": Decimal("-4.99"), "billed_tax": Decimal("-0.42")},
+        {"id": "2", "amount": Decimal("-10.00"), "billed_tax": Decimal("-0.83")},
+        {"id": "3", "amount": Decimal("-10.00")},
+    ]
+    sold = {"code": "CN-1", "kind": "return", "entity": "US01", "currency": "USD", "lines": lines, "ship_to": ANTONIO}
+    quote, made = await engine.quote(**sold), await engine.commit(**sold)
+    for told in (quote, made, await engine.read("tax.read", {"code": "CN-1", "kind": "return"})):
+        assert [(line["tax"], line.get("calculated_tax")) for line in told["lines"]] == [
+            (Decimal("-0.42"), Decimal("-0.41")),
+            (Decimal("-0.83"), Decimal("-0.83")),
+            (Decimal("-0.83"), None),
+        ]
+        assert told["tax_total"] == Decimal("-2.08")
+        assert all(sum(part["tax"] for part in line["details"]) == line["tax"] for line in told["lines"])
+        assert told["messages"] == []
+
+
+async def test_what_was_billed_where_nothing_is_taxed_is_told(engine: Engine) -> None:
+    lines = [{"id": "1", "amount": 100, "billed_tax": Decimal("19.00"), "tax_code": "IN0001"}]
+    quote = await engine.quote(lines=lines)
+    assert (quote["tax_total"], quote["lines"][0]["calculated_tax"]) == (0, 0)
+    assert "although 19.00 was billed" in quote["messages"][0]["text"]
+    nothing = [{**lines[0], "billed_tax": 0}]
+    assert (await engine.quote(lines=nothing))["messages"] == []
+
+
+async def test_what_was_billed_may_have_no_part_of_a_unit(engine: Engine) -> None:
+    with pytest.raises(FixData) as refused:
+        await engine.commit(lines=[{"id": "7", "amount": 100, "billed_tax": Decimal("19.001")}])
+    assert (refused.value.code, "EUR" in str(refused.value)) == ("billed-tax-too-precise", True)
+
+
+async def test_a_refund_takes_back_what_was_billed(engine: Engine) -> None:
+    sold = await engine.commit(lines=[{"id": "1", "amount": 100, "billed_tax": Decimal("19.01")}])
+    there = {"id": sold["id"], "code": SALE["code"], "refund_code": "CN-1", "date": "2026-02-15"}
+    (line,) = (await engine.write("tax.refund", there))["lines"]
+    assert (line["tax"], line["calculated_tax"]) == (Decimal("-19.01"), Decimal("-19.00"))
+
+
 async def test_a_category_has_a_rate_of_its_own_or_none(engine: Engine) -> None:
     lines = [
         {"id": "1", "amount": 100, "tax_code": "BK0001"},
