@@ -21,7 +21,6 @@ from connectors.helloworld.connector import CONNECTOR
 from connectors.helloworld.samples import SAMPLES
 from hub.cli.main import app
 from hub.cli.new_connector import make
-from hub.cli.output import EXIT_DIED
 from hub.errors import Conflict, Refused
 from hub.proof.certification.catalogue import FAULTS, Side, Verdict
 from hub.proof.certification.certify import (
@@ -450,51 +449,6 @@ def test_one_table_tells_of_all_and_a_package_that_cannot_be_loaded_does_not_hol
     found = json.loads(CliRunner().invoke(app, [*chosen, "--json"]).stdout)
     assert not found["ok"]
     assert [each["name"] for each in found["not_loaded"]] == ["careless"]
-
-
-@pytest.mark.parametrize(
-    ("dies", "told"),
-    [
-        ("while an answer is read", "greeting.read under error-502 is gone: it was ended by SIGKILL"),
-        (
-            "while it is loaded",
-            "before the first trial, while the connector was loaded is gone: it ended with the exit",
-        ),
-    ],
-)
-def test_a_process_that_dies_in_a_trial_is_told_of_in_one_line(
-    dies: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It names the operation and the fault, and how to try that alone."""
-    package = tmp_path / "fatal-1.0.dist-info"
-    package.mkdir()
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: fatal\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text("[concord.connectors]\nfatal = fatal_connector\n")
-    sandbox = tmp_path / "fatal_connector/sandbox"
-    sandbox.mkdir(parents=True)
-    (sandbox / "app.py").write_text("from connectors.helloworld.sandbox.app import sandbox\n")
-    (sandbox.parent / "__init__.py").write_text(
-        "import multiprocessing, os, signal\n"
-        "from dataclasses import replace\n"
-        "from connectors.helloworld.connector import CONNECTOR\n"
-        "from hub.sdk.hooks import hookimpl\n"
-        f"if {dies == 'while it is loaded'} and multiprocessing.parent_process() is not None:\n"
-        "    os._exit(77)\n"
-        "def classify(response):\n"
-        "    if response.status == 502:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return CONNECTOR.classify(response)\n"
-        "@hookimpl\n"
-        "def concord_connector():\n"
-        "    return replace(CONNECTOR, name='fatal', classify=classify)\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    chosen = ["--fault", "error-502", "--operation", "greeting.read", "--jobs", "2"]
-    died = CliRunner().invoke(app, ["connectors", "certify", "fatal", *chosen])
-    assert died.exit_code == EXIT_DIED, died.output
-    assert told in died.stderr
-    assert "certify fatal --operation greeting.read" in died.stderr
-    assert "Traceback" not in died.output
 
 
 def test_trials_are_summed_up_by_the_harm_they_show() -> None:
