@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from hub.cli.output import EXIT_REFUSED, console, errors, print_json, print_table
+from hub.cli.output import EXIT_DIED, EXIT_REFUSED, console, errors, fail, print_json, print_table
 from hub.errors import Refused
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from hub.proof.certification.certify import Trial
     from hub.proof.certification.sums import Sum
+    from hub.proof.certification.workers import WorkerDied
     from hub.sdk.connector import Connector
 
 app = typer.Typer(no_args_is_help=True)
@@ -155,6 +156,7 @@ def certify_connectors(
     from hub.connections.registry import load_connectors
     from hub.proof.certification.certify import State, certify, planned
     from hub.proof.certification.sums import sums
+    from hub.proof.certification.workers import WorkerDied
     from hub.queries.connectors import plugin_as_json
 
     registry = load_connectors()
@@ -167,13 +169,16 @@ def certify_connectors(
     began = time.monotonic()
     trials: list[Trial] = []
     left = Counter(subject.connector for subject in subjects)
-    for done, found in enumerate(certify(subjects, jobs=jobs, faults=fault or ()), start=1):
-        trials += found
-        name = found[0].subject.connector
-        left[name] -= 1
-        _tell(found, done, len(subjects), errors if json_output else console)
-        if write and not left[name]:
-            _write(registry.connector(name), [trial for trial in trials if trial.subject.connector == name])
+    try:
+        for done, found in enumerate(certify(subjects, jobs=jobs, faults=fault or ()), start=1):
+            trials += found
+            name = found[0].subject.connector
+            left[name] -= 1
+            _tell(found, done, len(subjects), errors if json_output else console)
+            if write and not left[name]:
+                _write(registry.connector(name), [trial for trial in trials if trial.subject.connector == name])
+    except WorkerDied as died:
+        fail(_obituary(died), EXIT_DIED)
     trials.sort(key=lambda trial: subjects.index(trial.subject))
     missing = registry.broken if everything else ()
     ok = not missing and all(trial.state is not State.BROKEN for trial in trials)
@@ -193,6 +198,30 @@ def certify_connectors(
             line = f"{plugin.name} of {plugin.package} cannot be loaded, and was not tried: {plugin.reason}"
             console.print(line, markup=False)
     raise typer.Exit(0 if ok else EXIT_REFUSED)
+
+
+def _obituary(died: WorkerDied) -> str:
+    """Say what a process was at when it ended, and how to find out why."""
+    from hub.proof.certification.certify import NOTHING, Subject
+    from hub.proof.certification.workers import ending
+
+    subject, fault = died.task, died.part
+    assert isinstance(subject, Subject)
+    words = ["concord connectors certify", subject.connector, f"--operation {subject.name}"]
+    match fault:
+        case None:
+            moment = ", before the first trial, while the connector was loaded"
+        case str() if fault == NOTHING:
+            moment = ", where nothing was made to go wrong"
+        case str():
+            moment = f" under {fault}"
+            words.append(f"--fault {fault}")
+    return (
+        f"The process that tried {subject.connector} {subject.side.value} {subject.name}{moment} is gone: "
+        f"{ending(died.status)}. The certification is not complete, and says nothing of what was not told above. "
+        "SIGKILL is mostly a machine without memory: look into its log, and give fewer --jobs. "
+        f"Else run that trial alone, in one process that shows what it says: {' '.join(words)}"
+    )
 
 
 def _tell(found: Sequence[Trial], done: int, of: int, to: Console) -> None:

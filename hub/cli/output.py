@@ -16,6 +16,8 @@ from hub.sdk import exact_json
 EXIT_REFUSED = 1
 #: The command itself was not written as it must be.
 EXIT_WRONG = 2
+#: A process that worked for the command ended in the middle of it; what it was to show is not shown.
+EXIT_DIED = 4
 
 #: As wide is what goes into a file or another program: a row is a line there, and no sentence is broken.
 _UNBROKEN = 1000

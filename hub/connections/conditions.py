@@ -197,7 +197,7 @@ class Conditions:
             pace=self._known_pace,
             measured=self.meter.rate(now),
             permits=self.lowest.limits.concurrency,
-            in_flight=in_flight,
+            in_flight=max(self.meter.highest(now), in_flight),
         )
         # Never earlier than was asked, and not everybody at the same moment; who asks for little again and again is
         # given as much as who asks for nothing.

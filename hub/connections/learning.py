@@ -4,6 +4,10 @@ The two are learned apart. Of the requests that were under way together only the
 because the others were sent before anything was learned. Neither falls below one. What was learned is forgotten once it
 has come back to the limits that are known anyway.
 
+A rate falls from what really went out of late, not from what happens to go out just then: in a pause that would be
+next to nothing. While it rises again, a refusal now and then lowers it no further. Below what went well before, it is
+not the rate that is refused; a rate that is too high is refused again at once.
+
 Times are microseconds; all of it is pure and is told the time.
 """
 
@@ -19,8 +23,13 @@ MICROS = 1_000_000
 _SHARE = 0.7
 #: By which part of its known limit a rate rises in a second in which it is used.
 _STEP = 0.02
+#: By which part of itself, at least, it rises in a second where it was not refused yet: if it is too high there, the
+#: next request says so.
+_BEYOND = 0.1
 #: A rate that nobody limits is taken to be right again at this multiple of where it was last refused.
 _FREE = 2.0
+#: A rate below this part of where it was last refused falls again only if more than one of so many is refused.
+_BELOW, _SELDOM = 0.95, 3
 #: What was learned before a restart holds for so long.
 KEPT = 3_600 * MICROS
 
@@ -34,6 +43,9 @@ class Learned:
         self.concurrency: float | None = None
         self.refusals = 0
         self._ceiling = 0.0
+        #: Where the rate was when it was lowered last, and how many requests were served since the last refusal.
+        self._refused_at = 0.0
+        self._served = 0
         self._lowered: dict[LimitKind, int] = {}
 
     @property
@@ -51,32 +63,37 @@ class Learned:
     ) -> bool:
         """Learn that a request sent at that time was refused; True when a limit has fallen.
 
-        `pace` (requests a second) and `permits` are the known limits; `measured` is how many a second went out lately,
-        and `in_flight` how many were under way.
+        `pace` (requests a second) and `permits` are the known limits; `measured` is the most that went out in a second
+        of late, and `in_flight` the most that were under way.
         """
         self.refusals += 1
         if sent < self._lowered.get(kind, 0):
             return False
+        self._lowered[kind] = now
         match kind:
             case LimitKind.RATE:
+                seldom, self._served = self._served >= _SELDOM, 0
+                if self.rate is not None and self.rate < self._refused_at * _BELOW and seldom:
+                    return False
                 known = self.rate if self.rate is not None else pace
                 used = max(measured, 1.0)
+                self._refused_at = used if known is None else min(known, used)
                 self._ceiling = pace if pace is not None else used * _FREE
-                lowest = min(1.0, self._ceiling)
-                self.rate = max((used if known is None else min(known, used)) * _SHARE, lowest)
+                self.rate = max(self._refused_at * _SHARE, min(1.0, self._ceiling))
             case LimitKind.CONCURRENCY:
                 known = float(permits) if self.concurrency is None else self.concurrency
                 self.concurrency = max(min(known, in_flight) * _SHARE, 1.0)
             case LimitKind.QUOTA | LimitKind.OBJECT:
                 return False
-        self._lowered[kind] = now
         return True
 
     def served(self, *, pace: float | None, permits: int, in_flight: int) -> None:
         """Learn that a request was served; only a limit that is used up rises."""
+        self._served += 1
         if self.rate is not None:
             ceiling = self._ceiling if pace is None else pace
-            self.rate += ceiling * _STEP / max(self.rate, 1.0)
+            step = ceiling * _STEP / max(self.rate, 1.0)
+            self.rate += step if self.rate < self._refused_at else max(step, _BEYOND)
             if self.rate >= ceiling:
                 self.rate = None
         if self.concurrency is not None and in_flight >= int(self.concurrency):
@@ -92,6 +109,7 @@ class Learned:
             "rate": None if self.rate is None else f"{self.rate:.3f}",
             "concurrency": None if self.concurrency is None else f"{self.concurrency:.3f}",
             "ceiling": f"{self._ceiling:.3f}",
+            "refused_at": f"{self._refused_at:.3f}",
             "at": now,
         }
 
@@ -102,3 +120,4 @@ class Learned:
         self.rate = None if kept["rate"] is None else float(kept["rate"])
         self.concurrency = None if kept["concurrency"] is None else float(kept["concurrency"])
         self._ceiling = float(kept["ceiling"])
+        self._refused_at = float(kept.get("refused_at", 0.0))

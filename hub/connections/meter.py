@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 SECOND = 1_000_000
 #: Before the first answer, only a request that takes so many seconds tells anything.
 _LONG = 1.0
 #: The weight of one request in the mean of all.
 _WEIGHT = 0.1
+#: What was the most in one of so many seconds is the most of late.
+_LATELY = 10
 
 
 class Meter:
@@ -16,7 +20,9 @@ class Meter:
         """Begin with nothing seen."""
         self.started = 0
         self._second = 0
-        self._before = self._now = 0
+        self._now = self._highest = 0
+        #: The seconds before this one in which anything was under way, each with its starts and the most in flight.
+        self._past: deque[tuple[int, int, int]] = deque(maxlen=_LATELY)
         self._under_way = 0
         self._begun = 0
         self._mean: float | None = None
@@ -27,13 +33,18 @@ class Meter:
         self._now += 1
         self.started += 1
         self._under_way += 1
+        self._highest = max(self._highest, self._under_way)
         self._begun += now
 
     def rate(self, now: int) -> float:
-        """Give the requests a second over the last second or two."""
+        """Give the most requests that went out in a second of late."""
         self._turn(now)
-        elapsed = (now % SECOND) / SECOND
-        return (self._before + self._now) / (1 + elapsed)
+        return float(max([self._now, *(starts for _, starts, _ in self._past)]))
+
+    def highest(self, now: int) -> int:
+        """Give the most requests in flight of late."""
+        self._turn(now)
+        return max([self._highest, *(highest for _, _, highest in self._past)])
 
     def end(self, began: int, now: int) -> None:
         """Learn that a request that began then is under way no more."""
@@ -56,8 +67,9 @@ class Meter:
 
     def _turn(self, now: int) -> None:
         second = now // SECOND
-        if second == self._second:
-            return
-        self._before = self._now if second == self._second + 1 else 0
-        self._now = 0
-        self._second = second
+        if second != self._second:
+            if self._highest:
+                self._past.append((self._second, self._now, self._highest))
+            self._second, self._now, self._highest = second, 0, self._under_way
+        while self._past and self._past[0][0] < second - _LATELY:
+            self._past.popleft()

@@ -131,8 +131,9 @@ class Pace:
     def space(self, every: int | None, burst: int, now: int) -> None:
         """Let so many microseconds lie between two starts, of which `burst` may come at once."""
         if every is not None and self._every is not None and every < self._every:
-            # Nobody waits for a slower pace's turn.
-            self._due = min(self._due, now + every)
+            # Nobody waits for a slower pace's turn; but who has just sent waits for its share of one, however often the
+            # pace rises by a little.
+            self._due = min(self._due, now + (self._due - now) * every // self._every)
         self._every, self._burst = every, burst
 
     def begin_full(self, now: int) -> None:

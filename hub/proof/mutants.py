@@ -16,6 +16,7 @@ from hub.errors import HubError
 from hub.proof.demo import EXIT_BROKEN, EXIT_INTERRUPTED, DemoOptions, interruptible, perform
 from hub.proof.http_json import NoAnswer
 from hub.proof.invariants import Invariant
+from hub.proof.lifeline import hold
 from hub.proof.mutations import BY_NAME, MUTATIONS
 from hub.proof.processes import DidNotStart
 from hub.runtime.composition import Hub
@@ -66,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serving.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     if given.command == "serve":
+        hold()
         return _serve(given)
     console = Console(stderr=True)
     try:

@@ -1,4 +1,7 @@
-"""Processes of the demo: started with a line of JSON as handshake, killed by their own number, never left behind."""
+"""Processes of the demo: started with a line of JSON as handshake, killed by their own number, never left behind.
+
+They end with the demo in order, and at once when the demo itself was killed.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
+from hub.proof.lifeline import Lifeline
 from hub.sdk import exact_json
 
 #: A program that has not said hello after so many seconds never will.
 STARTS_WITHIN = 60.0
+#: What every program begins with, so that it ends with whoever started it.
+_HOLD = "from hub.proof.lifeline import hold; hold()"
 #: The command line of this very installation.
-CONCORD = (sys.executable, "-c", "from hub.cli.main import run; run()")
-SANDBOX = (sys.executable, "-m", "hub.sandbox.main")
+CONCORD = (sys.executable, "-c", f"{_HOLD}; from hub.cli.main import run; run()")
+SANDBOX = (sys.executable, "-c", f"{_HOLD}; from hub.sandbox.main import run; raise SystemExit(run())")
 
 
 class DidNotStart(Exception):
@@ -70,7 +76,8 @@ class Processes:
         """Keep logs in a folder; `environ` is added to this process's environment."""
         logs.mkdir(parents=True, exist_ok=True)
         self._logs = logs
-        self._environ = {**os.environ, **(environ or {})}
+        self._lifeline = Lifeline()
+        self._environ = self._lifeline.environ({**os.environ, **(environ or {})})
         self._children: list[Child] = []
 
     def __enter__(self) -> Self:
@@ -87,6 +94,7 @@ class Processes:
                         child.process.terminate()
             for child in reversed(children):
                 child.stop()
+            self._lifeline.close()
 
     def start(self, name: str, command: Sequence[str]) -> Child:
         """Start a process and wait for its line of JSON; raises `DidNotStart` with the end of its log."""
@@ -101,6 +109,7 @@ class Processes:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=self._environ,
+                pass_fds=self._lifeline.descriptors,
                 # Ctrl-C at the terminal is for the demo, which then ends its children in order.
                 start_new_session=True,
             )
@@ -121,7 +130,12 @@ class Processes:
     def run(self, command: Sequence[str], timeout: float = 60.0) -> None:
         """Run a command to its end; raises `DidNotStart` with what it said when it fails."""
         done = subprocess.run(  # noqa: S603 - this installation's own programs
-            list(command), capture_output=True, env=self._environ, timeout=timeout, check=False
+            list(command),
+            capture_output=True,
+            env=self._environ,
+            pass_fds=self._lifeline.descriptors,
+            timeout=timeout,
+            check=False,
         )
         if done.returncode:
             raise DidNotStart(f"{' '.join(command[-3:])}: {done.stderr.decode('utf-8', 'replace')[-2000:]}")

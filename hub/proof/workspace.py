@@ -23,6 +23,7 @@ connections:
   stripe:
     base_url: {stripe}
     timeout: 2
+    settle: 1
     event_types: [{events}]
     secret: vault:stripe
 

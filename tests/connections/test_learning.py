@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.connections.learning import KEPT, Learned
+from hub.connections.meter import Meter
 from hub.errors import LimitKind
 
 SECOND = 1_000_000
@@ -27,6 +28,41 @@ def test_a_refusal_lowers_its_own_limit_by_a_share() -> None:
     assert refuse(learned, LimitKind.CONCURRENCY, 0, 1)
     assert learned.rate == pytest.approx(70)
     assert learned.permits == 14
+
+
+def test_on_the_way_back_one_refusal_alone_lowers_no_further() -> None:
+    """Seventy went well under a hundred; two that are refused one behind the other say that it is less now."""
+    learned = Learned()
+    refuse(learned, LimitKind.RATE, 0, 0)
+    for _ in range(3):
+        learned.served(pace=100.0, permits=20, in_flight=1)
+    before = learned.rate
+    assert not refuse(learned, LimitKind.RATE, 1, 1)
+    assert learned.rate == before
+    assert refuse(learned, LimitKind.RATE, 2, 2, measured=70.0)
+    assert learned.rate == pytest.approx(49)
+
+
+def test_where_it_was_refused_before_it_falls_again_at_once() -> None:
+    learned = Learned()
+    refuse(learned, LimitKind.RATE, 0, 0)
+    while learned.rate is not None and learned.rate < 96:
+        learned.served(pace=100.0, permits=20, in_flight=1)
+    assert refuse(learned, LimitKind.RATE, 1, 1, measured=96.0)
+    assert learned.rate == pytest.approx(0.7 * 96)
+
+
+def test_what_went_out_of_late_is_remembered_through_a_pause() -> None:
+    """Ten seconds on, it is what goes out now; a second without anything is none of them."""
+    meter = Meter()
+    for place in range(20):
+        meter.start(place * 40_000)
+    for _ in range(20):
+        meter.end(0, SECOND)
+    assert (meter.rate(8 * SECOND), meter.highest(8 * SECOND)) == (20.0, 20)
+    meter.start(9 * SECOND)
+    assert (meter.rate(9 * SECOND), meter.highest(9 * SECOND)) == (20.0, 20)
+    assert (meter.rate(12 * SECOND), meter.highest(12 * SECOND)) == (1.0, 1)
 
 
 def test_of_those_under_way_together_only_one_counts() -> None:

@@ -116,6 +116,28 @@ def test_an_answer_that_was_overtaken_raises_nothing_of_what_is_left() -> None:
     assert pace.ready(SECOND) == SECOND
 
 
+def test_a_pace_that_rises_a_little_with_each_start_is_kept_all_the_same() -> None:
+    """Two at once and four a second; a rise of a thousandth gives nobody a turn at once."""
+    pace, now, started, every = Pace(), 0, 0, interval(4)
+    pace.space(every, 2, now)
+    while now < 10 * SECOND:
+        if pace.ready(now) <= now:
+            pace.start(now)
+            started += 1
+            every -= every // 1000
+            pace.space(every, 2, now)
+        now += SECOND // 100
+    assert 40 <= started <= 44
+
+
+def test_a_pace_that_rises_much_makes_nobody_wait_for_the_slower_one() -> None:
+    pace = Pace()
+    pace.space(interval(0.1), 1, 0)
+    pace.start(0)
+    pace.space(interval(100), 1, SECOND)
+    assert pace.ready(SECOND) <= SECOND + interval(100)
+
+
 def test_of_several_limits_the_lowest_applies_each_by_itself() -> None:
     found = lowest(
         [

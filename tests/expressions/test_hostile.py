@@ -16,7 +16,8 @@ from hub.errors import FixData
 from hub.expressions.compiler import Context, compile
 from hub.expressions.errors import EvaluationError, ExpressionError
 
-#: Far above what any of these takes, far below what they would take without budgets.
+#: Seconds of the processor, whoever else uses it: far above what any of these takes, far below what they would take
+#: without budgets.
 SECONDS = 20
 HUGE = 10**5000
 #: Audit events of files, imports, new code, network and processes.
@@ -51,14 +52,14 @@ def test_a_huge_expression_is_refused(text: str) -> None:
 
 
 def failure(text: str, value: Any = None) -> FixData | None:
-    """Compile and evaluate, in bounded time; give what was refused, None when nothing was."""
-    started = time.monotonic()
+    """Compile and evaluate, in bounded time of the processor; give what was refused, None when nothing was."""
+    started = time.process_time()
     try:
         compile(text)(value)
     except FixData as error:
         return error
     finally:
-        assert time.monotonic() - started < SECONDS
+        assert time.process_time() - started < SECONDS
     return None
 
 

@@ -179,6 +179,13 @@ class HubProcess:
             assert time.monotonic() < end, found
             time.sleep(0.02)
 
+    def reached(self, state: str, count: int, seconds: float = 60.0) -> None:
+        """Wait until at least so many runs stand so: what the flow writes may be read back, and be more of them."""
+        end = time.monotonic() + seconds
+        while (found := self.api("GET", "/api/summary").json()["runs"].get("greet", {})).get(state, 0) < count:
+            assert time.monotonic() < end, found
+            time.sleep(0.02)
+
 
 def event(number: int, *, text: str = "Hello!") -> dict[str, Any]:
     """Give an event of the greeting service."""

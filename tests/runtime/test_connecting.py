@@ -86,7 +86,7 @@ def test_a_new_secret_is_used_by_the_next_attempt_at_once(
     told = json.loads(second.stdout)
     assert (told["version"], told["serves"], told["written"]) == (2, True, [])
     assert hub.api("POST", "/api/connections/hello/resume", {"reason": "a new key"}).status == 200
-    hub.settled({"succeeded": 1})
+    hub.reached("succeeded", 1)
     assert hub.end() == 0
 
 

@@ -131,12 +131,12 @@ from hub.runtime.serve import LastMoment
 
 async def work(last):
     last.start()
-    kept = asyncio.ensure_future(asyncio.to_thread(time.sleep, 30))
+    kept = asyncio.ensure_future(asyncio.to_thread(time.sleep, 600))
     await asyncio.sleep(0)
     if ORDERLY:
         last.reached(0)
     else:
-        time.sleep(30)
+        time.sleep(600)
 
 asyncio.run(work(LastMoment(0.2)))
 """
@@ -145,11 +145,11 @@ asyncio.run(work(LastMoment(0.2)))
 @pytest.mark.parametrize(("orderly", "status"), [(True, 0), (False, EXIT_FATAL)])
 def test_a_process_that_something_keeps_ends_all_the_same(orderly: bool, status: int) -> None:  # noqa: FBT001
     """A thread that never comes back, or a loop that stands still; what was recorded in order stays an orderly end."""
-    began = time.monotonic()
+    # However busy the machine is, ten minutes of sleep have not passed when the test's own time is over.
     ended = subprocess.run(
-        [sys.executable, "-c", HANGING.replace("ORDERLY", str(orderly))], check=False, capture_output=True, timeout=20
+        [sys.executable, "-c", HANGING.replace("ORDERLY", str(orderly))], check=False, capture_output=True
     )
-    assert (ended.returncode, time.monotonic() - began < 10) == (status, True)
+    assert ended.returncode == status
     assert (b"hub.left" in ended.stdout + ended.stderr) is not orderly
 
 

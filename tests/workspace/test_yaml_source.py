@@ -102,3 +102,12 @@ def test_every_key_and_value_knows_its_place() -> None:
 
 def test_a_byte_order_mark_does_not_count() -> None:
     assert read("\ufeffa: 1") == {"a": 1}
+
+
+def test_a_document_that_was_read_before_is_not_read_anew_and_its_mistakes_are_told_each_time() -> None:
+    right, wrong = b"a: [1, 2]\n", b"a: 1\na: 2\n"
+    assert read_yaml(right, Lints("one.yaml")) is read_yaml(bytes(bytearray(right)), Lints("two.yaml"))
+    for path in ("one.yaml", "two.yaml"):
+        lints = Lints(path)
+        assert read_yaml(wrong, lints) is None
+        assert [lint.path for lint in lints.found] == [path]

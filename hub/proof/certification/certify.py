@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import multiprocessing
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -26,6 +24,7 @@ from hub.proof.certification.listings import places_of, try_listing
 from hub.proof.certification.obstacles import NotStruck
 from hub.proof.certification.readings import try_stream
 from hub.proof.certification.stand import Stuck
+from hub.proof.certification.workers import each
 from hub.sdk.connector import Connector, WriteOperation
 from hub.sdk.testing.samples import ListingSample, ReadSample, Samples, WebhookSample, WriteSample
 from hub.workspace.bundle import Bundle
@@ -109,18 +108,31 @@ def faults_of(side: Side, only: Collection[str] = ()) -> list[ProviderFault]:
     return [fault for fault in FAULTS if side in fault.sides and (not only or fault.name in only)]
 
 
+Begins = Callable[[str], None]
+
+
 async def try_subject(
-    connector: Connector, samples: Samples, subject: Subject, faults: Sequence[ProviderFault]
+    connector: Connector,
+    samples: Samples,
+    subject: Subject,
+    faults: Sequence[ProviderFault],
+    begins: Begins = lambda _fault: None,
 ) -> list[Trial]:
-    """Try a subject without any fault, and if that holds under each of these, one after the other."""
+    """Try a subject without any fault, and if that holds under each of these, one after the other.
+
+    `begins` is told the name of each before it is tried.
+    """
     if subject.number < 0:
         told = (f"{subject.name} has no sample, so that nothing is known of it",)
         return [Trial(subject=subject, fault=NOTHING, state=State.BROKEN, told=told)]
     attempt = _attempt(connector, samples, subject)
+    begins(NOTHING)
     trials = [await _try(subject, None, attempt, {})]
     if trials[0].state is State.HOLDS:
         exempt = samples.exempt.get(subject.name, {})
-        trials += [await _try(subject, fault, attempt, exempt) for fault in faults]
+        for fault in faults:
+            begins(fault.name)
+            trials.append(await _try(subject, fault, attempt, exempt))
     return trials
 
 
@@ -248,22 +260,22 @@ def planned(
 def certify(subjects: Sequence[Subject], *, jobs: int = 1, faults: Collection[str] = ()) -> Iterator[list[Trial]]:
     """Try things of installed connectors, `jobs` at a time; gives the trials of each as soon as it is done.
 
-    With `faults`, each is tried under those alone.
+    With `faults`, each is tried under those alone. Raises `WorkerDied`, whose task is a subject and whose part is the
+    fault, when one of several processes ends in the middle of a trial.
     """
     if jobs <= 1:
         for subject in subjects:
-            yield try_one(subject, faults)
+            yield try_one(subject, lambda _fault: None, faults=faults)
         return
-    with ProcessPoolExecutor(max_workers=jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(try_one, subject, tuple(faults)) for subject in subjects]):
-            yield done.result()
+    yield from each(partial(try_one, faults=tuple(faults)), subjects, jobs)
 
 
-def try_one(subject: Subject, faults: Collection[str] = ()) -> list[Trial]:
-    """Try one thing of an installed connector in an event loop of its own."""
+def try_one(subject: Subject, begins: Begins, *, faults: Collection[str] = ()) -> list[Trial]:
+    """Try one thing of an installed connector in an event loop of its own; see `try_subject` for `begins`."""
     connector = load_connectors().connector(subject.connector)
+    chosen = faults_of(subject.side, faults)
     with _silence():
-        return asyncio.run(try_subject(connector, samples_of(connector), subject, faults_of(subject.side, faults)))
+        return asyncio.run(try_subject(connector, samples_of(connector), subject, chosen, begins))
 
 
 @contextmanager

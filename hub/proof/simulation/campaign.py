@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from hub.proof.lifeline import hold_in_pool
 from hub.proof.simulation import hunting, sweep, trial
 from hub.proof.simulation.breaking import broken
 from hub.proof.simulation.cases import CASES
@@ -197,7 +198,7 @@ def spread(
             totals.join(run(chunk, mutant))
             told(totals)
         return totals
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=be_quiet) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin) as pool:
         left = _chunks(first, seeds)
         going: set[Future[Totals]] = set()
         while True:
@@ -225,7 +226,7 @@ def sweep_all(
         for start in range(0, len(points), POINTS)
     ]
     everything, done = sum(len(points) for _, points in cases), 0
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=be_quiet) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin) as pool:
         going = {pool.submit(_crash, place, points, mutant): (place, len(points)) for place, points in parts}
         for each in as_completed(going):
             place, number = going[each]
@@ -250,7 +251,7 @@ def hunt_all(
             alone.append(_hunt(name, first, seeds))
             told(alone[-1])
         return alone
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=be_quiet) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin) as pool:
         going = {pool.submit(_hunt, name, first, seeds): name for name in names}
         found = {}
         for each in as_completed(going):
@@ -274,6 +275,12 @@ def be_quiet() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
         logger_factory=structlog.ReturnLoggerFactory(),
     )
+
+
+def _begin() -> None:
+    """Begin a process of a pool."""
+    hold_in_pool()
+    be_quiet()
 
 
 def processes() -> int:

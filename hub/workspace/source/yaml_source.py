@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -34,6 +35,8 @@ MAX_BYTES = 256 * 1024
 #: Deeper nesting is refused; real files need about eight levels.
 MAX_DEPTH = 32
 _MAX_NUMBER = 60
+#: A workspace is compiled again and again with few files changed; so many that were read last are not read anew.
+_KEPT = 512
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
@@ -112,7 +115,19 @@ def text_of(node: Node | None) -> str:
 
 
 def read_yaml(content: bytes, lints: Lints) -> Node | None:
-    """Read one document; None after an error that was added to `lints`."""
+    """Read one document; None after an error that was added to `lints`. The same content gives the same node."""
+    return _flawless(content) or _read(content, lints)
+
+
+@lru_cache(maxsize=_KEPT)
+def _flawless(content: bytes) -> Node | None:
+    """Read a document in which nothing is wrong; None for any other."""
+    lints = Lints("")
+    node = _read(content, lints)
+    return None if lints.found else node
+
+
+def _read(content: bytes, lints: Lints) -> Node | None:
     start = Position()
     if len(content) > MAX_BYTES:
         lints.error(start, "too-large", f"The file is larger than {MAX_BYTES // 1024} KiB.", "Split it.")

@@ -1,0 +1,44 @@
+"""What the proofs' tests share: the processes of a proof, forked from one that has loaded the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from hub.proof import processes
+from hub.proof.processes import CONCORD, SANDBOX, Child, DidNotStart, Processes
+from tests import forked
+from tests.forked import Forked
+
+
+def _words(command: Sequence[str]) -> tuple[str, list[str]]:
+    """Give the module that a program of ours goes through, and what it is given."""
+    module, program = {
+        CONCORD: (forked.CONCORD, CONCORD),
+        SANDBOX: (forked.SANDBOX, SANDBOX),
+    }[tuple(command[: len(CONCORD)])]
+    return module, list(command[len(program) :])
+
+
+@pytest.fixture
+def forked_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a proof's hub and sandboxes be forked; that they come up from nothing is seen by the demo's tests."""
+
+    def launch(self: Processes, name: str, command: Sequence[str]) -> Any:
+        module, words = _words(command)
+        log = self._logs / f"{name}.log"
+        with log.open("a") as errors:
+            process: Any = Forked(module, *words, environ=self._environ, errors=errors)
+        self._children.append(Child(name, process, {}, log))
+        return process
+
+    def run(self: Processes, command: Sequence[str], timeout: float = 60.0) -> None:
+        done = forked.run(*_words(command)[1], environ=self._environ)
+        if done.returncode:
+            raise DidNotStart(done.stderr)
+
+    monkeypatch.setattr(Processes, "launch", launch)
+    monkeypatch.setattr(Processes, "run", run)
+    assert processes.Processes is Processes
