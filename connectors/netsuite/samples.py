@@ -110,7 +110,7 @@ JOURNAL = {
         {"account": {"id": "1"}, "credit": Decimal("2.95")},
     ],
 }
-SALES_ORDER = {
+SALES_ORDER: Mapping[str, Any] = {
     "externalId": "ct_9",
     "entity": {"externalId": "cus_1"},
     "tranDate": "2026-01-10",

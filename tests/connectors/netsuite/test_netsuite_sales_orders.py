@@ -212,7 +212,7 @@ async def test_parent_of_a_customer_is_written() -> None:
         guard = customers.UPSERT.guard
         assert guard is not None
         assert guard.look is not None
-        _, holds = await connected.stand(guard.look, customers.request(connected.settings, child, KEY))
+        _, holds = await connected.stand(guard.look, customers.UPSERT.request(connected.settings, child, KEY))
         assert holds
         assert (await customers.READ.ask(connected, made))["parent"]["id"] == "1001"
         with pytest.raises(FixData) as refusal:
