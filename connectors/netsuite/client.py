@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
@@ -12,13 +13,17 @@ from connectors.netsuite.settings import NetSuiteSettings
 from hub.sdk.errors import FixData
 from hub.sdk.exact_json import canonical
 from hub.sdk.session import Session
-from hub.sdk.values import Request
+from hub.sdk.values import EffectKey, Request
 
 RECORDS = "/services/rest/record/v1"
 SUITEQL = "/services/rest/query/v1/suiteql"
 SERVER_TIME = "/services/rest/system/v1/serverTime"
 JOBS = "/services/rest/async/v1/job"
 RESTLET = "/app/site/hosting/restlet.nl"
+#: The header with the idempotency key, at which NetSuite looks in asynchronous requests alone.
+IDEMPOTENCY_KEY = "x-netsuite-idempotency-key"
+#: Keys become UUIDs, the only form that NetSuite takes, in a space of their own.
+_KEYS = uuid.UUID("6f5b3c1e-6d1f-4c51-9b6a-0d0f3a7f2f11")
 #: The most rows of one SuiteQL answer, and the most that paging can reach.
 PAGE_ROWS = 1000
 
@@ -78,6 +83,11 @@ def write(method: str, url: str, body: Mapping[str, Any]) -> Request:
 def strict_write(method: str, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Request:
     """Form a write with headers of its own, strict property names and exact numbers."""
     return Request(method=method, url=url, headers={**headers, **_STRICT_NAMES}, body=canonical(wire_value(body)))
+
+
+def idempotency_key(key: EffectKey) -> str:
+    """Give an effect's key in the form that NetSuite takes."""
+    return str(uuid.uuid5(_KEYS, key))
 
 
 def wire_value(value: Any) -> Any:

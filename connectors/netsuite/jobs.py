@@ -8,12 +8,19 @@ at once.
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from connectors.netsuite.answers import written
-from connectors.netsuite.client import JOBS, RECORDS, settings_of, strict_write, sublists
+from connectors.netsuite.client import (
+    IDEMPOTENCY_KEY,
+    JOBS,
+    RECORDS,
+    idempotency_key,
+    settings_of,
+    strict_write,
+    sublists,
+)
 from connectors.netsuite.failures import job_of
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sdk.answers import read_object
@@ -26,8 +33,6 @@ COLLECTION = "application/vnd.oracle.resource+json; type=collection"
 LARGEST = 100
 #: Seconds until an unfinished job is asked about again.
 NEXT_LOOK = 5.0
-#: Keys become UUIDs, the only form that NetSuite takes, in a space of their own.
-_KEYS = uuid.UUID("6f5b3c1e-6d1f-4c51-9b6a-0d0f3a7f2f11")
 _METHODS: Mapping[str, str] = {"create": "POST", "change": "PATCH", "upsert": "PUT"}
 _TASK = re.compile(r"/task/([A-Za-z0-9_-]+)/?$")
 
@@ -40,7 +45,7 @@ def submit_request(settings: NetSuiteSettings, record: Record, key: EffectKey) -
     headers = {
         "content-type": COLLECTION,
         "prefer": "respond-async",
-        "x-netsuite-idempotency-key": str(uuid.uuid5(_KEYS, key)),
+        IDEMPOTENCY_KEY: idempotency_key(key),
     }
     return strict_write(_METHODS[record["action"]], url, {"items": items}, headers)
 

@@ -14,6 +14,7 @@ from connectors.netsuite import (
     queries,
     refunds,
     restlets,
+    sales_orders,
     set_up,
 )
 from hub.sdk.connector import Operation
@@ -24,6 +25,9 @@ OPERATIONS: tuple[Operation, ...] = (
     customers.FIND,
     items.UPSERT,
     items.READ,
+    sales_orders.UPSERT,
+    sales_orders.READ,
+    sales_orders.CLOSE,
     invoices.UPSERT,
     invoices.READ,
     invoices.REVERSE,

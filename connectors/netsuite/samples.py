@@ -110,6 +110,19 @@ JOURNAL = {
         {"account": {"id": "1"}, "credit": Decimal("2.95")},
     ],
 }
+SALES_ORDER: Mapping[str, Any] = {
+    "externalId": "ct_9",
+    "entity": {"externalId": "cus_1"},
+    "tranDate": "2026-01-10",
+    "orderStatus": "B",
+    "otherRefNum": "PO-9",
+    "startDate": "2026-01-01",
+    "endDate": "2026-12-31",
+    "item": [
+        {"line": 1, "item": {"id": "101"}, "quantity": 12, "rate": Decimal("99.90"), "isClosed": False},
+        {"line": 2, "item": {"id": "105"}, "quantity": 1, "amount": Decimal("500.00"), "isClosed": False},
+    ],
+}
 ITEM = {"externalId": "price_9", "itemId": "Seats", "incomeAccount": {"id": "54"}, "rate": Decimal("12.50")}
 
 
@@ -144,6 +157,7 @@ MAKE_REFUND = replace(
     _upsert("refund.upsert", REFUND, "refunds", tranDate="2026-02-06"), after=(MAKE_INVOICE, MAKE_CREDIT_MEMO)
 )
 MAKE_JOURNAL = _upsert("journal_entry.upsert", JOURNAL, "journals", tranDate="2026-02-07")
+MAKE_SALES_ORDER = _upsert("sales_order.upsert", SALES_ORDER, "salesOrders", otherRefNum="PO-10")
 MAKE_ITEM = _upsert("item.upsert", ITEM, "items", rate=Decimal("13.00"))
 SAMPLES = Samples(
     settings=SETTINGS,
@@ -172,6 +186,7 @@ SAMPLES = Samples(
     reads=(
         ReadSample(operation="customer.read", input={"external_id": "cus_1"}),
         ReadSample(operation="customer.find", input={"external_id": "cus_1"}),
+        ReadSample(operation="sales_order.read", input={"external_id": "ct_9"}, after=(MAKE_SALES_ORDER,)),
         ReadSample(operation="invoice.read", input={"id": "5001"}, after=(MAKE_INVOICE,)),
         ReadSample(operation="payment.read", input={"id": "5002"}, after=(MAKE_PAYMENT,)),
         ReadSample(operation="job.read", input={"id": "1"}, after=(SUBMIT_JOB,)),
@@ -189,6 +204,13 @@ SAMPLES = Samples(
     ),
     writes=(
         MAKE_CUSTOMER,
+        MAKE_SALES_ORDER,
+        WriteSample(
+            operation="sales_order.close",
+            input={"id": "5001"},
+            documents=lambda books: sum(one["status"] == "H" for one in books["salesOrders"]),
+            after=(MAKE_SALES_ORDER,),
+        ),
         MAKE_INVOICE,
         MAKE_PAYMENT,
         MAKE_CREDIT_MEMO,

@@ -23,13 +23,14 @@ from hub.sdk.values import Request, Response
 #: What NetSuite computes, or changes by itself.
 _COMPUTED = frozenset(
     "amountPaid amountRemaining applied applyDate balance count createdDate currencyList dateCreated "
-    "deferredRevenue depositBalance depositDate discountTotal due hasMore lastModifiedDate lineUniqueKey links offset "
-    "recognizedRevenue refName refNum remaining reversalEntry status totalResults unapplied".split()
+    "deferredRevenue depositBalance depositDate discountTotal due hasMore lastModifiedDate lineUniqueKey links "
+    "offset orderStatus quantityBilled recognizedRevenue refName refNum remaining reversalEntry status "
+    "totalResults unapplied".split()
 )
 #: Lists of what a document settles, where the settled document's total is shown too.
 _APPLICATIONS = frozenset({"apply", "deposit"})
-#: What NetSuite shows otherwise than it was written: formatted, or on pages of its own.
-_SHOWN_OTHERWISE = frozenset({"addressBook", "autoApply", "phone"})
+#: What NetSuite shows otherwise than it was written: formatted, on pages of its own, or as what became of it.
+_SHOWN_OTHERWISE = frozenset({"addressBook", "autoApply", "orderStatus", "phone"})
 #: The sublists of all records that are written.
 _SUBLISTS = ("item", "taxDetails", "apply", "deposit", "line", "addressBook", "currencyList")
 

@@ -28,6 +28,7 @@ ACCOUNT_ID = "TSTDRV1234567"
 CONCURRENCY = 5
 _NUMBERING = {
     "customer": "CUST",
+    "salesOrder": "SO",
     "invoice": "INV",
     "creditMemo": "CM",
     "customerPayment": "PYMT",
@@ -88,6 +89,8 @@ class Account:
         self.share_pool(concurrency=CONCURRENCY, others=0)
         #: What the role may not do: record types, `rest_webservices`, `restlets`, `suiteql`, `governanceLimits`.
         self.denied: frozenset[str] = frozenset()
+        #: What a new sales order is when nobody says: A (to be approved) or B (approved).
+        self.order_status = "A"
         self._numbers: Counter[str] = Counter()
         self._line_key = 0
         self._address_id = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.open_amounts import remaining
+from connectors.netsuite.sandbox.orders import quantity_billed
 from connectors.netsuite.sandbox.rendering import status
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def snapshot(account: Account) -> Mapping[str, Any]:
             for one in account.accepted
         ],
         "customers": [_record(account, one) for one in documents.of("customer")],
+        "salesOrders": [_order(account, one) for one in documents.of("salesOrder")],
         "invoices": [_transaction(account, one) for one in documents.of("invoice")],
         "payments": [_transaction(account, one) for one in documents.of("customerPayment")],
         "creditMemos": [_transaction(account, one) for one in documents.of("creditMemo")],
@@ -66,6 +68,17 @@ def _record(account: Account, document: Document) -> dict[str, Any]:
     }
     if "currency" in document.fields:
         record["currency"] = account.references.symbol(document.fields["currency"])
+    return record
+
+
+def _order(account: Account, document: Document) -> dict[str, Any]:
+    """Give an order, which posts nothing and is settled by nothing."""
+    record = _record(account, document)
+    record["status"] = status(account, document)
+    for line, shown in zip(document.sublists["item"], record["item"], strict=True):
+        shown["quantityBilled"] = _plain(quantity_billed(account, document, line))
+    customer = account.documents.get("customer", document.customer or "")
+    record["customerExternalId"] = customer.external_id if customer else None
     return record
 
 

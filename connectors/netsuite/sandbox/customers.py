@@ -1,4 +1,4 @@
-"""Rules for customers: names, legal entity, currencies."""
+"""Rules for customers: names, legal entity, currencies, hierarchy."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def finish(account: Account, draft: Document, known: Document | None) -> None:
         fields["entityId"] = account.number("customer")
     if fields.get("creditHoldOverride", "AUTO") not in ("AUTO", "ON", "OFF"):
         raise bad_value(fields["creditHoldOverride"], "creditHoldOverride", "creditHoldOverride")
+    _refuse_circle(account, draft)
     _settle_addresses(account, draft.sublists.get("addressBook", []))
 
 
@@ -58,9 +59,20 @@ def _settle_addresses(account: Account, lines: list[dict[str, Any]]) -> None:
             line[flag] = line is chosen[-1]
 
 
+def _refuse_circle(account: Account, draft: Document) -> None:
+    """Refuse a parent that belongs to the customer itself; one of another subsidiary may be."""
+    parent = draft.fields.get("parent")
+    while parent is not None:
+        if parent == draft.id:
+            raise bad_value(draft.fields["parent"], "parent", "parent")
+        above = account.documents.get("customer", parent)
+        parent = None if above is None else above.fields.get("parent")
+
+
 def refuse_delete(account: Account, document: Document) -> None:
-    """Refuse to delete a customer with transactions."""
-    if _has_transactions(account, document):
+    """Refuse to delete a customer with transactions or subcustomers."""
+    has_children = any(one.fields.get("parent") == document.id for one in account.documents.of("customer"))
+    if has_children or _has_transactions(account, document):
         raise Refusal("This record cannot be deleted because it has dependent records.")
 
 

@@ -14,6 +14,7 @@ from connectors.netsuite.sandbox.record_types import RECORD_TYPES
 #: Transactions of these types as SuiteQL calls them.
 TRANSACTION_CODES = {
     "invoice": "CustInvc",
+    "salesOrder": "SalesOrd",
     "customerPayment": "CustPymt",
     "creditMemo": "CustCred",
     "customerRefund": "CustRfnd",
@@ -24,7 +25,7 @@ TRANSACTION_CODES = {
 #: Where internal ids begin; items go on behind those that are there from the start.
 _FIRST = {"entity": 1001, "transaction": 5001, "item": 301}
 #: Sales documents call their customer so, all others `customer`.
-_SALES = frozenset({"invoice", "creditMemo"})
+_SALES = frozenset({"salesOrder", "invoice", "creditMemo"})
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from connectors.netsuite.sandbox import revenue
+from connectors.netsuite.sandbox import orders, revenue
 from connectors.netsuite.sandbox.amounts import ZERO, double
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.errands import RECORDS
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from connectors.netsuite.sandbox.account import Account
 
 _TYPE_NAMES = {
+    "salesOrder": "Sales Order",
     "invoice": "Invoice",
     "creditMemo": "Credit Memo",
     "customerPayment": "Payment",
@@ -34,7 +35,19 @@ _TYPE_NAMES = {
     "depositApplication": "Deposit Application",
     "journalEntry": "Journal",
 }
+_ORDER_STATES = {
+    "A": "Pending Approval",
+    "B": "Pending Fulfillment",
+    "C": "Cancelled",
+    "D": "Partially Fulfilled",
+    "E": "Pending Billing/Partially Fulfilled",
+    "F": "Pending Billing",
+    "G": "Billed",
+    "H": "Closed",
+}
 _ENUM_NAMES = {
+    "orderStatus": _ORDER_STATES,
+    "salesOrder.status": _ORDER_STATES,
     "creditHoldOverride": {"AUTO": "Auto", "ON": "On", "OFF": "Off"},
     "approvalStatus": {"1": "Pending Approval", "2": "Approved", "3": "Rejected"},
     "invoice.status": {"Open": "Open", "Paid In Full": "Paid In Full"},
@@ -52,6 +65,8 @@ def moment(value: datetime) -> str:
 def status(account: Account, document: Document) -> str | None:
     """Tell where a transaction stands, as the record service's enum id; None for what is settled at once."""
     match document.type:
+        case "salesOrder":
+            return orders.status(account, document)
         case "invoice":
             return "Open" if remaining(account, document) else "Paid In Full"
         case "creditMemo":
@@ -132,6 +147,8 @@ class Renderer:
         values = {**line, **(self._application(document, line) if sublist in ("apply", "deposit") else {})}
         if sublist == "item":
             values["grossAmt"] = line["amount"] + line["taxAmount"]
+        if document.type == "salesOrder" and sublist == "item":
+            values["quantityBilled"] = orders.quantity_billed(self._account, document, line)
         fields = RECORD_TYPES[document.type].sublists[sublist]
         answer: dict[str, Any] = {"links": self.link(self._at(f"{document.type}/{document.id}/{sublist}", line, place))}
         for name, value in values.items():
@@ -188,6 +205,8 @@ class Renderer:
     def _amounts(self, document: Document) -> dict[str, Any]:
         account, fields = self._account, document.fields
         match document.type:
+            case "salesOrder":
+                return {"orderStatus": orders.status(account, document)}
             case "customerPayment":
                 applied, left = account.applications.applied(document.id), remaining(account, document)
                 return {"applied": applied, "unapplied": left, "total": fields["payment"]}

@@ -1,7 +1,7 @@
 """Revenue that is recognised over a time: what NetSuite's revenue management makes of invoice lines with dates.
 
-An invoice with such lines gives one revenue arrangement, each line one element of it. A credit memo of the invoice adds
-elements that take away.
+An invoice with such lines gives one revenue arrangement, each line one element of it; all invoices of one sales order
+belong to one. A credit memo of an invoice adds elements that take away.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrangement:
-    """What belongs together: the elements of one invoice, and of the credit memos that were made of it."""
+    """What belongs together: the elements of an order's invoices or of one invoice, and of their credit memos."""
 
     id: str
     document: Document
@@ -83,7 +83,7 @@ def _element(account: Account, document: Document, line: Mapping[str, Any]) -> E
     facts = item.facts if item is not None else {}
     return Element(
         id=line["lineUniqueKey"],
-        arrangement=document.fields.get("createdFrom") or document.id,
+        arrangement=_origin(account, document),
         document=document,
         line=line,
         amount=-line["amount"] if document.type == "creditMemo" else line["amount"],
@@ -92,3 +92,9 @@ def _element(account: Account, document: Document, line: Mapping[str, Any]) -> E
         deferral_account=facts.get("deferredRevenueAccount"),
         revenue_account=str(facts.get("incomeAccount", SALES)),
     )
+
+
+def _origin(account: Account, document: Document) -> str:
+    """Give the internal id of the document that all began with: an order, or an invoice without one."""
+    made_of = account.documents.transaction(document.fields.get("createdFrom") or "")
+    return document.id if made_of is None else _origin(account, made_of)

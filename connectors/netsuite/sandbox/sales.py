@@ -28,13 +28,34 @@ def finish(account: Account, draft: Document, known: Document | None) -> Outcome
     day = settle_period(account, draft, known)
     fields = draft.fields
     fields.setdefault("account", RECEIVABLES)
-    fields.setdefault("taxDetailsOverride", False)
     if draft.type == "invoice":
         fields.setdefault("approvalStatus", APPROVED)
-        if known is None and customer.fields.get("terms"):
-            fields.setdefault("terms", customer.fields["terms"])
+        take_terms(customer, draft, known)
         term = account.references.find("term", fields.get("terms") or "")
         fields.setdefault("dueDate", day + timedelta(days=int(term.facts["days"])) if term else day)
+    settle_totals(account, draft)
+    if not fields.get("tranId"):
+        fields["tranId"] = account.number(draft.type)
+    paid = account.applications.paid(draft.id)
+    if fields["total"] < paid:
+        raise Refusal("The total may not be less than the amount already applied to this transaction.", path="total")
+    refuse_moved(account, draft, known, "entity", "currency", "subsidiary", "exchangeRate", "account")
+    if paid and fields.get("approvalStatus", APPROVED) != APPROVED:
+        raise Refusal("You cannot withdraw the approval of a transaction that is paid.", path="approvalStatus")
+    applied = _apply(account, draft, paid) if draft.type == "creditMemo" else {}
+    return Outcome(applied=applied, postings=_postings(account, draft))
+
+
+def take_terms(customer: Document, draft: Document, known: Document | None) -> None:
+    """Give a new sales document its customer's terms, where it names none."""
+    if known is None and customer.fields.get("terms"):
+        draft.fields.setdefault("terms", customer.fields["terms"])
+
+
+def settle_totals(account: Account, draft: Document) -> None:
+    """Check the lines, taxes and discount of a sales document, and compute what they come to."""
+    fields = draft.fields
+    fields.setdefault("taxDetailsOverride", False)
     lines = draft.sublists.get("item", [])
     if not lines:
         raise Refusal("You must enter at least one line item for this transaction.", path="item")
@@ -51,16 +72,6 @@ def finish(account: Account, draft: Document, known: Document | None) -> Outcome
     fields["total"] = fields["subtotal"] + discount + fields["taxTotal"]
     if fields["total"] < 0:
         raise Refusal("The total of this transaction may not be negative.", path="total")
-    if not fields.get("tranId"):
-        fields["tranId"] = account.number(draft.type)
-    paid = account.applications.paid(draft.id)
-    if fields["total"] < paid:
-        raise Refusal("The total may not be less than the amount already applied to this transaction.", path="total")
-    refuse_moved(account, draft, known, "entity", "currency", "subsidiary", "exchangeRate", "account")
-    if paid and fields.get("approvalStatus", APPROVED) != APPROVED:
-        raise Refusal("You cannot withdraw the approval of a transaction that is paid.", path="approvalStatus")
-    applied = _apply(account, draft, paid) if draft.type == "creditMemo" else {}
-    return Outcome(applied=applied, postings=_postings(account, draft))
 
 
 def _apply(account: Account, draft: Document, refunded: Decimal) -> dict[str, Decimal]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from connectors.netsuite.sandbox import writing
+from connectors.netsuite.sandbox import orders, writing
 from connectors.netsuite.sandbox.problems import Refusal
 from connectors.netsuite.sandbox.record_types import RECORD_TYPES, record_type
 from connectors.netsuite.sandbox.signatures import AccessToken
@@ -38,6 +38,7 @@ _SETTINGS = frozenset(
         "denied",
         "revoke_tokens",
         "seconds_later",
+        "sales_order_status",
     }
 )
 
@@ -53,7 +54,8 @@ def seed(account: Account, wish: Mapping[str, Any]) -> Mapping[str, Any]:
     - `close`, `open`: names or ids of accounting periods
     - `settings`: `token_seconds`, `token_seconds_as_text`, `concurrency`, `others` (places of it that other
       integrations hold), `latency` (seconds a request takes), `job_seconds`, `denied` (what the role may not do),
-      `revoke_tokens`, `seconds_later` (how far the clock moves on when all is made)
+      `revoke_tokens`, `seconds_later` (how far the clock moves on when all is made), `sales_order_status` (A or B, what
+      a new sales order is when it does not say)
     - `restlets`: `script`, `deploy`, `behaviour`; `certificates`: `certificate_id`, `client_id`, and `public_key` or
       `certificate`; `access_tokens`: `consumer_key`, `consumer_secret`, `token`, `token_secret`
     """
@@ -111,6 +113,10 @@ def _set(account: Account, settings: Mapping[str, Any]) -> None:
         account.denied = frozenset(str(name) for name in settings["denied"])
     if "latency" in settings:
         account.latency = float(settings["latency"])
+    if "sales_order_status" in settings:
+        if settings["sales_order_status"] not in (orders.PENDING_APPROVAL, orders.APPROVED):
+            raise ValueError("settings: `sales_order_status` is A (to be approved) or B (approved)")
+        account.order_status = str(settings["sales_order_status"])
     if settings.get("revoke_tokens"):
         account.tokens.revoke_all()
 

@@ -1,11 +1,11 @@
-"""Makes a record of another: a credit memo or payment of an invoice, a refund of what is left of a credit."""
+"""Makes a record of another: an invoice of an order, a credit memo or payment of an invoice, a refund of a credit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from connectors.netsuite.sandbox import writing
+from connectors.netsuite.sandbox import orders, writing
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.incoming import Change
 from connectors.netsuite.sandbox.problems import Refusal
@@ -22,6 +22,10 @@ _PARTY_FIELDS = ("subsidiary", "currency", "department", "class", "location")
 
 def transform(account: Account, source: Document, target: str, change: Change) -> Document:
     """Make a record of `source`, the body's fields put over it; refuses what cannot be made of it."""
+    if (source.type, target) == ("salesOrder", "invoice"):
+        draft = writing.fresh(account, target, change.external_id)
+        orders.bill(account, source, draft, change)
+        return writing.finish_new(account, draft, change, "transform")
     fill = _FILL.get((source.type, target))
     if fill is None:
         raise Refusal(f"A {source.type} cannot be transformed to {target} here.", code="INVALID_REQUEST")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from connectors.netsuite.sandbox import customers, deposits, items, journals, refunds, sales, settlement
+from connectors.netsuite.sandbox import customers, deposits, items, journals, orders, refunds, sales, settlement
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.incoming import Change
 from connectors.netsuite.sandbox.outcome import Outcome, refuse_foreign_accounts, take_effect
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: How the lines of a sublist are told apart; lines of the others are only added or replaced.
 _KEYS = {"item": "line", "line": "line", "apply": "doc", "deposit": "doc", "addressBook": "id"}
 _FINISH: Mapping[str, Callable[[Account, Document, Document | None], Outcome]] = {
+    "salesOrder": orders.finish,
     "invoice": sales.finish,
     "creditMemo": sales.finish,
     "customerPayment": settlement.finish_payment,
@@ -64,9 +65,13 @@ def delete(account: Account, document: Document) -> None:
     elif document.type == "serviceSaleItem":
         items.refuse_delete(account, document)
         account.references.kinds["item"].pop(document.id)
+    elif document.type == "salesOrder":
+        orders.refuse_delete(account, document)
+        account.ledger.remove(document.id)
     else:
         _withdraw(account, document)
     account.documents.remove(document)
+    orders.note_billing(account, document)
     account.deleted.append(document)
     account.accept("delete", document.type, document.id, document.external_id, document.fields.get("memo"))
 
@@ -96,10 +101,13 @@ def _keep(account: Account, draft: Document, known: Document | None, action: str
     else:
         outcome = _FINISH[draft.type](account, draft, known)
         refuse_foreign_accounts(account, draft, outcome)
+    if draft.type == "invoice":
+        orders.refuse_overbilled(account, draft)
     if draft.type == "journalEntry":
         _reverse(account, draft, on=draft.fields.get("reversalDate"))
     draft.writes += 1
     account.documents.put(draft)
+    orders.note_billing(account, draft)
     if outcome is not None:
         take_effect(account, draft, outcome)
     elif draft.type == "serviceSaleItem":

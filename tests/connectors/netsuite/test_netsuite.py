@@ -248,7 +248,7 @@ def test_cut_sublists_are_refused() -> None:
         whole({"item": {"links": []}}, "item")
 
 
-@pytest.mark.parametrize("name", ["customer", "invoice", "customer_payment"])
+@pytest.mark.parametrize("name", ["customer", "sales_order", "invoice", "customer_payment"])
 def test_fixtures_have_the_schemas_shape(name: str) -> None:
     subject = TestNetSuite()
     schema = CONNECTOR.schemas[f"netsuite.{name}@2026.1"]

@@ -11,6 +11,7 @@ from connectors.netsuite.sandbox.record_types import RECORD_TYPES
 
 SHAPES = {
     "customer": "customer",
+    "sales_order": "salesOrder",
     "invoice": "invoice",
     "credit_memo": "creditMemo",
     "customer_payment": "customerPayment",

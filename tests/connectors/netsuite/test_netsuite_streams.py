@@ -13,7 +13,7 @@ import pytest
 from connectors.netsuite import queries, streams
 from connectors.netsuite.connector import CONNECTOR
 from connectors.netsuite.customers import UPSERT
-from connectors.netsuite.samples import CUSTOMER, SAMPLES, SETTINGS
+from connectors.netsuite.samples import CUSTOMER, MAKE_INVOICE, MAKE_PAYMENT, MAKE_SALES_ORDER, SAMPLES, SETTINGS
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sandbox.main import find
 from hub.sandbox.server import Running, running
@@ -90,7 +90,7 @@ async def test_the_latest_seconds_are_left_for_later(served: Running, connected:
 
 
 async def test_transactions_are_told_with_their_type(served: Running, connected: Connected) -> None:
-    for sample in SAMPLES.writes[1:3]:
+    for sample in (MAKE_INVOICE, MAKE_PAYMENT, MAKE_SALES_ORDER):
         operation: Any = CONNECTOR.operation(sample.operation)
         await connected.write(operation, sample.input, EffectKey("k"))
     _later(served)
@@ -98,6 +98,7 @@ async def test_transactions_are_told_with_their_type(served: Running, connected:
     assert sorted((event.data["type"], event.data["entity"]) for event in page.events) == [
         ("CustInvc", "1001"),
         ("CustPymt", "1001"),
+        ("SalesOrd", "1001"),
     ]
 
 

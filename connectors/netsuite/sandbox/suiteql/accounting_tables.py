@@ -12,6 +12,7 @@ from connectors.netsuite.sandbox.account import Account
 from connectors.netsuite.sandbox.amounts import ZERO
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.ledger import Posting
+from connectors.netsuite.sandbox.orders import quantity_billed
 
 _Cell = str | Decimal | date | datetime | None
 Getters = Mapping[str, Callable[[Account, Any], _Cell]]
@@ -31,6 +32,9 @@ class Line:
 def lines(account: Account) -> Iterable[Line]:
     """Go through the lines of all transactions: what they post, and lines of documents that post nothing yet."""
     for document in account.documents.transactions():
+        if document.type == "salesOrder":
+            yield from _order_lines(account, document)
+            continue
         written = {line["line"]: line for sublist in ("item", "line") for line in document.sublists.get(sublist, [])}
         sums: dict[int, Decimal] = dict.fromkeys(written, ZERO)
         entities: dict[int, str | None] = {number: line.get("entity") for number, line in written.items()}
@@ -48,6 +52,25 @@ def lines(account: Account) -> Iterable[Line]:
             )
 
 
+def _order_lines(account: Account, document: Document) -> Iterable[Line]:
+    """Go through the lines of an order, signed as if posted: the order as a whole first, tax and discount last."""
+    fields, items = document.fields, document.sublists["item"]
+    following = max(line["line"] for line in items) + 1
+    amounts = {0: fields["total"], **{line["line"]: -line["amount"] for line in items}}
+    extra = {following: -fields["taxTotal"], following + 1: -fields["discountTotal"]}
+    values = {
+        line["line"]: {
+            **line,
+            "quantity": -line["quantity"],
+            "quantityBilled": quantity_billed(account, document, line),
+        }
+        for line in items
+    }
+    for number, amount in {**amounts, **{number: amount for number, amount in extra.items() if amount}}.items():
+        line_values = values.get(number, {})
+        yield Line(document=document, number=number, amount=amount, entity=document.customer, values=line_values)
+
+
 def impact(account: Account) -> Iterable[tuple[Document, Posting]]:
     """Go through what all transactions post, in the currency of the books."""
     for document in account.documents.transactions():
@@ -61,6 +84,10 @@ def _written_amount(document: Document, values: Mapping[str, Any]) -> Decimal:
     amount = Decimal(values["amount"])
     # Revenue is a credit: lines of invoices are negative.
     return amount if document.type == "creditMemo" else -amount
+
+
+def _origin(made_of: str | None) -> Decimal | None:
+    return None if made_of is None else Decimal(made_of)
 
 
 def _of_line(name: str) -> Callable[[Account, Line], _Cell]:
@@ -78,7 +105,10 @@ LINE: Getters = {
     "item": _number_of_line("item"),
     "memo": lambda _account, row: row.values.get("description") or row.values.get("memo"),
     "quantity": _number_of_line("quantity"),
+    "quantitybilled": _number_of_line("quantityBilled"),
     "rate": _number_of_line("rate"),
+    "isclosed": lambda _account, row: "T" if row.values.get("isClosed") else "F",
+    "createdfrom": lambda _account, row: _origin(row.document.fields.get("createdFrom")),
     "foreignamount": lambda _account, row: row.amount,
     "entity": lambda _account, row: None if row.entity is None else Decimal(row.entity),
     "subsidiary": lambda _account, row: Decimal(row.document.fields["subsidiary"]),
