@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from hub.proof import credit_books, payouts
+from hub.proof import credit_books, payouts, reversals
 from hub.proof.consent import people_needed
 from hub.proof.credit_books import StripeNote
 from hub.proof.evidence import Consent, Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
@@ -41,6 +42,9 @@ _MAKING = {
         "payment.upsert",
         "credit_memo.upsert",
         "credit_memo.reverse",
+        "invoice.reverse",
+        "payment.reverse",
+        "journal_entry.reverse",
         "refund.upsert",
         "refund.reverse",
         "journal_entry.upsert",
@@ -55,6 +59,7 @@ def made(connection: str, operation: str, output: Any) -> str | None:
 
 def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
     """Give the neutral evidence."""
+    meant = _meant(hub)
     return Evidence(
         deliveries=[
             Delivery(event=sent.event, family=families.of_event(sent.event), status=sent.status, spoiled=sent.spoiled)
@@ -68,7 +73,7 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
         wanted=[
             *(wanted for invoice in books.stripe for wanted in _wanted(books, invoice)),
             *credit_books.wanted(books),
-            *payouts.wanted(books.payouts, frozenset(one.reference for one in books.erp_payments), families.of_object),
+            *payouts.wanted(books.payouts, frozenset(one.reference for one in books.erp_payments)),
         ],
         writes=[
             Write(
@@ -78,6 +83,7 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
                 family=families.of_write(request.marker),
                 sha256=request.sha256,
                 refused=request.refused,
+                meant=meant.get(request.sha256, ""),
             )
             for request in books.requests
         ],
@@ -86,6 +92,14 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
         flows=FLOWS,
         consents={**_consents(books.stripe), **_consents(books.credits.notes)},
     )
+
+
+def _meant(hub: HubRecords) -> dict[str, str]:
+    """Give what each recorded body was meant for, by its hash; a body of several things tells nothing."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for effect in hub.effects:
+        found[effect.sha256].add(f"{effect.business_key} {effect.undoes}".strip())
+    return {body: next(iter(things)) for body, things in found.items() if body and len(things) == 1}
 
 
 def _consents(told: Sequence[StripeInvoice] | Sequence[StripeNote]) -> dict[str, Consent]:
@@ -186,6 +200,15 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
         currency=invoice.currency,
         never=excused,
     )
+    yield reversals.invoice_reversed(
+        invoice.id,
+        family=invoice.id,
+        title=invoice.number,
+        currency=invoice.currency,
+        total=invoice.total,
+        customer=posted.customer if posted is not None else None,
+        needed=due is not None and due.reversed,
+    )
     yield Wanted(
         book=TAX,
         kind="tax document",
@@ -222,6 +245,14 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
             money=payment.amount,
             currency=invoice.currency,
             needed=not excused,
+        )
+        yield from payouts.payment_reversed(
+            books.payouts,
+            payment.id,
+            family=invoice.id,
+            currency=invoice.currency,
+            amount=payment.amount,
+            day=payment.day,
         )
     if due is not None and due.notice:
         yield Wanted(book=ERP, kind="notice", name=invoice.number, family=invoice.id, needed=not excused)

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from hub.model.money import exponent
-from hub.proof.credit_books import takes_back
 from hub.proof.lines import Line, day_of, item_of
+from hub.proof.reversals import takes_back
 from hub.proof.vendor_documents import ErpInvoice, ErpPayment, Payment, Request, Sent, StripeInvoice, TaxDocument
 
 #: Deliveries of these faults carried a body that nobody could read.
@@ -18,7 +18,9 @@ _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 #: Vendor → paths on which each request with the same marker is the same write.
 _MARKED_PATHS = {
     "stripe": re.compile(r"^/v1/(invoices|customers)/"),
-    "netsuite": re.compile(r"^/services/rest/record/v1/(invoice|customerPayment|customerRefund|journalEntry)\b"),
+    "netsuite": re.compile(
+        r"^/services/rest/record/v1/(invoice|customerPayment|creditMemo|customerRefund|journalEntry|customer)\b"
+    ),
     "tax": re.compile(r"^/api/v2/transactions/create\b"),
 }
 #: NetSuite's addresses of records by external id tell what a request is about, even when nobody served it.

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from hub.proof.credit_books import Credits, ErpCredit, ErpReversal, NoteDue, StripeNote, StripeRefund
+from hub.proof.credit_books import Credits, ErpCredit, NoteDue, StripeNote, StripeRefund
 from hub.proof.evidence import Effect
 from hub.proof.invariants import Invariant
 from hub.proof.judging import queue_drained
 from hub.proof.lines import Line
 from hub.proof.oracle import judge
+from hub.proof.reversals import ErpReversal
 from hub.proof.vendor_documents import TaxDocument
 from tests.proof.books import GOOD, TOLD, World, d, with_books, with_hub, world
 

@@ -374,6 +374,21 @@ def test_what_was_looked_for_and_then_refused_may_be_formed_anew() -> None:
         assert judgement.holds[Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST] is holds
 
 
+def test_two_recorded_writes_of_one_name_are_two_and_one_is_sent_as_it_is_recorded() -> None:
+    """A customer is written at each change of it, and a code that became free names another tax document."""
+    first = Write(book="erp", address="/x", marker="key", family=GOOD, sha256="aa", meant="stripe:cus_1:evt_1")
+    other = replace(first, sha256="bb", meant="stripe:cus_1:evt_2")
+    sound = world().evidence
+    for writes, holds in (
+        ([first, first, other, other, first], True),
+        ([first, replace(first, sha256="bb")], False),
+        ([first, replace(other, meant="")], False),
+        ([replace(first, meant=""), other], False),
+    ):
+        judgement = judge(replace(sound, writes=writes))
+        assert judgement.holds[Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST] is holds
+
+
 def test_what_another_event_tells_of_may_be_formed_anew_once_it_is_surely_missing() -> None:
     first = Write(book="erp", address="/x", marker="key", family=GOOD, sha256="aa")
     other = replace(first, sha256="bb", afresh=True)

@@ -418,13 +418,17 @@ class _Play:
         return self._unsure(money_path.evidence(books, hub, families))
 
     def _taken_back(self, stripe: Mapping[str, Any]) -> frozenset[str]:
-        """Name the payments or payouts whose runs were taken back."""
+        """Name the payments, refunds, payouts or returns of payouts whose runs were taken back."""
         match self._case.taken_back:
             case "payments":
                 paid = (payment for invoice in stripe["invoices"] for payment in invoice["payments"])
                 return frozenset(payment["id"] for payment in paid if payment["status"] == "paid")
             case "payouts":
                 return frozenset(payout["id"] for payout in stripe["payouts"])
+            case "returns":
+                return frozenset(f"{payout['id']}_returned" for payout in stripe["payouts"])
+            case "refunds":
+                return frozenset(refund["id"] for refund in stripe["refunds"])
             case _:
                 return frozenset()
 
@@ -439,17 +443,12 @@ class _Play:
                 yield Finding(invariant=broken, family=None, detail=detail)
 
     def _untied(self) -> Iterator[Finding]:
-        """What was taken back was reversed once, and is tied to nothing any more."""
-        if self._case.note.undone:
-            ties = self._database.file.execute("SELECT count(*) FROM crossrefs WHERE entity = 'credit_memo'").fetchone()
-            if ties[0]:
-                detail = f"the credit memo has {ties[0]} ties, must have none"
-                yield Finding(invariant=Invariant.TAKEN_BACK, family=None, detail=detail)
-        if self._case.books is Left.REVERSED:
-            ties = self._database.file.execute("SELECT count(*) FROM crossrefs WHERE entity = 'invoice'").fetchone()[0]
-            memos = len(self._sandboxes["netsuite"].books()["creditMemos"])
-            if (ties, memos) != (0, 1):
-                detail = f"the invoice has {memos} reversals and {ties} ties, must have one and none"
+        """What was taken back is tied to nothing any more."""
+        if self._case.untied is not None:
+            statement = "SELECT count(*) FROM crossrefs WHERE entity = ?"
+            (ties,) = self._database.file.execute(statement, (self._case.untied,)).fetchone()
+            if ties:
+                detail = f"the {self._case.untied} has {ties} ties, must have none"
                 yield Finding(invariant=Invariant.TAKEN_BACK, family=None, detail=detail)
 
     def _customers(self) -> Iterator[Finding]:
