@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from hub.model.money import exponent
 from hub.proof import reversals
 from hub.proof.evidence import Document, Wanted
-from hub.proof.lines import ELSE, Line, day_of, item_of, items, numbered
+from hub.proof.lines import ELSE, Line, day_of, item_of, items, numbered, posted, tax_codes
+from hub.proof.markets import BY_CURRENCY
 from hub.proof.reversals import ErpReversal
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class Credits:
     came_back: Sequence[ErpReversal] = ()
     #: What takes back an invoice, be it one that was charged again.
     credited: Sequence[ErpReversal] = ()
+    #: The days on which people had something taken back, where they are known.
+    reversed_on: frozenset[str] = frozenset()
     filed: frozenset[str] = frozenset()
     due: Mapping[str, NoteDue] = field(default_factory=dict)
 
@@ -146,7 +149,12 @@ class Credits:
 
 
 def read(
-    stripe: Mapping[str, Any], netsuite: Mapping[str, Any], tax: Mapping[str, Any], due: Mapping[str, NoteDue]
+    stripe: Mapping[str, Any],
+    netsuite: Mapping[str, Any],
+    tax: Mapping[str, Any],
+    due: Mapping[str, NoteDue],
+    *,
+    reversed_on: frozenset[str] = frozenset(),
 ) -> Credits:
     """Read what was given back from the books of all three, as their control APIs give them."""
     intents = {
@@ -178,6 +186,7 @@ def read(
         credited=reversals.read(netsuite["creditMemos"], customer="entity"),
         filed=frozenset(document["code"] for document in tax["documents"] if document["locked"]),
         due=due,
+        reversed_on=reversed_on,
     )
 
 
@@ -225,15 +234,7 @@ def _erp_credit(record: Mapping[str, Any], customer: str) -> ErpCredit:
         total=_minor(record["total"], currency),
         tax=_minor(record.get("taxTotal", "0"), currency),
         open=_minor(record["unapplied"], currency),
-        lines=[
-            Line(
-                id=line.get("taxDetailsReference") or "",
-                amount=_minor(line["amount"], currency),
-                tax=_minor(line.get("taxAmount") or "0", currency),
-                item=line["item"],
-            )
-            for line in record.get("item", ())
-        ],
+        lines=posted(record),
         applied={line["doc"]: _minor(line["amount"], currency) for line in record.get("apply", ())},
         day=record["tranDate"],
     )
@@ -257,7 +258,7 @@ def documents(books: Books, families: Families) -> Iterator[Document]:
             }
             if kind == MEMO:
                 facts |= {"number": one.number, "tax": one.tax, "open": one.open}
-                facts |= {**items(one.lines), **numbered(one.lines)}
+                facts |= {**items(one.lines), **tax_codes(one.lines), **numbered(one.lines)}
             yield Document(
                 book=ERP,
                 kind=kind,
@@ -329,6 +330,7 @@ def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bo
             "tax": note.tax,
             "day": note.day,
             **items(note.lines),
+            **tax_codes(note.lines, BY_CURRENCY[note.currency].tax_code),
             "application": {note.invoice: note.before} if note.before else {},
             "open": note.total - note.before - sum(given, Decimal(0)),
             **numbered(note.lines, there.lines if there is not None else ()),
@@ -362,6 +364,7 @@ def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bo
         currency=note.currency,
         total=note.total,
         customer=customer,
+        days=credits.reversed_on,
         needed=due.restored,
     )
 
@@ -373,9 +376,9 @@ def _tax(credits: Credits, note: StripeNote, *, never: bool) -> Iterator[Wanted]
     due, filed = credits.due_of(note), note.number in credits.filed
     # What people have taken back of the void counts no more.
     voided = note.voided and not due.restored
-    for code, sign, gone in (
-        (note.number, -1, never or due.undone or (voided and not filed)),
-        (_corrected(note), 1, never or not (voided and filed)),
+    for code, sign, day, gone in (
+        (note.number, -1, note.day, never or due.undone or (voided and not filed)),
+        (_corrected(note), 1, note.voided_on, never or not (voided and filed)),
     ):
         lines = [Line(id=line.id, amount=sign * line.amount, tax=sign * line.tax) for line in taxed]
         yield Wanted(
@@ -385,6 +388,7 @@ def _tax(credits: Credits, note: StripeNote, *, never: bool) -> Iterator[Wanted]
             family=note.invoice,
             facts={
                 "currency": note.currency,
+                "day": day,
                 "net": sum((line.amount for line in lines), Decimal(0)),
                 "tax": sum((line.tax for line in lines), Decimal(0)),
                 **numbered(lines),

@@ -11,7 +11,8 @@ from hub.proof import credit_books, payouts, reversals
 from hub.proof.consent import people_needed
 from hub.proof.credit_books import StripeNote
 from hub.proof.evidence import Consent, Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
-from hub.proof.lines import items, numbered
+from hub.proof.lines import items, numbered, tax_codes
+from hub.proof.markets import BY_CURRENCY
 from hub.proof.vendor_documents import Books, Due, ErpInvoice, ErpPayment, StripeInvoice
 from hub.proof.vendor_families import Families
 
@@ -164,6 +165,7 @@ def _documents(books: Books, families: Families) -> Iterator[Document]:
             family=families.of_number(document.code),
             facts={
                 "currency": document.currency,
+                "day": document.day,
                 "net": document.amount,
                 "tax": document.tax,
                 **numbered(document.lines),
@@ -179,6 +181,7 @@ def _erp_facts(invoice: ErpInvoice) -> dict[str, object]:
         "remaining": invoice.remaining,
         "day": invoice.day,
         **items(invoice.lines),
+        **tax_codes(invoice.lines),
         **numbered(invoice.lines),
     }
 
@@ -207,6 +210,7 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
         currency=invoice.currency,
         total=invoice.total,
         customer=posted.customer if posted is not None else None,
+        days=books.credits.reversed_on,
         needed=due is not None and due.reversed,
     )
     yield Wanted(
@@ -219,6 +223,7 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
         if excused
         else {
             "currency": invoice.currency,
+            "day": invoice.day,
             "net": invoice.total - invoice.tax,
             "tax": invoice.tax,
             **numbered(invoice.lines, document.lines if document is not None else ()),
@@ -270,6 +275,7 @@ def _erp_wanted(
         "tax": invoice.tax,
         "day": invoice.day,
         **items(invoice.lines),
+        **tax_codes(invoice.lines, BY_CURRENCY[invoice.currency].tax_code),
         **numbered(invoice.lines, posted.lines if posted is not None else ()),
     }
     if due is not None:

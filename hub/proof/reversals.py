@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hub.model.money import exponent
-from hub.proof.evidence import Document, Wanted
+from hub.proof.evidence import Document, OneOf, Wanted
 
 if TYPE_CHECKING:
     from hub.proof.vendor_families import Families
@@ -89,19 +89,28 @@ def of_invoices(credited: Sequence[ErpReversal], families: Families) -> Iterator
 
 
 def invoice_reversed(
-    name: str, *, family: str, title: str, currency: str, total: Decimal, customer: str | None, needed: bool
+    name: str,
+    *,
+    family: str,
+    title: str,
+    currency: str,
+    total: Decimal,
+    customer: str | None,
+    days: frozenset[str],
+    needed: bool,
 ) -> Wanted:
     """Say that an invoice must be taken back whole by one credit memo, or that none may do so.
 
-    What it says of no day is dated on that on which a person ordered it.
+    It is dated on the day on which that is done: one of `days`, where they are known.
     """
+    day = {"day": OneOf(values=days)} if days else {}
     return Wanted(
         book=ERP,
         kind=CREDITED,
         name=name,
         family=family,
         title=title,
-        facts={"currency": currency, "total": total, "customer": customer, "open": Decimal(0)},
+        facts={"currency": currency, "total": total, "customer": customer, "open": Decimal(0), **day},
         needed=needed,
         never=not needed,
     )

@@ -78,13 +78,14 @@ class ErpPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxDocument:
-    """A document in a tax engine's books that counts; `code` is the invoice's number."""
+    """A document in a tax engine's books that counts; `code` is the invoice's number, `day` its date."""
 
     code: str
     currency: str
     amount: Decimal
     tax: Decimal
     lines: Sequence[Line]
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

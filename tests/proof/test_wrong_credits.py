@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-import hub
-from hub.connections.registry import load_connectors
 from hub.proof.invariants import Invariant
-from hub.proof.simulation import campaign, playing, shipped
-from hub.proof.simulation.cases import CASES
-from hub.workspace.catalogue import catalogue_of
-from hub.workspace.compilation import compile_bundle
-from hub.workspace.loader import read_files
+from tests.proof.wrong import By, broken_by
 
-By = Callable[[re.Match[str]], str]
-ROOT = Path(hub.__file__).resolve().parent.parent
 APPLIED = r'applied: "memo\.applications.*"'
 COMPARED = ', "applications[].amount"'
 
@@ -74,13 +64,4 @@ COMPARED = ', "applications[].amount"'
 def test_a_wrong_flow_is_seen(
     case: str, flow: str, pattern: str, by: By, broken: Invariant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    campaign.be_quiet()
-    files = read_files(ROOT)
-    path = f"{flow}.yaml" if "/" in flow else f"flows/{flow}.yaml"
-    wrong, number = re.subn(pattern, by, files[path].decode())
-    assert number
-    bundle, lints = compile_bundle({**files, path: wrong.encode()}, catalogue_of([*load_connectors().values()]))
-    assert bundle is not None, [str(lint) for lint in lints]
-    monkeypatch.setattr(shipped, "compiled", lambda _engine="tax": bundle)
-    found = playing.play(next(each for each in CASES if each.name == case), None).findings
-    assert {finding.invariant for finding in found} == {broken}
+    assert broken_by(case, flow, pattern, by, monkeypatch) == {broken}

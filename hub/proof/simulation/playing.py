@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from random import Random
 from typing import Any
@@ -119,6 +120,7 @@ class _Play:
         self._died = False
         self._reached: set[str] = set()
         self._ids: dict[str, str] = {}
+        self._taken_back_at: list[datetime] = []
         self._settings: dict[str, dict[str, object]] = {}
 
     def play(self) -> Played:
@@ -301,6 +303,7 @@ class _Play:
 
     async def take_back(self) -> None:
         """Have what the case's first flow did taken back."""
+        self._taken_back_at.append(self._clock.now())
         await self._desk.take_back(self._case.flows[0])
 
     async def pay_out(self, *, travels: int, returned: bool = False) -> None:
@@ -404,6 +407,11 @@ class _Play:
                 read["netsuite"],
                 read["tax"],
                 {note["id"]: self._case.note for note in read["stripe"]["credit_notes"]},
+                reversed_on=frozenset(
+                    moment.date().isoformat()
+                    for ordered in self._taken_back_at
+                    for moment in (ordered, self._clock.now())
+                ),
             ),
             payouts=payouts.read(
                 read["stripe"],
