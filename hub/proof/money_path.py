@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from hub.proof import credit_books, payouts, reversals
+from hub.proof import credit_books, customers, payouts, reversals
 from hub.proof.consent import people_needed
 from hub.proof.credit_books import StripeNote
 from hub.proof.evidence import Consent, Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
@@ -30,6 +30,7 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "concord.schedule.invoices-agree": ("invoices-agree",),
     "concord.flow.posted-invoice-agrees": ("posted-invoice-agrees",),
     **payouts.FLOWS,
+    **customers.FLOWS,
 }
 #: The reason of the exception about a call whose outcome nobody knows.
 UNKNOWN_OUTCOME = "outcome-unknown"
@@ -44,6 +45,7 @@ _MAKING = {
         "credit_memo.upsert",
         "credit_memo.reverse",
         "invoice.reverse",
+        "customer.upsert",
         "payment.reverse",
         "journal_entry.reverse",
         "refund.upsert",
@@ -70,11 +72,13 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
             *_documents(books, families),
             *credit_books.documents(books, families),
             *payouts.documents(books.payouts, families.of_write),
+            *customers.documents(books.customers),
         ],
         wanted=[
             *(wanted for invoice in books.stripe for wanted in _wanted(books, invoice)),
             *credit_books.wanted(books),
             *payouts.wanted(books.payouts, frozenset(one.reference for one in books.erp_payments)),
+            *customers.wanted(books.customers),
         ],
         writes=[
             Write(

@@ -107,6 +107,16 @@ def read(connection: sqlite3.Connection, names: Names) -> HubRecords:
     )
 
 
+def customer_ties(connection: sqlite3.Connection) -> dict[str, str]:
+    """Give Stripe's id of each customer → the id in NetSuite that it is tied to."""
+    statement = (
+        "SELECT mine.id, its.id FROM crossrefs mine JOIN crossrefs its ON its.thing = mine.thing"
+        " AND its.entity = mine.entity WHERE mine.entity = 'customer' AND mine.system = 'stripe'"
+        " AND its.system = 'netsuite'"
+    )
+    return dict(connection.execute(statement).fetchall())
+
+
 _EFFECTS = (
     "SELECT key, business_key, state, run_id, connection, operation, output, approvals, created_at,"
     " body_hash, batch, undoes FROM effects"

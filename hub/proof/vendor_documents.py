@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from hub.proof.credit_books import Credits
+from hub.proof.customers import CustomerBooks
 from hub.proof.lines import Line
 from hub.proof.payouts import PayoutBooks
 
@@ -132,3 +133,4 @@ class Books:
     due: Mapping[str, Due]
     credits: Credits = field(default_factory=Credits)
     payouts: PayoutBooks = field(default_factory=PayoutBooks)
+    customers: CustomerBooks = field(default_factory=CustomerBooks)
