@@ -62,10 +62,11 @@ def differences(evidence: Evidence) -> Iterator[tuple[str, str]]:
             told = f"{document.kind} {document.title or document.name or document.id}"
             yield document.family, f"{document.book} has {told}, of which its source knows nothing"
         elif not asked.never:
-            yield from ((document.family, text) for text in _unlike(asked, document))
+            yield from ((document.family, text) for text in unlike(asked, document))
 
 
-def _unlike(asked: Wanted, document: Document) -> Iterator[str]:
+def unlike(asked: Wanted, document: Document) -> Iterator[str]:
+    """Say, fact by fact, in what a document is not as its source says."""
     pairs: dict[str, tuple[object, object]] = {
         name: (fact, document.facts.get(name)) for name, fact in asked.facts.items()
     }

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hub.proof import faults, payouts, records, wishes
+from hub.proof import customers, faults, payouts, records, wishes
 from hub.proof.approvers import Approvers
+from hub.proof.customers import Change
 from hub.proof.faults import Gust, Plan, Profile
 from hub.proof.http_json import Api, NoAnswer
 from hub.proof.scenario import Invoice, Notice
 from hub.proof.stage import Stage
 
 Say = Callable[[str], None]
+#: How a vendor says that something is not there.
+NOT_FOUND = 404
 
 #: Finalisations a second on the long run; a small demo takes its time, so that something can happen in it.
 PER_SECOND = 25.0
@@ -31,6 +35,12 @@ UNDER_WAY = 2
 #: The hub has come to rest when nothing has changed for so long, whatever is left. A circuit breaker waits up to 75
 #: seconds between two probes.
 STALLED = 150.0
+#: When customers are changed, as fractions of all that happens.
+EARLY, LATE = 0.1, 0.5
+#: So long after a change in the ERP its list of changes has it, whoever is asked and however slowly it answers.
+LISTED = timedelta(seconds=5)
+#: Seconds between looks whether the ERP has what customers are called by now.
+BETWEEN_LOOKS = 2.0
 #: It is at rest when so many looks in a row, 0.4 seconds apart, show the same and nothing to do.
 CALM = 4
 
@@ -76,6 +86,12 @@ class Conductor:
         self._approvers = Approvers(stage.hub, stage.stripe, stage.approvers)
         self._seeding: threading.Thread | None = None
         self._failed: list[BaseException] = []
+        self._changes = 0
+        #: What is still to be changed on both sides, and when that is next looked after.
+        self._on_both_sides: list[Change] = []
+        self._look_again = 0.0
+        #: When people have last changed something in the ERP.
+        self._erp_changed: datetime | None = None
 
     def perform(self, kills: int) -> Course:
         """Let everything happen, the calls that cannot be repeated last."""
@@ -129,7 +145,12 @@ class Conductor:
         for place in range(max(len(weather), kills)):
             acts.extend(weather[place : place + 1])
             acts.extend([self._kill] if place < kills else [])
-        return [((place + 1) / (len(acts) + 2), act) for place, act in enumerate(acts)]
+        moments = [((place + 1) / (len(acts) + 2), act) for place, act in enumerate(acts)]
+        people: list[tuple[float, Callable[[], None]]] = [
+            (EARLY, self._change_early),
+            (LATE, self._change_late),
+        ]
+        return sorted([*moments, *people], key=lambda moment: moment[0])
 
     def _until(self, fraction: float) -> None:
         steps = self._stage.scenario.steps
@@ -138,10 +159,70 @@ class Conductor:
                 raise self._failed[0]
             progress = self._stage.stripe.progress()
             self._tell(progress)
+            self._change_both()
             over = not progress["planned"] and self._seeding is not None and not self._seeding.is_alive()
             if over or (fraction < 1 and progress["driven"] >= steps * fraction):
                 return
             time.sleep(0.25)
+
+    def _change_early(self) -> None:
+        followed = self._stage.scenario.followed
+        self._say(f"{len(followed)} customers are made and changed, at Stripe and in the ERP.")
+        made = self._stage.stripe.seed(customers.at_stripe(followed, known=False))
+        self.course.stripe_ids.update(made["keys"])
+        self._change(customers.early(followed))
+
+    def _change_late(self) -> None:
+        followed = self._stage.scenario.followed
+        self._change(customers.late(followed))
+        self._on_both_sides = list(customers.both(followed))
+
+    def _change_both(self) -> None:
+        """Change on both sides whom the hub has carried over by now; of the others nothing more is changed."""
+        if not self._on_both_sides or time.monotonic() < self._look_again:
+            return
+        self._look_again = time.monotonic() + BETWEEN_LOOKS
+        records = self._stage.sandboxes["netsuite"].books()["customers"]
+        names = {one["externalId"]: one["companyName"] for one in records}
+        open_effects = [str(effect["business_key"]) for effect in self._stage.hub.open_effects()]
+        for change in list(self._on_both_sides):
+            customer = change.customer
+            key = f"stripe:{self.course.stripe_ids[customer.key]}:"
+            if names[customer.erp_name] == customers.renamed(customer) and not any(
+                one.startswith(key) for one in open_effects
+            ):
+                self._on_both_sides.remove(change)
+                self._change([change])
+
+    def _change(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            name = self.course.stripe_ids[change.customer.key]
+            if change.erp:
+                record = {"type": "customer", "id": self._stage.erp_customers[change.customer.erp_name], **change.erp}
+                self._stage.sandboxes["netsuite"].seed({"changes": [record]})
+                self._erp_changed = datetime.now(UTC)
+            if change.form:
+                self._change_at_stripe(f"/v1/customers/{name}{change.path}", change.form)
+            if change.deletes:
+                _insist(lambda name=name: self._delete(f"/v1/customers/{name}"))  # type: ignore[misc]
+
+    def _change_at_stripe(self, path: str, form: Mapping[str, str]) -> None:
+        self._changes += 1
+        api = self._as_person(f"change-{self._changes}")
+        _insist(lambda: api.form(path, form, timeout=3))
+
+    def _delete(self, path: str) -> None:
+        try:
+            self._as_person("delete").raw("DELETE", path, timeout=3)
+        except NoAnswer as error:
+            # An earlier one was carried out, and its answer lost.
+            if error.status != NOT_FOUND:
+                raise
+
+    def _as_person(self, once: str) -> Api:
+        """Speak to Stripe as somebody at its dashboard; what is asked under one name happens once."""
+        key = str(self._stage.stripe.hello["api_key"])
+        return Api(self._stage.stripe.url, {"authorization": f"Bearer {key}", "idempotency-key": once})
 
     def _pay_out_the_rest(self) -> None:
         """Pay out when all money is available, and once more when a bank has sent a payout back."""
@@ -228,10 +309,9 @@ class Conductor:
         silent = [numbers[ids[invoice.key]] for invoice in chosen if invoice.notice is Notice.UNKNOWN]
         if silent:
             stage.sandboxes["netsuite"].add(faults.silent_notices(silent))
-        key = str(stage.stripe.hello["api_key"])
         for invoice in chosen:
             name = ids[invoice.key]
-            api = Api(stage.stripe.url, {"authorization": f"Bearer {key}", "idempotency-key": f"give-up-{name}"})
+            api = self._as_person(f"give-up-{name}")
             _insist(lambda api=api, name=name: api.form(f"/v1/invoices/{name}/mark_uncollectible", {}, timeout=3))  # type: ignore[misc]
 
     def _settle(self) -> None:
@@ -248,7 +328,7 @@ class Conductor:
                     still, last = time.monotonic(), now
                 sent = not any(progress[name] for name in ("planned", "deliveries_waiting", "payouts_under_way"))
                 wanted = self._expected_runs() if sent and wanted is None else wanted
-                rests = same and sent and wanted is not None and _at_rest(summary, wanted)
+                rests = same and sent and wanted is not None and _at_rest(summary, wanted) and self._erp_is_read()
                 calm = calm + 1 if rests else 0
                 if calm >= CALM:
                     self.course.settled = True
@@ -257,9 +337,16 @@ class Conductor:
         self.course.settled = False
         self._say(f"Nothing has changed for {STALLED:.0f} seconds; the hub is judged as it stands.")
 
+    def _erp_is_read(self) -> bool:
+        """Tell whether the hub has read what people changed in the ERP."""
+        if self._erp_changed is None:
+            return True
+        read = self._stage.hub.read_up_to("netsuite", "customers")
+        return read is not None and read > self._erp_changed + LISTED
+
     def _expected_runs(self) -> int:
-        books = self._stage.stripe.books()
-        return sum(event["type"] in wishes.EVENTS for event in books["events"])
+        told = {*wishes.EVENTS, *customers.EVENTS}
+        return sum(event["type"] in told for event in self._stage.stripe.books()["events"])
 
     def _tell(self, progress: Mapping[str, Any], summary: Mapping[str, Any] | None = None) -> None:
         self._approvers.decide()

@@ -8,8 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hub.model.money import exponent
+from hub.proof import reversals
 from hub.proof.evidence import Document, Wanted
-from hub.proof.lines import ELSE, Line, day_of, item_of, items, numbered
+from hub.proof.lines import ELSE, Line, day_of, item_of, items, numbered, posted, tax_codes
+from hub.proof.markets import BY_CURRENCY
+from hub.proof.reversals import ErpReversal
 
 if TYPE_CHECKING:
     from hub.proof.vendor_documents import Books
@@ -19,8 +22,6 @@ ERP, TAX = "netsuite", "tax"
 MEMO, REFUND = "credit memo", "refund"
 #: What takes one of these back.
 CHARGED_AGAIN, CAME_BACK = "reversal of a credit memo", "reversal of a refund"
-#: What a document that the hub made to take another back carries in its memo, before the key of the write.
-_MARK = "concord:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class StripeNote:
     taxed: frozenset[str] = frozenset()
     voided: bool = False
     day: str = ""
+    voided_on: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class StripeRefund:
     amount: Decimal
     status: str
     day: str = ""
+    failed_on: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,27 +77,19 @@ class ErpCredit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErpReversal:
-    """An invoice or a payment in NetSuite's books that takes a credit memo or a refund back; `key` is its write's."""
-
-    id: str
-    key: str
-    currency: str
-    customer: str
-    total: Decimal
-    open: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NoteDue:
     """What must come of a credit note: nothing unusual, an exception with this reason, or that all is taken back.
 
     `refused` is one of which the ERP wants nothing, so that its tax is void, and `undone` one that a person takes back.
+    Of one that is `restored` a person takes back what its void had brought about, and of one that is `unrefunded` what
+    its refunds had.
     """
 
     exception: str | None = None
     refused: bool = False
     undone: bool = False
+    restored: bool = False
+    unrefunded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +102,10 @@ class Credits:
     paid_out: Sequence[ErpCredit] = ()
     charged_again: Sequence[ErpReversal] = ()
     came_back: Sequence[ErpReversal] = ()
+    #: What takes back an invoice, be it one that was charged again.
+    credited: Sequence[ErpReversal] = ()
+    #: The days on which people had something taken back, where they are known.
+    reversed_on: frozenset[str] = frozenset()
     filed: frozenset[str] = frozenset()
     due: Mapping[str, NoteDue] = field(default_factory=dict)
 
@@ -141,7 +140,8 @@ class Credits:
     def is_taken_back(self, name: str) -> bool:
         """Tell by Stripe's books whether a note or a refund is one that the ERP must have taken back."""
         voided = {note.id for note in self.notes if note.voided or self.due_of(note).undone}
-        return name in voided or any(one.id == name and one.status == "failed" for one in self.refunds)
+        undone = {refund for note in self.notes if self.due_of(note).unrefunded for refund in note.refunds}
+        return name in voided | undone | {one.id for one in self.refunds if one.status == "failed"}
 
     def due_of(self, note: StripeNote) -> NoteDue:
         """Give what must come of a note."""
@@ -149,7 +149,12 @@ class Credits:
 
 
 def read(
-    stripe: Mapping[str, Any], netsuite: Mapping[str, Any], tax: Mapping[str, Any], due: Mapping[str, NoteDue]
+    stripe: Mapping[str, Any],
+    netsuite: Mapping[str, Any],
+    tax: Mapping[str, Any],
+    due: Mapping[str, NoteDue],
+    *,
+    reversed_on: frozenset[str] = frozenset(),
 ) -> Credits:
     """Read what was given back from the books of all three, as their control APIs give them."""
     intents = {
@@ -158,6 +163,7 @@ def read(
         for payment in invoice["payments"]
         if payment["payment"].get("payment_intent")
     }
+    moments = {one["id"]: one["created"] for one in stripe["balance_transactions"]}
     sold = {line["id"]: item_of(line) for invoice in stripe["invoices"] for line in invoice["lines"]}
     return Credits(
         notes=[_note(note, sold) for note in stripe.get("credit_notes", ())],
@@ -168,27 +174,20 @@ def read(
                 currency=refund["currency"].upper(),
                 amount=Decimal(refund["amount"]),
                 status=refund["status"],
+                failed_on=day_of(moments.get(refund.get("failure_balance_transaction"))),
                 day=day_of(refund["created"]),
             )
             for refund in stripe.get("refunds", ())
         ],
         memos=[_erp_credit(memo, "entity") for memo in netsuite["creditMemos"] if memo["externalId"]],
         paid_out=[_erp_credit(refund, "customer") for refund in netsuite["refunds"] if refund["externalId"]],
-        charged_again=[
-            _reversal(one, "entity", "total", "amountRemaining") for one in netsuite["invoices"] if takes_back(one)
-        ],
-        came_back=[
-            _reversal(one, "customer", "payment", "unapplied") for one in netsuite["payments"] if takes_back(one)
-        ],
+        charged_again=reversals.read(netsuite["invoices"], customer="entity", open="amountRemaining"),
+        came_back=reversals.read(netsuite["payments"], customer="customer", total="payment"),
+        credited=reversals.read(netsuite["creditMemos"], customer="entity"),
         filed=frozenset(document["code"] for document in tax["documents"] if document["locked"]),
         due=due,
+        reversed_on=reversed_on,
     )
-
-
-def takes_back(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record of NetSuite's is there to take another back: only the hub's mark tells what it is."""
-    marked = str(record.get("memo") or "").startswith(_MARK)
-    return marked and not record["externalId"] and not record.get("checkNumber")
 
 
 def _note(note: Mapping[str, Any], sold: Mapping[str, str]) -> StripeNote:
@@ -208,6 +207,7 @@ def _note(note: Mapping[str, Any], sold: Mapping[str, str]) -> StripeNote:
             if line["invoice_line_item"] is not None or any(tax["amount"] for tax in line["taxes"])
         ),
         voided=note["status"] == "void",
+        voided_on=day_of(note["voided_at"]),
         day=day_of(note["effective_at"] or note["created"]),
     )
 
@@ -234,28 +234,9 @@ def _erp_credit(record: Mapping[str, Any], customer: str) -> ErpCredit:
         total=_minor(record["total"], currency),
         tax=_minor(record.get("taxTotal", "0"), currency),
         open=_minor(record["unapplied"], currency),
-        lines=[
-            Line(
-                id=line.get("taxDetailsReference") or "",
-                amount=_minor(line["amount"], currency),
-                tax=_minor(line.get("taxAmount") or "0", currency),
-                item=line["item"],
-            )
-            for line in record.get("item", ())
-        ],
+        lines=posted(record),
         applied={line["doc"]: _minor(line["amount"], currency) for line in record.get("apply", ())},
         day=record["tranDate"],
-    )
-
-
-def _reversal(record: Mapping[str, Any], customer: str, total: str, open: str) -> ErpReversal:
-    return ErpReversal(
-        id=record["id"],
-        key=str(record["memo"]).removeprefix(_MARK),
-        currency=record["currency"],
-        customer=record[customer],
-        total=_minor(record[total], record["currency"]),
-        open=_minor(record[open], record["currency"]),
     )
 
 
@@ -277,7 +258,7 @@ def documents(books: Books, families: Families) -> Iterator[Document]:
             }
             if kind == MEMO:
                 facts |= {"number": one.number, "tax": one.tax, "open": one.open}
-                facts |= {**items(one.lines), **numbered(one.lines)}
+                facts |= {**items(one.lines), **tax_codes(one.lines), **numbered(one.lines)}
             yield Document(
                 book=ERP,
                 kind=kind,
@@ -289,24 +270,17 @@ def documents(books: Books, families: Families) -> Iterator[Document]:
                 money=one.total,
                 currency=one.currency,
             )
-    for kind, reversals, taken in (
+    for kind, backs, taken in (
         (CHARGED_AGAIN, credits.charged_again, credits.memos),
         (CAME_BACK, credits.came_back, credits.paid_out),
     ):
-        named = {families.named(back.key) for back in reversals}
+        named = {families.named(back.key) for back in backs}
         # A hub that was restored does not know of every write any more: what is left is told by customer and amount.
         left = [one for one in taken if one.external_id not in named and credits.is_taken_back(one.external_id)]
-        for back in reversals:
+        for back in backs:
             name = families.named(back.key) or _of_these(left, back)
-            yield Document(
-                book=ERP,
-                kind=kind,
-                name=name,
-                family=families.of_object(name),
-                id=back.id,
-                facts={"currency": back.currency, "total": back.total, "customer": back.customer, "open": back.open},
-                marker=back.key,
-            )
+            yield reversals.told(back, kind, name, families.of_object(name))
+    yield from reversals.of_invoices(credits.credited, families)
 
 
 def _of_these(taken: list[ErpCredit], back: ErpReversal) -> str:
@@ -324,8 +298,8 @@ def wanted(books: Books) -> Iterator[Wanted]:
     for note in credits.notes:
         due, invoice = credits.due_of(note), books.due.get(note.invoice)
         never = due.exception is not None or due.refused or (invoice is not None and invoice.exception is not None)
-        yield from _memo(credits, note, customers.get(note.invoice), never=never, undone=due.undone)
-        yield from _tax(credits, note, never=never, undone=due.undone)
+        yield from _memo(credits, note, customers.get(note.invoice), never=never)
+        yield from _tax(credits, note, never=never)
         yield from _refunds(credits, note, customers.get(note.invoice), never=never)
     for refund in credits.alone():
         yield Wanted(
@@ -339,9 +313,10 @@ def wanted(books: Books) -> Iterator[Wanted]:
         )
 
 
-def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bool, undone: bool) -> Iterator[Wanted]:
+def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bool) -> Iterator[Wanted]:
+    due = credits.due_of(note)
     there = next((memo for memo in credits.memos if memo.external_id == note.id), None)
-    back = note.voided or undone
+    back = note.voided or due.undone
     given = [one.total for one in credits.paid_out if one.external_id in note.refunds]
     yield Wanted(
         book=ERP,
@@ -355,6 +330,7 @@ def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bo
             "tax": note.tax,
             "day": note.day,
             **items(note.lines),
+            **tax_codes(note.lines, BY_CURRENCY[note.currency].tax_code),
             "application": {note.invoice: note.before} if note.before else {},
             "open": note.total - note.before - sum(given, Decimal(0)),
             **numbered(note.lines, there.lines if there is not None else ()),
@@ -375,21 +351,34 @@ def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bo
             "total": note.total,
             "customer": customer,
             # The memo goes on paying its invoice.
-            "open": note.total,
+            "open": Decimal(0) if due.restored else note.total,
+            "day": note.voided_on if note.voided else note.day,
         },
         needed=back and not never,
         never=never or not back,
     )
+    yield reversals.invoice_reversed(
+        note.id,
+        family=note.invoice,
+        title=note.number,
+        currency=note.currency,
+        total=note.total,
+        customer=customer,
+        days=credits.reversed_on,
+        needed=due.restored,
+    )
 
 
-def _tax(credits: Credits, note: StripeNote, *, never: bool, undone: bool) -> Iterator[Wanted]:
+def _tax(credits: Credits, note: StripeNote, *, never: bool) -> Iterator[Wanted]:
     taxed = [line for line in note.lines if line.id in note.taxed]
     if not taxed:
         return
-    filed = note.number in credits.filed
-    for code, sign, gone in (
-        (note.number, -1, never or undone or (note.voided and not filed)),
-        (_corrected(note), 1, never or not (note.voided and filed)),
+    due, filed = credits.due_of(note), note.number in credits.filed
+    # What people have taken back of the void counts no more.
+    voided = note.voided and not due.restored
+    for code, sign, day, gone in (
+        (note.number, -1, note.day, never or due.undone or (voided and not filed)),
+        (_corrected(note), 1, note.voided_on, never or not (voided and filed)),
     ):
         lines = [Line(id=line.id, amount=sign * line.amount, tax=sign * line.tax) for line in taxed]
         yield Wanted(
@@ -399,6 +388,7 @@ def _tax(credits: Credits, note: StripeNote, *, never: bool, undone: bool) -> It
             family=note.invoice,
             facts={
                 "currency": note.currency,
+                "day": day,
                 "net": sum((line.amount for line in lines), Decimal(0)),
                 "tax": sum((line.tax for line in lines), Decimal(0)),
                 **numbered(lines),
@@ -411,6 +401,8 @@ def _tax(credits: Credits, note: StripeNote, *, never: bool, undone: bool) -> It
 def _refunds(credits: Credits, note: StripeNote, customer: str | None, *, never: bool) -> Iterator[Wanted]:
     states = {refund.id: refund.status for refund in credits.refunds}
     days = {refund.id: refund.day for refund in credits.refunds}
+    failed_on = {refund.id: refund.failed_on for refund in credits.refunds}
+    undone = credits.due_of(note).unrefunded
     there = {one.external_id for one in credits.paid_out}
     for refund, amount in note.refunds.items():
         failed = states[refund] == "failed"
@@ -433,9 +425,15 @@ def _refunds(credits: Credits, note: StripeNote, customer: str | None, *, never:
             name=refund,
             family=note.invoice,
             title=f"{refund} of {note.number}",
-            facts={"currency": note.currency, "total": amount, "customer": customer, "open": amount},
-            needed=failed and refund in there,
-            never=not failed or refund not in there,
+            facts={
+                "currency": note.currency,
+                "total": amount,
+                "customer": customer,
+                "open": amount,
+                "day": failed_on[refund] if failed else days[refund],
+            },
+            needed=(failed or undone) and refund in there,
+            never=not (failed or undone) or refund not in there,
         )
 
 

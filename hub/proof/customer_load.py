@@ -215,12 +215,7 @@ def _of_the_books(running: Mapping[str, Sandbox], data: Path) -> Iterator[str]:
     for record in erp:
         by_billing.setdefault(record["externalId"], []).append(record)
     with records.reading(data) as connection:
-        statement = (
-            "SELECT mine.id, its.id FROM crossrefs mine JOIN crossrefs its ON its.thing = mine.thing"
-            " AND its.entity = mine.entity WHERE mine.entity = 'customer' AND mine.system = 'stripe'"
-            " AND its.system = 'netsuite'"
-        )
-        ties = dict(connection.execute(statement).fetchall())
+        ties = records.customer_ties(connection)
     wanted = [one for one in customers if _is_debtor(one)]
     missing = Counter(len(by_billing.get(one["id"], ())) for one in wanted)
     for number, how_many in sorted(missing.items()):

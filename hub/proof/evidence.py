@@ -112,8 +112,9 @@ class Write:
 
     `refused` ones surely did nothing, as the target itself knows; of one that `settles`, its caller was told besides
     that none before it did anything. One that comes `afresh` may say something else: another event, or a person who has
-    edited it, tells of the same, and its caller had looked before and found that none had done anything. Writes are in
-    the order in which they came.
+    edited it, tells of the same, and its caller had looked before and found that none had done anything. `meant` says
+    for what the hub recorded a write with just this body: its business key, and what it takes back; nothing where it
+    recorded none. Writes are in the order in which they came.
     """
 
     book: str
@@ -124,6 +125,7 @@ class Write:
     refused: bool = False
     settles: bool = False
     afresh: bool = False
+    meant: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +186,9 @@ class Effect:
     #: The approvals under which it was intended, and the moments at which it was, where they were witnessed.
     approvals: Sequence[str] = ()
     intended: Sequence[float] = ()
+    #: The hash of the request's body, and the key of the write that it takes back.
+    sha256: str = ""
+    undoes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import csv
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -145,6 +146,15 @@ class HubProcess:
         except NoAnswer:
             return None
         return found
+
+    def read_up_to(self, connection: str, stream: str) -> datetime | None:
+        """Give when a stream was last read to its end; None for never, and while the hub does not answer."""
+        try:
+            rows = self.api.get("/api/streams", timeout=10)["streams"]
+        except NoAnswer:
+            return None
+        found = next(row["read_at"] for row in rows if (row["connection"], row["stream"]) == (connection, stream))
+        return None if found is None else datetime.fromisoformat(found)
 
     def open_effects(self) -> list[Mapping[str, Any]]:
         """List the writes under way, nothing while it does not answer."""

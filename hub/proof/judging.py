@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hub.proof import credit_books, faults, money_path, payouts, records, vendor_books, wishes
+from hub.proof import credit_books, customers, faults, money_path, payouts, records, vendor_books, wishes
 from hub.proof.conductor import Course
 from hub.proof.credit_books import NoteDue
 from hub.proof.evidence import Evidence
@@ -41,7 +41,7 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
     books = Books(
         stripe=vendor_books.stripe_invoices(read["stripe"]),
         sent=vendor_books.sent(read["stripe"]),
-        subjects=vendor_books.subjects(read["stripe"], wishes.EVENTS),
+        subjects=vendor_books.subjects(read["stripe"], (*wishes.EVENTS, customers.MADE, *customers.EVENTS)),
         erp_invoices=vendor_books.erp_invoices(read["netsuite"]),
         erp_payments=vendor_books.erp_payments(read["netsuite"]),
         notices=vendor_books.notices(read["netsuite"]),
@@ -62,11 +62,32 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
     )
     with records.reading(stage.hub.data) as connection:
         effects = records.effect_keys(connection)
-        books = replace(books, payouts=payouts.read(read["stripe"], read["netsuite"], effects))
+        books = replace(
+            books,
+            payouts=payouts.read(read["stripe"], read["netsuite"], effects),
+            customers=_customers(stage, course, read, records.customer_ties(connection)),
+        )
         families = Families(books, effects)
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
         hub = records.read(connection, names)
     return books, money_path.evidence(books, hub, families)
+
+
+def _customers(
+    stage: Stage, course: Course, read: Mapping[str, Any], ties: Mapping[str, str]
+) -> customers.CustomerBooks:
+    ids = course.stripe_ids
+    return customers.read(
+        read["stripe"],
+        read["netsuite"],
+        followed={
+            ids[one.key]: stage.erp_customers[one.erp_name] if one.known else None
+            for one in stage.scenario.followed
+            if one.key in ids
+        },
+        others=frozenset(name for one in stage.scenario.customers for name in stage.erp_ids(one)),
+        ties=ties,
+    )
 
 
 def _due(stage: Stage, invoice: Invoice) -> Due:

@@ -9,6 +9,8 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
+from hub.model.money import exponent
+
 #: Stripe's product → NetSuite's item; what has no product, or another one, is the item of everything else.
 _ITEMS: Mapping[str, str] = {
     "prod_subscription": "101",
@@ -25,13 +27,15 @@ ELSE = "104"
 class Line:
     """One line of a document: its amount after discounts and before tax, and its tax, in minor units of ISO 4217.
 
-    `item` is NetSuite's item, which decides the account of the revenue; a tax engine has none.
+    `item` is NetSuite's item, which decides the account of the revenue, and `tax_code` its code of the tax, which
+    decides the account and the return of that; a tax engine has neither.
     """
 
     id: str
     amount: Decimal
     tax: Decimal
     item: str = field(default="", compare=False)
+    tax_code: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         """Give it as a person reads it."""
@@ -52,6 +56,30 @@ def item_of(line: Mapping[str, Any]) -> str:
 def items(lines: Sequence[Line]) -> dict[str, object]:
     """Give the item of each line as a fact."""
     return {f"item of line {number}": line.item for number, line in enumerate(lines, start=1)}
+
+
+def tax_codes(lines: Sequence[Line], code: str | None = None) -> dict[str, object]:
+    """Give the tax code of each line as a fact; with a `code` what it must be: that one wherever there is tax."""
+    return {
+        f"tax code of line {number}": line.tax_code if code is None else code if line.tax else ""
+        for number, line in enumerate(lines, start=1)
+    }
+
+
+def posted(record: Mapping[str, Any]) -> list[Line]:
+    """Give the lines of a record in NetSuite's books."""
+    digits = exponent(record["currency"])
+    codes = {one["taxDetailsReference"]: str(one["taxCode"]) for one in record.get("taxDetails", ())}
+    return [
+        Line(
+            id=line.get("taxDetailsReference") or "",
+            amount=Decimal(line["amount"]).scaleb(digits),
+            tax=Decimal(line.get("taxAmount") or 0).scaleb(digits),
+            item=line["item"],
+            tax_code=codes.get(line.get("taxDetailsReference"), ""),
+        )
+        for line in record.get("item", ())
+    ]
 
 
 def day_of(seconds: int | None) -> str:

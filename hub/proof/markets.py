@@ -25,6 +25,14 @@ class Market:
     state: str = ""
     step: int = 1
 
+    @property
+    def tax_code(self) -> str:
+        """Give the id of the tax code under which NetSuite has the taxes of the company that sells there."""
+        return _TAX_CODES[self.subsidiary]
+
+
+#: Subsidiary → tax code.
+_TAX_CODES: Mapping[str, str] = MappingProxyType({"1": "201", "2": "202", "3": "204", "4": "203", "5": "207"})
 
 MARKETS = (
     Market(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from hub.proof import credit_books, payouts
+from hub.proof import credit_books, customers, payouts, reversals
 from hub.proof.consent import people_needed
 from hub.proof.credit_books import StripeNote
 from hub.proof.evidence import Consent, Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
-from hub.proof.lines import items, numbered
+from hub.proof.lines import items, numbered, tax_codes
+from hub.proof.markets import BY_CURRENCY
 from hub.proof.vendor_documents import Books, Due, ErpInvoice, ErpPayment, StripeInvoice
 from hub.proof.vendor_families import Families
 
@@ -28,6 +30,7 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "concord.schedule.invoices-agree": ("invoices-agree",),
     "concord.flow.posted-invoice-agrees": ("posted-invoice-agrees",),
     **payouts.FLOWS,
+    **customers.FLOWS,
 }
 #: The reason of the exception about a call whose outcome nobody knows.
 UNKNOWN_OUTCOME = "outcome-unknown"
@@ -41,6 +44,10 @@ _MAKING = {
         "payment.upsert",
         "credit_memo.upsert",
         "credit_memo.reverse",
+        "invoice.reverse",
+        "customer.upsert",
+        "payment.reverse",
+        "journal_entry.reverse",
         "refund.upsert",
         "refund.reverse",
         "journal_entry.upsert",
@@ -55,6 +62,7 @@ def made(connection: str, operation: str, output: Any) -> str | None:
 
 def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
     """Give the neutral evidence."""
+    meant = _meant(hub)
     return Evidence(
         deliveries=[
             Delivery(event=sent.event, family=families.of_event(sent.event), status=sent.status, spoiled=sent.spoiled)
@@ -64,11 +72,13 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
             *_documents(books, families),
             *credit_books.documents(books, families),
             *payouts.documents(books.payouts, families.of_write),
+            *customers.documents(books.customers),
         ],
         wanted=[
             *(wanted for invoice in books.stripe for wanted in _wanted(books, invoice)),
             *credit_books.wanted(books),
-            *payouts.wanted(books.payouts, frozenset(one.reference for one in books.erp_payments), families.of_object),
+            *payouts.wanted(books.payouts, frozenset(one.reference for one in books.erp_payments)),
+            *customers.wanted(books.customers),
         ],
         writes=[
             Write(
@@ -78,6 +88,7 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
                 family=families.of_write(request.marker),
                 sha256=request.sha256,
                 refused=request.refused,
+                meant=meant.get(request.sha256, ""),
             )
             for request in books.requests
         ],
@@ -86,6 +97,14 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
         flows=FLOWS,
         consents={**_consents(books.stripe), **_consents(books.credits.notes)},
     )
+
+
+def _meant(hub: HubRecords) -> dict[str, str]:
+    """Give what each recorded body was meant for, by its hash; a body of several things tells nothing."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for effect in hub.effects:
+        found[effect.sha256].add(f"{effect.business_key} {effect.undoes}".strip())
+    return {body: next(iter(things)) for body, things in found.items() if body and len(things) == 1}
 
 
 def _consents(told: Sequence[StripeInvoice] | Sequence[StripeNote]) -> dict[str, Consent]:
@@ -150,6 +169,7 @@ def _documents(books: Books, families: Families) -> Iterator[Document]:
             family=families.of_number(document.code),
             facts={
                 "currency": document.currency,
+                "day": document.day,
                 "net": document.amount,
                 "tax": document.tax,
                 **numbered(document.lines),
@@ -165,6 +185,7 @@ def _erp_facts(invoice: ErpInvoice) -> dict[str, object]:
         "remaining": invoice.remaining,
         "day": invoice.day,
         **items(invoice.lines),
+        **tax_codes(invoice.lines),
         **numbered(invoice.lines),
     }
 
@@ -186,6 +207,16 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
         currency=invoice.currency,
         never=excused,
     )
+    yield reversals.invoice_reversed(
+        invoice.id,
+        family=invoice.id,
+        title=invoice.number,
+        currency=invoice.currency,
+        total=invoice.total,
+        customer=posted.customer if posted is not None else None,
+        days=books.credits.reversed_on,
+        needed=due is not None and due.reversed,
+    )
     yield Wanted(
         book=TAX,
         kind="tax document",
@@ -196,6 +227,7 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
         if excused
         else {
             "currency": invoice.currency,
+            "day": invoice.day,
             "net": invoice.total - invoice.tax,
             "tax": invoice.tax,
             **numbered(invoice.lines, document.lines if document is not None else ()),
@@ -223,6 +255,14 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
             currency=invoice.currency,
             needed=not excused,
         )
+        yield from payouts.payment_reversed(
+            books.payouts,
+            payment.id,
+            family=invoice.id,
+            currency=invoice.currency,
+            amount=payment.amount,
+            day=payment.day,
+        )
     if due is not None and due.notice:
         yield Wanted(book=ERP, kind="notice", name=invoice.number, family=invoice.id, needed=not excused)
 
@@ -239,6 +279,7 @@ def _erp_wanted(
         "tax": invoice.tax,
         "day": invoice.day,
         **items(invoice.lines),
+        **tax_codes(invoice.lines, BY_CURRENCY[invoice.currency].tax_code),
         **numbered(invoice.lines, posted.lines if posted is not None else ()),
     }
     if due is not None:

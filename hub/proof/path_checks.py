@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from hub.proof.evidence import Evidence, Run
+from hub.proof.evidence import Evidence, Run, Write
 from hub.proof.invariants import Finding, Invariant
 
 #: What the hub keeps of a webhook that it could not read.
@@ -86,21 +86,25 @@ def order_per_key(evidence: Evidence) -> Iterator[Finding]:
 
 
 def recovery_resends_the_recorded_request(evidence: Evidence) -> Iterator[Finding]:
-    """All requests that a target saw for one write have the same body, while it may have done one of them."""
-    bodies: dict[tuple[str, str, str], str] = {}
+    """All requests that a target saw for one write have the same body, while it may have done one of them.
+
+    Two recorded requests that were meant for different things are two writes, whatever name the target has for both.
+    """
+    last: dict[tuple[str, str, str], Write] = {}
     undecided: set[tuple[str, str, str]] = set()
     for write in evidence.writes:
         name = (write.book, write.address, write.marker)
         if write.afresh:
             undecided.discard(name)
-        if bodies.setdefault(name, write.sha256) != write.sha256:
-            if name in undecided:
+        before = last.setdefault(name, write)
+        if before.sha256 != write.sha256:
+            if name in undecided and not (before.meant and write.meant and before.meant != write.meant):
                 yield Finding(
                     invariant=Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST,
                     family=write.family,
                     detail=f"{write.book} saw different bodies for {write.marker} at {write.address}",
                 )
-            bodies[name] = write.sha256
+            last[name] = write
         if write.settles:
             undecided.discard(name)
         elif not write.refused:

@@ -39,7 +39,7 @@ ERP = "netsuite"
 #: Kinds of documents.
 PAYOUT, RETURN, REVERSAL, ACCOUNT = "payout", "payout return", "reversal", "clearing account"
 #: NetSuite's internal ids of the accounts that payouts move, and of the bank accounts by currency.
-CLEARING, CONVERTED, DISPUTED, FEES = "123", "124", "125", "60"
+CLEARING, CONVERTED, DISPUTED, FEES, RECEIVABLE, UNDEPOSITED = "123", "124", "125", "60", "119", "122"
 BANKS: Mapping[str, str] = {
     "USD": "211",
     "CAD": "212",
@@ -123,7 +123,7 @@ class PayoutBooks:
     `open` are Stripe's movements that no payout took, `charged` the movement of each invoice payment that is Stripe's,
     `given_back` that of each refund, and `came_back` that of one that failed after all. `refunds` and `undone` name the
     refunds that NetSuite has, and those that it has taken back; `balances` are NetSuite's clearing account by currency.
-    `taken_back` names the payments and payouts that a person had taken back.
+    `taken_back` names the payments, refunds, payouts and returns of payouts that a person had taken back.
     """
 
     payouts: Sequence[Payout] = ()
@@ -297,7 +297,7 @@ def _minor(major: Any, currency: str) -> Decimal:
 # --- what must be, and what is --------------------------------------------------------------------
 
 
-def wanted(books: PayoutBooks, payments: frozenset[str], family: Callable[[str], str]) -> Iterator[Wanted]:
+def wanted(books: PayoutBooks, payments: frozenset[str]) -> Iterator[Wanted]:
     """Give what the ERP should hold; `payments` are the invoice payments that it holds."""
     for payout in books.payouts:
         whose = {"books": BY_CURRENCY[payout.currency].subsidiary}
@@ -313,29 +313,44 @@ def wanted(books: PayoutBooks, payments: frozenset[str], family: Callable[[str],
         )
         if payout.returned is not None:
             back = payout.returned
-            sums = {BANKS[back.currency]: -back.amount, FEES: back.fee, CLEARING: back.net}
             yield Wanted(
                 book=ERP,
                 kind=RETURN,
                 name=payout.id,
                 family=payout.id,
-                facts={**whose, "day": back.day, "accounts": Sums(_without_nothing(sums))},
+                facts={**whose, "day": back.day, "accounts": Sums(_returned(back))},
                 money=-back.amount,
                 currency=back.currency,
                 needed=payout.told,
             )
-    accounts = {payout.id: _accounts(payout) for payout in books.payouts}
-    for name in sorted(books.taken_back):
-        opposite = {account: -amount for account, amount in accounts.get(name, {}).items()}
-        yield Wanted(
-            book=ERP,
-            kind=REVERSAL,
-            name=family(name),
-            family=family(name),
-            facts={"accounts": Sums(opposite)} if opposite else {},
-        )
+        yield from _reversals(books, payout)
     for currency, balance in expected(books, payments).items():
         yield Wanted(book=ERP, kind=ACCOUNT, name=currency, family=f"{ACCOUNT} {currency}", facts={"balance": balance})
+
+
+def _reversals(books: PayoutBooks, payout: Payout) -> Iterator[Wanted]:
+    """Give what takes back a payout's own entry, or that of its return: the opposite, on the same day."""
+    entries = [(payout.id, _accounts(payout), payout.day)]
+    if payout.returned is not None:
+        entries.append((payout.id + _RETURNED, _returned(payout.returned), payout.returned.day))
+    for name, accounts, day in entries:
+        if name in books.taken_back:
+            yield _reversal(payout.id, payout.currency, {each: -amount for each, amount in accounts.items()}, day)
+
+
+def payment_reversed(
+    books: PayoutBooks, payment: str, *, family: str, currency: str, amount: Decimal, day: str
+) -> Iterator[Wanted]:
+    """Give what takes back an invoice payment of so many minor units: a journal by which the customer owes again."""
+    if payment in books.taken_back:
+        movement = books.charged.get(payment)
+        money = UNDEPOSITED if movement is None else movement.account
+        yield _reversal(family, currency, {RECEIVABLE: amount, money: -amount}, day)
+
+
+def _reversal(family: str, currency: str, accounts: Mapping[str, Decimal], day: str) -> Wanted:
+    facts = {"books": BY_CURRENCY[currency].subsidiary, "day": day, "accounts": Sums(_without_nothing(accounts))}
+    return Wanted(book=ERP, kind=REVERSAL, name=family, family=family, facts=facts)
 
 
 def documents(books: PayoutBooks, family_of: Callable[[str], str]) -> Iterator[Document]:
@@ -381,6 +396,10 @@ def _accounts(payout: Payout) -> Mapping[str, Decimal]:
     return _without_nothing(sums)
 
 
+def _returned(back: Movement) -> Mapping[str, Decimal]:
+    return _without_nothing({BANKS[back.currency]: -back.amount, FEES: back.fee, CLEARING: back.net})
+
+
 def _without_nothing(sums: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
     return {account: amount for account, amount in sorted(sums.items()) if amount}
 
@@ -398,7 +417,8 @@ def expected(books: PayoutBooks, payments: frozenset[str]) -> Mapping[str, Decim
         sums[payout.currency] += 0
         if payout.id in entries and payout.id not in books.taken_back:
             sums[payout.currency] += _accounts(payout).get(CLEARING, Decimal(0))
-        if payout.returned is not None and payout.id + _RETURNED in entries:
+        back = payout.id + _RETURNED
+        if payout.returned is not None and back in entries and back not in books.taken_back:
             sums[payout.currency] += payout.returned.net
     return dict(sorted(sums.items()))
 

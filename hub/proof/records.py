@@ -107,7 +107,20 @@ def read(connection: sqlite3.Connection, names: Names) -> HubRecords:
     )
 
 
-_EFFECTS = "SELECT key, business_key, state, run_id, connection, operation, output, approvals, created_at FROM effects"
+def customer_ties(connection: sqlite3.Connection) -> dict[str, str]:
+    """Give Stripe's id of each customer → the id in NetSuite that it is tied to."""
+    statement = (
+        "SELECT mine.id, its.id FROM crossrefs mine JOIN crossrefs its ON its.thing = mine.thing"
+        " AND its.entity = mine.entity WHERE mine.entity = 'customer' AND mine.system = 'stripe'"
+        " AND its.system = 'netsuite'"
+    )
+    return dict(connection.execute(statement).fetchall())
+
+
+_EFFECTS = (
+    "SELECT key, business_key, state, run_id, connection, operation, output, approvals, created_at,"
+    " body_hash, batch, undoes FROM effects"
+)
 
 
 def _effect(row: tuple[Any, ...], names: Names) -> Effect:
@@ -123,6 +136,9 @@ def _effect(row: tuple[Any, ...], names: Names) -> Effect:
         output_id=None if output is None else names.made(row[4], row[5], output),
         approvals=[] if row[7] is None else exact_json.loads(row[7]),
         intended=[row[8] / _SECOND],
+        # What went out together with others has no body of its own.
+        sha256="" if row[10] else row[9],
+        undoes=row[11] or "",
     )
 
 

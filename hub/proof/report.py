@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hub.model.money import exponent
-from hub.proof import payouts
+from hub.proof import customers, payouts
 from hub.proof.conductor import Course
 from hub.proof.evidence import Evidence
 from hub.proof.faults import by_kind
@@ -62,6 +62,10 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
             currency: {name: major(amount, currency) for name, amount in row.told.items()}
             for currency, row in _cleared(outcome).items()
         },
+        "customers": {
+            f"from_{row.owner.lower()}": {"expected": row.wanted, "carried_over": row.found, "different": row.different}
+            for row in _agreed(outcome)
+        },
         "duplicates": judgement.duplicates,
         "lost": judgement.lost,
         "unexplained_difference": {
@@ -94,6 +98,8 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(_books(outcome))
     if outcome.books.payouts.payouts:
         console.print(_clearing(outcome))
+    if outcome.scenario.followed:
+        console.print(_customers(outcome))
     if outcome.judgement.exceptions_open or outcome.scenario.exceptions:
         console.print(_exceptions(outcome))
     if outcome.injected and any(outcome.injected.values()):
@@ -147,6 +153,22 @@ def _clearing(outcome: Outcome) -> Table:
         "an exception."
     )
     table.caption_justify = "left"
+    return table
+
+
+def _agreed(outcome: Outcome) -> tuple[customers.Agreed, ...]:
+    return customers.agreed(outcome.evidence.wanted, outcome.evidence.documents)
+
+
+def _customers(outcome: Outcome) -> Table:
+    table = Table(title="Customers, each field as its owner has it", title_justify="left", title_style="bold")
+    table.add_column("Owner")
+    table.add_column("Fields")
+    for column in ("Customers", "carried over", "Different"):
+        table.add_column(column, justify="right")
+    for row in _agreed(outcome):
+        style = "red bold" if row.different or row.wanted != row.found else "green"
+        table.add_row(row.owner, row.fields, str(row.wanted), str(row.found), Text(str(row.different), style=style))
     return table
 
 

@@ -12,9 +12,10 @@ from decimal import Decimal
 from enum import StrEnum
 from random import Random
 
-from hub.proof import credits
+from hub.proof import credits, customers
 from hub.proof.consent import LIMITS
 from hub.proof.credits import Credit
+from hub.proof.customers import Followed
 from hub.proof.markets import MARKETS, Market
 
 _NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Ivy", "Juniper", "Larch", "Maple")
@@ -109,11 +110,12 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """All customers and invoices of one demo."""
+    """All customers and invoices of one demo; `followed` customers are changed on both sides, and buy nothing."""
 
     seed: int
     customers: tuple[Customer, ...]
     invoices: tuple[Invoice, ...]
+    followed: tuple[Followed, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -133,17 +135,22 @@ class Scenario:
 def draw(seed: int, invoices: int, *, flawed: bool) -> Scenario:
     """Draw a scenario; the same for the same arguments. Without `flawed` nothing becomes an exception."""
     dice = Random(f"{seed}:scenario")
-    customers = _customers(dice, max(2 * len(MARKETS), invoices // 12), strangers=2 if flawed else 0)
+    buyers = _customers(dice, max(2 * len(MARKETS), invoices // 12), strangers=2 if flawed else 0)
     flaws = _flaws(dice, invoices) if flawed else {}
-    mapped = [customer for customer in customers if customer.mapped]
-    strangers = [customer for customer in customers if not customer.mapped]
+    mapped = [customer for customer in buyers if customer.mapped]
+    strangers = [customer for customer in buyers if not customer.mapped]
     drawn = []
     for number in range(invoices):
         flaw = flaws.get(number)
         pool = strangers if flaw is Flaw.UNKNOWN_CUSTOMER else mapped
         drawn.append(_invoice(dice, number, pool[number % len(pool)], flaw))
     told = _with_notices(dice, drawn) if flawed else tuple(drawn)
-    return Scenario(seed=seed, customers=customers, invoices=credits.added(seed, told, flawed=flawed))
+    return Scenario(
+        seed=seed,
+        customers=buyers,
+        invoices=credits.added(seed, told, flawed=flawed),
+        followed=customers.drawn(seed),
+    )
 
 
 def _customers(dice: Random, count: int, *, strangers: int) -> tuple[Customer, ...]:

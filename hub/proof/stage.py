@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.proof import sandboxes, wishes, workspace
+from hub.proof import customers, sandboxes, wishes, workspace
 from hub.proof.faults import Profile
 from hub.proof.hub_process import HubProcess, Login
 from hub.proof.processes import Processes
@@ -64,11 +64,14 @@ def build(
     hub = HubProcess(processes, folder, port=port, serve=serve)
     workspace.write(hub.workspace, running, os.environ)
     hello = hub.start()
-    stripe_ids: Mapping[str, str] = running["stripe"].seed(wishes.stripe_catalogue(scenario))["keys"]
-    erp_customers: Mapping[str, str] = running["netsuite"].seed(wishes.netsuite_wish(scenario))["customers"]
+    stripe_ids: dict[str, str] = dict(running["stripe"].seed(wishes.stripe_catalogue(scenario))["keys"])
+    stripe_ids |= running["stripe"].seed(customers.at_stripe(scenario.followed, known=True))["keys"]
+    erp_customers: dict[str, str] = dict(running["netsuite"].seed(wishes.netsuite_wish(scenario))["customers"])
+    erp_customers |= running["netsuite"].seed(customers.in_erp(scenario.followed))["customers"]
     running["tax"].seed(wishes.tax_wish())
+    watched = [*wishes.EVENTS, customers.MADE, *customers.EVENTS]
     endpoint = running["stripe"].seed(
-        {"endpoints": [{"key": "hub", "url": f"{hub.url}/hooks/stripe", "enabled_events": list(wishes.EVENTS)}]}
+        {"endpoints": [{"key": "hub", "url": f"{hub.url}/hooks/stripe", "enabled_events": watched}]}
     )["made"]["endpoints"][0]
     values = secrets_of(running, str(endpoint["secret"]))
     hub.store_secrets(values)
@@ -91,9 +94,16 @@ def build(
     hub.link(
         "customer",
         [
-            {"stripe": stripe_ids[customer.key], "netsuite": stage.erp_ids(customer)[0]}
-            for customer in scenario.customers
-            if customer.mapped
+            *(
+                {"stripe": stripe_ids[customer.key], "netsuite": stage.erp_ids(customer)[0]}
+                for customer in scenario.customers
+                if customer.mapped
+            ),
+            *(
+                {"stripe": stripe_ids[customer.key], "netsuite": erp_customers[customer.erp_name]}
+                for customer in scenario.followed
+                if customer.known
+            ),
         ],
     )
     return stage

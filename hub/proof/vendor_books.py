@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from hub.model.money import exponent
-from hub.proof.credit_books import takes_back
-from hub.proof.lines import Line, day_of, item_of
+from hub.proof.lines import Line, day_of, item_of, posted
+from hub.proof.reversals import takes_back
 from hub.proof.vendor_documents import ErpInvoice, ErpPayment, Payment, Request, Sent, StripeInvoice, TaxDocument
 
 #: Deliveries of these faults carried a body that nobody could read.
@@ -18,7 +18,9 @@ _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 #: Vendor → paths on which each request with the same marker is the same write.
 _MARKED_PATHS = {
     "stripe": re.compile(r"^/v1/(invoices|customers)/"),
-    "netsuite": re.compile(r"^/services/rest/record/v1/(invoice|customerPayment|customerRefund|journalEntry)\b"),
+    "netsuite": re.compile(
+        r"^/services/rest/record/v1/(invoice|customerPayment|creditMemo|customerRefund|journalEntry|customer)\b"
+    ),
     "tax": re.compile(r"^/api/v2/transactions/create\b"),
 }
 #: NetSuite's addresses of records by external id tell what a request is about, even when nobody served it.
@@ -92,15 +94,7 @@ def erp_invoices(books: Mapping[str, Any]) -> list[ErpInvoice]:
             total=_minor(invoice["total"], invoice["currency"]),
             tax=_minor(invoice["taxTotal"], invoice["currency"]),
             remaining=_minor(invoice["amountRemaining"], invoice["currency"]),
-            lines=[
-                Line(
-                    id=line.get("taxDetailsReference") or "",
-                    amount=_minor(line["amount"], invoice["currency"]),
-                    tax=_minor(line.get("taxAmount") or "0", invoice["currency"]),
-                    item=line["item"],
-                )
-                for line in invoice["item"]
-            ],
+            lines=posted(invoice),
             day=invoice["tranDate"],
         )
         for invoice in books["invoices"]
@@ -153,6 +147,7 @@ def tax_documents(books: Mapping[str, Any]) -> list[TaxDocument]:
                 )
                 for line in document["lines"]
             ],
+            day=str(document["date"]),
         )
         for document in books["documents"]
         if document["status"] not in _GONE
@@ -176,6 +171,7 @@ def stripe_tax_documents(books: Mapping[str, Any]) -> list[TaxDocument]:
                 Line(id=line["reference"], amount=Decimal(line["amount"]), tax=Decimal(line["amount_tax"]))
                 for line in one["line_items"]
             ],
+            day=day_of(one["posted_at"]),
         )
         for one in books["tax_transactions"]
         if one["type"] == "transaction" and one["id"] not in back

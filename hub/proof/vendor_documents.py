@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from hub.proof.credit_books import Credits
+from hub.proof.customers import CustomerBooks
 from hub.proof.lines import Line
 from hub.proof.payouts import PayoutBooks
 
@@ -78,13 +79,14 @@ class ErpPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxDocument:
-    """A document in a tax engine's books that counts; `code` is the invoice's number."""
+    """A document in a tax engine's books that counts; `code` is the invoice's number, `day` its date."""
 
     code: str
     currency: str
     amount: Decimal
     tax: Decimal
     lines: Sequence[Line]
+    day: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,3 +133,4 @@ class Books:
     due: Mapping[str, Due]
     credits: Credits = field(default_factory=Credits)
     payouts: PayoutBooks = field(default_factory=PayoutBooks)
+    customers: CustomerBooks = field(default_factory=CustomerBooks)

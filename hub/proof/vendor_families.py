@@ -20,13 +20,15 @@ class Families:
         self._credits = books.credits.of_invoice()
         self._by_number |= books.credits.codes()
         self._payouts = books.payouts.names
+        self._customers = books.customers.owners
         self._effects = effects
 
     def of_object(self, name: str) -> str:
-        """Find by an id of Stripe: of an invoice, a payment, a credit note, a refund or a payout."""
+        """Find by an id of Stripe: of an invoice, a payment, a credit note, a refund, a payout or a customer."""
         if name in self._invoices:
             return name
-        return self._by_payment.get(name) or self._credits.get(name) or self._payouts.get(name, NOBODY)
+        found = self._by_payment.get(name) or self._credits.get(name) or self._payouts.get(name)
+        return found or self._customers.get(name, NOBODY)
 
     def of_event(self, event: str) -> str:
         """Find by Stripe's id of an event."""

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from hub.proof import customers, wishes
 from hub.proof.sandboxes import Sandbox
-from hub.proof.wishes import EVENTS
 from hub.workspace.loader import FOLDERS, find_workspace, shipped
 
 ENVIRONMENT = "demo"
@@ -73,7 +73,7 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
     text = _FILE.format(
         environment=ENVIRONMENT,
         stripe=sandboxes["stripe"].url,
-        events=", ".join(EVENTS),
+        events=", ".join((*wishes.EVENTS, *customers.EVENTS)),
         netsuite=sandboxes["netsuite"].url,
         restlets=netsuite["restlet_base_url"],
         account=netsuite["account"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -58,8 +59,13 @@ def erp(one: StripeInvoice) -> ErpInvoice:
         total=one.total,
         tax=one.tax,
         remaining=one.remaining,
-        lines=one.lines,
+        lines=posted(one.lines),
     )
+
+
+def posted(lines: Sequence[Line]) -> list[Line]:
+    """Give lines as the German books have them."""
+    return [replace(line, tax_code="202" if line.tax else "") for line in lines]
 
 
 def tax(one: StripeInvoice) -> TaxDocument:

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from hub.proof.credit_books import Credits, ErpCredit, ErpReversal, NoteDue, StripeNote, StripeRefund
+from hub.proof.credit_books import Credits, ErpCredit, NoteDue, StripeNote, StripeRefund
 from hub.proof.evidence import Effect
 from hub.proof.invariants import Invariant
 from hub.proof.judging import queue_drained
 from hub.proof.lines import Line
 from hub.proof.oracle import judge
+from hub.proof.reversals import ErpReversal
 from hub.proof.vendor_documents import TaxDocument
-from tests.proof.books import GOOD, TOLD, World, d, with_books, with_hub, world
+from tests.proof.books import GOOD, TOLD, World, d, posted, with_books, with_hub, world
 
 #: Notes: before the payment, after it with a refund, after it with one that failed, and voided.
 LOW, BACK, FAILED, VOID = "cn_low", "cn_back", "cn_failed", "cn_void"
@@ -40,7 +41,7 @@ def _memo(note: StripeNote, number: str, **more: Any) -> ErpCredit:
         customer="77",
         total=note.total,
         tax=note.tax,
-        lines=note.lines,
+        lines=posted(note.lines),
         **more,
     )
 
@@ -149,6 +150,32 @@ def _memo_of_another_item(world: World) -> World:
     return changed(world, memos=[replace(first, lines=lines), *others])
 
 
+def _memo_under_another_tax_code(world: World) -> World:
+    first, *others = world.books.credits.memos
+    lines = [replace(line, tax_code="203") for line in first.lines]
+    return changed(world, memos=[replace(first, lines=lines), *others])
+
+
+def _tax_of_another_day(world: World) -> World:
+    *others, returned = world.books.tax_documents
+    return with_books(world, tax_documents=[*others, replace(returned, day="2026-01-02")])
+
+
+def _charged_again_on_another_day(world: World) -> World:
+    (once,) = world.books.credits.charged_again
+    return changed(world, charged_again=[replace(once, day="2026-01-02")])
+
+
+def _came_back_on_another_day(world: World) -> World:
+    (once,) = world.books.credits.came_back
+    return changed(world, came_back=[replace(once, day="2026-01-02")])
+
+
+def _invoice_credited_that_nobody_took_back(world: World) -> World:
+    reversal = ErpReversal(id="5011", key="key_8", currency="EUR", customer="77", total=d(1190), open=d(0))
+    return changed(world, credited=[reversal])
+
+
 def _refund_of_another_day(world: World) -> World:
     first, *others = world.books.credits.paid_out
     return changed(world, paid_out=[replace(first, day="2026-01-02"), *others])
@@ -216,6 +243,11 @@ DEFECTS: list[tuple[Callable[[World], World], Invariant]] = [
     (_memo_of_another_day, Invariant.BOOKS_AGREE),
     (_memo_of_another_item, Invariant.BOOKS_AGREE),
     (_refund_of_another_day, Invariant.BOOKS_AGREE),
+    (_memo_under_another_tax_code, Invariant.BOOKS_AGREE),
+    (_tax_of_another_day, Invariant.BOOKS_AGREE),
+    (_charged_again_on_another_day, Invariant.BOOKS_AGREE),
+    (_came_back_on_another_day, Invariant.BOOKS_AGREE),
+    (_invoice_credited_that_nobody_took_back, Invariant.EXCEPTIONS_EXPLAINED),
 ]
 
 
@@ -241,6 +273,34 @@ def test_a_filed_return_of_a_void_note_needs_a_document_that_corrects_it() -> No
     both = with_books(filed, tax_documents=[*sound.books.tax_documents, returned, corrected])
     assert broken(both) == []
     assert broken(with_books(filed, tax_documents=[*sound.books.tax_documents, returned])) == [Invariant.NOTHING_LOST]
+
+
+def test_what_is_taken_back_of_a_void_is_reversed_and_its_tax_given_back_again() -> None:
+    sound = given_back()
+    (charged,) = sound.books.credits.charged_again
+    credited = ErpReversal(id="5011", key="key_8", currency="EUR", customer="77", total=d(1190), open=d(0))
+    returned = replace(sound.books.tax_documents[-1], code=f"N-{VOID}")
+    restored = changed(
+        sound,
+        due={VOID: NoteDue(restored=True)},
+        charged_again=[replace(charged, open=d(0))],
+        credited=[credited],
+    )
+    both = with_books(restored, tax_documents=[*sound.books.tax_documents, returned])
+    assert broken(both) == []
+    assert broken(restored) == [Invariant.NOTHING_LOST]
+    assert broken(changed(both, credited=[])) == [Invariant.NOTHING_LOST]
+    assert broken(changed(both, charged_again=[charged])) == [Invariant.BOOKS_AGREE]
+
+
+def test_a_refund_that_is_taken_back_waits_to_be_applied_on_its_own_day() -> None:
+    sound = given_back()
+    back = ErpReversal(id="5012", key="key_7", currency="EUR", customer="77", total=d(500), open=d(500))
+    effect = Effect(key="key_7", family=GOOD, business_key="stripe:re_back", state="done", run_id="run_0")
+    undone = changed(sound, due={BACK: NoteDue(unrefunded=True)}, came_back=[*sound.books.credits.came_back, back])
+    undone = with_hub(undone, effects=[*sound.hub.effects, effect])
+    assert broken(undone) == []
+    assert broken(changed(sound, due={BACK: NoteDue(unrefunded=True)})) == [Invariant.NOTHING_LOST]
 
 
 def test_a_refund_that_failed_before_it_was_posted_need_not_be() -> None:

@@ -19,6 +19,7 @@ from hub.proof.processes import Child, DidNotStart, Processes
 
 pytestmark = pytest.mark.processes
 
+_CUSTOMERS = {"from_stripe": 8, "from_netsuite": 7}
 DEMO = (sys.executable, "-c", "from hub.cli.main import run; run()", "demo")
 
 
@@ -73,6 +74,9 @@ def test_without_faults_everything_is_posted(tmp_path: Path) -> None:
     paid_out = 2 * told["payouts_posted"] + told["payouts_returned"]
     credited = told["credit_memos_posted"] + told["refunds_posted"]
     assert told["runs"] >= told["invoices_posted"] + told["payments_posted"] + credited + paid_out
+    # Of eight customers that are changed on both sides one is deleted at Stripe, and stays in the ERP.
+    carried = {owner: {"expected": each, "carried_over": each, "different": 0} for owner, each in _CUSTOMERS.items()}
+    assert told["customers"] == carried
     assert told["seconds"] > 0
     assert told["invariants"] == {invariant.value: True for invariant in Invariant}
     assert _children_in(tmp_path) == []

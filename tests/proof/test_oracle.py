@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from hub.proof import vendor_books
 from hub.proof.consent_checks import taken_back
 from hub.proof.evidence import (
     Case,
@@ -369,6 +370,33 @@ def test_what_was_looked_for_and_then_refused_may_be_formed_anew() -> None:
         ([unknown, replace(refused, settles=True), other], True),
         ([unknown, replace(refused, settles=True), unknown, other], False),
         ([unknown, other, replace(refused, settles=True)], False),
+    ):
+        judgement = judge(replace(sound, writes=writes))
+        assert judgement.holds[Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST] is holds
+
+
+@pytest.mark.parametrize("name", ["creditMemo/eid:cn_1", "customer/eid:cus_1", "customer/1001"])
+def test_memos_and_customers_are_sent_as_they_are_recorded_too(name: str) -> None:
+    log = [
+        {"path": f"/services/rest/record/v1/{name}", "method": "PUT", "marker": "thing", "sha256": body, "status": 204}
+        for body in ("aa", "bb")
+    ]
+    written = vendor_books.requests("netsuite", log)
+    assert [request.sha256 for request in written] == ["aa", "bb"]
+    assert broken(with_books(world(), requests=written[:1] * 2)) == []
+    assert broken(with_books(world(), requests=written)) == [Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST]
+
+
+def test_two_recorded_writes_of_one_name_are_two_and_one_is_sent_as_it_is_recorded() -> None:
+    """A customer is written at each change of it, and a code that became free names another tax document."""
+    first = Write(book="erp", address="/x", marker="key", family=GOOD, sha256="aa", meant="stripe:cus_1:evt_1")
+    other = replace(first, sha256="bb", meant="stripe:cus_1:evt_2")
+    sound = world().evidence
+    for writes, holds in (
+        ([first, first, other, other, first], True),
+        ([first, replace(first, sha256="bb")], False),
+        ([first, replace(other, meant="")], False),
+        ([replace(first, meant=""), other], False),
     ):
         judgement = judge(replace(sound, writes=writes))
         assert judgement.holds[Invariant.RECOVERY_RESENDS_THE_RECORDED_REQUEST] is holds

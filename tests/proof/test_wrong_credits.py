@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import pytest
 
-import hub
-from hub.connections.registry import load_connectors
-from hub.proof.invariants import Finding, Invariant
-from hub.proof.simulation import campaign, playing, shipped
-from hub.proof.simulation.cases import CASES
-from hub.workspace.catalogue import catalogue_of
-from hub.workspace.compilation import compile_bundle
-from hub.workspace.loader import read_files
+from hub.proof.invariants import Invariant
+from tests.proof.wrong import By, broken_by, played
 
-By = Callable[[re.Match[str]], str]
-ROOT = Path(hub.__file__).resolve().parent.parent
 APPLIED = r'applied: "memo\.applications.*"'
 COMPARED = ', "applications[].amount"'
 
@@ -105,14 +95,12 @@ COMPARED = ', "applications[].amount"'
 def test_a_wrong_flow_is_seen(
     case: str, flow: str, pattern: str, by: By, broken: Invariant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = f"{flow}.yaml" if "/" in flow else f"flows/{flow}.yaml"
-    found = _played(case, {path: (pattern, by)}, monkeypatch)
-    assert {finding.invariant for finding in found} == {broken}
+    assert broken_by(case, flow, pattern, by, monkeypatch) == {broken}
 
 
 def test_a_flow_that_takes_the_engines_word_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """It neither sends what was billed back nor compares: the tax engine's books are a cent beside what was given."""
-    found = _played(
+    found = played(
         "credit-note-to-erp whose sale is filed",
         {
             "mappings/tax/correction_from_hub.yaml": (r"    billed_tax: .*\n", lambda _: ""),
@@ -122,17 +110,3 @@ def test_a_flow_that_takes_the_engines_word_is_seen(monkeypatch: pytest.MonkeyPa
     )
     assert {finding.invariant for finding in found} == {Invariant.BOOKS_AGREE}
     assert any("tax is -380 in tax, must be -379" in finding.detail for finding in found), found
-
-
-def _played(case: str, wrong: Mapping[str, tuple[str, By]], monkeypatch: pytest.MonkeyPatch) -> Sequence[Finding]:
-    """Play a case with files in which each match of a pattern is replaced; gives what was found."""
-    campaign.be_quiet()
-    files = dict(read_files(ROOT))
-    for path, (pattern, by) in wrong.items():
-        text, number = re.subn(pattern, by, files[path].decode())
-        assert number, path
-        files[path] = text.encode()
-    bundle, lints = compile_bundle(files, catalogue_of([*load_connectors().values()]))
-    assert bundle is not None, [str(lint) for lint in lints]
-    monkeypatch.setattr(shipped, "compiled", lambda _engine="tax": bundle)
-    return playing.play(next(each for each in CASES if each.name == case), None).findings

@@ -156,6 +156,18 @@ async def test_every_document_is_posted_as_it_was_invoiced(walk: Walk) -> None:
         assert major(document["amountRemaining"], currency) == invoice["amount_remaining"]
 
 
+async def test_a_payment_stands_under_the_customer_of_its_invoice_wherever_that_is_tied_by_then(walk: Walk) -> None:
+    (invoice,) = await open_books(walk, wish(every_kind("de")[:1]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    (sold,) = walk.sandboxes["stripe"].world.books.snapshot()["invoices"]
+    for tie in [tie for tie in walk.crossrefs if tie[:3] == ("customer", "stripe", sold["customer"])]:
+        walk.crossrefs[tie] = "999"
+    await walk.flow("payment-to-erp", sold["payments"][0])
+    posted = walk.sandboxes["netsuite"].world.books.snapshot()
+    assert posted["payments"][0]["customer"] == posted["invoices"][0]["entity"]
+    assert posted["invoices"][0]["amountRemaining"] == "0.00"
+
+
 async def test_each_invoice_is_compared_with_its_document_a_day_later(walk: Walk) -> None:
     ids = await open_books(walk, wish([each for key in CUSTOMERS for each in every_kind(key)[:2]]))
     for invoice in ids:

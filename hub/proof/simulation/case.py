@@ -130,8 +130,10 @@ class Case:
     exception: str | None = None
     engine: str = "tax"
     note: NoteDue = field(default_factory=NoteDue)
-    #: What of Stripe's in the books is taken back: payments or payouts.
+    #: What of Stripe's in the books is taken back: payments, refunds, payouts or returns of payouts.
     taken_back: str = ""
+    #: What nothing may be tied to in the end, because what was taken back had tied it.
+    untied: str | None = None
 
     @property
     def watched(self) -> tuple[str, ...]:

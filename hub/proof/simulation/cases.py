@@ -93,6 +93,18 @@ async def _paid_out_by_hand(stage: Stage) -> None:
     await stage.stripe("/v1/payouts", "amount=700&currency=eur")
 
 
+async def _paid_and_returned(stage: Stage) -> None:
+    await stage.invoice(paid=True)
+    await stage.rested()
+    await _returned(stage)
+
+
+async def _paid_and_paid_out_by_hand(stage: Stage) -> None:
+    await stage.invoice(paid=True)
+    await stage.rested()
+    await _paid_out_by_hand(stage)
+
+
 async def _day_later_and_tied(stage: Stage) -> None:
     await stage.day_later()
     await stage.tie()
@@ -170,6 +182,17 @@ async def _voided(stage: Stage) -> None:
     await stage.stripe("/v1/credit_notes/{note}/void")
 
 
+async def _credited_and_voided(stage: Stage) -> None:
+    await _invoiced_and_credited(stage)
+    await stage.rested()
+    await _voided(stage)
+
+
+async def _return_filed_and_voided(stage: Stage) -> None:
+    await _credited_and_return_filed(stage)
+    await _voided(stage)
+
+
 async def _all_at_once_and_tied(stage: Stage) -> None:
     await stage.invoice(paid=False)
     await stage.credit()
@@ -230,6 +253,7 @@ CASES: tuple[Case, ...] = (
         scenario=_scenario(),
         happen=_taken_back,
         books=Books.REVERSED,
+        untied="invoice",
     ),
     Case(
         flows=("invoice-to-erp",),
@@ -237,6 +261,7 @@ CASES: tuple[Case, ...] = (
         scenario=_scenario(),
         happen=_taken_back,
         books=Books.REVERSED,
+        untied="invoice",
         engine="stripe",
     ),
     Case(
@@ -261,6 +286,7 @@ CASES: tuple[Case, ...] = (
         prepare=_paid,
         happen=_ordered_back,
         taken_back="payments",
+        untied="payment",
     ),
     Case(
         flows=("payout-to-erp",), scenario=_scenario(_BY_CARD), prepare=_paid, happen=_paid_out, once=("payout-to-erp",)
@@ -272,6 +298,7 @@ CASES: tuple[Case, ...] = (
         prepare=_paid_and_paid_out,
         happen=_ordered_back,
         taken_back="payouts",
+        untied="payout",
     ),
     Case(
         flows=("payout-returned-to-erp", "payout-to-erp"),
@@ -286,6 +313,24 @@ CASES: tuple[Case, ...] = (
         prepare=_paid,
         happen=_paid_out_by_hand,
         once=("payout-by-hand-to-erp",),
+    ),
+    Case(
+        flows=("payout-returned-to-erp",),
+        story="that is taken back",
+        scenario=_scenario(_BY_CARD),
+        prepare=_paid_and_returned,
+        happen=_ordered_back,
+        taken_back="returns",
+        untied="payout_return",
+    ),
+    Case(
+        flows=("payout-by-hand-to-erp",),
+        story="that is taken back",
+        scenario=_scenario(_BY_CARD),
+        prepare=_paid_and_paid_out_by_hand,
+        happen=_ordered_back,
+        taken_back="payouts",
+        untied="payout",
     ),
     Case(flows=("collections-notice",), scenario=_scenario(), prepare=_invoiced, happen=_given_up, notice=True),
     Case(
@@ -333,6 +378,7 @@ CASES: tuple[Case, ...] = (
         prepare=_invoiced,
         happen=_credited_and_taken_back,
         note=NoteDue(undone=True),
+        untied="credit_memo",
     ),
     Case(
         flows=("credit-note-voided",),
@@ -349,6 +395,24 @@ CASES: tuple[Case, ...] = (
         tied=Tied.NOBODY,
     ),
     Case(
+        flows=("credit-note-voided",),
+        story="that is taken back",
+        scenario=_scenario(credits=(_PART,)),
+        prepare=_credited_and_voided,
+        happen=_ordered_back,
+        note=NoteDue(restored=True),
+        untied="voided_credit_memo",
+    ),
+    Case(
+        flows=("credit-note-voided",),
+        story="whose tax is filed, that is taken back",
+        scenario=_scenario(credits=(_PART,)),
+        prepare=_return_filed_and_voided,
+        happen=_ordered_back,
+        note=NoteDue(restored=True),
+        untied="voided_credit_memo",
+    ),
+    Case(
         flows=("refund-to-erp", "credit-note-to-erp"),
         story="before its credit note",
         scenario=_scenario(_BY_CARD, credits=(Credit(after=0, amount=500, alone=True),)),
@@ -361,6 +425,16 @@ CASES: tuple[Case, ...] = (
         scenario=_scenario(_BY_CARD, credits=(_PART,)),
         prepare=_invoiced_and_credited,
         happen=_refund_changed_and_failed,
+    ),
+    Case(
+        flows=("refund-to-erp",),
+        story="that is taken back",
+        scenario=_scenario(_BY_CARD, credits=(_PART,)),
+        prepare=_invoiced_and_credited,
+        happen=_ordered_back,
+        note=NoteDue(unrefunded=True),
+        taken_back="refunds",
+        untied="refund",
     ),
     Case(
         flows=("customer-to-erp",),

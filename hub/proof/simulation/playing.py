@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from random import Random
 from typing import Any
@@ -119,6 +120,7 @@ class _Play:
         self._died = False
         self._reached: set[str] = set()
         self._ids: dict[str, str] = {}
+        self._taken_back_at: list[datetime] = []
         self._settings: dict[str, dict[str, object]] = {}
 
     def play(self) -> Played:
@@ -301,6 +303,7 @@ class _Play:
 
     async def take_back(self) -> None:
         """Have what the case's first flow did taken back."""
+        self._taken_back_at.append(self._clock.now())
         await self._desk.take_back(self._case.flows[0])
 
     async def pay_out(self, *, travels: int, returned: bool = False) -> None:
@@ -404,6 +407,11 @@ class _Play:
                 read["netsuite"],
                 read["tax"],
                 {note["id"]: self._case.note for note in read["stripe"]["credit_notes"]},
+                reversed_on=frozenset(
+                    moment.date().isoformat()
+                    for ordered in self._taken_back_at
+                    for moment in (ordered, self._clock.now())
+                ),
             ),
             payouts=payouts.read(
                 read["stripe"],
@@ -418,13 +426,17 @@ class _Play:
         return self._unsure(money_path.evidence(books, hub, families))
 
     def _taken_back(self, stripe: Mapping[str, Any]) -> frozenset[str]:
-        """Name the payments or payouts whose runs were taken back."""
+        """Name the payments, refunds, payouts or returns of payouts whose runs were taken back."""
         match self._case.taken_back:
             case "payments":
                 paid = (payment for invoice in stripe["invoices"] for payment in invoice["payments"])
                 return frozenset(payment["id"] for payment in paid if payment["status"] == "paid")
             case "payouts":
                 return frozenset(payout["id"] for payout in stripe["payouts"])
+            case "returns":
+                return frozenset(f"{payout['id']}_returned" for payout in stripe["payouts"])
+            case "refunds":
+                return frozenset(refund["id"] for refund in stripe["refunds"])
             case _:
                 return frozenset()
 
@@ -439,17 +451,12 @@ class _Play:
                 yield Finding(invariant=broken, family=None, detail=detail)
 
     def _untied(self) -> Iterator[Finding]:
-        """What was taken back was reversed once, and is tied to nothing any more."""
-        if self._case.note.undone:
-            ties = self._database.file.execute("SELECT count(*) FROM crossrefs WHERE entity = 'credit_memo'").fetchone()
-            if ties[0]:
-                detail = f"the credit memo has {ties[0]} ties, must have none"
-                yield Finding(invariant=Invariant.TAKEN_BACK, family=None, detail=detail)
-        if self._case.books is Left.REVERSED:
-            ties = self._database.file.execute("SELECT count(*) FROM crossrefs WHERE entity = 'invoice'").fetchone()[0]
-            memos = len(self._sandboxes["netsuite"].books()["creditMemos"])
-            if (ties, memos) != (0, 1):
-                detail = f"the invoice has {memos} reversals and {ties} ties, must have one and none"
+        """What was taken back is tied to nothing any more."""
+        if self._case.untied is not None:
+            statement = "SELECT count(*) FROM crossrefs WHERE entity = ?"
+            (ties,) = self._database.file.execute(statement, (self._case.untied,)).fetchone()
+            if ties:
+                detail = f"the {self._case.untied} has {ties} ties, must have none"
                 yield Finding(invariant=Invariant.TAKEN_BACK, family=None, detail=detail)
 
     def _customers(self) -> Iterator[Finding]:

@@ -1,0 +1,113 @@
+"""Documents with a wrong tax code or date, and what no undo takes back: each is seen in the vendors' books."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.proof.invariants import Invariant
+from tests.proof.wrong import By, broken_by
+
+#: The day before everything happens.
+OTHER_DAY = "\"'2026-03-30'\""
+
+
+def day(found: str) -> By:
+    """Put the other day behind what is found."""
+    return lambda _: f"{found}{OTHER_DAY}"
+
+
+@pytest.mark.parametrize(
+    ("case", "file", "pattern", "by"),
+    [
+        (
+            "invoice-to-erp",
+            "mappings/netsuite/invoice_from_hub",
+            r"table\('netsuite_tax_codes', root\(\)\.entity\)",
+            lambda _: "\"'203'\"",
+        ),
+        (
+            "credit-note-to-erp whose sale is filed",
+            "mappings/netsuite/credit_memo_from_hub",
+            r"table\('netsuite_tax_codes', root\(\)\.entity\)",
+            lambda _: "\"'203'\"",
+        ),
+        ("invoice-to-erp", "mappings/tax/document_from_hub", r"date: issued_on", day("date: ")),
+        (
+            "credit-note-to-erp whose sale is filed",
+            "credit-note-to-erp",
+            r"code: memo\.number, day: memo\.issued_on",
+            day("code: memo.number, day: "),
+        ),
+        (
+            "credit-note-voided whose tax is filed",
+            "credit-note-voided",
+            r"(?<=VOID'\]\)\n)( +day: ).*",
+            lambda found: f"{found[1]}{OTHER_DAY}",
+        ),
+        (
+            "credit-note-voided before its invoice is posted",
+            "credit-note-voided",
+            r"( +day: ).*(?=\n +applied)",
+            lambda found: f"{found[1]}{OTHER_DAY}",
+        ),
+        (
+            "credit-note-voided that is taken back",
+            "credit-note-voided",
+            r"(kind: \"'return'\", code: memo\.number, day: )memo\.issued_on",
+            lambda found: f"{found[1]}{OTHER_DAY}",
+        ),
+        (
+            "refund-to-erp that fails after all",
+            "mappings/netsuite/refund_taken_back",
+            r"tranDate: given\('day'\)",
+            day("tranDate: "),
+        ),
+        (
+            "payment-to-erp that is taken back",
+            "mappings/netsuite/payment_reversal_from_hub",
+            r"tranDate: paid_on",
+            day("tranDate: "),
+        ),
+        (
+            "payment-to-erp that is taken back",
+            "mappings/netsuite/payment_reversal_from_hub",
+            r"table\('netsuite_accounts', given\('account'\)\)",
+            lambda _: "table('netsuite_accounts', '1150')",
+        ),
+    ],
+    ids=[
+        "tax code of an invoice",
+        "tax code of a memo",
+        "date of a sale's tax",
+        "date of a return",
+        "date of a correction",
+        "date of a memo charged again",
+        "date of a return that is given again",
+        "date of a refund that came back",
+        "date of a payment taken back",
+        "account of a payment taken back",
+    ],
+)
+def test_a_wrong_code_date_or_account_is_seen(
+    case: str, file: str, pattern: str, by: By, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Invariant.BOOKS_AGREE in broken_by(case, file, pattern, by, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("flow", "story", "broken"),
+    [
+        ("refund-to-erp", "that is taken back", Invariant.NOTHING_LOST),
+        ("payout-by-hand-to-erp", "that is taken back", Invariant.NOTHING_LOST),
+        ("payout-returned-to-erp", "that is taken back", Invariant.NOTHING_LOST),
+        # What was charged again is still due.
+        ("credit-note-voided", "that is taken back", Invariant.BOOKS_AGREE),
+        ("credit-note-voided", "whose tax is filed, that is taken back", Invariant.BOOKS_AGREE),
+    ],
+)
+def test_what_has_no_undo_is_seen_to_be_left(
+    flow: str, story: str, broken: Invariant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undo = r"( +)undo: ?(\{.*\}|invoice\.reverse|(?=\n))\n(\1 +.*\n)*"
+    found = broken_by(f"{flow} {story}", flow, undo, lambda _: "", monkeypatch)
+    assert found >= {broken, Invariant.TAKEN_BACK}
