@@ -13,6 +13,7 @@ from connectors.netsuite.client import RECORDS, write
 from connectors.netsuite.connector import CONNECTOR
 from connectors.netsuite.samples import SALES_ORDER, SAMPLES, SETTINGS
 from connectors.netsuite.settings import NetSuiteSettings
+from hub.engine.guards import Memory, Seen, newer
 from hub.sandbox.server import Running
 from hub.sdk.calls import carried
 from hub.sdk.connector import Record
@@ -145,6 +146,24 @@ async def test_lost_answer_of_a_closing_is_looked_up(kind: str) -> None:
             await connected.write(sales_orders.CLOSE, made, KEY)
         assert await connected.find(sales_orders.CLOSE, made, KEY) == made
         assert (order_of(served)["status"], closed(served)) == ("H", [True, True])
+
+
+async def test_a_write_after_a_closing_waits_for_a_person() -> None:
+    """Whether the contract goes on after all is nothing that an amendment of it says."""
+    async with Live().serving() as (_, connected):
+        made = await connected.write(sales_orders.UPSERT, SALES_ORDER, KEY)
+        written, _ = await stands(connected)
+        await connected.write(sales_orders.CLOSE, made, OTHER_KEY)
+        standing, holds = await stands(connected)
+        assert not holds
+        seen = Seen(standing=standing, holds=holds, response=Response(status=200))
+        memory = Memory(version=written.version, moment=1, written=True)
+        assert newer(seen, memory, moment=2, ordered=False, same_as_last=False) is not None
+        told = replace(memory, told=frozenset({standing.version}))
+        assert newer(seen, told, moment=2, ordered=True, same_as_last=False) is None
+        await connected.write(sales_orders.UPSERT, SALES_ORDER, OTHER_KEY)
+        again, holds = await stands(connected)
+        assert (again.version, holds) == (written.version, True)
 
 
 async def test_an_order_that_is_not_there_is_not_closed() -> None:
