@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hub.proof.customers import ADDRESS, OWNED
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.simulation.case import Customers
-
-#: What billing owns, as each of the two systems calls it.
-_OWNED = (("name", "companyName"), ("email", "email"), ("phone", "phone"))
-_ADDRESS = (
-    ("line1", "addr1"),
-    ("line2", "addr2"),
-    ("city", "city"),
-    ("state", "state"),
-    ("postal_code", "zip"),
-)
 
 
 def find(
@@ -53,12 +44,12 @@ def find(
 
 def differences(customer: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[str]:
     """Give, in words, what billing owns and the ERP has otherwise."""
-    pairs = [(mine, customer.get(mine), record.get(its)) for mine, its in _OWNED]
+    pairs = [(mine, customer.get(mine), record.get(its)) for mine, its in OWNED]
     address = customer.get("address")
     if address and address.get("country"):
         lines = [line for line in record.get("addressBook", []) if line.get("defaultBilling")]
         there = lines[0]["addressBookAddress"] if lines else {}
-        pairs += [(mine, address.get(mine), there.get(its)) for mine, its in _ADDRESS]
+        pairs += [(mine, address.get(mine), there.get(its)) for mine, its in ADDRESS]
         pairs.append(("country", address["country"], (there.get("country") or {}).get("id")))
     for name, mine, its in pairs:
         if (mine or None) != (its or None):

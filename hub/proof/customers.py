@@ -31,9 +31,9 @@ _TERMS: Mapping[str, str] = {"1": "NET15", "2": "NET30", "3": "NET60", "4": "DUE
 #: Country → kind and number of a tax id.
 _TAX_IDS: Mapping[str, tuple[str, str]] = {"GB": ("gb_vat", "GB123456789"), "CH": ("ch_vat", "CHE-123.456.789 MWST")}
 _NAMES = ("Quarry", "Harbour", "Orchard", "Meadow", "Summit", "Lagoon", "Prairie", "Canyon")
-#: Stripe's name of a field → NetSuite's: what billing owns.
-_OWNED = (("name", "companyName"), ("email", "email"), ("phone", "phone"))
-_ADDRESS = (("line1", "addr1"), ("line2", "addr2"), ("city", "city"), ("state", "state"), ("postal_code", "zip"))
+#: What billing owns: Stripe's name of a field → NetSuite's, of the customer and of its address for bills.
+OWNED = (("name", "companyName"), ("email", "email"), ("phone", "phone"))
+ADDRESS = (("line1", "addr1"), ("line2", "addr2"), ("city", "city"), ("state", "state"), ("postal_code", "zip"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ def in_erp(customers: Sequence[Followed]) -> dict[str, Any]:
 
 def _recorded(customer: Followed) -> dict[str, Any]:
     billed = _created(customer)
-    address = {its: billed["address"][mine] for mine, its in _ADDRESS if mine in billed["address"]}
+    address = {its: billed["address"][mine] for mine, its in ADDRESS if mine in billed["address"]}
     line = {
         "defaultBilling": True,
         "defaultShipping": True,
@@ -115,7 +115,7 @@ def _recorded(customer: Followed) -> dict[str, Any]:
     }
     return {
         "externalId": customer.erp_name,
-        **{its: billed[mine] for mine, its in _OWNED},
+        **{its: billed[mine] for mine, its in OWNED},
         "subsidiary": {"id": customer.market.subsidiary},
         "currency": customer.market.currency,
         "addressBook": {"items": [line]},
@@ -300,8 +300,8 @@ def _in_erp(record: Mapping[str, Any]) -> dict[str, object]:
     there = lines[0] if lines else {}
     return {
         "id": record["id"],
-        **{mine: record.get(its) or None for mine, its in _OWNED},
-        **{mine: there.get(its) or None for mine, its in _ADDRESS},
+        **{mine: record.get(its) or None for mine, its in OWNED},
+        **{mine: there.get(its) or None for mine, its in ADDRESS},
         "country": (there.get("country") or {}).get("id"),
         "tax id": record.get("vatRegNumber") or None,
         "subsidiary": str(record["subsidiary"]),
@@ -313,8 +313,8 @@ def _by_billing(customer: Mapping[str, Any], number: str | None) -> dict[str, ob
     address = customer["address"]
     market = next(market for market in MARKETS if market.country == address["country"])
     return {
-        **{mine: customer[mine] or None for mine, _ in _OWNED},
-        **{mine: address[mine] or None for mine, _ in _ADDRESS},
+        **{mine: customer[mine] or None for mine, _ in OWNED},
+        **{mine: address[mine] or None for mine, _ in ADDRESS},
         "country": address["country"],
         "tax id": number,
         "subsidiary": market.subsidiary,
