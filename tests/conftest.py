@@ -12,8 +12,11 @@ from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import Connection, StaticPool, create_engine
 
+from hub.access import passwords
 from hub.store import database
 from tests.chromium import WITHOUT, find_chromium
 
@@ -93,6 +96,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 # Thousands of tests begin with new data. Processes of their own migrate it themselves.
 database._migrate = _copy_or_migrate
+
+# Hundreds of tests begin with people who sign in, and a hash is made to take long. Processes of their own take as long.
+_hasher = passwords._hasher
+passwords._hasher = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+
+
+@pytest.fixture
+def slow_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let passwords be hashed as the hub hashes them."""
+    monkeypatch.setattr(passwords, "_hasher", _hasher)
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,12 @@ from hub.errors import FixData
 
 GOOD = "seven quiet harbours"
 
+pytestmark = pytest.mark.usefixtures("slow_hashes")
+
 
 def test_a_password_fits_its_own_hash_only() -> None:
     stored = hash_password(GOOD)
-    assert stored.startswith("$argon2id$")
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert verify_password(GOOD, stored)
     assert not verify_password(GOOD + " ", stored)
     assert stored != hash_password(GOOD)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from hub.proof import processes
 from hub.proof.processes import CONCORD, SANDBOX, Child, DidNotStart, Processes
 from tests import forked
 from tests.forked import Forked
@@ -15,11 +14,10 @@ from tests.forked import Forked
 
 def _words(command: Sequence[str]) -> tuple[str, list[str]]:
     """Give the module that a program of ours goes through, and what it is given."""
-    module, program = {
-        CONCORD: (forked.CONCORD, CONCORD),
-        SANDBOX: (forked.SANDBOX, SANDBOX),
-    }[tuple(command[: len(CONCORD)])]
-    return module, list(command[len(program) :])
+    for program, module in ((CONCORD, forked.CONCORD), (SANDBOX, forked.SANDBOX)):
+        if tuple(command[: len(program)]) == program:
+            return module, list(command[len(program) :])
+    raise AssertionError(f"no program of ours: {command}")
 
 
 @pytest.fixture
@@ -41,4 +39,3 @@ def forked_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Processes, "launch", launch)
     monkeypatch.setattr(Processes, "run", run)
-    assert processes.Processes is Processes

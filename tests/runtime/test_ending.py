@@ -117,7 +117,7 @@ def test_under_load_nothing_acknowledged_is_lost_and_senders_are_told(hub: HubPr
     hub.closed()
     hub.start()
     wanted = {f"copy-copy-g-{name.removeprefix('evt_')}" for name in accepted(answers)}
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not wanted <= set(copies(vendor)):
         assert time.monotonic() < end
         time.sleep(0.1)
@@ -167,7 +167,7 @@ def test_what_takes_too_long_is_handed_back(hub: HubProcess, vendor: Any, signs:
     assert hub.process is not None
     for number in range(3):
         assert hub.hook(event(number)).status == 202
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while len(control(vendor, "/_control/requests")) < 3:
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -182,7 +182,7 @@ def test_what_takes_too_long_is_handed_back(hub: HubProcess, vendor: Any, signs:
     control(vendor, "/_control/faults", [])
     hub.closed()
     hub.start()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while {f"copy-copy-g-{number}" for number in range(3)} - set(copies(vendor)):
         assert time.monotonic() < end
         time.sleep(0.1)
