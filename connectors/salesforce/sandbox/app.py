@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from connectors.salesforce.sandbox.bulk.api import BulkApi
+from connectors.salesforce.sandbox.bulk.jobs import MIDWAY
 from connectors.salesforce.sandbox.collections_api import CollectionsApi
 from connectors.salesforce.sandbox.composite_api import CompositeApi
 from connectors.salesforce.sandbox.front import KINDS, Front
@@ -22,7 +24,7 @@ def build(world: World) -> web.Application:
     world.books = org
     world.progress = org.progress
     router = Router()
-    for room in (OrgApi(org), CollectionsApi(org), CompositeApi(org, router), RecordApi(org)):
+    for room in (OrgApi(org), CollectionsApi(org), CompositeApi(org, router), RecordApi(org), BulkApi(org)):
         room.add_to(router)
     # Whoever puts 100 MB of CSV into a job sends it in one request.
     application = web.Application(client_max_size=160 * 1024 * 1024)
@@ -30,4 +32,4 @@ def build(world: World) -> web.Application:
     return application
 
 
-sandbox = Sandbox(name="salesforce", build=build, render=render, fault_kinds=KINDS)
+sandbox = Sandbox(name="salesforce", build=build, render=render, fault_kinds=KINDS | {MIDWAY})

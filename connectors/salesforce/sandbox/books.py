@@ -18,6 +18,7 @@ _SET_UP = frozenset({"Organization", "User", "RecordType", "CurrencyType", "Date
 
 def snapshot(org: Org) -> Mapping[str, Any]:
     """Give all records by object, the recycle bin, accepted writes in order, and refused logins."""
+    jobs = org.jobs.told()
     kinds = [kind for kind in org.schema if kind.name not in _SET_UP]
     return {
         "accepted": [
@@ -38,6 +39,7 @@ def snapshot(org: Org) -> Mapping[str, Any]:
             if (binned := list(org.store.table(kind.name).bin.values()))
         },
         "loginHistory": [{**one, "at": show_moment(one["at"])} for one in org.logins.history],
+        "jobs": jobs,
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.salesforce.sandbox import books, seeding
+from connectors.salesforce.sandbox.bulk.jobs import Jobs
 from connectors.salesforce.sandbox.currencies import Currencies
 from connectors.salesforce.sandbox.cursors import Cursors
 from connectors.salesforce.sandbox.guards import DuplicateRule, ValidationRule
@@ -54,6 +55,7 @@ class Org:
         self.cursors = Cursors(self)
         self.usage = Usage(self)
         self.currencies = Currencies(self)
+        self.jobs = Jobs(self)
         self.accepted: list[Accepted] = []
         #: Record id → until when (milliseconds) somebody else holds it.
         self.locks: dict[str, int] = {}

@@ -241,8 +241,8 @@ def _plain(path: Path) -> str:
     return path.text.lower()
 
 
-def refuse_in_bulk(text: str) -> None:
-    """Refuse what a bulk query may not contain."""
+def refuse_in_bulk(text: str) -> Query:
+    """Read a bulk query; refuses what one may not contain."""
     query = parse(text)
     if query.groups or any(isinstance(one, Aggregate) for one in query.outputs):
         raise Refusal("API_ERROR", "Aggregate Relationships not supported in Bulk Query")
@@ -250,3 +250,4 @@ def refuse_in_bulk(text: str) -> None:
         raise Refusal("API_ERROR", "OFFSET is not supported in Bulk Query")
     if any(isinstance(one, Query) for one in query.outputs):
         raise Refusal("API_ERROR", "Nested queries are not supported in Bulk Query")
+    return query

@@ -69,8 +69,8 @@ class Scope:
                 self.text,
                 path.place,
                 f"No such column '{parts[-1]}' on entity '{kind.name}'. If you are attempting to use a custom field, "
-                "be sure to append the '__c' after the custom field name. Please reference your WSDL or the describe call "
-                "for the appropriate names.",
+                "be sure to append the '__c' after the custom field name. Please reference your WSDL or the describe "
+                "call for the appropriate names.",
                 code="INVALID_FIELD",
             )
         return Meant(tuple(climbs), kind, field)
