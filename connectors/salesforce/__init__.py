@@ -1,1 +1,13 @@
-"""Salesforce: accounts, products, opportunities, orders and an org's own objects over its REST APIs."""
+"""Salesforce: accounts, opportunities, contracts, orders and any other object of an org."""
+
+from __future__ import annotations
+
+from connectors.salesforce.connector import CONNECTOR
+from hub.sdk.connector import Connector
+from hub.sdk.hooks import hookimpl
+
+
+@hookimpl
+def concord_connector() -> Connector:
+    """Give the Salesforce connector."""
+    return CONNECTOR

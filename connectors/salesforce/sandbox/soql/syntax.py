@@ -344,9 +344,15 @@ class _Parser:
         return self._next.sort is Sort.NAME and self._next.upper not in _KEYWORDS
 
     def _name(self) -> str:
-        if self._next.sort is not Sort.NAME or (self._next.upper in _KEYWORDS and self._next.upper != "ALL"):
+        if self._next.sort is not Sort.NAME or (self._next.upper in _KEYWORDS and not self._is_name_too()):
             raise self._unexpected()
         return self._advance().text
+
+    def _is_name_too(self) -> bool:
+        """Tell whether the word, which may begin a clause, names something here: there is an object `Order`."""
+        if self._next.upper == "ORDER":
+            return self._words[self._place + 1].upper != "BY"
+        return self._next.upper == "ALL"
 
     def _not_here(self, what: str) -> Refusal:
         return refuse(self._text, self._next.place, f"{what} is not supported by this sandbox")

@@ -1,0 +1,17 @@
+"""What the hub can do in Salesforce."""
+
+from __future__ import annotations
+
+from connectors.salesforce import typed, writes
+from connectors.salesforce.reads import READS
+from hub.sdk.connector import Operation
+
+OPERATIONS: tuple[Operation, ...] = (
+    *READS,
+    writes.UPSERT,
+    writes.CREATE,
+    writes.UPDATE,
+    writes.DELETE,
+    typed.ACCOUNT,
+    typed.INVOICE_STATUS,
+)
