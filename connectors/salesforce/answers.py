@@ -9,7 +9,7 @@ from typing import Any
 from connectors.salesforce.failures import of_row
 from hub.sdk.answers import read_object
 from hub.sdk.connector import Record
-from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.errors import FixData, HubError, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.values import Response
 
@@ -83,14 +83,14 @@ def rows_of(answer: Mapping[str, Any], *, status: int) -> list[dict[str, Any]]:
     return records
 
 
-def results_of(response: Response, count: int) -> list[Mapping[str, Any]]:
-    """Give the results of a collection in the order of its records; `OutcomeUnknown` where they are not as many."""
+def results_of(response: Response) -> list[Mapping[str, Any]]:
+    """Give the results of a collection, in the order of its records."""
     try:
         found = loads(response.body)
     except FixData as error:
         raise OutcomeUnknown("The answer is not JSON.", code="unreadable-answer", status=response.status) from error
-    if response.status != 200 or not isinstance(found, list) or len(found) != count:
-        raise OutcomeUnknown("The answer has other results.", code="unreadable-answer", status=response.status)
+    if response.status != 200 or not isinstance(found, list) or not found:
+        raise OutcomeUnknown("The answer has no results.", code="unreadable-answer", status=response.status)
     for result in found:
         if not isinstance(result, dict) or not isinstance(result.get("success"), bool):
             raise OutcomeUnknown("A result cannot be read.", code="unreadable-answer", status=response.status)
@@ -99,7 +99,7 @@ def results_of(response: Response, count: int) -> list[Mapping[str, Any]]:
     return found
 
 
-def first_refusal(results: list[Mapping[str, Any]]) -> FixData | None:
+def first_refusal(results: list[Mapping[str, Any]]) -> HubError | None:
     """Give the refusal that made Salesforce take a whole collection back; None where all went well."""
     refused = [(place, result) for place, result in enumerate(results) if not result["success"]]
     if not refused:
@@ -108,10 +108,8 @@ def first_refusal(results: list[Mapping[str, Any]]) -> FixData | None:
     own = [(place, result) for place, result in refused if _code(result) not in _FELL]
     place, result = (own or refused)[0]
     error = of_row(result.get("errors"))
-    facts = {**error.facts, "record": place, "refused": len(own or refused)}
-    if not isinstance(error, FixData):
-        raise type(error)(error.detail, code=error.code, **facts)
-    return FixData(error.detail, code=error.code, **facts)
+    error.facts = {**error.facts, "record": place, "refused": len(own or refused)}
+    return error
 
 
 def is_id(value: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.salesforce import typed, writes
+from connectors.salesforce import several, typed, writes
 from connectors.salesforce.reads import READS
 from hub.sdk.connector import Operation
 
@@ -14,4 +14,6 @@ OPERATIONS: tuple[Operation, ...] = (
     writes.DELETE,
     typed.ACCOUNT,
     typed.INVOICE_STATUS,
+    several.UPSERTS,
+    several.WRITES,
 )

@@ -218,5 +218,33 @@ SAMPLES = Samples(
             Billing_Id__c="cus_9",
         ),
         MAKE_INVOICE,
+        _upsert(
+            "records.upsert",
+            {
+                "object": "Usage__c",
+                "records": [
+                    {"value": f"use_{number}", "fields": {**USED, "Quantity__c": number}} for number in (11, 12, 13)
+                ],
+            },
+            {"records": [{"value": "use_12", "fields": {**USED, "Quantity__c": 120}}]},
+            "Usage__c",
+            Key__c="use_12",
+        ),
+        _upsert(
+            "records.write",
+            {
+                "records": [
+                    {"object": "Account", "value": "cus_7", "fields": {"Name": "Elm Robotics"}},
+                    {
+                        "object": "Contact",
+                        "value": "con_7",
+                        "fields": {"LastName": "Ulme", "Account": {"Billing_Id__c": "cus_7"}},
+                    },
+                ]
+            },
+            {"records": [{"object": "Contact", "value": "con_7", "fields": {"LastName": "Linde"}}]},
+            "Contact",
+            Billing_Id__c="con_7",
+        ),
     ),
 )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import starmap
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -54,7 +55,7 @@ def holds(request: Request, response: Response) -> bool:
 def within(request: Request, response: Response) -> str:
     """Give a digest of those fields of a record that a write names."""
     record = record_of(response)
-    return digest({name: record.get(name) for name in map(shown_as, loads(request.body))})
+    return digest({name: record.get(name) for name in starmap(shown_as, loads(request.body).items())})
 
 
 def standing_by_id(response: Response) -> Standing | None:
@@ -70,14 +71,14 @@ GUARD_BY_ID = ReadBefore(look=Look(current=current, standing=standing_by_id, hol
 
 def shows(record: Mapping[str, Any], written: Mapping[str, Any]) -> bool:
     """Tell whether a record shows these fields as they were written."""
-    return all(_same(value, record.get(shown_as(name)), name) for name, value in written.items())
+    return all(_same(value, record.get(shown_as(name, value))) for name, value in written.items())
 
 
-def shown_as(name: str) -> str:
+def shown_as(name: str, value: Any) -> str:
     """Give the field in which a record shows what was written: a relation shows the id that it leads to."""
-    if name.endswith("__r"):
-        return f"{name.removesuffix('__r')}__c"
-    return name
+    if not isinstance(value, Mapping):
+        return name
+    return f"{name.removesuffix('__r')}__c" if name.endswith("__r") else f"{name}Id"
 
 
 def digest(record: Mapping[str, Any]) -> str:
@@ -85,10 +86,10 @@ def digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(record)).hexdigest()[:32]
 
 
-def _same(written: Any, shown: Any, name: str) -> bool:
+def _same(written: Any, shown: Any) -> bool:
     if isinstance(written, Mapping):
         # Which record another id means is not shown; that it leads somewhere is.
-        return shown is not None or not name.endswith("__r")
+        return shown is not None
     if isinstance(written, str) and isinstance(shown, str):
         return _text(written) == _text(shown) or _both_ids(written, shown) or _both_times(written, shown)
     if written is None or written == "":
