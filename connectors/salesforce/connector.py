@@ -6,6 +6,7 @@ from pathlib import Path
 
 from connectors.salesforce.diagnosis import ping
 from connectors.salesforce.failures import classify, limits_seen
+from connectors.salesforce.listings import LISTINGS
 from connectors.salesforce.logins import authorizer
 from connectors.salesforce.operations import OPERATIONS
 from connectors.salesforce.settings import SalesforceSettings
@@ -26,5 +27,6 @@ CONNECTOR = Connector(
     limits=Limits(concurrency=15),
     limits_seen=limits_seen,
     streams=STREAMS,
+    listings=LISTINGS,
     schemas=load(Path(__file__).parent / "schemas"),
 )

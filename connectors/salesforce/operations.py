@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.salesforce import several, typed, writes
+from connectors.salesforce import bulk_jobs, several, typed, writes
 from connectors.salesforce.reads import READS
 from hub.sdk.connector import Operation
 
@@ -16,4 +16,6 @@ OPERATIONS: tuple[Operation, ...] = (
     typed.INVOICE_STATUS,
     several.UPSERTS,
     several.WRITES,
+    bulk_jobs.SUBMIT,
+    bulk_jobs.READ,
 )

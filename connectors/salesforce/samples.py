@@ -9,8 +9,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from connectors.salesforce.listings import PAGE_ROWS
 from connectors.salesforce.sandbox.identifiers import Ids
-from hub.sdk.testing.samples import ReadSample, Samples, WriteSample
+from hub.sdk.testing.samples import ListingSample, ReadSample, Samples, WriteSample
 
 #: A key of its own each time: none that could be mistaken for a real one stands here.
 PEM = (
@@ -35,6 +36,7 @@ ACCOUNT, OTHER_ACCOUNT = _IDS.next("001"), _IDS.next("001")
 PRICE_BOOK = _IDS.next("01s")
 ALDER = {"type": "Account", "Name": "Alder Works", "Billing_Id__c": "cus_1", "BillingCity": "Graz", "AnnualRevenue": 12}
 SEED: Mapping[str, Any] = {
+    "settings": {"bulk_seconds": 0},
     "records": [
         {**ALDER, "ref": "alder"},
         {"type": "Account", "Name": "Birch Foods", "Billing_Id__c": "cus_2", "BillingCity": "Wels"},
@@ -130,6 +132,11 @@ def having(object: str, **values: Any) -> Callable[[Mapping[str, Any]], int]:
     )
 
 
+def ids_of(object: str) -> Callable[[Mapping[str, Any]], list[str]]:
+    """Give the ids of all records of an object in the books."""
+    return lambda books: [one["Id"] for one in books["records"].get(object, ())]
+
+
 def _upsert(
     operation: str, input: Mapping[str, Any], other: Mapping[str, Any], object: str, **made: Any
 ) -> WriteSample:
@@ -154,6 +161,20 @@ MAKE_INVOICE = _upsert(
     {"status": "Paid", "open": Decimal("0.00")},
     "Invoice__c",
     Key__c="in_1",
+)
+SUBMIT_JOB = WriteSample(
+    operation="bulk.submit",
+    input={
+        "object": "Usage__c",
+        "records": [
+            {"value": "use_21", "fields": {**USED, "Account__c": ACCOUNT, "Quantity__c": Decimal("2.5")}},
+            {
+                "value": "use_22",
+                "fields": {"Account__r": {"Billing_Id__c": "cus_2"}, "Metric__c": "seats", "From__c": None},
+            },
+        ],
+    },
+    documents=having("Usage__c", Key__c="use_21"),
 )
 SAMPLES = Samples(
     settings=SETTINGS,
@@ -184,6 +205,23 @@ SAMPLES = Samples(
         ),
         ReadSample(operation="object.describe", input={"object": "Invoice__c"}),
         ReadSample(operation="limits.read", input={}),
+        ReadSample(operation="bulk.read", input={"id": _IDS.next("750"), "with_ids": True}, after=(SUBMIT_JOB,)),
+    ),
+    listings=(
+        ListingSample(
+            listing="all_accounts", records=ids_of("Account"), seed={"generate": {"accounts": PAGE_ROWS + 5}}
+        ),
+        ListingSample(
+            listing="all_contacts", records=ids_of("Contact"), seed={"generate": {"contacts": PAGE_ROWS + 5}}
+        ),
+        ListingSample(
+            listing="all_products", records=ids_of("Product2"), seed={"generate": {"products": PAGE_ROWS + 5}}
+        ),
+        ListingSample(
+            listing="all_price_book_entries",
+            records=ids_of("PricebookEntry"),
+            seed={"generate": {"products": PAGE_ROWS + 5}},
+        ),
     ),
     writes=(
         _upsert(
@@ -218,6 +256,7 @@ SAMPLES = Samples(
             Billing_Id__c="cus_9",
         ),
         MAKE_INVOICE,
+        SUBMIT_JOB,
         _upsert(
             "records.upsert",
             {
