@@ -48,9 +48,9 @@ def submit_request(settings: SalesforceSettings, record: Record, key: EffectKey)
     rows, seen = [], set()
     for one in record["records"]:
         value = external_id(one["value"])
-        if value.lower() in seen:
+        if value in seen:
             raise FixData("A record is there twice.", code="named-twice", value=value)
-        seen.add(value.lower())
+        seen.add(value)
         if str(one["fields"].get(field, value)) != value:
             raise FixData("The record's fields name another external id.", code="bad-external-id", field=field)
         rows.append({**{name: inner for name, inner in one["fields"].items() if name != "Id"}, field: value})

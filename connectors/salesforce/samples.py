@@ -220,7 +220,7 @@ SAMPLES = Samples(
         ListingSample(
             listing="all_price_book_entries",
             records=ids_of("PricebookEntry"),
-            seed={"generate": {"products": PAGE_ROWS + 5}},
+            seed={"generate": {"products": PAGE_ROWS + 5, "prices": PAGE_ROWS + 5}},
         ),
     ),
     writes=(

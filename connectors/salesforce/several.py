@@ -44,9 +44,9 @@ def _upserts(settings: SalesforceSettings, record: Record, key: EffectKey) -> Re
     rows, seen = [], set()
     for one in record["records"]:
         value = external_id(one["value"])
-        if value.lower() in seen:
+        if value in seen:
             raise FixData("A record is there twice.", code="named-twice", value=value)
-        seen.add(value.lower())
+        seen.add(value)
         fields = {api_name(name): inner for name, inner in one["fields"].items() if name not in ("Id", "attributes")}
         if str(fields.get(field, value)) != value:
             raise FixData("The record's fields name another external id.", code="bad-external-id", field=field)
@@ -89,10 +89,13 @@ def _standing_of_one(response: Response) -> Standing | None:
 def _holds_of_one(request: Request, response: Response) -> bool:
     field = request.url.split("?")[0].rpartition("/")[2]
     found = [plain(row) for row in rows_of(read_object(response), status=response.status)]
-    by_value = {str(row.get(field)).lower(): row for row in found}
+    # Some fields mind capitals, and some do not.
+    by_value = {str(row.get(field)).lower(): row for row in found} | {str(row.get(field)): row for row in found}
     written = _rows(request)
+    shown = [by_value.get(row[field], by_value.get(row[field].lower())) for row in written]
     return len(found) == len(written) and all(
-        str(row[field]).lower() in by_value and shows(by_value[str(row[field]).lower()], row) for row in written
+        record is not None and shows({**record, field: row[field]}, row)
+        for record, row in zip(shown, written, strict=True)
     )
 
 
@@ -117,9 +120,9 @@ def _writes(settings: SalesforceSettings, record: Record, key: EffectKey) -> Req
     for place, one in enumerate(record["records"]):
         object = api_name(one["object"])
         field, value = api_name(one.get("field", settings.external_id_of(object))), external_id(one["value"])
-        if (object, field, value.lower()) in seen:
+        if (object, field, value) in seen:
             raise FixData("A record is there twice.", code="named-twice", object=object, value=value)
-        seen.add((object, field, value.lower()))
+        seen.add((object, field, value))
         body = {api_name(name): inner for name, inner in one["fields"].items() if name not in ("Id", "attributes")}
         if str(body.pop(field, value)) != value:
             raise FixData("The record's fields name another external id.", code="bad-external-id", field=field)

@@ -40,6 +40,7 @@ def snapshot(org: Org) -> Mapping[str, Any]:
         },
         "loginHistory": [{**one, "at": show_moment(one["at"])} for one in org.logins.history],
         "jobs": jobs,
+        "messages": org.messages.told(),
     }
 
 

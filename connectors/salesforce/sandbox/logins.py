@@ -272,6 +272,10 @@ class Logins:
     def _next_end(self) -> int:
         return int(self._org.clock.now().timestamp() * 1000 + self._org.settings.session_seconds * 1000)
 
+    def session_for_messages(self) -> str:
+        """Give the token that goes with an outbound message whose subscriber wants one."""
+        return str(self._open(self.own, self._org.user_id)["access_token"])
+
     def session(self, authorization: str) -> Session | None:
         """Give the session of a bearer token, and begin its idle time anew; None when there is none (any more)."""
         scheme, _, token = authorization.partition(" ")

@@ -14,6 +14,7 @@ from connectors.salesforce.sandbox.cursors import Cursors
 from connectors.salesforce.sandbox.guards import DuplicateRule, ValidationRule
 from connectors.salesforce.sandbox.identifiers import Ids
 from connectors.salesforce.sandbox.logins import Logins
+from connectors.salesforce.sandbox.messages import Messages
 from connectors.salesforce.sandbox.org_data import begin
 from connectors.salesforce.sandbox.saving import Saver
 from connectors.salesforce.sandbox.schema import Field, Kind, Schema
@@ -44,6 +45,7 @@ class Org:
         """Start with an organization, two users, the standard price book, and no business."""
         self.world = world
         self.logins = Logins(self)
+        self.messages = Messages(self)
         self._begin()
 
     def _begin(self) -> None:
@@ -63,8 +65,6 @@ class Org:
         self.duplicate_rules: list[DuplicateRule] = []
         #: Conditions that were compiled, with the schema's edition they were compiled for.
         self.conditions: dict[tuple[str, str], tuple[int, Test]] = {}
-        #: Who hears of every write: the outbound messages.
-        self.watchers: list[Any] = []
         self._numbers: Counter[tuple[str, str]] = Counter()
         #: Whose request is being answered; automation acts as this user.
         self.acting = ""
@@ -135,8 +135,8 @@ class Org:
             number=len(self.accepted) + 1, at=self.now(), action=action, kind=record.kind, id=record.id, user=user
         )
         self.accepted.append(entry)
-        for watcher in self.watchers:
-            watcher(action, record)
+        self.store.when_undone(self.accepted.pop)
+        self.messages.noticed(action, record)
 
     def announce(self) -> Mapping[str, Any]:
         """Give what a client needs to sign in; keys and secrets are the sandbox's own invention."""
@@ -151,10 +151,16 @@ class Org:
         return books.snapshot(self)
 
     def progress(self) -> Mapping[str, Any]:
-        """Tell how many requests were refused by limits, and how many calls were counted in the last day."""
-        return {"refused_by_limits": self.usage.refused, "calls_of_the_day": self.usage.of_the_day}
+        """Tell how many calls were refused and how many count today, and what became of messages."""
+        return {
+            "refused_by_limits": self.usage.refused,
+            "calls_of_the_day": self.usage.of_the_day,
+            "messages_waiting": self.messages.waiting,
+            "messages_dropped": self.messages.dropped,
+        }
 
     async def reset(self) -> None:
         """Forget all business, settings, rules and sessions; the app and its keys stay."""
+        self.messages.unsubscribe_all()
         self._begin()
         self.logins.forget()

@@ -30,6 +30,8 @@ def seed(org: Org, wish: Mapping[str, Any]) -> Mapping[str, Any]:
     - `changes`: the same with an `id`, as people at the org make them; `delete`, `undelete`, `purge`: ids
     - `validation_rules`: `object`, `when`, `message`, `field`; `duplicate_rules`: `object`, `fields`, `name`, `block`
     - `locks`: id → for how many seconds somebody else holds the record
+    - `subscriptions`: who gets outbound messages: `object`, `fields`, `url`, `on` (`insert`, `update`, `undelete`,
+      `delete`), `when` (a condition), `session`
     - `calls`: how many calls of other applications count today; `revoke_sessions`
     """
     surplus = set(wish) - set(_STEPS)
@@ -188,6 +190,10 @@ def _locks(org: Org, said: Mapping[str, Any]) -> None:
         org.locks[read_id(id) or id] = org.now() + round(float(seconds) * 1000)
 
 
+def _subscriptions(org: Org, said: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return {"subscriptions": [org.messages.subscribe(one).id for one in said]}
+
+
 def _calls(org: Org, said: int) -> None:
     org.usage.others = int(said)
 
@@ -207,6 +213,7 @@ _STEPS: dict[str, Callable[[Org, Any], Mapping[str, Any] | None]] = {
     "picklist_values": _picklist_values,
     "users": _users,
     "apps": _apps,
+    "subscriptions": _subscriptions,
     "generate": _generate,
     "records": _records,
     "changes": _changes,

@@ -14,11 +14,11 @@ class Settings:
     Logins: `session_seconds` (idle), `rotate_refresh_tokens`, `logins_per_hour`, `approved` (the app may be used).
     Limits: `daily_requests`, `concurrent_requests` of those that run longer than `long_running_seconds`, `latency`
     of each request, `daily_bulk_records`, `daily_query_jobs`. Queries: `rows_per_page`, `child_rows_per_page`,
-    `cursor_seconds`, `aggregate_rows`. Writes: `lock_wait`, `duplicate_rules_block`. Jobs: `bulk_seconds`,
+    `cursor_seconds`, `aggregate_rows`. Jobs: `bulk_seconds`,
     `bulk_batch_rows`. Messages: `message_speed` divides their waits, `message_seconds` is how long an answer may take.
     """
 
-    session_seconds: float = 7200
+    session_seconds: float = 7200.0
     rotate_refresh_tokens: bool = False
     logins_per_hour: int = 3600
     approved: bool = True
@@ -27,19 +27,18 @@ class Settings:
     oldest_version: int = 31
     daily_requests: int = 100_000
     concurrent_requests: int = 25
-    long_running_seconds: float = 20
-    latency: float = 0
+    long_running_seconds: float = 20.0
+    latency: float = 0.0
     daily_bulk_records: int = 150_000_000
     daily_query_jobs: int = 10_000
     rows_per_page: int = 2000
     child_rows_per_page: int = 200
-    cursor_seconds: float = 2 * 86_400
+    cursor_seconds: float = 2 * 86_400.0
     aggregate_rows: int = 2000
-    lock_wait: float = 0
     bulk_seconds: float = 0.2
     bulk_batch_rows: int = 10_000
-    message_speed: float = 1
-    message_seconds: float = 60
+    message_speed: float = 1.0
+    message_seconds: float = 60.0
 
     def change(self, wish: Mapping[str, Any]) -> None:
         """Take over settings; raises `ValueError` for one that there is not, or that is of another kind."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -141,7 +141,7 @@ class Store:
         self._schema = schema
         self._tables: dict[str, Table] = {}
         self._edition = -1
-        self._journal: list[tuple[str, str, Record | None]] | None = None
+        self._journal: list[Callable[[], Any]] | None = None
         self._written = 0
 
     def table(self, kind: str) -> Table:
@@ -186,9 +186,15 @@ class Store:
         self._set(kind, id, None)
 
     def _set(self, kind: str, id: str, record: Record | None) -> None:
-        before = self.table(kind).put(id, record)
+        table = self.table(kind)
+        before = table.put(id, record)
         if self._journal is not None:
-            self._journal.append((kind, id, before))
+            self._journal.append(lambda: table.put_back(id, before))
+
+    def when_undone(self, work: Callable[[], Any]) -> None:
+        """Have something done when what is being written is undone."""
+        if self._journal is not None:
+            self._journal.append(work)
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -200,15 +206,15 @@ class Store:
         try:
             yield
         except BaseException:
-            for kind, id, before in reversed(self._journal[mark:]):
-                self.table(kind).put_back(id, before)
+            for undo in reversed(self._journal[mark:]):
+                undo()
             del self._journal[mark:]
             raise
         finally:
             if outermost:
                 self._journal = None
 
-    def attempt(self, work: Any) -> Any:
+    def attempt(self, work: Callable[[], Any]) -> Any:
         """Do some work, and undo it where it says so by `Undone`, whose answer is given."""
         try:
             with self.all_or_nothing():
