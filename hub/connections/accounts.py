@@ -13,7 +13,7 @@ from hub.errors import ConnectionPaused, FixConnection, HubError, LimitReached, 
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
-from hub.sdk.auth import Authorizer
+from hub.sdk.auth import Authorizer, Keep, Renewing
 from hub.sdk.connector import Connector
 from hub.sdk.limit_headers import dated, retry_after
 from hub.sdk.session import Session
@@ -37,7 +37,8 @@ class Health:
 class Account:
     """A connection with its connector, settings and secrets, as a process uses it.
 
-    `production` is whether it moves real money; None where neither its environment nor its settings tell.
+    `production` is whether it moves real money; None where neither its environment nor its settings tell. `keep` makes
+    secrets durable that the vendor gives in the place of the stored ones.
     """
 
     name: str
@@ -50,12 +51,15 @@ class Account:
     paused: str | None = None
     production: bool | None = None
     health: Health = field(default_factory=Health)
+    keep: Keep | None = None
 
     _authorizer: Authorizer = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the authorizer that lives as long as the account."""
         self._authorizer = self.connector.authorizer(self.settings)
+        if self.keep is not None and isinstance(self._authorizer, Renewing):
+            self._authorizer.keep_with(self.keep)
 
     def permit(self, asker: Asker = ANYBODY, *, patient: bool = False) -> Permit:
         """Hold a place among the account's requests; raises `ConnectionPaused` while it takes no work.

@@ -233,6 +233,7 @@ async def _vendor(account: Account) -> list[Check]:
         ambient=account.ambient,
         redactor=account.redactor,
         health=Health(),
+        keep=account.keep,
     )
     accepted = Check(stage=Stage.CREDENTIALS, outcome=Outcome.OK, found="accepted")
     allowed = Check(stage=Stage.PERMISSION, outcome=Outcome.OK, found="enough for the connector's own question")

@@ -60,9 +60,12 @@ class Listings:
         total, read = row["total"], row["read"]
         if total is None:
             total = 0
-            async with aclosing(listing.pull(session, None, since)) as pages:  # type: ignore[type-var]
-                async for page in pages:
-                    total += len(within(page))
+            if listing.count is not None:
+                total = await listing.count(session, since, until)
+            else:
+                async with aclosing(listing.pull(session, None, since)) as pages:  # type: ignore[type-var]
+                    async for page in pages:
+                        total += len(within(page))
             if not await self._committer.commit(Work(lambda tx: streams.count_backfill(tx, backfill_id, total=total))):
                 return False
         async with aclosing(listing.pull(session, row["cursor"], since)) as pages:  # type: ignore[type-var]

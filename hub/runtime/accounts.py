@@ -22,6 +22,7 @@ from hub.errors import FixConnection, FixData, NotFound
 from hub.model.ambient import Ambient
 from hub.policy.kinds import THROTTLE
 from hub.policy.rules import Decision, RulePolicy
+from hub.sdk.auth import Keep
 from hub.sdk.connector import Connector, Limits
 from hub.sdk.settings import kinds_told, secret_fields
 from hub.sdk.transport import Transport
@@ -156,6 +157,25 @@ class Vault:
         version: int = await self._committer.commit(Work(work))
         return version
 
+    def keeping(self, connection: str) -> Keep | None:
+        """Give what seals secrets that a vendor has given a connection in the place of others; None without a secret.
+
+        Where somebody has stored others meanwhile than those which were used, theirs stay.
+        """
+        name = self.name_of(connection)
+        if name is None:
+            return None
+
+        async def keep(used: Mapping[str, str], renewed: Mapping[str, str]) -> None:
+            for value in renewed.values():
+                self.redactor.register(value)
+            binding = self.binding(name)
+            stored = self.open_bound(binding)
+            if all(stored.get(field) == value for field, value in used.items()):
+                await self.store_bound(binding, {**stored, **renewed}, actor=f"connection:{connection}")
+
+        return keep
+
 
 def build_accounts(
     *,
@@ -243,6 +263,7 @@ def build_accounts(
             redactor=vault.redactor,
             paused=state["reason"] if state is not None and state["state"] == connections.PAUSED else None,
             production=kind,
+            keep=vault.keeping(name),
         )
     if environment.production is None and len({one.production for one in accounts.values()} - {None}) > 1:
         # Nobody has said which kind is meant, so none of those that show theirs is used.

@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hub.errors import FixConnection, HubError, RetryLater
 from hub.model.exchange import Request, Response
 
 #: Sends a request as it stands (no signing, no limits) and gives the answer; raises `NotSent` or `OutcomeUnknown`.
 Send = Callable[[Request], Awaitable[Response]]
+#: Keeps secret fields that a vendor has given in the place of others: it is given those that were used, and the new
+#: ones, and returns when these are durable.
+Keep = Callable[[Mapping[str, str], Mapping[str, str]], Awaitable[None]]
 
 
 class Authorizer(Protocol):
@@ -27,6 +30,15 @@ class Authorizer(Protocol):
 
         `headers` are those that were given for the attempt.
         """
+        ...
+
+
+@runtime_checkable
+class Renewing(Protocol):
+    """An authorizer to whom the vendor gives new secrets in the place of the stored ones."""
+
+    def keep_with(self, keep: Keep) -> None:
+        """Take what makes a renewed secret durable; without it, one lasts as long as the process."""
         ...
 
 
@@ -50,7 +62,9 @@ class BearerToken:
     """A short-lived token: fetched by one caller while the others wait, renewed before it ends and once after a 401.
 
     `ask(now)` forms the token request, `read(response)` gives the token and its life in seconds, and
-    `refusal(response, now)` says what an answer above 399 means.
+    `refusal(response, now)` says what an answer above 399 means. `renewed(response)` is awaited before the token is
+    used: what else the answer brought is durable then. `ended(response)` tells whether a 401 says that the token has
+    ended; and `lock` is given where several share what they ask with.
     """
 
     def __init__(
@@ -60,15 +74,20 @@ class BearerToken:
         read: Callable[[Response], tuple[str, float]],
         refusal: Callable[[Response, datetime], HubError] | None = None,
         margin: float = 60.0,
+        renewed: Callable[[Response], Awaitable[None]] | None = None,
+        ended: Callable[[Response], bool] | None = None,
+        lock: asyncio.Lock | None = None,
     ) -> None:
         """Take the pure functions, and how many seconds before its end a token is renewed."""
+        self._renewed = renewed
+        self._ended = ended
         self._ask = ask
         self._read = read
         self._refusal = refusal
         self._margin = timedelta(seconds=margin)
         self._token: str | None = None
         self._ends: datetime | None = None
-        self._lock = asyncio.Lock()
+        self._lock = lock or asyncio.Lock()
         self._failures = 0
         self._failure: HubError | None = None
 
@@ -80,7 +99,7 @@ class BearerToken:
 
     def refused(self, response: Response, headers: Mapping[str, str]) -> bool:
         """Forget the token on 401; the next attempt fetches a new one."""
-        if response.status != 401:
+        if response.status != 401 or (self._ended is not None and not self._ended(response)):
             return False
         # Of many requests that are refused at once, only the first finds its token still in use.
         if headers.get("authorization") == f"Bearer {self._token}":
@@ -121,5 +140,7 @@ class BearerToken:
         if response.status >= 400:
             raise FixConnection("The credentials were refused.", status=response.status)
         token, seconds = self._read(response)
+        if self._renewed is not None:
+            await self._renewed(response)
         self._token = token
         self._ends = now + timedelta(seconds=seconds) - min(self._margin, timedelta(seconds=seconds / 2))

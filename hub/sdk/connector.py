@@ -226,12 +226,15 @@ class Listing:
     - `pull(session, cursor, since)` yields pages of those records that were made since then, from behind `cursor`, or
       from the first one where there is no cursor yet. A page's cursor leads behind its last record, whatever is made
       or changed meanwhile. An event's `external_id` names its record, and `occurred_at` is when that was made.
+    - `count(session, since, until)` gives how many records were made in that span, where the vendor can count; without
+      it, they are counted by listing all of them once before.
     """
 
     name: str
     title: str
     event: str
     pull: Callable[[Session, str | None, datetime], AsyncIterator[Page]]
+    count: Callable[[Session, datetime, datetime], Awaitable[int]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,13 +27,17 @@ def any_matches(expected: str, candidates: Iterable[str]) -> bool:
     return found
 
 
-def signed_assertion(*, claims: Mapping[str, Any], private_key_pem: str, algorithm: str, key_id: str) -> str:
-    """Sign a JWT (`PS256` with an RSA key, `ES256` with an EC key) for a client-credentials grant.
+def signed_assertion(
+    *, claims: Mapping[str, Any], private_key_pem: str, algorithm: str, key_id: str | None = None
+) -> str:
+    """Sign a JWT (`PS256` or `RS256` with an RSA key, `ES256` with an EC key) that stands for a login.
+
+    `key_id` names the key where whoever checks it knows several.
 
     Raises `FixConnection` for a private key that is no PEM or does not fit the algorithm.
     """
     kind = ECKey if algorithm.startswith("ES") else RSAKey
-    header = {"typ": "JWT", "alg": algorithm, "kid": key_id}
+    header = {"typ": "JWT", "alg": algorithm, **({} if key_id is None else {"kid": key_id})}
     try:
         key = kind.import_key(private_key_pem)
         return jwt.encode(header, dict(claims), key, algorithms=[algorithm])

@@ -1,0 +1,256 @@
+"""Bulk API 2.0: thousands of records written by one job, whose outcome is read row by row.
+
+`bulk.submit` makes a job, gives it the table and lets it begin: several calls, all made of one recorded request, and so
+few that they end in seconds. What the job then does takes minutes; `bulk.read` looks for it, and its step's retry
+policy repeats that until the job has ended. Whatever breaks in between, the job's id is recorded, and the job goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.salesforce import csv_files
+from connectors.salesforce.answers import is_id
+from connectors.salesforce.client import api_name, external_id, reading, record_id, settings_of, writing
+from connectors.salesforce.reads import EXTERNAL, ID, NAME
+from connectors.salesforce.settings import SalesforceSettings
+from connectors.salesforce.writes import FIELDS
+from hub.sdk.answers import read_object
+from hub.sdk.calls import Calls
+from hub.sdk.connector import ReadOperation, Record, WriteOperation
+from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
+from hub.sdk.exact_json import loads
+from hub.sdk.session import Session
+from hub.sdk.values import EffectKey, Idempotency, Request, Response
+
+#: Records of one job, and bytes of its table: what is recorded of a write stays in the hub's database.
+MOST_RECORDS, MOST_BYTES = 50_000, 20_000_000
+#: A table of fewer bytes comes with its job in one request.
+AT_ONCE = 90_000
+#: Seconds until a job that has not ended is asked about again.
+NEXT_LOOK = 10.0
+_ENDED = frozenset({"JobComplete", "Failed", "Aborted"})
+_WORKING = frozenset({"Open", "UploadComplete", "InProgress"})
+#: The effect's key among the headers.
+_EFFECT = "x-concord-effect"
+
+
+def submit_request(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
+    """Form the job with its table in one request, of which the calls are made; `FixData` for what is too large.
+
+    Salesforce keeps no key for jobs. The effect's stands in a header, which only tells repeats apart for people: a
+    repeat is a further job, which writes the same once more under the same ids.
+    """
+    object = api_name(record["object"])
+    field = api_name(record.get("field", settings.external_id_of(object)))
+    rows, seen = [], set()
+    for one in record["records"]:
+        value = external_id(one["value"])
+        if value in seen:
+            raise FixData("A record is there twice.", code="named-twice", value=value)
+        seen.add(value)
+        if str(one["fields"].get(field, value)) != value:
+            raise FixData("The record's fields name another external id.", code="bad-external-id", field=field)
+        rows.append({**{name: inner for name, inner in one["fields"].items() if name != "Id"}, field: value})
+    content = csv_files.table(rows, field)
+    if len(content) > MOST_BYTES:
+        raise FixData(
+            "The table is too large for one job; write the records in several.",
+            code="too-large",
+            bytes=len(content),
+            most=MOST_BYTES,
+        )
+    job = {
+        "object": object,
+        "operation": "upsert",
+        "externalIdFieldName": field,
+        "contentType": "CSV",
+        "lineEnding": "LF",
+        "columnDelimiter": "COMMA",
+    }
+    asked = writing(settings, "POST", "jobs", "ingest", body=job)
+    parts = (
+        b'--%s\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name="job"\r\n\r\n%s\r\n'
+        b"--%s\r\nContent-Type: text/csv; charset=UTF-8\r\n"
+        b'Content-Disposition: form-data; name="content"; filename="content"\r\n\r\n%s\r\n--%s--\r\n'
+    )
+    # Made of the table, so that nothing in it can be taken for its end.
+    boundary = hashlib.sha256(content).hexdigest().encode()
+    return Request(
+        method="POST",
+        url=asked.url,
+        headers={**asked.headers, "content-type": f"multipart/form-data; boundary={boundary.decode()}", _EFFECT: key},
+        body=parts % (boundary, asked.body, boundary, content, boundary),
+    )
+
+
+def calls(settings: SalesforceSettings, request: Request) -> Calls:
+    """Go through the calls that a job takes: one for a small table, three for a large one.
+
+    A job that was made and not filled writes nothing, and Salesforce drops it in time.
+    """
+    job, content = _parts(request)
+    if len(content) <= AT_ONCE:
+        return (yield request)
+    made = yield writing(settings, "POST", "jobs", "ingest", body=loads(job))
+    id = _job(made)["id"]
+    upload = writing(settings, "PUT", "jobs", "ingest", id, "batches")
+    headers = {**upload.headers, "content-type": "text/csv; charset=UTF-8"}
+    filled = yield Request(method="PUT", url=upload.url, headers=headers, body=content)
+    if filled.status != 201:
+        raise OutcomeUnknown("The table was answered otherwise.", code="unreadable-answer", status=filled.status)
+    return (yield writing(settings, "PATCH", "jobs", "ingest", id, body={"state": "UploadComplete"}))
+
+
+def submit_result(response: Response) -> Record:
+    """Give the id of the job that has begun."""
+    job = _job(response)
+    if job["state"] not in (_WORKING | _ENDED) - {"Open"}:
+        raise OutcomeUnknown("The job has not begun.", code="unreadable-answer", state=job["state"])
+    return {"id": job["id"]}
+
+
+async def read(session: Session, wanted: Record) -> Record:
+    """Read what became of a job's records; raises `RetryLater` as `job-unfinished` until it has ended.
+
+    Rows come in no order, and each is named by its external id. A job that has failed may have written some.
+    """
+    settings = settings_of(session)
+    id = record_id(wanted["id"])
+    job = _job(await session.send(reading(settings, "jobs", "ingest", id)))
+    if job["id"][:15] != id[:15]:
+        raise OutcomeUnknown("The answer is about another job.", code="foreign-answer", job=job["id"])
+    if job["state"] not in _ENDED:
+        raise RetryLater(
+            "Salesforce has not finished the job.",
+            code="job-unfinished",
+            after=NEXT_LOOK,
+            job=id,
+            state=job["state"],
+            processed=job.get("numberRecordsProcessed", 0),
+        )
+    key = str(job.get("externalIdFieldName") or "Id")
+    done = await _rows(session, id, "successfulResults", key)
+    failed = await _rows(session, id, "failedResults", key)
+    left = [] if job["state"] == "JobComplete" else await _rows(session, id, "unprocessedrecords", key)
+    processed, refused = job.get("numberRecordsProcessed"), job.get("numberRecordsFailed")
+    if job["state"] == "JobComplete" and (processed, refused) != (len(done) + len(failed), len(failed)):
+        raise OutcomeUnknown("The job's results are not whole.", code="unreadable-answer", job=id)
+    found: dict[str, Any] = {
+        "id": job["id"],
+        "state": job["state"],
+        "written": len(done),
+        "failed": [{"value": row["value"], **_refusal(row["error"])} for row in failed],
+        "unprocessed": [row["value"] for row in left],
+    }
+    if job.get("errorMessage"):
+        found["reason"] = str(job["errorMessage"])[:500]
+    if wanted.get("with_ids"):
+        found["ids"] = {row["value"]: row["id"] for row in done}
+    return found
+
+
+async def _rows(session: Session, id: str, below: str, key: str) -> list[dict[str, str]]:
+    request = reading(settings_of(session), "jobs", "ingest", id, below)
+    headers = {**request.headers, "accept": "text/csv"}
+    names, rows = csv_files.read(await session.send(Request(method="GET", url=request.url, headers=headers)))
+    return [_row(names, row, key) for row in rows]
+
+
+def _row(names: Sequence[str], row: Sequence[str], key: str) -> dict[str, str]:
+    cells = dict(zip(names, row, strict=True))
+    if not cells.get(key):
+        raise OutcomeUnknown("A row of the results has no id.", code="unreadable-answer", field=key)
+    return {"value": cells[key], "id": cells.get("sf__Id", ""), "error": cells.get("sf__Error", "")}
+
+
+def _refusal(told: str) -> dict[str, str]:
+    code, _, reason = told.partition(":")
+    return {"code": code.strip().lower().replace("_", "-")[:80] or "refused", "reason": reason.strip()[:500]}
+
+
+def _job(response: Response) -> dict[str, Any]:
+    job = read_object(response)
+    if not is_id(job.get("id")) or not isinstance(job.get("state"), str):
+        raise OutcomeUnknown("The answer is not a job.", code="unreadable-answer", status=response.status)
+    return job
+
+
+def _parts(request: Request) -> tuple[bytes, bytes]:
+    """Take a recorded request apart: the job and its table."""
+    boundary = request.headers["content-type"].rpartition("=")[2].encode()
+    _, job, content = request.body.split(b"--%s\r\n" % boundary, 2)
+    table = content.partition(b"\r\n\r\n")[2]
+    return job.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n"), table.rpartition(b"\r\n--%s--" % boundary)[0]
+
+
+_RECORDS: Mapping[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"value": EXTERNAL, "fields": FIELDS},
+        "required": ["value", "fields"],
+        "additionalProperties": False,
+    },
+    "minItems": 1,
+    "maxItems": MOST_RECORDS,
+}
+SUBMIT = WriteOperation(
+    name="bulk.submit",
+    title="Write fields of thousands of records under their external ids, by a job",
+    input={
+        "type": "object",
+        "properties": {"object": NAME, "field": NAME, "records": _RECORDS},
+        "required": ["object", "records"],
+        "additionalProperties": False,
+    },
+    output={
+        "type": "object",
+        "properties": {"id": {"type": "string"}},
+        "required": ["id"],
+        "additionalProperties": False,
+    },
+    idempotency=Idempotency.NATIVE,
+    request=submit_request,
+    result=submit_result,
+    calls=calls,
+)
+READ = ReadOperation(
+    name="bulk.read",
+    title="Read what became of the records of a job",
+    input={
+        "type": "object",
+        "properties": {"id": ID, "with_ids": {"type": "boolean"}},
+        "required": ["id"],
+        "additionalProperties": False,
+    },
+    output={
+        "type": "object",
+        "properties": {
+            "id": {"type": "string"},
+            "state": {"type": "string"},
+            "written": {"type": "integer"},
+            "failed": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "value": {"type": "string"},
+                        "code": {"type": "string"},
+                        "reason": {"type": "string"},
+                    },
+                    "required": ["value", "code", "reason"],
+                    "additionalProperties": False,
+                },
+            },
+            "unprocessed": {"type": "array", "items": {"type": "string"}},
+            "reason": {"type": "string"},
+            "ids": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+        "required": ["id", "state", "written", "failed", "unprocessed"],
+        "additionalProperties": False,
+    },
+    read=read,
+)

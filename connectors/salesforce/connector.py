@@ -1,0 +1,32 @@
+"""The declaration: everything the hub knows about Salesforce, in one value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from connectors.salesforce.diagnosis import ping
+from connectors.salesforce.failures import classify, limits_seen
+from connectors.salesforce.listings import LISTINGS
+from connectors.salesforce.logins import authorizer
+from connectors.salesforce.operations import OPERATIONS
+from connectors.salesforce.settings import SalesforceSettings
+from connectors.salesforce.streams import STREAMS
+from hub.sdk.connector import Connector, Limits
+from hub.sdk.schemas import load
+
+CONNECTOR = Connector(
+    name="salesforce",
+    title="Salesforce",
+    settings=SalesforceSettings,
+    operations=OPERATIONS,
+    authorizer=authorizer,
+    classify=classify,
+    ping=ping,
+    # Of requests that take longer than twenty seconds an org has 25 at a time, a developer's five. Every answer tells
+    # how many there may be in a day.
+    limits=Limits(concurrency=15),
+    limits_seen=limits_seen,
+    streams=STREAMS,
+    listings=LISTINGS,
+    schemas=load(Path(__file__).parent / "schemas"),
+)

@@ -1,0 +1,84 @@
+"""What an org's objects have: the fields that the user may see, asked anew in time, and the org's currency.
+
+A query names each field that it reads. So the fields are those that the object has now, and one that was added since is
+read, and found unknown, from the next asking on. `FIELDS(ALL)` would bring them by itself, and only 200 rows at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.salesforce.client import api_name, reading, settings_of
+from connectors.salesforce.soql import rows
+from hub.sdk.answers import read_object
+from hub.sdk.errors import FixConnection, FixData, OutcomeUnknown
+from hub.sdk.session import Session
+
+CURRENCY = "CurrencyIsoCode"
+#: Whose parts are fields of their own, or whose content is no text.
+_NOT_READ = frozenset({"address", "location", "base64", "complexvalue"})
+#: Without these a record cannot be named, and its changes not be followed.
+NEEDED = ("Id", "SystemModstamp")
+
+
+async def described(session: Session, object: str) -> dict[str, Any]:
+    """Ask what an object has; `FixData` where there is no such object."""
+    settings = settings_of(session)
+    try:
+        found = read_object(await session.send(reading(settings, "sobjects", api_name(object), "describe")))
+    except FixData as error:
+        if error.code != "not-found":
+            raise
+        raise FixData(
+            "The org has no such object, or the user may not see it.", code="unknown-object", object=object
+        ) from error
+    if found.get("name") != object or not isinstance(found.get("fields"), list):
+        raise OutcomeUnknown("The answer does not describe the object.", code="foreign-answer", object=object)
+    return found
+
+
+async def columns(session: Session, object: str) -> Mapping[str, str]:
+    """Give the fields of an object that are read, by their types: those of the setting `select`, else all.
+
+    Raises `FixConnection` where the setting names one that is not there.
+    """
+    types: dict[str, str] = {}
+    for field in (await described(session, object))["fields"]:
+        if not isinstance(field, dict) or not isinstance(field.get("name"), str):
+            raise OutcomeUnknown("A field of the object cannot be read.", code="unreadable-answer", object=object)
+        if field.get("type") not in _NOT_READ:
+            types[field["name"]] = str(field.get("type"))
+    if not types.keys() >= set(NEEDED):
+        raise OutcomeUnknown("The object has no id.", code="unreadable-answer", object=object)
+    wanted = settings_of(session).select.get(object)
+    if wanted is None:
+        return types
+    missing = sorted(set(wanted) - types.keys())
+    if missing:
+        raise FixConnection(
+            "The setting `select` names fields that the object does not have, or that the user may not see.",
+            code="unknown-fields",
+            advice="Take them out of `select`, or give the user the right to see them.",
+            object=object,
+            fields=", ".join(missing),
+        )
+    kept = {*NEEDED, "IsDeleted", "MasterRecordId", CURRENCY, *wanted}
+    return {name: type for name, type in types.items() if name in kept}
+
+
+async def currency(session: Session) -> str:
+    """Give the org's own currency, which amounts are in where records name none; asked for once."""
+    learned = settings_of(session).learned
+    if learned.currency is None:
+        found = await rows(session, "SELECT Id, DefaultCurrencyIsoCode FROM Organization")
+        told = found[0].get("DefaultCurrencyIsoCode") if len(found) == 1 else None
+        if not isinstance(told, str) or len(told) != 3:
+            raise OutcomeUnknown("The org does not tell its currency.", code="unreadable-answer")
+        learned.currency = told
+    return learned.currency
+
+
+async def with_currency(session: Session, record: dict[str, Any]) -> dict[str, Any]:
+    """Give a record that names the currency of its amounts; in an org with one currency no record does by itself."""
+    return record if record.get(CURRENCY) is not None else {**record, CURRENCY: await currency(session)}

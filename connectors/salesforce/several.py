@@ -1,0 +1,297 @@
+"""Several records by one request, all of them or none: up to 200 of one object, or up to 25 of any.
+
+What a row of the answer is about is told by its place, so such a request is one write with one outcome. What stands is
+read before it and after it, as for a single record, for the fields that the records name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.salesforce.answers import first_refusal, is_id, moment, plain, results_of, rows_of
+from connectors.salesforce.client import api_name, external_id, path, writing
+from connectors.salesforce.failures import understood
+from connectors.salesforce.reads import EXTERNAL, NAME
+from connectors.salesforce.settings import SalesforceSettings
+from connectors.salesforce.soql import asked, select, text
+from connectors.salesforce.standing import digest, shown_as, shows
+from connectors.salesforce.writes import FIELDS
+from hub.sdk.answers import read_object
+from hub.sdk.connector import JsonSchema, Record, WriteOperation
+from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.exact_json import loads
+from hub.sdk.guards import Look, ReadBefore, Standing
+from hub.sdk.values import EffectKey, Idempotency, Request, Response
+
+MOST_OF_ONE, MOST_OF_ANY = 200, 25
+_IDS: JsonSchema = {
+    "type": "object",
+    "properties": {"ids": {"type": "array", "items": {"type": "string"}}},
+    "required": ["ids"],
+    "additionalProperties": False,
+}
+_UNDONE = "PROCESSING_HALTED"
+
+
+# --- up to 200 of one object ---
+
+
+def _upserts(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
+    """Form the write of many records of one object; `FixData` for an id that comes twice."""
+    object = api_name(record["object"])
+    field = api_name(record.get("field", settings.external_id_of(object)))
+    rows, seen = [], set()
+    for one in record["records"]:
+        value = external_id(one["value"])
+        if value in seen:
+            raise FixData("A record is there twice.", code="named-twice", value=value)
+        seen.add(value)
+        fields = {api_name(name): inner for name, inner in one["fields"].items() if name not in ("Id", "attributes")}
+        if str(fields.get(field, value)) != value:
+            raise FixData("The record's fields name another external id.", code="bad-external-id", field=field)
+        rows.append({"attributes": {"type": object}, **fields, field: value})
+    body = {"allOrNone": True, "records": rows}
+    request = writing(settings, "PATCH", "composite", "sobjects", object, field, body=body)
+    # That it can be looked at is known before it is sent.
+    _current_of_one(settings, request)
+    return request
+
+
+def _upserted(response: Response) -> Record:
+    """Give the ids, in their own order; raises what Salesforce says of the record for which it took all back."""
+    results = results_of(response)
+    refusal = first_refusal(results)
+    if refusal is not None:
+        raise refusal
+    return {"ids": sorted(str(result["id"]) for result in results)}
+
+
+def _current_of_one(settings: SalesforceSettings, request: Request) -> Request:
+    object, field = request.url.split("?")[0].split("/")[-2:]
+    written = _rows(request)
+    names = sorted({shown_as(name, value) for row in written for name, value in row.items()} - {"Id", field})
+    values = ", ".join(text(str(row[field])) for row in written)
+    columns = ["Id", "SystemModstamp", field, *names]
+    return asked(settings, select(columns, api_name(object), where=f"{field} IN ({values})", order="Id"))
+
+
+def _standing_of_one(response: Response) -> Standing | None:
+    if response.status != 200:
+        raise OutcomeUnknown("The answer is not a page of records.", code="unreadable-answer", status=response.status)
+    answer = read_object(response)
+    rows = [plain(row) for row in rows_of(answer, status=response.status)]
+    if any(not is_id(row.get("Id")) for row in rows) or not answer["done"] or answer["totalSize"] != len(rows):
+        raise OutcomeUnknown("The answer is not the whole of the records.", code="unreadable-answer")
+    return _standing(rows)
+
+
+def _holds_of_one(request: Request, response: Response) -> bool:
+    field = request.url.split("?")[0].rpartition("/")[2]
+    found = [plain(row) for row in rows_of(read_object(response), status=response.status)]
+    # Some fields mind capitals, and some do not.
+    by_value = {str(row.get(field)).lower(): row for row in found} | {str(row.get(field)): row for row in found}
+    written = _rows(request)
+    shown = [by_value.get(row[field], by_value.get(row[field].lower())) for row in written]
+    return len(found) == len(written) and all(
+        record is not None and shows({**record, field: row[field]}, row)
+        for record, row in zip(shown, written, strict=True)
+    )
+
+
+def _within_one(_request: Request, response: Response) -> str:
+    # Nothing else than what is written was asked for.
+    found = [plain(row) for row in rows_of(read_object(response), status=response.status)]
+    return _version([{name: value for name, value in row.items() if name != "SystemModstamp"} for row in found])
+
+
+def _rows(request: Request) -> list[dict[str, Any]]:
+    return [
+        {name: value for name, value in row.items() if name != "attributes"} for row in loads(request.body)["records"]
+    ]
+
+
+# --- up to 25 of any object ---
+
+
+def _writes(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
+    """Form a composite of upserts, in their order; a later record may lead to an earlier one by an external id."""
+    parts, seen = [], set()
+    for place, one in enumerate(record["records"]):
+        object = api_name(one["object"])
+        field, value = api_name(one.get("field", settings.external_id_of(object))), external_id(one["value"])
+        if (object, field, value) in seen:
+            raise FixData("A record is there twice.", code="named-twice", object=object, value=value)
+        seen.add((object, field, value))
+        body = {api_name(name): inner for name, inner in one["fields"].items() if name not in ("Id", "attributes")}
+        if str(body.pop(field, value)) != value:
+            raise FixData("The record's fields name another external id.", code="bad-external-id", field=field)
+        url = path(settings, "sobjects", object, field, value)
+        parts.append({"method": "PATCH", "url": url, "referenceId": f"r{place}", "body": body})
+    return writing(settings, "POST", "composite", body={"allOrNone": True, "compositeRequest": parts})
+
+
+def _written(response: Response) -> Record:
+    parts = _parts(response)
+    refused = [part for part in parts if part["httpStatusCode"] >= 300]
+    if refused:
+        raise _refusal(refused)
+    ids = [part["body"]["id"] for part in parts if isinstance(part.get("body"), dict) and is_id(part["body"].get("id"))]
+    told = [part for part in parts if part["httpStatusCode"] != 204]
+    if len(ids) != len(told):
+        raise OutcomeUnknown("The answer does not name the records.", code="unreadable-answer")
+    return {"ids": sorted(ids)}
+
+
+def _current_of_any(settings: SalesforceSettings, request: Request) -> Request:
+    """Form the reads of all that a composite would overwrite, as one batch, whose answers come in their order."""
+    parts = [
+        {"method": "GET", "url": part["url"].removeprefix("/services/data/")}
+        for part in loads(request.body)["compositeRequest"]
+    ]
+    return writing(settings, "POST", "composite", "batch", body={"batchRequests": parts})
+
+
+def _standing_of_any(response: Response) -> Standing | None:
+    if response.status != 200:
+        raise OutcomeUnknown("The answer does not show the records.", code="unreadable-answer", status=response.status)
+    return _standing([record for record in _shown(response) if record is not None])
+
+
+def _holds_of_any(request: Request, response: Response) -> bool:
+    shown, parts = _shown(response), loads(request.body)["compositeRequest"]
+    return len(shown) == len(parts) and all(
+        record is not None and shows(record, part["body"]) for record, part in zip(shown, parts, strict=True)
+    )
+
+
+def _within_any(request: Request, response: Response) -> str:
+    shown, parts = _shown(response), loads(request.body)["compositeRequest"]
+    if len(shown) != len(parts):
+        raise OutcomeUnknown("The answer shows other records.", code="unreadable-answer")
+    found = []
+    for record, part in zip(shown, parts, strict=True):
+        names = {shown_as(name, value) for name, value in part["body"].items()}
+        found.append(None if record is None else {name: record.get(name) for name in sorted(names)})
+    return _version(found)
+
+
+def _shown(response: Response) -> list[dict[str, Any] | None]:
+    """Give the records that a batch of reads shows, in their order; None for what is not there."""
+    results = read_object(response).get("results")
+    if not isinstance(results, list) or not results:
+        raise OutcomeUnknown("The answer is not that of a batch.", code="unreadable-answer", status=response.status)
+    found: list[dict[str, Any] | None] = []
+    for part in results:
+        status, body = (part.get("statusCode"), part.get("result")) if isinstance(part, dict) else (None, None)
+        if status == 200 and isinstance(body, dict) and is_id(body.get("Id")):
+            found.append(plain(body))
+        elif status == 404 and _codes(body) & {"NOT_FOUND", "ENTITY_IS_DELETED"}:
+            found.append(None)
+        else:
+            raise OutcomeUnknown("A record's part of the answer cannot be read.", code="unreadable-answer")
+    return found
+
+
+def _parts(response: Response) -> list[dict[str, Any]]:
+    parts = read_object(response).get("compositeResponse")
+    if not isinstance(parts, list) or not parts:
+        raise OutcomeUnknown("The answer is not that of a composite.", code="unreadable-answer", status=response.status)
+    for part in parts:
+        status = part.get("httpStatusCode") if isinstance(part, dict) else None
+        if isinstance(status, bool) or not isinstance(status, int) or not isinstance(part.get("referenceId"), str):
+            raise OutcomeUnknown("A part of the answer cannot be read.", code="unreadable-answer")
+    return parts
+
+
+def _refusal(parts: Sequence[Mapping[str, Any]]) -> Exception:
+    """Give what Salesforce says of the record for which it took all back; the others only fell with it."""
+    own = [part for part in parts if _UNDONE not in _codes(part.get("body"))] or list(parts)
+    body = own[0].get("body")
+    errors = [error for error in body if isinstance(error, Mapping)] if isinstance(body, list) else []
+    error = understood(own[0]["httpStatusCode"], errors)
+    error.facts = {**error.facts, "record": own[0]["referenceId"]}
+    return error
+
+
+def _codes(body: object) -> set[str]:
+    errors = body if isinstance(body, list) else []
+    return {str(error.get("errorCode")) for error in errors if isinstance(error, Mapping)}
+
+
+# --- both ---
+
+
+def _standing(rows: Sequence[Mapping[str, Any]]) -> Standing | None:
+    if not rows:
+        return None
+    ids = sorted(str(row["Id"]) for row in rows)
+    changed = max(moment(row.get("SystemModstamp")) for row in rows)
+    return Standing(version=_version(rows), output={"ids": ids}, changed_at=changed)
+
+
+def _version(rows: Sequence[Any]) -> str:
+    return digest({str(place): row for place, row in enumerate(rows)})
+
+
+_ONE: Mapping[str, Any] = {"value": EXTERNAL, "fields": FIELDS}
+UPSERTS = WriteOperation(
+    name="records.upsert",
+    title="Write fields of up to 200 records of one object under their external ids, all or none",
+    input={
+        "type": "object",
+        "properties": {
+            "object": NAME,
+            "field": NAME,
+            "records": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": _ONE,
+                    "required": ["value", "fields"],
+                    "additionalProperties": False,
+                },
+                "minItems": 1,
+                "maxItems": MOST_OF_ONE,
+            },
+        },
+        "required": ["object", "records"],
+        "additionalProperties": False,
+    },
+    output=_IDS,
+    idempotency=Idempotency.UPSERT,
+    request=_upserts,
+    result=_upserted,
+    guard=ReadBefore(
+        look=Look(current=_current_of_one, standing=_standing_of_one, holds=_holds_of_one, within=_within_one)
+    ),
+)
+WRITES = WriteOperation(
+    name="records.write",
+    title="Write fields of up to 25 records of any objects under their external ids, all or none",
+    input={
+        "type": "object",
+        "properties": {
+            "records": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"object": NAME, "field": NAME, **_ONE},
+                    "required": ["object", "value", "fields"],
+                    "additionalProperties": False,
+                },
+                "minItems": 1,
+                "maxItems": MOST_OF_ANY,
+            }
+        },
+        "required": ["records"],
+        "additionalProperties": False,
+    },
+    output=_IDS,
+    idempotency=Idempotency.UPSERT,
+    request=_writes,
+    result=_written,
+    guard=ReadBefore(
+        look=Look(current=_current_of_any, standing=_standing_of_any, holds=_holds_of_any, within=_within_any)
+    ),
+)

@@ -1,0 +1,196 @@
+"""Writes of one record: under an id that it has elsewhere, under its own, made anew with a mark, and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.salesforce.answers import changed, is_id, rows_of, written
+from connectors.salesforce.client import api_name, external_id, path, record_id, writing
+from connectors.salesforce.failures import understood
+from connectors.salesforce.reads import EXTERNAL, ID, NAME
+from connectors.salesforce.settings import SalesforceSettings
+from connectors.salesforce.soql import asked, select, text
+from connectors.salesforce.standing import GUARD, GUARD_BY_ID
+from hub.sdk.answers import read_object
+from hub.sdk.calls import Course
+from hub.sdk.connector import JsonSchema, Record, WriteOperation
+from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.values import EffectKey, Idempotency, Request, Response
+
+#: What a write says of the record: its id, where it is told, and whether it is new.
+WRITTEN: JsonSchema = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "created": {"type": "boolean"}},
+    "required": ["created"],
+    "additionalProperties": False,
+}
+FIELDS: JsonSchema = {"type": "object", "minProperties": 1}
+#: A record's id is never given to another one, so that deleting it twice is deleting it once.
+_FOR_EVER = 50 * 365 * 86_400.0
+
+
+def upsert_request(
+    settings: SalesforceSettings, object: str, field: str, value: Any, fields: Mapping[str, Any]
+) -> Request:
+    """Form the write of fields under an external id, which makes the record where there is none.
+
+    The id stands in the address alone; where the fields name it too, it must be the same.
+    """
+    named, key = api_name(field), external_id(value)
+    body = {api_name(name): inner for name, inner in fields.items() if name not in ("Id", "attributes")}
+    given = body.pop(named, key)
+    if str(given) != key:
+        raise FixData("The record's fields name another external id.", code="bad-external-id", field=named)
+    return writing(settings, "PATCH", "sobjects", api_name(object), named, key, body=body)
+
+
+def _upsert(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
+    object = api_name(record["object"])
+    field = record.get("field", settings.external_id_of(object))
+    return upsert_request(settings, object, field, record["value"], record["fields"])
+
+
+def _create(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
+    """Form an insert that happens once: under the effect's key, in the field for ids that records have elsewhere."""
+    object = api_name(record["object"])
+    field = api_name(record.get("field", settings.external_id_of(object)))
+    if field in record["fields"]:
+        raise FixData(
+            "The record has an id of another system already: write it with `record.upsert`.",
+            code="bad-external-id",
+            field=field,
+        )
+    return upsert_request(settings, object, field, key, record["fields"])
+
+
+def _find(settings: SalesforceSettings, request: Request, key: EffectKey) -> Course[Record | None]:
+    """Look for the record that carries the key."""
+    object, field = request.url.split("?")[0].split("/")[-3:-1]
+    where = f"{api_name(field)} = {text(key)}"
+    response = yield asked(settings, select(["Id"], api_name(object), where=where, limit=2))
+    found = rows_of(read_object(response), status=response.status)
+    if any(not is_id(row.get("Id")) for row in found):
+        raise OutcomeUnknown("A row was found that was not asked for.", code="foreign-answer")
+    if len(found) > 1:
+        ids = ", ".join(str(row["Id"]) for row in found)
+        raise FixData(
+            "Salesforce has several records of one write: the field is not unique.", code="found-twice", ids=ids
+        )
+    return {"id": found[0]["Id"], "created": True} if found else None
+
+
+def _made(response: Response) -> Record:
+    # A repeat finds what the first one made.
+    return {**written(response), "created": True}
+
+
+def _update(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
+    fields = {api_name(name): value for name, value in record["fields"].items() if name not in ("Id", "attributes")}
+    return writing(settings, "PATCH", "sobjects", api_name(record["object"]), record_id(record["id"]), body=fields)
+
+
+def _delete(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
+    """Form the deletion as a composite of one, whose answer names what it is about."""
+    url = path(settings, "sobjects", api_name(record["object"]), record_id(record["id"]))
+    subrequest = {"method": "DELETE", "url": url, "referenceId": f"{record['id']}_{key}"}
+    body = {"allOrNone": True, "compositeRequest": [subrequest]}
+    return writing(settings, "POST", "composite", body=body)
+
+
+def _deleted(response: Response) -> Record:
+    """Tell that a record is gone: now, or before; raises what Salesforce says of one that stays."""
+    parts = read_object(response).get("compositeResponse")
+    part = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
+    status = part.get("httpStatusCode") if isinstance(part, dict) else None
+    if not isinstance(part, dict) or isinstance(status, bool) or not isinstance(status, int):
+        raise OutcomeUnknown("The answer does not tell of the deletion.", code="unreadable-answer")
+    gone = {"id": str(part.get("referenceId")).partition("_")[0], "deleted": True}
+    if status == 204:
+        return gone
+    body = part.get("body")
+    errors = [error for error in body if isinstance(error, Mapping)] if isinstance(body, list) else []
+    if any(error.get("errorCode") == "ENTITY_IS_DELETED" for error in errors):
+        return gone
+    if not errors or status < 400:
+        raise OutcomeUnknown("The answer does not tell of the deletion.", code="unreadable-answer", status=status)
+    error = understood(status, errors)
+    if isinstance(error, FixData):
+        raise error
+    facts: dict[str, Any] = dict(error.facts)
+    raise OutcomeUnknown(error.detail, code=error.code, **facts)
+
+
+def _is_this_one(request: Request, output: Record) -> bool:
+    return f'/{output["id"]}"'.encode() in request.body
+
+
+UPSERT = WriteOperation(
+    name="record.upsert",
+    title="Write fields of a record of any object under its external id",
+    input={
+        "type": "object",
+        "properties": {"object": NAME, "field": NAME, "value": EXTERNAL, "fields": FIELDS},
+        "required": ["object", "value", "fields"],
+        "additionalProperties": False,
+    },
+    output=WRITTEN,
+    idempotency=Idempotency.UPSERT,
+    request=_upsert,
+    result=written,
+    guard=GUARD,
+)
+CREATE = WriteOperation(
+    name="record.create",
+    title="Make a record of any object, marked with the effect's key",
+    input={
+        "type": "object",
+        "properties": {"object": NAME, "field": NAME, "fields": FIELDS},
+        "required": ["object", "fields"],
+        "additionalProperties": False,
+    },
+    output=WRITTEN,
+    idempotency=Idempotency.NATIVE,
+    request=_create,
+    result=_made,
+    find=_find,
+    # The mark stays as long as the record.
+    remembers=_FOR_EVER,
+)
+UPDATE = WriteOperation(
+    name="record.update",
+    title="Write fields of a record of any object under its own id",
+    input={
+        "type": "object",
+        "properties": {"object": NAME, "id": ID, "fields": FIELDS},
+        "required": ["object", "id", "fields"],
+        "additionalProperties": False,
+    },
+    output=WRITTEN,
+    idempotency=Idempotency.UPSERT,
+    request=_update,
+    result=changed,
+    guard=GUARD_BY_ID,
+)
+DELETE = WriteOperation(
+    name="record.delete",
+    title="Put a record into the recycle bin",
+    input={
+        "type": "object",
+        "properties": {"object": NAME, "id": ID},
+        "required": ["object", "id"],
+        "additionalProperties": False,
+    },
+    output={
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "deleted": {"type": "boolean"}},
+        "required": ["id", "deleted"],
+        "additionalProperties": False,
+    },
+    idempotency=Idempotency.NATIVE,
+    request=_delete,
+    result=_deleted,
+    about=_is_this_one,
+    remembers=_FOR_EVER,
+    erases=True,
+)
