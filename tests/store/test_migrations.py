@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 
 from hub.errors import Fatal
 from hub.model.event import EventFilter, EventState
-from hub.store import account_tables, control_tables, events  # noqa: F401 - declares their tables
+from hub.store import account_tables, control_tables, events, thing_tables  # noqa: F401 - declares their tables
 from hub.store.database import FILE_NAME, NEWEST, Database
 from hub.store.tables import metadata
 
