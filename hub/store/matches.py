@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, delete, select
 
 from hub.audit.kinds import AuditKind
-from hub.errors import Conflict, FixData, PossibleDuplicate
+from hub.errors import Conflict, FixData, NotFound, PossibleDuplicate
 from hub.sdk import exact_json
 from hub.store import merges, pairs, things
 from hub.store.committer import Transaction
@@ -274,7 +274,7 @@ def decide(
     """
     row = pairs.find(transaction.connection, by.environment, pair)
     if row is None:
-        raise FixData("There is no such pair.", code="no-such-pair", pair=pair)
+        raise NotFound("There is no such pair.", pair=pair)
     second, first = pairs.things_of(transaction.connection, row)
     if first is None or second is None:
         raise Conflict("One of the two ids is tied to nothing any more.", code="pair-gone", pair=pair)

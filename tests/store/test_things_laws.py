@@ -1,4 +1,4 @@
-"""Whatever is tied, untied, merged, split and moved: every id names one thing, and the history tells how it came to it."""
+"""Whatever is tied, untied, merged, split and moved: every id names one thing, and the history tells how that came."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 from hub.errors import HubError
-from hub.store import account_tables, control_tables, thing_tables  # noqa: F401 - declares their tables
 from hub.store import crossrefs, hierarchy, matches, merges, pairs, things
 from hub.store.committer import Transaction, whole
 from hub.store.pairs import PairState
@@ -219,17 +218,13 @@ class Things(RuleBasedStateMachine):
         found: dict[tuple[str, str], list[int]] = {}
         for system, thing, rank in self.connection.exec_driver_sql("SELECT system, thing, rank FROM crossrefs"):
             found.setdefault((thing, system), []).append(rank)
-        assert all(sorted(ranks)[0] == 0 and len(set(ranks)) == len(ranks) for ranks in found.values())
+        assert all(min(ranks) == 0 and len(set(ranks)) == len(ranks) for ranks in found.values())
 
     @invariant()
     def every_alias_finds_the_primary_id(self) -> None:
         rows = self.connection.exec_driver_sql("SELECT system, id, thing FROM crossrefs").all()
-        primary = dict(
-            ((thing, system), id)
-            for thing, system, id in self.connection.exec_driver_sql(
-                "SELECT thing, system, id FROM crossrefs WHERE rank = 0"
-            )
-        )
+        first = self.connection.exec_driver_sql("SELECT thing, system, id FROM crossrefs WHERE rank = 0").all()
+        primary = {(thing, system): id for thing, system, id in first}
         for system, id, thing in rows:
             for want in SYSTEMS:
                 found = crossrefs.find(
