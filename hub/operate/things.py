@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from hub.errors import FixData, NotFound
 from hub.model.ambient import Ambient
+from hub.model.thing import PairState
 from hub.store import crossrefs, hierarchy, matches, merges, pairs, runs, things
 from hub.store.committer import Committer, Transaction, Work
-from hub.store.pairs import PairState
 from hub.store.things import By
 
 #: Reasons are for people; a longer one is a document.

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from hub.audit.kinds import AuditKind
 from hub.errors import FixData
+from hub.model.thing import PairState, What
 from hub.store import hierarchy, matches, merges, pairs, things
 from hub.store.committer import Transaction, whole
-from hub.store.pairs import PairState
 from hub.store.statements import Formed, upsert
 from hub.store.tables import crossrefs
-from hub.store.things import TIES, By, Tie, What, at
+from hub.store.things import TIES, By, Tie, at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,14 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, select
 
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, FixData, NotFound, PossibleDuplicate
+from hub.model.thing import PairState, What
 from hub.sdk import exact_json
 from hub.store import merges, pairs, things
 from hub.store.committer import Transaction
-from hub.store.pairs import PairState
 from hub.store.statements import Formed, insert, upsert
 from hub.store.tables import crossrefs
 from hub.store.thing_tables import match_keys, matched_records
-from hub.store.things import By, What
+from hub.store.things import By
 
 #: So many records with the same key are looked at; a key that more have tells nothing.
 MOST_ALIKE = 200

@@ -7,10 +7,11 @@ from typing import Any
 
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, FixData, NotFound
+from hub.model.thing import What
 from hub.store import hierarchy, pairs, things
 from hub.store.committer import Transaction
 from hub.store.thing_tables import thing_history
-from hub.store.things import By, Tie, What
+from hub.store.things import By, Tie
 
 #: So many merges in a row are followed to find what a thing has become.
 _FOLLOWED = 100

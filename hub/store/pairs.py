@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, select, update
 
 from hub.audit.entry import Fact
 from hub.audit.kinds import AuditKind
+from hub.model.thing import PairState
 from hub.sdk import exact_json
 from hub.store import things
 from hub.store.audit import Note, bound
@@ -21,14 +21,6 @@ from hub.store.thing_tables import match_pairs
 from hub.store.things import By
 
 Row = Mapping[str, Any]
-
-
-class PairState(StrEnum):
-    """What is known of two records: nobody has said, they are about the same thing, or about different ones."""
-
-    OPEN = "open"
-    SAME = "same"
-    DIFFERENT = "different"
 
 
 def name_of(by: By, record: tuple[str, str], other: tuple[str, str]) -> str:

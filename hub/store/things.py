@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
 from hub.audit.kinds import AuditKind
+from hub.model.thing import What
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
 from hub.store.statements import Formed, insert
@@ -18,18 +18,6 @@ from hub.store.thing_tables import parents, thing_history
 
 #: A thing has no more ids than these in one change; what has more is no one thing.
 MOST_IDS = 1000
-
-
-class What(StrEnum):
-    """What became of an id, or of a thing's place."""
-
-    TIED = "tied"
-    UNTIED = "untied"
-    MERGED = "merged"
-    SPLIT = "split"
-    #: Another id of the system is the one that others are given, or this one is from here on.
-    RANKED = "ranked"
-    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

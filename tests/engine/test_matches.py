@@ -10,8 +10,9 @@ import pytest
 
 from hub.errors import Conflict, FixData, NotFound
 from hub.model.run import RunState
+from hub.model.thing import PairState
 from hub.store import crossrefs, things
-from hub.store.pairs import PairState, waiting
+from hub.store.pairs import waiting
 from tests.engine.house import House
 from tests.engine.test_lanes import Hut, exceptions, flow, told
 from tests.engine.test_once import FILES

@@ -12,9 +12,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 from hub.errors import HubError
+from hub.model.thing import PairState
 from hub.store import crossrefs, hierarchy, matches, merges, pairs, things
 from hub.store.committer import Transaction, whole
-from hub.store.pairs import PairState
 from hub.store.tables import metadata
 from hub.store.things import By
 from tests.store.replayed import replayed
@@ -71,10 +71,11 @@ class Things(RuleBasedStateMachine):
     def tie(
         self,
         named: dict[str, str],
-        replace: bool,  # noqa: FBT001 - as hypothesis draws it
+        *,
+        replace: bool,
         run: str | None,
         parent: tuple[str, str] | None,
-        places: bool,  # noqa: FBT001
+        places: bool,
     ) -> None:
         link = crossrefs.Link(
             environment="t",
@@ -159,7 +160,7 @@ class Things(RuleBasedStateMachine):
             assert found == record[1]
 
     @rule(record=ids, named=keys, same=st.booleans())
-    def compare(self, record: tuple[str, str], named: list[str], same: bool) -> None:  # noqa: FBT001
+    def compare(self, record: tuple[str, str], named: list[str], *, same: bool) -> None:
         found = [matches.Key(name="key", value=value, same=same) for value in named]
         match = matches.Match(
             by=self.by(),
@@ -176,7 +177,7 @@ class Things(RuleBasedStateMachine):
             matches.compare(transaction, match)
 
     @rule(data=st.data(), same=st.booleans())
-    def decide(self, data: st.DataObject, same: bool) -> None:  # noqa: FBT001
+    def decide(self, data: st.DataObject, *, same: bool) -> None:
         asked = pairs.waiting(self.connection, "t", entity="customer", state=PairState.OPEN, limit=99)
         if not asked:
             return
