@@ -11,9 +11,10 @@ from sqlalchemy import Connection, select
 
 from hub.model.ambient import of_micros, to_micros
 from hub.model.thing import PairState, What
+from hub.queries.actors import called
 from hub.queries.view import View
 from hub.sdk import exact_json
-from hub.store import hierarchy, pairs, things
+from hub.store import hierarchy, pairs, people, things
 from hub.store.thing_tables import matched_records, thing_history
 
 #: So many things below one are shown; a greater group is asked for by the API.
@@ -42,6 +43,7 @@ class Happening:
     other: str | None
     was: str | None
     actor: str
+    by_name: str
     run_id: str | None
     path: str | None
     reason: str | None
@@ -65,6 +67,7 @@ class Merge:
     gone: str
     at: datetime
     actor: str
+    by_name: str
     reason: str | None
 
 
@@ -133,6 +136,7 @@ class Pair:
     found_at: datetime
     decided_at: datetime | None
     decided_by: str | None
+    by_name: str | None
     reason: str | None
     merge: str | None
 
@@ -159,7 +163,7 @@ def show(view: View, entity: str, thing: str, *, moment: datetime | None = None)
         rows = _rows(connection, view.environment, entity, thing)
         if not rows:
             return None
-        at = None if moment is None else to_micros(moment)
+        at, names = None if moment is None else to_micros(moment), people.names(connection)
         told = [row for row in rows if at is None or row["at"] <= at]
         if at is None:
             ids = _ids(connection, view.environment, entity, thing)
@@ -173,17 +177,11 @@ def show(view: View, entity: str, thing: str, *, moment: datetime | None = None)
             doubles=tuple(sorted({each.system for each in ids if each.alias})),
             tree=_tree(connection, view.environment, entity, thing, at),
             below=len(things.children_of(connection, environment=view.environment, entity=entity, thing=thing)),
-            merges=_merges(told, thing),
+            merges=_merges(told, thing, names),
             pairs=tuple(row["pair"] for row in asked if row["state"] == PairState.OPEN),
-            history=tuple(_happening(row) for row in reversed(told)),
+            history=tuple(_happening(row, names) for row in reversed(told)),
             became=_became(told, thing) if not ids else None,
         )
-
-
-def history(view: View, entity: str, thing: str) -> tuple[Happening, ...]:
-    """Give everything that became of a thing, the oldest first."""
-    with view.database.reading() as connection:
-        return tuple(_happening(row) for row in _rows(connection, view.environment, entity, thing))
 
 
 def waiting(
@@ -198,6 +196,12 @@ def waiting(
     with view.database.reading() as connection:
         rows = pairs.waiting(connection, view.environment, entity=entity, state=state, limit=limit)
         return tuple(_pair(connection, row, payloads=payloads) for row in rows)
+
+
+def count_open(view: View) -> int:
+    """Count the pairs that wait for a word."""
+    with view.database.reading() as connection:
+        return pairs.count_open(connection, view.environment)
 
 
 def pair(view: View, name: str, *, payloads: bool) -> Pair | None:
@@ -279,7 +283,7 @@ def _tree(connection: Connection, environment: str, entity: str, thing: str, at:
     )
 
 
-def _merges(rows: Iterable[Mapping[str, Any]], thing: str) -> tuple[Merge, ...]:
+def _merges(rows: Iterable[Mapping[str, Any]], thing: str, names: Mapping[str, str]) -> tuple[Merge, ...]:
     found: dict[str, Merge] = {}
     for row in rows:
         change = row["change"]
@@ -287,7 +291,12 @@ def _merges(rows: Iterable[Mapping[str, Any]], thing: str) -> tuple[Merge, ...]:
             continue
         if row["what"] == What.MERGED and row["thing"] == thing:
             found[change] = Merge(
-                merge=change, gone=row["other"], at=of_micros(row["at"]), actor=row["actor"], reason=row["reason"]
+                merge=change,
+                gone=row["other"],
+                at=of_micros(row["at"]),
+                actor=row["actor"],
+                by_name=_called(row["actor"], names),
+                reason=row["reason"],
             )
         elif row["what"] == What.SPLIT:
             found.pop(change, None)
@@ -299,7 +308,12 @@ def _became(rows: Iterable[Mapping[str, Any]], thing: str) -> str | None:
     return merged[-1] if merged else None
 
 
-def _happening(row: Mapping[str, Any]) -> Happening:
+def _called(actor: str, names: Mapping[str, str]) -> str:
+    # What was there when the history began.
+    return "nobody knows by whom" if actor == "before" else called(actor, names)
+
+
+def _happening(row: Mapping[str, Any], names: Mapping[str, str]) -> Happening:
     return Happening(
         at=of_micros(row["at"]),
         what=What(row["what"]),
@@ -310,6 +324,7 @@ def _happening(row: Mapping[str, Any]) -> Happening:
         other=row["other"],
         was=row["was"],
         actor=row["actor"],
+        by_name=_called(row["actor"], names),
         run_id=row["run_id"],
         path=row["path"],
         reason=row["reason"],
@@ -337,6 +352,7 @@ def _pair(connection: Connection, row: Mapping[str, Any], *, payloads: bool) -> 
         found_at=of_micros(row["found_at"]),
         decided_at=None if row["decided_at"] is None else of_micros(row["decided_at"]),
         decided_by=row["decided_by"],
+        by_name=None if row["decided_by"] is None else called(row["decided_by"], people.names(connection)),
         reason=row["reason"],
         merge=row["change"],
     )
@@ -388,6 +404,12 @@ def at_moment(view: View, *, id: str, moment: datetime, entity: str | None = Non
         if shown is not None and any(each.id == id for each in shown.ids):
             found.append(shown)
     return tuple(found)
+
+
+def ids_in(view: View, entity: str, thing: str) -> tuple[Id, ...]:
+    """Give the ids of a thing as they are now."""
+    with view.database.reading() as connection:
+        return _ids(connection, view.environment, entity, thing)
 
 
 def thing_of(view: View, *, entity: str, system: str, id: str) -> str | None:

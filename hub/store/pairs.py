@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, update
 
 from hub.audit.entry import Fact
 from hub.audit.kinds import AuditKind
@@ -171,6 +171,12 @@ def waiting(connection: Connection, environment: str, *, entity: str | None, sta
     order = match_pairs.c.found_at if state is PairState.OPEN else match_pairs.c.decided_at.desc()
     rows = connection.execute(statement.order_by(order, match_pairs.c.pair).limit(limit))
     return [dict(row._mapping) for row in rows]
+
+
+def count_open(connection: Connection, environment: str) -> int:
+    """Count the pairs of which nobody has said anything."""
+    here = (match_pairs.c.environment == environment, match_pairs.c.state == PairState.OPEN.value)
+    return connection.execute(select(func.count()).select_from(match_pairs).where(*here)).scalar_one()
 
 
 def of_ids(pair: Row) -> tuple[tuple[str, str], tuple[str, str]]:
