@@ -96,13 +96,15 @@ def _others(visit: Visit, found: things.ThingView) -> dict[str, str]:
     names = {each.gone for each in found.merges} | {name for row in found.history for name in (row.other, row.thing)}
     names |= {row.was for row in found.history}
     known = {place.thing: place.ids for place in found.tree}
+    # What nothing names any more is known by what came from it.
+    came = {row.other: f"{row.system} {row.id}" for row in found.history if row.other and row.id}
     shown = {}
     for name in names - {None, found.thing}:
         assert name is not None
         ids = known.get(name)
         if ids is None:
             ids = things.ids_in(visit.console.view, found.entity, name)
-        shown[name] = f"{ids[0].system} {ids[0].id}" if ids else name
+        shown[name] = f"{ids[0].system} {ids[0].id}" if ids else came.get(name, name)
     return shown
 
 
