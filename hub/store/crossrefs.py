@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from hub.audit.kinds import AuditKind
 from hub.errors import FixData
@@ -73,7 +73,8 @@ _FIND = Formed(
         _there.c.entity == _here.c.entity,
         _there.c.thing == _here.c.thing,
         _there.c.system == bindparam("want"),
-        _there.c.rank == 0,
+        # Written out: as a parameter it would be bound for every document.
+        _there.c.rank == literal_column("0"),
     )
 )
 

@@ -126,4 +126,10 @@ match_pairs = Table(
     Index("ix_match_pairs_state", "environment", "state", "found_at"),
     Index("ix_match_pairs_id", "environment", "entity", "system", "id"),
     Index("ix_match_pairs_other_id", "environment", "entity", "other_system", "other_id"),
+    Index(
+        "ix_match_pairs_change",
+        "change",
+        sqlite_where=text("change IS NOT NULL"),
+        postgresql_where=text("change IS NOT NULL"),
+    ),
 )

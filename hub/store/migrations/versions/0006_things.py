@@ -127,3 +127,5 @@ def _create_matches() -> None:
     op.create_index("ix_match_pairs_state", "match_pairs", ["environment", "state", "found_at"])
     op.create_index("ix_match_pairs_id", "match_pairs", ["environment", "entity", "system", "id"])
     op.create_index("ix_match_pairs_other_id", "match_pairs", ["environment", "entity", "other_system", "other_id"])
+    merged = sa.text("change IS NOT NULL")
+    op.create_index("ix_match_pairs_change", "match_pairs", ["change"], sqlite_where=merged, postgresql_where=merged)
