@@ -210,6 +210,12 @@ class NotApproved(FixData):
     code = "not-approved"
 
 
+class PossibleDuplicate(FixData):
+    """A record may be about a thing that is known by another record; a person says whether it is."""
+
+    code = "possible-duplicate"
+
+
 class HubDefect(FixData):
     """The hub failed on this run; this is a defect of the hub, and its maintainers want to know."""
 

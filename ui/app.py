@@ -36,6 +36,7 @@ from ui.pages import (
     search,
     sign_in,
     streams,
+    things,
 )
 from ui.visits import Visit
 
@@ -58,6 +59,7 @@ DOORS: tuple[Door, ...] = (
     *events.DOORS,
     *schemas.DOORS,
     *crossrefs.DOORS,
+    *things.DOORS,
     *revisions.DOORS,
     *audit.DOORS,
     *search.DOORS,

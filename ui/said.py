@@ -39,6 +39,12 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "backfill-cancelled": "The back-fill has ended. What it has brought stays.",
         "gap-settled": "Your word is recorded, and the alarm ends.",
         "linked": "The ids are tied together. Runs that waited for them go on.",
+        "said-same": "They are one thing now. Replay the exception: its run goes on with what is there.",
+        "said-different": "They are different for good. Replay the exception: its run makes one of its own.",
+        "split": "The merge is taken back. The two are different things from now on.",
+        "preferred": "Others are given this id from now on.",
+        "untied": "The id names nothing any more.",
+        "moved": "It stands there now, with all that is below it.",
         "welcome": "You are the administrator of this hub.",
         "signed-out": "You are signed out.",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
@@ -48,4 +48,11 @@ async def listing(
 ) -> Response:
     """List things by entity or by an id in any system."""
     found = crossrefs.find(request.app.state.view, entity=entity, id=id, limit=limit)
-    return answer({"things": [{"entity": each.entity, "thing": each.thing, "ids": dict(each.ids)} for each in found]})
+    return answer({"things": [_listed(each) for each in found]})
+
+
+def _listed(thing: crossrefs.Thing) -> dict[str, Any]:
+    aliases: dict[str, list[str]] = {}
+    for system, id in thing.aliases:
+        aliases.setdefault(system, []).append(id)
+    return {"entity": thing.entity, "thing": thing.thing, "ids": dict(thing.ids), "aliases": aliases}

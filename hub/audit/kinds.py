@@ -93,6 +93,12 @@ class AuditKind(StrEnum):
     CASE_CLOSED = "case.closed", "A case was settled; the entry says how."
     CROSSREF_LINKED = "crossref.linked", "Ids of one thing in several systems were tied together."
     CROSSREF_UNLINKED = "crossref.unlinked", "A tie between ids was taken back."
+    THING_MERGED = "thing.merged", "Two things became one: the ids of one name the other from here on."
+    THING_SPLIT = "thing.split", "A merge was taken back."
+    THING_MOVED = "thing.moved", "A thing was put below another one, or below none."
+    ID_PREFERRED = "thing.id_preferred", "Of several ids that a system has for a thing, another is given to others."
+    DUPLICATE_FOUND = "duplicate.found", "Two records may be about one thing; a run waits for a person to say so."
+    DUPLICATE_DECIDED = "duplicate.decided", "It was said of two records whether they are about one thing."
 
     # --- connections and secrets ---
     CONNECTION_PAUSED = "connection.paused", "A connection takes no more work: its runs wait."

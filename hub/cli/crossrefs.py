@@ -10,13 +10,15 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from hub.cli import place
+from hub.cli import place, things
 from hub.cli.given import not_text
 from hub.cli.output import console, print_json, print_table
 from hub.cli.reach import reach
 from hub.errors import FixData
 
 app = typer.Typer(no_args_is_help=True)
+for command in (things.show, things.history, things.merge, things.split, things.move, things.prefer, things.untie):
+    app.command()(command)
 
 #: Rows in one request.
 BATCH = 1000
@@ -63,7 +65,9 @@ def list_crossrefs(
         return
     table = Table("Entity", "Ids")
     for thing in things:
-        table.add_row(thing["entity"], escape(", ".join(f"{system} {id}" for system, id in thing["ids"].items())))
+        ids = [f"{system} {id}" for system, id in thing["ids"].items()]
+        ids += [f"{system} {id} (alias)" for system, more in thing["aliases"].items() for id in more]
+        table.add_row(thing["entity"], escape(", ".join(ids)))
     print_table(table)
 
 

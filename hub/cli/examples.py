@@ -40,7 +40,8 @@ def run_all(path: Path | None, *, only: str, coverage_below: int | None, json_ou
     wanted = {name for name in opened.bundle.mappings if not only or only in name or name in _names(chosen)}
     covered = [each for each in coverage(opened.bundle, results) if each.mapping in wanted - left_out]
     low = [each for each in covered if coverage_below is not None and each.percent < coverage_below]
-    wanted_rules = {name for name in opened.bundle.policies if not only or only in name or name in _names(chosen)}
+    decided = {*opened.bundle.policies, *opened.bundle.matches}
+    wanted_rules = {name for name in decided if not only or only in name or name in _names(chosen)}
     ruled = [each for each in rule_coverage(opened.bundle, results) if each.policy in wanted_rules - left_out]
     if only and not (chosen or covered or ruled):
         return _nothing_fits(only, json_output)

@@ -25,6 +25,7 @@ from hub.cli import (
     schedules,
     schemas,
     streams,
+    things,
     vault,
 )
 from hub.cli.backup import backup, restore
@@ -373,6 +374,9 @@ app.add_typer(connections.app, name="connections", help="Look at connections and
 app.command(rich_help_panel=_LOOK)(decisions)
 app.add_typer(
     crossrefs.app, name="crossrefs", help="Look up and import which id here is which id there.", rich_help_panel=_LOOK
+)
+app.add_typer(
+    things.app, name="duplicates", help="Look at records that may be about one thing; say so.", rich_help_panel=_LOOK
 )
 app.add_typer(audit.app, name="audit", help="Read and verify the audit log.", rich_help_panel=_LOOK)
 

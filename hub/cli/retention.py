@@ -19,6 +19,7 @@ _TITLES = {
     "answers": "answers of targets to writes",
     "examples": "examples of drift",
     "firings": "rows of schedules' firings",
+    "records": "records that were compared with others",
 }
 
 

@@ -19,6 +19,7 @@ from hub.store.checksums import of_step
 from hub.store.committer import Committer
 from hub.store.crossrefs import Link, Unlink
 from hub.store.history import Awaited, Record
+from hub.store.matches import Match, Matched
 
 
 class Journal:
@@ -146,6 +147,12 @@ class Journal:
     def decided(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep decisions that are rows already; the payload they are about is counted, not audited."""
         self._record.decisions.extend(rows)
+
+    async def match(self, match: Match) -> Matched:
+        """Compare a record with all others, durably; raises `PossibleDuplicate` where a person has to say something."""
+        self._record.match = match
+        matched: Matched = await self._flush()
+        return matched
 
     def link(self, link: Link) -> None:
         """Tie ids together; what waits for them goes on once it is durable."""

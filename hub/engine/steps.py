@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from hub.connections.accounts import Account
 from hub.engine import waits
@@ -23,22 +24,35 @@ from hub.engine.parts import Parts
 from hub.engine.readings import answer_of
 from hub.engine.recording import Target, another_run
 from hub.engine.suspicion import suspicion_of
-from hub.engine.values import Scope, call_input, call_output, linked_ids, lookup_question, mapped
+from hub.engine.values import (
+    Scope,
+    call_input,
+    call_output,
+    compared_keys,
+    linked_ids,
+    linked_parent,
+    lookup_question,
+    mapped,
+    match_question,
+)
 from hub.errors import ApprovalLapsed, FixData, HubDefect, NotMapped, WaitFor
 from hub.model.ambient import of_micros
 from hub.model.effect import EffectKey, EffectState, effect_key
-from hub.model.flow import Approve, Call, Decide, Emit, Link, Lookup, Map, Step, Subflow, Wait
+from hub.model.flow import Approve, Call, Decide, Emit, Link, Lookup, Map, Match, Step, Subflow, Wait
 from hub.model.flow_steps import gone_before
 from hub.model.limits import Asker
 from hub.model.run import GOING_STATES
 from hub.policy.decision import decide
+from hub.policy.matching import in_words
 from hub.sdk import exact_json
 from hub.sdk.connector import Operation, ReadOperation, WriteOperation
-from hub.store import crossrefs, runs
+from hub.store import crossrefs, hierarchy, matches, runs
 from hub.store import effects as stored_effects
 from hub.store.claims import ClaimedRun
 from hub.store.drift import CountDrift
+from hub.store.hierarchy import Above
 from hub.store.lineage import replayed
+from hub.store.things import By
 from hub.workspace.bundle import Bundle
 
 
@@ -116,6 +130,8 @@ class Steps:
                 return self._decide(bundle, path, action, scope)
             case Lookup() as action:
                 return self._lookup(step, path, action, scope)
+            case Match() as action:
+                return await self._match(bundle, path, action, scope)
             case Call() as action:
                 return await self._call(bundle, step, path, action, scope)
             case Link() as action:
@@ -155,12 +171,13 @@ class Steps:
 
     def _lookup(self, step: Step, path: str, action: Lookup, scope: Scope) -> Output:
         given = lookup_question(action, scope)
-        wanted = {"environment": self._run["environment"], **given}
-        found = crossrefs.find(self._parts.database.looking, **wanted)
+        environment = self._run["environment"]
+        found, topic = _found(self._parts.database.looking, environment, given)
         if found is not None:
             return Output(value={"id": found}, input=given)
+        whose = "" if action.above is None else _ABOVE[Above(action.above)]
         missing = NotMapped(
-            f"{wanted['system']} {action.crossref} {wanted['id']} has no crossref to {wanted['want']}.",
+            f"{whose}{given['system']} {action.crossref} {given['id']} has no crossref to {given['want']}.",
             code="crossref-missing",
             **given,
         )
@@ -172,10 +189,36 @@ class Steps:
             raise missing
         raise WaitFor(
             missing.detail,
-            on=crossrefs.topic(**wanted),
+            on=topic,
             until=until,
-            come=lambda connection: crossrefs.find(connection, **wanted) is not None,
+            # What it hangs on may have become another thing meanwhile.
+            come=lambda connection: _found(connection, environment, given) != (None, topic),
         )
+
+    async def _match(self, bundle: Bundle, path: str, action: Match, scope: Scope) -> Output:
+        policy, asked = bundle.matches[action.policy], match_question(action, scope)
+        record, values = compared_keys(policy, action, scope)
+        matched = await self._journal.match(
+            matches.Match(
+                by=By(
+                    environment=self._run["environment"],
+                    entity=policy.entity,
+                    actor=self._parts.worker,
+                    run_id=self._run["id"],
+                    path=path,
+                ),
+                policy=policy.name,
+                version=policy.version,
+                **asked,
+                record=record,
+                keys=[matches.Key(name=each.key.name, value=each.value, same=each.key.same) for each in values],
+                thing=self._parts.ambient.new_id("thing"),
+                change=self._parts.ambient.new_id("merge"),
+            )
+        )
+        given = {**asked, "policy": policy.name, "keys": in_words(values)}
+        value = {"thing": matched.thing, "known": matched.known, "merged": list(matched.merged)}
+        return Output(value=value, input=given)
 
     def _began(self, path: str) -> datetime:
         first, now = self._begun.get(path), self._parts.ambient.now()
@@ -386,7 +429,7 @@ class Steps:
         return call_input(bundle, action, scope)
 
     async def _link(self, action: Link, path: str, scope: Scope) -> Output:
-        ids = linked_ids(action, scope)
+        ids, above = linked_ids(action, scope), linked_parent(action, scope)
         # The outcome of a write must not hang on whether ids can be tied together.
         await self._journal.settle()
         self._journal.link(
@@ -398,14 +441,30 @@ class Steps:
                 actor=self._parts.worker,
                 line=[self._run["id"], *replayed(self._parts.database.looking, self._run["replay_of"])],
                 path=path,
+                places=action.parent is not None,
+                parent=above,
+                parent_thing="" if above is None else self._parts.ambient.new_id("thing"),
             )
         )
         await self._journal.settle()
-        return Output(value=ids, input=ids)
+        told = ids if above is None else {**ids, "above": {above[0]: above[1]}}
+        return Output(value=ids, input=told)
 
     def _at_work(self, run_id: str) -> bool:
         row = runs.find(self._parts.database.looking, run_id)
         return row is not None and row["state"] in GOING_STATES
+
+
+#: Whose id a look-up does not find, beside that of the thing itself.
+_ABOVE = {Above.PARENT: "What stands straight above ", Above.TOP: "What stands at the top above "}
+
+
+def _found(connection: Connection, environment: str, question: Mapping[str, str]) -> tuple[str | None, str]:
+    """Give what a look-up finds, and the topic of which to wait where that is nothing."""
+    wanted = {"environment": environment, **{name: word for name, word in question.items() if name != "above"}}
+    if "above" in question:
+        return hierarchy.find_above(connection, **wanted, above=Above(question["above"]))
+    return crossrefs.find(connection, **wanted), crossrefs.topic(**wanted)
 
 
 class _once:  # noqa: N801 - it stands for a function

@@ -8,7 +8,8 @@ from typing import Any
 from hub.engine.readings import source_of
 from hub.errors import FixData, HubError
 from hub.mapping.compiled import apply
-from hub.model.flow import Call, Flow, Link, Lookup, Map, Term
+from hub.model.flow import Call, Flow, Link, Lookup, Map, Match, Term
+from hub.policy.matching import KeyValue, MatchPolicy, key_values
 from hub.workspace.bundle import Bundle
 
 Scope = dict[str, Any]
@@ -39,13 +40,37 @@ def call_output(bundle: Bundle, action: Call, answer: Any, scope: Mapping[str, A
 
 
 def lookup_question(action: Lookup, scope: Mapping[str, Any]) -> dict[str, str]:
-    """Give what a look-up asks: which id (`want`) the thing has that is called `id` in `system`."""
-    return {
+    """Give what a look-up asks: which id (`want`) the thing has that is called `id` in `system`, or one `above` it."""
+    asked = {
         "entity": action.crossref,
         "system": str(action.system(scope)),
         "id": str(action.id(scope)),
         "want": str(action.want(scope)),
     }
+    return asked if action.above is None else {**asked, "above": action.above}
+
+
+def compared_keys(policy: MatchPolicy, action: Match, scope: Mapping[str, Any]) -> tuple[Any, tuple[KeyValue, ...]]:
+    """Give the record that a `match` step compares, and the values of its keys."""
+    record = action.of(scope) if action.of is not None else scope["record"]
+    return record, key_values(policy, record)
+
+
+def match_question(action: Match, scope: Mapping[str, Any]) -> dict[str, str]:
+    """Give which record a `match` step compares: what `system` calls `id`."""
+    id = action.id(scope)
+    if id is None or id == "":
+        raise FixData("What is compared has no id.", code="no-id", expression=action.id.text)
+    return {"system": str(action.system(scope)), "id": str(id)}
+
+
+def linked_parent(action: Link, scope: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Give the system and id of what a `crossref` step puts above its thing; None where it stands below nothing."""
+    if action.parent is None:
+        return None
+    system, id = action.parent
+    above = id(scope)
+    return None if above is None or above == "" else (str(system(scope)), str(above))
 
 
 def linked_ids(action: Link, scope: Mapping[str, Any]) -> dict[str, str]:

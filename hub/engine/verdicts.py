@@ -17,6 +17,7 @@ from hub.errors import (
     OnHold,
     OutcomeParked,
     OutcomeUnknown,
+    PossibleDuplicate,
     RetryLater,
     StandsAlready,
     WaitFor,
@@ -120,6 +121,9 @@ def decide(error: HubError, here: Circumstances) -> Verdict:
     if isinstance(error, OutcomeParked | HubDefect | StandsAlready):
         # What nobody knows, or would be written twice, only a person can go on from.
         return Park(reason=error.code)
+    if isinstance(error, PossibleDuplicate):
+        # Whether it is taken back or not: what it is about, only a person can say.
+        return failure(error.code, not_past(here))
     if isinstance(error, NotMapped) and here.step is not None and here.step.missing is not None:
         return failure(here.step.missing.case, here)
     return failure(error.code, here)

@@ -26,6 +26,7 @@ from hub.errors import (
     HubDefect,
     HubError,
     NotApproved,
+    PossibleDuplicate,
     StaleLease,
     StandsAlready,
     ToldToStop,
@@ -378,8 +379,9 @@ def parking(place: Place, failed: Sequence[Stopped], here: Circumstances) -> lis
 
 
 def _asks(place: Place, error: HubError) -> bool:
-    """Tell whether a step has stopped because something is not approved, by itself or any more."""
-    return isinstance(place.step.action, Approve) or isinstance(error, ApprovalPending | NotApproved)
+    """Tell whether a step has stopped because a person has not said yes: to what it does, or to what it is about."""
+    asked = isinstance(error, ApprovalPending | NotApproved | PossibleDuplicate)
+    return asked or isinstance(place.step.action, Approve)
 
 
 def _taken(action: Branch, scope: Scope) -> Arm | None:

@@ -54,7 +54,8 @@ class Decide:
 class Lookup:
     """Find what an id of one system is in another; the output is `{"id": …}`.
 
-    An `optional` one gives null where nothing is found, after the wait if there is one.
+    An `optional` one gives null where nothing is found, after the wait if there is one. With `above` it is the id of
+    what stands straight above it (`parent`), or of the topmost one (`top`).
     """
 
     crossref: str
@@ -62,6 +63,21 @@ class Lookup:
     id: Term
     want: Term
     optional: bool = False
+    above: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Compare a record (`of`, the event's when not named) with those of other things by the keys of a policy.
+
+    The record is what `system` calls `id`. The run stops where another thing may be the same and nobody has said
+    whether it is; the output is `{"thing", "known", "merged"}`.
+    """
+
+    policy: str
+    system: Term
+    id: Term
+    of: Term | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +125,14 @@ class Undo:
 class Link:
     """Record that ids of several systems name one thing: pairs of system and id.
 
-    `reads` are the names in the scope that the ids come from.
+    `reads` are the names in the scope that the ids come from. `parent` is a pair too: what stands above the thing, or
+    nothing where its id is null.
     """
 
     entity: str
     ids: tuple[tuple[Term, Term], ...]
     reads: frozenset[str] = frozenset()
+    parent: tuple[Term, Term] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +235,7 @@ class Subflow:
     given: Mapping[str, Term] = field(default_factory=dict)
 
 
-Action = Map | Decide | Lookup | Call | Link | Approve | Wait | Foreach | Branch | Parallel | Emit | Subflow
+Action = Map | Decide | Lookup | Match | Call | Link | Approve | Wait | Foreach | Branch | Parallel | Emit | Subflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from hub.model.flow import (
     Link,
     Lookup,
     Map,
+    Match,
     Parallel,
     Same,
     Step,
@@ -154,7 +155,7 @@ def applied(step: Step) -> tuple[Applied, ...]:
             return own if undo is None else own + _of_undo(undo)
         case Emit(shape=shape, of=of, given=given) | Subflow(shape=shape, of=of, given=given):
             return () if shape is None else (Applied(mapping=shape, of=of, given=given),)
-        case Decide() | Lookup() | Link() | Approve() | Wait() | Foreach() | Branch() | Parallel():
+        case Decide() | Lookup() | Match() | Link() | Approve() | Wait() | Foreach() | Branch() | Parallel():
             return ()
 
 
@@ -187,8 +188,10 @@ def _of_action(step: Step) -> tuple[Term | None, ...]:
             return (connection, of, by, *given.values(), each)
         case Lookup(system=system, id=id, want=want):
             return (system, id, want)
-        case Link(ids=ids):
-            return tuple(term for pair in ids for term in pair)
+        case Match(system=system, id=id, of=of):
+            return (system, id, of)
+        case Link(ids=ids, parent=parent):
+            return tuple(term for pair in (*ids, *([] if parent is None else [parent])) for term in pair)
         case Approve(of=of):
             return (of,)
         case Wait(until=until, subject=subject):

@@ -8,6 +8,7 @@ from hub.audit.entry import is_plain
 from hub.connections.accounts import Account
 from hub.errors import FixData, NotFound
 from hub.model.ambient import Ambient
+from hub.operate.things import ThingOrders
 from hub.store import cases, connections, crossrefs, runs
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
@@ -31,6 +32,8 @@ class Orders:
         self._database = database
         self._committer = committer
         self._accounts = accounts
+        #: What people say about things: what is one, and where it stands.
+        self.things = ThingOrders(environment=environment, ambient=ambient, committer=committer)
 
     async def assign_case(self, case_id: str, *, owner: str | None, actor: str) -> None:
         """Give an exception an owner (a person's id), or take it away."""

@@ -128,6 +128,10 @@ class Pruning:
         while keys := await self._keys(old):
             done += await self._some(lambda tx, keys=keys: retention.prune_answers(tx, keys, environment, answers))  # type: ignore[misc]
         done += await self._some(lambda tx: retention.prune_examples(tx, environment, payloads))
+        gone = Pruned(records=1)
+        while gone.records and not self._stopping:
+            gone = await self._some(lambda tx: retention.prune_records(tx, environment, payloads, AT_ONCE * 4))
+            done += gone
         # A schedule never goes back, so that what was past its next moment once is so for good.
         ends = await self._read(lambda on: list(retention.firings_end(on, environment, payloads).items()))
         for flow, end in ends:

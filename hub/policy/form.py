@@ -48,11 +48,12 @@ _MEANINGS = {
 
 
 class Asked(StrEnum):
-    """Who asks a policy: a step of a flow (`decide`), a connection that names it as its guard, or a step's `retry`."""
+    """Who asks a policy: a step (`decide`, `approve`), a connection's guard, a step's `retry`, or its `match`."""
 
     STEP = "step"
     CONNECTION = "connection"
     RETRY = "retry"
+    MATCH = "match"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ class PolicyKind:
     - `outputs` are what its rules may give; None when every flow may choose its own.
     - `matches` are the ways to match it knows, `unmatched` the error when no rule matches (None: nothing is asked).
     - `leads` names the output by which the leading rule is found when all matching rules count.
-    - `settings` stand in the place of rules.
+    - `settings` stand in the place of rules, and so do `keys`, which say what each part of a key is for.
     """
 
     name: str
@@ -111,6 +112,7 @@ class PolicyKind:
     unmatched: str | None = None
     leads: str | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_rules(self) -> bool:

@@ -268,7 +268,18 @@ TOLERANCE = PolicyKind(
     leads="units",
 )
 
+MATCH = PolicyKind(
+    name="match",
+    doc="By which keys two records may be about one thing; whoever agrees in one of them is asked about, or the same.",
+    asked=Asked.MATCH,
+    keys={
+        "name": "what people call the key; no two have the same",
+        "of": "the expressions, read on the record, whose values make it together; all of them must have one",
+        "then": "what follows where two agree in it: a person is asked (`ask`, when left out), or they are the `same`",
+    },
+)
+
 #: Every kind by its name.
 KINDS: Mapping[str, PolicyKind] = {
-    kind.name: kind for kind in (ROUTE, THROTTLE, RETRY, APPROVE, HOLD, DRIFT, TOLERANCE)
+    kind.name: kind for kind in (ROUTE, THROTTLE, RETRY, APPROVE, HOLD, DRIFT, TOLERANCE, MATCH)
 }

@@ -14,12 +14,16 @@ from hub.store.tables import crossrefs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
-    """One thing of an entity (such as `customer`) with its id in each system that knows it."""
+    """One thing of an entity (such as `customer`) with its id in each system that knows it.
+
+    `aliases` are further ids that find it, of which none is given to others.
+    """
 
     entity: str
     thing: str
     ids: tuple[tuple[str, str], ...]
     updated_at: datetime
+    aliases: tuple[tuple[str, str], ...] = ()
 
 
 def find(view: View, *, id: str | None = None, entity: str | None = None, limit: int = 50) -> tuple[Thing, ...]:
@@ -41,19 +45,20 @@ def find(view: View, *, id: str | None = None, entity: str | None = None, limit:
         select(crossrefs)
         .join(chosen, (chosen.c.entity == crossrefs.c.entity) & (chosen.c.thing == crossrefs.c.thing))
         .where(crossrefs.c.environment == view.environment)
-        .order_by(chosen.c.latest.desc(), crossrefs.c.thing, crossrefs.c.system)
+        .order_by(chosen.c.latest.desc(), crossrefs.c.thing, crossrefs.c.system, crossrefs.c.rank)
     )
     with view.database.reading() as connection:
         rows = connection.execute(statement).all()
-    found: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
+    found: dict[tuple[str, str], list[tuple[str, str, int, int]]] = {}
     for row in rows:
-        found.setdefault((row.entity, row.thing), []).append((row.system, row.id, row.updated_at))
+        found.setdefault((row.entity, row.thing), []).append((row.system, row.id, row.updated_at, row.rank))
     return tuple(
         Thing(
             entity=name,
             thing=thing,
-            ids=tuple((system, id_there) for system, id_there, _ in ids),
-            updated_at=of_micros(max(at for _, _, at in ids)),
+            ids=tuple((system, id_there) for system, id_there, _, rank in ids if rank == 0),
+            updated_at=of_micros(max(at for _, _, at, _ in ids)),
+            aliases=tuple((system, id_there) for system, id_there, _, rank in ids if rank > 0),
         )
         for (name, thing), ids in found.items()
     )

@@ -20,6 +20,7 @@ from hub.model.flow import (
     Link,
     Lookup,
     Map,
+    Match,
     OnFailure,
     Parallel,
     Step,
@@ -187,7 +188,7 @@ def _lines(step: Step, stuck: Mapping[str, int], place: str) -> tuple[PlanLine, 
                 PlanLine(steps=_plans(arm.steps, stuck, f"{place}."), name=arm.name, when=until_told(arm))
                 for arm in arms
             )
-        case Map() | Decide() | Lookup() | Call() | Link() | Approve() | Wait() | Emit() | Subflow():
+        case Map() | Decide() | Lookup() | Match() | Call() | Link() | Approve() | Wait() | Emit() | Subflow():
             return ()
 
 

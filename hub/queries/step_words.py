@@ -19,6 +19,7 @@ from hub.model.flow import (
     Link,
     Lookup,
     Map,
+    Match,
     OnFailure,
     Parallel,
     Step,
@@ -32,6 +33,10 @@ _ON_FAILURE = {
     OnFailure.CONTINUE: "When it fails for good, the flow goes on without it.",
     OnFailure.COMPENSATE: "When it fails for good, what was done is taken back.",
 }
+
+
+#: Whose id a look-up wants, beside that of the thing itself.
+_ABOVE = {"parent": "what stands straight above ", "top": "what stands at the top above "}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +77,7 @@ def subject_of(step: Step) -> str:
     match step.action:
         case Map(mapping=mapping):
             return mapping
-        case Decide(policy=policy) | Approve(policy=policy):
+        case Decide(policy=policy) | Approve(policy=policy) | Match(policy=policy):
             return policy
         case Lookup(crossref=crossref):
             return f"{crossref} crossref"
@@ -101,12 +106,17 @@ def sentence_of(step: Step, on: str | None = None) -> str:
             return f"Map {_text(of, 'the record')} with {mapping}."
         case Decide(policy=policy):
             return f"Ask the policy {policy}."
-        case Lookup(crossref=crossref, system=system, id=id, want=want):
-            return f"Find the {want.text} id of {system.text} {crossref} {id.text}."
+        case Lookup(crossref=crossref, system=system, id=id, want=want, above=above):
+            whose = "" if above is None else _ABOVE[above]
+            return f"Find the {want.text} id of {whose}{system.text} {crossref} {id.text}."
+        case Match(policy=policy, of=of, system=system, id=id):
+            what = f"{_text(of, 'the record')}, which is {system.text} {id.text}"
+            return f"Compare {what}, with others by the policy {policy}."
         case Call():
             return _call(step.action, on)
-        case Link(entity=entity, ids=ids):
-            return f"Tie the ids of one {entity} together: {', '.join(system.text for system, _ in ids)}."
+        case Link(entity=entity, ids=ids, parent=parent):
+            below = "" if parent is None else f", below what {parent[0].text} calls {parent[1].text}"
+            return f"Tie the ids of one {entity} together: {', '.join(system.text for system, _ in ids)}{below}."
         case Approve(policy=policy, of=of):
             return f"Wait until as many people approve {_text(of, 'the record')} as the policy {policy} asks for."
         case Wait():

@@ -33,6 +33,8 @@ def _of(topic: str) -> str:
             return f"the event {type} about {':'.join(subject)}"
         case ["crossref", _, entity, system, *id, want]:
             return f"the {want} id of the {system} {entity} {':'.join(id)}"
+        case ["thing", _, entity, *thing]:
+            return f"the {entity} {':'.join(thing)} to get an id, or another place in its tree"
         case ["connection", _, *name]:
             return f"the connection {':'.join(name)} to be resumed"
         case ["child", _, *path]:

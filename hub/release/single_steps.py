@@ -10,12 +10,22 @@ from hub.engine.children import told_name
 from hub.engine.demands import demand_of, hash_of
 from hub.engine.gates import work_scope
 from hub.engine.readings import answer_of, source_of
-from hub.engine.values import call_input, call_output, linked_ids, lookup_question, mapped, shaped
+from hub.engine.values import (
+    call_input,
+    call_output,
+    compared_keys,
+    linked_ids,
+    lookup_question,
+    mapped,
+    match_question,
+    shaped,
+)
 from hub.engine.waits import for_time
 from hub.errors import HubDefect
 from hub.model.ambient import of_micros
-from hub.model.flow import Approve, Call, Decide, Emit, Link, Lookup, Map, Step, Subflow, Wait
+from hub.model.flow import Approve, Call, Decide, Emit, Link, Lookup, Map, Match, Step, Subflow, Wait
 from hub.policy.decision import decide
+from hub.policy.matching import in_words
 from hub.policy.rules import Decision
 from hub.release.answers import Answers, Asked, Untold, loaded
 from hub.release.trace import Made, StepTrace, Trace
@@ -49,6 +59,8 @@ class SingleSteps:
             case Lookup() as action:
                 here.asked = Asked(target=("crossref",), question=lookup_question(action, scope))
                 return self._answers.lookup(path, step, here.asked.question)
+            case Match() as action:
+                return self._match(action, scope, path, here)
             case Call() as action:
                 return self._call(step, action, scope, path, here)
             case Link() as action:
@@ -65,6 +77,16 @@ class SingleSteps:
                 return self._subflow(action, scope, path, here)
             case action:
                 raise HubDefect(f"A step of the kind {type(action).__name__} is none by itself.", code="internal-error")
+
+    def _match(self, action: Match, scope: dict[str, Any], path: str, here: StepTrace) -> Any:
+        """What others there were at that time is not known any more: only the same keys have the same outcome."""
+        _, values = compared_keys(self._bundle.matches[action.policy], action, scope)
+        asked = {**match_question(action, scope), "policy": action.policy, "keys": in_words(values)}
+        here.asked = Asked(target=("match", action.policy), question=asked)
+        came = self._answers.given(path)
+        if loaded(self._answers.row(path)["input"]) != asked:
+            raise Untold("it compares by other keys than was recorded")
+        return came
 
     def _call(self, step: Step, action: Call, scope: dict[str, Any], path: str, here: StepTrace) -> Any:
         connection = str(action.connection(scope))

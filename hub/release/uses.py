@@ -20,6 +20,7 @@ from hub.model.flow import (
     Link,
     Lookup,
     Map,
+    Match,
     Parallel,
     Step,
     Subflow,
@@ -117,7 +118,7 @@ def _flow_uses(flow: Flow, bundle: Bundle) -> Iterator[Thing]:
             yield FileKind.POLICY, step.retry
         yield from ((FileKind.MAPPING, use.mapping) for use in applied(step))
         match step.action:
-            case Decide(policy=name) | Approve(policy=name):
+            case Decide(policy=name) | Approve(policy=name) | Match(policy=name):
                 yield FileKind.POLICY, name
             case Call() as call:
                 yield from _call_uses(call, step, place, flow, decides, bundle)

@@ -31,6 +31,7 @@ from hub.api import (
     secrets,
     sessions,
     streams,
+    things,
 )
 from hub.runtime.composition import Hub
 from hub.runtime.doctor import Doctor
@@ -90,6 +91,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
         events,
         drift,
         crossrefs,
+        things,
         connections,
         connectors,
         schedules,

@@ -64,6 +64,21 @@ _TAKE = Formed(
 )
 
 
+@contextlib.contextmanager
+def whole(transaction: Transaction) -> Iterator[None]:
+    """Let what is done inside count whole or, where it raises a HubError, not at all."""
+    kept = len(transaction.entries)
+    savepoint = transaction.connection.begin_nested()
+    try:
+        yield
+    except HubError:
+        savepoint.rollback()
+        del transaction.entries[kept:]
+        raise
+    else:
+        savepoint.commit()
+
+
 class Write(ABC):
     """A change that can share a transaction with others of its kind; kinds are applied in the order of `rank`."""
 

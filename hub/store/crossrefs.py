@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from hub.audit.kinds import AuditKind
 from hub.errors import FixData
-from hub.store.audit import Note
-from hub.store.committer import Transaction
+from hub.model.thing import PairState, What
+from hub.store import hierarchy, matches, merges, pairs, things
+from hub.store.committer import Transaction, whole
 from hub.store.statements import Formed, upsert
 from hub.store.tables import crossrefs
+from hub.store.things import TIES, By, Tie, at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,8 @@ class Link:
     """Ids of one thing: system → id; `thing` names a new one, `replace` lets a person change a system's id.
 
     `line` is the run that ties them and those that it replays, the newest first, and `path` its step: what they have
-    tied there, and nobody else has, they may tie otherwise.
+    tied there, and nobody else has, they may tie otherwise. With `places` the thing stands below that which `parent`
+    (system and id) names, or below none; `parent_thing` names that one, should nothing be known of it.
     """
 
     environment: str
@@ -32,6 +34,22 @@ class Link:
     replace: bool = False
     line: Sequence[str] = ()
     path: str | None = None
+    places: bool = False
+    parent: tuple[str, str] | None = None
+    parent_thing: str = ""
+    reason: str | None = None
+
+    @property
+    def by(self) -> By:
+        """Say who ties them, and why."""
+        return By(
+            environment=self.environment,
+            entity=self.entity,
+            actor=self.actor,
+            run_id=self.line[0] if self.line else None,
+            path=self.path,
+            reason=self.reason,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,19 +61,6 @@ class Unlink:
     actor: str
 
 
-class _Tie(NamedTuple):
-    """A row: the id of a thing in one system, and who has tied it."""
-
-    environment: str
-    entity: str
-    system: str
-    id: str
-    thing: str
-    run_id: str | None
-    path: str | None
-
-
-_TIE = select(*(crossrefs.c[name] for name in _Tie._fields))
 _here, _there = crossrefs.alias("here"), crossrefs.alias("there")
 #: Made once: it is asked for every document.
 _FIND = Formed(
@@ -68,17 +73,19 @@ _FIND = Formed(
         _there.c.entity == _here.c.entity,
         _there.c.thing == _here.c.thing,
         _there.c.system == bindparam("want"),
+        # Written out: as a parameter it would be bound for every document.
+        _there.c.rank == literal_column("0"),
     )
 )
 
 
 def topic(*, environment: str, entity: str, system: str, id: str, want: str) -> str:
     """Name what a run waits for when a crossref is missing."""
-    return f"crossref:{environment}:{entity}:{system}:{id}:{want}"
+    return things.id_topic(environment=environment, entity=entity, system=system, id=id, want=want)
 
 
 def find(connection: Connection, *, environment: str, entity: str, system: str, id: str, want: str) -> str | None:
-    """Give the id in the system `want` of what `system` calls `id`."""
+    """Give the primary id in the system `want` of what `system` calls `id`, be that an alias or not."""
     found: str | None = _FIND.scalar(
         connection, environment=environment, entity=entity, system=system, id=id, want=want
     )
@@ -89,28 +96,50 @@ def put(transaction: Transaction, link: Link) -> list[str]:
     """Tie the ids together; gives the topics of what can now be found.
 
     An id that already names another thing, or a system whose id of this thing is another one, is refused as FixData
-    unless the link says `replace`, or it is the link's own line that has tied it so.
+    unless the link says `replace`, or it is the link's own line that has tied it so. A thing of which nothing is known
+    but ids that the link names is no other one: it becomes one with the others.
     """
-    connection = transaction.connection
+    if not link.places:
+        return _put(transaction, link)
+    # Where it cannot stand where the link says, the ids are not tied either.
+    with whole(transaction):
+        return _put(transaction, link)
+
+
+def _put(transaction: Transaction, link: Link) -> list[str]:
+    connection, by = transaction.connection, link.by
     of = (crossrefs.c.environment == link.environment, crossrefs.c.entity == link.entity)
     ids = (crossrefs.c.system.in_(list(link.ids)), crossrefs.c.id.in_(list(link.ids.values())))
-    named = [_Tie(*row) for row in connection.execute(_TIE.where(*of, *ids))]
-    rows = [row for row in named if link.ids[row.system] == row.id]
-    things = {row.thing for row in rows}
-    if len(things) > 1 and not link.replace:
-        raise FixData("The ids already name different things.", code="crossref-conflict", **dict(link.ids))
-    thing = min(things) if things else link.thing
-    standing = [_Tie(*row) for row in connection.execute(_TIE.where(*of, crossrefs.c.thing == thing))]
-    known = {row.system: row.id for row in standing}
-    others = [row for row in standing if link.ids.get(row.system, row.id) != row.id]
+    found = [Tie(*row) for row in connection.execute(TIES.where(*of, *ids))]
+    rows = [row for row in found if link.ids[row.system] == row.id]
+    several = {row.thing for row in rows}
+    bare: list[str] = []
+    if len(several) > 1 and not link.replace:
+        thing, bare = _one_of(transaction, link, several)
+    else:
+        thing = min(several) if several else link.thing
+    standing = [Tie(*row) for row in connection.execute(TIES.where(*of, crossrefs.c.thing == thing))]
+    given = {(row.system, row.id): row for row in standing}
+    named = [(system, id) for system, id in link.ids.items() if (system, id) in given]
+    others = [
+        row
+        for row in standing
+        if row.rank == 0 and row.system in link.ids and (row.system, link.ids[row.system]) not in given
+    ]
     if not link.replace and not all(_is_own(row, link) for row in others):
         other = {row.system: link.ids[row.system] for row in others}
         raise FixData("The thing has another id in this system.", code="crossref-conflict", **other)
-    elsewhere = [row for row in rows if row.thing != thing]
-    _remove(transaction, [*others, *elsewhere], actor=link.actor)
+    topics: list[str] = []
+    if bare:
+        with whole(transaction):
+            topics = [topic for gone in bare for topic in merges.absorb(transaction, by, into=thing, gone=gone)]
+    joined = {(row.system, row.id) for row in rows if row.thing in bare}
+    elsewhere = [row for row in rows if row.thing != thing and row.thing not in bare]
+    # Other ids take their places at once.
+    things.untie_all(transaction, by, others)
+    topics += things.remove(transaction, by, elsewhere) if elsewhere else []
     _confirm(connection, link, [row for row in rows if row.thing == thing])
-    new = {row.system: link.ids[row.system] for row in others}
-    new.update({system: id for system, id in link.ids.items() if system not in known})
+    new = {system: id for system, id in link.ids.items() if (system, id) not in given and (system, id) not in joined}
     upsert(
         connection,
         crossrefs,
@@ -122,8 +151,9 @@ def put(transaction: Transaction, link: Link) -> list[str]:
                 "id": id,
                 "thing": thing,
                 "updated_at": transaction.now,
-                "run_id": link.line[0] if link.line else None,
+                "run_id": by.run_id,
                 "path": link.path,
+                "rank": 0,
             }
             for system, id in new.items()
         ],
@@ -131,49 +161,85 @@ def put(transaction: Transaction, link: Link) -> list[str]:
         change=(),
     )
     if new:
-        _tell(transaction, AuditKind.CROSSREF_LINKED, link.actor, link.entity, thing, new)
-    every = {**known, **link.ids}
-    return [
-        topic(environment=link.environment, entity=link.entity, system=system, id=id, want=want)
-        for system, id in every.items()
-        for want in every
-        if want != system and (want in new or system in new)
-    ]
+        told = [{"thing": thing, "what": What.TIED, "system": name, "id": id, "rank": 0} for name, id in new.items()]
+        things.keep(transaction, by, told)
+        things.tell(transaction, AuditKind.CROSSREF_LINKED, by, thing, systems=new)
+        every = [row for row in standing if row not in others]
+        every += [Tie(link.environment, link.entity, system, id, thing, None, None, 0) for system, id in new.items()]
+        topics += things.topics_of(by, every, new=new.items())
+    if link.replace:
+        # A person says which id it is: an alias becomes the one that others are given.
+        topics += [topic for key in named for topic in things.prefer(transaction, by, given[key])]
+    return topics + _placed(transaction, link, thing)
 
 
-def undo(transaction: Transaction, unlink: Unlink) -> None:
-    """Take back what runs have tied; what was there before them, or what others have tied too, stays."""
+def undo(transaction: Transaction, unlink: Unlink) -> list[str]:
+    """Take back what runs have tied; what was there before them, or what others have tied too, stays.
+
+    Gives the topics of what can be found otherwise since.
+    """
     of = (crossrefs.c.run_id.in_(unlink.line), crossrefs.c.path == unlink.path)
-    rows = [_Tie(*row) for row in transaction.connection.execute(_TIE.where(*of))]
-    _remove(transaction, rows, actor=unlink.actor)
+    rows = [Tie(*row) for row in transaction.connection.execute(TIES.where(*of))]
+    topics: list[str] = []
+    for environment, entity in sorted({(row.environment, row.entity) for row in rows}):
+        by = By(environment=environment, entity=entity, actor=unlink.actor, run_id=unlink.line[0], path=unlink.path)
+        topics += things.remove(transaction, by, [row for row in rows if row.entity == entity])
+    return topics
 
 
-def _is_own(row: _Tie, link: Link) -> bool:
+def untie(transaction: Transaction, by: By, system: str, id: str) -> list[str]:
+    """Untie one id, as a person orders; gives the topics of what can be found otherwise since."""
+    of = (crossrefs.c.environment == by.environment, crossrefs.c.entity == by.entity)
+    row = transaction.connection.execute(TIES.where(*of, crossrefs.c.system == system, crossrefs.c.id == id)).first()
+    if row is None:
+        raise FixData("Nothing is tied to this id.", code="not-tied", system=system, id=id)
+    return things.remove(transaction, by, [Tie(*row)])
+
+
+def _one_of(transaction: Transaction, link: Link, several: Iterable[str]) -> tuple[str, list[str]]:
+    """Give which of several things the others become one with, and those; `FixData` unless all they are is named."""
+    connection, of = transaction.connection, {"environment": link.environment, "entity": link.entity}
+    named = {(system, id) for system, id in link.ids.items()}
+    more = [
+        thing
+        for thing in sorted(several)
+        if not {(tie.system, tie.id) for tie in things.ids_of(connection, **of, thing=thing)} <= named
+    ]
+    into = more[0] if more else min(several)
+    bare = sorted(set(several) - {into})
+    said = [
+        row
+        for thing in bare
+        for row in pairs.between(connection, **of, thing=thing, others=several)
+        if row["state"] == PairState.DIFFERENT
+    ]
+    if len(more) > 1 or said:
+        raise FixData("The ids already name different things.", code="crossref-conflict", **dict(link.ids))
+    return into, bare
+
+
+def _placed(transaction: Transaction, link: Link, thing: str) -> list[str]:
+    """Put the thing where the link says that it stands in the tree."""
+    if not link.places:
+        return []
+    by = link.by
+    if link.parent is None:
+        return hierarchy.move(transaction, by, thing, None)
+    system, id = link.parent
+    of = {"environment": link.environment, "entity": link.entity}
+    parent, topics = things.named(transaction.connection, **of, system=system, id=id), list[str]()
+    if parent is None:
+        parent = link.parent_thing
+        topics = matches.introduce(transaction, by, system, id, parent)
+    return topics + hierarchy.move(transaction, by, thing, parent)
+
+
+def _is_own(row: Tie, link: Link) -> bool:
     return row.run_id is not None and row.run_id in link.line and row.path == link.path
 
 
-def _confirm(connection: Connection, link: Link, rows: Iterable[_Tie]) -> None:
+def _confirm(connection: Connection, link: Link, rows: Iterable[Tie]) -> None:
     """What somebody else ties too is nobody's alone any more, and is not taken back."""
     for row in rows:
         if row.run_id is not None and row.run_id not in link.line:
-            connection.execute(update(crossrefs).where(*_at(row)).values(run_id=None, path=None))
-
-
-def _remove(transaction: Transaction, rows: Sequence[_Tie], *, actor: str) -> None:
-    for row in rows:
-        transaction.connection.execute(delete(crossrefs).where(*_at(row)))
-    for entity, thing in sorted({(row.entity, row.thing) for row in rows}):
-        systems = [row.system for row in rows if (row.entity, row.thing) == (entity, thing)]
-        _tell(transaction, AuditKind.CROSSREF_UNLINKED, actor, entity, thing, systems)
-
-
-def _at(row: _Tie) -> Sequence[ColumnElement[bool]]:
-    names = ("environment", "entity", "system", "id")
-    return [crossrefs.c[name] == getattr(row, name) for name in names]
-
-
-def _tell(
-    transaction: Transaction, kind: AuditKind, actor: str, entity: str, thing: str, systems: Iterable[str]
-) -> None:
-    facts = {"entity": entity, "systems": ",".join(sorted(systems))}
-    transaction.entries.append(Note(kind=kind, actor=actor, subjects={"thing": thing}, facts=facts))
+            connection.execute(update(crossrefs).where(*at(row)).values(run_id=None, path=None))

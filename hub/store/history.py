@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from hub.errors import ApprovalLapsed, ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
 from hub.model.run import RunState, Stopping
 from hub.sdk import exact_json
-from hub.store import approvals, crossrefs, decisions, effects, statements
+from hub.store import approvals, crossrefs, decisions, effects, matches, statements
 from hub.store.audit import Note
 from hub.store.cases import Failure, close_passed, tell
 from hub.store.committer import Transaction, Write
@@ -71,6 +71,8 @@ class Record(Write):
     rewritten: Mapping[str, Any] | None = None
     links: list[crossrefs.Link] = field(default_factory=list)
     unlinks: list[crossrefs.Unlink] = field(default_factory=list)
+    #: A record that is compared with all others of its kind: the result is `matches.Matched`, or `PossibleDuplicate`.
+    match: matches.Match | None = None
     #: Of what people are told by the run's open case.
     case: Failure | None = None
     #: The run has got past all that people were told of.
@@ -106,6 +108,7 @@ class Record(Write):
         on_course = [(index, record) for index, record in live if results[index] is None]
         _open_intents(transaction, on_course, results)
         _take_over(transaction, on_course, results)
+        _compare(transaction, on_course, results)
         _tie_links(transaction, on_course, results)
         kept = [record for _, record in live]
         # A run whose ids could not be tied keeps what it did, but does not go on as it meant to.
@@ -189,7 +192,7 @@ class _Fence:
                 return ToldToStop(run=record.run_id, stopping=run["stopping"])
             # Also what takes something back goes out only once nobody holds it any more.
             return self._hold(record, run) if sends else None
-        if run["stopping"] is not None and (sends or record.links or change is not None):
+        if run["stopping"] is not None and (sends or record.links or record.match or change is not None):
             cancelled = run["stopping"] == Stopping.CANCEL.value
             if change is None or change["state"] != RunState.SUCCEEDED.value or not cancelled:
                 return ToldToStop(run=record.run_id, stopping=run["stopping"])
@@ -267,11 +270,22 @@ def _take_over(transaction: Transaction, live: list[tuple[int, Record]], results
             results[index] = effects.take_over(transaction.connection, record.taken, record.run_id)
 
 
+def _compare(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:
+    """Write down the keys of records and compare them, one after the other: of two alike the second one waits."""
+    topics: list[str] = []
+    for index, record in live:
+        if record.match is not None:
+            results[index], told = matches.compare(transaction, record.match)
+            topics += told
+    if topics:
+        wake(transaction, topics)
+
+
 def _tie_links(transaction: Transaction, live: list[tuple[int, Record]], results: list[Any]) -> None:
     topics: list[str] = []
     for index, record in live:
         for unlink in record.unlinks:
-            crossrefs.undo(transaction, unlink)
+            topics.extend(crossrefs.undo(transaction, unlink))
         for link in record.links:
             try:
                 topics.extend(crossrefs.put(transaction, link))

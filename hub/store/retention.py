@@ -17,6 +17,7 @@ from hub.store.account_tables import drift
 from hub.store.committer import Transaction
 from hub.store.control_tables import approvals, firings, schedules
 from hub.store.tables import attempts, batches, cases, decisions, effects, events, runs, steps
+from hub.store.thing_tables import match_pairs, matched_records
 
 #: The payloads of a run, by table: what is put in their place.
 _PAYLOADS: Mapping[Table, Mapping[str, object]] = {
@@ -45,6 +46,7 @@ class Pruned:
     answers: int = 0
     examples: int = 0
     firings: int = 0
+    records: int = 0
 
     def __add__(self, other: Pruned) -> Pruned:
         """Add up."""
@@ -54,12 +56,13 @@ class Pruned:
             answers=self.answers + other.answers,
             examples=self.examples + other.examples,
             firings=self.firings + other.firings,
+            records=self.records + other.records,
         )
 
     @property
     def total(self) -> int:
         """Count everything together."""
-        return self.runs + self.events + self.answers + self.examples + self.firings
+        return self.runs + self.events + self.answers + self.examples + self.firings + self.records
 
 
 def assert_kept(row: Mapping[str, Any]) -> None:
@@ -143,6 +146,21 @@ def old_examples(environment: str, before: int) -> ColumnElement[bool]:
     return and_(drift.c.environment == environment, drift.c.example.is_not(None), drift.c.last_seen < before)
 
 
+def old_records(environment: str, before: int) -> ColumnElement[bool]:
+    """Say which compared records may be pruned: seen long ago, and no person has to look at them now."""
+    pair, record = match_pairs, matched_records
+    here = and_(pair.c.environment == record.c.environment, pair.c.entity == record.c.entity, pair.c.state == "open")
+    one = and_(here, pair.c.system == record.c.system, pair.c.id == record.c.id)
+    other = and_(here, pair.c.other_system == record.c.system, pair.c.other_id == record.c.id)
+    return and_(
+        record.c.environment == environment,
+        record.c.record.is_not(None),
+        record.c.at < before,
+        ~select(pair.c.pair).where(one).exists(),
+        ~select(pair.c.pair).where(other).exists(),
+    )
+
+
 def old_firings(environment: str, flow: str, before: int) -> ColumnElement[bool]:
     """Say which firings of a schedule may go: those due before a moment that `firings_end` gives."""
     return and_(firings.c.environment == environment, firings.c.flow == flow, firings.c.due_at < before)
@@ -207,6 +225,7 @@ def count(connection: Connection, environment: str, *, payloads: int, answers: i
             number(firings, old_firings(environment, flow, before))
             for flow, before in firings_end(connection, environment, payloads).items()
         ),
+        records=number(matched_records, old_records(environment, payloads)),
     )
 
 
@@ -247,6 +266,17 @@ def prune_firings(transaction: Transaction, environment: str, flow: str, before:
     due = select(firings.c.due_at).where(old).order_by(firings.c.due_at).limit(limit)
     some = and_(old, firings.c.due_at.in_(transaction.connection.execute(due).scalars().all()))
     return Pruned(firings=transaction.connection.execute(delete(firings).where(some)).rowcount)
+
+
+def prune_records(transaction: Transaction, environment: str, before: int, limit: int) -> Pruned:
+    """Take some old records away that were compared, and their keys in words; what they are compared by stays."""
+    names = (matched_records.c.entity, matched_records.c.system, matched_records.c.id)
+    chosen = transaction.connection.execute(select(*names).where(old_records(environment, before)).limit(limit)).all()
+    for entity, system, id in chosen:
+        at = (names[0] == entity, names[1] == system, names[2] == id, matched_records.c.environment == environment)
+        gone = {"record": None, "keys": None, "pruned_at": transaction.now}
+        transaction.connection.execute(update(matched_records).where(*at).values(**gone))
+    return Pruned(records=len(chosen))
 
 
 def prune_examples(transaction: Transaction, environment: str, before: int) -> Pruned:

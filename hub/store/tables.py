@@ -366,8 +366,10 @@ crossrefs = Table(
     # Which run tied it, and in which step, as long as nobody else has; what a person tied has none.
     Column("run_id", String),
     Column("path", String),
+    # Of several ids of one system for the thing: 0 is the one that others are given, all further ones are aliases.
+    Column("rank", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("environment", "entity", "system", "id"),
-    UniqueConstraint("environment", "entity", "thing", "system"),
+    UniqueConstraint("environment", "entity", "thing", "system", "rank"),
     Index(
         "ix_crossrefs_run_id",
         "run_id",

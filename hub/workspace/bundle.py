@@ -10,6 +10,7 @@ from typing import Any
 from hub.errors import FixData, NotFound
 from hub.mapping.compiled import CompiledMapping, apply
 from hub.model.flow import Flow
+from hub.policy.matching import MatchPolicy
 from hub.policy.retry import RetryPolicy
 from hub.policy.rules import RulePolicy
 from hub.schemas.registry import Registry
@@ -28,8 +29,9 @@ _PLAIN_RETRY = RetryPolicy()
 class Bundle:
     """Everything a run needs of the workspace, by name; `files` are the bytes it was compiled from.
 
-    `policies` are those that decide between rules, `retries` those that say when to try again; `schemas` holds the
-    workspace's own and those of the installed connectors, and `registry` the same by series and version.
+    `policies` are those that decide between rules, `retries` those that say when to try again, `matches` those by
+    which records are compared; `schemas` holds the workspace's own and those of the installed connectors, and
+    `registry` the same by series and version.
     `origin` is the commit that the files came from, if known.
     """
 
@@ -39,6 +41,7 @@ class Bundle:
     mappings: Mapping[str, CompiledMapping] = field(repr=False)
     policies: Mapping[str, RulePolicy] = field(repr=False)
     retries: Mapping[str, RetryPolicy] = field(repr=False)
+    matches: Mapping[str, MatchPolicy] = field(repr=False)
     schemas: Mapping[str, Schema] = field(repr=False)
     connections: Mapping[str, ConnectionFile] = field(repr=False)
     environments: Mapping[str, EnvironmentFile] = field(repr=False)

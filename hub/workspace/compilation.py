@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from hub.errors import FixData
 from hub.model.flow import Flow
+from hub.policy.matching import MatchPolicy
 from hub.policy.retry import RetryPolicy
 from hub.policy.rules import RulePolicy
 from hub.schemas.registry import Registry, Upcast, registry_of
@@ -121,6 +122,7 @@ class _Compilation:
             mappings={name: mapping.compiled for name, mapping in self.mappings.items()},
             policies={name: policy for name, policy in compiled.items() if isinstance(policy, RulePolicy)},
             retries={name: policy for name, policy in compiled.items() if isinstance(policy, RetryPolicy)},
+            matches={name: policy for name, policy in compiled.items() if isinstance(policy, MatchPolicy)},
             schemas=self.schemas,
             connections=self.connections,
             environments=self.environments,

@@ -11,6 +11,7 @@ from typing import Any
 from hub.mapping.compiled import CompiledMapping
 from hub.model.limits import QuotaPer
 from hub.model.retention import Retention
+from hub.policy.matching import MatchPolicy
 from hub.policy.retry import RetryPolicy
 from hub.policy.rules import RulePolicy
 from hub.workspace.kinds import FileKind
@@ -136,7 +137,7 @@ class PolicyFile:
 
     name: str
     kind: str
-    compiled: RulePolicy | RetryPolicy
+    compiled: RulePolicy | RetryPolicy | MatchPolicy
     outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     path: str = ""
 

@@ -25,6 +25,7 @@ from hub.store.replays import Replay
 from hub.store.retention import Pruned
 from hub.store.tables import cases, effects, runs
 from tests.engine.house import FastClock, House, bundle
+from tests.engine.test_matches import ADA, customer, hut, open_pairs
 from tests.engine.test_once import FILES, THREE_WRITES, exceptions, things
 from tests.engine.vendor import Vendor
 from tests.store.test_committer import intent, run
@@ -107,6 +108,7 @@ async def test_payloads_go_and_what_proves_them_stays(tmp_path: Path) -> None:
         "answers": 0,
         "examples": 0,
         "firings": 0,
+        "records": 0,
     }
     clock.leap(timedelta(days=31))
     assert (await pruning(house).outlook()).due.runs == 3
@@ -367,3 +369,24 @@ async def test_a_run_replayed_twice_stays_until_the_last_replay_is_over(tmp_path
     change(database, update(runs).where(runs.c.id == "run_2").values(pruned_at=3))
     assert due(database) == ["run_1", "run_3"]
     database.close()
+
+
+async def test_records_that_were_compared_go_unless_somebody_has_to_look_at_them(tmp_path: Path) -> None:
+    made = hut(tmp_path)
+    house = await made.open()
+    for id, tax in (("c1", "1"), ("c2", "1"), ("c3", "3")):
+        await house.give(customer(id, tax=tax))
+        await house.settled()
+    made.clock.leap(timedelta(days=400))
+    prune = pruning(house)
+    assert ((await prune.outlook()).due.records, (await prune.prune(actor="schedule")).records) == (1, 1)
+    left = "SELECT id FROM matched_records WHERE record IS NOT NULL ORDER BY id"
+    assert [id for (id,) in rows(house, left)] == ["c1", "c2"]
+    (pair,) = open_pairs(house)
+    await house.orders.things.decide(pair["pair"], same=False, actor=ADA, reason="two branches")
+    assert (await prune.prune(actor="schedule")).records == 2
+    # Their keys are compared all the same, and what was said is remembered.
+    await house.give(customer("c4", tax="3"))
+    await house.settled()
+    assert [(pair["id"], pair["other_id"]) for pair in open_pairs(house)] == [("c4", "c3")]
+    await house.stop()

@@ -37,7 +37,7 @@ def test_payloads_go_when_the_environment_says_so_and_their_time_is_over(hub: Hu
     assert running.returncode == 1
     assert "Stop the hub first" in running.stderr
     done = json.loads(hub.run("retention", "--json").stdout)
-    assert done["pruned"] == {"runs": 20, "events": 20, "answers": 0, "examples": 0, "firings": 0}
+    assert done["pruned"] == {"runs": 20, "events": 20, "answers": 0, "examples": 0, "firings": 0, "records": 0}
     runs = hub.api("GET", "/api/runs?limit=100").json()["runs"]
     pruned = [run["id"] for run in runs if run["pruned_at"] is not None]
     assert len(pruned) == 20

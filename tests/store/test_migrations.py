@@ -15,9 +15,11 @@ from sqlalchemy import create_engine, text
 
 from hub.errors import Fatal
 from hub.model.event import EventFilter, EventState
-from hub.store import account_tables, control_tables, events  # noqa: F401 - declares their tables
+from hub.store import account_tables, control_tables, crossrefs, events, thing_tables, things  # noqa: F401 - declares their tables
+from hub.store.committer import Transaction
 from hub.store.database import FILE_NAME, NEWEST, Database
 from hub.store.tables import metadata
+from tests.store.replayed import replayed
 
 
 def test_the_newest_step_is_the_one_the_code_expects() -> None:
@@ -65,6 +67,42 @@ def test_what_an_earlier_release_kept_is_there_after_the_upgrade(tmp_path: Path)
     with database.reading() as connection:
         (kept,) = events.kept(connection, "test", wanted, after=None, limit=9)
     assert {name: kept[name] for name in row} == row and kept["flags"] is None and kept["release"] is None
+    database.close()
+
+
+def test_what_is_tied_has_a_history_after_the_upgrade(tmp_path: Path) -> None:
+    """Ties of before stand, each as the primary id of its system, and their history begins with them."""
+    config = Config()
+    config.set_main_option("script_location", "hub.store:migrations")
+    config.set_main_option("path_separator", "os")
+    old = create_engine(f"sqlite:///{tmp_path / FILE_NAME}")
+    ties = [
+        ("t", "customer", "stripe", "cus_1", "thing_1", 5, None, None),
+        ("t", "customer", "netsuite", "1042", "thing_1", 5, "run_1", "link"),
+        ("t", "invoice", "stripe", "in_1", "thing_2", 3, None, None),
+    ]
+    with old.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0005")
+        for tie in ties:
+            connection.exec_driver_sql("INSERT INTO crossrefs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", tie)
+    old.dispose()
+    database = Database(tmp_path)
+    with database.writer.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        rows = things.history(connection, "t")
+        assert [(row["position"], row["at"], row["system"], row["id"]) for row in rows] == [
+            (1, 3, "stripe", "in_1"),
+            (2, 5, "netsuite", "1042"),
+            (3, 5, "stripe", "cus_1"),
+        ]
+        assert (rows[1]["run_id"], rows[1]["path"], rows[1]["actor"]) == ("run_1", "link", "before")
+        assert replayed(rows).ids == {(tie[2], tie[3]): (tie[4], 0) for tie in ties}
+        asked = {"environment": "t", "entity": "customer", "want": "netsuite"}
+        assert crossrefs.find(connection, system="stripe", id="cus_1", **asked) == "1042"
+    with database.writer.begin() as connection:
+        # The next row of the history comes behind those.
+        assert Transaction(connection=connection, now=9).next_values("thing", 1) == range(4, 5)
     database.close()
 
 

@@ -9,10 +9,16 @@ from pathlib import Path
 
 from tests.engine.house import House
 from tests.engine.test_lanes import LINES, Hut, flow
+from tests.engine.test_matches import ADA, FLOW, customer, hut, open_pairs, replay
 from tests.store.asked import asked
 
 #: The tables that grow with every event.
-GROWING = frozenset({"events", "runs", "steps", "attempts", "effects", "audit", "decisions", "cases", "crossrefs"})
+GROWING = frozenset(
+    {
+        *("events", "runs", "steps", "attempts", "effects", "audit", "decisions", "cases"),
+        *("crossrefs", "thing_history", "parents", "matched_records", "match_keys", "match_pairs"),
+    }
+)
 STEPS = (
     LINES.replace("KIND", "native").replace("FAILURES", "continue")
     + """
@@ -59,3 +65,37 @@ async def test_no_statement_of_a_run_reads_a_table_that_grows(tmp_path: Path) ->
     assert len(statements) > 30
     assert read_through(house, statements - mine) == []
     await house.stop()
+
+
+async def test_no_statement_of_master_data_reads_a_table_that_grows(tmp_path: Path) -> None:
+    """What compares, ties, merges, splits and moves, and what people order of it."""
+    tree = "\n  - id: payer\n    lookup: { crossref: customer, system: billing, id: data.id, want: erp, above: top }\n"
+    made = hut(tmp_path, text=FLOW + tree)
+    house = await made.open()
+    things = house.orders.things
+    with asked() as statements:
+        for id, tax in (("c1", "1"), ("c2", "1"), ("c3", "3"), ("c4", "1")):
+            await house.give(customer(id, tax=tax))
+            await house.settled()
+        for pair in open_pairs(house):
+            same = (pair["id"], pair["other_id"]) == ("c4", "c1")
+            await things.decide(pair["pair"], same=same, actor=ADA, reason="said")
+        await replay(house, "c2")
+        names = house_things(house)
+        await things.move("customer", names["c2"], parent=names["c1"], actor=ADA, reason="group")
+        merge = await things.merge("customer", into=names["c1"], gone=names["c3"], actor=ADA, reason="one")
+        await things.split("customer", merge, actor=ADA, reason="two")
+        await things.prefer("customer", system="billing", id="c4", actor=ADA, reason="that one")
+        await things.untie("customer", system="billing", id="c4", actor=ADA, reason="gone")
+        mine = {each for each in statements if "count(" in each or "business_key = ?" in each}
+        # People list what waits, and that is what there is of it.
+        mine |= {each for each in statements if "match_pairs.state = ?" in each and "UPDATE" not in each}
+    assert len(statements) > 60
+    assert read_through(house, statements - mine) == []
+    await house.stop()
+
+
+def house_things(house: House) -> dict[str, str]:
+    with house.database.reading() as connection:
+        rows = connection.exec_driver_sql("select id, thing from crossrefs where system = 'billing'").all()
+    return {row.id: row.thing for row in rows}

@@ -74,9 +74,9 @@ def test_every_mapping_has_examples(bundle: Bundle) -> None:
 
 def test_every_policy_has_examples_that_reach_each_rule(bundle: Bundle) -> None:
     asked = {example.name for example in bundle.examples if example.kind is FileKind.POLICY}
-    assert asked == bundle.policies.keys() | bundle.retries.keys()
+    assert asked == bundle.policies.keys() | bundle.retries.keys() | bundle.matches.keys()
     assert [each for each in rule_coverage(bundle, run_examples(bundle)) if each.unreached] == []
-    kinds = {policy.kind.name for policy in bundle.policies.values()} | {"retry"}
+    kinds = {policy.kind.name for policy in bundle.policies.values()} | {"retry", "match"}
     assert kinds == set(KINDS)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from hub.access.permissions import Permission
-from hub.queries import crossrefs
+from hub.queries import crossrefs, things
 from ui.doors import Door
 from ui.visits import Visit
 
@@ -19,6 +19,7 @@ def listing(visit: Visit) -> Response:
         entities=crossrefs.entities(view),
         id=id,
         entity=entity,
+        waiting=things.count_open(view),
     )
 
 

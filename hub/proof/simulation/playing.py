@@ -211,7 +211,7 @@ class _Play:
             there = customers[customer.key] if self._case.tied is Tied.OWN else "999999"
             for system, name in (("stripe", self._ids[customer.key]), ("netsuite", there)):
                 self._database.file.execute(
-                    "INSERT INTO crossrefs VALUES (?, 'customer', ?, ?, ?, 0, NULL, NULL)",
+                    "INSERT INTO crossrefs VALUES (?, 'customer', ?, ?, ?, 0, NULL, NULL, 0)",
                     (shipped.ENVIRONMENT, system, name, f"thing{number}"),
                 )
         self._erp_customers = {customer.key: customers[customer.key] for customer in scenario.customers}

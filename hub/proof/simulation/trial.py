@@ -222,7 +222,7 @@ class _Stage:
             if customer not in self._draft.scenario.strangers:
                 for system, name in ((SHOP, customer), (LEDGER, entry)):
                     self._database.file.execute(
-                        "INSERT INTO crossrefs VALUES (?, 'customer', ?, ?, ?, 0, NULL, NULL)",
+                        "INSERT INTO crossrefs VALUES (?, 'customer', ?, ?, ?, 0, NULL, NULL, 0)",
                         (ENVIRONMENT, system, name, f"thing{number}"),
                     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hub.policy.form import Asked
 from hub.policy.kinds import APPROVE, KINDS
+from hub.policy.matching import MatchPolicy
 from hub.workspace.catalogue import ConnectorEntry
 from hub.workspace.checks.around import Around
 from hub.workspace.checks.call_lint import lint_call
@@ -20,6 +21,9 @@ from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints, close_match, nearest
 from hub.workspace.source.yaml_source import Keyed, Node, text_of
+
+#: By which keys of a step policies are asked that do not decide between rules.
+_ASKED = {"retry": Asked.RETRY, "match": Asked.MATCH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,11 @@ class ActionLint:
         """Add a lint for everything that is named and does not exist."""
         self._mapping(step, "map", step)
         for key in ("decide", "approve", "retry"):
-            self._policy(step, key)
+            self._policy(step, key, step.get(key))
+        match = inside(step, "match")
+        if match is not None:
+            self._policy(step, "match", match.get("policy"))
+            self._comes_late(match)
         call, emit, subflow = inside(step, "call"), inside(step, "emit"), inside(step, "flow")
         if call is not None:
             self._call(step, call)
@@ -82,14 +90,25 @@ class ActionLint:
         """Check a step that names nothing unknown against the shapes of what it reads."""
         shapes, own = self.around.shapes, (text_of(step.get("id")), output)
         lookup, expect, call = inside(step, "lookup"), inside(step, "expect"), inside(step, "call")
+        match = inside(step, "match")
         # These are looked at with more than their own shape.
-        holders = {"lookup": "id", "foreach": "each", "call": "each", "wait": "subject", "emit": "subject"}
+        holders = {
+            "lookup": "id",
+            "match": "id",
+            "foreach": "each",
+            "call": "each",
+            "wait": "subject",
+            "emit": "subject",
+        }
         apart = [held.get(key) for name, key in holders.items() if (held := inside(step, name)) is not None]
         for read in reads(step):
             if read.sees in (Sees.BEFORE, Sees.OWN) and not any(read.node is node for node in apart):
                 shapes.term(read.node, read.inset, own if read.sees is Sees.OWN else None)
-        if lookup is not None:
-            shapes.lookup(lookup)
+        for asked in (lookup, match):
+            if asked is not None:
+                shapes.lookup(asked)
+        if match is not None:
+            self._compared(match)
         if expect is not None:
             shapes.expectation(expect, own)
         shapes.mapping(step, step.get("map"))
@@ -105,6 +124,13 @@ class ActionLint:
                 shapes.text(told.entries["subject"].value)
         self._handed_over(step)
         self._undo(step, own)
+
+    def _compared(self, match: Keyed) -> None:
+        """Check that what is compared is a record of the schema that the policy reads."""
+        policy = self.known.policies.get(text_of(match.get("policy")))
+        if policy is not None and isinstance(policy.compiled, MatchPolicy):
+            at, wanted = match.entries["policy"].value, policy.compiled.record
+            self.around.shapes.record(match, at, wanted, f"The policy `{policy.name}`")
 
     def _handed_over(self, step: Keyed) -> None:
         """Check that a flow gets a record of the schema that it takes, where no mapping makes it."""
@@ -133,8 +159,23 @@ class ActionLint:
         """Check the expression that names an item of a call: it is read on the item, and names no step."""
         lint_calls(read.node, read.inset, self.lints, self.known)
 
-    def _policy(self, step: Keyed, key: str) -> None:
-        at = step.get(key)
+    def _comes_late(self, match: Keyed) -> None:
+        """Warn where something was done before a comparison that its outcome can change."""
+        at, policy = match.entries["policy"].value, self.known.policies.get(text_of(match.get("policy")))
+        entity = policy.compiled.entity if policy is not None and isinstance(policy.compiled, MatchPolicy) else ""
+        for id, step in self.around.names.items():
+            call, lookup = (inside(step, key) if step is not None else None for key in ("call", "lookup"))
+            if call is not None and self._writes(call):
+                message = f"The step `{id}` has written by then; what may be a duplicate is there already."
+                self.lints.warn(at, "match-after-write", message, "Compare before anything is written.")
+            if lookup is not None and entity and text_of(lookup.get("crossref")) == entity:
+                message = (
+                    f"The step `{id}` has looked up by then whether the {entity} is known. When a person says that it "
+                    "is the same as another, a replay still has what was found before."
+                )
+                self.lints.warn(at, "lookup-before-match", message, "Look up after the comparison.")
+
+    def _policy(self, step: Keyed, key: str, at: Node | None) -> None:
         if at is None:
             return
         policy = self.known.policies.get(text_of(at))
@@ -147,10 +188,12 @@ class ActionLint:
         elif kind is APPROVE and key == "decide":
             message = f"`{policy.name}` says how many people must agree, and `decide` waits for none of them."
             self.lints.warn(at, "approvals-not-awaited", message, f"Write `approve: {policy.name}` to wait for them.")
-        elif kind.asked is not (Asked.RETRY if key == "retry" else Asked.STEP):
-            wanted = "of kind `retry`" if key == "retry" else "that decides between rules"
+        elif kind.asked is not _ASKED.get(key, Asked.STEP):
+            wanted = f"of kind `{key}`" if key in _ASKED else "that decides between rules"
             if kind.asked is Asked.CONNECTION:
                 wanted, hint = "that steps ask", f"Name it under `{kind.name}` in the file of a connection."
+            elif kind.asked is Asked.MATCH:
+                hint = f"Write `match: {{ policy: {policy.name}, … }}`."
         if wanted:
             message = f"The policy `{policy.name}` is of kind `{policy.kind}`; `{key}` needs one {wanted}."
             self.lints.error(at, "wrong-policy-kind", message, hint)

@@ -137,21 +137,21 @@ class FlowShapes:
             message = f"What an event is about is a text, but this gives {words}."
             self.lints.error(node, "wrong-type", message, "Name its id.")
 
-    def record(self, holder: Keyed, at: Node, wanted: str) -> None:
+    def record(self, holder: Keyed, at: Node, wanted: str, taker: str = "The flow") -> None:
         """Check that what is handed over as it is, is a record of the wanted schema."""
         of = holder.get("of")
         source = self.source(of)
         what = f"`{text_of(of)}`" if of is not None else "the event's record"
         if source.schemas and wanted not in source.schemas:
             has = " or ".join(f"`{schema}`" for schema in source.schemas)
-            message = f"The flow takes `{wanted}`, but {what} is {has}."
+            message = f"{taker} takes `{wanted}`, but {what} is {has}."
             self.lints.error(of or at, "wrong-schema", message, "Name a mapping for it with `with`.")
         elif not source.schemas and of is not None:
             quiet = FlowShapes(lints=Lints(self.lints.path), known=self.known, outputs=self.outputs)
             found = misfits(quiet.term(of).without_null(), self.known.shape(wanted), text_of(of))
             # A record may have more than its schema tells of.
             for misfit in (each for each in found if each.certain and each.code is not FlawCode.UNKNOWN_TARGET_FIELD):
-                self.lints.error(of, misfit.code, f"The flow takes `{wanted}`: {misfit.detail}", misfit.hint)
+                self.lints.error(of, misfit.code, f"{taker} takes `{wanted}`: {misfit.detail}", misfit.hint)
                 return
 
     def item(self, node: Node, item: Shape) -> None:
@@ -165,7 +165,7 @@ class FlowShapes:
             self._id(found.shape, node, "An item is named by a text")
 
     def lookup(self, lookup: Keyed) -> None:
-        """Check that what is looked up is an id."""
+        """Check that what is looked up, or compared under it, is an id."""
         at = lookup.entries["id"].value
         self._id(self.term(at), at, "An id is looked up by text")
 

@@ -66,12 +66,12 @@ def reads(step: Keyed) -> Iterator[Read]:
     for key in ("when", "of"):
         yield from _always(step, key)
     yield from _listed(step.get("given"))
-    for key in ("lookup", "call", "emit", "flow"):
+    for key in ("lookup", "match", "call", "emit", "flow"):
         yield from _worded(step, key)
     link = inside(step, "crossref")
-    ids = link.get("ids") if link is not None else None
-    if isinstance(ids, Keyed):
-        for entry in ids.entries.values():
+    for name in ("ids", "parent"):
+        ids = link.get(name) if link is not None else None
+        for entry in ids.entries.values() if isinstance(ids, Keyed) else ():
             yield from (*_marked(entry.key), *_marked(entry.value))
     yield from _composed(step)
     yield from _after(step)

@@ -58,8 +58,19 @@ _FAILURES = shape_of(
         },
     }
 )
+_MATCHED = shape_of(
+    {
+        "type": "object",
+        "properties": {
+            "thing": {"type": "string"},
+            "known": {"type": "boolean"},
+            "merged": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["thing", "known", "merged"],
+    }
+)
 #: What steps of a kind give, whatever else stands in them.
-_ALWAYS = {"lookup": _FOUND, "approve": _APPROVED, "emit": _FOUND}
+_ALWAYS = {"lookup": _FOUND, "match": _MATCHED, "approve": _APPROVED, "emit": _FOUND}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 from hub.errors import HubError
 from hub.policy.decision import decide
 from hub.policy.kinds import RETRY
+from hub.policy.matching import in_words, key_values
 from hub.policy.retry import RetryPolicy, delay
 from hub.workspace.bundle import Bundle
 from hub.workspace.compiled_files import Example
@@ -35,7 +36,7 @@ class RuleCoverage:
 def run_policy_example(example: Example, bundle: Bundle) -> Outcome:
     """Ask a policy with an example's scope; all it gives must be expected, and nothing else."""
     try:
-        rules, output = _asked(example, bundle)
+        rules, output = _asked(example, bundle) if example.name not in bundle.matches else _compared(example, bundle)
     except HubError as error:
         if error.code == example.fails:
             return Outcome()
@@ -55,6 +56,12 @@ def _asked(example: Example, bundle: Bundle) -> tuple[tuple[str, ...], Mapping[s
     return decision.rules, decision.output
 
 
+def _compared(example: Example, bundle: Bundle) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+    """Give the keys of a record with their values."""
+    values = in_words(key_values(bundle.matches[example.name], example.source))
+    return tuple(values), values
+
+
 def _delayed(policy: RetryPolicy, scope: Mapping[str, Any]) -> dict[str, Any]:
     asked = scope.get("asked")
     seconds = delay(
@@ -72,9 +79,13 @@ def _binary(number: Decimal | int) -> float:
 def _differences(
     example: Example, bundle: Bundle, rules: tuple[str, ...], output: Mapping[str, Any]
 ) -> Iterator[Difference]:
-    policy = bundle.policies.get(example.name)
+    policy, match = bundle.policies.get(example.name), bundle.matches.get(example.name)
     kind = RETRY if policy is None else policy.kind
-    if not isinstance(example.source, dict):
+    if match is not None:
+        for problem in bundle.validate(match.record, example.source):
+            field, _, detail = problem.partition(": ")
+            yield Difference(field=f"in.{field}", detail=detail)
+    elif not isinstance(example.source, dict):
         yield Difference(field="in", detail="it holds the names that the policy reads, with their values")
     elif kind.scope is not None:
         for name in example.source:
@@ -88,14 +99,15 @@ def _differences(
 
 
 def rule_coverage(bundle: Bundle, results: Iterable[Result]) -> list[RuleCoverage]:
-    """Tell for each policy which rules no example reaches."""
+    """Tell for each policy which rules no example reaches, or for which keys none has a value."""
     reached: dict[str, set[str]] = {}
     for result in results:
         if result.example.kind is FileKind.POLICY and result.made is not None:
             reached.setdefault(result.example.name, set()).update(result.made["rules"])
     found = []
-    for name, policy in sorted(bundle.policies.items()):
-        rules = tuple(rule.name for rule in policy.rules)
+    named = {name: tuple(rule.name for rule in policy.rules) for name, policy in bundle.policies.items()}
+    named |= {name: tuple(key.name for key in policy.keys) for name, policy in bundle.matches.items()}
+    for name, rules in sorted(named.items()):
         unreached = tuple(rule for rule in rules if rule not in reached.get(name, ()))
         found.append(RuleCoverage(policy=name, rules=rules, unreached=unreached))
     return found

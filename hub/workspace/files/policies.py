@@ -7,8 +7,10 @@ from typing import Any
 from hub.expressions.mistakes import InvalidDocument
 from hub.policy.compiler import compile_policy
 from hub.policy.form import Given, PolicyKind
-from hub.policy.kinds import KINDS
+from hub.policy.kinds import KINDS, MATCH
+from hub.policy.matching import ASK, MOST_KEYS, MOST_PARTS, SAME, MatchPolicy
 from hub.policy.rules import RulePolicy
+from hub.workspace.checks.match_lint import key_parts, lint_match
 from hub.workspace.checks.rule_lint import lint_rules
 from hub.workspace.checks.scopes import lint_calls
 from hub.workspace.compiled_files import PolicyFile
@@ -18,6 +20,7 @@ from hub.workspace.source.mistakes import lint_mistakes
 from hub.workspace.source.shape_lint import lint_shape
 from hub.workspace.source.shapes import (
     NAME,
+    SCHEMA,
     WORD,
     Choice,
     Expression,
@@ -47,11 +50,13 @@ def _form(kind: PolicyKind) -> Form:
         "version": Key(
             shape=_VERSION,
             doc="rises with every change; kept with each decision",
-            required=kind.has_rules,
+            required=kind.has_rules or kind is MATCH,
         ),
         "title": Key(shape=Text(), doc="what people call it"),
         "owner": _OWNER,
     }
+    if kind is MATCH:
+        return Form(title="a match policy", keys={**head, **_match_keys(kind)})
     if not kind.has_rules:
         return Form(title=f"a {kind.name} policy", keys={**head, **_settings(kind)})
     match = Key(
@@ -73,6 +78,24 @@ def _settings(kind: PolicyKind) -> dict[str, Key]:
             shape = Number(minimum=int(setting.least), maximum=int(setting.most))
         keys[name] = Key(shape=shape, doc=setting.doc)
     return keys
+
+
+def _match_keys(kind: PolicyKind) -> dict[str, Key]:
+    key = Form(
+        title="a key",
+        keys={
+            "name": Key(shape=Text(example="`tax number`"), doc=kind.keys["name"], required=True),
+            "of": Key(shape=Many(item=Expression(), least=1, most=MOST_PARTS), doc=kind.keys["of"], required=True),
+            "then": Key(shape=Choice(of=(ASK, SAME)), doc=kind.keys["then"]),
+        },
+    )
+    return {
+        "entity": Key(shape=Text(pattern=WORD, example="`customer`"), doc="what kind of thing", required=True),
+        "record": Key(
+            shape=Text(pattern=SCHEMA, example="`canonical.customer@1`"), doc="the schema of the records", required=True
+        ),
+        "keys": Key(shape=Many(item=key, least=1, most=MOST_KEYS), doc="the keys", required=True),
+    }
 
 
 def _rule_form(kind: PolicyKind) -> Form:
@@ -127,8 +150,10 @@ def load_policy(node: Node, lints: Lints, known: Known) -> PolicyFile | None:
         return None
     if isinstance(compiled, RulePolicy):
         lint_rules(compiled, node, lints)
-        if lints.failed:
-            return None
+    elif isinstance(compiled, MatchPolicy):
+        lint_match(compiled, node, lints, known)
+    if lints.failed:
+        return None
     return PolicyFile(
         name=text_of(node.get("policy")),
         kind=text_of(node.get("kind")),
@@ -150,7 +175,7 @@ def _rules(node: Keyed) -> list[Keyed]:
 
 
 def _expressions(node: Keyed) -> list[tuple[Scalar, int]]:
-    found: list[tuple[Scalar, int]] = []
+    found = [(part, 0) for part in key_parts(node)]
     for rule in _rules(node):
         when = rule.get("when")
         if isinstance(when, Scalar):

@@ -53,6 +53,7 @@ ACTIONS = (
     "map",
     "decide",
     "lookup",
+    "match",
     "call",
     "crossref",
     "approve",
@@ -90,6 +91,19 @@ LOOKUP = Form(
         "id": Key(shape=Expression(), doc="the id that is known", required=True),
         "want": Key(shape=SYSTEM, doc="the system whose id is wanted", required=True),
         "optional": Key(shape=Flag(), doc="whether it gives null where nothing is found, instead of failing"),
+        "above": Key(
+            shape=Choice(of=("parent", "top")),
+            doc="whose id is wanted: of what stands straight above it (`parent`), or of the topmost one (`top`)",
+        ),
+    },
+)
+MATCH = Form(
+    title="match",
+    keys={
+        "policy": Key(shape=POLICY, doc="the policy of kind `match` that says by which keys", required=True),
+        "of": Key(shape=Expression(), doc="the record that is compared; the event's record when left out"),
+        "system": Key(shape=SYSTEM, doc="the system whose record it is", required=True),
+        "id": Key(shape=Expression(), doc="its id there", required=True),
     },
 )
 LINK = Form(
@@ -100,6 +114,10 @@ LINK = Form(
             shape=Names(value=Term(example="an id or `=expression`"), key=NAME, example="stripe", terms=True),
             doc="its id in each system",
             required=True,
+        ),
+        "parent": Key(
+            shape=Names(value=Term(example="`=expression`"), key=NAME, example="salesforce", terms=True),
+            doc="a system and the id that what stands above it has there; it stands below nothing where that is null",
         ),
     },
 )
@@ -219,6 +237,7 @@ STEP = Form(
         "given": _GIVEN,
         "decide": Key(shape=POLICY, doc="ask this policy; the output is what its rule gives"),
         "lookup": Key(shape=LOOKUP, doc="find what an id of one system is in another"),
+        "match": Key(shape=MATCH, doc="compare a record with others: whether two are about one thing, a person says"),
         "call": Key(shape=CALL, doc="call an operation of a connection"),
         "crossref": Key(shape=LINK, doc="record that ids of several systems name one thing"),
         "approve": Key(shape=POLICY, doc="wait until as many people agree as this policy asks for"),

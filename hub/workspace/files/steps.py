@@ -19,6 +19,7 @@ from hub.model.flow import (
     Link,
     Lookup,
     Map,
+    Match,
     Missing,
     OnFailure,
     Parallel,
@@ -88,6 +89,14 @@ def _worded(node: Keyed, tables: Tables) -> Action:
     """Compile an action whose key holds keys."""
     if "lookup" in node.entries:
         return _lookup(_inside(node, "lookup"), tables)
+    if "match" in node.entries:
+        inside = _inside(node, "match")
+        return Match(
+            policy=text_of(inside.get("policy")),
+            system=_term(inside, "system", tables),
+            id=required(inside, "id", tables),
+            of=optional(inside, "of", tables),
+        )
     if "crossref" in node.entries:
         return _link(_inside(node, "crossref"), tables)
     if "wait" in node.entries:
@@ -121,15 +130,20 @@ def _lookup(inside: Keyed, tables: Tables) -> Lookup:
         id=required(inside, "id", tables),
         want=_term(inside, "want", tables),
         optional=text_of(inside.get("optional")) == "true",
+        above=text_of(inside.get("above")) or None,
     )
 
 
 def _link(inside: Keyed, tables: Tables) -> Link:
-    ids = _inside(inside, "ids")
-    pairs = [(text_term(key, tables), term(entry.value, tables)) for key, entry in ids.entries.items()]
+    pairs = _pairs(_inside(inside, "ids"), tables)
+    parent = _pairs(_inside(inside, "parent"), tables)[0] if "parent" in inside.entries else None
     paths = [path for _, id in pairs if isinstance(id, Evaluated) for path in id.expression.paths]
     reads = frozenset(path.split(".")[0].split("[")[0] for path in paths)
-    return Link(entity=text_of(inside.get("entity")), ids=tuple(pairs), reads=reads)
+    return Link(entity=text_of(inside.get("entity")), ids=tuple(pairs), reads=reads, parent=parent)
+
+
+def _pairs(node: Keyed, tables: Tables) -> list[tuple[Term, Term]]:
+    return [(text_term(key, tables), term(entry.value, tables)) for key, entry in node.entries.items()]
 
 
 def _call(inside: Keyed, undo: Node | None, tables: Tables) -> Call:

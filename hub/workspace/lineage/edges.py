@@ -35,6 +35,7 @@ class Purpose(StrEnum):
     BY = "by"
     CONNECTION = "connection"
     CROSSREF = "crossref"
+    MATCH = "match"
     GUARD = "guard"
     APPROVE = "approve"
     WAIT = "wait"

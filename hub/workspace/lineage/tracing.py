@@ -17,6 +17,7 @@ from hub.model.flow import (
     Link,
     Lookup,
     Map,
+    Match,
     Parallel,
     Same,
     Step,
@@ -154,9 +155,14 @@ class _Tracing:
                 return _whole(self._look_up(step.action, here))
             case Call():
                 return self._call(step.action, here, flow)
-            case Link(entity=entity, ids=ids):
+            case Match():
+                return self._match(step.action, here)
+            case Link(entity=entity, ids=ids, parent=parent):
                 for system, id in ids:
                     self._use(here, Purpose.CROSSREF, f"is kept as the {system.text} id of one {entity}", id)
+                if parent is not None:
+                    text = f"is kept as the {parent[0].text} id of what stands above the {entity}"
+                    self._use(here, Purpose.CROSSREF, text, parent[1])
                 return {}
             case Approve():
                 return self._approve(step.action, here, flow)
@@ -199,6 +205,21 @@ class _Tracing:
         kept = Field(record=f"collected.{here.flow}.{here.step}")
         self._note(_given(loop.collect, kept, done), here)
         return {".collected": (kept,)}
+
+    def _match(self, match: Match, here: Here) -> Made:
+        """Note by what a record is compared with others: the fields that the keys of the policy read."""
+        policy = self._bundle.matches[match.policy]
+        self._use(
+            here, Purpose.MATCH, f"is the {match.system.text} id of the {policy.entity} that is compared", match.id
+        )
+        of = here.fields(match.of) if match.of is not None else here.scope["record"]
+        for key in policy.keys:
+            then = "are the same" if key.same else "are asked about"
+            text = f"is compared by the policy {match.policy}: records with the same {key.name} {then}"
+            for path in dict.fromkeys(path for expression in key.of for path in expression.paths):
+                for source in of:
+                    self._add_use(below(source, path), here, Purpose.MATCH, text)
+        return {}
 
     def _approve(self, approve: Approve, here: Here, flow: Flow) -> Made:
         """Note what people approve, and what the policy looks at that says how many of them must."""
