@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.stripe.client import pages, read_object, reading, settings_of
+from connectors.stripe.client import listed, pages, read_object, reading, settings_of
 from connectors.stripe.reading import ID, SECONDS, list_of, read_by_id
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.versions import release_of
 from connectors.stripe.writing import METADATA, annotates, changes, creates
+from hub.sdk.calls import Course
 from hub.sdk.connector import JsonSchema, Operation, Record
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.session import Session
@@ -88,7 +89,11 @@ _ITEM_CHANGE = shape(
 _SUBSCRIPTION_CHANGE: Mapping[str, JsonSchema] = {
     "items": {
         "type": "array",
-        "items": {**_ITEM_CHANGE, "anyOf": [{"required": ["id"]}, {"required": ["price"]}]},
+        "items": {
+            **_ITEM_CHANGE,
+            "anyOf": [{"required": ["id"]}, {"required": ["price"]}],
+            "dependentRequired": {"clear_usage": ["deleted"]},
+        },
         "minItems": 1,
         "maxItems": 40,
     },
@@ -141,8 +146,8 @@ _INVOICE_GIVES = (
     "amount_remaining",
 )
 
-_ITEM_PARAMETER = re.compile(r"^items\[(?P<place>\d+)\]\[(?P<field>id|price|quantity|deleted)\]$")
-_TERMS = ("collection_method", "days_until_due", "description")
+_ITEM_PARAMETER = re.compile(r"^items\[(?P<place>\d+)\]\[(?P<field>\w+)\](\[\d+\])?$")
+_OF_THE_CHANGE = frozenset({"proration_behavior", "proration_date"})
 
 
 def _item_form(settings: StripeSettings, record: Record) -> Record:
@@ -166,31 +171,51 @@ def _is_ending(sent: Mapping[str, str], subscription: Mapping[str, Any]) -> bool
     return subscription.get("cancel_at_period_end") is True
 
 
+def _with_items(settings: StripeSettings, subscription: Mapping[str, Any]) -> Course[Mapping[str, Any]]:
+    """Give a subscription with all its items; Stripe itself shows only the first ones."""
+    items = yield from listed(settings, "subscription_items", query={"subscription": subscription["id"]})
+    return {**subscription, "items": items}
+
+
 def _is_changed(sent: Mapping[str, str], subscription: Mapping[str, Any]) -> bool:
-    """Tell whether a subscription is as a change leaves it: its items, which have a price each, and its terms."""
-    items: dict[str, dict[str, str]] = {}
+    """Tell whether a subscription is as a change leaves it: its items, no two of which have one price, and its terms.
+
+    How the change itself was billed cannot be seen afterwards: where nothing else was sent, it does not hold.
+    """
+    items: dict[str, dict[str, Any]] = {}
+    noted: dict[str, str] = {}
+    terms: dict[str, str] = {}
     for name, value in sent.items():
         if match := _ITEM_PARAMETER.match(name):
-            items.setdefault(match["place"], {})[match["field"]] = value
-    shown = [item for item in subscription["items"]["data"] if not item.get("deleted")]
+            wanted = items.setdefault(match["place"], {})
+            if match["field"] == "tax_rates":
+                wanted.setdefault("tax_rates", set()).add(value)
+            else:
+                wanted[match["field"]] = value
+        elif name.startswith("metadata["):
+            noted[name[9:-1]] = value
+        elif name not in _OF_THE_CHANGE:
+            terms[name] = value
     metadata = subscription.get("metadata") or {}
-    noted = {name[9:-1]: value for name, value in sent.items() if name.startswith("metadata[")}
     return (
-        all(_has_item(shown, wanted) for wanted in items.values())
+        bool(items or noted or terms)
+        and all(_has_item(subscription["items"], wanted) for wanted in items.values())
         and all(metadata.get(name, "") == value for name, value in noted.items())
-        and all(str(subscription.get(name)) == sent[name] for name in _TERMS if name in sent)
+        and all(subscription.get(name) is not None and str(subscription[name]) == terms[name] for name in terms)
     )
 
 
-def _has_item(shown: Sequence[Mapping[str, Any]], wanted: Mapping[str, str]) -> bool:
+def _has_item(items: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]) -> bool:
     """Look among a subscription's items for one that was asked for; one that was taken out must be gone."""
-    named = [item for item in shown if wanted.get("id", item["id"]) == item["id"]]
+    named = [item for item in items if wanted.get("id", item["id"]) == item["id"]]
     if wanted.get("deleted") == "true":
         return not named
     return any(
         wanted.get("price", item["price"]["id"]) == item["price"]["id"]
         and wanted.get("quantity", str(item.get("quantity"))) == str(item.get("quantity"))
+        and wanted.get("tax_rates", rates) == rates
         for item in named
+        for rates in [{rate["id"] for rate in item.get("tax_rates") or ()}]
     )
 
 
@@ -312,6 +337,7 @@ _WRITES: tuple[Operation, ...] = (
         fields=_SUBSCRIPTION_CHANGE,
         gives=("status", "customer", "currency", "latest_invoice"),
         holds=_is_changed,
+        whole=_with_items,
     ),
     changes(
         "subscription.cancel",

@@ -93,18 +93,22 @@ def _beside_billed(line: dict[str, Any], billed: set[str]) -> dict[str, Any]:
 def refuse_another_tax(record: Record, result: Mapping[str, Any]) -> None:
     """Refuse a document of which another tax was billed than Stripe calculates; raises `FixData`.
 
-    A transaction records what was calculated, and has no way to say another tax. It is compared in all, since a credit
-    is taken off other lines, and its tax with it.
+    A transaction records what was calculated, and has no way to say another tax. Lines do not make up for each other;
+    only where the document has a credit it is compared in all, since Stripe takes that off other lines, and its tax
+    with it.
     """
     billed = {line["id"]: line["billed_tax"] for line in record["lines"] if line.get("billed_tax") is not None}
-    wanted = sum(billed.values(), _ZERO)
-    own = sum((line["tax"] for line in result["lines"] if line["id"] in billed), _ZERO)
-    if wanted != own:
-        raise FixData(
-            f"Stripe Tax records the tax that it calculates, {own}, and not that {wanted} was billed. Nothing was "
-            "recorded.",
-            code="tax-override-not-supported",
-        )
+    own = {line["id"]: line["tax"] for line in result["lines"] if line["id"] in billed}
+    if any(line["amount"] < 0 for line in record["lines"]):
+        billed, own = {"": sum(billed.values(), _ZERO)}, {"": sum(own.values(), _ZERO)}
+    for name, tax in billed.items():
+        if tax != own.get(name, _ZERO):
+            on = f" on line {name}" if name else ""
+            raise FixData(
+                f"Stripe Tax records the tax that it calculates, {own.get(name, _ZERO)}{on}, and not that {tax} was "
+                "billed. Nothing was recorded.",
+                code="tax-override-not-supported",
+            )
 
 
 def recorded(

@@ -19,6 +19,8 @@ from hub.sdk.values import EffectKey, Idempotency, Request, Response
 Form = Callable[[StripeSettings, Record], Record]
 #: Tells of what was sent, and of an object as it stands, whether the object is as the sending leaves it.
 Holds = Callable[[Mapping[str, str], Mapping[str, Any]], bool]
+#: Completes an object that shows only a part of what belongs to it.
+Whole = Callable[[StripeSettings, Mapping[str, Any]], Course[Mapping[str, Any]]]
 
 #: The key of an object's metadata that holds the key of the effect that made it.
 MARK = "concord_effect"
@@ -112,10 +114,12 @@ def changes(
     kind: str = "",
     form: Form | None = None,
     holds: Holds | None = None,
+    whole: Whole | None = None,
 ) -> WriteOperation:
     """Declare a write to one object: `POST /v1/PATH/{id}`, or `POST /v1/PATH/{id}/VERB`; the input has its `id`.
 
-    `holds` tells whether the object is in the state that the write leaves, by which it is found however old it is.
+    `holds` tells whether the object is in the state that the write leaves, by which it is found however old it is;
+    `whole` reads before that what the object itself shows in part.
     """
     kind = kind or name.partition(".")[0]
 
@@ -129,6 +133,8 @@ def changes(
 
     def find(settings: StripeSettings, request: Request, _: EffectKey) -> Course[Record | None]:
         found = yield from _standing(settings, path, identifier(request), kind)
+        if whole is not None:
+            found = yield from whole(settings, found)
         return _shown(found, gives) if holds is not None and holds(_sent(request), found) else None
 
     return WriteOperation(

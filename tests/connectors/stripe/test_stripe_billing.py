@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from connectors.stripe import client
 from connectors.stripe.connector import CONNECTOR
 from connectors.stripe.samples import SAMPLES
 from connectors.stripe.settings import StripeSettings
@@ -149,6 +150,45 @@ async def test_a_contract_is_amended_and_found_as_it_was_left(sandbox: Running) 
         assert archived["active"] is False
         with pytest.raises(FixData):
             await stripe.write("subscription.update", id=begun["id"], items=[{"price": support, "quantity": 1}])
+
+
+async def test_only_what_can_be_seen_of_a_change_is_taken_as_done(sandbox: Running) -> None:
+    """Of more items than Stripe embeds, of tax rates, and of a change that leaves nothing to be seen."""
+    key = EffectKey("b" * 32)
+    operation = writing("subscription.update")
+    async with hand(sandbox) as stripe:
+        person = {"invoice_settings": {"default_payment_method": "pm_card_visa"}}
+        customer = (await stripe.write("customer.create", name="Alder", **person))["id"]
+        product = (await stripe.write("product.create", name="Seats"))["id"]
+        monthly = {"product": product, "currency": "eur", "recurring": {"interval": "month"}}
+        prices = [(await stripe.write("price.create", unit_amount=100 + n, **monthly))["id"] for n in range(12)]
+        begun = await stripe.write("subscription.create", customer=customer, items=[{"price": p} for p in prices])
+        listed = (await stripe.read("subscription_item.list", subscription=begun["id"], limit=100))["data"]
+        last = next(item for item in listed if item["price"]["id"] == prices[11])
+
+        async def found(**change: Any) -> bool:
+            return await stripe.connected.find(operation, {"id": begun["id"], **change}, key) is not None
+
+        rate = client.writing(
+            stripe.connected.settings,
+            "tax_rates",
+            form={"display_name": "VAT", "percentage": "19", "inclusive": False},
+            key=key,
+        )
+        vat = client.read_object(await stripe.connected.send(rate), "tax_rate")["id"]
+        gone, more = {"id": last["id"], "deleted": True}, {"id": last["id"], "quantity": 4}
+        taxed = {"id": last["id"], "tax_rates": [vat]}
+        assert not await found(items=[gone])
+        assert not await found(items=[more])
+        assert not await found(items=[taxed])
+        assert not await found(proration_behavior="none")
+        assert not await found(description="Seats and more")
+        await stripe.write("subscription.update", id=begun["id"], items=[more], description="Seats and more")
+        assert await found(items=[more], description="Seats and more", proration_behavior="none")
+        await stripe.write("subscription.update", id=begun["id"], items=[taxed])
+        assert await found(items=[taxed])
+        await stripe.write("subscription.update", id=begun["id"], items=[gone])
+        assert await found(items=[gone])
 
 
 async def test_an_invoice_goes_through_its_states(sandbox: Running) -> None:

@@ -271,6 +271,13 @@ async def test_another_tax_than_stripes_is_told_and_not_recorded(engine: Engine)
         await engine.write("tax.commit", billed)
     assert (refused.value.code, "8.87" in str(refused.value)) == ("tax-override-not-supported", True)
     assert engine.transactions == []
+    shifted = [
+        {"id": "1", "amount": 100, "billed_tax": Decimal("8.87")},
+        {"id": "2", "amount": 100, "billed_tax": Decimal("8.89")},
+    ]
+    with pytest.raises(FixData, match=r"8\.88 on line 1"):
+        await engine.write("tax.commit", sale(lines=shifted), THIRD)
+    assert engine.transactions == []
     same = sale(lines=[{"id": "1", "amount": 100, "billed_tax": Decimal("8.88")}])
     sold = await engine.write("tax.commit", same, OTHER)
     assert (sold["tax_total"], sold["lines"][0]["calculated_tax"]) == (Decimal("8.88"), Decimal("8.88"))
