@@ -282,7 +282,7 @@ FAULTS: tuple[ProviderFault, ...] = (
     _fault("hook-repeated", "the same delivery five times at once", _HOOK, _DONE, "F13"),
     _fault("hook-replayed", "the same event again, thirty days later, signed anew", _HOOK, _DONE, "F16"),
     _fault("hook-disordered", "deliveries in the opposite order", _HOOK, _DONE, "F15", conditional=True),
-    _fault("hook-contradicted", "the same id with other content", _HOOK, Verdict.KEPT, "F14"),
+    _fault("hook-contradicted", "the same id with other content", _HOOK, Verdict.KEPT, "F14", conditional=True),
     _fault("hook-unsigned", "no signature", _HOOK, Verdict.REFUSED, "B13"),
     _fault("hook-badly-signed", "signed with another secret", _HOOK, Verdict.REFUSED, "B13"),
     _fault("hook-stale", "signed before the tolerance", _HOOK, Verdict.REFUSED, "B13", conditional=True),
