@@ -1,4 +1,4 @@
-"""How the connector signs in: each way, what a refusal means, one new login for many, and refresh tokens that rotate."""
+"""How the connector signs in: each way, what a refusal means, one login for many, and refresh tokens that rotate."""
 
 from __future__ import annotations
 
