@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from connectors.salesforce.client import following
+from connectors.salesforce.connector import CONNECTOR
 from connectors.salesforce.samples import ACCOUNT, SEED
 from connectors.salesforce.soql import filled, literal
 from hub.schemas.drift import compile_drift
 from hub.sdk.errors import FixConnection, FixData, OutcomeUnknown
 from hub.sdk.exact_json import dumps
 from hub.sdk.values import Request, Response
-from tests.connectors.salesforce.connected import CONNECTOR, Org, org, settings
+from tests.connectors.salesforce.connected import Org, org, settings
 
 
 @pytest.mark.parametrize(

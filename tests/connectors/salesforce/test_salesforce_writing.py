@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.salesforce.samples import ACCOUNT, OTHER_ACCOUNT, USED
-from hub.sdk.errors import FixData, NotBegun
+from hub.sdk.errors import FixData, NotBegun, OutcomeUnknown
 from hub.sdk.exact_json import dumps
 from hub.sdk.guards import ReadBefore
 from hub.sdk.values import EffectKey, Response
@@ -146,7 +146,7 @@ async def test_a_record_that_somebody_holds_keeps_all_of_them_back_for_a_moment(
     async with org() as here:
         await here.seed({"locks": {ACCOUNT: 60}})
         rows = [{"value": "cus_1", "fields": {"Site": "a"}}, {"value": "cus_2", "fields": {"Site": "b"}}]
-        record = {"records": [{"object": "Account", **row} for row in rows]}
+        record: dict[str, Any] = {"records": [{"object": "Account", **row} for row in rows]}
         if name == "records.upsert":
             record = {"object": "Account", "records": rows}
         with pytest.raises(NotBegun) as refusal:
@@ -160,3 +160,34 @@ def test_a_record_that_is_there_twice_is_refused(name: str) -> None:
     with pytest.raises(FixData) as refusal:
         written(name).request(settings(), {"object": "Account", "records": rows}, KEY)
     assert refusal.value.code == "named-twice"
+
+
+async def test_the_records_of_a_loop_are_made_by_one_request_each_for_itself() -> None:
+    bulk = written("record.create").bulk
+    assert bulk is not None
+    keys = [EffectKey(f"{number:032x}") for number in range(1, 4)]
+    inputs: list[dict[str, Any]] = [
+        {"object": "Account", "fields": {"Name": "Fir"}},
+        {"object": "Contact", "fields": {"FirstName": "nobody"}},
+        {"object": "Product2", "fields": {"Name": "Fir"}},
+    ]
+    async with org() as here:
+        request = bulk.request(here.connected.settings, list(zip(keys, inputs, strict=True)), KEY)
+        for _ in range(2):
+            found = dict(bulk.results(await here.connected.send(request)))
+            assert found.keys() == set(keys)
+            assert isinstance(found[keys[1]], FixData)
+            assert found[keys[1]].code == "required-field-missing"  # type: ignore[union-attr]
+        books = here.books["records"]
+        assert [one["Id"] for one in books["Account"] if one["Name"] == "Fir"] == [found[keys[0]]["id"]]  # type: ignore[index]
+        assert [one["Billing_Id__c"] for one in books["Product2"] if one["Name"] == "Fir"] == [keys[2]]
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"graphs": None}, {"graphs": [None]}, {"graphs": [{"graphId": "a", "graphResponse": {}}]}]
+)
+def test_an_answer_without_its_graphs_tells_nothing(body: Any) -> None:
+    bulk = written("record.create").bulk
+    assert bulk is not None
+    with pytest.raises(OutcomeUnknown):
+        bulk.results(Response(status=200, body=dumps(body)))
