@@ -165,6 +165,21 @@ async def test_gateways_answer_with_pages(plain: Any, kind: str, status: int) ->
     assert answer.body.startswith("<html>")
 
 
+async def test_a_record_comes_back_as_another_or_as_a_later_release_would_give_it(plain: Any) -> None:
+    account = await plain.make("Account", Name="A")
+    contract = await plain.make("Contract", AccountId=account)
+    await plain.faults(*({"kind": kind, "times": 1} for kind in ("foreign_body", "renamed_field", "unknown_value")))
+    foreign, renamed, unknown = [(await plain.get(f"/sobjects/Contract/{contract}")).body for _ in range(3)]
+    assert foreign["Id"] == f"{contract}0"
+    assert (renamed["Id_v2"], "Id" in renamed) == (contract, False)
+    assert unknown["Status"] == "of_a_later_release"
+    assert (await plain.control("faults")).body["injected"] == {
+        "foreign_body": 1,
+        "renamed_field": 1,
+        "unknown_value": 1,
+    }
+
+
 async def test_a_query_may_take_too_long(plain: Any) -> None:
     await plain.faults({"kind": "query_timeout", "times": 1})
     assert (await plain.get("/limits")).status == 200

@@ -130,6 +130,10 @@ def test_paths_to_parents_and_lists_of_children(org: Org) -> None:
         None,
         None,
     ]
+    found = shown(org, "SELECT Name, (SELECT Name, (SELECT LastName FROM Contacts) FROM ChildAccounts) FROM Account")
+    assert [row["ChildAccounts"] for row in found] == [None] * 4
+    with pytest.raises(Refusal, match="at most 5 levels"):
+        run(org, "SELECT Id, " + "(SELECT Id, " * 5 + "Name" + " FROM ChildAccounts)" * 5 + " FROM Account")
     born = shown(org, "SELECT LastName FROM Contact WHERE Birthdate < 1995-01-01")
     assert born == [{"LastName": "Bo"}]
 
