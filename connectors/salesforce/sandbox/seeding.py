@@ -25,7 +25,7 @@ def seed(org: Org, wish: Mapping[str, Any]) -> Mapping[str, Any]:
       or declare it anew; `remove_fields`: `Account.Region__c`, gone or hidden from the user; `picklist_values`:
       `object`, `field`, `values`
     - `users`: `Username`, `LastName`, `IsActive`; `apps`: `consumer_key`, `consumer_secret`, `certificate`, `run_as`
-    - `generate`: how many `accounts`, `contacts`, `products`, `opportunities`, `usage`
+    - `generate`: how many `accounts`, `contacts`, `products`, `prices`, `opportunities`, `usage`, `orders`
     - `records`: bodies as the REST API takes them, each with its `type`; `ref` names one, and `@{ref}` means its id
     - `changes`: the same with an `id`, as people at the org make them; `delete`, `undelete`, `purge`: ids
     - `validation_rules`: `object`, `when`, `message`, `field`; `duplicate_rules`: `object`, `fields`, `name`, `block`
