@@ -26,9 +26,10 @@ SCALARS = st.one_of(
     st.sampled_from(["2026-01-01", "2026-01-01T00:00:00Z", "EMEA", "a@b.example", "@{a.id}", "Activated", "1e5"]),
 )
 NAMES = st.sampled_from(
-    "attributes Name LastName id Id AccountId Account ParentId Billing_Id__c AnnualRevenue CreatedDate Region__c "
-    "records allOrNone type referenceId Contacts Quantity__c Metric__c Key__c Account__r Status EffectiveDate ids fields "
-    "compositeRequest method url body graphs graphId batchRequests operation object query externalIdFieldName".split()
+    "attributes Name LastName id Id AccountId Account ParentId Billing_Id__c AnnualRevenue CreatedDate "
+    "Region__c records allOrNone type referenceId Contacts Quantity__c Metric__c Key__c Account__r Status "
+    "EffectiveDate ids fields compositeRequest method url body graphs graphId batchRequests operation "
+    "object query externalIdFieldName".split()
 )
 VALUES = st.recursive(
     SCALARS,
