@@ -51,6 +51,11 @@ def seed(org: Org, wish: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _settings(org: Org, said: Mapping[str, Any]) -> None:
     org.settings.change(said)
+    organization = org.store.get(org.organization_id)
+    if organization is not None and organization.get("IsSandbox") is not org.settings.is_sandbox:
+        values = {**organization.values, "IsSandbox": org.settings.is_sandbox}
+        kind = org.schema.get("Organization")
+        org.put(kind, organization.id, values, user=org.user_id, before=organization)
 
 
 def _currencies(org: Org, said: Sequence[Mapping[str, Any]]) -> None:

@@ -56,10 +56,10 @@ async def test_versions_are_listed_for_everybody(plain: Any) -> None:
 
 
 async def test_an_address_has_a_longest_length(plain: Any) -> None:
-    answer = await plain.get("/query?q=" + "x" * 7000)
-    assert answer.status == 400
-    plain.served.world.books.settings.api_enabled = True
-    assert (await plain.get("/query?q=" + "%27" * 2600)).status == 400
+    soql = "SELECT Id FROM Account WHERE Name IN ('{}')"
+    assert (await plain.query(soql.format("x" * 16_000))).status == 200
+    longer = await plain.query(soql.format("x" * 17_000))
+    assert (longer.status, longer.code) == (414, "URI_TOO_LONG")
 
 
 async def test_pages_of_a_query_are_a_hint_and_stay_as_they_were(plain: Any) -> None:

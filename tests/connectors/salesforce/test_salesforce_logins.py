@@ -122,6 +122,16 @@ async def test_a_session_ends_when_it_is_idle_for_too_long(plain: Any) -> None:
     assert "Sforce-Limit-Info" not in ended.headers
 
 
+async def test_what_is_no_token_is_told_so(plain: Any) -> None:
+    for authorization, code in (
+        ("", "INVALID_SESSION_ID"),
+        ("Bearer x", "INVALID_SESSION_ID"),
+        ("Basic abc", "INVALID_AUTH_HEADER"),
+    ):
+        answer = await plain.call("GET", "/limits", headers={"Authorization": authorization})
+        assert (answer.status, answer.code) == (401, code)
+
+
 async def test_a_token_is_revoked_and_looked_at(plain: Any) -> None:
     url = f"{plain.served.url}/services/oauth2"
     headers = {"Authorization": f"Bearer {plain.token}"}
@@ -150,6 +160,7 @@ async def test_logins_are_limited_by_the_hour(plain: Any) -> None:
 async def test_an_org_of_another_kind_has_another_audience(plain: Any) -> None:
     await plain.seed(settings={"is_sandbox": True})
     assert _error(await plain.by_assertion())[2] == "audience is invalid"
+    assert await plain.values("SELECT IsSandbox FROM Organization") == [True]
     answer = await plain.by_assertion(aud="https://test.salesforce.com")
     assert answer.body["id"].startswith("https://test.salesforce.com/id/")
 
