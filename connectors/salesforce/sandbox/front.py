@@ -27,6 +27,8 @@ _ADDRESS = re.compile(r"/services/data/v(\d+)\.0(/.*)?")
 #: The longest address, in characters.
 _LONGEST = 16_384
 _SMALLEST_ZIPPED = 1024
+#: Where the users of all orgs sign in.
+_SHARED = ("login.salesforce.com", "test.salesforce.com")
 
 
 class Front:
@@ -62,6 +64,9 @@ class Front:
         except LoginRefused as refused:
             body = {"error": refused.error, "error_description": refused.description}
             return json_answer(body, status=refused.status)
+        if not request.host.startswith(_SHARED):
+            # An org that is asked at a host of its own names that one.
+            answer = {**answer, "instance_url": f"{request.scheme}://{request.host}"}
         return json_answer(answer, headers={"Cache-Control": "no-store"})
 
     async def revoke(self, request: web.Request) -> web.Response:

@@ -25,6 +25,14 @@ async def test_an_assertion_opens_a_session(plain: Any) -> None:
     assert not {"expires_in", "refresh_token"} & set(told)
 
 
+async def test_an_org_names_the_host_that_it_was_asked_at(plain: Any) -> None:
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": plain.assertion()}
+    own = await plain.ask_token(**form, headers={"Host": "acme.my.salesforce.com"})
+    assert own.body["instance_url"] == "http://acme.my.salesforce.com"
+    shared = await plain.ask_token(**form, headers={"Host": "login.salesforce.com"})
+    assert shared.body["instance_url"] == plain.served.url
+
+
 async def test_the_end_of_an_assertion_may_be_a_text(plain: Any) -> None:
     ends = plain.served.world.clock.timestamp() + 100
     assert (await plain.by_assertion(exp=str(ends))).status == 200
