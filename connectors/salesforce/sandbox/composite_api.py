@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from connectors.salesforce.sandbox.refusals import Refusal, Undone
-from connectors.salesforce.sandbox.wire import Call, Reply, Router, split_url
-from hub.sandbox.exact_json import dumps
+from connectors.salesforce.sandbox.wire import Call, Reply, Router, dumps, split_url
 
 if TYPE_CHECKING:
     from connectors.salesforce.sandbox.org import Org

@@ -14,8 +14,8 @@ from aiohttp import web
 from connectors.salesforce.sandbox.logins import LoginRefused
 from connectors.salesforce.sandbox.org_api import versions
 from connectors.salesforce.sandbox.refusals import Refusal, gateway_page, missing_resource, render, session_invalid
-from connectors.salesforce.sandbox.wire import NEWEST, Call, Reply, Router
-from hub.sandbox.exact_json import dumps, json_answer
+from connectors.salesforce.sandbox.wire import NEWEST, Call, Reply, Router, dumps
+from hub.sandbox.exact_json import json_answer
 from hub.sandbox.problem import Problem
 
 if TYPE_CHECKING:

@@ -145,8 +145,8 @@ def test_aggregates(org: Org) -> None:
         "SELECT COUNT(Id), COUNT(Region__c) regions, COUNT_DISTINCT(Region__c), SUM(AnnualRevenue), "
         "AVG(AnnualRevenue), MIN(Name), MAX(AnnualRevenue) FROM Account",
     )
-    assert (row["expr0"], row["regions"], row["expr1"], str(row["expr2"])) == (4, 3, 2, "1500.0")
-    assert (str(row["expr3"]), row["expr4"], str(row["expr5"])) == ("500.0", "Alder", "1000.0")
+    assert (row["expr0"], row["regions"], row["expr1"], row["expr2"]) == (4, 3, 2, 1500)
+    assert (row["expr3"], row["expr4"], row["expr5"]) == (500, "Alder", 1000)
     grouped = shown(
         org,
         "SELECT Region__c region, COUNT(Id) n FROM Account GROUP BY Region__c "
