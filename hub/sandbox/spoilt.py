@@ -15,8 +15,8 @@ from hub.sandbox.exact_json import dumps, json_answer, loads
 #: An answer that never ends is given up after this many seconds, or this many bytes.
 LONGEST_SECONDS, MOST_BYTES = 60.0, 256 * 1024 * 1024
 #: Fields that say which thing an answer is about, and those that take one of a few values.
-_NAMES = frozenset({"id", "code", "externalId", "external_id", "number"})
-_CHOICES = frozenset({"status", "state", "type"})
+_NAMES = frozenset({"id", "Id", "code", "externalId", "external_id", "number"})
+_CHOICES = frozenset({"status", "Status", "state", "type"})
 _LOGIN_PAGE = (
     b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><form action='/login' method='post'>"
     b"<input name='user'><input name='password' type='password'></form></body></html>"

@@ -25,7 +25,7 @@ def seed(org: Org, wish: Mapping[str, Any]) -> Mapping[str, Any]:
       or declare it anew; `remove_fields`: `Account.Region__c`, gone or hidden from the user; `picklist_values`:
       `object`, `field`, `values`
     - `users`: `Username`, `LastName`, `IsActive`; `apps`: `consumer_key`, `consumer_secret`, `certificate`, `run_as`
-    - `generate`: how many `accounts`, `contacts`, `products`, `opportunities`, `usage`
+    - `generate`: how many `accounts`, `contacts`, `products`, `prices`, `opportunities`, `usage`, `orders`
     - `records`: bodies as the REST API takes them, each with its `type`; `ref` names one, and `@{ref}` means its id
     - `changes`: the same with an `id`, as people at the org make them; `delete`, `undelete`, `purge`: ids
     - `validation_rules`: `object`, `when`, `message`, `field`; `duplicate_rules`: `object`, `fields`, `name`, `block`
@@ -51,6 +51,11 @@ def seed(org: Org, wish: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _settings(org: Org, said: Mapping[str, Any]) -> None:
     org.settings.change(said)
+    organization = org.store.get(org.organization_id)
+    if organization is not None and organization.get("IsSandbox") is not org.settings.is_sandbox:
+        values = {**organization.values, "IsSandbox": org.settings.is_sandbox}
+        kind = org.schema.get("Organization")
+        org.put(kind, organization.id, values, user=org.user_id, before=organization)
 
 
 def _currencies(org: Org, said: Sequence[Mapping[str, Any]]) -> None:

@@ -152,6 +152,18 @@ async def test_bulk_jobs_write_and_read(call: Callable[[Work], Awaitable[None]])
     await call(work)
 
 
+async def test_a_token_of_ones_own_is_enough(call: Callable[[Work], Awaitable[None]]) -> None:
+    def work(client: Any, served: Running) -> None:
+        with Session() as session:
+            session.verify = str(served.announcement["ca_file"])
+            session.trust_env = False
+            session.headers["Connection"] = "close"
+            direct = Salesforce(session_id=client.session_id, instance_url=served.url, session=session)
+            assert direct.query_all("SELECT Id, Name FROM Account WHERE CreatedDate = TODAY")["totalSize"] == 0
+
+    await call(work)
+
+
 async def test_client_credentials_and_refused_logins(call: Callable[[Work], Awaitable[None]]) -> None:
     def work(_client: Any, served: Running) -> None:
         told = served.announcement

@@ -56,10 +56,10 @@ async def test_versions_are_listed_for_everybody(plain: Any) -> None:
 
 
 async def test_an_address_has_a_longest_length(plain: Any) -> None:
-    answer = await plain.get("/query?q=" + "x" * 7000)
-    assert answer.status == 400
-    plain.served.world.books.settings.api_enabled = True
-    assert (await plain.get("/query?q=" + "%27" * 2600)).status == 400
+    soql = "SELECT Id FROM Account WHERE Name IN ('{}')"
+    assert (await plain.query(soql.format("x" * 16_000))).status == 200
+    longer = await plain.query(soql.format("x" * 17_000))
+    assert (longer.status, longer.code) == (414, "URI_TOO_LONG")
 
 
 async def test_pages_of_a_query_are_a_hint_and_stay_as_they_were(plain: Any) -> None:
@@ -163,6 +163,21 @@ async def test_gateways_answer_with_pages(plain: Any, kind: str, status: int) ->
     answer = await plain.get("/limits")
     assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (status, "text/html")
     assert answer.body.startswith("<html>")
+
+
+async def test_a_record_comes_back_as_another_or_as_a_later_release_would_give_it(plain: Any) -> None:
+    account = await plain.make("Account", Name="A")
+    contract = await plain.make("Contract", AccountId=account)
+    await plain.faults(*({"kind": kind, "times": 1} for kind in ("foreign_body", "renamed_field", "unknown_value")))
+    foreign, renamed, unknown = [(await plain.get(f"/sobjects/Contract/{contract}")).body for _ in range(3)]
+    assert foreign["Id"] == f"{contract}0"
+    assert (renamed["Id_v2"], "Id" in renamed) == (contract, False)
+    assert unknown["Status"] == "of_a_later_release"
+    assert (await plain.control("faults")).body["injected"] == {
+        "foreign_body": 1,
+        "renamed_field": 1,
+        "unknown_value": 1,
+    }
 
 
 async def test_a_query_may_take_too_long(plain: Any) -> None:

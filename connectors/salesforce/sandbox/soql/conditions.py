@@ -304,14 +304,11 @@ def matching(scope: Scope, where: Condition | None, *, deleted: bool = False) ->
 def _found_by_index(scope: Scope, where: Condition) -> Iterable[Record] | None:
     """Give the records that a part of the condition allows, where that part names ids, keys or a time; else None."""
     table = scope.org.store.table(scope.kind.name)
-    latest: int | None = None
     for part in where.parts if isinstance(where, All) else (where,):
         if isinstance(part, Compare) and isinstance(part.operand, Path) and len(part.operand.parts) == 1:
             field = scope.kind.field(part.operand.parts[0])
             if field is None:
                 continue
-            if field.name == "SystemModstamp" and part.sign in (">", ">=", "=") and isinstance(part.literal, Moment):
-                latest = max(latest or 0, part.literal.value)
             literals: tuple[Literal, ...] = (part.literal,) if part.sign == "=" else ()
         elif isinstance(part, In) and isinstance(part.members, tuple) and len(part.operand.parts) == 1:
             field, literals = scope.kind.field(part.operand.parts[0]), part.members
@@ -323,7 +320,23 @@ def _found_by_index(scope: Scope, where: Condition) -> Iterable[Record] | None:
             compiler = _Compiler(scope, None)
             wanted = [compiler.value(field, one, 0) for one in literals]
             return _looked_up(scope, field, wanted)
-    return None if latest is None else table.written_since(latest)
+    earliest = _earliest(scope, where)
+    return None if earliest is None else table.written_since(earliest)
+
+
+def _earliest(scope: Scope, condition: Condition) -> int | None:
+    """Give the moment since which a record was written if it fulfils the condition; None when it does not say."""
+    if isinstance(condition, All):
+        return max((one for part in condition.parts if (one := _earliest(scope, part)) is not None), default=None)
+    if isinstance(condition, Some):
+        bounds = [_earliest(scope, part) for part in condition.parts]
+        return None if None in bounds else min(one for one in bounds if one is not None)
+    if not isinstance(condition, Compare) or not isinstance(condition.operand, Path):
+        return None
+    field = scope.kind.field(condition.operand.text)
+    if field is None or field.name != "SystemModstamp" or not isinstance(condition.literal, Moment):
+        return None
+    return condition.literal.value if condition.sign in (">", ">=", "=") else None
 
 
 def _looked_up(scope: Scope, field: Field, wanted: list[Any]) -> Iterable[Record]:

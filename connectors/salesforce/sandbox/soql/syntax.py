@@ -90,8 +90,9 @@ class _Parser:
         self._need("SELECT")
         outputs = tuple(self._list(self._output))
         self._need("FROM")
-        source, source_place = self._next.text, self._next.place
-        self._name()
+        source_place = self._next.place
+        # Any word may be an object's name: there are `Order` and `Group`.
+        source = self._of(Sort.NAME)
         alias = self._name() if self._is_free_name() else None
         if self._next.upper == "USING":
             raise self._not_here("USING SCOPE")
