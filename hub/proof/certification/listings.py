@@ -115,8 +115,9 @@ async def try_listing(
             gate.stops = True
             orders.tick()
             await hub.until(lambda: gate.stopped or not orders.is_busy)
-            # As a hub that is ended here, and started again.
+            # As a hub that is ended here, and started again. One that never came so far is not ended later either.
             await orders.stop()
+            gate.stops = False
             orders = _orders(hub)
         if fault is not None and fault.name == "page-repeated":
             again = update(backfills).where(backfills.c.id == backfill).values(cursor=None)
