@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
 
@@ -178,6 +179,20 @@ async def test_a_record_comes_back_as_another_or_as_a_later_release_would_give_i
         "renamed_field": 1,
         "unknown_value": 1,
     }
+
+
+async def test_a_page_that_is_packed_is_spoilt_too(plain: Any) -> None:
+    await plain.seed(generate={"accounts": 50})
+    soql, packed = "SELECT Id, Name FROM Account", {"Accept_Encoding": "gzip"}
+    assert (await plain.query(soql, **packed)).headers["Content-Encoding"] == "gzip"
+    for kind, rows in (("rows_doubled", 100), ("rows_missing", 49)):
+        await plain.faults({"kind": kind, "times": 1})
+        spoilt = await plain.query(soql, **packed)
+        assert "Content-Encoding" not in spoilt.headers
+        assert len(spoilt.body["records"]) == rows
+    await plain.faults({"kind": "bad_gzip", "times": 1})
+    with pytest.raises(aiohttp.ClientError):
+        await plain.query(soql, **packed)
 
 
 async def test_a_query_may_take_too_long(plain: Any) -> None:
