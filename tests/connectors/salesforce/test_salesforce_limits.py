@@ -126,6 +126,19 @@ async def test_reading_on_by_the_time_of_the_last_change(plain: Any) -> None:
     assert len(await plain.rows("SELECT Id FROM Account WHERE SystemModstamp >= 2020-01-01T00:00:00Z")) == 30
 
 
+async def test_a_long_transaction_shows_records_that_look_old(plain: Any) -> None:
+    await plain.make("Account", Name="First")
+    (stamp,) = await plain.values("SELECT SystemModstamp FROM Account")
+    await plain.advance(60)
+    await plain.make("Account", Name="Last")
+    await plain.seed(late_records=[{"type": "Account", "Name": "Late", "seconds": 30}])
+    soql = "SELECT Name FROM Account WHERE SystemModstamp {} {} ORDER BY SystemModstamp"
+    assert await plain.values(soql.format(">", stamp)) == ["Late", "Last"]
+    (late,) = await plain.values("SELECT SystemModstamp FROM Account WHERE Name = 'Late'")
+    assert await plain.values(soql.format(">", late)) == ["Last"]
+    assert await plain.values(soql.format(">=", stamp)) == ["First", "Late", "Last"]
+
+
 async def test_aggregates_come_in_one_page_or_not_at_all(plain: Any) -> None:
     await plain.seed(generate={"accounts": 12}, settings={"aggregate_rows": 10})
     refused = await plain.query("SELECT Name, COUNT(Id) FROM Account GROUP BY Name")
