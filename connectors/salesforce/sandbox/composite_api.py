@@ -78,7 +78,7 @@ class CompositeApi:
             raise Refusal("JSON_PARSER_ERROR", "The property graphs is required to be a list of graphs")
         if len(graphs) > MOST_GRAPHS:
             raise Refusal("INVALID_INPUT", f"A request has at most {MOST_GRAPHS} graphs.")
-        if len({one.get("graphId") for one in graphs}) < len(graphs):
+        if len({str(one.get("graphId")) for one in graphs}) < len(graphs):
             raise Refusal("INVALID_INPUT", "Every graph has a graphId of its own.")
         planned = [_parts(one, most=MOST_NODES) for one in graphs]
         _refuse_nodes(planned)
@@ -191,7 +191,8 @@ def _parts(body: Mapping[str, Any], *, most: int) -> list[_Part]:
         if reference in seen:
             raise Refusal("INVALID_INPUT", f"Duplicate referenceId found: {reference}")
         seen.add(reference)
-        headers = {str(name).lower(): str(value) for name, value in (one.get("httpHeaders") or {}).items()}
+        own = one.get("httpHeaders")
+        headers = {str(name).lower(): str(value) for name, value in own.items()} if isinstance(own, dict) else {}
         parts.append(
             _Part(
                 method=str(one.get("method", "")).upper(),

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -112,6 +113,18 @@ async def test_queries_page_and_sessions_are_renewed(call: Callable[[Work], Awai
         assert client.query_all("SELECT Name FROM Account WHERE Name LIKE 'Account 59%'")["totalSize"] == 11
         assert client.is_sandbox() is False
         assert client.api_usage["api-usage"].total == 100_000
+
+    await call(work)
+
+
+async def test_what_was_changed_and_deleted_is_listed(call: Callable[[Work], Awaitable[None]]) -> None:
+    def work(client: Any, _served: Running) -> None:
+        kept, gone = (client.Account.create({"Name": name})["id"] for name in ("Kept", "Gone"))
+        client.Account.delete(gone)
+        span = datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(hours=1)
+        assert client.Account.updated(*span)["ids"] == [kept]
+        assert [one["id"] for one in client.Account.deleted(*span)["deletedRecords"]] == [gone]
+        assert client.query_all("SELECT Id FROM Account", include_deleted=True)["totalSize"] == 2
 
     await call(work)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
 
@@ -125,6 +126,19 @@ async def test_reading_on_by_the_time_of_the_last_change(plain: Any) -> None:
     assert len(await plain.rows("SELECT Id FROM Account WHERE SystemModstamp >= 2020-01-01T00:00:00Z")) == 30
 
 
+async def test_a_long_transaction_shows_records_that_look_old(plain: Any) -> None:
+    await plain.make("Account", Name="First")
+    (stamp,) = await plain.values("SELECT SystemModstamp FROM Account")
+    await plain.advance(60)
+    await plain.make("Account", Name="Last")
+    await plain.seed(late_records=[{"type": "Account", "Name": "Late", "seconds": 30}])
+    soql = "SELECT Name FROM Account WHERE SystemModstamp {} {} ORDER BY SystemModstamp"
+    assert await plain.values(soql.format(">", stamp)) == ["Late", "Last"]
+    (late,) = await plain.values("SELECT SystemModstamp FROM Account WHERE Name = 'Late'")
+    assert await plain.values(soql.format(">", late)) == ["Last"]
+    assert await plain.values(soql.format(">=", stamp)) == ["First", "Late", "Last"]
+
+
 async def test_aggregates_come_in_one_page_or_not_at_all(plain: Any) -> None:
     await plain.seed(generate={"accounts": 12}, settings={"aggregate_rows": 10})
     refused = await plain.query("SELECT Name, COUNT(Id) FROM Account GROUP BY Name")
@@ -178,6 +192,20 @@ async def test_a_record_comes_back_as_another_or_as_a_later_release_would_give_i
         "renamed_field": 1,
         "unknown_value": 1,
     }
+
+
+async def test_a_page_that_is_packed_is_spoilt_too(plain: Any) -> None:
+    await plain.seed(generate={"accounts": 50})
+    soql, packed = "SELECT Id, Name FROM Account", {"Accept_Encoding": "gzip"}
+    assert (await plain.query(soql, **packed)).headers["Content-Encoding"] == "gzip"
+    for kind, rows in (("rows_doubled", 100), ("rows_missing", 49)):
+        await plain.faults({"kind": kind, "times": 1})
+        spoilt = await plain.query(soql, **packed)
+        assert "Content-Encoding" not in spoilt.headers
+        assert len(spoilt.body["records"]) == rows
+    await plain.faults({"kind": "bad_gzip", "times": 1})
+    with pytest.raises(aiohttp.ClientError):
+        await plain.query(soql, **packed)
 
 
 async def test_a_query_may_take_too_long(plain: Any) -> None:

@@ -84,6 +84,16 @@ async def test_a_field_appears_changes_its_type_and_goes(plain: Any) -> None:
     assert (await plain.get(f"/sobjects/Account/{many}")).body["Seats__c"] == Decimal("12.5")
 
 
+async def test_a_field_of_another_type_changes_no_records_time(plain: Any) -> None:
+    await plain.make("Account", Name="Old", AccountNumber="1")
+    await plain.advance(60)
+    await plain.make("Account", Name="New")
+    (stamp,) = await plain.values("SELECT SystemModstamp FROM Account WHERE Name = 'New'")
+    await plain.seed(fields=[{"object": "Account", "name": "AccountNumber", "type": "int", "length": 8}])
+    since = "SELECT Name FROM Account WHERE SystemModstamp >= {}"
+    assert await plain.values(since.format(stamp)) == ["New"]
+
+
 async def test_a_field_becomes_unique_and_a_key(plain: Any) -> None:
     await plain.make("Account", Name="One", AccountNumber="1")
     key = {"name": "AccountNumber", "type": "string", "length": 40, "externalId": True, "unique": True}

@@ -184,6 +184,7 @@ def test_all_fields_at_once(org: Org) -> None:
         ("SELECT Id FROM Account WHERE Name IS NULL", "MALFORMED_QUERY", "unexpected token: 'IS'"),
         ("SELECT Id FROM Account LIMIT -1", "MALFORMED_QUERY", "unexpected token: '-1'"),
         ("SELECT Id FROM Account;", "MALFORMED_QUERY", "';'"),
+        ("SELECT Id FROM Account ALL ROWS", "MALFORMED_QUERY", "ALL ROWS not allowed in this context"),
         ("SELECT Id FROM Account FOR UPDATE", "MALFORMED_QUERY", "not supported by this sandbox"),
         ("SELECT toLabel(Region__c) FROM Account", "MALFORMED_QUERY", "not supported by this sandbox"),
         ("SELECT Foo FROM Account", "INVALID_FIELD", "No such column 'Foo' on entity 'Account'"),

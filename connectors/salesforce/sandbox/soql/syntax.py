@@ -112,9 +112,8 @@ class _Parser:
         offset = self._whole_number() if self._take("OFFSET") else 0
         if self._next.upper == "FOR":
             raise self._not_here("FOR VIEW, FOR REFERENCE and FOR UPDATE")
-        all_rows = self._take("ALL")
-        if all_rows:
-            self._need("ROWS")
+        if self._next.upper == "ALL":
+            raise refuse(self._text, self._next.place, "ALL ROWS not allowed in this context")
         self._depth -= 1
         return Query(
             text=self._text,
@@ -128,7 +127,6 @@ class _Parser:
             order=order,
             limit=limit,
             offset=offset,
-            all_rows=all_rows,
         )
 
     def _output(self) -> Output:
