@@ -8,17 +8,18 @@ policy repeats that until the job has ended. Whatever breaks in between, the job
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.salesforce import csv_files
 from connectors.salesforce.answers import is_id
-from connectors.salesforce.client import api_name, external_id, reading, record_id, settings_of, writing
+from connectors.salesforce.client import api_name, external_id, following, reading, record_id, settings_of, writing
 from connectors.salesforce.reads import EXTERNAL, ID, NAME
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.writes import FIELDS
 from hub.sdk.answers import read_object
-from hub.sdk.calls import Calls
+from hub.sdk.calls import Calls, Course
 from hub.sdk.connector import ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
 from hub.sdk.exact_json import loads
@@ -40,8 +41,8 @@ _EFFECT = "x-concord-effect"
 def submit_request(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
     """Form the job with its table in one request, of which the calls are made; `FixData` for what is too large.
 
-    Salesforce keeps no key for jobs. The effect's stands in a header, which only tells repeats apart for people: a
-    repeat is a further job, which writes the same once more under the same ids.
+    Salesforce keeps no key for jobs, and a job no mark; the effect's stands in a header that only people may heed. So
+    an earlier job is found by its table, see `find`.
     """
     object = api_name(record["object"])
     field = api_name(record.get("field", settings.external_id_of(object)))
@@ -104,6 +105,69 @@ def calls(settings: SalesforceSettings, request: Request) -> Calls:
     return (yield writing(settings, "PATCH", "jobs", "ingest", id, body={"state": "UploadComplete"}))
 
 
+def find(settings: SalesforceSettings, request: Request, key: EffectKey) -> Course[Record | None]:
+    """Look for a job that was given this very table, the oldest one; None where there is none.
+
+    What a job was given can be read once it has ended: `OutcomeUnknown` while one that may be it is at work.
+    """
+    job, content = _parts(request)
+    wanted = loads(job)
+    names, rows = csv_files.of_text(content.decode())
+    ours = _content(names, rows)
+    for id in (yield from _alike(settings, wanted)):
+        told = _job((yield reading(settings, "jobs", "ingest", id)))
+        if told["state"] not in _ENDED:
+            raise OutcomeUnknown(
+                "A job that may be this one is at work.",
+                code="job-unfinished",
+                after=NEXT_LOOK,
+                job=id,
+                state=told["state"],
+            )
+        if int(told.get("numberRecordsProcessed") or 0) > len(rows):
+            continue
+        theirs: Counter[frozenset[tuple[str, str]]] = Counter()
+        for below in ("successfulResults", "failedResults", "unprocessedrecords"):
+            theirs.update(_content(*csv_files.read((yield _table(settings, id, below)))))
+        if theirs == ours:
+            return {"id": id}
+    return None
+
+
+def _alike(settings: SalesforceSettings, wanted: Mapping[str, Any]) -> Course[list[str]]:
+    """Go through the list of jobs; gives those that write the same object in the same way, the oldest first.
+
+    One that is still open has begun nothing and never will.
+    """
+    found: list[tuple[str, str]] = []
+    request = reading(settings, "jobs", "ingest", query={"jobType": "V2Ingest"})
+    while True:
+        answer = read_object((yield request))
+        jobs = answer.get("records")
+        if not isinstance(jobs, list) or not all(isinstance(job, dict) and is_id(job.get("id")) for job in jobs):
+            raise OutcomeUnknown("The list of jobs cannot be read.", code="unreadable-answer")
+        for job in jobs:
+            same = all(job.get(name) == wanted[name] for name in ("object", "operation", "externalIdFieldName"))
+            if same and job.get("state") in (_ENDED | _WORKING) - {"Open", "Aborted"}:
+                found.append((str(job.get("createdDate")), job["id"]))
+        if answer.get("done") is not False:
+            return [id for _, id in sorted(found)]
+        request = following(settings, answer.get("nextRecordsUrl"))
+
+
+def _content(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Counter[frozenset[tuple[str, str]]]:
+    """Give what a table says, in whatever order: its cells that are not empty, row by row."""
+    return Counter(
+        frozenset((name, cell) for name, cell in zip(names, row, strict=True) if cell and not name.startswith("sf__"))
+        for row in rows
+    )
+
+
+def _table(settings: SalesforceSettings, id: str, below: str) -> Request:
+    request = reading(settings, "jobs", "ingest", id, below)
+    return Request(method="GET", url=request.url, headers={**request.headers, "accept": "text/csv"})
+
+
 def submit_result(response: Response) -> Record:
     """Give the id of the job that has begun."""
     job = _job(response)
@@ -153,9 +217,7 @@ async def read(session: Session, wanted: Record) -> Record:
 
 
 async def _rows(session: Session, id: str, below: str, key: str) -> list[dict[str, str]]:
-    request = reading(settings_of(session), "jobs", "ingest", id, below)
-    headers = {**request.headers, "accept": "text/csv"}
-    names, rows = csv_files.read(await session.send(Request(method="GET", url=request.url, headers=headers)))
+    names, rows = csv_files.read(await session.send(_table(settings_of(session), id, below)))
     return [_row(names, row, key) for row in rows]
 
 
@@ -216,6 +278,9 @@ SUBMIT = WriteOperation(
     request=submit_request,
     result=submit_result,
     calls=calls,
+    find=find,
+    # Salesforce keeps no key: what was sent before is always looked for first.
+    remembers=0.0,
 )
 READ = ReadOperation(
     name="bulk.read",

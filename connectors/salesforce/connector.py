@@ -11,6 +11,7 @@ from connectors.salesforce.logins import authorizer
 from connectors.salesforce.operations import OPERATIONS
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.streams import STREAMS
+from connectors.salesforce.webhook import WEBHOOK
 from hub.sdk.connector import Connector, Limits
 from hub.sdk.schemas import load
 
@@ -26,6 +27,7 @@ CONNECTOR = Connector(
     # how many there may be in a day.
     limits=Limits(concurrency=15),
     limits_seen=limits_seen,
+    webhook=WEBHOOK,
     streams=STREAMS,
     listings=LISTINGS,
     schemas=load(Path(__file__).parent / "schemas"),

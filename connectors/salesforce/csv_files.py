@@ -37,15 +37,20 @@ def read(response: Response) -> tuple[list[str], list[list[str]]]:
     kind = response.headers.get("content-type", "")
     try:
         text = response.body.decode().replace("\x00", "")
-        found = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        names, rows = of_text(text)
     except (UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(response) from error
-    if not kind.startswith("text/csv") or not found or not text.endswith("\n"):
+    if not kind.startswith("text/csv") or not names or not text.endswith("\n"):
         raise _unreadable(response)
-    names, rows = found[0], found[1:]
     if len(set(names)) != len(names) or any(len(row) != len(names) for row in rows):
         raise _unreadable(response)
     return names, rows
+
+
+def of_text(text: str) -> tuple[list[str], list[list[str]]]:
+    """Read the names and rows of a table that is known to be one; raises `csv.Error`."""
+    found = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    return (found[0], found[1:]) if found else ([], [])
 
 
 def typed(names: Sequence[str], row: Sequence[str], types: Mapping[str, str]) -> dict[str, Any]:

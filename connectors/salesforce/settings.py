@@ -157,6 +157,8 @@ class SalesforceSettings(Settings):
             raise ValueError(f"base_url is the org's own host (My Domain), not {shared[0]}")
         if self.auth == "client_credentials" and any(f"//{host}" in self.login_url for host in _SHARED):
             raise ValueError("auth: client_credentials signs in at the org's own host; leave login_url out")
+        if _text(self.webhook_secret) and not self.organization_id:
+            raise ValueError("webhook_secret needs organization_id: an outbound message shows nothing else of its org")
         if bool(self.webhook_certificate) is not bool(self.webhook_certificate_header):
             raise ValueError("webhook_certificate and webhook_certificate_header belong together")
         return self

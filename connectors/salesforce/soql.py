@@ -136,15 +136,9 @@ async def rows(session: Session, query: str, *, most: int | None = None) -> list
 
 async def _whole(session: Session, row: Mapping[str, Any]) -> dict[str, Any]:
     """Give a row whose children are plain lists; where they have pages of their own, these are read to the end."""
-    found: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, dict) and "records" in value:
-            found[name] = await _children(session, value)
-        elif isinstance(value, dict) and "attributes" in value:
-            found[name] = await _whole(session, value)
-        else:
-            found[name] = value
-    return plain(found)
+    lists = {name: value for name, value in row.items() if isinstance(value, dict) and "records" in value}
+    found = plain({name: value for name, value in row.items() if name not in lists})
+    return {**found, **{name: await _children(session, value) for name, value in lists.items()}}
 
 
 async def _children(session: Session, answer: Mapping[str, Any]) -> list[dict[str, Any]]:

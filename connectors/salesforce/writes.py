@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.salesforce.answers import changed, is_id, rows_of, written
+from connectors.salesforce.answers import changed, is_id, written
 from connectors.salesforce.client import api_name, external_id, path, record_id, writing
 from connectors.salesforce.failures import understood
 from connectors.salesforce.reads import EXTERNAL, ID, NAME
 from connectors.salesforce.settings import SalesforceSettings
-from connectors.salesforce.soql import asked, select, text
 from connectors.salesforce.standing import GUARD, GUARD_BY_ID
 from hub.sdk.answers import read_object
-from hub.sdk.calls import Course
+from hub.sdk.bulk import Bulk, Result
 from hub.sdk.connector import JsonSchema, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.exact_json import loads
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
 #: What a write says of the record: its id, where it is told, and whether it is new.
@@ -26,6 +26,8 @@ WRITTEN: JsonSchema = {
     "additionalProperties": False,
 }
 FIELDS: JsonSchema = {"type": "object", "minProperties": 1}
+#: Graphs of one request.
+MOST_GRAPHS = 75
 #: A record's id is never given to another one, so that deleting it twice is deleting it once.
 _FOR_EVER = 50 * 365 * 86_400.0
 
@@ -64,20 +66,38 @@ def _create(settings: SalesforceSettings, record: Record, key: EffectKey) -> Req
     return upsert_request(settings, object, field, key, record["fields"])
 
 
-def _find(settings: SalesforceSettings, request: Request, key: EffectKey) -> Course[Record | None]:
-    """Look for the record that carries the key."""
-    object, field = request.url.split("?")[0].split("/")[-3:-1]
-    where = f"{api_name(field)} = {text(key)}"
-    response = yield asked(settings, select(["Id"], api_name(object), where=where, limit=2))
-    found = rows_of(read_object(response), status=response.status)
-    if any(not is_id(row.get("Id")) for row in found):
-        raise OutcomeUnknown("A row was found that was not asked for.", code="foreign-answer")
-    if len(found) > 1:
-        ids = ", ".join(str(row["Id"]) for row in found)
-        raise FixData(
-            "Salesforce has several records of one write: the field is not unique.", code="found-twice", ids=ids
-        )
-    return {"id": found[0]["Id"], "created": True} if found else None
+def _creates(settings: SalesforceSettings, items: Sequence[tuple[EffectKey, Record]], key: EffectKey) -> Request:
+    """Form inserts of many records by one request: a graph for each, which falls by itself, named by its key."""
+    graphs = []
+    for own, record in items:
+        alone = _create(settings, record, own)
+        url = alone.url.removeprefix(settings.base_url)
+        part = {"method": "PATCH", "url": url, "referenceId": "record", "body": loads(alone.body)}
+        graphs.append({"graphId": own, "compositeRequest": [part]})
+    return writing(settings, "POST", "composite", "graph", body={"graphs": graphs})
+
+
+def _created(response: Response) -> list[Result]:
+    """Give what became of each graph, by its name."""
+    graphs = read_object(response).get("graphs")
+    if not isinstance(graphs, list):
+        raise OutcomeUnknown("The answer has no graphs.", code="unreadable-answer", status=response.status)
+    return [_of_graph(graph) for graph in graphs]
+
+
+def _of_graph(graph: Any) -> Result:
+    inner = graph.get("graphResponse") if isinstance(graph, dict) else None
+    parts = inner.get("compositeResponse") if isinstance(inner, dict) else None
+    part = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
+    if not isinstance(part, dict):
+        raise OutcomeUnknown("A graph of the answer cannot be read.", code="unreadable-answer")
+    name, status, body = str(graph.get("graphId")), part.get("httpStatusCode"), part.get("body")
+    if status in (200, 201) and isinstance(body, dict) and body.get("success") is True and is_id(body.get("id")):
+        return name, {"id": body["id"], "created": True}
+    errors = [error for error in body if isinstance(error, Mapping)] if isinstance(body, list) else []
+    if not errors or isinstance(status, bool) or not isinstance(status, int) or status < 400:
+        return name, OutcomeUnknown("A graph of the answer cannot be read.", code="unreadable-answer")
+    return name, understood(status, errors)
 
 
 def _made(response: Response) -> Record:
@@ -153,9 +173,9 @@ CREATE = WriteOperation(
     idempotency=Idempotency.NATIVE,
     request=_create,
     result=_made,
-    find=_find,
     # The mark stays as long as the record.
     remembers=_FOR_EVER,
+    bulk=Bulk(size=MOST_GRAPHS, request=_creates, results=_created),
 )
 UPDATE = WriteOperation(
     name="record.update",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
@@ -12,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from hub.api.problems import BodyTooLarge, of_error
 from hub.errors import HubError
 from hub.intake.door import Intake
+from hub.sdk.connector import QUERY, Acknowledgement
 
 #: No vendor of the money path sends more in one webhook.
 MAX_BODY = 1024 * 1024
@@ -27,9 +29,14 @@ router = APIRouter()
 
 @router.post("/hooks/{connection}", status_code=202, summary="Take a webhook of a connection")
 async def hook(request: Request, connection: str) -> Response:
-    """Answer 202 once the event is durable; 401 not trusted, 404 unknown connection, 413 too large."""
-    await _take(request.app.state.intake, connection, request.headers.raw, request.stream())
-    return Response(status_code=202)
+    """Answer 202 once the event is durable; 401 not trusted, 404 unknown connection, 413 too large.
+
+    A connector whose vendor wants to hear something else says what it is answered instead of 202.
+    """
+    said = await _take(request.app.state.intake, connection, request.scope, request.stream())
+    if said is None:
+        return Response(status_code=202)
+    return Response(said.body, status_code=said.status, media_type=said.content_type)
 
 
 class Door:
@@ -50,14 +57,19 @@ class Door:
             await self._app(scope, receive, send)
             return
         try:
-            await _take(self._app.state.intake, connection, scope["headers"], _parts(receive))
+            said = await _take(self._app.state.intake, connection, scope, _parts(receive))
         except ClientDisconnect:
             return
         except HubError as error:
             await of_error(error)(scope, receive, send)
             return
-        await send(_TAKEN)
-        await send(_NOTHING)
+        if said is None:
+            await send(_TAKEN)
+            await send(_NOTHING)
+            return
+        headers = [(b"content-type", said.content_type.encode()), (b"content-length", b"%d" % len(said.body))]
+        await send({"type": "http.response.start", "status": said.status, "headers": headers})
+        await send({"type": "http.response.body", "body": said.body})
 
 
 def _connection(scope: Scope) -> str | None:
@@ -78,11 +90,14 @@ async def _parts(receive: Receive) -> AsyncIterator[bytes]:
 
 
 async def _take(
-    intake: Intake, connection: str, headers: Iterable[tuple[bytes, bytes]], parts: AsyncIterator[bytes]
-) -> None:
+    intake: Intake, connection: str, scope: MutableMapping[str, Any], parts: AsyncIterator[bytes]
+) -> Acknowledgement | None:
     body = await _body(parts, intake, connection)
-    named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+    named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    # After the headers, so that none can stand in its place.
+    named[QUERY] = scope.get("query_string", b"").decode("latin-1")
     await intake.webhook(connection, named, body)
+    return intake.acknowledgement(connection)
 
 
 async def _body(parts: AsyncIterator[bytes], intake: Intake, connection: str) -> bytes:

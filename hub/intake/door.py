@@ -19,6 +19,7 @@ from hub.model.ambient import Ambient, to_micros
 from hub.model.event import MIXED_KINDS, EventState, InboundEvent, Via
 from hub.model.run import Priority
 from hub.sdk import exact_json
+from hub.sdk.connector import Acknowledgement
 from hub.store.committer import Committer
 from hub.store.events import Accept, Acceptance, CountRejections
 from hub.workspace.bundle import Bundle
@@ -83,6 +84,12 @@ class Intake:
         except Exception:  # what was sent is kept whole, whatever stands in it
             log.exception("webhook.defect", connection=name)
             return [await self._keep_bytes(name, body, "cannot-be-stored")]
+
+    def acknowledgement(self, name: str) -> Acknowledgement | None:
+        """Give what the senders of a connection's webhooks want to hear; None where any 2xx will do."""
+        account = self._accounts.get(name)
+        webhook = account.connector.webhook if account is not None else None
+        return None if webhook is None else webhook.acknowledgement
 
     def close(self) -> None:
         """Take nothing more; senders are told to come again."""

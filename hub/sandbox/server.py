@@ -23,6 +23,9 @@ from hub.sandbox.middleware import gate
 from hub.sandbox.problem import Problem, plain_problem
 from hub.sandbox.world import World
 
+#: The longest address that is read at all, in bytes; vendors have limits of their own below it.
+LONGEST_LINE = 65_536
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
@@ -79,7 +82,7 @@ async def running(sandbox: Sandbox, options: Options | None = None) -> AsyncIter
         world = World(name=sandbox.name, seed=chosen.seed, fault_kinds=sandbox.fault_kinds)
         application = sandbox.build(world)
         application.middlewares.insert(0, gate(world, sandbox.render))
-        vendor = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+        vendor = web.AppRunner(application, access_log=None, shutdown_timeout=0.5, max_line_size=LONGEST_LINE)
         control = web.AppRunner(control_application(world), access_log=None, shutdown_timeout=0.5)
         try:
             await vendor.setup()

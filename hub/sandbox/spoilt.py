@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -15,8 +16,10 @@ from hub.sandbox.exact_json import dumps, json_answer, loads
 #: An answer that never ends is given up after this many seconds, or this many bytes.
 LONGEST_SECONDS, MOST_BYTES = 60.0, 256 * 1024 * 1024
 #: Fields that say which thing an answer is about, and those that take one of a few values.
-_NAMES = frozenset({"id", "code", "externalId", "external_id", "number"})
-_CHOICES = frozenset({"status", "state", "type"})
+_NAMES = frozenset({"id", "Id", "code", "externalId", "external_id", "number"})
+_CHOICES = frozenset({"status", "Status", "state", "type"})
+#: Headers that are about the body as it was.
+_OF_THE_BODY = frozenset({"content-length", "content-encoding", "etag"})
 _LOGIN_PAGE = (
     b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><form action='/login' method='post'>"
     b"<input name='user'><input name='password' type='password'></form></body></html>"
@@ -36,6 +39,9 @@ def in_place_of(kind: str, *, to: str) -> web.Response:
 async def spoil(kind: str, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse | None:
     """Give the answer as it arrives; None where it cannot be spoilt in this way, so that it goes out as it is."""
     body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
+    if answer.headers.get("Content-Encoding") == "gzip":
+        # What a vendor has packed goes out unpacked: it is the answer that is spoilt, not its packing.
+        body = gzip.decompress(body)
     if kind in _CHANGES:
         changed = _CHANGES[kind](_asked(request, await request.read()), body)
         return None if changed is None else _with(answer, changed)
@@ -58,7 +64,7 @@ async def spoil(kind: str, request: web.Request, answer: web.StreamResponse) -> 
 
 def _with(answer: web.StreamResponse, body: bytes) -> web.Response:
     """Give the same answer with another body; whatever names a place stays as it was."""
-    kept = {name: value for name, value in answer.headers.items() if name.lower() not in ("content-length", "etag")}
+    kept = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_THE_BODY}
     return web.Response(body=body, status=answer.status, headers=kept)
 
 

@@ -171,17 +171,33 @@ def _looked(
 Operation = ReadOperation | WriteOperation
 
 
+#: Among a webhook's headers, the query of the address that it came to: no header can have such a name.
+QUERY = ":query"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """What a sender wants to hear once all that it sent is durable, where 202 and no word is not enough."""
+
+    status: int = 200
+    content_type: str = "text/plain"
+    body: bytes = b""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """How a system's webhooks are trusted and read; all pure.
 
     - `verify(settings, headers, body, now)` raises `WebhookRejected` with a stable code (`bad-signature`, `stale`,
-      `no-signature`); header names are lower-case, `body` is the raw bytes.
+      `no-signature`); header names are lower-case, `body` is the raw bytes. Who signs nothing may be given a secret in
+      the address alone, whose query is among the headers as `QUERY`.
     - `parse(body)` gives the events; it raises `UnreadableWebhook`.
+    - `acknowledgement` is what the sender is answered; it goes out only after everything is durable.
     """
 
     verify: Callable[[Any, Mapping[str, str], bytes, datetime], None]
     parse: Callable[[bytes], Sequence[InboundEvent]]
+    acknowledgement: Acknowledgement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from hub.api import hooks, problems
 from hub.errors import UnreadableWebhook, WebhookRejected
 from hub.model.event import InboundEvent
-from hub.sdk.connector import Webhook
+from hub.sdk.connector import QUERY, Acknowledgement, Webhook
 from hub.sdk.settings import Settings
 from tests.engine.house import House, bundle_for
 from tests.engine.vendor import Vendor, connector
@@ -107,6 +107,45 @@ async def test_both_ways_answer_the_same(
         answers.append(await asked(way, method, path, headers, body() if callable(body) else body))
     assert answers[0] == answers[1]
     assert answers[1][0] == status
+
+
+@pytest.fixture
+async def soap(tmp_path: Path) -> AsyncIterator[FastAPI]:
+    """Give an application whose sender has a secret in its address, and waits for a word of its own."""
+
+    def known(_settings: Settings, headers: Mapping[str, str], _body: bytes, _now: datetime) -> None:
+        if headers[QUERY] != "key=pass%20word":
+            raise WebhookRejected("That is not the key.", code="bad-signature")
+
+    said = Acknowledgement(content_type="text/xml; charset=utf-8", body=b"<Ack>true</Ack>")
+    hooked = replace(connector, webhook=Webhook(verify=known, parse=parse, acknowledgement=said))
+    house = House(tmp_path, Vendor(), bundle_for(hooked, FLOW), connector=hooked)
+    await house.start()
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(hooks.router)
+    app.state.intake = house.intake
+    yield app
+    await house.stop()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body", "answer"),
+    [
+        ("/hooks/vendor?key=pass%20word", {}, b'{"id": "e1"}', (200, "text/xml; charset=utf-8", b"<Ack>true</Ack>")),
+        # What is kept for a person is durable too, and need not come again.
+        ("/hooks/vendor?key=pass%20word", {}, b"{", (200, "text/xml; charset=utf-8", b"<Ack>true</Ack>")),
+        ("/hooks/vendor?key=other", {}, b'{"id": "e1"}', 401),
+        ("/hooks/vendor", {":query": "key=pass%20word"}, b'{"id": "e1"}', 401),
+    ],
+)
+async def test_who_wants_to_hear_a_word_hears_it_once_all_is_durable(
+    soap: FastAPI, path: str, headers: Mapping[str, str], body: bytes, answer: Any
+) -> None:
+    """By either way in; who is turned away hears what everybody hears."""
+    for way in (soap, hooks.Door(soap)):
+        found = await asked(way, "POST", path, headers, body)
+        assert (found if isinstance(answer, tuple) else found[0]) == answer
 
 
 async def test_a_sender_who_goes_away_is_not_answered(app: FastAPI) -> None:

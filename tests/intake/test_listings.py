@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from hub.intake import listings
 from hub.model.ambient import of_micros
 from hub.model.event import InboundEvent
 from hub.model.run import Priority, RunState
-from hub.sdk.connector import Connector, Listing, Stream
+from hub.sdk.connector import Connector, Listing, Page, Stream
+from hub.sdk.session import Session
 from hub.store import streams
 from hub.store.committer import Transaction, Work
 from hub.store.streams import BackfillState
@@ -79,6 +81,31 @@ async def test_every_record_starts_its_flow_once_and_behind_all_others(tmp_path:
         assert {one.business_key for one in taken} == {f"evt_{number}" for number in range(1, 21)}
         assert {one.priority for one in taken} == {Priority.LOW}
         assert {of_micros(one.occurred_at) for one in taken} == {clock.now() - timedelta(seconds=1)}
+
+
+@pytest.mark.parametrize("told", [20, 21])
+async def test_where_the_vendor_counts_all_is_listed_but_once(tmp_path: Path, told: int) -> None:
+    """Its word is compared with what was listed, as a count by listing is."""
+    clock, vendor = start()
+    begun, asked = [], []
+
+    def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
+        begun.append(cursor)
+        return vendor.pull(session, cursor, since)
+
+    async def count(_session: Session, since: datetime, until: datetime) -> int:
+        asked.append((since, until))
+        return told
+
+    counting = Listing(name="things", title="All", event="vendor.told", pull=pull, count=count)
+    async with Reader(tmp_path, clock, replace(connector, listings=[counting])) as hub:
+        made = await order(hub)
+        await carry_out(hub)
+        found = row(hub, made)
+        assert begun == [None]
+        assert asked == [(of_micros(found["since"]), of_micros(found["until"]))]
+        assert (found["state"] == BackfillState.DONE) is (told == 20)
+        assert found["new"] == len(listed(hub)) == 20
 
 
 async def test_what_is_listed_again_by_a_further_order_starts_its_flow_again(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from connectors.stripe.sandbox.app import sandbox
+from connectors.salesforce.sandbox.app import sandbox as salesforce
+from connectors.stripe.sandbox.app import sandbox as stripe
 from hub.sandbox.control import control_application
 from hub.sandbox.faults import PLAN_KEYS, REQUEST_KINDS
 from hub.sandbox.world import World
@@ -15,7 +16,7 @@ NAMED = set(re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", PAGE, flags=re.DOT
 
 
 def test_every_fault_is_told_of() -> None:
-    assert (REQUEST_KINDS | sandbox.fault_kinds) - NAMED == set()
+    assert (REQUEST_KINDS | stripe.fault_kinds | salesforce.fault_kinds) - NAMED == set()
 
 
 def test_every_key_of_a_plan_is_told_of() -> None:

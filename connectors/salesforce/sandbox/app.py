@@ -19,17 +19,22 @@ from hub.sandbox.server import Sandbox
 from hub.sandbox.world import World
 
 
+def router_of(org: Org) -> Router:
+    """Give the table of all addresses below a version."""
+    router = Router()
+    for room in (OrgApi(org), CollectionsApi(org), CompositeApi(org, router), RecordApi(org), BulkApi(org)):
+        room.add_to(router)
+    return router
+
+
 def build(world: World) -> web.Application:
     """Make the application and the org behind it; login host and instance share the address here."""
     org = Org(world)
     world.books = org
     world.progress = org.progress
-    router = Router()
-    for room in (OrgApi(org), CollectionsApi(org), CompositeApi(org, router), RecordApi(org), BulkApi(org)):
-        room.add_to(router)
     # Whoever puts 100 MB of CSV into a job sends it in one request.
     application = web.Application(client_max_size=160 * 1024 * 1024)
-    application.add_routes(Front(org, router).routes())
+    application.add_routes(Front(org, router_of(org)).routes())
 
     async def start(_: web.Application) -> None:
         await org.messages.start()

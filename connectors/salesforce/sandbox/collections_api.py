@@ -156,7 +156,7 @@ class CollectionsApi:
         _refuse_size(len(records))
         runs, last = 0, ""
         for record in records:
-            named = str((record.get("attributes") or {}).get("type", ""))
+            named = str(_attributes(record).get("type", ""))
             runs += named.lower() != last
             last = named.lower()
         if runs > MOST_RUNS:
@@ -219,9 +219,8 @@ class _Branches:
         if depth > 5:
             raise Refusal("INVALID_INPUT", "A tree has at most five levels")
         for record in records:
-            said = record.get("attributes") if isinstance(record, dict) else None
-            reference = said.get("referenceId") if isinstance(said, dict) else None
-            if not reference:
+            reference = _attributes(record).get("referenceId") if isinstance(record, dict) else None
+            if not isinstance(reference, str) or not reference:
                 raise Refusal("INVALID_INPUT", "Include a reference ID value for every record.")
             if reference in self._references:
                 raise Refusal("INVALID_INPUT", f"Duplicate ReferenceId provided in the request.: {reference}")
@@ -233,6 +232,8 @@ class _Branches:
                     below = self._org.schema.children(kind.name).get(name.lower())
                     if below is None:
                         raise Refusal("INVALID_FIELD", f"No such relationship '{name}' on {kind.name}")
+                    if not isinstance(value["records"], list):
+                        raise Refusal("JSON_PARSER_ERROR", f"The records of {name} are required to be a list")
                     self.check(self._org.schema.get(below.kind), value["records"], depth=depth + 1)
 
     def plant(self, kind: Kind, record: Mapping[str, Any], above: Mapping[str, str] | None = None) -> None:
@@ -259,8 +260,13 @@ def _result(work: One, *, upserts: bool) -> dict[str, Any]:
         return {"success": False, "errors": [refusal.in_collection()], **more}
 
 
+def _attributes(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    said = record.get("attributes")
+    return said if isinstance(said, dict) else {}
+
+
 def _kind(org: Org, record: Mapping[str, Any]) -> Kind:
-    named = (record.get("attributes") or {}).get("type")
+    named = _attributes(record).get("type")
     if not isinstance(named, str):
         raise Refusal("INVALID_TYPE", "The attributes of each record name its type")
     kind = org.schema.find(named)

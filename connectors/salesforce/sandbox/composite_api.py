@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from connectors.salesforce.sandbox.refusals import Refusal, Undone
-from connectors.salesforce.sandbox.wire import Call, Reply, Router, split_url
-from hub.sandbox.exact_json import dumps
+from connectors.salesforce.sandbox.wire import Call, Reply, Router, dumps, split_url
 
 if TYPE_CHECKING:
     from connectors.salesforce.sandbox.org import Org
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 MOST, MOST_QUERIES = 25, 5
 #: Graphs in one request, nodes in one graph, and how deep nodes may rest on each other.
 MOST_GRAPHS, MOST_NODES, DEEPEST = 75, 500, 15
+#: Kinds of nodes, by method and object, in one request.
+MOST_KINDS = 15
+_NODE = re.compile(r"/?services/data/v\d+\.0/sobjects/(?P<name>\w+)(?:/[^/?]+){0,2}/?(?:\?.*)?", re.IGNORECASE)
 _REFERENCE = re.compile(r"@\{(?P<id>\w+)(?P<path>(?:\.\w+|\[\w+\])*)\}")
 #: Addresses of queries and collections.
 _QUERYING = re.compile(r"/(?:query|queryAll|composite/sobjects)(?:/|$)|/sobjects/?$", re.IGNORECASE)
@@ -76,14 +78,12 @@ class CompositeApi:
             raise Refusal("JSON_PARSER_ERROR", "The property graphs is required to be a list of graphs")
         if len(graphs) > MOST_GRAPHS:
             raise Refusal("INVALID_INPUT", f"A request has at most {MOST_GRAPHS} graphs.")
-        if sum(len(one.get("compositeRequest") or ()) for one in graphs) > MOST_NODES:
-            raise Refusal("INVALID_INPUT", f"The graphs of a request have at most {MOST_NODES} nodes.")
-        if len({one.get("graphId") for one in graphs}) < len(graphs):
+        if len({str(one.get("graphId")) for one in graphs}) < len(graphs):
             raise Refusal("INVALID_INPUT", "Every graph has a graphId of its own.")
+        planned = [_parts(one, most=MOST_NODES) for one in graphs]
+        _refuse_nodes(planned)
         answers = []
-        for one in graphs:
-            parts = _parts(one, most=MOST_NODES)
-            _refuse_depth(parts)
+        for one, parts in zip(graphs, planned, strict=True):
             results, succeeded = self._transaction(call, parts, all_or_none=True)
             answers.append(
                 {
@@ -191,7 +191,8 @@ def _parts(body: Mapping[str, Any], *, most: int) -> list[_Part]:
         if reference in seen:
             raise Refusal("INVALID_INPUT", f"Duplicate referenceId found: {reference}")
         seen.add(reference)
-        headers = {str(name).lower(): str(value) for name, value in (one.get("httpHeaders") or {}).items()}
+        own = one.get("httpHeaders")
+        headers = {str(name).lower(): str(value) for name, value in own.items()} if isinstance(own, dict) else {}
         parts.append(
             _Part(
                 method=str(one.get("method", "")).upper(),
@@ -202,6 +203,20 @@ def _parts(body: Mapping[str, Any], *, most: int) -> list[_Part]:
             )
         )
     return parts
+
+
+def _refuse_nodes(graphs: Sequence[Sequence[_Part]]) -> None:
+    """Refuse nodes that are no records, too many kinds of them, and graphs that are too deep."""
+    kinds = set()
+    for parts in graphs:
+        _refuse_depth(parts)
+        for part in parts:
+            found = _NODE.fullmatch(part.url)
+            if found is None:
+                raise Refusal("INVALID_INPUT", f"A graph has no place for {part.url}: its nodes are records.")
+            kinds.add((part.method, found["name"].lower()))
+    if len(kinds) > MOST_KINDS:
+        raise Refusal("INVALID_INPUT", f"The graphs of a request have at most {MOST_KINDS} different kinds of nodes.")
 
 
 def _refuse_depth(parts: Sequence[_Part]) -> None:

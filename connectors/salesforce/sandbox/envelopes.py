@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from connectors.salesforce.sandbox.schema import DECIMALS, Field
 from connectors.salesforce.sandbox.soql.scope import reader
-from connectors.salesforce.sandbox.values import show_moment_in_bulk, show_number
+from connectors.salesforce.sandbox.values import show_moment_in_bulk, write_number
 
 if TYPE_CHECKING:
     from connectors.salesforce.sandbox.messages import Notification, Subscription
@@ -66,7 +66,7 @@ def _text(field: Field, value: Any) -> str | None:
     if field.type == "datetime":
         return show_moment_in_bulk(value)
     if field.type in DECIMALS and isinstance(value, Decimal):
-        return str(show_number(value, scientific=True))
+        return write_number(value)
     return str(value)
 
 

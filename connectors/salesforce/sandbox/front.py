@@ -14,8 +14,8 @@ from aiohttp import web
 from connectors.salesforce.sandbox.logins import LoginRefused
 from connectors.salesforce.sandbox.org_api import versions
 from connectors.salesforce.sandbox.refusals import Refusal, gateway_page, missing_resource, render, session_invalid
-from connectors.salesforce.sandbox.wire import NEWEST, Call, Reply, Router
-from hub.sandbox.exact_json import dumps, json_answer
+from connectors.salesforce.sandbox.wire import NEWEST, Call, Reply, Router, dumps
+from hub.sandbox.exact_json import json_answer
 from hub.sandbox.problem import Problem
 
 if TYPE_CHECKING:
@@ -117,9 +117,10 @@ class Front:
         counted = False
         try:
             version, path = self._address(request)
-            session = self._org.logins.session(request.headers.get("Authorization", ""))
+            authorization = request.headers.get("Authorization", "")
+            session = self._org.logins.session(authorization)
             if session is None:
-                raise session_invalid()
+                raise session_invalid() if _is_token(authorization) else _no_token()
             if not self._org.settings.api_enabled:
                 raise Refusal("API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.", status=403)
             if version < self._org.settings.oldest_version:
@@ -170,6 +171,14 @@ class Front:
         if "/query" in path and faults.hit("query_timeout", method=method, path=path, body=body):
             raise Refusal("QUERY_TIMEOUT", "Your query request was running for too long.")
         return None
+
+
+def _is_token(authorization: str) -> bool:
+    return not authorization or authorization.partition(" ")[0].lower() in ("bearer", "oauth")
+
+
+def _no_token() -> Refusal:
+    return Refusal("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", status=401, headers={"WWW-Authenticate": "Token"})
 
 
 def _call(request: web.Request, version: int, path: str, user: str, body: bytes) -> Call:

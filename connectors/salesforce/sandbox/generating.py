@@ -8,6 +8,8 @@ from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from connectors.salesforce.sandbox.saving import Manner
+
 if TYPE_CHECKING:
     from connectors.salesforce.sandbox.org import Org
 
@@ -27,15 +29,18 @@ def generate(org: Org, wish: Mapping[str, Any]) -> dict[str, int]:
 
     Raises `ValueError` for a kind that cannot be generated.
     """
-    surplus = set(wish) - set(_MAKERS)
+    surplus = set(wish) - set(_MAKERS) - {"orders"}
     if surplus:
-        raise ValueError(f"generate: cannot make {', '.join(sorted(surplus))}, only {', '.join(_MAKERS)}")
+        raise ValueError(f"generate: cannot make {', '.join(sorted(surplus))}, only {', '.join(_MAKERS)} and orders")
     made: dict[str, int] = {}
     for name, (kind, values_of) in _MAKERS.items():
         count = int(wish.get(name, 0))
         if count:
             _make(org, kind, values_of(org, Random(f"{org.world.seed}:{name}"), count))
             made[name] = len(org.store.table(kind).live)
+    if int(wish.get("orders", 0)):
+        _orders(org, int(wish["orders"]))
+        made["orders"] = len(org.store.table("Order").live)
     return made
 
 
@@ -141,6 +146,35 @@ def _opportunities(org: Org, dice: Random, count: int) -> Iterator[dict[str, Any
             "HasOpportunityLineItem": False,
             "Billing_Id__c": f"opp_{place:07d}",
         }
+
+
+def _orders(org: Org, count: int) -> None:
+    """Make orders with one to three products and activate them, by the org's own rules."""
+    dice, manner = Random(f"{org.world.seed}:orders"), Manner(user=org.user_id)
+    accounts, prices = list(org.store.table("Account").live), list(org.store.rows("PricebookEntry"))
+    prices = [one for one in prices if one.get("Pricebook2Id") == org.standard_price_book and one.get("IsActive")]
+    if not accounts or not prices:
+        raise ValueError("generate: orders need accounts, products and prices")
+    begin = len(org.store.table("Order").live)
+    for place in range(begin + 1, begin + count + 1):
+        head = {
+            "AccountId": accounts[place % len(accounts)],
+            "EffectiveDate": (date(2026, 1, 1) + timedelta(days=dice.randrange(365))).isoformat(),
+            "Pricebook2Id": org.standard_price_book,
+            "Billing_Id__c": f"ord_{place:07d}",
+            "Billing_Status__c": "Pending",
+        }
+        order = org.saver.insert(org.schema.get("Order"), head, manner)
+        for number, price in enumerate(dice.sample(prices, min(len(prices), dice.randint(1, 3))), start=1):
+            line = {
+                "OrderId": order.id,
+                "PricebookEntryId": price.id,
+                "Quantity": dice.randint(1, 50),
+                "UnitPrice": price.get("UnitPrice"),
+                "Line_Key__c": f"ord_{place:07d}-{number}",
+            }
+            org.saver.insert(org.schema.get("OrderItem"), line, manner)
+        org.saver.update(org.schema.get("Order"), order.id, {"Status": "Activated"}, manner)
 
 
 def _usage(org: Org, dice: Random, count: int) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -60,7 +60,7 @@ class RecordApi:
     def read(self, call: Call, name: str, id: str) -> Reply:
         """Give a record with all its fields, or those that are asked for."""
         kind = kind_of(self._org, name)
-        return Reply(body=shown(self._org, kind, self._org.saver.standing(kind, id), call))
+        return self._told(call, kind, self._org.saver.standing(kind, id))
 
     def read_by_key(self, call: Call, name: str, field: str, value: str) -> Reply:
         """Give a record that is found by a key, or follow a relationship of it."""
@@ -69,9 +69,18 @@ class RecordApi:
         if declared is None and read_id(field) is not None:
             return self._related(call, kind, field, value)
         try:
-            return Reply(body=shown(self._org, kind, self._one(kind, field, value), call))
+            return self._told(call, kind, self._one(kind, field, value))
         except Ambiguous as several:
             return _several(call, kind, several)
+
+    def _told(self, call: Call, kind: Kind, record: Record) -> Reply:
+        """Give a record, unless it did not change since the caller read it last."""
+        modified = record.get("LastModifiedDate")
+        since = http_moment(call.headers.get("if-modified-since", ""))
+        headers = {"Last-Modified": formatdate(modified / 1000, usegmt=True)}
+        if since is not None and modified <= since:
+            return Reply(status=304, headers=headers)
+        return Reply(body=shown(self._org, kind, record, call), headers=headers)
 
     def change(self, call: Call, name: str, id: str) -> Reply:
         """Change a record."""

@@ -75,7 +75,9 @@ def _opportunity(org: Org, change: Change) -> None:
         change.values["ForecastCategory"] = change.values["ForecastCategoryName"] = category
     change.values["IsWon"] = stage == "Closed Won"
     change.values["IsClosed"] = stage in ("Closed Won", "Closed Lost")
-    lines = [] if change.before is None else list(org.store.below(change.before.id, "OpportunityLineItem", OPPORTUNITY))
+    lines = (
+        [] if change.before is None else list(org.store.below(change.before.id, "OpportunityLineItem", "OpportunityId"))
+    )
     change.values["HasOpportunityLineItem"] = bool(lines)
     if lines:
         # With products, their sum is the amount, and what is sent for it is passed over.
@@ -92,9 +94,6 @@ def _opportunity(org: Org, change: Change) -> None:
         change.values["ExpectedRevenue"] = (amount * (chance or Decimal(0)) / 100).quantize(Decimal("0.01"))
     else:
         change.values.pop("ExpectedRevenue", None)
-
-
-OPPORTUNITY = "OpportunityId"
 
 
 def _quote(org: Org, change: Change) -> None:
@@ -224,7 +223,7 @@ _AFTER: dict[str, Callable[[Org, Change, Record, str], None]] = {
     "OrderItem": lambda org, _change, record, user: sum_up(org, record, user),
 }
 _HEADS = {
-    "OpportunityLineItem": (OPPORTUNITY, "Opportunity"),
+    "OpportunityLineItem": ("OpportunityId", "Opportunity"),
     "QuoteLineItem": ("QuoteId", "Quote"),
     "OrderItem": ("OrderId", "Order"),
 }

@@ -116,11 +116,7 @@ class Saver:
         """Give a field that records can be addressed by."""
         found = kind.field(name)
         if found is None or not found.key:
-            raise Refusal(
-                "NOT_FOUND",
-                "Provided external ID field does not exist or is not accessible: " + name,
-                status=404,
-            )
+            raise missing_resource()
         return found
 
     def matches(self, kind: Kind, field_: Field, value: str) -> list[str]:

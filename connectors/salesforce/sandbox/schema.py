@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from connectors.salesforce.sandbox.schema_files import begin_with
@@ -220,11 +221,42 @@ def _system(*, owned: bool) -> list[Field]:
     return [read_field(one) for one in said]
 
 
+def read_kind(name: str, said: Mapping[str, Any]) -> Kind:
+    """Read the declaration of an object; raises `ValueError`."""
+    if not name.isidentifier():
+        raise ValueError(f"{name!r} is no name of an object.")
+    owned = bool(said.get("owned", True))
+    fields = [*_system(owned=owned), *(read_field(one) for one in said.get("fields", []))]
+    record_types = tuple(said.get("recordTypes", ()))
+    if record_types:
+        target = {"referenceTo": ["RecordType"], "label": "Record Type ID"}
+        fields.append(read_field({"name": "RecordTypeId", "type": "reference", **target}))
+    label = str(said.get("label", _label(name, "")))
+    return Kind(
+        name=name,
+        label=label,
+        plural=str(said.get("plural", f"{label}s")),
+        prefix=str(said["prefix"]),
+        fields={field.name.lower(): field for field in fields},
+        writable=bool(said.get("writable", True)),
+        deletable=bool(said.get("deletable", True)),
+        currency=bool(said.get("currency", True)),
+        owned=owned,
+        record_types=record_types,
+    )
+
+
+@cache
+def _first() -> tuple[Kind, ...]:
+    """Give the objects of an org that is new; nothing ever changes them, only takes their place."""
+    return tuple(read_kind(name, said) for name, said in begin_with().items())
+
+
 class Schema:
     """The objects of one org; `changed` is when (in milliseconds) each was altered last."""
 
-    def __init__(self, *, now: int, multi_currency: bool = False) -> None:
-        """Read the declarations; a multi-currency org has `CurrencyIsoCode` on what has amounts."""
+    def __init__(self, *, now: int) -> None:
+        """Begin with what every org has, in one currency."""
         self._kinds: dict[str, Kind] = {}
         self._prefixes: dict[str, Kind] = {}
         self._children: dict[str, dict[str, ChildList]] | None = None
@@ -232,9 +264,10 @@ class Schema:
         self.changed: dict[str, int] = {}
         #: Counts alterations, for whoever keeps something made of the schema.
         self.edition = 0
-        self.multi_currency = multi_currency
-        for name, said in begin_with().items():
-            self.add_kind(name, said, now=now)
+        #: In an org with several currencies every record that may have amounts has a code.
+        self.multi_currency = False
+        for kind in _first():
+            self._put(kind, now)
 
     def __iter__(self) -> Iterator[Kind]:
         """Go through the objects by name."""
@@ -265,31 +298,7 @@ class Schema:
 
     def add_kind(self, name: str, said: Mapping[str, Any], *, now: int) -> None:
         """Add an object by its declaration; raises `ValueError`."""
-        if not name.isidentifier():
-            raise ValueError(f"{name!r} is no name of an object.")
-        owned, currency = bool(said.get("owned", True)), bool(said.get("currency", True))
-        own = [read_field(one) for one in said.get("fields", [])]
-        fields = [*_system(owned=owned), *own]
-        if currency and self.multi_currency:
-            fields.append(read_field({"name": "CurrencyIsoCode", "type": "picklist", "length": 3, "restricted": True}))
-        record_types = tuple(said.get("recordTypes", ()))
-        if record_types:
-            target = {"referenceTo": ["RecordType"], "label": "Record Type ID"}
-            fields.append(read_field({"name": "RecordTypeId", "type": "reference", **target}))
-        label = str(said.get("label", _label(name, "")))
-        kind = Kind(
-            name=name,
-            label=label,
-            plural=str(said.get("plural", f"{label}s")),
-            prefix=str(said.get("prefix") or self._free_prefix()),
-            fields={field.name.lower(): field for field in fields},
-            writable=bool(said.get("writable", True)),
-            deletable=bool(said.get("deletable", True)),
-            currency=currency,
-            owned=owned,
-            record_types=record_types,
-        )
-        self._put(kind, now)
+        self._put(read_kind(name, {"prefix": self._free_prefix(), **said}), now)
 
     def put_field(self, name: str, said: Mapping[str, Any], *, now: int) -> Field:
         """Add a field to an object, or declare one anew; raises `ValueError`."""

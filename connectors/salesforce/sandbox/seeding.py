@@ -25,8 +25,9 @@ def seed(org: Org, wish: Mapping[str, Any]) -> Mapping[str, Any]:
       or declare it anew; `remove_fields`: `Account.Region__c`, gone or hidden from the user; `picklist_values`:
       `object`, `field`, `values`
     - `users`: `Username`, `LastName`, `IsActive`; `apps`: `consumer_key`, `consumer_secret`, `certificate`, `run_as`
-    - `generate`: how many `accounts`, `contacts`, `products`, `opportunities`, `usage`
+    - `generate`: how many `accounts`, `contacts`, `products`, `prices`, `opportunities`, `usage`, `orders`
     - `records`: bodies as the REST API takes them, each with its `type`; `ref` names one, and `@{ref}` means its id
+    - `late_records`: the same, each with `seconds`: they were written so long ago, by a transaction that ends only now
     - `changes`: the same with an `id`, as people at the org make them; `delete`, `undelete`, `purge`: ids
     - `validation_rules`: `object`, `when`, `message`, `field`; `duplicate_rules`: `object`, `fields`, `name`, `block`
     - `locks`: id → for how many seconds somebody else holds the record
@@ -51,6 +52,11 @@ def seed(org: Org, wish: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _settings(org: Org, said: Mapping[str, Any]) -> None:
     org.settings.change(said)
+    organization = org.store.get(org.organization_id)
+    if organization is not None and organization.get("IsSandbox") is not org.settings.is_sandbox:
+        values = {**organization.values, "IsSandbox": org.settings.is_sandbox}
+        kind = org.schema.get("Organization")
+        org.put(kind, organization.id, values, user=org.user_id, before=organization)
 
 
 def _currencies(org: Org, said: Sequence[Mapping[str, Any]]) -> None:
@@ -91,6 +97,8 @@ def _convert(org: Org, kind: Kind, field: Field) -> None:
         if kept is None:
             del values[field.name]
         org.store.put(kind.name, record.id, values, deleted=record.deleted)
+    # No record was changed by anybody: all of them keep their moments.
+    org.store.table(kind.name).disordered()
 
 
 def _remove_fields(org: Org, said: Sequence[str]) -> None:
@@ -133,6 +141,16 @@ def _records(org: Org, said: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         if "ref" in one:
             named[str(one["ref"])] = made[-1]
     return {"records": made, "refs": named}
+
+
+def _late_records(org: Org, said: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    made: list[str] = []
+    for one in said:
+        body = {name: value for name, value in one.items() if name not in ("type", "seconds")}
+        record = org.saver.insert(_kind(org, one), body, as_administrator(org))
+        org.store.backdate(record, round(float(one["seconds"])) * 1000)
+        made.append(record.id)
+    return {"late_records": made}
 
 
 def _meant(value: Any, named: Mapping[str, str]) -> Any:
@@ -216,6 +234,7 @@ _STEPS: dict[str, Callable[[Org, Any], Mapping[str, Any] | None]] = {
     "subscriptions": _subscriptions,
     "generate": _generate,
     "records": _records,
+    "late_records": _late_records,
     "changes": _changes,
     "delete": _delete,
     "undelete": _undelete,

@@ -96,10 +96,14 @@ class Table:
         self.put(id, record)
         self._in_order = False
 
+    def disordered(self) -> None:
+        """Note that the last write is not the latest."""
+        self._in_order = False
+
     def written_since(self, moment: int) -> list[Record]:
         """Give the live records that were written at a moment or later, the earliest first."""
         if not self._in_order:
-            self._by_write = dict.fromkeys(sorted(self._by_write, key=self._number_of))
+            self._by_write = dict.fromkeys(sorted(self._by_write, key=self._place_of))
             self._in_order = True
         found = []
         for id in reversed(self._by_write):
@@ -109,8 +113,9 @@ class Table:
             found.append(record)
         return found[::-1]
 
-    def _number_of(self, id: str) -> int:
-        return self.live[id].number
+    def _place_of(self, id: str) -> tuple[int, int]:
+        record = self.live[id]
+        return record.values["SystemModstamp"], record.number
 
     def has_index(self, name: str) -> bool:
         """Tell whether records are found by a field without going through all."""
@@ -180,6 +185,13 @@ class Store:
         record = Record(kind, id, values, self._written, deleted)
         self._set(kind, id, record)
         return record
+
+    def backdate(self, record: Record, milliseconds: int) -> None:
+        """Have a record written some time ago: it becomes visible only now."""
+        names = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
+        earlier = {name: record.values[name] - milliseconds for name in names}
+        self.put(record.kind, record.id, {**record.values, **earlier})
+        self.table(record.kind).disordered()
 
     def remove(self, kind: str, id: str) -> None:
         """Forget a record for good."""

@@ -58,16 +58,20 @@ def show_moment_in_bulk(milliseconds: int) -> str:
     return show_moment(milliseconds).removesuffix("+0000") + "Z"
 
 
-def show_number(number: Decimal, *, scientific: bool = False) -> Decimal | str:
-    """Give a decimal as a Java double is written: at least one decimal place, and `1.2E7` from ten million on."""
+class Double(Decimal):
+    """A number with all its digits that is written as Java writes a double."""
+
+
+def write_number(number: Decimal) -> str:
+    """Write a number as Java does a double: at least one decimal place, and from ten million on as `1.2E7`."""
     plain = number.normalize() if number else Decimal(0)
-    if scientific and abs(plain) >= 10_000_000:
-        _, numerals, exponent = plain.as_tuple()
-        power = len(numerals) + int(exponent) - 1
-        mantissa = plain.scaleb(-power)
-        text = f"{mantissa:f}"
-        return f"{text if '.' in text else text + '.0'}E{power}"
-    return plain.quantize(Decimal("0.1")) if int(plain.as_tuple().exponent) > -1 else plain
+    if abs(plain) < 10_000_000:
+        text = f"{plain:f}"
+        return text if "." in text else f"{text}.0"
+    _, numerals, exponent = plain.as_tuple()
+    power = len(numerals) + int(exponent) - 1
+    mantissa = f"{plain.scaleb(-power):f}"
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{power}"
 
 
 def read_value(field: Field, value: Any, *, from_text: bool = False) -> Any:
@@ -214,5 +218,5 @@ def show_value(field: Field, value: Any) -> Any:
     if field.type == "datetime":
         return show_moment(value)
     if field.type in DECIMALS:
-        return show_number(value)
+        return Double(value)
     return value

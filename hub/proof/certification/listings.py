@@ -58,18 +58,20 @@ class _Gate:
 
     def __init__(self, listing: Listing) -> None:
         self._pull = listing.pull
+        # Where the vendor counts, they are listed but once.
+        self._taken = 2 if listing.count is None else 1
         self._times = 0
         self.stops = False
         self.stopped = False
 
     async def pull(self, session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
-        """Give the pages; the first time they are counted, and the second time they are taken."""
+        """Give the pages; unless the vendor counts, the first time they are counted, and then they are taken."""
         self._times += 1
-        stops = self.stops and self._times == 2
+        stops = self.stops and self._times == self._taken
         async with aclosing(self._pull(session, cursor, since)) as pages:  # type: ignore[type-var]
             async for page in pages:
                 yield page
-                if stops:
+                if stops and page.events:
                     self.stopped = True
                     await asyncio.Event().wait()
 
@@ -113,8 +115,9 @@ async def try_listing(
             gate.stops = True
             orders.tick()
             await hub.until(lambda: gate.stopped or not orders.is_busy)
-            # As a hub that is ended here, and started again.
+            # As a hub that is ended here, and started again. One that never came so far is not ended later either.
             await orders.stop()
+            gate.stops = False
             orders = _orders(hub)
         if fault is not None and fault.name == "page-repeated":
             again = update(backfills).where(backfills.c.id == backfill).values(cursor=None)
@@ -150,7 +153,7 @@ def _orders(hub: Stand) -> Backfills:
 
 async def _at_vendor(hub: Stand, listing: Listing, sample: ListingSample, *, with_cursors: bool) -> _Wanted:
     """List everything at once, and `with_cursors` from each of them to the end, with nothing that goes wrong."""
-    connected = Connected(hub.connector, hub.account.settings)
+    connected = Connected(hub.connector, hub.account.settings, now=hub.sandbox.world.clock.now)
     astray = []
     try:
         with hub.sandbox.world.faults.suspended():

@@ -65,6 +65,8 @@ class Signer:
     - `secret` names the setting that holds the secret, `other_secret` is one of the same form that is wrong.
     - `header` is the header with the signature; `join(first, second)` puts two values of it into one, as vendors do
       while a secret is being changed (None where they never do).
+    - `vouches` is False for a vendor that signs nothing: a secret in the address shows who sends, and nothing shows
+      whether the body is whole, or when it was sent.
     """
 
     sign: Callable[[str, bytes, datetime], Mapping[str, str]]
@@ -72,6 +74,7 @@ class Signer:
     other_secret: str
     header: str
     join: Callable[[str, str], str] | None = None
+    vouches: bool = True
     #: Beyond this many seconds from now, before or after, a webhook must be refused.
     tolerance: float = 300.0
     #: Headers without which a webhook must be refused; the one with the signature always is.

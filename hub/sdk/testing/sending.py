@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -18,8 +18,16 @@ from hub.sdk.values import EffectKey, Request, Response
 class Connected:
     """One connection to a running sandbox."""
 
-    def __init__(self, connector: Connector, settings: Settings, transport: Transport | None = None) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        settings: Settings,
+        transport: Transport | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         """Connect nothing yet; the sandbox's host is the one private host allowed, unless another way is given."""
+        self._now = now
         self._connector = connector
         self._settings = settings
         self._authorizer = connector.authorizer(settings)
@@ -77,5 +85,5 @@ class Connected:
         await self._transport.close()
 
     async def _attempt(self, request: Request) -> tuple[Response, Mapping[str, str]]:
-        headers = await self._authorizer.headers(request, self._transport.send, datetime.now(UTC))
+        headers = await self._authorizer.headers(request, self._transport.send, self._now())
         return await self._transport.send(request, headers, timeout=self._settings.timeout), headers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
@@ -61,11 +62,15 @@ class WebhookChecks(Subject):
     def test_stale_and_future_are_refused(self, webhook_sample: WebhookSample) -> None:
         """A signature of another time does not get in, neither an old one nor one from the future."""
         signer, body = self._signer(), self.fixture_body(webhook_sample.fixture)
+        if not signer.vouches:
+            return
         for seconds in (signer.tolerance + 2, -signer.tolerance - 2, 86_400, -86_400):
             self._refused(self._sign(body, at=NOW + timedelta(seconds=seconds)), body, code="stale")
 
     def test_changed_body_is_refused(self, webhook_sample: WebhookSample) -> None:
         """One changed, added or missing byte is enough."""
+        if not self._signer().vouches:
+            return
         body = self.fixture_body(webhook_sample.fixture)
         headers = self._sign(body)
         middle = len(body) // 2
@@ -104,9 +109,9 @@ class WebhookChecks(Subject):
 
     def test_spoilt_bodies_are_read_or_refused(self, webhook_sample: WebhookSample) -> None:
         """A fixture with any one value left out or replaced is still events, or unreadable."""
-        for spoilt in _spoilt(loads(self.fixture_body(webhook_sample.fixture))):
+        for spoilt in _bodies(self.fixture_body(webhook_sample.fixture)):
             try:
-                events = self._webhook().parse(dumps(spoilt))
+                events = self._webhook().parse(spoilt)
             except UnreadableWebhook:
                 continue
             for event in events:
@@ -150,6 +155,16 @@ class WebhookChecks(Subject):
             self._verify(headers, body)
         if code is not None:
             assert refusal.value.code == code, f"refused as {refusal.value.code}, not as {code}"
+
+
+def _bodies(body: bytes) -> Iterator[bytes]:
+    """Give a body again and again, each time spoilt in one place: by value where it is JSON, else by tag and text."""
+    if body.lstrip()[:1] in (b"{", b"["):
+        yield from map(dumps, _spoilt(loads(body)))
+        return
+    for found in re.finditer(rb"<[^>]*>|[^<>]+", body):
+        for wrong in (b"", b"x", b"&no;", found[0] * 2):
+            yield body[: found.start()] + wrong + body[found.end() :]
 
 
 def _spoilt(value: Any) -> Iterator[Any]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -48,6 +49,12 @@ class Answer:
         return str(self.body[0]["message"])
 
 
+@cache
+def _imported(key: str) -> RSAKey:
+    """Read a private key; what is checked of it takes longer than most tests."""
+    return RSAKey.import_key(key)
+
+
 class Plain:
     """Speaks to one running sandbox."""
 
@@ -65,7 +72,7 @@ class Plain:
             "exp": self.served.world.clock.timestamp() + 180,
             **changed,
         }
-        imported = RSAKey.import_key(key or str(self.facts["private_key"]))
+        imported = _imported(key or str(self.facts["private_key"]))
         return jwt.encode({"alg": algorithm}, claims, imported, algorithms=[algorithm])
 
     async def ask_token(self, *, headers: Mapping[str, str] | None = None, **form: str) -> Answer:

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -116,6 +117,18 @@ async def test_queries_page_and_sessions_are_renewed(call: Callable[[Work], Awai
     await call(work)
 
 
+async def test_what_was_changed_and_deleted_is_listed(call: Callable[[Work], Awaitable[None]]) -> None:
+    def work(client: Any, _served: Running) -> None:
+        kept, gone = (client.Account.create({"Name": name})["id"] for name in ("Kept", "Gone"))
+        client.Account.delete(gone)
+        span = datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(hours=1)
+        assert client.Account.updated(*span)["ids"] == [kept]
+        assert [one["id"] for one in client.Account.deleted(*span)["deletedRecords"]] == [gone]
+        assert client.query_all("SELECT Id FROM Account", include_deleted=True)["totalSize"] == 2
+
+    await call(work)
+
+
 async def test_the_org_describes_itself(call: Callable[[Work], Awaitable[None]]) -> None:
     def work(client: Any, _served: Running) -> None:
         assert {"Account", "Order", "Usage__c"} <= {one["name"] for one in client.describe()["sobjects"]}
@@ -148,6 +161,18 @@ async def test_bulk_jobs_write_and_read(call: Callable[[Work], Awaitable[None]])
         (gone,) = client.bulk2.Account.delete(records=ids, wait=0.05)
         assert gone["numberRecordsProcessed"] == 50
         assert client.query("SELECT COUNT() FROM Account")["totalSize"] == 0
+
+    await call(work)
+
+
+async def test_a_token_of_ones_own_is_enough(call: Callable[[Work], Awaitable[None]]) -> None:
+    def work(client: Any, served: Running) -> None:
+        with Session() as session:
+            session.verify = str(served.announcement["ca_file"])
+            session.trust_env = False
+            session.headers["Connection"] = "close"
+            direct = Salesforce(session_id=client.session_id, instance_url=served.url, session=session)
+            assert direct.query_all("SELECT Id, Name FROM Account WHERE CreatedDate = TODAY")["totalSize"] == 0
 
     await call(work)
 

@@ -108,6 +108,17 @@ async def test_a_graph_is_all_or_none_and_the_next_one_is_not(plain: Any) -> Non
     assert (await plain.post("/composite/graph", {"graphs": [graph("x", last="B")] * 2})).code == "INVALID_INPUT"
 
 
+async def test_the_nodes_of_a_graph_are_records_of_a_few_kinds(plain: Any) -> None:
+    def graph(*parts: Any) -> dict[str, Any]:
+        return {"graphs": [{"graphId": "g", "compositeRequest": list(parts)}]}
+
+    assert (await plain.post("/composite/graph", graph(part("GET", "/query?q=x", "a")))).code == "INVALID_INPUT"
+    listed = (await plain.get("/sobjects")).body["sobjects"]
+    kinds = [part("GET", f"/sobjects/{one['name']}/x", f"n{number}") for number, one in enumerate(listed)]
+    assert (await plain.post("/composite/graph", graph(*kinds))).code == "INVALID_INPUT"
+    assert (await plain.post("/composite/graph", graph(*kinds[:15]))).body["graphs"][0]["isSuccessful"] is False
+
+
 async def test_a_batch_goes_on_or_halts(plain: Any) -> None:
     requests = [
         {"method": "GET", "url": "v68.0/limits"},

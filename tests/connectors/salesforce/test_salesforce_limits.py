@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
 
@@ -56,10 +57,10 @@ async def test_versions_are_listed_for_everybody(plain: Any) -> None:
 
 
 async def test_an_address_has_a_longest_length(plain: Any) -> None:
-    answer = await plain.get("/query?q=" + "x" * 7000)
-    assert answer.status == 400
-    plain.served.world.books.settings.api_enabled = True
-    assert (await plain.get("/query?q=" + "%27" * 2600)).status == 400
+    soql = "SELECT Id FROM Account WHERE Name IN ('{}')"
+    assert (await plain.query(soql.format("x" * 16_000))).status == 200
+    longer = await plain.query(soql.format("x" * 17_000))
+    assert (longer.status, longer.code) == (414, "URI_TOO_LONG")
 
 
 async def test_pages_of_a_query_are_a_hint_and_stay_as_they_were(plain: Any) -> None:
@@ -125,6 +126,19 @@ async def test_reading_on_by_the_time_of_the_last_change(plain: Any) -> None:
     assert len(await plain.rows("SELECT Id FROM Account WHERE SystemModstamp >= 2020-01-01T00:00:00Z")) == 30
 
 
+async def test_a_long_transaction_shows_records_that_look_old(plain: Any) -> None:
+    await plain.make("Account", Name="First")
+    (stamp,) = await plain.values("SELECT SystemModstamp FROM Account")
+    await plain.advance(60)
+    await plain.make("Account", Name="Last")
+    await plain.seed(late_records=[{"type": "Account", "Name": "Late", "seconds": 30}])
+    soql = "SELECT Name FROM Account WHERE SystemModstamp {} {} ORDER BY SystemModstamp"
+    assert await plain.values(soql.format(">", stamp)) == ["Late", "Last"]
+    (late,) = await plain.values("SELECT SystemModstamp FROM Account WHERE Name = 'Late'")
+    assert await plain.values(soql.format(">", late)) == ["Last"]
+    assert await plain.values(soql.format(">=", stamp)) == ["First", "Late", "Last"]
+
+
 async def test_aggregates_come_in_one_page_or_not_at_all(plain: Any) -> None:
     await plain.seed(generate={"accounts": 12}, settings={"aggregate_rows": 10})
     refused = await plain.query("SELECT Name, COUNT(Id) FROM Account GROUP BY Name")
@@ -163,6 +177,35 @@ async def test_gateways_answer_with_pages(plain: Any, kind: str, status: int) ->
     answer = await plain.get("/limits")
     assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (status, "text/html")
     assert answer.body.startswith("<html>")
+
+
+async def test_a_record_comes_back_as_another_or_as_a_later_release_would_give_it(plain: Any) -> None:
+    account = await plain.make("Account", Name="A")
+    contract = await plain.make("Contract", AccountId=account)
+    await plain.faults(*({"kind": kind, "times": 1} for kind in ("foreign_body", "renamed_field", "unknown_value")))
+    foreign, renamed, unknown = [(await plain.get(f"/sobjects/Contract/{contract}")).body for _ in range(3)]
+    assert foreign["Id"] == f"{contract}0"
+    assert (renamed["Id_v2"], "Id" in renamed) == (contract, False)
+    assert unknown["Status"] == "of_a_later_release"
+    assert (await plain.control("faults")).body["injected"] == {
+        "foreign_body": 1,
+        "renamed_field": 1,
+        "unknown_value": 1,
+    }
+
+
+async def test_a_page_that_is_packed_is_spoilt_too(plain: Any) -> None:
+    await plain.seed(generate={"accounts": 50})
+    soql, packed = "SELECT Id, Name FROM Account", {"Accept_Encoding": "gzip"}
+    assert (await plain.query(soql, **packed)).headers["Content-Encoding"] == "gzip"
+    for kind, rows in (("rows_doubled", 100), ("rows_missing", 49)):
+        await plain.faults({"kind": kind, "times": 1})
+        spoilt = await plain.query(soql, **packed)
+        assert "Content-Encoding" not in spoilt.headers
+        assert len(spoilt.body["records"]) == rows
+    await plain.faults({"kind": "bad_gzip", "times": 1})
+    with pytest.raises(aiohttp.ClientError):
+        await plain.query(soql, **packed)
 
 
 async def test_a_query_may_take_too_long(plain: Any) -> None:

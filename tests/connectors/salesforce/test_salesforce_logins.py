@@ -25,6 +25,14 @@ async def test_an_assertion_opens_a_session(plain: Any) -> None:
     assert not {"expires_in", "refresh_token"} & set(told)
 
 
+async def test_an_org_names_the_host_that_it_was_asked_at(plain: Any) -> None:
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": plain.assertion()}
+    own = await plain.ask_token(**form, headers={"Host": "acme.my.salesforce.com"})
+    assert own.body["instance_url"] == "http://acme.my.salesforce.com"
+    shared = await plain.ask_token(**form, headers={"Host": "login.salesforce.com"})
+    assert shared.body["instance_url"] == plain.served.url
+
+
 async def test_the_end_of_an_assertion_may_be_a_text(plain: Any) -> None:
     ends = plain.served.world.clock.timestamp() + 100
     assert (await plain.by_assertion(exp=str(ends))).status == 200
@@ -122,6 +130,16 @@ async def test_a_session_ends_when_it_is_idle_for_too_long(plain: Any) -> None:
     assert "Sforce-Limit-Info" not in ended.headers
 
 
+async def test_what_is_no_token_is_told_so(plain: Any) -> None:
+    for authorization, code in (
+        ("", "INVALID_SESSION_ID"),
+        ("Bearer x", "INVALID_SESSION_ID"),
+        ("Basic abc", "INVALID_AUTH_HEADER"),
+    ):
+        answer = await plain.call("GET", "/limits", headers={"Authorization": authorization})
+        assert (answer.status, answer.code) == (401, code)
+
+
 async def test_a_token_is_revoked_and_looked_at(plain: Any) -> None:
     url = f"{plain.served.url}/services/oauth2"
     headers = {"Authorization": f"Bearer {plain.token}"}
@@ -150,6 +168,7 @@ async def test_logins_are_limited_by_the_hour(plain: Any) -> None:
 async def test_an_org_of_another_kind_has_another_audience(plain: Any) -> None:
     await plain.seed(settings={"is_sandbox": True})
     assert _error(await plain.by_assertion())[2] == "audience is invalid"
+    assert await plain.values("SELECT IsSandbox FROM Organization") == [True]
     answer = await plain.by_assertion(aud="https://test.salesforce.com")
     assert answer.body["id"].startswith("https://test.salesforce.com/id/")
 

@@ -11,6 +11,8 @@ import pytest
 from aiohttp import web
 
 from connectors.salesforce.sandbox.envelopes import is_acknowledged
+from connectors.salesforce.sandbox.org import Org
+from hub.sandbox.world import World
 
 _ACK = (
     '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
@@ -161,7 +163,9 @@ async def test_waits_grow_and_end_after_a_day(plain: Any, subscriber: Subscriber
     await subscriber.message(0)
     for place, wait in enumerate((15, 30, 60, 120, 240, 480, 960, 1920, 3840, 7200, 7200), start=1):
         await plain.advance(wait - 2)
-        await asyncio.sleep(0.12)
+        if place in (1, 6):
+            # Long enough for the sender to look at the clock.
+            await asyncio.sleep(0.12)
         assert len(subscriber.bodies) == place
         await plain.advance(3)
         await subscriber.message(place)
@@ -201,6 +205,33 @@ async def test_messages_get_lost_doubled_and_torn(plain: Any, subscriber: Subscr
             await asyncio.sleep(0.01)
     with pytest.raises(ET.ParseError):
         _read(subscriber.bodies[2])
+
+
+async def test_in_a_simulation_the_world_posts() -> None:
+    world = World(name="salesforce", seed=1)
+    posted: list[tuple[str, bytes]] = []
+    answers = [500, None, 200]
+
+    async def post(url: str, _headers: Any, body: bytes, _seconds: float) -> int | None:
+        posted.append((url, body))
+        return answers[len(posted) - 1]
+
+    world.post = post
+    org = Org(world)
+    await org.messages.start()
+    try:
+        await org.seed({"subscriptions": [{"object": "Account", "url": "sim://hub"}]})
+        await org.seed({"records": [{"type": "Account", "Name": "One"}]})
+        async with asyncio.timeout(10):
+            while len(posted) < 3:
+                world.clock.advance(20)
+                await asyncio.sleep(0.01)
+            while org.messages.waiting:
+                await asyncio.sleep(0.01)
+    finally:
+        await org.messages.stop()
+    assert {url for url, _ in posted} == {"sim://hub"}
+    assert len({body for _, body in posted}) == 1
 
 
 def test_only_well_formed_soap_acknowledges() -> None:

@@ -23,6 +23,8 @@ async def test_a_record_has_all_its_fields_and_those_that_salesforce_sets(plain:
     assert set(short.body) == {"attributes", "Name", "Owner", "Id"}
     assert short.body["Owner"]["Name"] == "Integration"
     assert (await plain.get(f"/sobjects/Account/{made.id}?fields=Colour")).code == "INVALID_FIELD"
+    since = (await plain.get(f"/sobjects/Account/{made.id}")).headers["Last-Modified"]
+    assert (await plain.get(f"/sobjects/Account/{made.id}", If_Modified_Since=since)).status == 304
 
 
 async def test_an_address_is_shown_in_one_as_well(plain: Any) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from connectors.salesforce.sandbox.identifiers import Ids, long_id, read_id
 from connectors.salesforce.sandbox.schema import TYPES, Schema
-from connectors.salesforce.sandbox.values import read_moment, show_moment, show_number
+from connectors.salesforce.sandbox.values import Double, read_moment, show_moment, write_number
+from connectors.salesforce.sandbox.wire import dumps
 
 
 async def test_every_object_is_listed_and_described(plain: Any) -> None:
@@ -81,6 +82,16 @@ async def test_a_field_appears_changes_its_type_and_goes(plain: Any) -> None:
     assert "Seats__c" not in (await plain.get(f"/sobjects/Account/{many}")).body
     await plain.seed(fields=[retyped])
     assert (await plain.get(f"/sobjects/Account/{many}")).body["Seats__c"] == Decimal("12.5")
+
+
+async def test_a_field_of_another_type_changes_no_records_time(plain: Any) -> None:
+    await plain.make("Account", Name="Old", AccountNumber="1")
+    await plain.advance(60)
+    await plain.make("Account", Name="New")
+    (stamp,) = await plain.values("SELECT SystemModstamp FROM Account WHERE Name = 'New'")
+    await plain.seed(fields=[{"object": "Account", "name": "AccountNumber", "type": "int", "length": 8}])
+    since = "SELECT Name FROM Account WHERE SystemModstamp >= {}"
+    assert await plain.values(since.format(stamp)) == ["New"]
 
 
 async def test_a_field_becomes_unique_and_a_key(plain: Any) -> None:
@@ -184,17 +195,19 @@ def test_a_moment_is_read_as_it_is_shown(milliseconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "plain", "scientific"),
+    ("number", "written"),
     [
-        ("0.00", "0.0", "0.0"),
-        ("1234.50", "1234.5", "1234.5"),
-        ("15000", "15000.0", "15000.0"),
-        ("9999999.99", "9999999.99", "9999999.99"),
-        ("10000000", "10000000.0", "1.0E7"),
-        ("-912260031", "-912260031.0", "-9.12260031E8"),
-        ("0.000100", "0.0001", "0.0001"),
+        ("0.00", "0.0"),
+        ("1234.50", "1234.5"),
+        ("15000", "15000.0"),
+        ("9999999.99", "9999999.99"),
+        ("10000000", "1.0E7"),
+        ("-912260031", "-9.12260031E8"),
+        ("123456789012345678", "1.23456789012345678E17"),
+        ("0.000100", "0.0001"),
     ],
 )
-def test_numbers_are_written_as_java_does(number: str, plain: str, scientific: str) -> None:
-    assert str(show_number(Decimal(number))) == plain
-    assert str(show_number(Decimal(number), scientific=True)) == scientific
+def test_numbers_are_written_as_java_does(number: str, written: str) -> None:
+    assert write_number(Decimal(number)) == written
+    assert Decimal(written) == Decimal(number)
+    assert dumps({"a": [Double(number)]}) == f'{{"a":[{written}]}}'.encode()

@@ -49,6 +49,17 @@ async def test_generated_records_are_like_others(plain: Any) -> None:
     assert await plain.values("SELECT COUNT(Id) FROM Account") == [5]
 
 
+async def test_generated_orders_are_activated_and_add_up(plain: Any) -> None:
+    assert (await plain.control("seed", {"generate": {"orders": 1}})).status == 400
+    await plain.seed(generate={"accounts": 3, "products": 4, "prices": 4, "orders": 5})
+    orders = await plain.rows("SELECT TotalAmount, StatusCode, (SELECT TotalPrice FROM OrderItems) FROM Order")
+    assert {order["StatusCode"] for order in orders} == {"Activated"}
+    for order in orders:
+        lines = order["OrderItems"]["records"]
+        assert 1 <= len(lines) <= 3
+        assert order["TotalAmount"] == sum(line["TotalPrice"] for line in lines)
+
+
 async def test_a_wish_that_fails_leaves_nothing_behind(plain: Any) -> None:
     wish = {"records": [{"type": "Account", "Name": "One"}, {"type": "Account"}]}
     answer = await plain.control("seed", wish)

@@ -130,6 +130,10 @@ def test_paths_to_parents_and_lists_of_children(org: Org) -> None:
         None,
         None,
     ]
+    found = shown(org, "SELECT Name, (SELECT Name, (SELECT LastName FROM Contacts) FROM ChildAccounts) FROM Account")
+    assert [row["ChildAccounts"] for row in found] == [None] * 4
+    with pytest.raises(Refusal, match="at most 5 levels"):
+        run(org, "SELECT Id, " + "(SELECT Id, " * 5 + "Name" + " FROM ChildAccounts)" * 5 + " FROM Account")
     born = shown(org, "SELECT LastName FROM Contact WHERE Birthdate < 1995-01-01")
     assert born == [{"LastName": "Bo"}]
 
@@ -141,8 +145,8 @@ def test_aggregates(org: Org) -> None:
         "SELECT COUNT(Id), COUNT(Region__c) regions, COUNT_DISTINCT(Region__c), SUM(AnnualRevenue), "
         "AVG(AnnualRevenue), MIN(Name), MAX(AnnualRevenue) FROM Account",
     )
-    assert (row["expr0"], row["regions"], row["expr1"], str(row["expr2"])) == (4, 3, 2, "1500.0")
-    assert (str(row["expr3"]), row["expr4"], str(row["expr5"])) == ("500.0", "Alder", "1000.0")
+    assert (row["expr0"], row["regions"], row["expr1"], row["expr2"]) == (4, 3, 2, 1500)
+    assert (row["expr3"], row["expr4"], row["expr5"]) == (500, "Alder", 1000)
     grouped = shown(
         org,
         "SELECT Region__c region, COUNT(Id) n FROM Account GROUP BY Region__c "
@@ -180,6 +184,7 @@ def test_all_fields_at_once(org: Org) -> None:
         ("SELECT Id FROM Account WHERE Name IS NULL", "MALFORMED_QUERY", "unexpected token: 'IS'"),
         ("SELECT Id FROM Account LIMIT -1", "MALFORMED_QUERY", "unexpected token: '-1'"),
         ("SELECT Id FROM Account;", "MALFORMED_QUERY", "';'"),
+        ("SELECT Id FROM Account ALL ROWS", "MALFORMED_QUERY", "ALL ROWS not allowed in this context"),
         ("SELECT Id FROM Account FOR UPDATE", "MALFORMED_QUERY", "not supported by this sandbox"),
         ("SELECT toLabel(Region__c) FROM Account", "MALFORMED_QUERY", "not supported by this sandbox"),
         ("SELECT Foo FROM Account", "INVALID_FIELD", "No such column 'Foo' on entity 'Account'"),

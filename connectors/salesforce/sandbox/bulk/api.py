@@ -75,7 +75,7 @@ class BulkApi:
         return Reply(body=job.told(whole=False))
 
     def _new(self, call: Call, said: dict[str, Any]) -> Job:
-        operation = said.get("operation")
+        operation = str(said.get("operation"))
         if operation not in _INGESTS:
             raise Refusal("INVALIDOPERATION", f"Unsupported operation: {operation}")
         kind = self._org.schema.find(str(said.get("object", "")))
@@ -181,7 +181,7 @@ class BulkApi:
     def create_query(self, call: Call) -> Reply:
         """Make a query job, which begins at once."""
         said = call.object()
-        operation, text = said.get("operation"), said.get("query")
+        operation, text = str(said.get("operation")), said.get("query")
         if operation not in ("query", "queryAll"):
             raise Refusal("INVALIDOPERATION", f"Unsupported operation: {operation}")
         if not isinstance(text, str):

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.salesforce.sandbox.schema import DECIMALS, Field
-from connectors.salesforce.sandbox.values import show_moment_in_bulk, show_number
+from connectors.salesforce.sandbox.values import show_moment_in_bulk, write_number
 
 DELIMITERS = {"COMMA": ",", "TAB": "\t", "PIPE": "|", "SEMICOLON": ";", "CARET": "^", "BACKQUOTE": "`"}
 ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
@@ -102,5 +102,5 @@ def cell(field: Field, value: Any) -> str:
     if field.type == "datetime":
         return show_moment_in_bulk(value)
     if field.type in DECIMALS and isinstance(value, Decimal):
-        return str(show_number(value, scientific=True))
+        return write_number(value)
     return str(value)

@@ -116,11 +116,10 @@ class _Compiler:
             return self._like(get, field, literal, place)
         if isinstance(literal, Null):
             if condition.sign not in ("=", "!="):
-                raise self._wrong(field, place, "invalid operator on null")
+                raise self._wrong(place, "invalid operator on null")
             wants_null = condition.sign == "="
             if field.type == "boolean":
                 raise self._wrong(
-                    field,
                     place,
                     f"value of filter criterion for field '{field.name}' must be of type "
                     "boolean and should not be enclosed in quotes",
@@ -132,7 +131,7 @@ class _Compiler:
             return self._amount(get, condition, field)
         wanted = comparable(field, self.value(field, literal, place))
         if field.type in ("boolean", "multipicklist") and condition.sign not in ("=", "!="):
-            raise self._wrong(field, place, "invalid operator")
+            raise self._wrong(place, "invalid operator")
         holds = _SIGNS[condition.sign]
         if field.type in DECIMALS or field.type in ("int", "datetime", "date", "id", "reference", "boolean"):
             return lambda row: holds(get(row), wanted)
@@ -140,7 +139,7 @@ class _Compiler:
 
     def _like(self, get: Callable[[Any], Any], field: Field, literal: Literal, place: int) -> Test:
         if field.type in DECIMALS or field.type in ("int", "boolean", "date", "datetime", "id", "reference"):
-            raise self._wrong(field, place, f"invalid operator on {field.type} field")
+            raise self._wrong(place, f"invalid operator on {field.type} field")
         if not isinstance(literal, Text):
             raise self._needs(field, "string", place, quotes=True)
         pattern = re.compile(_pattern(literal.value), re.IGNORECASE | re.DOTALL)
@@ -172,7 +171,7 @@ class _Compiler:
         assert isinstance(literal, Amount)
         operand = condition.operand
         if field.type != "currency" or not org.schema.multi_currency or not isinstance(operand, Path):
-            raise self._wrong(field, condition.place, f"unexpected token: '{literal.currency}{literal.value}'")
+            raise self._wrong(condition.place, f"unexpected token: '{literal.currency}{literal.value}'")
         wanted = org.currencies.corporate(literal.value, literal.currency, None)
         code = self._scope.getter(self._scope.meaning(Path((*operand.parts[:-1], "CurrencyIsoCode"), operand.place)))
         holds = _SIGNS[condition.sign]
@@ -228,7 +227,7 @@ class _Compiler:
     def _includes(self, condition: Includes) -> Test:
         get, field = self._resolve(condition.operand)
         if field.type != "multipicklist":
-            raise self._wrong(field, condition.place, "includes and excludes are for multi-select picklists")
+            raise self._wrong(condition.place, "includes and excludes are for multi-select picklists")
         wanted = [{part.strip().lower() for part in text.split(";")} for text in condition.texts]
 
         def test(row: Record) -> bool:
@@ -245,7 +244,7 @@ class _Compiler:
             id = read_id(literal.value) if isinstance(literal, Text) else None
             if id is None:
                 shown = literal.value if isinstance(literal, Text) else ""
-                raise self._wrong(field, place, f"invalid ID field: {shown}", code="INVALID_QUERY_FILTER_OPERATOR")
+                raise self._wrong(place, f"invalid ID field: {shown}", code="INVALID_QUERY_FILTER_OPERATOR")
             return id
         if kind in DECIMALS or kind == "int":
             if not isinstance(literal, Number):
@@ -269,14 +268,12 @@ class _Compiler:
 
     def _needs(self, field: Field, called: str, place: int, *, quotes: bool) -> Refusal:
         return self._wrong(
-            field,
             place,
             f"value of filter criterion for field '{field.name}' must be of type {called} and should "
             f"{'' if quotes else 'not '}be enclosed in quotes",
         )
 
-    def _wrong(self, field: Field, place: int, why: str, *, code: str = "INVALID_FIELD") -> Refusal:
-        del field
+    def _wrong(self, place: int, why: str, *, code: str = "INVALID_FIELD") -> Refusal:
         return refuse(self._scope.text, place, why, code=code)
 
 
@@ -304,14 +301,11 @@ def matching(scope: Scope, where: Condition | None, *, deleted: bool = False) ->
 def _found_by_index(scope: Scope, where: Condition) -> Iterable[Record] | None:
     """Give the records that a part of the condition allows, where that part names ids, keys or a time; else None."""
     table = scope.org.store.table(scope.kind.name)
-    latest: int | None = None
     for part in where.parts if isinstance(where, All) else (where,):
         if isinstance(part, Compare) and isinstance(part.operand, Path) and len(part.operand.parts) == 1:
             field = scope.kind.field(part.operand.parts[0])
             if field is None:
                 continue
-            if field.name == "SystemModstamp" and part.sign in (">", ">=", "=") and isinstance(part.literal, Moment):
-                latest = max(latest or 0, part.literal.value)
             literals: tuple[Literal, ...] = (part.literal,) if part.sign == "=" else ()
         elif isinstance(part, In) and isinstance(part.members, tuple) and len(part.operand.parts) == 1:
             field, literals = scope.kind.field(part.operand.parts[0]), part.members
@@ -323,7 +317,23 @@ def _found_by_index(scope: Scope, where: Condition) -> Iterable[Record] | None:
             compiler = _Compiler(scope, None)
             wanted = [compiler.value(field, one, 0) for one in literals]
             return _looked_up(scope, field, wanted)
-    return None if latest is None else table.written_since(latest)
+    earliest = _earliest(scope, where)
+    return None if earliest is None else table.written_since(earliest)
+
+
+def _earliest(scope: Scope, condition: Condition) -> int | None:
+    """Give the moment since which a record was written if it fulfils the condition; None when it does not say."""
+    if isinstance(condition, All):
+        return max((one for part in condition.parts if (one := _earliest(scope, part)) is not None), default=None)
+    if isinstance(condition, Some):
+        bounds = [_earliest(scope, part) for part in condition.parts]
+        return None if None in bounds else min(one for one in bounds if one is not None)
+    if not isinstance(condition, Compare) or not isinstance(condition.operand, Path):
+        return None
+    field = scope.kind.field(condition.operand.text)
+    if field is None or field.name != "SystemModstamp" or not isinstance(condition.literal, Moment):
+        return None
+    return condition.literal.value if condition.sign in (">", ">=", "=") else None
 
 
 def _looked_up(scope: Scope, field: Field, wanted: list[Any]) -> Iterable[Record]:

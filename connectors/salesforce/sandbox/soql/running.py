@@ -51,7 +51,7 @@ def run(org: Org, text: str, *, deleted: bool = False) -> Found:
             f"Maximum SOQL offset allowed is {MOST_SKIPPED}",
             code="NUMBER_OUTSIDE_VALID_RANGE",
         )
-    rows = matching(scope, query.where, deleted=deleted or query.all_rows)
+    rows = matching(scope, query.where, deleted=deleted)
     if any(isinstance(one, Aggregate) for one in query.outputs) or query.groups:
         return _grouped(scope, query, rows)
     if query.having is not None:

@@ -40,6 +40,8 @@ class Scope:
     kind: Kind
     text: str
     alias: str | None = None
+    #: How many lists this one is in.
+    level: int = 1
 
     def meaning(self, path: Path) -> Meant:
         """Give what a path means; refuses a field or a relationship that is not there."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: The most rows of a query for all fields, and the most lists of children in one query.
 MOST_OF_ALL_FIELDS, MOST_LISTS = 200, 20
+#: How many levels of lists a query has, its own records included.
+MOST_LEVELS = 5
 
 #: Opens a list of children: takes the records and their shape, and gives the query result that stands in the parent.
 OpenList = Callable[[Sequence[Record], "Shape"], Any]
@@ -186,7 +188,9 @@ def _children(scope: Scope, query: Query) -> ChildQuery:
             code="INVALID_TYPE",
         )
     kind = scope.org.schema.get(found.kind)
-    inner = Scope(org=scope.org, kind=kind, text=scope.text, alias=query.alias)
+    inner = Scope(org=scope.org, kind=kind, text=scope.text, alias=query.alias, level=scope.level + 1)
+    if inner.level > MOST_LEVELS:
+        raise refuse(scope.text, query.source_place, f"A query has at most {MOST_LEVELS} levels of lists")
     if query.groups or query.having or any(isinstance(one, Aggregate) for one in query.outputs):
         raise refuse(scope.text, query.source_place, "Aggregates are not allowed in a list of children")
     return ChildQuery(found.name, _lister(inner, query, found.field), shape_of(inner, query))

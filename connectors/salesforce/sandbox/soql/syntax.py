@@ -90,8 +90,9 @@ class _Parser:
         self._need("SELECT")
         outputs = tuple(self._list(self._output))
         self._need("FROM")
-        source, source_place = self._next.text, self._next.place
-        self._name()
+        source_place = self._next.place
+        # Any word may be an object's name: there are `Order` and `Group`.
+        source = self._of(Sort.NAME)
         alias = self._name() if self._is_free_name() else None
         if self._next.upper == "USING":
             raise self._not_here("USING SCOPE")
@@ -111,9 +112,8 @@ class _Parser:
         offset = self._whole_number() if self._take("OFFSET") else 0
         if self._next.upper == "FOR":
             raise self._not_here("FOR VIEW, FOR REFERENCE and FOR UPDATE")
-        all_rows = self._take("ALL")
-        if all_rows:
-            self._need("ROWS")
+        if self._next.upper == "ALL":
+            raise refuse(self._text, self._next.place, "ALL ROWS not allowed in this context")
         self._depth -= 1
         return Query(
             text=self._text,
@@ -127,7 +127,6 @@ class _Parser:
             order=order,
             limit=limit,
             offset=offset,
-            all_rows=all_rows,
         )
 
     def _output(self) -> Output:

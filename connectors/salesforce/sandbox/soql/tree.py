@@ -187,7 +187,6 @@ class Query:
     order: tuple[Ordering, ...] = ()
     limit: int | None = None
     offset: int = 0
-    all_rows: bool = False
 
 
 Output: TypeAlias = Path | Aggregate | Converted | AllFields | Query
