@@ -191,6 +191,26 @@ async def test_an_exact_key_may_decide_by_itself_and_says_so_in_the_history(tmp_
     await house.stop()
 
 
+async def test_what_is_still_being_written_is_not_made_again_for_another(tmp_path: Path) -> None:
+    """The second one would find nothing yet, and make the same once more."""
+    made = hut(tmp_path)
+    made.vendor.fault = lambda request, number: "400" if request.method == "POST" else None
+    house = await made.open()
+    for id in ("c1", "c2"):
+        await house.give({**customer(id, tax="1"), "value": "bad" if id == "c1" else "v"})
+        await house.settled()
+    assert states(house) == {"c1": RunState.PARKED, "c2": RunState.PARKED}
+    (pair,) = open_pairs(house)
+    with pytest.raises(Conflict) as refused:
+        await house.orders.things.decide(pair["pair"], same=True, actor=ADA, reason="one company")
+    assert refused.value.code == "run-under-way"
+    assert len(open_pairs(house)) == 1
+    first = next(case for case in exceptions(house) if case.reason != "possible-duplicate")
+    await house.orders.close_case(first.id, resolution="entered by hand", actor=ADA)
+    await house.orders.things.decide(pair["pair"], same=True, actor=ADA, reason="one company")
+    await house.stop()
+
+
 @pytest.mark.parametrize("word", ["continue", "park", "compensate"])
 async def test_nothing_goes_past_it(tmp_path: Path, word: str) -> None:
     made = hut(tmp_path, text=FLOW.replace("id: data.id }\n", f"id: data.id }}\n    on_failure: {word}\n", 1))
