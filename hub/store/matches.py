@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, select
 
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, FixData, NotFound, PossibleDuplicate
-from hub.model.run import GOING_STATES, OPEN_STATES
+from hub.model.run import GOING_STATES, RunState
 from hub.model.thing import PairState, What
 from hub.sdk import exact_json
 from hub.store import merges, pairs, things
@@ -263,7 +263,7 @@ def _duplicate(match: Match, thing: str, waits: Mapping[str, _Alike], names: Seq
 def under_way(transaction: Transaction, by: By, thing: str, *, stopped: bool = True) -> bool:
     """Tell whether a run that has compared a record of a thing is not over yet; one that has `stopped` is not either.
 
-    What was made again counts by its newest run.
+    What was made again counts by its newest run. One that waits for a word has made nothing.
     """
     connection = transaction.connection
     seen = (
@@ -279,18 +279,27 @@ def under_way(transaction: Transaction, by: By, thing: str, *, stopped: bool = T
             matched_records.c.run_id.is_not(None),
         )
     )
+    waiting = over = False
     for run_id in connection.execute(seen).scalars().all():
         newest = run_id
         while (row := connection.execute(_STANDS, {"id": newest}).first()) is not None and row.replaced_by is not None:
             newest = row.replaced_by
-        # What a person has settled outside stays parked, and holds nobody up any more.
-        going = row is not None and row.blocking and row.state in (OPEN_STATES if stopped else GOING_STATES)
-        if going and newest != by.run_id:
+        if row is None or newest == by.run_id:
+            continue
+        if row.state in GOING_STATES:
             return True
-    return False
+        # What a person has settled outside stays parked, and holds nobody up any more.
+        if row.state == RunState.PARKED.value and row.blocking:
+            if row.reason != PossibleDuplicate.code and stopped:
+                return True
+            waiting = True
+        else:
+            over = True
+    # Where all of them wait for a word, none has made yet what the others would find.
+    return stopped and waiting and not over
 
 
-_STANDS = select(runs.c.state, runs.c.replaced_by, runs.c.blocking).where(runs.c.id == bindparam("id"))
+_STANDS = select(runs.c.state, runs.c.replaced_by, runs.c.blocking, runs.c.reason).where(runs.c.id == bindparam("id"))
 
 
 def decide(
