@@ -55,6 +55,8 @@ class Match:
     keys: Sequence[Key]
     thing: str
     change: str
+    #: Whether it waits where another may be the same; people are told in any case.
+    waits: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,8 @@ def compare(transaction: Transaction, match: Match) -> tuple[Matched | PossibleD
         if not _is_asked(asked, thing=thing, other=other)
     ]
     names += [row["pair"] for row in asked if row["state"] == PairState.OPEN and _first(row, thing) in waits]
+    if not match.waits:
+        return Matched(thing=thing, known=known, merged=tuple(merged)), topics
     return _duplicate(match, thing, waits, sorted(set(names))), topics
 
 

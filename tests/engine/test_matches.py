@@ -146,6 +146,22 @@ async def test_the_one_that_was_first_goes_on_while_the_second_waits(tmp_path: P
     await house.stop()
 
 
+async def test_what_is_known_where_it_goes_does_not_wait_but_people_are_told(tmp_path: Path) -> None:
+    text = FLOW.replace("id: data.id }\n", "id: data.id, unless: \"contains(data.id, 'old')\" }\n", 1)
+    made = hut(tmp_path, text=text)
+    house = await made.open()
+    for id in ("c1", "old2", "c3"):
+        await house.give(customer(id, tax="1"))
+        await house.settled()
+    assert states(house) == {"c1": RunState.SUCCEEDED, "old2": RunState.SUCCEEDED, "c3": RunState.PARKED}
+    assert sorted((pair["id"], pair["other_id"]) for pair in open_pairs(house)) == [
+        ("c3", "c1"),
+        ("c3", "old2"),
+        ("old2", "c1"),
+    ]
+    await house.stop()
+
+
 async def test_of_many_at_once_one_passes(tmp_path: Path) -> None:
     made = hut(tmp_path)
     house = await made.open()

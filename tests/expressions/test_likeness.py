@@ -18,7 +18,7 @@ NAMES = [
     ("Foo Sp. z o.o.", "foo"),
     ("Toyota Motor K.K.", "toyota motor"),
     ("株式会社トヨタ", "トヨタ"),
-    ("トヨタ自動車（株）", "トヨタ自動車"),
+    ("トヨタ自動車\N{FULLWIDTH LEFT PARENTHESIS}株\N{FULLWIDTH RIGHT PARENTHESIS}", "トヨタ自動車"),
     ("A.P. Møller A/S", "ap moller"),
     ("Straße 24 SE", "strasse 24"),
     ("Limited", "limited"),

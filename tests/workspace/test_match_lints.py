@@ -58,7 +58,8 @@ def test_one_mistake_in_a_policy(
 STEPS = [
     ("policy: twins", "policy: routing", "16:22", "wrong-policy-kind", "`match` needs one of kind `match`"),
     ("policy: twins", "policy: twns", "16:22", "unknown-policy", "`twns`"),
-    ("of: invoice", "of: '{kind: invoice.id}'", "16:33", "missing-required-target", "The policy `twins` takes `canonical.thing@1`"),
+    ("of: invoice", "of: '{kind: invoice.id}'", "16:33", "missing-required-target",
+     "The policy `twins` takes `canonical.thing@1`"),
     ("id: invoice.id", "id: invoice.lines", "16:63", "wrong-type", "array"),
     ("of: invoice", "of: invoise", "16:33", "unknown-step", "`invoise`"),
     ("system: billing, ", "", "16:12", "missing-key", "`system`"),
