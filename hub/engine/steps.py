@@ -42,7 +42,7 @@ from hub.model.flow import Approve, Call, Decide, Emit, Link, Lookup, Map, Match
 from hub.model.flow_steps import gone_before
 from hub.model.limits import Asker
 from hub.model.run import GOING_STATES
-from hub.policy.decision import decide
+from hub.policy.decision import decide, holds
 from hub.policy.matching import in_words
 from hub.sdk import exact_json
 from hub.sdk.connector import Operation, ReadOperation, WriteOperation
@@ -214,6 +214,7 @@ class Steps:
                 keys=[matches.Key(name=each.key.name, value=each.value, same=each.key.same) for each in values],
                 thing=self._parts.ambient.new_id("thing"),
                 change=self._parts.ambient.new_id("merge"),
+                waits=action.unless is None or not holds(action.unless(scope)),
             )
         )
         given = {**asked, "policy": policy.name, "keys": in_words(values)}

@@ -71,13 +71,15 @@ class Match:
     """Compare a record (`of`, the event's when not named) with those of other things by the keys of a policy.
 
     The record is what `system` calls `id`. The run stops where another thing may be the same and nobody has said
-    whether it is; the output is `{"thing", "known", "merged"}`.
+    whether it is, unless `unless` is true: then people are told all the same. The output is
+    `{"thing", "known", "merged"}`.
     """
 
     policy: str
     system: Term
     id: Term
     of: Term | None = None
+    unless: Term | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -188,8 +188,8 @@ def _of_action(step: Step) -> tuple[Term | None, ...]:
             return (connection, of, by, *given.values(), each)
         case Lookup(system=system, id=id, want=want):
             return (system, id, want)
-        case Match(system=system, id=id, of=of):
-            return (system, id, of)
+        case Match(system=system, id=id, of=of, unless=unless):
+            return (system, id, of, unless)
         case Link(ids=ids, parent=parent):
             return tuple(term for pair in (*ids, *([] if parent is None else [parent])) for term in pair)
         case Approve(of=of):

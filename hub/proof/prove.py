@@ -12,11 +12,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hub.proof.simulation import campaign, mutants, playing, shrinking, sweep, trial
+from hub.proof.simulation import alike, campaign, mutants, playing, shrinking, sweep, trial
 from hub.proof.simulation.breaking import broken
 from hub.proof.simulation.campaign import MUST_COVER, Totals
 from hub.proof.simulation.case import Case
 from hub.proof.simulation.playing import Point
+from hub.proof.simulation.shrinking import Run
 from hub.proof.simulation.sweep import Swept
 from hub.proof.simulation.trial import Draft
 from hub.proof.simulation.troubles import KINDS
@@ -54,8 +55,9 @@ def run_prove(options: ProveOptions) -> int:
     """Prove, print, and give the exit status: 0 only without a violation and with all that had to be met."""
     console = Console(stderr=options.json)
     if options.seed is not None:
-        with broken(mutants.named(options.mutant)) as composition:
-            return _one(options.seed, console, composition, trace=options.trace, json=options.json)
+        mutant = mutants.named(options.mutant)
+        with broken(mutant) as composition:
+            return _one(options, console, composition, among_alike=mutant is not None and mutant.alike)
     if options.crash is not None:
         case, point = sweep.named(options.crash)
         with broken(mutants.named(options.mutant)) as composition:
@@ -141,10 +143,13 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _one(seed: int, console: Console, composition: Composition | None, *, trace: bool, json: bool) -> int:
+def _one(options: ProveOptions, console: Console, composition: Composition | None, *, among_alike: bool) -> int:
     campaign.be_quiet()
-    draft = trial.draw(seed)
-    found = trial.run(draft, composition=composition, kept=trace)
+    assert options.seed is not None
+    seed, trace, json = options.seed, options.trace, options.json
+    draw, run = (alike.draw, alike.run) if among_alike else (trial.draw, trial.run)
+    draft = draw(seed)
+    found = run(draft, composition=composition, kept=trace)
     if json:
         _print_json(
             {
@@ -176,7 +181,7 @@ def _one(seed: int, console: Console, composition: Composition | None, *, trace:
     for finding in found.findings:
         console.print(f"[red]{finding.invariant.value}[/] {escape(finding.detail)}", highlight=False, soft_wrap=True)
     if found.findings:
-        _show_smallest(draft, console, composition)
+        _show_smallest(draft, console, composition, run)
         return EXIT_BROKEN
     console.print("[green]Every invariant holds.[/]")
     return 0
@@ -215,8 +220,8 @@ def _crash(
     return 0 if holds else EXIT_BROKEN
 
 
-def _show_smallest(draft: Draft, console: Console, composition: Composition | None) -> None:
-    out = shrinking.shrink(draft, composition)
+def _show_smallest(draft: Draft, console: Console, composition: Composition | None, run: Run) -> None:
+    out = shrinking.shrink(draft, composition, run)
     needed = [each for place, each in enumerate((*draft.troubles, *draft.acts)) if place not in out]
     console.print("What it takes:" if needed else "It takes no trouble at all.")
     for each in needed:

@@ -109,9 +109,10 @@ def sentence_of(step: Step, on: str | None = None) -> str:
         case Lookup(crossref=crossref, system=system, id=id, want=want, above=above):
             whose = "" if above is None else _ABOVE[above]
             return f"Find the {want.text} id of {whose}{system.text} {crossref} {id.text}."
-        case Match(policy=policy, of=of, system=system, id=id):
+        case Match(policy=policy, of=of, system=system, id=id, unless=unless):
             what = f"{_text(of, 'the record')}, which is {system.text} {id.text}"
-            return f"Compare {what}, with others by the policy {policy}."
+            waits = "" if unless is None else f", and wait for a person unless {unless.text}"
+            return f"Compare {what}, with others by the policy {policy}{waits}."
         case Call():
             return _call(step.action, on)
         case Link(entity=entity, ids=ids, parent=parent):

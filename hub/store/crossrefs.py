@@ -183,7 +183,8 @@ def undo(transaction: Transaction, unlink: Unlink) -> list[str]:
     topics: list[str] = []
     for environment, entity in sorted({(row.environment, row.entity) for row in rows}):
         by = By(environment=environment, entity=entity, actor=unlink.actor, run_id=unlink.line[0], path=unlink.path)
-        topics += things.remove(transaction, by, [row for row in rows if row.entity == entity])
+        own = [row for row in rows if (row.environment, row.entity) == (environment, entity)]
+        topics += things.remove(transaction, by, own)
     return topics
 
 

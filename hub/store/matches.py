@@ -11,12 +11,13 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, select
 
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, FixData, NotFound, PossibleDuplicate
+from hub.model.run import GOING_STATES, RunState
 from hub.model.thing import PairState, What
 from hub.sdk import exact_json
 from hub.store import merges, pairs, things
 from hub.store.committer import Transaction
 from hub.store.statements import Formed, insert, upsert
-from hub.store.tables import crossrefs
+from hub.store.tables import crossrefs, runs
 from hub.store.thing_tables import match_keys, matched_records
 from hub.store.things import By
 
@@ -54,6 +55,8 @@ class Match:
     keys: Sequence[Key]
     thing: str
     change: str
+    #: Whether it waits where another may be the same; people are told in any case.
+    waits: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,9 @@ def compare(transaction: Transaction, match: Match) -> tuple[Matched | PossibleD
     alike = {other: found for other, found in alike.items() if not _said_different(asked, other)}
     merged: list[str] = []
     sure = [other for other, found in alike.items() if found.sure]
-    if len(sure) == 1 and (woken := _merge(transaction, match, sure[0], thing, alike[sure[0]])) is not None:
+    # Of what is still being written, nobody can look up yet where it is: a person is asked instead.
+    rests = len(sure) == 1 and not under_way(transaction, by, sure[0])
+    if rests and (woken := _merge(transaction, match, sure[0], thing, alike[sure[0]])) is not None:
         topics += woken
         merged, thing = [thing], sure[0]
         # What it may be beside that is asked of the thing that it is now.
@@ -107,6 +112,8 @@ def compare(transaction: Transaction, match: Match) -> tuple[Matched | PossibleD
         if not _is_asked(asked, thing=thing, other=other)
     ]
     names += [row["pair"] for row in asked if row["state"] == PairState.OPEN and _first(row, thing) in waits]
+    if not match.waits:
+        return Matched(thing=thing, known=known, merged=tuple(merged)), topics
     return _duplicate(match, thing, waits, sorted(set(names))), topics
 
 
@@ -257,6 +264,48 @@ def _duplicate(match: Match, thing: str, waits: Mapping[str, _Alike], names: Seq
     )
 
 
+def under_way(transaction: Transaction, by: By, thing: str, *, stopped: bool = True) -> bool:
+    """Tell whether a run that has compared a record of a thing is not over yet; one that has `stopped` is not either.
+
+    What was made again counts by its newest run. One that waits for a word has made nothing.
+    """
+    connection = transaction.connection
+    seen = (
+        select(matched_records.c.run_id)
+        .join(crossrefs, and_(*(crossrefs.c[name] == matched_records.c[name] for name in _RECORD)))
+        .where(
+            *(
+                condition
+                for table in (matched_records, crossrefs)
+                for condition in (table.c.environment == by.environment, table.c.entity == by.entity)
+            ),
+            crossrefs.c.thing == thing,
+            matched_records.c.run_id.is_not(None),
+        )
+    )
+    waiting = over = False
+    for run_id in connection.execute(seen).scalars().all():
+        newest = run_id
+        while (row := connection.execute(_STANDS, {"id": newest}).first()) is not None and row.replaced_by is not None:
+            newest = row.replaced_by
+        if row is None or newest == by.run_id:
+            continue
+        if row.state in GOING_STATES:
+            return True
+        # What a person has settled outside stays parked, and holds nobody up any more.
+        if row.state == RunState.PARKED.value and row.blocking:
+            if row.reason != PossibleDuplicate.code and stopped:
+                return True
+            waiting = True
+        else:
+            over = True
+    # Where all of them wait for a word, none has made yet what the others would find.
+    return stopped and waiting and not over
+
+
+_STANDS = select(runs.c.state, runs.c.replaced_by, runs.c.blocking, runs.c.reason).where(runs.c.id == bindparam("id"))
+
+
 def decide(
     transaction: Transaction,
     by: By,
@@ -287,6 +336,14 @@ def decide(
         raise Conflict("They are one thing already.", code="one-thing", pair=pair, thing=first)
     if keep is not None and keep not in (first, second):
         raise FixData("It is one of the two that stays.", code="not-of-the-pair", keep=keep)
+    for each, stopped in ((first, True), (second, False)):
+        if under_way(transaction, by, each, stopped=stopped):
+            raise Conflict(
+                "A run of one of them is still under way, or has stopped half-way. Let it come to its end first: then "
+                "the other one finds what it has made, and does not make the same again.",
+                code="run-under-way",
+                thing=each,
+            )
     into = keep or first
     gone = second if into == first else first
     return into, merges.absorb(transaction, by, into=into, gone=gone, primary=primary)

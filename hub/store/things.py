@@ -223,6 +223,7 @@ def prefer(transaction: Transaction, by: By, tie: Tie) -> list[str]:
     # The last one, and then those two change places.
     end = next_rank(standing, tie.system)
     rank(transaction, by, [*([] if before is None else [(before, end)]), (tie, 0)])
+    tell(transaction, AuditKind.ID_PREFERRED, by, tie.thing, systems=[tie.system])
     return [thing_topic(environment=by.environment, entity=by.entity, thing=tie.thing)]
 
 

@@ -146,6 +146,22 @@ async def test_the_one_that_was_first_goes_on_while_the_second_waits(tmp_path: P
     await house.stop()
 
 
+async def test_what_is_known_where_it_goes_does_not_wait_but_people_are_told(tmp_path: Path) -> None:
+    text = FLOW.replace("id: data.id }\n", "id: data.id, unless: \"contains(data.id, 'old')\" }\n", 1)
+    made = hut(tmp_path, text=text)
+    house = await made.open()
+    for id in ("c1", "old2", "c3"):
+        await house.give(customer(id, tax="1"))
+        await house.settled()
+    assert states(house) == {"c1": RunState.SUCCEEDED, "old2": RunState.SUCCEEDED, "c3": RunState.PARKED}
+    assert sorted((pair["id"], pair["other_id"]) for pair in open_pairs(house)) == [
+        ("c3", "c1"),
+        ("c3", "old2"),
+        ("old2", "c1"),
+    ]
+    await house.stop()
+
+
 async def test_of_many_at_once_one_passes(tmp_path: Path) -> None:
     made = hut(tmp_path)
     house = await made.open()
@@ -188,6 +204,26 @@ async def test_an_exact_key_may_decide_by_itself_and_says_so_in_the_history(tmp_
     await house.give(customer("c3", name="MULLER", city="Berlin"))
     await house.settled()
     assert [(pair["id"], pair["keys"]) for pair in open_pairs(house)] == [("c3", '["name"]')]
+    await house.stop()
+
+
+async def test_what_is_still_being_written_is_not_made_again_for_another(tmp_path: Path) -> None:
+    """The second one would find nothing yet, and make the same once more."""
+    made = hut(tmp_path)
+    made.vendor.fault = lambda request, number: "400" if request.method == "POST" else None
+    house = await made.open()
+    for id in ("c1", "c2"):
+        await house.give({**customer(id, tax="1"), "value": "bad" if id == "c1" else "v"})
+        await house.settled()
+    assert states(house) == {"c1": RunState.PARKED, "c2": RunState.PARKED}
+    (pair,) = open_pairs(house)
+    with pytest.raises(Conflict) as refused:
+        await house.orders.things.decide(pair["pair"], same=True, actor=ADA, reason="one company")
+    assert refused.value.code == "run-under-way"
+    assert len(open_pairs(house)) == 1
+    first = next(case for case in exceptions(house) if case.reason != "possible-duplicate")
+    await house.orders.close_case(first.id, resolution="entered by hand", actor=ADA)
+    await house.orders.things.decide(pair["pair"], same=True, actor=ADA, reason="one company")
     await house.stop()
 
 

@@ -15,11 +15,11 @@ from sqlalchemy import create_engine, text
 
 from hub.errors import Fatal
 from hub.model.event import EventFilter, EventState
+from hub.proof.simulation.alike import replayed
 from hub.store import account_tables, control_tables, crossrefs, events, thing_tables, things  # noqa: F401 - declares their tables
 from hub.store.committer import Transaction
 from hub.store.database import FILE_NAME, NEWEST, Database
 from hub.store.tables import metadata
-from tests.store.replayed import replayed
 
 
 def test_the_newest_step_is_the_one_the_code_expects() -> None:

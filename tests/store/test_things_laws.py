@@ -13,11 +13,11 @@ from sqlalchemy.pool import StaticPool
 
 from hub.errors import HubError
 from hub.model.thing import PairState
+from hub.proof.simulation.alike import replayed
 from hub.store import crossrefs, hierarchy, matches, merges, pairs, things
 from hub.store.committer import Transaction, whole
 from hub.store.tables import metadata
 from hub.store.things import By
-from tests.store.replayed import replayed
 
 SYSTEMS = ("erp", "crm", "billing")
 ids = st.tuples(st.sampled_from(SYSTEMS), st.sampled_from("abcd"))
@@ -237,6 +237,7 @@ class Things(RuleBasedStateMachine):
     def the_history_replays_to_what_is(self) -> None:
         rows = things.history(self.connection, "t")
         state = replayed(rows)
+        assert state.torn == ""
         ties = self.connection.exec_driver_sql("SELECT system, id, thing, rank FROM crossrefs").all()
         assert state.ids == {(system, id): (thing, rank) for system, id, thing, rank in ties}
         assert state.parents == dict(map(tuple, self.connection.exec_driver_sql("SELECT thing, parent FROM parents")))

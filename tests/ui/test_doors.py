@@ -34,6 +34,7 @@ async def test_a_stranger_is_sent_to_sign_in_and_comes_back(set_up: Stage) -> No
     run = runs.listing(set_up.console.view, RunFilter(), limit=1).runs[0]
     places = {"name": "invoice-to-erp", "id": run.id, "fingerprint": "x", "number": "1", "key": "effect"}
     places |= {"flow": "invoices-agree", "connection": "stripe", "connector": "stripe", "stream": "events"}
+    places |= {"entity": "customer", "thing": "thing_1", "pair": "pair_1"}
     async with stranger(set_up) as visitor:
         for door in DOORS:
             if door.needs is Open.PUBLIC:

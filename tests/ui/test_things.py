@@ -7,9 +7,8 @@ import pytest
 from hub.model.thing import PairState
 from hub.queries import things
 from tests.ui import alike
-from tests.ui.conftest import SignIn
 from tests.ui.stage import OPERATOR, VIEWER, Stage
-from tests.ui.test_pages import order
+from tests.ui.visitors import SignIn, order
 
 
 async def test_two_that_may_be_one_stand_side_by_side(set_up: Stage, sign_in: SignIn) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from hub.model.flow import Action
 from hub.queries.amounts import Amount
 from ui import payloads, words
 from ui.icons import STEP_ICONS, icon
@@ -81,3 +83,8 @@ def test_icons_decorate_or_speak() -> None:
     for name in STEP_ICONS.values():
         assert 'aria-hidden="true"' in icon(name) and "placeholder" not in icon(name)
     assert "<title>a &lt; b</title>" in icon("inbox", "a < b")
+
+
+def test_every_kind_of_step_has_an_icon() -> None:
+    kinds = {kind.__name__.lower() for kind in get_args(Action)}
+    assert kinds <= STEP_ICONS.keys()

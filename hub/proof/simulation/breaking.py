@@ -23,7 +23,8 @@ class Swap:
 class Mutant:
     """One hub that breaks one promise: what it does wrong, and the invariant that must catch it.
 
-    `crashed` names the case of the crash sweep that shows it, where seeds would take too long.
+    `crashed` names the case of the crash sweep that shows it, where seeds would take too long. With `alike` it shows
+    among records that may be one (`hub.proof.simulation.alike`).
     """
 
     name: str
@@ -32,6 +33,7 @@ class Mutant:
     swaps: Sequence[Swap] = ()
     composition: Composition = field(default_factory=Composition)
     crashed: str | None = None
+    alike: bool = False
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from hub.proof.invariants import Finding, Invariant
-from hub.proof.simulation import playing, sweep, trial
+from hub.proof.simulation import alike, playing, sweep, trial
 from hub.proof.simulation.breaking import Mutant, broken
 from hub.proof.simulation.cases import CASES
 
@@ -65,13 +65,14 @@ def hunt(mutant: Mutant, *, first: int = 0, seeds: int = MOST_SEEDS) -> Hunted:
 
 def _seeded(mutant: Mutant, first: int, seeds: int) -> Hunted:
     hunted = Hunted(name=mutant.name, does=mutant.does, breaks=mutant.breaks, tries=seeds)
+    draw, run = (alike.draw, alike.run) if mutant.alike else (trial.draw, trial.run)
     for seed in range(first, first + seeds):
-        draft = trial.draw(seed)
+        draft = draw(seed)
         with broken(mutant) as composition:
-            findings = trial.run(draft, composition=composition).findings
+            findings = run(draft, composition=composition).findings
         told = _told(hunted, findings)
         if told is not None:
-            sound = not trial.run(draft).findings
+            sound = not run(draft).findings
             return replace(hunted, tries=seed - first + 1, seed=seed, where=f"seed {seed}", detail=told, sound=sound)
     return hunted
 

@@ -11,6 +11,7 @@ from hub.engine.children import Children
 from hub.engine.compensation import Compensation
 from hub.engine.earlier import Earlier
 from hub.engine.effects import Effects
+from hub.engine.journal import Journal
 from hub.engine.loops import Loop
 from hub.errors import Refused
 from hub.intake.positions import Position
@@ -20,10 +21,11 @@ from hub.proof.invariants import Invariant
 from hub.proof.mutations import MUTATIONS
 from hub.proof.simulation import broken_edges as edges
 from hub.proof.simulation import broken_engine as engine
+from hub.proof.simulation import broken_things as alike
 from hub.proof.simulation import trial
 from hub.proof.simulation.breaking import Mutant, Swap
 from hub.proof.simulation.connector import CONNECTOR
-from hub.store import approvals, history, replays, resuming
+from hub.store import approvals, crossrefs, history, matches, replays, resuming, things
 
 MUTANTS: tuple[Mutant, ...] = (
     # What breaks the demo's hub breaks the simulation's too.
@@ -173,6 +175,41 @@ MUTANTS: tuple[Mutant, ...] = (
         does="forgets the runs that stand behind one of their key",
         breaks=Invariant.QUEUE_DRAINED,
         swaps=[Swap(owner=history, name="let_next_go", by=engine.nobody_is_let_go)],
+    ),
+    Mutant(
+        name="compared_before",
+        does="looks for others with the same keys before it writes its own down",
+        breaks=Invariant.NOTHING_TWICE,
+        swaps=[Swap(owner=Journal, name="match", by=alike.compared_before)],
+        alike=True,
+    ),
+    Mutant(
+        name="alias_not_resolved",
+        does="finds a thing by the primary ids of its systems alone",
+        breaks=Invariant.NOTHING_TWICE,
+        swaps=[Swap(owner=crossrefs, name="_FIND", by=alike.BY_PRIMARY_IDS)],
+        alike=True,
+    ),
+    Mutant(
+        name="merge_loses_a_tie",
+        does="forgets one id of what it merges",
+        breaks=Invariant.BOOKS_AGREE,
+        swaps=[Swap(owner=things, name="move_ids", by=alike.without_the_last)],
+        alike=True,
+    ),
+    Mutant(
+        name="merge_half_told",
+        does="writes down of a merge only what came first",
+        breaks=Invariant.RECORDED_IS_TRUE,
+        swaps=[Swap(owner=things, name="keep", by=alike.words_forgotten)],
+        alike=True,
+    ),
+    Mutant(
+        name="asks_nobody",
+        does="takes whoever agrees in any key for the same",
+        breaks=Invariant.RECORDED_IS_TRUE,
+        swaps=[Swap(owner=matches, name="compare", by=alike.said_of_things)],
+        alike=True,
     ),
 )
 BY_NAME: Mapping[str, Mutant] = {mutant.name: mutant for mutant in MUTANTS}

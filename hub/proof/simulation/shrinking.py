@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Protocol
+
 from hub.proof.simulation import trial
-from hub.proof.simulation.trial import Draft
+from hub.proof.simulation.trial import Draft, Trial
 from hub.runtime.composition import Composition
 
 #: So many runs a shrinking may cost.
 MOST_RUNS = 200
 
 
-def shrink(draft: Draft, composition: Composition | None = None) -> frozenset[int]:
+class Run(Protocol):
+    """Runs a trial; `without` are places of what is left out."""
+
+    def __call__(
+        self,
+        draft: Draft,
+        *,
+        composition: Composition | None = None,
+        without: Collection[int] = (),
+        kept: bool = False,
+    ) -> Trial:
+        """Run it, and judge it."""
+        ...
+
+
+def shrink(draft: Draft, composition: Composition | None = None, run: Run = trial.run) -> frozenset[int]:
     """Give the places that can be left out with the trial still failing, halves first, then one by one."""
     left = list(range(draft.size))
     out: set[int] = set()
@@ -19,7 +37,7 @@ def shrink(draft: Draft, composition: Composition | None = None) -> frozenset[in
     def fails(without: set[int]) -> bool:
         nonlocal runs
         runs += 1
-        return bool(trial.run(draft, without=without, composition=composition).findings)
+        return bool(run(draft, without=without, composition=composition).findings)
 
     size = max(len(left) // 2, 1)
     while left and runs < MOST_RUNS:

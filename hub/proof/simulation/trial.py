@@ -39,6 +39,7 @@ from hub.runtime.composition import Composition
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
 from hub.store import audit
+from hub.workspace.bundle import Bundle
 
 #: Everything must be at rest after so many seconds: longer than the longest wait that a flow knows.
 HORIZON = 20 * 86_400.0
@@ -122,7 +123,11 @@ def run(
 ) -> Trial:
     """Run a trial and judge it; `without` are places of troubles that are left out, `kept` keeps the story."""
     database().begin_anew()
-    stage = _Stage(draft, database(), composition or Composition(), frozenset(without), kept=kept)
+    return played(Stage(draft, database(), composition or Composition(), frozenset(without), kept=kept))
+
+
+def played(stage: Stage) -> Trial:
+    """Let a stage's trial happen, judge it, and drop everything."""
     collecting = gc.isenabled()
     # Nothing is unwound at a moment that the seed does not name.
     gc.disable()
@@ -134,8 +139,8 @@ def run(
             gc.enable()
 
 
-class _Stage:
-    """Everything of one trial."""
+class Stage:
+    """Everything of one trial; what it is about can be another company, with other people and another judge."""
 
     def __init__(
         self,
@@ -146,6 +151,7 @@ class _Stage:
         *,
         kept: bool,
     ) -> None:
+        """Take what the seed holds and where it happens; nothing does yet."""
         seed = draft.seed
         self._draft = draft
         self._database = database
@@ -176,17 +182,7 @@ class _Stage:
             self._loop.run_until_complete(self._happen())
         except (Stuck, Restless) as error:
             self._find(Invariant.QUEUE_DRAINED, str(error))
-        evidence = Gatherer(
-            self._draft.scenario,
-            self._vendors,
-            self._shop,
-            self._people,
-            self._database,
-            unclear=frozenset(self._sky.unclear | {key.removeprefix("shop:") for key in self._host.cut_off}),
-            trespasses=[each for process in self._host.lives for each in process.committer.trespasses],
-        ).evidence()
-        self._judge_the_whole()
-        findings = oracle.find(evidence, self._more)
+        findings = self.judged()
         for finding in findings:
             self._story.tell("oracle", f"{finding.invariant}: {finding.detail}")
         return Trial(
@@ -202,6 +198,35 @@ class _Stage:
             seconds=self._loop.time(),
             digest=self._story.digest,
             story=self._story.lines,
+        )
+
+    def judged(self) -> list[Finding]:
+        """Say what does not hold, once everything is at rest."""
+        evidence = Gatherer(
+            self._draft.scenario,
+            self._vendors,
+            self._shop,
+            self._people,
+            self._database,
+            unclear=frozenset(self._sky.unclear | {key.removeprefix("shop:") for key in self._host.cut_off}),
+            trespasses=[each for process in self._host.lives for each in process.committer.trespasses],
+        ).evidence()
+        self._judge_the_whole()
+        return list(oracle.find(evidence, self._more))
+
+    def bundle(self) -> Bundle:
+        """Give the workspace."""
+        return compiled()
+
+    def people(self) -> People:
+        """Give those who order and mend."""
+        return People(
+            self._draft.scenario,
+            self._host,
+            self._database,
+            books={name: self._vendors[owner] for name, owner in CONNECTIONS.items()},
+            loop=self._loop,
+            story=self._story,
         )
 
     def _add_people(self) -> None:
@@ -232,7 +257,7 @@ class _Stage:
             loop=self._loop,
             clock=self._clock,
             database=self._database,
-            premises=Premises(environment=ENVIRONMENT, bundle=compiled(), accounts=self._accounts, wire=self._wire),
+            premises=Premises(environment=ENVIRONMENT, bundle=self.bundle(), accounts=self._accounts, wire=self._wire),
             is_clear=lambda: self._sky.is_clear,
             story=self._story,
             chance=self._chance,
@@ -247,14 +272,7 @@ class _Stage:
             story=self._story,
             troubles=self._troubles,
         )
-        self._people = People(
-            self._draft.scenario,
-            self._host,
-            self._database,
-            books={name: self._vendors[owner] for name, owner in CONNECTIONS.items()},
-            loop=self._loop,
-            story=self._story,
-        )
+        self._people = self.people()
         for trouble in self._troubles:
             if isinstance(trouble, ProcessTrouble):
                 self._loop.call_later(trouble.at, self._befall, trouble, context=Context())

@@ -168,7 +168,9 @@ class ActionLint:
             if call is not None and self._writes(call):
                 message = f"The step `{id}` has written by then; what may be a duplicate is there already."
                 self.lints.warn(at, "match-after-write", message, "Compare before anything is written.")
-            if lookup is not None and entity and text_of(lookup.get("crossref")) == entity:
+            # What only tells whether it is known already is asked for that.
+            named = id in text_of(match.get("unless"))
+            if lookup is not None and not named and entity and text_of(lookup.get("crossref")) == entity:
                 message = (
                     f"The step `{id}` has looked up by then whether the {entity} is known. When a person says that it "
                     "is the same as another, a replay still has what was found before."

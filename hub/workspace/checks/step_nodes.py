@@ -80,7 +80,7 @@ def reads(step: Keyed) -> Iterator[Read]:
 def _worded(step: Keyed, key: str) -> Iterator[Read]:
     held = inside(step, key)
     for name, entry in held.entries.items() if held is not None else ():
-        if name in ("of", "id", "each", "subject"):
+        if name in ("of", "id", "each", "subject", "unless"):
             yield Read(node=entry.value)
         elif name == "item":
             yield Read(node=entry.value, sees=Sees.ALONE)

@@ -104,6 +104,10 @@ MATCH = Form(
         "of": Key(shape=Expression(), doc="the record that is compared; the event's record when left out"),
         "system": Key(shape=SYSTEM, doc="the system whose record it is", required=True),
         "id": Key(shape=Expression(), doc="its id there", required=True),
+        "unless": Key(
+            shape=Expression(),
+            doc="where this is true, people are told of others that may be the same, and the run goes on all the same",
+        ),
     },
 )
 LINK = Form(

@@ -96,6 +96,7 @@ def _worded(node: Keyed, tables: Tables) -> Action:
             system=_term(inside, "system", tables),
             id=required(inside, "id", tables),
             of=optional(inside, "of", tables),
+            unless=optional(inside, "unless", tables),
         )
     if "crossref" in node.entries:
         return _link(_inside(node, "crossref"), tables)

@@ -212,6 +212,9 @@ class _Tracing:
         self._use(
             here, Purpose.MATCH, f"is the {match.system.text} id of the {policy.entity} that is compared", match.id
         )
+        self._use(
+            here, Purpose.MATCH, f"says whether the {policy.entity} goes on though others are alike", match.unless
+        )
         of = here.fields(match.of) if match.of is not None else here.scope["record"]
         for key in policy.keys:
             then = "are the same" if key.same else "are asked about"
