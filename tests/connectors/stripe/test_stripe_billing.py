@@ -170,7 +170,7 @@ async def test_only_what_can_be_seen_of_a_change_is_taken_as_done(sandbox: Runni
             return await stripe.connected.find(operation, {"id": begun["id"], **change}, key) is not None
 
         rate = client.writing(
-            stripe.connected.settings,
+            client.settings_of(stripe.connected),
             "tax_rates",
             form={"display_name": "VAT", "percentage": "19", "inclusive": False},
             key=key,
