@@ -25,6 +25,7 @@ from hub.model.flow import (
     Link,
     Lookup,
     Map,
+    Match,
     OnFailure,
     Parallel,
     Step,
@@ -115,6 +116,9 @@ class Walk:
                 if key not in self.crossrefs:
                     raise NotMapped(code="crossref-missing", key=key)
                 return {"id": self.crossrefs[key]}
+            case Match():
+                # Nobody else is there whom it could be.
+                return {"thing": path, "known": False, "merged": []}
             case Call() as call:
                 return await self._call(flow, call, scope, path)
             case Link(entity=entity, ids=ids):
