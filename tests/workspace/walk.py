@@ -89,6 +89,14 @@ class Walk:
             if step.expect is not None and output is not None:
                 check(step.expect, scope, output)
 
+    def _found(self, lookup: Lookup, scope: Mapping[str, Any]) -> dict[str, str] | None:
+        key = (lookup.crossref, lookup.system(scope), lookup.id(scope), lookup.want(scope))
+        if key not in self.crossrefs and lookup.optional:
+            return None
+        if key not in self.crossrefs:
+            raise NotMapped(code="crossref-missing", key=key)
+        return {"id": self.crossrefs[key]}
+
     async def _step(self, flow: Flow, step: Step, scope: dict[str, Any], path: str) -> Any:
         match step.action:
             case Foreach() | Branch() | Parallel():
@@ -110,12 +118,7 @@ class Walk:
                 seen = scope if own else work_scope({"environment": "test"}, flow, scope, datetime.now(UTC))
                 return decide(decided, seen).output
             case Lookup() as lookup:
-                key = (lookup.crossref, lookup.system(scope), lookup.id(scope), lookup.want(scope))
-                if key not in self.crossrefs and lookup.optional:
-                    return None
-                if key not in self.crossrefs:
-                    raise NotMapped(code="crossref-missing", key=key)
-                return {"id": self.crossrefs[key]}
+                return self._found(lookup, scope)
             case Match():
                 # Nobody else is there whom it could be.
                 return {"thing": path, "known": False, "merged": []}
