@@ -123,7 +123,7 @@ class Compensation:
             done = resuming.done_effects(connection, line, within=within)
             tied = resuming.tied(connection, line, within=within)
         undone = {row["undoes"] for row in done if row["undoes"] is not None}
-        made = [row for row in done if row["undoes"] is None]
+        made = [row for row in done if not row["path"].startswith(UNDOING)]
         called = [_as_made(child) for child in self._called(within)]
         stay = [row["path"] for row in made if self._way_back(row["path"]) is None]
         ties = [{**row, "line": line} for row in tied if not self._names(row["path"], stay)]

@@ -39,7 +39,7 @@ from hub.errors import ApprovalLapsed, FixData, HubDefect, NotMapped, WaitFor
 from hub.model.ambient import of_micros
 from hub.model.effect import EffectKey, EffectState, effect_key
 from hub.model.flow import Approve, Call, Decide, Emit, Link, Lookup, Map, Match, Step, Subflow, Wait
-from hub.model.flow_steps import gone_before
+from hub.model.flow_steps import UNDOING, gone_before, step_at
 from hub.model.limits import Asker
 from hub.model.run import GOING_STATES
 from hub.policy.decision import decide, holds
@@ -295,7 +295,7 @@ class Steps:
                 answer = answer_of(bundle, flow, step, came, given=schema, declared=reading.declared)
             case WriteOperation() as writing:
                 formed = _once(form)
-                target = self.target(account.name, writing, path)
+                target = self._taking_back(bundle, account.name, writing, path, action.undoes)
                 answer = came = await self.write(bundle, target, formed, step, scope)
                 given = formed.given()
         # What came is kept as it came, so that it can be read anew by other versions of the workspace.
@@ -416,6 +416,31 @@ class Steps:
         }
         key = key or effect_key(connection=connection, operation=operation.name, **named)
         return Target(account=self._parts.accounts[connection], operation=operation, key=key, undoes=undoes, **named)
+
+    def _taking_back(
+        self, bundle: Bundle, connection: str, operation: WriteOperation, path: str, undoes: str | None
+    ) -> Target:
+        """Say where a step's write goes; one that takes another step's back is the same effect as that one's undo.
+
+        Whichever comes first makes it, and the other takes it for its own: the key is the one that an order to take
+        that step back would form.
+        """
+        taken = None if undoes is None else step_at(bundle.flows[self._run["flow"]].steps, undoes)
+        if undoes is None or taken is None or not isinstance(taken.action, Call):
+            return self.target(connection, operation, path)
+        made = self._parts.accounts[connection].connector.operation(taken.action.operation)
+        assert isinstance(made, WriteOperation)
+        wanted = self.target(connection, made, undoes)
+        found = stored_effects.answering(self._parts.database.looking, [wanted.named()]).get(wanted.key)
+        generation = wanted.generation if found is None else found["generation"]
+        back = self.target(
+            connection,
+            operation,
+            UNDOING + undoes,
+            undoes=wanted.key if found is None else found["key"],
+            generation=generation,
+        )
+        return msgspec.structs.replace(back, path=path)
 
     def standing(self, target: Target) -> Mapping[str, Any] | None:
         """Give what is known of an effect from before: made by this run earlier, or by the run that it replays."""

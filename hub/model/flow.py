@@ -93,6 +93,9 @@ class Call:
     applied to each item, which `item` names (an expression on it). Paths are `id[name]`, one item's failure stops no
     other, and the output is
     `{"count", "succeeded", "failed", "results", "failures"}`: the results by the items' names, of the first thousand.
+
+    With `undoes`, the place of another step of the flow, it is what takes that one's write back, whichever run made it:
+    one and the same effect as the other step's `undo`, so that what was taken back in one way is not in the other.
     """
 
     connection: Term
@@ -103,6 +106,7 @@ class Call:
     by: Term | None = None
     into: str | None = None
     undo: Undo | None = None
+    undoes: str | None = None
     each: Term | None = None
     item: Term | None = None
     failures: Failures = Failures.PARK

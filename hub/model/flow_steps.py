@@ -30,7 +30,7 @@ from hub.model.flow import (
     Wait,
 )
 
-#: What the path of a step that takes another back begins with.
+#: What the path begins with of what takes a step back; a step that takes another back (`undoes`) has its own path.
 UNDOING = "undo:"
 
 

@@ -13,6 +13,7 @@ _TEXT = Shape(kinds=frozenset({Kind.STRING}))
 _MAYBE_TEXT = _TEXT.nullable()
 _NUMBER = Shape(kinds=frozenset({Kind.NUMBER}))
 _WHOLE = Shape(kinds=frozenset({Kind.NUMBER}), whole=True)
+_MINOR = Shape(kinds=frozenset({Kind.NUMBER}), whole=True, unit=Unit.MINOR)
 _FLAG = Shape(kinds=frozenset({Kind.BOOLEAN}))
 _DATE = Shape(kinds=frozenset({Kind.STRING}), format="date")
 _MOMENT = Shape(kinds=frozenset({Kind.STRING}), format="date-time")
@@ -21,7 +22,7 @@ _SPAN = Shape(kinds=frozenset({Kind.STRING}), format="duration")
 _APPROVERS = Shape(kinds=frozenset({Kind.STRING}), values=("approver", "controller"))
 _MONEY = Shape(
     kinds=frozenset({Kind.OBJECT, Kind.NULL}),
-    fields={"minor": Shape(kinds=frozenset({Kind.NUMBER}), whole=True, unit=Unit.MINOR), "currency": _TEXT},
+    fields={"minor": _MINOR, "currency": _TEXT},
     required=frozenset({"minor", "currency"}),
 )
 _BOTH = (Match.FIRST, Match.ALL)
@@ -255,7 +256,7 @@ TOLERANCE = PolicyKind(
     scope=_OF_A_STEP,
     outputs={
         "units": Given(
-            shape=_WHOLE,
+            shape=_MINOR,
             doc="by how many of the currency's smallest units they may differ; 0 for not at all",
             merge=Merge.LOWEST,
             required=True,

@@ -119,6 +119,16 @@ def shortcomings(connector: Connector) -> list[str]:
     return found
 
 
+def uncompared(document: Record, result: Record) -> list[str]:
+    """Name the lines that were sent with the tax that was billed, and of which a result does not say the engine's own.
+
+    Whether what was billed is right can only be seen beside that.
+    """
+    billed = {line["id"] for line in document["lines"] if line.get("billed_tax") is not None}
+    told = {line["id"] for line in result["lines"] if line.get("calculated_tax") is not None}
+    return sorted(billed - told)
+
+
 def nexus_of(lines: Sequence[Record]) -> list[dict[str, Any]]:
     """Tell by country and region whether tax is collected there, as the details of a result's lines say."""
     found: dict[tuple[str, str], bool] = {}

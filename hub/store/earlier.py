@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, select
 
 from hub.model.effect import EffectState
+from hub.model.flow_steps import UNDOING
 from hub.model.run import LEFT_OUT, RunState, StepState, Stopping
 from hub.model.standing import Made, around
 from hub.sdk import exact_json
@@ -34,7 +35,7 @@ def made(connection: Connection, run: Mapping[str, Any], *, within: str | None =
     statement = select(effects.c.path, effects.c.key, effects.c.connection, effects.c.operation).where(
         effects.c.run_id.in_(ids),
         effects.c.state == _DONE,
-        effects.c.undoes.is_(None),
+        ~effects.c.path.startswith(UNDOING),
         effects.c.generation >= run["generation"],
         ~undone,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select
 
 from hub.model.effect import EffectState
+from hub.model.flow_steps import UNDOING
 from hub.store.tables import effects, runs
 
 
@@ -35,7 +36,11 @@ def taken_back(connection: Connection, run_ids: Sequence[str]) -> Mapping[str, i
     that does not stand any more.
     """
     back = select(effects.c.undoes).where(
-        effects.c.run_id.in_(run_ids), effects.c.undoes.is_not(None), effects.c.state == EffectState.DONE.value
+        effects.c.run_id.in_(run_ids),
+        # What a step has taken back by the flow's own way is not to be written once more.
+        effects.c.path.startswith(UNDOING),
+        effects.c.undoes.is_not(None),
+        effects.c.state == EffectState.DONE.value,
     )
     statement = select(effects.c.path, func.max(effects.c.generation).label("last")).where(effects.c.key.in_(back))
     return {row.path: row.last for row in connection.execute(statement.group_by(effects.c.path))}

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from hub.model.flow_steps import UNDOING
 from hub.store.children import children
 from hub.store.lineage import replayed
 from hub.store.resuming import done_effects
@@ -31,7 +32,9 @@ def made(connection: Connection, run_id: str) -> Iterator[Made]:
     line = replayed(connection, run_id)
     done = done_effects(connection, line)
     back = {row["undoes"] for row in done}
-    yield from (Made(path=row["path"], taken_back=row["key"] in back) for row in done if row["undoes"] is None)
+    yield from (
+        Made(path=row["path"], taken_back=row["key"] in back) for row in done if not row["path"].startswith(UNDOING)
+    )
     for child in called(connection, line):
         for each in made(connection, child["id"]):
             yield Made(path=f"{child['parent_path']}.{each.path}", taken_back=each.taken_back)

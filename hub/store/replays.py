@@ -12,6 +12,7 @@ from hub.audit.entry import Fact, is_plain
 from hub.audit.kinds import AuditKind
 from hub.errors import Conflict, NotFound
 from hub.model.effect import LEFT_STANDING, NEWER, TAKEN_BACK, WRITTEN_DIFFERENTLY
+from hub.model.flow_steps import UNDOING
 from hub.model.hold import HoldKind
 from hub.model.run import OPEN_STATES, Priority, RunState, Stopping
 from hub.store import approvals, children, hold_orders, remains
@@ -174,7 +175,7 @@ def written(connection: Connection, run: Row) -> list[Row]:
 def _written(connection: Connection, ids: Sequence[str]) -> list[Row]:
     done = done_effects(connection, ids)
     back = {row["undoes"] for row in done}
-    made = (row for row in done if row["undoes"] is None)
+    made = (row for row in done if not row["path"].startswith(UNDOING))
     return [{**row, "taken_back": row["key"] in back, "called": False, "step": row["path"]} for row in made]
 
 

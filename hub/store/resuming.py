@@ -179,7 +179,7 @@ def done_effects(
         statement = statement.where(_inside(effects.c.path, [within, f"{UNDOING}{within}"]))
     found = [dict(row._mapping) for row in connection.execute(statement.order_by(effects.c.generation))]
     newest = {row["path"]: row["key"] for row in found}
-    return [row for row in found if row["undoes"] is not None or newest[row["path"]] == row["key"]]
+    return [row for row in found if row["path"].startswith(UNDOING) or newest[row["path"]] == row["key"]]
 
 
 def tied(connection: Connection, run_ids: Sequence[str], *, within: str | None = None) -> list[Mapping[str, Any]]:

@@ -110,3 +110,22 @@ def test_a_flow_that_takes_the_engines_word_is_seen(monkeypatch: pytest.MonkeyPa
     )
     assert {finding.invariant for finding in found} == {Invariant.BOOKS_AGREE}
     assert any("tax is -380 in tax, must be -379" in finding.detail for finding in found), found
+
+
+@pytest.mark.parametrize(
+    ("case", "pattern", "kept", "broken"),
+    [
+        (
+            "refund-to-erp that has failed, and is taken back",
+            r"            undoes: outcome\.post\n",
+            "",
+            {Invariant.NOTHING_TWICE, Invariant.BOOKS_AGREE},
+        ),
+        ("refund-to-erp that is taken back, and fails", "when: post && !tied", "when: post", {Invariant.TAKEN_BACK}),
+    ],
+    ids=["reversed by another write", "tied by a run that found it posted"],
+)
+def test_a_refund_that_is_taken_back_twice_is_seen(
+    case: str, pattern: str, kept: str, broken: set[Invariant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert broken_by(case, "refund-to-erp", pattern, lambda _: kept, monkeypatch) == broken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -79,3 +80,16 @@ def test_a_connection_that_is_pinned_may_give_the_older_version_that_a_mapping_r
     reading = ("credit-note-to-erp", "credit-note-voided", "invoice-to-erp", "payment-to-erp", "refund-to-erp")
     assert [lint.path for lint in pinned] == [f"flows/{name}.yaml" for name in reading]
     assert all("unless its connection is pinned" in lint.message for lint in pinned)
+
+
+@pytest.mark.parametrize("flow", ["invoice-to-erp", "credit-note-to-erp"])
+def test_a_tolerance_counts_smallest_units_and_is_no_amount(flow: str) -> None:
+    """One cent would be one euro."""
+    files, path = dict(read_files(ROOT)), f"flows/{flow}.yaml"
+    files[path], replaced = re.subn(
+        rb"to_major\((root\(\)\.tolerance\.units), root\(\)\.\w+\.currency\)", rb"\1", files[path]
+    )
+    assert replaced == 1
+    (lint,) = compile_bundle(files, catalogue_of(list(load_connectors().values())))[1]
+    assert (lint.path, lint.code, lint.severity) == (path, "wrong-unit", Severity.ERROR)
+    assert "`tolerance.units` minor units" in lint.message

@@ -59,7 +59,7 @@ class Stage(Protocol):
         ...
 
     async def take_back(self) -> None:
-        """Have what the case's first flow did taken back."""
+        """Have what the first run of the case's first flow did taken back."""
         ...
 
     async def pay_out(self, *, travels: int, returned: bool = False) -> None:

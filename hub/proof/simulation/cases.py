@@ -7,6 +7,7 @@ from hub.proof.credits import Credit
 from hub.proof.markets import MARKETS
 from hub.proof.scenario import Customer, Invoice, Line, Payment, Scenario
 from hub.proof.simulation.case import Books, Case, Customers, Stage, Tied
+from hub.proof.simulation.refund_cases import taken_back_twice
 
 
 def _scenario(*payments: Payment, quantity: int = 3, credits: tuple[Credit, ...] = ()) -> Scenario:
@@ -436,6 +437,7 @@ CASES: tuple[Case, ...] = (
         taken_back="refunds",
         untied="refund",
     ),
+    *taken_back_twice(_scenario(_BY_CARD, credits=(_PART,)), _invoiced_and_credited),
     Case(
         flows=("customer-to-erp",),
         scenario=_scenario(),

@@ -21,7 +21,7 @@ PERSON = "person:ada"
 _SOON = 12 * 3600.0
 _ASKED = "SELECT id FROM approvals WHERE state = 'pending' ORDER BY id LIMIT 1"
 _PARKED = "SELECT id FROM runs WHERE state = 'parked' AND replaced_by IS NULL ORDER BY id LIMIT 1"
-_ENDED = "SELECT id FROM runs WHERE flow = ? AND state = 'succeeded' LIMIT 1"
+_ENDED = "SELECT id FROM runs WHERE flow = ? AND state = 'succeeded' ORDER BY position LIMIT 1"
 #: What goes on by itself, and does not wait for a person.
 _GOING = """
     SELECT 1 FROM runs WHERE state IN ('running', 'compensating')
@@ -72,7 +72,7 @@ class Desk:
         await self._order("tie", lambda process: _tied(process, row))
 
     async def take_back(self, flow: str) -> None:
-        """Have a flow's run taken back once it has succeeded."""
+        """Have a flow's first run taken back once it has succeeded."""
         run_id = await self._come(_ENDED, flow)
         await self._order("take back", lambda process: _taken_back(process, run_id))
 

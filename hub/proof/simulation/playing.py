@@ -302,7 +302,7 @@ class _Play:
         await self._desk.tie({"stripe": self._ids[customer], "netsuite": self._erp_customers[customer]})
 
     async def take_back(self) -> None:
-        """Have what the case's first flow did taken back."""
+        """Have what the first run of the case's first flow did taken back."""
         self._taken_back_at.append(self._clock.now())
         await self._desk.take_back(self._case.flows[0])
 

@@ -14,6 +14,7 @@ from hub.sandbox.server import Running, running
 from hub.schemas.drift import compile_drift
 from hub.sdk.connector import Listing, Stream, WriteOperation
 from hub.sdk.errors import FixConnection
+from hub.sdk.tax import COMMIT, QUOTE, uncompared
 from hub.sdk.testing.embedded import MemoryTransport
 from hub.sdk.testing.samples import ReadSample, WriteSample
 from hub.sdk.testing.sending import Connected
@@ -75,6 +76,24 @@ class LiveChecks(WebhookChecks):
             books = sandbox.world.books.snapshot()
             changed = {name for name in before.keys() | books.keys() if before.get(name) != books.get(name)}
             assert changed <= read_sample.leaves, f"a read changed the books: {sorted(changed)}"
+
+    @pytest.mark.asyncio
+    async def test_an_engine_says_its_own_tax_beside_what_was_billed(self) -> None:
+        """A tax engine that records what was billed tells of every such line what it would have taken itself."""
+        asked = [sample for sample in self.samples.reads if sample.operation == QUOTE.name]
+        if self.connector.operation(COMMIT.name) is None:
+            pytest.skip("it is no tax engine")
+        assert asked, f"a tax engine needs a sample of `{QUOTE.name}`"
+        quote = self.read_operation(QUOTE.name)
+        for sample in asked:
+            async with self.serving() as (_, connected):
+                await self._write_all(connected, sample.after)
+                own = await quote.ask(connected, sample.input)
+                taxes = {line["id"]: line["tax"] for line in own["lines"]}
+                lines = [{**line, "billed_tax": taxes[line["id"]]} for line in sample.input["lines"]]
+                billed = {**sample.input, "lines": lines}
+                silent = uncompared(billed, await quote.ask(connected, billed))
+                assert not silent, f"lines with a billed tax and without `calculated_tax`: {', '.join(silent)}"
 
     @pytest.mark.asyncio
     async def test_write_happens_once(self, write_sample: WriteSample) -> None:

@@ -10,7 +10,7 @@ from hub.workspace.source.lint import Lints
 from hub.workspace.source.yaml_source import Keyed, Node, text_of
 
 #: A key of a step → the actions of which one must stand beside it.
-_BELONGS = {"of": ("map", "approve"), "given": ("map",), "undo": ("call",), "retry": ("call",)}
+_BELONGS = {"of": ("map", "approve"), "given": ("map",), "undo": ("call",), "undoes": ("call",), "retry": ("call",)}
 #: Keys of a step that hold `of` and `given` themselves.
 _HOLDERS = ("call", "emit", "flow")
 

@@ -166,13 +166,22 @@ def _made_by(name: str, known: Known) -> StepOutput:
 
 
 def _decided(name: str, known: Known) -> Shape:
-    """Give the shape of a policy's output: what all of its rules give is always there."""
+    """Give the shape of a policy's output: what all of its rules give is always there.
+
+    What the policy's kind declares of an output, its unit among it, holds whatever the rules say.
+    """
     policy = known.policies.get(name)
     if policy is None or not isinstance(policy.compiled, RulePolicy):
         return ANYTHING
     outputs: list[Mapping[str, Any]] = [rule.then for rule in policy.compiled.rules]
     names = dict.fromkeys(name for output in outputs for name in output)
-    fields = {name: _value([output[name] for output in outputs if name in output]) for name in names}
+    declared = policy.compiled.kind.outputs or {}
+    fields = {
+        name: declared[name].shape
+        if name in declared
+        else _value([output[name] for output in outputs if name in output])
+        for name in names
+    }
     always = frozenset(name for name in names if all(name in output for output in outputs))
     return Shape(kinds=_OBJECT, fields=fields, required=always)
 

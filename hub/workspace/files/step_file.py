@@ -34,6 +34,7 @@ CASE = Text(pattern=r"[a-z][a-z0-9]*(-[a-z0-9]+)*", example="a reason such as `c
 MAPPING = Text(pattern=PATH_NAME, example="a mapping's name such as `stripe/invoice_to_hub`")
 POLICY = Text(pattern=NAME, example="a policy's name")
 OPERATION = Text(pattern=r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+", example="an operation such as `invoice.upsert`")
+PLACE = Text(pattern=r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*", example="a step's place such as `outcome.post`")
 CONNECTION = Term(pattern=NAME, example="a connection's name, or `=expression`")
 SYSTEM = Term(pattern=NAME, example="a system such as `netsuite`, or `=expression`")
 EVENT_TYPE = Text(pattern=r"[a-z][a-z0-9_-]*(\.[A-Za-z0-9_-]+)+", example="an event such as `stripe.invoice.finalized`")
@@ -254,6 +255,7 @@ STEP = Form(
         "expect": Key(shape=EXPECT, doc="what must hold afterwards"),
         "missing": Key(shape=MISSING, doc="what happens when something has no entry in a crossref or table"),
         "undo": Key(shape=Either(value=OPERATION, form=UNDO), doc="the operation that takes the call back"),
+        "undoes": Key(shape=PLACE, doc="the step whose write this call takes back, as its `undo` would"),
         "retry": Key(shape=POLICY, doc="the retry policy of the call"),
         "timeout": Key(shape=Duration(), doc="how long it may take from its first attempt, waits included"),
         "on_failure": Key(

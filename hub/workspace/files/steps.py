@@ -121,7 +121,7 @@ def _worded(node: Keyed, tables: Tables) -> Action:
             of=optional(inside, "of", tables),
             given=_given(inside, tables),
         )
-    return _call(_inside(node, "call"), node.get("undo"), tables)
+    return _call(_inside(node, "call"), node, tables)
 
 
 def _lookup(inside: Keyed, tables: Tables) -> Lookup:
@@ -147,7 +147,7 @@ def _pairs(node: Keyed, tables: Tables) -> list[tuple[Term, Term]]:
     return [(text_term(key, tables), term(entry.value, tables)) for key, entry in node.entries.items()]
 
 
-def _call(inside: Keyed, undo: Node | None, tables: Tables) -> Call:
+def _call(inside: Keyed, step: Keyed, tables: Tables) -> Call:
     return Call(
         connection=_term(inside, "connection", tables),
         operation=text_of(inside.get("operation")),
@@ -156,7 +156,8 @@ def _call(inside: Keyed, undo: Node | None, tables: Tables) -> Call:
         given=_given(inside, tables),
         by=_term(inside, "by", tables) if "by" in inside.entries else None,
         into=text_of(inside.get("into")) or None,
-        undo=_undo(undo, tables),
+        undo=_undo(step.get("undo"), tables),
+        undoes=text_of(step.get("undoes")) or None,
         each=optional(inside, "each", tables),
         item=optional(inside, "item", tables),
         failures=_failures(inside),
