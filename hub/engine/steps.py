@@ -34,6 +34,7 @@ from hub.engine.values import (
     lookup_question,
     mapped,
     match_question,
+    once,
 )
 from hub.errors import ApprovalLapsed, FixData, HubDefect, NotMapped, WaitFor
 from hub.model.ambient import of_micros
@@ -294,7 +295,7 @@ class Steps:
                 self._compare(account, reading.name, path, scope, schema, came)
                 answer = answer_of(bundle, flow, step, came, given=schema, declared=reading.declared)
             case WriteOperation() as writing:
-                formed = _once(form)
+                formed = once(form)
                 target = self._taking_back(bundle, account.name, writing, path, action.undoes)
                 answer = came = await self.write(bundle, target, formed, step, scope)
                 given = formed.given()
@@ -491,20 +492,3 @@ def _found(connection: Connection, environment: str, question: Mapping[str, str]
     if "above" in question:
         return hierarchy.find_above(connection, **wanted, above=Above(question["above"]))
     return crossrefs.find(connection, **wanted), crossrefs.topic(**wanted)
-
-
-class _once:  # noqa: N801 - it stands for a function
-    """Makes something when it is first asked for, and only then."""
-
-    def __init__(self, form: Callable[[], Any]) -> None:
-        self._form = form
-        self._formed: list[Any] = []
-
-    def __call__(self) -> Any:
-        if not self._formed:
-            self._formed.append(self._form())
-        return self._formed[0]
-
-    def given(self) -> Any:
-        """Give what was made, or None when nobody asked for it."""
-        return self._formed[0] if self._formed else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hub.engine.readings import source_of
@@ -111,3 +111,22 @@ def shaped(
             faults="; ".join(faults[:5]),
         )
     return value
+
+
+class once:  # noqa: N801 - it stands for a function
+    """Makes something when it is first asked for, and only then."""
+
+    def __init__(self, form: Callable[[], Any]) -> None:
+        """Take what makes it."""
+        self._form = form
+        self._formed: list[Any] = []
+
+    def __call__(self) -> Any:
+        """Give it, made now if need be."""
+        if not self._formed:
+            self._formed.append(self._form())
+        return self._formed[0]
+
+    def given(self) -> Any:
+        """Give what was made, or None when nobody asked for it."""
+        return self._formed[0] if self._formed else None
