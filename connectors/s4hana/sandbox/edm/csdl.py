@@ -61,7 +61,8 @@ def _type(entity_set: EntitySet, service: Service) -> Iterator[str]:
     yield from (f'<PropertyRef Name="{each.name}"/>' for each in entity_set.keys)
     yield "</Key>"
     yield from (_property(each) for each in entity_set.properties.values())
-    yield f'<Property Name="SAP__Messages" Type="Collection({service.namespace}.SAP__Message)" {_REQUIRED}/>'
+    if entity_set.messages:
+        yield f'<Property Name="SAP__Messages" Type="Collection({service.namespace}.SAP__Message)" {_REQUIRED}/>'
     for navigation in entity_set.navigations.values():
         yield from _navigation(navigation, service)
     yield "</EntityType>"

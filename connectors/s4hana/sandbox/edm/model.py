@@ -44,7 +44,10 @@ class Navigation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntitySet:
-    """A set of entities; `table` holds its rows, `aggregate` sets sum what was not asked apart."""
+    """A set of entities; `table` holds its rows, `aggregate` sets sum what was not asked apart.
+
+    In v4 an entity carries its warnings, unless it has no `messages`.
+    """
 
     name: str
     type: str
@@ -55,6 +58,7 @@ class EntitySet:
     updatable: bool = True
     deletable: bool = True
     aggregate: bool = False
+    messages: bool = True
 
     @property
     def keys(self) -> tuple[Property, ...]:

@@ -159,6 +159,7 @@ def _set(
         updatable="no-update" not in words,
         deletable="no-delete" not in words,
         aggregate="aggregate" in words,
+        messages="no-messages" not in words,
     )
 
 

@@ -186,7 +186,7 @@ class ServiceV4:
         for name, property_ in entity_set.properties.items():
             if shown.select is None or name in shown.select or property_.key:
                 body[name] = self._value(entity_set, name, row, call)
-        if shown.select is None:
+        if shown.select is None and entity_set.messages:
             body["SAP__Messages"] = []
         for name, options in shown.expand.items():
             navigation = entity_set.navigations[name]
