@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from connectors.s4hana.sandbox.business.rules import Rules, Values, given
+from connectors.s4hana.sandbox.business.rules import Rules, Values, fixed, given
 from connectors.s4hana.sandbox.odata.errors import Refusal
 from connectors.s4hana.sandbox.store import Key, Row
 
@@ -41,9 +41,7 @@ def _create(tenant: Tenant, values: Values, parent: Row | None) -> Values:
     category = row.get("BusinessPartnerCategory", "")
     if category not in ("1", "2", "3"):
         raise Refusal("Enter a business partner category (1, 2 or 3)", code="R11/101", target="BusinessPartnerCategory")
-    needed = {"1": "LastName", "2": "OrganizationBPName1", "3": "GroupBusinessPartnerName1"}[category]
-    if not row.get(needed):
-        raise Refusal(f"Enter a name: {needed} is missing", code="R11/106", target=needed)
+    _check_name(row)
     at = tenant.stamp()
     row |= {
         "BusinessPartnerUUID": tenant.guid(),
@@ -55,6 +53,13 @@ def _create(tenant: Tenant, values: Values, parent: Row | None) -> Values:
         "IsNaturalPerson": "X" if category == "1" else "",
     }
     return named(row)
+
+
+def _check_name(row: Row) -> None:
+    names = {"1": "LastName", "2": "OrganizationBPName1", "3": "GroupBusinessPartnerName1"}
+    needed = names[str(row["BusinessPartnerCategory"])]
+    if not row.get(needed):
+        raise Refusal(f"Enter a name: {needed} is missing", code="R11/106", target=needed)
 
 
 def named(row: Values) -> Values:
@@ -81,10 +86,10 @@ def _created(tenant: Tenant, key: Key) -> None:
 
 
 def _change(tenant: Tenant, old: Row, changes: Values) -> Values:
-    for fixed in ("BusinessPartnerCategory", "BusinessPartnerGrouping"):
-        if fixed in changes and changes[fixed] != old.get(fixed):
-            raise Refusal(f"Property {fixed} cannot be changed", code="R11/220", target=fixed)
-    return named({**old, **changes})
+    fixed(old, changes, ("BusinessPartnerCategory", "BusinessPartnerGrouping"), "R11/220")
+    row = {**old, **changes}
+    _check_name(row)
+    return named(row)
 
 
 def _changed(tenant: Tenant, key: Key) -> None:

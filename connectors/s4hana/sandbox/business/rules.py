@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from connectors.s4hana.sandbox.odata.errors import Refusal
 from connectors.s4hana.sandbox.store import Key, Row
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ class Rules:
     changed: Callable[[Tenant, Key], None] = _nothing
     delete: Callable[[Tenant, Row], None] = _nothing_of_a_row
     deleted: Callable[[Tenant, Row], None] = _nothing_of_a_row
+
+
+def fixed(old: Row, changes: Values, names: Iterable[str], code: str) -> None:
+    """Refuse to change what never changes; what a PUT leaves out of it stays."""
+    for name in names:
+        if changes.get(name) not in (None, old.get(name)):
+            raise Refusal(f"Property {name} cannot be changed", code=code, target=name)
+        changes.pop(name, None)
 
 
 def given(values: Mapping[str, Any]) -> Values:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.s4hana.sandbox.business.pricing import TYPES, Condition, condition_of, price
 from connectors.s4hana.sandbox.business.products import price_of
-from connectors.s4hana.sandbox.business.rules import Rules, Values, given
+from connectors.s4hana.sandbox.business.rules import Rules, Values, fixed, given
 from connectors.s4hana.sandbox.odata.errors import Message, Refusal
 from connectors.s4hana.sandbox.store import Key, Row
 
@@ -180,15 +180,22 @@ def _created_head(kind: Kind, tenant: Tenant, key: Key) -> None:
 
 
 def _change_head(kind: Kind, tenant: Tenant, old: Row, changes: Values) -> Values:
-    for fixed in (kind.type, "SalesOrganization", "DistributionChannel", "OrganizationDivision"):
-        if fixed in changes and changes[fixed] != old.get(fixed):
-            raise Refusal(f"Property {fixed} cannot be changed", code="V1/250", target=fixed)
+    lasting = (kind.type, "SalesOrganization", "DistributionChannel", "OrganizationDivision", "SoldToParty")
+    fixed(old, changes, lasting, "V1/250")
+    changes = {name: value for name, value in changes.items() if value is not None or name != "TransactionCurrency"}
     row = {**old, **changes}
     _area(tenant, row)
     return row
 
 
 def _changed_head(kind: Kind, tenant: Tenant, key: Key) -> None:
+    head, items = tenant.store.table(kind.head).get(key), tenant.store.table(kind.item)
+    assert head is not None
+    for place, row in list(items.scan(key)):
+        if row["TransactionCurrency"] != head["TransactionCurrency"]:
+            items.put(place, {**row, "TransactionCurrency": head["TransactionCurrency"]})
+            _price_item(kind, tenant, place)
+            reckon(kind, tenant, key[0])
     touch(kind, tenant, key[0])
 
 

@@ -141,9 +141,9 @@ def _shown_v4(given: Mapping[str, str], service: Service, entity_set: EntitySet)
     if names and "*" not in names:
         shown.select = frozenset(_property(name, entity_set).name for name in names)
     for part in _split(given.get("$expand", ""), ","):
-        name, _, inner = part.partition("(")
+        name, bracket, inner = part.partition("(")
         navigation = _navigation(name.strip(), entity_set)
-        if inner and not inner.endswith(")"):
+        if bracket and not inner.endswith(")"):
             raise Refusal(f"Invalid value '{part}' for the system query option '$expand'.")
         pairs = [(each[0].strip(), each[2]) for each in (x.partition("=") for x in _split(inner[:-1], ";"))]
         shown.expand[navigation.name] = read_options(pairs, service, service.sets[navigation.target])
