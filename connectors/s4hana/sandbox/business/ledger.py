@@ -184,7 +184,7 @@ def post(tenant: Tenant, entry: Entry) -> Posted:
         "LedgerFiscalYear": year,
         "AccountingDocument": document,
         "ChartOfAccounts": CHART,
-        "FiscalPeriod": period,
+        "FiscalPeriod": period.lstrip("0"),
         "FiscalYearVariant": company.variant,
         "FiscalYearPeriod": f"{year}{period}",
         "Ledger": "0L",
