@@ -42,6 +42,7 @@ class Front:
         """Answer a request."""
         tenant = self._tenant
         tenant.inbox.work()
+        tenant.events.work()
         path, _, query = request.raw_path.partition("?")
         call = Call(
             method=request.method,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from connectors.s4hana.sandbox.tenant import Tenant
 from tests.connectors.s4hana.conftest import ASYNC, Answer, Plain
 
 CUBE = "API_OPLACCTGDOCITEMCUBE_SRV/A_OperationalAcctgDocItemCube"
@@ -380,8 +381,9 @@ async def settled(plain: Plain) -> None:
     """Wait until nothing is under way; what waits by the clock does not count."""
     for _ in range(200):
         await plain.control("health")
-        world = plain.served.world.books
-        if not world.inbox._tasks and not world.events._tasks:  # type: ignore[attr-defined]
+        tenant = plain.served.world.books
+        assert isinstance(tenant, Tenant)
+        if not tenant.inbox.sending:
             return
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.s4hana.sandbox.business.pricing import Condition, price
+from connectors.s4hana.sandbox.tenant import Tenant
 from tests.connectors.s4hana.conftest import ORDERS, Answer, Plain
 
 BILLS = "API_BILLING_DOCUMENT_SRV/A_BillingDocument"
@@ -158,8 +159,9 @@ async def test_a_billing_document_is_posted(plain: Plain) -> None:
 async def test_yen_have_no_decimals_and_their_fiscal_year_begins_in_april(plain: Plain) -> None:
     shown = await bill(plain, "2")
     assert (shown["TotalGrossAmount"], shown["TransactionCurrency"]) == ("1056", "JPY")
-    company = plain.served.world.books
-    assert shown["FiscalYear"] == company.organisation.companies["1510"].period(company.today())[0]  # type: ignore[attr-defined]
+    tenant = plain.served.world.books
+    assert isinstance(tenant, Tenant)
+    assert shown["FiscalYear"] == tenant.organisation.companies["1510"].period(tenant.today())[0]
     assert await entries(plain, "9000000000", "1510") == [
         ("12100000", "S", "1056"),
         ("41000000", "H", "-960"),
