@@ -7,6 +7,7 @@ from aiohttp import web
 from connectors.s4hana.sandbox.events import KINDS
 from connectors.s4hana.sandbox.front import Front, render
 from connectors.s4hana.sandbox.tenant import Tenant
+from connectors.s4hana.sandbox.users import USER
 from hub.sandbox.server import Sandbox
 from hub.sandbox.world import World
 
@@ -31,4 +32,4 @@ def build(world: World) -> web.Application:
     return application
 
 
-sandbox = Sandbox(name="s4hana", build=build, render=render, fault_kinds=KINDS)
+sandbox = Sandbox(name="s4hana", build=build, render=render, fault_kinds=KINDS, clients=(USER,))

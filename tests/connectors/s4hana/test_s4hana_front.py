@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
+import aiohttp
 import pytest
 
+from hub.sandbox.main import find
+from hub.sandbox.server import Options, running
 from tests.connectors.s4hana.conftest import PARTNERS, SOAP, SYNC, V2, Plain, basic
 
 PARTNER = {"BusinessPartnerCategory": "2", "OrganizationBPName1": "Zed"}
@@ -136,3 +140,24 @@ async def test_the_same_seed_gives_the_same_password_and_ids(plain: Plain) -> No
     await plain.control("reset", {})
     await plain.seed(sample=True)
     assert await partner() == first
+
+
+async def test_a_client_certificate_signs_in_over_https() -> None:
+    async with running(find("s4hana"), Options(tls=True)) as served:
+        trusting = ssl.create_default_context(cafile=served.announcement["ca_file"])
+        url = f"{served.url}{V2}{PARTNERS}/$count"
+        async with aiohttp.ClientSession() as session:
+            async with session.get(url, ssl=trusting) as answer:
+                assert answer.status == 401
+            trusting.load_cert_chain(served.announcement["client_files"]["CONCORD_HUB"])
+        # A new session, so that no kept connection is used again.
+        async with aiohttp.ClientSession() as session:
+            async with session.get(url, ssl=trusting) as answer:
+                assert (answer.status, await answer.text()) == (200, "0")
+            headers = {"X-CSRF-Token": "Fetch"}
+            async with session.head(f"{served.url}{V2}API_PRODUCT_SRV", ssl=trusting, headers=headers) as answer:
+                cookies = answer.headers.getall("Set-Cookie")
+                assert any("SAP_SESSIONID" in each and "secure" in each for each in cookies)
+            await served.world.books.seed({"users": [{"name": "CONCORD_HUB", "certificate": "SOMEBODY"}]})
+            async with session.get(url, ssl=trusting) as answer:
+                assert answer.status == 401
