@@ -92,7 +92,9 @@ class Events:
         self._agenda.catch_up()
 
     async def start(self) -> None:
-        """Open the way out."""
+        """Open the way out, unless somebody else posts what is sent."""
+        if self._world.post is not None:
+            return
         # Whoever receives on loopback has a certificate of a test authority, which nobody here could check.
         self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False))
 

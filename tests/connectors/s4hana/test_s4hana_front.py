@@ -116,6 +116,10 @@ async def test_too_many_requests_are_refused_by_whoever_stands_in_front(plain: P
     await plain.seed(settings={"rate": 2})
     statuses = [(await plain.get(f"{PARTNERS}?$top=1")).status for _ in range(3)]
     assert statuses == [200, 200, 429]
+    await plain.seed(settings={"limit_status": 503, "limit_seconds": 9})
+    answers = [await plain.get(PARTNERS) for _ in range(4)]
+    refused = next(each for each in answers if each.status != 200)
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "9")
 
 
 async def test_faults_are_told_in_html_where_the_server_in_front_speaks(plain: Plain) -> None:

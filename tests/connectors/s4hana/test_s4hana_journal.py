@@ -48,6 +48,7 @@ def entry(
     company: str = "1010",
     day: str = "2026-01-31",
     head: str = "",
+    late: str = "",
     reversal: str = "",
     identity: str = "SUB1",
 ) -> str:
@@ -60,7 +61,7 @@ def entry(
         "<BusinessTransactionType>RFBU</BusinessTransactionType>"
         f"<AccountingDocumentType>{kind}</AccountingDocumentType>{head}{reversal}"
         f"<CreatedByUser>HUB</CreatedByUser><CompanyCode>{company}</CompanyCode>"
-        f"<DocumentDate>{day}</DocumentDate><PostingDate>{day}</PostingDate>{body}</JournalEntry></JournalEntryCreateRequest>"
+        f"<DocumentDate>{day}</DocumentDate><PostingDate>{day}</PostingDate>{late}{body}</JournalEntry></JournalEntryCreateRequest>"
     )
 
 
@@ -135,6 +136,9 @@ async def test_an_entry_is_posted_with_its_texts_and_seen_everywhere(plain: Plai
         ((line(REVENUE, "-1", more="<Tax><TaxCode>A1</TaxCode></Tax>"), line(BANK, "1")), {}, "805(FF)"),
         ((line(REVENUE, "-1", more="<Tax><TaxCode>Q9</TaxCode></Tax>"), line(BANK, "1")), {}, "713(FF)"),
         ((line(REVENUE, "-1"), line(BANK, "1")), {"day": "2026-03-01"}, "201(F5)"),
+        ((line(REVENUE, "-1"), line(BANK, "1")), {"late": "<PostingFiscalPeriod>02</PostingFiscalPeriod>"}, "284(F5)"),
+        ((line(REVENUE, "-1", more="<CompanyCode>1710</CompanyCode>"), line(BANK, "1")), {}, "023(RW)"),
+        ((line(REVENUE, "-1"), line(DEBTOR, "1", more="<OneTimeCustomerDetails/>")), {}, "023(RW)"),
         ((line(REVENUE, "-1"), line(DEBTOR, "1", more="<AltvRecnclnAccts>41000000</AltvRecnclnAccts>")), {}, "354(F5)"),
     ],
 )
@@ -215,6 +219,18 @@ async def test_foreign_amounts_are_in_balance_in_the_companys_currency(plain: Pl
     assert [each["AmountInTransactionCurrency"] for each in rows] == ["-333", "-333", "-334", "1000"]
     local = [round(float(each["AmountInCompanyCodeCurrency"]) * 100) for each in rows]
     assert sum(local) == 0 and local[3] == 618 and rows[0]["CompanyCodeCurrency"] == "EUR"
+
+
+async def test_a_rate_and_a_special_period_may_be_given(plain: Plain) -> None:
+    lines = (line(REVENUE, "-100", currency="USD"), line(BANK, "100", currency="USD"))
+    late = "<PostingFiscalPeriod>13</PostingFiscalPeriod><ExchangeRate>0.5</ExchangeRate>"
+    document, types = await post(plain, *lines, day="2026-12-31", late=late)
+    assert types == ["605(RW)"]
+    rows = (await plain.get(f"{CUBE}?$filter=AccountingDocument eq '{document}'")).rows
+    assert [(each["AmountInCompanyCodeCurrency"], each["FiscalPeriod"]) for each in rows] == [
+        ("-50.00", "13"),
+        ("50.00", "13"),
+    ]
 
 
 async def test_fiscal_years_follow_their_variant(plain: Plain) -> None:

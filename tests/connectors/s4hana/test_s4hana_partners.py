@@ -90,8 +90,22 @@ async def test_parts_need_their_partner(plain: Plain) -> None:
     assert made.d["AddressID"] == "20005"
     assert made.d["to_EmailAddress"]["results"][0]["SearchEmailAddress"] == "A@EXAMPLE.COM"
     path = plain.path_of(made.headers["Location"])
+    before = (await plain.get(f"{PARTNERS}('10100001')")).d["ETag"]
+    mail = {"AddressID": made.d["AddressID"], "EmailAddress": "b@example.com"}
+    assert (await plain.post(f"{SERVICE}/A_AddressEmailAddress", mail)).d["OrdinalNumber"] == "2"
+    assert (await plain.get(f"{PARTNERS}('10100001')")).d["ETag"] != before
+    assert (await plain.post(f"{SERVICE}/A_AddressEmailAddress", {**mail, "AddressID": "9"})).error[1] == "AM/231"
     assert (await plain.write("DELETE", path)).status == 204
     assert (await plain.call("GET", path)).status == 404
+
+
+async def test_partner_functions_and_taxes_need_their_sales_area(plain: Plain) -> None:
+    area = {"Customer": "10100001", "SalesOrganization": "1010", "DistributionChannel": "10", "Division": "00"}
+    tax = {"DepartureCountry": "DE", "CustomerTaxCategory": "TTX1", "CustomerTaxClassification": "0"}
+    function = {"PartnerFunction": "BP", "BPCustomerNumber": "10100002"}
+    for name, body in (("A_CustomerSalesAreaTax", tax), ("A_CustSalesPartnerFunc", function)):
+        assert (await plain.post(f"{SERVICE}/{name}", {**area, **body})).status == 201
+        assert (await plain.post(f"{SERVICE}/{name}", {**area, **body, "Division": "99"})).error[1] == "F2/220"
 
 
 async def test_each_change_moves_the_day_the_time_and_the_etag(plain: Plain) -> None:

@@ -58,6 +58,9 @@ class Entry:
     user: str = ""
     head: Mapping[str, Any] = field(default_factory=dict)
     check_tax: bool = False
+    #: The exchange rate to the company's currency, and the period, where the caller says them.
+    rate: Decimal | None = None
+    period: str = ""
 
 
 class NotPosted(Exception):
@@ -81,6 +84,7 @@ def check(tenant: Tenant, entry: Entry) -> list[Message]:
     if not organisation.is_open(company, entry.posting_date):
         year, period = company.period(entry.posting_date)
         found.append(Message(code="F5/201", text=f"Posting period {period} {year} is not open"))
+    found += _check_period(entry, company)
     if entry.currency not in organisation.rates:
         found.append(Message(code="F5/215", text=f"Currency {entry.currency} is not defined"))
         return found
@@ -93,6 +97,17 @@ def check(tenant: Tenant, entry: Entry) -> list[Message]:
         found.append(Message(code="F5/702", text=f"Balance in transaction currency: {balance} {entry.currency}"))
     found += _check_tax(tenant, entry, company)
     return found
+
+
+def _check_period(entry: Entry, company: Company) -> list[Message]:
+    """A period that is given must be that of the posting date; behind the last one there are four special ones."""
+    if not entry.period:
+        return []
+    _, period = company.period(entry.posting_date)
+    special = period == "012" and entry.period in ("13", "14", "15", "16")
+    if special or entry.period == period.lstrip("0"):
+        return []
+    return [Message(code="F5/284", text=f"Period {entry.period} does not fit posting date {entry.posting_date}")]
 
 
 def _check_line(tenant: Tenant, entry: Entry, company: Company, line: Line) -> list[Message]:
@@ -184,7 +199,7 @@ def post(tenant: Tenant, entry: Entry) -> Posted:
         "LedgerFiscalYear": year,
         "AccountingDocument": document,
         "ChartOfAccounts": CHART,
-        "FiscalPeriod": period.lstrip("0"),
+        "FiscalPeriod": entry.period or period.lstrip("0"),
         "FiscalYearVariant": company.variant,
         "FiscalYearPeriod": f"{year}{period}",
         "Ledger": "0L",
@@ -209,7 +224,7 @@ def post(tenant: Tenant, entry: Entry) -> Posted:
         "TransactionCurrency": entry.currency,
         "BalanceTransactionCurrency": entry.currency,
         "CompanyCodeCurrency": company.currency,
-        "ExchangeRate": tenant.organisation.rate(entry.currency, company.currency),
+        "ExchangeRate": entry.rate or tenant.organisation.rate(entry.currency, company.currency),
         "BusinessTransactionType": "RFBU",
         **entry.head,
     }
@@ -233,9 +248,7 @@ def post(tenant: Tenant, entry: Entry) -> Posted:
 def _in_local(tenant: Tenant, entry: Entry, company: Company) -> list[Line]:
     """Give the lines with their amounts in the company's currency; what rounding leaves goes to the largest line."""
     lines = [
-        line
-        if line.local is not None
-        else replace(line, local=tenant.organisation.converted(line.amount, entry.currency, company.currency))
+        line if line.local is not None else replace(line, local=_converted(tenant, entry, company, line.amount))
         for line in entry.lines
     ]
     lacking = sum((line.local or ZERO for line in lines), ZERO)
@@ -243,6 +256,12 @@ def _in_local(tenant: Tenant, entry: Entry, company: Company) -> list[Line]:
         place = max(range(len(lines)), key=lambda each: abs(lines[each].local or ZERO))
         lines[place] = replace(lines[place], local=(lines[place].local or ZERO) - lacking)
     return lines
+
+
+def _converted(tenant: Tenant, entry: Entry, company: Company, amount: Decimal) -> Decimal:
+    if entry.rate is not None and entry.currency != company.currency:
+        return rounded(amount * entry.rate, company.currency)
+    return tenant.organisation.converted(amount, entry.currency, company.currency)
 
 
 def _offsets(lines: Sequence[Line]) -> list[dict[str, Any]]:

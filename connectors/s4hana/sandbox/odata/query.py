@@ -139,7 +139,9 @@ def _shown_v4(given: Mapping[str, str], service: Service, entity_set: EntitySet)
     shown = Expansion()
     names = [each.strip() for each in given.get("$select", "").split(",") if each.strip()]
     if names and "*" not in names:
-        shown.select = frozenset(_property(name, entity_set).name for name in names)
+        shown.select = frozenset(
+            name if name in entity_set.navigations else _property(name, entity_set).name for name in names
+        )
     for part in _split(given.get("$expand", ""), ","):
         name, bracket, inner = part.partition("(")
         navigation = _navigation(name.strip(), entity_set)

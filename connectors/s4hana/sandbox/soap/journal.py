@@ -156,6 +156,7 @@ def document_key(tenant: Tenant, reference: str, entry: Element) -> tuple[str, s
 
 def entry_of(tenant: Tenant, entry: Element) -> Entry:
     """Read an entry; raises `NotPosted` for what no ledger could take."""
+    _refuse_what_is_not_there(entry)
     lines = [*_items(entry), *_debtors(tenant, entry), *_taxes(entry)]
     creditors = [each.value("Creditor") for each in entry.all("CreditorItem")]
     if creditors:
@@ -189,7 +190,23 @@ def entry_of(tenant: Tenant, entry: Element) -> Entry:
         user=entry.value("CreatedByUser"),
         head=_head(entry),
         check_tax=_true(entry.value("DoTaxAmountCheck")),
+        rate=Decimal(entry.value("ExchangeRate")) if entry.value("ExchangeRate") else None,
+        period=entry.value("PostingFiscalPeriod").lstrip("0"),
     )
+
+
+def _refuse_what_is_not_there(entry: Element) -> None:
+    """Refuse what SAP could post and this sandbox cannot, so that nothing is passed over in silence."""
+    company = entry.value("CompanyCode")
+    found = []
+    if entry.find("WithholdingTaxItem") is not None:
+        found.append("withholding tax")
+    if any(each.find("OneTimeCustomerDetails") is not None for each in entry.all("DebtorItem")):
+        found.append("one-time customers")
+    if any(each.value("CompanyCode") not in ("", company) for each in entry.all("Item")):
+        found.append("items of several company codes")
+    if found:
+        raise NotPosted([Message(code="RW/023", text=f"This sandbox does not post {each}") for each in found])
 
 
 def _head(entry: Element) -> dict[str, Any]:
