@@ -11,12 +11,27 @@ from connectors.s4hana.sandbox.users import USER
 from hub.sandbox.server import Sandbox
 from hub.sandbox.world import World
 
+#: What says in an answer which thing it is about.
+NAMES = frozenset(
+    {
+        "AccountingDocument",
+        "BillingDocument",
+        "BusinessPartner",
+        "CreditMemoRequest",
+        "Customer",
+        "Product",
+        "PurchaseOrderByCustomer",
+        "SalesOrder",
+    }
+)
+
 
 def build(world: World) -> web.Application:
     """Make the application and the tenant behind it."""
     tenant = Tenant(world)
     world.books = tenant
     world.progress = tenant.progress
+    world.names = NAMES
     application = web.Application(client_max_size=32 * 1024 * 1024)
     application.router.add_route("*", "/{path:.*}", Front(tenant).handle)
 

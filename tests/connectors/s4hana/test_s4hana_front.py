@@ -131,6 +131,22 @@ async def test_faults_are_told_in_html_where_the_server_in_front_speaks(plain: P
     assert gone.error[0] == 404
 
 
+async def test_answers_are_spoilt_within_their_envelope(plain: Plain) -> None:
+    async def spoilt(kind: str, path: str) -> Any:
+        await plain.control("faults", [{"kind": kind, "times": 1}])
+        answer = await plain.get(path)
+        assert (await plain.control("faults"))["injected"] == {kind: 1}
+        return answer.d
+
+    one = f"{PARTNERS}('10100001')"
+    assert (await spoilt("foreign_body", one))["BusinessPartner"] == "101000010"
+    assert "BusinessPartner_v2" in await spoilt("renamed_field", one)
+    assert "added_by_a_later_release" in await spoilt("added_field", one)
+    whole = [each["BusinessPartner"] for each in (await plain.get(PARTNERS)).rows]
+    for kind, rows in (("rows_doubled", whole * 2), ("rows_missing", whole[:-1]), ("rows_shuffled", whole[::-1])):
+        assert [each["BusinessPartner"] for each in (await spoilt(kind, PARTNERS))["results"]] == rows
+
+
 async def test_a_reset_forgets_the_business_and_keeps_the_password(plain: Plain) -> None:
     await plain.control("reset", {})
     assert (await plain.get(f"{PARTNERS}/$count")).text == "0"
