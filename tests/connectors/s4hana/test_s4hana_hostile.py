@@ -161,9 +161,9 @@ values = st.recursive(
     max_leaves=6,
 )
 fields = st.sampled_from(
-    "BusinessPartnerCategory OrganizationBPName1 to_Customer to_BusinessPartnerAddress SalesOrderType SalesOrganization "
-    "DistributionChannel OrganizationDivision SoldToParty to_Item _Item TransactionCurrency SalesOrderDate Nothing "
-    "PurchaseOrderByCustomer to_Partner LastChangeDateTime CompleteDeliveryIsDefined d __metadata".split()
+    "BusinessPartnerCategory OrganizationBPName1 to_Customer to_BusinessPartnerAddress SalesOrderType "
+    "SalesOrganization DistributionChannel OrganizationDivision SoldToParty to_Item _Item TransactionCurrency "
+    "SalesOrderDate Nothing PurchaseOrderByCustomer to_Partner LastChangeDateTime d __metadata".split()
 )
 bodies = st.one_of(
     st.dictionaries(fields, values, max_size=6).map(lambda each: json.dumps(each).encode()), st.binary(max_size=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -25,7 +26,6 @@ from connectors.s4hana.sandbox.odata.incoming import node_of, read_body
 from connectors.s4hana.sandbox.odata.literals import key_value
 from connectors.s4hana.sandbox.odata.query import Expansion, Options, page_of, read_options, summed
 from connectors.s4hana.sandbox.store import Key, Row
-from hub.sandbox.exact_json import dumps
 
 if TYPE_CHECKING:
     from connectors.s4hana.sandbox.tenant import Tenant
@@ -273,7 +273,8 @@ class ServiceV2:
         if not warnings:
             return dict(_HEADERS)
         first, *rest = [_short(each) for each in warnings]
-        return {**_HEADERS, "sap-message": dumps({**first, "details": rest}).decode()}
+        # Headers carry no more than ASCII.
+        return {**_HEADERS, "sap-message": json.dumps({**first, "details": rest})}
 
 
 def wants_json(call: Call) -> bool:
