@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ITEMS = "JournalItem"
 HEADS = "JournalEntry"
-#: Keys of what is open on customers' accounts: company code, customer, fiscal year, document, item.
+#: Keys of what is open on customers' accounts: company code, customer, what it belongs to, year, document, item.
 OPEN = "OpenItem"
 CREATED = "sap.s4.beh.journalentry.v1.JournalEntry.Created.v1"
 ZERO = Decimal(0)
@@ -237,8 +237,8 @@ def post(tenant: Tenant, entry: Entry) -> Posted:
         for place, (line, offset) in enumerate(zip(lines, offsets, strict=True), start=1):
             row = {**head, **_item(tenant, entry, line, place), **offset}
             tenant.store.table(ITEMS).put((*key, str(place)), {k: v for k, v in row.items() if v is not None})
-            if line.customer:
-                tenant.store.table(OPEN).put((entry.company, line.customer, year, document, str(place)), {})
+            for group in _belongs(row) if line.customer else ():
+                tenant.store.table(OPEN).put((entry.company, line.customer, group, year, document, str(place)), {})
         tenant.raise_event(CREATED, CompanyCode=entry.company, FiscalYear=year, AccountingDocument=document.zfill(10))
         if tenant.settings.clearing == "at_once":
             clear_even(tenant, entry, Posted(document=document, company=entry.company, year=year))
@@ -421,8 +421,8 @@ def clear(tenant: Tenant, keys: Iterable[Key], by: Posted, day: date) -> None:
             "ClearingDocFiscalYear": by.year,
         }
         table.put(key, {**row, **marks, "LastChangeDateTime": tenant.now().replace(microsecond=0)})
-        if row.get("Customer"):
-            tenant.store.table(OPEN).delete((key[0], str(row["Customer"]), *key[1:]))
+        for name in _belongs(row) if row.get("Customer") else ():
+            tenant.store.table(OPEN).delete((key[0], str(row["Customer"]), name, *key[1:]))
         _mark_billed(tenant, row)
 
 
@@ -440,38 +440,31 @@ def clear_even(tenant: Tenant, entry: Entry, posted: Posted) -> None:
     Items belong together when one refers to the other's document (`InvoiceReference`), or both have the same
     assignment.
     """
-    customers = {line.customer for line in entry.lines if line.customer}
     touched = [
         row
         for _, row in tenant.store.table(ITEMS).scan((posted.company, posted.year, posted.document))
-        if row.get("Customer") in customers and row.get("IsOpenItemManaged")
+        if row.get("Customer") and row.get("IsOpenItemManaged")
     ]
-    if not touched:
-        return
-    names = {name for row in touched for name in _belongs(row)}
-    groups: dict[tuple[str, ...], list[tuple[Key, Row]]] = defaultdict(list)
-    for key, row in open_items(tenant, posted.company, customers):
-        for name in _belongs(row):
-            if name in names:
-                group = (name, str(row["Customer"]), str(row["TransactionCurrency"]), str(row["GLAccount"]))
-                groups[group].append((key, row))
     done: set[Key] = set()
-    for items in groups.values():
-        rest = [(key, row) for key, row in items if key not in done]
-        if len(rest) > 1 and not sum((row["AmountInTransactionCurrency"] for _, row in rest), ZERO):
-            done |= {key for key, _ in rest}
-            clear(tenant, [key for key, _ in rest], posted, entry.posting_date)
+    for customer, name in {(str(row["Customer"]), name): None for row in touched for name in _belongs(row)}:
+        groups: dict[tuple[str, str], list[tuple[Key, Row]]] = defaultdict(list)
+        for key, row in open_items(tenant, posted.company, customer, name):
+            if key not in done:
+                groups[str(row["TransactionCurrency"]), str(row["GLAccount"])].append((key, row))
+        for items in groups.values():
+            if len(items) > 1 and not sum((row["AmountInTransactionCurrency"] for _, row in items), ZERO):
+                done |= {key for key, _ in items}
+                clear(tenant, [key for key, _ in items], posted, entry.posting_date)
 
 
-def open_items(tenant: Tenant, company: str, customers: Iterable[str]) -> list[tuple[Key, Row]]:
-    """Give what is open on customers' accounts."""
+def open_items(tenant: Tenant, company: str, customer: str, name: str) -> list[tuple[Key, Row]]:
+    """Give what is open on a customer's account of those items that belong together by a name."""
     items = tenant.store.table(ITEMS)
     found = []
-    for customer in sorted(customers):
-        for (_, _, *key), _ in tenant.store.table(OPEN).scan((company, customer)):
-            row = items.get((company, *key))
-            assert row is not None
-            found.append(((company, *key), row))
+    for (_, _, _, *key), _ in tenant.store.table(OPEN).scan((company, customer, name)):
+        row = items.get((company, *key))
+        assert row is not None
+        found.append(((company, *key), row))
     return found
 
 
