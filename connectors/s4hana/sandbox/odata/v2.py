@@ -137,7 +137,7 @@ class ServiceV2:
 
     def _all(self, place: Place, options: Options) -> Any:
         """Give the rows of a collection, summed where the set is an aggregate."""
-        rows = self.entities.rows(place)
+        rows = self.entities.rows(place, keep=options.keep)
         if not place.entity_set.aggregate:
             return rows
         kept = ((key, row) for key, row in rows if options.keep is None or options.keep(row))
@@ -154,7 +154,9 @@ class ServiceV2:
             page = page_of(scan, options, self._tenant.page_size)
             options.keep = keep
         else:
-            page = page_of(lambda after: self.entities.rows(place, after=after), options, self._tenant.page_size)
+            page = page_of(
+                lambda after: self.entities.rows(place, after=after, keep=options.keep), options, self._tenant.page_size
+            )
         shown = [self._entity(place.entity_set, key, row, options.shown) for key, row in page.rows]
         body: dict[str, Any] = {"results": shown}
         if page.total is not None:
