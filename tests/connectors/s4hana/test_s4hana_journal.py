@@ -87,9 +87,9 @@ def results(answer: Answer) -> list[tuple[str, str, list[str]]]:
     ]
 
 
-async def post(plain: Plain, *lines: str, **more: Any) -> tuple[str, list[str]]:
+async def post(plain: Plain, *lines: str, more: str = "", **rest: Any) -> tuple[str, list[str]]:
     """Post one entry; gives its document and the types of its log."""
-    ((_, document, types),) = results(await plain.soap(message(entry(*lines, **more))))
+    ((_, document, types),) = results(await plain.soap(message(entry(*lines, **rest), more=more)))
     return document, types
 
 
@@ -260,6 +260,7 @@ async def reversed_by(plain: Plain, reference: str, reason: str = "01", **more: 
 
 async def test_a_reversal_posts_the_opposite_and_clears_both(plain: Plain) -> None:
     document, _ = await post(plain, line(REVENUE, "-50"), line(DEBTOR, "50"), kind="DR")
+    other, _ = await post(plain, line(REVENUE, "-1"), line(BANK, "1"))
     made, types = await reversed_by(plain, f"{document}10102026", kind="DA")
     assert types == ["605(RW)"]
     rows = (await plain.get(f"{CUBE}?$filter=AccountingDocument eq '{made}'")).rows
@@ -276,9 +277,12 @@ async def test_a_reversal_posts_the_opposite_and_clears_both(plain: Plain) -> No
         (document, "01", "361(F5)"),
         (made, "01", "363(F5)"),
         ("0199999999", "01", "397(F5)"),
-        ("9000000000", "99", "396(F5)"),
+        ("9000000000", "01", "377(F5)"),
+        (other, "99", "396(F5)"),
     ):
         assert wrong in (await reversed_by(plain, reference, reason))[1]
+        trial = await reversed_by(plain, reference, reason, more="<TestDataIndicator>true</TestDataIndicator>")
+        assert trial == ("0000000000", ["609(RW)", wrong])
 
 
 async def test_a_payment_clears_what_it_refers_to(plain: Plain) -> None:

@@ -338,27 +338,31 @@ def _due(tenant: Tenant, entry: Entry, line: Line) -> dict[str, Any]:
 _TERMS = {"0001": 0, "0002": 14, "0003": 30, "0004": 30, "0005": 45, "NT30": 30, "NT60": 60}
 
 
-def reverse(tenant: Tenant, key: Key, *, reason: str, day: date, entry_type: str, head: Mapping[str, Any]) -> Posted:
-    """Post the opposite of an entry, and clear both; raises `NotPosted`."""
+def check_reversal(tenant: Tenant, key: Key, reason: str) -> list[Message]:
+    """Give what keeps an entry from being reversed; nothing if it may be."""
     standing = tenant.store.table(HEADS).get(key)
     if standing is None:
-        raise NotPosted(
-            [Message(code="F5/397", text=f"Document {key[2]} does not exist in company code {key[0]} in {key[1]}")]
-        )
+        text = f"Document {key[2]} does not exist in company code {key[0]} in {key[1]}"
+        return [Message(code="F5/397", text=text)]
     if standing.get("IsReversed"):
-        raise NotPosted(
-            [Message(code="F5/361", text=f"Document {key[2]} in company code {key[0]} was already reversed")]
-        )
+        return [Message(code="F5/361", text=f"Document {key[2]} in company code {key[0]} was already reversed")]
     if standing.get("IsReversal"):
-        raise NotPosted([Message(code="F5/363", text=f"Document {key[2]} is itself a reversal")])
+        return [Message(code="F5/363", text=f"Document {key[2]} is itself a reversal")]
     if reason not in ("01", "02", "03", "04", "05"):
-        raise NotPosted([Message(code="F5/396", text=f"Reversal reason {reason} is not defined")])
-    table = tenant.store.table(ITEMS)
+        return [Message(code="F5/396", text=f"Reversal reason {reason} is not defined")]
+    if any(row.get("IsCleared") for _, row in tenant.store.table(ITEMS).scan(key)):
+        return [Message(code="F5/308", text=f"Document {key[2]} contains cleared items; reset clearing first")]
+    return []
+
+
+def reverse(tenant: Tenant, key: Key, *, reason: str, day: date, entry_type: str, head: Mapping[str, Any]) -> Posted:
+    """Post the opposite of an entry, and clear both; raises `NotPosted`."""
+    wrong = check_reversal(tenant, key, reason)
+    if wrong:
+        raise NotPosted(wrong)
+    standing, table = tenant.store.table(HEADS).get(key), tenant.store.table(ITEMS)
+    assert standing is not None
     items = list(table.scan(key))
-    if any(row.get("IsCleared") for _, row in items):
-        raise NotPosted(
-            [Message(code="F5/308", text=f"Document {key[2]} contains cleared items; reset clearing first")]
-        )
     lines = [_opposite(row) for _, row in items]
     entry = Entry(
         company=key[0],

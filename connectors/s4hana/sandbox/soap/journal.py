@@ -131,12 +131,20 @@ def _execute(tenant: Tenant, entry: Element, *, trial: bool) -> Posted | None:
 def _reverse(tenant: Tenant, entry: Element, *, trial: bool) -> Posted | None:
     key = document_key(tenant, entry.value("ReversalReferenceDocument"), entry)
     day = date.fromisoformat(entry.value("ReversalDate") or entry.value("PostingDate"))
+    standing = tenant.store.table(ledger.HEADS).get(key)
+    if standing is not None and standing["ReferenceDocumentType"] != entry.value("OriginalReferenceDocumentType"):
+        text = f"Document {key[2]} was created by {standing['ReferenceDocumentType']}; reverse it there"
+        raise NotPosted([Message(code="F5/377", text=text)])
+    reason = entry.value("ReversalReason")
     if trial:
+        wrong = ledger.check_reversal(tenant, key, reason)
+        if wrong:
+            raise NotPosted(wrong)
         return None
     return ledger.reverse(
         tenant,
         key,
-        reason=entry.value("ReversalReason"),
+        reason=reason,
         day=day,
         entry_type=entry.value("AccountingDocumentType"),
         head=_head(entry),
