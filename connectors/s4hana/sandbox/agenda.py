@@ -9,7 +9,7 @@ from collections.abc import Callable
 from hub.sandbox.world import World
 
 #: The clock may be moved ahead meanwhile, so that nothing is waited for any longer than this.
-_LONGEST = 0.25
+_LONGEST = 1.0
 
 
 class Agenda:

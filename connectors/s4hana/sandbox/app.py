@@ -7,8 +7,23 @@ from aiohttp import web
 from connectors.s4hana.sandbox.events import KINDS
 from connectors.s4hana.sandbox.front import Front, render
 from connectors.s4hana.sandbox.tenant import Tenant
+from connectors.s4hana.sandbox.users import USER
 from hub.sandbox.server import Sandbox
 from hub.sandbox.world import World
+
+#: What says in an answer which thing it is about.
+NAMES = frozenset(
+    {
+        "AccountingDocument",
+        "BillingDocument",
+        "BusinessPartner",
+        "CreditMemoRequest",
+        "Customer",
+        "Product",
+        "PurchaseOrderByCustomer",
+        "SalesOrder",
+    }
+)
 
 
 def build(world: World) -> web.Application:
@@ -16,6 +31,7 @@ def build(world: World) -> web.Application:
     tenant = Tenant(world)
     world.books = tenant
     world.progress = tenant.progress
+    world.names = NAMES
     application = web.Application(client_max_size=32 * 1024 * 1024)
     application.router.add_route("*", "/{path:.*}", Front(tenant).handle)
 
@@ -31,4 +47,4 @@ def build(world: World) -> web.Application:
     return application
 
 
-sandbox = Sandbox(name="s4hana", build=build, render=render, fault_kinds=KINDS)
+sandbox = Sandbox(name="s4hana", build=build, render=render, fault_kinds=KINDS, clients=(USER,))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from connectors.s4hana.sandbox.business.partners import FOREVER, etag
+from connectors.s4hana.sandbox.business.partners import FOREVER, OWNERS, etag
 from connectors.s4hana.sandbox.store import Crowd, Key, Row
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ def _makers(company: str, country: str, currency: str) -> dict[str, Maker]:
             "ValidityEndDate": FOREVER,
         }
 
+    def owner(number: int) -> Row:
+        return {"BusinessPartner": _partner(number)}
+
     def email(number: int) -> Row:
         text = f"billing{number}@example.com"
         return {
@@ -112,6 +115,7 @@ def _makers(company: str, country: str, currency: str) -> dict[str, Maker]:
     return {
         "A_BusinessPartner": (lambda n: (_partner(n),), _of_partner, head),
         "A_BusinessPartnerAddress": (lambda n: (_partner(n), _address(n)), _of_partner, address),
+        OWNERS: (lambda n: (_address(n),), _of_address, owner),
         "A_AddressEmailAddress": (lambda n: (_address(n), "", "1"), _of_address, email),
         "A_BusinessPartnerRole": (lambda n: (_partner(n), "FLCU00"), _of_partner, role),
         "A_Customer": (lambda n: (_partner(n),), _of_partner, customer),

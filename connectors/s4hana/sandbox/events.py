@@ -82,8 +82,19 @@ class Events:
         """Count the deliveries that are under way or wait for their next attempt."""
         return len(self._tasks) + len(self._agenda)
 
+    @property
+    def sending(self) -> bool:
+        """Tell whether something is on its way just now."""
+        return bool(self._tasks)
+
+    def work(self) -> None:
+        """Do what is due."""
+        self._agenda.catch_up()
+
     async def start(self) -> None:
-        """Open the way out."""
+        """Open the way out, unless somebody else posts what is sent."""
+        if self._world.post is not None:
+            return
         # Whoever receives on loopback has a certificate of a test authority, which nobody here could check.
         self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False))
 
@@ -160,7 +171,7 @@ class Events:
             "Content-Type": "application/cloudevents+json; charset=utf-8",
             "WebHook-Request-Origin": urlsplit(self._world.url).hostname or "",
         }
-        status = await self._post(webhook.url, headers, body)
+        status = await self.send(webhook.url, headers, body)
         self._note(webhook, event, attempt, status, fault=fault)
         if fault is not None:
             self._plan(webhook, event, attempt, 0.001)
@@ -169,9 +180,6 @@ class Events:
             webhook.gone = True
         elif (status is None or status >= 300) and attempt <= len(webhook.waits):
             self._plan(webhook, event, attempt + 1, max(webhook.waits[attempt - 1], 0.001))
-
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int | None:
-        return await self.send(url, headers, body)
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> int | None:
         """Post something; gives the status, or None when nobody answered."""

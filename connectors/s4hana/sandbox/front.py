@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_plus
 
@@ -42,6 +43,7 @@ class Front:
         """Answer a request."""
         tenant = self._tenant
         tenant.inbox.work()
+        tenant.events.work()
         path, _, query = request.raw_path.partition("?")
         call = Call(
             method=request.method,
@@ -62,7 +64,8 @@ class Front:
                     await asyncio.sleep(tenant.settings.latency)
                 return _sent(self._of_user(request, call, user))
         except LimitExceeded as exceeded:
-            return render(exceeded.problem)
+            wait = str(tenant.settings.limit_seconds)
+            return render(replace(exceeded.problem, status=tenant.settings.limit_status, retry_after=wait))
 
     def _of_user(self, request: web.Request, call: Call, user: User) -> Reply:
         """Answer a user, in its session."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -20,6 +21,7 @@ class Settings:
     - `duplicate_orders`: `ignore`, or `warn` of a second order with the same `PurchaseOrderByCustomer`
     - `changed_events`: how many Changed events one save of a business partner raises
     - `repeatability`: services that know `RequestID`, and for how many seconds they keep it
+    - `limit_status`, `limit_seconds`: what is answered beyond the limits (429 or 503), and its Retry-After
     - `latency`: how long every request takes, in real seconds
     """
 
@@ -34,6 +36,8 @@ class Settings:
     changed_events: int = 2
     repeatability: tuple[str, ...] = ()
     repeatability_seconds: float = 86_400.0
+    limit_status: int = 429
+    limit_seconds: int = 1
     latency: float = 0.0
 
     def set(self, name: str, value: Any) -> None:
@@ -42,7 +46,7 @@ class Settings:
         if name not in known:
             raise ValueError(f"settings: unknown key {name}; known are {', '.join(sorted(known))}")
         if name in _CHOICES and value not in _CHOICES[name]:
-            raise ValueError(f"settings.{name} is one of {', '.join(_CHOICES[name])}")
+            raise ValueError(f"settings.{name} is one of {', '.join(map(str, _CHOICES[name]))}")
         standing = getattr(self, name)
         if isinstance(standing, tuple):
             value = tuple(str(each) for each in value)
@@ -55,8 +59,9 @@ class Settings:
         setattr(self, name, value)
 
 
-_CHOICES = {
+_CHOICES: Mapping[str, tuple[str | int, ...]] = {
     "clearing": ("at_once", "never"),
     "negative_postings": ("allow", "block"),
     "duplicate_orders": ("ignore", "warn"),
+    "limit_status": (429, 503),
 }

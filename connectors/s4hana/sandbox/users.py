@@ -41,7 +41,9 @@ class Users:
         digest = hashlib.sha256(f"s4hana:{world.seed}:password".encode()).digest()
         password = base64.b32encode(digest)[:24].decode()
         self._world = world
-        self._users = {USER: User(name=USER, id="CC0000000001", password=password, scenarios=SCENARIOS)}
+        self._users = {
+            USER: User(name=USER, id="CC0000000001", password=password, scenarios=SCENARIOS, certificate=USER)
+        }
         self._tokens: dict[str, tuple[str, float]] = {}
 
     def announce(self) -> Mapping[str, Any]:

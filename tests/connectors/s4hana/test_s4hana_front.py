@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
+import aiohttp
 import pytest
 
+from hub.sandbox.main import find
+from hub.sandbox.server import Options, running
 from tests.connectors.s4hana.conftest import PARTNERS, SOAP, SYNC, V2, Plain, basic
 
 PARTNER = {"BusinessPartnerCategory": "2", "OrganizationBPName1": "Zed"}
@@ -112,6 +116,10 @@ async def test_too_many_requests_are_refused_by_whoever_stands_in_front(plain: P
     await plain.seed(settings={"rate": 2})
     statuses = [(await plain.get(f"{PARTNERS}?$top=1")).status for _ in range(3)]
     assert statuses == [200, 200, 429]
+    await plain.seed(settings={"limit_status": 503, "limit_seconds": 9})
+    answers = [await plain.get(PARTNERS) for _ in range(4)]
+    refused = next(each for each in answers if each.status != 200)
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "9")
 
 
 async def test_faults_are_told_in_html_where_the_server_in_front_speaks(plain: Plain) -> None:
@@ -121,6 +129,22 @@ async def test_faults_are_told_in_html_where_the_server_in_front_speaks(plain: P
     assert (away.status, away.headers["Retry-After"]) == (503, "7")
     assert away.headers["Content-Type"].startswith("text/html") and broken.status == 500
     assert gone.error[0] == 404
+
+
+async def test_answers_are_spoilt_within_their_envelope(plain: Plain) -> None:
+    async def spoilt(kind: str, path: str) -> Any:
+        await plain.control("faults", [{"kind": kind, "times": 1}])
+        answer = await plain.get(path)
+        assert (await plain.control("faults"))["injected"] == {kind: 1}
+        return answer.d
+
+    one = f"{PARTNERS}('10100001')"
+    assert (await spoilt("foreign_body", one))["BusinessPartner"] == "101000010"
+    assert "BusinessPartner_v2" in await spoilt("renamed_field", one)
+    assert "added_by_a_later_release" in await spoilt("added_field", one)
+    whole = [each["BusinessPartner"] for each in (await plain.get(PARTNERS)).rows]
+    for kind, rows in (("rows_doubled", whole * 2), ("rows_missing", whole[:-1]), ("rows_shuffled", whole[::-1])):
+        assert [each["BusinessPartner"] for each in (await spoilt(kind, PARTNERS))["results"]] == rows
 
 
 async def test_a_reset_forgets_the_business_and_keeps_the_password(plain: Plain) -> None:
@@ -136,3 +160,24 @@ async def test_the_same_seed_gives_the_same_password_and_ids(plain: Plain) -> No
     await plain.control("reset", {})
     await plain.seed(sample=True)
     assert await partner() == first
+
+
+async def test_a_client_certificate_signs_in_over_https() -> None:
+    async with running(find("s4hana"), Options(tls=True)) as served:
+        trusting = ssl.create_default_context(cafile=served.announcement["ca_file"])
+        url = f"{served.url}{V2}{PARTNERS}/$count"
+        async with aiohttp.ClientSession() as session:
+            async with session.get(url, ssl=trusting) as answer:
+                assert answer.status == 401
+            trusting.load_cert_chain(served.announcement["client_files"]["CONCORD_HUB"])
+        # A new session, so that no kept connection is used again.
+        async with aiohttp.ClientSession() as session:
+            async with session.get(url, ssl=trusting) as answer:
+                assert (answer.status, await answer.text()) == (200, "0")
+            headers = {"X-CSRF-Token": "Fetch"}
+            async with session.head(f"{served.url}{V2}API_PRODUCT_SRV", ssl=trusting, headers=headers) as answer:
+                cookies = answer.headers.getall("Set-Cookie")
+                assert any("SAP_SESSIONID" in each and "secure" in each for each in cookies)
+            await served.world.books.seed({"users": [{"name": "CONCORD_HUB", "certificate": "SOMEBODY"}]})
+            async with session.get(url, ssl=trusting) as answer:
+                assert answer.status == 401

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ITEMS = "JournalItem"
 HEADS = "JournalEntry"
-#: Keys of what is open on customers' accounts: company code, customer, fiscal year, document, item.
+#: Keys of what is open on customers' accounts: company code, customer, what it belongs to, year, document, item.
 OPEN = "OpenItem"
 CREATED = "sap.s4.beh.journalentry.v1.JournalEntry.Created.v1"
 ZERO = Decimal(0)
@@ -58,6 +58,9 @@ class Entry:
     user: str = ""
     head: Mapping[str, Any] = field(default_factory=dict)
     check_tax: bool = False
+    #: The exchange rate to the company's currency, and the period, where the caller says them.
+    rate: Decimal | None = None
+    period: str = ""
 
 
 class NotPosted(Exception):
@@ -81,6 +84,7 @@ def check(tenant: Tenant, entry: Entry) -> list[Message]:
     if not organisation.is_open(company, entry.posting_date):
         year, period = company.period(entry.posting_date)
         found.append(Message(code="F5/201", text=f"Posting period {period} {year} is not open"))
+    found += _check_period(entry, company)
     if entry.currency not in organisation.rates:
         found.append(Message(code="F5/215", text=f"Currency {entry.currency} is not defined"))
         return found
@@ -93,6 +97,17 @@ def check(tenant: Tenant, entry: Entry) -> list[Message]:
         found.append(Message(code="F5/702", text=f"Balance in transaction currency: {balance} {entry.currency}"))
     found += _check_tax(tenant, entry, company)
     return found
+
+
+def _check_period(entry: Entry, company: Company) -> list[Message]:
+    """A period that is given must be that of the posting date; behind the last one there are four special ones."""
+    if not entry.period:
+        return []
+    _, period = company.period(entry.posting_date)
+    special = period == "012" and entry.period in ("13", "14", "15", "16")
+    if special or entry.period == period.lstrip("0"):
+        return []
+    return [Message(code="F5/284", text=f"Period {entry.period} does not fit posting date {entry.posting_date}")]
 
 
 def _check_line(tenant: Tenant, entry: Entry, company: Company, line: Line) -> list[Message]:
@@ -184,7 +199,7 @@ def post(tenant: Tenant, entry: Entry) -> Posted:
         "LedgerFiscalYear": year,
         "AccountingDocument": document,
         "ChartOfAccounts": CHART,
-        "FiscalPeriod": period,
+        "FiscalPeriod": entry.period or period.lstrip("0"),
         "FiscalYearVariant": company.variant,
         "FiscalYearPeriod": f"{year}{period}",
         "Ledger": "0L",
@@ -209,7 +224,7 @@ def post(tenant: Tenant, entry: Entry) -> Posted:
         "TransactionCurrency": entry.currency,
         "BalanceTransactionCurrency": entry.currency,
         "CompanyCodeCurrency": company.currency,
-        "ExchangeRate": tenant.organisation.rate(entry.currency, company.currency),
+        "ExchangeRate": entry.rate or tenant.organisation.rate(entry.currency, company.currency),
         "BusinessTransactionType": "RFBU",
         **entry.head,
     }
@@ -222,8 +237,8 @@ def post(tenant: Tenant, entry: Entry) -> Posted:
         for place, (line, offset) in enumerate(zip(lines, offsets, strict=True), start=1):
             row = {**head, **_item(tenant, entry, line, place), **offset}
             tenant.store.table(ITEMS).put((*key, str(place)), {k: v for k, v in row.items() if v is not None})
-            if line.customer:
-                tenant.store.table(OPEN).put((entry.company, line.customer, year, document, str(place)), {})
+            for group in _belongs(row) if line.customer else ():
+                tenant.store.table(OPEN).put((entry.company, line.customer, group, year, document, str(place)), {})
         tenant.raise_event(CREATED, CompanyCode=entry.company, FiscalYear=year, AccountingDocument=document.zfill(10))
         if tenant.settings.clearing == "at_once":
             clear_even(tenant, entry, Posted(document=document, company=entry.company, year=year))
@@ -233,9 +248,7 @@ def post(tenant: Tenant, entry: Entry) -> Posted:
 def _in_local(tenant: Tenant, entry: Entry, company: Company) -> list[Line]:
     """Give the lines with their amounts in the company's currency; what rounding leaves goes to the largest line."""
     lines = [
-        line
-        if line.local is not None
-        else replace(line, local=tenant.organisation.converted(line.amount, entry.currency, company.currency))
+        line if line.local is not None else replace(line, local=_converted(tenant, entry, company, line.amount))
         for line in entry.lines
     ]
     lacking = sum((line.local or ZERO for line in lines), ZERO)
@@ -243,6 +256,12 @@ def _in_local(tenant: Tenant, entry: Entry, company: Company) -> list[Line]:
         place = max(range(len(lines)), key=lambda each: abs(lines[each].local or ZERO))
         lines[place] = replace(lines[place], local=(lines[place].local or ZERO) - lacking)
     return lines
+
+
+def _converted(tenant: Tenant, entry: Entry, company: Company, amount: Decimal) -> Decimal:
+    if entry.rate is not None and entry.currency != company.currency:
+        return rounded(amount * entry.rate, company.currency)
+    return tenant.organisation.converted(amount, entry.currency, company.currency)
 
 
 def _offsets(lines: Sequence[Line]) -> list[dict[str, Any]]:
@@ -319,27 +338,31 @@ def _due(tenant: Tenant, entry: Entry, line: Line) -> dict[str, Any]:
 _TERMS = {"0001": 0, "0002": 14, "0003": 30, "0004": 30, "0005": 45, "NT30": 30, "NT60": 60}
 
 
-def reverse(tenant: Tenant, key: Key, *, reason: str, day: date, entry_type: str, head: Mapping[str, Any]) -> Posted:
-    """Post the opposite of an entry, and clear both; raises `NotPosted`."""
+def check_reversal(tenant: Tenant, key: Key, reason: str) -> list[Message]:
+    """Give what keeps an entry from being reversed; nothing if it may be."""
     standing = tenant.store.table(HEADS).get(key)
     if standing is None:
-        raise NotPosted(
-            [Message(code="F5/397", text=f"Document {key[2]} does not exist in company code {key[0]} in {key[1]}")]
-        )
+        text = f"Document {key[2]} does not exist in company code {key[0]} in {key[1]}"
+        return [Message(code="F5/397", text=text)]
     if standing.get("IsReversed"):
-        raise NotPosted(
-            [Message(code="F5/361", text=f"Document {key[2]} in company code {key[0]} was already reversed")]
-        )
+        return [Message(code="F5/361", text=f"Document {key[2]} in company code {key[0]} was already reversed")]
     if standing.get("IsReversal"):
-        raise NotPosted([Message(code="F5/363", text=f"Document {key[2]} is itself a reversal")])
+        return [Message(code="F5/363", text=f"Document {key[2]} is itself a reversal")]
     if reason not in ("01", "02", "03", "04", "05"):
-        raise NotPosted([Message(code="F5/396", text=f"Reversal reason {reason} is not defined")])
-    table = tenant.store.table(ITEMS)
+        return [Message(code="F5/396", text=f"Reversal reason {reason} is not defined")]
+    if any(row.get("IsCleared") for _, row in tenant.store.table(ITEMS).scan(key)):
+        return [Message(code="F5/308", text=f"Document {key[2]} contains cleared items; reset clearing first")]
+    return []
+
+
+def reverse(tenant: Tenant, key: Key, *, reason: str, day: date, entry_type: str, head: Mapping[str, Any]) -> Posted:
+    """Post the opposite of an entry, and clear both; raises `NotPosted`."""
+    wrong = check_reversal(tenant, key, reason)
+    if wrong:
+        raise NotPosted(wrong)
+    standing, table = tenant.store.table(HEADS).get(key), tenant.store.table(ITEMS)
+    assert standing is not None
     items = list(table.scan(key))
-    if any(row.get("IsCleared") for _, row in items):
-        raise NotPosted(
-            [Message(code="F5/308", text=f"Document {key[2]} contains cleared items; reset clearing first")]
-        )
     lines = [_opposite(row) for _, row in items]
     entry = Entry(
         company=key[0],
@@ -402,8 +425,8 @@ def clear(tenant: Tenant, keys: Iterable[Key], by: Posted, day: date) -> None:
             "ClearingDocFiscalYear": by.year,
         }
         table.put(key, {**row, **marks, "LastChangeDateTime": tenant.now().replace(microsecond=0)})
-        if row.get("Customer"):
-            tenant.store.table(OPEN).delete((key[0], str(row["Customer"]), *key[1:]))
+        for name in _belongs(row) if row.get("Customer") else ():
+            tenant.store.table(OPEN).delete((key[0], str(row["Customer"]), name, *key[1:]))
         _mark_billed(tenant, row)
 
 
@@ -421,38 +444,31 @@ def clear_even(tenant: Tenant, entry: Entry, posted: Posted) -> None:
     Items belong together when one refers to the other's document (`InvoiceReference`), or both have the same
     assignment.
     """
-    customers = {line.customer for line in entry.lines if line.customer}
     touched = [
         row
         for _, row in tenant.store.table(ITEMS).scan((posted.company, posted.year, posted.document))
-        if row.get("Customer") in customers and row.get("IsOpenItemManaged")
+        if row.get("Customer") and row.get("IsOpenItemManaged")
     ]
-    if not touched:
-        return
-    names = {name for row in touched for name in _belongs(row)}
-    groups: dict[tuple[str, ...], list[tuple[Key, Row]]] = defaultdict(list)
-    for key, row in open_items(tenant, posted.company, customers):
-        for name in _belongs(row):
-            if name in names:
-                group = (name, str(row["Customer"]), str(row["TransactionCurrency"]), str(row["GLAccount"]))
-                groups[group].append((key, row))
     done: set[Key] = set()
-    for items in groups.values():
-        rest = [(key, row) for key, row in items if key not in done]
-        if len(rest) > 1 and not sum((row["AmountInTransactionCurrency"] for _, row in rest), ZERO):
-            done |= {key for key, _ in rest}
-            clear(tenant, [key for key, _ in rest], posted, entry.posting_date)
+    for customer, name in {(str(row["Customer"]), name): None for row in touched for name in _belongs(row)}:
+        groups: dict[tuple[str, str], list[tuple[Key, Row]]] = defaultdict(list)
+        for key, row in open_items(tenant, posted.company, customer, name):
+            if key not in done:
+                groups[str(row["TransactionCurrency"]), str(row["GLAccount"])].append((key, row))
+        for items in groups.values():
+            if len(items) > 1 and not sum((row["AmountInTransactionCurrency"] for _, row in items), ZERO):
+                done |= {key for key, _ in items}
+                clear(tenant, [key for key, _ in items], posted, entry.posting_date)
 
 
-def open_items(tenant: Tenant, company: str, customers: Iterable[str]) -> list[tuple[Key, Row]]:
-    """Give what is open on customers' accounts."""
+def open_items(tenant: Tenant, company: str, customer: str, name: str) -> list[tuple[Key, Row]]:
+    """Give what is open on a customer's account of those items that belong together by a name."""
     items = tenant.store.table(ITEMS)
     found = []
-    for customer in sorted(customers):
-        for (_, _, *key), _ in tenant.store.table(OPEN).scan((company, customer)):
-            row = items.get((company, *key))
-            assert row is not None
-            found.append(((company, *key), row))
+    for (_, _, _, *key), _ in tenant.store.table(OPEN).scan((company, customer, name)):
+        row = items.get((company, *key))
+        assert row is not None
+        found.append(((company, *key), row))
     return found
 
 

@@ -17,6 +17,8 @@ CHANGED = "sap.s4.beh.businesspartner.v1.BusinessPartner.Changed.v1"
 #: Groupings whose numbers come from outside; all others draw one.
 EXTERNAL = frozenset({"BPEX", "BPAB"})
 INTERNAL = frozenset({"BP02", "BPEE", "BPSU"})
+#: Whose an address is, by its number.
+OWNERS = "AddressOwner"
 CUSTOMER_ROLES = frozenset({"FLCU00", "FLCU01"})
 FIRST = 1_000_000
 FOREVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -133,6 +135,7 @@ def _create_address(tenant: Tenant, values: Values, parent: Row | None) -> Value
     if not row.get("Country"):
         raise Refusal("Enter a country for the address", code="AM/226", target="Country")
     row["AddressID"] = str(tenant.number("address", 20_000))
+    tenant.store.table(OWNERS).put((row["AddressID"],), {"BusinessPartner": row["BusinessPartner"]})
     row["AddressUUID"] = tenant.guid()
     row.setdefault("ValidityStartDate", tenant.now().replace(microsecond=0))
     row.setdefault("ValidityEndDate", FOREVER)
@@ -143,6 +146,8 @@ def _create_address(tenant: Tenant, values: Values, parent: Row | None) -> Value
 def _create_communication(tenant: Tenant, values: Values, parent: Row | None) -> Values:
     row = given(values)
     prefix = (str(row.get("AddressID", "")),)
+    if tenant.store.table(OWNERS).get(prefix) is None:
+        raise Refusal(f"Address {prefix[0]} does not exist", code="AM/231", target="AddressID")
     row["Person"] = row.get("Person", "")
     used = [key for key, _ in tenant.store.table(_communication(row)).scan(prefix)]
     row.setdefault("OrdinalNumber", str(len(used) + 1))
@@ -274,6 +279,34 @@ def _touched_row(tenant: Tenant, row: Row) -> None:
     touch_later(tenant, str(row.get("BusinessPartner", "")))
 
 
+def _create_below_area(tenant: Tenant, values: Values, parent: Row | None) -> Values:
+    row = given(values)
+    area = tuple(
+        str(row.get(name, "")) for name in ("Customer", "SalesOrganization", "DistributionChannel", "Division")
+    )
+    if tenant.store.table("A_CustomerSalesArea").get(area) is None:
+        raise Refusal(f"Customer {area[0]} has no sales area {' '.join(area[1:])}", code="F2/220")
+    return row if "CustomerTaxCategory" in row else {"PartnerCounter": "0", **row}
+
+
+def _touch_owner(tenant: Tenant, key: Key) -> None:
+    owner = tenant.store.table(OWNERS).get((key[0],))
+    if owner is not None:
+        touch_later(tenant, str(owner["BusinessPartner"]))
+
+
+_COMMUNICATION = Rules(
+    create=_create_communication,
+    created=_touch_owner,
+    changed=_touch_owner,
+    deleted=lambda tenant, row: _touch_owner(tenant, (str(row["AddressID"]),)),
+)
+_BELOW_AREA = Rules(
+    create=_create_below_area,
+    created=_touch_customer,
+    changed=_touch_customer,
+    deleted=lambda tenant, row: _touch_customer(tenant, (str(row["Customer"]),)),
+)
 _PART = Rules(
     create=lambda tenant, values, parent: _owned(tenant, values),
     created=_touched,
@@ -283,8 +316,10 @@ _PART = Rules(
 RULES = {
     "A_BusinessPartner": Rules(create=_create, created=_created, change=_change, changed=_changed),
     "A_BusinessPartnerAddress": Rules(create=_create_address, created=_touched, changed=_touched, deleted=_touched_row),
-    "A_AddressEmailAddress": Rules(create=_create_communication),
-    "A_AddressPhoneNumber": Rules(create=_create_communication),
+    "A_AddressEmailAddress": _COMMUNICATION,
+    "A_AddressPhoneNumber": _COMMUNICATION,
+    "A_CustSalesPartnerFunc": _BELOW_AREA,
+    "A_CustomerSalesAreaTax": _BELOW_AREA,
     "A_BusinessPartnerRole": Rules(create=_create_role, created=_created_role, changed=_touched),
     "A_BusinessPartnerTaxNumber": _PART,
     "A_BuPaIdentification": _PART,

@@ -141,6 +141,8 @@ class Batch:
         for each in requests if isinstance(requests, list) else [None]:
             if not isinstance(each, dict) or not {"id", "method", "url"} <= each.keys() or str(each["id"]) in known:
                 raise malformed("a request needs an id of its own, a method and a url")
+            if not isinstance(each.get("headers") or {}, dict) or not isinstance(each.get("dependsOn") or [], list):
+                raise malformed("headers are an object, and dependsOn is a list")
             known.add(str(each["id"]))
         return list(requests)
 
@@ -170,7 +172,7 @@ class Batch:
 
     def _json_one(self, request: Mapping[str, Any], answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         identity = str(request["id"])
-        needed = request.get("dependsOn", [])
+        needed = request.get("dependsOn") or []
         if any(str(each) not in answers or answers[str(each)]["status"] >= 400 for each in needed):
             return {"id": identity, "status": 424}
         headers = {str(name).lower(): str(value) for name, value in (request.get("headers") or {}).items()}

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any
 from connectors.s4hana.sandbox.edm.model import EntitySet, Navigation, Property, Service
 from connectors.s4hana.sandbox.odata.address import Segment, no_segment, read_key
 from connectors.s4hana.sandbox.odata.errors import NO_METHOD, NOT_FOUND, Refusal
+from connectors.s4hana.sandbox.odata.expressions import Condition
 from connectors.s4hana.sandbox.odata.query import Rows
 from connectors.s4hana.sandbox.store import Key, Row
 
 if TYPE_CHECKING:
     from connectors.s4hana.sandbox.tenant import Tenant
+
+
+#: Columns of the keys of tables whose sets have other keys.
+_KEYS = {"JournalItem": ["CompanyCode", "FiscalYear", "AccountingDocument", "AccountingDocumentItem"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +118,15 @@ class Entities:
         found = self._tenant.store.table(entity_set.table).get(key)
         return found if found is not None and self._tenant.visible(found) else None
 
-    def rows(self, place: Place, *, after: Key | None = None) -> Rows:
-        """Give the rows of a collection in the order of their keys."""
-        rows = self._tenant.store.table(place.entity_set.table).scan(place.prefix, after=after)
+    def rows(self, place: Place, *, after: Key | None = None, keep: Condition | None = None) -> Rows:
+        """Give the rows of a collection in the order of their keys, of those that `keep` may want."""
+        prefix = list(place.prefix)
+        columns = _KEYS.get(place.entity_set.table) or [each.column for each in place.entity_set.keys]
+        for column in columns[len(prefix) :]:
+            if keep is None or column not in keep.equal:
+                break
+            prefix.append(str(keep.equal[column]))
+        rows = self._tenant.store.table(place.entity_set.table).scan(tuple(prefix), after=after)
         return ((key, row) for key, row in rows if self._tenant.visible(row))
 
     def behind(self, entity_set: EntitySet, row: Row, navigation: Navigation) -> Iterator[tuple[Key, Row]]:

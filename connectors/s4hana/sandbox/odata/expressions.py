@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -98,17 +98,29 @@ class Compiled:
     property: Property | None = None
     literal: Literal | None = None
     joined: tuple[str, tuple[Evaluate, ...]] = ("", ())
+    equal: Mapping[str, Any] = field(default_factory=dict)
 
 
-def compile_filter(text: str, entity_set: EntitySet, *, v4: bool) -> Callable[[Mapping[str, Any]], bool]:
-    """Turn a filter into a function that tells whether a row is wanted; raises `Refusal` for what is none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A filter that was read; `equal` are columns that must have a value whatever else is asked for."""
+
+    evaluate: Evaluate
+    equal: Mapping[str, Any]
+
+    def __call__(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether a row is wanted."""
+        return self.evaluate(row) is True
+
+
+def compile_filter(text: str, entity_set: EntitySet, *, v4: bool) -> Condition:
+    """Turn a filter into a condition of rows; raises `Refusal` for what is none."""
     reader = _Reader(text, entity_set, v4=v4)
     found = reader.expression(0, 0)
     reader.end()
     if found.type != _BOOLEAN:
         raise reader.wrong("The filter is not a condition")
-    evaluate = found.evaluate
-    return lambda row: evaluate(row) is True
+    return Condition(evaluate=found.evaluate, equal=found.equal)
 
 
 class _Reader:
@@ -243,6 +255,7 @@ class _Reader:
                 type=_BOOLEAN,
                 evaluate=lambda row: decide(part(row) is True for part in parts),
                 joined=(operator, parts),
+                equal={**left.equal, **right.equal} if operator == "and" else {},
             )
         left, right = self._alike(left, right), self._alike(right, left)
         left, right = self._moment(left, right), self._moment(right, left)
@@ -264,6 +277,7 @@ class _Reader:
                     return None
 
             return Compiled(type=_NUMBER, evaluate=reckon)
+        fixed = self._fixed(left, right) | self._fixed(right, left) if operator == "eq" else {}
         compare = _COMPARISONS[operator]
         equality = operator in ("eq", "ne")
         if not equality and any(
@@ -280,7 +294,14 @@ class _Reader:
                 return equality and compare(first, second)
             return compare(first, second)
 
-        return Compiled(type=_BOOLEAN, evaluate=judge)
+        return Compiled(type=_BOOLEAN, evaluate=judge, equal=fixed)
+
+    @staticmethod
+    def _fixed(one: Compiled, other: Compiled) -> dict[str, Any]:
+        """Give the column that a text is compared with, and the text in the form in which the table has it."""
+        if one.property is None or one.property.type != _TEXT or other.literal is None or other.type == "null":
+            return {}
+        return {one.property.column: other.evaluate({})}
 
     def _alike(self, one: Compiled, other: Compiled) -> Compiled:
         """Bring a literal into the form of the property beside it."""

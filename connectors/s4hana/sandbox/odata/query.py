@@ -12,7 +12,7 @@ from typing import Any
 from connectors.s4hana.sandbox.edm.model import EntitySet, Navigation, Property, Service
 from connectors.s4hana.sandbox.edm.values import held, padded
 from connectors.s4hana.sandbox.odata.errors import NO_PROPERTY, Refusal
-from connectors.s4hana.sandbox.odata.expressions import compile_filter
+from connectors.s4hana.sandbox.odata.expressions import Condition, compile_filter
 from connectors.s4hana.sandbox.store import Key, Row
 
 Rows = Iterable[tuple[Key, Row]]
@@ -34,7 +34,7 @@ class Options:
     """The options of one request, or of one navigation that v4 expands."""
 
     shown: Expansion = field(default_factory=Expansion)
-    keep: Callable[[Row], bool] | None = None
+    keep: Condition | None = None
     order: Sequence[tuple[Property, bool]] = ()
     top: int | None = None
     skip: int = 0
@@ -139,7 +139,9 @@ def _shown_v4(given: Mapping[str, str], service: Service, entity_set: EntitySet)
     shown = Expansion()
     names = [each.strip() for each in given.get("$select", "").split(",") if each.strip()]
     if names and "*" not in names:
-        shown.select = frozenset(_property(name, entity_set).name for name in names)
+        shown.select = frozenset(
+            name if name in entity_set.navigations else _property(name, entity_set).name for name in names
+        )
     for part in _split(given.get("$expand", ""), ","):
         name, bracket, inner = part.partition("(")
         navigation = _navigation(name.strip(), entity_set)

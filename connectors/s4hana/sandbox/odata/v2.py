@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -25,7 +26,6 @@ from connectors.s4hana.sandbox.odata.incoming import node_of, read_body
 from connectors.s4hana.sandbox.odata.literals import key_value
 from connectors.s4hana.sandbox.odata.query import Expansion, Options, page_of, read_options, summed
 from connectors.s4hana.sandbox.store import Key, Row
-from hub.sandbox.exact_json import dumps
 
 if TYPE_CHECKING:
     from connectors.s4hana.sandbox.tenant import Tenant
@@ -137,7 +137,7 @@ class ServiceV2:
 
     def _all(self, place: Place, options: Options) -> Any:
         """Give the rows of a collection, summed where the set is an aggregate."""
-        rows = self.entities.rows(place)
+        rows = self.entities.rows(place, keep=options.keep)
         if not place.entity_set.aggregate:
             return rows
         kept = ((key, row) for key, row in rows if options.keep is None or options.keep(row))
@@ -154,7 +154,9 @@ class ServiceV2:
             page = page_of(scan, options, self._tenant.page_size)
             options.keep = keep
         else:
-            page = page_of(lambda after: self.entities.rows(place, after=after), options, self._tenant.page_size)
+            page = page_of(
+                lambda after: self.entities.rows(place, after=after, keep=options.keep), options, self._tenant.page_size
+            )
         shown = [self._entity(place.entity_set, key, row, options.shown) for key, row in page.rows]
         body: dict[str, Any] = {"results": shown}
         if page.total is not None:
@@ -273,7 +275,8 @@ class ServiceV2:
         if not warnings:
             return dict(_HEADERS)
         first, *rest = [_short(each) for each in warnings]
-        return {**_HEADERS, "sap-message": dumps({**first, "details": rest}).decode()}
+        # Headers carry no more than ASCII.
+        return {**_HEADERS, "sap-message": json.dumps({**first, "details": rest})}
 
 
 def wants_json(call: Call) -> bool:

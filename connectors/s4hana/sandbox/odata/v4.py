@@ -88,7 +88,7 @@ class ServiceV4:
         options = read_options(call.options, self.service, place.entity_set)
         if place.tail == ("$count",):
             keep = options.keep
-            total = sum(1 for _, row in self.entities.rows(place) if keep is None or keep(row))
+            total = sum(1 for _, row in self.entities.rows(place, keep=keep) if keep is None or keep(row))
             return Reply(
                 status=200, headers={**_HEADERS, "content-type": "text/plain; charset=utf-8"}, body=b"%d" % total
             )
@@ -109,7 +109,9 @@ class ServiceV4:
         size = self._tenant.page_size
         wanted = _preferred_size(call)
         page = page_of(
-            lambda after: self.entities.rows(place, after=after), options, min(size, wanted) if wanted else size
+            lambda after: self.entities.rows(place, after=after, keep=options.keep),
+            options,
+            min(size, wanted) if wanted else size,
         )
         body: dict[str, Any] = {"@odata.context": f"$metadata#{place.entity_set.name}"}
         if page.total is not None:

@@ -29,6 +29,11 @@ class Inbox:
         self.log: list[dict[str, Any]] = []
 
     @property
+    def sending(self) -> bool:
+        """Tell whether a confirmation is on its way just now."""
+        return bool(self._tasks)
+
+    @property
     def waiting(self) -> int:
         """Count what waits to be posted or confirmed."""
         return len(self._agenda) + len(self._tasks)

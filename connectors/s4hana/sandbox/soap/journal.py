@@ -131,12 +131,20 @@ def _execute(tenant: Tenant, entry: Element, *, trial: bool) -> Posted | None:
 def _reverse(tenant: Tenant, entry: Element, *, trial: bool) -> Posted | None:
     key = document_key(tenant, entry.value("ReversalReferenceDocument"), entry)
     day = date.fromisoformat(entry.value("ReversalDate") or entry.value("PostingDate"))
+    standing = tenant.store.table(ledger.HEADS).get(key)
+    if standing is not None and standing["ReferenceDocumentType"] != entry.value("OriginalReferenceDocumentType"):
+        text = f"Document {key[2]} was created by {standing['ReferenceDocumentType']}; reverse it there"
+        raise NotPosted([Message(code="F5/377", text=text)])
+    reason = entry.value("ReversalReason")
     if trial:
+        wrong = ledger.check_reversal(tenant, key, reason)
+        if wrong:
+            raise NotPosted(wrong)
         return None
     return ledger.reverse(
         tenant,
         key,
-        reason=entry.value("ReversalReason"),
+        reason=reason,
         day=day,
         entry_type=entry.value("AccountingDocumentType"),
         head=_head(entry),
@@ -156,6 +164,7 @@ def document_key(tenant: Tenant, reference: str, entry: Element) -> tuple[str, s
 
 def entry_of(tenant: Tenant, entry: Element) -> Entry:
     """Read an entry; raises `NotPosted` for what no ledger could take."""
+    _refuse_what_is_not_there(entry)
     lines = [*_items(entry), *_debtors(tenant, entry), *_taxes(entry)]
     creditors = [each.value("Creditor") for each in entry.all("CreditorItem")]
     if creditors:
@@ -189,7 +198,23 @@ def entry_of(tenant: Tenant, entry: Element) -> Entry:
         user=entry.value("CreatedByUser"),
         head=_head(entry),
         check_tax=_true(entry.value("DoTaxAmountCheck")),
+        rate=Decimal(entry.value("ExchangeRate")) if entry.value("ExchangeRate") else None,
+        period=entry.value("PostingFiscalPeriod").lstrip("0"),
     )
+
+
+def _refuse_what_is_not_there(entry: Element) -> None:
+    """Refuse what SAP could post and this sandbox cannot, so that nothing is passed over in silence."""
+    company = entry.value("CompanyCode")
+    found = []
+    if entry.find("WithholdingTaxItem") is not None:
+        found.append("withholding tax")
+    if any(each.find("OneTimeCustomerDetails") is not None for each in entry.all("DebtorItem")):
+        found.append("one-time customers")
+    if any(each.value("CompanyCode") not in ("", company) for each in entry.all("Item")):
+        found.append("items of several company codes")
+    if found:
+        raise NotPosted([Message(code="RW/023", text=f"This sandbox does not post {each}") for each in found])
 
 
 def _head(entry: Element) -> dict[str, Any]:
