@@ -84,7 +84,19 @@ def etag(at: datetime) -> str:
 
 
 def _created(tenant: Tenant, key: Key) -> None:
+    """Complete a new partner, whose role and customer may both be given: each of them brings the other with it."""
+    roles = {each[1] for each, _ in tenant.store.table("A_BusinessPartnerRole").scan(key)}
+    customer = tenant.store.table("A_Customer").get(key) is not None
+    if roles & CUSTOMER_ROLES and not customer:
+        make_customer(tenant, key[0], {})
+    elif customer and "FLCU00" not in roles:
+        _give_role(tenant, key[0])
     tenant.raise_event(CREATED, BusinessPartner=key[0])
+
+
+def _give_role(tenant: Tenant, partner: str) -> None:
+    row = _create_role(tenant, {"BusinessPartner": partner, "BusinessPartnerRole": "FLCU00"}, None)
+    tenant.store.table("A_BusinessPartnerRole").put((partner, "FLCU00"), row)
 
 
 def _change(tenant: Tenant, old: Row, changes: Values) -> Values:
@@ -168,6 +180,8 @@ def _create_role(tenant: Tenant, values: Values, parent: Row | None) -> Values:
 
 
 def _created_role(tenant: Tenant, key: Key) -> None:
+    if tenant.store.is_new("A_BusinessPartner", (key[0],)):
+        return
     if key[1] in CUSTOMER_ROLES and tenant.store.table("A_Customer").get((key[0],)) is None:
         make_customer(tenant, key[0], {})
     touch_later(tenant, key[0])
@@ -203,11 +217,8 @@ def _create_customer(tenant: Tenant, values: Values, parent: Row | None) -> Valu
     partner = str(parent["BusinessPartner"])
     row = _customer(tenant, partner, values)
     roles = tenant.store.table("A_BusinessPartnerRole")
-    if roles.get((partner, "FLCU00")) is None:
-        roles.put(
-            (partner, "FLCU00"),
-            _create_role(tenant, {"BusinessPartner": partner, "BusinessPartnerRole": "FLCU00"}, None),
-        )
+    if roles.get((partner, "FLCU00")) is None and not tenant.store.is_new("A_BusinessPartner", (partner,)):
+        _give_role(tenant, partner)
     return row
 
 
