@@ -10,6 +10,7 @@ from connectors.s4hana.logins import authorizer
 from connectors.s4hana.operations import OPERATIONS
 from connectors.s4hana.settings import S4HanaSettings
 from connectors.s4hana.streams import STREAMS
+from connectors.s4hana.webhook import WEBHOOK
 from hub.sdk.connector import Connector, Limits
 from hub.sdk.schemas import load
 
@@ -23,6 +24,7 @@ CONNECTOR = Connector(
     ping=ping,
     # SAP publishes no limit; more at once only queue behind each other in one session.
     limits=Limits(concurrency=6),
+    webhook=WEBHOOK,
     streams=STREAMS,
     schemas=load(Path(__file__).parent / "schemas"),
 )

@@ -73,7 +73,7 @@ REVERSAL: JsonSchema = {
 def result(response: Response) -> Record:
     """Read what became of an entry; `FixData` with the words of SAP's log when it was not posted."""
     found = confirmed(response)
-    if found.document and found.severity not in ("3", "4"):
+    if found.is_posted:
         code, _, day = found.reference.partition("-")
         if not found.company or not found.year or not _DAY.fullmatch(day):
             raise OutcomeUnknown("The confirmation names no document of ours.", code="unreadable-answer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hub.sdk.testing.samples import ReadSample, Samples, WriteSample
+from hub.sdk.testing.samples import ReadSample, Samples, Signer, WebhookSample, WriteSample
 
 Books = Mapping[str, Any]
 SETTINGS: Mapping[str, Any] = {
@@ -173,6 +173,23 @@ SAMPLES = Samples(
         "credit_memo_requests": [{**CREDIT_REQUEST, "PurchaseOrderByCustomer": "CM-1"}],
         "settings": {"posting_seconds": 0},
     },
+    webhooks=(
+        WebhookSample(
+            fixture="business_partner_changed.json",
+            events=({"type": "s4hana.business_partner.changed", "subject": "1000746"},),
+        ),
+        WebhookSample(
+            fixture="journal_entry_created.json",
+            events=({"type": "s4hana.journal_entry.created", "subject": "1010/2026/1800000000"},),
+        ),
+    ),
+    signer=Signer(
+        sign=lambda secret, body, at: {"Authorization": f"Bearer {secret}"},
+        secret="webhook_secret",
+        other_secret="another-invented-secret-for-webhooks",
+        header="authorization",
+        signs=False,
+    ),
     wrong={"password": "another-password-than-that"},
     reads=(
         ReadSample(operation="business_partner.read", input={"id": "10100001"}),

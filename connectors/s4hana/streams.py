@@ -6,6 +6,7 @@ of a new query from the last row's moment on, and rows of that moment are known 
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -30,6 +31,7 @@ from hub.sdk.values import InboundEvent
 OVERLAP = timedelta(minutes=5)
 PAGE_ROWS = 500
 MOMENT = "LastChangeDateTime"
+_TIME = re.compile(r"PT(?:(\d{1,2})H)?(?:(\d{1,2})M)?(?:(\d{1,2})S)?")
 #: What is asked for of partners: enough to tell what was changed, and to read it back.
 _PARTNER = (
     "BusinessPartner",
@@ -128,10 +130,12 @@ def _partner(row: Record) -> InboundEvent:
 
 def _joined(day: Any, time: Any) -> datetime:
     """Give the moment of a day and a time such as PT10H30M00S, both in the tenant's time zone, which is UTC."""
+    found = _TIME.fullmatch(str(time or "PT0S"))
     try:
-        hours, _, rest = str(time or "PT0H").removeprefix("PT").rpartition("H")
-        minutes, _, rest = rest.rpartition("M")
-        parts = timedelta(hours=int(hours or 0), minutes=int(minutes or 0), seconds=float(rest.rstrip("S") or 0))
+        if found is None:
+            raise ValueError(time)
+        hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        parts = timedelta(hours=hours, minutes=minutes, seconds=seconds)
         return datetime.combine(date.fromisoformat(str(day)), datetime.min.time(), UTC) + parts
     except (ValueError, OverflowError) as error:
         raise OutcomeUnknown("When a partner was changed cannot be read.", code="unreadable-answer") from error

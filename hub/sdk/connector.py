@@ -178,10 +178,13 @@ class Webhook:
     - `verify(settings, headers, body, now)` raises `WebhookRejected` with a stable code (`bad-signature`, `stale`,
       `no-signature`); header names are lower-case, `body` is the raw bytes.
     - `parse(body)` gives the events; it raises `UnreadableWebhook`.
+    - `handshake(settings, headers)` is given where the sender asks for consent (OPTIONS) before it sends anything: it
+      gives the headers that grant it, or raises `WebhookRejected`.
     """
 
     verify: Callable[[Any, Mapping[str, str], bytes, datetime], None]
     parse: Callable[[bytes], Sequence[InboundEvent]]
+    handshake: Callable[[Any, Mapping[str, str]], Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

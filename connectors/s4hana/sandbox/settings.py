@@ -16,6 +16,7 @@ class Settings:
     - `reporting_delay`: how long postings are not yet seen in line items and cubes
     - `posting_seconds`: how long an asynchronous journal entry waits before it is posted
     - `confirmation_url`: where its confirmation is sent to; empty: nowhere
+    - `confirmation_authorization`: the header `Authorization` that it bears; empty: none
     - `clearing`: whether items of a customer that add up to zero are cleared `at_once`, or `never`
     - `negative_postings`: `allow`, or `block` amounts whose sign contradicts the debit/credit code
     - `duplicate_orders`: `ignore`, or `warn` of a second order with the same `PurchaseOrderByCustomer`
@@ -30,6 +31,7 @@ class Settings:
     reporting_delay: float = 0.0
     posting_seconds: float = 5.0
     confirmation_url: str = ""
+    confirmation_authorization: str = ""
     clearing: str = "at_once"
     negative_postings: str = "allow"
     duplicate_orders: str = "ignore"

@@ -42,6 +42,12 @@ class Confirmation:
     year: str
     severity: str
     log: Sequence[Message]
+    created: str = ""
+
+    @property
+    def is_posted(self) -> bool:
+        """Tell whether the entry stands; a document with an error contradicts itself, and does not say so."""
+        return bool(self.document) and self.severity not in ("3", "4")
 
     @property
     def first_error(self) -> Message | None:
@@ -92,6 +98,7 @@ def _confirmation(node: Node) -> Confirmation:
         year="" if made is None else made.value("FiscalYear"),
         severity=told or max((each.severity for each in messages), default=""),
         log=messages,
+        created="" if head is None else head.value("CreationDateTime"),
     )
 
 

@@ -74,6 +74,8 @@ class Signer:
     join: Callable[[str, str], str] | None = None
     #: Beyond this many seconds from now, before or after, a webhook must be refused.
     tolerance: float = 300.0
+    #: False for a vendor that shows a secret and signs nothing: neither a body nor a time can be held against it.
+    signs: bool = True
     #: Headers without which a webhook must be refused; the one with the signature always is.
     needed: Sequence[str] = field(default_factory=tuple)
 

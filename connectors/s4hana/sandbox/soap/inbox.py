@@ -76,6 +76,8 @@ class Inbox:
 
     async def _deliver(self, url: str, body: bytes, entry: dict[str, Any], attempt: int) -> None:
         headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{_OUT}"'}
+        login = self._tenant.settings.confirmation_authorization
+        headers |= {"Authorization": login} if login else {}
         status = await self._tenant.events.send(url, headers, body)
         entry["confirmed"] = status
         if (status is None or status >= 300) and attempt < len(_WAITS):
