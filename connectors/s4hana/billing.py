@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
+from connectors.s4hana.changes import FOR_EVER, TRACE
 from connectors.s4hana.marks import number
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import condition
 from connectors.s4hana.odata.model import entity_set
-from connectors.s4hana.products import TRACE
 from connectors.s4hana.reads import input_of, read
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.calls import Calls, Course
@@ -18,7 +18,6 @@ from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
 DOCUMENTS = entity_set("API_BILLING_DOCUMENT_SRV", "A_BillingDocument")
 SCHEMA = "s4hana.billing_document@1"
-_FOR_EVER = 10 * 365 * 86_400.0
 _SAID = {"id": "number of the billing document"}
 
 
@@ -124,5 +123,5 @@ CANCEL = WriteOperation(
     about=about,
     calls=calls,
     find=find,
-    remembers=_FOR_EVER,
+    remembers=FOR_EVER,
 )

@@ -15,12 +15,14 @@ from urllib.parse import unquote
 
 from connectors.s4hana.failures import CHANGED_MEANWHILE, NOT_FOUND, classify, is_gateways
 from connectors.s4hana.marks import number
+from connectors.s4hana.moments import latest
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.batch import Change, changes_of, changing, outcomes
 from connectors.s4hana.odata.literals import decimal_of
 from connectors.s4hana.odata.model import EntitySet, Kind, entity_set
 from connectors.s4hana.odata.values import rows_of, wire_entity
 from connectors.s4hana.settings import S4HanaSettings
+from hub.sdk.calls import Course
 from hub.sdk.connector import JsonSchema, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import canonical
@@ -29,6 +31,10 @@ from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
 _PATH = re.compile(r"([A-Za-z0-9_]+)\((.*)\)")
 _NAMED = re.compile(r"([A-Za-z0-9_]+)='((?:[^']|'')*)'")
+#: Gateway writes it into its log; it is in no way a key there: what is written itself tells a repeat from a new write.
+TRACE = "x-correlationid"
+#: How long a number stays taken, and a mark set.
+FOR_EVER = 10 * 365 * 86_400.0
 #: What an update gives.
 OUTPUT: JsonSchema = {
     "type": "object",
@@ -99,8 +105,10 @@ class Whole:
             raise OutcomeUnknown("Somebody else than S/4HANA says that this is not found.", code="unreadable-answer")
         record = answers.raw_entity(self.entity, response)
         etag, parts = answers.etag_of(record), sorted(place for place, _ in _entities(self.entity, record))
-        digest = hashlib.sha256(canonical(answers.one(self.entity, response))).hexdigest()[:32]
-        return Standing(version=etag or digest, output={"id": record[self.id], "etag": etag, "parts": parts})
+        read = answers.one(self.entity, response)
+        digest = hashlib.sha256(canonical(read)).hexdigest()[:32]
+        output = {"id": record[self.id], "etag": etag, "parts": parts}
+        return Standing(version=etag or digest, output=output, changed_at=latest(read))
 
     def _standing(self, response: Response) -> dict[str, Mapping[str, Any]]:
         return dict(_entities(self.entity, answers.raw_entity(self.entity, response)))
@@ -155,9 +163,7 @@ class Whole:
 
     # --- the operation ---
 
-    def operation(
-        self, *, name: str, title: str, schema: JsonSchema, form: Form, bound: bool = True, undo: str | None = None
-    ) -> WriteOperation:
+    def operation(self, *, name: str, title: str, schema: JsonSchema, form: Form, bound: bool = True) -> WriteOperation:
         """Declare the update; `form` makes the record, in SAP's names, of the operation's input.
 
         With `bound` the ETag of the head guards it; without, for heads that have none, a look before and after does.
@@ -182,7 +188,36 @@ class Whole:
             result=self.result,
             about=self.about,
             guard=guard,
-            undo=undo,
+        )
+
+    def marking(self, *, name: str, title: str, schema: JsonSchema, form: Form) -> WriteOperation:
+        """Declare the setting of a mark that stays, such as a rejection: a repeat finds it there, or sets it again.
+
+        It takes something back, so that it goes by what stands in no version: a guard would keep it from what the same
+        run has made.
+        """
+
+        def request(settings: S4HanaSettings, record: Record, key: EffectKey) -> Request:
+            changes = self.changes(form(settings, record))
+            made = changing(settings.base_url, self.entity, changes, shown=self._shown(changes[0]))
+            return replace(made, headers={**made.headers, TRACE: key})
+
+        def find(settings: S4HanaSettings, formed: Request, key: EffectKey) -> Course[Record | None]:
+            seen = yield self.current(settings, formed)
+            standing = self.standing(seen)
+            return standing.output if standing is not None and self.holds(formed, seen) else None
+
+        return WriteOperation(
+            name=name,
+            title=title,
+            input=schema,
+            output=OUTPUT,
+            idempotency=Idempotency.NATIVE,
+            request=request,
+            result=self.result,
+            about=self.about,
+            find=find,
+            remembers=FOR_EVER,
         )
 
     def result(self, response: Response) -> Record:

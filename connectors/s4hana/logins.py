@@ -113,12 +113,12 @@ class SessionLogin:
 
     def refused(self, response: Response, headers: Mapping[str, str]) -> bool:
         """Forget a session that Gateway refuses, or credentials as `inner` does."""
-        if not wants_token(response):
-            return self._inner.refused(response, headers)
-        # Of many writes that are refused at once, only the first finds its token still in use.
-        if self._session is not None and headers.get(CSRF) == self._session.token:
+        ended = wants_token(response)
+        # Of many writes that are refused at once, only the first finds its token still in use. Who has to sign in anew
+        # gets another session as well.
+        if (ended or response.status == 401) and self._session is not None and headers.get(CSRF) == self._session.token:
             self._session = None
-        return CSRF in headers
+        return CSRF in headers if ended else self._inner.refused(response, headers)
 
     async def _open(self, request: Request, signed: Mapping[str, str], send: Send, now: datetime) -> Session:
         """Fetch a session, or share in what came of the fetching that was under way."""
@@ -161,7 +161,7 @@ def fetching(request: Request, method: str, signed: Mapping[str, str]) -> Reques
     address = urlsplit(request.url)
     parts = address.path.split("/")
     # /sap/opu/odata/sap/SERVICE or /sap/opu/odata4/sap/GROUP/srvd_a2x/sap/SERVICE/VERSION
-    depth = 9 if parts[3:4] == ["odata4"] else 6
+    depth = 10 if parts[3:4] == ["odata4"] else 6
     root = address._replace(path="/".join(parts[:depth]) + "/", query="", fragment="").geturl()
     return Request(method=method, url=root, headers={**signed, "accept": "application/json", CSRF: "Fetch"})
 

@@ -55,7 +55,7 @@ class Order:
         """Give what can be done with such documents."""
         schema = f"s4hana.{self.name}@1"
         whole = Whole(entity=self.entity, id=self.id, owners=(self.id,))
-        reject = whole.operation(
+        reject = whole.marking(
             name=f"{self.name}.reject",
             title=f"Reject items of a {self.called}, so that they are not carried out",
             schema={

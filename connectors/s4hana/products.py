@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.s4hana.changes import Whole, place, same
+from connectors.s4hana.changes import FOR_EVER, TRACE, Whole, place, same
 from connectors.s4hana.failures import NOT_FOUND
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.model import entity_set
@@ -18,10 +18,6 @@ from hub.sdk.values import EffectKey, Idempotency, Request, Response
 PRODUCTS = entity_set("API_PRODUCT_SRV", "A_Product")
 SCHEMA = "s4hana.product@1"
 WHOLE = Whole(entity=PRODUCTS, id="Product", owners=("Product",))
-#: Gateway writes it into its log; it is in no way a key there, the product's number is.
-TRACE = "x-correlationid"
-#: A product's number stays taken.
-_FOR_EVER = 10 * 365 * 86_400.0
 _OUTPUT = {
     "type": "object",
     "properties": {"id": {"type": "string", "description": "number of the product"}},
@@ -105,7 +101,7 @@ CREATE = WriteOperation(
     about=about,
     calls=calls,
     find=find,
-    remembers=_FOR_EVER,
+    remembers=FOR_EVER,
 )
 UPDATE = WHOLE.operation(
     name="product.update",

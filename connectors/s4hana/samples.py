@@ -240,11 +240,10 @@ SAMPLES = Samples(
             _rows("A_SalesOrder", SalesOrder="2", CustomerPaymentTerms="0003"),
             by={**ORDER_CHANGE, "CustomerPaymentTerms": "0005"},
         ),
-        _update(
+        _write(
             "sales_order.reject",
             {"id": "2", "items": ["10"], "reason": "61"},
             _rows("A_SalesOrderItem", SalesOrder="2", SalesDocumentRjcnReason="61"),
-            by={"id": "2", "items": ["10"], "reason": "62"},
         ),
         MAKE_CREDIT_REQUEST,
         _update(
@@ -253,11 +252,10 @@ SAMPLES = Samples(
             _rows("A_CreditMemoRequest", CustomerPaymentTerms="0003"),
             by={**CREDIT_CHANGE, "CustomerPaymentTerms": "0005"},
         ),
-        _update(
+        _write(
             "credit_memo_request.reject",
             {"id": "60000000", "items": ["10"], "reason": "61"},
             _rows("A_CreditMemoRequestItem", SalesDocumentRjcnReason="61"),
-            by={"id": "60000000", "items": ["10"], "reason": "62"},
         ),
         _write(
             "billing_document.cancel",

@@ -6,16 +6,16 @@ of a new query from the last row's moment on, and rows of that moment are known 
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from connectors.s4hana.client import read_all, settings_of
 from connectors.s4hana.ledger import ACCOUNTS
 from connectors.s4hana.marks import number
+from connectors.s4hana.moments import MOMENT, changed_at, moment_of
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import any_of, condition
 from connectors.s4hana.odata.model import EntitySet, entity_set
@@ -30,8 +30,6 @@ from hub.sdk.values import InboundEvent
 #: A change is seen when its transaction ends, which may be later than the time it bears.
 OVERLAP = timedelta(minutes=5)
 PAGE_ROWS = 500
-MOMENT = "LastChangeDateTime"
-_TIME = re.compile(r"PT(?:(\d{1,2})H)?(?:(\d{1,2})M)?(?:(\d{1,2})S)?")
 #: What is asked for of partners: enough to tell what was changed, and to read it back.
 _PARTNER = (
     "BusinessPartner",
@@ -92,7 +90,7 @@ class Changes:
     def event(self, row: Record) -> InboundEvent:
         """Make the event of a row; what a flow needs of it, it reads back."""
         key = "/".join(number(row.get(name, "")) for name in self.entity.keys)
-        occurred = _moment(row.get(MOMENT))
+        occurred = moment_of(row.get(MOMENT))
         return InboundEvent(
             external_id=f"{self.called}:{key}:{told(occurred)}",
             type=f"s4hana.{self.called}.changed",
@@ -116,8 +114,9 @@ async def partners(session: Session, cursor: str | None, since: datetime) -> Asy
 
 
 def _partner(row: Record) -> InboundEvent:
-    changed = row.get("LastChangeDate")
-    occurred = _joined(changed or row.get("CreationDate"), row.get("LastChangeTime" if changed else "CreationTime"))
+    occurred = changed_at(row)
+    if occurred is None:
+        raise OutcomeUnknown("When a partner was changed is not told.", code="unreadable-answer")
     key = number(row["BusinessPartner"])
     return InboundEvent(
         external_id=f"business_partner:{key}:{told(occurred)}:{row.get('ETag', '')}",
@@ -126,26 +125,6 @@ def _partner(row: Record) -> InboundEvent:
         data=dict(row),
         subject=key,
     )
-
-
-def _joined(day: Any, time: Any) -> datetime:
-    """Give the moment of a day and a time such as PT10H30M00S, both in the tenant's time zone, which is UTC."""
-    found = _TIME.fullmatch(str(time or "PT0S"))
-    try:
-        if found is None:
-            raise ValueError(time)
-        hours, minutes, seconds = (int(part or 0) for part in found.groups())
-        parts = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-        return datetime.combine(date.fromisoformat(str(day)), datetime.min.time(), UTC) + parts
-    except (ValueError, OverflowError) as error:
-        raise OutcomeUnknown("When a partner was changed cannot be read.", code="unreadable-answer") from error
-
-
-def _moment(text: Any) -> datetime:
-    try:
-        return datetime.fromisoformat(str(text)).astimezone(UTC)
-    except ValueError as error:
-        raise OutcomeUnknown("When it was changed cannot be read.", code="unreadable-answer") from error
 
 
 def _place(cursor: str | None, since: datetime) -> tuple[datetime, str]:
