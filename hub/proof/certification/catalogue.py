@@ -285,10 +285,12 @@ FAULTS: tuple[ProviderFault, ...] = (
     _fault("hook-contradicted", "the same id with other content", _HOOK, Verdict.KEPT, "F14"),
     _fault("hook-unsigned", "no signature", _HOOK, Verdict.REFUSED, "B13"),
     _fault("hook-badly-signed", "signed with another secret", _HOOK, Verdict.REFUSED, "B13"),
-    _fault("hook-stale", "signed before the tolerance", _HOOK, Verdict.REFUSED, "B13"),
-    _fault("hook-from-the-future", "signed after the tolerance", _HOOK, Verdict.REFUSED, "B13"),
-    _fault("hook-reformatted", "a proxy wrote the body anew", _HOOK, Verdict.REFUSED, "B14"),
-    _fault("hook-cut", "half of the body under the whole one's signature", _HOOK, Verdict.REFUSED, "B14"),
+    _fault("hook-stale", "signed before the tolerance", _HOOK, Verdict.REFUSED, "B13", conditional=True),
+    _fault("hook-from-the-future", "signed after the tolerance", _HOOK, Verdict.REFUSED, "B13", conditional=True),
+    _fault("hook-reformatted", "a proxy wrote the body anew", _HOOK, Verdict.REFUSED, "B14", conditional=True),
+    _fault(
+        "hook-cut", "half of the body under the whole one's signature", _HOOK, Verdict.REFUSED, "B14", conditional=True
+    ),
     _fault("hook-cut-and-signed", "half of the body, rightly signed", _HOOK, Verdict.KEPT, "B4"),
     _fault("hook-added-field", "a field of a later release", _HOOK, _DONE, "F37"),
 )
