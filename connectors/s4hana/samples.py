@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from hub.sdk.testing.samples import ReadSample, Samples, Signer, WebhookSample, WriteSample
@@ -166,11 +167,26 @@ CREDIT_CHANGE: Mapping[str, Any] = {"CreditMemoRequest": "60000000", "CustomerPa
 POST_JOURNAL = _write("journal_entry.post", JOURNAL, _entries(DocumentReferenceID="REV-2026-01"))
 DOCUMENT = {"company_code": "1010", "fiscal_year": "2026", "id": "1800000000"}
 _BY_KEY = {"service": "API_SALES_ORDER_SRV", "set": "A_SalesOrder"}
+#: What is changed below was changed last before anything that a trial is about.
+_LONG_AGO = datetime(2026, 1, 2, 10, tzinfo=UTC)
+_OLD = [
+    {"table": table, "key": [key], "set": {"LastChangeDateTime": _LONG_AGO}, "raw": True}
+    for table, key in (("A_SalesOrder", "2"), ("A_CreditMemoRequest", "60000000"), ("A_Product", "USAGE"))
+]
+_OLD.append(
+    {
+        "table": "A_BusinessPartner",
+        "key": ["10100001"],
+        "set": {"LastChangeDate": _LONG_AGO.date(), "LastChangeTime": _LONG_AGO.time()},
+        "raw": True,
+    }
+)
 SAMPLES = Samples(
     settings=SETTINGS,
     seed={
         "sample": True,
         "credit_memo_requests": [{**CREDIT_REQUEST, "PurchaseOrderByCustomer": "CM-1"}],
+        "changes": _OLD,
         "settings": {"posting_seconds": 0},
     },
     webhooks=(
