@@ -6,6 +6,7 @@ from pathlib import Path
 
 from connectors.s4hana.diagnosis import ping
 from connectors.s4hana.failures import classify
+from connectors.s4hana.listings import LISTINGS
 from connectors.s4hana.logins import authorizer
 from connectors.s4hana.operations import OPERATIONS
 from connectors.s4hana.settings import S4HanaSettings
@@ -26,5 +27,6 @@ CONNECTOR = Connector(
     limits=Limits(concurrency=6),
     webhook=WEBHOOK,
     streams=STREAMS,
+    listings=LISTINGS,
     schemas=load(Path(__file__).parent / "schemas"),
 )

@@ -26,7 +26,7 @@ SCHEMA = "s4hana.business_partner@1"
 WHOLE = Whole(entity=PARTNERS, id="BusinessPartner", owners=("BusinessPartner", "Customer"))
 #: The field of a partner that bears the hub's mark.
 MARKED = "SearchTerm2"
-_DEEP = [path for path, _ in PARTNERS.paths()]
+DEEP = [path for path, _ in PARTNERS.paths()]
 _CALLED = {
     "id": ("BusinessPartner", "number of the business partner"),
     "external_id": ("BusinessPartnerIDByExtSystem", "its number in the system that it comes from"),
@@ -71,7 +71,7 @@ async def find(session: Session, wanted: Record) -> Record:
         for field, (property, _) in _CALLED.items()
         if field in wanted
     ]
-    rows = await read_all(session, PARTNERS, filter=all_of(conditions), deep=_DEEP, order="BusinessPartner")
+    rows = await read_all(session, PARTNERS, filter=all_of(conditions), deep=DEEP, order="BusinessPartner")
     for row in rows:
         _assert_meant(wanted, row)
     if len(rows) > 1:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from hub.sdk.testing.samples import ReadSample, Samples, Signer, WebhookSample, WriteSample
+from hub.sdk.testing.samples import ListingSample, ReadSample, Samples, Signer, WebhookSample, WriteSample
 
 Books = Mapping[str, Any]
 SETTINGS: Mapping[str, Any] = {
@@ -189,6 +189,18 @@ SAMPLES = Samples(
         "changes": _OLD,
         "settings": {"posting_seconds": 0},
     },
+    listings=(
+        ListingSample(
+            listing="all_business_partners",
+            records=lambda books: [row["BusinessPartner"] for row in books["tables"]["A_BusinessPartner"]],
+            seed={
+                "customers": [
+                    {"number": str(1_500_000 + place), "name": f"Customer {place}", "company_codes": ["1010"]}
+                    for place in range(110)
+                ]
+            },
+        ),
+    ),
     webhooks=(
         WebhookSample(
             fixture="business_partner_changed.json",

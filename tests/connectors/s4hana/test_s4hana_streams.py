@@ -98,3 +98,16 @@ async def test_a_page_that_lacks_a_row_is_nobody_s_answer() -> None:
 
     with pytest.raises(OutcomeUnknown):
         await pulled(Short(1769817600000), "sales_orders")
+
+
+async def test_all_partners_are_listed_once_whatever_their_numbers() -> None:
+    (listing,) = CONNECTOR.listings
+    async with linked() as link:
+        customers = [{"number": str(number), "name": "Z"} for number in (7, 80, 900, *range(1_500_000, 1_500_205))]
+        await link.seed(customers=customers)
+        pages = [page async for page in listing.pull(link.connected, None, LONG_AGO)]
+        subjects = [event.subject for page in pages for event in page.events]
+        assert sorted(subjects) == sorted(row["BusinessPartner"] for row in link.rows("A_BusinessPartner"))
+        assert len(pages) == 3
+        further = [page async for page in listing.pull(link.connected, pages[1].cursor, LONG_AGO)]
+        assert [page.cursor for page in further] == [pages[2].cursor]
