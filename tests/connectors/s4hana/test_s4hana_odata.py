@@ -6,9 +6,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 import connectors.s4hana
+from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.failures import classify
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.batch import Change, changes_of, changing, outcomes
@@ -104,6 +106,14 @@ def test_an_entity_of_v2_is_read() -> None:
     assert read["TotalNetAmount"] == "1234.50"
     assert read["to_Item"][0]["RequestedQuantity"] == "12"
     assert not {"__metadata", "to_Partner", "PricingDate"} & read.keys()
+
+
+def test_what_is_read_is_as_its_schema_says() -> None:
+    read = answers.one(ORDERS, answer("sales_order.json"))
+    schema = dict(CONNECTOR.schemas["s4hana.sales_order@1"])
+    jsonschema_rs.validate(schema, read)
+    with pytest.raises(jsonschema_rs.ValidationError):
+        jsonschema_rs.validate(schema, {**read, "TotalNetAmount": 1234.5})
 
 
 def test_an_etag_is_given_back_byte_for_byte() -> None:
