@@ -133,8 +133,7 @@ class Tenant:
             if ends is not None and ends <= self.world.clock.monotonic():
                 del self.locks[locked, prefix]
             elif locked in (table, _HEADS.get(table)) and key[: len(prefix)] == prefix:
-                code, what = _LOCKED.get(locked, ("CM/025", "Object"))
-                raise Refusal(f"{what} {prefix[0]} is currently being processed by user {user}", code=code)
+                raise being_processed(locked, prefix[0], user)
 
     @contextmanager
     def unit_of_work(self) -> Iterator[None]:
@@ -190,6 +189,12 @@ class Tenant:
         self.events.forget()
         self.inbox.forget()
         self._begin()
+
+
+def being_processed(table: str, number: str, user: str) -> Refusal:
+    """Make the refusal for what somebody else works on: a business error, although it passes by itself."""
+    code, what = _LOCKED.get(_HEADS.get(table, table), ("CM/025", "Object"))
+    return Refusal(f"{what} {number} is currently being processed by user {user}", code=code)
 
 
 _COMPONENTS = {

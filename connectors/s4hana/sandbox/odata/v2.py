@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 ROOT = "/sap/opu/odata/sap"
 _HEADERS = {"dataserviceversion": "2.0", "cache-control": "no-store, no-cache"}
 _UPDATES = frozenset({"PATCH", "MERGE", "PUT"})
-FORMATS = ("atom", "xml", "xlsx")
 
 
 class ServiceV2:
