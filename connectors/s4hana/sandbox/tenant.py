@@ -37,7 +37,9 @@ class Tenant:
         """Start with organisational data, one communication user and no business."""
         self.world = world
         self.limiter = Limiter(clock=world.clock)
-        self.users = Users(world)
+        # Tokens go on after a reset, so that none of them is given out twice.
+        self._dice = Random(f"s4hana:{world.seed}:sessions")
+        self.users = Users(world, self._dice)
         self.events = Events(world)
         self.inbox = Inbox(self)
         self._begin()
@@ -48,7 +50,7 @@ class Tenant:
         self.random = Random(f"s4hana:{self.world.seed}")  # dice of a simulation, nothing secret
         self.services: dict[str, Service] = dict(catalogue())
         self.organisation = Organisation()
-        self.sessions = Sessions(self.world)
+        self.sessions = Sessions(self.world, self._dice)
         self.repeats = Repeats(self.world)
         #: Who executes the present request, for `CreatedByUser`.
         self.user = "CC0000000001"
