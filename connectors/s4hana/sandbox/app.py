@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from connectors.s4hana.sandbox.events import KINDS
+from connectors.s4hana.sandbox.events import KINDS as DELIVERY_KINDS
+from connectors.s4hana.sandbox.front import KINDS as REQUEST_KINDS
 from connectors.s4hana.sandbox.front import Front, render
 from connectors.s4hana.sandbox.tenant import Tenant
 from connectors.s4hana.sandbox.users import USER
@@ -47,4 +48,6 @@ def build(world: World) -> web.Application:
     return application
 
 
-sandbox = Sandbox(name="s4hana", build=build, render=render, fault_kinds=KINDS, clients=(USER,))
+sandbox = Sandbox(
+    name="s4hana", build=build, render=render, fault_kinds=REQUEST_KINDS | DELIVERY_KINDS, clients=(USER,)
+)

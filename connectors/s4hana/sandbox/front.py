@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from aiohttp import web
@@ -20,13 +21,13 @@ from connectors.s4hana.sandbox.odata.v4 import ROOT as ROOT_V4
 from connectors.s4hana.sandbox.odata.v4 import ServiceV4
 from connectors.s4hana.sandbox.sessions import CONTEXT, COOKIE, Session
 from connectors.s4hana.sandbox.soap import service as soap
+from connectors.s4hana.sandbox.tenant import Tenant, being_processed
 from connectors.s4hana.sandbox.users import TOKEN_SECONDS, User
 from hub.sandbox.limits import LimitExceeded
 from hub.sandbox.problem import Problem
 
-if TYPE_CHECKING:
-    from connectors.s4hana.sandbox.tenant import Tenant
-
+#: Faults of requests that are SAP's own; `match.path` is compared with the address.
+KINDS = frozenset({"csrf_lost", "locked"})
 TOKEN = "/sap/bc/sec/oauth2/token"
 _CHALLENGE = {"www-authenticate": 'Basic realm="SAP NetWeaver Application Server [CCC/100]"'}
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -86,6 +87,9 @@ class Front:
                 secure = " secure;" if tenant.world.url.startswith("https") else ""
                 headers["set-cookie"] = f"{COOKIE}={session.id}; path=/;{secure} HttpOnly"
             headers["x-csrf-token"] = session.token
+        if call.method not in _SAFE and tenant.world.faults.hit("csrf_lost", method=call.method, path=call.path):
+            tenant.sessions.end_all()
+            session = None
         if call.method not in _SAFE and not _protected(session, token):
             return plain(403, "CSRF token validation failed", {"x-csrf-token": "Required"})
         reply = self._service(call, user, path)
@@ -127,6 +131,7 @@ class Front:
                     raise Refusal("A batch is sent with POST.", status=405)
                 reply = Batch(tenant, handler, root, call).multipart(status=202)
                 return Reply(status=202, headers={"dataserviceversion": "2.0", **reply.headers}, body=reply.body)
+            self._refuse_locked(service, call)
             if call.method == "POST" and call.headers.get("requestid"):
                 if service.name in tenant.settings.repeatability:
                     return self._repeatable(handler, call)
@@ -163,9 +168,21 @@ class Front:
                 json = call.headers.get("content-type", "").startswith("application/json")
                 reply = batch.json() if json else batch.multipart(status=200)
                 return Reply(status=200, headers={"odata-version": "4.0", **reply.headers}, body=reply.body)
+            self._refuse_locked(service, call)
             return handler.answer(call)
         except Refusal as refusal:
             return handler.refuse(refusal, call)
+
+    def _refuse_locked(self, service: Service, call: Call) -> None:
+        """Refuse a write as if somebody else worked on the same thing, where a fault says so."""
+        faults = self._tenant.world.faults
+        if call.method not in _SAFE and faults.hit(
+            "locked", method=call.method, path=f"/{service.name}/{call.path}", body=call.body
+        ):
+            found = re.match(r"(\w+)(?:\('?(\w*))?", unquote(call.path))
+            named = service.sets.get(found[1]) if found is not None else None
+            number = (found[2] if found is not None else None) or ""
+            raise being_processed("" if named is None else named.table, number, "ASMITH")
 
     def _user(self, request: web.Request, call: Call) -> User | None:
         users = self._tenant.users

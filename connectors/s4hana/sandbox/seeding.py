@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -282,8 +282,3 @@ _MAKERS: Mapping[str, Callable[..., Any]] = {
     "skip_numbers": _skip,
     "drift": drift,
 }
-
-
-def kinds() -> Sequence[str]:
-    """Give the keys that a wish may have."""
-    return [*_MAKERS, "subscribe", "sample"]

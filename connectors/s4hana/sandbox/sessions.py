@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import secrets
 from dataclasses import dataclass
+from random import Random
 
 from hub.sandbox.world import World
 
@@ -25,9 +25,10 @@ class Session:
 class Sessions:
     """The sessions of a tenant."""
 
-    def __init__(self, world: World) -> None:
-        """Start without sessions."""
+    def __init__(self, world: World, dice: Random) -> None:
+        """Start without sessions; ids and tokens are drawn from `dice`."""
         self._world = world
+        self._dice = dice
         self._sessions: dict[str, Session] = {}
 
     def __len__(self) -> int:
@@ -51,8 +52,8 @@ class Sessions:
         now = self._world.clock.monotonic()
         if len(self._sessions) % 256 == 255:
             self._sessions = {key: each for key, each in self._sessions.items() if now - each.used <= life}
-        identity = base64.urlsafe_b64encode(secrets.token_bytes(30)).decode()
-        token = base64.b64encode(secrets.token_bytes(16)).decode()
+        identity = base64.urlsafe_b64encode(self._dice.randbytes(30)).decode()
+        token = base64.b64encode(self._dice.randbytes(16)).decode()
         session = Session(id=identity, user=user, token=token, used=now)
         self._sessions[identity] = session
         return session

@@ -102,10 +102,6 @@ class Table:
         known = [key for key in self._rows if any(crowd.find(key) is not None for crowd in self.crowds)]
         return len(self._keys) + sum(crowd.count for crowd in self.crowds) - len(known)
 
-    def last(self) -> Key | None:
-        """Give the greatest key that was put."""
-        return self._keys[-1] if self._keys else None
-
     def _keys_from(self, start: Key) -> Iterator[Key]:
         place = bisect_left(self._keys, order(start), key=order)
         keys = self._keys

@@ -37,7 +37,9 @@ class Tenant:
         """Start with organisational data, one communication user and no business."""
         self.world = world
         self.limiter = Limiter(clock=world.clock)
-        self.users = Users(world)
+        # Tokens go on after a reset, so that none of them is given out twice.
+        self._dice = Random(f"s4hana:{world.seed}:sessions")
+        self.users = Users(world, self._dice)
         self.events = Events(world)
         self.inbox = Inbox(self)
         self._begin()
@@ -48,7 +50,7 @@ class Tenant:
         self.random = Random(f"s4hana:{self.world.seed}")  # dice of a simulation, nothing secret
         self.services: dict[str, Service] = dict(catalogue())
         self.organisation = Organisation()
-        self.sessions = Sessions(self.world)
+        self.sessions = Sessions(self.world, self._dice)
         self.repeats = Repeats(self.world)
         #: Who executes the present request, for `CreatedByUser`.
         self.user = "CC0000000001"
@@ -133,8 +135,7 @@ class Tenant:
             if ends is not None and ends <= self.world.clock.monotonic():
                 del self.locks[locked, prefix]
             elif locked in (table, _HEADS.get(table)) and key[: len(prefix)] == prefix:
-                code, what = _LOCKED.get(locked, ("CM/025", "Object"))
-                raise Refusal(f"{what} {prefix[0]} is currently being processed by user {user}", code=code)
+                raise being_processed(locked, prefix[0], user)
 
     @contextmanager
     def unit_of_work(self) -> Iterator[None]:
@@ -190,6 +191,12 @@ class Tenant:
         self.events.forget()
         self.inbox.forget()
         self._begin()
+
+
+def being_processed(table: str, number: str, user: str) -> Refusal:
+    """Make the refusal for what somebody else works on: a business error, although it passes by itself."""
+    code, what = _LOCKED.get(_HEADS.get(table, table), ("CM/025", "Object"))
+    return Refusal(f"{what} {number} is currently being processed by user {user}", code=code)
 
 
 _COMPONENTS = {

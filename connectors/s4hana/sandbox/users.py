@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from hub.sandbox.world import World
@@ -36,8 +37,9 @@ class User:
 class Users:
     """All communication users of a tenant, and the OAuth tokens that were given out."""
 
-    def __init__(self, world: World) -> None:
-        """Start with one user, whose password is drawn from the seed."""
+    def __init__(self, world: World, dice: Random) -> None:
+        """Start with one user, whose password is made of the seed; all else is drawn from `dice`."""
+        self._dice = dice
         digest = hashlib.sha256(f"s4hana:{world.seed}:password".encode()).digest()
         password = base64.b32encode(digest)[:24].decode()
         self._world = world
@@ -62,7 +64,7 @@ class Users:
         user = self._users.get(name)
         if user is None:
             identity = str(wish.get("id", f"CC{len(self._users) + 1:010d}"))
-            user = User(name=name, id=identity, password=secrets.token_hex(12), scenarios=SCENARIOS)
+            user = User(name=name, id=identity, password=self._dice.randbytes(12).hex(), scenarios=SCENARIOS)
         user.password = str(wish.get("password", user.password))
         user.scenarios = frozenset(str(each) for each in wish.get("scenarios", user.scenarios))
         user.certificate = str(wish.get("certificate", user.certificate))
@@ -101,7 +103,7 @@ class Users:
 
     def give_token(self, user: User) -> str:
         """Give out an access token."""
-        token = secrets.token_urlsafe(32)
+        token = base64.urlsafe_b64encode(self._dice.randbytes(33)).decode()
         self._tokens[token] = (user.name, self._world.clock.monotonic() + TOKEN_SECONDS)
         return token
 

@@ -131,6 +131,20 @@ async def test_faults_are_told_in_html_where_the_server_in_front_speaks(plain: P
     assert gone.error[0] == 404
 
 
+async def test_faults_of_saps_own(plain: Plain) -> None:
+    plan = [{"kind": "locked", "times": 1, "match": {"path": "A_BusinessPartner"}}, {"kind": "csrf_lost", "times": 1}]
+    await plain.fetch()
+    await plain.control("faults", plan)
+    lost = await plain.post(PARTNERS, PARTNER)
+    assert (lost.status, lost.headers["x-csrf-token"]) == (403, "Required")
+    await plain.fetch()
+    change = {"SearchTerm1": "X"}
+    status, code, message = (await plain.write("PATCH", f"{PARTNERS}('10100001')", change)).error
+    assert (status, code) == (400, "R1/410") and "10100001 is currently being processed by user" in message
+    assert (await plain.write("PATCH", f"{PARTNERS}('10100001')", change)).status == 204
+    assert (await plain.control("faults"))["injected"] == {"csrf_lost": 1, "locked": 1}
+
+
 async def test_answers_are_spoilt_within_their_envelope(plain: Plain) -> None:
     async def spoilt(kind: str, path: str) -> Any:
         await plain.control("faults", [{"kind": kind, "times": 1}])

@@ -128,11 +128,6 @@ def touch(tenant: Tenant, partner: str) -> None:
         tenant.raise_event(CHANGED, BusinessPartner=partner)
 
 
-def partner_of(tenant: Tenant, customer: str) -> str:
-    """Give the business partner of a customer; both have the same number here."""
-    return customer
-
-
 def _owned(tenant: Tenant, values: Values) -> Values:
     """Check that the business partner of a part is there."""
     row = given(values)
@@ -272,10 +267,6 @@ def _customer_exists(tenant: Tenant, customer: str) -> None:
         raise Refusal(f"Customer {customer} has not been created", code="F2/153", target="Customer")
 
 
-def _touch_customer(tenant: Tenant, key: Key) -> None:
-    touch_later(tenant, partner_of(tenant, key[0]))
-
-
 def touch_later(tenant: Tenant, partner: str) -> None:
     """Note a change, unless the business partner is only now being made."""
     if not tenant.store.is_new("A_BusinessPartner", (partner,)):
@@ -314,9 +305,9 @@ _COMMUNICATION = Rules(
 )
 _BELOW_AREA = Rules(
     create=_create_below_area,
-    created=_touch_customer,
-    changed=_touch_customer,
-    deleted=lambda tenant, row: _touch_customer(tenant, (str(row["Customer"]),)),
+    created=_touched,
+    changed=_touched,
+    deleted=lambda tenant, row: _touched(tenant, (str(row["Customer"]),)),
 )
 _PART = Rules(
     create=lambda tenant, values, parent: _owned(tenant, values),
@@ -334,9 +325,7 @@ RULES = {
     "A_BusinessPartnerRole": Rules(create=_create_role, created=_created_role, changed=_touched),
     "A_BusinessPartnerTaxNumber": _PART,
     "A_BuPaIdentification": _PART,
-    "A_Customer": Rules(create=_create_customer, changed=_touch_customer),
-    "A_CustomerCompany": Rules(
-        create=_create_company, created=_touch_customer, change=_change_company, changed=_touch_customer
-    ),
-    "A_CustomerSalesArea": Rules(create=_create_area, created=_touch_customer, changed=_touch_customer),
+    "A_Customer": Rules(create=_create_customer, changed=_touched),
+    "A_CustomerCompany": Rules(create=_create_company, created=_touched, change=_change_company, changed=_touched),
+    "A_CustomerSalesArea": Rules(create=_create_area, created=_touched, changed=_touched),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from connectors.s4hana.sandbox.odata.exchange import Reply, json_reply
@@ -63,7 +63,6 @@ class Scene:
     component: str = ""
     transaction: str = ""
     timestamp: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def in_v2(refusal: Refusal, scene: Scene) -> Reply:

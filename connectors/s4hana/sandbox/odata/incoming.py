@@ -32,8 +32,10 @@ def read_body(call: Call) -> dict[str, Any]:
     return inner if len(body) == 1 and isinstance(inner, dict) else body
 
 
-def node_of(body: dict[str, Any], service: Service, entity_set: EntitySet, *, deep: bool = True) -> Node:
-    """Read an entity with those below it; raises `Refusal` that names the property."""
+def node_of(
+    body: dict[str, Any], service: Service, entity_set: EntitySet, *, deep: bool = True, raw: bytes = b""
+) -> Node:
+    """Read an entity with those below it; raises `Refusal` that names the property, and where it is in `raw`."""
     node = Node(entity_set=entity_set, values={})
     for name, value in body.items():
         if name == "__metadata" or "@" in name or name == "SAP__Messages":
@@ -44,7 +46,7 @@ def node_of(body: dict[str, Any], service: Service, entity_set: EntitySet, *, de
             if given and not deep:
                 raise Refusal("Deep update is not supported: change the entities one by one.", target=name)
             target = service.sets[navigation.target]
-            node.children.append((navigation, [node_of(each, service, target) for each in given]))
+            node.children.append((navigation, [node_of(each, service, target, raw=raw) for each in given]))
             continue
         property_ = entity_set.properties.get(name)
         if property_ is None:
@@ -52,7 +54,9 @@ def node_of(body: dict[str, Any], service: Service, entity_set: EntitySet, *, de
         try:
             read = (from_v4 if service.v4 else from_v2)(property_, value)
         except NotAValue:
-            raise Refusal(f"Property '{name}' has invalid value '{value}'", target=name) from None
+            place = raw.find(f'"{name}"'.encode())
+            where = f" at offset '{place + len(name) + 2}'" if place >= 0 else ""
+            raise Refusal(f"Property '{name}'{where} has invalid value '{value}'", target=name) from None
         # What SAP determines by itself is passed over, as Gateway does it.
         if property_.creatable or property_.key:
             node.values[property_.column] = read

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 ROOT = "/sap/opu/odata/sap"
 _HEADERS = {"dataserviceversion": "2.0", "cache-control": "no-store, no-cache"}
 _UPDATES = frozenset({"PATCH", "MERGE", "PUT"})
-FORMATS = ("atom", "xml", "xlsx")
 
 
 class ServiceV2:
@@ -89,7 +88,7 @@ class ServiceV2:
         if method == "DELETE":
             self.entities.delete(place)
             return Reply(status=204, headers=self._done())
-        node = node_of(read_body(call), self.service, place.entity_set, deep=False)
+        node = node_of(read_body(call), self.service, place.entity_set, deep=False, raw=call.body)
         row = self.entities.change(place, changeable(node), replace=method == "PUT")
         return Reply(status=204, headers={**self._done(), **self._etag_header(place.entity_set, row)})
 
@@ -181,7 +180,7 @@ class ServiceV2:
         refuse_other_formats(call)
         if place.key is not None and place.navigation is None:
             raise Refusal("Method 'POST' is not allowed on an entity.", code=NO_METHOD, status=405)
-        node = node_of(read_body(call), self.service, place.entity_set)
+        node = node_of(read_body(call), self.service, place.entity_set, raw=call.body)
         if place.parent is not None and place.parent_set is not None:
             self._tenant.check_lock(
                 place.parent_set.table, tuple(str(v) for v in _keys(place.parent_set, place.parent))
