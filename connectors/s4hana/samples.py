@@ -141,7 +141,7 @@ MAKE_ORDER = _write("sales_order.create", ORDER, _rows("A_SalesOrderItem", Sales
 MAKE_CREDIT_REQUEST = _write(
     "credit_memo_request.create",
     CREDIT_REQUEST,
-    _rows("A_CreditMemoRequestItem", CreditMemoRequest="60000001"),
+    _rows("A_CreditMemoRequestItem", CreditMemoRequest="60000002"),
 )
 POST_INVOICE = _write("invoice.post", INVOICE, _entries(DocumentReferenceID="INV-1009"))
 #: In the sample, the ledger has one entry, of the billing document 90000000; the invoice above is 1800000000.
@@ -185,7 +185,7 @@ SAMPLES = Samples(
     settings=SETTINGS,
     seed={
         "sample": True,
-        "credit_memo_requests": [{**CREDIT_REQUEST, "PurchaseOrderByCustomer": "CM-1"}],
+        "credit_memo_requests": [{**CREDIT_REQUEST, "PurchaseOrderByCustomer": each} for each in ("CM-1", "CM-2")],
         "changes": _OLD,
         "settings": {"posting_seconds": 0},
     },
