@@ -332,23 +332,6 @@ async def test_what_has_no_sample_does_not_hold() -> None:
     assert len(told) == 2
 
 
-async def test_a_body_or_a_time_cannot_be_held_against_who_signs_nothing() -> None:
-    """Its other mistakes still strike."""
-    assert SAMPLES.signer is not None
-    shown = replace(SAMPLES, signer=replace(SAMPLES.signer, signs=False))
-    faults = (
-        "hook-stale",
-        "hook-from-the-future",
-        "hook-reformatted",
-        "hook-cut",
-        "hook-badly-signed",
-        "hook-unsigned",
-    )
-    trials = await trials_of(CONNECTOR, shown, Side.WEBHOOK, *faults)
-    assert {name for name, trial in trials.items() if trial.state is State.NOT_STRUCK} == set(faults[:4])
-    assert {trials[name].state for name in faults[4:]} == {State.HOLDS}
-
-
 async def test_an_exemption_that_is_not_needed_is_an_error() -> None:
     exempt = replace(SAMPLES, exempt={"greeting.read": {"error-502": "just because"}})
     trials = await trials_of(CONNECTOR, exempt, Side.READ, "error-502")
