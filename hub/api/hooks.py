@@ -39,6 +39,13 @@ async def hook(request: Request, connection: str) -> Response:
     return Response(said.body, status_code=said.status, media_type=said.content_type)
 
 
+@router.options("/hooks/{connection}", summary="Consent to webhooks of a connection")
+async def consent(request: Request, connection: str) -> Response:
+    """Answer 200 with the headers that the sender asks for; 401 refused, 404 for who is asked for no consent."""
+    intake: Intake = request.app.state.intake
+    return Response(headers={"allow": "POST", **intake.handshake(connection, dict(request.headers))})
+
+
 class Door:
     """The application, with a way in of their own for webhooks, which answers as `hook` does.
 

@@ -91,6 +91,22 @@ class Intake:
         webhook = account.connector.webhook if account is not None else None
         return None if webhook is None else webhook.acknowledgement
 
+    def handshake(self, name: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Give the headers by which a connection consents to webhooks; header names are lower-case.
+
+        Raises `NotFound` for a connection whose senders ask for no consent, and `WebhookRejected`; both are counted.
+        """
+        account = self._accounts.get(name)
+        webhook = account.connector.webhook if account is not None else None
+        if account is None or webhook is None or webhook.handshake is None:
+            self.count_refusal(UNKNOWN, "unknown-connection")
+            raise NotFound("There is no such connection whose senders ask for consent.", code="unknown-connection")
+        try:
+            return webhook.handshake(account.settings, headers)
+        except WebhookRejected as error:
+            self.count_refusal(name, error.code)
+            raise
+
     def close(self) -> None:
         """Take nothing more; senders are told to come again."""
         self._closed = True

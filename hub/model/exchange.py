@@ -22,7 +22,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An answer: status, headers with lower-case names, and the whole body as bytes."""
+    """An answer: status, headers with lower-case names, and the whole body as bytes.
+
+    Of several headers with one name the last counts, but `set-cookie` holds all of them, one a line.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)

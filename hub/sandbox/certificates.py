@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -24,11 +25,15 @@ class Flaw(StrEnum):
     SELF_SIGNED = "self-signed"
 
 
-def issue(folder: Path, host: str, *, flaw: Flaw | None = None) -> tuple[ssl.SSLContext, Path]:
+def issue(
+    folder: Path, host: str, *, flaw: Flaw | None = None, clients: Sequence[str] = ()
+) -> tuple[ssl.SSLContext, Path]:
     """Make an authority and a certificate for `host`, localhost and 127.0.0.1, or one that has a flaw.
 
     Gives the server's TLS context and the authority's certificate file (PEM) in `folder`; the authority's key is
-    never written. What signs itself is signed by an authority that nobody has been told of.
+    never written. What signs itself is signed by an authority that nobody has been told of. For each common name in
+    `clients` a key and certificate to sign in with stand in `client_file`; the server then asks for one, and takes
+    connections without as well.
     """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("Sandbox test authority")
@@ -52,16 +57,40 @@ def issue(folder: Path, host: str, *, flaw: Flaw | None = None) -> tuple[ssl.SSL
     authority_file = folder / "authority.pem"
     authority_file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     chain = folder / "server.pem"
-    chain.touch(mode=0o600)
-    chain.write_bytes(
-        server_key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + server.public_bytes(serialization.Encoding.PEM)
-    )
+    _write(chain, server_key, server)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(chain)
+    for name in clients:
+        key = ec.generate_private_key(ec.SECP256R1())
+        client = (
+            _builder(_name(name), authority_name, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+            )
+            .sign(authority_key, hashes.SHA256())
+        )
+        _write(client_file(folder, name), key, client)
+    if clients:
+        context.load_verify_locations(authority_file)
+        context.verify_mode = ssl.CERT_OPTIONAL
     return context, authority_file
+
+
+def client_file(folder: Path, name: str) -> Path:
+    """Give where the key and certificate of a client are."""
+    return folder / f"client-{name}.pem"
+
+
+def _write(file: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+    """Write a key and its certificate where nobody else reads them."""
+    file.touch(mode=0o600)
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
 
 
 def _builder(

@@ -99,8 +99,8 @@ async def _suffer(
         if fault.kind in SENT_APART and answer.status < 400:
             # Who gave up listening may go on long before the last of it was sent.
             _strike(world, entry, fault)
-            return await spoil(fault.kind, request, answer) or answer
-        changed = None if answer.status >= 400 else await spoil(fault.kind, request, answer)
+            return await spoil(fault.kind, request, answer, world.names) or answer
+        changed = None if answer.status >= 400 else await spoil(fault.kind, request, answer, world.names)
         if changed is None:
             return answer  # Nothing in it can be spoilt in this way.
         _strike(world, entry, fault)

@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from hub.sandbox.certificates import issue
+from hub.sandbox.certificates import client_file, issue
 from hub.sandbox.control import control_application
 from hub.sandbox.exact_json import dumps
 from hub.sandbox.middleware import gate
@@ -39,6 +39,8 @@ class Sandbox:
     build: Callable[[World], web.Application]
     render: Callable[[Problem], web.Response] = plain_problem
     fault_kinds: frozenset[str] = frozenset()
+    #: Common names of those who may sign in with a certificate over https.
+    clients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,7 @@ async def running(sandbox: Sandbox, options: Options | None = None) -> AsyncIter
         context: ssl.SSLContext | None = None
         authority: Path | None = None
         if chosen.tls:
-            context, authority = issue(Path(folder), chosen.host)
+            context, authority = issue(Path(folder), chosen.host, clients=sandbox.clients)
         world = World(name=sandbox.name, seed=chosen.seed, fault_kinds=sandbox.fault_kinds)
         application = sandbox.build(world)
         application.middlewares.insert(0, gate(world, sandbox.render))
@@ -96,6 +98,7 @@ async def running(sandbox: Sandbox, options: Options | None = None) -> AsyncIter
                 "control_url": f"http://{chosen.host}:{control_port}",
                 "pid": os.getpid(),
                 **({"ca_file": str(authority)} if authority else {}),
+                **({"client_files": _client_files(sandbox, Path(folder))} if authority and sandbox.clients else {}),
                 **world.books.announce(),
             }
             yield Running(world=world, announcement=announcement)
@@ -114,6 +117,10 @@ async def serve_forever(sandbox: Sandbox, options: Options) -> None:
         sys.stdout.write(dumps(served.announcement).decode() + "\n")
         sys.stdout.flush()
         await stop.wait()
+
+
+def _client_files(sandbox: Sandbox, folder: Path) -> dict[str, str]:
+    return {name: str(client_file(folder, name)) for name in sandbox.clients}
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int, context: ssl.SSLContext | None) -> int:

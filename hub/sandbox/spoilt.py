@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -20,6 +21,9 @@ _NAMES = frozenset({"id", "Id", "code", "externalId", "external_id", "number"})
 _CHOICES = frozenset({"status", "Status", "state", "type"})
 #: Headers that are about the body as it was.
 _OF_THE_BODY = frozenset({"content-length", "content-encoding", "etag"})
+_QUOTED = re.compile(r"'([^']*)'")
+#: Takes what was asked for, the fields that name things, and an answer's JSON; gives it changed, or None.
+Change = Callable[[AbstractSet[str], AbstractSet[str], Any], Any]
 _LOGIN_PAGE = (
     b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><form action='/login' method='post'>"
     b"<input name='user'><input name='password' type='password'></form></body></html>"
@@ -36,15 +40,22 @@ def in_place_of(kind: str, *, to: str) -> web.Response:
     return json_answer({"success": False, "error": {"code": "temporarily_unavailable", "message": "Try again."}})
 
 
-async def spoil(kind: str, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse | None:
-    """Give the answer as it arrives; None where it cannot be spoilt in this way, so that it goes out as it is."""
+async def spoil(
+    kind: str, request: web.Request, answer: web.StreamResponse, names: AbstractSet[str] = frozenset()
+) -> web.StreamResponse | None:
+    """Give the answer as it arrives; None where it cannot be spoilt in this way, so that it goes out as it is.
+
+    `names` are fields that say which thing an answer is about, beside the usual ones.
+    """
     body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
     if answer.headers.get("Content-Encoding") == "gzip":
         # What a vendor has packed goes out unpacked: it is the answer that is spoilt, not its packing.
         body = gzip.decompress(body)
     if kind in _CHANGES:
-        changed = _CHANGES[kind](_asked(request, await request.read()), body)
-        return None if changed is None else _with(answer, changed)
+        known = _NAMES | names
+        value, envelope = _opened(_json(body))
+        changed = _CHANGES[kind](_asked(request, await request.read(), known), known, value)
+        return None if changed is None else _with(answer, dumps(changed if envelope is None else {envelope: changed}))
     if kind == "malformed_body":
         half = body[: len(body) // 2] or b"<html><body>upstream"
         status = 200 if answer.status == 204 else answer.status
@@ -122,77 +133,79 @@ def _with_body(answer: web.StreamResponse) -> int:
     return 200 if answer.status == 204 else answer.status
 
 
-def _foreign(asked: AbstractSet[str], body: bytes) -> bytes | None:
+def _foreign(asked: AbstractSet[str], names: AbstractSet[str], value: Any) -> Any:
     """Make it the answer about something else: whatever repeats what was asked for names another thing."""
-    value = _object(body)
-    echoed = {name for name in _NAMES if value is not None and str(value.get(name)) in asked}
-    if value is None or not echoed:
+    if not isinstance(value, dict):
         return None
-    return dumps({name: _another(item) if name in echoed else item for name, item in value.items()})
+    echoed = {name for name in names if str(value.get(name)) in asked}
+    if not echoed:
+        return None
+    return {name: _another(item) if name in echoed else item for name, item in value.items()}
 
 
 def _another(value: Any) -> Any:
     return value + 1 if isinstance(value, int) else f"{value}0"
 
 
-def _asked(request: web.Request, body: bytes) -> set[str]:
+def _asked(request: web.Request, body: bytes, names: AbstractSet[str]) -> set[str]:
     """Give what a request names its thing by: the parts of its path, and the names in its body, at whatever depth."""
     parts = [unquote(part) for part in request.rel_url.raw_path.split("/") if part]
-    # A name may have its kind before it, as in `eid:4711`.
-    named = {name for part in parts for name in (part, part.rpartition(":")[2])}
-    return named | set(_named(_json(body)))
+    # A name may have its kind before it, as in `eid:4711`, or stand in quotes behind its set, as in `Orders('4711')`.
+    named = {name for part in parts for name in (part, part.rpartition(":")[2], *_QUOTED.findall(part))}
+    return named | set(_named(_json(body), names))
 
 
-def _named(value: Any) -> Iterator[str]:
+def _named(value: Any, names: AbstractSet[str]) -> Iterator[str]:
     if isinstance(value, dict):
-        yield from (str(value[name]) for name in _NAMES if name in value)
+        yield from (str(value[name]) for name in names if name in value)
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _named(part)
+        yield from _named(part, names)
 
 
-def _renamed(_names: AbstractSet[str], body: bytes) -> bytes | None:
-    value = _object(body)
-    if value is None or not _NAMES & value.keys():
+def _renamed(_asked: AbstractSet[str], names: AbstractSet[str], value: Any) -> Any:
+    if not isinstance(value, dict) or not names & value.keys():
         return None
-    return dumps({f"{name}_v2" if name in _NAMES else name: item for name, item in value.items()})
+    return {f"{name}_v2" if name in names else name: item for name, item in value.items()}
 
 
-def _added(_names: AbstractSet[str], body: bytes) -> bytes | None:
-    value = _object(body)
-    return None if value is None else dumps({**value, "added_by_a_later_release": {"since": "2031", "values": [1]}})
-
-
-def _unknown(_names: AbstractSet[str], body: bytes) -> bytes | None:
-    value = _object(body)
-    if value is None or not any(isinstance(value.get(name), str) for name in _CHOICES):
+def _added(_asked: AbstractSet[str], _names: AbstractSet[str], value: Any) -> Any:
+    if not isinstance(value, dict):
         return None
-    changed = {
+    return {**value, "added_by_a_later_release": {"since": "2031", "values": [1]}}
+
+
+def _unknown(_asked: AbstractSet[str], _names: AbstractSet[str], value: Any) -> Any:
+    if not isinstance(value, dict) or not any(isinstance(value.get(name), str) for name in _CHOICES):
+        return None
+    return {
         name: "of_a_later_release" if name in _CHOICES and isinstance(item, str) else item
         for name, item in value.items()
     }
-    return dumps(changed)
 
 
-def _rows(change: Callable[[list[Any]], list[Any]]) -> Callable[[AbstractSet[str], bytes], bytes | None]:
+def _rows(change: Callable[[list[Any]], list[Any]]) -> Change:
     """Change the list in an answer: the whole of it, or its first field that holds objects."""
 
-    def changed(_names: AbstractSet[str], body: bytes) -> bytes | None:
-        value = _json(body)
+    def changed(_asked: AbstractSet[str], _names: AbstractSet[str], value: Any) -> Any:
         if isinstance(value, list) and value:
-            return dumps(change(value))
+            return change(value)
         if not isinstance(value, dict):
             return None
         name = next((name for name, rows in value.items() if isinstance(rows, list) and rows), None)
         if name is None or not isinstance(value[name][0], dict):
             return None
-        return dumps({**value, name: change(value[name])})
+        return {**value, name: change(value[name])}
 
     return changed
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
-    value = _json(body)
-    return value if isinstance(value, dict) else None
+def _opened(value: Any) -> tuple[Any, str | None]:
+    """Give what an envelope holds, and its name, where an answer is one object in another, as in OData v2."""
+    if isinstance(value, dict) and len(value) == 1:
+        ((name, inner),) = value.items()
+        if isinstance(inner, dict):
+            return inner, name
+    return value, None
 
 
 def _json(body: bytes) -> Any:
@@ -202,7 +215,7 @@ def _json(body: bytes) -> Any:
         return None
 
 
-_CHANGES: Mapping[str, Callable[[AbstractSet[str], bytes], bytes | None]] = {
+_CHANGES: Mapping[str, Change] = {
     "foreign_body": _foreign,
     "renamed_field": _renamed,
     "added_field": _added,

@@ -84,6 +84,8 @@ class World:
         self.post: Post | None = None
         #: When requests whose caller was let down will be executed, by the clock's monotonic seconds.
         self.late: list[float] = []
+        #: Fields that say which thing an answer is about, beside `id` and its like: faults change them.
+        self.names: frozenset[str] = frozenset()
         #: Where the sandbox listens; known once it serves.
         self.url = ""
 

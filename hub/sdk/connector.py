@@ -193,11 +193,14 @@ class Webhook:
       the address alone, whose query is among the headers as `QUERY`.
     - `parse(body)` gives the events; it raises `UnreadableWebhook`.
     - `acknowledgement` is what the sender is answered; it goes out only after everything is durable.
+    - `handshake(settings, headers)` is given where the sender asks for consent (OPTIONS) before it sends anything: it
+      gives the headers that grant it, or raises `WebhookRejected`.
     """
 
     verify: Callable[[Any, Mapping[str, str], bytes, datetime], None]
     parse: Callable[[bytes], Sequence[InboundEvent]]
     acknowledgement: Acknowledgement | None = None
+    handshake: Callable[[Any, Mapping[str, str]], Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

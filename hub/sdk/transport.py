@@ -132,11 +132,7 @@ class Transport:
                 # What comes from a cache says when it was given to that.
                 if self._reads_clock is not None and asked is not None and "age" not in answer.headers:
                     self._dates[host] = (asked, self._reads_clock(), answer.headers.get("date", ""))
-                return Response(
-                    status=answer.status,
-                    headers={name.lower(): value for name, value in answer.headers.items()},
-                    body=body,
-                )
+                return Response(status=answer.status, headers=_headers(answer), body=body)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
             raise FixConnection("The host's certificate does not hold.", code="bad-certificate", host=host) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -181,6 +177,14 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise OutcomeUnknown("The connection broke.", code="connection-broken", reason=_reason(error)) from error
+
+
+def _headers(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    """Give the headers with lower-case names; cookies, of which each has a line of its own, are split by line ends."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if "set-cookie" in headers:
+        headers["set-cookie"] = "\n".join(answer.headers.getall("set-cookie"))
+    return headers
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

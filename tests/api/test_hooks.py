@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from hub.api import hooks, problems
-from hub.errors import UnreadableWebhook, WebhookRejected
+from hub.errors import NotFound, UnreadableWebhook, WebhookRejected
 from hub.model.event import InboundEvent
 from hub.sdk.connector import QUERY, Acknowledgement, Webhook
 from hub.sdk.settings import Settings
@@ -50,10 +50,18 @@ def parse(body: bytes) -> Sequence[InboundEvent]:
     return [InboundEvent(external_id=data["id"], type="vendor.thing.made", occurred_at=at, data=data)]
 
 
+def consent(_settings: Settings, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Consent to what says who it is."""
+    origin = headers.get("webhook-request-origin")
+    if origin is None:
+        raise WebhookRejected("Nobody asks.", code="no-origin")
+    return {"webhook-allowed-origin": origin}
+
+
 @pytest.fixture
 async def app(tmp_path: Path) -> AsyncIterator[FastAPI]:
     """Give the application over a hub that takes webhooks."""
-    hooked = replace(connector, webhook=Webhook(verify=verify, parse=parse))
+    hooked = replace(connector, webhook=Webhook(verify=verify, parse=parse, handshake=consent))
     house = House(tmp_path, Vendor(), bundle_for(hooked, FLOW), connector=hooked)
     await house.start()
     app = FastAPI(openapi_url="/api/openapi.json")
@@ -95,6 +103,9 @@ async def _slowly() -> AsyncIterator[bytes]:
         ("POST", "/hooks/", {}, b"", 404),
         ("GET", "/hooks/vendor", {}, b"", 405),
         ("PUT", "/hooks/vendor", {}, b"", 405),
+        ("OPTIONS", "/hooks/vendor", {"webhook-request-origin": "vendor.example"}, b"", 200),
+        ("OPTIONS", "/hooks/vendor", {}, b"", 401),
+        ("OPTIONS", "/hooks/nobody", {"webhook-request-origin": "vendor.example"}, b"", 404),
         ("GET", "/elsewhere", {}, b"", 404),
     ],
 )
@@ -168,3 +179,22 @@ async def test_the_description_tells_of_the_way(app: FastAPI) -> None:
     """A sender's developer reads it there."""
     _, _, described = await asked(hooks.Door(app), "GET", "/api/openapi.json", {}, b"")
     assert "/hooks/{connection}" in json.loads(described)["paths"]
+
+
+async def test_consent_names_who_may_send_and_how(app: FastAPI) -> None:
+    """A status alone is no consent."""
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(hooks.Door(app)), base_url="http://hub") as client:
+        answer = await client.options("/hooks/vendor", headers={"WebHook-Request-Origin": "vendor.example"})
+    assert (answer.headers["webhook-allowed-origin"], answer.headers["allow"]) == ("vendor.example", "POST")
+
+
+async def test_who_is_asked_for_no_consent_gives_none(tmp_path: Path) -> None:
+    """Most vendors ask nobody."""
+    hooked = replace(connector, webhook=Webhook(verify=verify, parse=parse))
+    house = House(tmp_path, Vendor(), bundle_for(hooked, FLOW), connector=hooked)
+    await house.start()
+    try:
+        with pytest.raises(NotFound):
+            house.intake.handshake("vendor", {"webhook-request-origin": "vendor.example"})
+    finally:
+        await house.stop()

@@ -198,3 +198,33 @@ async def test_a_plan_knows_when_it_is_over_and_may_be_suspended(toy: Running) -
 
 def test_what_is_not_done_is_not_spoilt() -> None:
     assert not INSTEAD & SPOILT
+
+
+def build_enveloped(world: World) -> web.Application:
+    """Make a vendor that answers in an envelope, and has a name of its own for the number of a thing."""
+
+    async def get(request: web.Request) -> web.Response:
+        number = request.match_info["key"].strip("'")
+        return json_answer({"d": {"Number": number, "results": [{"n": 1}, {"n": 2}]}})
+
+    world.names = frozenset({"Number"})
+    application = web.Application()
+    application.add_routes([web.get("/Things({key})", get)])
+    return application
+
+
+@pytest.mark.parametrize(
+    ("kind", "inner"),
+    [
+        ("foreign_body", {"Number": "t-10", "results": [{"n": 1}, {"n": 2}]}),
+        ("renamed_field", {"Number_v2": "t-1", "results": [{"n": 1}, {"n": 2}]}),
+        ("rows_missing", {"Number": "t-1", "results": [{"n": 1}]}),
+        ("rows_shuffled", {"Number": "t-1", "results": [{"n": 2}, {"n": 1}]}),
+    ],
+)
+async def test_what_stands_in_an_envelope_is_changed_there(kind: str, inner: dict[str, Any]) -> None:
+    async with running(Sandbox(name="toy", build=build_enveloped)) as served, aiohttp.ClientSession() as session:
+        plan(served, kind)
+        async with session.get(f"{served.url}/Things('t-1')") as answer:
+            assert await answer.json() == {"d": inner}
+        assert served.world.faults.injected == {kind: 1}

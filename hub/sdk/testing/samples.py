@@ -65,7 +65,7 @@ class Signer:
     - `secret` names the setting that holds the secret, `other_secret` is one of the same form that is wrong.
     - `header` is the header with the signature; `join(first, second)` puts two values of it into one, as vendors do
       while a secret is being changed (None where they never do).
-    - `vouches` is False for a vendor that signs nothing: a secret in the address shows who sends, and nothing shows
+    - `vouches` is False for a vendor that signs nothing: a secret that is shown tells who sends, and nothing shows
       whether the body is whole, or when it was sent.
     """
 

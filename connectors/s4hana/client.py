@@ -1,0 +1,56 @@
+"""How a session reads: one entity, or all pages of a collection, in the declared properties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from connectors.s4hana.odata import answers, requests
+from connectors.s4hana.odata.model import EntitySet
+from connectors.s4hana.settings import S4HanaSettings
+from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.session import Session
+
+#: The most rows that one read holds.
+MOST_ROWS = 50_000
+
+
+def settings_of(session: Session) -> S4HanaSettings:
+    """Give a session's settings with their type."""
+    return cast(S4HanaSettings, session.settings)
+
+
+async def read_one(session: Session, entity: EntitySet, key: Mapping[str, Any]) -> dict[str, Any]:
+    """Read an entity with all that is declared below it."""
+    request = requests.one(settings_of(session).base_url, entity, key)
+    return answers.one(entity, await session.send(request))
+
+
+async def read_all(session: Session, entity: EntitySet, *, most: int = MOST_ROWS, **asked: Any) -> list[dict[str, Any]]:
+    """Read all rows of a collection, page by page as Gateway cuts them.
+
+    `FixData` where there are more than `most`, since a part is no answer; `OutcomeUnknown` where a page repeats or
+    leaves out rows.
+    """
+    found: list[dict[str, Any]] = []
+    request = requests.many(settings_of(session).base_url, entity, **asked)
+    count: int | None = None
+    while True:
+        page = answers.page(entity, await session.send(request), request.url)
+        found.extend(page.rows)
+        count = page.count if count is None else count
+        if len(found) > most:
+            raise FixData("There are more rows than one read takes.", code="too-many-rows", set=entity.name, most=most)
+        if page.next is None:
+            break
+        request = requests.following(entity, page.next)
+    if count not in (None, len(found)) or not is_distinct(entity, found):
+        # Also when rows came and went meanwhile: it is read once more.
+        raise OutcomeUnknown("The rows came incomplete, or twice.", code="unreadable-answer", set=entity.name)
+    return found
+
+
+def is_distinct(entity: EntitySet, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether no row is there twice; rows of an aggregate have no key that lasts."""
+    keys = {tuple(str(row.get(name)) for name in entity.keys) for row in rows}
+    return entity.aggregate or len(keys) == len(rows)

@@ -1,0 +1,209 @@
+"""What the ledger shows: journal entries with lines and totals, open items, line items, balances, accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from connectors.s4hana.client import read_all
+from connectors.s4hana.journal import ITEMS, MARKED
+from connectors.s4hana.marks import number
+from connectors.s4hana.odata.literals import all_of, condition, decimal_of
+from connectors.s4hana.odata.model import EntitySet, entity_set
+from connectors.s4hana.reads import input_of, is_of, listing_input, read
+from hub.sdk.connector import ReadOperation, Record
+from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.session import Session
+
+LINE_ITEMS = entity_set("API_GLACCOUNTLINEITEM", "GLAccountLineItem")
+BALANCES = entity_set("API_JOURNALENTRYITEMBASIC_SRV", "A_JournalEntryItemBasic")
+ACCOUNTS = entity_set("API_GLACCOUNTINCHARTOFACCOUNTS_SRV", "A_GLAccountInChartOfAccounts")
+COMPANIES = entity_set("API_COMPANYCODE_SRV", "A_CompanyCode")
+_ORDER = ",".join(ITEMS.keys)
+_DOCUMENT = {"company_code": "CompanyCode", "fiscal_year": "FiscalYear", "id": "AccountingDocument"}
+_HEAD = {
+    "document_type": "AccountingDocumentType",
+    "posting_date": "PostingDate",
+    "document_date": "DocumentDate",
+    "reference": "DocumentReferenceID",
+    "text": "AccountingDocumentHeaderText",
+    "code": MARKED,
+    "currency": "TransactionCurrency",
+    "reversed_by": "ReverseDocument",
+}
+
+
+async def journal_entry(session: Session, wanted: Record) -> Record:
+    """Read one document with all its lines; `FixData` as `not-found` where there is none."""
+    conditions = [condition(ITEMS, property, "eq", wanted[field]) for field, property in _DOCUMENT.items()]
+    rows = await read_all(session, ITEMS, filter=all_of(conditions), order=_ORDER)
+    if not rows:
+        raise FixData("S/4HANA shows no such journal entry.", code="not-found", **{k: wanted[k] for k in _DOCUMENT})
+    return entry_of(rows)
+
+
+async def find_entries(session: Session, wanted: Record) -> Record:
+    """Find documents by the reference that they were posted with, or by the hub's mark; each with its lines."""
+    names = {"company_code": "CompanyCode", "reference": "DocumentReferenceID", "code": MARKED}
+    conditions = [condition(ITEMS, property, "eq", wanted[name]) for name, property in names.items() if name in wanted]
+    rows = await read_all(session, ITEMS, filter=all_of(conditions), order=_ORDER)
+    documents: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        _assert_asked_for(names, wanted, row)
+        documents.setdefault(tuple(str(row.get(name)) for name in _DOCUMENT.values()), []).append(row)
+    return {"journal_entries": [entry_of(each) for each in documents.values()]}
+
+
+def _assert_asked_for(names: Mapping[str, str], wanted: Record, row: Mapping[str, Any]) -> None:
+    if not is_of(dict(names))(wanted, row):
+        raise OutcomeUnknown("A row came that was not asked for.", code="foreign-answer")
+
+
+def entry_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Give a document of its items: head, lines as SAP names them, and totals in its currency and the company's."""
+    first = rows[0]
+    if len({row.get("AccountingDocumentItem") for row in rows}) != len(rows):
+        raise OutcomeUnknown("A line of the document came twice.", code="unreadable-answer")
+    told: dict[str, Any] = {field: number(first[property]) for field, property in _DOCUMENT.items()}
+    head = {field: first[property] for field, property in _HEAD.items() if first.get(property)}
+    totals = totals_of(rows, "AmountInTransactionCurrency")
+    local = totals_of(rows, "AmountInCompanyCodeCurrency")
+    if totals["debit"] != totals["credit"] or local["debit"] != local["credit"]:
+        # A document balances, so that a line is missing where one does not.
+        raise OutcomeUnknown("The document's lines came incomplete.", code="unreadable-answer", **told)
+    return {**told, **head, "total": totals["debit"], "total_in_company_currency": local["debit"], "lines": list(rows)}
+
+
+def totals_of(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, str]:
+    """Add up debits and credits, both without sign."""
+    amounts = [decimal_of(row.get(name, "0"), name) for row in rows]
+    debit = sum((each for each in amounts if each > 0), Decimal(0))
+    credit = -sum((each for each in amounts if each < 0), Decimal(0))
+    return {"debit": f"{debit:f}", "credit": f"{credit:f}"}
+
+
+def _listing(
+    *,
+    name: str,
+    title: str,
+    entity: EntitySet,
+    asked: Mapping[str, tuple[str, str, str]],
+    required: Sequence[str] = (),
+    fixed: Sequence[str] = (),
+    schema: str,
+    order: Sequence[str],
+) -> ReadOperation:
+    """Declare a list of rows; `asked` maps an input's field to property, operator, and what it says."""
+
+    async def rows(session: Session, wanted: Record) -> Record:
+        conditions = [
+            condition(entity, property, operator, wanted[field])
+            for field, (property, operator, _) in asked.items()
+            if field in wanted
+        ]
+        found = await read_all(session, entity, filter=all_of([*fixed, *conditions]), order=",".join(order))
+        equal = {field: property for field, (property, operator, _) in asked.items() if operator == "eq"}
+        for row in found:
+            _assert_asked_for(equal, wanted, row)
+        return {"items": found}
+
+    return ReadOperation(
+        name=name,
+        title=title,
+        input=listing_input(
+            {field: {"type": "string", "minLength": 1, "description": said} for field, (_, _, said) in asked.items()},
+            required,
+        ),
+        output={"$ref": schema},
+        read=rows,
+    )
+
+
+READ = ReadOperation(
+    name="journal_entry.read",
+    title="Read a journal entry with its lines and totals",
+    input=input_of(
+        {"company_code": "company code", "fiscal_year": "fiscal year, four digits", "id": "number of the document"}
+    ),
+    output={"$ref": "s4hana.journal_entry@1"},
+    read=journal_entry,
+    about=lambda asked, came: all(number(asked[name]) == number(came[name]) for name in _DOCUMENT),
+)
+FIND = ReadOperation(
+    name="journal_entry.find",
+    title="Find journal entries by their reference or by the hub's mark",
+    input=listing_input(
+        {
+            "company_code": {"type": "string", "minLength": 1},
+            "reference": {"type": "string", "minLength": 1, "maxLength": 16},
+            "code": {"type": "string", "minLength": 1, "maxLength": 20},
+        },
+        anyOf=[{"required": ["reference"]}, {"required": ["code"]}],
+    ),
+    output={"$ref": "s4hana.journal_entries@1"},
+    read=find_entries,
+)
+OPEN_ITEMS = _listing(
+    name="open_item.list",
+    title="List what a customer owes or is owed: open items of its account",
+    entity=ITEMS,
+    asked={
+        "company_code": ("CompanyCode", "eq", "company code"),
+        "customer": ("Customer", "eq", "number of the customer"),
+        "due_until": ("NetDueDate", "le", "only what is due until this day"),
+    },
+    required=("company_code", "customer"),
+    fixed=(condition(ITEMS, "FinancialAccountType", "eq", "D"), condition(ITEMS, "IsCleared", "eq", False)),
+    schema="s4hana.items@1",
+    order=ITEMS.keys,
+)
+LINES = _listing(
+    name="line_item.list",
+    title="List line items of G/L accounts by document, reference document, account or day",
+    entity=LINE_ITEMS,
+    asked={
+        "company_code": ("CompanyCode", "eq", "company code"),
+        "fiscal_year": ("FiscalYear", "eq", "fiscal year, four digits"),
+        "ledger": ("Ledger", "eq", "ledger; the leading one is 0L"),
+        "accounting_document": ("AccountingDocument", "eq", "number of the document"),
+        "reference_document": ("ReferenceDocument", "eq", "number of the document that it was made of"),
+        "gl_account": ("GLAccount", "eq", "number of the account"),
+        "posted_from": ("PostingDate", "ge", "first day"),
+        "posted_until": ("PostingDate", "le", "last day"),
+    },
+    required=("company_code", "ledger"),
+    schema="s4hana.line_items@1",
+    order=("CompanyCode", "FiscalYear", "AccountingDocument", "LedgerGLLineItem"),
+)
+BALANCE = _listing(
+    name="balance.list",
+    title="List what was posted to accounts, added up by account, period and the like",
+    entity=BALANCES,
+    asked={
+        "company_code": ("CompanyCode", "eq", "company code"),
+        "fiscal_year": ("LedgerFiscalYear", "eq", "fiscal year, four digits"),
+        "ledger": ("Ledger", "eq", "ledger; the leading one is 0L"),
+        "gl_account": ("GLAccount", "eq", "number of the account"),
+    },
+    required=("company_code", "fiscal_year", "ledger"),
+    schema="s4hana.balances@1",
+    order=("GLAccount", "FiscalYearPeriod"),
+)
+ACCOUNT = read(
+    name="gl_account.read",
+    title="Read a G/L account of a chart of accounts with its names",
+    entity=ACCOUNTS,
+    schema="s4hana.gl_account@1",
+    key={"chart_of_accounts": "ChartOfAccounts", "id": "GLAccount"},
+    said={"chart_of_accounts": "chart of accounts, such as YCOA", "id": "number of the account"},
+)
+COMPANY = read(
+    name="company_code.read",
+    title="Read a company code with its currency and chart of accounts",
+    entity=COMPANIES,
+    schema="s4hana.company_code@1",
+    key={"id": "CompanyCode"},
+    said={"id": "company code"},
+)
+OPERATIONS = (READ, FIND, OPEN_ITEMS, LINES, BALANCE, ACCOUNT, COMPANY)

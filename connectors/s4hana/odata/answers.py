@@ -1,0 +1,160 @@
+"""What Gateway's answers hold: entities and pages in the envelope of either version, and the reason of a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+from connectors.s4hana.odata.model import EntitySet
+from connectors.s4hana.odata.values import read_entity
+from hub.sdk.answers import read_object
+from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.exact_json import loads
+from hub.sdk.values import Response
+
+_LONGEST_CODE, _LONGEST_TEXT = 80, 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Part of a collection, the address of the next part (None behind the last), and how many rows there are in all."""
+
+    rows: list[dict[str, Any]]
+    next: str | None
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why Gateway refused: its code (`V1/302`), the message, the property, and whether the error is SAP's at all."""
+
+    code: str = ""
+    text: str = ""
+    target: str = ""
+    known: bool = False
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Give what a person needs to know of it."""
+        told = {"error": self.code, "reason": self.text, "property": self.target}
+        return {name: value for name, value in told.items() if value}
+
+
+def envelope(response: Response, version: int) -> dict[str, Any]:
+    """Give what an answer of either version wraps; `OutcomeUnknown` for one that is not Gateway's."""
+    body = read_object(response)
+    inner = body.get("d") if version == 2 else body
+    if not isinstance(inner, dict):
+        raise OutcomeUnknown("The answer is not Gateway's.", code="unreadable-answer", status=response.status)
+    return inner
+
+
+def raw_entity(entity: EntitySet, response: Response) -> dict[str, Any]:
+    """Give an entity as it came; `OutcomeUnknown` for what has not all of its key."""
+    value = envelope(response, entity.version)
+    if not all(isinstance(value.get(name), str) for name in entity.keys):
+        raise OutcomeUnknown("The answer is not an entity.", code="unreadable-answer", set=entity.name)
+    return value
+
+
+def one(entity: EntitySet, response: Response) -> dict[str, Any]:
+    """Read the one entity of an answer."""
+    return read_entity(entity, raw_entity(entity, response))
+
+
+def raw_rows(entity: EntitySet, response: Response) -> list[dict[str, Any]]:
+    """Give the rows of a page as they came; an answer without rows says nothing about what exists."""
+    value = envelope(response, entity.version)
+    rows = value.get("results" if entity.version == 2 else "value")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise OutcomeUnknown("The answer is not a page of rows.", code="unreadable-answer", set=entity.name)
+    if not entity.aggregate and not all(isinstance(row.get(name), str) for row in rows for name in entity.keys):
+        raise OutcomeUnknown("A row lacks its key.", code="unreadable-answer", set=entity.name)
+    return rows
+
+
+def page(entity: EntitySet, response: Response, asked: str) -> Page:
+    """Read a page; `asked` is the address it was asked under.
+
+    The next address must lead to the same host and set: whoever answers must not send the hub, with its credentials,
+    elsewhere.
+    """
+    rows = [read_entity(entity, row) for row in raw_rows(entity, response)]
+    value = envelope(response, entity.version)
+    link = value.get("__next" if entity.version == 2 else "@odata.nextLink")
+    if link is None:
+        return Page(rows=rows, next=None, count=count_of(value))
+    if not isinstance(link, str):
+        raise OutcomeUnknown("The next page has no address.", code="unreadable-answer", set=entity.name)
+    here, there = urlsplit(asked), urlsplit(urljoin(asked, link))
+    if there.path.rpartition("/")[2] != here.path.rpartition("/")[2]:
+        raise OutcomeUnknown("The next page leads elsewhere.", code="unreadable-answer", set=entity.name)
+    # Behind a gateway SAP may name itself by another host; the way that was gone is gone on.
+    followed = here._replace(query=there.query).geturl()
+    if followed == asked:
+        raise OutcomeUnknown("The next page is the same one.", code="unreadable-answer", set=entity.name)
+    return Page(rows=rows, next=followed, count=count_of(value))
+
+
+def whole(entity: EntitySet, response: Response) -> list[dict[str, Any]]:
+    """Give the rows of an answer that must be all there are; `OutcomeUnknown` where it says that there are others."""
+    rows, value = raw_rows(entity, response), envelope(response, entity.version)
+    count = count_of(value)
+    if value.get("__next") is not None or value.get("@odata.nextLink") is not None or count not in (None, len(rows)):
+        raise OutcomeUnknown("The rows came incomplete.", code="unreadable-answer", set=entity.name)
+    return rows
+
+
+def count_of(value: Mapping[str, Any]) -> int | None:
+    """Give how many rows there are in all, where an answer tells."""
+    told = str(value.get("__count", value.get("@odata.count", "")))
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 12 else None
+
+
+def etag_of(value: Mapping[str, Any]) -> str:
+    """Give the ETag of an entity as it came, byte for byte; empty where it has none."""
+    about = value.get("__metadata")
+    found = about.get("etag") if isinstance(about, Mapping) else value.get("@odata.etag")
+    return found if isinstance(found, str) else ""
+
+
+def options_of(url: str) -> dict[str, str]:
+    """Give the options of an address."""
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+
+
+def reason(body: bytes) -> Reason:
+    """Read why something was refused, in the form of either version; empty for a body that is not Gateway's."""
+    try:
+        value = loads(body)
+    except FixData:
+        return Reason()
+    error = value.get("error") if isinstance(value, dict) else None
+    if not isinstance(error, dict) or not isinstance(error.get("code"), str):
+        return Reason()
+    message = error.get("message")
+    text = message.get("value") if isinstance(message, dict) else message
+    code, target = error["code"], error.get("target")
+    first = _first_error(error)
+    if first is not None:
+        # The head of an error is often a general one; what went wrong is its first detail of severity error.
+        code, text, target = first.get("code") or code, first.get("message") or text, first.get("target") or target
+    return Reason(
+        code=_text(code, _LONGEST_CODE), text=_text(text, _LONGEST_TEXT), target=_text(target, 80), known=True
+    )
+
+
+def _first_error(error: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    inner = error.get("innererror")
+    details = inner.get("errordetails") if isinstance(inner, dict) else None
+    if not isinstance(details, list):
+        details = error.get("details")
+    found = [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
+    wrong = [each for each in found if each.get("severity", "error") == "error"]
+    return next((each for each in wrong if "/IWBEP/CX" not in str(each.get("code"))), None)
+
+
+def _text(value: Any, most: int) -> str:
+    return value[:most].encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -1,0 +1,90 @@
+"""Requests as Gateway takes them, in either version. No credentials, tokens or cookies: these go on at each attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from connectors.s4hana.odata.literals import key_of, text_literal
+from connectors.s4hana.odata.model import EntitySet
+from hub.sdk.exact_json import canonical
+from hub.sdk.values import Request
+
+#: In v4, decimals come as texts only when that is asked for.
+_ACCEPT = {2: "application/json", 4: "application/json;IEEE754Compatible=true"}
+_CONTENT = {2: "application/json", 4: "application/json;IEEE754Compatible=true"}
+
+
+def entity_path(entity: EntitySet, key: Mapping[str, Any]) -> str:
+    """Give the address of an entity below its service, such as `A_SalesOrder('1')`."""
+    return f"{entity.name}({key_of(entity, key)})"
+
+
+def reading(base: str, entity: EntitySet, path: str, options: Mapping[str, str]) -> Request:
+    """Form a read; `options` are given without the `$`."""
+    query = "&".join(f"${name}={quote(value, safe=_SAFE)}" for name, value in options.items() if value)
+    url = f"{base}{entity.root}/{path}" + (f"?{query}" if query else "")
+    return following(entity, url)
+
+
+def following(entity: EntitySet, url: str) -> Request:
+    """Form the read of an address that SAP gave."""
+    return Request(method="GET", url=url, headers={"accept": _ACCEPT[entity.version]})
+
+
+#: Signs that may stand in a query as they are; everything else is encoded.
+_SAFE = "/,()':*~-._"
+
+
+def one(base: str, entity: EntitySet, key: Mapping[str, Any], *, deep: Sequence[str] | None = None) -> Request:
+    """Form the read of one entity with what is behind the paths of `deep`; None: all that are declared."""
+    return reading(base, entity, entity_path(entity, key), shown(entity, deep))
+
+
+def many(
+    base: str,
+    entity: EntitySet,
+    *,
+    filter: str = "",
+    order: str = "",
+    top: int | None = None,
+    skip: int = 0,
+    deep: Sequence[str] = (),
+    select: Sequence[str] | None = None,
+) -> Request:
+    """Form the read of a collection, which also tells how many rows there are, so that none is missed unseen."""
+    options = {"filter": filter, "orderby": order, "top": "" if top is None else str(top), "skip": str(skip or "")}
+    counted = {"inlinecount": "allpages"} if entity.version == 2 else {"count": "true"}
+    return reading(base, entity, entity.name, {**options, **counted, **shown(entity, deep, select)})
+
+
+def shown(entity: EntitySet, deep: Sequence[str] | None, select: Sequence[str] | None = None) -> dict[str, str]:
+    """Give the options that name what an answer shows: declared properties, along the paths that are expanded."""
+    paths = [(path, target) for path, target in entity.paths() if deep is None or path in deep]
+    head = list(entity.properties) if select is None else [name for name in select if entity.kind(name)]
+    if entity.version == 4:
+        expanded = [f"{path}($select={','.join(target.properties)})" for path, target in paths if "/" not in path]
+        return {"select": ",".join(head), "expand": ",".join(expanded)}
+    below = [f"{path}/{name}" for path, target in paths for name in target.properties]
+    return {"select": ",".join(head + below), "expand": ",".join(path for path, _ in paths)}
+
+
+def creating(base: str, entity: EntitySet, body: Mapping[str, Any]) -> Request:
+    """Form the creation of an entity, with all that is to be made below it."""
+    return Request(
+        method="POST", url=f"{base}{entity.root}/{entity.name}", headers=headers(entity), body=canonical(body)
+    )
+
+
+def calling(base: str, entity: EntitySet, function: str, given: Mapping[str, str]) -> Request:
+    """Form the call of a function import that changes something; its parameters are texts."""
+    query = "&".join(f"{name}={quote(text_literal(value), safe=_SAFE)}" for name, value in given.items())
+    return Request(
+        method="POST", url=f"{base}{entity.root}/{function}?{query}", headers={"accept": _ACCEPT[entity.version]}
+    )
+
+
+def headers(entity: EntitySet) -> dict[str, str]:
+    """Give the headers of a write with a body."""
+    return {"accept": _ACCEPT[entity.version], "content-type": _CONTENT[entity.version]}

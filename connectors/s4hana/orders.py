@@ -1,0 +1,118 @@
+"""Sales orders and credit memo requests: made with a mark, changed in one change set, and taken back by rejecting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.s4hana.changes import Whole
+from connectors.s4hana.documents import created, creation, numbers_below
+from connectors.s4hana.marks import ASSIGNMENT, REFERENCE
+from connectors.s4hana.odata.model import EntitySet, entity_set
+from connectors.s4hana.reads import read
+from connectors.s4hana.settings import S4HanaSettings
+from hub.sdk.connector import Operation, Record
+from hub.sdk.errors import FixData
+
+#: The fields that may bear the mark, which the setting `order_mark` chooses from.
+_FIELDS = ("PurchaseOrderByCustomer", "AssignmentReference")
+_ITEMS = {"type": "array", "items": {"type": "string"}, "description": "numbers of its items"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One kind of sales document: the name of its operations, what people call it, its sets and the item's number."""
+
+    name: str
+    called: str
+    entity: EntitySet
+    item: str
+
+    @property
+    def id(self) -> str:
+        """Name the property that is the number."""
+        return self.entity.keys[0]
+
+    def check(self, record: Record) -> None:
+        """Refuse a document without items, or with a number, which S/4HANA gives."""
+        if not record.get("to_Item"):
+            raise FixData(f"A {self.called} needs its items in `to_Item`.", code="no-lines")
+        if record.get(self.id):
+            raise FixData("S/4HANA gives the number itself.", code="number-given", property=self.id)
+
+    def gives(self, row: Mapping[str, Any]) -> Record:
+        """Give the number of what was made, and those of its items."""
+        return {"id": str(row[self.id]), "items": numbers_below(row, "to_Item", self.item)}
+
+    def rejection(self, settings: S4HanaSettings, record: Record) -> Record:
+        """Form the change that rejects items."""
+        reason = record.get("reason", settings.rejection_reason)
+        rows = [{self.item: each, "SalesDocumentRjcnReason": reason} for each in record["items"]]
+        return {self.id: record["id"], "to_Item": rows}
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Give what can be done with such documents."""
+        schema = f"s4hana.{self.name}@1"
+        whole = Whole(entity=self.entity, id=self.id, owners=(self.id,))
+        reject = whole.marking(
+            name=f"{self.name}.reject",
+            title=f"Reject items of a {self.called}, so that they are not carried out",
+            schema={
+                "type": "object",
+                "properties": {
+                    "id": {"type": "string", "minLength": 1, "description": f"number of the {self.called}"},
+                    "items": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                    "reason": {"type": "string", "minLength": 1, "maxLength": 2, "description": "why"},
+                },
+                "required": ["id", "items"],
+                "additionalProperties": False,
+            },
+            form=self.rejection,
+        )
+        return (
+            creation(
+                name=f"{self.name}.create",
+                title=f"Create a {self.called} with its items",
+                entity=self.entity,
+                schema={"$ref": schema},
+                output=created(items=_ITEMS),
+                gives=self.gives,
+                field=lambda settings: settings.order_mark,
+                fields=_FIELDS,
+                lengths={"PurchaseOrderByCustomer": REFERENCE, "AssignmentReference": ASSIGNMENT},
+                deep=("to_Item",),
+                undo=reject.name,
+                check=self.check,
+            ),
+            whole.operation(
+                name=f"{self.name}.update",
+                title=f"Change the fields of a {self.called} and of its items that are given",
+                schema={"$ref": schema},
+                form=lambda settings, record: record,
+            ),
+            reject,
+            read(
+                name=f"{self.name}.read",
+                title=f"Read a {self.called} with items, partners and prices",
+                entity=self.entity,
+                schema=schema,
+                key={"id": self.id},
+                said={"id": f"number of the {self.called}"},
+            ),
+        )
+
+
+SALES_ORDERS = Order(
+    name="sales_order",
+    called="sales order",
+    entity=entity_set("API_SALES_ORDER_SRV", "A_SalesOrder"),
+    item="SalesOrderItem",
+)
+CREDIT_MEMO_REQUESTS = Order(
+    name="credit_memo_request",
+    called="credit memo request",
+    entity=entity_set("API_CREDIT_MEMO_REQUEST_SRV", "A_CreditMemoRequest"),
+    item="CreditMemoRequestItem",
+)
+OPERATIONS: tuple[Operation, ...] = (*SALES_ORDERS.operations(), *CREDIT_MEMO_REQUESTS.operations())

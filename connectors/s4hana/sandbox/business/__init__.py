@@ -1,0 +1,1 @@
+"""What SAP does with the data: partners, products, orders, billing documents and the ledger."""

@@ -1,0 +1,1 @@
+"""What the services consist of: entity sets, their properties, and the metadata documents made of them."""

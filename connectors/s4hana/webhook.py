@@ -1,0 +1,133 @@
+"""What S/4HANA sends: business events as structured CloudEvents with keys only, and confirmations of journal entries.
+
+SAP signs nothing: whoever sends shows a secret. So nothing in a body is taken for true beyond the keys that it names,
+which a flow reads back.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.s4hana.marks import number
+from connectors.s4hana.settings import S4HanaSettings
+from connectors.s4hana.soap.confirmations import Confirmation, confirmations
+from connectors.s4hana.soap.xml import NotXml
+from hub.sdk.connector import Webhook
+from hub.sdk.errors import FixData, UnreadableWebhook, WebhookRejected
+from hub.sdk.exact_json import loads
+from hub.sdk.signing import any_matches
+from hub.sdk.values import InboundEvent
+
+#: `sap.s4.beh.businesspartner.v1.BusinessPartner.Changed.v1`
+_TYPE = re.compile(r"sap\.s4\.beh\.\w+\.v\d+\.([A-Za-z0-9]+)\.([A-Za-z0-9]+)\.v\d+")
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,250}[A-Za-z0-9])?")
+#: Some say in which order the keys of an event name its record; for all others the sender's order counts.
+_KEYS = {"JournalEntry": ("CompanyCode", "FiscalYear", "AccountingDocument")}
+
+
+def verify(settings: S4HanaSettings, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+    """Trust who shows the secret, as a bearer token or as the password of a basic authorisation.
+
+    Raises `WebhookRejected` with the code `no-signature` or `bad-signature`.
+    """
+    scheme, _, shown = headers.get("authorization", "").strip().partition(" ")
+    if not shown or settings.webhook_secret is None:
+        raise WebhookRejected("The webhook shows no secret.", code="no-signature")
+    candidates = [shown.strip()] if scheme.lower() == "bearer" else []
+    if scheme.lower() == "basic":
+        candidates = [_password(shown.strip())]
+    if not any_matches(settings.webhook_secret.get_secret_value(), candidates):
+        raise WebhookRejected("The webhook shows another secret.", code="bad-signature")
+
+
+def _password(shown: str) -> str:
+    try:
+        return base64.b64decode(shown, validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def consent(settings: S4HanaSettings, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Consent to webhooks of the host that asks (CloudEvents' abuse protection); deliveries still show the secret."""
+    origin = headers.get("webhook-request-origin", "").strip()
+    if not _HOST.fullmatch(origin):
+        raise WebhookRejected("The sender does not say who it is.", code="no-origin")
+    return {"webhook-allowed-origin": origin, "webhook-allowed-rate": "*"}
+
+
+def parse(body: bytes) -> Sequence[InboundEvent]:
+    """Read a business event, or the confirmations of a message; `UnreadableWebhook` for anything else."""
+    try:
+        if body.lstrip()[:1] == b"<":
+            return [_confirmed(each) for each in _some(confirmations(body))]
+        return [_event(loads(body))]
+    except (FixData, NotXml, KeyError, TypeError, ValueError) as error:
+        raise UnreadableWebhook("The webhook is no event of S/4HANA.", reason=str(error)[:200]) from error
+
+
+def _some(found: Sequence[Confirmation]) -> Sequence[Confirmation]:
+    if not found:
+        raise ValueError("the message confirms nothing")
+    return found
+
+
+def _event(value: Any) -> InboundEvent:
+    if value["specversion"] != "1.0":
+        raise ValueError("specversion must be 1.0")
+    identity, kind, source, data = value["id"], value["type"], value["source"], value["data"]
+    if not all(isinstance(each, str) and each for each in (identity, kind, source)):
+        raise TypeError("id, type and source must be text")
+    if not isinstance(data, dict) or not data or not all(isinstance(each, str) and each for each in data.values()):
+        raise TypeError("data must hold keys")
+    about = _TYPE.fullmatch(kind)
+    if about is None:
+        raise ValueError("the type is not one of S/4HANA's")
+    keys = _KEYS.get(about[1], tuple(data))
+    return InboundEvent(
+        external_id=identity,
+        type=f"s4hana.{_snake(about[1])}.{_snake(about[2])}",
+        occurred_at=_moment(value["time"]),
+        data={**data, "source": source},
+        subject="/".join(number(data[name]) for name in keys),
+    )
+
+
+def _confirmed(found: Confirmation) -> InboundEvent:
+    code, _, day = found.reference.partition("-")
+    if not found.reference or not found.message_id:
+        raise ValueError("the confirmation names no message")
+    return InboundEvent(
+        external_id=f"confirmation:{found.message_id}",
+        type="s4hana.journal_entry.confirmed",
+        occurred_at=_moment(found.created),
+        data={
+            "code": code,
+            "posting_date": day,
+            "posted": found.is_posted,
+            "accounting_document": found.document,
+            "company_code": found.company,
+            "fiscal_year": found.year,
+            "log": [{"type": each.type, "severity": each.severity, "note": each.note} for each in found.log],
+        },
+        subject=code,
+    )
+
+
+def _moment(text: Any) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("the time must name its zone")
+    return moment.astimezone(UTC)
+
+
+def _snake(words: str) -> str:
+    return _WORD.sub("_", words).lower()
+
+
+WEBHOOK = Webhook(verify=verify, parse=parse, handshake=consent)

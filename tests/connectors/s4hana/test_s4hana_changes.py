@@ -1,0 +1,161 @@
+"""Updates as one change set: all or nothing, bound to the ETag, with what is not there yet made by the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connectors.s4hana.connector import CONNECTOR
+from connectors.s4hana.odata.batch import changes_of
+from connectors.s4hana.samples import CREDIT_REQUEST, ORDER, PARTNER, PRODUCT
+from hub.sdk.connector import WriteOperation
+from hub.sdk.errors import FixData, NotBegun
+from tests.connectors.s4hana.linking import KEY, OTHER_KEY, linked
+
+TAX = {"BPTaxType": "DE0", "BPTaxNumber": "DE987654321"}
+COMPANY = {"CompanyCode": "1710", "ReconciliationAccount": "12100000", "PaymentTerms": "0003"}
+
+
+async def test_parts_that_are_missing_are_made_with_the_change() -> None:
+    async with linked() as link:
+        change = {
+            "BusinessPartner": "10100001",
+            "SearchTerm1": "ALDER",
+            "to_BusinessPartnerTax": [TAX],
+            "to_Customer": {"to_CustomerCompany": [{"CompanyCode": "1010", "PaymentTerms": "0005"}, COMPANY]},
+        }
+        given = await link.bound("business_partner.update", change)
+        assert given["id"] == "10100001"
+        sent = changes_of(link.connected.recorded[-1])
+        assert [each.method for each in sent] == ["PATCH", "POST", "PATCH", "POST"]
+        assert sent[0].match.startswith("W/")
+        found = await link.read("business_partner.read", id="10100001")
+        assert [row["BPTaxNumber"] for row in found["to_BusinessPartnerTax"]] == ["DE987654321"]
+        terms = {row["CompanyCode"]: row["PaymentTerms"] for row in found["to_Customer"]["to_CustomerCompany"]}
+        assert terms == {"1010": "0005", "1710": "0003"}
+
+
+async def test_one_wrong_part_undoes_the_whole_change() -> None:
+    async with linked() as link:
+        wrong = {**COMPANY, "ReconciliationAccount": "41000000"}
+        change = {"BusinessPartner": "10100001", "SearchTerm1": "NEW", "to_Customer": {"to_CustomerCompany": [wrong]}}
+        with pytest.raises(FixData) as refusal:
+            await link.bound("business_partner.update", change)
+        assert "reconciliation" in str(refusal.value.facts["reason"])
+        assert not link.rows("A_BusinessPartner", SearchTerm1="NEW")
+
+
+async def test_what_was_changed_meanwhile_is_not_overwritten() -> None:
+    async with linked() as link:
+
+        async def somebody() -> None:
+            await link.write("sales_order.update", {"SalesOrder": "2", "CustomerPaymentTerms": "0002"})
+
+        with pytest.raises(FixData) as refusal:
+            await link.bound(
+                "sales_order.update", {"SalesOrder": "2", "CustomerPaymentTerms": "0003"}, meanwhile=somebody
+            )
+        assert refusal.value.code == "changed-meanwhile"
+        assert link.rows("A_SalesOrder", SalesOrder="2", CustomerPaymentTerms="0002")
+
+
+async def test_a_lock_is_tried_again_later() -> None:
+    async with linked() as link:
+        await link.seed(locks=[{"table": "A_SalesOrder", "key": ["2"], "user": "SMITH"}])
+        with pytest.raises(NotBegun) as refusal:
+            await link.bound("sales_order.update", {"SalesOrder": "2", "CustomerPaymentTerms": "0003"})
+        assert refusal.value.code == "locked"
+
+
+async def test_others_may_change_what_a_write_does_not_name() -> None:
+    async with linked() as link:
+        operation: Any = CONNECTOR.operation("business_partner.update")
+        request = operation.request(link.connected.settings, {"BusinessPartner": "10100001", "SearchTerm1": "A"}, KEY)
+        before, _ = await link.connected.stand(operation.guard.look, request)
+        await link.write("business_partner.update", {"BusinessPartner": "10100001", "OrganizationBPName2": "Holding"})
+        after, _ = await link.connected.stand(operation.guard.look, request)
+        assert before is not None
+        assert after is not None
+        assert before.version == after.version
+        assert before.output["etag"] != after.output["etag"]
+
+
+async def test_an_order_is_taken_back_by_rejecting_what_its_creation_named() -> None:
+    async with linked() as link:
+        made = await link.write("sales_order.create", ORDER)
+        undo = link.writing("sales_order.reject")
+        await link.write("sales_order.reject", CONNECTOR.undo_input(undo, made), OTHER_KEY)
+        (order,) = link.rows("A_SalesOrder", SalesOrder=made["id"])
+        assert order["OverallSDDocumentRejectionSts"] == "C"
+
+
+async def test_a_partner_is_found_by_each_of_its_names() -> None:
+    async with linked() as link:
+        made = await link.write("business_partner.create", PARTNER)
+        for wanted in ({"id": made["id"]}, {"external_id": "CUS_ELM"}, {"search_term": "ELM"}):
+            found = (await link.read("business_partner.find", **wanted))["business_partner"]
+            assert found["BusinessPartner"] == made["id"]
+            assert found["to_Customer"]["to_CustomerSalesArea"][0]["SalesOrganization"] == "1010"
+        assert await link.read("business_partner.find", external_id="NOBODY") == {"business_partner": None}
+        await link.write("business_partner.create", PARTNER, OTHER_KEY)
+        with pytest.raises(FixData, match="Several"):
+            await link.read("business_partner.find", external_id="CUS_ELM")
+
+
+async def test_a_product_s_number_is_taken_once() -> None:
+    async with linked() as link:
+        await link.write("product.create", PRODUCT)
+        assert await link.write("product.create", PRODUCT, OTHER_KEY) == {"id": "SEATS"}
+        other = {**PRODUCT, "ProductGroup": "P002"}
+        with pytest.raises(FixData) as refusal:
+            await link.write("product.create", other)
+        assert refusal.value.facts["status"] == 400
+        with pytest.raises(FixData) as taken:
+            await link.find("product.create", other)
+        assert taken.value.code == "taken"
+        assert len(link.rows("A_Product", Product="SEATS")) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "code"),
+    [
+        ("business_partner.create", {"OrganizationBPName1": "X"}, "no-category"),
+        (
+            "business_partner.create",
+            {"BusinessPartnerCategory": "2", "to_Customer": {"to_CustomerCompany": [COMPANY]}},
+            "no-role",
+        ),
+        ("business_partner.create", {**PARTNER, "SearchTerm2": "MINE"}, "mark-taken"),
+        ("business_partner.update", {"SearchTerm1": "X"}, "no-key"),
+        ("product.create", {"ProductType": "SERV"}, "no-key"),
+        ("sales_order.create", {**ORDER, "to_Item": []}, "no-lines"),
+        ("sales_order.create", {**ORDER, "SalesOrder": "7"}, "number-given"),
+        ("credit_memo_request.create", {**CREDIT_REQUEST, "PurchaseOrderByCustomer": "PO"}, "mark-taken"),
+        ("sales_order.update", {"SalesOrder": "2", "to_Item": [{"RequestedQuantity": "1"}]}, "no-key"),
+    ],
+)
+def test_what_would_come_to_be_something_else_is_refused(name: str, record: dict[str, Any], code: str) -> None:
+    operation = CONNECTOR.operation(name)
+    assert isinstance(operation, WriteOperation)
+    settings = CONNECTOR.settings.model_validate({"base_url": "https://x", "user": "U", "password": "p"})
+    with pytest.raises(FixData) as refusal:
+        operation.request(settings, record, KEY)
+    assert refusal.value.code == code
+
+
+async def test_the_mark_of_orders_can_stand_elsewhere() -> None:
+    async with linked(order_mark="AssignmentReference") as link:
+        made = await link.write("sales_order.create", {**ORDER, "PurchaseOrderByCustomer": "PO-77"})
+        assert await link.find("sales_order.create", ORDER) == made
+        (order,) = link.rows("A_SalesOrder", SalesOrder=made["id"])
+        assert (order["PurchaseOrderByCustomer"], len(order["AssignmentReference"])) == ("PO-77", 18)
+
+
+async def test_a_billing_document_is_cancelled_once() -> None:
+    async with linked() as link:
+        first = await link.write("billing_document.cancel", {"id": "90000000"})
+        assert await link.write("billing_document.cancel", {"id": "90000000"}, OTHER_KEY) == first
+        assert len(link.rows("A_BillingDocument", CancelledBillingDocument="90000000")) == 1
+        with pytest.raises(FixData):
+            await link.write("billing_document.cancel", {"id": "12345678"})

@@ -1,0 +1,134 @@
+"""What the connector sends, beside SAP's own documents where these are at hand: names, types, keys, and XML schemas.
+
+`CONCORD_SAP_SPECS` names a folder with EDMX and WSDL files under the names that they have in SAP's catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from connectors.s4hana.connector import CONNECTOR
+from connectors.s4hana.odata.model import Kind, services
+from connectors.s4hana.samples import CREDIT_MEMO, INVOICE, JOURNAL, PAYMENT
+from hub.sdk.connector import WriteOperation
+from tests.connectors.s4hana.linking import KEY
+from tests.connectors.s4hana.test_s4hana_specs import FILES, FOLDER, facts, read
+
+pytestmark = pytest.mark.skipif(not FOLDER, reason="CONCORD_SAP_SPECS names no folder with SAP's EDMX and WSDL files")
+SETTINGS = CONNECTOR.settings.model_validate({"base_url": "https://x", "user": "U", "password": "p"})
+_SFIN = "{http://sap.com/xi/SAPSCORE/SFIN}"
+_XSD = "{http://www.w3.org/2001/XMLSchema}"
+#: What each type of SAP's is to us; a date of v2 is one whose display format says so.
+KINDS = {
+    "Edm.String": Kind.TEXT,
+    "Edm.DateTime": Kind.DATE,
+    "Edm.Date": Kind.DATE,
+    "Edm.DateTimeOffset": Kind.MOMENT,
+    "Edm.Decimal": Kind.DECIMAL,
+    "Edm.Boolean": Kind.BOOLEAN,
+    "Edm.Time": Kind.TIME,
+    "Edm.TimeOfDay": Kind.TIME,
+}
+OLD, SYNCHRONOUS, ASYNCHRONOUS = (
+    "JOURNALENTRYCREATEREQUESTCONFI.wsdl",
+    "2026/JOURNALENTRYCREATEREQUESTCONFI.wsdl",
+    "2026/JOURNALENTRYBULKCREATIONREQUES.wsdl",
+)
+REVERSAL: Mapping[str, Any] = {
+    "company_code": "1010",
+    "fiscal_year": "2026",
+    "id": "1800000000",
+    "posting_date": "2026-02-01",
+}
+ASSIGNED: Mapping[str, Any] = {
+    **JOURNAL,
+    "lines": [
+        {
+            "account": "41000000",
+            "amount": "-12.50",
+            "text": "a & b",
+            "assignment": "CONTRACT-7",
+            "profit_center": "YB600",
+            "segment": "1000_A",
+            "cost_center": "10101301",
+            "wbs_element": "P-1",
+            "sales_order": "1",
+            "sales_order_item": "10",
+            "functional_area": "YB25",
+            "tax_code": "A1",
+        },
+        {
+            "customer": "10100001",
+            "amount": "14.88",
+            "text": "owed",
+            "assignment": "CONTRACT-7",
+            "due_from": "2026-01-31",
+            "net_days": 30,
+            "payment_reference": "PAY-7",
+            "special_gl": "A",
+        },
+    ],
+    "taxes": [{"tax_code": "A1", "amount": "-2.38", "base": "-12.50"}],
+}
+
+
+@pytest.mark.parametrize("service", sorted(services()))
+def test_every_name_is_one_of_sap_s(service: str) -> None:
+    theirs = facts(read(FILES[service]))
+    for name, entity in services()[service].items():
+        true = theirs[name]
+        assert list(entity.keys) == true["keys"], name
+        for each, kind in entity.properties.items():
+            assert each in true["properties"], f"{name} has no {each}"
+            assert kind is KINDS[true["properties"][each][0]], f"{name}.{each}"
+        assert entity.navigations.keys() <= true["navigations"].keys(), name
+        assert entity.aggregate is (true["semantics"] == "aggregate"), name
+
+
+@pytest.mark.parametrize("service", sorted(services()))
+def test_navigations_lead_where_sap_s_do(service: str) -> None:
+    theirs = facts(read(FILES[service]))
+    for name, entity in services()[service].items():
+        for each in entity.navigations:
+            target, many = entity.behind(each)
+            told = str(theirs[name]["navigations"][each])
+            # v2 tells type and multiplicity of an association's end, v4 the type, as a collection or not.
+            assert theirs[target.name]["type"] in told, each
+            assert many is ("'*'" in told or "Collection(" in told), each
+
+
+def schema_of(name: str) -> etree.XMLSchema:
+    """Give the XML schema of journal entries in a WSDL; what stands beside it describes faults."""
+    found = etree.parse(BytesIO(read(name))).iter(f"{_XSD}schema")
+    (schema,) = (each for each in found if f"{{{each.get('targetNamespace')}}}" == _SFIN)
+    return etree.XMLSchema(etree.fromstring(etree.tostring(schema)))
+
+
+@pytest.mark.parametrize(
+    ("wsdl", "operation", "record"),
+    [
+        (OLD, "invoice.post", INVOICE),
+        (OLD, "journal_entry.post", ASSIGNED),
+        (SYNCHRONOUS, "invoice.post", INVOICE),
+        (SYNCHRONOUS, "credit_memo.post", {**CREDIT_MEMO, "invoice": PAYMENT["invoice"]}),
+        (SYNCHRONOUS, "payment.post", PAYMENT),
+        (SYNCHRONOUS, "journal_entry.post", ASSIGNED),
+        (SYNCHRONOUS, "journal_entry.reverse", REVERSAL),
+        (ASYNCHRONOUS, "journal_entry.submit", ASSIGNED),
+    ],
+)
+def test_a_message_is_valid_by_sap_s_schema(wsdl: str, operation: str, record: Mapping[str, Any]) -> None:
+    write = CONNECTOR.operation(operation)
+    assert isinstance(write, WriteOperation)
+    request = write.request(SETTINGS, record, KEY)
+    body = etree.fromstring(request.body)
+    (root,) = body.iter(f"{_SFIN}JournalEntryBulkCreateRequest")
+    schema = schema_of(wsdl)
+    assert schema.validate(root), schema.error_log
+    assert request.headers["soapaction"].strip('"').encode() in read(wsdl)
+    assert request.url.removeprefix("https://x").encode() in read(wsdl)

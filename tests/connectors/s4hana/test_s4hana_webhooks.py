@@ -1,0 +1,136 @@
+"""Business events and confirmations reach the hub: who shows the secret is heard, and who asks for consent has it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connectors.s4hana
+from connectors.s4hana.connector import CONNECTOR
+from connectors.s4hana.samples import INVOICE, JOURNAL, SETTINGS
+from connectors.s4hana.webhook import WEBHOOK
+from hub.sdk.errors import UnreadableWebhook, WebhookRejected
+from hub.sdk.values import InboundEvent
+from tests.connectors.s4hana.linking import linked
+
+FIXTURES = Path(str(connectors.s4hana.__file__)).parent / "fixtures"
+OWN: Any = CONNECTOR.settings.model_validate(SETTINGS)
+SECRET = SETTINGS["webhook_secret"]
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("shown", [f"Bearer {SECRET}", f"bearer  {SECRET}", basic("SAP", SECRET), basic("", SECRET)])
+def test_the_secret_opens(shown: str) -> None:
+    WEBHOOK.verify(OWN, {"authorization": shown}, b"", NOW)
+
+
+@pytest.mark.parametrize(
+    ("shown", "code"),
+    [
+        ("", "no-signature"),
+        ("Bearer", "no-signature"),
+        (SECRET, "no-signature"),
+        ("Bearer other", "bad-signature"),
+        (basic(SECRET, "other"), "bad-signature"),
+        ("Basic !!!", "bad-signature"),
+        ("Basic /w==", "bad-signature"),
+        (f"Digest {SECRET}", "bad-signature"),
+    ],
+)
+def test_anything_else_does_not(shown: str, code: str) -> None:
+    with pytest.raises(WebhookRejected) as refusal:
+        WEBHOOK.verify(OWN, {"authorization": shown}, b"", NOW)
+    assert refusal.value.code == code
+
+
+def test_without_a_secret_nobody_is_heard() -> None:
+    settings = CONNECTOR.settings.model_validate({**SETTINGS, "webhook_secret": None})
+    with pytest.raises(WebhookRejected):
+        WEBHOOK.verify(settings, {"authorization": "Bearer "}, b"", NOW)
+
+
+def test_consent_is_given_to_who_asks_by_name() -> None:
+    assert WEBHOOK.handshake is not None
+    given = WEBHOOK.handshake(OWN, {"webhook-request-origin": "em.example.com", "webhook-request-rate": "120"})
+    assert given == {"webhook-allowed-origin": "em.example.com", "webhook-allowed-rate": "*"}
+    for origin in ("", "a\r\nset-cookie: x", "https://evil.example/"):
+        with pytest.raises(WebhookRejected):
+            WEBHOOK.handshake(OWN, {"webhook-request-origin": origin})
+
+
+def test_a_confirmation_is_an_event_with_its_document() -> None:
+    (posted,) = WEBHOOK.parse((FIXTURES / "posted.xml").read_bytes())
+    assert (posted.type, posted.subject) == ("s4hana.journal_entry.confirmed", "ABCDEFGHIJKLMNOPQRST")
+    assert posted.data["posted"] is True
+    assert (posted.data["accounting_document"], posted.data["fiscal_year"]) == ("1800000000", "2026")
+    (failed,) = WEBHOOK.parse((FIXTURES / "not_posted.xml").read_bytes())
+    assert (failed.data["posted"], failed.data["accounting_document"]) == (False, "")
+    assert [each["type"] for each in failed.data["log"]] == ["609(RW)", "507(F5)"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<a/>",
+        b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>',
+        b"<e:Envelope xmlns:e='x'><e:Body/></e:Envelope>",
+        b'{"specversion":"1.0","id":"1","type":"x","source":"y","time":"2026-01-31T10:00:00Z","data":{"a":"b"}}',
+        b'{"specversion": "0.3"}',
+    ],
+)
+def test_what_is_neither_is_unreadable(body: bytes) -> None:
+    with pytest.raises(UnreadableWebhook):
+        WEBHOOK.parse(body)
+
+
+async def test_the_sandbox_s_events_and_confirmations_are_read() -> None:
+    taken: list[tuple[dict[str, str], bytes]] = []
+
+    async def post(url: str, headers: Any, body: bytes, _seconds: float) -> int:
+        taken.append(({name.lower(): value for name, value in headers.items()}, body))
+        return 202
+
+    async with linked() as link:
+        link.served.world.post = post
+        login = {"Authorization": f"Bearer {SECRET}"}
+        await link.seed(
+            subscribe=[{"url": "https://hub.example/hooks/s4hana", "types": ["*"], "headers": login}],
+            settings={
+                "posting_seconds": 0,
+                "confirmation_url": "https://hub.example/hooks/s4hana",
+                "confirmation_authorization": basic("SAP", SECRET),
+            },
+        )
+        await link.write("journal_entry.submit", JOURNAL)
+        await link.write("business_partner.update", {"BusinessPartner": "10100001", "SearchTerm1": "NEW"})
+        found = await link.find("journal_entry.submit", JOURNAL)
+        for _ in range(100):
+            if len(taken) >= 4:
+                break
+            await asyncio.sleep(0.01)
+    events: list[InboundEvent] = []
+    for headers, body in taken:
+        WEBHOOK.verify(OWN, headers, body, NOW)
+        events += WEBHOOK.parse(body)
+    by_type = {event.type: event for event in events}
+    assert by_type.keys() == {
+        "s4hana.journal_entry.created",
+        "s4hana.journal_entry.confirmed",
+        "s4hana.business_partner.changed",
+    }
+    # One save has raised two events, each with an id of its own.
+    assert len([each for each in events if each.type == "s4hana.business_partner.changed"]) == 2
+    confirmed = by_type["s4hana.journal_entry.confirmed"]
+    assert confirmed.data["posted"] is True
+    assert confirmed.data["accounting_document"] == found["accounting_document"]
+    assert by_type["s4hana.journal_entry.created"].subject.endswith(f"/{found['accounting_document']}")
+    assert INVOICE["company_code"] == confirmed.data["company_code"]
