@@ -11,7 +11,7 @@ from hub.proof.certification.certify import NOTHING, State, faults_of, samples_o
 from hub.queries.connectors import ConnectorView, connector_views
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("avatax", "helloworld", "netsuite", "salesforce", "stripe", "taxtable")
+SHIPPED = ("avatax", "helloworld", "netsuite", "s4hana", "salesforce", "stripe", "taxtable")
 VIEWS = [view for view in connector_views(load_connectors().values()) if view.name in SHIPPED]
 
 #: What was broken once: connector, what was tried, the fault, and how it must end.
