@@ -91,7 +91,7 @@ MISTAKES: dict[str, Seeded] = {
         'external_id=f"{identifier}{value}",',
         name="customer_updated.json",
         fault="hook-contradicted",
-        words="the fault never struck",
+        words="no field of the delivery changes",
     ),
     "NetSuite's further document has no mark": seeded(
         "netsuite",
