@@ -126,14 +126,16 @@ async def test_a_newer_revision_lets_held_runs_ask_at_once(tmp_path: Path) -> No
 
 async def test_without_an_end_it_is_asked_again_by_itself(tmp_path: Path) -> None:
     vendor, clock = Vendor(), FastClock()
-    house = House(tmp_path, vendor, guarded("now < '2026-01-01T00:00:50Z'"), clock=clock)
+    house = House(tmp_path, vendor, guarded("now < '2026-01-01T00:05:00Z'"), clock=clock)
     await house.start()
     await house.give(*things(1))
     await house.settled(waiting=["hold"])
-    (run,) = rows(house, runs)
-    waits = of_micros(run.wait_until) - clock.now()
+    # On a busy machine it may just be asked again.
+    while (run := rows(house, runs)[0]).wait_until is None:
+        await asyncio.sleep(0.01)
+    waits = of_micros(run.wait_until) - of_micros(run.updated_at)
     assert timedelta(seconds=40) < waits <= timedelta(seconds=66)
-    assert await house.settled(seconds=10.0) == {"succeeded": 1}
+    assert await house.settled(seconds=30.0) == {"succeeded": 1}
     await house.stop()
 
 
