@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -22,7 +22,8 @@ class Stage(Protocol):
     async def stripe(self, path: str, body: str = "", *, method: str = "POST") -> None:
         """Ask something of Stripe.
 
-        `{invoice}`, `{customer}`, `{note}` and `{refund}` stand for the case's ids, `{number}` for the invoice's.
+        `{invoice}`, `{customer}`, `{note}` and `{refund}` stand for the case's ids, `{number}` for the invoice's; what
+        a record of the CRM was called when it was made stands for its id.
         """
         ...
 
@@ -107,13 +108,31 @@ class Customers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Crm:
+    """What the CRM has, and what must come of it in billing.
+
+    `records` are there before anything happens, as its sandbox is asked to make them; `tied` are the names of those
+    accounts that are the scenario's first customer by then. `customers` counts the accounts of which billing must have
+    a customer in the end, and `changes` how often any customer of billing's was changed. `exceptions` are the reasons
+    of those that must be open.
+    """
+
+    records: Sequence[Mapping[str, object]] = ()
+    tied: tuple[str, ...] = ()
+    customers: int = 0
+    changes: int = 0
+    exceptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """How flows are made to run: `prepare` happens before anything is counted, `happen` while the process may die.
 
     `flows` all run in it; of those in `once` exactly one run must come of it. With `deaf` no webhook arrives. `story`
     tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end. What
     must come of a credit note stands in `note`, where one is made. A case about `customers` hears of them, and not of
-    invoices. `engine` is the connection that taxes the invoice: AvaTax's as shipped, or Stripe's.
+    invoices; one with a `crm` has a fourth vendor. `engine` is the connection that taxes the invoice: AvaTax's as
+    shipped, or Stripe's.
     """
 
     flows: tuple[str, ...]
@@ -126,6 +145,7 @@ class Case:
     story: str = ""
     tied: Tied = Tied.OWN
     customers: Customers | None = None
+    crm: Crm | None = None
     books: Books = Books.POSTED
     exception: str | None = None
     engine: str = "tax"

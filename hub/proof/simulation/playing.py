@@ -25,11 +25,11 @@ from hub.proof import (
     vendor_books,
     wishes,
 )
-from hub.proof.evidence import Evidence, Expected
+from hub.proof.evidence import NOBODY, Evidence, Expected
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.records import Names
 from hub.proof.scenario import Scenario
-from hub.proof.simulation import coverage, shipped, trial
+from hub.proof.simulation import coverage, crm, shipped, trial
 from hub.proof.simulation.case import Books as Left
 from hub.proof.simulation.case import Case, Tied
 from hub.proof.simulation.clock import VirtualClock
@@ -157,10 +157,14 @@ class _Play:
     async def _happen(self) -> None:
         scenario = self._case.scenario
         self._sandboxes = {
-            name: Sandboxed(name, self._loop, seed=1, post=self._post if name == "stripe" else None) for name in VENDORS
+            name: Sandboxed(name, self._loop, seed=1, post=self._post if name == "stripe" else None)
+            for name in (VENDORS if self._case.crm is None else (*VENDORS, crm.VENDOR))
         }
         told = {name: await sandbox.open() for name, sandbox in self._sandboxes.items()}
         secret = await self._set_up(scenario)
+        if self._case.crm is not None:
+            self._crm = crm.CrmSide(self._sandboxes[crm.VENDOR])
+            await self._crm.set_up(self._case.crm, self._database, shipped.ENVIRONMENT)
         self._settings = {
             name: shipped.settings(name, told[name], url=sandbox.world.url, webhook_secret=secret)
             for name, sandbox in self._sandboxes.items()
@@ -185,7 +189,7 @@ class _Play:
             befalls=self._befalls,
         )
         self._desk = Desk(self._host, self._database, loop=self._loop, story=self._story)
-        if self._case.customers is not None:
+        if self._case.customers is not None or self._case.crm is not None:
             # What people have made is older than what happens.
             await asyncio.sleep(10.0)
         if self._case.prepare is not None:
@@ -248,11 +252,13 @@ class _Play:
 
     async def seed(self, vendor: str, wish: Mapping[str, Any]) -> None:
         """Let something happen at a vendor that no call of the hub brings about."""
-        await self._sandboxes[vendor].seed(exact_json.loads(self._named(exact_json.dumps(wish).decode()).encode()))
+        meant = exact_json.loads(self._named(exact_json.dumps(wish).decode()).encode())
+        await (self._crm if vendor == crm.VENDOR else self._sandboxes[vendor]).seed(meant)
         await asyncio.sleep(10.0)
 
     def _named(self, text: str) -> str:
-        """Put what Stripe calls the case's objects in the place of their names."""
+        """Put what Stripe and the CRM call the case's objects in the place of their names."""
+        text = text if self._case.crm is None else self._crm.named(text)
         books = self._sandboxes["stripe"].books()
         for name, kind, fact in _NAMES:
             if books[kind]:
@@ -461,6 +467,8 @@ class _Play:
 
     def _customers(self) -> Iterator[Finding]:
         """What the two systems have of the case's customer is what each owns, written once and no more."""
+        if self._case.crm is not None:
+            yield from self._crm.findings(self._case.crm, self._sandboxes["stripe"].books(), self._database)
         wanted = self._case.customers
         if wanted is None:
             return
@@ -471,6 +479,9 @@ class _Play:
 
     def _unsure(self, evidence: Evidence) -> Evidence:
         """Allow what only a person can find out: a notice that was cut off may have been given or not."""
+        if self._case.crm is not None:
+            due = {NOBODY: Expected(exceptions=self._case.crm.exceptions)}
+            return replace(evidence, expected={**evidence.expected, **due})
         if not self._case.notice or not self._died:
             return evidence
         parked = {case.family for case in evidence.hub.cases if case.reason == money_path.UNKNOWN_OUTCOME}

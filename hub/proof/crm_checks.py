@@ -1,0 +1,65 @@
+"""What billing has of the CRM's accounts in the end, read from the vendors' books and the ties between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hub.proof.invariants import Finding, Invariant
+
+#: The hub's tie of an account: its id in the CRM → its id in billing.
+Ties = Mapping[str, str]
+#: What the CRM owns of a customer's address: its name of a part → billing's.
+_ADDRESS = (("BillingCity", "city"), ("BillingState", "state"), ("BillingPostalCode", "postal_code"))
+
+
+def accounts(
+    crm: Mapping[str, Any], stripe: Mapping[str, Any], ties: Ties, *, customers: int, changes: int
+) -> Iterator[Finding]:
+    """Give what is not as it must be: each account that is a customer is one customer of billing's, and as it says.
+
+    `customers` is how many such accounts there must be, `changes` how often billing's customers were to be changed.
+    """
+    sold = [one for one in crm["records"]["Account"] if str(one.get("Type", "")).startswith("Customer")]
+    found = 0
+    for account in sold:
+        made = [one for one in stripe["customers"] if (one.get("metadata") or {}).get("crm_account") == account["Id"]]
+        if len(made) > 1:
+            yield _broken(Invariant.NOTHING_TWICE, f"billing has {len(made)} customers of {account['Name']}")
+        tied = ties.get(account["Id"])
+        if tied is None:
+            if made:
+                yield _broken(Invariant.NOTHING_LOST, f"the customer of {account['Name']} is tied to nothing")
+            continue
+        found += 1
+        customer = next((one for one in stripe["customers"] if one["id"] == tied), None)
+        if customer is None:
+            yield _broken(Invariant.BOOKS_AGREE, f"{account['Name']} is tied to {tied}, which billing has not")
+            continue
+        for told in _differences(account, customer):
+            yield _broken(Invariant.BOOKS_AGREE, told)
+    unsold = {one["Id"] for one in crm["records"]["Account"]} - {one["Id"] for one in sold}
+    strays = [one for one in stripe["customers"] if (one.get("metadata") or {}).get("crm_account") in unsold]
+    if strays:
+        yield _broken(Invariant.BOOKS_AGREE, f"billing has {len(strays)} customers of accounts that are none")
+    if found != customers:
+        yield _broken(Invariant.NOTHING_LOST, f"{found} accounts are customers of billing's, must be {customers}")
+    changed = sum(one["type"] == "customer.updated" for one in stripe["events"])
+    if changed != changes:
+        yield _broken(Invariant.NOTHING_TWICE, f"billing's customers were changed {changed} times, must be {changes}")
+
+
+def _differences(account: Mapping[str, Any], customer: Mapping[str, Any]) -> Iterator[str]:
+    pairs = [("name", account["Name"], customer.get("name"))]
+    if account.get("Invoice_Email__c"):
+        pairs.append(("email", account["Invoice_Email__c"], customer.get("email")))
+    if account.get("BillingCountry"):
+        address = customer.get("address") or {}
+        pairs += [(its, account.get(mine), address.get(its)) for mine, its in _ADDRESS]
+    for name, mine, its in pairs:
+        if (mine or None) != (its or None):
+            yield f"the {name} of {account['Name']} is {mine!r} in the CRM, and {its!r} in billing"
+
+
+def _broken(invariant: Invariant, detail: str) -> Finding:
+    return Finding(invariant=invariant, family=None, detail=detail)

@@ -1,0 +1,55 @@
+"""The CRM of a case: what is there before anything happens, and what its records are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hub.proof import crm_checks
+from hub.proof.invariants import Finding
+from hub.proof.simulation.case import Crm
+from hub.proof.simulation.memory import MemoryDatabase
+from hub.proof.simulation.sandboxed import Sandboxed
+
+VENDOR = "salesforce"
+
+
+class CrmSide:
+    """One org and the names of the records that the case has made in it."""
+
+    def __init__(self, sandbox: Sandboxed) -> None:
+        """Take the org's sandbox."""
+        self._sandbox = sandbox
+        self.names: dict[str, str] = {}
+
+    async def seed(self, wish: Mapping[str, Any]) -> None:
+        """Let people at the org do something; records may be named by `ref`."""
+        self.names.update((await self._sandbox.seed(wish)).get("refs", {}))
+
+    async def set_up(self, wanted: Crm, database: MemoryDatabase, environment: str) -> None:
+        """Make the records that are there before anything happens, and tie those that are customers by then."""
+        await self.seed({"records": [dict(record) for record in wanted.records]})
+        for rank, name in enumerate(wanted.tied):
+            # The first is the primary id, others are further names of the same customer.
+            database.file.execute(
+                "INSERT INTO crossrefs VALUES (?, 'customer', ?, ?, 'thing0', 0, NULL, NULL, ?)",
+                (environment, VENDOR, self.names[name], rank),
+            )
+
+    def named(self, text: str) -> str:
+        """Put ids in the places of names."""
+        for name, id in self.names.items():
+            text = text.replace(f"{{{name}}}", id)
+        return text
+
+    def findings(self, wanted: Crm, stripe: Mapping[str, Any], database: MemoryDatabase) -> Iterator[Finding]:
+        """Give what is not as it must be."""
+        ties = database.file.execute(
+            "SELECT here.id, there.id FROM crossrefs AS here JOIN crossrefs AS there USING (environment, entity, thing)"
+            " WHERE here.entity = 'customer' AND here.system = ? AND there.system = 'stripe' AND there.rank = 0",
+            (VENDOR,),
+        )
+        books = self._sandbox.books()
+        yield from crm_checks.accounts(
+            books, stripe, dict(ties.fetchall()), customers=wanted.customers, changes=wanted.changes
+        )
