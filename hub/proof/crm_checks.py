@@ -49,6 +49,14 @@ def accounts(
         yield _broken(Invariant.NOTHING_TWICE, f"billing's customers were changed {changed} times, must be {changes}")
 
 
+def customer(stripe: Mapping[str, Any], id: str, wanted: Mapping[str, object]) -> Iterator[Finding]:
+    """Give what one of billing's customers has otherwise than it must."""
+    found: Mapping[str, Any] = next((one for one in stripe["customers"] if one["id"] == id), {})
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            yield _broken(Invariant.BOOKS_AGREE, f"the {name} of {id} is {found.get(name)!r}, must be {value!r}")
+
+
 def _differences(account: Mapping[str, Any], customer: Mapping[str, Any]) -> Iterator[str]:
     pairs = [("name", account["Name"], customer.get("name"))]
     if account.get("Invoice_Email__c"):

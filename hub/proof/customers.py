@@ -27,6 +27,7 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "netsuite.customer.changed": ("customer-to-billing",),
     "salesforce.account.changed": ("account-to-billing",),
     "salesforce.account.deleted": ("account-left",),
+    "salesforce.contact.changed": ("contact-to-billing",),
 }
 #: Terms of payment by NetSuite's ids, and NetSuite's country of an address is the code itself.
 _TERMS: Mapping[str, str] = {"1": "NET15", "2": "NET30", "3": "NET60", "4": "DUE_ON_RECEIPT"}

@@ -116,6 +116,25 @@ def test_a_customer_that_is_gone_from_billing_is_not_made_anew() -> None:
     assert [finding.invariant for finding in found] == [Invariant.BOOKS_AGREE, Invariant.NOTHING_LOST]
 
 
+def test_where_an_account_has_its_invoices_sent_comes_before_its_contact() -> None:
+    """Neither undoes what the other has written, and who is asked about other things changes nothing."""
+
+    async def happen(stage: Stage) -> None:
+        ada = {"type": "Contact", "LastName": "Byron", "Email": "ada@alder.example", "AccountId": "{alder}"}
+        await stage.seed("salesforce", {"records": [{**ada, "Phone": "1", "Is_Billing_Contact__c": True}]})
+        await stage.seed("salesforce", {"records": [{**ada, "LastName": "Lee", "Phone": "2"}]})
+        await read_until_it_rests(stage)
+        mailed = {"type": "Account", "id": "{alder}", "Invoice_Email__c": "bills@alder.example"}
+        await stage.seed("salesforce", {"changes": [mailed]})
+        await read_until_it_rests(stage)
+
+    account = {**ALDER, "Invoice_Email__c": "books@alder.example"}
+    billing = {"email": "bills@alder.example", "phone": "1"}
+    # The first mail address, the contact, and the second mail address.
+    crm = Crm(records=(account,), tied=("alder",), customers=1, changes=3, billing=billing)
+    assert played(happen, crm, prepare=None).findings == []
+
+
 def test_the_oracle_sees_a_customer_too_many_and_one_that_is_otherwise() -> None:
     account = {"Id": "001", "Name": "Alder", "Type": "Customer - Direct", "BillingCountry": "Germany"}
     made = {"id": "cus_1", "name": "Elder", "address": {}, "metadata": {"crm_account": "001"}}

@@ -44,6 +44,7 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
     assert events == {
         "account-to-billing": "salesforce.account.changed",
         "account-left": "salesforce.account.deleted",
+        "contact-to-billing": "salesforce.contact.changed",
         "customer-to-erp": "stripe.customer.created",
         "customer-to-billing": "netsuite.customer.changed",
         "invoice-to-erp": "stripe.invoice.finalized",

@@ -35,8 +35,8 @@ class Stage(Protocol):
         """Let people in the ERP change fields of the case's customer there."""
         ...
 
-    async def link(self) -> None:
-        """Tie the customer."""
+    async def link(self, *, account: str = "") -> None:
+        """Tie the customer's two ids, or its id in billing to an account of the CRM, while that is waited for."""
         ...
 
     async def read(self) -> None:
@@ -113,14 +113,15 @@ class Crm:
 
     `records` are there before anything happens, as its sandbox is asked to make them; `tied` are the names of those
     accounts that are the scenario's first customer by then. `customers` counts the accounts of which billing must have
-    a customer in the end, and `changes` how often any customer of billing's was changed. `exceptions` are the reasons
-    of those that must be open.
+    a customer in the end, `changes` how often any customer of billing's was changed, and `billing` is what the
+    scenario's has. `exceptions` are the reasons of those that must be open.
     """
 
     records: Sequence[Mapping[str, object]] = ()
     tied: tuple[str, ...] = ()
     customers: int = 0
     changes: int = 0
+    billing: Mapping[str, object] = field(default_factory=dict)
     exceptions: tuple[str, ...] = ()
 
 

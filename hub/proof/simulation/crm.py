@@ -42,8 +42,10 @@ class CrmSide:
             text = text.replace(f"{{{name}}}", id)
         return text
 
-    def findings(self, wanted: Crm, stripe: Mapping[str, Any], database: MemoryDatabase) -> Iterator[Finding]:
-        """Give what is not as it must be."""
+    def findings(
+        self, wanted: Crm, stripe: Mapping[str, Any], database: MemoryDatabase, *, customer: str
+    ) -> Iterator[Finding]:
+        """Give what is not as it must be; `customer` is the scenario's first, in billing."""
         ties = database.file.execute(
             "SELECT here.id, there.id FROM crossrefs AS here JOIN crossrefs AS there USING (environment, entity, thing)"
             " WHERE here.entity = 'customer' AND here.system = ? AND there.system = 'stripe' AND there.rank = 0",
@@ -53,3 +55,4 @@ class CrmSide:
         yield from crm_checks.accounts(
             books, stripe, dict(ties.fetchall()), customers=wanted.customers, changes=wanted.changes
         )
+        yield from crm_checks.customer(stripe, customer, wanted.billing)

@@ -36,6 +36,16 @@ _BIRCH: Mapping[str, Any] = {
 _GROUP: Mapping[str, Any] = {"type": "Account", "ref": "group", "Name": "Birch Holding", "Type": "Other"}
 
 
+_ADA: Mapping[str, Any] = {
+    "type": "Contact",
+    "FirstName": "Ada",
+    "LastName": "Byron",
+    "Email": "ada@alder.example",
+    "Phone": "+49 40 555",
+    "Is_Billing_Contact__c": True,
+}
+
+
 async def _won(stage: Stage) -> None:
     await stage.seed(VENDOR, {"records": [_GROUP, _BIRCH, {"type": "Account", "Name": "Cedar", "Type": "Prospect"}]})
     await stage.read()
@@ -50,6 +60,16 @@ async def _moved(stage: Stage) -> None:
     }
     await stage.seed(VENDOR, {"changes": [{"type": "Account", "id": "{alder}", **moved}]})
     await stage.read()
+
+
+async def _asked(stage: Stage) -> None:
+    await stage.seed(VENDOR, {"records": [{**_ADA, "AccountId": "{alder}"}]})
+    await stage.read()
+
+
+async def _asked_and_tied(stage: Stage) -> None:
+    await _asked(stage)
+    await stage.link(account="alder")
 
 
 async def _read(stage: Stage) -> None:
@@ -102,5 +122,33 @@ CRM_CASES: tuple[Case, ...] = (
         prepare=_read,
         happen=_merged,
         crm=Crm(records=(_ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}), tied=("alder", "birch")),
+    ),
+    Case(
+        flows=("contact-to-billing",),
+        scenario=one_invoice(),
+        prepare=_read,
+        happen=_asked,
+        crm=Crm(
+            records=(_ALDER,),
+            tied=("alder",),
+            customers=1,
+            changes=1,
+            billing={"email": "ada@alder.example", "phone": "+49 40 555", "metadata": {"crm_contact": "Ada Byron"}},
+        ),
+    ),
+    Case(
+        flows=("contact-to-billing",),
+        story="before its account is tied",
+        scenario=one_invoice(),
+        prepare=_read,
+        happen=_asked_and_tied,
+        crm=Crm(
+            # Its country is misspelt, so that the account itself waits for a person.
+            records=({**_ALDER, "BillingCountry": "Atlantis"},),
+            customers=1,
+            changes=1,
+            billing={"email": "ada@alder.example"},
+            exceptions=("country-not-known",),
+        ),
     ),
 )

@@ -328,12 +328,13 @@ class _Play:
         await self._sandboxes["netsuite"].seed({"changes": [{"type": "customer", "id": there, **fields, **named}]})
         await asyncio.sleep(10.0)
 
-    async def link(self) -> None:
-        """Tie the customer while that is waited for."""
+    async def link(self, *, account: str = "") -> None:
+        """Tie the customer while that is waited for; with an `account` that of the CRM."""
         await asyncio.sleep(60.0)
         self._reached |= coverage.waiting(self._database.file)
         customer = self._case.scenario.customers[0].key
-        await self._desk.link({"stripe": self._ids[customer], "netsuite": self._erp_customers[customer]})
+        there = {crm.VENDOR: self._crm.names[account]} if account else {"netsuite": self._erp_customers[customer]}
+        await self._desk.link({"stripe": self._ids[customer], **there})
 
     async def _post(self, _url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> int | None:
         process = self._host.current
@@ -468,7 +469,8 @@ class _Play:
     def _customers(self) -> Iterator[Finding]:
         """What the two systems have of the case's customer is what each owns, written once and no more."""
         if self._case.crm is not None:
-            yield from self._crm.findings(self._case.crm, self._sandboxes["stripe"].books(), self._database)
+            stripe, first = self._sandboxes["stripe"].books(), self._ids[self._case.scenario.customers[0].key]
+            yield from self._crm.findings(self._case.crm, stripe, self._database, customer=first)
         wanted = self._case.customers
         if wanted is None:
             return
