@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from hub.proof.invariants import Finding, Invariant
@@ -55,6 +56,52 @@ def customer(stripe: Mapping[str, Any], id: str, wanted: Mapping[str, object]) -
     for name, value in wanted.items():
         if found.get(name) != value:
             yield _broken(Invariant.BOOKS_AGREE, f"the {name} of {id} is {found.get(name)!r}, must be {value!r}")
+
+
+def products(
+    crm: Mapping[str, Any], stripe: Mapping[str, Any], erp: Mapping[str, Any], *, number: int, changes: int
+) -> Iterator[Finding]:
+    """Give what billing and the ERP have otherwise of the CRM's products than they must, each having one of each."""
+    found = 0
+    for product in crm["records"]["Product2"]:
+        made = [one for one in stripe["products"] if one["metadata"].get("crm_product") == product["Id"]]
+        items = [one for one in erp["items"] if one["externalId"] == product["Id"]]
+        if len(made) > 1 or len(items) > 1:
+            told = f"{product['Name']} is {len(made)} products of billing's and {len(items)} items of the ERP's"
+            yield _broken(Invariant.NOTHING_TWICE, told)
+        for one, item in zip(made, items, strict=False):
+            found += 1
+            active = product.get("IsActive") is True
+            must_be = (product["Name"], active)
+            for side, has in (("billing", (one["name"], one["active"])), ("the ERP", _named(item))):
+                if has != must_be:
+                    yield _broken(Invariant.BOOKS_AGREE, f"{side} has {has} of a product, must be {must_be}")
+    if found != number:
+        yield _broken(Invariant.NOTHING_LOST, f"{found} products are billing's and the ERP's, must be {number}")
+    changed = sum(one["type"] == "product.updated" for one in stripe["events"])
+    if changed != changes:
+        yield _broken(Invariant.NOTHING_TWICE, f"billing's products were changed {changed} times, must be {changes}")
+
+
+def _named(item: Mapping[str, Any]) -> tuple[object, bool]:
+    return item.get("displayName"), not item.get("isInactive")
+
+
+def prices(crm: Mapping[str, Any], stripe: Mapping[str, Any], *, made: int, unpriced: bool) -> Iterator[Finding]:
+    """Give what is wrong with the prices of entries of price books: each in use has one that can be used, as it says.
+
+    `made` counts all that were ever made; with `unpriced` they were taken back, and none can be used.
+    """
+    own = [one for one in stripe["prices"] if one["metadata"].get("crm_entry")]
+    if len(own) != made:
+        yield _broken(Invariant.NOTHING_TWICE, f"{len(own)} prices were made of entries, must be {made}")
+    entries = {one["Id"]: one for one in crm["records"]["PricebookEntry"]}
+    for id in sorted({one["metadata"]["crm_entry"] for one in own}):
+        entry = entries.get(id, {})
+        used = [one["unit_amount"] for one in own if one["metadata"]["crm_entry"] == id and one["active"]]
+        wanted = [Decimal(entry["UnitPrice"]) * 100] if entry.get("IsActive") and not unpriced else []
+        if [Decimal(amount) for amount in used] != wanted:
+            yield _broken(Invariant.BOOKS_AGREE, f"billing sells at {used}, the price book says {wanted}")
 
 
 def _differences(account: Mapping[str, Any], customer: Mapping[str, Any]) -> Iterator[str]:

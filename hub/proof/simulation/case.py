@@ -35,8 +35,11 @@ class Stage(Protocol):
         """Let people in the ERP change fields of the case's customer there."""
         ...
 
-    async def link(self, *, account: str = "") -> None:
-        """Tie the customer's two ids, or its id in billing to an account of the CRM, while that is waited for."""
+    async def link(self, *, account: str = "", product: tuple[str, str] | None = None) -> None:
+        """Tie what is waited for: the customer's two ids, its id in billing to an `account` of the CRM, or a `product`.
+
+        A product is named by what its record in the CRM is called, and its id in billing.
+        """
         ...
 
     async def read(self) -> None:
@@ -114,7 +117,9 @@ class Crm:
     `records` are there before anything happens, as its sandbox is asked to make them; `tied` are the names of those
     accounts that are the scenario's first customer by then. `customers` counts the accounts of which billing must have
     a customer in the end, `changes` how often any customer of billing's was changed, and `billing` is what the
-    scenario's has. `exceptions` are the reasons of those that must be open.
+    scenario's has. `products` counts those of the CRM's that billing and the ERP must have, `product_changes` how often
+    billing's were changed, and `prices` all that were ever made of entries of price books; what is `unpriced` was taken
+    back. `exceptions` are the reasons of those that must be open.
     """
 
     records: Sequence[Mapping[str, object]] = ()
@@ -122,6 +127,10 @@ class Crm:
     customers: int = 0
     changes: int = 0
     billing: Mapping[str, object] = field(default_factory=dict)
+    products: int = 0
+    product_changes: int = 0
+    prices: int = 0
+    unpriced: bool = False
     exceptions: tuple[str, ...] = ()
 
 

@@ -27,7 +27,12 @@ class CrmSide:
         self.names.update((await self._sandbox.seed(wish)).get("refs", {}))
 
     async def set_up(self, wanted: Crm, database: MemoryDatabase, environment: str) -> None:
-        """Make the records that are there before anything happens, and tie those that are customers by then."""
+        """Make the records that are there before anything happens, and tie those that are customers by then.
+
+        The standard price book is called `price_book`.
+        """
+        books = self._sandbox.books()["records"]["Pricebook2"]
+        self.names["price_book"] = next(book["Id"] for book in books if book.get("IsStandard"))
         await self.seed({"records": [dict(record) for record in wanted.records]})
         for rank, name in enumerate(wanted.tied):
             # The first is the primary id, others are further names of the same customer.
@@ -36,6 +41,10 @@ class CrmSide:
                 (environment, VENDOR, self.names[name], rank),
             )
 
+    def row(self, name: str, billing: str) -> dict[str, str]:
+        """Give the tie of a record to what it is in billing."""
+        return {VENDOR: self.names[name], "stripe": billing}
+
     def named(self, text: str) -> str:
         """Put ids in the places of names."""
         for name, id in self.names.items():
@@ -43,16 +52,20 @@ class CrmSide:
         return text
 
     def findings(
-        self, wanted: Crm, stripe: Mapping[str, Any], database: MemoryDatabase, *, customer: str
+        self, wanted: Crm, books: Mapping[str, Mapping[str, Any]], database: MemoryDatabase, *, customer: str
     ) -> Iterator[Finding]:
-        """Give what is not as it must be; `customer` is the scenario's first, in billing."""
+        """Give what is not as it must be by all vendors' books; `customer` is the scenario's first, in billing."""
         ties = database.file.execute(
             "SELECT here.id, there.id FROM crossrefs AS here JOIN crossrefs AS there USING (environment, entity, thing)"
             " WHERE here.entity = 'customer' AND here.system = ? AND there.system = 'stripe' AND there.rank = 0",
             (VENDOR,),
         )
-        books = self._sandbox.books()
+        crm, stripe = books[VENDOR], books["stripe"]
         yield from crm_checks.accounts(
-            books, stripe, dict(ties.fetchall()), customers=wanted.customers, changes=wanted.changes
+            crm, stripe, dict(ties.fetchall()), customers=wanted.customers, changes=wanted.changes
         )
         yield from crm_checks.customer(stripe, customer, wanted.billing)
+        yield from crm_checks.products(
+            crm, stripe, books["netsuite"], number=wanted.products, changes=wanted.product_changes
+        )
+        yield from crm_checks.prices(crm, stripe, made=wanted.prices, unpriced=wanted.unpriced)

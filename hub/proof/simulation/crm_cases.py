@@ -46,6 +46,19 @@ _ADA: Mapping[str, Any] = {
 }
 
 
+_SEATS: Mapping[str, Any] = {
+    "type": "Product2",
+    "ref": "seats",
+    "Name": "Seats",
+    "ProductCode": "S-1",
+    "Family": "Subscription",
+    "QuantityUnitOfMeasure": "Seat",
+    "IsActive": True,
+}
+#: The ERP takes no second item of that name.
+_TWIN: Mapping[str, Any] = {**_SEATS, "ref": "twin", "Name": "Seats again"}
+
+
 async def _won(stage: Stage) -> None:
     await stage.seed(VENDOR, {"records": [_GROUP, _BIRCH, {"type": "Account", "Name": "Cedar", "Type": "Prospect"}]})
     await stage.read()
@@ -84,6 +97,55 @@ async def _merged(stage: Stage) -> None:
 async def _deleted(stage: Stage) -> None:
     await stage.seed(VENDOR, {"delete": ["{alder}"]})
     await stage.read()
+
+
+async def _launched(stage: Stage) -> None:
+    await stage.seed(VENDOR, {"records": [_SEATS, {**_TWIN, "ProductCode": "S-2", "IsActive": False}]})
+    await stage.read()
+    await stage.rested()
+
+
+async def _renamed(stage: Stage) -> None:
+    await stage.seed(VENDOR, {"changes": [{"type": "Product2", "id": "{seats}", "Name": "Places"}]})
+    await stage.read()
+
+
+async def _entered(stage: Stage, product: str = "seats") -> None:
+    entry = {"type": "PricebookEntry", "ref": "entry", "Pricebook2Id": "{price_book}", "Product2Id": f"{{{product}}}"}
+    await stage.seed(VENDOR, {"records": [{**entry, "UnitPrice": 12.5, "IsActive": True}]})
+    await stage.read()
+
+
+async def _priced(stage: Stage) -> None:
+    await _launched(stage)
+    await _entered(stage)
+
+
+async def _raised(stage: Stage) -> None:
+    await stage.seed(VENDOR, {"changes": [{"type": "PricebookEntry", "id": "{entry}", "UnitPrice": 15}]})
+    await stage.read()
+
+
+async def _taken_out(stage: Stage) -> None:
+    await stage.seed(VENDOR, {"changes": [{"type": "PricebookEntry", "id": "{entry}", "IsActive": False}]})
+    await stage.read()
+
+
+async def _ordered_back(stage: Stage) -> None:
+    await stage.take_back()
+
+
+async def _both_launched(stage: Stage) -> None:
+    await _launched(stage)
+    await stage.seed(
+        VENDOR, {"changes": [{"type": "Product2", "id": "{twin}", "ProductCode": "S-1", "IsActive": True}]}
+    )
+    await stage.read()
+
+
+async def _entered_and_tied(stage: Stage) -> None:
+    await _entered(stage, "twin")
+    await stage.link(product=("twin", "prod_subscription"))
 
 
 CRM_CASES: tuple[Case, ...] = (
@@ -150,5 +212,53 @@ CRM_CASES: tuple[Case, ...] = (
             billing={"email": "ada@alder.example"},
             exceptions=("country-not-known",),
         ),
+    ),
+    Case(flows=("product-to-billing",), scenario=one_invoice(), happen=_launched, crm=Crm(products=1)),
+    Case(
+        flows=("product-to-billing",),
+        story="that billing knows",
+        scenario=one_invoice(),
+        prepare=_launched,
+        happen=_renamed,
+        crm=Crm(products=1, product_changes=1),
+    ),
+    Case(
+        flows=("price-to-billing",),
+        scenario=one_invoice(),
+        prepare=_launched,
+        happen=_entered,
+        crm=Crm(products=1, prices=1),
+    ),
+    Case(
+        flows=("price-to-billing",),
+        story="that is raised",
+        scenario=one_invoice(),
+        prepare=_priced,
+        happen=_raised,
+        crm=Crm(products=1, prices=2),
+    ),
+    Case(
+        flows=("price-to-billing",),
+        story="that is taken out",
+        scenario=one_invoice(),
+        prepare=_priced,
+        happen=_taken_out,
+        crm=Crm(products=1, prices=1),
+    ),
+    Case(
+        flows=("price-to-billing",),
+        story="that is taken back",
+        scenario=one_invoice(),
+        prepare=_priced,
+        happen=_ordered_back,
+        crm=Crm(products=1, prices=1, unpriced=True),
+    ),
+    Case(
+        flows=("price-to-billing",),
+        story="before its product",
+        scenario=one_invoice(),
+        prepare=_both_launched,
+        happen=_entered_and_tied,
+        crm=Crm(products=1, prices=1, exceptions=("user-error",)),
     ),
 )

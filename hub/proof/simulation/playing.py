@@ -328,13 +328,15 @@ class _Play:
         await self._sandboxes["netsuite"].seed({"changes": [{"type": "customer", "id": there, **fields, **named}]})
         await asyncio.sleep(10.0)
 
-    async def link(self, *, account: str = "") -> None:
-        """Tie the customer while that is waited for; with an `account` that of the CRM."""
+    async def link(self, *, account: str = "", product: tuple[str, str] | None = None) -> None:
+        """Tie the customer while that is waited for, an `account` of the CRM to it, or a `product`."""
         await asyncio.sleep(60.0)
         self._reached |= coverage.waiting(self._database.file)
-        customer = self._case.scenario.customers[0].key
-        there = {crm.VENDOR: self._crm.names[account]} if account else {"netsuite": self._erp_customers[customer]}
-        await self._desk.link({"stripe": self._ids[customer], **there})
+        first = self._case.scenario.customers[0].key
+        row = {"stripe": self._ids[first], "netsuite": self._erp_customers[first]}
+        if named := product or (account and (account, self._ids[first])):
+            row = self._crm.row(*named)
+        await self._desk.link(row, entity="product" if product else "customer")
 
     async def _post(self, _url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> int | None:
         process = self._host.current
@@ -383,8 +385,11 @@ class _Play:
 
     # --- what came of it -------------------------------------------------------------------------
 
+    def _books(self) -> dict[str, Mapping[str, Any]]:
+        return {name: sandbox.books() for name, sandbox in self._sandboxes.items()}
+
     def _evidence(self) -> Evidence:
-        read = {name: sandbox.books() for name, sandbox in self._sandboxes.items()}
+        read = self._books()
         books = Books(
             stripe=vendor_books.stripe_invoices(read["stripe"]),
             sent=vendor_books.sent(read["stripe"]),
@@ -469,13 +474,13 @@ class _Play:
     def _customers(self) -> Iterator[Finding]:
         """What the two systems have of the case's customer is what each owns, written once and no more."""
         if self._case.crm is not None:
-            stripe, first = self._sandboxes["stripe"].books(), self._ids[self._case.scenario.customers[0].key]
-            yield from self._crm.findings(self._case.crm, stripe, self._database, customer=first)
+            first = self._ids[self._case.scenario.customers[0].key]
+            yield from self._crm.findings(self._case.crm, self._books(), self._database, customer=first)
         wanted = self._case.customers
         if wanted is None:
             return
         key = self._case.scenario.customers[0].key
-        read = {name: sandbox.books() for name, sandbox in self._sandboxes.items()}
+        read = self._books()
         own = self._erp_customers[key] if self._case.own_record else None
         yield from customer_checks.find(wanted, read["stripe"], read["netsuite"], billing=self._ids[key], erp=own)
 
