@@ -434,8 +434,7 @@ class _Play:
         )
         families = Families(books, records.effect_keys(self._database.file))
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
-        hub = records.read(self._database.file, names)
-        return self._unsure(money_path.evidence(books, hub, families))
+        return self._unsure(money_path.evidence(books, records.read(self._database.file, names), families))
 
     def _taken_back(self, stripe: Mapping[str, Any]) -> frozenset[str]:
         """Name the payments, refunds, payouts or returns of payouts whose runs were taken back."""
