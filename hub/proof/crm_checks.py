@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from hub.model.money import exponent
 from hub.proof.invariants import Finding, Invariant
 
 #: The hub's tie of an account: its id in the CRM → its id in billing.
@@ -102,6 +103,31 @@ def prices(crm: Mapping[str, Any], stripe: Mapping[str, Any], *, made: int, unpr
         wanted = [Decimal(entry["UnitPrice"]) * 100] if entry.get("IsActive") and not unpriced else []
         if [Decimal(amount) for amount in used] != wanted:
             yield _broken(Invariant.BOOKS_AGREE, f"billing sells at {used}, the price book says {wanted}")
+
+
+def invoices(crm: Mapping[str, Any], stripe: Mapping[str, Any], ties: Ties) -> Iterator[Finding]:
+    """Give what the CRM says otherwise of invoices than billing: each of an account's must stand there, as it is."""
+    accounts = {billing: account for account, billing in ties.items()}
+    for invoice in stripe["invoices"]:
+        there = [one for one in crm["records"]["Invoice__c"] if one.get("Key__c") == invoice["id"]]
+        account = accounts.get(invoice["customer"])
+        if invoice["status"] == "draft" or account is None:
+            if there:
+                yield _broken(Invariant.BOOKS_AGREE, f"the CRM has {invoice['id']}, which is no account's invoice")
+            continue
+        if len(there) != 1:
+            broken = Invariant.NOTHING_TWICE if there else Invariant.NOTHING_LOST
+            yield _broken(broken, f"the CRM has {invoice['number']} {len(there)} times, must have it once")
+            continue
+        due = 0 if invoice["status"] == "void" else invoice["amount_remaining"]
+        total, open_ = (
+            Decimal(amount).scaleb(-exponent(invoice["currency"].upper())) for amount in (invoice["total"], due)
+        )
+        must_be = (invoice["number"], account, invoice["status"].capitalize(), total, open_)
+        has = tuple(there[0].get(name) for name in ("Name", "Account__c", "Status__c"))
+        amounts = tuple(Decimal(there[0][name]) for name in ("Total__c", "Open_Amount__c"))
+        if (*has, *amounts) != must_be:
+            yield _broken(Invariant.BOOKS_AGREE, f"the CRM has {(*has, *amounts)} of an invoice, must be {must_be}")
 
 
 def _differences(account: Mapping[str, Any], customer: Mapping[str, Any]) -> Iterator[str]:

@@ -47,6 +47,7 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
         "contact-to-billing": "salesforce.contact.changed",
         "price-to-billing": "salesforce.price_book_entry.changed",
         "product-to-billing": "salesforce.product.changed",
+        "invoice-status-to-crm": "stripe.invoice.finalized",
         "customer-to-erp": "stripe.customer.created",
         "customer-to-billing": "netsuite.customer.changed",
         "invoice-to-erp": "stripe.invoice.finalized",

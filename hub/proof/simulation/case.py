@@ -119,7 +119,8 @@ class Crm:
     a customer in the end, `changes` how often any customer of billing's was changed, and `billing` is what the
     scenario's has. `products` counts those of the CRM's that billing and the ERP must have, `product_changes` how often
     billing's were changed, and `prices` all that were ever made of entries of price books; what is `unpriced` was taken
-    back. `exceptions` are the reasons of those that must be open.
+    back. With `invoiced`, the CRM must know how each invoice of an account stands. `exceptions` are the reasons of
+    those that must be open.
     """
 
     records: Sequence[Mapping[str, object]] = ()
@@ -131,6 +132,7 @@ class Crm:
     product_changes: int = 0
     prices: int = 0
     unpriced: bool = False
+    invoiced: bool = False
     exceptions: tuple[str, ...] = ()
 
 
@@ -168,7 +170,8 @@ class Case:
     @property
     def watched(self) -> tuple[str, ...]:
         """Name the events of Stripe that the hub hears of."""
-        return EVENTS if self.customers is None else self.customers.events
+        events = EVENTS if self.customers is None else self.customers.events
+        return events if self.crm is None or not self.crm.invoiced else (*events, "invoice.paid", "invoice.voided")
 
     @property
     def own_record(self) -> bool:

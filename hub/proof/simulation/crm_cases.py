@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hub.proof.scenario import Payment
 from hub.proof.simulation.case import Case, Crm, Stage
 from hub.proof.simulation.case_scenario import one_invoice
 from hub.proof.simulation.crm import VENDOR
@@ -148,6 +149,10 @@ async def _entered_and_tied(stage: Stage) -> None:
     await stage.link(product=("twin", "prod_subscription"))
 
 
+async def _invoiced(stage: Stage) -> None:
+    await stage.invoice(paid=True)
+
+
 CRM_CASES: tuple[Case, ...] = (
     Case(flows=("account-to-billing",), scenario=one_invoice(), happen=_won, crm=Crm(customers=1)),
     Case(
@@ -260,5 +265,12 @@ CRM_CASES: tuple[Case, ...] = (
         prepare=_both_launched,
         happen=_entered_and_tied,
         crm=Crm(products=1, prices=1, exceptions=("user-error",)),
+    ),
+    Case(
+        flows=("invoice-status-to-crm", "invoice-to-erp", "payment-to-erp"),
+        scenario=one_invoice(Payment(after=0.5, amount=999, by="report"), Payment(after=0.8, amount=None, by="card")),
+        prepare=_read,
+        happen=_invoiced,
+        crm=Crm(records=(_ALDER,), tied=("alder",), customers=1, invoiced=True),
     ),
 )
