@@ -120,7 +120,7 @@ class Crm:
     scenario's has. `products` counts those of the CRM's that billing and the ERP must have, `product_changes` how often
     billing's were changed, and `prices` all that were ever made of entries of price books; what is `unpriced` was taken
     back. With `invoiced`, the CRM must know how each invoice of an account stands. `exceptions` are the reasons of
-    those that must be open.
+    those that must be open, `untold` those about each invoice of which the CRM could not be told.
     """
 
     records: Sequence[Mapping[str, object]] = ()
@@ -134,6 +134,7 @@ class Crm:
     unpriced: bool = False
     invoiced: bool = False
     exceptions: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

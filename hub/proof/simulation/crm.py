@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hub.proof import crm_checks
+from hub.proof.evidence import NOBODY, Evidence, Expected
 from hub.proof.invariants import Finding
 from hub.proof.simulation.case import Crm
 from hub.proof.simulation.memory import MemoryDatabase
@@ -17,6 +19,15 @@ VENDOR = "salesforce"
 async def nobody(_url: str, _headers: Mapping[str, str], _body: bytes, _seconds: float) -> int | None:
     """Take no message: the hub reads this org by its streams."""
     return None
+
+
+def expecting(wanted: Crm, evidence: Evidence) -> Evidence:
+    """Expect the exceptions that a case with a CRM must have, beside those about its invoices that others give."""
+    told = {
+        family: replace(each, exceptions=[*each.exceptions, *wanted.untold])
+        for family, each in evidence.expected.items()
+    }
+    return replace(evidence, expected={**told, NOBODY: Expected(exceptions=wanted.exceptions)})
 
 
 class CrmSide:

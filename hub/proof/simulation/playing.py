@@ -25,7 +25,7 @@ from hub.proof import (
     vendor_books,
     wishes,
 )
-from hub.proof.evidence import NOBODY, Evidence, Expected
+from hub.proof.evidence import Evidence, Expected
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.records import Names
 from hub.proof.scenario import Scenario
@@ -486,8 +486,7 @@ class _Play:
     def _unsure(self, evidence: Evidence) -> Evidence:
         """Allow what only a person can find out: a notice that was cut off may have been given or not."""
         if self._case.crm is not None:
-            due = {NOBODY: Expected(exceptions=self._case.crm.exceptions)}
-            return replace(evidence, expected={**evidence.expected, **due})
+            return crm.expecting(self._case.crm, evidence)
         if not self._case.notice or not self._died:
             return evidence
         parked = {case.family for case in evidence.hub.cases if case.reason == money_path.UNKNOWN_OUTCOME}
