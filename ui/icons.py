@@ -32,6 +32,7 @@ STEP_ICONS = {
     "map": "shuffle",
     "decide": "split",
     "lookup": "key-round",
+    "match": "git-compare",
     "call": "plug",
     "link": "link",
     "approve": "badge-check",
