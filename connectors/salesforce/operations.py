@@ -14,6 +14,7 @@ OPERATIONS: tuple[Operation, ...] = (
     writes.DELETE,
     typed.ACCOUNT,
     typed.INVOICE_STATUS,
+    typed.FIND_INVOICE,
     several.UPSERTS,
     several.WRITES,
     bulk_jobs.SUBMIT,

@@ -221,6 +221,7 @@ SAMPLES = Samples(
         ReadSample(operation="order.read", input={"external_id": "ord_1"}),
         ReadSample(operation="asset.read", input={"external_id": "ast_1"}),
         ReadSample(operation="record.read", input={"object": "Usage__c", "value": "use_1"}),
+        ReadSample(operation="invoice_status.find", input={"external_id": "in_1"}, after=(MAKE_INVOICE,)),
         ReadSample(operation="record.find", input={"object": "Account", "value": "cus_2"}),
         ReadSample(
             operation="record.query",

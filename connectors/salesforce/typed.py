@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from connectors.salesforce import reads
 from connectors.salesforce.answers import written
-from connectors.salesforce.client import record_id
+from connectors.salesforce.client import record_id, settings_of
 from connectors.salesforce.reads import EXTERNAL, ID
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.standing import GUARD
 from connectors.salesforce.writes import FIELDS, WRITTEN, upsert_request
-from hub.sdk.connector import Record, WriteOperation
+from hub.sdk.connector import ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData
+from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request
 
 #: Where the standing of an invoice is written, unless the settings say otherwise.
@@ -30,6 +32,10 @@ INVOICE_FIELDS: Mapping[str, str] = {
 }
 _AMOUNTS = ("total", "tax", "open")
 _DAY = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+
+
+#: What is read of an invoice's standing again; the order is nobody's but the CRM's.
+_SHOWN = ("number", "account", "status", "issued_on", "due_on", "total", "open", "url")
 
 
 def _account(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
@@ -73,6 +79,15 @@ def _invoice(settings: SalesforceSettings, record: Record, key: EffectKey) -> Re
             )
     object = settings.invoice_object
     return upsert_request(settings, object, settings.external_id_of(object), record["external_id"], fields)
+
+
+async def _find_invoice(session: Session, wanted: Record) -> Record:
+    """Read how an invoice stands in the CRM, in the words in which it is written; nothing where it is not there."""
+    settings = settings_of(session)
+    names = {**INVOICE_FIELDS, **settings.invoice_fields}
+    found = await reads.find(session, {"object": settings.invoice_object, "value": wanted["external_id"]})
+    record = found["record"]
+    return {"invoice": None if record is None else {name: record.get(names[name]) for name in _SHOWN}}
 
 
 def _relation(field: str) -> str:
@@ -126,4 +141,27 @@ INVOICE_STATUS = WriteOperation(
     request=_invoice,
     result=written,
     guard=GUARD,
+)
+_TEXT = {"type": ["string", "null"]}
+_AMOUNT = {"type": ["number", "null"]}
+FIND_INVOICE = ReadOperation(
+    name="invoice_status.find",
+    title="Read how an invoice stands in the CRM, or nothing where it is not there",
+    input={
+        "type": "object",
+        "properties": {"external_id": EXTERNAL},
+        "required": ["external_id"],
+        "additionalProperties": False,
+    },
+    output={
+        "type": "object",
+        "properties": {
+            "invoice": {
+                "type": ["object", "null"],
+                "properties": {name: _AMOUNT if name in _AMOUNTS else _TEXT for name in _SHOWN},
+            }
+        },
+        "required": ["invoice"],
+    },
+    read=_find_invoice,
 )

@@ -48,13 +48,15 @@ def shape(properties: Mapping[str, JsonSchema], *required: str) -> JsonSchema:
     }
 
 
+_CLEARED: JsonSchema = {"type": "string", "maxLength": 5000}
 _DISCOUNTS: JsonSchema = {"type": "array", "items": shape({"coupon": TEXT}, "coupon")}
 _CUSTOMER: Mapping[str, JsonSchema] = {
     "name": TEXT,
     "email": TEXT,
     "phone": TEXT,
     "description": TEXT,
-    "address": shape(dict.fromkeys(("line1", "line2", "city", "state", "postal_code", "country"), TEXT)),
+    # An empty text takes a part out; what is not named stays.
+    "address": shape(dict.fromkeys(("line1", "line2", "city", "state", "postal_code", "country"), _CLEARED)),
     "invoice_prefix": {"type": "string", "pattern": "^[A-Z0-9]{3,12}$"},
     "invoice_settings": shape({"default_payment_method": ID, "footer": TEXT}),
     "preferred_locales": {"type": "array", "items": TEXT},

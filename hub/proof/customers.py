@@ -25,6 +25,11 @@ MADE = "customer.created"
 FLOWS: Mapping[str, Sequence[str]] = {
     **{f"stripe.{name}": ("customer-to-erp",) for name in (MADE, *EVENTS)},
     "netsuite.customer.changed": ("customer-to-billing",),
+    "salesforce.account.changed": ("account-to-billing",),
+    "salesforce.account.deleted": ("account-left",),
+    "salesforce.contact.changed": ("contact-to-billing",),
+    "salesforce.product.changed": ("product-to-billing",),
+    "salesforce.price_book_entry.changed": ("price-to-billing",),
 }
 #: Terms of payment by NetSuite's ids, and NetSuite's country of an address is the code itself.
 _TERMS: Mapping[str, str] = {"1": "NET15", "2": "NET30", "3": "NET60", "4": "DUE_ON_RECEIPT"}

@@ -22,9 +22,10 @@ _MARKED_PATHS = {
         r"^/services/rest/record/v1/(invoice|customerPayment|creditMemo|customerRefund|journalEntry|customer)\b"
     ),
     "tax": re.compile(r"^/api/v2/transactions/create\b"),
+    "salesforce": re.compile(r"^/services/data/v[0-9.]+/sobjects/\w+/\w+__c/"),
 }
-#: NetSuite's addresses of records by external id tell what a request is about, even when nobody served it.
-_EXTERNAL_ID = re.compile(r"/eid:([^/?]+)")
+#: Addresses of records by external id tell what a request is about, even when nobody served it.
+_EXTERNAL_ID = re.compile(r"(?:/eid:|/\w+__c/)([^/?]+)")
 #: Faults of which the caller hears, where it hears anything, that nothing was done.
 _REFUSING = frozenset({"429", "503", "outage"})
 #: States of a tax document that no longer counts.

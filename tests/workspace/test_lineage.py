@@ -96,7 +96,7 @@ def test_a_whole_flow_is_followed_over_lookups_policies_and_what_comes_back(ship
         "stripe.invoice"
     }
     billed = {"canonical.invoice", "tax.document", "netsuite.invoice", "canonical.posted_invoice", "stripe.note"}
-    billed |= {"flow.posted-invoice-agrees"}
+    billed |= {"flow.posted-invoice-agrees", "canonical.invoice_status", "salesforce.invoice_status"}
     assert onward == {*billed, "netsuite.collections_notice"}
 
 

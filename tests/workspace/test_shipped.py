@@ -42,6 +42,12 @@ def bundle(installed: Catalogue) -> Bundle:
 def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
     events = {flow.name: flow.event for flow in bundle.flows.values()}
     assert events == {
+        "account-to-billing": "salesforce.account.changed",
+        "account-left": "salesforce.account.deleted",
+        "contact-to-billing": "salesforce.contact.changed",
+        "price-to-billing": "salesforce.price_book_entry.changed",
+        "product-to-billing": "salesforce.product.changed",
+        "invoice-status-to-crm": "stripe.invoice.finalized",
         "customer-to-erp": "stripe.customer.created",
         "customer-to-billing": "netsuite.customer.changed",
         "invoice-to-erp": "stripe.invoice.finalized",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connectors.salesforce.sandbox import guards, line_rules, rules
@@ -92,3 +93,20 @@ def undelete(org: Org, id: str, user: str) -> None:
     restored = org.store.get(id)
     if restored is not None:
         rules.sum_up(org, restored, user)
+
+
+def merge(org: Org, into: Record, gone: Record, user: str) -> None:
+    """Merge a record into another as people do: what hung on the one hangs on the other, which tells where it went.
+
+    Refuses records of different objects, and a record and itself.
+    """
+    if into.kind != gone.kind or into.id == gone.id or "masterrecordid" not in org.schema.get(into.kind).fields:
+        raise Refusal("INVALID_OPERATION", "These records can't be merged.", fields=[])
+    for children in org.schema.children(gone.kind).values():
+        kind = org.schema.get(children.kind)
+        for child in list(org.store.below(gone.id, kind.name, children.field)):
+            org.put(kind, child.id, {**child.values, children.field: into.id}, user=user, before=child)
+    org.bin(replace(gone, values={**gone.values, "MasterRecordId": into.id}), user=user)
+    standing = org.store.get(into.id)
+    if standing is not None:
+        org.put(org.schema.get(into.kind), into.id, standing.values, user=user, before=standing)

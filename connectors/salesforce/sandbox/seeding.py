@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from connectors.salesforce.sandbox import generating, guards
+from connectors.salesforce.sandbox import deleting, generating, guards
 from connectors.salesforce.sandbox.identifiers import read_id
 from connectors.salesforce.sandbox.org_data import as_administrator
 from connectors.salesforce.sandbox.refusals import Refusal
@@ -29,6 +29,7 @@ def seed(org: Org, wish: Mapping[str, Any]) -> Mapping[str, Any]:
     - `records`: bodies as the REST API takes them, each with its `type`; `ref` names one, and `@{ref}` means its id
     - `late_records`: the same, each with `seconds`: they were written so long ago, by a transaction that ends only now
     - `changes`: the same with an `id`, as people at the org make them; `delete`, `undelete`, `purge`: ids
+    - `merge`: `into` an account or contact, `gone`: the ids of those that become one with it
     - `validation_rules`: `object`, `when`, `message`, `field`; `duplicate_rules`: `object`, `fields`, `name`, `block`
     - `locks`: id → for how many seconds somebody else holds the record
     - `subscriptions`: who gets outbound messages: `object`, `fields`, `url`, `on` (`insert`, `update`, `undelete`,
@@ -182,6 +183,15 @@ def _delete(org: Org, said: Sequence[str]) -> None:
         org.saver.delete(kind, id, as_administrator(org))
 
 
+def _merge(org: Org, said: Sequence[Mapping[str, Any]]) -> None:
+    for one in said:
+        for id in one["gone"]:
+            into, gone = (org.store.get(read_id(str(each)) or "") for each in (one["into"], id))
+            if into is None or gone is None:
+                raise ValueError(f"merge: there is no record {id if gone is None else one['into']}")
+            deleting.merge(org, into, gone, org.user_id)
+
+
 def _undelete(org: Org, said: Sequence[str]) -> None:
     for id in said:
         org.saver.undelete(read_id(id) or "", as_administrator(org))
@@ -236,6 +246,7 @@ _STEPS: dict[str, Callable[[Org, Any], Mapping[str, Any] | None]] = {
     "records": _records,
     "late_records": _late_records,
     "changes": _changes,
+    "merge": _merge,
     "delete": _delete,
     "undelete": _undelete,
     "purge": _purge,

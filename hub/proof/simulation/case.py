@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -22,7 +22,8 @@ class Stage(Protocol):
     async def stripe(self, path: str, body: str = "", *, method: str = "POST") -> None:
         """Ask something of Stripe.
 
-        `{invoice}`, `{customer}`, `{note}` and `{refund}` stand for the case's ids, `{number}` for the invoice's.
+        `{invoice}`, `{customer}`, `{note}` and `{refund}` stand for the case's ids, `{number}` for the invoice's; what
+        a record of the CRM was called when it was made stands for its id.
         """
         ...
 
@@ -34,8 +35,11 @@ class Stage(Protocol):
         """Let people in the ERP change fields of the case's customer there."""
         ...
 
-    async def link(self) -> None:
-        """Tie the customer."""
+    async def link(self, *, account: str = "", product: tuple[str, str] | None = None) -> None:
+        """Tie what is waited for: the customer's two ids, its id in billing to an `account` of the CRM, or a `product`.
+
+        A product is named by what its record in the CRM is called, and its id in billing.
+        """
         ...
 
     async def read(self) -> None:
@@ -107,13 +111,41 @@ class Customers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Crm:
+    """What the CRM has, and what must come of it in billing.
+
+    `records` are there before anything happens, as its sandbox is asked to make them; `tied` are the names of those
+    accounts that are the scenario's first customer by then. `customers` counts the accounts of which billing must have
+    a customer in the end, `changes` how often any customer of billing's was changed, and `billing` is what the
+    scenario's has. `products` counts those of the CRM's that billing and the ERP must have, `product_changes` how often
+    billing's were changed, and `prices` all that were ever made of entries of price books; what is `unpriced` was taken
+    back. With `invoiced`, the CRM must know how each invoice of an account stands. `exceptions` are the reasons of
+    those that must be open, `untold` those about each invoice of which the CRM could not be told.
+    """
+
+    records: Sequence[Mapping[str, object]] = ()
+    tied: tuple[str, ...] = ()
+    customers: int = 0
+    changes: int = 0
+    billing: Mapping[str, object] = field(default_factory=dict)
+    products: int = 0
+    product_changes: int = 0
+    prices: int = 0
+    unpriced: bool = False
+    invoiced: bool = False
+    exceptions: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """How flows are made to run: `prepare` happens before anything is counted, `happen` while the process may die.
 
     `flows` all run in it; of those in `once` exactly one run must come of it. With `deaf` no webhook arrives. `story`
     tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end. What
     must come of a credit note stands in `note`, where one is made. A case about `customers` hears of them, and not of
-    invoices. `engine` is the connection that taxes the invoice: AvaTax's as shipped, or Stripe's.
+    invoices; one with a `crm` has a fourth vendor. `engine` is the connection that taxes the invoice: AvaTax's as
+    shipped, or Stripe's.
     """
 
     flows: tuple[str, ...]
@@ -126,6 +158,7 @@ class Case:
     story: str = ""
     tied: Tied = Tied.OWN
     customers: Customers | None = None
+    crm: Crm | None = None
     books: Books = Books.POSTED
     exception: str | None = None
     engine: str = "tax"
@@ -138,7 +171,8 @@ class Case:
     @property
     def watched(self) -> tuple[str, ...]:
         """Name the events of Stripe that the hub hears of."""
-        return EVENTS if self.customers is None else self.customers.events
+        events = EVENTS if self.customers is None else self.customers.events
+        return events if self.crm is None or not self.crm.invoiced else (*events, "invoice.paid", "invoice.voided")
 
     @property
     def own_record(self) -> bool:

@@ -4,31 +4,11 @@ from __future__ import annotations
 
 from hub.proof.credit_books import NoteDue
 from hub.proof.credits import Credit
-from hub.proof.markets import MARKETS
-from hub.proof.scenario import Customer, Invoice, Line, Payment, Scenario
+from hub.proof.scenario import Payment
 from hub.proof.simulation.case import Books, Case, Customers, Stage, Tied
+from hub.proof.simulation.case_scenario import one_invoice
+from hub.proof.simulation.crm_cases import CRM_CASES
 from hub.proof.simulation.refund_cases import taken_back_twice
-
-
-def _scenario(*payments: Payment, quantity: int = 3, credits: tuple[Credit, ...] = ()) -> Scenario:
-    market = next(market for market in MARKETS if market.currency == "EUR")
-    customer = Customer(key="customer-0", number=0, name="Alder Works", market=market, mapped=True, moving=False)
-    lines = (
-        Line(product="prod_subscription", description="Platform fee", unit_amount=str(market.unit), quantity=quantity),
-        Line(product="prod_usage", description="Metered usage", unit_amount=f"{market.unit}.1234", quantity=7),
-    )
-    invoice = Invoice(
-        key="invoice-0",
-        customer=customer,
-        lines=lines,
-        payments=payments,
-        coupon=None,
-        sent=True,
-        flaw=None,
-        notice=None,
-        credits=credits,
-    )
-    return Scenario(seed=1, customers=(customer,), invoices=(invoice,))
 
 
 async def _invoiced(stage: Stage) -> None:
@@ -223,18 +203,18 @@ _FOR_ONE, _FOR_TWO = 6_000, 30_000
 
 #: The proof fails when a step ships that none of them comes to.
 CASES: tuple[Case, ...] = (
-    Case(flows=("invoice-to-erp",), scenario=_scenario(), happen=_invoiced),
-    Case(flows=("invoice-to-erp",), scenario=_scenario(), happen=_invoiced_and_read, deaf=True, story="by stream"),
+    Case(flows=("invoice-to-erp",), scenario=one_invoice(), happen=_invoiced),
+    Case(flows=("invoice-to-erp",), scenario=one_invoice(), happen=_invoiced_and_read, deaf=True, story="by stream"),
     Case(
         flows=("invoice-to-erp",),
         story="that people agree to",
-        scenario=_scenario(quantity=_FOR_TWO),
+        scenario=one_invoice(quantity=_FOR_TWO),
         happen=_agreed,
     ),
     Case(
         flows=("invoice-to-erp",),
         story="that a person refuses",
-        scenario=_scenario(quantity=_FOR_ONE),
+        scenario=one_invoice(quantity=_FOR_ONE),
         happen=_refused,
         books=Books.NOTHING,
         exception="approval-refused",
@@ -242,7 +222,7 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("invoice-to-erp",),
         story="that the ERP refuses",
-        scenario=_scenario(),
+        scenario=one_invoice(),
         happen=_invoiced,
         tied=Tied.WRONG,
         books=Books.NOTHING,
@@ -251,7 +231,7 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("invoice-to-erp",),
         story="that is taken back",
-        scenario=_scenario(),
+        scenario=one_invoice(),
         happen=_taken_back,
         books=Books.REVERSED,
         untied="invoice",
@@ -259,7 +239,7 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("invoice-to-erp",),
         story="with Stripe Tax that is taken back",
-        scenario=_scenario(),
+        scenario=one_invoice(),
         happen=_taken_back,
         books=Books.REVERSED,
         untied="invoice",
@@ -268,34 +248,38 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("invoice-to-erp",),
         story="moments before its customer is tied",
-        scenario=_scenario(),
+        scenario=one_invoice(),
         happen=_invoiced_and_linked,
         tied=Tied.NOBODY,
     ),
-    Case(flows=("payment-to-erp", "invoice-to-erp"), scenario=_scenario(*_PARTS), happen=_paid),
+    Case(flows=("payment-to-erp", "invoice-to-erp"), scenario=one_invoice(*_PARTS), happen=_paid),
     Case(
         flows=("payment-to-erp", "invoice-to-erp"),
         story="before its customer is known",
-        scenario=_scenario(*_PARTS),
+        scenario=one_invoice(*_PARTS),
         happen=_paid_and_tied,
         tied=Tied.NOBODY,
     ),
     Case(
         flows=("payment-to-erp",),
         story="that is taken back",
-        scenario=_scenario(_BY_CARD),
+        scenario=one_invoice(_BY_CARD),
         prepare=_paid,
         happen=_ordered_back,
         taken_back="payments",
         untied="payment",
     ),
     Case(
-        flows=("payout-to-erp",), scenario=_scenario(_BY_CARD), prepare=_paid, happen=_paid_out, once=("payout-to-erp",)
+        flows=("payout-to-erp",),
+        scenario=one_invoice(_BY_CARD),
+        prepare=_paid,
+        happen=_paid_out,
+        once=("payout-to-erp",),
     ),
     Case(
         flows=("payout-to-erp",),
         story="that is taken back",
-        scenario=_scenario(_BY_CARD),
+        scenario=one_invoice(_BY_CARD),
         prepare=_paid_and_paid_out,
         happen=_ordered_back,
         taken_back="payouts",
@@ -303,14 +287,14 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         flows=("payout-returned-to-erp", "payout-to-erp"),
-        scenario=_scenario(_BY_CARD),
+        scenario=one_invoice(_BY_CARD),
         prepare=_paid,
         happen=_returned,
         once=("payout-returned-to-erp", "payout-to-erp"),
     ),
     Case(
         flows=("payout-by-hand-to-erp",),
-        scenario=_scenario(_BY_CARD),
+        scenario=one_invoice(_BY_CARD),
         prepare=_paid,
         happen=_paid_out_by_hand,
         once=("payout-by-hand-to-erp",),
@@ -318,7 +302,7 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("payout-returned-to-erp",),
         story="that is taken back",
-        scenario=_scenario(_BY_CARD),
+        scenario=one_invoice(_BY_CARD),
         prepare=_paid_and_returned,
         happen=_ordered_back,
         taken_back="returns",
@@ -327,16 +311,16 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("payout-by-hand-to-erp",),
         story="that is taken back",
-        scenario=_scenario(_BY_CARD),
+        scenario=one_invoice(_BY_CARD),
         prepare=_paid_and_paid_out_by_hand,
         happen=_ordered_back,
         taken_back="payouts",
         untied="payout",
     ),
-    Case(flows=("collections-notice",), scenario=_scenario(), prepare=_invoiced, happen=_given_up, notice=True),
+    Case(flows=("collections-notice",), scenario=one_invoice(), prepare=_invoiced, happen=_given_up, notice=True),
     Case(
         flows=("invoices-agree", "posted-invoice-agrees"),
-        scenario=_scenario(),
+        scenario=one_invoice(),
         prepare=_invoiced,
         happen=_day_later,
         once=("invoices-agree", "posted-invoice-agrees"),
@@ -344,7 +328,7 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("invoices-agree", "posted-invoice-agrees", "invoice-to-erp"),
         story="before it is posted",
-        scenario=_scenario(),
+        scenario=one_invoice(),
         prepare=_invoiced,
         happen=_day_later_and_tied,
         once=("invoices-agree", "posted-invoice-agrees"),
@@ -353,21 +337,21 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("credit-note-to-erp",),
         story="whose sale is filed",
-        scenario=_scenario(credits=(_PART,)),
+        scenario=one_invoice(credits=(_PART,)),
         prepare=_invoiced_and_filed,
         happen=_credited,
     ),
     Case(
         flows=("credit-note-to-erp",),
         story="that people agree to",
-        scenario=_scenario(quantity=_FOR_TWO, credits=(Credit(after=0, lines=((0, _FOR_TWO),)),)),
+        scenario=one_invoice(quantity=_FOR_TWO, credits=(Credit(after=0, lines=((0, _FOR_TWO),)),)),
         prepare=_agreed,
         happen=_credited_and_agreed,
     ),
     Case(
         flows=("credit-note-to-erp",),
         story="that the ERP refuses",
-        scenario=_scenario(credits=(_PART,)),
+        scenario=one_invoice(credits=(_PART,)),
         prepare=_item_out_of_use,
         happen=_credited,
         note=NoteDue(exception="invalid-content", refused=True),
@@ -375,7 +359,7 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("credit-note-to-erp",),
         story="that is taken back",
-        scenario=_scenario(credits=(_PART,)),
+        scenario=one_invoice(credits=(_PART,)),
         prepare=_invoiced,
         happen=_credited_and_taken_back,
         note=NoteDue(undone=True),
@@ -384,21 +368,21 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("credit-note-voided",),
         story="whose tax is filed",
-        scenario=_scenario(credits=(_PART,)),
+        scenario=one_invoice(credits=(_PART,)),
         prepare=_credited_and_return_filed,
         happen=_voided,
     ),
     Case(
         flows=("credit-note-voided", "credit-note-to-erp", "invoice-to-erp"),
         story="before its invoice is posted",
-        scenario=_scenario(credits=(_PART,)),
+        scenario=one_invoice(credits=(_PART,)),
         happen=_all_at_once_and_tied,
         tied=Tied.NOBODY,
     ),
     Case(
         flows=("credit-note-voided",),
         story="that is taken back",
-        scenario=_scenario(credits=(_PART,)),
+        scenario=one_invoice(credits=(_PART,)),
         prepare=_credited_and_voided,
         happen=_ordered_back,
         note=NoteDue(restored=True),
@@ -407,7 +391,7 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("credit-note-voided",),
         story="whose tax is filed, that is taken back",
-        scenario=_scenario(credits=(_PART,)),
+        scenario=one_invoice(credits=(_PART,)),
         prepare=_return_filed_and_voided,
         happen=_ordered_back,
         note=NoteDue(restored=True),
@@ -416,31 +400,31 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("refund-to-erp", "credit-note-to-erp"),
         story="before its credit note",
-        scenario=_scenario(_BY_CARD, credits=(Credit(after=0, amount=500, alone=True),)),
+        scenario=one_invoice(_BY_CARD, credits=(Credit(after=0, amount=500, alone=True),)),
         prepare=_paid,
         happen=_refunded_and_explained,
     ),
     Case(
         flows=("refund-to-erp",),
         story="that fails after all",
-        scenario=_scenario(_BY_CARD, credits=(_PART,)),
+        scenario=one_invoice(_BY_CARD, credits=(_PART,)),
         prepare=_invoiced_and_credited,
         happen=_refund_changed_and_failed,
     ),
     Case(
         flows=("refund-to-erp",),
         story="that is taken back",
-        scenario=_scenario(_BY_CARD, credits=(_PART,)),
+        scenario=one_invoice(_BY_CARD, credits=(_PART,)),
         prepare=_invoiced_and_credited,
         happen=_ordered_back,
         note=NoteDue(unrefunded=True),
         taken_back="refunds",
         untied="refund",
     ),
-    *taken_back_twice(_scenario(_BY_CARD, credits=(_PART,)), _invoiced_and_credited),
+    *taken_back_twice(one_invoice(_BY_CARD, credits=(_PART,)), _invoiced_and_credited),
     Case(
         flows=("customer-to-erp",),
-        scenario=_scenario(),
+        scenario=one_invoice(),
         happen=_read,
         tied=Tied.NOBODY,
         customers=Customers(
@@ -454,20 +438,20 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("customer-to-erp",),
         story="that the ERP knows",
-        scenario=_scenario(),
+        scenario=one_invoice(),
         happen=_renamed_and_read,
         customers=Customers(erp_writes=2, billing_changes=1, erp={"companyName": "Alder and Sons"}),
     ),
     Case(
         flows=("customer-to-erp",),
         story="that is deleted",
-        scenario=_scenario(),
+        scenario=one_invoice(),
         happen=_deleted,
         customers=Customers(erp_writes=2, billing_changes=0, erp={"companyName": "Alder Works", "isInactive": True}),
     ),
     Case(
         flows=("customer-to-billing",),
-        scenario=_scenario(),
+        scenario=one_invoice(),
         happen=_decided,
         customers=Customers(
             erp_writes=3,
@@ -479,7 +463,7 @@ CASES: tuple[Case, ...] = (
     Case(
         flows=("customer-to-billing",),
         story="before it is tied",
-        scenario=_scenario(),
+        scenario=one_invoice(),
         happen=_decided_and_tied,
         tied=Tied.NOBODY,
         customers=Customers(
@@ -488,4 +472,5 @@ CASES: tuple[Case, ...] = (
             billing={"tax_exempt": "exempt", "metadata": {"erp_terms": "NET60", "erp_status": "blocked"}},
         ),
     ),
+    *CRM_CASES,
 )

@@ -67,9 +67,9 @@ class Desk:
         await self._order("tie", lambda process: _tied(process, row))
         await self._order("make again", lambda process: _made_again(process, stopped))
 
-    async def link(self, row: Mapping[str, str]) -> None:
-        """Tie a customer's ids together."""
-        await self._order("tie", lambda process: _tied(process, row))
+    async def link(self, row: Mapping[str, str], *, entity: str = "customer") -> None:
+        """Tie a customer's ids together, or those of another thing."""
+        await self._order("tie", lambda process: _tied(process, row, entity))
 
     async def take_back(self, flow: str) -> None:
         """Have a flow's first run taken back once it has succeeded."""
@@ -109,8 +109,8 @@ class Desk:
             return
 
 
-async def _tied(process: Process, row: Mapping[str, str]) -> None:
-    await process.orders.link("customer", [row], actor=PERSON)
+async def _tied(process: Process, row: Mapping[str, str], entity: str = "customer") -> None:
+    await process.orders.link(entity, [row], actor=PERSON)
 
 
 async def _made_again(process: Process, run_id: str) -> None:

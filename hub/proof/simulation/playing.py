@@ -29,7 +29,7 @@ from hub.proof.evidence import Evidence, Expected
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.records import Names
 from hub.proof.scenario import Scenario
-from hub.proof.simulation import coverage, shipped, trial
+from hub.proof.simulation import coverage, crm, shipped, trial
 from hub.proof.simulation.case import Books as Left
 from hub.proof.simulation.case import Case, Tied
 from hub.proof.simulation.clock import VirtualClock
@@ -157,10 +157,14 @@ class _Play:
     async def _happen(self) -> None:
         scenario = self._case.scenario
         self._sandboxes = {
-            name: Sandboxed(name, self._loop, seed=1, post=self._post if name == "stripe" else None) for name in VENDORS
+            name: Sandboxed(name, self._loop, seed=1, post={"stripe": self._post, crm.VENDOR: crm.nobody}.get(name))
+            for name in (VENDORS if self._case.crm is None else (*VENDORS, crm.VENDOR))
         }
         told = {name: await sandbox.open() for name, sandbox in self._sandboxes.items()}
         secret = await self._set_up(scenario)
+        if self._case.crm is not None:
+            self._crm = crm.CrmSide(self._sandboxes[crm.VENDOR])
+            await self._crm.set_up(self._case.crm, self._database, shipped.ENVIRONMENT)
         self._settings = {
             name: shipped.settings(name, told[name], url=sandbox.world.url, webhook_secret=secret)
             for name, sandbox in self._sandboxes.items()
@@ -185,7 +189,7 @@ class _Play:
             befalls=self._befalls,
         )
         self._desk = Desk(self._host, self._database, loop=self._loop, story=self._story)
-        if self._case.customers is not None:
+        if self._case.customers is not None or self._case.crm is not None:
             # What people have made is older than what happens.
             await asyncio.sleep(10.0)
         if self._case.prepare is not None:
@@ -248,11 +252,13 @@ class _Play:
 
     async def seed(self, vendor: str, wish: Mapping[str, Any]) -> None:
         """Let something happen at a vendor that no call of the hub brings about."""
-        await self._sandboxes[vendor].seed(exact_json.loads(self._named(exact_json.dumps(wish).decode()).encode()))
+        meant = exact_json.loads(self._named(exact_json.dumps(wish).decode()).encode())
+        await (self._crm if vendor == crm.VENDOR else self._sandboxes[vendor]).seed(meant)
         await asyncio.sleep(10.0)
 
     def _named(self, text: str) -> str:
-        """Put what Stripe calls the case's objects in the place of their names."""
+        """Put what Stripe and the CRM call the case's objects in the place of their names."""
+        text = text if self._case.crm is None else self._crm.named(text)
         books = self._sandboxes["stripe"].books()
         for name, kind, fact in _NAMES:
             if books[kind]:
@@ -322,12 +328,15 @@ class _Play:
         await self._sandboxes["netsuite"].seed({"changes": [{"type": "customer", "id": there, **fields, **named}]})
         await asyncio.sleep(10.0)
 
-    async def link(self) -> None:
-        """Tie the customer while that is waited for."""
+    async def link(self, *, account: str = "", product: tuple[str, str] | None = None) -> None:
+        """Tie the customer while that is waited for, an `account` of the CRM to it, or a `product`."""
         await asyncio.sleep(60.0)
         self._reached |= coverage.waiting(self._database.file)
-        customer = self._case.scenario.customers[0].key
-        await self._desk.link({"stripe": self._ids[customer], "netsuite": self._erp_customers[customer]})
+        first = self._case.scenario.customers[0].key
+        row = {"stripe": self._ids[first], "netsuite": self._erp_customers[first]}
+        if named := product or (account and (account, self._ids[first])):
+            row = self._crm.row(*named)
+        await self._desk.link(row, entity="product" if product else "customer")
 
     async def _post(self, _url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> int | None:
         process = self._host.current
@@ -376,8 +385,11 @@ class _Play:
 
     # --- what came of it -------------------------------------------------------------------------
 
+    def _books(self) -> dict[str, Mapping[str, Any]]:
+        return {name: sandbox.books() for name, sandbox in self._sandboxes.items()}
+
     def _evidence(self) -> Evidence:
-        read = {name: sandbox.books() for name, sandbox in self._sandboxes.items()}
+        read = self._books()
         books = Books(
             stripe=vendor_books.stripe_invoices(read["stripe"]),
             sent=vendor_books.sent(read["stripe"]),
@@ -422,8 +434,7 @@ class _Play:
         )
         families = Families(books, records.effect_keys(self._database.file))
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
-        hub = records.read(self._database.file, names)
-        return self._unsure(money_path.evidence(books, hub, families))
+        return self._unsure(money_path.evidence(books, records.read(self._database.file, names), families))
 
     def _taken_back(self, stripe: Mapping[str, Any]) -> frozenset[str]:
         """Name the payments, refunds, payouts or returns of payouts whose runs were taken back."""
@@ -461,16 +472,21 @@ class _Play:
 
     def _customers(self) -> Iterator[Finding]:
         """What the two systems have of the case's customer is what each owns, written once and no more."""
+        if self._case.crm is not None:
+            first = self._ids[self._case.scenario.customers[0].key]
+            yield from self._crm.findings(self._case.crm, self._books(), self._database, customer=first)
         wanted = self._case.customers
         if wanted is None:
             return
         key = self._case.scenario.customers[0].key
-        read = {name: sandbox.books() for name, sandbox in self._sandboxes.items()}
+        read = self._books()
         own = self._erp_customers[key] if self._case.own_record else None
         yield from customer_checks.find(wanted, read["stripe"], read["netsuite"], billing=self._ids[key], erp=own)
 
     def _unsure(self, evidence: Evidence) -> Evidence:
         """Allow what only a person can find out: a notice that was cut off may have been given or not."""
+        if self._case.crm is not None:
+            return crm.expecting(self._case.crm, evidence)
         if not self._case.notice or not self._died:
             return evidence
         parked = {case.family for case in evidence.hub.cases if case.reason == money_path.UNKNOWN_OUTCOME}

@@ -27,6 +27,9 @@ from hub.workspace.loader import read_files, shipped
 #: The environment whose policies guard the connections; it ships as the example to copy.
 ENVIRONMENT = "example"
 
+#: The one currency of the CRM's org.
+CRM_CURRENCY = "EUR"
+
 
 @cache
 def connectors() -> Mapping[str, Connector]:
@@ -66,9 +69,14 @@ def settings(vendor: str, told: Mapping[str, Any], *, url: str, webhook_secret: 
         case "netsuite":
             known = ("account", "client_id", "certificate_id", "algorithm", "private_key")
             return {"base_url": url, "restlet_base_url": url, **{name: told[name] for name in known}}
+        case "salesforce":
+            told_of = ("consumer_key", "username", "private_key", "audience", "organization_id", "api_version")
+            # A login names the address at which it was asked for, and here no TLS stands before the sandbox.
+            own = {"base_url": url.replace("https:", "http:"), "currency": CRM_CURRENCY}
+            return {**own, **{name: told[name] for name in told_of}}
         case _:
-            names = ("company_code", "account_id", "license_key")
-            return {"base_url": url, **{name: told[name] for name in names}}
+            signs_in = ("company_code", "account_id", "license_key")
+            return {"base_url": url, **{name: told[name] for name in signs_in}}
 
 
 def accounts(

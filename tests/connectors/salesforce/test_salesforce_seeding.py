@@ -83,6 +83,19 @@ async def test_people_change_records_too(plain: Any) -> None:
     assert [one["action"] for one in (await plain.books())["accepted"]] == ["insert", "update", "delete", "purge"]
 
 
+async def test_people_merge_records(plain: Any) -> None:
+    """What hung on the one hangs on the other, and the one that is gone tells where it went."""
+    accounts = [{"type": "Account", "ref": name, "Name": name} for name in ("kept", "gone")]
+    contact = {"type": "Contact", "LastName": "Byron", "AccountId": "@{gone}"}
+    refs = (await plain.seed(records=[*accounts, contact]))["refs"]
+    await plain.seed(merge=[{"into": refs["kept"], "gone": [refs["gone"]]}])
+    assert await plain.values("SELECT AccountId FROM Contact") == [refs["kept"]]
+    (gone,) = (await plain.books())["deleted"]["Account"]
+    assert (gone["Id"], gone["MasterRecordId"]) == (refs["gone"], refs["kept"])
+    for wrong in ({"into": refs["kept"], "gone": [refs["kept"]]}, {"into": refs["kept"], "gone": [refs["gone"]]}):
+        assert (await plain.control("seed", {"merge": [wrong]})).status == 400
+
+
 async def test_books_show_amounts_with_all_their_digits(plain: Any) -> None:
     await plain.make("Account", Name="One", Credit_Limit__c="1234567890123.45")
     (account,) = (await plain.books())["records"]["Account"]

@@ -1,0 +1,88 @@
+"""The CRM of a case: what is there before anything happens, and what its records are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from hub.proof import crm_checks
+from hub.proof.evidence import NOBODY, Evidence, Expected
+from hub.proof.invariants import Finding
+from hub.proof.simulation.case import Crm
+from hub.proof.simulation.memory import MemoryDatabase
+from hub.proof.simulation.sandboxed import Sandboxed
+
+VENDOR = "salesforce"
+
+
+async def nobody(_url: str, _headers: Mapping[str, str], _body: bytes, _seconds: float) -> int | None:
+    """Take no message: the hub reads this org by its streams."""
+    return None
+
+
+def expecting(wanted: Crm, evidence: Evidence) -> Evidence:
+    """Expect the exceptions that a case with a CRM must have, beside those about its invoices that others give."""
+    told = {
+        family: replace(each, exceptions=[*each.exceptions, *wanted.untold])
+        for family, each in evidence.expected.items()
+    }
+    return replace(evidence, expected={**told, NOBODY: Expected(exceptions=wanted.exceptions)})
+
+
+class CrmSide:
+    """One org and the names of the records that the case has made in it."""
+
+    def __init__(self, sandbox: Sandboxed) -> None:
+        """Take the org's sandbox."""
+        self._sandbox = sandbox
+        self.names: dict[str, str] = {}
+
+    async def seed(self, wish: Mapping[str, Any]) -> None:
+        """Let people at the org do something; records may be named by `ref`."""
+        self.names.update((await self._sandbox.seed(wish)).get("refs", {}))
+
+    async def set_up(self, wanted: Crm, database: MemoryDatabase, environment: str) -> None:
+        """Make the records that are there before anything happens, and tie those that are customers by then.
+
+        The standard price book is called `price_book`.
+        """
+        books = self._sandbox.books()["records"]["Pricebook2"]
+        self.names["price_book"] = next(book["Id"] for book in books if book.get("IsStandard"))
+        await self.seed({"records": [dict(record) for record in wanted.records]})
+        for rank, name in enumerate(wanted.tied):
+            # The first is the primary id, others are further names of the same customer.
+            database.file.execute(
+                "INSERT INTO crossrefs VALUES (?, 'customer', ?, ?, 'thing0', 0, NULL, NULL, ?)",
+                (environment, VENDOR, self.names[name], rank),
+            )
+
+    def row(self, name: str, billing: str) -> dict[str, str]:
+        """Give the tie of a record to what it is in billing."""
+        return {VENDOR: self.names[name], "stripe": billing}
+
+    def named(self, text: str) -> str:
+        """Put ids in the places of names."""
+        for name, id in self.names.items():
+            text = text.replace(f"{{{name}}}", id)
+        return text
+
+    def findings(
+        self, wanted: Crm, books: Mapping[str, Mapping[str, Any]], database: MemoryDatabase, *, customer: str
+    ) -> Iterator[Finding]:
+        """Give what is not as it must be by all vendors' books; `customer` is the scenario's first, in billing."""
+        ties = database.file.execute(
+            "SELECT here.id, there.id FROM crossrefs AS here JOIN crossrefs AS there USING (environment, entity, thing)"
+            " WHERE here.entity = 'customer' AND here.system = ? AND there.system = 'stripe' AND there.rank = 0",
+            (VENDOR,),
+        )
+        tied = dict(ties.fetchall())
+        crm, stripe = books[VENDOR], books["stripe"]
+        yield from crm_checks.accounts(crm, stripe, tied, customers=wanted.customers, changes=wanted.changes)
+        yield from crm_checks.customer(stripe, customer, wanted.billing)
+        yield from crm_checks.products(
+            crm, stripe, books["netsuite"], number=wanted.products, changes=wanted.product_changes
+        )
+        yield from crm_checks.prices(crm, stripe, made=wanted.prices, unpriced=wanted.unpriced)
+        if wanted.invoiced:
+            yield from crm_checks.invoices(crm, stripe, tied)

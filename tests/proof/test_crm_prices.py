@@ -1,0 +1,92 @@
+"""Products and prices of the CRM in billing and the ERP: made once, changed where they differ, one for each entry."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from hub.proof import crm_checks
+from hub.proof.invariants import Invariant
+from hub.proof.simulation import campaign, playing
+from hub.proof.simulation.case import Crm, Stage
+from hub.proof.simulation.cases import CASES
+from hub.proof.simulation.playing import Played
+
+PRICED = next(case for case in CASES if case.name == "price-to-billing that is raised")
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    campaign.be_quiet()
+
+
+def played(happen: Callable[[Stage], Awaitable[None]], crm: Crm) -> Played:
+    return playing.play(replace(PRICED, happen=happen, crm=crm, story="of a test"), None)
+
+
+async def changed(stage: Stage, kind: str, name: str, **fields: object) -> None:
+    """Let people change a record, and read until everything rests."""
+    await stage.seed("salesforce", {"changes": [{"type": kind, "id": f"{{{name}}}", **fields}]})
+    for _ in range(3):
+        await stage.read()
+        await stage.rested()
+
+
+def test_each_amount_is_a_price_of_its_own_and_one_can_be_used() -> None:
+    """Also an amount that comes back: what is archived is not sold at again."""
+
+    async def happen(stage: Stage) -> None:
+        for amount in (15, "12.50", 15):
+            await changed(stage, "PricebookEntry", "entry", UnitPrice=amount)
+
+    assert played(happen, Crm(products=1, prices=4)).findings == []
+
+
+def test_a_change_that_is_none_makes_no_price() -> None:
+    async def happen(stage: Stage) -> None:
+        await changed(stage, "PricebookEntry", "entry", IsActive=False)
+        await changed(stage, "PricebookEntry", "entry", IsActive=True)
+        await changed(stage, "PricebookEntry", "entry", UseStandardPrice=False)
+
+    assert played(happen, Crm(products=1, prices=2)).findings == []
+
+
+def test_a_product_that_is_sold_no_longer_is_so_on_both_sides() -> None:
+    async def happen(stage: Stage) -> None:
+        await changed(stage, "Product2", "seats", IsActive=False)
+        # Nothing that billing has of it.
+        await changed(stage, "Product2", "seats", StockKeepingUnit="S")
+
+    assert played(happen, Crm(products=1, product_changes=1, prices=1)).findings == []
+
+
+def test_the_oracle_sees_a_price_too_many_and_a_product_that_is_otherwise() -> None:
+    crm = {
+        "records": {
+            "PricebookEntry": [{"Id": "01u", "UnitPrice": "12.50", "IsActive": True}],
+            "Product2": [{"Id": "01t", "Name": "Seats", "IsActive": True}],
+        }
+    }
+    price = {"metadata": {"crm_entry": "01u"}, "unit_amount": 1250, "active": True}
+
+    def priced(*there: dict[str, object]) -> list[Invariant]:
+        told = crm_checks.prices(crm, {"prices": [*there]}, made=1, unpriced=False)
+        return [finding.invariant for finding in told]
+
+    assert priced(price) == []
+    assert priced({**price, "unit_amount": 1251}) == priced({**price, "active": False}) == [Invariant.BOOKS_AGREE]
+    assert priced(price, {**price, "active": False}) == [Invariant.NOTHING_TWICE]
+    product = {"name": "Seats", "active": True, "metadata": {"crm_product": "01t"}}
+    item = {"externalId": "01t", "displayName": "Seats", "isInactive": False}
+
+    def sold(product: dict[str, object], *items: dict[str, object]) -> list[Invariant]:
+        stripe = {"products": [product], "events": []}
+        told = crm_checks.products(crm, stripe, {"items": [*items]}, number=1, changes=0)
+        return [finding.invariant for finding in told]
+
+    assert sold(product, item) == []
+    assert sold({**product, "active": False}, item) == sold(product, {**item, "displayName": "x"})
+    assert sold(product, {**item, "isInactive": True}) == [Invariant.BOOKS_AGREE]
+    assert sold(product) == [Invariant.NOTHING_LOST]
