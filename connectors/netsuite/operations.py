@@ -43,6 +43,7 @@ OPERATIONS: tuple[Operation, ...] = (
     deposits.REVERSE,
     refunds.UPSERT,
     refunds.READ,
+    refunds.FIND,
     refunds.REVERSE,
     journals.UPSERT,
     journals.READ,

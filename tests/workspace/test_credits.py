@@ -102,6 +102,22 @@ async def test_a_refund_pays_out_what_was_credited_after_the_payment(walk: Walk,
     assert major(back["unapplied"], currency) == sold["total"]
 
 
+async def test_a_refund_that_failed_is_found_where_its_ties_are_lost(walk: Walk) -> None:
+    """As after the restore of a backup that is older than the credit note."""
+    (invoice,) = await open_books(walk, wish([bill("de", {"by": "card"})]))
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    (sold,) = books(walk, "stripe")["invoices"]
+    note = await noted(walk, invoice=invoice, amount=sold["total"], refund_amount=sold["total"])
+    await walk.flow("credit-note-to-erp", note)
+    refund = {"id": note["refunds"][0]["refund"]}
+    await walk.flow("refund-to-erp", refund)
+    walk.crossrefs.clear()
+    await walk.sandboxes["stripe"].world.books.seed({"failed_refunds": [{"refund": refund["id"]}]})
+    scope = await walk.flow("refund-to-erp", refund)
+    assert scope["outcome"]["taken"] == "failed"
+    assert major(books(walk, "netsuite")["payments"][-1]["unapplied"], "EUR") == sold["total"]
+
+
 async def test_a_refund_that_is_under_way_pays_nothing_out_yet(walk: Walk) -> None:
     (invoice,) = await open_books(walk, wish([bill("jp")]))
     await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
