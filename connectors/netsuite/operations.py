@@ -33,6 +33,7 @@ OPERATIONS: tuple[Operation, ...] = (
     invoices.REVERSE,
     credit_memos.UPSERT,
     credit_memos.READ,
+    credit_memos.FIND,
     credit_memos.REVERSE,
     payments.UPSERT,
     payments.CREATE,

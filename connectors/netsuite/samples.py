@@ -191,6 +191,7 @@ SAMPLES = Samples(
         ReadSample(operation="payment.read", input={"id": "5002"}, after=(MAKE_PAYMENT,)),
         ReadSample(operation="job.read", input={"id": "1"}, after=(SUBMIT_JOB,)),
         ReadSample(operation="credit_memo.read", input={"id": "5002"}, after=(MAKE_INVOICE, MAKE_CREDIT_MEMO)),
+        ReadSample(operation="credit_memo.find", input={"id": "eid:cn_9"}, after=(MAKE_INVOICE, MAKE_CREDIT_MEMO)),
         ReadSample(operation="deposit.read", input={"external_id": "dep_9"}, after=(MAKE_DEPOSIT,)),
         ReadSample(operation="refund.read", input={"id": "5003"}, after=(MAKE_INVOICE, MAKE_CREDIT_MEMO, MAKE_REFUND)),
         ReadSample(

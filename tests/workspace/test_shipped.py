@@ -53,7 +53,6 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
         "invoice-to-erp": "stripe.invoice.finalized",
         "payment-to-erp": "stripe.invoice_payment.paid",
         "credit-note-to-erp": "stripe.credit_note.created",
-        "credit-note-voided": "stripe.credit_note.voided",
         "refund-to-erp": "stripe.refund.created",
         "payout-to-erp": "stripe.payout.reconciliation_completed",
         "payout-by-hand-to-erp": "stripe.payout.paid",
