@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from hub.schemas.shape import ANYTHING
 from hub.workspace.checks.action_lint import ActionLint
+from hub.workspace.checks.arm_lint import lint_arms
 from hub.workspace.checks.around import EVENT_SCOPE, Around, lint_term
 from hub.workspace.checks.composed_shapes import at_once, branched, item_of, looped
+from hub.workspace.checks.narrowing import assumed, refused, tree_of
 from hub.workspace.checks.needs_lint import needed_first
 from hub.workspace.checks.step_keys import lint_keys
 from hub.workspace.checks.step_nodes import Read, Sees, inside, keyed_in, reads
@@ -44,6 +46,7 @@ class StepLint:
     def _step(self, step: Keyed, around: Around) -> StepOutput:
         """Check one step with everything in it; gives what later steps read of it."""
         problems = len(self.lints.found)
+        around = around.where(*assumed(tree_of(step.get("when"))))
         action = ActionLint(lints=self.lints, known=self.known, flow=self.flow, around=around)
         own = around.after(step, StepOutput())
         for read in reads(step):
@@ -96,6 +99,8 @@ class StepLint:
         names: dict[str, Node] = {}
         ends: list[dict[str, StepOutput]] = []
         seen: dict[str, Keyed] = {}
+        lint_arms(arms, around, self.lints)
+        here = around
         for number, arm in enumerate(arms, start=1):
             at, name = arm.entries["name"].value, text_of(arm.get("name"))
             if name in names:
@@ -111,8 +116,10 @@ class StepLint:
                 if text_of(step.get("id")) == _TAKEN:
                     message = f"`{_TAKEN}` already names the arm that was taken."
                     self.lints.error(step.entries["id"].value, "reserved-name", message, "Choose another id.")
-            done = self.line(steps, around.within(_ids(steps)))
+            when = tree_of(arm.get("when"))
+            done = self.line(steps, here.where(*assumed(when)).within(_ids(steps)))
             ends.append({id: done.shapes.outputs[id] for id in sorted(_ids(steps))})
+            here = here.where(*refused(when))
         return branched(tuple(names), ends, certain="when" not in arms[-1].entries)
 
     def _parallel(self, steps: Sequence[Keyed], around: Around) -> StepOutput:
