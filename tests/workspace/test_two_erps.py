@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from hub.model.effect import Idempotency
@@ -12,7 +14,8 @@ from hub.workspace.lineage.tracing import trace
 from hub.workspace.source.lint import Lint, Severity
 from tests.workspace.conftest import CATALOGUE, FILES, OBJECT, encoded
 
-_ENTRY = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
+_TEXT = {"type": "string"}
+_ENTRY = {"type": "object", "properties": {"id": _TEXT, "year": _TEXT}, "required": ["id", "year"]}
 LEDGER = ConnectorEntry(
     name="ledger",
     title="Ledger",
@@ -140,6 +143,7 @@ def test_each_arm_is_checked_against_the_systems_that_it_is_for() -> None:
         # With another condition an arm may be about any of the systems.
         ("when: route.system == 'erp'", "when: invoice.kind == 'first'", "unknown-operation", "`ledger` has no"),
         ("operation: entry.post", "operation: invoice.upsert", "unknown-operation", "`ledger` has no operation"),
+        ("undo: entry.reverse", "undo: { operation: entry.reverse, by: =entry.id }", "not-by-id", "by an id alone"),
         ("undo: entry.reverse", "undo: invoice.reverse", "unknown-operation", "`ledger` has no operation"),
         (
             "company: route.company }\n            undo",
@@ -204,6 +208,25 @@ def test_a_value_that_is_worked_out_may_be_any_system() -> None:
     lints = lints_after(POLICY, "ledger_two, system: ledger", "ledger_two, system: \"=table('kinds', invoice.id)\"")
     # So the first arm too may be about the other connector.
     assert {lint.code for lint in lints} == {"unknown-operation"}
+
+
+@pytest.mark.parametrize("left_out", ["", "    when: full\n"])
+def test_a_flow_that_serves_one_system_says_so_behind_the_policy(left_out: str) -> None:
+    branch = FLOW[FLOW.index("  - id: booked\n") : FLOW.index("  - id: link\n")]
+    alone = branch[branch.index("          - id: post\n") : branch.index("      - name: ledger\n")]
+    text = FLOW.replace(branch, textwrap.indent(textwrap.dedent(alone), "  "))
+    text = text.replace(FLOW[FLOW.index("  - id: document\n") : FLOW.index("  - id: booked\n")], "")
+    text = text.replace('"=coalesce(booked.post.id, booked.entry.id)"', "=post.id")
+    expect = (
+        f"decide: routing\n{left_out}    expect: {{ equal: [route.system, \"'erp'\"], else: {{ case: not-served }} }}\n"
+    )
+    served = text.replace("    decide: routing\n", f"    {expect}")
+    codes = [
+        {lint.code for lint in compile_bundle(encoded({**WHOLE, POST: each}), TWO)[1]} - {"unused-file"}
+        for each in (text, served)
+    ]
+    # What may be missing where the policy was not asked is told as before.
+    assert codes == [{"unknown-operation"}, set()]
 
 
 def test_what_guards_a_connection_is_told_of_the_arm_that_calls_it() -> None:

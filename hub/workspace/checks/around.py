@@ -51,8 +51,11 @@ class Around:
         """Give the place where one more name is seen."""
         return replace(self, names={**self.names, name: node}, shapes=self.shapes.knowing(name, output))
 
-    def where(self, *assumed: Assumed) -> Around:
-        """Give the place where a condition says more of decided values: those of the rules that are left."""
+    def where(self, *assumed: Assumed, left_out: bool = False) -> Around:
+        """Give the place where a condition says more of decided values: those of the rules that are left.
+
+        `left_out` tells that the condition was not looked at where the step was left out.
+        """
         here = replace(self, assumed=(*self.assumed, *assumed))
         for fact in assumed:
             policy, rules = here.policy(fact.step), here.rules(fact.step)
@@ -60,8 +63,8 @@ class Around:
             output = here.shapes.outputs.get(fact.step)
             if policy is not None and output is not None and rules:
                 shape = decided(policy, rules)
-                left_out = output.shape.may_be_null and not fact.holds
-                output = replace(output, shape=shape.nullable() if left_out else shape)
+                may_be_null = output.shape.may_be_null and (left_out or not fact.holds)
+                output = replace(output, shape=shape.nullable() if may_be_null else shape)
                 here = replace(here, shapes=here.shapes.knowing(fact.step, output))
         return here
 

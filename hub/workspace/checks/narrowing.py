@@ -48,6 +48,12 @@ def refused(when: Tree | None) -> tuple[Assumed, ...]:
     return () if compared is None else (replace(compared, holds=not compared.holds),)
 
 
+def expected(left: Tree | None, right: Tree | None) -> tuple[Assumed, ...]:
+    """Give what holds of single values behind two that must be equal, since the run stops where they are not."""
+    both = None if left is None or right is None else _of_sides(left, right, holds=True)
+    return () if both is None else (both,)
+
+
 def tree(when: Term | None) -> Tree | None:
     """Give the tree of a compiled condition; None when there is none."""
     return when.expression.tree if isinstance(when, Evaluated) else None
@@ -79,12 +85,15 @@ def compared_in(tree: Tree | None) -> Assumed | None:
     """Give what a condition says, where it compares a value with a text and does nothing else."""
     if tree is None or tree.part is not Part.COMPARATOR or tree.value not in ("eq", "ne"):
         return None
-    left, right = tree.children
+    return _of_sides(*tree.children, holds=tree.value == "eq")
+
+
+def _of_sides(left: Tree, right: Tree, *, holds: bool) -> Assumed | None:
     named, literal = (right, left) if left.part is Part.LITERAL else (left, right)
     path = _path(named)
     if not path or literal.part is not Part.LITERAL or not isinstance(literal.value, str):
         return None
-    return Assumed(path=path, value=literal.value, holds=tree.value == "eq")
+    return Assumed(path=path, value=literal.value, holds=holds)
 
 
 def _path(tree: Tree) -> str:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hub.expressions.compiler import compile
 from hub.schemas.shape import ANYTHING
 from hub.workspace.checks.action_lint import ActionLint
 from hub.workspace.checks.arm_lint import lint_arms
 from hub.workspace.checks.around import EVENT_SCOPE, Around, lint_term
 from hub.workspace.checks.composed_shapes import at_once, branched, item_of, looped
-from hub.workspace.checks.narrowing import assumed, refused, tree_of
+from hub.workspace.checks.narrowing import Assumed, assumed, expected, refused, tree_of
 from hub.workspace.checks.needs_lint import needed_first
 from hub.workspace.checks.step_keys import lint_keys
 from hub.workspace.checks.step_nodes import Read, Sees, inside, keyed_in, reads
 from hub.workspace.checks.step_shapes import StepOutput, left_out, step_output
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints
-from hub.workspace.source.yaml_source import Keyed, Node, Scalar, text_of
+from hub.workspace.source.yaml_source import Keyed, Listed, Node, Scalar, text_of
 
 #: What a branch gives beside the steps within it.
 _TAKEN = "taken"
@@ -40,7 +41,8 @@ class StepLint:
                 self.lints.error(step.entries["needs"].key, "misplaced-key", message, "Remove it.")
             output = self._step(step, around)
             # A name that is taken goes on meaning what it meant.
-            around = around if text_of(step.get("id")) in around.names else around.after(step, output)
+            if text_of(step.get("id")) not in around.names:
+                around = around.after(step, output).where(*_expected(step), left_out=True)
         return around
 
     def _step(self, step: Keyed, around: Around) -> StepOutput:
@@ -166,6 +168,14 @@ class StepLint:
         line = first.entries["id"].value.line
         message = f"The step id `{text_of(at)}` stands here a second time; the first is on line {line}."
         self.lints.error(at, "duplicate-name", message, "Give one of the steps another id.")
+
+
+def _expected(step: Keyed) -> tuple[Assumed, ...]:
+    """Give what a step that is gone past says of decided values by what it expects."""
+    expect = inside(step, "expect")
+    equal = expect.get("equal") if expect is not None else None
+    sides = [compile(text_of(side)).tree for side in equal.items] if isinstance(equal, Listed) else []
+    return expected(sides[0], sides[1]) if len(sides) == 2 else ()
 
 
 def _ids(steps: Sequence[Keyed]) -> frozenset[str]:

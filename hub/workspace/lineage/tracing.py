@@ -33,7 +33,7 @@ from hub.workspace.catalogue import Catalogue
 from hub.workspace.checks.answers import Answers
 from hub.workspace.checks.flow_heads import OWN
 from hub.workspace.checks.flow_scope import Here, Scope, below
-from hub.workspace.checks.narrowing import assumed, refused, tree
+from hub.workspace.checks.narrowing import assumed, expected, refused, tree
 from hub.workspace.lineage.edges import Edge, Field, How, Lineage, Purpose, Use
 from hub.workspace.lineage.edges import Step as At
 from hub.workspace.lineage.mapping_edges import MappingEdges
@@ -135,6 +135,9 @@ class _Tracing:
             made = self._step(step, before, flow)
             scope = {**scope, **{f"{step.id}{name}": fields for name, fields in made.items()}}
             self._checks(step, made.get("", ()), replace(before, scope=scope))
+            if isinstance(step.expect, Equal):
+                stops_else = expected(tree(step.expect.left), tree(step.expect.right))
+                here = replace(here, assumed=(*here.assumed, *stops_else))
         return scope
 
     def _record(self, flow: Flow) -> Field:
