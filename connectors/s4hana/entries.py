@@ -19,7 +19,9 @@ from hub.sdk.errors import FixData
 ZERO = Decimal(0)
 #: Document types of SAP's own: customer invoice, customer credit memo, customer payment, general ledger.
 INVOICE, CREDIT_MEMO, PAYMENT, GENERAL = "DR", "DG", "DZ", "SA"
-_LENGTHS = {"reference": 16, "text": 25}
+_LENGTHS = {"reference": 16}
+#: What SAP keeps of the text of a head; lines have room for the whole.
+_HEAD_TEXT = 25
 _LINE_LENGTHS = {"text": 50, "assignment": 18, "account": 10, "customer": 10, "payment_reference": 30}
 
 
@@ -156,7 +158,7 @@ def _entry(record: Record, type: str, lines: Sequence[Line], taxes: Sequence[Tax
         lines=lines,
         taxes=taxes,
         reference=record.get("reference", ""),
-        text=record.get("text", "")[: _LENGTHS["text"]],
+        text=record.get("text", "")[:_HEAD_TEXT],
         invoice=_referred(record.get("invoice"), record["company_code"]),
     )
 
