@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hub.proof import credit_books, customers, faults, money_path, payouts, records, vendor_books, wishes
+from hub.proof import credit_books, crm_books, customers, faults, money_path, payouts, records, vendor_books, wishes
 from hub.proof.conductor import Course
 from hub.proof.credit_books import NoteDue
+from hub.proof.crm import CRM, home
+from hub.proof.crm_books import CrmBooks
 from hub.proof.evidence import Evidence
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.records import Names
-from hub.proof.scenario import Invoice, Notice
+from hub.proof.scenario import Customer, Invoice, Notice
 from hub.proof.stage import Stage
 from hub.proof.state_checks import OPEN
 from hub.proof.vendor_documents import Books, Due
@@ -52,7 +54,7 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
             for request in vendor_books.requests(vendor, sandbox.requests())
         ],
         due={
-            course.stripe_ids[invoice.key]: _due(stage, invoice)
+            course.stripe_ids[invoice.key]: _due(invoice, _under(stage, course, read["netsuite"], invoice.customer))
             for invoice in stage.scenario.invoices
             if invoice.key in course.stripe_ids
         },
@@ -62,10 +64,12 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
     )
     with records.reading(stage.hub.data) as connection:
         effects = records.effect_keys(connection)
+        crm = crm_books.read(read["stripe"], read[CRM]) if CRM in read else CrmBooks()
         books = replace(
             books,
             payouts=payouts.read(read["stripe"], read["netsuite"], effects),
             customers=_customers(stage, course, read, records.customer_ties(connection)),
+            crm=crm,
         )
         families = Families(books, effects)
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
@@ -76,7 +80,12 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
 def _customers(
     stage: Stage, course: Course, read: Mapping[str, Any], ties: Mapping[str, str]
 ) -> customers.CustomerBooks:
-    ids = course.stripe_ids
+    ids, crm = course.stripe_ids, stage.scenario.crm
+    if crm is not None:
+        # Each account's customer is one that NetSuite must have as Stripe says, unless its books are elsewhere.
+        sold = {course.crm_ids[one.key] for one in crm.accounts if home(one.market) == "netsuite"}
+        own = {one["id"]: None for one in read["stripe"]["customers"] if one["metadata"].get("crm_account") in sold}
+        return customers.read(read["stripe"], read["netsuite"], followed=own, others=frozenset(), ties=ties)
     return customers.read(
         read["stripe"],
         read["netsuite"],
@@ -90,9 +99,17 @@ def _customers(
     )
 
 
-def _due(stage: Stage, invoice: Invoice) -> Due:
+def _under(stage: Stage, course: Course, netsuite: Mapping[str, Any], customer: Customer) -> Collection[str]:
+    """Give NetSuite's ids of the records that a customer's invoices may stand under."""
+    if stage.scenario.crm is None:
+        return stage.erp_ids(customer)
+    name = course.stripe_ids.get(customer.key)
+    return [one["id"] for one in netsuite["customers"] if one["externalId"] == name]
+
+
+def _due(invoice: Invoice, under: Collection[str]) -> Due:
     return Due(
-        customers=frozenset(stage.erp_ids(invoice.customer)),
+        customers=frozenset(under),
         exception=None if invoice.flaw is None else invoice.flaw.value,
         notice=invoice.notice is not None,
         notice_unknown=invoice.notice is Notice.UNKNOWN,

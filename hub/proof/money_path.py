@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from hub.proof import credit_books, customers, payouts, reversals
+from hub.proof import credit_books, crm_books, customers, payouts, reversals
 from hub.proof.consent import people_needed
 from hub.proof.credit_books import StripeNote
 from hub.proof.evidence import Consent, Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
@@ -73,12 +73,14 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
             *credit_books.documents(books, families),
             *payouts.documents(books.payouts, families.of_write),
             *customers.documents(books.customers),
+            *crm_books.documents(books.crm),
         ],
         wanted=[
             *(wanted for invoice in books.stripe for wanted in _wanted(books, invoice)),
             *credit_books.wanted(books),
             *payouts.wanted(books.payouts, frozenset(one.reference for one in books.erp_payments)),
             *customers.wanted(books.customers),
+            *crm_books.wanted(books.crm),
         ],
         writes=[
             Write(
@@ -94,9 +96,14 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
         ],
         hub=hub,
         expected=_expected(books),
-        flows=FLOWS,
+        flows=FLOWS if not books.crm.accounts else _with_crm(),
         consents={**_consents(books.stripe), **_consents(books.credits.notes)},
     )
+
+
+def _with_crm() -> dict[str, Sequence[str]]:
+    """Give the flows of each event, with those that tell the CRM."""
+    return {event: (*FLOWS.get(event, ()), *crm_books.FLOWS.get(event, ())) for event in {*FLOWS, *crm_books.FLOWS}}
 
 
 def _meant(hub: HubRecords) -> dict[str, str]:

@@ -20,7 +20,7 @@ class Families:
         self._credits = books.credits.of_invoice()
         self._by_number |= books.credits.codes()
         self._payouts = books.payouts.names
-        self._customers = books.customers.owners
+        self._customers = {**books.crm.families, **books.customers.owners}
         self._effects = effects
 
     def of_object(self, name: str) -> str:
