@@ -11,9 +11,9 @@ from typing import Any
 
 from hub.proof.markets import MARKETS, Market
 
-CRM = "salesforce"
+CRM, SAP = "salesforce", "s4hana"
 #: Legal entities whose books are in S/4HANA → company code. All others have theirs in NetSuite.
-COMPANY_CODES: Mapping[str, str] = {}
+COMPANY_CODES: Mapping[str, str] = {"DE01": "1010", "JP01": "1510"}
 #: The country of a market → the legal entity that sells there.
 ENTITIES: Mapping[str, str] = {
     "US": "US01",
@@ -73,7 +73,7 @@ class Crm:
 
 def home(market: Market) -> str:
     """Give the ERP that has the books of the entity which sells in a market."""
-    return "s4hana" if ENTITIES[market.country] in COMPANY_CODES else "netsuite"
+    return SAP if ENTITIES[market.country] in COMPANY_CODES else "netsuite"
 
 
 def wish() -> dict[str, Any]:

@@ -7,15 +7,26 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hub.proof import credit_books, crm_books, customers, faults, money_path, payouts, records, vendor_books, wishes
+from hub.proof import (
+    credit_books,
+    crm_books,
+    customers,
+    faults,
+    money_path,
+    payouts,
+    records,
+    sap_books,
+    vendor_books,
+    wishes,
+)
 from hub.proof.conductor import Course
 from hub.proof.credit_books import NoteDue
-from hub.proof.crm import CRM, home
-from hub.proof.crm_books import CrmBooks
+from hub.proof.crm import CRM, SAP, home
 from hub.proof.evidence import Evidence
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
 from hub.proof.invariants import Finding, Invariant
+from hub.proof.markets import MARKETS
 from hub.proof.records import Names
 from hub.proof.scenario import Customer, Invoice, Notice
 from hub.proof.stage import Stage
@@ -33,6 +44,8 @@ _ANSWERS = (
     "/api/secrets",
     "/api/audit?limit=200",
 )
+#: S/4HANA's field for what a partner is called elsewhere.
+_ELSEWHERE = "BusinessPartnerIDByExtSystem"
 #: Shorter pieces of a secret could stand somewhere by chance.
 _SHORTEST_SECRET = 12
 
@@ -54,7 +67,7 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
             for request in vendor_books.requests(vendor, sandbox.requests())
         ],
         due={
-            course.stripe_ids[invoice.key]: _due(invoice, _under(stage, course, read["netsuite"], invoice.customer))
+            course.stripe_ids[invoice.key]: _due(invoice, _under(stage, course, read, invoice.customer))
             for invoice in stage.scenario.invoices
             if invoice.key in course.stripe_ids
         },
@@ -64,13 +77,20 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
     )
     with records.reading(stage.hub.data) as connection:
         effects = records.effect_keys(connection)
-        crm = crm_books.read(read["stripe"], read[CRM]) if CRM in read else CrmBooks()
         books = replace(
             books,
             payouts=payouts.read(read["stripe"], read["netsuite"], effects),
             customers=_customers(stage, course, read, records.customer_ties(connection)),
-            crm=crm,
         )
+        if CRM in read:
+            sap = sap_books.read(read[SAP], read["stripe"], books.payouts, sap_books.marks(effects))
+            own = frozenset(market.currency for market in MARKETS) - sap.currencies
+            books = replace(
+                books,
+                payouts=payouts.of_currencies(books.payouts, own),
+                crm=crm_books.read(read["stripe"], read[CRM]),
+                sap=sap,
+            )
         families = Families(books, effects)
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
         hub = records.read(connection, names)
@@ -99,12 +119,16 @@ def _customers(
     )
 
 
-def _under(stage: Stage, course: Course, netsuite: Mapping[str, Any], customer: Customer) -> Collection[str]:
-    """Give NetSuite's ids of the records that a customer's invoices may stand under."""
+def _under(stage: Stage, course: Course, read: Mapping[str, Any], customer: Customer) -> Collection[str]:
+    """Give the ERP's ids of the records that a customer's invoices may stand under."""
     if stage.scenario.crm is None:
         return stage.erp_ids(customer)
     name = course.stripe_ids.get(customer.key)
-    return [one["id"] for one in netsuite["customers"] if one["externalId"] == name]
+    if home(customer.market) == SAP:
+        return [
+            one["BusinessPartner"] for one in read[SAP]["tables"]["A_BusinessPartner"] if one.get(_ELSEWHERE) == name
+        ]
+    return [one["id"] for one in read["netsuite"]["customers"] if one["externalId"] == name]
 
 
 def _due(invoice: Invoice, under: Collection[str]) -> Due:

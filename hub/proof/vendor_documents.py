@@ -11,6 +11,7 @@ from hub.proof.crm_books import CrmBooks
 from hub.proof.customers import CustomerBooks
 from hub.proof.lines import Line
 from hub.proof.payouts import PayoutBooks
+from hub.proof.sap_books import SapBooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,3 +137,4 @@ class Books:
     payouts: PayoutBooks = field(default_factory=PayoutBooks)
     customers: CustomerBooks = field(default_factory=CustomerBooks)
     crm: CrmBooks = field(default_factory=CrmBooks)
+    sap: SapBooks = field(default_factory=SapBooks)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hub.proof import customers, wishes
-from hub.proof.crm import CRM
+from hub.proof.crm import COMPANY_CODES, CRM, SAP
 from hub.proof.sandboxes import Sandbox
 from hub.workspace.loader import FOLDERS, find_workspace, shipped
 
@@ -115,6 +115,8 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
             user=tenant.hello["user"],
         )
         retries = (*_RETRIES, "crm")
+        books = folder / "mappings" / "tables" / "entity_books.csv"
+        books.write_text(_moved(books.read_text(encoding="utf-8")), encoding="utf-8")
     (folder / "environments").mkdir(parents=True, exist_ok=True)
     (folder / "environments" / f"{ENVIRONMENT}.yaml").write_text(text)
     invoices = folder / "flows" / "invoice-to-erp.yaml"
@@ -124,3 +126,9 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
         (folder / "policies" / f"{name}.yaml").write_text(_RETRY.format(name=name))
         # They are examples of the other waits.
         (folder / "policies" / f"{name}_examples.yaml").unlink(missing_ok=True)
+
+
+def _moved(table: str) -> str:
+    """Give the table of which ERP has an entity's books, with those of the scenario in S/4HANA."""
+    rows = (line.split(",") for line in table.splitlines())
+    return "".join(f"{name},{SAP if name in COMPANY_CODES else books}\n" for name, books in rows)
