@@ -155,8 +155,8 @@ def _four_books(outcome: Outcome) -> Table:
             Text(major(difference, currency), style="red bold" if difference else "green"),
         )
     table.caption = (
-        "Documents and their sum: in the ERPs invoices, payments, credit memos, refunds and payouts, in the books of the "
-        "entity that sold; in Salesforce the invoices of its accounts. Differences of single documents never cancel out."
+        "Documents and their sum: in the ERPs invoices, payments, credit memos, refunds and payouts, in the books of "
+        "whoever sold; in Salesforce the invoices of accounts. Differences of single documents never cancel out."
     )
     table.caption_justify = "left"
     return table
