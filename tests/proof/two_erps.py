@@ -148,7 +148,7 @@ def s4hana() -> Raw:
     owed = {"Customer": "1000", "IsCleared": True}
     heads: list[Raw] = []
     items: list[Raw] = []
-    for kind, number, head, lines in (
+    posted: tuple[tuple[str, str, Raw, list[tuple[str, str, Raw]]], ...] = (
         (
             "DR",
             "1800000000",
@@ -178,7 +178,8 @@ def s4hana() -> Raw:
                 ("11002080", "-119.00", {"DocumentItemText": f"{PAYOUT}: credit"}),
             ],
         ),
-    ):
+    )
+    for kind, number, head, lines in posted:
         document = {
             "CompanyCode": "1010",
             "FiscalYear": "2026",
