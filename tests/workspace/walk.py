@@ -50,6 +50,7 @@ class Walk:
     connected: Mapping[str, Connected]
     connectors: Mapping[str, Connector]
     crossrefs: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
+    events: int = 0
 
     async def flow(self, name: str, record: Mapping[str, Any], *, event: str | None = None) -> dict[str, Any]:
         """Go through a flow for one business object of Stripe's; gives the scope with every step's output.
@@ -57,7 +58,8 @@ class Walk:
         `event` is what has happened to it: what starts the flow first, when not named.
         """
         flow = self.bundle.flows[name]
-        told = {"connection": "stripe", "type": event or flow.event}
+        self.events += 1
+        told = {"id": f"evt_{self.events}", "connection": "stripe", "type": event or flow.event}
         scope: dict[str, Any] = {"event": told, "data": {"object": record}, "record": record}
         await self._line(flow, flow.steps, scope, "")
         return scope

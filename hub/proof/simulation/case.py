@@ -145,7 +145,7 @@ class Case:
     tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end. What
     must come of a credit note stands in `note`, where one is made. A case about `customers` hears of them, and not of
     invoices; one with a `crm` has a fourth vendor. `engine` is the connection that taxes the invoice: AvaTax's as
-    shipped, or Stripe's.
+    shipped, or Stripe's. `erp` is the connection that has the books of the entity that sells.
     """
 
     flows: tuple[str, ...]
@@ -162,6 +162,7 @@ class Case:
     books: Books = Books.POSTED
     exception: str | None = None
     engine: str = "tax"
+    erp: str = "netsuite"
     note: NoteDue = field(default_factory=NoteDue)
     #: What of Stripe's in the books is taken back: payments, refunds, payouts or returns of payouts.
     taken_back: str = ""
@@ -183,3 +184,19 @@ class Case:
     def name(self) -> str:
         """Give the flow that it is about first, and how its events come."""
         return f"{self.flows[0]} {self.story}".strip()
+
+
+def taken_back(what: str, stripe: Mapping[str, Any]) -> frozenset[str]:
+    """Name the payments, refunds, payouts or returns of payouts whose runs were taken back."""
+    match what:
+        case "payments":
+            paid = (payment for invoice in stripe["invoices"] for payment in invoice["payments"])
+            return frozenset(payment["id"] for payment in paid if payment["status"] == "paid")
+        case "payouts":
+            return frozenset(payout["id"] for payout in stripe["payouts"])
+        case "returns":
+            return frozenset(f"{payout['id']}_returned" for payout in stripe["payouts"])
+        case "refunds":
+            return frozenset(refund["id"] for refund in stripe["refunds"])
+        case _:
+            return frozenset()
