@@ -289,16 +289,21 @@ def _of_these(taken: list[ErpCredit], back: ErpReversal) -> str:
     return ""
 
 
+def never(books: Books, note: StripeNote) -> bool:
+    """Tell whether nothing of a note may be in the books, because it or its invoice must be an exception."""
+    due, invoice = books.credits.due_of(note), books.due.get(note.invoice)
+    return due.exception is not None or due.refused or (invoice is not None and invoice.exception is not None)
+
+
 def wanted(books: Books) -> Iterator[Wanted]:
     """Give what the ERP and the tax engine should hold of what Stripe says was given back."""
     credits = books.credits
     customers = {invoice.external_id: invoice.customer for invoice in books.erp_invoices}
     for note in credits.notes:
-        due, invoice = credits.due_of(note), books.due.get(note.invoice)
-        never = due.exception is not None or due.refused or (invoice is not None and invoice.exception is not None)
-        yield from _memo(credits, note, customers.get(note.invoice), never=never)
-        yield from _tax(credits, note, never=never)
-        yield from _refunds(credits, note, customers.get(note.invoice), never=never)
+        yield from _tax(credits, note, never=never(books, note))
+        if note.currency not in books.sap.currencies:
+            yield from _memo(credits, note, customers.get(note.invoice), never=never(books, note))
+            yield from _refunds(credits, note, customers.get(note.invoice), never=never(books, note))
     for refund in credits.alone():
         yield Wanted(
             book=ERP,

@@ -58,7 +58,10 @@ _MAKING = {
 
 #: The same of those that tell it otherwise: the field that has its whole name.
 _NAMED: Mapping[tuple[str, str], str] = {
-    **{(SAP, operation): "document" for operation in ("invoice.post", "payment.post", "journal_entry.post")},
+    **{
+        (SAP, operation): "document"
+        for operation in ("invoice.post", "credit_memo.post", "payment.post", "journal_entry.post")
+    },
     (SAP, "business_partner.create"): "id",
     (STRIPE, "customer.create"): "id",
 }

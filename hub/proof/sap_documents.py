@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from hub.proof import payouts, sap_books
+from hub.proof import payouts, sap_books, sap_credits
 from hub.proof.crm import COMPANY_CODES, ENTITIES, SAP
 from hub.proof.customers import CUSTOMER
 from hub.proof.evidence import Document, OneOf, Wanted
 from hub.proof.lines import Line, numbered
 from hub.proof.markets import BY_CURRENCY
+from hub.proof.payouts import PayoutBooks
 from hub.proof.sap_books import CLEARING, OUTSIDE, Entry, SapBooks
 
 if TYPE_CHECKING:
@@ -43,7 +45,10 @@ def documents(books: Books, families: Families) -> Iterator[Document]:
             facts={**partner.facts, "companies": " ".join(partner.companies)},
         )
     for entry in sap.entries:
-        if entry.type == sap_books.INVOICE:
+        given_back = sap_credits.told(entry, books.credits)
+        if given_back is not None:
+            yield sap_credits.document(books, entry, *given_back, families)
+        elif entry.type == sap_books.INVOICE:
             yield _invoice(sap, entry, names[entry.id], families)
         elif entry.type == sap_books.PAYMENT:
             yield _payment(sap, entry, names, families)
@@ -161,10 +166,18 @@ def wanted(books: Books) -> Iterator[Wanted]:
                 "companies": COMPANY_CODES[ENTITIES[address["country"]]],
             },
         )
-    yield from payouts.wanted(sap.payouts, paid(sap))
+    yield from sap_credits.wanted(books, {currency: company_of(currency) for currency in sap.currencies})
+    yield from payouts.wanted(_with_refunds(books), paid(sap))
     for name in balances(sap):
         facts = {"debits less credits": Decimal(0)}
         yield Wanted(book=SAP, kind=BALANCE, name=name, family=f"{BALANCE} {name}", facts=facts)
+
+
+def _with_refunds(books: Books) -> PayoutBooks:
+    """Give the payouts with the refunds that the tenant has, and has taken back."""
+    known = frozenset(refund.id for refund in books.credits.refunds)
+    refunds, undone = sap_credits.refunds(books.sap, known)
+    return replace(books.sap.payouts, refunds=refunds, undone=undone)
 
 
 def paid(sap: SapBooks) -> frozenset[str]:

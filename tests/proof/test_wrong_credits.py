@@ -136,6 +136,33 @@ def test_a_refund_that_is_taken_back_twice_is_seen(
     assert broken_by(case, "refund-to-erp", pattern, lambda _: kept, monkeypatch) == broken
 
 
+@pytest.mark.parametrize(
+    ("case", "file", "pattern", "kept"),
+    [
+        ("credit-note-to-erp that is taken back, and voided", "credit-note-to-erp", r" +undoes: issued.*entry\n", ""),
+        ("refund-to-erp that is taken back, and fails", "refund-to-erp", r" +undoes: outcome.*entry\n", ""),
+        (
+            "credit-note-to-erp that is taken back, and voided",
+            "mappings/s4hana/credit_memo_from_hub",
+            r"posting_date: given\('day'\)",
+            "posting_date: \"'2026-03-30'\"",
+        ),
+        (
+            "refund-to-erp that is taken back, and fails",
+            "mappings/s4hana/refund_from_hub",
+            r"given\('account'\)\)",
+            "'1150')",
+        ),
+    ],
+    ids=["charged again twice", "reversed twice", "other day", "other account"],
+)
+def test_what_is_given_back_wrongly_in_s4hana_is_seen(
+    case: str, file: str, pattern: str, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = broken_by(f"{case}, in S/4HANA", file, pattern, lambda _: kept, monkeypatch)
+    assert broken >= {Invariant.BOOKS_AGREE} or broken >= {Invariant.NOTHING_TWICE}
+
+
 @pytest.mark.parametrize("story", ["that is taken back, and voided", "that is voided, and taken back"])
 def test_a_note_whose_lines_are_charged_again_by_another_write_is_seen(
     story: str, monkeypatch: pytest.MonkeyPatch

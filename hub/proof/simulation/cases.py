@@ -10,7 +10,7 @@ from hub.proof.simulation.case_scenario import one_invoice
 from hub.proof.simulation.crm_cases import CRM_CASES
 from hub.proof.simulation.note_cases import voided
 from hub.proof.simulation.refund_cases import taken_back_twice
-from hub.proof.simulation.sap_cases import SAP_CASES
+from hub.proof.simulation.sap_cases import SAP_CASES, credits_in_s4hana
 
 
 async def _invoiced(stage: Stage) -> None:
@@ -418,3 +418,4 @@ CASES: tuple[Case, ...] = (
     *CRM_CASES,
     *SAP_CASES,
 )
+CASES = (*CASES, *credits_in_s4hana(CASES))

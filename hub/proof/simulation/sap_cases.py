@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from hub.proof.scenario import Payment
 from hub.proof.simulation.case import Case, Customers, Stage, Tied
@@ -129,3 +130,13 @@ SAP_CASES: tuple[Case, ...] = (
         erp=VENDOR,
     ),
 )
+
+#: Of what is given back: those that come to every arm, and to what takes it back.
+_GIVEN_BACK = ("credit-note-to-erp that is taken back, and voided", "refund-to-erp that is taken back, and fails")
+
+
+def credits_in_s4hana(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Give some of the cases of credit notes and refunds once more, with the books in S/4HANA."""
+    return tuple(
+        replace(case, story=f"{case.story}, in S/4HANA", erp=VENDOR) for case in cases if case.name in _GIVEN_BACK
+    )
