@@ -6,7 +6,7 @@ For sandboxes whose shapes cannot be changed from within, as those of an org or 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,23 +57,23 @@ def evolved(changes: Sequence[Change], request: web.Request, answer: web.StreamR
         return answer
     for change in struck:
         for name, given in change.set.items():
-            _each(value, name, lambda record, last, given=given: record.__setitem__(last, given))
+            for record, last in _each(value, name):
+                record[last] = given
         for name in change.drop:
-            _each(value, name, lambda record, last: record.pop(last, None))
+            for record, last in _each(value, name):
+                record.pop(last, None)
         for name in change.as_text:
-            _each(value, name, _as_text)
+            for record, last in _each(value, name):
+                if record.get(last) is not None:
+                    record[last] = str(record[last])
     return with_body(answer, dumps(value))
 
 
-def _as_text(record: dict[str, Any], last: str) -> None:
-    if record.get(last) is not None:
-        record[last] = str(record[last])
-
-
-def _each(value: Any, name: str, change: Callable[[dict[str, Any], str], Any]) -> None:
+def _each(value: Any, name: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Give each object that holds what a dotted name means, with its own name of that."""
     *above, last = name.split(".")
     for record in _within(value, above):
-        change(record, last)
+        yield record, last
 
 
 def _within(value: Any, path: Sequence[str]) -> Iterator[dict[str, Any]]:
