@@ -188,7 +188,7 @@ CRM_CASES: tuple[Case, ...] = (
         scenario=one_invoice(),
         prepare=_read,
         happen=_merged,
-        crm=Crm(records=(_ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}), tied=("alder", "birch")),
+        crm=Crm(records=(_ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}), tied=("birch", "alder")),
     ),
     Case(
         flows=("contact-to-billing",),
