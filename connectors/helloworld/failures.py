@@ -11,7 +11,7 @@ from hub.sdk.errors import (
     FixData,
     HubError,
     LimitReached,
-    NotFound,
+    NoSuchRecord,
     OutcomeUnknown,
     RetryLater,
 )
@@ -23,7 +23,7 @@ from hub.sdk.values import Response
 _BY_CODE: Mapping[str, Callable[..., HubError]] = {
     "invalid_api_key": FixConnection,
     "greeting_invalid": FixData,
-    "greeting_not_found": NotFound,
+    "greeting_not_found": NoSuchRecord,
     "stale_version": Conflict,
 }
 
@@ -46,7 +46,7 @@ def classify(response: Response) -> HubError | None:
     if status in (401, 403):
         return FixConnection(message, status=status)
     if status == 404:
-        return NotFound(message, status=status)
+        return NoSuchRecord(message, status=status)
     if status < 400:
         return FixConnection("The host answers with a redirect; the base URL is wrong.", status=status)
     return FixData(message, status=status)
