@@ -89,8 +89,6 @@ def classify(response: Response) -> HubError | None:
 def _by_status(status: int) -> type[HubError]:
     if status in (401, 403):
         return FixConnection
-    if status == 404:
-        return NoSuchRecord
     if status == 429:
         return LimitReached
     if status == 503:

@@ -45,8 +45,6 @@ def classify(response: Response) -> HubError | None:
         return _BY_CODE[code](message, code=code.replace("_", "-"), status=status)
     if status in (401, 403):
         return FixConnection(message, status=status)
-    if status == 404:
-        return NoSuchRecord(message, status=status)
     if status < 400:
         return FixConnection("The host answers with a redirect; the base URL is wrong.", status=status)
     return FixData(message, status=status)
