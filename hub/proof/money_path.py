@@ -23,7 +23,7 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "stripe.invoice_payment.paid": ("payment-to-erp",),
     "stripe.invoice.marked_uncollectible": ("collections-notice",),
     "stripe.credit_note.created": ("credit-note-to-erp",),
-    "stripe.credit_note.voided": ("credit-note-voided",),
+    "stripe.credit_note.voided": ("credit-note-to-erp",),
     "stripe.refund.created": ("refund-to-erp",),
     "stripe.refund.updated": ("refund-to-erp",),
     "stripe.refund.failed": ("refund-to-erp",),
