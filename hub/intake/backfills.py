@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 #: How long a failed back-fill is left alone at first.
 _FIRST_RETRY = timedelta(seconds=30)
+#: What a connector raises while the vendor makes a list that was ordered.
+UNFINISHED = "job-unfinished"
 #: Before anything was recorded anywhere.
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -195,8 +197,10 @@ class Backfills:
             # What is paused goes on as soon as the connection is resumed.
             return
         except HubError as error:
-            log.warning("backfill.failed", connection=name, backfill=backfill_id, reason=str(error))
-            await self._rest(account, backfill_id, str(error), error.after if isinstance(error, RetryLater) else None)
+            if error.code != UNFINISHED:
+                log.warning("backfill.failed", connection=name, backfill=backfill_id, reason=str(error))
+            asked = error.after if isinstance(error, RetryLater) else None
+            await self._rest(account, backfill_id, str(error), asked, at_work=error.code == UNFINISHED)
             if isinstance(error, FixConnection):
                 await self._streams.refused(self._accounts, account, error)
         except Exception as error:  # a defect of one connector must not keep the others' back-fills from going on
@@ -233,11 +237,17 @@ class Backfills:
         )
         return kept
 
-    async def _rest(self, account: Account, backfill_id: str, told: str, asked: float | None) -> None:
+    async def _rest(
+        self, account: Account, backfill_id: str, told: str, asked: float | None, *, at_work: bool = False
+    ) -> None:
         name = account.name
-        self._failures[name] = self._failures.get(name, 0) + 1
         now = self._ambient.now()
-        wait = wait_after(self._failures[name], _FIRST_RETRY, asked, self._ambient.random.random())
+        if at_work and asked is not None:
+            # Nothing has failed, and the connector knows when to look again.
+            wait = timedelta(seconds=asked)
+        else:
+            self._failures[name] = self._failures.get(name, 0) + 1
+            wait = wait_after(self._failures[name], _FIRST_RETRY, asked, self._ambient.random.random())
         self._rests[name] = (now, now + wait)
         error = account.redactor.scrub(told)[:500]
         await self._committer.commit(Work(lambda tx: streams.fail_backfill(tx, backfill_id, error=error)))
