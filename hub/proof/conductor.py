@@ -12,6 +12,7 @@ from typing import Any
 
 from hub.proof import customers, faults, money_path, payouts, records, wishes
 from hub.proof.approvers import Approvers
+from hub.proof.crm_people import CrmPeople
 from hub.proof.customers import Change
 from hub.proof.faults import Gust, Plan, Profile
 from hub.proof.http_json import Api, NoAnswer
@@ -58,6 +59,8 @@ class Course:
     gusts: list[Gust] = field(default_factory=list)
     #: Stripe's ids by the scenario's names, invoices among them once they are there.
     stripe_ids: dict[str, str] = field(default_factory=dict)
+    #: The CRM's ids of accounts by the scenario's names.
+    crm_ids: dict[str, str] = field(default_factory=dict)
     settled: bool = False
 
 
@@ -85,6 +88,8 @@ class Conductor:
         self._show = show
         self.course = Course(stripe_ids=dict(stage.stripe_ids))
         self._approvers = Approvers(stage.hub, stage.stripe, stage.approvers)
+        crm = stage.scenario.crm
+        self._crm = None if crm is None else CrmPeople(stage, crm, self.course.stripe_ids, self.course.crm_ids, say)
         self._seeding: threading.Thread | None = None
         self._failed: list[BaseException] = []
         self._changes = 0
@@ -106,6 +111,8 @@ class Conductor:
         """Let troubles and invoices begin."""
         for vendor, sandbox in self._stage.sandboxes.items():
             sandbox.trouble(self._plan(vendor))
+        if self._crm is not None:
+            self._crm.begin(lambda: self._tell(self._stage.stripe.progress()))
         self._drive()
 
     def end(self) -> Course:
@@ -118,6 +125,8 @@ class Conductor:
             self._say("Some invoices are given up; the ERP's script is called, which cannot be repeated.")
             self._give_up()
             self._settle()
+        if self._crm is not None:
+            self._crm.late()
         return self.course
 
     def _drive(self) -> None:
@@ -128,7 +137,9 @@ class Conductor:
 
         def seed() -> None:
             try:
-                wish = wishes.stripe_invoices(scenario, per_second=per_second, pay_outs=payouts.TIMES)
+                wish = wishes.stripe_invoices(
+                    scenario, per_second=per_second, pay_outs=payouts.TIMES, accounts=self.course.stripe_ids
+                )
                 self.course.stripe_ids.update(self._stage.stripe.seed(wish)["keys"])
             except NoAnswer as error:
                 self._failed.append(error)
@@ -140,6 +151,7 @@ class Conductor:
         weather: list[Callable[[], None]] = []
         if self._stage.profile is Profile.STORM:
             gusts = [gust for pair in zip(faults.OUTAGES, (*faults.REFUSALS, None), strict=True) for gust in pair]
+            gusts += faults.FURTHER if self._crm is not None else ()
             weather = [_later(self._blow, gust) for gust in gusts if gust is not None]
         acts: list[Callable[[], None]] = []
         # Kills are spread among the gusts, so that both find the hub at work.
@@ -147,10 +159,11 @@ class Conductor:
             acts.extend(weather[place : place + 1])
             acts.extend([self._kill] if place < kills else [])
         moments = [((place + 1) / (len(acts) + 2), act) for place, act in enumerate(acts)]
-        people: list[tuple[float, Callable[[], None]]] = [
-            (EARLY, self._change_early),
-            (LATE, self._change_late),
-        ]
+        people: list[tuple[float, Callable[[], None]]] = (
+            [(EARLY, self._change_early), (LATE, self._change_late)]
+            if self._crm is None
+            else [(EARLY, self._crm.change)]
+        )
         return sorted([*moments, *people], key=lambda moment: moment[0])
 
     def _until(self, fraction: float) -> None:
@@ -236,6 +249,9 @@ class Conductor:
         stripe.seed({"failed_payouts": [{"payout": payout} for payout in made[:1]], "pay_out": True})
 
     def _blow(self, gust: Gust) -> None:
+        if self._crm is not None and self._crm.blow(gust):
+            self.course.gusts.append(gust)
+            return
         sandbox = self._stage.sandboxes[gust.vendor]
         before = sandbox.injected().get(gust.kind, 0)
         self._say(f"{gust.vendor}: {'is away' if gust.kind == 'outage' else 'refuses'} for {gust.seconds:g} seconds.")
@@ -328,7 +344,7 @@ class Conductor:
                 if not same:
                     still, last = time.monotonic(), now
                 sent = not any(progress[name] for name in ("planned", "deliveries_waiting", "payouts_under_way"))
-                rests = same and sent and idle(summary) and self._erp_is_read()
+                rests = same and sent and idle(summary) and self._is_heard()
                 calm = calm + 1 if rests else 0
                 if calm >= CALM and complete(summary, self._expected_runs()):
                     self.course.settled = True
@@ -337,8 +353,10 @@ class Conductor:
         self.course.settled = False
         self._say(f"Nothing has changed for {STALLED:.0f} seconds; the hub is judged as it stands.")
 
-    def _erp_is_read(self) -> bool:
-        """Tell whether the hub has read what people changed in the ERP."""
+    def _is_heard(self) -> bool:
+        """Tell whether the hub has read what people changed in the ERP and the CRM."""
+        if self._crm is not None:
+            return self._crm.is_heard()
         if self._erp_changed is None:
             return True
         read = self._stage.hub.read_up_to("netsuite", "customers")
