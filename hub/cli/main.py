@@ -220,6 +220,9 @@ def sandbox(
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit when settled: 0 only if every invariant holds.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
+    scenario: Annotated[
+        str, typer.Option(help="standard, or two-erps: with Salesforce, and books in NetSuite and S/4HANA.")
+    ] = "standard",
     invoices: Annotated[int, typer.Option(min=1, max=20_000, help="How many invoices to open.")] = 200,
     faults: Annotated[str, typer.Option(help="none, standard or storm.")] = "standard",
     kill: Annotated[int, typer.Option(min=0, max=20, help="How often to kill the hub while effects are open.")] = 0,
@@ -233,7 +236,15 @@ def demo(
     from hub.proof.demo import DemoOptions, run_demo
 
     options = DemoOptions(
-        once=once, json=json_output, invoices=invoices, faults=faults, kill=kill, seed=seed, port=port, data=data
+        once=once,
+        json=json_output,
+        scenario=scenario,
+        invoices=invoices,
+        faults=faults,
+        kill=kill,
+        seed=seed,
+        port=port,
+        data=data,
     )
     raise typer.Exit(run_demo(options))
 
@@ -256,6 +267,9 @@ def prove(
     customers: Annotated[
         int, typer.Option(min=0, max=1_000_000, help="Instead: carry so many over, killed --kills times.")
     ] = 0,
+    accounts: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help="Instead: carry so many over by bulk jobs, killed --kills times.")
+    ] = 0,
     restores: Annotated[int, typer.Option(min=0, max=100, help="Instead: restore an old backup so often.")] = 0,
     mutants: Annotated[bool, typer.Option("--mutants", help="Instead: break the hub on purpose, and see it.")] = False,
     mutant: Annotated[str | None, typer.Option(help="Prove this broken hub in the place of the real one.")] = None,
@@ -263,7 +277,8 @@ def prove(
 ) -> None:
     """Run the real engine through simulated failures, thousands of times; succeed only if every invariant holds.
 
-    With --kills, --power-cuts, --invoices, --customers or --restores the real process is put to the proof from outside.
+    With --kills, --power-cuts, --invoices, --customers, --accounts or --restores the real process is put to the proof
+    from outside.
     With --mutants every broken hub must be caught by the invariant that it breaks.
     """
     from hub.cli.proving import outside
@@ -279,6 +294,7 @@ def prove(
         restores=restores,
         seed=seed or 1,
         customers=customers,
+        accounts=accounts,
     )
     if proof is not None:
         from hub.proof.outside import run as run_outside

@@ -12,7 +12,7 @@ from hub.proof.simulation.crm import VENDOR
 
 _MARKET = one_invoice().customers[0].market
 #: The scenario's customer, as the CRM has it.
-_ALDER: Mapping[str, Any] = {
+ALDER: Mapping[str, Any] = {
     "type": "Account",
     "ref": "alder",
     "Name": "Alder Works",
@@ -100,7 +100,8 @@ async def _deleted(stage: Stage) -> None:
     await stage.read()
 
 
-async def _launched(stage: Stage) -> None:
+async def launched(stage: Stage) -> None:
+    """Let a product be sold, and another one be a draft."""
     await stage.seed(VENDOR, {"records": [_SEATS, {**_TWIN, "ProductCode": "S-2", "IsActive": False}]})
     await stage.read()
     await stage.rested()
@@ -111,15 +112,16 @@ async def _renamed(stage: Stage) -> None:
     await stage.read()
 
 
-async def _entered(stage: Stage, product: str = "seats") -> None:
+async def entered(stage: Stage, product: str = "seats", **more: object) -> None:
+    """Let a product be in the standard price book."""
     entry = {"type": "PricebookEntry", "ref": "entry", "Pricebook2Id": "{price_book}", "Product2Id": f"{{{product}}}"}
-    await stage.seed(VENDOR, {"records": [{**entry, "UnitPrice": 12.5, "IsActive": True}]})
+    await stage.seed(VENDOR, {"records": [{**entry, "UnitPrice": 12.5, "IsActive": True, **more}]})
     await stage.read()
 
 
 async def _priced(stage: Stage) -> None:
-    await _launched(stage)
-    await _entered(stage)
+    await launched(stage)
+    await entered(stage)
 
 
 async def _raised(stage: Stage) -> None:
@@ -137,7 +139,7 @@ async def _ordered_back(stage: Stage) -> None:
 
 
 async def _both_launched(stage: Stage) -> None:
-    await _launched(stage)
+    await launched(stage)
     await stage.seed(
         VENDOR, {"changes": [{"type": "Product2", "id": "{twin}", "ProductCode": "S-1", "IsActive": True}]}
     )
@@ -145,7 +147,7 @@ async def _both_launched(stage: Stage) -> None:
 
 
 async def _entered_and_tied(stage: Stage) -> None:
-    await _entered(stage, "twin")
+    await entered(stage, "twin")
     await stage.link(product=("twin", "prod_subscription"))
 
 
@@ -161,14 +163,14 @@ CRM_CASES: tuple[Case, ...] = (
         scenario=one_invoice(),
         prepare=_read,
         happen=_moved,
-        crm=Crm(records=(_ALDER,), tied=("alder",), customers=1, changes=1),
+        crm=Crm(records=(ALDER,), tied=("alder",), customers=1, changes=1),
     ),
     Case(
         flows=("account-left", "account-to-billing"),
         scenario=one_invoice(),
         prepare=_read,
         happen=_deleted,
-        crm=Crm(records=(_ALDER,), tied=("alder",)),
+        crm=Crm(records=(ALDER,), tied=("alder",)),
     ),
     Case(
         flows=("account-left", "account-to-billing"),
@@ -177,7 +179,7 @@ CRM_CASES: tuple[Case, ...] = (
         prepare=_read,
         happen=_merged,
         crm=Crm(
-            records=(_ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}),
+            records=(ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}),
             tied=("alder",),
             exceptions=("account-merged",),
         ),
@@ -188,7 +190,7 @@ CRM_CASES: tuple[Case, ...] = (
         scenario=one_invoice(),
         prepare=_read,
         happen=_merged,
-        crm=Crm(records=(_ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}), tied=("birch", "alder")),
+        crm=Crm(records=(ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}), tied=("birch", "alder")),
     ),
     Case(
         flows=("contact-to-billing",),
@@ -196,7 +198,7 @@ CRM_CASES: tuple[Case, ...] = (
         prepare=_read,
         happen=_asked,
         crm=Crm(
-            records=(_ALDER,),
+            records=(ALDER,),
             tied=("alder",),
             customers=1,
             changes=1,
@@ -211,27 +213,27 @@ CRM_CASES: tuple[Case, ...] = (
         happen=_asked_and_tied,
         crm=Crm(
             # Its country is misspelt, so that the account itself waits for a person.
-            records=({**_ALDER, "BillingCountry": "Atlantis"},),
+            records=({**ALDER, "BillingCountry": "Atlantis"},),
             customers=1,
             changes=1,
             billing={"email": "ada@alder.example"},
             exceptions=("country-not-known",),
         ),
     ),
-    Case(flows=("product-to-billing",), scenario=one_invoice(), happen=_launched, crm=Crm(products=1)),
+    Case(flows=("product-to-billing",), scenario=one_invoice(), happen=launched, crm=Crm(products=1)),
     Case(
         flows=("product-to-billing",),
         story="that billing knows",
         scenario=one_invoice(),
-        prepare=_launched,
+        prepare=launched,
         happen=_renamed,
         crm=Crm(products=1, product_changes=1),
     ),
     Case(
         flows=("price-to-billing",),
         scenario=one_invoice(),
-        prepare=_launched,
-        happen=_entered,
+        prepare=launched,
+        happen=entered,
         crm=Crm(products=1, prices=1),
     ),
     Case(
@@ -271,6 +273,6 @@ CRM_CASES: tuple[Case, ...] = (
         scenario=one_invoice(Payment(after=0.5, amount=999, by="report"), Payment(after=0.8, amount=None, by="card")),
         prepare=_read,
         happen=_invoiced,
-        crm=Crm(records=(_ALDER,), tied=("alder",), customers=1, invoiced=True),
+        crm=Crm(records=(ALDER,), tied=("alder",), customers=1, invoiced=True),
     ),
 )
