@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from click.testing import CliRunner, Result
+import typer.testing
+from typer.testing import CliRunner, Result
 
 from hub.cli import at_hub, crossrefs, place
 from hub.cli.main import app
@@ -68,18 +68,17 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         def there(*_settings: Any, **_begins: Any) -> Iterator[Reached]:
             yield reached
 
+        # Made for each command it would take as long as that.
+        command = typer.main.get_command(app)
+        patched.setattr(typer.testing, "_get_command", lambda _app: command)
         for module in (at_hub, crossrefs):
             patched.setattr(module, "reach", there)
         yield
     patched.undo()
 
 
-#: Made once; it takes as long as a command.
-COMMAND = typer.main.get_command(app)
-
-
 def run(*words: str, input: str | None = None) -> Result:
-    return CliRunner().invoke(COMMAND, list(words), input=input, env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, list(words), input=input, env={"COLUMNS": "200"})
 
 
 def told(*words: str) -> Any:
