@@ -179,6 +179,21 @@ class Case:
         events = EVENTS if self.customers is None else self.customers.events
         return events if self.crm is None or not self.crm.invoiced else (*events, "invoice.paid", "invoice.voided")
 
+    def reversed_in(self, stripe: Mapping[str, Any]) -> frozenset[str]:
+        """Name the payments, refunds, payouts or returns of payouts whose runs were taken back."""
+        match self.taken_back:
+            case "payments":
+                paid = (payment for invoice in stripe["invoices"] for payment in invoice["payments"])
+                return frozenset(payment["id"] for payment in paid if payment["status"] == "paid")
+            case "payouts":
+                return frozenset(payout["id"] for payout in stripe["payouts"])
+            case "returns":
+                return frozenset(f"{payout['id']}_returned" for payout in stripe["payouts"])
+            case "refunds":
+                return frozenset(refund["id"] for refund in stripe["refunds"])
+            case _:
+                return frozenset()
+
     @property
     def own_record(self) -> bool:
         """Tell whether the customer's record in the ERP is there from the start, and is to be tied to it."""

@@ -433,27 +433,12 @@ class _Play:
                 read["stripe"],
                 read["netsuite"],
                 records.effect_keys(self._database.file),
-                taken_back=self._taken_back(read["stripe"]),
+                taken_back=self._case.reversed_in(read["stripe"]),
             ),
         )
         families = Families(books, records.effect_keys(self._database.file))
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
         return self._unsure(money_path.evidence(books, records.read(self._database.file, names), families))
-
-    def _taken_back(self, stripe: Mapping[str, Any]) -> frozenset[str]:
-        """Name the payments, refunds, payouts or returns of payouts whose runs were taken back."""
-        match self._case.taken_back:
-            case "payments":
-                paid = (payment for invoice in stripe["invoices"] for payment in invoice["payments"])
-                return frozenset(payment["id"] for payment in paid if payment["status"] == "paid")
-            case "payouts":
-                return frozenset(payout["id"] for payout in stripe["payouts"])
-            case "returns":
-                return frozenset(f"{payout['id']}_returned" for payout in stripe["payouts"])
-            case "refunds":
-                return frozenset(refund["id"] for refund in stripe["refunds"])
-            case _:
-                return frozenset()
 
     def _ran_once(self) -> Iterator[Finding]:
         for flow in self._case.once:
