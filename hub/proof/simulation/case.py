@@ -120,8 +120,8 @@ class Crm:
     a customer in the end, `changes` how often any customer of billing's was changed, and `billing` is what the
     scenario's has. `products` counts those of the CRM's that billing and the ERP must have, `product_changes` how often
     billing's were changed, and `prices` all that were ever made of entries of price books; what is `unpriced` was taken
-    back. With `invoiced`, the CRM must know how each invoice of an account stands. `contracts` says of each contract, by
-    the name of its record, what must have come of it. `exceptions` are the reasons of those that must be open, `untold`
+    back. With `invoiced`, the CRM must know how each invoice of an account stands. `contracts` says what must have come
+    of each contract, by the name of its record. `exceptions` are the reasons of those that must be open, `untold`
     those about each invoice of which the CRM could not be told.
     """
 
