@@ -138,7 +138,8 @@ async def _ordered_back(stage: Stage) -> None:
     await stage.take_back()
 
 
-async def _both_launched(stage: Stage) -> None:
+async def both_launched(stage: Stage) -> None:
+    """Let two products be sold, of which the ERP takes one."""
     await launched(stage)
     await stage.seed(
         VENDOR, {"changes": [{"type": "Product2", "id": "{twin}", "ProductCode": "S-1", "IsActive": True}]}
@@ -264,7 +265,7 @@ CRM_CASES: tuple[Case, ...] = (
         flows=("price-to-billing",),
         story="before its product",
         scenario=one_invoice(),
-        prepare=_both_launched,
+        prepare=both_launched,
         happen=_entered_and_tied,
         crm=Crm(products=1, prices=1, exceptions=("user-error",)),
     ),
