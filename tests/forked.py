@@ -23,6 +23,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, NoReturn
 
+import typer.main
+
 from hub.connections.registry import load_connectors
 
 CONCORD = "hub.cli.main"
@@ -131,7 +133,11 @@ def _number(descriptor: int) -> int:
 def _serve(listening: socket.socket) -> None:
     for name in _LOADED:
         importlib.import_module(name)
+    app = importlib.import_module(CONCORD).app
     load_connectors()
+    # Typer makes all commands anew each time one is run.
+    typer.main.get_command = cache(typer.main.get_command)
+    typer.main.get_command(app)
     gc.freeze()
     # Who only waits for a process is nobody's to wait for.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
