@@ -26,6 +26,8 @@ from typing import IO, NoReturn
 import typer.main
 
 from hub.connections.registry import load_connectors
+from hub.workspace.catalogue import catalogue_of
+from hub.workspace.compilation import compile_bundle
 
 CONCORD = "hub.cli.main"
 SANDBOX = "hub.sandbox.main"
@@ -39,8 +41,14 @@ _LOADED = (
     "hub.cli.serving",
     "hub.runtime.serve",
     "hub.cli.reach",
+    "hub.workspace.git",
     "alembic.command",
+    "alembic.config",
     "alembic.context",
+    "anyio._backends._asyncio",
+    "connectors.helloworld.sandbox.app",
+    "encodings.idna",
+    "rich._emoji_codes",
 )
 _LARGEST = 1 << 17
 _NUMBER = struct.Struct("!i")
@@ -134,7 +142,8 @@ def _serve(listening: socket.socket) -> None:
     for name in _LOADED:
         importlib.import_module(name)
     app = importlib.import_module(CONCORD).app
-    load_connectors()
+    # The schemas of the connectors are compiled with the first bundle.
+    compile_bundle({}, catalogue_of(list(load_connectors().values())))
     # Typer makes all commands anew each time one is run.
     typer.main.get_command = cache(typer.main.get_command)
     typer.main.get_command(app)
