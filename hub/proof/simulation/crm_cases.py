@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.proof.scenario import Payment
-from hub.proof.simulation.case import Case, Crm, Stage
+from hub.proof.simulation.case import Case, Crm, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
 from hub.proof.simulation.crm import VENDOR
 
@@ -83,6 +83,12 @@ async def _asked(stage: Stage) -> None:
 
 async def _asked_and_tied(stage: Stage) -> None:
     await _asked(stage)
+    await stage.link(account="alder")
+
+
+async def _become_and_tied(stage: Stage) -> None:
+    # Whoever makes a customer of an account in billing ties the two a moment later.
+    await stage.stripe("/v1/customers/{customer}", "metadata[crm_account]={alder}")
     await stage.link(account="alder")
 
 
@@ -192,6 +198,27 @@ CRM_CASES: tuple[Case, ...] = (
         prepare=_read,
         happen=_merged,
         crm=Crm(records=(ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}), tied=("birch", "alder")),
+    ),
+    Case(
+        flows=("customer-to-erp",),
+        story="that an account has just become",
+        scenario=one_invoice(),
+        prepare=_read,
+        happen=_become_and_tied,
+        tied=Tied.NOBODY,
+        customers=Customers(
+            erp_writes=1,
+            billing_changes=1,
+            events=("customer.updated",),
+            erp={"companyName": "Alder Works", "subsidiary": "2", "taxable": True},
+        ),
+        crm=Crm(
+            # Its country is misspelt, so that the account itself waits for a person.
+            records=({**_ALDER, "BillingCountry": "Atlantis"},),
+            customers=1,
+            changes=1,
+            exceptions=("country-not-known",),
+        ),
     ),
     Case(
         flows=("contact-to-billing",),
