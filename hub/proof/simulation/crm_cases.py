@@ -214,7 +214,7 @@ CRM_CASES: tuple[Case, ...] = (
         ),
         crm=Crm(
             # Its country is misspelt, so that the account itself waits for a person.
-            records=({**_ALDER, "BillingCountry": "Atlantis"},),
+            records=({**ALDER, "BillingCountry": "Atlantis"},),
             customers=1,
             changes=1,
             exceptions=("country-not-known",),
