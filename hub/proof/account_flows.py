@@ -96,6 +96,8 @@ steps:
         - id: alone
           emit: {{ type: concord.account.alone, subject: id, of: "{{ id: id }}" }}
 """
+#: The first step alone: accounts are read, mapped, and kept.
+_IN = _BATCHES.partition("        - id: wanted\n")[0].replace("collect: wanted", "collect: customer")
 _ALONE = f"""\
 flow: {ALONE}
 title: Carry one account of an org over into another
@@ -190,10 +192,13 @@ _OF_ORG = """\
 """
 
 
-def files(orgs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Give what is added to the shipped workspace, by path; `orgs` are what the two sandboxes said at their start."""
+def files(orgs: Mapping[str, Mapping[str, Any]], *, out: bool = True) -> dict[str, str]:
+    """Give what is added to the shipped workspace, by path; `orgs` are what the two sandboxes said at their start.
+
+    Without `out` accounts are read and mapped, and nothing is written.
+    """
     return {
-        f"flows/{BATCHES}.yaml": _BATCHES,
+        f"flows/{BATCHES}.yaml": _BATCHES if out else _IN,
         f"flows/{ALONE}.yaml": _ALONE,
         "mappings/salesforce/account_from_hub.yaml": _FROM_HUB,
         "mappings/salesforce/account_job.yaml": _JOB,
@@ -207,13 +212,13 @@ def files(orgs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
-def write(folder: Path, orgs: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str]) -> None:
+def write(folder: Path, orgs: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str], *, out: bool = True) -> None:
     """Copy the workspace that ships or that `CONCORD_WORKSPACE` names, with these flows in the place of its own."""
     source = find_workspace(None, environ, next(shipped()))
     for name in FOLDERS:
         if name not in ("flows", "connections", "environments") and (source / name).is_dir():
             shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
-    for path, text in files(orgs).items():
+    for path, text in files(orgs, out=out).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
 

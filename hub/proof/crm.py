@@ -12,6 +12,8 @@ from typing import Any
 from hub.proof.markets import MARKETS, Market
 
 CRM, SAP = "salesforce", "s4hana"
+#: What Stripe must tell of beside all else, so that the CRM knows how each invoice stands.
+TOLD = ("invoice.paid", "invoice.voided")
 #: Legal entities whose books are in S/4HANA → company code. All others have theirs in NetSuite.
 COMPANY_CODES: Mapping[str, str] = {"DE01": "1010", "JP01": "1510"}
 #: The country of a market → the legal entity that sells there.

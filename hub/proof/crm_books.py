@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.model.money import exponent
-from hub.proof.crm import CRM
+from hub.proof.crm import CRM, TOLD
 from hub.proof.evidence import Document, Wanted
 from hub.proof.lines import day_of
 
@@ -24,6 +24,7 @@ _TELLING = ("invoice-status-to-crm",)
 FLOWS: Mapping[str, Sequence[str]] = {
     f"stripe.{name}": _TELLING
     for name in (
+        *TOLD,
         "invoice.finalized",
         "invoice.marked_uncollectible",
         "invoice_payment.paid",

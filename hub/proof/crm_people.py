@@ -79,7 +79,7 @@ class CrmPeople:
             read = self._stage.hub.read_up_to(CRM, "accounts")
             if read is None or read <= self._changed + LISTED:
                 return False
-        told = {*wishes.EVENTS, customers.MADE, *customers.EVENTS}
+        told = {*wishes.EVENTS, *crm.TOLD, customers.MADE, *customers.EVENTS}
         wanted = {event["id"] for event in self._stage.stripe.books()["events"] if event["type"] in told}
         with records.reading(self._stage.hub.data) as connection:
             return wanted <= records.event_names(connection)

@@ -21,7 +21,7 @@ from hub.proof import (
 )
 from hub.proof.conductor import Course
 from hub.proof.credit_books import NoteDue
-from hub.proof.crm import CRM, SAP, home
+from hub.proof.crm import CRM, SAP, TOLD, home
 from hub.proof.evidence import Evidence
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
@@ -56,7 +56,7 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
     books = Books(
         stripe=vendor_books.stripe_invoices(read["stripe"]),
         sent=vendor_books.sent(read["stripe"]),
-        subjects=vendor_books.subjects(read["stripe"], (*wishes.EVENTS, customers.MADE, *customers.EVENTS)),
+        subjects=vendor_books.subjects(read["stripe"], (*wishes.EVENTS, *TOLD, customers.MADE, *customers.EVENTS)),
         erp_invoices=vendor_books.erp_invoices(read["netsuite"]),
         erp_payments=vendor_books.erp_payments(read["netsuite"]),
         notices=vendor_books.notices(read["netsuite"]),

@@ -11,11 +11,14 @@ from random import Random
 
 from hub.proof import scenario
 from hub.proof.crm import Account, Crm, groups_of, home
-from hub.proof.markets import MARKETS
+from hub.proof.markets import BY_CURRENCY, MARKETS, Market
 from hub.proof.scenario import Customer, Invoice, Scenario
 
 #: Further accounts become customers only while invoices are made, one for each of so many currencies.
 WON_LATE = 4
+#: An account is opened in NetSuite in the currency of its company's books, and NetSuite takes no invoice in another. So
+#: nobody buys in these: currency → the one in which their customers buy here.
+ELSEWHERE = {"CAD": "GBP"}
 #: Of so many accounts one is renamed, and one moves.
 CHANGED_EVERY = 4
 
@@ -23,7 +26,9 @@ CHANGED_EVERY = 4
 def draw(seed: int, invoices: int, *, flawed: bool) -> Scenario:
     """Draw a scenario; the same for the same arguments. Without `flawed` nothing becomes an exception."""
     drawn = scenario.draw(seed, invoices, flawed=flawed)
-    customers = {customer.key: replace(customer, moving=False) for customer in drawn.customers}
+    customers = {
+        customer.key: replace(customer, moving=False, market=_market(customer.market)) for customer in drawn.customers
+    }
     return replace(
         drawn,
         customers=tuple(customers.values()),
@@ -31,6 +36,10 @@ def draw(seed: int, invoices: int, *, flawed: bool) -> Scenario:
         followed=(),
         crm=_crm(seed, [customer for customer in customers.values() if customer.mapped]),
     )
+
+
+def _market(market: Market) -> Market:
+    return BY_CURRENCY[ELSEWHERE.get(market.currency, market.currency)]
 
 
 def _sold(invoice: Invoice, customers: dict[str, Customer]) -> Invoice:
@@ -60,7 +69,7 @@ def _crm(seed: int, customers: list[Customer]) -> Crm:
     ]
     first = dice.randrange(len(MARKETS))
     for place in range(WON_LATE):
-        market = MARKETS[(first + 3 * place) % len(MARKETS)]
+        market = _market(MARKETS[(first + 3 * place) % len(MARKETS)])
         number = 1000 + place
         accounts.append(
             Account(key=f"account-won-{place}", number=number, name=f"Latecomer {number}", market=market, won=True)
