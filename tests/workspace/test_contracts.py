@@ -111,11 +111,10 @@ class Subscription:
     def take(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Do as Stripe does with items: what is named is changed, what is not named stays, and no price comes twice."""
         for item in items:
-            id = item.get("id")
             if item.get("deleted"):
-                del self.items[id]
-            elif id is not None:
-                self.items[id]["quantity"] = item["quantity"]
+                del self.items[item["id"]]
+            elif "id" in item:
+                self.items[item["id"]]["quantity"] = item["quantity"]
             else:
                 self.items[f"si_{len(self.prices)}_{item['price']}"] = {
                     "price": item["price"],
