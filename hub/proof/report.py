@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from hub.model.money import exponent
-from hub.proof import customers, four_books, payouts, sap_documents
+from hub.proof import crm_books, customers, four_books, payouts, sap_documents
 from hub.proof.conductor import Course
+from hub.proof.crm import Crm
 from hub.proof.evidence import Evidence
 from hub.proof.faults import by_kind
 from hub.proof.oracle import Judgement
@@ -66,7 +67,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
             f"from_{row.owner.lower()}": {"expected": row.wanted, "carried_over": row.found, "different": row.different}
             for row in _agreed(outcome)
         },
-        **({} if outcome.scenario.crm is None else {"books": four_books.to_json(outcome.evidence)}),
+        **({} if outcome.scenario.crm is None else _with_crm(outcome, outcome.scenario.crm)),
         "duplicates": judgement.duplicates,
         "lost": judgement.lost,
         "unexplained_difference": {
@@ -91,6 +92,14 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
             {"invariant": finding.invariant.value, "family": finding.family, "detail": finding.detail}
             for finding in judgement.findings[:100]
         ],
+    }
+
+
+def _with_crm(outcome: Outcome, crm: Crm) -> dict[str, Any]:
+    return {
+        "accounts": sum(each.kind == crm_books.CUSTOMER for each in outcome.evidence.wanted),
+        "contracts": {"signed": len(crm.contracts), "amended": sum(bool(one.more) for one in crm.contracts)},
+        "books": four_books.to_json(outcome.evidence),
     }
 
 
