@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hub.model.money import exponent
 from hub.proof import crm_books, customers, four_books, payouts, sap_documents
 from hub.proof.conductor import Course
 from hub.proof.crm import Crm
 from hub.proof.evidence import Evidence
 from hub.proof.faults import by_kind
+from hub.proof.four_books import major
 from hub.proof.oracle import Judgement
 from hub.proof.scenario import Scenario
 from hub.proof.vendor_documents import Books
@@ -272,9 +272,3 @@ def _invariants(outcome: Outcome) -> Table:
     for invariant, holds in outcome.judgement.holds.items():
         table.add_row(invariant.value, "[green]yes[/]" if holds else "[red bold]NO[/]")
     return table
-
-
-def major(minor: Decimal, currency: str) -> str:
-    """Give minor units in major ones, with exactly the currency's digits."""
-    digits = exponent(currency)
-    return f"{minor.scaleb(-digits).quantize(Decimal(1).scaleb(-digits)):,f}".replace(",", "")
