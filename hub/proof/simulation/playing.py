@@ -57,6 +57,7 @@ _NAMES = (
     ("note", "credit_notes", "id"),
     ("note_number", "credit_notes", "number"),
     ("refund", "refunds", "id"),
+    ("subscription", "subscriptions", "id"),
 )
 #: Everything must be at rest after so many seconds.
 HORIZON = 10 * 86_400.0
