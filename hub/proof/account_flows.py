@@ -53,7 +53,7 @@ steps:
       as: account
       by: account.Id
       failures: continue
-      collect: wanted
+      collect: "{{ id: account.Id, row: wanted }}"
       steps:
         - id: customer
           map: salesforce/account_to_hub
@@ -67,17 +67,23 @@ steps:
           of: customer
           on_failure: continue
 
+  - id: unmapped
+    foreach:
+      each: "rows.collected[?!row].id"
+      as: id
+      by: id
+      failures: park
+      steps:
         - id: alone
-          when: "!wanted"
-          emit: {{ type: concord.account.alone, subject: account.Id, of: "{{ id: account.Id }}" }}
+          emit: {{ type: concord.account.alone, subject: id, of: "{{ id: id }}" }}
 
   - id: job
-    when: "rows.collected[?@]"
+    when: "rows.collected[?row]"
     call:
       connection: {TARGET}
       operation: bulk.submit
       with: salesforce/account_job
-      of: "{{ rows: rows.collected[?@] }}"
+      of: "{{ rows: rows.collected[?row].row }}"
     retry: crm
 
   - id: outcome
@@ -97,7 +103,7 @@ steps:
           emit: {{ type: concord.account.alone, subject: id, of: "{{ id: id }}" }}
 """
 #: The first step alone: accounts are read, mapped, and kept.
-_IN = _BATCHES.partition("        - id: wanted\n")[0].replace("collect: wanted", "collect: customer")
+_IN = _BATCHES.partition("        - id: wanted\n")[0].replace("row: wanted", "row: customer")
 _ALONE = f"""\
 flow: {ALONE}
 title: Carry one account of an org over into another
