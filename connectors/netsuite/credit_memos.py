@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.netsuite.client import sublists
 from connectors.netsuite.settings import NetSuiteSettings
-from connectors.netsuite.upserts import Kind, lines, picked, read, taking_back, upsert
+from connectors.netsuite.upserts import Kind, find, lines, picked, read, taking_back, upsert
 from hub.sdk.connector import Record
 from hub.sdk.errors import FixData
 
@@ -33,6 +33,7 @@ def charged_again(_settings: NetSuiteSettings, record: Record) -> tuple[str, Map
 
 UPSERT = upsert(KIND, name="credit_memo.upsert")
 READ = read(KIND, name="credit_memo.read", title="Read a credit memo with its lines and applications")
+FIND = find(KIND, name="credit_memo.find")
 REVERSE = taking_back(
     name="credit_memo.reverse",
     title="Charge a credit memo's lines again with an invoice",

@@ -6,14 +6,12 @@ of the write watches those fields alone that the write names.
 
 from __future__ import annotations
 
-from connectors.netsuite.answers import record_of, whole, written
-from connectors.netsuite.client import external_key, has_the_key_asked_for, read_key, record_url, settings_of, write
+from connectors.netsuite.answers import written
+from connectors.netsuite.client import external_key, read_key, record_url, write
 from connectors.netsuite.settings import NetSuiteSettings
 from connectors.netsuite.standing import GUARD_WITHIN
-from connectors.netsuite.upserts import ID_OUTPUT, KEY_INPUT, Kind, read
-from hub.sdk.connector import ReadOperation, Record, WriteOperation
-from hub.sdk.errors import FixData
-from hub.sdk.session import Session
+from connectors.netsuite.upserts import ID_OUTPUT, Kind, find, read
+from hub.sdk.connector import Record, WriteOperation
 from hub.sdk.values import EffectKey, Idempotency, Request
 
 KIND = Kind(
@@ -37,22 +35,6 @@ def request(settings: NetSuiteSettings, record: Record, key: EffectKey) -> Reque
     return write("PUT", record_url(settings, KIND.record, external_key(record.get("externalId")), query), body)
 
 
-async def find(session: Session, wanted: Record) -> Record:
-    """Read a customer if there is one; only NetSuite itself can say that there is none."""
-    url = record_url(settings_of(session), KIND.record, read_key(wanted), {"expandSubResources": "true"})
-    try:
-        answer = await session.send(Request(method="GET", url=url))
-    except FixData as error:
-        if error.facts.get("error") != "NONEXISTENT_ID":
-            raise
-        return {"customer": None}
-    return {"customer": whole(record_of(answer), *KIND.sublists)}
-
-
-def _is_the_one_asked_for(wanted: Record, came: Record) -> bool:
-    return came["customer"] is None or has_the_key_asked_for(wanted, came["customer"])
-
-
 UPSERT = WriteOperation(
     name="customer.upsert",
     title="Write the fields of a customer that are given, under its external or its internal id",
@@ -64,16 +46,4 @@ UPSERT = WriteOperation(
     guard=GUARD_WITHIN,
 )
 READ = read(KIND, name="customer.read", title="Read a customer with its addresses and currencies")
-FIND = ReadOperation(
-    name="customer.find",
-    title="Read a customer, or nothing where there is none",
-    input=KEY_INPUT,
-    output={
-        "type": "object",
-        "properties": {"customer": {"type": ["object", "null"]}},
-        "required": ["customer"],
-        "additionalProperties": False,
-    },
-    read=find,
-    about=_is_the_one_asked_for,
-)
+FIND = find(KIND, name="customer.find")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.netsuite.settings import NetSuiteSettings
-from connectors.netsuite.upserts import Kind, lines, picked, read, taking_back, upsert
+from connectors.netsuite.upserts import Kind, find, lines, picked, read, taking_back, upsert
 from hub.sdk.connector import Record
 from hub.sdk.errors import FixData
 
@@ -37,6 +37,7 @@ def came_back(_settings: NetSuiteSettings, record: Record) -> tuple[str, Mapping
 
 UPSERT = upsert(KIND, name="refund.upsert")
 READ = read(KIND, name="refund.read", title="Read a customer refund with what it pays out")
+FIND = find(KIND, name="refund.find")
 REVERSE = taking_back(
     name="refund.reverse",
     title="Take a refund back with a payment that waits to be applied",

@@ -191,8 +191,12 @@ SAMPLES = Samples(
         ReadSample(operation="payment.read", input={"id": "5002"}, after=(MAKE_PAYMENT,)),
         ReadSample(operation="job.read", input={"id": "1"}, after=(SUBMIT_JOB,)),
         ReadSample(operation="credit_memo.read", input={"id": "5002"}, after=(MAKE_INVOICE, MAKE_CREDIT_MEMO)),
+        ReadSample(operation="credit_memo.find", input={"id": "eid:cn_9"}, after=(MAKE_INVOICE, MAKE_CREDIT_MEMO)),
         ReadSample(operation="deposit.read", input={"external_id": "dep_9"}, after=(MAKE_DEPOSIT,)),
         ReadSample(operation="refund.read", input={"id": "5003"}, after=(MAKE_INVOICE, MAKE_CREDIT_MEMO, MAKE_REFUND)),
+        ReadSample(
+            operation="refund.find", input={"id": "eid:re_9"}, after=(MAKE_INVOICE, MAKE_CREDIT_MEMO, MAKE_REFUND)
+        ),
         ReadSample(operation="journal_entry.read", input={"id": "eid:po_9"}, after=(MAKE_JOURNAL,)),
         ReadSample(operation="item.read", input={"external_id": "price_9"}, after=(MAKE_ITEM,)),
         ReadSample(operation="period.read", input={"id": "37"}),

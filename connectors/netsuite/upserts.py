@@ -112,6 +112,42 @@ def read(kind: Kind, *, name: str, title: str) -> ReadOperation:
     )
 
 
+def find(kind: Kind, *, name: str) -> ReadOperation:
+    """Declare the read of a record that may not be there: `{NAME: record | null}`, with NAME from the operation's.
+
+    Only NetSuite itself can say that there is none; a gateway's 404 stays an error.
+    """
+    called = name.partition(".")[0]
+
+    async def one(session: Session, wanted: Record) -> Record:
+        query = {"expandSubResources": "true"} if kind.sublists else None
+        url = record_url(settings_of(session), kind.record, read_key(wanted), query)
+        try:
+            answer = await session.send(Request(method="GET", url=url))
+        except FixData as error:
+            if error.facts.get("error") != "NONEXISTENT_ID":
+                raise
+            return {called: None}
+        return {called: whole(record_of(answer), *kind.sublists)}
+
+    def is_the_one_asked_for(wanted: Record, came: Record) -> bool:
+        return came[called] is None or has_the_key_asked_for(wanted, came[called])
+
+    return ReadOperation(
+        name=name,
+        title=f"Read a {kind.called}, or nothing where there is none",
+        input=KEY_INPUT,
+        output={
+            "type": "object",
+            "properties": {called: {"type": ["object", "null"]}},
+            "required": [called],
+            "additionalProperties": False,
+        },
+        read=one,
+        about=is_the_one_asked_for,
+    )
+
+
 def taking_back(
     *,
     name: str,

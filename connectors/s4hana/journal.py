@@ -14,7 +14,7 @@ from typing import Any
 from connectors.s4hana import entries
 from connectors.s4hana.entries import Entry
 from connectors.s4hana.failures import LOCKED_TEXT
-from connectors.s4hana.marks import mark, number
+from connectors.s4hana.marks import mark, named, number
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import condition
 from connectors.s4hana.odata.model import entity_set
@@ -41,8 +41,9 @@ OUTPUT: JsonSchema = {
         "fiscal_year": {"type": "string"},
         "posting_date": {"type": "string", "format": "date"},
         "code": {"type": "string", "description": "the hub's mark on the entry"},
+        "document": {"type": "string", "description": "its whole name: company code, fiscal year and number"},
     },
-    "required": ["id", "company_code", "fiscal_year", "posting_date", "code"],
+    "required": ["id", "company_code", "fiscal_year", "posting_date", "code", "document"],
     "additionalProperties": False,
 }
 #: What an asynchronous posting gives: nothing yet, or the document that a look has found.
@@ -83,6 +84,7 @@ def result(response: Response) -> Record:
             "fiscal_year": found.year,
             "posting_date": day,
             "code": code,
+            "document": named(found.company, found.year, found.document),
         }
     wrong = found.first_error
     if found.document or wrong is None:
@@ -114,7 +116,7 @@ def found(response: Response, key: EffectKey) -> Record | None:
     for company, year, document in documents:
         day = str(read_entity(ITEMS, rows[0]).get("PostingDate", ""))
         made = {"id": number(document), "company_code": company, "fiscal_year": year}
-        return {**made, "posting_date": day, "code": mark(key)}
+        return {**made, "posting_date": day, "code": mark(key), "document": named(company, year, document)}
     return None
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from connectors.s4hana.client import read_all
 from connectors.s4hana.journal import ITEMS, MARKED
-from connectors.s4hana.marks import number
+from connectors.s4hana.marks import number, padded
 from connectors.s4hana.odata.literals import all_of, condition, decimal_of
 from connectors.s4hana.odata.model import EntitySet, entity_set
-from connectors.s4hana.reads import input_of, is_of, listing_input, read
+from connectors.s4hana.reads import is_of, listing_input, read
 from hub.sdk.connector import ReadOperation, Record
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.session import Session
@@ -36,11 +36,28 @@ _HEAD = {
 
 async def journal_entry(session: Session, wanted: Record) -> Record:
     """Read one document with all its lines; `FixData` as `not-found` where there is none."""
-    conditions = [condition(ITEMS, property, "eq", wanted[field]) for field, property in _DOCUMENT.items()]
+    key = key_of(wanted)
+    conditions = [condition(ITEMS, property, "eq", key[field]) for field, property in _DOCUMENT.items()]
     rows = await read_all(session, ITEMS, filter=all_of(conditions), order=_ORDER)
     if not rows:
-        raise FixData("S/4HANA shows no such journal entry.", code="not-found", **{k: wanted[k] for k in _DOCUMENT})
+        raise FixData("S/4HANA shows no such journal entry.", code="not-found", **key)
     return entry_of(rows)
+
+
+def key_of(wanted: Record) -> dict[str, str]:
+    """Give company code, fiscal year and number of a document that is named by them, or by all three in one text."""
+    key = {field: str(wanted.get(field, "")) for field in _DOCUMENT}
+    told = key["id"].split("/")
+    if len(told) == len(_DOCUMENT):
+        key |= {name: part for name, part in zip(_DOCUMENT, told, strict=True) if not key[name] or name == "id"}
+    if not all(key.values()):
+        raise FixData(
+            "A journal entry is named by company code, fiscal year and number: each by itself, or in one as "
+            "`1010/2026/1800000000`.",
+            code="no-key",
+            id=key["id"],
+        )
+    return key
 
 
 async def find_entries(session: Session, wanted: Record) -> Record:
@@ -72,7 +89,9 @@ def entry_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if totals["debit"] != totals["credit"] or local["debit"] != local["credit"]:
         # A document balances, so that a line is missing where one does not.
         raise OutcomeUnknown("The document's lines came incomplete.", code="unreadable-answer", **told)
-    return {**told, **head, "total": totals["debit"], "total_in_company_currency": local["debit"], "lines": list(rows)}
+    # Item numbers may come without leading zeros, and are ordered as texts then.
+    lines = sorted(rows, key=lambda row: padded(row.get("AccountingDocumentItem")))
+    return {**told, **head, "total": totals["debit"], "total_in_company_currency": local["debit"], "lines": lines}
 
 
 def totals_of(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, str]:
@@ -93,8 +112,16 @@ def _listing(
     fixed: Sequence[str] = (),
     schema: str,
     order: Sequence[str],
+    takes: str = "",
 ) -> ReadOperation:
-    """Declare a list of rows; `asked` maps an input's field to property, operator, and what it says."""
+    """Declare a list of rows; `asked` maps an input's field to property, operator, and what it says.
+
+    `takes` names the schema of the input, where mappings make it.
+    """
+    inline = listing_input(
+        {field: {"type": "string", "minLength": 1, "description": said} for field, (_, _, said) in asked.items()},
+        required,
+    )
 
     async def rows(session: Session, wanted: Record) -> Record:
         conditions = [
@@ -111,10 +138,7 @@ def _listing(
     return ReadOperation(
         name=name,
         title=title,
-        input=listing_input(
-            {field: {"type": "string", "minLength": 1, "description": said} for field, (_, _, said) in asked.items()},
-            required,
-        ),
+        input={"$ref": takes} if takes else inline,
         output={"$ref": schema},
         read=rows,
     )
@@ -123,12 +147,17 @@ def _listing(
 READ = ReadOperation(
     name="journal_entry.read",
     title="Read a journal entry with its lines and totals",
-    input=input_of(
-        {"company_code": "company code", "fiscal_year": "fiscal year, four digits", "id": "number of the document"}
+    input=listing_input(
+        {
+            "company_code": {"type": "string", "minLength": 1, "description": "company code"},
+            "fiscal_year": {"type": "string", "minLength": 1, "description": "fiscal year, four digits"},
+            "id": {"type": "string", "minLength": 1, "description": "number of the document, or its whole name"},
+        },
+        required=("id",),
     ),
     output={"$ref": "s4hana.journal_entry@1"},
     read=journal_entry,
-    about=lambda asked, came: all(number(asked[name]) == number(came[name]) for name in _DOCUMENT),
+    about=lambda asked, came: all(number(value) == number(came[name]) for name, value in key_of(asked).items()),
 )
 FIND = ReadOperation(
     name="journal_entry.find",
@@ -154,6 +183,7 @@ OPEN_ITEMS = _listing(
         "due_until": ("NetDueDate", "le", "only what is due until this day"),
     },
     required=("company_code", "customer"),
+    takes="s4hana.open_items_query@1",
     fixed=(condition(ITEMS, "FinancialAccountType", "eq", "D"), condition(ITEMS, "IsCleared", "eq", False)),
     schema="s4hana.items@1",
     order=ITEMS.keys,

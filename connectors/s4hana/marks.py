@@ -25,6 +25,11 @@ def number(text: object) -> str:
     return (told.lstrip("0") or told[-1:]) if told.isdigit() else told
 
 
+def named(company: str, year: str, document: str) -> str:
+    """Give a document's whole name in one text: `1010/2026/1800000000`. Its number alone comes again each year."""
+    return f"{company}/{year}/{number(document)}"
+
+
 def padded(text: object, length: int = 10) -> str:
     """Give a number with leading zeros, as SOAP services want it; what has letters stays as it is."""
     told = str(text)

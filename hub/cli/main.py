@@ -220,6 +220,9 @@ def sandbox(
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit when settled: 0 only if every invariant holds.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
+    scenario: Annotated[
+        str, typer.Option(help="standard, or two-erps: with Salesforce, and books in NetSuite and S/4HANA.")
+    ] = "standard",
     invoices: Annotated[int, typer.Option(min=1, max=20_000, help="How many invoices to open.")] = 200,
     faults: Annotated[str, typer.Option(help="none, standard or storm.")] = "standard",
     kill: Annotated[int, typer.Option(min=0, max=20, help="How often to kill the hub while effects are open.")] = 0,
@@ -233,7 +236,15 @@ def demo(
     from hub.proof.demo import DemoOptions, run_demo
 
     options = DemoOptions(
-        once=once, json=json_output, invoices=invoices, faults=faults, kill=kill, seed=seed, port=port, data=data
+        once=once,
+        json=json_output,
+        scenario=scenario,
+        invoices=invoices,
+        faults=faults,
+        kill=kill,
+        seed=seed,
+        port=port,
+        data=data,
     )
     raise typer.Exit(run_demo(options))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hub.proof import customers, faults, payouts, records, wishes
+from hub.proof import customers, faults, money_path, payouts, records, wishes
 from hub.proof.approvers import Approvers
+from hub.proof.crm_people import CrmPeople
 from hub.proof.customers import Change
 from hub.proof.faults import Gust, Plan, Profile
 from hub.proof.http_json import Api, NoAnswer
@@ -57,6 +59,8 @@ class Course:
     gusts: list[Gust] = field(default_factory=list)
     #: Stripe's ids by the scenario's names, invoices among them once they are there.
     stripe_ids: dict[str, str] = field(default_factory=dict)
+    #: The CRM's ids of accounts by the scenario's names.
+    crm_ids: dict[str, str] = field(default_factory=dict)
     settled: bool = False
 
 
@@ -84,6 +88,8 @@ class Conductor:
         self._show = show
         self.course = Course(stripe_ids=dict(stage.stripe_ids))
         self._approvers = Approvers(stage.hub, stage.stripe, stage.approvers)
+        crm = stage.scenario.crm
+        self._crm = None if crm is None else CrmPeople(stage, crm, self.course.stripe_ids, self.course.crm_ids, say)
         self._seeding: threading.Thread | None = None
         self._failed: list[BaseException] = []
         self._changes = 0
@@ -105,6 +111,8 @@ class Conductor:
         """Let troubles and invoices begin."""
         for vendor, sandbox in self._stage.sandboxes.items():
             sandbox.trouble(self._plan(vendor))
+        if self._crm is not None:
+            self._crm.begin(lambda: self._tell(self._stage.stripe.progress()))
         self._drive()
 
     def end(self) -> Course:
@@ -117,6 +125,8 @@ class Conductor:
             self._say("Some invoices are given up; the ERP's script is called, which cannot be repeated.")
             self._give_up()
             self._settle()
+        if self._crm is not None:
+            self._crm.late()
         return self.course
 
     def _drive(self) -> None:
@@ -127,7 +137,9 @@ class Conductor:
 
         def seed() -> None:
             try:
-                wish = wishes.stripe_invoices(scenario, per_second=per_second, pay_outs=payouts.TIMES)
+                wish = wishes.stripe_invoices(
+                    scenario, per_second=per_second, pay_outs=payouts.TIMES, accounts=self.course.stripe_ids
+                )
                 self.course.stripe_ids.update(self._stage.stripe.seed(wish)["keys"])
             except NoAnswer as error:
                 self._failed.append(error)
@@ -139,6 +151,7 @@ class Conductor:
         weather: list[Callable[[], None]] = []
         if self._stage.profile is Profile.STORM:
             gusts = [gust for pair in zip(faults.OUTAGES, (*faults.REFUSALS, None), strict=True) for gust in pair]
+            gusts += faults.FURTHER if self._crm is not None else ()
             weather = [_later(self._blow, gust) for gust in gusts if gust is not None]
         acts: list[Callable[[], None]] = []
         # Kills are spread among the gusts, so that both find the hub at work.
@@ -146,10 +159,11 @@ class Conductor:
             acts.extend(weather[place : place + 1])
             acts.extend([self._kill] if place < kills else [])
         moments = [((place + 1) / (len(acts) + 2), act) for place, act in enumerate(acts)]
-        people: list[tuple[float, Callable[[], None]]] = [
-            (EARLY, self._change_early),
-            (LATE, self._change_late),
-        ]
+        people: list[tuple[float, Callable[[], None]]] = (
+            [(EARLY, self._change_early), (LATE, self._change_late)]
+            if self._crm is None
+            else [(EARLY, self._crm.change)]
+        )
         return sorted([*moments, *people], key=lambda moment: moment[0])
 
     def _until(self, fraction: float) -> None:
@@ -235,6 +249,9 @@ class Conductor:
         stripe.seed({"failed_payouts": [{"payout": payout} for payout in made[:1]], "pay_out": True})
 
     def _blow(self, gust: Gust) -> None:
+        if self._crm is not None and self._crm.blow(gust):
+            self.course.gusts.append(gust)
+            return
         sandbox = self._stage.sandboxes[gust.vendor]
         before = sandbox.injected().get(gust.kind, 0)
         self._say(f"{gust.vendor}: {'is away' if gust.kind == 'outage' else 'refuses'} for {gust.seconds:g} seconds.")
@@ -317,7 +334,7 @@ class Conductor:
     def _settle(self) -> None:
         """Wait until everything Stripe tells of has a run and nothing is left to do, or nothing moves any more."""
         still, last = time.monotonic(), ""
-        calm, wanted = 0, None
+        calm = 0
         while time.monotonic() - still < STALLED:
             progress, summary = self._stage.stripe.progress(), self._stage.hub.summary()
             self._tell(progress, summary)
@@ -327,26 +344,33 @@ class Conductor:
                 if not same:
                     still, last = time.monotonic(), now
                 sent = not any(progress[name] for name in ("planned", "deliveries_waiting", "payouts_under_way"))
-                wanted = self._expected_runs() if sent and wanted is None else wanted
-                rests = same and sent and wanted is not None and _at_rest(summary, wanted) and self._erp_is_read()
+                rests = same and sent and idle(summary) and self._is_heard()
                 calm = calm + 1 if rests else 0
-                if calm >= CALM:
+                if calm >= CALM and complete(summary, self._expected_runs()):
                     self.course.settled = True
                     return
             time.sleep(0.4)
         self.course.settled = False
         self._say(f"Nothing has changed for {STALLED:.0f} seconds; the hub is judged as it stands.")
 
-    def _erp_is_read(self) -> bool:
-        """Tell whether the hub has read what people changed in the ERP."""
+    def _is_heard(self) -> bool:
+        """Tell whether the hub has read what people changed in the ERP and the CRM."""
+        if self._crm is not None:
+            return self._crm.is_heard()
         if self._erp_changed is None:
             return True
         read = self._stage.hub.read_up_to("netsuite", "customers")
         return read is not None and read > self._erp_changed + LISTED
 
-    def _expected_runs(self) -> int:
+    def _expected_runs(self) -> Counter[str]:
+        """Count the runs of each flow that what Stripe has told of must have started."""
         told = {*wishes.EVENTS, *customers.EVENTS}
-        return sum(event["type"] in told for event in self._stage.stripe.books()["events"])
+        types = Counter(event["type"] for event in self._stage.stripe.books()["events"] if event["type"] in told)
+        wanted: Counter[str] = Counter()
+        for type_, number in types.items():
+            for flow in money_path.FLOWS.get(f"stripe.{type_}", ()):
+                wanted[flow] += number
+        return wanted
 
     def _tell(self, progress: Mapping[str, Any], summary: Mapping[str, Any] | None = None) -> None:
         self._approvers.decide()
@@ -354,15 +378,22 @@ class Conductor:
         self._show({**progress, "summary": known, "kills": self.course.kills})
 
 
-def _at_rest(summary: Mapping[str, Any], wanted: int) -> bool:
-    states: dict[str, int] = {}
-    for counts in summary["runs"].values():
-        for state, number in counts.items():
-            states[state] = states.get(state, 0) + number
+def idle(summary: Mapping[str, Any]) -> bool:
+    """Tell whether nothing is left to do for what has been told."""
     waiting = sum(number for kind, number in summary["waiting"].items() if kind != "event")
     # What is queued and stays so is held back behind a run of its own key.
-    busy = states.get("running", 0) + states.get("compensating", 0)
-    return sum(states.values()) >= wanted and not busy and not waiting
+    busy = any(counts.get("running") or counts.get("compensating") for counts in summary["runs"].values())
+    return not busy and not waiting
+
+
+def complete(summary: Mapping[str, Any], wanted: Mapping[str, int]) -> bool:
+    """Tell whether each flow has had all the runs that it must have.
+
+    Flow by flow: runs of one flow, which the ERP may start as often as it likes, say nothing of a webhook that got lost
+    and is yet to be found in Stripe's list.
+    """
+    runs: Mapping[str, Mapping[str, int]] = summary["runs"]
+    return all(sum(runs.get(flow, {}).values()) >= number for flow, number in wanted.items())
 
 
 def _later(act: Callable[[Gust], None], gust: Gust) -> Callable[[], None]:

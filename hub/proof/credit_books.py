@@ -80,15 +80,13 @@ class ErpCredit:
 class NoteDue:
     """What must come of a credit note: nothing unusual, an exception with this reason, or that all is taken back.
 
-    `refused` is one of which the ERP wants nothing, so that its tax is void, and `undone` one that a person takes back.
-    Of one that is `restored` a person takes back what its void had brought about, and of one that is `unrefunded` what
-    its refunds had.
+    `refused` is one of which the ERP wants nothing, so that its tax is void, and `undone` one that a person takes back,
+    be it voided too or not. Of one that is `unrefunded` a person takes back what its refunds had brought about.
     """
 
     exception: str | None = None
     refused: bool = False
     undone: bool = False
-    restored: bool = False
     unrefunded: bool = False
 
 
@@ -351,12 +349,13 @@ def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bo
             "total": note.total,
             "customer": customer,
             # The memo goes on paying its invoice.
-            "open": Decimal(0) if due.restored else note.total,
+            "open": note.total,
             "day": note.voided_on if note.voided else note.day,
         },
         needed=back and not never,
         never=never or not back,
     )
+    # What charges it again stays.
     yield reversals.invoice_reversed(
         note.id,
         family=note.invoice,
@@ -365,7 +364,7 @@ def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bo
         total=note.total,
         customer=customer,
         days=credits.reversed_on,
-        needed=due.restored,
+        needed=False,
     )
 
 
@@ -374,11 +373,9 @@ def _tax(credits: Credits, note: StripeNote, *, never: bool) -> Iterator[Wanted]
     if not taxed:
         return
     due, filed = credits.due_of(note), note.number in credits.filed
-    # What people have taken back of the void counts no more.
-    voided = note.voided and not due.restored
     for code, sign, day, gone in (
-        (note.number, -1, note.day, never or due.undone or (voided and not filed)),
-        (_corrected(note), 1, note.voided_on, never or not (voided and filed)),
+        (note.number, -1, note.day, never or due.undone or (note.voided and not filed)),
+        (_corrected(note), 1, note.voided_on, never or not (note.voided and filed)),
     ):
         lines = [Line(id=line.id, amount=sign * line.amount, tax=sign * line.tax) for line in taxed]
         yield Wanted(

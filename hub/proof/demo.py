@@ -7,15 +7,16 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from rich.console import Console
 
 from hub.errors import Refused
-from hub.proof import judging, report, stage
+from hub.proof import judging, report, scenario, stage, two_erps
 from hub.proof.conductor import Conductor, Course
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
@@ -23,7 +24,7 @@ from hub.proof.oracle import judge
 from hub.proof.processes import DidNotStart, Processes
 from hub.proof.progress import Shown
 from hub.proof.report import Outcome
-from hub.proof.scenario import draw
+from hub.proof.scenario import Scenario
 from hub.proof.stage import Stage
 from hub.sdk import exact_json
 
@@ -33,12 +34,24 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN = 1
 
 
+class Draw(Protocol):
+    """Draws a scenario from a seed."""
+
+    def __call__(self, seed: int, invoices: int, *, flawed: bool) -> Scenario:
+        """Draw so many invoices; without `flawed` nothing becomes an exception."""
+
+
+#: What the demo can let happen, by name.
+SCENARIOS: Mapping[str, Draw] = {"standard": scenario.draw, "two-erps": two_erps.draw}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
     """What a demo is asked for; `serve` is the command of the hub that is put to the proof, by default the real one."""
 
     once: bool = False
     json: bool = False
+    scenario: str = "standard"
     invoices: int = 200
     faults: str = "standard"
     kill: int = 0
@@ -92,12 +105,17 @@ def _perform(options: DemoOptions, console: Console, folder: Path, processes: Pr
         raise Refused(
             f"There are no faults `{options.faults}`; write none, standard or storm.", code="unknown-faults"
         ) from None
-    scenario = draw(options.seed, options.invoices, flawed=profile is not Profile.NONE)
-    with Shown(console, scenario.steps) as shown:
-        shown.say("Starting the hub and the sandboxes of Stripe, NetSuite and AvaTax.")
-        set_up = stage.build(
-            processes, folder, scenario=scenario, profile=profile, port=options.port, serve=options.serve
-        )
+    try:
+        draw = SCENARIOS[options.scenario]
+    except KeyError:
+        raise Refused(
+            f"There is no scenario `{options.scenario}`; write {' or '.join(SCENARIOS)}.", code="unknown-scenario"
+        ) from None
+    drawn = draw(options.seed, options.invoices, flawed=profile is not Profile.NONE)
+    with Shown(console, drawn.steps) as shown:
+        further = "" if drawn.crm is None else ", Salesforce, S/4HANA"
+        shown.say(f"Starting the hub and the sandboxes of Stripe, NetSuite{further} and AvaTax.")
+        set_up = stage.build(processes, folder, scenario=drawn, profile=profile, port=options.port, serve=options.serve)
         shown.say(f"The hub answers at {set_up.hub.url}; its data is in {set_up.hub.data}.")
         course = Conductor(set_up, shown.say, shown.numbers).perform(options.kill)
         shown.say("Comparing the books.")

@@ -1,4 +1,4 @@
-"""What goes wrong, how often, and where: plans for the three sandboxes by profile, and gusts that pass.
+"""What goes wrong, how often, and where: plans for the sandboxes by profile, and gusts that pass.
 
 Rates draw by chance; an entry with `times` makes sure that its kind strikes however small the demo is.
 """
@@ -20,6 +20,12 @@ _RESTLET = r"^/app/site/hosting/restlet\.nl"
 _TAX = r"^/api/v2/"
 _CREATE_TAX = r"^/api/v2/transactions/create"
 _INVOICES = r"^/v1/invoices/"
+_ORG = r"^/services/data/v[0-9.]+/(sobjects|query|composite)"
+_STANDING = r"^/services/data/v[0-9.]+/sobjects/Invoice__c/"
+_QUERY = r"^/services/data/v[0-9.]+/query"
+_JOURNAL = r"^/sap/bc/srt/scs_ext/sap/journalentry"
+_ODATA = r"^/sap/opu/odata/sap/"
+_PARTNERS = r"API_BUSINESS_PARTNER/A_BusinessPartner"
 
 
 class Profile(StrEnum):
@@ -85,8 +91,39 @@ _TAX_STORM: Plan = (
     *_sure("malformed_body", 0.02, path=_TAX),
 )
 
+#: Salesforce knows no 429; a gateway before it answers with a page, and a record that somebody else holds is refused.
+_SALESFORCE_STORM: Plan = (
+    *_sure("unable_to_lock_row", 0.05, path=_STANDING, method="PATCH"),
+    *_sure("reset_after_commit", 0.10, path=_STANDING, method="PATCH"),
+    *_sure("timeout_after_commit", 0.03, path=_STANDING, method="PATCH"),
+    *_sure("500_after_commit", 0.02, path=_STANDING, method="PATCH"),
+    *_sure("query_timeout", 0.02, path=_QUERY),
+    *_sure("gateway_html", 0.01, path=_ORG),
+    *_sure("503", 0.01, path=_ORG),
+    *_sure("500", 0.01, path=_ORG),
+    *_sure("reset_before", 0.01, path=_ORG),
+    *_sure("slow", 0.02, path=_ORG, seconds=0.3),
+    *_sure("malformed_body", 0.02, path=_ORG, method="GET"),
+)
+
+#: An entry is posted as often as its message comes, so that what goes unanswered after it was done weighs most here.
+_S4HANA_STORM: Plan = (
+    *_sure("reset_after_commit", 0.20, path=_JOURNAL),
+    *_sure("timeout_after_commit", 0.05, path=_JOURNAL),
+    *_sure("500_after_commit", 0.02, path=_JOURNAL),
+    *_sure("429", 0.02, path=_JOURNAL),
+    *_sure("503", 0.02, path=_JOURNAL),
+    *_sure("500", 0.01, path=_JOURNAL),
+    *_sure("reset_before", 0.01, path=_JOURNAL),
+    *_sure("slow", 0.02, path=_JOURNAL, seconds=0.3),
+    *_sure("malformed_body", 0.02, path=_ODATA, method="GET"),
+    *_sure("csrf_lost", 0.05, path=_PARTNERS),
+    *_sure("locked", 0.05, path=_PARTNERS),
+    *_sure("reset_after_commit", 0.15, path=_PARTNERS, method="POST"),
+)
+
 _PLANS: Mapping[Profile, Mapping[str, Plan]] = {
-    Profile.NONE: {"stripe": (), "netsuite": (), "tax": ()},
+    Profile.NONE: {"stripe": (), "netsuite": (), "tax": (), "salesforce": (), "s4hana": ()},
     Profile.STANDARD: {
         "stripe": (
             _fault("webhook_duplicate", rate=0.05, seconds=2),
@@ -104,8 +141,27 @@ _PLANS: Mapping[Profile, Mapping[str, Plan]] = {
             _fault("reset_after_commit", path=_CREATE_TAX, rate=0.02),
             _fault("503", path=_TAX, rate=0.01),
         ),
+        "salesforce": (
+            _fault("unable_to_lock_row", path=_STANDING, method="PATCH", rate=0.02),
+            _fault("reset_after_commit", path=_STANDING, method="PATCH", rate=0.05),
+            _fault("query_timeout", path=_QUERY, rate=0.01),
+            _fault("503", path=_ORG, rate=0.01),
+        ),
+        "s4hana": (
+            _fault("reset_after_commit", path=_JOURNAL, rate=0.05),
+            _fault("timeout_after_commit", path=_JOURNAL, rate=0.02),
+            _fault("503", path=_JOURNAL, rate=0.01),
+            _fault("locked", path=_PARTNERS, rate=0.03),
+            _fault("csrf_lost", path=_PARTNERS, rate=0.03),
+        ),
     },
-    Profile.STORM: {"stripe": _STRIPE_STORM, "netsuite": _NETSUITE_STORM, "tax": _TAX_STORM},
+    Profile.STORM: {
+        "stripe": _STRIPE_STORM,
+        "netsuite": _NETSUITE_STORM,
+        "tax": _TAX_STORM,
+        "salesforce": _SALESFORCE_STORM,
+        "s4hana": _S4HANA_STORM,
+    },
 }
 
 
@@ -137,11 +193,26 @@ class Gust:
         return _fault(self.kind, rate=0.8, path=_PATHS[self.vendor], retry_after=1)
 
 
-_PATHS = {"stripe": _INVOICES, "netsuite": r"^/services/rest/(record|query)/", "tax": _TAX}
+_PATHS = {
+    "stripe": _INVOICES,
+    "netsuite": r"^/services/rest/(record|query)/",
+    "tax": _TAX,
+    "s4hana": f"{_JOURNAL}|{_ODATA}",
+}
 
 #: What passes over a storm: a vendor is away for two seconds, or refuses most requests.
 OUTAGES = tuple(Gust(vendor=vendor, kind="outage", seconds=2.0) for vendor in ("stripe", "tax", "netsuite"))
 REFUSALS = tuple(Gust(vendor=vendor, kind="429", seconds=1.5) for vendor in ("netsuite", "stripe"))
+#: What comes to it with a CRM and a second ERP: sessions that all end, and calls that are too many at once, too.
+SESSIONS, TOO_MANY = "sessions_ended", "too_many_at_once"
+FURTHER = (
+    Gust(vendor="salesforce", kind="outage", seconds=2.0),
+    Gust(vendor="s4hana", kind=SESSIONS, seconds=0.0),
+    Gust(vendor="s4hana", kind="429", seconds=1.5),
+    Gust(vendor="salesforce", kind=SESSIONS, seconds=0.0),
+    Gust(vendor="s4hana", kind="outage", seconds=2.0),
+    Gust(vendor="salesforce", kind=TOO_MANY, seconds=1.5),
+)
 
 
 def silent_notices(numbers: Sequence[str]) -> Plan:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from hub.proof import credit_books, customers, payouts, reversals
+from hub.proof import credit_books, crm_books, customers, payouts, reversals, sap_documents
 from hub.proof.consent import people_needed
 from hub.proof.credit_books import StripeNote
+from hub.proof.crm import SAP
 from hub.proof.evidence import Consent, Delivery, Document, Evidence, Expected, HubRecords, OneOf, Wanted, Write
 from hub.proof.lines import items, numbered, tax_codes
 from hub.proof.markets import BY_CURRENCY
@@ -23,7 +24,7 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "stripe.invoice_payment.paid": ("payment-to-erp",),
     "stripe.invoice.marked_uncollectible": ("collections-notice",),
     "stripe.credit_note.created": ("credit-note-to-erp",),
-    "stripe.credit_note.voided": ("credit-note-voided",),
+    "stripe.credit_note.voided": ("credit-note-to-erp",),
     "stripe.refund.created": ("refund-to-erp",),
     "stripe.refund.updated": ("refund-to-erp",),
     "stripe.refund.failed": ("refund-to-erp",),
@@ -55,14 +56,24 @@ _MAKING = {
 }
 
 
+#: The same of those that tell it otherwise: the field that has its whole name.
+_NAMED: Mapping[tuple[str, str], str] = {
+    **{(SAP, operation): "document" for operation in ("invoice.post", "payment.post", "journal_entry.post")},
+    (SAP, "business_partner.create"): "id",
+    (STRIPE, "customer.create"): "id",
+}
+
+
 def made(connection: str, operation: str, output: Any) -> str | None:
     """Give the id of what a write is said to have made."""
+    if (connection, operation) in _NAMED:
+        return str(output[_NAMED[connection, operation]])
     return str(output["id"]) if (connection, operation) in _MAKING else None
 
 
 def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
     """Give the neutral evidence."""
-    meant = _meant(hub)
+    meant, posted = _meant(hub), _posted(books)
     return Evidence(
         deliveries=[
             Delivery(event=sent.event, family=families.of_event(sent.event), status=sent.status, spoiled=sent.spoiled)
@@ -73,12 +84,16 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
             *credit_books.documents(books, families),
             *payouts.documents(books.payouts, families.of_write),
             *customers.documents(books.customers),
+            *crm_books.documents(books.crm),
+            *sap_documents.documents(books, families),
         ],
         wanted=[
-            *(wanted for invoice in books.stripe for wanted in _wanted(books, invoice)),
+            *(wanted for invoice in books.stripe for wanted in _wanted(books, invoice, posted.get(invoice.id))),
             *credit_books.wanted(books),
             *payouts.wanted(books.payouts, frozenset(one.reference for one in books.erp_payments)),
             *customers.wanted(books.customers),
+            *crm_books.wanted(books.crm),
+            *sap_documents.wanted(books),
         ],
         writes=[
             Write(
@@ -94,9 +109,14 @@ def evidence(books: Books, hub: HubRecords, families: Families) -> Evidence:
         ],
         hub=hub,
         expected=_expected(books),
-        flows=FLOWS,
+        flows=FLOWS if not books.crm.accounts else _with_crm(),
         consents={**_consents(books.stripe), **_consents(books.credits.notes)},
     )
+
+
+def _with_crm() -> dict[str, Sequence[str]]:
+    """Give the flows of each event, with those that tell the CRM."""
+    return {event: (*FLOWS.get(event, ()), *crm_books.FLOWS.get(event, ())) for event in {*FLOWS, *crm_books.FLOWS}}
 
 
 def _meant(hub: HubRecords) -> dict[str, str]:
@@ -129,7 +149,6 @@ def _reasons(books: Books, invoice: str, due: Due) -> list[str]:
 
 def _documents(books: Books, families: Families) -> Iterator[Document]:
     stripe = {invoice.id: invoice for invoice in books.stripe}
-    posted = {invoice.external_id or "": invoice for invoice in books.erp_invoices}
     for invoice in books.erp_invoices:
         yield Document(
             book=ERP,
@@ -155,7 +174,7 @@ def _documents(books: Books, families: Families) -> Iterator[Document]:
             place=payment.accepted,
             subject=payment.reference,
         )
-    for name in sorted(posted.keys() & stripe.keys()):
+    for name in sorted(_posted(books).keys() & stripe.keys()):
         # What the hub noted on Stripe's invoice is a document too, in Stripe's book.
         reference = {"reference to the ERP": stripe[name].erp_id}
         yield Document(book=STRIPE, kind="reference", name=name, family=name, facts=reference)
@@ -190,11 +209,49 @@ def _erp_facts(invoice: ErpInvoice) -> dict[str, object]:
     }
 
 
-def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
+def _wanted(books: Books, invoice: StripeInvoice, posted: str | None) -> Iterator[Wanted]:
     due = books.due.get(invoice.id)
     excused = due is not None and due.exception is not None
-    posted = next((each for each in reversed(books.erp_invoices) if each.external_id == invoice.id), None)
     document = next((each for each in books.tax_documents if each.code == invoice.number), None)
+    if invoice.currency in books.sap.currencies:
+        yield from sap_documents.of_invoice(books, invoice, due)
+    else:
+        yield from _in_netsuite(books, invoice, due)
+    yield Wanted(
+        book=TAX,
+        kind="tax document",
+        name=invoice.number,
+        family=invoice.id,
+        # The tax of an invoice that must become an exception may well differ: that is what the exception is about.
+        facts={}
+        if excused
+        else {
+            "currency": invoice.currency,
+            "day": invoice.day,
+            "net": invoice.total - invoice.tax,
+            "tax": invoice.tax,
+            **numbered(invoice.lines, document.lines if document is not None else ()),
+        },
+        needed=not excused,
+        never=due is not None and due.void,
+    )
+    if posted is not None:
+        reference = {"reference to the ERP": posted}
+        yield Wanted(
+            book=STRIPE, kind="reference", name=invoice.id, title=invoice.number, family=invoice.id, facts=reference
+        )
+
+
+def _posted(books: Books) -> dict[str, str]:
+    """Give each posted invoice → what its ERP calls it, by Stripe's id."""
+    posted = {invoice.external_id or "": invoice.id for invoice in books.erp_invoices}
+    numbers = {invoice.number: invoice.id for invoice in books.stripe}
+    return posted | {numbers.get(entry.reference, ""): entry.id for entry in books.sap.invoices}
+
+
+def _in_netsuite(books: Books, invoice: StripeInvoice, due: Due | None) -> Iterator[Wanted]:
+    excused = due is not None and due.exception is not None
+    posted = next((each for each in reversed(books.erp_invoices) if each.external_id == invoice.id), None)
     there = {payment.reference: payment for payment in books.erp_payments}
     yield Wanted(
         book=ERP,
@@ -217,29 +274,6 @@ def _wanted(books: Books, invoice: StripeInvoice) -> Iterator[Wanted]:
         days=books.credits.reversed_on,
         needed=due is not None and due.reversed,
     )
-    yield Wanted(
-        book=TAX,
-        kind="tax document",
-        name=invoice.number,
-        family=invoice.id,
-        # The tax of an invoice that must become an exception may well differ: that is what the exception is about.
-        facts={}
-        if excused
-        else {
-            "currency": invoice.currency,
-            "day": invoice.day,
-            "net": invoice.total - invoice.tax,
-            "tax": invoice.tax,
-            **numbered(invoice.lines, document.lines if document is not None else ()),
-        },
-        needed=not excused,
-        never=due is not None and due.void,
-    )
-    if posted is not None:
-        reference = {"reference to the ERP": posted.id}
-        yield Wanted(
-            book=STRIPE, kind="reference", name=invoice.id, title=invoice.number, family=invoice.id, facts=reference
-        )
     for payment in invoice.payments:
         facts: dict[str, object] = {"application": {invoice.id: payment.amount}, "day": payment.day}
         if posted is not None:

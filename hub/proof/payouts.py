@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -54,7 +54,8 @@ BANKS: Mapping[str, str] = {
 _ELSEWHERE: Mapping[str, str] = {"dispute": DISPUTED, "dispute_reversal": DISPUTED, "fee": FEES}
 #: What goes between balance and bank.
 _BETWEEN = frozenset({"payout", "payout_reversal"})
-_RETURNED = "_returned"
+#: What comes behind the id of a payout in the name of the entry that takes its bank side back.
+RETURNED = "_returned"
 #: What a document of the hub without an external id has in its memo, before the key of its write.
 _MARK = "concord:"
 
@@ -123,7 +124,8 @@ class PayoutBooks:
     `open` are Stripe's movements that no payout took, `charged` the movement of each invoice payment that is Stripe's,
     `given_back` that of each refund, and `came_back` that of one that failed after all. `refunds` and `undone` name the
     refunds that NetSuite has, and those that it has taken back; `balances` are NetSuite's clearing account by currency.
-    `taken_back` names the payments, refunds, payouts and returns of payouts that a person had taken back.
+    `taken_back` names the payments, refunds, payouts and returns of payouts that a person had taken back. `erp` is
+    whose books they are, and `companies` whose they are there by currency, where that is not NetSuite's subsidiary.
     """
 
     payouts: Sequence[Payout] = ()
@@ -136,11 +138,17 @@ class PayoutBooks:
     undone: frozenset[str] = frozenset()
     balances: Mapping[str, Decimal] = field(default_factory=dict)
     taken_back: frozenset[str] = frozenset()
+    erp: str = ERP
+    companies: Mapping[str, str] = field(default_factory=dict)
+
+    def whose(self, currency: str) -> str:
+        """Give which company's books a payout in a currency belongs to, as the ERP calls it."""
+        return self.companies.get(currency) or BY_CURRENCY[currency].subsidiary
 
     @property
     def names(self) -> Mapping[str, str]:
         """Give what the ERP's entries are called → the payout that they hang on."""
-        return {name: payout.id for payout in self.payouts for name in (payout.id, payout.id + _RETURNED)}
+        return {name: payout.id for payout in self.payouts for name in (payout.id, payout.id + RETURNED)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +248,22 @@ def read(
     )
 
 
+def of_currencies(books: PayoutBooks, currencies: frozenset[str]) -> PayoutBooks:
+    """Give what Stripe holds in these currencies alone; what an ERP has of it stays as it is."""
+
+    def in_them(named: Mapping[str, Movement]) -> Mapping[str, Movement]:
+        return {name: movement for name, movement in named.items() if movement.currency in currencies}
+
+    return replace(
+        books,
+        payouts=[payout for payout in books.payouts if payout.currency in currencies],
+        open=[movement for movement in books.open if movement.currency in currencies],
+        charged=in_them(books.charged),
+        given_back=in_them(books.given_back),
+        came_back=in_them(books.came_back),
+    )
+
+
 def _movement(one: Mapping[str, Any]) -> Movement:
     return Movement(
         id=one["id"],
@@ -300,9 +324,9 @@ def _minor(major: Any, currency: str) -> Decimal:
 def wanted(books: PayoutBooks, payments: frozenset[str]) -> Iterator[Wanted]:
     """Give what the ERP should hold; `payments` are the invoice payments that it holds."""
     for payout in books.payouts:
-        whose = {"books": BY_CURRENCY[payout.currency].subsidiary}
+        whose = {"books": books.whose(payout.currency)}
         yield Wanted(
-            book=ERP,
+            book=books.erp,
             kind=PAYOUT,
             name=payout.id,
             family=payout.id,
@@ -314,7 +338,7 @@ def wanted(books: PayoutBooks, payments: frozenset[str]) -> Iterator[Wanted]:
         if payout.returned is not None:
             back = payout.returned
             yield Wanted(
-                book=ERP,
+                book=books.erp,
                 kind=RETURN,
                 name=payout.id,
                 family=payout.id,
@@ -325,14 +349,15 @@ def wanted(books: PayoutBooks, payments: frozenset[str]) -> Iterator[Wanted]:
             )
         yield from _reversals(books, payout)
     for currency, balance in expected(books, payments).items():
-        yield Wanted(book=ERP, kind=ACCOUNT, name=currency, family=f"{ACCOUNT} {currency}", facts={"balance": balance})
+        facts = {"balance": balance}
+        yield Wanted(book=books.erp, kind=ACCOUNT, name=currency, family=f"{ACCOUNT} {currency}", facts=facts)
 
 
 def _reversals(books: PayoutBooks, payout: Payout) -> Iterator[Wanted]:
     """Give what takes back a payout's own entry, or that of its return: the opposite, on the same day."""
     entries = [(payout.id, _accounts(payout), payout.day)]
     if payout.returned is not None:
-        entries.append((payout.id + _RETURNED, _returned(payout.returned), payout.returned.day))
+        entries.append((payout.id + RETURNED, _returned(payout.returned), payout.returned.day))
     for name, accounts, day in entries:
         if name in books.taken_back:
             yield _reversal(payout.id, payout.currency, {each: -amount for each, amount in accounts.items()}, day)
@@ -361,7 +386,7 @@ def documents(books: PayoutBooks, family_of: Callable[[str], str]) -> Iterator[D
         kind = PAYOUT if payout == journal.external_id else RETURN if payout is not None else REVERSAL
         family = payout or family_of(journal.memo)
         yield Document(
-            book=ERP,
+            book=books.erp,
             kind=kind,
             name=family,
             family=family,
@@ -378,7 +403,7 @@ def documents(books: PayoutBooks, family_of: Callable[[str], str]) -> Iterator[D
     for currency in sorted({*books.balances, *(payout.currency for payout in books.payouts)}):
         balance = books.balances.get(currency, Decimal(0))
         yield Document(
-            book=ERP, kind=ACCOUNT, name=currency, family=f"{ACCOUNT} {currency}", facts={"balance": balance}
+            book=books.erp, kind=ACCOUNT, name=currency, family=f"{ACCOUNT} {currency}", facts={"balance": balance}
         )
 
 
@@ -417,7 +442,7 @@ def expected(books: PayoutBooks, payments: frozenset[str]) -> Mapping[str, Decim
         sums[payout.currency] += 0
         if payout.id in entries and payout.id not in books.taken_back:
             sums[payout.currency] += _accounts(payout).get(CLEARING, Decimal(0))
-        back = payout.id + _RETURNED
+        back = payout.id + RETURNED
         if payout.returned is not None and back in entries and back not in books.taken_back:
             sums[payout.currency] += payout.returned.net
     return dict(sorted(sums.items()))

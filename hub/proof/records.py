@@ -109,12 +109,22 @@ def read(connection: sqlite3.Connection, names: Names) -> HubRecords:
 
 def customer_ties(connection: sqlite3.Connection) -> dict[str, str]:
     """Give Stripe's id of each customer → the id in NetSuite that it is tied to."""
+    return tied(connection, "customer", "stripe", "netsuite")
+
+
+def tied(connection: sqlite3.Connection, entity: str, mine: str, its: str) -> dict[str, str]:
+    """Give the ids of things in one system → what they are tied to in another."""
     statement = (
         "SELECT mine.id, its.id FROM crossrefs mine JOIN crossrefs its ON its.thing = mine.thing"
-        " AND its.entity = mine.entity WHERE mine.entity = 'customer' AND mine.system = 'stripe'"
-        " AND its.system = 'netsuite'"
+        " AND its.entity = mine.entity WHERE mine.entity = ? AND mine.system = ? AND its.system = ?"
     )
-    return dict(connection.execute(statement).fetchall())
+    return dict(connection.execute(statement, (entity, mine, its)).fetchall())
+
+
+def event_names(connection: sqlite3.Connection) -> frozenset[str]:
+    """Give the ids that the accepted events have at their senders."""
+    rows = connection.execute("SELECT external_id FROM events WHERE state = 'accepted'")
+    return frozenset(name for (name,) in rows)
 
 
 _EFFECTS = (

@@ -1,10 +1,10 @@
-"""The three sandboxes as the demo holds them: started, seeded, troubled, and read."""
+"""The vendors' sandboxes as the demo holds them: started, seeded, troubled, and read."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hub.proof.faults import Gust, Plan
@@ -12,6 +12,8 @@ from hub.proof.http_json import Api
 from hub.proof.processes import SANDBOX, Child, Processes
 
 VENDORS = ("stripe", "netsuite", "tax")
+#: Those of the scenario with a CRM and two ERPs.
+ALL_VENDORS = (*VENDORS, "salesforce", "s4hana")
 #: Connection → the connector whose sandbox it leads to, where that has another name.
 CONNECTORS: Mapping[str, str] = {"tax": "avatax"}
 #: Entries of a request log in one answer.
@@ -79,6 +81,11 @@ class Sandbox:
             self._plan = [*plan, *self._plan]
             self._set(self._plan)
 
+    def note(self, kind: str, times: int) -> None:
+        """Count what struck without being a fault of a plan, such as a limit of the vendor's own."""
+        with self._lock:
+            self._counted[kind] += times
+
     def injected(self) -> dict[str, int]:
         """Count by kind what has really struck."""
         with self._lock:
@@ -93,10 +100,10 @@ class Sandbox:
         self.control.post("/_control/faults", {"faults": list(plan)})
 
 
-def start(processes: Processes, seed: int) -> dict[str, Sandbox]:
-    """Start all three at once."""
+def start(processes: Processes, seed: int, vendors: Sequence[str] = VENDORS) -> dict[str, Sandbox]:
+    """Start all of them at once."""
     launched = {
         vendor: processes.launch(f"sandbox-{vendor}", (*SANDBOX, CONNECTORS.get(vendor, vendor), "--seed", str(seed)))
-        for vendor in VENDORS
+        for vendor in vendors
     }
     return {vendor: Sandbox(vendor, processes.wait(f"sandbox-{vendor}", child)) for vendor, child in launched.items()}

@@ -15,6 +15,7 @@ from random import Random
 from hub.proof import credits, customers
 from hub.proof.consent import LIMITS
 from hub.proof.credits import Credit
+from hub.proof.crm import Crm
 from hub.proof.customers import Followed
 from hub.proof.markets import MARKETS, Market
 
@@ -110,12 +111,21 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """All customers and invoices of one demo; `followed` customers are changed on both sides, and buy nothing."""
+    """All customers and invoices of one demo; `followed` customers are changed on both sides, and buy nothing.
+
+    With a `crm` its accounts are the customers, but for strangers, whom Stripe alone knows, and there are two ERPs.
+    """
 
     seed: int
     customers: tuple[Customer, ...]
     invoices: tuple[Invoice, ...]
     followed: tuple[Followed, ...] = ()
+    crm: Crm | None = None
+
+    @property
+    def at_stripe(self) -> tuple[Customer, ...]:
+        """Give the customers that Stripe has before anything happens."""
+        return tuple(customer for customer in self.customers if self.crm is None or not customer.mapped)
 
     @property
     def steps(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.proof import customers, sandboxes, wishes, workspace
+from hub.proof import crm, customers, sandboxes, sap_books, wishes, workspace
 from hub.proof.faults import Profile
 from hub.proof.hub_process import HubProcess, Login
 from hub.proof.processes import Processes
@@ -60,7 +60,8 @@ def build(
     serve: Sequence[str] = (),
 ) -> Stage:
     """Start everything and tie it together; nothing goes wrong yet."""
-    running = sandboxes.start(processes, scenario.seed)
+    vendors = sandboxes.VENDORS if scenario.crm is None else sandboxes.ALL_VENDORS
+    running = sandboxes.start(processes, scenario.seed, vendors)
     hub = HubProcess(processes, folder, port=port, serve=serve)
     workspace.write(hub.workspace, running, os.environ)
     hello = hub.start()
@@ -69,7 +70,10 @@ def build(
     erp_customers: dict[str, str] = dict(running["netsuite"].seed(wishes.netsuite_wish(scenario))["customers"])
     erp_customers |= running["netsuite"].seed(customers.in_erp(scenario.followed))["customers"]
     running["tax"].seed(wishes.tax_wish())
-    watched = [*wishes.EVENTS, customers.MADE, *customers.EVENTS]
+    if scenario.crm is not None:
+        running["salesforce"].seed(crm.wish())
+        running["s4hana"].seed(sap_books.wish())
+    watched = [*wishes.EVENTS, customers.MADE, *customers.EVENTS, *(crm.TOLD if scenario.crm is not None else ())]
     endpoint = running["stripe"].seed(
         {"endpoints": [{"key": "hub", "url": f"{hub.url}/hooks/stripe", "enabled_events": watched}]}
     )["made"]["endpoints"][0]
@@ -96,7 +100,7 @@ def build(
         [
             *(
                 {"stripe": stripe_ids[customer.key], "netsuite": stage.erp_ids(customer)[0]}
-                for customer in scenario.customers
+                for customer in scenario.at_stripe
                 if customer.mapped
             ),
             *(
@@ -112,8 +116,12 @@ def build(
 def secrets_of(running: Mapping[str, Sandbox], webhook_secret: str) -> dict[str, dict[str, str]]:
     """Give the secrets of each connection, as the sandboxes have told them."""
     stripe, netsuite, tax = (running[vendor].hello for vendor in sandboxes.VENDORS)
-    return {
+    told = {
         "stripe": {"api_key": str(stripe["api_key"]), "webhook_secret": webhook_secret},
         "netsuite": {"private_key": str(netsuite["private_key"])},
         "tax": {"account_id": str(tax["account_id"]), "license_key": str(tax["license_key"])},
     }
+    for vendor, name in (("salesforce", "private_key"), ("s4hana", "password")):
+        if vendor in running:
+            told[vendor] = {name: str(running[vendor].hello[name])}
+    return told

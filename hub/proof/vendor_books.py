@@ -23,6 +23,7 @@ _MARKED_PATHS = {
     ),
     "tax": re.compile(r"^/api/v2/transactions/create\b"),
     "salesforce": re.compile(r"^/services/data/v[0-9.]+/sobjects/\w+/\w+__c/"),
+    "s4hana": re.compile(r"^/sap/bc/srt/scs_ext/sap/journalentrycreate"),
 }
 #: Addresses of records by external id tell what a request is about, even when nobody served it.
 _EXTERNAL_ID = re.compile(r"(?:/eid:|/\w+__c/)([^/?]+)")

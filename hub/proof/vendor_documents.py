@@ -1,4 +1,4 @@
-"""The books of the three vendors as plain values, all amounts in minor units of ISO 4217."""
+"""The books of the vendors as plain values, all amounts in minor units of ISO 4217."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from hub.proof.credit_books import Credits
+from hub.proof.crm_books import CrmBooks
 from hub.proof.customers import CustomerBooks
 from hub.proof.lines import Line
 from hub.proof.payouts import PayoutBooks
+from hub.proof.sap_books import SapBooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """What the three vendors hold and saw; `due` is by Stripe's invoice id, `subjects` Stripe's event → its object."""
+    """What the vendors hold and saw; `due` is by Stripe's invoice id, `subjects` Stripe's event → its object."""
 
     stripe: Sequence[StripeInvoice]
     sent: Sequence[Sent]
@@ -134,3 +136,5 @@ class Books:
     credits: Credits = field(default_factory=Credits)
     payouts: PayoutBooks = field(default_factory=PayoutBooks)
     customers: CustomerBooks = field(default_factory=CustomerBooks)
+    crm: CrmBooks = field(default_factory=CrmBooks)
+    sap: SapBooks = field(default_factory=SapBooks)

@@ -19,8 +19,10 @@ class Families:
         self._by_payment = {payment.id: invoice.id for invoice in books.stripe for payment in invoice.payments}
         self._credits = books.credits.of_invoice()
         self._by_number |= books.credits.codes()
-        self._payouts = books.payouts.names
-        self._customers = books.customers.owners
+        self._payouts = {**books.payouts.names, **books.sap.payouts.names}
+        # Marks and keys of writes lead to the same.
+        self._marks = books.sap.writes
+        self._customers = {**books.crm.families, **books.customers.owners}
         self._effects = effects
 
     def of_object(self, name: str) -> str:
@@ -40,7 +42,7 @@ class Families:
 
     def of_write(self, marker: str) -> str:
         """Find by what a vendor could tell of a write: an id, a number, or the key of an effect."""
-        key = self._effects.get(marker.removeprefix("concord:"))
+        key = self._effects.get(self._marks.get(marker, marker.removeprefix("concord:")))
         if key is not None:
             return self.of_business_key(key)
         found = self.of_object(marker)

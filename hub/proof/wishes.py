@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hub.proof import payouts
 from hub.proof.credits import WRONG_RATE
+from hub.proof.crm import ENTITIES
 from hub.proof.markets import MARKETS, OWN_RATES, TAX_DIGITS, WRONG_TAX
 from hub.proof.scenario import PRODUCTS, UNMAPPED_PRODUCT, Customer, Flaw, Invoice, Line, Scenario
 
@@ -51,29 +53,44 @@ def stripe_catalogue(scenario: Scenario) -> dict[str, Any]:
             *(_tax_rate(f"tax-{market.currency}-{market.country}", market.country, market.tax) for market in MARKETS),
             _tax_rate(WRONG_RATE, "US", WRONG_TAX),
         ],
-        "customers": [
-            {
-                "key": customer.key,
-                "name": customer.name,
-                "email": f"billing{customer.number + 1}@customer.example",
-                "address": {
-                    "line1": f"{customer.number + 1} Main Street",
-                    "city": customer.market.city,
-                    "postal_code": customer.market.postal_code,
-                    "country": customer.market.country,
-                    **({"state": customer.market.state} if customer.market.state else {}),
-                },
-            }
-            for customer in scenario.customers
-        ],
+        "customers": [_customer(customer, placed=scenario.crm is None) for customer in scenario.at_stripe],
     }
 
 
-def stripe_invoices(scenario: Scenario, *, per_second: float, pay_outs: int = 0) -> dict[str, Any]:
-    """Ask Stripe's sandbox to finalise so many invoices a second, to let them be paid, and to pay out so many times."""
+def _customer(customer: Customer, *, placed: bool) -> dict[str, Any]:
+    """Ask for a customer; of one that is not `placed` nobody knows where bills go, and so who sells to it."""
+    address = {
+        "line1": f"{customer.number + 1} Main Street",
+        "city": customer.market.city,
+        "postal_code": customer.market.postal_code,
+        "country": customer.market.country,
+        **({"state": customer.market.state} if customer.market.state else {}),
+    }
+    return {
+        "key": customer.key,
+        "name": customer.name,
+        "email": f"billing{customer.number + 1}@customer.example",
+        **({"address": address} if placed else {"shipping": {"name": customer.name, "address": address}}),
+    }
+
+
+def stripe_invoices(
+    scenario: Scenario, *, per_second: float, pay_outs: int = 0, accounts: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Ask Stripe's sandbox to finalise so many invoices a second, to let them be paid, and to pay out so many times.
+
+    `accounts` are Stripe's ids of the customers that came from the CRM, by their names.
+    """
     lasting = len(scenario.invoices) / per_second
     drive = {"per_second": per_second, "pay_out_after": payouts.moments(lasting, pay_outs)}
-    return {"invoices": [_invoice(invoice) for invoice in scenario.invoices], "drive": drive}
+    wished = [_invoice(invoice) for invoice in scenario.invoices]
+    for wish, invoice in zip(wished, scenario.invoices, strict=True) if scenario.crm is not None else ():
+        if invoice.customer.mapped:
+            wish["create"]["customer"] = (accounts or {})[invoice.customer.key]
+        else:
+            # Only the invoice says which company sells to somebody without an address for bills.
+            wish["create"]["metadata"]["entity"] = ENTITIES[invoice.customer.market.country]
+    return {"invoices": wished, "drive": drive}
 
 
 def stripe_credits(scenario: Scenario) -> dict[str, Any]:
@@ -89,7 +106,8 @@ def stripe_credits(scenario: Scenario) -> dict[str, Any]:
 
 def netsuite_wish(scenario: Scenario) -> dict[str, Any]:
     """Ask NetSuite's sandbox for the customers; a moving one has two records."""
-    records = [(customer, name) for customer in scenario.customers for name in netsuite_names(customer)]
+    tied = () if scenario.crm is not None else scenario.customers
+    records = [(customer, name) for customer in tied for name in netsuite_names(customer)]
     return {
         "customers": [
             {

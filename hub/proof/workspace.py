@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hub.proof import customers, wishes
+from hub.proof.crm import COMPANY_CODES, CRM, SAP, TOLD
 from hub.proof.sandboxes import Sandbox
 from hub.workspace.loader import FOLDERS, find_workspace, shipped
 
 ENVIRONMENT = "demo"
 
 _FILE = """\
-# Written by `concord demo`: three sandboxes on this machine. Their answers come at once or never.
+# Written by `concord demo`: sandboxes on this machine. Their answers come at once or never.
 environment: {environment}
 title: Demo
 colour: green
@@ -47,6 +48,25 @@ connections:
     secret: vault:tax
 """
 
+#: What comes to it where there is a CRM, and a second ERP.
+_FURTHER = """
+  salesforce:
+    base_url: {salesforce}
+    consumer_key: {consumer_key}
+    username: {username}
+    organization_id: {organization}
+    timeout: 2
+    settle: 1
+    secret: vault:salesforce
+
+  s4hana:
+    base_url: {s4hana}
+    user: {user}
+    timeout: 2
+    settle: 1
+    secret: vault:s4hana
+"""
+
 #: A demo lasts a minute: its patience is shorter than that of a working day, and it asks more often.
 _RETRY = """\
 # Written by `concord demo`.
@@ -73,7 +93,7 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
     text = _FILE.format(
         environment=ENVIRONMENT,
         stripe=sandboxes["stripe"].url,
-        events=", ".join((*wishes.EVENTS, *customers.EVENTS)),
+        events=", ".join((*wishes.EVENTS, *customers.EVENTS, *((customers.MADE, *TOLD) if CRM in sandboxes else ()))),
         netsuite=sandboxes["netsuite"].url,
         restlets=netsuite["restlet_base_url"],
         account=netsuite["account"],
@@ -83,12 +103,32 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
         tax=sandboxes["tax"].url,
         company=sandboxes["tax"].hello["company_code"],
     )
+    retries: Sequence[str] = _RETRIES
+    if CRM in sandboxes:
+        org, tenant = sandboxes[CRM], sandboxes["s4hana"]
+        text += _FURTHER.format(
+            salesforce=org.url,
+            consumer_key=org.hello["consumer_key"],
+            username=org.hello["username"],
+            organization=org.hello["organization_id"],
+            s4hana=tenant.url,
+            user=tenant.hello["user"],
+        )
+        retries = (*_RETRIES, "crm")
+        books = folder / "mappings" / "tables" / "entity_books.csv"
+        books.write_text(_moved(books.read_text(encoding="utf-8")), encoding="utf-8")
     (folder / "environments").mkdir(parents=True, exist_ok=True)
     (folder / "environments" / f"{ENVIRONMENT}.yaml").write_text(text)
     invoices = folder / "flows" / "invoice-to-erp.yaml"
     if invoices.is_file():
         invoices.write_text(invoices.read_text(encoding="utf-8").replace(*_WAITS), encoding="utf-8")
-    for name in _RETRIES:
+    for name in retries:
         (folder / "policies" / f"{name}.yaml").write_text(_RETRY.format(name=name))
         # They are examples of the other waits.
         (folder / "policies" / f"{name}_examples.yaml").unlink(missing_ok=True)
+
+
+def _moved(table: str) -> str:
+    """Give the table of which ERP has an entity's books, with those of the scenario in S/4HANA."""
+    rows = (line.split(",") for line in table.splitlines())
+    return "".join(f"{name},{SAP if name in COMPANY_CODES else books}\n" for name, books in rows)

@@ -133,13 +133,17 @@ class MappingFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFile:
-    """A policy; `outcomes` are the literal values that its rules may give, by the name of the output."""
+    """A policy."""
 
     name: str
     kind: str
     compiled: RulePolicy | RetryPolicy | MatchPolicy
-    outcomes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     path: str = ""
+
+    @property
+    def deciding(self) -> RulePolicy | None:
+        """Give the policy where it decides between rules."""
+        return self.compiled if isinstance(self.compiled, RulePolicy) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

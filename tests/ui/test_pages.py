@@ -20,6 +20,7 @@ from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, VIEWER, Stage
 from tests.ui.visitors import SignIn, order
 
 
+@pytest.mark.usefixtures("written_into")
 async def test_every_page_can_be_seen(set_up: Stage, sign_in: SignIn) -> None:
     visitor = await sign_in(ADMIN)
     view = set_up.console.view

@@ -45,6 +45,9 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
         "account-to-billing": "salesforce.account.changed",
         "account-left": "salesforce.account.deleted",
         "contact-to-billing": "salesforce.contact.changed",
+        "contract-due": "salesforce.contract.changed",
+        "contract-ended": "stripe.customer.subscription.deleted",
+        "contract-to-billing": "concord.contract.due",
         "price-to-billing": "salesforce.price_book_entry.changed",
         "product-to-billing": "salesforce.product.changed",
         "invoice-status-to-crm": "stripe.invoice.finalized",
@@ -53,7 +56,6 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
         "invoice-to-erp": "stripe.invoice.finalized",
         "payment-to-erp": "stripe.invoice_payment.paid",
         "credit-note-to-erp": "stripe.credit_note.created",
-        "credit-note-voided": "stripe.credit_note.voided",
         "refund-to-erp": "stripe.refund.created",
         "payout-to-erp": "stripe.payout.reconciliation_completed",
         "payout-by-hand-to-erp": "stripe.payout.paid",
@@ -153,6 +155,14 @@ def test_what_has_a_tax_code_has_an_item(bundle: Bundle) -> None:
 
 def test_every_entity_has_books_and_a_place(bundle: Bundle) -> None:
     entities = set(bundle.tables["entities"].values())
+    books = bundle.tables["entity_books"]
+    in_netsuite = {entity for entity, connection in books.items() if connection == "netsuite"}
     for table in ("netsuite_subsidiaries", "netsuite_tax_codes", "netsuite_tax_types"):
+        assert bundle.tables[table].keys() == in_netsuite
+    # So an entity moves to S/4HANA by one row of `entity_books`.
+    for table in ("entity_books", "entity_currencies", "s4hana_company_codes", "s4hana_tax_codes"):
         assert bundle.tables[table].keys() == entities
+    assert set(books.values()) <= bundle.connections.keys()
+    assert bundle.tables["s4hana_revenue_accounts"].keys() == bundle.tables["netsuite_items"].keys()
+    assert bundle.tables["s4hana_accounts"].keys() >= set(bundle.tables["bank_accounts"].values())
     assert {key.partition(".")[0] for key in bundle.tables["ship_from"]} == entities

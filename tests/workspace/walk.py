@@ -51,11 +51,14 @@ class Walk:
     connectors: Mapping[str, Connector]
     crossrefs: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
 
-    async def flow(self, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Go through a flow for one business object of Stripe's; gives the scope with every step's output."""
+    async def flow(self, name: str, record: Mapping[str, Any], *, event: str | None = None) -> dict[str, Any]:
+        """Go through a flow for one business object of Stripe's; gives the scope with every step's output.
+
+        `event` is what has happened to it: what starts the flow first, when not named.
+        """
         flow = self.bundle.flows[name]
-        event = {"connection": "stripe", "type": flow.event}
-        scope: dict[str, Any] = {"event": event, "data": {"object": record}, "record": record}
+        told = {"connection": "stripe", "type": event or flow.event}
+        scope: dict[str, Any] = {"event": told, "data": {"object": record}, "record": record}
         await self._line(flow, flow.steps, scope, "")
         return scope
 

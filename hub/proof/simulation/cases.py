@@ -7,7 +7,9 @@ from hub.proof.credits import Credit
 from hub.proof.scenario import Payment
 from hub.proof.simulation.case import Books, Case, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
+from hub.proof.simulation.contract_cases import CONTRACT_CASES
 from hub.proof.simulation.crm_cases import CRM_CASES
+from hub.proof.simulation.note_cases import voided
 from hub.proof.simulation.refund_cases import taken_back_twice
 
 
@@ -151,34 +153,6 @@ async def _invoiced_and_credited(stage: Stage) -> None:
     await stage.invoice(paid=True)
     await stage.rested()
     await stage.credit()
-
-
-async def _credited_and_return_filed(stage: Stage) -> None:
-    await _invoiced_and_credited(stage)
-    await stage.rested()
-    await stage.seed("tax", {"lock": ["{note_number}"]})
-
-
-async def _voided(stage: Stage) -> None:
-    await stage.stripe("/v1/credit_notes/{note}/void")
-
-
-async def _credited_and_voided(stage: Stage) -> None:
-    await _invoiced_and_credited(stage)
-    await stage.rested()
-    await _voided(stage)
-
-
-async def _return_filed_and_voided(stage: Stage) -> None:
-    await _credited_and_return_filed(stage)
-    await _voided(stage)
-
-
-async def _all_at_once_and_tied(stage: Stage) -> None:
-    await stage.invoice(paid=False)
-    await stage.credit()
-    await _voided(stage)
-    await stage.tie()
 
 
 async def _refunded_and_explained(stage: Stage) -> None:
@@ -365,38 +339,7 @@ CASES: tuple[Case, ...] = (
         note=NoteDue(undone=True),
         untied="credit_memo",
     ),
-    Case(
-        flows=("credit-note-voided",),
-        story="whose tax is filed",
-        scenario=one_invoice(credits=(_PART,)),
-        prepare=_credited_and_return_filed,
-        happen=_voided,
-    ),
-    Case(
-        flows=("credit-note-voided", "credit-note-to-erp", "invoice-to-erp"),
-        story="before its invoice is posted",
-        scenario=one_invoice(credits=(_PART,)),
-        happen=_all_at_once_and_tied,
-        tied=Tied.NOBODY,
-    ),
-    Case(
-        flows=("credit-note-voided",),
-        story="that is taken back",
-        scenario=one_invoice(credits=(_PART,)),
-        prepare=_credited_and_voided,
-        happen=_ordered_back,
-        note=NoteDue(restored=True),
-        untied="voided_credit_memo",
-    ),
-    Case(
-        flows=("credit-note-voided",),
-        story="whose tax is filed, that is taken back",
-        scenario=one_invoice(credits=(_PART,)),
-        prepare=_return_filed_and_voided,
-        happen=_ordered_back,
-        note=NoteDue(restored=True),
-        untied="voided_credit_memo",
-    ),
+    *voided(one_invoice(credits=(_PART,)), _invoiced_and_credited),
     Case(
         flows=("refund-to-erp", "credit-note-to-erp"),
         story="before its credit note",
@@ -473,4 +416,5 @@ CASES: tuple[Case, ...] = (
         ),
     ),
     *CRM_CASES,
+    *CONTRACT_CASES,
 )

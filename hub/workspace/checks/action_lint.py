@@ -13,6 +13,7 @@ from hub.workspace.checks.around import Around
 from hub.workspace.checks.call_lint import lint_call
 from hub.workspace.checks.flow_heads import OWN, event_of
 from hub.workspace.checks.flow_starts import lint_emit, lint_subflow
+from hub.workspace.checks.narrowing import literals
 from hub.workspace.checks.scopes import lint_calls
 from hub.workspace.checks.step_nodes import Read, Sees, inside, reads
 from hub.workspace.checks.step_shapes import StepOutput, written
@@ -249,8 +250,6 @@ class ActionLint:
         names: Sequence[str] = (text,)
         if text.startswith("="):
             step, _, output = text[1:].rpartition(".")
-            decided = self.around.find(step)
-            policy = self.known.policies.get(text_of(decided.get("decide"))) if decided is not None else None
-            names = policy.outcomes.get(output, ()) if policy is not None else ()
+            names = literals(self.around.rules(step), output)
         found = (self.known.connections[name].connector for name in names if name in self.known.connections)
         return [self.known.catalogue.connectors[name] for name in dict.fromkeys(found)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hub.model.flow import Call
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, OperationEntry
 from hub.workspace.checks.flow_scope import Here
+from hub.workspace.checks.narrowing import Assumed, literals, rules_left
 from hub.workspace.lineage.edges import Field
 from hub.workspace.source.terms import Literal
 
@@ -37,19 +38,18 @@ class Answers:
         if isinstance(call.connection, Literal):
             names = [str(call.connection.value)]
         else:
-            names = [name for field in here.fields(call.connection) for name in self._chosen(field)]
+            step = call.connection.text.rpartition(".")[0]
+            known = [fact for fact in here.assumed if fact.step == step]
+            names = [name for field in here.fields(call.connection) for name in self._chosen(field, known)]
             if call.connection.text == _EVENTS_OWN:
                 connector = event.partition(".")[0]
                 names += [name for name, each in self._bundle.connections.items() if each.connector == connector]
         return tuple(dict.fromkeys(name for name in names if name in self._bundle.connections))
 
-    def _chosen(self, field: Field) -> Iterator[str]:
-        """Give the names that the rules of a policy write into one of its outputs."""
+    def _chosen(self, field: Field, known: Iterable[Assumed]) -> tuple[str, ...]:
+        """Give the names that the rules of a policy write into one of its outputs, as far as they may have decided."""
         policy = self._bundle.policies.get(field.record.removeprefix("policy."))
-        for rule in policy.rules if policy is not None else ():
-            value = rule.then.get(field.path)
-            if isinstance(value, str):
-                yield value
+        return literals(rules_left(policy, known), field.path)
 
     def _candidates(self, call: Call, event: str) -> Iterator[OperationEntry]:
         """Give the operations it may be, the likeliest first: a connection may be known only when the run goes on."""

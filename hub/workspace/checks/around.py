@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from hub.policy.rules import Rule, RulePolicy
 from hub.workspace.checks.flow_shapes import FlowShapes
+from hub.workspace.checks.narrowing import Assumed, rules_left
 from hub.workspace.checks.scopes import lint_calls, lint_scope
 from hub.workspace.checks.step_nodes import inside, steps_within
-from hub.workspace.checks.step_shapes import StepOutput
+from hub.workspace.checks.step_shapes import StepOutput, decided
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints
 from hub.workspace.source.yaml_source import Keyed, Node, text_of
@@ -22,7 +24,7 @@ class Around:
     """A place of a flow: the names seen there (None: the item of a loop), and the steps that come later.
 
     `beside` are steps that a `parallel` goes through at the same time, and `nameless` is the loop around it whose items
-    have no names.
+    have no names. `assumed` is what the conditions around it say of decided values.
     """
 
     shapes: FlowShapes
@@ -30,6 +32,7 @@ class Around:
     later: frozenset[str] = frozenset()
     beside: frozenset[str] = frozenset()
     nameless: Keyed | None = None
+    assumed: tuple[Assumed, ...] = ()
 
     def after(self, step: Keyed, output: StepOutput) -> Around:
         """Give the place behind a step."""
@@ -47,6 +50,33 @@ class Around:
     def named(self, name: str, node: Keyed | None, output: StepOutput) -> Around:
         """Give the place where one more name is seen."""
         return replace(self, names={**self.names, name: node}, shapes=self.shapes.knowing(name, output))
+
+    def where(self, *assumed: Assumed, left_out: bool = False) -> Around:
+        """Give the place where a condition says more of decided values: those of the rules that are left.
+
+        `left_out` tells that the condition was not looked at where the step was left out.
+        """
+        here = replace(self, assumed=(*self.assumed, *assumed))
+        for fact in assumed:
+            policy, rules = here.policy(fact.step), here.rules(fact.step)
+            # What a step within another gave is read through that one, whose shape stays as it is.
+            output = here.shapes.outputs.get(fact.step)
+            if policy is not None and output is not None and rules:
+                shape = decided(policy, rules)
+                may_be_null = output.shape.may_be_null and (left_out or not fact.holds)
+                output = replace(output, shape=shape.nullable() if may_be_null else shape)
+                here = replace(here, shapes=here.shapes.knowing(fact.step, output))
+        return here
+
+    def policy(self, step: str) -> RulePolicy | None:
+        """Give the policy that a step asks; `step` is its path from here."""
+        asked = self.find(step)
+        policy = self.shapes.known.policies.get(text_of(asked.get("decide"))) if asked is not None else None
+        return policy.deciding if policy is not None else None
+
+    def rules(self, step: str) -> Sequence[Rule]:
+        """Give the rules by which a step may have decided, as far as the conditions around this place say."""
+        return rules_left(self.policy(step), (fact for fact in self.assumed if fact.step == step))
 
     def elsewhere(self) -> dict[str, str]:
         """Tell of steps that are within earlier ones how they are read from here."""

@@ -54,16 +54,29 @@ def _lint_nothing(at: Node, operation: OperationEntry, lints: Lints, known: Know
     """Add a lint when a call gives its operation nothing, and it needs something."""
     needed = _needed(operation, known)
     if needed:
-        words = ", ".join(f"`{name}`" for name in needed)
+        words = ", ".join(f"`{name}`" for name in sorted(needed))
         message = f"`{operation.name}` needs {words}, and the call gives it nothing."
         by = "Add `by`, the id, or `with`" if _takes_id(operation.input) else "Add `with`"
         lints.error(at, "no-input", message, f"{by}, a mapping that makes its input.")
 
 
-def _needed(operation: OperationEntry, known: Known) -> list[str]:
+def _needed(operation: OperationEntry, known: Known) -> frozenset[str]:
     """Name the fields without which an operation cannot be called."""
-    named = operation.input.get("$ref")
-    return sorted((known.shape(named) if isinstance(named, str) else shape_of(operation.input)).required)
+    return _always(operation.input, known)
+
+
+def _by_id(said: Node) -> bool:
+    return isinstance(said, Keyed) and "by" in said.entries
+
+
+def _told(operation: OperationEntry, known: Known) -> frozenset[str]:
+    """Name the fields that an operation's answer always has; what takes it back reads them by their names."""
+    return _always(operation.output, known)
+
+
+def _always(schema: Mapping[str, Any], known: Known) -> frozenset[str]:
+    named = schema.get("$ref")
+    return (known.shape(named) if isinstance(named, str) else shape_of(schema)).required
 
 
 def _takes_id(schema: Mapping[str, Any]) -> bool:
@@ -90,6 +103,6 @@ def _lint_undo(said: Node, operation: OperationEntry, connector: ConnectorEntry,
         lints.error(at, "undo-erases", message, "Name an operation that reverses, such as one with a credit memo.")
     elif isinstance(said, Keyed) and "with" in said.entries:
         _lint_shape(said, "with", undo, undo.input, lints, known)
-    elif not _takes_id(undo.input):
+    elif not _takes_id(undo.input) and (_by_id(said) or _needed(undo, known) - _told(operation, known)):
         message = f"`{undo.name}` is not called by an id alone."
         lints.error(at, "not-by-id", message, "Name a mapping for its input: `undo: { operation: …, with: … }`.")

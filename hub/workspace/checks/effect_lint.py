@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hub.model.flow import Call, Decide, Flow, Step, Term
 from hub.model.flow_steps import name_from, placed_steps
+from hub.workspace.checks.narrowing import literals, rules_left
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints
 from hub.workspace.source.terms import Evaluated, Literal
@@ -86,7 +87,7 @@ def _connections(term: Term, flow: Flow, decided: Mapping[str, str], known: Know
         return frozenset(mine)
     step, _, output = term.text.rpartition(".")
     policy = known.policies.get(decided.get(step, ""))
-    names = policy.outcomes.get(output, ()) if policy is not None else ()
+    names = literals(rules_left(policy.deciding if policy is not None else None, ()), output)
     return frozenset(names) or None
 
 

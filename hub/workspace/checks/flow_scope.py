@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hub.model.flow import Term
+from hub.workspace.checks.narrowing import Assumed
 from hub.workspace.lineage.edges import Field
 from hub.workspace.source.terms import Evaluated
 
@@ -24,6 +25,8 @@ class Here:
     scope: Scope
     path: str
     line: int
+    #: What the conditions around the place say of decided values.
+    assumed: tuple[Assumed, ...] = ()
 
     def fields(self, *terms: Term | None) -> tuple[Field, ...]:
         """Give the fields that terms read, each once; literals read none."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hub.expressions.compiler import compile
 from hub.schemas.shape import ANYTHING
 from hub.workspace.checks.action_lint import ActionLint
+from hub.workspace.checks.arm_lint import lint_arms
 from hub.workspace.checks.around import EVENT_SCOPE, Around, lint_term
 from hub.workspace.checks.composed_shapes import at_once, branched, item_of, looped
+from hub.workspace.checks.narrowing import Assumed, assumed, expected, refused, tree_of
 from hub.workspace.checks.needs_lint import needed_first
 from hub.workspace.checks.step_keys import lint_keys
 from hub.workspace.checks.step_nodes import Read, Sees, inside, keyed_in, reads
 from hub.workspace.checks.step_shapes import StepOutput, left_out, step_output
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints
-from hub.workspace.source.yaml_source import Keyed, Node, Scalar, text_of
+from hub.workspace.source.yaml_source import Keyed, Listed, Node, Scalar, text_of
 
 #: What a branch gives beside the steps within it.
 _TAKEN = "taken"
@@ -38,12 +41,14 @@ class StepLint:
                 self.lints.error(step.entries["needs"].key, "misplaced-key", message, "Remove it.")
             output = self._step(step, around)
             # A name that is taken goes on meaning what it meant.
-            around = around if text_of(step.get("id")) in around.names else around.after(step, output)
+            if text_of(step.get("id")) not in around.names:
+                around = around.after(step, output).where(*_expected(step), left_out=True)
         return around
 
     def _step(self, step: Keyed, around: Around) -> StepOutput:
         """Check one step with everything in it; gives what later steps read of it."""
         problems = len(self.lints.found)
+        around = around.where(*assumed(tree_of(step.get("when"))))
         action = ActionLint(lints=self.lints, known=self.known, flow=self.flow, around=around)
         own = around.after(step, StepOutput())
         for read in reads(step):
@@ -96,6 +101,8 @@ class StepLint:
         names: dict[str, Node] = {}
         ends: list[dict[str, StepOutput]] = []
         seen: dict[str, Keyed] = {}
+        lint_arms(arms, around, self.lints)
+        here = around
         for number, arm in enumerate(arms, start=1):
             at, name = arm.entries["name"].value, text_of(arm.get("name"))
             if name in names:
@@ -111,8 +118,10 @@ class StepLint:
                 if text_of(step.get("id")) == _TAKEN:
                     message = f"`{_TAKEN}` already names the arm that was taken."
                     self.lints.error(step.entries["id"].value, "reserved-name", message, "Choose another id.")
-            done = self.line(steps, around.within(_ids(steps)))
+            when = tree_of(arm.get("when"))
+            done = self.line(steps, here.where(*assumed(when)).within(_ids(steps)))
             ends.append({id: done.shapes.outputs[id] for id in sorted(_ids(steps))})
+            here = here.where(*refused(when))
         return branched(tuple(names), ends, certain="when" not in arms[-1].entries)
 
     def _parallel(self, steps: Sequence[Keyed], around: Around) -> StepOutput:
@@ -159,6 +168,14 @@ class StepLint:
         line = first.entries["id"].value.line
         message = f"The step id `{text_of(at)}` stands here a second time; the first is on line {line}."
         self.lints.error(at, "duplicate-name", message, "Give one of the steps another id.")
+
+
+def _expected(step: Keyed) -> tuple[Assumed, ...]:
+    """Give what a step that is gone past says of decided values by what it expects."""
+    expect = inside(step, "expect")
+    equal = expect.get("equal") if expect is not None else None
+    sides = [compile(text_of(side)).tree for side in equal.items] if isinstance(equal, Listed) else []
+    return expected(sides[0], sides[1]) if len(sides) == 2 else ()
 
 
 def _ids(steps: Sequence[Keyed]) -> frozenset[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.expressions.compiler import Expression
-from hub.policy.rules import RulePolicy
+from hub.policy.rules import Rule, RulePolicy
 from hub.schemas.shape import ANYTHING, Shape, either, shape_of
 from hub.workspace.catalogue import ConnectorEntry
 from hub.workspace.known import Known
@@ -112,10 +112,14 @@ def _output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> 
     if "map" in step.entries:
         return _made_by(text_of(step.get("map")), known)
     if "decide" in step.entries:
-        return StepOutput(shape=_decided(text_of(step.get("decide")), known))
+        policy = known.policies.get(text_of(step.get("decide")))
+        deciding = policy.deciding if policy is not None else None
+        return StepOutput(shape=ANYTHING if deciding is None else decided(deciding, deciding.rules))
     if not isinstance(call, Keyed):
         return StepOutput()
     output = _called(call, connectors, known)
+    if text_of(call.get("optional")) == "true":
+        return replace(output, shape=output.shape.nullable())
     return (
         output
         if "each" not in call.entries
@@ -165,17 +169,14 @@ def _made_by(name: str, known: Known) -> StepOutput:
     return StepOutput() if mapping is None else StepOutput(shape=known.shape(mapping.target), schemas=(mapping.target,))
 
 
-def _decided(name: str, known: Known) -> Shape:
-    """Give the shape of a policy's output: what all of its rules give is always there.
+def decided(policy: RulePolicy, rules: Sequence[Rule]) -> Shape:
+    """Give the shape of what some rules of a policy give: what all of them give is always there.
 
     What the policy's kind declares of an output, its unit among it, holds whatever the rules say.
     """
-    policy = known.policies.get(name)
-    if policy is None or not isinstance(policy.compiled, RulePolicy):
-        return ANYTHING
-    outputs: list[Mapping[str, Any]] = [rule.then for rule in policy.compiled.rules]
+    outputs: list[Mapping[str, Any]] = [rule.then for rule in rules]
     names = dict.fromkeys(name for output in outputs for name in output)
-    declared = policy.compiled.kind.outputs or {}
+    declared = policy.kind.outputs or {}
     fields = {
         name: declared[name].shape
         if name in declared

@@ -158,7 +158,6 @@ def load_policy(node: Node, lints: Lints, known: Known) -> PolicyFile | None:
         name=text_of(node.get("policy")),
         kind=text_of(node.get("kind")),
         compiled=compiled,
-        outcomes=_outcomes(node),
         path=lints.path,
     )
 
@@ -189,15 +188,3 @@ def _expressions(node: Keyed) -> list[tuple[Scalar, int]]:
             else:
                 waiting.extend(value.items if isinstance(value, Listed) else [e.value for e in value.entries.values()])
     return found
-
-
-def _outcomes(node: Keyed) -> dict[str, tuple[str, ...]]:
-    """Collect the literal outputs of all rules, so that what a flow does with them can be checked."""
-    found: dict[str, list[str]] = {}
-    for rule in _rules(node):
-        then = rule.get("then")
-        for name, entry in then.entries.items() if isinstance(then, Keyed) else ():
-            text = text_of(entry.value)
-            if text and not text.startswith("="):
-                found.setdefault(name, []).append(text)
-    return {name: tuple(dict.fromkeys(texts)) for name, texts in found.items()}

@@ -33,6 +33,7 @@ from hub.workspace.catalogue import Catalogue
 from hub.workspace.checks.answers import Answers
 from hub.workspace.checks.flow_heads import OWN
 from hub.workspace.checks.flow_scope import Here, Scope, below
+from hub.workspace.checks.narrowing import assumed, expected, refused, tree
 from hub.workspace.lineage.edges import Edge, Field, How, Lineage, Purpose, Use
 from hub.workspace.lineage.edges import Step as At
 from hub.workspace.lineage.mapping_edges import MappingEdges
@@ -129,10 +130,14 @@ class _Tracing:
         """Follow steps in their order; gives what names mean behind them."""
         scope = here.scope
         for step in steps:
-            before = replace(here, step=around + step.id, line=step.line, scope=scope)
+            assumes = (*here.assumed, *assumed(tree(step.when)))
+            before = replace(here, step=around + step.id, line=step.line, scope=scope, assumed=assumes)
             made = self._step(step, before, flow)
             scope = {**scope, **{f"{step.id}{name}": fields for name, fields in made.items()}}
             self._checks(step, made.get("", ()), replace(before, scope=scope))
+            if isinstance(step.expect, Equal):
+                stops_else = expected(tree(step.expect.left), tree(step.expect.right))
+                here = replace(here, assumed=(*here.assumed, *stops_else))
         return scope
 
     def _record(self, flow: Flow) -> Field:
@@ -180,9 +185,12 @@ class _Tracing:
             case Foreach():
                 return self._loop(action, here, flow, around)
             case Branch(arms=arms):
+                lines, known = [], here.assumed
                 for arm in arms:
                     self._use(here, Purpose.WHEN, f"decides whether {here.step} goes the way {arm.name}", arm.when)
-                lines = [(arm.steps, self._line(arm.steps, here, flow, around)) for arm in arms]
+                    inside = replace(here, assumed=(*known, *assumed(tree(arm.when))))
+                    lines.append((arm.steps, self._line(arm.steps, inside, flow, around)))
+                    known = (*known, *refused(tree(arm.when)))
             case Parallel(steps=steps):
                 scope = here.scope
                 for step in steps:

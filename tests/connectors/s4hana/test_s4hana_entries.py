@@ -95,6 +95,7 @@ def test_a_posting_is_read_from_its_confirmation() -> None:
         "fiscal_year": "2026",
         "posting_date": "2026-01-31",
         "code": "ABCDEFGHIJKLMNOPQRST",
+        "document": "1010/2026/1800000000",
     }
 
 
@@ -258,6 +259,10 @@ async def test_an_entry_in_yen_has_no_decimals() -> None:
         made = await link.write("invoice.post", invoice)
         entry = await link.read("journal_entry.read", **document(made))
         assert (entry["total"], entry["fiscal_year"]) == ("1100", "2025")
+        assert made["document"] == f"1510/2025/{made['id']}"
+        assert await link.read("journal_entry.read", id=made["document"]) == entry
+        with pytest.raises(FixData, match="each by itself, or in one"):
+            await link.read("journal_entry.read", id=made["id"])
 
 
 async def test_a_submitted_entry_is_posted_once_however_often_it_comes() -> None:
@@ -267,3 +272,13 @@ async def test_a_submitted_entry_is_posted_once_however_often_it_comes() -> None
         await link.write("journal_entry.submit", JOURNAL)
         assert len(link.rows("JournalEntry", DocumentReferenceID="REV-2026-01")) == 1
         assert (await link.find("journal_entry.submit", JOURNAL))["company_code"] == "1010"
+
+
+async def test_many_lines_come_in_their_order() -> None:
+    async with linked() as link:
+        lines = [{"account": "41000000", "amount": f"-{number}", "text": f"line {number}"} for number in range(1, 13)]
+        made = await link.write(
+            "journal_entry.post", {**JOURNAL, "lines": [*lines, {"account": "11001000", "amount": "78"}]}
+        )
+        entry = await link.read("journal_entry.read", id=made["document"])
+        assert [row.get("DocumentItemText") for row in entry["lines"][:12]] == [each["text"] for each in lines]

@@ -19,7 +19,7 @@ from connectors.stripe.webhook import parse, verify
 from connectors.stripe.writing import MARK
 from hub.sandbox.server import Running
 from hub.sdk.connector import ReadOperation, WriteOperation
-from hub.sdk.errors import FixConnection, FixData, HubError, NotFound, OutcomeUnknown
+from hub.sdk.errors import FixConnection, FixData, HubError, NoSuchRecord, OutcomeUnknown
 from hub.sdk.exact_json import dumps, loads
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey, Response
@@ -216,7 +216,7 @@ async def test_an_invoice_goes_through_its_states(sandbox: Running) -> None:
             with pytest.raises(FixData) as refused:
                 await stripe.write(name, id=two["id"])
             assert refused.value.code == code
-        with pytest.raises(NotFound):
+        with pytest.raises(NoSuchRecord):
             await stripe.write("invoice.void", id="in_nobody")
 
 

@@ -72,6 +72,8 @@ _ACCOUNTS = (
     Account(number="11001000", name="Bank 1 - Main Account", kind="C", open_items=False),
     Account(number="11001060", name="Bank 1 - Incoming Paymnt", kind="X", open_items=True),
     Account(number="11002080", name="Payment Provider Clearng", kind="X", open_items=True),
+    Account(number="11002085", name="Payment Provider Convers", kind="X", open_items=True),
+    Account(number="11002090", name="Payments in Dispute", kind="X", open_items=True),
     Account(number="12100000", name="Receivables Domestic", kind="X", subledger="D", open_items=True),
     Account(number="12110000", name="Receivables Foreign", kind="X", subledger="D", open_items=True),
     Account(number="12180000", name="Customer Down Payments", kind="X", subledger="D", open_items=True),

@@ -1,0 +1,136 @@
+"""What the CRM of the demo with two ERPs has: accounts in groups, products with prices, and what people change there.
+
+Its customers are the scenario's: each is an account first, and billing and the books get it from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.proof.markets import MARKETS, Market
+
+CRM, SAP = "salesforce", "s4hana"
+#: What Stripe must tell of beside all else, so that the CRM knows how each invoice stands.
+TOLD = ("invoice.paid", "invoice.voided")
+#: Legal entities whose books are in S/4HANA → company code. All others have theirs in NetSuite.
+COMPANY_CODES: Mapping[str, str] = {"DE01": "1010", "JP01": "1510"}
+#: The country of a market → the legal entity that sells there.
+ENTITIES: Mapping[str, str] = {
+    "US": "US01",
+    "CA": "US01",
+    "DE": "DE01",
+    "CH": "DE01",
+    "SE": "DE01",
+    "GB": "GB01",
+    "JP": "JP01",
+    "KW": "KW01",
+}
+#: What one US dollar buys, by currency of the org; digits as ISO 4217 has them.
+_RATES: Mapping[str, tuple[str, int]] = {
+    "USD": ("1", 2),
+    "EUR": ("0.9", 2),
+    "GBP": ("0.8", 2),
+    "JPY": ("150", 0),
+    "KWD": ("0.3", 3),
+    "CHF": ("0.9", 2),
+    "SEK": ("10", 2),
+    "CAD": ("1.4", 2),
+}
+#: Product of billing → what the CRM says that it is.
+FAMILIES: Mapping[str, str] = {"prod_subscription": "Subscription", "prod_services": "Services"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account that is a customer; `parent` is the name of the group that it belongs to.
+
+    One that is `won` late is nobody's customer at first, and buys nothing. `renamed` and `moved` say what people change
+    of it while invoices are made.
+    """
+
+    key: str
+    number: int
+    name: str
+    market: Market
+    parent: str | None = None
+    won: bool = False
+    renamed: bool = False
+    moved: bool = False
+
+    @property
+    def entity(self) -> str:
+        """Give the legal entity that sells to it."""
+        return ENTITIES[self.market.country]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crm:
+    """All of it; `groups` are accounts that others belong to, and that buy nothing."""
+
+    accounts: tuple[Account, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+def home(market: Market) -> str:
+    """Give the ERP that has the books of the entity which sells in a market."""
+    return SAP if ENTITIES[market.country] in COMPANY_CODES else "netsuite"
+
+
+def wish() -> dict[str, Any]:
+    """Ask the CRM's sandbox for everything that is there before the hub looks at it for the first time."""
+    return {
+        "currencies": [
+            {"IsoCode": code, "ConversionRate": rate, "DecimalPlaces": places, "IsCorporate": code == "USD"}
+            for code, (rate, places) in _RATES.items()
+        ]
+    }
+
+
+def accounts(crm: Crm) -> dict[str, Any]:
+    """Ask for the accounts, the groups before their members."""
+    groups = [{"type": "Account", "ref": group, "Name": group, "Type": "Other"} for group in crm.groups]
+    return {"records": [*groups, *(_account(one) for one in crm.accounts)]}
+
+
+def _account(one: Account) -> dict[str, Any]:
+    market = one.market
+    return {
+        "type": "Account",
+        "ref": one.key,
+        "Name": one.name,
+        "Type": "Prospect" if one.won else "Customer - Direct",
+        "BillingStreet": f"{one.number + 1} Main Street",
+        "BillingCity": market.city,
+        "BillingPostalCode": market.postal_code,
+        "BillingCountry": market.country,
+        **({"BillingState": market.state} if market.state else {}),
+        "Invoice_Email__c": f"billing{one.number + 1}@customer.example",
+        "CurrencyIsoCode": market.currency,
+        **({"ParentId": f"@{{{one.parent}}}"} if one.parent else {}),
+    }
+
+
+def changes(crm: Crm, ids: Mapping[str, str]) -> dict[str, Any]:
+    """Give what people change of accounts while invoices are made; `ids` are the CRM's ids by name."""
+    return {"changes": [{"type": "Account", "id": ids[one.key], **change} for one, change in _changed(crm.accounts)]}
+
+
+def _changed(accounts: Sequence[Account]) -> Iterator[tuple[Account, dict[str, Any]]]:
+    for one in accounts:
+        change: dict[str, Any] = {}
+        if one.renamed:
+            change["Name"] = f"{one.name} and Partners"
+        if one.moved:
+            change["BillingStreet"] = f"Ring {one.number + 7}\nRear building"
+            change["Invoice_Email__c"] = f"bills{one.number + 1}@customer.example"
+        if one.won:
+            change["Type"] = "Customer - Channel"
+        if change:
+            yield one, change
+
+
+def groups_of(markets: Sequence[Market] = MARKETS) -> tuple[str, ...]:
+    """Give a group of companies for each currency."""
+    return tuple(f"Group of {market.currency}" for market in markets)

@@ -1,0 +1,77 @@
+"""The scenario with a CRM and two ERPs, drawn from the seed alone: the standard one's sales, by accounts of the CRM.
+
+What is sold, paid and given back is drawn as ever. Its customers are accounts, the books of some entities are in
+S/4HANA, and nobody is tied to another record of an ERP in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from hub.proof import scenario
+from hub.proof.crm import Account, Crm, groups_of, home
+from hub.proof.markets import BY_CURRENCY, MARKETS, Market
+from hub.proof.scenario import Customer, Invoice, Scenario
+
+#: Further accounts become customers only while invoices are made, one for each of so many currencies.
+WON_LATE = 4
+#: An account is opened in NetSuite in the currency of its company's books, and NetSuite takes no invoice in another. So
+#: nobody buys in these: currency → the one in which their customers buy here.
+ELSEWHERE = {"CAD": "GBP"}
+#: Of so many accounts one is renamed, and one moves.
+CHANGED_EVERY = 4
+
+
+def draw(seed: int, invoices: int, *, flawed: bool) -> Scenario:
+    """Draw a scenario; the same for the same arguments. Without `flawed` nothing becomes an exception."""
+    drawn = scenario.draw(seed, invoices, flawed=flawed)
+    customers = {
+        customer.key: replace(customer, moving=False, market=_market(customer.market)) for customer in drawn.customers
+    }
+    return replace(
+        drawn,
+        customers=tuple(customers.values()),
+        invoices=tuple(_sold(invoice, customers) for invoice in drawn.invoices),
+        followed=(),
+        crm=_crm(seed, [customer for customer in customers.values() if customer.mapped]),
+    )
+
+
+def _market(market: Market) -> Market:
+    return BY_CURRENCY[ELSEWHERE.get(market.currency, market.currency)]
+
+
+def _sold(invoice: Invoice, customers: dict[str, Customer]) -> Invoice:
+    """Give an invoice as this scenario has it: what only NetSuite's flows do is drawn for NetSuite's entities alone."""
+    customer = customers[invoice.customer.key]
+    if home(customer.market) == "netsuite":
+        return replace(invoice, customer=customer)
+    return replace(invoice, customer=customer, credits=(), notice=None)
+
+
+def _crm(seed: int, customers: list[Customer]) -> Crm:
+    dice = Random(f"{seed}:crm")
+    turn = dice.randrange(CHANGED_EVERY)
+    groups = groups_of()
+    accounts = [
+        Account(
+            key=customer.key,
+            number=customer.number,
+            name=customer.name,
+            market=customer.market,
+            # A group has a member or two of its own currency; the others stand alone.
+            parent=f"Group of {customer.market.currency}" if customer.number < 2 * len(MARKETS) else None,
+            renamed=customer.number % CHANGED_EVERY == turn,
+            moved=customer.number % CHANGED_EVERY == (turn + 1) % CHANGED_EVERY,
+        )
+        for customer in customers
+    ]
+    first = dice.randrange(len(MARKETS))
+    for place in range(WON_LATE):
+        market = _market(MARKETS[(first + 3 * place) % len(MARKETS)])
+        number = 1000 + place
+        accounts.append(
+            Account(key=f"account-won-{place}", number=number, name=f"Latecomer {number}", market=market, won=True)
+        )
+    return Crm(accounts=tuple(accounts), groups=groups)
