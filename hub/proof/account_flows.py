@@ -14,7 +14,7 @@ from typing import Any
 
 from hub.proof import workspace
 from hub.sdk import exact_json
-from hub.workspace.loader import FOLDERS, find_workspace, shipped
+from hub.workspace.loader import find_workspace, shipped
 
 #: The connections: whose accounts they are, and where they go.
 SOURCE, TARGET = "salesforce", "west"
@@ -198,6 +198,15 @@ _OF_ORG = """\
 """
 
 
+#: What they need of the workspace that ships.
+_SHIPPED = (
+    "mappings/salesforce/account_to_hub.yaml",
+    "mappings/tables/*.csv",
+    "policies/crm.yaml",
+    "schemas/canonical.customer*",
+)
+
+
 def files(orgs: Mapping[str, Mapping[str, Any]], *, out: bool = True) -> dict[str, str]:
     """Give what is added to the shipped workspace, by path; `orgs` are what the two sandboxes said at their start.
 
@@ -205,7 +214,7 @@ def files(orgs: Mapping[str, Mapping[str, Any]], *, out: bool = True) -> dict[st
     """
     return {
         f"flows/{BATCHES}.yaml": _BATCHES if out else _IN,
-        f"flows/{ALONE}.yaml": _ALONE,
+        **({f"flows/{ALONE}.yaml": _ALONE} if out else {}),
         "mappings/salesforce/account_from_hub.yaml": _FROM_HUB,
         "mappings/salesforce/account_job.yaml": _JOB,
         "policies/crm-jobs.yaml": _JOBS,
@@ -219,11 +228,13 @@ def files(orgs: Mapping[str, Mapping[str, Any]], *, out: bool = True) -> dict[st
 
 
 def write(folder: Path, orgs: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str], *, out: bool = True) -> None:
-    """Copy the workspace that ships or that `CONCORD_WORKSPACE` names, with these flows in the place of its own."""
+    """Copy what these flows need of the workspace that ships, or that `CONCORD_WORKSPACE` names, and add them."""
     source = find_workspace(None, environ, next(shipped()))
-    for name in FOLDERS:
-        if name not in ("flows", "connections", "environments") and (source / name).is_dir():
-            shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
+    for pattern in _SHIPPED:
+        for path in source.glob(pattern):
+            copy = folder / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
     for path, text in files(orgs, out=out).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
