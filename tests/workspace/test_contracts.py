@@ -141,7 +141,12 @@ def told(bundle: Bundle, contract: Contract, subscription: Subscription, on: dat
     """Let the flow's decisions be made and done once; gives what was to be done."""
     more = {"customer": "cus_1", "entity": "DE01", "terms": "NET30", "sold": SOLD, "today": on.isoformat()}
     agreed = shaped(bundle, "salesforce/contract_to_hub", contract.record(), more)
-    known = {"standing": subscription.standing, "items": subscription.keyed(), "once": [], "today": on.isoformat()}
+    known: dict[str, Any] = {
+        "standing": subscription.standing,
+        "items": subscription.keyed(),
+        "once": [],
+        "today": on.isoformat(),
+    }
     change = shaped(bundle, "hub/contract_change", agreed, known)
     prices = {line["id"]: subscription.price(line) for line in change["lines"] if "price" not in line}
     if change["begins"]:
