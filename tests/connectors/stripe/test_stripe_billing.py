@@ -19,7 +19,7 @@ from connectors.stripe.webhook import parse, verify
 from connectors.stripe.writing import MARK
 from hub.sandbox.server import Running
 from hub.sdk.connector import ReadOperation, WriteOperation
-from hub.sdk.errors import FixConnection, FixData, HubError, NotFound, OutcomeUnknown
+from hub.sdk.errors import FixConnection, FixData, HubError, NoSuchRecord, OutcomeUnknown
 from hub.sdk.exact_json import dumps, loads
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey, Response
