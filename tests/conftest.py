@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import typer.main
+import typer.testing
 from hypothesis import HealthCheck, settings
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -102,9 +104,9 @@ def pytest_xdist_auto_num_workers() -> int:
 _prepare, _open = database._prepare_writer, Database._open
 
 
-def _prepare_without_syncs(connection: sqlite3.Connection, record: Any) -> None:
+def _prepare_without_syncs(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA synchronous=OFF")
-    _prepare(connection, record)
+    _prepare(connection, _record)
 
 
 def _open_without_syncs(self: Database) -> None:
@@ -149,6 +151,10 @@ def pytest_collection_finish() -> None:
 database._migrate = _copy_or_migrate
 database._prepare_writer = _prepare_without_syncs
 Database._open = _open_without_syncs  # type: ignore[method-assign]
+
+# Typer makes all commands anew each time one is run, which takes longer than most of them.
+typer.main.get_command = cache(typer.main.get_command)
+typer.testing._get_command = typer.main.get_command  # type: ignore[attr-defined]
 
 # Hundreds of tests begin with people who sign in, and a hash is made to take long. Processes of their own take as long.
 _hasher = passwords._hasher

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -46,6 +47,7 @@ OUTPUT: JsonSchema = {
     "required": ["id"],
     "additionalProperties": False,
 }
+_NEVER = datetime(1, 1, 2, tzinfo=UTC)
 Form = Callable[[S4HanaSettings, Record], Record]
 
 
@@ -54,11 +56,14 @@ class Whole:
     """A head whose parts are changed with it: its set, and the property that is its number.
 
     `owners` are properties in the keys of parts that hold the number of the head, whatever they are called.
+    `is_the_hubs_own` tells of a record whether it stands as the hub has made it: then nothing is newer there, however
+    late it was made.
     """
 
     entity: EntitySet
     id: str
     owners: tuple[str, ...] = ()
+    is_the_hubs_own: Callable[[Mapping[str, Any]], bool] = lambda record: False
 
     def changes(self, record: Mapping[str, Any]) -> list[Change]:
         """Form the changes of a record: the head first, in whatever version it stands."""
@@ -108,7 +113,8 @@ class Whole:
         read = answers.one(self.entity, response)
         digest = hashlib.sha256(canonical(read)).hexdigest()[:32]
         output = {"id": record[self.id], "etag": etag, "parts": parts}
-        return Standing(version=etag or digest, output=output, changed_at=latest(read))
+        changed = _NEVER if self.is_the_hubs_own(read) else latest(read)
+        return Standing(version=etag or digest, output=output, changed_at=changed)
 
     def _standing(self, response: Response) -> dict[str, Mapping[str, Any]]:
         return dict(_entities(self.entity, answers.raw_entity(self.entity, response)))

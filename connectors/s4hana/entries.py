@@ -19,7 +19,7 @@ from hub.sdk.errors import FixData
 ZERO = Decimal(0)
 #: Document types of SAP's own: customer invoice, customer credit memo, customer payment, general ledger.
 INVOICE, CREDIT_MEMO, PAYMENT, GENERAL = "DR", "DG", "DZ", "SA"
-_LENGTHS = {"reference": 16, "text": 25}
+_REFERENCE, _TEXT = 16, 25
 _LINE_LENGTHS = {"text": 50, "assignment": 18, "account": 10, "customer": 10, "payment_reference": 30}
 
 
@@ -144,8 +144,7 @@ def payment(record: Record) -> Entry:
 
 
 def _entry(record: Record, type: str, lines: Sequence[Line], taxes: Sequence[Tax]) -> Entry:
-    for name, most in _LENGTHS.items():
-        _assert_short(record.get(name, ""), most, name)
+    _assert_short(record.get("reference", ""), _REFERENCE, "reference")
     posted = day_of(record["posting_date"], "posting_date").isoformat()
     return Entry(
         company=record["company_code"],
@@ -156,7 +155,8 @@ def _entry(record: Record, type: str, lines: Sequence[Line], taxes: Sequence[Tax
         lines=lines,
         taxes=taxes,
         reference=record.get("reference", ""),
-        text=record.get("text", "")[: _LENGTHS["text"]],
+        # A text is for people to read: what SAP has no place for is left out.
+        text=record.get("text", "")[:_TEXT],
         invoice=_referred(record.get("invoice"), record["company_code"]),
     )
 

@@ -67,6 +67,7 @@ async def backfill(request: Request, connection: str, stream: str, span: Span, p
         reason=span.reason,
         batch=span.batch,
     )
+    orders.tick()
     return {"backfill": made}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from hub.proof import workspace
 from hub.sdk import exact_json
-from hub.workspace.loader import FOLDERS, find_workspace, shipped
+from hub.workspace.loader import find_workspace, shipped
 
 #: The connections: whose accounts they are, and where they go.
 SOURCE, TARGET = "salesforce", "west"
@@ -53,7 +53,7 @@ steps:
       as: account
       by: account.Id
       failures: continue
-      collect: wanted
+      collect: "{{ id: account.Id, row: wanted }}"
       steps:
         - id: customer
           map: salesforce/account_to_hub
@@ -67,17 +67,23 @@ steps:
           of: customer
           on_failure: continue
 
+  - id: unmapped
+    foreach:
+      each: "rows.collected[?!row].id"
+      as: id
+      by: id
+      failures: park
+      steps:
         - id: alone
-          when: "!wanted"
-          emit: {{ type: concord.account.alone, subject: account.Id, of: "{{ id: account.Id }}" }}
+          emit: {{ type: concord.account.alone, subject: id, of: "{{ id: id }}" }}
 
   - id: job
-    when: "rows.collected[?@]"
+    when: "rows.collected[?row]"
     call:
       connection: {TARGET}
       operation: bulk.submit
       with: salesforce/account_job
-      of: "{{ rows: rows.collected[?@] }}"
+      of: "{{ rows: rows.collected[?row].row }}"
     retry: crm
 
   - id: outcome
@@ -96,6 +102,8 @@ steps:
         - id: alone
           emit: {{ type: concord.account.alone, subject: id, of: "{{ id: id }}" }}
 """
+#: The first step alone: accounts are read, mapped, and kept.
+_IN = _BATCHES.partition("        - id: wanted\n")[0].replace("row: wanted", "row: customer")
 _ALONE = f"""\
 flow: {ALONE}
 title: Carry one account of an org over into another
@@ -190,11 +198,23 @@ _OF_ORG = """\
 """
 
 
-def files(orgs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Give what is added to the shipped workspace, by path; `orgs` are what the two sandboxes said at their start."""
+#: What they need of the workspace that ships.
+_SHIPPED = (
+    "mappings/salesforce/account_to_hub.yaml",
+    "mappings/tables/*.csv",
+    "policies/crm.yaml",
+    "schemas/canonical.customer*",
+)
+
+
+def files(orgs: Mapping[str, Mapping[str, Any]], *, out: bool = True) -> dict[str, str]:
+    """Give what is added to the shipped workspace, by path; `orgs` are what the two sandboxes said at their start.
+
+    Without `out` accounts are read and mapped, and nothing is written.
+    """
     return {
-        f"flows/{BATCHES}.yaml": _BATCHES,
-        f"flows/{ALONE}.yaml": _ALONE,
+        f"flows/{BATCHES}.yaml": _BATCHES if out else _IN,
+        **({f"flows/{ALONE}.yaml": _ALONE} if out else {}),
         "mappings/salesforce/account_from_hub.yaml": _FROM_HUB,
         "mappings/salesforce/account_job.yaml": _JOB,
         "policies/crm-jobs.yaml": _JOBS,
@@ -207,13 +227,15 @@ def files(orgs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
-def write(folder: Path, orgs: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str]) -> None:
-    """Copy the workspace that ships or that `CONCORD_WORKSPACE` names, with these flows in the place of its own."""
+def write(folder: Path, orgs: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str], *, out: bool = True) -> None:
+    """Copy what these flows need of the workspace that ships, or that `CONCORD_WORKSPACE` names, and add them."""
     source = find_workspace(None, environ, next(shipped()))
-    for name in FOLDERS:
-        if name not in ("flows", "connections", "environments") and (source / name).is_dir():
-            shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
-    for path, text in files(orgs).items():
+    for pattern in _SHIPPED:
+        for path in source.glob(pattern):
+            copy = folder / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    for path, text in files(orgs, out=out).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
 

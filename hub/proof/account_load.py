@@ -57,12 +57,7 @@ def prove(console: Console, *, accounts: int, kills: int, seed: int) -> Proved:
     ):
         orgs = start(processes, seed)
         hub = HubProcess(processes, Path(name), port=0)
-        said = {name: org.hello for name, org in orgs.items()}
-        account_flows.write(hub.workspace, said, os.environ)
-        hub.start(poll=loads.POLL)
-        hub.store_secrets(account_flows.secrets_of(said))
-        # Accounts are long there, as far as the stream of changes goes: it is read before they are seeded.
-        _wait(lambda: all(hub.read_up_to(name, "accounts") for name in orgs))
+        begin(hub, orgs)
         odd = seed_accounts(orgs, accounts)
         batch = batch_of(accounts)
         dice = random.Random(f"{seed}:kills")
@@ -105,6 +100,18 @@ def start(processes: Processes, seed: int) -> dict[str, Sandbox]:
         for number, name in enumerate((SOURCE, TARGET))
     }
     return {name: Sandbox(name, processes.wait(f"sandbox-{name}", child)) for name, child in launched.items()}
+
+
+def begin(hub: HubProcess, orgs: Mapping[str, Sandbox], *, out: bool = True) -> None:
+    """Start the hub between both orgs; without `out` its flow reads and maps, and writes nothing.
+
+    Accounts that are seeded afterwards are long there as far as the stream of changes goes: it has been read by then.
+    """
+    said = {name: org.hello for name, org in orgs.items()}
+    account_flows.write(hub.workspace, said, os.environ, out=out)
+    hub.start(poll=loads.POLL)
+    hub.store_secrets(account_flows.secrets_of(said))
+    _wait(lambda: all(hub.read_up_to(name, "accounts") for name in orgs))
 
 
 def seed_accounts(orgs: Mapping[str, Sandbox], accounts: int) -> Odd:

@@ -82,7 +82,8 @@ class Conductor:
         both are the profile's when nothing is said.
         """
         self._per_second = per_second
-        self._plan = plan or (lambda vendor: faults.plan(stage.profile, vendor))
+        further = stage.scenario.crm is not None
+        self._plan = plan or (lambda vendor: faults.plan(stage.profile, vendor, further=further))
         self._stage = stage
         self._say = say
         self._show = show
@@ -162,7 +163,7 @@ class Conductor:
         people: list[tuple[float, Callable[[], None]]] = (
             [(EARLY, self._change_early), (LATE, self._change_late)]
             if self._crm is None
-            else [(EARLY, self._crm.change)]
+            else [(EARLY, self._crm.change), (LATE, self._crm.amend)]
         )
         return sorted([*moments, *people], key=lambda moment: moment[0])
 

@@ -49,20 +49,25 @@ def find(
 
 def agreed(crm: Mapping[str, Any], contract: str, *, on: date, without_last: bool = False) -> Sold:
     """Give what a contract of the CRM comes to on a day: the sum of the activated orders that count then."""
-    records, day = crm["records"], on.isoformat()
-    counting = sorted(
-        one["Id"]
-        for one in records["Order"]
-        if one.get("ContractId") == contract
-        and one["Status"] == "Activated"
-        and one["EffectiveDate"] <= day <= one.get("EndDate", day)
-    )
-    orders = counting[:-1] if without_last else counting
+    orders = counting(crm, contract, on=on, without_last=without_last)
     found: Counter[tuple[str, Decimal]] = Counter()
-    for line in records["OrderItem"]:
+    for line in crm["records"]["OrderItem"]:
         if line["OrderId"] in orders:
             found[line["Product2Id"], Decimal(line["UnitPrice"]) * 100] += Decimal(line["Quantity"])  # type: ignore[assignment]
     return {key: Decimal(quantity) for key, quantity in found.items() if quantity}
+
+
+def counting(crm: Mapping[str, Any], contract: str, *, on: date, without_last: bool = False) -> dict[str, str | None]:
+    """Give the activated orders of a contract that count on a day, and what the CRM knows of their billing."""
+    day = on.isoformat()
+    found = {
+        one["Id"]: one.get("Billing_Status__c")
+        for one in sorted(crm["records"]["Order"], key=lambda one: str(one["Id"]))
+        if one.get("ContractId") == contract
+        and one["Status"] == "Activated"
+        and one["EffectiveDate"] <= day <= one.get("EndDate", day)
+    }
+    return dict(list(found.items())[:-1]) if without_last else found
 
 
 def _one(
@@ -90,7 +95,11 @@ def _one(
     end = datetime.combine(date.fromisoformat(contract["EndDate"]) + timedelta(days=1), datetime.min.time(), UTC)
     if subscription["cancel_at"] != int(end.timestamp()):
         yield _broken(Invariant.BOOKS_AGREE, f"the subscription of {name} ends at {subscription['cancel_at']}")
-    must_be = agreed(crm, contract["Id"], on=on, without_last=state is Stands.KEPT)
+    kept = state is Stands.KEPT
+    untold = [id for id, told in counting(crm, contract["Id"], on=on, without_last=kept).items() if told != "Sent"]
+    if untold:
+        yield _broken(Invariant.NOTHING_LOST, f"the CRM does not know that billing has {untold} of {name}")
+    must_be = agreed(crm, contract["Id"], on=on, without_last=kept)
     told = (("billing", _billed(stripe, subscription)), ("the ERP", _ordered(erp, order)))
     for side, has in told:
         if has != must_be:

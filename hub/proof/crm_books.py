@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from hub.model.money import exponent
-from hub.proof.crm import CRM
+from hub.proof.crm import CRM, TOLD
 from hub.proof.evidence import Document, Wanted
 from hub.proof.lines import day_of
 
@@ -21,15 +21,22 @@ STRIPE = "stripe"
 CUSTOMER, STATUS = "customer of an account", "invoice status"
 #: The flows about these books: which events start them.
 _TELLING = ("invoice-status-to-crm",)
-FLOWS: Mapping[str, Sequence[str]] = {
+_TOLD = {
     f"stripe.{name}": _TELLING
     for name in (
+        *TOLD,
         "invoice.finalized",
         "invoice.marked_uncollectible",
         "invoice_payment.paid",
         "credit_note.created",
         "credit_note.voided",
     )
+}
+FLOWS: Mapping[str, Sequence[str]] = {
+    **_TOLD,
+    "salesforce.contract.changed": ("contract-due",),
+    "salesforce.order.changed": ("contract-due",),
+    "concord.contract.due": ("contract-to-billing",),
 }
 #: Billing's name of a part of an address → the account's.
 _ADDRESS = (("city", "BillingCity"), ("state", "BillingState"), ("postal_code", "BillingPostalCode"))

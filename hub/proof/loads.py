@@ -20,8 +20,8 @@ from hub.proof.hub_process import HubProcess
 
 #: The hub reads the vendors' lists of changes so seldom meanwhile, in seconds.
 POLL = 3600
-#: Seconds between looks, and after so many without any change nothing is waited for any more.
-_LOOK, _STALLED = 0.5, 120.0
+#: After so many seconds without any change nothing is waited for any more.
+_STALLED = 120.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,11 +54,12 @@ def carry_over(
     progress: Progress,
     *,
     batch: int | None = None,
+    look: float = 0.5,
 ) -> Course:
     """Order all records of a listing (`connection/name`), and watch until all that they started has come to its end.
 
     In each part of the way between two kills there is one, at a moment drawn by chance: so many records have come to
-    their end, and so much of a second has gone by since.
+    their end, and so much of a second has gone by since. `look` is how many seconds are between two looks.
     """
     course = Course(began=time.monotonic())
     order = {"reason": "Everything that was there before the hub.", **({} if batch is None else {"batch": batch})}
@@ -67,7 +68,7 @@ def carry_over(
     moments = [records * (turn + dice.uniform(0.3, 0.9)) / (kills + 1) for turn in range(kills)]
     still, before = time.monotonic(), -1
     while time.monotonic() - still < _STALLED:
-        time.sleep(_LOOK)
+        time.sleep(look)
         try:
             row = hub.api.get(f"/api/backfills/{made}", timeout=30)
         except NoAnswer:

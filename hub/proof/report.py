@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hub.model.money import exponent
-from hub.proof import customers, payouts
+from hub.proof import crm_books, customers, four_books, payouts, sap_documents
 from hub.proof.conductor import Course
+from hub.proof.crm import Crm
 from hub.proof.evidence import Evidence
 from hub.proof.faults import by_kind
+from hub.proof.four_books import major
 from hub.proof.oracle import Judgement
 from hub.proof.scenario import Scenario
 from hub.proof.vendor_documents import Books
@@ -66,6 +67,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
             f"from_{row.owner.lower()}": {"expected": row.wanted, "carried_over": row.found, "different": row.different}
             for row in _agreed(outcome)
         },
+        **({} if outcome.scenario.crm is None else _with_crm(outcome, outcome.scenario.crm)),
         "duplicates": judgement.duplicates,
         "lost": judgement.lost,
         "unexplained_difference": {
@@ -93,12 +95,20 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def _with_crm(outcome: Outcome, crm: Crm) -> dict[str, Any]:
+    return {
+        "accounts": sum(each.kind == crm_books.CUSTOMER for each in outcome.evidence.wanted),
+        "contracts": {"signed": len(crm.contracts), "amended": sum(bool(one.more) for one in crm.contracts)},
+        "books": four_books.to_json(outcome.evidence),
+    }
+
+
 def show(outcome: Outcome, console: Console) -> None:
     """Print the tables."""
-    console.print(_books(outcome))
-    if outcome.books.payouts.payouts:
+    console.print(_books(outcome) if outcome.scenario.crm is None else _four_books(outcome))
+    if outcome.books.payouts.payouts or outcome.books.sap.payouts.payouts:
         console.print(_clearing(outcome))
-    if outcome.scenario.followed:
+    if outcome.scenario.followed or outcome.scenario.crm is not None:
         console.print(_customers(outcome))
     if outcome.judgement.exceptions_open or outcome.scenario.exceptions:
         console.print(_exceptions(outcome))
@@ -136,12 +146,40 @@ def _books(outcome: Outcome) -> Table:
     return table
 
 
+def _four_books(outcome: Outcome) -> Table:
+    table = Table(title="Stripe, the hub, two ERPs and the CRM", title_justify="left", title_style="bold")
+    table.add_column("Currency")
+    for column in ("Stripe", "the hub", *four_books.BOOKS.values(), "Difference"):
+        table.add_column(column, justify="right")
+    hub = _hub_totals(outcome.evidence)
+    for currency, row in four_books.sides(outcome.evidence).items():
+        difference = outcome.judgement.totals.get(currency, {}).get("difference", Decimal(0))
+        sides = [(row[book].found, row[book].found_total) for book in four_books.BOOKS]
+        table.add_row(
+            currency,
+            *(
+                _cell(str(number), major(total, currency))
+                for number, total in (four_books.sold(row), hub[currency], *sides)
+            ),
+            Text(major(difference, currency), style="red bold" if difference else "green"),
+        )
+    table.caption = (
+        "Documents and their sum: in the ERPs invoices, payments, credit memos, refunds and payouts, in the books of "
+        "whoever sold; in Salesforce the invoices of accounts. Differences of single documents never cancel out."
+    )
+    table.caption_justify = "left"
+    return table
+
+
 def _cleared(outcome: Outcome) -> Mapping[str, payouts.Cleared]:
-    return payouts.cleared(outcome.books.payouts, frozenset(one.reference for one in outcome.books.erp_payments))
+    paid = frozenset(one.reference for one in outcome.books.erp_payments)
+    in_sap = payouts.cleared(outcome.books.sap.payouts, sap_documents.paid(outcome.books.sap))
+    return dict(sorted({**payouts.cleared(outcome.books.payouts, paid), **in_sap}.items()))
 
 
 def _clearing(outcome: Outcome) -> Table:
-    table = Table(title="Stripe's balance and NetSuite's clearing account", title_justify="left", title_style="bold")
+    of = "NetSuite's clearing account" if outcome.scenario.crm is None else "the clearing accounts"
+    table = Table(title=f"Stripe's balance and {of}", title_justify="left", title_style="bold")
     table.add_column("Currency")
     for column in ("Stripe's balance", "not paid out yet", "not posted", "clearing account", "Unexplained"):
         table.add_column(column, justify="right")
@@ -234,9 +272,3 @@ def _invariants(outcome: Outcome) -> Table:
     for invariant, holds in outcome.judgement.holds.items():
         table.add_row(invariant.value, "[green]yes[/]" if holds else "[red bold]NO[/]")
     return table
-
-
-def major(minor: Decimal, currency: str) -> str:
-    """Give minor units in major ones, with exactly the currency's digits."""
-    digits = exponent(currency)
-    return f"{minor.scaleb(-digits).quantize(Decimal(1).scaleb(-digits)):,f}".replace(",", "")

@@ -73,7 +73,7 @@ def build(
     if scenario.crm is not None:
         running["salesforce"].seed(crm.wish())
         running["s4hana"].seed(sap_books.wish())
-    watched = [*wishes.EVENTS, customers.MADE, *customers.EVENTS]
+    watched = [*wishes.EVENTS, customers.MADE, *customers.EVENTS, *(crm.TOLD if scenario.crm is not None else ())]
     endpoint = running["stripe"].seed(
         {"endpoints": [{"key": "hub", "url": f"{hub.url}/hooks/stripe", "enabled_events": watched}]}
     )["made"]["endpoints"][0]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hub.proof import customers, wishes
-from hub.proof.crm import COMPANY_CODES, CRM, SAP
+from hub.proof.crm import COMPANY_CODES, CRM, SAP, TOLD
 from hub.proof.sandboxes import Sandbox
 from hub.workspace.loader import FOLDERS, find_workspace, shipped
 
@@ -93,7 +93,7 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
     text = _FILE.format(
         environment=ENVIRONMENT,
         stripe=sandboxes["stripe"].url,
-        events=", ".join((*wishes.EVENTS, *customers.EVENTS, *((customers.MADE,) if CRM in sandboxes else ()))),
+        events=", ".join((*wishes.EVENTS, *customers.EVENTS, *((customers.MADE, *TOLD) if CRM in sandboxes else ()))),
         netsuite=sandboxes["netsuite"].url,
         restlets=netsuite["restlet_base_url"],
         account=netsuite["account"],
@@ -103,7 +103,7 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
         tax=sandboxes["tax"].url,
         company=sandboxes["tax"].hello["company_code"],
     )
-    retries = _RETRIES
+    retries: Sequence[str] = _RETRIES
     if CRM in sandboxes:
         org, tenant = sandboxes[CRM], sandboxes["s4hana"]
         text += _FURTHER.format(

@@ -65,6 +65,24 @@ def test_a_change_that_is_none_makes_no_price() -> None:
     assert played(happen, Crm(products=1, prices=1)).findings == []
 
 
+def test_a_price_in_a_currency_that_stripe_counts_otherwise_is_not_written() -> None:
+    """A thousand krónur would be ten there."""
+
+    async def happen(stage: Stage) -> None:
+        currencies = [
+            {"IsoCode": "USD", "ConversionRate": 1, "DecimalPlaces": 2, "IsCorporate": True},
+            {"IsoCode": "ISK", "ConversionRate": 140, "DecimalPlaces": 0},
+        ]
+        await stage.seed("salesforce", {"currencies": currencies})
+        entry = {"type": "PricebookEntry", "Pricebook2Id": "{price_book}", "Product2Id": "{seats}", "IsActive": True}
+        await stage.seed("salesforce", {"records": [{**entry, "CurrencyIsoCode": "ISK", "UnitPrice": 1000}]})
+        for _ in range(3):
+            await stage.read()
+            await stage.rested()
+
+    assert played(happen, Crm(products=1, prices=1, exceptions=("currency-not-supported",))).findings == []
+
+
 def test_a_product_that_is_sold_no_longer_is_so_on_both_sides() -> None:
     async def happen(stage: Stage) -> None:
         await changed(stage, "Product2", "seats", IsActive=False)

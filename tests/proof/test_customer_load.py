@@ -11,7 +11,7 @@ from rich.console import Console
 from hub.cli.proving import outside
 from hub.errors import Refused
 from hub.proof import customer_load
-from hub.proof.customer_load import Course
+from hub.proof.loads import Course
 
 
 @pytest.mark.usefixtures("forked_processes")

@@ -25,11 +25,14 @@ from connectors.s4hana.sandbox.tenant import Tenant, being_processed
 from connectors.s4hana.sandbox.users import TOKEN_SECONDS, User
 from hub.sandbox.limits import LimitExceeded
 from hub.sandbox.problem import Problem
+from hub.sandbox.request_log import mark
 
 #: Faults of requests that are SAP's own; `match.path` is compared with the address.
 KINDS = frozenset({"csrf_lost", "locked"})
 TOKEN = "/sap/bc/sec/oauth2/token"
 _CHALLENGE = {"www-authenticate": 'Basic realm="SAP NetWeaver Application Server [CCC/100]"'}
+#: What a journal entry bears so that its sender finds it again.
+_REFERENCE = re.compile(rb"<Reference1InDocumentHeader>(\w{1,20})<")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -55,6 +58,8 @@ class Front:
         )
         if path == TOKEN:
             return _sent(self._token(call))
+        if (named := _REFERENCE.search(call.body)) is not None:
+            mark(request, named[1].decode())
         user = self._user(request, call)
         if user is None:
             text = "Logon failed: user name or password is incorrect, or the user is locked."

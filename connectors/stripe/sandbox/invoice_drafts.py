@@ -51,7 +51,7 @@ def blank(account: Account, customer: Record, currency: str) -> Record:
         "customer_email": customer["email"],
         "customer_name": customer["name"],
         "customer_phone": customer["phone"],
-        "customer_shipping": None,
+        "customer_shipping": customer["shipping"],
         "customer_tax_exempt": customer["tax_exempt"],
         "customer_tax_ids": [],
         "default_payment_method": None,

@@ -120,9 +120,9 @@ class Crm:
     a customer in the end, `changes` how often any customer of billing's was changed, and `billing` is what the
     scenario's has. `products` counts those of the CRM's that billing and the ERP must have, `product_changes` how often
     billing's were changed, and `prices` all that were ever made of entries of price books; what is `unpriced` was taken
-    back. With `invoiced`, the CRM must know how each invoice of an account stands. `contracts` says of each contract, by
-    the name of its record, what must have come of it. `exceptions` are the reasons of those that must be open, `untold`
-    those about each invoice of which the CRM could not be told.
+    back. With `invoiced`, the CRM must know how each invoice of an account stands. `contracts` says what must have come
+    of each contract, by the name of its record. `exceptions` are the reasons of those that must be open, `untold` those
+    about each invoice of which the CRM could not be told.
     """
 
     records: Sequence[Mapping[str, object]] = ()
@@ -148,7 +148,7 @@ class Case:
     tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end. What
     must come of a credit note stands in `note`, where one is made. A case about `customers` hears of them, and not of
     invoices; one with a `crm` has a fourth vendor. `engine` is the connection that taxes the invoice: AvaTax's as
-    shipped, or Stripe's.
+    shipped, or Stripe's. `erp` is the connection that has the books of the entity that sells.
     """
 
     flows: tuple[str, ...]
@@ -165,6 +165,7 @@ class Case:
     books: Books = Books.POSTED
     exception: str | None = None
     engine: str = "tax"
+    erp: str = "netsuite"
     note: NoteDue = field(default_factory=NoteDue)
     #: What of Stripe's in the books is taken back: payments, refunds, payouts or returns of payouts.
     taken_back: str = ""
@@ -178,6 +179,21 @@ class Case:
             return ("customer.subscription.deleted",)
         events = EVENTS if self.customers is None else self.customers.events
         return events if self.crm is None or not self.crm.invoiced else (*events, "invoice.paid", "invoice.voided")
+
+    def reversed_in(self, stripe: Mapping[str, Any]) -> frozenset[str]:
+        """Name the payments, refunds, payouts or returns of payouts whose runs were taken back."""
+        match self.taken_back:
+            case "payments":
+                paid = (payment for invoice in stripe["invoices"] for payment in invoice["payments"])
+                return frozenset(payment["id"] for payment in paid if payment["status"] == "paid")
+            case "payouts":
+                return frozenset(payout["id"] for payout in stripe["payouts"])
+            case "returns":
+                return frozenset(f"{payout['id']}_returned" for payout in stripe["payouts"])
+            case "refunds":
+                return frozenset(refund["id"] for refund in stripe["refunds"])
+            case _:
+                return frozenset()
 
     @property
     def own_record(self) -> bool:

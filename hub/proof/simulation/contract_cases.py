@@ -10,11 +10,14 @@ from hub.proof.contract_checks import Stands
 from hub.proof.simulation.case import Case, Crm, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
 from hub.proof.simulation.crm import VENDOR
-from hub.proof.simulation.crm_cases import ALDER, entered, launched
+from hub.proof.simulation.crm_cases import ALDER, both_launched, entered, launched
 
 #: What is agreed at first: how many seats, at the price of the list unless another one is said.
 Line = tuple[object, object]
 _LIST = "12.50"
+#: More digits than Stripe takes.
+_TOO_MUCH = "100000000000000"
+_EUROS: Mapping[str, Any] = {"currencies": [{"IsoCode": "EUR", "IsCorporate": True}]}
 _FLOWS = ("contract-to-billing", "contract-due")
 
 
@@ -39,7 +42,7 @@ async def order(
 
 
 async def sign(stage: Stage, *lines: Line, start: str = "2026-03-01", term: int = 12) -> None:
-    """Let a contract be activated with its first order."""
+    """Let a contract be activated with its first order, if that has lines."""
     contract = {
         "type": "Contract",
         "ref": "contract",
@@ -49,12 +52,13 @@ async def sign(stage: Stage, *lines: Line, start: str = "2026-03-01", term: int 
     }
     await stage.seed(VENDOR, {"records": [{**contract, "StartDate": start, "ContractTerm": term}]})
     await stage.seed(VENDOR, {"changes": [{"type": "Contract", "id": "{contract}", "Status": "Activated"}]})
-    await order(stage, "first", *lines, on=start)
+    if lines:
+        await order(stage, "first", *lines, on=start)
 
 
 async def sold(stage: Stage) -> None:
     """Let the org have euros, and a product that is sold at a price of its list."""
-    await stage.seed(VENDOR, {"currencies": [{"IsoCode": "EUR", "IsCorporate": True}]})
+    await stage.seed(VENDOR, _EUROS)
     await launched(stage)
     await entered(stage, CurrencyIsoCode="EUR")
 
@@ -135,6 +139,40 @@ async def _early(stage: Stage) -> None:
     await stage.link()
 
 
+async def _empty(stage: Stage) -> None:
+    """Let a contract be activated that has no order yet, and a product have a price that Stripe does not take."""
+    await stage.seed(VENDOR, _EUROS)
+    await launched(stage)
+    await entered(stage, CurrencyIsoCode="EUR", UnitPrice=_TOO_MUCH)
+    await stage.rested()
+    await sign(stage)
+    await stage.read()
+
+
+async def _unpriced(stage: Stage) -> None:
+    await order(stage, "first", (1, _TOO_MUCH))
+    await stage.read()
+    await stage.agree()
+    await asyncio.sleep(60.0)
+    await stage.rested()
+
+
+async def _half_sold(stage: Stage) -> None:
+    """Let a contract be activated that has no order yet; one of two products stops before billing hears of it."""
+    await stage.seed(VENDOR, _EUROS)
+    await both_launched(stage)
+    await stage.rested()
+    await sign(stage)
+    await stage.read()
+
+
+async def _unsold(stage: Stage) -> None:
+    await entered(stage, "twin", CurrencyIsoCode="EUR")
+    await order(stage, "first", (1, _LIST))
+    await stage.read()
+    await stage.link(product=("twin", "prod_subscription"))
+
+
 def _case(story: str, **more: Any) -> Case:
     return Case(flows=_FLOWS, story=story, scenario=one_invoice(), **more)
 
@@ -171,5 +209,17 @@ CONTRACT_CASES: tuple[Case, ...] = (
         tied=Tied.NOBODY,
         # Its account is no customer of the CRM's: people tie it.
         crm=_crm(records=({**ALDER, "Type": "Prospect"},), tied=(), customers=0),
+    ),
+    _case(
+        "before its product",
+        prepare=_half_sold,
+        happen=_unsold,
+        crm=_crm(Stands.NOTHING, exceptions=("user-error", "item-not-mapped")),
+    ),
+    _case(
+        "before its price",
+        prepare=_empty,
+        happen=_unpriced,
+        crm=_crm(Stands.NOTHING, prices=0, exceptions=("fix-data", "price-not-mapped")),
     ),
 )

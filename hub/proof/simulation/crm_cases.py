@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.proof.scenario import Payment
-from hub.proof.simulation.case import Case, Crm, Stage
+from hub.proof.simulation.case import Case, Crm, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
 from hub.proof.simulation.crm import VENDOR
 
@@ -86,6 +86,12 @@ async def _asked_and_tied(stage: Stage) -> None:
     await stage.link(account="alder")
 
 
+async def _become_and_tied(stage: Stage) -> None:
+    # Whoever makes a customer of an account in billing ties the two a moment later.
+    await stage.stripe("/v1/customers/{customer}", "metadata[crm_account]={alder}")
+    await stage.link(account="alder")
+
+
 async def _read(stage: Stage) -> None:
     await stage.read()
 
@@ -149,7 +155,8 @@ async def _ordered_back(stage: Stage) -> None:
     await stage.take_back()
 
 
-async def _both_launched(stage: Stage) -> None:
+async def both_launched(stage: Stage) -> None:
+    """Let two products be sold, of which the ERP takes one."""
     await launched(stage)
     await stage.seed(
         VENDOR, {"changes": [{"type": "Product2", "id": "{twin}", "ProductCode": "S-1", "IsActive": True}]}
@@ -201,7 +208,28 @@ CRM_CASES: tuple[Case, ...] = (
         scenario=one_invoice(),
         prepare=_read,
         happen=_merged,
-        crm=Crm(records=(ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}), tied=("alder", "birch")),
+        crm=Crm(records=(ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}), tied=("birch", "alder")),
+    ),
+    Case(
+        flows=("customer-to-erp",),
+        story="that an account has just become",
+        scenario=one_invoice(),
+        prepare=_read,
+        happen=_become_and_tied,
+        tied=Tied.NOBODY,
+        customers=Customers(
+            erp_writes=1,
+            billing_changes=1,
+            events=("customer.updated",),
+            erp={"companyName": "Alder Works", "subsidiary": "2", "taxable": True},
+        ),
+        crm=Crm(
+            # Its country is misspelt, so that the account itself waits for a person.
+            records=({**ALDER, "BillingCountry": "Atlantis"},),
+            customers=1,
+            changes=1,
+            exceptions=("country-not-known",),
+        ),
     ),
     Case(
         flows=("contact-to-billing",),
@@ -283,7 +311,7 @@ CRM_CASES: tuple[Case, ...] = (
         flows=("price-to-billing",),
         story="before its product",
         scenario=one_invoice(),
-        prepare=_both_launched,
+        prepare=both_launched,
         happen=_entered_and_tied,
         crm=Crm(products=1, prices=1, exceptions=("user-error",)),
     ),

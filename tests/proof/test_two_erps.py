@@ -1,0 +1,120 @@
+"""The scenario with a CRM and two ERPs: drawn from the seed alone, and let happen with real processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.proof import crm, scenario, two_erps
+from hub.proof.crm import SAP, home
+from hub.proof.markets import BY_CURRENCY
+from hub.proof.two_erps import CONTRACTS, ELSEWHERE, WON_LATE
+from hub.proof.wishes import stripe_catalogue, stripe_invoices
+
+DEMO = (sys.executable, "-c", "from hub.cli.main import run; run()", "demo")
+
+
+def _demo(*options: str) -> tuple[int, dict[str, Any], str]:
+    done = subprocess.run(
+        [*DEMO, "--once", "--json", *options], capture_output=True, text=True, timeout=170, check=False
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
+def test_a_seed_gives_the_same_scenario() -> None:
+    assert two_erps.draw(7, 120, flawed=True) == two_erps.draw(7, 120, flawed=True)
+    assert two_erps.draw(7, 120, flawed=True).crm != two_erps.draw(8, 120, flawed=True).crm
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_is_sold_is_drawn_as_ever(seed: int) -> None:
+    """Lines and payments are those of the standard scenario; what the second ERP has no flow for is left out."""
+    usual, drawn = scenario.draw(seed, 200, flawed=True), two_erps.draw(seed, 200, flawed=True)
+    assert usual.crm is None
+    assert [one.lines for one in drawn.invoices] == [one.lines for one in usual.invoices]
+    assert [one.payments for one in drawn.invoices] == [one.payments for one in usual.invoices]
+    in_sap = [one for one in drawn.invoices if home(one.customer.market) == SAP]
+    assert {one.customer.market.currency for one in in_sap} == {"EUR", "CHF", "SEK", "JPY"}
+    assert not any(one.credits or one.notice for one in in_sap)
+    assert any(one.credits for one in drawn.invoices)
+    assert not {one.customer.market.currency for one in drawn.invoices} & set(ELSEWHERE)
+
+
+def test_every_customer_but_strangers_is_an_account() -> None:
+    drawn = two_erps.draw(1, 200, flawed=True)
+    assert drawn.crm is not None
+    bought = {customer.key for customer in drawn.customers if customer.mapped}
+    assert bought == {account.key for account in drawn.crm.accounts if not account.won}
+    assert sum(account.won for account in drawn.crm.accounts) == WON_LATE
+    assert {account.parent for account in drawn.crm.accounts if account.parent} <= set(drawn.crm.groups)
+    changed = {key for account in drawn.crm.accounts for key, is_so in _changes(account).items() if is_so}
+    assert changed == {"renamed", "moved", "won"}
+    # Nobody knows where bills of a stranger go: the invoice alone says who sells.
+    seeded = stripe_catalogue(drawn)["customers"]
+    assert {one["key"] for one in seeded} == {one.key for one in drawn.customers if not one.mapped}
+    assert not any("address" in one for one in seeded)
+
+
+def test_contracts_are_signed_where_orders_can_be_written() -> None:
+    """Every second one is amended, by more of what was agreed."""
+    drawn = two_erps.draw(1, 40, flawed=True).crm
+    assert drawn is not None
+    assert len(drawn.contracts) == CONTRACTS
+    assert {home(contract.account.market) for contract in drawn.contracts} == {"netsuite"}
+    assert [bool(contract.more) for contract in drawn.contracts] == [False, True] * (CONTRACTS // 2)
+    assert {len(contract.sold) for contract in drawn.contracts} == {1, 2}
+
+
+def _changes(account: crm.Account) -> dict[str, bool]:
+    return {"renamed": account.renamed, "moved": account.moved, "won": account.won}
+
+
+def test_invoices_are_made_for_the_customers_that_accounts_have_become() -> None:
+    drawn = two_erps.draw(1, 40, flawed=True)
+    ids = {customer.key: f"cus_{customer.number}" for customer in drawn.customers if customer.mapped}
+    made = stripe_invoices(drawn, per_second=10, accounts=ids)["invoices"]
+    for invoice, wish in zip(drawn.invoices, made, strict=True):
+        if invoice.customer.mapped:
+            assert wish["create"]["customer"] == ids[invoice.customer.key]
+        else:
+            assert wish["create"]["metadata"]["entity"] == crm.ENTITIES[invoice.customer.market.country]
+
+
+def test_each_currency_has_one_entity() -> None:
+    """By the currency of an invoice the judgement tells in whose books it must be."""
+    assert {currency: home(market) for currency, market in BY_CURRENCY.items()} == {
+        **dict.fromkeys(("EUR", "CHF", "SEK", "JPY"), "s4hana"),
+        **dict.fromkeys(("USD", "CAD", "GBP", "KWD"), "netsuite"),
+    }
+
+
+def test_an_unknown_scenario_is_refused() -> None:
+    status, told, errors = _demo("--scenario", "three-erps")
+    assert (status, told) == (1, {})
+    assert "There is no scenario `three-erps`; write standard or two-erps." in errors
+
+
+@pytest.mark.processes
+def test_four_books_agree(tmp_path: Path) -> None:
+    """Accounts become customers, invoices are posted by legal entity, and Salesforce knows how each of them stands."""
+    options = ("--scenario", "two-erps", "--invoices", "8", "--faults", "standard", "--data", str(tmp_path / "demo"))
+    status, told, errors = _demo(*options)
+    assert status == 0, (told.get("findings"), errors)
+    assert {currency for currency, row in told["books"].items() if "s4hana" in row} >= {"EUR", "JPY"}
+    assert {currency for currency, row in told["books"].items() if "netsuite" in row} >= {"USD", "GBP"}
+    for row in told["books"].values():
+        # No currency is in the books of both ERPs.
+        assert len({"netsuite", "s4hana"} & set(row)) <= 1
+        for side in row.values():
+            assert (side["posted"], side["posted_total"]) == (side["expected"], side["expected_total"])
+    assert sum(row["salesforce"]["posted"] for row in told["books"].values() if "salesforce" in row) > 0
+    assert told["contracts"] == {"signed": CONTRACTS, "amended": CONTRACTS // 2}
+    assert told["accounts"] == 16 + WON_LATE
+    assert {Decimal(each) for each in told["unexplained_difference"].values()} == {Decimal(0)}
+    assert told["exceptions_open"] == told["exceptions_expected"]
