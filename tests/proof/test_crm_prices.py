@@ -14,6 +14,7 @@ from hub.proof.simulation.case import Crm, Stage
 from hub.proof.simulation.cases import CASES
 from hub.proof.simulation.playing import Played
 
+SIGNED = next(case for case in CASES if case.name == "contract-to-billing")
 PRICED = next(case for case in CASES if case.name == "price-to-billing that is raised")
 
 
@@ -35,13 +36,24 @@ async def changed(stage: Stage, kind: str, name: str, **fields: object) -> None:
 
 
 def test_each_amount_is_a_price_of_its_own_and_one_can_be_used() -> None:
-    """Also an amount that comes back: what is archived is not sold at again."""
+    """An amount that comes back is sold at its own price again, by which contracts find it."""
 
     async def happen(stage: Stage) -> None:
         for amount in (15, "12.50", 15):
             await changed(stage, "PricebookEntry", "entry", UnitPrice=amount)
 
-    assert played(happen, Crm(products=1, prices=4)).findings == []
+    assert played(happen, Crm(products=1, prices=2)).findings == []
+
+
+def test_a_contract_is_billed_at_an_amount_that_has_come_back() -> None:
+    async def happen(stage: Stage) -> None:
+        for amount in (15, "12.50"):
+            await changed(stage, "PricebookEntry", "entry", UnitPrice=amount)
+        await SIGNED.happen(stage)
+
+    assert SIGNED.crm is not None
+    case = replace(SIGNED, happen=happen, crm=replace(SIGNED.crm, prices=2), story="of a test")
+    assert playing.play(case, None).findings == []
 
 
 def test_a_change_that_is_none_makes_no_price() -> None:
@@ -50,7 +62,7 @@ def test_a_change_that_is_none_makes_no_price() -> None:
         await changed(stage, "PricebookEntry", "entry", IsActive=True)
         await changed(stage, "PricebookEntry", "entry", UseStandardPrice=False)
 
-    assert played(happen, Crm(products=1, prices=2)).findings == []
+    assert played(happen, Crm(products=1, prices=1)).findings == []
 
 
 def test_a_price_in_a_currency_that_stripe_counts_otherwise_is_not_written() -> None:

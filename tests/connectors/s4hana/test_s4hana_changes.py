@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from connectors.s4hana.changes import same
 from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.odata.batch import changes_of
+from connectors.s4hana.odata.model import entity_set
 from connectors.s4hana.samples import CREDIT_REQUEST, ORDER, PARTNER, PRODUCT
 from hub.sdk.connector import WriteOperation
 from hub.sdk.errors import FixData, NotBegun
@@ -180,3 +182,18 @@ async def test_a_partner_that_nobody_has_touched_since_the_hub_made_it_is_not_ne
         change = {"table": "A_BusinessPartner", "key": [made["id"]], "set": {"SearchTerm1": "OTHER"}}
         await link.seed(changes=[change])
         assert (await standing(made["id"])).changed_at > now - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "shown", "expected"),
+    [
+        ("PostalCode", "01099", "1099", False),
+        ("PostalCode", "01099", "01099", True),
+        ("HouseNumber", "007", "7", False),
+        ("BusinessPartner", "17", "0000000017", True),
+    ],
+)
+def test_leading_zeros_count_where_they_mean_something(name: str, written: str, shown: str, *, expected: bool) -> None:
+    """A write whose outcome is unknown has not arrived where another postal code stands."""
+    address = entity_set("API_BUSINESS_PARTNER", "A_BusinessPartnerAddress")
+    assert same(address, name, written, shown) is expected
