@@ -23,6 +23,8 @@ SOLD = {
     "01u1": {"product": "prod_1", "interval": "month", "list": Decimal("12.50")},
     "01u2": {"product": "prod_2", "interval": "month", "list": Decimal(99)},
     "01u3": {"product": "prod_3", "interval": "once", "list": Decimal(500)},
+    # The same as the first, in another price book.
+    "01u4": {"product": "prod_1", "interval": "month", "list": Decimal(11)},
 }
 #: Entry of the price book, what one costs, how many.
 Line = tuple[str, Decimal, int]

@@ -32,7 +32,7 @@ def expecting(wanted: Crm, evidence: Evidence) -> Evidence:
 
 
 def heard_of(wanted: Crm | None, books: dict[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Give the vendors' books as a case hears of them: where it is about contracts, no flow is told of invoices."""
+    """Give the vendors' books as a case hears of them: of a contract's invoices no flow is told."""
     if wanted is None or not wanted.contracts:
         return books
     return {**books, "stripe": {**books["stripe"], "invoices": []}}

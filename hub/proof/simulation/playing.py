@@ -240,12 +240,12 @@ class _Play:
     async def stripe(self, path: str, body: str = "", *, method: str = "POST") -> None:
         """Ask something of Stripe as a person at its dashboard would; names stand for the case's objects."""
         stripe = self._sandboxes["stripe"]
-        url = stripe.world.url + self._named(path)
         headers = {
             "authorization": f"Bearer {self._settings['stripe']['api_key']}",
             "content-type": "application/x-www-form-urlencoded",
         }
-        answer = await stripe.answer(Request(method=method, url=url, headers=headers, body=self._named(body).encode()))
+        url, content = stripe.world.url + self._named(path), self._named(body).encode()
+        answer = await stripe.answer(Request(method=method, url=url, headers=headers, body=content))
         if answer.status != 200:
             raise AssertionError(answer)
         await asyncio.sleep(10.0)
@@ -460,9 +460,8 @@ class _Play:
             statement = "SELECT count(*) FROM crossrefs WHERE entity = ?"
             (ties,) = self._database.file.execute(statement, (self._case.untied,)).fetchone()
             if ties:
-                yield Finding(
-                    invariant=Invariant.TAKEN_BACK, family=None, detail=f"{ties} {self._case.untied} ties are left"
-                )
+                told = f"{ties} ties of the {self._case.untied} are left"
+                yield Finding(invariant=Invariant.TAKEN_BACK, family=None, detail=told)
 
     def _customers(self) -> Iterator[Finding]:
         """What the two systems have of the case's customer is what each owns, written once and no more."""
@@ -473,8 +472,7 @@ class _Play:
         if wanted is None:
             return
         key = self._case.scenario.customers[0].key
-        read = self._books()
-        own = self._erp_customers[key] if self._case.own_record else None
+        read, own = self._books(), self._erp_customers[key] if self._case.own_record else None
         if self._sap:
             yield from sap.customer(wanted, read["stripe"], read[sap.VENDOR], billing=self._ids[key], erp=own)
             return
