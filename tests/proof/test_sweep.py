@@ -62,7 +62,15 @@ def test_every_step_arm_undo_and_wait_that_ships_is_come_to() -> None:
     plain = [each for each in swept if each.flows[0] == INVOICE.name]
     missed = [place for place in sweep.uncovered(plain) if place.startswith("invoice-to-erp: ")]
     elsewhere = ("booked = s4hana", "booked.entered", "booked.entry")
-    unseen = ("approval waits", *elsewhere, "customer waits", "draft", "undo:booked.entry", "undo:booked.post", "undo:tax")
+    unseen = (
+        "approval waits",
+        *elsewhere,
+        "customer waits",
+        "draft",
+        "undo:booked.entry",
+        "undo:booked.post",
+        "undo:tax",
+    )
     assert missed == [f"invoice-to-erp: {place}" for place in unseen]
 
 
