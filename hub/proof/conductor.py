@@ -119,6 +119,8 @@ class Conductor:
     def end(self) -> Course:
         """Wait until all has happened and the hub is at rest; then make the calls that cannot be repeated."""
         self._until(1.0)
+        if self._crm is not None:
+            self._crm.end()
         self._pay_out_the_rest()
         self._say("Everything has happened; the hub comes to rest.")
         self._settle()
@@ -175,6 +177,8 @@ class Conductor:
             progress = self._stage.stripe.progress()
             self._tell(progress)
             self._change_both()
+            if self._crm is not None:
+                self._crm.go_on()
             over = not progress["planned"] and self._seeding is not None and not self._seeding.is_alive()
             if over or (fraction < 1 and progress["driven"] >= steps * fraction):
                 return

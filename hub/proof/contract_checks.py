@@ -14,6 +14,9 @@ from hub.proof.invariants import Finding, Invariant
 #: Product of the CRM, what one costs for a period in minor units → how many.
 Sold = Mapping[tuple[str, Decimal], Decimal]
 
+#: Families of products that are charged once.
+_ONCE = frozenset({"Services", "Hardware"})
+
 
 class Stands(StrEnum):
     """What must have come of a contract."""
@@ -99,11 +102,34 @@ def _one(
     untold = [id for id, told in counting(crm, contract["Id"], on=on, without_last=kept).items() if told != "Sent"]
     if untold:
         yield _broken(Invariant.NOTHING_LOST, f"the CRM does not know that billing has {untold} of {name}")
+    yield from _charges(crm, stripe, contract["Id"], on=on, without_last=kept)
     must_be = agreed(crm, contract["Id"], on=on, without_last=kept)
     told = (("billing", _billed(stripe, subscription)), ("the ERP", _ordered(erp, order)))
+    once = {id for id, one in _products(crm).items() if one.get("Family") in _ONCE}
     for side, has in told:
-        if has != must_be:
+        if has != {key: sold for key, sold in must_be.items() if side != "billing" or key[0] not in once}:
             yield _broken(Invariant.BOOKS_AGREE, f"{side} has {dict(has)} of {name}, must have {dict(must_be)}")
+
+
+def _products(crm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {one["Id"]: one for one in crm["records"]["Product2"]}
+
+
+def _charges(
+    crm: Mapping[str, Any], stripe: Mapping[str, Any], contract: str, *, on: date, without_last: bool
+) -> Iterator[Finding]:
+    orders = counting(crm, contract, on=on, without_last=without_last)
+    for line in crm["records"]["OrderItem"]:
+        once = _products(crm)[line["Product2Id"]].get("Family") in _ONCE
+        made = [one for one in stripe["invoiceitems"] if one["metadata"].get("crm_line") == line["Id"]]
+        wanted = 1 if once and line["OrderId"] in orders else 0
+        if len(made) != wanted:
+            broken = Invariant.NOTHING_TWICE if len(made) > wanted else Invariant.NOTHING_LOST
+            yield _broken(broken, f"{line['Id']} was charged {len(made)} times, must be {wanted}")
+        for one in made:
+            has, must_be = Decimal(one["amount"]), Decimal(line["UnitPrice"]) * Decimal(line["Quantity"]) * 100
+            if has != must_be:
+                yield _broken(Invariant.BOOKS_AGREE, f"{line['Id']} was charged with {has}, must be {must_be}")
 
 
 def _billed(stripe: Mapping[str, Any], subscription: Mapping[str, Any]) -> Sold:

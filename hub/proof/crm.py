@@ -195,13 +195,20 @@ def signed(crm: Crm, ids: Mapping[str, str], price_book: str, on: date) -> dict[
     return {"records": [*contracts, *orders]}
 
 
-def amended(crm: Crm, ids: Mapping[str, str], price_book: str, on: date) -> dict[str, Any]:
-    """Ask for the amendments as drafts: a further order of each contract that gets more."""
+def told(org: Mapping[str, Any], ids: Mapping[str, str]) -> frozenset[str]:
+    """Name the contracts that name their subscription, and whose first order is said to have been sent."""
+    records = org["records"]
+    billed = {one["Id"] for one in records["Contract"] if one.get("Billing_Id__c")}
+    sent = {one["Id"] for one in records["Order"] if one.get("Billing_Status__c") == "Sent"}
+    return frozenset(name for name, id in ids.items() if id in billed and ids.get(f"{name}-first") in sent)
+
+
+def amended(contracts: Sequence[Contract], ids: Mapping[str, str], price_book: str, on: date) -> dict[str, Any]:
+    """Ask for the amendments as drafts: a further order of each contract."""
     return {
         "records": [
             row
-            for one in crm.contracts
-            if one.more
+            for one in contracts
             for row in _order(one, ids[one.key], one.more, ids, price_book, on, name=f"{one.key}-more")
         ]
     }

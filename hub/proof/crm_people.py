@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from hub.proof import crm, customers, faults, records, wishes
-from hub.proof.crm import CRM, Crm
+from hub.proof.crm import CRM, Contract, Crm
 from hub.proof.faults import Gust
 from hub.proof.http_json import NoAnswer
 from hub.proof.stage import Stage
@@ -18,6 +18,8 @@ STALLED = 150.0
 LISTED = timedelta(seconds=2)
 #: The streams that tell of what people change, and of what the hub writes.
 STREAMS = ("accounts", "contracts", "orders")
+#: Seconds between looks whether contracts are billed by now.
+BETWEEN_LOOKS = 2.0
 #: What was looked at so many seconds ago has not been looked at all the while.
 AGAIN = 2.0
 #: The settings by which an org takes so many calls at once.
@@ -42,6 +44,9 @@ class CrmPeople:
         self._say = say
         self._org = stage.sandboxes[CRM]
         self._price_book = ""
+        #: What is still to be amended, and when that is next looked after.
+        self._to_amend: list[Contract] = []
+        self._look_again = 0.0
         #: Since when all else rests, and when that was last looked at.
         self._rests: datetime | None = None
         self._looked = 0.0
@@ -83,11 +88,30 @@ class CrmPeople:
         self._org.seed(crm.activated("Order", [f"{name}-first" for name in contracts], self.ids))
 
     def amend(self) -> None:
-        """Let some of the contracts get more."""
-        amended = [f"{one.key}-more" for one in self._wanted.contracts if one.more]
-        self._say(f"{len(amended)} contracts are amended.")
-        self._seed(crm.amended(self._wanted, self.ids, self._price_book, datetime.now(UTC).date()))
-        self._org.seed(crm.activated("Order", amended, self.ids))
+        """Let some of the contracts get more, each once the hub has told the org that it is billed.
+
+        Of a record that the hub has not written yet nobody can tell what people have changed of it.
+        """
+        self._to_amend = [one for one in self._wanted.contracts if one.more]
+
+    def go_on(self) -> bool:
+        """Do what can be done by now; tells whether nothing is left to do."""
+        if self._to_amend and time.monotonic() >= self._look_again:
+            self._look_again = time.monotonic() + BETWEEN_LOOKS
+            told = crm.told(self._org.books(), self.ids)
+            ready = [one for one in self._to_amend if one.key in told]
+            if ready:
+                self._say(f"{len(ready)} contracts are amended.")
+                self._seed(crm.amended(ready, self.ids, self._price_book, datetime.now(UTC).date()))
+                self._org.seed(crm.activated("Order", [f"{one.key}-more" for one in ready], self.ids))
+                self._to_amend = [one for one in self._to_amend if one not in ready]
+        return not self._to_amend
+
+    def end(self) -> None:
+        """Do all that is left, as far as the hub lets it be done."""
+        began = time.monotonic()
+        while not self.go_on() and time.monotonic() - began < STALLED:
+            time.sleep(0.4)
 
     def late(self) -> None:
         """Take note of the customers that accounts have become late."""

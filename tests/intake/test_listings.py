@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from hub.errors import FixData
+from hub.errors import FixData, RetryLater
 from hub.intake import listings
 from hub.model.ambient import of_micros
 from hub.model.event import InboundEvent
@@ -335,3 +335,35 @@ async def test_one_that_was_changed_between_two_looks_counts_as_it_is_now(tmp_pa
         assert listings._as_listed(one, "backfill_1").external_id != one.external_id
         found = await hub.streams.take(hub.accounts["vendor"], [one, other], priority=Priority.LOW)
         assert (found.read, found.new, len(listed(hub))) == (2, 2, 2)
+
+
+async def test_a_list_in_the_making_is_looked_at_again_when_the_connector_says(tmp_path: Path) -> None:
+    """Nothing has failed; what fails is left alone for half a minute at first."""
+    clock, vendor = start(3)
+    looks = []
+
+    async def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
+        if cursor is None:
+            yield Page(events=[], cursor="0")
+        looks.append(clock.now())
+        if len(looks) < 3:
+            raise RetryLater("It is being made.", code="job-unfinished", after=2.0)
+        if len(looks) == 3:
+            raise RetryLater("Busy.", after=2.0)
+        async for page in vendor.pull(session, cursor or "0", since):
+            yield page
+
+    async def count(_session: Session, _since: datetime, _until: datetime) -> int:
+        return 3
+
+    making = Listing(name="things", title="All", event="vendor.told", pull=pull, count=count)
+    async with Reader(tmp_path, clock, replace(connector, listings=[making])) as hub:
+        made = await order(hub)
+        for seconds in (0, 1, 1, 1, 1, 10):
+            clock.leap(timedelta(seconds=seconds))
+            await carry_out(hub)
+        assert [(look - looks[0]).total_seconds() for look in looks] == [0, 2, 4]
+        assert (row(hub, made)["error"], row(hub, made)["read"]) == ("Busy.", 0)
+        clock.leap(timedelta(seconds=40))
+        await carry_out(hub)
+        assert (row(hub, made)["state"], row(hub, made)["read"]) == (BackfillState.DONE, 3)

@@ -87,12 +87,15 @@ CRM: Mapping[str, Any] = {
             {"Id": "802", "ContractId": "800", "Status": "Draft", "EffectiveDate": "2026-01-01"},
         ],
         "OrderItem": [
-            {"OrderId": "801", "Product2Id": "01t", "UnitPrice": "12.50", "Quantity": "3.00"},
-            {"OrderId": "802", "Product2Id": "01t", "UnitPrice": "12.50", "Quantity": "5.00"},
+            {"Id": "8021", "OrderId": "801", "Product2Id": "01t", "UnitPrice": "12.50", "Quantity": "3.00"},
+            {"Id": "8022", "OrderId": "802", "Product2Id": "01t", "UnitPrice": "12.50", "Quantity": "5.00"},
+            {"Id": "8023", "OrderId": "801", "Product2Id": "01t2", "UnitPrice": "50.00", "Quantity": "2.00"},
         ],
+        "Product2": [{"Id": "01t", "Family": "Subscription"}, {"Id": "01t2", "Family": "Services"}],
     }
 }
 STRIPE: Mapping[str, Any] = {
+    "invoiceitems": [{"metadata": {"crm_line": "8023"}, "amount": 10000}],
     "products": [{"id": "prod_1", "metadata": {"crm_product": "01t"}}],
     "subscriptions": [
         {
@@ -106,12 +109,15 @@ STRIPE: Mapping[str, Any] = {
     ],
 }
 ERP: Mapping[str, Any] = {
-    "items": [{"id": "101", "externalId": "01t"}],
+    "items": [{"id": "101", "externalId": "01t"}, {"id": "102", "externalId": "01t2"}],
     "salesOrders": [
         {
             "externalId": "800",
             "status": "F",
-            "item": [{"item": "101", "rate": "12.50", "quantity": "3", "isClosed": False}],
+            "item": [
+                {"item": "101", "rate": "12.50", "quantity": "3", "isClosed": False},
+                {"item": "102", "rate": "50.00", "quantity": "2", "isClosed": False},
+            ],
         }
     ],
 }
@@ -142,8 +148,8 @@ def subscription(stripe: Any) -> Any:
             Invariant.BOOKS_AGREE,
         ),
         (
-            lambda _crm, stripe, _erp: (
-                subscription(stripe)["items"]["data"][0]["price"].update(unit_amount_decimal="1251")
+            lambda _crm, stripe, _erp: subscription(stripe)["items"]["data"][0]["price"].update(
+                unit_amount_decimal="1251"
             ),
             Invariant.BOOKS_AGREE,
         ),
@@ -154,6 +160,9 @@ def subscription(stripe: Any) -> Any:
         (lambda _crm, stripe, _erp: subscription(stripe).update(status="canceled"), Invariant.BOOKS_AGREE),
         (lambda crm, _stripe, _erp: crm["records"]["Contract"][0].update(Billing_Id__c="x"), Invariant.BOOKS_AGREE),
         (lambda crm, _stripe, _erp: crm["records"]["Order"][0].pop("Billing_Status__c"), Invariant.NOTHING_LOST),
+        (lambda _crm, stripe, _erp: stripe["invoiceitems"].clear(), Invariant.NOTHING_LOST),
+        (lambda _crm, stripe, _erp: stripe["invoiceitems"].extend(stripe["invoiceitems"]), Invariant.NOTHING_TWICE),
+        (lambda _crm, stripe, _erp: stripe["invoiceitems"][0].update(amount=9999), Invariant.BOOKS_AGREE),
         (
             lambda _crm, stripe, _erp: stripe["subscriptions"].append(
                 {**subscription(stripe), "metadata": {"contract": "899"}}

@@ -395,10 +395,7 @@ class _Play:
         return {name: sandbox.books() for name, sandbox in self._sandboxes.items()}
 
     def _evidence(self) -> Evidence:
-        read = self._books()
-        if self._case.crm is not None and self._case.crm.contracts:
-            # What comes of a subscription is billed by flows that hear nothing here.
-            read["stripe"] = {**read["stripe"], "invoices": []}
+        read = crm.heard_of(self._case.crm, self._books())
         books = Books(
             stripe=vendor_books.stripe_invoices(read["stripe"]),
             sent=vendor_books.sent(read["stripe"]),
@@ -463,14 +460,14 @@ class _Play:
             statement = "SELECT count(*) FROM crossrefs WHERE entity = ?"
             (ties,) = self._database.file.execute(statement, (self._case.untied,)).fetchone()
             if ties:
-                detail = f"the {self._case.untied} has {ties} ties, must have none"
-                yield Finding(invariant=Invariant.TAKEN_BACK, family=None, detail=detail)
+                yield Finding(
+                    invariant=Invariant.TAKEN_BACK, family=None, detail=f"{ties} {self._case.untied} ties are left"
+                )
 
     def _customers(self) -> Iterator[Finding]:
         """What the two systems have of the case's customer is what each owns, written once and no more."""
         if self._case.crm is not None:
-            first = self._ids[self._case.scenario.customers[0].key]
-            on = self._clock.now().date()
+            first, on = self._ids[self._case.scenario.customers[0].key], self._clock.now().date()
             yield from self._crm.findings(self._case.crm, self._books(), self._database, customer=first, on=on)
         wanted = self._case.customers
         if wanted is None:

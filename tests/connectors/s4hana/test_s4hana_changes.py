@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -161,6 +162,26 @@ async def test_a_billing_document_is_cancelled_once() -> None:
         assert len(link.rows("A_BillingDocument", CancelledBillingDocument="90000000")) == 1
         with pytest.raises(FixData):
             await link.write("billing_document.cancel", {"id": "12345678"})
+
+
+async def test_a_partner_that_nobody_has_touched_since_the_hub_made_it_is_not_newer() -> None:
+    async with linked() as link:
+        made = await link.write("business_partner.create", PARTNER)
+        operation = link.writing("business_partner.update")
+
+        async def standing(number: str) -> Any:
+            request = operation.request(link.connected.settings, {"BusinessPartner": number, "SearchTerm1": "X"}, KEY)
+            guard: Any = operation.guard
+            found, _ = await link.connected.stand(guard.look, request)
+            return found
+
+        now = datetime.now(UTC)
+        assert (await standing(made["id"])).changed_at < now - timedelta(days=365)
+        # What people have made has the moment at which they did, and so has what they have changed.
+        assert (await standing("10100001")).changed_at > now - timedelta(days=1)
+        change = {"table": "A_BusinessPartner", "key": [made["id"]], "set": {"SearchTerm1": "OTHER"}}
+        await link.seed(changes=[change])
+        assert (await standing(made["id"])).changed_at > now - timedelta(days=1)
 
 
 @pytest.mark.parametrize(
