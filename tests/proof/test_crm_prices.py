@@ -56,6 +56,30 @@ def test_a_contract_is_billed_at_an_amount_that_has_come_back() -> None:
     assert playing.play(case, None).findings == []
 
 
+def test_seats_of_two_price_books_at_one_price_are_added_up() -> None:
+    """The second book's order adds to what the first one's has agreed, and does not take its place."""
+    euros: dict[str, object] = {"CurrencyIsoCode": "EUR"}
+
+    async def happen(stage: Stage) -> None:
+        await SIGNED.happen(stage)
+        await stage.rested()
+        book = {"type": "Pricebook2", "ref": "partners", "Name": "Partners", "IsActive": True}
+        entry = {"type": "PricebookEntry", "ref": "other", "Pricebook2Id": "{partners}", "Product2Id": "{seats}"}
+        order = {"type": "Order", "ref": "more", "AccountId": "{alder}", "ContractId": "{contract}", "Status": "Draft"}
+        order |= {"Pricebook2Id": "{partners}", "EffectiveDate": "2026-03-31"}
+        seats = {"type": "OrderItem", "OrderId": "@{more}", "PricebookEntryId": "{other}", "Quantity": 2}
+        await stage.seed("salesforce", {"records": [book]})
+        await stage.seed("salesforce", {"records": [entry | euros | {"UnitPrice": "12.50", "IsActive": True}]})
+        await stage.read()
+        await stage.rested()
+        await stage.seed("salesforce", {"records": [order | euros, seats | {"UnitPrice": "12.50"}]})
+        await changed(stage, "Order", "more", Status="Activated")
+
+    assert SIGNED.crm is not None
+    case = replace(SIGNED, happen=happen, crm=replace(SIGNED.crm, prices=2), story="of a test")
+    assert playing.play(case, None).findings == []
+
+
 def test_a_change_that_is_none_makes_no_price() -> None:
     async def happen(stage: Stage) -> None:
         await changed(stage, "PricebookEntry", "entry", IsActive=False)
