@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hub.mapping.compiled import apply
+from hub.model.flow import Foreach
 from hub.workspace.bundle import Bundle
 from tests.workspace.test_money_path import bundle
 
@@ -249,3 +250,26 @@ def test_a_price_of_the_list_is_told_from_one_that_was_agreed(bundle: Bundle, *,
     more = {"customer": "cus_1", "entity": "DE01", "terms": "NET30", "sold": SOLD, "today": SIGNED.isoformat()}
     (line,) = shaped(bundle, "salesforce/contract_to_hub", contract.record(), more)["lines"]
     assert line.get("price_id") == (None if mine else "01u1")
+
+
+@pytest.mark.parametrize(
+    ("as_of", "sent"),
+    [("2026-01-31T10:00:05.000+0000", ["8010"]), ("2026-01-31T10:00:07.000+0000", ["8010", "8011"])],
+)
+def test_what_is_newer_than_what_is_told_has_a_telling_of_its_own(bundle: Bundle, as_of: str, sent: list[str]) -> None:
+    """The contract is read later than it was told of: an order that was activated in between is told of by itself."""
+    (step,) = (step for step in bundle.flows["contract-to-billing"].steps if step.id == "sent")
+    assert isinstance(step.action, Foreach)
+    contract = Contract()
+    for moment in ("2026-01-31T10:00:05.000+0000", "2026-01-31T10:00:07.000+0000"):
+        contract.order(SIGNED, None, [("01u1", Decimal("12.50"), 1)])
+        contract.orders[-1]["SystemModstamp"] = moment
+    scope = {
+        "event": {"occurred_at": "2026-01-31T10:00:09Z"},
+        "data": {"record": {"as_of": as_of}},
+        "known": {"id": "sub_1"},
+        "make": None,
+        "way": {"agreed": {"id": "800"}},
+        "contract": contract.record(),
+    }
+    assert [order["Id"] for order in step.action.each(scope)] == sent
