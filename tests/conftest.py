@@ -97,8 +97,8 @@ def _copy_or_migrate(connection: Connection) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Take one process more than there are cores, because tests also wait; few of them profit from more than four."""
-    return min(4, len(os.sched_getaffinity(0)) + 1)
+    """Take one process more than there are cores, because tests also wait, but no more than eight."""
+    return min(8, len(os.sched_getaffinity(0)) + 1)
 
 
 _prepare, _open = database._prepare_writer, Database._open

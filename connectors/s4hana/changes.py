@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -33,6 +34,24 @@ _PATH = re.compile(r"([A-Za-z0-9_]+)\((.*)\)")
 _NAMED = re.compile(r"([A-Za-z0-9_]+)='((?:[^']|'')*)'")
 #: Gateway writes it into its log; it is in no way a key there: what is written itself tells a repeat from a new write.
 TRACE = "x-correlationid"
+#: Properties beside keys that hold numbers which SAP shows with leading zeros or without. Elsewhere a zero counts: the
+#: postal code 01099 is another one than 1099.
+_NUMBERS = frozenset(
+    {
+        "CostCenter",
+        "Customer",
+        "GLAccount",
+        "Material",
+        "PayerParty",
+        "Product",
+        "ProfitCenter",
+        "ReconciliationAccount",
+        "ReferenceSDDocument",
+        "ReferenceSDDocumentItem",
+        "SoldToParty",
+        "Supplier",
+    }
+)
 #: How long a number stays taken, and a mark set.
 FOR_EVER = 10 * 365 * 86_400.0
 #: What an update gives.
@@ -46,6 +65,7 @@ OUTPUT: JsonSchema = {
     "required": ["id"],
     "additionalProperties": False,
 }
+_NEVER = datetime(1, 1, 2, tzinfo=UTC)
 Form = Callable[[S4HanaSettings, Record], Record]
 
 
@@ -54,11 +74,14 @@ class Whole:
     """A head whose parts are changed with it: its set, and the property that is its number.
 
     `owners` are properties in the keys of parts that hold the number of the head, whatever they are called.
+    `is_the_hubs_own` tells of a record whether it stands as the hub has made it: then nothing is newer there, however
+    late it was made.
     """
 
     entity: EntitySet
     id: str
     owners: tuple[str, ...] = ()
+    is_the_hubs_own: Callable[[Mapping[str, Any]], bool] = lambda record: False
 
     def changes(self, record: Mapping[str, Any]) -> list[Change]:
         """Form the changes of a record: the head first, in whatever version it stands."""
@@ -108,7 +131,8 @@ class Whole:
         read = answers.one(self.entity, response)
         digest = hashlib.sha256(canonical(read)).hexdigest()[:32]
         output = {"id": record[self.id], "etag": etag, "parts": parts}
-        return Standing(version=etag or digest, output=output, changed_at=latest(read))
+        changed = _NEVER if self.is_the_hubs_own(read) else latest(read)
+        return Standing(version=etag or digest, output=output, changed_at=changed)
 
     def _standing(self, response: Response) -> dict[str, Mapping[str, Any]]:
         return dict(_entities(self.entity, answers.raw_entity(self.entity, response)))
@@ -270,4 +294,6 @@ def same(entity: EntitySet, name: str, written: Any, shown: Any) -> bool:
         return (written or None) == (shown or None)
     if entity.properties.get(name) is Kind.DECIMAL:
         return decimal_of(written, name) == decimal_of(shown, name)
-    return bool(written == shown) or number(written) == number(shown)
+    if name in _NUMBERS or name in entity.keys:
+        return number(written) == number(shown)
+    return bool(written == shown)

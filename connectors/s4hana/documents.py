@@ -17,7 +17,8 @@ from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
 Output = Callable[[Mapping[str, Any]], Record]
-_MARK = re.compile(r"[A-Z2-7]{18,20}")
+#: What the mark of a write looks like.
+MARK = re.compile(r"[A-Z2-7]{18,20}")
 
 
 def created(**more: Any) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def creation(
 
     def told(record: Mapping[str, Any]) -> Record:
         shown = (str(record.get(name)) for name in fields)
-        return {**gives(record), "code": next((each for each in shown if _MARK.fullmatch(each)), "")}
+        return {**gives(record), "code": next((each for each in shown if MARK.fullmatch(each)), "")}
 
     def about(request: Request, output: Record) -> bool:
         return bool(output["code"]) and f'"{output["code"]}"'.encode() in request.body

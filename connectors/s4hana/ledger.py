@@ -162,14 +162,7 @@ READ = ReadOperation(
 FIND = ReadOperation(
     name="journal_entry.find",
     title="Find journal entries by their reference or by the hub's mark",
-    input=listing_input(
-        {
-            "company_code": {"type": "string", "minLength": 1},
-            "reference": {"type": "string", "minLength": 1, "maxLength": 16},
-            "code": {"type": "string", "minLength": 1, "maxLength": 20},
-        },
-        anyOf=[{"required": ["reference"]}, {"required": ["code"]}],
-    ),
+    input={"$ref": "s4hana.journal_entries_query@1"},
     output={"$ref": "s4hana.journal_entries@1"},
     read=find_entries,
 )

@@ -11,11 +11,11 @@ from typing import Any
 
 from connectors.s4hana.changes import Whole
 from connectors.s4hana.client import read_all
-from connectors.s4hana.documents import created, creation
+from connectors.s4hana.documents import MARK, created, creation
 from connectors.s4hana.marks import REFERENCE, number
 from connectors.s4hana.odata.literals import all_of, condition
 from connectors.s4hana.odata.model import entity_set
-from connectors.s4hana.reads import is_of, listing_input, read
+from connectors.s4hana.reads import is_of, read
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.connector import ReadOperation, Record
 from hub.sdk.errors import FixData
@@ -23,15 +23,18 @@ from hub.sdk.session import Session
 
 PARTNERS = entity_set("API_BUSINESS_PARTNER", "A_BusinessPartner")
 SCHEMA = "s4hana.business_partner@1"
-WHOLE = Whole(entity=PARTNERS, id="BusinessPartner", owners=("BusinessPartner", "Customer"))
 #: The field of a partner that bears the hub's mark.
 MARKED = "SearchTerm2"
+
+
+def _untouched(row: Mapping[str, Any]) -> bool:
+    """Tell whether the hub has made a partner that nobody has changed since."""
+    return not row.get("LastChangeDate") and MARK.fullmatch(str(row.get(MARKED))) is not None
+
+
+WHOLE = Whole(entity=PARTNERS, id="BusinessPartner", owners=("BusinessPartner", "Customer"), is_the_hubs_own=_untouched)
 DEEP = [path for path, _ in PARTNERS.paths()]
-_CALLED = {
-    "id": ("BusinessPartner", "number of the business partner"),
-    "external_id": ("BusinessPartnerIDByExtSystem", "its number in the system that it comes from"),
-    "search_term": ("SearchTerm1", "its first search term"),
-}
+_CALLED = {"id": "BusinessPartner", "external_id": "BusinessPartnerIDByExtSystem", "search_term": "SearchTerm1"}
 
 
 def check(record: Record) -> None:
@@ -67,9 +70,7 @@ def _form(settings: S4HanaSettings, record: Record) -> Record:
 async def find(session: Session, wanted: Record) -> Record:
     """Find a partner by any of its names, or nothing; `FixData` where several have the same."""
     conditions = [
-        condition(PARTNERS, property, "eq", wanted[field])
-        for field, (property, _) in _CALLED.items()
-        if field in wanted
+        condition(PARTNERS, property, "eq", wanted[field]) for field, property in _CALLED.items() if field in wanted
     ]
     rows = await read_all(session, PARTNERS, filter=all_of(conditions), deep=DEEP, order="BusinessPartner")
     for row in rows:
@@ -84,7 +85,7 @@ async def find(session: Session, wanted: Record) -> Record:
 
 
 def _assert_meant(wanted: Record, row: Record) -> None:
-    if not is_of({field: property for field, (property, _) in _CALLED.items()})(wanted, row):
+    if not is_of(_CALLED)(wanted, row):
         raise FixData("Another business partner came than the one asked for.", code="foreign-answer")
 
 
@@ -123,10 +124,7 @@ READ = read(
 FIND = ReadOperation(
     name="business_partner.find",
     title="Find a business partner by its number, its external number or its search term, or nothing",
-    input=listing_input(
-        {field: {"type": "string", "minLength": 1, "description": said} for field, (_, said) in _CALLED.items()},
-        minProperties=1,
-    ),
+    input={"$ref": "s4hana.business_partner_query@1"},
     output={
         "type": "object",
         "properties": {"business_partner": {"anyOf": [{"type": "object"}, {"type": "null"}]}},

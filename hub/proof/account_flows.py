@@ -235,9 +235,9 @@ def write(folder: Path, orgs: Mapping[str, Mapping[str, Any]], environ: Mapping[
             copy = folder / path.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-    for path, text in files(orgs, out=out).items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
+    for name, text in files(orgs, out=out).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
 
 
 def secrets_of(orgs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:

@@ -82,7 +82,8 @@ class Conductor:
         both are the profile's when nothing is said.
         """
         self._per_second = per_second
-        self._plan = plan or (lambda vendor: faults.plan(stage.profile, vendor))
+        further = stage.scenario.crm is not None
+        self._plan = plan or (lambda vendor: faults.plan(stage.profile, vendor, further=further))
         self._stage = stage
         self._say = say
         self._show = show
@@ -118,6 +119,8 @@ class Conductor:
     def end(self) -> Course:
         """Wait until all has happened and the hub is at rest; then make the calls that cannot be repeated."""
         self._until(1.0)
+        if self._crm is not None:
+            self._crm.end()
         self._pay_out_the_rest()
         self._say("Everything has happened; the hub comes to rest.")
         self._settle()
@@ -162,7 +165,7 @@ class Conductor:
         people: list[tuple[float, Callable[[], None]]] = (
             [(EARLY, self._change_early), (LATE, self._change_late)]
             if self._crm is None
-            else [(EARLY, self._crm.change)]
+            else [(EARLY, self._crm.change), (LATE, self._crm.amend)]
         )
         return sorted([*moments, *people], key=lambda moment: moment[0])
 
@@ -174,6 +177,8 @@ class Conductor:
             progress = self._stage.stripe.progress()
             self._tell(progress)
             self._change_both()
+            if self._crm is not None:
+                self._crm.go_on()
             over = not progress["planned"] and self._seeding is not None and not self._seeding.is_alive()
             if over or (fraction < 1 and progress["driven"] >= steps * fraction):
                 return

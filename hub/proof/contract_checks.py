@@ -14,6 +14,9 @@ from hub.proof.invariants import Finding, Invariant
 #: Product of the CRM, what one costs for a period in minor units → how many.
 Sold = Mapping[tuple[str, Decimal], Decimal]
 
+#: Families of products that are charged once.
+_ONCE = frozenset({"Services", "Hardware"})
+
 
 class Stands(StrEnum):
     """What must have come of a contract."""
@@ -49,20 +52,25 @@ def find(
 
 def agreed(crm: Mapping[str, Any], contract: str, *, on: date, without_last: bool = False) -> Sold:
     """Give what a contract of the CRM comes to on a day: the sum of the activated orders that count then."""
-    records, day = crm["records"], on.isoformat()
-    counting = sorted(
-        one["Id"]
-        for one in records["Order"]
-        if one.get("ContractId") == contract
-        and one["Status"] == "Activated"
-        and one["EffectiveDate"] <= day <= one.get("EndDate", day)
-    )
-    orders = counting[:-1] if without_last else counting
+    orders = counting(crm, contract, on=on, without_last=without_last)
     found: Counter[tuple[str, Decimal]] = Counter()
-    for line in records["OrderItem"]:
+    for line in crm["records"]["OrderItem"]:
         if line["OrderId"] in orders:
             found[line["Product2Id"], Decimal(line["UnitPrice"]) * 100] += Decimal(line["Quantity"])  # type: ignore[assignment]
     return {key: Decimal(quantity) for key, quantity in found.items() if quantity}
+
+
+def counting(crm: Mapping[str, Any], contract: str, *, on: date, without_last: bool = False) -> dict[str, str | None]:
+    """Give the activated orders of a contract that count on a day, and what the CRM knows of their billing."""
+    day = on.isoformat()
+    found = {
+        one["Id"]: one.get("Billing_Status__c")
+        for one in sorted(crm["records"]["Order"], key=lambda one: str(one["Id"]))
+        if one.get("ContractId") == contract
+        and one["Status"] == "Activated"
+        and one["EffectiveDate"] <= day <= one.get("EndDate", day)
+    }
+    return dict(list(found.items())[:-1]) if without_last else found
 
 
 def _one(
@@ -90,11 +98,38 @@ def _one(
     end = datetime.combine(date.fromisoformat(contract["EndDate"]) + timedelta(days=1), datetime.min.time(), UTC)
     if subscription["cancel_at"] != int(end.timestamp()):
         yield _broken(Invariant.BOOKS_AGREE, f"the subscription of {name} ends at {subscription['cancel_at']}")
-    must_be = agreed(crm, contract["Id"], on=on, without_last=state is Stands.KEPT)
+    kept = state is Stands.KEPT
+    untold = [id for id, told in counting(crm, contract["Id"], on=on, without_last=kept).items() if told != "Sent"]
+    if untold:
+        yield _broken(Invariant.NOTHING_LOST, f"the CRM does not know that billing has {untold} of {name}")
+    yield from _charges(crm, stripe, contract["Id"], on=on, without_last=kept)
+    must_be = agreed(crm, contract["Id"], on=on, without_last=kept)
     told = (("billing", _billed(stripe, subscription)), ("the ERP", _ordered(erp, order)))
+    once = {id for id, one in _products(crm).items() if one.get("Family") in _ONCE}
     for side, has in told:
-        if has != must_be:
+        if has != {key: sold for key, sold in must_be.items() if side != "billing" or key[0] not in once}:
             yield _broken(Invariant.BOOKS_AGREE, f"{side} has {dict(has)} of {name}, must have {dict(must_be)}")
+
+
+def _products(crm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {one["Id"]: one for one in crm["records"]["Product2"]}
+
+
+def _charges(
+    crm: Mapping[str, Any], stripe: Mapping[str, Any], contract: str, *, on: date, without_last: bool
+) -> Iterator[Finding]:
+    orders = counting(crm, contract, on=on, without_last=without_last)
+    for line in crm["records"]["OrderItem"]:
+        once = _products(crm)[line["Product2Id"]].get("Family") in _ONCE
+        made = [one for one in stripe["invoiceitems"] if one["metadata"].get("crm_line") == line["Id"]]
+        wanted = 1 if once and line["OrderId"] in orders else 0
+        if len(made) != wanted:
+            broken = Invariant.NOTHING_TWICE if len(made) > wanted else Invariant.NOTHING_LOST
+            yield _broken(broken, f"{line['Id']} was charged {len(made)} times, must be {wanted}")
+        for one in made:
+            has, must_be = Decimal(one["amount"]), Decimal(line["UnitPrice"]) * Decimal(line["Quantity"]) * 100
+            if has != must_be:
+                yield _broken(Invariant.BOOKS_AGREE, f"{line['Id']} was charged with {has}, must be {must_be}")
 
 
 def _billed(stripe: Mapping[str, Any], subscription: Mapping[str, Any]) -> Sold:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -13,12 +13,13 @@ from sqlalchemy import select
 from hub.engine.compensation import given
 from hub.engine.routing import stored_scope
 from hub.engine.values import lenient
-from hub.model.flow import Call, Emit, Flow, OnFailure, Step, Subflow
+from hub.model.flow import Branch, Call, Emit, Flow, OnFailure, Step, Subflow, Term
 from hub.model.flow_steps import place_of, placed_steps, step_at
 from hub.queries.step_words import kind_of, sentence_of
 from hub.queries.view import View
 from hub.store import resuming, runs
 from hub.store.tables import events
+from hub.workspace.checks.narrowing import compared_in, tree
 
 #: A name, or a field of what a step gave: it comes out later as it does now.
 _PLAIN = re.compile(r"([A-Za-z_][\w-]*)(\.[A-Za-z_]\w*)*")
@@ -58,7 +59,8 @@ def consequences(
 ) -> Consequences | None:
     """Tell what follows an `approve` step; `reads` names the operations that surely change nothing.
 
-    `known` is what the run knows by now: connections that follow from it are named.
+    `known` is what the run knows by now: connections that follow from it are named, and what a value that is decided by
+    now leaves out, such as the arm of a branch for another system, is not told.
     None when the flow has no such step, as when an approval of a calling flow was asked for again.
     """
     step = step_at(flow.steps, path)
@@ -75,10 +77,34 @@ def _following(flow: Flow, place: str, reads: Collection[str], known: Mapping[st
     begins = next(number for number, (each, _) in enumerate(placed) if each == place)
     # What is asked for an item of a loop is asked for that item alone.
     item = place[: place.rfind("[]") + 2] if "[]" in place else ""
+    out = tuple(_left_out(placed, known))
     for each, step in placed[begins + 1 :]:
-        if each.startswith(item) and _goes_out(step, reads):
+        if each.startswith(item) and _goes_out(step, reads) and not f"{each}.".startswith(out):
             when = None if step.when is None else step.when.text
             yield Following(place=each, kind=kind_of(step), sentence=sentence_of(step, _on(step, known)), when=when)
+
+
+def _left_out(placed: Iterable[tuple[str, Step]], known: Mapping[str, Any]) -> Iterator[str]:
+    """Give the places, each with a dot behind it, of what a value that is known by now leaves out."""
+    for place, step in placed:
+        if not _may_hold(step.when, known):
+            yield f"{place}."
+        for arm in step.action.arms if isinstance(step.action, Branch) else ():
+            if not _may_hold(arm.when, known):
+                yield from (f"{place}.{inner.id}." for inner in arm.steps)
+
+
+def _may_hold(when: Term | None, known: Mapping[str, Any]) -> bool:
+    """Tell whether a condition may hold yet; of those that compare one value with a text, a known one decides."""
+    compared = compared_in(tree(when))
+    if compared is None:
+        return True
+    value: Any = known
+    for name in compared.path.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return True
+        value = value[name]
+    return (value == compared.value) is compared.holds
 
 
 def _on(step: Step, known: Mapping[str, Any]) -> str | None:

@@ -15,6 +15,7 @@ from hub.proof.loads import Course
 
 
 @pytest.mark.usefixtures("forked_processes")
+@pytest.mark.processes
 def test_each_customer_is_carried_over_once_although_the_hub_is_killed() -> None:
     proved = customer_load.prove(Console(file=StringIO()), customers=200, kills=1, seed=1)
     assert proved.findings == []

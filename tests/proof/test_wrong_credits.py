@@ -40,7 +40,7 @@ COMPARED = ', "applications[].amount"'
         (
             "refund-to-erp that fails after all",
             "refund-to-erp",
-            r"when: posted \|\| looked\.refund",
+            r"when: >-\n +posted \|\| looked\.refund\n.*",
             lambda _: 'when: "`false`"',
             Invariant.NOTHING_LOST,
         ),
@@ -117,11 +117,16 @@ def test_a_flow_that_takes_the_engines_word_is_seen(monkeypatch: pytest.MonkeyPa
     [
         (
             "refund-to-erp that has failed, and is taken back",
-            r"            undoes: outcome\.post\n",
+            r" +undoes: outcome\.booked\.post\n",
             "",
             {Invariant.NOTHING_TWICE, Invariant.BOOKS_AGREE},
         ),
-        ("refund-to-erp that is taken back, and fails", "when: post && !tied", "when: post", {Invariant.TAKEN_BACK}),
+        (
+            "refund-to-erp that is taken back, and fails",
+            r"when: \(booked\.post \|\| booked\.entry\) && !tied",
+            "when: booked.post",
+            {Invariant.TAKEN_BACK},
+        ),
     ],
     ids=["reversed by another write", "tied by a run that found it posted"],
 )
@@ -138,7 +143,7 @@ def test_a_note_whose_lines_are_charged_again_by_another_write_is_seen(
     broken = broken_by(
         f"credit-note-to-erp {story}",
         "credit-note-to-erp",
-        r"    undoes: issued\.post\n",
+        r" +undoes: issued\.booked\.post\n",
         lambda _: "",
         monkeypatch,
     )

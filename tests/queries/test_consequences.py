@@ -13,7 +13,7 @@ from hub.queries.consequences import consequences
 from hub.workspace.source.terms import text_term
 from tests.ui.stage import shipped_bundle
 
-READS = {"invoice.read"}
+READS = {"invoice.read", "journal_entry.read"}
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +34,21 @@ def looped(shipped: Flow) -> Flow:
 def test_what_is_written_after_it_is_told_in_the_order_of_the_flow(shipped: Flow) -> None:
     found = consequences(shipped, "approval", reads=READS)
     assert found is not None and not found.takes_back
-    assert [each.place for each in found.follows] == ["tax", "post", "write_back"]
+    assert [each.place for each in found.follows] == ["tax", "booked.post", "booked.entry", "write_back"]
     assert found.follows[0].sentence.startswith("Call tax.commit on the connection that taxing gives")
 
 
 def test_what_is_not_known_to_change_nothing_is_told_too(shipped: Flow) -> None:
     found = consequences(shipped, "approval", reads=())
     assert found is not None
-    assert [each.place for each in found.follows] == ["tax", "post", "posted", "write_back"]
+    assert [each.place for each in found.follows] == [
+        "tax",
+        "booked.post",
+        "booked.posted",
+        "booked.entry",
+        "booked.entered",
+        "write_back",
+    ]
 
 
 def test_what_is_asked_for_an_item_lets_out_that_item_alone(shipped: Flow) -> None:
@@ -68,16 +75,21 @@ def test_connections_are_named_as_far_as_they_are_known(shipped: Flow) -> None:
         assert found is not None
         return [each.sentence.partition(" on ")[2].partition(" with ")[0] for each in found.follows]
 
-    known = {"event": {"connection": "stripe"}, "route": {"connection": "netsuite"}, "taxing": {"connection": "tax"}}
+    route = {"connection": "netsuite", "system": "netsuite"}
+    known = {"event": {"connection": "stripe"}, "route": route, "taxing": {"connection": "tax"}}
+    # Where it goes is decided by then, so that the other system's arm is not told.
     assert told(shipped, known) == ["tax", "netsuite", "stripe"]
+    japan = {"connection": "s4hana-jp", "system": "s4hana"}
+    assert told(shipped, {**known, "route": japan}) == ["tax", "s4hana-jp", "stripe"]
     assert told(shipped, {}) == [
         "the connection that taxing gives",
         "the connection that route gives",
+        "the connection that route gives",
         "the connection that event gives",
     ]
-    post = next(step for step in shipped.steps if step.id == "post")
-    assert isinstance(post.action, Call)
-    either = text_term("=posted.connection || route.connection", {})
-    changed = replace(post, action=replace(post.action, connection=either))
-    later = replace(shipped, steps=tuple(changed if step.id == "post" else step for step in shipped.steps))
-    assert told(later, known)[1] == "the connection that the run chooses"
+    tax = next(step for step in shipped.steps if step.id == "tax")
+    assert isinstance(tax.action, Call)
+    either = text_term("=taxable.connection || taxing.connection", {})
+    changed = replace(tax, action=replace(tax.action, connection=either))
+    later = replace(shipped, steps=tuple(changed if step.id == "tax" else step for step in shipped.steps))
+    assert told(later, known)[0] == "the connection that the run chooses"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy import Table, insert, update
 
 from hub.audit.kinds import AuditKind
 from hub.model.ambient import Ambient, to_micros
-from hub.model.flow import Call, Flow
+from hub.model.flow import Branch, Call, Flow, Step
 from hub.sdk import exact_json
 from hub.store import crossrefs
 from hub.store.audit import Note
@@ -37,7 +37,7 @@ TROUBLES: Sequence[tuple[str, str, str, Mapping[str, str]]] = (
     ),
     (
         "posted-differently",
-        "posted",
+        "booked.posted",
         "The record differs from `invoice` in 2 places.",
         {
             "differences": "total: 128410 minor EUR, expected 128400 minor EUR; "
@@ -52,7 +52,7 @@ TROUBLES: Sequence[tuple[str, str, str, Mapping[str, str]]] = (
     ),
     (
         "outcome-unknown",
-        "post",
+        "booked.post",
         "The write may or may not have happened, and the target gives no way to look; a person must find out.",
         {"connection": "netsuite", "operation": "invoice.upsert"},
     ),
@@ -241,22 +241,32 @@ def tell(transaction: Transaction, story: Story, run_id: str, flow: Flow, ambien
     if story.trouble is not None:
         stop = TROUBLES[story.trouble][1]
     elif story.state in {"running", "waiting"}:
-        stop = "invoice" if story.flow == PAYMENTS else "post"
+        stop = "invoice" if story.flow == PAYMENTS else "booked.post"
     at, share = begin, whole // max(len(flow.steps), 1)
-    for ordinal, step in enumerate(flow.steps):
+    over = False
+    for ordinal, (path, step) in enumerate(_gone_through(flow.steps)):
         ends = at + (share if isinstance(step.action, Call) else share // 12)
-        stopped = step.id == stop
+        stopped = stop is not None and f"{stop}.".startswith(f"{path}.")
         if stopped and story.state == "running":
             break
-        _tell_step(
-            transaction, story, run_id, ordinal, step.id, type(step.action).__name__.lower(), at, ends, stopped=stopped
-        )
+        if over and not stopped:
+            continue
+        kind = type(step.action).__name__.lower()
+        _tell_step(transaction, story, run_id, ordinal, path, kind, at, ends, stopped=stopped)
         if isinstance(step.action, Call):
-            _tell_call(transaction, story, run_id, step.id, step.action.operation, at, ends, stopped=stopped)
-        at = ends
-        if stopped:
-            break
+            _tell_call(transaction, story, run_id, path, step.action.operation, at, ends, stopped=stopped)
+        at, over = ends, over or stopped
     _tell_end(transaction, story, run_id, at, ambient)
+
+
+def _gone_through(all_steps: Sequence[Step], around: str = "") -> Iterator[tuple[str, Step]]:
+    """Give the steps that a run for NetSuite goes through, with their paths: a branch behind those of its first arm."""
+    for step in all_steps:
+        if step.when is not None and "s4hana" in step.when.text:
+            continue
+        if isinstance(step.action, Branch):
+            yield from _gone_through(step.action.arms[0].steps, f"{around}{step.id}.")
+        yield f"{around}{step.id}", step
 
 
 def _tell_step(
@@ -293,7 +303,7 @@ def _tell_step(
         state=("failed" if story.state == "parked" else "waiting") if stopped else "succeeded",
         input=exact_json.dumps({"id": story.document}).decode(),
         output=None if stopped else exact_json.dumps(output).decode(),
-        rule="everyone else in NetSuite" if kind == "decide" else None,
+        rule={"decide": "everyone else in NetSuite", "branch": "netsuite"}.get(kind),
         error=None if error is None else exact_json.dumps(error).decode(),
         started_at=began,
         finished_at=ended,
@@ -312,7 +322,7 @@ def _tell_call(
     stopped: bool,
 ) -> None:
     writes = not operation.endswith(".read")
-    tries = story.tries if path == "post" else 1
+    tries = story.tries if path == "booked.post" else 1
     piece = (ended - began) // (2 * tries)
     for number in range(1, tries + 1):
         last = number == tries and not stopped

@@ -76,6 +76,8 @@ def test_a_field_goes_to_every_mapping_that_reads_it(shipped: Lineage) -> None:
         "netsuite.invoice.item[].amount",
         "netsuite.invoice.taxDetails[].taxBasis",
         "netsuite.invoice.taxDetails[].taxRate",
+        "s4hana.invoice_posting.items[].net",
+        "s4hana.invoice_posting.taxes[].base",
     }
 
 
@@ -94,7 +96,8 @@ def test_a_whole_flow_is_followed_over_lookups_policies_and_what_comes_back(ship
     onward = {edge.target.series for edge in downstream(shipped, shipped.find("stripe.invoice.number")[0])} - {
         "stripe.invoice"
     }
-    billed = {"canonical.invoice", "tax.document", "netsuite.invoice", "canonical.posted_invoice", "stripe.note"}
+    billed = {"canonical.invoice", "tax.document", "canonical.posted_invoice", "stripe.note"}
+    billed |= {"netsuite.invoice", "s4hana.invoice_posting"}
     billed |= {"flow.posted-invoice-agrees", "canonical.invoice_status", "salesforce.invoice_status"}
     assert onward == {*billed, "netsuite.collections_notice"}
 

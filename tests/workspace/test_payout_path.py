@@ -15,6 +15,7 @@ from connectors.stripe.sandbox.parameters import Parameters
 from hub.engine.checks import check
 from hub.engine.values import lenient
 from hub.errors import FixData, HubError, NotMapped
+from hub.model.flow_steps import step_at
 from hub.model.money import exponent
 from hub.workspace.bundle import Bundle
 from tests.workspace.test_money_path import CUSTOMERS, bundle, line, open_books, walk, wish
@@ -117,7 +118,7 @@ async def test_a_payout_is_posted_once_however_often_it_is_told(walk: Walk) -> N
     scope = await walk.flow("payout-to-erp", payout)
     assert accounts(walk, "eur") == before
     (journal,) = walk.sandboxes["netsuite"].world.books.snapshot()["journals"]
-    assert (journal["externalId"], journal["id"]) == (payout["id"], scope["post"]["id"])
+    assert (journal["externalId"], journal["id"]) == (payout["id"], scope["booked"]["post"]["id"])
     assert walk.crossrefs["payout", "stripe", payout["id"], "netsuite"] == journal["id"]
 
 
@@ -209,7 +210,7 @@ async def test_payouts_by_hand_are_posted_and_found_in_the_next_automatic_one(wa
     assert found[BANK["gbp"]] == 1500 + automatic["amount"]
     assert found.get(CLEARING, 0) == on_balance(held, "gbp") == 0
     # Of an automatic one there is nothing to post by hand.
-    assert (await walk.flow("payout-by-hand-to-erp", automatic))["post"] is None
+    assert (await walk.flow("payout-by-hand-to-erp", automatic))["booked"] is None
 
 
 async def test_what_stripe_converted_is_relieved_from_an_account_of_its_own(walk: Walk) -> None:
@@ -320,8 +321,8 @@ async def test_a_payout_that_does_not_add_up_stops(walk: Walk) -> None:
 async def test_what_the_erp_changed_in_an_entry_is_told(walk: Walk) -> None:
     await post(walk, paid("de", CARD))
     (payout,) = await pay_out(walk)
-    step = next(step for step in walk.bundle.flows["payout-to-erp"].steps if step.id == "posted")
-    assert step.expect is not None
+    step = step_at(walk.bundle.flows["payout-to-erp"].steps, "booked.posted")
+    assert step is not None and step.expect is not None
     scope = await walk.flow("payout-to-erp", payout)
     netsuite: Any = walk.sandboxes["netsuite"].world.books
     (journal,) = netsuite.documents.of("journalEntry")

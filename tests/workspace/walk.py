@@ -50,6 +50,7 @@ class Walk:
     connected: Mapping[str, Connected]
     connectors: Mapping[str, Connector]
     crossrefs: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
+    events: int = 0
 
     async def flow(self, name: str, record: Mapping[str, Any], *, event: str | None = None) -> dict[str, Any]:
         """Go through a flow for one business object of Stripe's; gives the scope with every step's output.
@@ -57,7 +58,8 @@ class Walk:
         `event` is what has happened to it: what starts the flow first, when not named.
         """
         flow = self.bundle.flows[name]
-        told = {"connection": "stripe", "type": event or flow.event}
+        self.events += 1
+        told = {"id": f"evt_{self.events}", "connection": "stripe", "type": event or flow.event}
         scope: dict[str, Any] = {"event": told, "data": {"object": record}, "record": record}
         await self._line(flow, flow.steps, scope, "")
         return scope
@@ -199,13 +201,13 @@ class Walk:
 
 
 @asynccontextmanager
-async def walking(bundle: Bundle) -> AsyncIterator[Walk]:
-    """Serve the three sandboxes and connect to them."""
+async def walking(bundle: Bundle, *more: str) -> AsyncIterator[Walk]:
+    """Serve the three sandboxes, and `more` by the names of their connections, and connect to them."""
     connectors = load_connectors()
     async with AsyncExitStack() as stack:
         sandboxes = {
             name: await stack.enter_async_context(running(find(_CONNECTORS.get(name, name))))
-            for name in ("stripe", "netsuite", "tax")
+            for name in ("stripe", "netsuite", "tax", *more)
         }
         named = {name: connectors[_CONNECTORS.get(name, name)] for name in sandboxes}
         connected = {}
@@ -233,5 +235,11 @@ _SETTINGS = {
     "stripe": {"api_key"},
     "netsuite": {"account", "client_id", "certificate_id", "private_key", "algorithm"},
     "tax": {"account_id", "license_key", "company_code"},
+    "s4hana": {"user", "password"},
 }
-_FIXED: Mapping[str, Mapping[str, str]] = {"stripe": {"webhook_secret": "whsec_test"}, "netsuite": {}, "tax": {}}
+_FIXED: Mapping[str, Mapping[str, str]] = {
+    "stripe": {"webhook_secret": "whsec_test"},
+    "netsuite": {},
+    "tax": {},
+    "s4hana": {"webhook_secret": "shown-by-the-sender"},
+}

@@ -148,7 +148,7 @@ class Case:
     tells it from others of the same flow, and `exception` is the reason of the one that must be open in the end. What
     must come of a credit note stands in `note`, where one is made. A case about `customers` hears of them, and not of
     invoices; one with a `crm` has a fourth vendor. `engine` is the connection that taxes the invoice: AvaTax's as
-    shipped, or Stripe's.
+    shipped, or Stripe's. `erp` is the connection that has the books of the entity that sells.
     """
 
     flows: tuple[str, ...]
@@ -165,6 +165,7 @@ class Case:
     books: Books = Books.POSTED
     exception: str | None = None
     engine: str = "tax"
+    erp: str = "netsuite"
     note: NoteDue = field(default_factory=NoteDue)
     #: What of Stripe's in the books is taken back: payments, refunds, payouts or returns of payouts.
     taken_back: str = ""

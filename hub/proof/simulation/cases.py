@@ -11,6 +11,7 @@ from hub.proof.simulation.contract_cases import CONTRACT_CASES
 from hub.proof.simulation.crm_cases import CRM_CASES
 from hub.proof.simulation.note_cases import voided
 from hub.proof.simulation.refund_cases import taken_back_twice
+from hub.proof.simulation.sap_cases import SAP_CASES
 
 
 async def _invoiced(stage: Stage) -> None:
@@ -417,4 +418,5 @@ CASES: tuple[Case, ...] = (
     ),
     *CRM_CASES,
     *CONTRACT_CASES,
+    *SAP_CASES,
 )

@@ -31,6 +31,13 @@ def expecting(wanted: Crm, evidence: Evidence) -> Evidence:
     return replace(evidence, expected={**told, NOBODY: Expected(exceptions=wanted.exceptions)})
 
 
+def heard_of(wanted: Crm | None, books: dict[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Give the vendors' books as a case hears of them: of a contract's invoices no flow is told."""
+    if wanted is None or not wanted.contracts:
+        return books
+    return {**books, "stripe": {**books["stripe"], "invoices": []}}
+
+
 class CrmSide:
     """One org and the names of the records that the case has made in it."""
 

@@ -135,6 +135,17 @@ async def _raised(stage: Stage) -> None:
     await stage.read()
 
 
+async def _raised_before(stage: Stage) -> None:
+    await _priced(stage)
+    await stage.rested()
+    await _raised(stage)
+
+
+async def _lowered_again(stage: Stage) -> None:
+    await stage.seed(VENDOR, {"changes": [{"type": "PricebookEntry", "id": "{entry}", "UnitPrice": 12.5}]})
+    await stage.read()
+
+
 async def _taken_out(stage: Stage) -> None:
     await stage.seed(VENDOR, {"changes": [{"type": "PricebookEntry", "id": "{entry}", "IsActive": False}]})
     await stage.read()
@@ -270,6 +281,14 @@ CRM_CASES: tuple[Case, ...] = (
         scenario=one_invoice(),
         prepare=_priced,
         happen=_raised,
+        crm=Crm(products=1, prices=2),
+    ),
+    Case(
+        flows=("price-to-billing",),
+        story="whose amount comes back",
+        scenario=one_invoice(),
+        prepare=_raised_before,
+        happen=_lowered_again,
         crm=Crm(products=1, prices=2),
     ),
     Case(

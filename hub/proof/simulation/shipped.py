@@ -49,9 +49,16 @@ rules: [{{ name: every company of the group, when: invoice.entity, then: {{ conn
 
 
 @cache
-def compiled(engine: str = "tax") -> Bundle:
-    """Compile the workspace that ships, once for a process; with another `engine`, that one taxes everything."""
+def compiled(engine: str = "tax", moved: tuple[str, bytes, bytes] | None = None) -> Bundle:
+    """Compile the workspace that ships, once for a process; with another `engine`, that one taxes everything.
+
+    `moved` is a file, what stands in it, and what stands there instead.
+    """
     files = dict(read_files(next(shipped())))
+    if moved is not None:
+        path, old, new = moved
+        assert old in files[path]
+        files[path] = files[path].replace(old, new)
     if engine != "tax":
         files[_ENGINES] = _ONE_ENGINE.format(engine=engine).encode()
         files.pop(_ENGINES.replace(".yaml", "_examples.yaml"), None)
@@ -69,6 +76,12 @@ def settings(vendor: str, told: Mapping[str, Any], *, url: str, webhook_secret: 
         case "netsuite":
             known = ("account", "client_id", "certificate_id", "algorithm", "private_key")
             return {"base_url": url, "restlet_base_url": url, **{name: told[name] for name in known}}
+        case "s4hana":
+            return {
+                "base_url": url,
+                "webhook_secret": webhook_secret,
+                **{name: told[name] for name in ("user", "password")},
+            }
         case "salesforce":
             told_of = ("consumer_key", "username", "private_key", "audience", "organization_id", "api_version")
             # A login names the address at which it was asked for, and here no TLS stands before the sandbox.

@@ -13,6 +13,7 @@ import connectors.s4hana
 from connectors.s4hana import entries
 from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.journal import found, look, result
+from connectors.s4hana.ledger import entry_of
 from connectors.s4hana.marks import mark
 from connectors.s4hana.samples import INVOICE, JOURNAL, PAYMENT
 from connectors.s4hana.soap.xml import NotXml, read
@@ -54,6 +55,14 @@ def test_a_payment_is_parted_into_what_came_and_the_fee() -> None:
         ("10100001", Decimal("-100.00")),
     ]
     assert entry.invoice == "180000000010102026"
+
+
+def test_a_text_longer_than_a_head_has_room_for_is_cut() -> None:
+    """It is for people to read, and each line has it up to fifty signs; a reference is never cut."""
+    text = "inpay_1M3USa2eZvKYlo2CBjuwbq0N"
+    entry = entries.payment({**PAYMENT, "text": text})
+    assert entry.text == text[:25]
+    assert {line.more["text"] for line in entry.lines if line.account != "65100000"} == {text}
 
 
 @pytest.mark.parametrize(
@@ -274,11 +283,16 @@ async def test_a_submitted_entry_is_posted_once_however_often_it_comes() -> None
         assert (await link.find("journal_entry.submit", JOURNAL))["company_code"] == "1010"
 
 
-async def test_many_lines_come_in_their_order() -> None:
-    async with linked() as link:
-        lines = [{"account": "41000000", "amount": f"-{number}", "text": f"line {number}"} for number in range(1, 13)]
-        made = await link.write(
-            "journal_entry.post", {**JOURNAL, "lines": [*lines, {"account": "11001000", "amount": "78"}]}
-        )
-        entry = await link.read("journal_entry.read", id=made["document"])
-        assert [row.get("DocumentItemText") for row in entry["lines"][:12]] == [each["text"] for each in lines]
+def test_lines_come_in_the_order_of_their_numbers() -> None:
+    head = {"CompanyCode": "1010", "FiscalYear": "2026", "AccountingDocument": "100000000"}
+    amounts = {"1": "-3.00", "10": "1.00", "11": "1.00", "2": "1.00"}
+    rows = [
+        {
+            **head,
+            "AccountingDocumentItem": item,
+            "AmountInTransactionCurrency": amount,
+            "AmountInCompanyCodeCurrency": "0",
+        }
+        for item, amount in amounts.items()
+    ]
+    assert [row["AccountingDocumentItem"] for row in entry_of(rows)["lines"]] == ["1", "2", "10", "11"]

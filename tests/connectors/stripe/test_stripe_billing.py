@@ -150,6 +150,8 @@ async def test_a_contract_is_amended_and_found_as_it_was_left(sandbox: Running) 
         assert archived["active"] is False
         with pytest.raises(FixData):
             await stripe.write("subscription.update", id=begun["id"], items=[{"price": support, "quantity": 1}])
+        assert (await stripe.write("price.restore", id=support))["active"] is True
+        await stripe.write("subscription.update", id=begun["id"], items=[{"price": support, "quantity": 1}])
 
 
 async def test_only_what_can_be_seen_of_a_change_is_taken_as_done(sandbox: Running) -> None:
