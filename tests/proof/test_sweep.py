@@ -66,7 +66,6 @@ def test_every_step_arm_undo_and_wait_that_ships_is_come_to() -> None:
         "approval waits",
         *elsewhere,
         "customer waits",
-        "draft",
         "undo:booked.entry",
         "undo:booked.post",
         "undo:tax",
