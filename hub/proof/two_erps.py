@@ -63,7 +63,7 @@ def _crm(seed: int, customers: list[Customer]) -> Crm:
             number=customer.number,
             name=customer.name,
             market=customer.market,
-            # A group has a member or two of its own currency; the others stand alone.
+            # A group has the first members of its own currency; the others stand alone.
             parent=f"Group of {customer.market.currency}" if customer.number < 2 * len(MARKETS) else None,
             renamed=customer.number % CHANGED_EVERY == turn,
             moved=customer.number % CHANGED_EVERY == (turn + 1) % CHANGED_EVERY,
