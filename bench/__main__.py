@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import door, flows, mapping, show, throttle, volume, waiting
+from bench import bulk, door, flows, mapping, show, throttle, volume, waiting
 from hub.runtime import collector
 from hub.sdk import exact_json
 
@@ -22,6 +22,7 @@ MEASURES: Mapping[str, Measure] = {
     "door": lambda given: door.measure(seconds=given.seconds, rounds=given.rounds, peers=not given.no_peers),
     "throttle": lambda given: throttle.measure(seconds=given.throttled),
     "waiting": lambda given: waiting.measure(count=given.waiting),
+    "bulk": lambda given: bulk.measure(rounds=given.rounds, largest=given.accounts),
     "volume": lambda given: volume.measure(count=given.flows, rounds=given.rounds, largest=given.largest),
 }
 
@@ -36,6 +37,7 @@ def main() -> int:
     parser.add_argument("--throttled", type=float, default=60.0, help="for how many seconds limits are measured")
     parser.add_argument("--waiting", type=int, default=100_000, help="how many runs wait while memory is measured")
     parser.add_argument("--largest", type=int, default=1_000_000, help="how many runs are recorded at most")
+    parser.add_argument("--accounts", type=int, default=10_000, help="how many accounts are carried over at most")
     parser.add_argument("--no-peers", action="store_true", help="install and measure no peers")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()

@@ -129,6 +129,23 @@ def show_throttle(console: Console, found: Found) -> None:
     )
 
 
+def show_bulk(console: Console, found: Found) -> None:
+    """Print how fast accounts are read, mapped and written in bulk."""
+    sides = ("ours", "simple_salesforce")
+    rows: list[tuple[str, ...]] = [
+        (
+            name,
+            *(f"{each['per_second'][side]:,}" for side in sides),
+            f"{each['ratio']} x",
+            *(f"{100 * each['sandbox_part'][side]:.0f} %" for side in sides),
+        )
+        for name, each in found["by_size"].items()
+    ]
+    columns = ("accounts", "Concord/s", "simple-salesforce/s", "ratio", "sandbox", "sandbox, theirs")
+    _table(console, "Accounts of Salesforce by the Bulk API, through mappings", columns, rows)
+    console.print("The sandboxes' part is the time in which their processes worked, by the time that it took in all.")
+
+
 SHOWN: Mapping[str, Callable[[Console, Found], None]] = {
     "mapping": show_mapping,
     "flows": show_flows,
@@ -136,4 +153,5 @@ SHOWN: Mapping[str, Callable[[Console, Found], None]] = {
     "door": show_door,
     "volume": show_volume,
     "waiting": show_waiting,
+    "bulk": show_bulk,
 }

@@ -198,6 +198,12 @@ class FixData(HubError):
     code = "fix-data"
 
 
+class NoSuchRecord(FixData):
+    """The target has no record of this id, or none any more; nothing was read or written."""
+
+    code = "not-found"
+
+
 class NotMapped(FixData):
     """A table or a crossref has no entry for this value."""
 

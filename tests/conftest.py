@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import sqlite3
 import sys
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import typer.main
+import typer.testing
 from hypothesis import HealthCheck, settings
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -18,6 +22,7 @@ from sqlalchemy import Connection, StaticPool, create_engine
 
 from hub.access import passwords
 from hub.store import database
+from hub.store.database import Database
 from tests.chromium import WITHOUT, find_chromium
 
 # Machines differ in speed, and examples must not depend on it. CI draws the same examples each time, `thorough` many.
@@ -84,18 +89,72 @@ def _copy_or_migrate(connection: Connection) -> None:
     """Give new data its tables by copying, which takes a twentieth of the time; older data is migrated as ever."""
     into = cast(sqlite3.Connection, connection.connection.driver_connection)
     if into.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+        into.execute("PRAGMA synchronous=OFF")
         _migrated().backup(into)
+        into.execute("PRAGMA synchronous=FULL")
     else:
         _migrate(connection)
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Take one process more than there are cores, because tests also wait; few of them profit from more than four."""
-    return min(4, len(os.sched_getaffinity(0)) + 1)
+    """Take one process more than there are cores, because tests also wait, but no more than eight."""
+    return min(8, len(os.sched_getaffinity(0)) + 1)
+
+
+_prepare, _open = database._prepare_writer, Database._open
+
+
+def _prepare_without_syncs(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
+    _prepare(connection, _record)
+
+
+def _open_without_syncs(self: Database) -> None:
+    """Open data, and do not wait for the disk: a test that fails leaves the machine running, and its files with it."""
+    _open(self)
+    connection = cast(sqlite3.Connection, self.writer.raw_connection().driver_connection)
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+def _is_long(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("processes", "browser", "timeout"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each worker begin with its share of the tests that take long: one that begins last is waited for alone."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    modules = [list(module) for _, module in groupby(items, key=lambda item: (_is_long(item), item.path))]
+    long = [module for module in modules if _is_long(module[0])]
+    short = [item for module in modules if not _is_long(module[0]) for item in module]
+    left = len(items)
+    items.clear()
+    for worker in range(workers):
+        # All get as many, those that stand beside each other.
+        share = left // (workers - worker)
+        left -= share
+        first = [item for module in long[worker::workers] for item in module]
+        rest = max(0, share - len(first))
+        items += first + short[:rest]
+        del short[:rest]
+    items += short
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Take what was collected out of the garbage collector's sight: it stays, and looking through it takes time."""
+    gc.collect()
+    gc.freeze()
 
 
 # Thousands of tests begin with new data. Processes of their own migrate it themselves.
 database._migrate = _copy_or_migrate
+database._prepare_writer = _prepare_without_syncs
+Database._open = _open_without_syncs  # type: ignore[method-assign]
+
+# Typer makes all commands anew each time one is run, which takes longer than most of them.
+typer.main.get_command = cache(typer.main.get_command)
+typer.testing._get_command = typer.main.get_command  # type: ignore[attr-defined]
 
 # Hundreds of tests begin with people who sign in, and a hash is made to take long. Processes of their own take as long.
 _hasher = passwords._hasher

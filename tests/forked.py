@@ -23,7 +23,11 @@ from functools import cache
 from pathlib import Path
 from typing import IO, NoReturn
 
+import typer.main
+
 from hub.connections.registry import load_connectors
+from hub.workspace.catalogue import catalogue_of
+from hub.workspace.compilation import compile_bundle
 
 CONCORD = "hub.cli.main"
 SANDBOX = "hub.sandbox.main"
@@ -37,8 +41,14 @@ _LOADED = (
     "hub.cli.serving",
     "hub.runtime.serve",
     "hub.cli.reach",
+    "hub.workspace.git",
     "alembic.command",
+    "alembic.config",
     "alembic.context",
+    "anyio._backends._asyncio",
+    "connectors.helloworld.sandbox.app",
+    "encodings.idna",
+    "rich._emoji_codes",
 )
 _LARGEST = 1 << 17
 _NUMBER = struct.Struct("!i")
@@ -131,7 +141,12 @@ def _number(descriptor: int) -> int:
 def _serve(listening: socket.socket) -> None:
     for name in _LOADED:
         importlib.import_module(name)
-    load_connectors()
+    app = importlib.import_module(CONCORD).app
+    # The schemas of the connectors are compiled with the first bundle.
+    compile_bundle({}, catalogue_of(list(load_connectors().values())))
+    # Typer makes all commands anew each time one is run.
+    typer.main.get_command = cache(typer.main.get_command)
+    typer.main.get_command(app)
     gc.freeze()
     # Who only waits for a process is nobody's to wait for.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

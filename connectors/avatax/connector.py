@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from connectors.avatax.client import authorizer, ping
 from connectors.avatax.failures import classify
 from connectors.avatax.operations import OPERATIONS
 from connectors.avatax.settings import AvataxSettings
 from hub.sdk.connector import Connector, Limits
+from hub.sdk.schemas import load
 from hub.sdk.tax import SCHEMAS
 
 CONNECTOR = Connector(
@@ -19,5 +22,5 @@ CONNECTOR = Connector(
     ping=ping,
     # Avalara publishes no numbers and throttles by account and tier; ten at once is accepted everywhere.
     limits=Limits(concurrency=10),
-    schemas=SCHEMAS,
+    schemas={**SCHEMAS, **load(Path(__file__).parent / "schemas")},
 )

@@ -16,8 +16,8 @@ from hub.sdk.errors import (
     HubError,
     LimitKind,
     LimitReached,
+    NoSuchRecord,
     NotBegun,
-    NotFound,
     OutcomeUnknown,
     RetryLater,
 )
@@ -59,7 +59,7 @@ _BY_CODE: Mapping[str, type[HubError]] = {
         (NotBegun, _NOT_STARTED),
         (OutcomeUnknown, _BROKE_OFF),
         (Conflict, _ANOTHER_STATE),
-        (NotFound, _ABSENT),
+        (NoSuchRecord, _ABSENT),
     )
     for code in codes.split()
 }
@@ -89,8 +89,6 @@ def classify(response: Response) -> HubError | None:
 def _by_status(status: int) -> type[HubError]:
     if status in (401, 403):
         return FixConnection
-    if status == 404:
-        return NotFound
     if status == 429:
         return LimitReached
     if status == 503:

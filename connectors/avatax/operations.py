@@ -29,7 +29,7 @@ from connectors.avatax.client import (
 )
 from connectors.avatax.failures import ABSENT, ALREADY_VOID
 from connectors.avatax.models import REASONS, address_model, commit_model, quote_model, recorded_type
-from connectors.avatax.results import INCLUDE, messages, read_result, result
+from connectors.avatax.results import INCLUDE, claim, messages, read_result, result
 from connectors.avatax.settings import AvataxSettings
 from hub.sdk import tax
 from hub.sdk.answers import read_object
@@ -227,7 +227,7 @@ def _recording(
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    tax.QUOTE.reading("Ask for the tax of a sale; nothing is recorded", _quote),
+    tax.QUOTE.reading("Ask for the tax of a sale; nothing is recorded", _quote, claim),
     _recording(tax.COMMIT, "Record the tax of a sale in a committed document", _commit),
     tax.VOID.writing(
         "Void a committed document",
@@ -255,6 +255,6 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     _recording(tax.REFUND, "Take a sale back by a negative document with the tax of that time", _refund),
-    tax.READ.reading("Read a recorded document by its code", _read),
+    tax.READ.reading("Read a recorded document by its code", _read, claim),
     tax.RESOLVE.reading("Resolve an address of the United States or Canada", _resolve),
 )

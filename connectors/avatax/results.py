@@ -16,6 +16,8 @@ from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.tax import by_level, nexus_of
 from hub.sdk.values import Response
 
+#: What a document is like as AvaTax answers it (`schemas/`).
+_TRANSACTION = "avatax.transaction@2"
 #: Lines with their tax by jurisdiction, and addresses; without it a document that is read has no lines.
 INCLUDE = "Details,Addresses"
 _KINDS = {INVOICE: "sale", RETURN: "return"}
@@ -49,6 +51,11 @@ def read_result(response: Response) -> Record:
     Raises `OutcomeUnknown` when the answer is not a document: then it cannot be told what was recorded.
     """
     return result(read_object(response))
+
+
+def claim(response: Response) -> tuple[str, Record]:
+    """Say of what shape a document of AvaTax's is, and give it as it stands; raises `OutcomeUnknown` for no object."""
+    return _TRANSACTION, read_object(response)
 
 
 def result(transaction: Mapping[str, Any]) -> Record:

@@ -11,7 +11,7 @@ from hub.sdk.errors import (
     FixData,
     HubError,
     LimitReached,
-    NotFound,
+    NoSuchRecord,
     OutcomeUnknown,
     RetryLater,
 )
@@ -23,7 +23,7 @@ from hub.sdk.values import Response
 _BY_CODE: Mapping[str, Callable[..., HubError]] = {
     "invalid_api_key": FixConnection,
     "greeting_invalid": FixData,
-    "greeting_not_found": NotFound,
+    "greeting_not_found": NoSuchRecord,
     "stale_version": Conflict,
 }
 
@@ -45,8 +45,6 @@ def classify(response: Response) -> HubError | None:
         return _BY_CODE[code](message, code=code.replace("_", "-"), status=status)
     if status in (401, 403):
         return FixConnection(message, status=status)
-    if status == 404:
-        return NotFound(message, status=status)
     if status < 400:
         return FixConnection("The host answers with a redirect; the base URL is wrong.", status=status)
     return FixData(message, status=status)

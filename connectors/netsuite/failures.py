@@ -11,6 +11,7 @@ from hub.sdk.errors import (
     HubError,
     LimitKind,
     LimitReached,
+    NoSuchRecord,
     NotBegun,
     OutcomeUnknown,
     RetryLater,
@@ -67,7 +68,9 @@ def classify(response: Response) -> HubError | None:
         # Two writers met at one record; NetSuite rolled this one back.
         return NotBegun("NetSuite was writing the same record.", code="record-changed", **facts)
     if status == 404:
-        return FixData("NetSuite has no such record.", code="not-found", **facts)
+        # Only NetSuite itself can say that there is none.
+        family = NoSuchRecord if code == "NONEXISTENT_ID" else FixData
+        return family("NetSuite has no such record.", code="not-found", **facts)
     return FixData("NetSuite refused the data.", code=_kebab(code) or "bad-request", **facts)
 
 

@@ -34,6 +34,24 @@ _PATH = re.compile(r"([A-Za-z0-9_]+)\((.*)\)")
 _NAMED = re.compile(r"([A-Za-z0-9_]+)='((?:[^']|'')*)'")
 #: Gateway writes it into its log; it is in no way a key there: what is written itself tells a repeat from a new write.
 TRACE = "x-correlationid"
+#: Properties beside keys that hold numbers which SAP shows with leading zeros or without. Elsewhere a zero counts: the
+#: postal code 01099 is another one than 1099.
+_NUMBERS = frozenset(
+    {
+        "CostCenter",
+        "Customer",
+        "GLAccount",
+        "Material",
+        "PayerParty",
+        "Product",
+        "ProfitCenter",
+        "ReconciliationAccount",
+        "ReferenceSDDocument",
+        "ReferenceSDDocumentItem",
+        "SoldToParty",
+        "Supplier",
+    }
+)
 #: How long a number stays taken, and a mark set.
 FOR_EVER = 10 * 365 * 86_400.0
 #: What an update gives.
@@ -276,4 +294,6 @@ def same(entity: EntitySet, name: str, written: Any, shown: Any) -> bool:
         return (written or None) == (shown or None)
     if entity.properties.get(name) is Kind.DECIMAL:
         return decimal_of(written, name) == decimal_of(shown, name)
-    return bool(written == shown) or number(written) == number(shown)
+    if name in _NUMBERS or name in entity.keys:
+        return number(written) == number(shown)
+    return bool(written == shown)

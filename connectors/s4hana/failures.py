@@ -13,6 +13,7 @@ from hub.sdk.errors import (
     FixData,
     HubError,
     LimitReached,
+    NoSuchRecord,
     NotBegun,
     OutcomeUnknown,
     RetryLater,
@@ -80,7 +81,9 @@ def _refused(status: int, why: Reason, facts: dict[str, Any]) -> HubError:
     if why.code in _LOCKED or LOCKED_TEXT.search(why.text):
         return NotBegun("Somebody is working on it in S/4HANA.", code="locked", **facts)
     if status == 404:
-        return FixData("S/4HANA has no such record.", code=NOT_FOUND, **facts)
+        # Only Gateway itself can say that there is none.
+        family = NoSuchRecord if why.known else FixData
+        return family("S/4HANA has no such record.", code=NOT_FOUND, **facts)
     if status == 412:
         return FixData("It was changed in S/4HANA meanwhile.", code=CHANGED_MEANWHILE, **facts)
     if status == 428:

@@ -32,9 +32,7 @@ def _untouched(row: Mapping[str, Any]) -> bool:
     return not row.get("LastChangeDate") and MARK.fullmatch(str(row.get(MARKED))) is not None
 
 
-WHOLE = Whole(
-    entity=PARTNERS, id="BusinessPartner", owners=("BusinessPartner", "Customer"), is_the_hubs_own=_untouched
-)
+WHOLE = Whole(entity=PARTNERS, id="BusinessPartner", owners=("BusinessPartner", "Customer"), is_the_hubs_own=_untouched)
 DEEP = [path for path, _ in PARTNERS.paths()]
 _CALLED = {"id": "BusinessPartner", "external_id": "BusinessPartnerIDByExtSystem", "search_term": "SearchTerm1"}
 

@@ -11,7 +11,7 @@ from connectors.s4hana.reads import read
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.calls import Calls, Course
 from hub.sdk.connector import Record, WriteOperation
-from hub.sdk.errors import FixData, NotFound, OutcomeUnknown
+from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
@@ -60,7 +60,7 @@ def find(settings: S4HanaSettings, formed: Request, key: EffectKey) -> Course[Re
 def _standing(settings: S4HanaSettings, formed: Request) -> Course[Response | None]:
     try:
         return (yield requests.one(settings.base_url, PRODUCTS, {"Product": _number(formed)}))
-    except (FixData, NotFound) as refusal:
+    except FixData as refusal:
         # Only Gateway itself can say that there is none, and then it says why.
         if refusal.code != NOT_FOUND or not refusal.facts.get("error"):
             raise OutcomeUnknown("Nobody can say whether the product is there.", code="unreadable-answer") from refusal

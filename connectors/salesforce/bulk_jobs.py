@@ -30,8 +30,8 @@ from hub.sdk.values import EffectKey, Idempotency, Request, Response
 MOST_RECORDS, MOST_BYTES = 50_000, 20_000_000
 #: A table of fewer bytes comes with its job in one request.
 AT_ONCE = 90_000
-#: Seconds until a job that has not ended is asked about again.
-NEXT_LOOK = 10.0
+#: Seconds until a job that may be the one looked for, and has not ended, is asked about again.
+NEXT_LOOK = 2.0
 _ENDED = frozenset({"JobComplete", "Failed", "Aborted"})
 _WORKING = frozenset({"Open", "UploadComplete", "InProgress"})
 #: The effect's key among the headers.
@@ -179,6 +179,7 @@ def submit_result(response: Response) -> Record:
 async def read(session: Session, wanted: Record) -> Record:
     """Read what became of a job's records; raises `RetryLater` as `job-unfinished` until it has ended.
 
+    How soon it is asked about again, the step's retry policy says: a job takes seconds, or hours.
     Rows come in no order, and each is named by its external id. A job that has failed may have written some.
     """
     settings = settings_of(session)
@@ -190,7 +191,6 @@ async def read(session: Session, wanted: Record) -> Record:
         raise RetryLater(
             "Salesforce has not finished the job.",
             code="job-unfinished",
-            after=NEXT_LOOK,
             job=id,
             state=job["state"],
             processed=job.get("numberRecordsProcessed", 0),

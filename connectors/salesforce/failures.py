@@ -16,6 +16,7 @@ from hub.sdk.errors import (
     HubError,
     LimitKind,
     LimitReached,
+    NoSuchRecord,
     NotBegun,
     OutcomeUnknown,
     RetryLater,
@@ -114,7 +115,9 @@ def understood(status: int, errors: Sequence[Mapping[str, Any]], response: Respo
     if status == 404 and code in ("", "NOT_FOUND", "ENTITY_IS_DELETED"):
         gone = code == "ENTITY_IS_DELETED"
         what = "The record was deleted." if gone else "Salesforce has no such record."
-        return FixData(what, code="entity-is-deleted" if gone else "not-found", **facts)
+        # Only Salesforce itself can say that there is none.
+        family = NoSuchRecord if code else FixData
+        return family(what, code="entity-is-deleted" if gone else "not-found", **facts)
     return FixData("Salesforce refused the data.", code=kebab(code) or "bad-request", **facts)
 
 

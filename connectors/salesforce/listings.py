@@ -27,7 +27,7 @@ from hub.sdk.values import InboundEvent, Request
 #: Rows of one page: few enough to be held at once, and many enough for a call of the day's.
 PAGE_ROWS = 250
 #: Seconds until a list that is still being made is asked for again.
-NEXT_LOOK = 5.0
+NEXT_LOOK = 1.0
 #: In a cursor, behind the last page.
 _END = "end"
 _MADE, _FAILED = "JobComplete", frozenset({"Failed", "Aborted"})

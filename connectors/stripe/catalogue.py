@@ -110,5 +110,13 @@ _WRITES: tuple[Operation, ...] = (
         gives=("product", "currency", "active"),
         holds=lambda _, price: price.get("active") is False,
     ),
+    changes(
+        "price.restore",
+        "prices",
+        title="Let an archived price be used again",
+        form=lambda _settings, _record: {"active": True},
+        gives=("product", "currency", "active"),
+        holds=lambda _, price: price.get("active") is True,
+    ),
 )
 CATALOGUE: tuple[Operation, ...] = (*_READS, *_WRITES)

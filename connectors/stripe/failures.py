@@ -11,7 +11,7 @@ from hub.sdk.errors import (
     HubError,
     LimitKind,
     LimitReached,
-    NotFound,
+    NoSuchRecord,
     OutcomeParked,
     OutcomeUnknown,
     RetryLater,
@@ -70,8 +70,8 @@ def classify(response: Response) -> HubError | None:
     if facts.get("type") == "idempotency_error":
         # Something else went out under this key, and nobody can look up what.
         return OutcomeParked(message, **facts)
-    if status == 404:
-        return NotFound(message, code=kebab, **facts)
+    if status == 404 and code == "resource_missing":
+        return NoSuchRecord(message, code=kebab, **facts)
     return FixData(message, code=kebab, **facts)
 
 

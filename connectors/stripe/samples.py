@@ -84,6 +84,7 @@ _ITEM = WriteSample(
     input={"customer": CUSTOMER, "invoice": DRAFT, "amount": -250, "description": "Credit for an outage"},
     documents=named("invoiceitems", "description", "Credit for an outage"),
 )
+_ARCHIVED = WriteSample(operation="price.archive", input={"id": PRICE}, documents=named("prices", "active", False))
 _BILLING_SEED: Mapping[str, Any] = {
     "products": [{"key": "product", "id": PRODUCT, "name": "Seats"}],
     "prices": [{"product": PRODUCT, "currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"}}],
@@ -143,7 +144,13 @@ _BILLING_WRITES = (
         input={"id": PRODUCT, "description": "A place for one person"},
         documents=named("products", "description", "A place for one person"),
     ),
-    WriteSample(operation="price.archive", input={"id": PRICE}, documents=named("prices", "active", False)),
+    _ARCHIVED,
+    WriteSample(
+        operation="price.restore",
+        input={"id": PRICE},
+        after=(_ARCHIVED,),
+        documents=named("prices", "active", True),
+    ),
     _SUBSCRIBED,
     WriteSample(
         operation="subscription.update",

@@ -11,7 +11,7 @@ from hub.sdk.errors import (
     FixData,
     HubError,
     LimitReached,
-    NotFound,
+    NoSuchRecord,
     OutcomeUnknown,
     RetryLater,
 )
@@ -42,7 +42,7 @@ def _family(status: int) -> type[HubError]:
         return FixConnection
     if status == 408 or status >= 500:
         return OutcomeUnknown
-    return {404: NotFound, 409: Conflict}.get(status, FixData)
+    return {404: NoSuchRecord, 409: Conflict}.get(status, FixData)
 
 
 def _error(body: bytes) -> tuple[str | None, str]:

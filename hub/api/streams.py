@@ -14,6 +14,7 @@ from hub.api.answers import answer
 from hub.api.runs import Reason
 from hub.api.security import needs
 from hub.intake.backfills import Backfills
+from hub.intake.listings import MOST_IN_ONE
 from hub.intake.streams import Streams
 from hub.queries import alarms, streams
 
@@ -26,13 +27,15 @@ Controller = Annotated[Principal, Depends(needs(Permission.CONTROL_STREAM))]
 class Span(BaseModel):
     """Which part of a stream is read again, both ends included, and why; without `until`, to this moment.
 
-    Of a listing it is when the records were made; without `since`, all are meant.
+    Of a listing it is when the records were made; without `since`, all are meant, and with `batch` so many of them
+    come in one event.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
+    batch: int | None = Field(default=None, ge=1, le=MOST_IN_ONE)
     reason: str = Field(min_length=1, max_length=1000)
 
 
@@ -62,7 +65,9 @@ async def backfill(request: Request, connection: str, stream: str, span: Span, p
         until=None if span.until is None else _utc(span.until),
         actor=principal.actor,
         reason=span.reason,
+        batch=span.batch,
     )
+    orders.tick()
     return {"backfill": made}
 
 

@@ -267,6 +267,9 @@ def prove(
     customers: Annotated[
         int, typer.Option(min=0, max=1_000_000, help="Instead: carry so many over, killed --kills times.")
     ] = 0,
+    accounts: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help="Instead: carry so many over by bulk jobs, killed --kills times.")
+    ] = 0,
     restores: Annotated[int, typer.Option(min=0, max=100, help="Instead: restore an old backup so often.")] = 0,
     mutants: Annotated[bool, typer.Option("--mutants", help="Instead: break the hub on purpose, and see it.")] = False,
     mutant: Annotated[str | None, typer.Option(help="Prove this broken hub in the place of the real one.")] = None,
@@ -274,7 +277,8 @@ def prove(
 ) -> None:
     """Run the real engine through simulated failures, thousands of times; succeed only if every invariant holds.
 
-    With --kills, --power-cuts, --invoices, --customers or --restores the real process is put to the proof from outside.
+    With --kills, --power-cuts, --invoices, --customers, --accounts or --restores the real process is put to the proof
+    from outside.
     With --mutants every broken hub must be caught by the invariant that it breaks.
     """
     from hub.cli.proving import outside
@@ -290,6 +294,7 @@ def prove(
         restores=restores,
         seed=seed or 1,
         customers=customers,
+        accounts=accounts,
     )
     if proof is not None:
         from hub.proof.outside import run as run_outside

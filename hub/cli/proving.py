@@ -15,14 +15,28 @@ if TYPE_CHECKING:
 
 
 def outside(
-    *, kills: int, power_cuts: int, invoices: int, timeouts: int, restores: int, seed: int, customers: int = 0
+    *,
+    kills: int,
+    power_cuts: int,
+    invoices: int,
+    timeouts: int,
+    restores: int,
+    seed: int,
+    customers: int = 0,
+    accounts: int = 0,
 ) -> Callable[[Console], Proved] | None:
     """Give the one proof that is asked for, or None; raises `Refused` for several at once."""
-    if customers:
+    if customers or accounts:
         # Kills are part of it.
-        asked = [name for name, number in _named(0, power_cuts, invoices, restores) if number]
-        if asked:
-            raise Refused(f"Ask for one proof at a time: --customers or {' or '.join(asked)}.", code="several-proofs")
+        loads = [name for name, number in (("--customers", customers), ("--accounts", accounts)) if number]
+        asked = [*loads, *(name for name, number in _named(0, power_cuts, invoices, restores) if number)]
+        if len(asked) > 1:
+            raise Refused(f"Ask for one proof at a time: {' or '.join(asked)}.", code="several-proofs")
+    if accounts:
+        from hub.proof.account_load import prove as prove_accounts
+
+        return partial(prove_accounts, accounts=accounts, kills=kills, seed=seed)
+    if customers:
         from hub.proof.customer_load import prove as prove_customers
 
         return partial(prove_customers, customers=customers, kills=kills, seed=seed)

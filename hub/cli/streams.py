@@ -48,6 +48,7 @@ def backfill(
         typer.Option("--from", help="The first moment: a day or a time, UTC without an offset. Of records: all."),
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="The last moment; to now when left out.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Of records: so many come in one event.")] = None,
     watch: Annotated[bool, typer.Option("--follow", help="Show how far it is until it has ended.")] = False,
     data: place.Data = place.DEFAULT_DATA,
     workspace: place.Workspace = None,
@@ -56,13 +57,16 @@ def backfill(
 ) -> None:
     """Read a span of a stream again, or list all records of a kind; its runs wait behind all others.
 
-    Of a stream, what is known is left out. Of records, such as `stripe customers`, each starts its flow once.
+    Of a stream, what is known is left out. Of records, such as `stripe customers`, each starts its flow once, or with
+    --batch so many at once.
     """
-    order = {"reason": reason}
+    order: dict[str, Any] = {"reason": reason}
     if since is not None:
         order["since"] = moment(since, "--from")
     if until is not None:
         order["until"] = moment(until, "--to")
+    if batch is not None:
+        order["batch"] = batch
     settings = place.settings(data, workspace, environment, None)
     with reach(settings) as hub:
         made = hub.post(f"/api/streams/{connection}/{stream}/backfill", order)

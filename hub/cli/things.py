@@ -10,9 +10,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from hub.cli import place
+from hub.cli.at_hub import AtHub, at_hub
 from hub.cli.output import EXIT_WRONG, console, fail, minute, print_json, print_table
-from hub.cli.reach import Reached, reach
 from hub.cli.times import moment
 from hub.model.thing import PairState
 
@@ -31,41 +30,35 @@ Primary = Annotated[
 ]
 
 
+@at_hub
 def show(
+    hub: AtHub,
     id: Given,
     entity: Only = None,
     at: At = None,
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: place.Json = False,
 ) -> None:
     """Show what an id names: its ids in every system, its place in the tree, and what is to be done about it."""
-    with reach(place.settings(data, workspace, environment, None)) as hub:
-        found = _found(hub, id, entity, at)
-    if json_output:
+    found = _found(hub, id, entity, at)
+    if hub.json:
         print_json(found)
         return
     for thing in found:
         _show(thing)
 
 
+@at_hub
 def history(
+    hub: AtHub,
     id: Given,
     entity: Only = None,
     at: At = None,
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: place.Json = False,
 ) -> None:
     """Tell everything that became of what an id names or named: tied, untied, merged, split and moved, by whom and why.
 
     With `--at`, only what had happened by then.
     """
-    with reach(place.settings(data, workspace, environment, None)) as hub:
-        found = _found(hub, id, entity, at)
-    if json_output:
+    found = _found(hub, id, entity, at)
+    if hub.json:
         print_json([{name: thing[name] for name in ("entity", "thing", "history")} for thing in found])
         return
     for thing in found:
@@ -80,104 +73,89 @@ def history(
         print_table(table)
 
 
+@at_hub
 def merge(
+    hub: AtHub,
     entity: Entity,
     into: Annotated[str, typer.Argument(metavar="INTO", help="The thing that stays.")],
     gone: Annotated[str, typer.Argument(metavar="GONE", help="The thing that becomes the other one.")],
     primary: Primary = None,
     reason: Reason = None,
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: place.Json = False,
 ) -> None:
     """Make two things one; nothing is changed in any system, and `split` takes it back."""
     body = {"into": into, "gone": gone, "primary": _pairs(primary)}
-    done = _post(f"/api/things/{quote(entity)}/merge", body, reason, data, workspace, environment)
-    _tell(
-        done,
-        f"{gone} is {into} from now on; `concord crossrefs split {entity} {done['merge']}` undoes it.",
-        json_output,
-    )
+    done = _post(hub, f"/api/things/{quote(entity)}/merge", body, reason)
+    undone = f"concord crossrefs split {entity} {done['merge']}"
+    hub.tell(done, f"{gone} is {into} from now on; `{undone}` undoes it.")
 
 
+@at_hub
 def split(
+    hub: AtHub,
     entity: Entity,
     merge: Annotated[str, typer.Argument(metavar="MERGE", help="The merge's name, as `crossrefs show` tells it.")],
     reason: Reason = None,
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: place.Json = False,
 ) -> None:
     """Take a merge back: what came with it names its own thing again."""
-    done = _post(f"/api/things/{quote(entity)}/split", {"merge": merge}, reason, data, workspace, environment)
-    _tell(done, f"{merge} is taken back; the two are different things from now on.", json_output)
+    done = _post(hub, f"/api/things/{quote(entity)}/split", {"merge": merge}, reason)
+    hub.tell(done, f"{merge} is taken back; the two are different things from now on.")
 
 
+@at_hub
 def move(
+    hub: AtHub,
     entity: Entity,
     thing: Thing,
     parent: Annotated[
         str | None, typer.Option("--under", help="The thing that stands above; none when left out.")
     ] = None,
     reason: Reason = None,
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: place.Json = False,
 ) -> None:
     """Put a thing, with all that is below it, under another one, or under none."""
     path = f"/api/things/{quote(entity)}/{quote(thing)}/parent"
-    done = _post(path, {"parent": parent}, reason, data, workspace, environment)
-    _tell(done, f"{thing} stands under {parent or 'nothing'}.", json_output)
+    done = _post(hub, path, {"parent": parent}, reason)
+    hub.tell(done, f"{thing} stands under {parent or 'nothing'}.")
 
 
+@at_hub
 def prefer(
+    hub: AtHub,
     entity: Entity,
     system: Annotated[str, typer.Argument(metavar="SYSTEM", help="The system whose id it is.")],
     id: Annotated[str, typer.Argument(metavar="ID", help="The id that others are given from now on.")],
     reason: Reason = None,
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: place.Json = False,
 ) -> None:
     """Let an alias be the id that others are given for its thing."""
     body = {"system": system, "id": id}
-    done = _post(f"/api/things/{quote(entity)}/prefer", body, reason, data, workspace, environment)
-    _tell(done, f"{system} {id} is given to others from now on.", json_output)
+    done = _post(hub, f"/api/things/{quote(entity)}/prefer", body, reason)
+    hub.tell(done, f"{system} {id} is given to others from now on.")
 
 
+@at_hub
 def untie(
+    hub: AtHub,
     entity: Entity,
     system: Annotated[str, typer.Argument(metavar="SYSTEM", help="The system whose id it is.")],
     id: Annotated[str, typer.Argument(metavar="ID", help="The id that names nothing any more.")],
     reason: Reason = None,
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: place.Json = False,
 ) -> None:
     """Untie one id from its thing; the history keeps what it named."""
     body = {"system": system, "id": id}
-    done = _post(f"/api/things/{quote(entity)}/untie", body, reason, data, workspace, environment)
-    _tell(done, f"{system} {id} names nothing any more.", json_output)
+    done = _post(hub, f"/api/things/{quote(entity)}/untie", body, reason)
+    hub.tell(done, f"{system} {id} names nothing any more.")
 
 
 @app.command("list")
+@at_hub
 def list_pairs(
+    hub: AtHub,
     entity: Only = None,
     state: Annotated[PairState, typer.Option(help="Those that wait, or what was said of others.")] = PairState.OPEN,
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: place.Json = False,
 ) -> None:
     """List records that may be about one thing."""
-    with reach(place.settings(data, workspace, environment, None)) as hub:
-        pairs = hub.get("/api/duplicates", entity=entity, state=state.value)["pairs"]
-    if json_output:
+    with hub.reach() as reached:
+        pairs = reached.get("/api/duplicates", entity=entity, state=state.value)["pairs"]
+    if hub.json:
         print_json(pairs)
         return
     if not pairs:
@@ -191,17 +169,15 @@ def list_pairs(
 
 
 @app.command("show")
+@at_hub
 def show_pair(
+    hub: AtHub,
     pair: Pair,
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: place.Json = False,
 ) -> None:
     """Show two records side by side; a star marks what differs."""
-    with reach(place.settings(data, workspace, environment, None)) as hub:
-        found = hub.get(f"/api/duplicates/{quote(pair)}")
-    if json_output:
+    with hub.reach() as reached:
+        found = reached.get(f"/api/duplicates/{quote(pair)}")
+    if hub.json:
         print_json(found)
         return
     one, other = found["one"], found["other"]
@@ -217,41 +193,38 @@ def show_pair(
 
 
 @app.command("same")
+@at_hub
 def say_same(
+    hub: AtHub,
     pair: Pair,
     keep: Annotated[
         str | None, typer.Option("--keep", help="The thing that stays; the one that was there first.")
     ] = None,
     primary: Primary = None,
     reason: Reason = None,
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: place.Json = False,
 ) -> None:
     """Say that both are about one thing; a replay of the stopped run then goes on with what is there."""
     body = {"verdict": "same", "keep": keep, "primary": _pairs(primary)}
-    done = _post(f"/api/duplicates/{quote(pair)}", body, reason, data, workspace, environment)
-    _tell(done, f"Both are {done['thing']}. Replay the run that waits: `concord cases list`.", json_output)
+    done = _post(hub, f"/api/duplicates/{quote(pair)}", body, reason)
+    hub.tell(done, f"Both are {done['thing']}. Replay the run that waits: `concord cases list`.")
 
 
 @app.command("different")
+@at_hub
 def say_different(
+    hub: AtHub,
     pair: Pair,
     reason: Reason = None,
-    data: place.Data = place.DEFAULT_DATA,
-    workspace: place.Workspace = None,
-    environment: place.Environment = place.DEFAULT_ENVIRONMENT,
-    json_output: place.Json = False,
 ) -> None:
     """Say that they are about different things; nobody is asked again."""
-    done = _post(f"/api/duplicates/{quote(pair)}", {"verdict": "different"}, reason, data, workspace, environment)
-    _tell(done, "They are different things. Replay the run that waits: `concord cases list`.", json_output)
+    done = _post(hub, f"/api/duplicates/{quote(pair)}", {"verdict": "different"}, reason)
+    hub.tell(done, "They are different things. Replay the run that waits: `concord cases list`.")
 
 
-def _found(hub: Reached, id: str, entity: str | None, at: str | None) -> list[dict[str, Any]]:
+def _found(hub: AtHub, id: str, entity: str | None, at: str | None) -> list[dict[str, Any]]:
     when = None if at is None else moment(at, "--at")
-    found: list[dict[str, Any]] = hub.get("/api/things", id=id, entity=entity, at=when)["things"]
+    with hub.reach() as reached:
+        found: list[dict[str, Any]] = reached.get("/api/things", id=id, entity=entity, at=when)["things"]
     if not found:
         fail(f"No thing has or had the id {id}." if at is None else f"No thing had the id {id} then.", EXIT_WRONG)
     return found
@@ -314,22 +287,8 @@ def _pairs(given: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
-def _post(
-    path: str,
-    body: Mapping[str, Any],
-    reason: str | None,
-    data: place.Data,
-    workspace: place.Workspace,
-    environment: place.Environment,
-) -> dict[str, Any]:
+def _post(hub: AtHub, path: str, body: Mapping[str, Any], reason: str | None) -> dict[str, Any]:
     why = typer.prompt("Reason") if reason is None else reason
-    with reach(place.settings(data, workspace, environment, None)) as hub:
-        done: dict[str, Any] = hub.post(path, {**body, "reason": why})
+    with hub.reach() as reached:
+        done: dict[str, Any] = reached.post(path, {**body, "reason": why})
     return done
-
-
-def _tell(done: Mapping[str, Any], sentence: str, json_output: bool) -> None:
-    if json_output:
-        print_json(dict(done))
-    else:
-        console.print(sentence, markup=False, highlight=False)

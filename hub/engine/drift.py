@@ -14,7 +14,7 @@ from hub.errors import FixData, HubError
 from hub.model.ambient import Ambient
 from hub.policy.decision import decide
 from hub.policy.rules import Decision, RulePolicy
-from hub.schemas.drift import UNREGISTERED, CompiledDrift, DriftKind, Finding, compile_drift
+from hub.schemas.drift import UNREGISTERED, CompiledDrift, DriftKind, Finding
 from hub.schemas.versions import split
 from hub.sdk import exact_json
 from hub.store import decisions
@@ -94,7 +94,7 @@ class _Claim:
 
 
 class Drift:
-    """Compares the payloads of one environment; each comparison is compiled once for a bundle."""
+    """Compares the payloads of one environment; each claim is looked up once for a bundle."""
 
     def __init__(self, *, environment: str, ambient: Ambient) -> None:
         """Begin without any bundle."""
@@ -102,7 +102,6 @@ class Drift:
         self._ambient = ambient
         self._bundle = ""
         self._claims: dict[str, _Claim | None] = {}
-        self._compiled: dict[str, CompiledDrift] = {}
 
     def judge(self, bundle: Bundle, schema: str | None, record: Any, seen: Seen) -> Judged:
         """Compare a record with the schema it claims, and decide; a defect holds it back, so that it is not lost."""
@@ -133,7 +132,7 @@ class Drift:
 
     def _claim(self, bundle: Bundle, name: str) -> _Claim | None:
         if bundle.id != self._bundle:
-            self._bundle, self._claims, self._compiled = bundle.id, {}, {}
+            self._bundle, self._claims = bundle.id, {}
         if name not in self._claims:
             if len(self._claims) >= _MOST_NAMES:
                 self._claims.clear()
@@ -144,10 +143,8 @@ class Drift:
         resolved = bundle.registry.resolve(name)
         if resolved is None:
             return None
-        if resolved.name not in self._compiled:
-            self._compiled[resolved.name] = compile_drift(bundle.registry.document(resolved.name))
         return _Claim(
-            compare=self._compiled[resolved.name],
+            compare=bundle.registry.drift(resolved.name),
             version=split(name)[1][:_LONGEST],
             read_as=split(resolved.name)[1],
             registered=resolved.registered,

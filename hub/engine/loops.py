@@ -27,7 +27,7 @@ from hub.store.history import Awaited
 #: So many items are looked at together; what is known of more is never in memory at once.
 WINDOW = 100
 #: After so many items what was recorded of them is made durable, if no write has done that before.
-FLUSHED_AFTER = 20
+FLUSHED_AFTER = 100
 #: What a loop may collect, as JSON; more is a mistake, because it would be carried through all steps after it.
 MOST_COLLECTED = 4_000_000
 #: So many failed items are named.
@@ -366,7 +366,7 @@ def item_name(action: Foreach, scope: Scope, number: int, item: Any, seen: set[s
 
 def fit_for_path(name: str, number: int) -> str:
     """Give an item's name, which stands between brackets in paths; `FixData` when it cannot."""
-    if any(char in "[]" or not char.isprintable() for char in name) or len(name) > 200:
+    if "[" in name or "]" in name or not name.isprintable() or len(name) > 200:
         raise FixData(
             "The name of an item has brackets, or is too long.", code="item-badly-named", item=number, name=name[:80]
         )

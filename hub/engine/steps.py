@@ -14,7 +14,7 @@ from hub.connections.accounts import Account
 from hub.engine import waits
 from hub.engine.approvals import Approvals
 from hub.engine.children import Children, Under
-from hub.engine.drift import Action, Seen, refusal
+from hub.engine.compared import Compared
 from hub.engine.earlier import Earlier
 from hub.engine.effects import Effects, as_it_is
 from hub.engine.gates import Gates, work_scope
@@ -50,7 +50,6 @@ from hub.sdk.connector import Operation, ReadOperation, WriteOperation
 from hub.store import crossrefs, hierarchy, matches, runs
 from hub.store import effects as stored_effects
 from hub.store.claims import ClaimedRun
-from hub.store.drift import CountDrift
 from hub.store.hierarchy import Above
 from hub.store.lineage import replayed
 from hub.store.things import By
@@ -78,6 +77,7 @@ class Steps:
         self._claimed = claimed
         self._journal = journal
         self._gates = Gates(parts, claimed, journal)
+        self._compared = Compared(parts, claimed, journal)
         self.approvals = approvals
         self.earlier = earlier
         asker = Asker(priority=self._run["priority"], flow=self._run["flow"], key=self._run["key"])
@@ -288,11 +288,9 @@ class Steps:
         match operation:
             case ReadOperation() as reading:
                 self.earlier.assert_none_inside(path)
-                given = form()
-                session = account.asked_by(self.effects.exchanges.asker)
-                came = await self.effects.read(path, lambda: reading.ask(session, given))
-                flow, schema = bundle.flows[self._run["flow"]], reading.schema(account.settings)
-                self._compare(account, reading.name, path, scope, schema, came)
+                given, schema = form(), reading.schema(account.settings)
+                came = await self._compared.read(account, reading, given, self.effects.exchanges, path, scope["event"])
+                flow = bundle.flows[self._run["flow"]]
                 answer = answer_of(bundle, flow, step, came, given=schema, declared=reading.declared)
             case WriteOperation() as writing:
                 formed = once(form)
@@ -302,33 +300,6 @@ class Steps:
         # What came is kept as it came, so that it can be read anew by other versions of the workspace.
         kept = came if action.into is not None or answer is not came else None
         return Output(value=call_output(bundle, action, answer, scope), input=given, answer=kept, schema=schema)
-
-    def _compare(
-        self, account: Account, operation: str, path: str, scope: Scope, schema: str | None, came: Any
-    ) -> None:
-        """Count how an answer differs from its schema; raises `AnswerDrifted` when the connection's policy refuses it.
-
-        Like a hold, this is asked of the revision that serves now: what a vendor changes is met by mending it there.
-        """
-        event = self._claimed.event
-        judged = self._parts.drift.judge(
-            self._parts.current(),
-            schema,
-            came,
-            Seen(
-                connection=account.name,
-                event=scope["event"],
-                event_id=event["id"],
-                scrub=account.redactor.scrub,
-                run_id=self._run["id"],
-                path=path,
-            ),
-        )
-        if judged.sightings:
-            self._parts.committer.leave(CountDrift(seen=judged.sightings))
-        self._journal.decided(judged.decisions)
-        if judged.action is not Action.ACCEPT:
-            raise refusal(judged, connection=account.name, operation=operation)
 
     async def write(self, bundle: Bundle, target: Target, form: Callable[[], Any], step: Step, scope: Scope) -> Any:
         """Make a write happen once, after its gates; gives its output."""

@@ -13,6 +13,7 @@ from hub.errors import (
     HubDefect,
     HubError,
     LimitReached,
+    NoSuchRecord,
     NotMapped,
     OnHold,
     OutcomeParked,
@@ -22,7 +23,7 @@ from hub.errors import (
     StandsAlready,
     WaitFor,
 )
-from hub.model.flow import OnFailure, Step
+from hub.model.flow import Call, OnFailure, Step
 from hub.model.limits import LONGEST_PAUSE
 from hub.model.run import WaitKind
 from hub.policy.retry import RetryPolicy, delay
@@ -124,9 +125,15 @@ def decide(error: HubError, here: Circumstances) -> Verdict:
     if isinstance(error, PossibleDuplicate):
         # Whether it is taken back or not: what it is about, only a person can say.
         return failure(error.code, not_past(here))
+    if isinstance(error, NoSuchRecord) and here.step is not None and _optional(here.step):
+        return GoOn(reason=error.code)
     if isinstance(error, NotMapped) and here.step is not None and here.step.missing is not None:
         return failure(here.step.missing.case, here)
     return failure(error.code, here)
+
+
+def _optional(step: Step) -> bool:
+    return isinstance(step.action, Call) and step.action.optional
 
 
 def failure(reason: str, here: Circumstances) -> Failure:

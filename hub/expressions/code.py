@@ -123,6 +123,24 @@ def is_not_none(slot: Slot) -> ast.expr:
     return compare(load(slot.name), ast.IsNot(), constant(None))
 
 
+def _locate(statement: ast.stmt, line: int) -> None:
+    """Put a statement on a line; what is inside it and has a line already keeps it, with all that is below it."""
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.stmt | ast.expr):
+            if hasattr(node, "lineno"):
+                continue
+            node.lineno = node.end_lineno = line
+            node.col_offset = node.end_col_offset = 0
+        for name in node._fields:
+            below = getattr(node, name, None)
+            if isinstance(below, list):
+                waiting += [each for each in below if isinstance(each, ast.AST)]
+            elif isinstance(below, ast.AST):
+                waiting.append(below)
+
+
 #: What a generated function is called with: the source, the parts of the context, and the meter.
 _PARAMETERS = ("value", "root", "given", "tables", "meter")
 
@@ -157,10 +175,7 @@ class Code:
 
     def add(self, statement: ast.stmt, *, outside: int | None = None) -> None:
         """Append a statement to the present block or to block `outside`."""
-        for node in ast.walk(statement):
-            if isinstance(node, ast.stmt | ast.expr) and not hasattr(node, "lineno"):
-                node.lineno = node.end_lineno = self.line
-                node.col_offset = node.end_col_offset = 0
+        _locate(statement, self.line)
         self._blocks[-1 if outside is None else outside].statements.append(statement)
 
     def do(self, expression: ast.expr) -> None:

@@ -11,7 +11,7 @@ import structlog
 
 from hub.connections.accounts import Account
 from hub.errors import ConnectionPaused, Fatal, FixConnection, FixData, HubError, NotFound, RetryLater
-from hub.intake.listings import Listings
+from hub.intake.listings import MOST_IN_ONE, Listings, in_batches
 from hub.intake.polls import wait_after
 from hub.intake.streams import Found, Streams
 from hub.model.ambient import Ambient, of_micros, to_micros
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 #: How long a failed back-fill is left alone at first.
 _FIRST_RETRY = timedelta(seconds=30)
+#: What a connector raises while the vendor makes a list that was ordered.
+UNFINISHED = "job-unfinished"
 #: Before anything was recorded anywhere.
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -60,17 +62,33 @@ class Backfills:
         self._rests: dict[str, tuple[datetime, datetime]] = {}
 
     async def order(
-        self, name: str, stream_name: str, *, since: datetime | None, until: datetime | None, actor: str, reason: str
+        self,
+        name: str,
+        stream_name: str,
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        actor: str,
+        reason: str,
+        batch: int | None = None,
     ) -> str:
         """Order a span of a stream to be read again, or all records of a listing; gives the back-fill's id.
 
-        Of a listing the span is when the records were made; it begins with the first one where `since` is None.
+        Of a listing the span is when the records were made; it begins with the first one where `since` is None, and
+        so many as `batch` says come in one event, or each in its own.
+
         Raises `NotFound` for a stream that is not there, `FixData` for a span that cannot be read, and `Conflict`
         while another back-fill of the stream is open.
         """
         now = self._ambient.now()
         stream = self._stream(name, stream_name)
-        flows = self._started_by(stream) if isinstance(stream, Listing) else None
+        if batch is not None and not (isinstance(stream, Listing) and 1 <= batch <= MOST_IN_ONE):
+            raise FixData(
+                f"Records of a listing can come in batches, of at most {MOST_IN_ONE:,}; a stream's events cannot.",
+                code="bad-batch",
+                batch=batch,
+            )
+        flows = self._started_by(stream, batch) if isinstance(stream, Listing) else None
         if since is None:
             if flows is None:
                 raise FixData("A stream is read again from a moment on; say which.", code="bad-span")
@@ -100,6 +118,7 @@ class Backfills:
                     actor=actor,
                     reason=reason.strip(),
                     flows=flows,
+                    batch=batch,
                 )
             )
         )
@@ -178,8 +197,10 @@ class Backfills:
             # What is paused goes on as soon as the connection is resumed.
             return
         except HubError as error:
-            log.warning("backfill.failed", connection=name, backfill=backfill_id, reason=str(error))
-            await self._rest(account, backfill_id, str(error), error.after if isinstance(error, RetryLater) else None)
+            if error.code != UNFINISHED:
+                log.warning("backfill.failed", connection=name, backfill=backfill_id, reason=str(error))
+            asked = error.after if isinstance(error, RetryLater) else None
+            await self._rest(account, backfill_id, str(error), asked, at_work=error.code == UNFINISHED)
             if isinstance(error, FixConnection):
                 await self._streams.refused(self._accounts, account, error)
         except Exception as error:  # a defect of one connector must not keep the others' back-fills from going on
@@ -216,23 +237,28 @@ class Backfills:
         )
         return kept
 
-    async def _rest(self, account: Account, backfill_id: str, told: str, asked: float | None) -> None:
+    async def _rest(
+        self, account: Account, backfill_id: str, told: str, asked: float | None, *, at_work: bool = False
+    ) -> None:
         name = account.name
-        self._failures[name] = self._failures.get(name, 0) + 1
         now = self._ambient.now()
-        wait = wait_after(self._failures[name], _FIRST_RETRY, asked, self._ambient.random.random())
+        if at_work and asked is not None:
+            # Nothing has failed, and the connector knows when to look again.
+            wait = timedelta(seconds=asked)
+        else:
+            self._failures[name] = self._failures.get(name, 0) + 1
+            wait = wait_after(self._failures[name], _FIRST_RETRY, asked, self._ambient.random.random())
         self._rests[name] = (now, now + wait)
         error = account.redactor.scrub(told)[:500]
         await self._committer.commit(Work(lambda tx: streams.fail_backfill(tx, backfill_id, error=error)))
 
-    def _started_by(self, listing: Listing) -> list[str]:
+    def _started_by(self, listing: Listing, batch: int | None) -> list[str]:
         """Name the flows that a listing's records start; `FixData` where none does."""
-        flows = [flow.name for flow in self._bundle().flows_for(listing.event)]
+        event = listing.event if batch is None else in_batches(listing.event)
+        flows = [flow.name for flow in self._bundle().flows_for(event)]
         if not flows:
             raise FixData(
-                f"No flow is started by `{listing.event}`, so that nothing would come of it.",
-                code="no-flow",
-                event=listing.event,
+                f"No flow is started by `{event}`, so that nothing would come of it.", code="no-flow", event=event
             )
         return flows
 

@@ -96,6 +96,8 @@ class Call:
 
     With `undoes`, the place of another step of the flow, it is what takes that one's write back, whichever run made it:
     one and the same effect as the other step's `undo`, so that what was taken back in one way is not in the other.
+
+    With `optional` the step gives null where the target says that it has no such record, instead of failing.
     """
 
     connection: Term
@@ -110,6 +112,7 @@ class Call:
     each: Term | None = None
     item: Term | None = None
     failures: Failures = Failures.PARK
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

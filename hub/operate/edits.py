@@ -9,7 +9,7 @@ from typing import Any
 from hub.engine.routing import edit_mark, names, stored_scope, vendors_id
 from hub.errors import Conflict, FixData, HubError, NotFound
 from hub.model.event import EventState, Via
-from hub.schemas.drift import DriftKind, compile_drift
+from hub.schemas.drift import DriftKind
 from hub.sdk import exact_json
 from hub.store.events import place_of
 from hub.store.replays import Edit
@@ -100,7 +100,7 @@ def _mistakes(bundle: Bundle, schema: str, record: Any) -> list[str]:
     """Give what does not fit, each with its field; also a field that the schema has not, which is mostly a slip."""
     unknown = [
         f"{finding.path}: the schema has no such field"
-        for finding in compile_drift(bundle.registry.document(schema))(record)
+        for finding in bundle.registry.drift(schema)(record)
         if finding.kind is DriftKind.UNKNOWN_FIELD
     ]
     return [*bundle.schemas[schema].problems(record, most=_MOST_LOOKED_AT), *unknown]

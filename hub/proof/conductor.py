@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hub.proof import customers, faults, payouts, records, wishes
+from hub.proof import customers, faults, money_path, payouts, records, wishes
 from hub.proof.approvers import Approvers
 from hub.proof.crm_people import CrmPeople
 from hub.proof.customers import Change
@@ -81,7 +82,8 @@ class Conductor:
         both are the profile's when nothing is said.
         """
         self._per_second = per_second
-        self._plan = plan or (lambda vendor: faults.plan(stage.profile, vendor))
+        further = stage.scenario.crm is not None
+        self._plan = plan or (lambda vendor: faults.plan(stage.profile, vendor, further=further))
         self._stage = stage
         self._say = say
         self._show = show
@@ -117,6 +119,8 @@ class Conductor:
     def end(self) -> Course:
         """Wait until all has happened and the hub is at rest; then make the calls that cannot be repeated."""
         self._until(1.0)
+        if self._crm is not None:
+            self._crm.end()
         self._pay_out_the_rest()
         self._say("Everything has happened; the hub comes to rest.")
         self._settle()
@@ -161,7 +165,7 @@ class Conductor:
         people: list[tuple[float, Callable[[], None]]] = (
             [(EARLY, self._change_early), (LATE, self._change_late)]
             if self._crm is None
-            else [(EARLY, self._crm.change)]
+            else [(EARLY, self._crm.change), (LATE, self._crm.amend)]
         )
         return sorted([*moments, *people], key=lambda moment: moment[0])
 
@@ -173,6 +177,8 @@ class Conductor:
             progress = self._stage.stripe.progress()
             self._tell(progress)
             self._change_both()
+            if self._crm is not None:
+                self._crm.go_on()
             over = not progress["planned"] and self._seeding is not None and not self._seeding.is_alive()
             if over or (fraction < 1 and progress["driven"] >= steps * fraction):
                 return
@@ -333,7 +339,7 @@ class Conductor:
     def _settle(self) -> None:
         """Wait until everything Stripe tells of has a run and nothing is left to do, or nothing moves any more."""
         still, last = time.monotonic(), ""
-        calm, wanted = 0, None
+        calm = 0
         while time.monotonic() - still < STALLED:
             progress, summary = self._stage.stripe.progress(), self._stage.hub.summary()
             self._tell(progress, summary)
@@ -343,10 +349,9 @@ class Conductor:
                 if not same:
                     still, last = time.monotonic(), now
                 sent = not any(progress[name] for name in ("planned", "deliveries_waiting", "payouts_under_way"))
-                wanted = self._expected_runs() if sent and wanted is None else wanted
-                rests = same and sent and wanted is not None and _at_rest(summary, wanted) and self._is_heard()
+                rests = same and sent and idle(summary) and self._is_heard()
                 calm = calm + 1 if rests else 0
-                if calm >= CALM:
+                if calm >= CALM and complete(summary, self._expected_runs()):
                     self.course.settled = True
                     return
             time.sleep(0.4)
@@ -362,9 +367,15 @@ class Conductor:
         read = self._stage.hub.read_up_to("netsuite", "customers")
         return read is not None and read > self._erp_changed + LISTED
 
-    def _expected_runs(self) -> int:
+    def _expected_runs(self) -> Counter[str]:
+        """Count the runs of each flow that what Stripe has told of must have started."""
         told = {*wishes.EVENTS, *customers.EVENTS}
-        return sum(event["type"] in told for event in self._stage.stripe.books()["events"])
+        types = Counter(event["type"] for event in self._stage.stripe.books()["events"] if event["type"] in told)
+        wanted: Counter[str] = Counter()
+        for type_, number in types.items():
+            for flow in money_path.FLOWS.get(f"stripe.{type_}", ()):
+                wanted[flow] += number
+        return wanted
 
     def _tell(self, progress: Mapping[str, Any], summary: Mapping[str, Any] | None = None) -> None:
         self._approvers.decide()
@@ -372,15 +383,22 @@ class Conductor:
         self._show({**progress, "summary": known, "kills": self.course.kills})
 
 
-def _at_rest(summary: Mapping[str, Any], wanted: int) -> bool:
-    states: dict[str, int] = {}
-    for counts in summary["runs"].values():
-        for state, number in counts.items():
-            states[state] = states.get(state, 0) + number
+def idle(summary: Mapping[str, Any]) -> bool:
+    """Tell whether nothing is left to do for what has been told."""
     waiting = sum(number for kind, number in summary["waiting"].items() if kind != "event")
     # What is queued and stays so is held back behind a run of its own key.
-    busy = states.get("running", 0) + states.get("compensating", 0)
-    return sum(states.values()) >= wanted and not busy and not waiting
+    busy = any(counts.get("running") or counts.get("compensating") for counts in summary["runs"].values())
+    return not busy and not waiting
+
+
+def complete(summary: Mapping[str, Any], wanted: Mapping[str, int]) -> bool:
+    """Tell whether each flow has had all the runs that it must have.
+
+    Flow by flow: runs of one flow, which the ERP may start as often as it likes, say nothing of a webhook that got lost
+    and is yet to be found in Stripe's list.
+    """
+    runs: Mapping[str, Mapping[str, int]] = summary["runs"]
+    return all(sum(runs.get(flow, {}).values()) >= number for flow, number in wanted.items())
 
 
 def _later(act: Callable[[Gust], None], gust: Gust) -> Callable[[], None]:

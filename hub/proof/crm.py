@@ -6,7 +6,8 @@ Its customers are the scenario's: each is an account first, and billing and the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from hub.proof.markets import MARKETS, Market
@@ -38,8 +39,11 @@ _RATES: Mapping[str, tuple[str, int]] = {
     "SEK": ("10", 2),
     "CAD": ("1.4", 2),
 }
-#: Product of billing → what the CRM says that it is.
-FAMILIES: Mapping[str, str] = {"prod_subscription": "Subscription", "prod_services": "Services"}
+#: What contracts are about: product → what one costs a month, by the currencies in which contracts are signed.
+PRICES: Mapping[str, Mapping[str, str]] = {
+    "Seats": {"USD": "12.50", "GBP": "9.80"},
+    "Storage": {"USD": "0.75", "GBP": "0.60"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +70,22 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """A contract that an account signs: how many of each product, and how many more an amendment adds."""
+
+    key: str
+    account: Account
+    sold: Mapping[str, int]
+    more: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crm:
     """All of it; `groups` are accounts that others belong to, and that buy nothing."""
 
     accounts: tuple[Account, ...] = ()
     groups: tuple[str, ...] = ()
+    contracts: tuple[Contract, ...] = ()
 
 
 def home(market: Market) -> str:
@@ -134,3 +149,102 @@ def _changed(accounts: Sequence[Account]) -> Iterator[tuple[Account, dict[str, A
 def groups_of(markets: Sequence[Market] = MARKETS) -> tuple[str, ...]:
     """Give a group of companies for each currency."""
     return tuple(f"Group of {market.currency}" for market in markets)
+
+
+def catalogue(price_book: str) -> dict[str, Any]:
+    """Ask for the products of contracts, and for their entries in a price book."""
+    products = [
+        {"type": "Product2", "ref": name, "Name": name, "ProductCode": name, "Family": "Subscription", "IsActive": True}
+        for name in PRICES
+    ]
+    entries = [
+        {
+            "type": "PricebookEntry",
+            "ref": _entry(name, currency),
+            "Pricebook2Id": price_book,
+            "Product2Id": f"@{{{name}}}",
+            "UnitPrice": amount,
+            "CurrencyIsoCode": currency,
+            "IsActive": True,
+        }
+        for name, by_currency in PRICES.items()
+        for currency, amount in by_currency.items()
+    ]
+    return {"records": [*products, *entries]}
+
+
+def _entry(product: str, currency: str) -> str:
+    return f"{product} in {currency}"
+
+
+def signed(crm: Crm, ids: Mapping[str, str], price_book: str, on: date) -> dict[str, Any]:
+    """Ask for the contracts as drafts, each with its first order."""
+    contracts = [
+        {
+            "type": "Contract",
+            "ref": one.key,
+            "AccountId": ids[one.account.key],
+            "CurrencyIsoCode": one.account.market.currency,
+            "StartDate": on.isoformat(),
+            "ContractTerm": 12,
+            "Status": "Draft",
+        }
+        for one in crm.contracts
+    ]
+    orders = [row for one in crm.contracts for row in _order(one, f"@{{{one.key}}}", one.sold, ids, price_book, on)]
+    return {"records": [*contracts, *orders]}
+
+
+def told(org: Mapping[str, Any], ids: Mapping[str, str]) -> frozenset[str]:
+    """Name the contracts that name their subscription, and whose first order is said to have been sent."""
+    records = org["records"]
+    billed = {one["Id"] for one in records["Contract"] if one.get("Billing_Id__c")}
+    sent = {one["Id"] for one in records["Order"] if one.get("Billing_Status__c") == "Sent"}
+    return frozenset(name for name, id in ids.items() if id in billed and ids.get(f"{name}-first") in sent)
+
+
+def amended(contracts: Sequence[Contract], ids: Mapping[str, str], price_book: str, on: date) -> dict[str, Any]:
+    """Ask for the amendments as drafts: a further order of each contract."""
+    return {
+        "records": [
+            row
+            for one in contracts
+            for row in _order(one, ids[one.key], one.more, ids, price_book, on, name=f"{one.key}-more")
+        ]
+    }
+
+
+def _order(
+    contract: Contract,
+    of: str,
+    sold: Mapping[str, int],
+    ids: Mapping[str, str],
+    price_book: str,
+    on: date,
+    *,
+    name: str = "",
+) -> Iterator[dict[str, Any]]:
+    name, currency = name or f"{contract.key}-first", contract.account.market.currency
+    yield {
+        "type": "Order",
+        "ref": name,
+        "AccountId": ids[contract.account.key],
+        "ContractId": of,
+        "Pricebook2Id": price_book,
+        "CurrencyIsoCode": currency,
+        "EffectiveDate": on.isoformat(),
+        "Status": "Draft",
+    }
+    for product, quantity in sold.items():
+        yield {
+            "type": "OrderItem",
+            "OrderId": f"@{{{name}}}",
+            "PricebookEntryId": ids[_entry(product, currency)],
+            "Quantity": quantity,
+            "UnitPrice": PRICES[product][currency],
+        }
+
+
+def activated(kind: str, names: Sequence[str], ids: Mapping[str, str]) -> dict[str, Any]:
+    """Let drafts count from now on."""
+    return {"changes": [{"type": kind, "id": ids[name], "Status": "Activated"} for name in names]}

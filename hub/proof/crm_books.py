@@ -21,7 +21,7 @@ STRIPE = "stripe"
 CUSTOMER, STATUS = "customer of an account", "invoice status"
 #: The flows about these books: which events start them.
 _TELLING = ("invoice-status-to-crm",)
-FLOWS: Mapping[str, Sequence[str]] = {
+_TOLD = {
     f"stripe.{name}": _TELLING
     for name in (
         *TOLD,
@@ -31,6 +31,12 @@ FLOWS: Mapping[str, Sequence[str]] = {
         "credit_note.created",
         "credit_note.voided",
     )
+}
+FLOWS: Mapping[str, Sequence[str]] = {
+    **_TOLD,
+    "salesforce.contract.changed": ("contract-due",),
+    "salesforce.order.changed": ("contract-due",),
+    "concord.contract.due": ("contract-to-billing",),
 }
 #: Billing's name of a part of an address → the account's.
 _ADDRESS = (("city", "BillingCity"), ("state", "BillingState"), ("postal_code", "BillingPostalCode"))

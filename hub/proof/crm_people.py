@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from hub.proof import crm, customers, faults, records, wishes
-from hub.proof.crm import CRM, Crm
+from hub.proof.crm import CRM, Contract, Crm
 from hub.proof.faults import Gust
 from hub.proof.http_json import NoAnswer
 from hub.proof.stage import Stage
@@ -15,7 +15,13 @@ from hub.proof.stage import Stage
 #: The flows begin with accounts: so many seconds may pass without any of them getting further.
 STALLED = 150.0
 #: Seconds after a change until the CRM's list of changes has it, whoever is asked and however slowly it answers.
-LISTED = timedelta(seconds=3)
+LISTED = timedelta(seconds=2)
+#: The streams that tell of what people change, and of what the hub writes.
+STREAMS = ("accounts", "contracts", "orders")
+#: Seconds between looks whether contracts are billed by now.
+BETWEEN_LOOKS = 2.0
+#: What was looked at so many seconds ago has not been looked at all the while.
+AGAIN = 2.0
 #: The settings by which an org takes so many calls at once.
 _AT_ONCE, _NONE_AT_ONCE = 25, 0
 
@@ -37,7 +43,13 @@ class CrmPeople:
         self._stripe_ids = stripe_ids
         self._say = say
         self._org = stage.sandboxes[CRM]
-        self._changed: datetime | None = None
+        self._price_book = ""
+        #: What is still to be amended, and when that is next looked after.
+        self._to_amend: list[Contract] = []
+        self._look_again = 0.0
+        #: Since when all else rests, and when that was last looked at.
+        self._rests: datetime | None = None
+        self._looked = 0.0
         self.ids = crm_ids
 
     def begin(self, tell: Callable[[], None]) -> None:
@@ -48,6 +60,9 @@ class CrmPeople:
         sold = [one for one in self._wanted.accounts if not one.won]
         self._say(f"{len(sold)} accounts are made in Salesforce; billing and the ERPs get them from there.")
         self._seed(crm.accounts(self._wanted))
+        books = self._org.books()["records"]["Pricebook2"]
+        self._price_book = next(book["Id"] for book in books if book.get("IsStandard"))
+        self._seed(crm.catalogue(self._price_book))
         still, known = time.monotonic(), -1
         while True:
             tell()
@@ -63,22 +78,57 @@ class CrmPeople:
             time.sleep(0.4)
 
     def change(self) -> None:
-        """Rename and move accounts, and win some more."""
+        """Rename and move accounts, win some more, and let others sign contracts."""
         told = crm.changes(self._wanted, self.ids)
-        self._say(f"{len(told['changes'])} accounts are changed in Salesforce.")
+        contracts = [one.key for one in self._wanted.contracts]
+        self._say(f"{len(told['changes'])} accounts are changed in Salesforce, and {len(contracts)} contracts signed.")
         self._org.seed(told)
-        self._changed = datetime.now(UTC)
+        self._seed(crm.signed(self._wanted, self.ids, self._price_book, datetime.now(UTC).date()))
+        self._org.seed(crm.activated("Contract", contracts, self.ids))
+        self._org.seed(crm.activated("Order", [f"{name}-first" for name in contracts], self.ids))
+
+    def amend(self) -> None:
+        """Let some of the contracts get more, each once the hub has told the org that it is billed.
+
+        Of a record that the hub has not written yet nobody can tell what people have changed of it.
+        """
+        self._to_amend = [one for one in self._wanted.contracts if one.more]
+
+    def go_on(self) -> bool:
+        """Do what can be done by now; tells whether nothing is left to do."""
+        if self._to_amend and time.monotonic() >= self._look_again:
+            self._look_again = time.monotonic() + BETWEEN_LOOKS
+            told = crm.told(self._org.books(), self.ids)
+            ready = [one for one in self._to_amend if one.key in told]
+            if ready:
+                self._say(f"{len(ready)} contracts are amended.")
+                self._seed(crm.amended(ready, self.ids, self._price_book, datetime.now(UTC).date()))
+                self._org.seed(crm.activated("Order", [f"{one.key}-more" for one in ready], self.ids))
+                self._to_amend = [one for one in self._to_amend if one not in ready]
+        return not self._to_amend
+
+    def end(self) -> None:
+        """Do all that is left, as far as the hub lets it be done."""
+        began = time.monotonic()
+        while not self.go_on() and time.monotonic() - began < STALLED:
+            time.sleep(0.4)
 
     def late(self) -> None:
         """Take note of the customers that accounts have become late."""
         self._stripe_ids.update(self._customers(anywhere=True))
 
     def is_heard(self) -> bool:
-        """Tell whether the hub has read what was changed, and has every event that Stripe has told of."""
-        if self._changed is not None:
-            read = self._stage.hub.read_up_to(CRM, "accounts")
-            if read is None or read <= self._changed + LISTED:
-                return False
+        """Tell whether the hub has read the org since all rests, and has every event that Stripe has told of.
+
+        What the hub writes into the org is a change too, which comes back by its streams.
+        """
+        now, before = time.monotonic(), self._looked
+        self._looked = now
+        if self._rests is None or now - before > AGAIN:
+            self._rests = datetime.now(UTC)
+        read = [self._stage.hub.read_up_to(CRM, stream) for stream in STREAMS]
+        if any(at is None or at <= self._rests + LISTED for at in read):
+            return False
         told = {*wishes.EVENTS, *crm.TOLD, customers.MADE, *customers.EVENTS}
         wanted = {event["id"] for event in self._stage.stripe.books()["events"] if event["type"] in told}
         with records.reading(self._stage.hub.data) as connection:

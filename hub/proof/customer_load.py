@@ -10,19 +10,17 @@ import os
 import random
 import re
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 
-from hub.proof import customer_checks, records, sandboxes, stage, workspace
-from hub.proof.http_json import NoAnswer
+from hub.proof import customer_checks, loads, records, sandboxes, stage, workspace
 from hub.proof.hub_process import HubProcess
+from hub.proof.loads import Course
 from hub.proof.markets import MARKETS
 from hub.proof.outside import Proved
 from hub.proof.processes import Processes
@@ -36,24 +34,7 @@ ERP_SECONDS = 0.005
 MOST_MEMORY, MOST_GROWTH = 400, 120
 #: Customers that are seeded by one request.
 _CHUNK = 1000
-#: Seconds between looks, and after so many without any change nothing is waited for any more.
-_LOOK, _STALLED = 0.5, 120.0
-#: The hub reads the vendors' lists of changes so seldom meanwhile.
-_POLL = 3600
 _WORDS = ("Alder", "Birch", "Cedar", "Dogwood", "Elder", "Fir", "Ginkgo", "Hazel", "Juniper", "Larch")
-
-
-@dataclass(slots=True, kw_only=True)
-class Course:
-    """What was seen on the way: memory in MB by tenths of the way, kills, and when it began and ended."""
-
-    began: float = 0.0
-    seconds: float = 0.0
-    kills: int = 0
-    peak: int = 0
-    memory: dict[int, int] = field(default_factory=dict)
-    last: Mapping[str, Any] = field(default_factory=dict)
-    settled: bool = False
 
 
 def prove(console: Console, *, customers: int, kills: int, seed: int) -> Proved:
@@ -61,29 +42,29 @@ def prove(console: Console, *, customers: int, kills: int, seed: int) -> Proved:
     with (
         tempfile.TemporaryDirectory(prefix="concord-proof-", ignore_cleanup_errors=True) as name,
         Processes(Path(name) / "logs", stage.environ(Path(name))) as processes,
-        _bar(console) as progress,
+        loads.bar(console) as progress,
     ):
         running = sandboxes.start(processes, seed)
         _seed(running, customers, seed, progress)
         hub = HubProcess(processes, Path(name), port=0)
         workspace.write(hub.workspace, running, os.environ)
         _keep_stripes_limits(hub.workspace)
-        hub.start(poll=_POLL)
+        hub.start(poll=loads.POLL)
         hub.store_secrets(stage.secrets_of(running, "whsec_none"))
-        course = _carry_over(hub, customers, kills, random.Random(f"{seed}:kills"), progress)
+        course = loads.carry_over(hub, "stripe/customers", customers, kills, random.Random(f"{seed}:kills"), progress)
         refused = {vendor: running[vendor].progress() for vendor in ("stripe", "netsuite")}
         findings = [*_of_the_way(course, refused, kills), *_of_the_books(running, hub.data)]
-        size = sum(path.stat().st_size for path in hub.data.glob("*") if path.is_file()) // 2**20
+        size = loads.database_mb(hub.data)
     return Proved(
         title=f"{customers:,} customers from Stripe to NetSuite, kill -9 {kills} times",
         figures={
             "customers": customers,
             "kills": course.kills,
             "seconds": round(course.seconds, 1),
-            "per_second": round(customers / course.seconds, 1) if course.seconds else 0,
+            "per_second": course.per_second(customers),
             "refused_by_limits": {vendor: told["refused_by_limits"] for vendor, told in refused.items()},
             "at_once_at_netsuite": refused["netsuite"]["highest_at_once"],
-            "hub_memory_mb": {f"{10 * tenth} %": size for tenth, size in sorted(course.memory.items())},
+            "hub_memory_mb": course.memory_mb(),
             "hub_memory_peak_mb": course.peak,
             "database_mb": size,
             "stopped": course.last.get("stopped", 0),
@@ -152,57 +133,11 @@ def _keep_stripes_limits(folder: Path) -> None:
     file.write_text(text.replace("limits: { concurrency: 20 }", f"limits: {{ concurrency: 20, rate: {STRIPE_RATE} }}"))
 
 
-def _carry_over(hub: HubProcess, customers: int, kills: int, dice: random.Random, progress: Progress) -> Course:
-    course = Course(began=time.monotonic())
-    order = {"reason": "Everything that was there before the hub."}
-    made = hub.api.post("/api/streams/stripe/customers/backfill", order)["backfill"]
-    task = progress.add_task("carried over", total=None)
-    # At moments drawn by chance, one in each part of the way.
-    moments = [customers * (turn + dice.uniform(0.3, 0.9)) / (kills + 1) for turn in range(kills)]
-    still, before = time.monotonic(), -1
-    while time.monotonic() - still < _STALLED:
-        time.sleep(_LOOK)
-        try:
-            row = hub.api.get(f"/api/backfills/{made}", timeout=10)
-        except NoAnswer:
-            continue
-        ended = row["ended"]
-        course.last = row
-        progress.update(task, completed=ended, total=row["total"])
-        memory = _memory(hub.pid)
-        course.peak = max(course.peak, memory)
-        course.memory.setdefault(10 * ended // customers, memory)
-        if ended != before or row["total"] is None:
-            still, before = time.monotonic(), ended
-        if moments and ended >= moments[0]:
-            moments.pop(0)
-            hub.kill()
-            course.kills += 1
-            hub.start(poll=_POLL)
-            still = time.monotonic()
-        elif row["state"] != "open" and not row["at_work"]:
-            course.settled = True
-            break
-    course.seconds = time.monotonic() - course.began
-    return course
-
-
 def _of_the_way(course: Course, refused: Mapping[str, Mapping[str, Any]], kills: int) -> Iterator[str]:
-    if not course.settled:
-        yield f"it came to a stand: {dict(course.last)}"
-    if course.kills != kills:
-        yield f"the hub was killed {course.kills} times, must be {kills}"
+    yield from loads.of_the_way(course, kills, most_memory=MOST_MEMORY, most_growth=MOST_GROWTH)
     for vendor, told in refused.items():
         if told["refused_by_limits"]:
             yield f"{vendor} refused {told['refused_by_limits']} requests because they were beyond its limits"
-    if course.peak > MOST_MEMORY:
-        yield f"the hub had {course.peak} MB in memory, at most {MOST_MEMORY} are allowed"
-    if course.memory and not course.kills:
-        early, late = course.memory.get(1, course.peak), course.memory[max(course.memory)]
-        if late > early + MOST_GROWTH:
-            yield f"the hub's memory grew from {early} MB after a tenth of the way to {late} MB"
-    if course.last.get("stopped"):
-        yield f"{course.last['stopped']} runs stopped for a person, must be none"
 
 
 def _of_the_books(running: Mapping[str, Sandbox], data: Path) -> Iterator[str]:
@@ -240,25 +175,3 @@ def _of_the_books(running: Mapping[str, Sandbox], data: Path) -> Iterator[str]:
 
 def _is_debtor(customer: Mapping[str, Any]) -> bool:
     return bool((customer["address"] or {}).get("country") or customer["metadata"].get("entity"))
-
-
-def _memory(pid: int) -> int:
-    """Give what a process has in memory, in MB."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    lines: Sequence[str] = [line for line in status.splitlines() if line.startswith("VmRSS:")]
-    return int(lines[0].split()[1]) // 1024 if lines else 0
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}", justify="right"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )

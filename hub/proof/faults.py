@@ -21,7 +21,9 @@ _TAX = r"^/api/v2/"
 _CREATE_TAX = r"^/api/v2/transactions/create"
 _INVOICES = r"^/v1/invoices/"
 _ORG = r"^/services/data/v[0-9.]+/(sobjects|query|composite)"
-_STANDING = r"^/services/data/v[0-9.]+/sobjects/Invoice__c/"
+_STANDING = r"^/services/data/v[0-9.]+/sobjects/(Invoice__c|Contract)/"
+_SOLD = r"^/v1/(customers|products|prices|subscriptions|subscription_items)\b"
+_ORDERED = r"^/services/rest/record/v1/(customer|salesOrder|\w*[iI]tem)/"
 _QUERY = r"^/services/data/v[0-9.]+/query"
 _JOURNAL = r"^/sap/bc/srt/scs_ext/sap/journalentry"
 _ODATA = r"^/sap/opu/odata/sap/"
@@ -122,6 +124,21 @@ _S4HANA_STORM: Plan = (
     *_sure("reset_after_commit", 0.15, path=_PARTNERS, method="POST"),
 )
 
+#: Master data and contracts, which come to it with a CRM.
+_FURTHER: Mapping[str, Plan] = {
+    "stripe": (
+        *_sure("reset_after_commit", 0.10, path=_SOLD, method="POST"),
+        *_sure("timeout_after_commit", 0.03, path=_SOLD, method="POST"),
+        *_sure("500", 0.02, path=_SOLD, method="GET"),
+    ),
+    "netsuite": (
+        *_sure("reset_after_commit", 0.15, path=_ORDERED, method="PUT"),
+        *_sure("timeout_after_commit", 0.03, path=_ORDERED, method="PUT"),
+        *_sure("500_after_commit", 0.02, path=_ORDERED, method="PUT"),
+        *_sure("503", 0.02, path=_ORDERED),
+    ),
+}
+
 _PLANS: Mapping[Profile, Mapping[str, Plan]] = {
     Profile.NONE: {"stripe": (), "netsuite": (), "tax": (), "salesforce": (), "s4hana": ()},
     Profile.STANDARD: {
@@ -165,9 +182,10 @@ _PLANS: Mapping[Profile, Mapping[str, Plan]] = {
 }
 
 
-def plan(profile: Profile, vendor: str) -> Plan:
-    """Give what goes wrong at a vendor all the time."""
-    return _PLANS[profile][vendor]
+def plan(profile: Profile, vendor: str, *, further: bool = False) -> Plan:
+    """Give what goes wrong at a vendor all the time; with `further` also at what comes to it with a CRM."""
+    more = _FURTHER.get(vendor, ()) if further and profile is Profile.STORM else ()
+    return [*_PLANS[profile][vendor], *more]
 
 
 def timeouts(percent: int, vendor: str) -> Plan:

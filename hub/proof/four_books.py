@@ -55,9 +55,9 @@ def to_json(evidence: Evidence) -> dict[str, Any]:
         currency: {
             book: {
                 "expected": side.wanted,
-                "expected_total": _major(side.wanted_total, currency),
+                "expected_total": major(side.wanted_total, currency),
                 "posted": side.found,
-                "posted_total": _major(side.found_total, currency),
+                "posted_total": major(side.found_total, currency),
             }
             for book, side in row.items()
             if side.wanted or side.found
@@ -66,6 +66,7 @@ def to_json(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _major(minor: Decimal, currency: str) -> str:
+def major(minor: Decimal, currency: str) -> str:
+    """Give minor units in major ones, with exactly the currency's digits."""
     digits = exponent(currency)
     return f"{minor.scaleb(-digits).quantize(Decimal(1).scaleb(-digits)):f}"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from hub.proof import (
+    contract_checks,
     credit_books,
     crm_books,
     customers,
@@ -20,6 +22,7 @@ from hub.proof import (
     wishes,
 )
 from hub.proof.conductor import Course
+from hub.proof.contract_checks import Stands
 from hub.proof.credit_books import NoteDue
 from hub.proof.crm import CRM, SAP, TOLD, home
 from hub.proof.evidence import Evidence
@@ -161,7 +164,17 @@ def about_the_whole(
         *every_fault_injected(stage.profile, course, injected),
         *killed_in_flight(course),
         *no_secret_leaks(stage),
+        *contracts_billed(stage, course),
     ]
+
+
+def contracts_billed(stage: Stage, course: Course) -> Iterator[Finding]:
+    """Each contract is one subscription of billing's and one sales order of the ERP's, with exactly what is agreed."""
+    wanted = () if stage.scenario.crm is None else stage.scenario.crm.contracts
+    if wanted:
+        org, stripe, netsuite = (stage.sandboxes[vendor].books() for vendor in (CRM, "stripe", "netsuite"))
+        stands = {course.crm_ids[one.key]: Stands.BILLED for one in wanted if one.key in course.crm_ids}
+        yield from contract_checks.find(org, stripe, netsuite, stands=stands, on=datetime.now(UTC).date())
 
 
 def audit_verifies(stage: Stage) -> Iterator[Finding]:

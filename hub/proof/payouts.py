@@ -360,7 +360,9 @@ def _reversals(books: PayoutBooks, payout: Payout) -> Iterator[Wanted]:
         entries.append((payout.id + RETURNED, _returned(payout.returned), payout.returned.day))
     for name, accounts, day in entries:
         if name in books.taken_back:
-            yield _reversal(payout.id, payout.currency, {each: -amount for each, amount in accounts.items()}, day)
+            yield _reversal(
+                books, payout.id, payout.currency, {each: -amount for each, amount in accounts.items()}, day
+            )
 
 
 def payment_reversed(
@@ -370,12 +372,12 @@ def payment_reversed(
     if payment in books.taken_back:
         movement = books.charged.get(payment)
         money = UNDEPOSITED if movement is None else movement.account
-        yield _reversal(family, currency, {RECEIVABLE: amount, money: -amount}, day)
+        yield _reversal(books, family, currency, {RECEIVABLE: amount, money: -amount}, day)
 
 
-def _reversal(family: str, currency: str, accounts: Mapping[str, Decimal], day: str) -> Wanted:
-    facts = {"books": BY_CURRENCY[currency].subsidiary, "day": day, "accounts": Sums(_without_nothing(accounts))}
-    return Wanted(book=ERP, kind=REVERSAL, name=family, family=family, facts=facts)
+def _reversal(books: PayoutBooks, family: str, currency: str, accounts: Mapping[str, Decimal], day: str) -> Wanted:
+    facts = {"books": books.whose(currency), "day": day, "accounts": Sums(_without_nothing(accounts))}
+    return Wanted(book=books.erp, kind=REVERSAL, name=family, family=family, facts=facts)
 
 
 def documents(books: PayoutBooks, family_of: Callable[[str], str]) -> Iterator[Document]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from hub.proof import judging, report, stage
+from hub.proof import four_books, judging, stage
 from hub.proof.conductor import Course, Say
 from hub.proof.faults import Profile
 from hub.proof.invariants import Invariant
@@ -72,7 +72,7 @@ def figures(performed: Performed) -> dict[str, Any]:
         "duplicates": judgement.duplicates,
         "lost": judgement.lost,
         "difference": {
-            currency: report.major(row.get("difference", Decimal(0)), currency)
+            currency: four_books.major(row.get("difference", Decimal(0)), currency)
             for currency, row in judgement.totals.items()
         },
         "exceptions_open": dict(judgement.exceptions_open),

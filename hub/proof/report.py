@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hub.model.money import exponent
-from hub.proof import customers, four_books, payouts, sap_documents
+from hub.proof import crm_books, customers, four_books, payouts, sap_documents
 from hub.proof.conductor import Course
+from hub.proof.crm import Crm
 from hub.proof.evidence import Evidence
 from hub.proof.faults import by_kind
+from hub.proof.four_books import major
 from hub.proof.oracle import Judgement
 from hub.proof.scenario import Scenario
 from hub.proof.vendor_documents import Books
@@ -66,7 +67,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
             f"from_{row.owner.lower()}": {"expected": row.wanted, "carried_over": row.found, "different": row.different}
             for row in _agreed(outcome)
         },
-        **({} if outcome.scenario.crm is None else {"books": four_books.to_json(outcome.evidence)}),
+        **({} if outcome.scenario.crm is None else _with_crm(outcome, outcome.scenario.crm)),
         "duplicates": judgement.duplicates,
         "lost": judgement.lost,
         "unexplained_difference": {
@@ -91,6 +92,14 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
             {"invariant": finding.invariant.value, "family": finding.family, "detail": finding.detail}
             for finding in judgement.findings[:100]
         ],
+    }
+
+
+def _with_crm(outcome: Outcome, crm: Crm) -> dict[str, Any]:
+    return {
+        "accounts": sum(each.kind == crm_books.CUSTOMER for each in outcome.evidence.wanted),
+        "contracts": {"signed": len(crm.contracts), "amended": sum(bool(one.more) for one in crm.contracts)},
+        "books": four_books.to_json(outcome.evidence),
     }
 
 
@@ -263,9 +272,3 @@ def _invariants(outcome: Outcome) -> Table:
     for invariant, holds in outcome.judgement.holds.items():
         table.add_row(invariant.value, "[green]yes[/]" if holds else "[red bold]NO[/]")
     return table
-
-
-def major(minor: Decimal, currency: str) -> str:
-    """Give minor units in major ones, with exactly the currency's digits."""
-    digits = exponent(currency)
-    return f"{minor.scaleb(-digits).quantize(Decimal(1).scaleb(-digits)):,f}".replace(",", "")

@@ -27,6 +27,7 @@ class Sandbox:
         """Take a process that has told its addresses."""
         self.vendor = vendor
         self.url = str(child.hello["url"])
+        self.pid = child.process.pid
         self.hello: Mapping[str, Any] = child.hello
         self.control = Api(str(child.hello["control_url"]))
         self._plan: list[Mapping[str, Any]] = []

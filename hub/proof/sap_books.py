@@ -66,7 +66,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One document of the ledger; `id` is its whole name: company code, fiscal year and number."""
+    """One document of the ledger; `id` is its whole name: company code, fiscal year and number.
+
+    `takes_back` is the name of the one that it is the opposite of.
+    """
 
     id: str
     company: str
@@ -76,6 +79,7 @@ class Entry:
     number: int
     reference: str = ""
     mark: str = ""
+    takes_back: str = ""
     items: Sequence[Item] = ()
 
     @property
@@ -140,15 +144,17 @@ class SapBooks:
     @property
     def invoices(self) -> Sequence[Entry]:
         """Give the customers' invoices."""
-        return [entry for entry in self.entries if entry.type == INVOICE]
+        return [entry for entry in self.entries if entry.type == INVOICE and not entry.takes_back]
 
     @property
     def payments(self) -> Sequence[Entry]:
         """Give the customers' payments."""
-        return [entry for entry in self.entries if entry.type == PAYMENT]
+        return [entry for entry in self.entries if entry.type == PAYMENT and not entry.takes_back]
 
     def still_owed(self, invoice: Entry) -> Decimal:
-        """Give what is left of an invoice when all that names it is counted."""
+        """Give what is left of an invoice when all that names it is counted; of one that is taken back, nothing."""
+        if any(entry.takes_back == invoice.id for entry in self.entries):
+            return Decimal(0)
         others = (item for entry in self.entries for item in entry.items if item.customer and item.refers == invoice.id)
         return invoice.total + sum((item.amount for item in others), Decimal(0))
 
@@ -204,6 +210,11 @@ def _entry(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Entry:
         number=int(head["AccountingDocument"]),
         reference=head.get("DocumentReferenceID") or "",
         mark=head.get("Reference1InDocumentHeader") or "",
+        takes_back=(
+            f"{head['CompanyCode']}/{head['ReverseDocumentFiscalYear']}/{head['ReverseDocument']}"
+            if head.get("IsReversal")
+            else ""
+        ),
         items=[_item(row) for row in sorted(rows, key=lambda row: int(row["AccountingDocumentItem"]))],
     )
 
@@ -276,7 +287,7 @@ def _payouts(books: SapBooks, paid_out: PayoutBooks) -> PayoutBooks:
         journals.append(
             Journal(
                 id=entry.id,
-                external_id=name + payouts.RETURNED if came_back else name,
+                external_id="" if entry.takes_back else name + payouts.RETURNED if came_back else name,
                 memo=books.writes.get(entry.mark, ""),
                 currency=entry.currency,
                 subsidiary=entry.company,

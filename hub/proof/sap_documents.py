@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hub.proof.vendor_families import Families
 
 #: Kinds of documents that only this ERP has.
-BALANCE, STRAY = "trial balance", "journal entry"
+BALANCE, STRAY, REVERSAL = "trial balance", "journal entry", "reversal"
 #: NetSuite's item of what is sold → the account of its revenue here.
 _REVENUE: Mapping[str, str] = {"105": "41000500"}
 _SALES = "41000000"
@@ -48,6 +48,8 @@ def documents(books: Books, families: Families) -> Iterator[Document]:
         given_back = sap_credits.told(entry, books.credits)
         if given_back is not None:
             yield sap_credits.document(books, entry, *given_back, families)
+        elif entry.takes_back and not sap_books.payout_of(entry):
+            yield _reversal(sap, entry, names, families)
         elif entry.type == sap_books.INVOICE:
             yield _invoice(sap, entry, names[entry.id], families)
         elif entry.type == sap_books.PAYMENT:
@@ -133,6 +135,27 @@ def _payment(sap: SapBooks, entry: Entry, names: Mapping[str, str], families: Fa
     )
 
 
+def _reversal(sap: SapBooks, entry: Entry, names: Mapping[str, str], families: Families) -> Document:
+    """Tell of what takes back an invoice, or a payment that its items name."""
+    texts = (item.text for item in entry.items if item.customer and item.text)
+    name = names.get(entry.takes_back) or next(texts, entry.takes_back)
+    return Document(
+        book=SAP,
+        kind=REVERSAL,
+        name=name,
+        family=families.of_object(name),
+        id=entry.id,
+        facts={"books": entry.company, "total": -entry.total, "day": entry.day},
+        marker=sap.writes.get(entry.mark, entry.mark),
+    )
+
+
+def _taken_back(name: str, family: str, company: str, total: Decimal, day: str, *, needed: bool) -> Wanted:
+    """Say that a document must be taken back whole, on its own day, by one other; or that none may do so."""
+    facts: dict[str, object] = {"books": company, "total": total, "day": day}
+    return Wanted(book=SAP, kind=REVERSAL, name=name, family=family, facts=facts, needed=needed, never=not needed)
+
+
 def _accounts(lines: list[Line]) -> dict[str, object]:
     return {f"account of line {number}": line.item for number, line in enumerate(lines, start=1)}
 
@@ -206,10 +229,11 @@ def of_invoice(books: Books, invoice: StripeInvoice, due: Due | None) -> Iterato
     if due is not None:
         facts["customer"] = OneOf(values=due.customers)
     if all(payment.id in paid(sap) for payment in invoice.payments):
-        facts["remaining"] = invoice.remaining
+        owed = sum((one.amount for one in invoice.payments if one.id in sap.payouts.taken_back), invoice.remaining)
+        facts["remaining"] = owed = Decimal(0) if due is not None and due.reversed else owed
         if invoice.total:
             # There is nothing to clear an item of nothing with.
-            facts["cleared"] = not invoice.remaining
+            facts["cleared"] = not owed
     yield Wanted(
         book=SAP,
         kind="invoice",
@@ -221,8 +245,12 @@ def of_invoice(books: Books, invoice: StripeInvoice, due: Due | None) -> Iterato
         currency=invoice.currency,
         never=excused,
     )
+    reversed_ = due is not None and due.reversed
+    yield _taken_back(invoice.id, invoice.id, company, invoice.total, invoice.day, needed=reversed_)
     for payment in invoice.payments:
         by_card = payment.id in sap.payouts.charged
+        undone = payment.id in sap.payouts.taken_back
+        yield _taken_back(payment.id, invoice.id, company, -payment.amount, payment.day, needed=undone)
         yield Wanted(
             book=SAP,
             kind="payment",

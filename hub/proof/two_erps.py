@@ -6,11 +6,12 @@ S/4HANA, and nobody is tied to another record of an ERP in between.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
 from hub.proof import scenario
-from hub.proof.crm import Account, Crm, groups_of, home
+from hub.proof.crm import PRICES, Account, Contract, Crm, groups_of, home
 from hub.proof.markets import BY_CURRENCY, MARKETS, Market
 from hub.proof.scenario import Customer, Invoice, Scenario
 
@@ -19,6 +20,8 @@ WON_LATE = 4
 #: An account is opened in NetSuite in the currency of its company's books, and NetSuite takes no invoice in another. So
 #: nobody buys in these: currency → the one in which their customers buy here.
 ELSEWHERE = {"CAD": "GBP"}
+#: So many contracts are signed, if there are so many accounts that sign any.
+CONTRACTS = 6
 #: Of so many accounts one is renamed, and one moves.
 CHANGED_EVERY = 4
 
@@ -60,7 +63,7 @@ def _crm(seed: int, customers: list[Customer]) -> Crm:
             number=customer.number,
             name=customer.name,
             market=customer.market,
-            # A group has a member or two of its own currency; the others stand alone.
+            # A group has the first members of its own currency; the others stand alone.
             parent=f"Group of {customer.market.currency}" if customer.number < 2 * len(MARKETS) else None,
             renamed=customer.number % CHANGED_EVERY == turn,
             moved=customer.number % CHANGED_EVERY == (turn + 1) % CHANGED_EVERY,
@@ -74,4 +77,13 @@ def _crm(seed: int, customers: list[Customer]) -> Crm:
         accounts.append(
             Account(key=f"account-won-{place}", number=number, name=f"Latecomer {number}", market=market, won=True)
         )
-    return Crm(accounts=tuple(accounts), groups=groups)
+    return Crm(accounts=tuple(accounts), groups=groups, contracts=tuple(_contracts(dice, accounts)))
+
+
+def _contracts(dice: Random, accounts: list[Account]) -> Iterator[Contract]:
+    """Let some accounts sign contracts; orders are written in NetSuite alone, and every second contract is amended."""
+    able = [one for one in accounts if one.market.currency in PRICES["Seats"] and not one.won]
+    for number, account in enumerate(able[:CONTRACTS]):
+        sold = {"Seats": dice.randint(1, 90)} | ({"Storage": dice.randint(100, 900)} if number % 3 else {})
+        more = {"Seats": dice.randint(1, 20)} if number % 2 else {}
+        yield Contract(key=f"contract-{number}", account=account, sold=sold, more=more)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hub.proof import customers, wishes
@@ -103,7 +103,7 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
         tax=sandboxes["tax"].url,
         company=sandboxes["tax"].hello["company_code"],
     )
-    retries = _RETRIES
+    retries: Sequence[str] = _RETRIES
     if CRM in sandboxes:
         org, tenant = sandboxes[CRM], sandboxes["s4hana"]
         text += _FURTHER.format(

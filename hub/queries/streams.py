@@ -65,7 +65,8 @@ class BackfillRow:
     """One back-fill; `done` is the part of its span that was read, in thousandths.
 
     Of a listing, `total` is how many records there are (None while they are counted), `at_work` how many runs of them
-    go on or wait, `stopped` how many stopped for a person, and `ended` how many have come to their end.
+    go on or wait, `stopped` how many stopped for a person, and `ended` how many have come to their end. Where `batch`
+    of them come in one event, a run is about so many, and `at_work` and `stopped` count runs all the same.
     """
 
     id: str
@@ -79,6 +80,7 @@ class BackfillRow:
     read: int
     new: int
     total: int | None
+    batch: int | None
     at_work: int | None
     stopped: int | None
     ended: int | None
@@ -181,6 +183,7 @@ def _backfill(row: Mapping[str, Any], names: Mapping[str, str], started: Started
         done = min(row["read"] * 1000 // max(row["total"] or 0, 1), 999) if row["total"] else 0
     if state is BackfillState.DONE:
         done = 1000
+    open = 0 if started is None else (started.at_work + started.stopped) * (row["batch"] or 1)
     return BackfillRow(
         id=row["id"],
         connection=row["connection"],
@@ -193,9 +196,10 @@ def _backfill(row: Mapping[str, Any], names: Mapping[str, str], started: Started
         read=row["read"],
         new=row["new"],
         total=row["total"],
+        batch=row["batch"],
         at_work=None if started is None else started.at_work,
         stopped=None if started is None else started.stopped,
-        ended=None if started is None else max(row["read"] - started.at_work - started.stopped, 0),
+        ended=None if started is None else max(row["read"] - open, 0),
         error=row["error"],
         by_name=called(row["actor"], names),
         reason=row["reason"],

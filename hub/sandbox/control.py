@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from hub.sandbox.evolving import read_changes
 from hub.sandbox.exact_json import json_answer, loads
 from hub.sandbox.world import World
 
@@ -22,6 +23,7 @@ def control_application(world: World) -> web.Application:
             web.get("/_control/books", control.books),
             web.post("/_control/faults", control.set_faults),
             web.get("/_control/faults", control.faults),
+            web.post("/_control/drift", control.set_changes),
             web.get("/_control/requests", control.requests),
             web.post("/_control/clock", control.clock),
             web.post("/_control/reset", control.reset),
@@ -70,6 +72,10 @@ class _Control:
 
     async def faults(self, request: web.Request) -> web.Response:
         return json_answer({"plan": self._world.faults.plan, "injected": self._world.faults.injected})
+
+    async def set_changes(self, request: web.Request) -> web.Response:
+        self._world.changes = read_changes(await _json(request))
+        return json_answer({"changes": len(self._world.changes)})
 
     async def requests(self, request: web.Request) -> web.Response:
         since = int(request.query.get("since", "0"))

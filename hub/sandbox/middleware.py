@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from hub.sandbox.evolving import evolved
 from hub.sandbox.faults import AFTER_COMMIT, INSTEAD, REFUSALS, SENT_APART, SPOILT, Fault
 from hub.sandbox.problem import Problem
 from hub.sandbox.request_log import Entry
@@ -37,7 +38,7 @@ def gate(world: World, render: Render) -> Any:
         )
         try:
             answer = await (
-                _execute(request, handler, entry, render)
+                _execute(request, handler, entry, world, render)
                 if fault is None
                 else _suffer(request, handler, entry, fault, world, render)
             )
@@ -62,9 +63,11 @@ def cut(request: web.Request) -> None:
     transport.abort()
 
 
-async def _execute(request: web.Request, handler: Handler, entry: Entry, render: Render) -> web.StreamResponse:
+async def _execute(
+    request: web.Request, handler: Handler, entry: Entry, world: World, render: Render
+) -> web.StreamResponse:
     try:
-        answer = await handler(request)
+        answer = evolved(world.changes, request, await handler(request))
     except web.HTTPException as error:
         entry.status = error.status
         raise
@@ -79,7 +82,7 @@ async def _suffer(
     request: web.Request, handler: Handler, entry: Entry, fault: Fault, world: World, render: Render
 ) -> web.StreamResponse:
     if fault.kind in AFTER_COMMIT:
-        answer = await _execute(request, handler, entry, render)
+        answer = await _execute(request, handler, entry, world, render)
         if answer.status >= 400:
             return answer  # Nothing was committed, so there is nothing to keep quiet about.
         _strike(world, entry, fault)
@@ -90,12 +93,12 @@ async def _suffer(
         cut(request)
         return answer
     if fault.kind == "twice":
-        answer = await _execute(request, handler, entry, render)
+        answer = await _execute(request, handler, entry, world, render)
         _strike(world, entry, fault)
-        await _execute(request, handler, entry, render)
+        await _execute(request, handler, entry, world, render)
         return answer
     if fault.kind in SPOILT:
-        answer = await _execute(request, handler, entry, render)
+        answer = await _execute(request, handler, entry, world, render)
         if fault.kind in SENT_APART and answer.status < 400:
             # Who gave up listening may go on long before the last of it was sent.
             _strike(world, entry, fault)
@@ -115,7 +118,7 @@ async def _suffer(
         return in_place_of(fault.kind, to=fault.to)
     if fault.kind == "slow":
         await asyncio.sleep(fault.seconds)
-        return await _execute(request, handler, entry, render)
+        return await _execute(request, handler, entry, world, render)
     if fault.kind == "reset_before" or (fault.kind == "outage" and _resets(fault, world)):
         cut(request)
         return web.Response(status=503)
@@ -153,7 +156,7 @@ async def _late(
     try:
         while world.clock.monotonic() < due:
             await asyncio.sleep(0.005)
-        return await _execute(request, handler, entry, render)
+        return await _execute(request, handler, entry, world, render)
     finally:
         world.late.remove(due)
 

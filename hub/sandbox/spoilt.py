@@ -55,25 +55,27 @@ async def spoil(
         known = _NAMES | names
         value, envelope = _opened(_json(body))
         changed = _CHANGES[kind](_asked(request, await request.read(), known), known, value)
-        return None if changed is None else _with(answer, dumps(changed if envelope is None else {envelope: changed}))
+        return (
+            None if changed is None else with_body(answer, dumps(changed if envelope is None else {envelope: changed}))
+        )
     if kind == "malformed_body":
         half = body[: len(body) // 2] or b"<html><body>upstream"
         status = 200 if answer.status == 204 else answer.status
         return web.Response(body=half, status=status, content_type="application/json")
     if kind == "empty_body":
-        return _with(answer, b"") if body else None
+        return with_body(answer, b"") if body else None
     if kind == "bad_gzip":
-        spoilt = _with(answer, b"\x1f\x8b" + body)
+        spoilt = with_body(answer, b"\x1f\x8b" + body)
         spoilt.headers["Content-Encoding"] = "gzip"
         return spoilt
     if kind == "huge_headers":
-        spoilt = _with(answer, body)
+        spoilt = with_body(answer, body)
         spoilt.headers["X-Trace"] = "x" * 200_000
         return spoilt
     return await _SENDING[kind](request, answer, body)
 
 
-def _with(answer: web.StreamResponse, body: bytes) -> web.Response:
+def with_body(answer: web.StreamResponse, body: bytes) -> web.Response:
     """Give the same answer with another body; whatever names a place stays as it was."""
     kept = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_THE_BODY}
     return web.Response(body=body, status=answer.status, headers=kept)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Protocol
 
 from hub.sandbox.clock import Clock
+from hub.sandbox.evolving import Change
 from hub.sandbox.faults import FaultEngine
 from hub.sandbox.request_log import RequestLog
 
@@ -86,12 +87,15 @@ class World:
         self.late: list[float] = []
         #: Fields that say which thing an answer is about, beside `id` and its like: faults change them.
         self.names: frozenset[str] = frozenset()
+        #: How its answers have changed since the vendor's present release.
+        self.changes: Sequence[Change] = ()
         #: Where the sandbox listens; known once it serves.
         self.url = ""
 
     async def reset(self) -> None:
-        """Go back to the start: books, log, faults and dice."""
+        """Go back to the start: books, log, faults, shapes and dice."""
         await self.books.reset()
         self.requests.clear()
         self.faults.replace([])
+        self.changes = ()
         self.random.seed(f"{self.name}:{self.seed}")

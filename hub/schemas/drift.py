@@ -109,7 +109,7 @@ class _Compiler:
 
     def _compiled(self, shape: Shape) -> _Check | None:
         by_type: dict[type, _Check] = {}
-        if Kind.OBJECT in shape.kinds and (shape.fields or shape.required or shape.rest is None or says(shape.rest)):
+        if Kind.OBJECT in shape.kinds and (shape.fields or shape.given or shape.rest is None or says(shape.rest)):
             by_type[dict] = self._object(shape)
         if Kind.ARRAY in shape.kinds and shape.items is not None and says(shape.items):
             by_type[list] = self._list(shape.items)
@@ -139,7 +139,7 @@ class _Compiler:
         # Paths begin with a dot until they are noted, so that a field's own part of them is made here, once.
         known = {name: (*self._field(field), _DOT + below("", name)) for name, field in shape.fields.items()}
         rest = None if shape.rest is None else self._field(shape.rest)
-        required = shape.required
+        required = shape.given
         get = known.get
 
         def check(value: Any, path: str, found: _Found) -> None:

@@ -47,7 +47,7 @@ def quick_look(shape: Shape) -> QuickLook:
 def says(shape: Shape) -> bool:
     """Tell whether a shape says anything of a value."""
     silent = shape.kinds == ANY and shape.values is None and not shape.whole and not shape.fields
-    return not (silent and not shape.required and shape.items is None and shape.rest is shape)
+    return not (silent and not shape.given and shape.items is None and shape.rest is shape)
 
 
 class _Types:
@@ -90,14 +90,15 @@ class _Types:
     def _object(self, shape: Shape) -> Any:
         """Write an object; None when both its declared fields and its others have to be looked at."""
         closed = shape.rest is None
+        required = shape.given
         if shape.rest is not None and says(shape.rest):
-            return None if shape.fields or shape.required else dict[str, self.of(shape.rest)]  # type: ignore[misc]
-        if not shape.required <= shape.fields.keys() or any(map(_UNWRITABLE.search, shape.fields)):
+            return None if shape.fields or required else dict[str, self.of(shape.rest)]  # type: ignore[misc]
+        if not required <= shape.fields.keys() or any(map(_UNWRITABLE.search, shape.fields)):
             return None
         fields: list[Any] = []
         for number, (name, field) in enumerate(shape.fields.items()):
             wanted = self.of(field)
-            if name in shape.required:
+            if name in required:
                 fields.append((f"field_{number}", wanted, msgspec.field(name=name)))
             else:
                 maybe = wanted if wanted is Any else wanted | msgspec.UnsetType

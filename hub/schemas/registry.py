@@ -9,6 +9,7 @@ from typing import Any
 
 from hub.errors import NotFound
 from hub.schemas.compatibility import Direction, breaks_in, removed_fields
+from hub.schemas.drift import CompiledDrift, compile_drift
 from hub.schemas.series import Series, SeriesTerms, Version, VersionTerms
 from hub.schemas.shape import Shape, shape_of
 from hub.schemas.versions import rank, split, version_key
@@ -42,6 +43,7 @@ class Registry:
     upcasts: tuple[Upcast, ...] = ()
     _versions: Mapping[str, Version] = field(default_factory=dict, repr=False, compare=False)
     _shapes: dict[str, Shape] = field(default_factory=dict, repr=False, compare=False)
+    _drifts: dict[str, CompiledDrift] = field(default_factory=dict, repr=False, compare=False)
     _paths: dict[tuple[str, str], tuple[str, ...] | None] = field(default_factory=dict, repr=False, compare=False)
     _resolved: dict[str, Resolved | None] = field(default_factory=dict, repr=False, compare=False)
 
@@ -78,6 +80,13 @@ class Registry:
         if shape is None:
             shape = self._shapes[name] = shape_of(self.document(name))
         return shape
+
+    def drift(self, name: str) -> CompiledDrift:
+        """Give the comparison with a registered version, compiled once; raises `NotFound`."""
+        compare = self._drifts.get(name)
+        if compare is None:
+            compare = self._drifts[name] = compile_drift(self.document(name))
+        return compare
 
     def resolve(self, name: str) -> Resolved | None:
         """Give the registered version to read a claimed one as.

@@ -12,6 +12,8 @@ from hub.schemas.documents import among, referred
 
 #: The annotation of a number's unit in our schemas.
 UNIT = "x-unit"
+#: The annotation that names fields which a vendor's record always has, although one that is written may leave them out.
+ANSWERED = "x-answered"
 #: So deep is a schema read; below that a shape says nothing.
 _DEEPEST = 24
 
@@ -30,8 +32,9 @@ class Shape:
 
     - `kinds` are the kinds it may have; a field that may be missing is one whose shape may be null when it is read.
     - `whole`: its numbers are integers. `unit` is what they count, None when the schema does not say.
-    - `fields` are an object's declared fields, `required` those that are always there, and `rest` the shape of all
-      others that are meant (`additionalProperties`): None when none are, although a reader may tolerate them.
+    - `fields` are an object's declared fields, `required` those that are always there, `answered` those that are there
+      in whatever the vendor gives, and `rest` the shape of all others that are meant (`additionalProperties`): None
+      when none are, although a reader may tolerate them.
     - `items` is the shape of a list's elements, `values` the only ones it may have, `format` that of its texts.
     """
 
@@ -40,6 +43,7 @@ class Shape:
     unit: Unit | None = None
     fields: Mapping[str, Shape] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
+    answered: frozenset[str] = frozenset()
     rest: Shape | None = None
     items: Shape | None = None
     values: tuple[Any, ...] | None = None
@@ -50,6 +54,11 @@ class Shape:
     def may_be_null(self) -> bool:
         """Tell whether the value may be null."""
         return Kind.NULL in self.kinds
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Give the fields that are there in whatever the vendor gives."""
+        return self.required | self.answered
 
     def at(self, name: str) -> Shape | None:
         """Give the shape that reading a field gives, null included; None when no such field is declared."""
@@ -122,6 +131,7 @@ class _Reading:
             unit=Unit(unit) if unit in list(Unit) else None,
             fields={name: self.read(part, depth + 1) for name, part in document.get("properties", {}).items()},
             required=frozenset(document.get("required", ())),
+            answered=frozenset(document.get(ANSWERED, ())),
             rest=self._rest(document, depth),
             items=self._items(document, depth),
             values=None if values is None else tuple(values),
@@ -163,6 +173,7 @@ def _both(one: Shape, other: Shape) -> Shape:
         unit=one.unit or other.unit,
         fields={**other.fields, **one.fields},
         required=one.required | other.required,
+        answered=one.answered | other.answered,
         rest=one.rest if other.rest is not None else None,
         items=one.items or other.items,
         values=one.values if one.values is not None else other.values,
@@ -197,6 +208,7 @@ def _one_of(one: Shape, other: Shape) -> Shape:
         unit=_same([shape.unit for shape in numbers]),
         fields={name: _field(name, objects) for name in names},
         required=frozenset.intersection(*(shape.required for shape in objects)) if objects else frozenset(),
+        answered=frozenset.intersection(*(shape.answered for shape in objects)) if objects else frozenset(),
         rest=either(rests) if rests else None if objects else ANYTHING,
         items=either(items) if lists and len(items) == len(lists) else None,
         values=_values(one, other),

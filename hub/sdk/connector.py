@@ -51,6 +51,10 @@ class ReadOperation:
 
     `about(input, output)` tells whether what came is about what was asked for; a vendor, or what stands before it, may
     answer with somebody else's.
+
+    `claim(response)` is given where `output` is in other words than the vendor's: it names the one of the connector's
+    schemas that an answer of the vendor's is of, and gives that answer, so that what the vendor changes is seen before
+    it is translated.
     """
 
     name: str
@@ -60,6 +64,7 @@ class ReadOperation:
     read: Callable[[Session, Record], Awaitable[Record]]
     gives: Callable[[Any], str] | None = None
     about: Callable[[Record, Record], bool] = has_the_id_asked_for
+    claim: Callable[[Response], tuple[str, Record]] | None = None
 
     async def ask(self, session: Session, input: Record) -> Record:
         """Read, and give what came; `OutcomeUnknown` as `foreign-answer` where that is about something else."""

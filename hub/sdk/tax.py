@@ -30,6 +30,7 @@ from hub.errors import FixData
 from hub.sdk.connector import Connector, JsonSchema, ReadOperation, Record, WriteOperation
 from hub.sdk.schemas import load
 from hub.sdk.session import Session
+from hub.sdk.values import Response
 
 #: The contract's schemas by name; a connector that fulfils it carries them among its own.
 SCHEMAS = load(Path(__file__).parent / "tax_schemas")
@@ -57,10 +58,21 @@ class Terms:
         """Give the operation's `output`."""
         return {"$ref": self.gives}
 
-    def reading(self, title: str, read: Callable[[Session, Record], Awaitable[Record]]) -> ReadOperation:
-        """Declare an engine's read of this name and shape."""
+    def reading(
+        self,
+        title: str,
+        read: Callable[[Session, Record], Awaitable[Record]],
+        claim: Callable[[Response], tuple[str, Record]] | None = None,
+    ) -> ReadOperation:
+        """Declare an engine's read of this name and shape; `claim` says of what shape the engine's own answer is."""
         return ReadOperation(
-            name=self.name, title=title, input=self.input, output=self.output, read=read, about=_has_the_code_asked_for
+            name=self.name,
+            title=title,
+            input=self.input,
+            output=self.output,
+            read=read,
+            about=_has_the_code_asked_for,
+            claim=claim,
         )
 
     def writing(self, title: str, **declared: Any) -> WriteOperation:

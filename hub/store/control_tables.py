@@ -206,6 +206,8 @@ backfills = Table(
     # Of all records of a kind: how many they are, and which flows they start (a JSON list).
     Column("total", BigInteger),
     Column("flows", Text),
+    # Of records that come many in one event: how many.
+    Column("batch", Integer),
     Index("ix_backfills_state", "environment", "state"),
 )
 

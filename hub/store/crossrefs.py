@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -130,13 +131,13 @@ def _put(transaction: Transaction, link: Link) -> list[str]:
         other = {row.system: link.ids[row.system] for row in others}
         raise FixData("The thing has another id in this system.", code="crossref-conflict", **other)
     topics: list[str] = []
-    if bare:
-        with whole(transaction):
-            topics = [topic for gone in bare for topic in merges.absorb(transaction, by, into=thing, gone=gone)]
+    with whole(transaction) if bare else contextlib.nullcontext():
+        # Other ids take their places at once; what was there before would make aliases of them.
+        things.untie_all(transaction, by, others)
+        for gone in bare:
+            topics += merges.absorb(transaction, by, into=thing, gone=gone)
     joined = {(row.system, row.id) for row in rows if row.thing in bare}
     elsewhere = [row for row in rows if row.thing != thing and row.thing not in bare]
-    # Other ids take their places at once.
-    things.untie_all(transaction, by, others)
     topics += things.remove(transaction, by, elsewhere) if elsewhere else []
     _confirm(connection, link, [row for row in rows if row.thing == thing])
     new = {system: id for system, id in link.ids.items() if (system, id) not in given and (system, id) not in joined}

@@ -162,10 +162,12 @@ def order_backfill(
     actor: str,
     reason: str,
     flows: Sequence[str] | None = None,
+    batch: int | None = None,
 ) -> None:
     """Order a span of a stream to be read again; `Conflict` while another back-fill of it is open.
 
-    `flows` are those that the records of a listing start; None for a stream.
+    `flows` are those that the records of a listing start; None for a stream. `batch` is how many of them come in one
+    event; None where each has its own.
     """
     other = transaction.connection.execute(
         select(backfills.c.id).where(
@@ -182,6 +184,7 @@ def order_backfill(
     row: dict[str, Any] = {"id": backfill_id, "environment": environment, "connection": name, "stream": stream}
     row |= {"since": since, "until": until, "state": BackfillState.OPEN.value, "read": 0, "new": 0}
     row["flows"] = None if flows is None else exact_json.dumps(list(flows)).decode()
+    row["batch"] = batch
     row |= {"actor": actor, "reason": reason, "created_at": transaction.now, "updated_at": transaction.now}
     transaction.connection.execute(insert(backfills), row)
     facts: dict[str, Fact] = {

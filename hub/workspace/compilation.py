@@ -15,6 +15,7 @@ from hub.policy.retry import RetryPolicy
 from hub.policy.rules import RulePolicy
 from hub.schemas.registry import Registry, Upcast, registry_of
 from hub.schemas.series import SeriesTerms
+from hub.sdk.connector import JsonSchema
 from hub.workspace.bundle import Bundle, bundle_id
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.checks.effect_lint import lint_effects
@@ -44,6 +45,10 @@ from hub.workspace.source.lint import Lint, Lints, Place, Position, Severity
 from hub.workspace.source.yaml_source import Keyed, Node, Scalar, read_yaml
 
 _Loaded = TypeVar("_Loaded")
+
+#: Schemas of connectors, by name and document: those are constants of the connectors' packages.
+_connector_schemas: dict[tuple[str, int], Schema] = {}
+_MOST_SCHEMAS = 2_000
 
 
 def compile_bundle(
@@ -240,12 +245,22 @@ class _Compilation:
                 self.lints[path].error(place, "duplicate-name", message, "Give it another name or version.")
                 continue
             try:
-                self.schemas[name] = compile_schema(name, document)
+                self.schemas[name] = _connector_schema(name, document)
             except FixData as error:
                 # Files of a connector are not the author's; the lint is for the one who installed it.
                 lints = self.lints.setdefault(f"connectors/{name}", Lints(f"connectors/{name}"))
                 lints.error(Position(), "bad-schema", f"A connector's schema cannot be used: {error.detail}")
             self.declared.setdefault(FileKind.SCHEMA, {})[name] = (f"connectors/{name}", Position())
+
+
+def _connector_schema(name: str, document: JsonSchema) -> Schema:
+    """Compile a connector's schema, the same document once: a process compiles many bundles for its connectors."""
+    known = _connector_schemas.get((name, id(document)))
+    if known is None or known.document is not document:
+        if len(_connector_schemas) >= _MOST_SCHEMAS:
+            _connector_schemas.clear()
+        known = _connector_schemas[name, id(document)] = compile_schema(name, document)
+    return known
 
 
 def _names(node: Node | None, kind: FileKind) -> bool:

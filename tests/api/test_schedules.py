@@ -124,6 +124,7 @@ async def test_what_is_wrong_is_a_problem_with_its_code(hub: tuple[FastAPI, Read
             ("/api/schedules/daily/resume", WHY, 409, "not-held"),
             ("/api/schedules/daily/hold", {"reason": " "}, 422, "no-reason"),
             ("/api/streams/vendor/told/backfill", {**SPAN, "since": "2027-01-01T00:00:00Z"}, 422, "bad-span"),
+            ("/api/streams/vendor/told/backfill", {**SPAN, "batch": 100}, 422, "bad-batch"),
             ("/api/streams/vendor/told/settle-gap", WHY, 409, "no-gap"),
         )
         for path, order, status, code in wrong:

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -72,8 +73,13 @@ def loop(steps: str, *, step: str = "", **settings: object) -> str:
 
 
 def bundle(flow: str, **files: str) -> Bundle:
-    """Compile a workspace with one flow and the vendor's connection."""
-    return bundle_for(connector, flow, **files)
+    """Compile a workspace with one flow and the vendor's connection; the same is compiled once."""
+    return _bundle(flow, tuple(files.items()))
+
+
+@cache
+def _bundle(flow: str, files: tuple[tuple[str, str], ...]) -> Bundle:
+    return bundle_for(connector, flow, **dict(files))
 
 
 def bundle_for(connector: Connector, flow: str, **files: str) -> Bundle:
@@ -257,18 +263,26 @@ class House:
 
         Runs that wait for `waiting` are at rest, and so (`behind`) are those that queue behind them.
         """
+        seen = None
         async with asyncio.timeout(seconds):
             while True:
-                with self.database.reading() as connection:
-                    counted = runs.counts(connection, environment="test").get("tested", {})
-                    kinds = runs.waiting_kinds(connection, environment="test")
-                    queue = select(func.count()).where(tables.runs.c.wait_kind == "order")
-                    kinds["order"] = connection.execute(queue).scalar() or 0
-                moving = sum(counted.get(state, 0) for state in ("queued", "running", "waiting", "compensating"))
-                moving -= sum(kinds.get(kind, 0) for kind in (*waiting, *(["order"] if behind else [])))
+                # Counting costs more than what is waited for, and only a commit changes what is counted.
+                version = self.database.looking.exec_driver_sql("PRAGMA data_version").scalar()
+                if version != seen:
+                    seen = version
+                    counted, moving = self._counted((*waiting, "order") if behind else waiting)
                 if moving == 0 and self.worker.in_flight == 0:
                     return counted
                 await asyncio.sleep(0.005)
+
+    def _counted(self, resting: Sequence[str]) -> tuple[dict[str, int], int]:
+        with self.database.reading() as connection:
+            counted = runs.counts(connection, environment="test").get("tested", {})
+            kinds = runs.waiting_kinds(connection, environment="test")
+            queue = select(func.count()).where(tables.runs.c.wait_kind == "order")
+            kinds["order"] = connection.execute(queue).scalar() or 0
+        moving = sum(counted.get(state, 0) for state in ("queued", "running", "waiting", "compensating"))
+        return counted, moving - sum(kinds.get(kind, 0) for kind in resting)
 
 
 def _event(event: Mapping[str, Any], schema: str | None) -> InboundEvent:

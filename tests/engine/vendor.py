@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.errors import FixConnection, FixData, HubError, LimitReached, NotSent, OutcomeUnknown
+from hub.errors import FixConnection, FixData, HubError, LimitReached, NoSuchRecord, NotSent, OutcomeUnknown
 from hub.model.effect import Idempotency
 from hub.model.exchange import Request, Response
 from hub.sdk import exact_json
@@ -57,6 +57,8 @@ class Vendor:
             return Response(status=400)
         if fault == "401":
             return Response(status=401)
+        if fault == "gone":
+            return Response(status=404)
         if fault == "says-it-back":
             return Response(status=400, body=(headers or {}).get("authorization", "").encode())
         if fault == "429":
@@ -122,6 +124,8 @@ def classify(response: Response) -> HubError | None:
         return FixConnection(status=401)
     if response.status >= 500:
         return OutcomeUnknown(status=response.status)
+    if response.status == 404:
+        return NoSuchRecord(status=404)
     if response.status >= 400:
         return FixData(response.body.decode(), status=response.status, answer=response.body.decode())
     return None

@@ -307,17 +307,6 @@ def test_every_function_gives_a_shape_of_its_kinds(name: str) -> None:
     assert found.shape.kinds <= function.gives
 
 
-def _shipped() -> Iterator[Any]:
-    schemas = {
-        path.stem: shape_of(json.loads(path.read_text("utf-8")))
-        for path in (*ROOT.glob("schemas/*.json"), *ROOT.glob("connectors/*/schemas/*.json"))
-    }
-    for path in sorted(ROOT.glob("mappings/*/*.yaml")):
-        document = YAML(typ="safe").load(path.read_text("utf-8"))
-        if isinstance(document, dict) and document.get("from") in schemas:
-            yield pytest.param(document, schemas[document["from"]], id=document["mapping"])
-
-
 def _findings(fields: dict[str, Any], current: Shape, root: Shape, tables: dict[str, dict[str, str]]) -> list[str]:
     found: list[str] = []
     for name, value in fields.items():
@@ -332,29 +321,40 @@ def _findings(fields: dict[str, Any], current: Shape, root: Shape, tables: dict[
     return found
 
 
-@pytest.mark.parametrize(("document", "source"), list(_shipped()))
-def test_nothing_is_said_about_the_shipped_mappings(document: dict[str, Any], source: Shape) -> None:
+def test_nothing_is_said_about_the_shipped_mappings() -> None:
+    schemas = {
+        path.stem: shape_of(json.loads(path.read_text("utf-8")))
+        for path in (*ROOT.glob("schemas/*.json"), *ROOT.glob("connectors/*/schemas/*.json"))
+    }
     tables = {
         path.stem: {row["key"]: row["value"] for row in csv.DictReader(path.read_text("utf-8").splitlines())}
         for path in ROOT.glob("mappings/tables/*.csv")
     }
-    repeated = {key: value for key, value in document.items() if isinstance(value, dict) and "each" in value}
-    assert _findings({**document["fields"], **repeated}, source, source, tables) == []
+    said: dict[str, list[str]] = {}
+    for path in ROOT.glob("mappings/*/*.yaml"):
+        document = YAML(typ="safe").load(path.read_text("utf-8"))
+        if isinstance(document, dict) and document.get("from") in schemas:
+            source = schemas[document["from"]]
+            repeated = {key: value for key, value in document.items() if isinstance(value, dict) and "each" in value}
+            said[document["mapping"]] = _findings({**document["fields"], **repeated}, source, source, tables)
+    assert len(said) > 50
+    assert {mapping: findings for mapping, findings in said.items() if findings} == {}
 
 
-def _decisions() -> Iterator[Any]:
+def test_nothing_is_said_about_the_shipped_policies() -> None:
+    invoice = shape_of(json.loads((ROOT / "schemas/canonical.invoice@1.json").read_text("utf-8")))
+    scope = Shape(
+        kinds=frozenset({Kind.OBJECT}), fields={"invoice": invoice}, required=frozenset({"invoice"}), rest=ANYTHING
+    )
+    said = {told: infer(compile(text), scope).findings for told, text in _decisions()}
+    assert len(said) > 50
+    assert {told: findings for told, findings in said.items() if findings} == {}
+
+
+def _decisions() -> Iterator[tuple[str, str]]:
     for path in sorted(ROOT.glob("policies/*.yaml")):
         document = YAML(typ="safe").load(path.read_text("utf-8"))
         for rule in document.get("rules", ()) if isinstance(document, dict) else ():
             outputs = [value[1:] for value in rule["then"].values() if isinstance(value, str) and value[:1] == "="]
             for text in [rule.get("when", "`true`"), *outputs]:
-                yield pytest.param(text, id=f"{document['policy']}: {text}")
-
-
-@pytest.mark.parametrize("text", list(_decisions()))
-def test_nothing_is_said_about_the_shipped_policies(text: str) -> None:
-    invoice = shape_of(json.loads((ROOT / "schemas/canonical.invoice@1.json").read_text("utf-8")))
-    scope = Shape(
-        kinds=frozenset({Kind.OBJECT}), fields={"invoice": invoice}, required=frozenset({"invoice"}), rest=ANYTHING
-    )
-    assert infer(compile(text), scope).findings == ()
+                yield f"{document['policy']}: {text}", text

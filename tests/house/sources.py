@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What ships: the packages that the wheel holds.
 PACKAGES = ("hub", "connectors", "ui")
+
+Found = TypeVar("Found", bound="list[Any]")
 
 
 @cache
@@ -47,21 +50,36 @@ def shown(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
-    """Give each call in a file with the dotted name of what is called, as written (`yaml.load`)."""
+@cache
+def _walked(path: Path) -> tuple[list[tuple[str, ast.Call]], list[tuple[str, int]]]:
+    """Walk through a file once, for its calls and its imports."""
+    called: list[tuple[str, ast.Call]] = []
+    names: list[tuple[str, int]] = []
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call) and (name := dotted(node.func)):
-            yield name, node
-
-
-def imported(path: Path) -> Iterator[tuple[str, int]]:
-    """Give the full name of each import in a file, with its line."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            yield from ((name.name, node.lineno) for name in node.names)
+        if isinstance(node, ast.Call):
+            if name := dotted(node.func):
+                called.append((name, node))
+        elif isinstance(node, ast.Import):
+            names += [(name.name, node.lineno) for name in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module, node.lineno
-            yield from ((f"{node.module}.{name.name}", node.lineno) for name in node.names)
+            names.append((node.module, node.lineno))
+            names += [(f"{node.module}.{name.name}", node.lineno) for name in node.names]
+    return called, names
+
+
+def calls(path: Path) -> list[tuple[str, ast.Call]]:
+    """Give each call in a file with the dotted name of what is called, as written (`yaml.load`)."""
+    return _walked(path)[0]
+
+
+def imported(path: Path) -> list[tuple[str, int]]:
+    """Give the full name of each import in a file, with its line."""
+    return _walked(path)[1]
+
+
+def found_in(paths: Iterable[Path], look: Callable[[Path], Found]) -> dict[str, Found]:
+    """Give what is found in each file where something is: one test for all files costs less than a test for each."""
+    return {shown(path): found for path in paths if (found := look(path))}
 
 
 def dotted(node: ast.expr) -> str:

@@ -11,10 +11,8 @@ from importlib.metadata import packages_distributions
 from importlib.resources import files
 from pathlib import Path
 
-import pytest
-
 from hub.workspace.starting import VERSIONS, starter_files
-from tests.house.sources import PACKAGES, ROOT, imported, modules, shown, tracked_files
+from tests.house.sources import PACKAGES, ROOT, found_in, imported, modules, tracked_files
 
 #: The standard test suite of the sdk is for those who test connectors; it brings its tools with it.
 FOR_TESTS = ROOT / "hub/sdk/testing"
@@ -39,12 +37,14 @@ def test_the_browser_files_are_the_ones_the_manifest_names() -> None:
         assert hashlib.sha256(folder.joinpath(entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=shown)
-def test_every_library_that_is_imported_is_declared(path: Path) -> None:
+def test_every_library_that_is_imported_is_declared() -> None:
+    assert found_in(SHIPPED, _undeclared) == {}
+
+
+def _undeclared(path: Path) -> list[str]:
     own = {*sys.stdlib_module_names, *PACKAGES, "concord_assets", "concord_workspace"}
     outside = {name.partition(".")[0] for name, _ in imported(path)} - own
-    undeclared = [name for name in outside if not {plain(one) for one in CARRIERS.get(name, [])} & DECLARED]
-    assert undeclared == []
+    return [name for name in sorted(outside) if not {plain(one) for one in CARRIERS.get(name, [])} & DECLARED]
 
 
 def test_the_shipped_workspace_is_all_there() -> None:

@@ -6,9 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
-from tests.house.sources import PACKAGES, ROOT, calls, imported, modules, shown, tracked_files, tree
+from tests.house.sources import PACKAGES, ROOT, calls, found_in, imported, modules, shown, tracked_files, tree
 
 #: Calls that turn text or bytes into code or objects, by their name as written.
 RUNS_TEXT = {"eval", "exec", "__import__", "os.system", "os.popen", "yaml.load", "yaml.unsafe_load", "builtins.eval"}
@@ -34,40 +32,21 @@ READING_ROOMS = (
 SECONDS = {"failures.py", "logins.py"}
 
 
-@pytest.mark.parametrize("path", modules(*PACKAGES, "bench"), ids=shown)
-def test_nothing_turns_text_into_code(path: Path) -> None:
-    names = {name for name, _ in imported(path)}
-    found = [f"{name} in line {call.lineno}" for name, call in calls(path) if name in RUNS_TEXT]
-    found += [f"shell in line {call.lineno}" for _, call in calls(path) if _is_true(call, "shell")]
-    found += [f"{name} in line {line}" for name, line in imported(path) if name.split(".")[0] in RUNS_BYTES]
-    ours = {"hub.expressions.compiler.compile", "hub.expressions.compile"}
-    makers = CODE_MAKERS if names & ours else CODE_MAKERS | {"compile"}
-    if path != MAKES_CODE and not _defines(path, "compile"):
-        found += [f"{name} in line {call.lineno}" for name, call in calls(path) if name in makers]
-    assert found == []
+def test_nothing_turns_text_into_code() -> None:
+    assert found_in(modules(*PACKAGES, "bench"), _code_makers) == {}
 
 
-@pytest.mark.parametrize("path", modules(*EXACT_ROOMS), ids=shown)
-def test_no_float_is_made_where_money_passes(path: Path) -> None:
-    assert [call.lineno for name, call in calls(path) if name == "float"] == []
+def test_no_float_is_made_where_money_passes() -> None:
+    assert found_in(modules(*EXACT_ROOMS), _floats) == {}
 
 
-@pytest.mark.parametrize("path", modules("connectors"), ids=shown)
-def test_a_connector_makes_floats_of_seconds_only(path: Path) -> None:
-    if path.name not in SECONDS and "sandbox" not in path.parts:
-        assert [call.lineno for name, call in calls(path) if name == "float"] == []
+def test_a_connector_makes_floats_of_seconds_only() -> None:
+    paths = [path for path in modules("connectors") if path.name not in SECONDS and "sandbox" not in path.parts]
+    assert found_in(paths, _floats) == {}
 
 
-@pytest.mark.parametrize("path", modules(*READING_ROOMS), ids=shown)
-def test_json_is_read_without_losing_digits(path: Path) -> None:
-    careless = [
-        call.lineno
-        for name, call in calls(path)
-        if (name in {"json.loads", "json.load"} and not _has(call, "parse_float"))
-        or (name == "msgspec.json.decode" and not _has(call, "type"))
-        or (name == "msgspec.json.Decoder" and not (_has(call, "float_hook") or _has(call, "type") or call.args))
-    ]
-    assert careless == []
+def test_json_is_read_without_losing_digits() -> None:
+    assert found_in(modules(*READING_ROOMS), _careless_reads) == {}
 
 
 def test_no_file_names_a_registry_or_a_place_on_somebodys_machine() -> None:
@@ -100,6 +79,32 @@ def test_no_large_or_generated_file_is_kept() -> None:
     assert large == []
     assert [shown(path) for path in tracked_files() if path.suffix in {".lock", ".pyc", ".whl"}] == []
     assert not (ROOT / "package.json").exists()
+
+
+def _code_makers(path: Path) -> list[str]:
+    names = {name for name, _ in imported(path)}
+    found = [f"{name} in line {call.lineno}" for name, call in calls(path) if name in RUNS_TEXT]
+    found += [f"shell in line {call.lineno}" for _, call in calls(path) if _is_true(call, "shell")]
+    found += [f"{name} in line {line}" for name, line in imported(path) if name.split(".")[0] in RUNS_BYTES]
+    ours = {"hub.expressions.compiler.compile", "hub.expressions.compile"}
+    makers = CODE_MAKERS if names & ours else CODE_MAKERS | {"compile"}
+    if path != MAKES_CODE and not _defines(path, "compile"):
+        found += [f"{name} in line {call.lineno}" for name, call in calls(path) if name in makers]
+    return found
+
+
+def _floats(path: Path) -> list[int]:
+    return [call.lineno for name, call in calls(path) if name == "float"]
+
+
+def _careless_reads(path: Path) -> list[int]:
+    return [
+        call.lineno
+        for name, call in calls(path)
+        if (name in {"json.loads", "json.load"} and not _has(call, "parse_float"))
+        or (name == "msgspec.json.decode" and not _has(call, "type"))
+        or (name == "msgspec.json.Decoder" and not (_has(call, "float_hook") or _has(call, "type") or call.args))
+    ]
 
 
 def _defines(path: Path, name: str) -> bool:

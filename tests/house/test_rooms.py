@@ -8,9 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-import pytest
-
-from tests.house.sources import PACKAGES, ROOT, imported, modules, shown, tracked_files, tree
+from tests.house.sources import PACKAGES, ROOT, found_in, imported, modules, shown, tracked_files, tree
 
 #: Names that say nothing about what is inside.
 EMPTY_NAMES = {"base", "common", "core", "helper", "helpers", "manager", "misc", "stuff", "tools", "util", "utils"}
@@ -55,33 +53,46 @@ def test_the_table_lists_rooms_from_high_to_low() -> None:
     assert [rank[room] for room in listed] == sorted(rank[room] for room in listed)
 
 
-@pytest.mark.parametrize("path", modules(*PACKAGES, "tests", "bench"), ids=shown)
-def test_a_module_has_a_telling_name_a_docstring_and_a_size_one_can_read(path: Path) -> None:
-    assert path.stem not in EMPTY_NAMES
-    assert not {part for part in path.relative_to(ROOT).parts if part in EMPTY_NAMES}
-    assert ast.get_docstring(tree(path)), "say in one sentence what this file is for"
-    assert len(path.read_text(encoding="utf-8").splitlines()) < MOST_LINES
+def test_a_module_has_a_telling_name_a_docstring_and_a_size_one_can_read() -> None:
+    assert found_in(modules(*PACKAGES, "tests", "bench"), _hard_to_read) == {}
 
 
-@pytest.mark.parametrize("path", [path for path in modules(*PACKAGES) if path.name == "__init__.py"], ids=shown)
-def test_a_package_file_holds_its_docstring_and_no_code(path: Path) -> None:
-    parts = path.relative_to(ROOT).parts
+def _hard_to_read(path: Path) -> list[str]:
+    wrong = [
+        f"the name {part} says nothing" for part in (*path.relative_to(ROOT).parts, path.stem) if part in EMPTY_NAMES
+    ]
+    if not ast.get_docstring(tree(path)):
+        wrong.append("say in one sentence what this file is for")
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    if lines >= MOST_LINES:
+        wrong.append(f"{lines} lines")
+    return wrong
+
+
+def test_a_package_file_holds_its_docstring_and_no_code() -> None:
+    assert found_in([path for path in modules(*PACKAGES) if path.name == "__init__.py"], _more_than_a_docstring) == {}
+
+
+def _more_than_a_docstring(path: Path) -> list[str]:
+    parts, wrong = path.relative_to(ROOT).parts, []
+    allowed: tuple[type[ast.stmt], ...] = (ast.Expr,)
     if parts[0] == "connectors" and len(parts) == 3:
-        functions = [node for node in tree(path).body if isinstance(node, ast.FunctionDef)]
-        assert [function.name for function in functions] == ["concord_connector"]
-        allowed: tuple[type[ast.stmt], ...] = (ast.Expr, ast.Import, ast.ImportFrom, ast.FunctionDef)
+        functions = [node.name for node in tree(path).body if isinstance(node, ast.FunctionDef)]
+        if functions != ["concord_connector"]:
+            wrong.append(f"defines {functions}")
+        allowed = (ast.Expr, ast.Import, ast.ImportFrom, ast.FunctionDef)
     elif shown(path) in DOORS:
-        assert {name for name, _ in imported(path)} <= DOORS[shown(path)]
+        wrong += [name for name, _ in imported(path) if name not in DOORS[shown(path)]]
         allowed = (ast.Expr, ast.ImportFrom)
-    else:
-        allowed = (ast.Expr,)
-    assert all(isinstance(node, allowed) for node in tree(path).body)
+    return [*wrong, *(f"code in line {node.lineno}" for node in tree(path).body if not isinstance(node, allowed))]
 
 
-@pytest.mark.parametrize("path", modules("hub/model", "hub/errors.py"), ids=shown)
-def test_the_nouns_need_the_standard_library_only(path: Path) -> None:
-    outside = {name for name, _ in imported(path) if name.split(".")[0] not in {*sys.stdlib_module_names, "hub"}}
-    assert not outside
+def test_the_nouns_need_the_standard_library_only() -> None:
+    assert found_in(modules("hub/model", "hub/errors.py"), _outside) == {}
+
+
+def _outside(path: Path) -> list[str]:
+    return [name for name, _ in imported(path) if name.split(".")[0] not in {*sys.stdlib_module_names, "hub"}]
 
 
 def test_every_connector_has_the_same_files() -> None:

@@ -13,19 +13,23 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from hub.errors import FixData
+from hub.errors import FixData, RetryLater
 from hub.intake import listings
 from hub.model.ambient import of_micros
 from hub.model.event import InboundEvent
 from hub.model.run import Priority, RunState
+from hub.sdk import exact_json
 from hub.sdk.connector import Connector, Listing, Page, Stream
 from hub.sdk.session import Session
 from hub.store import streams
 from hub.store.committer import Transaction, Work
 from hub.store.streams import BackfillState
 from hub.store.tables import events, runs
+from hub.workspace.bundle import Bundle
+from hub.workspace.catalogue import catalogue_of
+from hub.workspace.compilation import compile_bundle
 from tests.engine.vendor import connector
-from tests.intake.listed import Killed, Reader, VendorList, reading
+from tests.intake.listed import FLOW, Killed, Reader, VendorList, reading
 from tests.intake.standing_clock import StandingClock
 
 
@@ -219,6 +223,105 @@ def _stream(vendor: VendorList) -> Stream:
     return reading(vendor)
 
 
+async def order_batches(hub: Reader, batch: int) -> str:
+    return await hub.backfills.order(
+        "vendor", "things", since=None, until=None, actor="local", reason="All of them.", batch=batch
+    )
+
+
+def batches(hub: Reader) -> list[list[int]]:
+    """Give the numbers of the records of each batch that has started a run, in the order in which they came."""
+    with hub.database.reading() as connection:
+        statement = select(events.c.data).join(runs, runs.c.event_id == events.c.id).order_by(runs.c.position)
+        found = [exact_json.loads(text) for text in connection.execute(statement).scalars()]
+    assert all(one["count"] == len(one["records"]) for one in found)
+    return [[record["number"] for record in one["records"]] for one in found]
+
+
+def in_batches(vendor: VendorList) -> tuple[Connector, Bundle]:
+    """Give the connector, and a flow that takes its records by the batch."""
+    speaks = listing(vendor)
+    flow = FLOW.replace("vendor.told", "vendor.told.batch").replace("data.id", "event.id")
+    files = {"flows/seen.yaml": flow.encode(), "connections/vendor.yaml": b"connection: vendor\nconnector: vendor\n"}
+    bundle, lints = compile_bundle(files, catalogue_of([speaks]))
+    assert bundle is not None, [str(lint) for lint in lints]
+    return speaks, bundle
+
+
+@pytest.mark.parametrize(
+    ("batch", "found"),
+    [(1, [3, 3, 3, 1]), (3, [3, 3, 3, 1]), (5, [3, 3, 4]), (6, [6, 4]), (7, [6, 4]), (100, [10])],
+)
+async def test_many_records_come_in_one_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, found: list[int]
+) -> None:
+    """As many pages as there is room for; a page is never divided. How many there are is counted in records."""
+    monkeypatch.setattr(listings, "MOST_BATCHES_OPEN", 10)
+    clock, vendor = start(10)
+    speaks, bundle = in_batches(vendor)
+    async with Reader(tmp_path, clock, speaks, bundle=bundle) as hub:
+        made = await order_batches(hub, batch)
+        await carry_out(hub)
+        taken = batches(hub)
+        assert [len(one) for one in taken] == found
+        assert [number for one in taken for number in one] == [*range(1, 11)]
+        stands = row(hub, made)
+        assert (stands["state"], stands["total"], stands["read"], stands["new"]) == (BackfillState.DONE, 10, 10, 10)
+
+
+async def test_killed_anywhere_a_batch_comes_once(tmp_path: Path) -> None:
+    """It is gathered again from its place, and is the same one."""
+    for number in range(8):
+        clock, vendor = start(12)
+        speaks, bundle = in_batches(vendor)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with Reader(folder, clock, speaks, bundle=bundle) as hub:
+            made = await order_batches(hub, 6)
+            hub.committer.left = number
+            hub.backfills.tick()
+            for task in [*hub.backfills._tasks.values()]:
+                with contextlib.suppress(Killed):
+                    await task
+            hub.committer.left = None
+        async with Reader(folder, clock, speaks, bundle=bundle) as hub:
+            await carry_out(hub)
+            assert row(hub, made)["state"] == BackfillState.DONE
+            assert batches(hub) == [[*range(1, 7)], [*range(7, 13)]]
+
+
+async def test_no_more_batches_are_open_than_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listings, "MOST_BATCHES_OPEN", 2)
+    clock, vendor = start(12)
+    speaks, bundle = in_batches(vendor)
+    async with Reader(tmp_path, clock, speaks, bundle=bundle) as hub:
+        made = await order_batches(hub, 3)
+        for wave in (6, 12):
+            hub.backfills.tick()
+            async with asyncio.timeout(20):
+                while row(hub, made)["read"] < wave:
+                    clock.leap(timedelta(seconds=1))
+                    await asyncio.sleep(0.001)
+            for _ in range(20):
+                clock.leap(timedelta(seconds=1))
+                await asyncio.sleep(0.001)
+            assert row(hub, made)["read"] == wave
+            await hub.committer.commit(Work(end))
+        await hub.backfills.settle()
+
+
+async def test_batches_are_for_records_and_for_flows_that_take_them(tmp_path: Path) -> None:
+    clock, vendor = start(3)
+    async with Reader(tmp_path, clock, replace(listing(vendor), streams=[_stream(vendor)])) as hub:
+        with pytest.raises(FixData, match=r"No flow is started by `vendor\.told\.batch`"):
+            await order_batches(hub, 3)
+        for stream, batch in (("told", 3), ("things", 0), ("things", listings.MOST_IN_ONE + 1)):
+            with pytest.raises(FixData, match="of at most"):
+                await hub.backfills.order(
+                    "vendor", stream, since=clock.now(), until=None, actor="local", reason="Why.", batch=batch
+                )
+
+
 async def test_one_that_was_changed_between_two_looks_counts_as_it_is_now(tmp_path: Path) -> None:
     """The page before a crash is read once more, and a record is another one by then: both have their run."""
     clock, vendor = start(2)
@@ -232,3 +335,35 @@ async def test_one_that_was_changed_between_two_looks_counts_as_it_is_now(tmp_pa
         assert listings._as_listed(one, "backfill_1").external_id != one.external_id
         found = await hub.streams.take(hub.accounts["vendor"], [one, other], priority=Priority.LOW)
         assert (found.read, found.new, len(listed(hub))) == (2, 2, 2)
+
+
+async def test_a_list_in_the_making_is_looked_at_again_when_the_connector_says(tmp_path: Path) -> None:
+    """Nothing has failed; what fails is left alone for half a minute at first."""
+    clock, vendor = start(3)
+    looks = []
+
+    async def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
+        if cursor is None:
+            yield Page(events=[], cursor="0")
+        looks.append(clock.now())
+        if len(looks) < 3:
+            raise RetryLater("It is being made.", code="job-unfinished", after=2.0)
+        if len(looks) == 3:
+            raise RetryLater("Busy.", after=2.0)
+        async for page in vendor.pull(session, cursor or "0", since):
+            yield page
+
+    async def count(_session: Session, _since: datetime, _until: datetime) -> int:
+        return 3
+
+    making = Listing(name="things", title="All", event="vendor.told", pull=pull, count=count)
+    async with Reader(tmp_path, clock, replace(connector, listings=[making])) as hub:
+        made = await order(hub)
+        for seconds in (0, 1, 1, 1, 1, 10):
+            clock.leap(timedelta(seconds=seconds))
+            await carry_out(hub)
+        assert [(look - looks[0]).total_seconds() for look in looks] == [0, 2, 4]
+        assert (row(hub, made)["error"], row(hub, made)["read"]) == ("Busy.", 0)
+        clock.leap(timedelta(seconds=40))
+        await carry_out(hub)
+        assert (row(hub, made)["state"], row(hub, made)["read"]) == (BackfillState.DONE, 3)

@@ -130,10 +130,11 @@ def test_what_a_kind_knows_of_its_scope_counts() -> None:
 def test_a_thousand_rules_are_looked_through_in_time() -> None:
     names = [f"entity == 'E{number}' && money.minor > `{number}`" for number in range(1000)]
     hard = [" || ".join(f"p{each} == 'x{each + number}'" for each in range(12)) for number in range(60)]
-    started = time.perf_counter()
+    # How long it takes the processor: a machine that has other things to do is not slow.
+    started = time.process_time()
     assert found(*names) == []
     review(made(*hard))
-    assert time.perf_counter() - started < 30
+    assert time.process_time() - started < 15
 
 
 # --- against brute force ---

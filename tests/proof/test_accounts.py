@@ -106,6 +106,18 @@ def test_an_account_that_is_merged_into_another_customers_waits_for_a_person() -
     assert played(happen, crm).findings == []
 
 
+def test_an_account_that_others_were_given_and_that_is_merged_waits_until_they_are_given_the_other_one() -> None:
+    """Both stand for one customer; but what is told of its invoices would go to the account that is gone."""
+
+    async def happen(stage: Stage) -> None:
+        await stage.seed("salesforce", {"merge": [{"into": "{birch}", "gone": ["{alder}"]}]})
+        await read_until_it_rests(stage)
+
+    birch = {**ALDER, "ref": "birch", "Name": "Birch Foods", "Type": "Prospect"}
+    crm = Crm(records=(ALDER, birch), tied=("alder", "birch"), exceptions=("account-merged",))
+    assert played(happen, crm).findings == []
+
+
 def test_a_customer_that_is_gone_from_billing_is_not_made_anew() -> None:
     async def happen(stage: Stage) -> None:
         await stage.stripe("/v1/customers/{customer}", method="DELETE")

@@ -14,6 +14,7 @@ from hub.proof.simulation.case import Crm, Stage
 from hub.proof.simulation.cases import CASES
 from hub.proof.simulation.playing import Played
 
+SIGNED = next(case for case in CASES if case.name == "contract-to-billing")
 PRICED = next(case for case in CASES if case.name == "price-to-billing that is raised")
 
 
@@ -35,13 +36,48 @@ async def changed(stage: Stage, kind: str, name: str, **fields: object) -> None:
 
 
 def test_each_amount_is_a_price_of_its_own_and_one_can_be_used() -> None:
-    """Also an amount that comes back: what is archived is not sold at again."""
+    """An amount that comes back is sold at its own price again, by which contracts find it."""
 
     async def happen(stage: Stage) -> None:
         for amount in (15, "12.50", 15):
             await changed(stage, "PricebookEntry", "entry", UnitPrice=amount)
 
-    assert played(happen, Crm(products=1, prices=4)).findings == []
+    assert played(happen, Crm(products=1, prices=2)).findings == []
+
+
+def test_a_contract_is_billed_at_an_amount_that_has_come_back() -> None:
+    async def happen(stage: Stage) -> None:
+        for amount in (15, "12.50"):
+            await changed(stage, "PricebookEntry", "entry", UnitPrice=amount)
+        await SIGNED.happen(stage)
+
+    assert SIGNED.crm is not None
+    case = replace(SIGNED, happen=happen, crm=replace(SIGNED.crm, prices=2), story="of a test")
+    assert playing.play(case, None).findings == []
+
+
+def test_seats_of_two_price_books_at_one_price_are_added_up() -> None:
+    """The second book's order adds to what the first one's has agreed, and does not take its place."""
+    euros: dict[str, object] = {"CurrencyIsoCode": "EUR"}
+
+    async def happen(stage: Stage) -> None:
+        await SIGNED.happen(stage)
+        await stage.rested()
+        book = {"type": "Pricebook2", "ref": "partners", "Name": "Partners", "IsActive": True}
+        entry = {"type": "PricebookEntry", "ref": "other", "Pricebook2Id": "{partners}", "Product2Id": "{seats}"}
+        order = {"type": "Order", "ref": "more", "AccountId": "{alder}", "ContractId": "{contract}", "Status": "Draft"}
+        order |= {"Pricebook2Id": "{partners}", "EffectiveDate": "2026-03-31"}
+        seats = {"type": "OrderItem", "OrderId": "@{more}", "PricebookEntryId": "{other}", "Quantity": 2}
+        await stage.seed("salesforce", {"records": [book]})
+        await stage.seed("salesforce", {"records": [entry | euros | {"UnitPrice": "12.50", "IsActive": True}]})
+        await stage.read()
+        await stage.rested()
+        await stage.seed("salesforce", {"records": [order | euros, seats | {"UnitPrice": "12.50"}]})
+        await changed(stage, "Order", "more", Status="Activated")
+
+    assert SIGNED.crm is not None
+    case = replace(SIGNED, happen=happen, crm=replace(SIGNED.crm, prices=2), story="of a test")
+    assert playing.play(case, None).findings == []
 
 
 def test_a_change_that_is_none_makes_no_price() -> None:
@@ -50,7 +86,25 @@ def test_a_change_that_is_none_makes_no_price() -> None:
         await changed(stage, "PricebookEntry", "entry", IsActive=True)
         await changed(stage, "PricebookEntry", "entry", UseStandardPrice=False)
 
-    assert played(happen, Crm(products=1, prices=2)).findings == []
+    assert played(happen, Crm(products=1, prices=1)).findings == []
+
+
+def test_a_price_in_a_currency_that_stripe_counts_otherwise_is_not_written() -> None:
+    """A thousand krónur would be ten there."""
+
+    async def happen(stage: Stage) -> None:
+        currencies = [
+            {"IsoCode": "USD", "ConversionRate": 1, "DecimalPlaces": 2, "IsCorporate": True},
+            {"IsoCode": "ISK", "ConversionRate": 140, "DecimalPlaces": 0},
+        ]
+        await stage.seed("salesforce", {"currencies": currencies})
+        entry = {"type": "PricebookEntry", "Pricebook2Id": "{price_book}", "Product2Id": "{seats}", "IsActive": True}
+        await stage.seed("salesforce", {"records": [{**entry, "CurrencyIsoCode": "ISK", "UnitPrice": 1000}]})
+        for _ in range(3):
+            await stage.read()
+            await stage.rested()
+
+    assert played(happen, Crm(products=1, prices=1, exceptions=("currency-not-supported",))).findings == []
 
 
 def test_a_product_that_is_sold_no_longer_is_so_on_both_sides() -> None:

@@ -11,10 +11,11 @@ from rich.console import Console
 from hub.cli.proving import outside
 from hub.errors import Refused
 from hub.proof import customer_load
-from hub.proof.customer_load import Course
+from hub.proof.loads import Course
 
 
 @pytest.mark.usefixtures("forked_processes")
+@pytest.mark.processes
 def test_each_customer_is_carried_over_once_although_the_hub_is_killed() -> None:
     proved = customer_load.prove(Console(file=StringIO()), customers=200, kills=1, seed=1)
     assert proved.findings == []

@@ -68,6 +68,30 @@ def day(found: str) -> By:
             r"table\('netsuite_accounts', given\('account'\)\)",
             lambda _: "table('netsuite_accounts', '1150')",
         ),
+        (
+            "invoice-to-erp in S/4HANA",
+            "mappings/s4hana/invoice_from_hub",
+            r"table\('s4hana_tax_codes', root\(\)\.entity\)",
+            lambda _: "join('', ['A', '0'])",
+        ),
+        (
+            "invoice-to-erp in S/4HANA",
+            "mappings/s4hana/invoice_from_hub",
+            r"posting_date: issued_on",
+            day("posting_date: "),
+        ),
+        (
+            "payment-to-erp in S/4HANA",
+            "mappings/s4hana/payment_from_hub",
+            r"table\('s4hana_accounts', given\('account'\)\)",
+            lambda _: "table('s4hana_accounts', '1165')",
+        ),
+        (
+            "payout-to-erp in S/4HANA",
+            "mappings/s4hana/journal_entry_from_hub",
+            r"posting_date: posted_on",
+            day("posting_date: "),
+        ),
     ],
     ids=[
         "tax code of an invoice",
@@ -79,6 +103,10 @@ def day(found: str) -> By:
         "date of a refund that came back",
         "date of a payment taken back",
         "account of a payment taken back",
+        "tax code in S/4HANA",
+        "date in S/4HANA",
+        "account of a payment in S/4HANA",
+        "date of a payout in S/4HANA",
     ],
 )
 def test_a_wrong_code_date_or_account_is_seen(
@@ -94,11 +122,14 @@ def test_a_wrong_code_date_or_account_is_seen(
         ("credit-note-to-erp", "that is taken back", Invariant.NOTHING_LOST),
         ("payout-by-hand-to-erp", "that is taken back", Invariant.NOTHING_LOST),
         ("payout-returned-to-erp", "that is taken back", Invariant.NOTHING_LOST),
+        # What was paid is not due again.
+        ("payment-to-erp", "in S/4HANA that is taken back", Invariant.BOOKS_AGREE),
+        ("payout-to-erp", "in S/4HANA that is taken back", Invariant.NOTHING_LOST),
     ],
 )
 def test_what_has_no_undo_is_seen_to_be_left(
     flow: str, story: str, broken: Invariant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    undo = r"( +)(undo: ?(\{.*\}|invoice\.reverse|(?=\n))\n(\1 +.*\n)*|undoes: .*\n)"
+    undo = r"( +)(undo: ?(\{.*\}|invoice\.reverse|journal_entry\.reverse|(?=\n))\n(\1 +.*\n)*|undoes: .*\n)"
     found = broken_by(f"{flow} {story}", flow, undo, lambda _: "", monkeypatch)
     assert found >= {broken, Invariant.TAKEN_BACK}

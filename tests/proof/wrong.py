@@ -30,9 +30,9 @@ def broken_by(case: str, file: str, pattern: str, by: By, monkeypatch: pytest.Mo
 def played(case: str, wrong: Mapping[str, tuple[str, By]], monkeypatch: pytest.MonkeyPatch) -> Sequence[Finding]:
     """Play a case with files in which each match of a pattern is replaced; gives what was found."""
     campaign.be_quiet()
-    played = next(each for each in CASES if each.name == case)
     files = dict(read_files(ROOT))
-    if played.erp == sap.VENDOR:
+    meant = next(each for each in CASES if each.name == case)
+    if meant.erp == sap.VENDOR:
         path, old, new = sap.MOVED
         files[path] = files[path].replace(old, new)
     for path, (pattern, by) in wrong.items():
@@ -41,5 +41,5 @@ def played(case: str, wrong: Mapping[str, tuple[str, By]], monkeypatch: pytest.M
         files[path] = text.encode()
     bundle, lints = compile_bundle(files, catalogue_of([*load_connectors().values()]))
     assert bundle is not None, [str(lint) for lint in lints]
-    monkeypatch.setattr(shipped, "compiled", lambda *_given: bundle)
-    return playing.play(played, None).findings
+    monkeypatch.setattr(shipped, "compiled", lambda *_how: bundle)
+    return playing.play(meant, None).findings

@@ -14,6 +14,8 @@ from dulwich.repo import Repo
 from tests.runtime.conftest import hub, vendor  # noqa: F401 - fixtures
 from tests.runtime.process import FLOW, HubProcess, event
 
+pytestmark = pytest.mark.processes
+
 INVOICE = """
 mapping: invoice
 version: 1

@@ -11,6 +11,8 @@ import pytest
 from tests.runtime.process import FLOW, HubProcess, event
 from tests.runtime.test_ending import copies
 
+pytestmark = pytest.mark.processes
+
 APPROVED = FLOW.replace(
     "steps:\n", "money: \"{minor: `100`, currency: 'EUR'}\"\nsteps:\n  - id: ok\n    approve: all\n    of: data\n"
 )

@@ -18,6 +18,8 @@ import pytest
 
 from tests.runtime.process import HubProcess, event
 
+pytestmark = pytest.mark.processes
+
 NEW = "greeter"
 
 

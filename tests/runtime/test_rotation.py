@@ -13,9 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hub.connections.keys import FILE_VARIABLE, change_key, present_key
 from hub.store.database import FILE_NAME
 from tests.runtime.process import HubProcess, event
+
+pytestmark = pytest.mark.processes
 
 
 def key_file(hub: HubProcess) -> Path:

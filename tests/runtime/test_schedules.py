@@ -14,6 +14,8 @@ import pytest
 
 from tests.runtime.process import HubProcess
 
+pytestmark = pytest.mark.processes
+
 TICKING = """
 flow: ticking
 title: What happens each second

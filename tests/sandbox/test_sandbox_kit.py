@@ -156,6 +156,32 @@ async def test_nothing_is_executed_when_the_fault_comes_first(toy: Running, http
     assert toy.world.faults.injected == {"reset_before": 1, "500": 1, "503": 1, "429": 1}
 
 
+async def test_answers_change_as_a_later_release_changes_them(toy: Running, http: aiohttp.ClientSession) -> None:
+    """Also in each entry of a list; what is refused, what is asked elsewhere, and what is no answer's stay."""
+
+    async def changed(*entries: object) -> int:
+        async with http.post(f"{toy.control_url}/_control/drift", json=list(entries)) as answer:
+            return answer.status
+
+    async def posted() -> Any:
+        item = {"id": "a", "total": 7, "lines": [{"n": 1}, {"n": 2}], "of": {"kind": "old"}}
+        async with http.post(f"{toy.url}/items", json=item) as answer:
+            return await answer.json()
+
+    as_it_was = await posted()
+    deeds = {"set": {"new": True, "lines.m": 0, "of.kind": "newer"}, "drop": ["id"], "as_text": ["total", "lines.n"]}
+    assert await changed({"path": "/nothing", **deeds}) == 200
+    assert await posted() == as_it_was
+    assert await changed({"path": "/items", **deeds}) == 200
+    lines = [{"n": "1", "m": 0}, {"n": "2", "m": 0}]
+    assert await posted() == {"total": "7", "lines": lines, "of": {"kind": "newer"}, "new": True}
+    for wrong in ({"path": "("}, {"path": "", "rename": ["id"]}):
+        assert await changed(wrong) == 400
+    async with http.post(f"{toy.control_url}/_control/reset"):
+        pass
+    assert await posted() == as_it_was
+
+
 async def test_an_outage_is_a_window_of_time(toy: Running, http: aiohttp.ClientSession) -> None:
     await plan(http, toy, {"kind": "outage", "from": 0, "until": 100, "answer": "mixed"})
     seen = set()

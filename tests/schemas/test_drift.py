@@ -97,6 +97,23 @@ def test_what_is_required_and_not_there_is_missing() -> None:
     ]
 
 
+def test_a_field_that_the_vendor_always_gives_is_missed_where_it_is_gone() -> None:
+    """Although a record that is written may leave it out; also in what belongs to a record."""
+    line = {"type": "object", "properties": {"n": {"type": "integer"}}, "x-answered": ["n"]}
+    schema = {
+        "type": "object",
+        "properties": {"currency": {"type": "string"}, "lines": {"type": "array", "items": line}},
+        "x-answered": ["currency", "lines"],
+    }
+    assert compile_drift(schema)({"currency": "EUR", "lines": [{"n": 1}]}) == []
+    found = [(one.kind, one.path) for one in compile_drift(schema)({"lines": [{}]})]
+    assert found == [(DriftKind.MISSING_FIELD, "lines[].n"), (DriftKind.MISSING_FIELD, "currency")]
+    shape = shape_of(schema)
+    currency = shape.at("currency")
+    assert currency is not None
+    assert (shape.required, currency.may_be_null) == (frozenset(), True)
+
+
 @pytest.mark.parametrize("payload", [None, [], "text", 5])
 def test_a_payload_of_another_kind_is_one_difference(payload: Any) -> None:
     (found,) = compile_drift(SCHEMA)(payload)

@@ -401,7 +401,17 @@ async def test_a_person_may_give_a_thing_an_id_that_names_another_one(store: tup
         ]
 
 
-def _link(ids: dict[str, str], *, replace: bool = False) -> crossrefs.Link:
+async def test_what_a_run_ties_anew_takes_the_place_of_its_own_tie(store: tuple[Database, Committer]) -> None:
+    """Also where something is known of the new id already: it is the one that is given to others."""
+    database, committer = store
+    links = [_link({"stripe": "a", "netsuite": "1"}, run="run_1"), _link({"netsuite": "9"})]
+    for link in (*links, _link({"stripe": "a", "netsuite": "9"}, run="run_1")):
+        await committer.commit(Work(lambda tx, link=link: crossrefs.put(tx, link)))  # type: ignore[misc]
+    with database.reading() as connection:
+        assert _found(connection, "a") == "9"
+
+
+def _link(ids: dict[str, str], *, replace: bool = False, run: str | None = None) -> crossrefs.Link:
     return crossrefs.Link(
         environment="test",
         entity="customer",
@@ -409,6 +419,8 @@ def _link(ids: dict[str, str], *, replace: bool = False) -> crossrefs.Link:
         thing="thing_" + "_".join(ids.values()),
         actor="local",
         replace=replace,
+        line=[run] if run else [],
+        path="link" if run else None,
     )
 
 

@@ -7,10 +7,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx2
+import pytest
 import pytest_asyncio
 
-from tests.ui.stage import PASSWORD, Stage, stage
+from tests.ui.stage import PASSWORD, Stage, stage, workspace
 from tests.ui.visitors import SignIn, stranger
+
+
+@pytest.fixture
+def written_into(tmp_path: Path) -> None:
+    """Give the console a whole workspace of its own."""
+    workspace(tmp_path)
 
 
 @pytest_asyncio.fixture

@@ -7,7 +7,7 @@ import asyncio
 import secrets
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,16 +73,21 @@ class Stage:
 
     async def happen(self, story: believable.Story) -> str:
         """Let one more story happen; gives the run's id."""
-        accept = believable.event_of(story, self.bundle, self.ambient)
-        await self.committer.commit(accept)
-        run_id: str = accept.runs[0]["id"]
-        flow = self.bundle.flows[story.flow]
+        (run_id,) = await self.happen_at_once([story])
+        return run_id
+
+    async def happen_at_once(self, stories: Sequence[believable.Story]) -> list[str]:
+        """Let stories happen, in as few transactions as there can be; gives the runs' ids."""
+        accepts = [believable.event_of(story, self.bundle, self.ambient) for story in stories]
+        await asyncio.gather(*map(self.committer.commit, accepts))
+        run_ids: list[str] = [accept.runs[0]["id"] for accept in accepts]
 
         def work(transaction: Transaction) -> None:
-            believable.tell(transaction, story, run_id, flow, self.ambient)
+            for story, run_id in zip(stories, run_ids, strict=True):
+                believable.tell(transaction, story, run_id, self.bundle.flows[story.flow], self.ambient)
 
         await self.committer.commit(Work(work))
-        return run_id
+        return run_ids
 
     async def keep(self) -> list[str]:
         """Let events come that are not simply taken; gives their ids."""
@@ -188,12 +193,15 @@ class Kept:
 def workspace(folder: Path) -> None:
     """Copy the workspace that ships, to be written into."""
     for name in ("connections", "environments", "flows", "mappings", "policies", "schemas", "tax", "docs/runbooks"):
-        shutil.copytree(ROOT / name, folder / name)
+        shutil.copytree(ROOT / name, folder / "workspace" / name)
 
 
 @asynccontextmanager
 async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bool = False) -> AsyncIterator[Stage]:
-    """Set a console up with `count` stories and, unless told otherwise, one person of each role."""
+    """Set a console up with `count` stories and, unless told otherwise, one person of each role.
+
+    Whoever wants to connect an account puts a `workspace` into the folder first.
+    """
     ambient = system_ambient(seed=1)
     database = Database(folder)
     committer = Committer(database, ambient)
@@ -224,7 +232,9 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
     )
     await incoming.schedules.tick()
     folder_there = folder / "workspace"
-    workspace(folder_there)
+    if not folder_there.exists():
+        for name in ("connections", "environments"):
+            shutil.copytree(ROOT / name, folder_there / name)
     connectors = load_connectors()
     connecting = Connecting(
         workspace=folder_there,
@@ -293,8 +303,7 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
             publisher = person.principal().actor if role is Role.ADMIN else publisher
     await committer.commit(Work(lambda tx: believable.tie(tx, ambient)))
     await published.publish(committer, person=publisher)
-    for story in believable.stories(ambient.now(), count):
-        await set_up.happen(story)
+    await set_up.happen_at_once(believable.stories(ambient.now(), count))
     try:
         yield set_up
     finally:
@@ -304,6 +313,7 @@ async def stage(folder: Path, *, count: int = 64, people: bool = True, https: bo
 
 async def _show(port: int, beat: float) -> None:
     with TemporaryDirectory() as folder:
+        workspace(Path(folder))
         async with stage(Path(folder)) as set_up:
             await set_up.keep()
             await looped_run(set_up)

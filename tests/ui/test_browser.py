@@ -23,11 +23,12 @@ from hub.queries.runs import RunFilter
 from hub.runtime.composition import Changes
 from tests.ui import believable, consent, timed
 from tests.ui.looped import looped_run
-from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, Stage
+from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, Stage, stage
 
 ColorScheme = Literal["light", "dark"]
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+# One loop, because one browser serves all: to start it takes longer than most of what is tested in it.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 FLAGS = (
     "--headless",
@@ -42,15 +43,29 @@ FLAGS = (
 )
 
 
-@pytest_asyncio.fixture
-async def browser(chromium: Path, address: str) -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def started(chromium: Path) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield opened
         await opened.close()
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(started: Browser, address: str) -> AsyncIterator[Browser]:
+    """Give a browser that knows nothing of the tests before."""
+    yield started
+    for context in started.contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def set_up(tmp_path: Path, written_into: None) -> AsyncIterator[Stage]:
+    async with stage(tmp_path, count=32) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def address(set_up: Stage) -> AsyncIterator[str]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))

@@ -11,6 +11,8 @@ from hub.sandbox.server import Running, running
 from tests.ui.stage import ADMIN, OPERATOR, VIEWER, Stage
 from tests.ui.visitors import SignIn, csrf_of
 
+pytestmark = pytest.mark.usefixtures("written_into")
+
 KEY, SIGNING = "the-key-that-never-shows", "whsec_dGhlLXNlY3JldC10aGF0LW5ldmVyLXNob3dz"
 
 

@@ -20,6 +20,7 @@ from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, VIEWER, Stage
 from tests.ui.visitors import SignIn, order
 
 
+@pytest.mark.usefixtures("written_into")
 async def test_every_page_can_be_seen(set_up: Stage, sign_in: SignIn) -> None:
     visitor = await sign_in(ADMIN)
     view = set_up.console.view
@@ -42,10 +43,16 @@ async def test_every_page_can_be_seen(set_up: Stage, sign_in: SignIn) -> None:
         "/connections",
         *(f"/connections/{name}" for name in set_up.console.accounts),
         "/connect",
-        *(f"/connect/{name}" for name in ("stripe", "netsuite", "s4hana", "avatax", "taxtable", "helloworld")),
+        *(
+            f"/connect/{name}"
+            for name in ("stripe", "salesforce", "netsuite", "s4hana", "avatax", "taxtable", "helloworld")
+        ),
         "/connect/netsuite?name=netsuite",
         "/connectors",
-        *(f"/connectors/{name}" for name in ("stripe", "netsuite", "s4hana", "avatax", "taxtable", "helloworld")),
+        *(
+            f"/connectors/{name}"
+            for name in ("stripe", "salesforce", "netsuite", "s4hana", "avatax", "taxtable", "helloworld")
+        ),
         "/approvals",
         "/approvals?show=mine",
         "/approvals?show=decided",

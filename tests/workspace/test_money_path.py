@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import hub
-from hub.connections.registry import load_connectors
 from hub.errors import FixData, HubError, NotMapped
 from hub.model.money import Money
 from hub.workspace.bundle import Bundle
-from hub.workspace.catalogue import catalogue_of
-from hub.workspace.compilation import compile_bundle
-from hub.workspace.loader import read_files
+from tests.ui.stage import shipped_bundle
 from tests.workspace.walk import Walk, walking
 
 #: Customer → country, state, currency, tax in percent, NetSuite's subsidiary.
@@ -36,10 +31,7 @@ UNIT = {"us": 1, "de": 1, "jp": 1, "gb": 1, "kw": 10, "au": 1}
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    root = Path(hub.__file__).resolve().parent.parent
-    compiled, lints = compile_bundle(read_files(root), catalogue_of([*load_connectors().values()]))
-    assert compiled is not None, [str(lint) for lint in lints]
-    return compiled
+    return shipped_bundle()
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.cli.opened import open_workspace
 from hub.mapping.compiled import CompiledMapping, apply
 from hub.workspace.bundle import Bundle
-from tests.workspace.test_shipped import ROOT
+from tests.ui.stage import shipped_bundle
 
 CURRENCIES = ["USD", "GBP", "CAD", "EUR", "JPY", "KWD", "AUD", "CHF", "SEK"]
 _MINOR = st.integers(min_value=-(10**13), max_value=10**13)
@@ -20,9 +19,7 @@ _WORDS = st.text(min_size=1, max_size=12)
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    opened = open_workspace(ROOT)
-    assert opened.bundle is not None
-    return opened.bundle
+    return shipped_bundle()
 
 
 @st.composite

@@ -38,8 +38,15 @@ _SAFE = "/,()':*~-._"
 
 
 def one(base: str, entity: EntitySet, key: Mapping[str, Any], *, deep: Sequence[str] | None = None) -> Request:
-    """Form the read of one entity with what is behind the paths of `deep`; None: all that are declared."""
-    return reading(base, entity, entity_path(entity, key), shown(entity, deep))
+    """Form the read of one entity with what is behind the paths of `deep`; None: all that are declared.
+
+    In v2 it shows every property that it has, so that one that a release adds is seen.
+    """
+    options = shown(entity, deep)
+    if entity.version == 2:
+        below = [name for name in options["select"].split(",") if "/" in name]
+        options["select"] = ",".join([*below, "*"])
+    return reading(base, entity, entity_path(entity, key), options)
 
 
 def many(

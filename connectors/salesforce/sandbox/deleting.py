@@ -105,7 +105,9 @@ def merge(org: Org, into: Record, gone: Record, user: str) -> None:
     for children in org.schema.children(gone.kind).values():
         kind = org.schema.get(children.kind)
         for child in list(org.store.below(gone.id, kind.name, children.field)):
-            org.put(kind, child.id, {**child.values, children.field: into.id}, user=user, before=child)
+            # What stays and stood below what is gone stands below nothing: nobody is above himself.
+            above = None if child.id == into.id else into.id
+            org.put(kind, child.id, {**child.values, children.field: above}, user=user, before=child)
     org.bin(replace(gone, values={**gone.values, "MasterRecordId": into.id}), user=user)
     standing = org.store.get(into.id)
     if standing is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from hub.proof.contract_checks import Stands
 from hub.proof.credit_books import NoteDue
 from hub.proof.scenario import Scenario
 from hub.proof.wishes import EVENTS
@@ -119,8 +120,9 @@ class Crm:
     a customer in the end, `changes` how often any customer of billing's was changed, and `billing` is what the
     scenario's has. `products` counts those of the CRM's that billing and the ERP must have, `product_changes` how often
     billing's were changed, and `prices` all that were ever made of entries of price books; what is `unpriced` was taken
-    back. With `invoiced`, the CRM must know how each invoice of an account stands. `exceptions` are the reasons of
-    those that must be open, `untold` those about each invoice of which the CRM could not be told.
+    back. With `invoiced`, the CRM must know how each invoice of an account stands. `contracts` says what must have come
+    of each contract, by the name of its record. `exceptions` are the reasons of those that must be open, `untold` those
+    about each invoice of which the CRM could not be told.
     """
 
     records: Sequence[Mapping[str, object]] = ()
@@ -133,6 +135,7 @@ class Crm:
     prices: int = 0
     unpriced: bool = False
     invoiced: bool = False
+    contracts: Mapping[str, Stands] = field(default_factory=dict)
     exceptions: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
 
@@ -172,8 +175,25 @@ class Case:
     @property
     def watched(self) -> tuple[str, ...]:
         """Name the events of Stripe that the hub hears of."""
+        if self.crm is not None and self.crm.contracts:
+            return ("customer.subscription.deleted",)
         events = EVENTS if self.customers is None else self.customers.events
         return events if self.crm is None or not self.crm.invoiced else (*events, "invoice.paid", "invoice.voided")
+
+    def reversed_in(self, stripe: Mapping[str, Any]) -> frozenset[str]:
+        """Name the payments, refunds, payouts or returns of payouts whose runs were taken back."""
+        match self.taken_back:
+            case "payments":
+                paid = (payment for invoice in stripe["invoices"] for payment in invoice["payments"])
+                return frozenset(payment["id"] for payment in paid if payment["status"] == "paid")
+            case "payouts":
+                return frozenset(payout["id"] for payout in stripe["payouts"])
+            case "returns":
+                return frozenset(f"{payout['id']}_returned" for payout in stripe["payouts"])
+            case "refunds":
+                return frozenset(refund["id"] for refund in stripe["refunds"])
+            case _:
+                return frozenset()
 
     @property
     def own_record(self) -> bool:
@@ -184,19 +204,3 @@ class Case:
     def name(self) -> str:
         """Give the flow that it is about first, and how its events come."""
         return f"{self.flows[0]} {self.story}".strip()
-
-
-def taken_back(what: str, stripe: Mapping[str, Any]) -> frozenset[str]:
-    """Name the payments, refunds, payouts or returns of payouts whose runs were taken back."""
-    match what:
-        case "payments":
-            paid = (payment for invoice in stripe["invoices"] for payment in invoice["payments"])
-            return frozenset(payment["id"] for payment in paid if payment["status"] == "paid")
-        case "payouts":
-            return frozenset(payout["id"] for payout in stripe["payouts"])
-        case "returns":
-            return frozenset(f"{payout['id']}_returned" for payout in stripe["payouts"])
-        case "refunds":
-            return frozenset(refund["id"] for refund in stripe["refunds"])
-        case _:
-            return frozenset()

@@ -7,6 +7,7 @@ from hub.proof.credits import Credit
 from hub.proof.scenario import Payment
 from hub.proof.simulation.case import Books, Case, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
+from hub.proof.simulation.contract_cases import CONTRACT_CASES
 from hub.proof.simulation.crm_cases import CRM_CASES
 from hub.proof.simulation.note_cases import voided
 from hub.proof.simulation.refund_cases import taken_back_twice
@@ -416,6 +417,7 @@ CASES: tuple[Case, ...] = (
         ),
     ),
     *CRM_CASES,
+    *CONTRACT_CASES,
     *SAP_CASES,
 )
 CASES = (*CASES, *credits_in_s4hana(CASES))

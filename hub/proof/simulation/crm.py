@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
-from hub.proof import crm_checks
+from hub.proof import contract_checks, crm_checks
 from hub.proof.evidence import NOBODY, Evidence, Expected
 from hub.proof.invariants import Finding
 from hub.proof.simulation.case import Crm
@@ -28,6 +29,13 @@ def expecting(wanted: Crm, evidence: Evidence) -> Evidence:
         for family, each in evidence.expected.items()
     }
     return replace(evidence, expected={**told, NOBODY: Expected(exceptions=wanted.exceptions)})
+
+
+def heard_of(wanted: Crm | None, books: dict[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Give the vendors' books as a case hears of them: of a contract's invoices no flow is told."""
+    if wanted is None or not wanted.contracts:
+        return books
+    return {**books, "stripe": {**books["stripe"], "invoices": []}}
 
 
 class CrmSide:
@@ -68,7 +76,13 @@ class CrmSide:
         return text
 
     def findings(
-        self, wanted: Crm, books: Mapping[str, Mapping[str, Any]], database: MemoryDatabase, *, customer: str
+        self,
+        wanted: Crm,
+        books: Mapping[str, Mapping[str, Any]],
+        database: MemoryDatabase,
+        *,
+        customer: str,
+        on: date,
     ) -> Iterator[Finding]:
         """Give what is not as it must be by all vendors' books; `customer` is the scenario's first, in billing."""
         ties = database.file.execute(
@@ -84,5 +98,7 @@ class CrmSide:
             crm, stripe, books["netsuite"], number=wanted.products, changes=wanted.product_changes
         )
         yield from crm_checks.prices(crm, stripe, made=wanted.prices, unpriced=wanted.unpriced)
+        stands = {self.names[name]: state for name, state in wanted.contracts.items()}
+        yield from contract_checks.find(crm, stripe, books["netsuite"], stands=stands, on=on)
         if wanted.invoiced:
             yield from crm_checks.invoices(crm, stripe, tied)

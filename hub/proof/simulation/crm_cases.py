@@ -12,7 +12,7 @@ from hub.proof.simulation.crm import VENDOR
 
 _MARKET = one_invoice().customers[0].market
 #: The scenario's customer, as the CRM has it.
-_ALDER: Mapping[str, Any] = {
+ALDER: Mapping[str, Any] = {
     "type": "Account",
     "ref": "alder",
     "Name": "Alder Works",
@@ -106,7 +106,8 @@ async def _deleted(stage: Stage) -> None:
     await stage.read()
 
 
-async def _launched(stage: Stage) -> None:
+async def launched(stage: Stage) -> None:
+    """Let a product be sold, and another one be a draft."""
     await stage.seed(VENDOR, {"records": [_SEATS, {**_TWIN, "ProductCode": "S-2", "IsActive": False}]})
     await stage.read()
     await stage.rested()
@@ -117,19 +118,31 @@ async def _renamed(stage: Stage) -> None:
     await stage.read()
 
 
-async def _entered(stage: Stage, product: str = "seats") -> None:
+async def entered(stage: Stage, product: str = "seats", **more: object) -> None:
+    """Let a product be in the standard price book."""
     entry = {"type": "PricebookEntry", "ref": "entry", "Pricebook2Id": "{price_book}", "Product2Id": f"{{{product}}}"}
-    await stage.seed(VENDOR, {"records": [{**entry, "UnitPrice": 12.5, "IsActive": True}]})
+    await stage.seed(VENDOR, {"records": [{**entry, "UnitPrice": 12.5, "IsActive": True, **more}]})
     await stage.read()
 
 
 async def _priced(stage: Stage) -> None:
-    await _launched(stage)
-    await _entered(stage)
+    await launched(stage)
+    await entered(stage)
 
 
 async def _raised(stage: Stage) -> None:
     await stage.seed(VENDOR, {"changes": [{"type": "PricebookEntry", "id": "{entry}", "UnitPrice": 15}]})
+    await stage.read()
+
+
+async def _raised_before(stage: Stage) -> None:
+    await _priced(stage)
+    await stage.rested()
+    await _raised(stage)
+
+
+async def _lowered_again(stage: Stage) -> None:
+    await stage.seed(VENDOR, {"changes": [{"type": "PricebookEntry", "id": "{entry}", "UnitPrice": 12.5}]})
     await stage.read()
 
 
@@ -142,8 +155,9 @@ async def _ordered_back(stage: Stage) -> None:
     await stage.take_back()
 
 
-async def _both_launched(stage: Stage) -> None:
-    await _launched(stage)
+async def both_launched(stage: Stage) -> None:
+    """Let two products be sold, of which the ERP takes one."""
+    await launched(stage)
     await stage.seed(
         VENDOR, {"changes": [{"type": "Product2", "id": "{twin}", "ProductCode": "S-1", "IsActive": True}]}
     )
@@ -151,7 +165,7 @@ async def _both_launched(stage: Stage) -> None:
 
 
 async def _entered_and_tied(stage: Stage) -> None:
-    await _entered(stage, "twin")
+    await entered(stage, "twin")
     await stage.link(product=("twin", "prod_subscription"))
 
 
@@ -167,14 +181,14 @@ CRM_CASES: tuple[Case, ...] = (
         scenario=one_invoice(),
         prepare=_read,
         happen=_moved,
-        crm=Crm(records=(_ALDER,), tied=("alder",), customers=1, changes=1),
+        crm=Crm(records=(ALDER,), tied=("alder",), customers=1, changes=1),
     ),
     Case(
         flows=("account-left", "account-to-billing"),
         scenario=one_invoice(),
         prepare=_read,
         happen=_deleted,
-        crm=Crm(records=(_ALDER,), tied=("alder",)),
+        crm=Crm(records=(ALDER,), tied=("alder",)),
     ),
     Case(
         flows=("account-left", "account-to-billing"),
@@ -183,7 +197,7 @@ CRM_CASES: tuple[Case, ...] = (
         prepare=_read,
         happen=_merged,
         crm=Crm(
-            records=(_ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}),
+            records=(ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}),
             tied=("alder",),
             exceptions=("account-merged",),
         ),
@@ -194,7 +208,7 @@ CRM_CASES: tuple[Case, ...] = (
         scenario=one_invoice(),
         prepare=_read,
         happen=_merged,
-        crm=Crm(records=(_ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}), tied=("alder", "birch")),
+        crm=Crm(records=(ALDER, {**_BIRCH, "ParentId": None, "Type": "Prospect"}), tied=("birch", "alder")),
     ),
     Case(
         flows=("customer-to-erp",),
@@ -211,7 +225,7 @@ CRM_CASES: tuple[Case, ...] = (
         ),
         crm=Crm(
             # Its country is misspelt, so that the account itself waits for a person.
-            records=({**_ALDER, "BillingCountry": "Atlantis"},),
+            records=({**ALDER, "BillingCountry": "Atlantis"},),
             customers=1,
             changes=1,
             exceptions=("country-not-known",),
@@ -223,7 +237,7 @@ CRM_CASES: tuple[Case, ...] = (
         prepare=_read,
         happen=_asked,
         crm=Crm(
-            records=(_ALDER,),
+            records=(ALDER,),
             tied=("alder",),
             customers=1,
             changes=1,
@@ -238,27 +252,27 @@ CRM_CASES: tuple[Case, ...] = (
         happen=_asked_and_tied,
         crm=Crm(
             # Its country is misspelt, so that the account itself waits for a person.
-            records=({**_ALDER, "BillingCountry": "Atlantis"},),
+            records=({**ALDER, "BillingCountry": "Atlantis"},),
             customers=1,
             changes=1,
             billing={"email": "ada@alder.example"},
             exceptions=("country-not-known",),
         ),
     ),
-    Case(flows=("product-to-billing",), scenario=one_invoice(), happen=_launched, crm=Crm(products=1)),
+    Case(flows=("product-to-billing",), scenario=one_invoice(), happen=launched, crm=Crm(products=1)),
     Case(
         flows=("product-to-billing",),
         story="that billing knows",
         scenario=one_invoice(),
-        prepare=_launched,
+        prepare=launched,
         happen=_renamed,
         crm=Crm(products=1, product_changes=1),
     ),
     Case(
         flows=("price-to-billing",),
         scenario=one_invoice(),
-        prepare=_launched,
-        happen=_entered,
+        prepare=launched,
+        happen=entered,
         crm=Crm(products=1, prices=1),
     ),
     Case(
@@ -267,6 +281,14 @@ CRM_CASES: tuple[Case, ...] = (
         scenario=one_invoice(),
         prepare=_priced,
         happen=_raised,
+        crm=Crm(products=1, prices=2),
+    ),
+    Case(
+        flows=("price-to-billing",),
+        story="whose amount comes back",
+        scenario=one_invoice(),
+        prepare=_raised_before,
+        happen=_lowered_again,
         crm=Crm(products=1, prices=2),
     ),
     Case(
@@ -289,7 +311,7 @@ CRM_CASES: tuple[Case, ...] = (
         flows=("price-to-billing",),
         story="before its product",
         scenario=one_invoice(),
-        prepare=_both_launched,
+        prepare=both_launched,
         happen=_entered_and_tied,
         crm=Crm(products=1, prices=1, exceptions=("user-error",)),
     ),
@@ -298,6 +320,6 @@ CRM_CASES: tuple[Case, ...] = (
         scenario=one_invoice(Payment(after=0.5, amount=999, by="report"), Payment(after=0.8, amount=None, by="card")),
         prepare=_read,
         happen=_invoiced,
-        crm=Crm(records=(_ALDER,), tied=("alder",), customers=1, invoiced=True),
+        crm=Crm(records=(ALDER,), tied=("alder",), customers=1, invoiced=True),
     ),
 )

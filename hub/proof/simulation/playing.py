@@ -31,7 +31,7 @@ from hub.proof.records import Names
 from hub.proof.scenario import Scenario
 from hub.proof.simulation import coverage, crm, sap, shipped, trial
 from hub.proof.simulation.case import Books as Left
-from hub.proof.simulation.case import Case, Tied, taken_back
+from hub.proof.simulation.case import Case, Tied
 from hub.proof.simulation.clock import VirtualClock
 from hub.proof.simulation.committing import AtCommit
 from hub.proof.simulation.desk import Desk
@@ -57,6 +57,7 @@ _NAMES = (
     ("note", "credit_notes", "id"),
     ("note_number", "credit_notes", "number"),
     ("refund", "refunds", "id"),
+    ("subscription", "subscriptions", "id"),
 )
 #: Everything must be at rest after so many seconds.
 HORIZON = 10 * 86_400.0
@@ -239,12 +240,12 @@ class _Play:
     async def stripe(self, path: str, body: str = "", *, method: str = "POST") -> None:
         """Ask something of Stripe as a person at its dashboard would; names stand for the case's objects."""
         stripe = self._sandboxes["stripe"]
-        url = stripe.world.url + self._named(path)
         headers = {
             "authorization": f"Bearer {self._settings['stripe']['api_key']}",
             "content-type": "application/x-www-form-urlencoded",
         }
-        answer = await stripe.answer(Request(method=method, url=url, headers=headers, body=self._named(body).encode()))
+        url, content = stripe.world.url + self._named(path), self._named(body).encode()
+        answer = await stripe.answer(Request(method=method, url=url, headers=headers, body=content))
         if answer.status != 200:
             raise AssertionError(answer)
         await asyncio.sleep(10.0)
@@ -293,6 +294,7 @@ class _Play:
 
     async def rested(self) -> None:
         """Wait until no run goes on by itself any more."""
+        self._reached |= coverage.waiting(self._database.file)
         await trial.rested(self._host, self._database, self._clock, self._desk.is_asked, in_hand_first=True)
         self._reached |= coverage.waiting(self._database.file)
 
@@ -393,7 +395,7 @@ class _Play:
         return {name: sandbox.books() for name, sandbox in self._sandboxes.items()}
 
     def _evidence(self) -> Evidence:
-        read = self._books()
+        read = crm.heard_of(self._case.crm, self._books())
         books = Books(
             stripe=vendor_books.stripe_invoices(read["stripe"]),
             sent=vendor_books.sent(read["stripe"]),
@@ -433,7 +435,7 @@ class _Play:
                 read["stripe"],
                 read["netsuite"],
                 records.effect_keys(self._database.file),
-                taken_back=taken_back(self._case.taken_back, read["stripe"]),
+                taken_back=self._case.reversed_in(read["stripe"]),
             ),
         )
         effects = records.effect_keys(self._database.file)
@@ -458,20 +460,19 @@ class _Play:
             statement = "SELECT count(*) FROM crossrefs WHERE entity = ?"
             (ties,) = self._database.file.execute(statement, (self._case.untied,)).fetchone()
             if ties:
-                detail = f"the {self._case.untied} has {ties} ties, must have none"
-                yield Finding(invariant=Invariant.TAKEN_BACK, family=None, detail=detail)
+                told = f"{ties} ties of the {self._case.untied} are left"
+                yield Finding(invariant=Invariant.TAKEN_BACK, family=None, detail=told)
 
     def _customers(self) -> Iterator[Finding]:
         """What the two systems have of the case's customer is what each owns, written once and no more."""
         if self._case.crm is not None:
-            first = self._ids[self._case.scenario.customers[0].key]
-            yield from self._crm.findings(self._case.crm, self._books(), self._database, customer=first)
+            first, on = self._ids[self._case.scenario.customers[0].key], self._clock.now().date()
+            yield from self._crm.findings(self._case.crm, self._books(), self._database, customer=first, on=on)
         wanted = self._case.customers
         if wanted is None:
             return
         key = self._case.scenario.customers[0].key
-        read = self._books()
-        own = self._erp_customers[key] if self._case.own_record else None
+        read, own = self._books(), self._erp_customers[key] if self._case.own_record else None
         if self._sap:
             yield from sap.customer(wanted, read["stripe"], read[sap.VENDOR], billing=self._ids[key], erp=own)
             return

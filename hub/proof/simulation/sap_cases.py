@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from hub.proof.scenario import Payment
-from hub.proof.simulation.case import Case, Customers, Stage, Tied
+from hub.proof.simulation.case import Books, Case, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
 from hub.proof.simulation.sap import VENDOR
 
 Happening = Callable[[Stage], Awaitable[None]]
 
 _BY_CARD = Payment(after=0.5, amount=None, by="card")
-_PARTS = (Payment(after=0.5, amount=999, by="report"), Payment(after=0.8, amount=None, by="card"))
+_IN_PART = Payment(after=0.5, amount=999, by="report")
+_PARTS = (_IN_PART, Payment(after=0.8, amount=None, by="card"))
 
 
 async def _invoiced(stage: Stage) -> None:
@@ -40,10 +41,6 @@ async def _paid_out_by_hand(stage: Stage) -> None:
     await stage.stripe("/v1/payouts", "amount=700&currency=eur")
 
 
-async def _read(stage: Stage) -> None:
-    await stage.read()
-
-
 async def _made_and_renamed(stage: Stage) -> None:
     await stage.read()
     await stage.rested()
@@ -55,13 +52,53 @@ async def _deleted(stage: Stage) -> None:
     await stage.stripe("/v1/customers/{customer}", method="DELETE")
 
 
-async def _made(stage: Stage) -> None:
-    await stage.read()
+async def _taken_back(stage: Stage) -> None:
+    await stage.invoice(paid=False)
+    await stage.take_back()
+
+
+async def _ordered_back(stage: Stage) -> None:
+    await stage.take_back()
+
+
+async def _paid_and_paid_out(stage: Stage) -> None:
+    await stage.invoice(paid=True)
+    await _paid_out(stage)
+
+
+async def _paid_and_returned(stage: Stage) -> None:
+    await stage.invoice(paid=True)
     await stage.rested()
+    await _returned(stage)
+
+
+async def _paid_and_paid_out_by_hand(stage: Stage) -> None:
+    await stage.invoice(paid=True)
+    await stage.rested()
+    await _paid_out_by_hand(stage)
 
 
 SAP_CASES: tuple[Case, ...] = (
     Case(flows=("invoice-to-erp",), story="in S/4HANA", scenario=one_invoice(), happen=_invoiced, erp=VENDOR),
+    Case(
+        flows=("invoice-to-erp",),
+        story="in S/4HANA that is taken back",
+        scenario=one_invoice(),
+        happen=_taken_back,
+        books=Books.REVERSED,
+        untied="invoice",
+        erp=VENDOR,
+    ),
+    Case(
+        flows=("payment-to-erp",),
+        story="in S/4HANA that is taken back",
+        scenario=one_invoice(_IN_PART),
+        prepare=_paid,
+        happen=_ordered_back,
+        taken_back="payments",
+        untied="payment",
+        erp=VENDOR,
+    ),
     Case(
         flows=("payment-to-erp", "invoice-to-erp"),
         story="in S/4HANA",
@@ -94,6 +131,36 @@ SAP_CASES: tuple[Case, ...] = (
         prepare=_paid,
         happen=_paid_out_by_hand,
         once=("payout-by-hand-to-erp",),
+        erp=VENDOR,
+    ),
+    Case(
+        flows=("payout-to-erp",),
+        story="in S/4HANA that is taken back",
+        scenario=one_invoice(_BY_CARD),
+        prepare=_paid_and_paid_out,
+        happen=_ordered_back,
+        taken_back="payouts",
+        untied="payout",
+        erp=VENDOR,
+    ),
+    Case(
+        flows=("payout-returned-to-erp",),
+        story="in S/4HANA that is taken back",
+        scenario=one_invoice(_BY_CARD),
+        prepare=_paid_and_returned,
+        happen=_ordered_back,
+        taken_back="returns",
+        untied="payout_return",
+        erp=VENDOR,
+    ),
+    Case(
+        flows=("payout-by-hand-to-erp",),
+        story="in S/4HANA that is taken back",
+        scenario=one_invoice(_BY_CARD),
+        prepare=_paid_and_paid_out_by_hand,
+        happen=_ordered_back,
+        taken_back="payouts",
+        untied="payout",
         erp=VENDOR,
     ),
     Case(

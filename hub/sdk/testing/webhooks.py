@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -168,15 +167,21 @@ def _bodies(body: bytes) -> Iterator[bytes]:
 
 
 def _spoilt(value: Any) -> Iterator[Any]:
-    """Give the document again and again, each time with one value left out or replaced by something wrong."""
-    for path in _paths(value):
+    """Give the document again and again, each time with one value left out or replaced by something wrong.
+
+    It is the same document each time, whole again when the next is asked for: copies of a large one take minutes.
+    """
+    for path in list(_paths(value)):
+        parent, last = _parent(value, path), path[-1]
+        whole = parent.copy()
         for wrong in _WRONG:
-            copy = deepcopy(value)
-            _parent(copy, path)[path[-1]] = wrong
-            yield copy
-        copy = deepcopy(value)
-        del _parent(copy, path)[path[-1]]
-        yield copy
+            parent[last] = wrong
+            yield value
+        del parent[last]
+        yield value
+        parent.clear()
+        # Lists and objects in their own order.
+        parent.extend(whole) if isinstance(parent, list) else parent.update(whole)
 
 
 def _paths(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -118,6 +118,8 @@ def _output(step: Keyed, connectors: Iterable[ConnectorEntry], known: Known) -> 
     if not isinstance(call, Keyed):
         return StepOutput()
     output = _called(call, connectors, known)
+    if text_of(call.get("optional")) == "true":
+        return replace(output, shape=output.shape.nullable())
     return (
         output
         if "each" not in call.entries

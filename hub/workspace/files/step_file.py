@@ -81,8 +81,12 @@ CALL = Form(
         "each": Key(shape=Expression(), doc="a list: it is called for each item, many in one request where it can be"),
         "item": Key(shape=Expression(), doc="the name of an item of `each`, read on the item: no two have the same"),
         "failures": _FAILURES,
+        "optional": Key(
+            shape=Flag(),
+            doc="whether it gives null where the target says that it has no such record, instead of failing",
+        ),
     },
-    apart=(("with", "by"),),
+    apart=(("with", "by"), ("each", "optional")),
 )
 LOOKUP = Form(
     title="lookup",

@@ -161,6 +161,7 @@ def _call(inside: Keyed, step: Keyed, tables: Tables) -> Call:
         each=optional(inside, "each", tables),
         item=optional(inside, "item", tables),
         failures=_failures(inside),
+        optional=text_of(inside.get("optional")) == "true",
     )
 
 

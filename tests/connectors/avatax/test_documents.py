@@ -14,7 +14,7 @@ from connectors.avatax.models import commit_model
 from connectors.avatax.sandbox.app import sandbox
 from hub.sandbox.server import Running, running
 from hub.sdk.connector import ReadOperation, WriteOperation
-from hub.sdk.errors import Conflict, FixConnection, FixData, LimitReached, NotFound, OutcomeUnknown
+from hub.sdk.errors import Conflict, FixConnection, FixData, LimitReached, NoSuchRecord, OutcomeUnknown
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey, Response
 
@@ -284,7 +284,7 @@ async def test_codes_with_the_paths_characters(engine: Engine) -> None:
 async def test_a_document_is_read_by_its_code(engine: Engine) -> None:
     committed = await engine.commit(sale())
     assert await engine.read("tax.read", {"code": "INV-1"}) == committed
-    with pytest.raises(NotFound):
+    with pytest.raises(NoSuchRecord):
         await engine.read("tax.read", {"code": "INV-2"})
 
 

@@ -11,8 +11,8 @@ from hub.sdk.errors import (
     FixData,
     HubError,
     LimitReached,
+    NoSuchRecord,
     NotBegun,
-    NotFound,
     OutcomeUnknown,
 )
 from hub.sdk.exact_json import dumps
@@ -42,8 +42,8 @@ def refusal(code: str, status: int = 400) -> Response:
         ("RemoteServerError", 400, OutcomeUnknown),
         ("DocumentCodeConflict", 400, Conflict),
         ("TransactionAlreadyExists", 400, Conflict),
-        ("EntityNotFoundError", 404, NotFound),
-        ("InvalidDocumentTypesToFetch", 400, NotFound),
+        ("EntityNotFoundError", 404, NoSuchRecord),
+        ("InvalidDocumentTypesToFetch", 400, NoSuchRecord),
         ("GetTaxError", 400, FixData),
         ("MissingAddress", 400, FixData),
         ("ModelStateInvalid", 400, FixData),

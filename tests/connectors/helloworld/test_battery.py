@@ -279,6 +279,14 @@ async def test_a_wrong_connector_is_found(mutant: str) -> None:
         await run(battery_of(connector), name)
 
 
+async def test_what_goes_wrong_over_one_of_many_bodies_names_it() -> None:
+    for name in ("test_result_takes_anything", "test_found_takes_anything"):
+        wrong = writing(result=gullible) if "result" in name else writing(**PROBE)
+        with pytest.raises((Exception, pytest.fail.Exception)) as caught:
+            await run(battery_of(wrong), name)
+        assert [note for note in caught.value.__notes__ if note.startswith("The body was: ")]
+
+
 async def test_a_guard_that_nobody_tries_is_found() -> None:
     battery = battery_of(CONNECTOR)
     alone = [replace(sample, interfering=()) for sample in battery.samples.writes]

@@ -20,7 +20,16 @@ from connectors.netsuite.failures import classify
 from connectors.netsuite.samples import CUSTOMER, INVOICE, MAKE_INVOICE, PAYMENT, PEM, PRIVATE, SAMPLES, SETTINGS
 from connectors.netsuite.settings import NetSuiteSettings
 from hub.sandbox.server import Running
-from hub.sdk.errors import FixConnection, FixData, HubError, LimitReached, NotBegun, OutcomeUnknown, RetryLater
+from hub.sdk.errors import (
+    FixConnection,
+    FixData,
+    HubError,
+    LimitReached,
+    NoSuchRecord,
+    NotBegun,
+    OutcomeUnknown,
+    RetryLater,
+)
 from hub.sdk.exact_json import dumps, loads
 from hub.sdk.testing.battery import ConnectorBattery
 from hub.sdk.testing.sending import Connected
@@ -129,7 +138,7 @@ class TestNetSuite(ConnectorBattery):
         (302, None, {"location": "https://system.netsuite.com"}, FixConnection, "redirected"),
         (400, {"o:errorDetails": [{"o:errorCode": "USER_ERROR", "detail": "closed"}]}, {}, FixData, "user-error"),
         (400, {"o:errorDetails": [{"o:errorCode": "RCRD_HAS_BEEN_CHANGED"}]}, {}, NotBegun, "record-changed"),
-        (404, {"o:errorDetails": [{"o:errorCode": "NONEXISTENT_ID"}]}, {}, FixData, "not-found"),
+        (404, {"o:errorDetails": [{"o:errorCode": "NONEXISTENT_ID"}]}, {}, NoSuchRecord, "not-found"),
         (400, {"error": {"code": "MY_SCRIPT_SAYS_NO"}}, {}, FixData, "my-script-says-no"),
         (400, {"error": {"code": "SSS_TIME_LIMIT_EXCEEDED"}}, {}, OutcomeUnknown, "outcome-unknown"),
         (405, None, {}, FixData, "bad-request"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,33 +83,33 @@ async def test_rsa_signs_with_ps256_and_not_with_rs256(plain: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "key"),
+    ("algorithm", "make"),
     [
-        ("PS384", rsa.generate_private_key(public_exponent=65537, key_size=3072)),
-        ("PS512", rsa.generate_private_key(public_exponent=65537, key_size=4096)),
-        ("ES384", ec.generate_private_key(ec.SECP384R1())),
-        ("ES512", ec.generate_private_key(ec.SECP521R1())),
+        ("PS384", lambda: rsa.generate_private_key(public_exponent=65537, key_size=3072)),
+        ("PS512", lambda: rsa.generate_private_key(public_exponent=65537, key_size=4096)),
+        ("ES384", lambda: ec.generate_private_key(ec.SECP384R1())),
+        ("ES512", lambda: ec.generate_private_key(ec.SECP521R1())),
     ],
     ids=["PS384", "PS512", "ES384", "ES512"],
 )
-async def test_stronger_algorithms_sign_too(plain: Any, algorithm: str, key: Any) -> None:
-    private, public = _pem(key)
+async def test_stronger_algorithms_sign_too(plain: Any, algorithm: str, make: Callable[[], Any]) -> None:
+    private, public = _pem(make())
     await plain.seed({"certificates": [{"certificate_id": "other", "public_key": public}]})
     answer = await plain.ask_token(plain.assertion(algorithm=algorithm, key=private, kid="other"))
     assert answer.status == 200, answer.body
 
 
 @pytest.mark.parametrize(
-    "key",
+    "make",
     [
-        rsa.generate_private_key(public_exponent=65537, key_size=2048),
-        ec.generate_private_key(ec.SECP192R1()),
-        ed25519.Ed25519PrivateKey.generate(),
+        lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+        lambda: ec.generate_private_key(ec.SECP192R1()),
+        ed25519.Ed25519PrivateKey.generate,
     ],
     ids=["RSA 2048", "P-192", "Ed25519"],
 )
-def test_weak_and_other_keys_are_not_registered(key: Any) -> None:
-    _, public = _pem(key)
+def test_weak_and_other_keys_are_not_registered(make: Callable[[], Any]) -> None:
+    _, public = _pem(make())
     with pytest.raises(ValueError, match=r"RSA key has|EC key is|RSA or an EC"):
         Tokens(Clock()).register(certificate_id="c", client_id="i", pem=public)
 

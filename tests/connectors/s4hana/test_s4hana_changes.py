@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from connectors.s4hana.changes import same
 from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.odata.batch import changes_of
+from connectors.s4hana.odata.model import entity_set
 from connectors.s4hana.samples import CREDIT_REQUEST, ORDER, PARTNER, PRODUCT
 from hub.sdk.connector import WriteOperation
 from hub.sdk.errors import FixData, NotBegun
@@ -159,3 +162,38 @@ async def test_a_billing_document_is_cancelled_once() -> None:
         assert len(link.rows("A_BillingDocument", CancelledBillingDocument="90000000")) == 1
         with pytest.raises(FixData):
             await link.write("billing_document.cancel", {"id": "12345678"})
+
+
+async def test_a_partner_that_nobody_has_touched_since_the_hub_made_it_is_not_newer() -> None:
+    async with linked() as link:
+        made = await link.write("business_partner.create", PARTNER)
+        operation = link.writing("business_partner.update")
+
+        async def standing(number: str) -> Any:
+            request = operation.request(link.connected.settings, {"BusinessPartner": number, "SearchTerm1": "X"}, KEY)
+            guard: Any = operation.guard
+            found, _ = await link.connected.stand(guard.look, request)
+            return found
+
+        now = datetime.now(UTC)
+        assert (await standing(made["id"])).changed_at < now - timedelta(days=365)
+        # What people have made has the moment at which they did, and so has what they have changed.
+        assert (await standing("10100001")).changed_at > now - timedelta(days=1)
+        change = {"table": "A_BusinessPartner", "key": [made["id"]], "set": {"SearchTerm1": "OTHER"}}
+        await link.seed(changes=[change])
+        assert (await standing(made["id"])).changed_at > now - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "shown", "expected"),
+    [
+        ("PostalCode", "01099", "1099", False),
+        ("PostalCode", "01099", "01099", True),
+        ("HouseNumber", "007", "7", False),
+        ("BusinessPartner", "17", "0000000017", True),
+    ],
+)
+def test_leading_zeros_count_where_they_mean_something(name: str, written: str, shown: str, *, expected: bool) -> None:
+    """A write whose outcome is unknown has not arrived where another postal code stands."""
+    address = entity_set("API_BUSINESS_PARTNER", "A_BusinessPartnerAddress")
+    assert same(address, name, written, shown) is expected

@@ -57,6 +57,14 @@ def test_a_payment_is_parted_into_what_came_and_the_fee() -> None:
     assert entry.invoice == "180000000010102026"
 
 
+def test_a_text_longer_than_a_head_has_room_for_is_cut() -> None:
+    """It is for people to read, and each line has it up to fifty signs; a reference is never cut."""
+    text = "inpay_1M3USa2eZvKYlo2CBjuwbq0N"
+    entry = entries.payment({**PAYMENT, "text": text})
+    assert entry.text == text[:25]
+    assert {line.more["text"] for line in entry.lines if line.account != "65100000"} == {text}
+
+
 @pytest.mark.parametrize(
     ("made", "change", "code"),
     [

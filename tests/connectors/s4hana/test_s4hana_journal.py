@@ -117,6 +117,15 @@ async def test_an_entry_is_posted_with_its_texts_and_seen_everywhere(plain: Plai
     assert sorted(each["AmountInCompanyCodeCurrency"] for each in rows) == ["-100.00", "100.00"]
 
 
+async def test_a_request_is_known_by_the_reference_of_its_entry(plain: Plain) -> None:
+    """So that the log tells two requests for one entry from those for two."""
+    head = "<Reference1InDocumentHeader>MFRGGZDFMZTWQ2LKNNWG</Reference1InDocumentHeader>"
+    await post(plain, line(REVENUE, "-100.00"), line(BANK, "100.00"), head=head)
+    await post(plain, line(REVENUE, "-100.00"), line(BANK, "100.00"))
+    markers = [entry["marker"] for entry in await plain.control("requests") if "journalentry" in entry["path"]]
+    assert markers == ["MFRGGZDFMZTWQ2LKNNWG", None]
+
+
 @pytest.mark.parametrize(
     ("lines", "more", "wrong"),
     [

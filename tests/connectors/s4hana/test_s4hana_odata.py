@@ -17,7 +17,7 @@ from connectors.s4hana.odata.batch import Change, changes_of, changing, outcomes
 from connectors.s4hana.odata.literals import condition, key_of
 from connectors.s4hana.odata.model import entity_set, services
 from connectors.s4hana.odata.values import read_entity, wire_entity
-from hub.sdk.errors import FixConnection, FixData, HubError, NotBegun, OutcomeUnknown
+from hub.sdk.errors import FixConnection, FixData, HubError, NoSuchRecord, NotBegun, OutcomeUnknown
 from hub.sdk.exact_json import dumps
 from hub.sdk.values import Response
 
@@ -269,7 +269,7 @@ def refusal(code: str, text: str = "no", status: int = 400) -> HubError | None:
         (refusal("V1/042", "Sales document 1 is currently being processed by user SMITH"), NotBegun, "locked"),
         (refusal("ZZ/999", "Account 7 is currently blocked by user SMITH"), NotBegun, "locked"),
         (refusal("/IWFND/MED/170", status=404), FixConnection, "service-missing"),
-        (refusal("/IWBEP/CM_MGW_RT/020", status=404), FixData, "not-found"),
+        (refusal("/IWBEP/CM_MGW_RT/020", status=404), NoSuchRecord, "not-found"),
         (refusal("x", status=412), FixData, "changed-meanwhile"),
         (refusal("x", status=428), FixData, "precondition-required"),
         (refusal("x", status=403), FixConnection, "not-authorised"),

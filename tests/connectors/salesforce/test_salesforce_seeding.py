@@ -96,6 +96,14 @@ async def test_people_merge_records(plain: Any) -> None:
         assert (await plain.control("seed", {"merge": [wrong]})).status == 400
 
 
+async def test_who_is_merged_with_the_account_above_stands_below_nothing(plain: Any) -> None:
+    refs = (await plain.seed(records=[{"type": "Account", "ref": "gone", "Name": "Group"}]))["refs"]
+    below = {"type": "Account", "ref": "kept", "Name": "Works", "ParentId": refs["gone"]}
+    refs |= (await plain.seed(records=[below]))["refs"]
+    await plain.seed(merge=[{"into": refs["kept"], "gone": [refs["gone"]]}])
+    assert await plain.values("SELECT ParentId FROM Account") == [None]
+
+
 async def test_books_show_amounts_with_all_their_digits(plain: Any) -> None:
     await plain.make("Account", Name="One", Credit_Limit__c="1234567890123.45")
     (account,) = (await plain.books())["records"]["Account"]

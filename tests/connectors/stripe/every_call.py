@@ -37,7 +37,7 @@ def catalogue(call: Any) -> Seen:
             product.id in ids(call.products.list({"active": True})),
             ids(call.prices.list({"product": product.id, "active": True, "currency": "eur"})) == [price.id],
             [one.id for one in searched] == [product.id],
-            price.id in [one.id for one in call.prices.search({"query": f'product:"{product.id}"'}).data],
+            {one.id for one in call.prices.search({"query": f'product:"{product.id}"'}).data} == {price.id, other.id},
             call.products.update(product.id, {"description": "A place"}).description,
             call.prices.update(other.id, {"active": False}).active,
         ],

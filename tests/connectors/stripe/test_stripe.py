@@ -19,7 +19,7 @@ from hub.sdk.errors import (
     FixData,
     HubError,
     LimitReached,
-    NotFound,
+    NoSuchRecord,
     OutcomeParked,
     OutcomeUnknown,
     RetryLater,
@@ -111,7 +111,7 @@ class TestStripe(ConnectorBattery):
 
     async def test_what_stripe_refuses_is_sorted(self) -> None:
         async with self.serving() as (sandbox, connected):
-            with pytest.raises(NotFound) as missing:
+            with pytest.raises(NoSuchRecord) as missing:
                 await self.read_operation("invoice.read").read(connected, {"id": "in_unknown"})
             assert missing.value.code == "resource-missing"
             with pytest.raises(FixData):
@@ -144,7 +144,7 @@ class TestStripe(ConnectorBattery):
         (401, {}, {"type": "invalid_request_error"}, FixConnection, "fix-connection"),
         (402, {}, {"type": "card_error", "code": "card_declined"}, FixData, "card-declined"),
         (403, {}, {}, FixConnection, "fix-connection"),
-        (404, {}, {"code": "resource_missing"}, NotFound, "resource-missing"),
+        (404, {}, {"code": "resource_missing"}, NoSuchRecord, "resource-missing"),
         (
             409,
             {},

@@ -19,7 +19,7 @@ from connectors.stripe.webhook import parse, verify
 from connectors.stripe.writing import MARK
 from hub.sandbox.server import Running
 from hub.sdk.connector import ReadOperation, WriteOperation
-from hub.sdk.errors import FixConnection, FixData, HubError, NotFound, OutcomeUnknown
+from hub.sdk.errors import FixConnection, FixData, HubError, NoSuchRecord, OutcomeUnknown
 from hub.sdk.exact_json import dumps, loads
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey, Response
@@ -150,6 +150,8 @@ async def test_a_contract_is_amended_and_found_as_it_was_left(sandbox: Running) 
         assert archived["active"] is False
         with pytest.raises(FixData):
             await stripe.write("subscription.update", id=begun["id"], items=[{"price": support, "quantity": 1}])
+        assert (await stripe.write("price.restore", id=support))["active"] is True
+        await stripe.write("subscription.update", id=begun["id"], items=[{"price": support, "quantity": 1}])
 
 
 async def test_only_what_can_be_seen_of_a_change_is_taken_as_done(sandbox: Running) -> None:
@@ -216,7 +218,7 @@ async def test_an_invoice_goes_through_its_states(sandbox: Running) -> None:
             with pytest.raises(FixData) as refused:
                 await stripe.write(name, id=two["id"])
             assert refused.value.code == code
-        with pytest.raises(NotFound):
+        with pytest.raises(NoSuchRecord):
             await stripe.write("invoice.void", id="in_nobody")
 
 

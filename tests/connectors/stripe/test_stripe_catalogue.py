@@ -162,6 +162,17 @@ async def test_search_is_behind(client: Client, sandbox: Running) -> None:
     assert await client(work) == 1
 
 
+async def test_an_invoice_shows_where_its_customer_is_delivered_to(client: Client) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        place: Any = {"name": "A", "address": {"line1": "Ring 1", "city": "Bern", "country": "CH"}}
+        customer = call.v1.customers.create({"name": "A", "shipping": place}).id
+        draft: Any = call.v1.invoices.create({"customer": customer, "currency": "chf"})
+        assert (draft.customer_shipping.name, draft.customer_shipping.address.city) == ("A", "Bern")
+        assert draft.customer_address is None
+
+    await client(work)
+
+
 async def test_an_item_changes_until_its_invoice_is_final(client: Client) -> None:
     def work(call: stripe.StripeClient) -> None:
         customer = call.v1.customers.create({"name": "A"}).id

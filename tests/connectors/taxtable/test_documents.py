@@ -12,7 +12,7 @@ from connectors.taxtable.connector import CONNECTOR
 from connectors.taxtable.samples import BERLIN, FILES, SALE
 from connectors.taxtable.tables import flaws
 from hub.sdk.connector import ReadOperation, WriteOperation
-from hub.sdk.errors import Conflict, FixData, NotFound
+from hub.sdk.errors import Conflict, FixData, NoSuchRecord
 from hub.sdk.testing.embedded import MemoryTransport
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey
@@ -233,7 +233,7 @@ async def test_what_is_filed_stays_and_is_corrected_by_a_negative_document(engin
 
 
 async def test_what_is_not_there_is_told(engine: Engine) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NoSuchRecord):
         await engine.read("tax.read", {"code": "INV-9"})
     assert (await engine.read("address.resolve", BERLIN))["resolved"] is True
     assert (await engine.read("address.resolve", {"country": "BR"}))["resolved"] is False

@@ -1,0 +1,154 @@
+"""What billing and the ERP have of the CRM's contracts in the end, read from the vendors' books alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from hub.proof.invariants import Finding, Invariant
+
+#: Product of the CRM, what one costs for a period in minor units → how many.
+Sold = Mapping[tuple[str, Decimal], Decimal]
+
+#: Families of products that are charged once.
+_ONCE = frozenset({"Services", "Hardware"})
+
+
+class Stands(StrEnum):
+    """What must have come of a contract."""
+
+    BILLED = "one subscription and one sales order, with exactly what is agreed"
+    KEPT = "one subscription and one sales order, with what was agreed before the last order"
+    ENDING = "a subscription that ends with the period that runs"
+    ENDED = "a subscription that has ended and a closed sales order"
+    UNDONE = "a subscription that ends with the period that runs, and a closed sales order"
+    NOTHING = "neither a subscription nor a sales order"
+
+
+def find(
+    crm: Mapping[str, Any], stripe: Mapping[str, Any], erp: Mapping[str, Any], *, stands: Mapping[str, Stands], on: date
+) -> Iterator[Finding]:
+    """Give what is not as it must be of each contract that `stands` names by its id, as agreed by the day `on`."""
+    for id, state in stands.items():
+        made = [one for one in stripe["subscriptions"] if one["metadata"].get("contract") == id]
+        orders = [one for one in erp["salesOrders"] if one["externalId"] == id]
+        wanted = 0 if state is Stands.NOTHING else 1
+        for what, found in (("subscriptions", len(made)), ("sales orders", len(orders))):
+            if found != wanted:
+                broken = Invariant.NOTHING_TWICE if found > wanted else Invariant.NOTHING_LOST
+                yield _broken(broken, f"contract {id} has {found} {what}, must have {wanted}")
+        if len(made) == len(orders) == wanted == 1:
+            yield from _one(crm, stripe, erp, made[0], orders[0], state, on=on)
+    known = {one["Id"] for one in crm["records"]["Contract"]}
+    strays = [one["id"] for one in stripe["subscriptions"] if one["metadata"].get("contract", "") not in known]
+    strays += [one["id"] for one in erp["salesOrders"] if one["externalId"] not in known]
+    if strays:
+        yield _broken(Invariant.BOOKS_AGREE, f"{strays} are no contract's")
+
+
+def agreed(crm: Mapping[str, Any], contract: str, *, on: date, without_last: bool = False) -> Sold:
+    """Give what a contract of the CRM comes to on a day: the sum of the activated orders that count then."""
+    orders = counting(crm, contract, on=on, without_last=without_last)
+    found: Counter[tuple[str, Decimal]] = Counter()
+    for line in crm["records"]["OrderItem"]:
+        if line["OrderId"] in orders:
+            found[line["Product2Id"], Decimal(line["UnitPrice"]) * 100] += Decimal(line["Quantity"])  # type: ignore[assignment]
+    return {key: Decimal(quantity) for key, quantity in found.items() if quantity}
+
+
+def counting(crm: Mapping[str, Any], contract: str, *, on: date, without_last: bool = False) -> dict[str, str | None]:
+    """Give the activated orders of a contract that count on a day, and what the CRM knows of their billing."""
+    day = on.isoformat()
+    found = {
+        one["Id"]: one.get("Billing_Status__c")
+        for one in sorted(crm["records"]["Order"], key=lambda one: str(one["Id"]))
+        if one.get("ContractId") == contract
+        and one["Status"] == "Activated"
+        and one["EffectiveDate"] <= day <= one.get("EndDate", day)
+    }
+    return dict(list(found.items())[:-1]) if without_last else found
+
+
+def _one(
+    crm: Mapping[str, Any],
+    stripe: Mapping[str, Any],
+    erp: Mapping[str, Any],
+    subscription: Mapping[str, Any],
+    order: Mapping[str, Any],
+    state: Stands,
+    *,
+    on: date,
+) -> Iterator[Finding]:
+    contract = next(one for one in crm["records"]["Contract"] if one["Id"] == order["externalId"])
+    name = contract["ContractNumber"]
+    if state is not Stands.UNDONE and contract.get("Billing_Id__c") != subscription["id"]:
+        yield _broken(Invariant.BOOKS_AGREE, f"the CRM has {contract.get('Billing_Id__c')!r} as the id of {name}")
+    if (subscription["status"] == "canceled") is not (state is Stands.ENDED):
+        yield _broken(Invariant.BOOKS_AGREE, f"the subscription of {name} is {subscription['status']}")
+    if (order["status"] == "H") is not (state in {Stands.ENDED, Stands.UNDONE}):
+        yield _broken(Invariant.BOOKS_AGREE, f"the sales order of {name} stands at {order['status']}")
+    if state in {Stands.ENDING, Stands.UNDONE} and not subscription["cancel_at_period_end"]:
+        yield _broken(Invariant.BOOKS_AGREE, f"the subscription of {name} goes on until {subscription['cancel_at']}")
+    if state not in {Stands.BILLED, Stands.KEPT}:
+        return
+    end = datetime.combine(date.fromisoformat(contract["EndDate"]) + timedelta(days=1), datetime.min.time(), UTC)
+    if subscription["cancel_at"] != int(end.timestamp()):
+        yield _broken(Invariant.BOOKS_AGREE, f"the subscription of {name} ends at {subscription['cancel_at']}")
+    kept = state is Stands.KEPT
+    untold = [id for id, told in counting(crm, contract["Id"], on=on, without_last=kept).items() if told != "Sent"]
+    if untold:
+        yield _broken(Invariant.NOTHING_LOST, f"the CRM does not know that billing has {untold} of {name}")
+    yield from _charges(crm, stripe, contract["Id"], on=on, without_last=kept)
+    must_be = agreed(crm, contract["Id"], on=on, without_last=kept)
+    told = (("billing", _billed(stripe, subscription)), ("the ERP", _ordered(erp, order)))
+    once = {id for id, one in _products(crm).items() if one.get("Family") in _ONCE}
+    for side, has in told:
+        if has != {key: sold for key, sold in must_be.items() if side != "billing" or key[0] not in once}:
+            yield _broken(Invariant.BOOKS_AGREE, f"{side} has {dict(has)} of {name}, must have {dict(must_be)}")
+
+
+def _products(crm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {one["Id"]: one for one in crm["records"]["Product2"]}
+
+
+def _charges(
+    crm: Mapping[str, Any], stripe: Mapping[str, Any], contract: str, *, on: date, without_last: bool
+) -> Iterator[Finding]:
+    orders = counting(crm, contract, on=on, without_last=without_last)
+    for line in crm["records"]["OrderItem"]:
+        once = _products(crm)[line["Product2Id"]].get("Family") in _ONCE
+        made = [one for one in stripe["invoiceitems"] if one["metadata"].get("crm_line") == line["Id"]]
+        wanted = 1 if once and line["OrderId"] in orders else 0
+        if len(made) != wanted:
+            broken = Invariant.NOTHING_TWICE if len(made) > wanted else Invariant.NOTHING_LOST
+            yield _broken(broken, f"{line['Id']} was charged {len(made)} times, must be {wanted}")
+        for one in made:
+            has, must_be = Decimal(one["amount"]), Decimal(line["UnitPrice"]) * Decimal(line["Quantity"]) * 100
+            if has != must_be:
+                yield _broken(Invariant.BOOKS_AGREE, f"{line['Id']} was charged with {has}, must be {must_be}")
+
+
+def _billed(stripe: Mapping[str, Any], subscription: Mapping[str, Any]) -> Sold:
+    crm_id = {one["id"]: one["metadata"].get("crm_product", one["id"]) for one in stripe["products"]}
+    items: Sequence[Mapping[str, Any]] = subscription["items"]["data"]
+    return {
+        (crm_id[item["price"]["product"]], Decimal(item["price"]["unit_amount_decimal"])): Decimal(item["quantity"])
+        for item in items
+    }
+
+
+def _ordered(erp: Mapping[str, Any], order: Mapping[str, Any]) -> Sold:
+    crm_id = {one["id"]: one["externalId"] for one in erp["items"]}
+    return {
+        (crm_id[line["item"]], Decimal(line["rate"]) * 100): Decimal(line["quantity"])
+        for line in order["item"]
+        if not line["isClosed"]
+    }
+
+
+def _broken(invariant: Invariant, detail: str) -> Finding:
+    return Finding(invariant=invariant, family=None, detail=detail)
