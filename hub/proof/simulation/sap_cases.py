@@ -198,8 +198,13 @@ SAP_CASES: tuple[Case, ...] = (
     ),
 )
 
-#: Of what is given back: those that come to every arm, and to what takes it back.
-_GIVEN_BACK = ("credit-note-to-erp that is taken back, and voided", "refund-to-erp that is taken back, and fails")
+#: Of what is given back: those that come to every arm, and to what takes it back, whoever comes first.
+_GIVEN_BACK = (
+    "credit-note-to-erp that is taken back, and voided",
+    "credit-note-to-erp that is voided, and taken back",
+    "refund-to-erp that is taken back, and fails",
+    "refund-to-erp that has failed, and is taken back",
+)
 
 
 def credits_in_s4hana(cases: Sequence[Case]) -> tuple[Case, ...]:
