@@ -17,11 +17,6 @@ from hub.proof.simulation.sandboxed import Sandboxed
 VENDOR = "salesforce"
 
 
-async def nobody(_url: str, _headers: Mapping[str, str], _body: bytes, _seconds: float) -> int | None:
-    """Take no message: the hub reads this org by its streams."""
-    return None
-
-
 def expecting(wanted: Crm, evidence: Evidence) -> Evidence:
     """Expect the exceptions that a case with a CRM must have, beside those about its invoices that others give."""
     told = {

@@ -160,7 +160,7 @@ class _Play:
     async def _happen(self) -> None:
         scenario = self._case.scenario
         self._sandboxes = {
-            name: Sandboxed(name, self._loop, seed=1, post={"stripe": self._post, crm.VENDOR: crm.nobody}.get(name))
+            name: Sandboxed(name, self._loop, seed=1, post=self._post if name == "stripe" else None)
             for name in (*VENDORS, *([] if self._case.crm is None else [crm.VENDOR]), *self._sap)
         }
         told = {name: await sandbox.open() for name, sandbox in self._sandboxes.items()}

@@ -93,16 +93,21 @@ class Line(asyncio.Transport):
         return 0
 
 
+async def nobody(_url: str, _headers: Mapping[str, str], _body: bytes, _seconds: float) -> int | None:
+    """Take no message: the hub reads this vendor by its streams. No way out into the world is opened."""
+    return None
+
+
 class Sandboxed:
     """One vendor's sandbox, open as long as the trial."""
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, *, seed: int, post: Post | None = None) -> None:
-        """Build the vendor's application as the kit does, on the loop's clock; `post` delivers its webhooks."""
+        """Build the vendor's application as the kit does, on the loop's clock; `post` delivers its webhooks, if anybody does."""
         sandbox = find(CONNECTORS.get(name, name))
         self.name = name
         self.host = f"{name}.sandbox"
         self.world = World(name=name, seed=seed, fault_kinds=sandbox.fault_kinds, clock=LoopClock(loop))
-        self.world.post = post
+        self.world.post = nobody if post is None else post
         self.world.url = f"https://{self.host}"
         self._loop = loop
         application = sandbox.build(self.world)
