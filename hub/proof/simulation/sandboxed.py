@@ -102,7 +102,7 @@ class Sandboxed:
     """One vendor's sandbox, open as long as the trial."""
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, *, seed: int, post: Post | None = None) -> None:
-        """Build the vendor's application as the kit does, on the loop's clock; `post` delivers its webhooks, if anybody does."""
+        """Build the vendor's application as the kit does, on the loop's clock; `post` delivers its webhooks, if any."""
         sandbox = find(CONNECTORS.get(name, name))
         self.name = name
         self.host = f"{name}.sandbox"
