@@ -9,13 +9,23 @@ from hub.proof.simulation.case import Books, Case, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
 from hub.proof.simulation.contract_cases import CONTRACT_CASES
 from hub.proof.simulation.crm_cases import CRM_CASES
+from hub.proof.simulation.happenings import (
+    day_later,
+    deleted,
+    invoiced,
+    ordered_back,
+    paid,
+    paid_and_paid_out,
+    paid_and_paid_out_by_hand,
+    paid_and_returned,
+    paid_out,
+    paid_out_by_hand,
+    returned,
+    taken_back,
+)
 from hub.proof.simulation.note_cases import voided
 from hub.proof.simulation.refund_cases import taken_back_twice
 from hub.proof.simulation.sap_cases import SAP_CASES, credits_in_s4hana
-
-
-async def _invoiced(stage: Stage) -> None:
-    await stage.invoice(paid=False)
 
 
 async def _invoiced_and_read(stage: Stage) -> None:
@@ -26,10 +36,6 @@ async def _invoiced_and_read(stage: Stage) -> None:
 async def _invoiced_and_linked(stage: Stage) -> None:
     await stage.invoice(paid=False)
     await stage.link()
-
-
-async def _paid(stage: Stage) -> None:
-    await stage.invoice(paid=True)
 
 
 async def _given_up(stage: Stage) -> None:
@@ -51,44 +57,6 @@ async def _paid_and_tied(stage: Stage) -> None:
     await stage.tie()
 
 
-async def _taken_back(stage: Stage) -> None:
-    await stage.invoice(paid=False)
-    await stage.take_back()
-
-
-async def _ordered_back(stage: Stage) -> None:
-    await stage.take_back()
-
-
-async def _paid_out(stage: Stage) -> None:
-    await stage.pay_out(travels=2)
-
-
-async def _paid_and_paid_out(stage: Stage) -> None:
-    await stage.invoice(paid=True)
-    await stage.pay_out(travels=2)
-
-
-async def _returned(stage: Stage) -> None:
-    await stage.pay_out(travels=120, returned=True)
-
-
-async def _paid_out_by_hand(stage: Stage) -> None:
-    await stage.stripe("/v1/payouts", "amount=700&currency=eur")
-
-
-async def _paid_and_returned(stage: Stage) -> None:
-    await stage.invoice(paid=True)
-    await stage.rested()
-    await _returned(stage)
-
-
-async def _paid_and_paid_out_by_hand(stage: Stage) -> None:
-    await stage.invoice(paid=True)
-    await stage.rested()
-    await _paid_out_by_hand(stage)
-
-
 async def _day_later_and_tied(stage: Stage) -> None:
     await stage.day_later()
     await stage.tie()
@@ -105,10 +73,6 @@ async def _renamed_and_read(stage: Stage) -> None:
     await stage.read()
 
 
-async def _deleted(stage: Stage) -> None:
-    await stage.stripe("/v1/customers/{customer}", method="DELETE")
-
-
 async def _decided(stage: Stage) -> None:
     await stage.erp(terms={"id": "3"}, creditHoldOverride={"id": "ON"}, taxable=False)
     await stage.read()
@@ -118,10 +82,6 @@ async def _decided_and_tied(stage: Stage) -> None:
     await stage.erp(terms={"id": "3"}, creditHoldOverride={"id": "ON"}, taxable=False, named=True)
     await stage.read()
     await stage.link()
-
-
-async def _day_later(stage: Stage) -> None:
-    await stage.day_later()
 
 
 async def _credited(stage: Stage) -> None:
@@ -178,7 +138,7 @@ _FOR_ONE, _FOR_TWO = 6_000, 30_000
 
 #: The proof fails when a step ships that none of them comes to.
 CASES: tuple[Case, ...] = (
-    Case(flows=("invoice-to-erp",), scenario=one_invoice(), happen=_invoiced),
+    Case(flows=("invoice-to-erp",), scenario=one_invoice(), happen=invoiced),
     Case(flows=("invoice-to-erp",), scenario=one_invoice(), happen=_invoiced_and_read, deaf=True, story="by stream"),
     Case(
         flows=("invoice-to-erp",),
@@ -198,7 +158,7 @@ CASES: tuple[Case, ...] = (
         flows=("invoice-to-erp",),
         story="that the ERP refuses",
         scenario=one_invoice(),
-        happen=_invoiced,
+        happen=invoiced,
         tied=Tied.WRONG,
         books=Books.NOTHING,
         exception="invalid-content",
@@ -207,7 +167,7 @@ CASES: tuple[Case, ...] = (
         flows=("invoice-to-erp",),
         story="that is taken back",
         scenario=one_invoice(),
-        happen=_taken_back,
+        happen=taken_back,
         books=Books.REVERSED,
         untied="invoice",
     ),
@@ -215,7 +175,7 @@ CASES: tuple[Case, ...] = (
         flows=("invoice-to-erp",),
         story="with Stripe Tax that is taken back",
         scenario=one_invoice(),
-        happen=_taken_back,
+        happen=taken_back,
         books=Books.REVERSED,
         untied="invoice",
         engine="stripe",
@@ -227,7 +187,7 @@ CASES: tuple[Case, ...] = (
         happen=_invoiced_and_linked,
         tied=Tied.NOBODY,
     ),
-    Case(flows=("payment-to-erp", "invoice-to-erp"), scenario=one_invoice(*_PARTS), happen=_paid),
+    Case(flows=("payment-to-erp", "invoice-to-erp"), scenario=one_invoice(*_PARTS), happen=paid),
     Case(
         flows=("payment-to-erp", "invoice-to-erp"),
         story="before its customer is known",
@@ -239,47 +199,47 @@ CASES: tuple[Case, ...] = (
         flows=("payment-to-erp",),
         story="that is taken back",
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid,
-        happen=_ordered_back,
+        prepare=paid,
+        happen=ordered_back,
         taken_back="payments",
         untied="payment",
     ),
     Case(
         flows=("payout-to-erp",),
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid,
-        happen=_paid_out,
+        prepare=paid,
+        happen=paid_out,
         once=("payout-to-erp",),
     ),
     Case(
         flows=("payout-to-erp",),
         story="that is taken back",
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid_and_paid_out,
-        happen=_ordered_back,
+        prepare=paid_and_paid_out,
+        happen=ordered_back,
         taken_back="payouts",
         untied="payout",
     ),
     Case(
         flows=("payout-returned-to-erp", "payout-to-erp"),
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid,
-        happen=_returned,
+        prepare=paid,
+        happen=returned,
         once=("payout-returned-to-erp", "payout-to-erp"),
     ),
     Case(
         flows=("payout-by-hand-to-erp",),
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid,
-        happen=_paid_out_by_hand,
+        prepare=paid,
+        happen=paid_out_by_hand,
         once=("payout-by-hand-to-erp",),
     ),
     Case(
         flows=("payout-returned-to-erp",),
         story="that is taken back",
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid_and_returned,
-        happen=_ordered_back,
+        prepare=paid_and_returned,
+        happen=ordered_back,
         taken_back="returns",
         untied="payout_return",
     ),
@@ -287,24 +247,24 @@ CASES: tuple[Case, ...] = (
         flows=("payout-by-hand-to-erp",),
         story="that is taken back",
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid_and_paid_out_by_hand,
-        happen=_ordered_back,
+        prepare=paid_and_paid_out_by_hand,
+        happen=ordered_back,
         taken_back="payouts",
         untied="payout",
     ),
-    Case(flows=("collections-notice",), scenario=one_invoice(), prepare=_invoiced, happen=_given_up, notice=True),
+    Case(flows=("collections-notice",), scenario=one_invoice(), prepare=invoiced, happen=_given_up, notice=True),
     Case(
         flows=("invoices-agree", "posted-invoice-agrees"),
         scenario=one_invoice(),
-        prepare=_invoiced,
-        happen=_day_later,
+        prepare=invoiced,
+        happen=day_later,
         once=("invoices-agree", "posted-invoice-agrees"),
     ),
     Case(
         flows=("invoices-agree", "posted-invoice-agrees", "invoice-to-erp"),
         story="before it is posted",
         scenario=one_invoice(),
-        prepare=_invoiced,
+        prepare=invoiced,
         happen=_day_later_and_tied,
         once=("invoices-agree", "posted-invoice-agrees"),
         tied=Tied.NOBODY,
@@ -335,7 +295,7 @@ CASES: tuple[Case, ...] = (
         flows=("credit-note-to-erp",),
         story="that is taken back",
         scenario=one_invoice(credits=(_PART,)),
-        prepare=_invoiced,
+        prepare=invoiced,
         happen=_credited_and_taken_back,
         note=NoteDue(undone=True),
         untied="credit_memo",
@@ -345,7 +305,7 @@ CASES: tuple[Case, ...] = (
         flows=("refund-to-erp", "credit-note-to-erp"),
         story="before its credit note",
         scenario=one_invoice(_BY_CARD, credits=(Credit(after=0, amount=500, alone=True),)),
-        prepare=_paid,
+        prepare=paid,
         happen=_refunded_and_explained,
     ),
     Case(
@@ -360,7 +320,7 @@ CASES: tuple[Case, ...] = (
         story="that is taken back",
         scenario=one_invoice(_BY_CARD, credits=(_PART,)),
         prepare=_invoiced_and_credited,
-        happen=_ordered_back,
+        happen=ordered_back,
         note=NoteDue(unrefunded=True),
         taken_back="refunds",
         untied="refund",
@@ -390,7 +350,7 @@ CASES: tuple[Case, ...] = (
         flows=("customer-to-erp",),
         story="that is deleted",
         scenario=one_invoice(),
-        happen=_deleted,
+        happen=deleted,
         customers=Customers(erp_writes=2, billing_changes=0, erp={"companyName": "Alder Works", "isInactive": True}),
     ),
     Case(

@@ -8,6 +8,20 @@ from dataclasses import replace
 from hub.proof.scenario import Payment
 from hub.proof.simulation.case import Books, Case, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
+from hub.proof.simulation.happenings import (
+    day_later,
+    deleted,
+    invoiced,
+    ordered_back,
+    paid,
+    paid_and_paid_out,
+    paid_and_paid_out_by_hand,
+    paid_and_returned,
+    paid_out,
+    paid_out_by_hand,
+    returned,
+    taken_back,
+)
 from hub.proof.simulation.sap import VENDOR
 
 Happening = Callable[[Stage], Awaitable[None]]
@@ -17,30 +31,6 @@ _IN_PART = Payment(after=0.5, amount=999, by="report")
 _PARTS = (_IN_PART, Payment(after=0.8, amount=None, by="card"))
 
 
-async def _invoiced(stage: Stage) -> None:
-    await stage.invoice(paid=False)
-
-
-async def _paid(stage: Stage) -> None:
-    await stage.invoice(paid=True)
-
-
-async def _day_later(stage: Stage) -> None:
-    await stage.day_later()
-
-
-async def _paid_out(stage: Stage) -> None:
-    await stage.pay_out(travels=2)
-
-
-async def _returned(stage: Stage) -> None:
-    await stage.pay_out(travels=120, returned=True)
-
-
-async def _paid_out_by_hand(stage: Stage) -> None:
-    await stage.stripe("/v1/payouts", "amount=700&currency=eur")
-
-
 async def _made_and_renamed(stage: Stage) -> None:
     await stage.read()
     await stage.rested()
@@ -48,43 +38,13 @@ async def _made_and_renamed(stage: Stage) -> None:
     await stage.read()
 
 
-async def _deleted(stage: Stage) -> None:
-    await stage.stripe("/v1/customers/{customer}", method="DELETE")
-
-
-async def _taken_back(stage: Stage) -> None:
-    await stage.invoice(paid=False)
-    await stage.take_back()
-
-
-async def _ordered_back(stage: Stage) -> None:
-    await stage.take_back()
-
-
-async def _paid_and_paid_out(stage: Stage) -> None:
-    await stage.invoice(paid=True)
-    await _paid_out(stage)
-
-
-async def _paid_and_returned(stage: Stage) -> None:
-    await stage.invoice(paid=True)
-    await stage.rested()
-    await _returned(stage)
-
-
-async def _paid_and_paid_out_by_hand(stage: Stage) -> None:
-    await stage.invoice(paid=True)
-    await stage.rested()
-    await _paid_out_by_hand(stage)
-
-
 SAP_CASES: tuple[Case, ...] = (
-    Case(flows=("invoice-to-erp",), story="in S/4HANA", scenario=one_invoice(), happen=_invoiced, erp=VENDOR),
+    Case(flows=("invoice-to-erp",), story="in S/4HANA", scenario=one_invoice(), happen=invoiced, erp=VENDOR),
     Case(
         flows=("invoice-to-erp",),
         story="in S/4HANA that is taken back",
         scenario=one_invoice(),
-        happen=_taken_back,
+        happen=taken_back,
         books=Books.REVERSED,
         untied="invoice",
         erp=VENDOR,
@@ -93,8 +53,8 @@ SAP_CASES: tuple[Case, ...] = (
         flows=("payment-to-erp",),
         story="in S/4HANA that is taken back",
         scenario=one_invoice(_IN_PART),
-        prepare=_paid,
-        happen=_ordered_back,
+        prepare=paid,
+        happen=ordered_back,
         taken_back="payments",
         untied="payment",
         erp=VENDOR,
@@ -103,15 +63,15 @@ SAP_CASES: tuple[Case, ...] = (
         flows=("payment-to-erp", "invoice-to-erp"),
         story="in S/4HANA",
         scenario=one_invoice(*_PARTS),
-        happen=_paid,
+        happen=paid,
         erp=VENDOR,
     ),
     Case(
         flows=("payout-to-erp",),
         story="in S/4HANA",
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid,
-        happen=_paid_out,
+        prepare=paid,
+        happen=paid_out,
         once=("payout-to-erp",),
         erp=VENDOR,
     ),
@@ -119,8 +79,8 @@ SAP_CASES: tuple[Case, ...] = (
         flows=("payout-returned-to-erp", "payout-to-erp"),
         story="in S/4HANA",
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid,
-        happen=_returned,
+        prepare=paid,
+        happen=returned,
         once=("payout-returned-to-erp", "payout-to-erp"),
         erp=VENDOR,
     ),
@@ -128,8 +88,8 @@ SAP_CASES: tuple[Case, ...] = (
         flows=("payout-by-hand-to-erp",),
         story="in S/4HANA",
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid,
-        happen=_paid_out_by_hand,
+        prepare=paid,
+        happen=paid_out_by_hand,
         once=("payout-by-hand-to-erp",),
         erp=VENDOR,
     ),
@@ -137,8 +97,8 @@ SAP_CASES: tuple[Case, ...] = (
         flows=("payout-to-erp",),
         story="in S/4HANA that is taken back",
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid_and_paid_out,
-        happen=_ordered_back,
+        prepare=paid_and_paid_out,
+        happen=ordered_back,
         taken_back="payouts",
         untied="payout",
         erp=VENDOR,
@@ -147,8 +107,8 @@ SAP_CASES: tuple[Case, ...] = (
         flows=("payout-returned-to-erp",),
         story="in S/4HANA that is taken back",
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid_and_returned,
-        happen=_ordered_back,
+        prepare=paid_and_returned,
+        happen=ordered_back,
         taken_back="returns",
         untied="payout_return",
         erp=VENDOR,
@@ -157,8 +117,8 @@ SAP_CASES: tuple[Case, ...] = (
         flows=("payout-by-hand-to-erp",),
         story="in S/4HANA that is taken back",
         scenario=one_invoice(_BY_CARD),
-        prepare=_paid_and_paid_out_by_hand,
-        happen=_ordered_back,
+        prepare=paid_and_paid_out_by_hand,
+        happen=ordered_back,
         taken_back="payouts",
         untied="payout",
         erp=VENDOR,
@@ -167,8 +127,8 @@ SAP_CASES: tuple[Case, ...] = (
         flows=("invoices-agree", "posted-invoice-agrees"),
         story="in S/4HANA",
         scenario=one_invoice(),
-        prepare=_invoiced,
-        happen=_day_later,
+        prepare=invoiced,
+        happen=day_later,
         once=("invoices-agree", "posted-invoice-agrees"),
         erp=VENDOR,
     ),
@@ -190,7 +150,7 @@ SAP_CASES: tuple[Case, ...] = (
         flows=("customer-to-erp",),
         story="in S/4HANA that is deleted",
         scenario=one_invoice(),
-        happen=_deleted,
+        happen=deleted,
         customers=Customers(
             erp_writes=0, billing_changes=0, erp={"BusinessPartnerIsBlocked": True, "IsMarkedForArchiving": True}
         ),
