@@ -10,19 +10,21 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from connectors.salesforce import csv_files
-from connectors.salesforce.answers import is_id
+from connectors.salesforce.answers import is_id, moment
 from connectors.salesforce.client import api_name, external_id, following, reading, record_id, settings_of, writing
 from connectors.salesforce.reads import EXTERNAL, ID, NAME
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.writes import FIELDS
 from hub.sdk.answers import read_object
+from hub.sdk.by_content import ByContent, Sought
 from hub.sdk.calls import Calls, Course
 from hub.sdk.connector import ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
-from hub.sdk.exact_json import loads
+from hub.sdk.exact_json import dumps, loads
 from hub.sdk.session import Session
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
@@ -42,7 +44,7 @@ def submit_request(settings: SalesforceSettings, record: Record, key: EffectKey)
     """Form the job with its table in one request, of which the calls are made; `FixData` for what is too large.
 
     Salesforce keeps no key for jobs, and a job no mark; the effect's stands in a header that only people may heed. So
-    an earlier job is found by its table, see `find`.
+    an earlier job is found by its table and its time, see `find`.
     """
     object = api_name(record["object"])
     field = api_name(record.get("field", settings.external_id_of(object)))
@@ -105,16 +107,28 @@ def calls(settings: SalesforceSettings, request: Request) -> Calls:
     return (yield writing(settings, "PATCH", "jobs", "ingest", id, body={"state": "UploadComplete"}))
 
 
-def find(settings: SalesforceSettings, request: Request, key: EffectKey) -> Course[Record | None]:
-    """Look for a job that was given this very table, the oldest one; None where there is none.
+def name(request: Request) -> str:
+    """Name a recorded job by its table, in whatever order that is, and by what is done with it."""
+    job, content = _parts(request)
+    rows = sorted(sorted(row) for row in _content(*csv_files.of_text(content.decode())).elements())
+    return hashlib.sha256(dumps([loads(job), rows])).hexdigest()
 
-    What a job was given can be read once it has ended: `OutcomeUnknown` while one that may be it is at work.
+
+def find(settings: SalesforceSettings, request: Request, sought: Sought) -> Course[Record | None]:
+    """Look for a job that was given this very table, the oldest one that can be this write's; None where there is none.
+
+    The same table may have been written before, with something else in between: a job made before this write could
+    leave, or that another write has for its own, says nothing of this one. What a job was given can be read once it has
+    ended: `OutcomeUnknown` while one that may be it is at work.
     """
     job, content = _parts(request)
     wanted = loads(job)
     names, rows = csv_files.of_text(content.decode())
     ours = _content(names, rows)
-    for id in (yield from _alike(settings, wanted)):
+    taken = {str(output["id"])[:15] for output in sought.taken}
+    for id in (yield from _alike(settings, wanted, sought.since)):
+        if id[:15] in taken:
+            continue
         told = _job((yield reading(settings, "jobs", "ingest", id)))
         if told["state"] not in _ENDED:
             raise OutcomeUnknown(
@@ -134,12 +148,12 @@ def find(settings: SalesforceSettings, request: Request, key: EffectKey) -> Cour
     return None
 
 
-def _alike(settings: SalesforceSettings, wanted: Mapping[str, Any]) -> Course[list[str]]:
-    """Go through the list of jobs; gives those that write the same object in the same way, the oldest first.
+def _alike(settings: SalesforceSettings, wanted: Mapping[str, Any], since: datetime) -> Course[list[str]]:
+    """Go through the list of jobs; gives those since then that write the same object in the same way, the oldest first.
 
     One that is still open has begun nothing and never will.
     """
-    found: list[tuple[str, str]] = []
+    found: list[tuple[datetime, str]] = []
     request = reading(settings, "jobs", "ingest", query={"jobType": "V2Ingest"})
     while True:
         answer = read_object((yield request))
@@ -149,7 +163,9 @@ def _alike(settings: SalesforceSettings, wanted: Mapping[str, Any]) -> Course[li
         for job in jobs:
             same = all(job.get(name) == wanted[name] for name in ("object", "operation", "externalIdFieldName"))
             if same and job.get("state") in (_ENDED | _WORKING) - {"Open", "Aborted"}:
-                found.append((str(job.get("createdDate")), job["id"]))
+                made = moment(job.get("createdDate"))
+                if made >= since:
+                    found.append((made, job["id"]))
         if answer.get("done") is not False:
             return [id for _, id in sorted(found)]
         request = following(settings, answer.get("nextRecordsUrl"))
@@ -278,7 +294,7 @@ SUBMIT = WriteOperation(
     request=submit_request,
     result=submit_result,
     calls=calls,
-    find=find,
+    by_content=ByContent(name=name, find=find),
     # Salesforce keeps no key: what was sent before is always looked for first.
     remembers=0.0,
 )

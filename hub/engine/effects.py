@@ -31,12 +31,13 @@ from hub.engine.guards import (
 from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
 from hub.engine.recording import Recording, Target, another_run, for_a_person, used_up
-from hub.engine.suspicion import Lost, Suspicion
+from hub.engine.suspicion import SKEW, Lost, Suspicion
 from hub.errors import FixData, OutcomeUnknown
 from hub.model.ambient import Ambient, of_micros
 from hub.model.effect import NEWER, TAKEN_BACK, EffectState, Idempotency
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
+from hub.sdk.by_content import ANY_TIME, Sought
 from hub.sdk.calls import alone
 from hub.sdk.connector import WriteOperation
 from hub.store import effects as stored
@@ -355,7 +356,7 @@ class Effects(Recording):
         for number in range(renewals + 1):
             key = outcomes.key_at_target(row["key"], number)
             request = sent if number == renewals else outcomes.under_another_key(sent, last, key)
-            search = target.operation.search(target.account.settings, request, key)
+            search = target.operation.search(target.account.settings, request, key, self._sought(target, row))
             try:
                 output = await self.exchanges.find(target.account, target.path, search)
             except outcomes.REFUSALS as unclear:
@@ -366,6 +367,15 @@ class Effects(Recording):
                 self._done(row, output)
                 return output
         return None
+
+    def _sought(self, target: Target, row: Row) -> Sought:
+        """Give what keeps another write from being taken for this one, where only what it says shows it."""
+        if target.operation.by_content is None:
+            return ANY_TIME
+        begun, lost = of_micros(row["created_at"]), self.lost(target.operation)
+        begun = begun if lost is None else min(begun, lost.since)
+        taken = stored.outputs_of(self._database.looking, target.environment, row["object"], but=row["key"])
+        return Sought(since=begun - SKEW, taken=taken)
 
     async def _send(self, target: Target, row: Row, *, first: bool, by_key: bool = False) -> Any:
         async with target.account.permit(self.exchanges.asker):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,7 @@ from hub.engine.suspicion import Lost, Suspicion
 from hub.errors import HubError, OutcomeParked, OutcomeUnknown, RetryLater, Settling
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.effect import EffectKey, EffectState, Idempotency
+from hub.model.exchange import Request
 from hub.sdk.connector import WriteOperation
 
 
@@ -56,6 +58,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
             "generation": self.generation,
             "undoes": self.undoes,
         }
+
+
+def object_by_content(target: Target, request: Request) -> str | None:
+    """Name what a write says, where it is found by that: such writes are kept from each other as those of one thing."""
+    by_content = target.operation.by_content
+    if by_content is None:
+        return None
+    named = f"{target.account.name}\x1f{target.operation.name}\x1f{by_content.name(request)}"
+    return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
 class Recording:
@@ -127,6 +138,7 @@ class Recording:
         now = to_micros(self._ambient.now())
         return {
             **target.named(),
+            "object": object_by_content(target, request),
             "idempotency": target.operation.idempotency.value,
             "run_id": self._run_id,
             "event_id": self._event_id,

@@ -15,7 +15,7 @@ from hub.store import resuming
 from hub.store.database import Database
 from hub.store.marks import Restored
 
-#: A vendor's clock may be ahead by as much.
+#: A vendor's clock may be ahead or behind by as much.
 SKEW = timedelta(minutes=10)
 #: So long after a restore something new may be about what was written before: vendors repeat and delay their events.
 LOOKED_UP = LEAST_ANSWERS

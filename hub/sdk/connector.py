@@ -18,6 +18,7 @@ from hub.model.exchange import Request, Response
 from hub.model.limits import QuotaPer
 from hub.sdk.auth import Authorizer
 from hub.sdk.bulk import Bulk
+from hub.sdk.by_content import ANY_TIME, ByContent, Sought
 from hub.sdk.calls import Calls, Course
 from hub.sdk.embedded import Embedded
 from hub.sdk.guards import Guard
@@ -99,6 +100,7 @@ class WriteOperation:
       `OutcomeUnknown`, and several documents under one key are `FixData` as `found-twice`.
     - `find(settings, request, key)` is in the place of both where the key alone does not say where to look, or one call
       does not show it (`native` only): a course through the reads that find what the recorded request has made.
+    - `by_content` is in their place where nothing at the vendor bears the key (`native` only).
     - `settle` is for how many seconds after sending the write may still appear at the vendor although `look` does not
       find it yet; only after that may it be sent again.
     - `remembers` is for how many seconds the vendor surely keeps an idempotency key (`native` only); a write of unknown
@@ -125,6 +127,7 @@ class WriteOperation:
     look: Callable[[Any, EffectKey], Request] | None = None
     found: Callable[[Response, EffectKey], Record | None] | None = None
     find: Callable[[Any, Request, EffectKey], Course[Record | None]] | None = None
+    by_content: ByContent | None = None
     settle: float = 60.0
     remembers: float = 86_400.0
     calls: Callable[[Any, Request], Calls] | None = None
@@ -148,6 +151,10 @@ class WriteOperation:
             raise ValueError(f"{self.name}: only a native operation for one item may take several calls")
         if self.find is not None and (self.idempotency is not Idempotency.NATIVE or self.look is not None or self.bulk):
             raise ValueError(f"{self.name}: `find` is for a native operation for one item, in the place of `look`")
+        if self.by_content is not None and (
+            self.idempotency is not Idempotency.NATIVE or self.look is not None or self.find is not None or self.bulk
+        ):
+            raise ValueError(f"{self.name}: `by_content` is for a native operation for one item that has no other look")
         if self.guard is not None and self.idempotency is not Idempotency.UPSERT:
             raise ValueError(f"{self.name}: only an upsert has a guard")
         if self.bulk is not None and self.guard is not None and self.guard.look is not None:
@@ -155,11 +162,18 @@ class WriteOperation:
 
     @property
     def is_found(self) -> bool:
-        """Tell whether an earlier sending is found by its key."""
-        return self.look is not None or self.find is not None
+        """Tell whether an earlier sending can be found."""
+        return self.look is not None or self.find is not None or self.by_content is not None
 
-    def search(self, settings: Any, request: Request, key: EffectKey) -> Course[Record | None]:
-        """Give the course that finds what the recorded request has made under a key, where `is_found`."""
+    def search(
+        self, settings: Any, request: Request, key: EffectKey, sought: Sought = ANY_TIME
+    ) -> Course[Record | None]:
+        """Give the course that finds what the recorded request has made under a key, where `is_found`.
+
+        `sought` says more of it, for what is found by its content.
+        """
+        if self.by_content is not None:
+            return self.by_content.find(settings, request, sought)
         if self.find is not None:
             return self.find(settings, request, key)
         assert self.look is not None

@@ -221,12 +221,26 @@ def of_object(
     return last[0] if last else None, frozenset(row["version"] for row in told)
 
 
+def outputs_of(connection: Connection, environment: str, object: str, *, but: str) -> list[Any]:
+    """Give what the writes to an object have given, but for one of them; what retention has taken away is not there."""
+    rows = _OUTPUTS_OF_OBJECT.rows(connection, of_environment=environment, of_object=object, but=but)
+    return [exact_json.loads(row["output"]) for row in rows]
+
+
 _OF_OBJECT = (effects.c.environment == bindparam("of_environment"), effects.c.object == bindparam("of_object"))
 _LAST_OF_OBJECT = Formed(
     select(effects)
     .where(*_OF_OBJECT, effects.c.state == EffectState.DONE.value)
     .order_by(effects.c.finished_at.desc())
     .limit(1)
+)
+_OUTPUTS_OF_OBJECT = Formed(
+    select(effects.c.output).where(
+        *_OF_OBJECT,
+        effects.c.key != bindparam("but"),
+        effects.c.state == EffectState.DONE.value,
+        effects.c.output.is_not(None),
+    )
 )
 _TOLD_OF_OBJECT = Formed(
     select(effects.c.version).where(*_OF_OBJECT, among(effects.c.reason, "reasons"), effects.c.version.is_not(None))

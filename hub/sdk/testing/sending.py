@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from hub.sdk.by_content import ANY_TIME, Sought
 from hub.sdk.calls import alone, carried
 from hub.sdk.connector import Connector, Record, WriteOperation
 from hub.sdk.errors import OutcomeUnknown
@@ -63,10 +64,12 @@ class Connected:
             return None
         return operation.found(await self.send(operation.look(self._settings, key)), key)
 
-    async def find(self, operation: WriteOperation, record: Record, key: EffectKey) -> Record | None:
+    async def find(
+        self, operation: WriteOperation, record: Record, key: EffectKey, sought: Sought = ANY_TIME
+    ) -> Record | None:
         """Find what an earlier sending of the same record has made, by whichever way the operation has."""
         request = operation.request(self._settings, record, key)
-        return await carried(operation.search(self._settings, request, key), self.send)
+        return await carried(operation.search(self._settings, request, key, sought), self.send)
 
     async def stand(self, look: Look, request: Request) -> tuple[Standing | None, bool]:
         """Look at what stands in the place of a write, and tell whether it is what the write leaves."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from connectors.salesforce import bulk_jobs, csv_files, listings
 from connectors.salesforce.listings import LISTINGS
 from connectors.salesforce.samples import ACCOUNT, USED
+from hub.sdk.by_content import Sought
 from hub.sdk.connector import Listing, Page
 from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
 from hub.sdk.values import EffectKey, Response
@@ -119,6 +120,37 @@ async def test_a_job_is_found_by_its_table_and_by_nothing_less() -> None:
         assert await find(operation, usage(1, 2), OTHER) == first
         for other in (usage(1), usage(1, 2, 3), usage(1, 2, Metric__c="messages")):
             assert await find(operation, other, KEY) is None
+
+
+async def test_the_same_table_of_an_earlier_time_or_of_another_write_is_not_taken() -> None:
+    """The same values may come again, with others in between: each time has a job of its own."""
+    async with org() as here:
+        find, operation, clock = here.connected.find, written("bulk.submit"), here.sandbox.world.clock
+        first = await here.write("bulk.submit", usage(1, 2))
+        clock.advance(900)
+        other = await here.write("bulk.submit", usage(1, 2, Metric__c="messages"))
+        clock.advance(900)
+        sent = Sought(since=clock.now() - timedelta(minutes=10))
+        assert await find(operation, usage(1, 2), KEY, sent) is None
+        third = await here.write("bulk.submit", usage(1, 2))
+        assert await find(operation, usage(1, 2), KEY, sent) == third
+        assert first != third != other
+        assert await find(operation, usage(1, 2), KEY, Sought(since=sent.since, taken=[third])) is None
+        fourth = await here.write("bulk.submit", usage(1, 2))
+        assert await find(operation, usage(1, 2), KEY, Sought(since=sent.since, taken=[third])) == fourth
+
+
+def test_a_write_is_named_by_what_its_table_says() -> None:
+    by_content = written("bulk.submit").by_content
+    assert by_content is not None
+    formed = written("bulk.submit").request
+    names = [
+        by_content.name(formed(settings(), record, key))
+        for key in (KEY, OTHER)
+        for record in (usage(1, 2), {**usage(), "records": usage(2, 1)["records"]}, usage(1, 3))
+    ]
+    assert names[0] == names[1] == names[3] == names[4]
+    assert names[2] == names[5] != names[0]
 
 
 async def test_a_job_that_fails_midway_tells_what_it_never_tried() -> None:
