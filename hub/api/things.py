@@ -156,7 +156,10 @@ async def duplicates(
     state: PairState = PairState.OPEN,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """List pairs, those that wait the oldest first; their records are withheld from whoever may not see payloads."""
+    """List pairs, those that wait the oldest first; their records are withheld from whoever may not see payloads.
+
+    `shared_keys` are keys whose values so many things have that nobody is asked about those.
+    """
     found = things.waiting(
         request.app.state.view,
         entity=entity,
@@ -164,7 +167,7 @@ async def duplicates(
         payloads=principal.may(Permission.VIEW_PAYLOADS),
         limit=limit,
     )
-    return answer({"pairs": found})
+    return answer({"pairs": found, "shared_keys": things.shared_keys(request.app.state.view)})
 
 
 @router.get("/duplicates/{pair}", summary="Show two records side by side")

@@ -98,6 +98,10 @@ class AuditKind(StrEnum):
     THING_MOVED = "thing.moved", "A thing was put below another one, or below none."
     ID_PREFERRED = "thing.id_preferred", "Of several ids that a system has for a thing, another is given to others."
     DUPLICATE_FOUND = "duplicate.found", "Two records may be about one thing; a run waits for a person to say so."
+    DUPLICATE_KEY_SHARED = (
+        "duplicate.key_shared",
+        "So many things have one value of a key that it tells nothing of them.",
+    )
     DUPLICATE_DECIDED = "duplicate.decided", "It was said of two records whether they are about one thing."
 
     # --- connections and secrets ---

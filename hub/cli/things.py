@@ -154,10 +154,16 @@ def list_pairs(
 ) -> None:
     """List records that may be about one thing."""
     with hub.reach() as reached:
-        pairs = reached.get("/api/duplicates", entity=entity, state=state.value)["pairs"]
+        listed = reached.get("/api/duplicates", entity=entity, state=state.value)
+    pairs = listed["pairs"]
     if hub.json:
         print_json(pairs)
         return
+    for key in listed["shared_keys"]:
+        console.print(
+            f"Passed over: {key['records']} records of the kind {escape(key['entity'])} have one value of the key "
+            f"{escape(key['key'])} ({escape(key['policy'])}), among them {escape(key['system'])} {escape(key['id'])}."
+        )
     if not pairs:
         console.print("Nobody waits for a word." if state is PairState.OPEN else "Nothing was said yet.")
         return

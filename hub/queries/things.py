@@ -15,6 +15,8 @@ from hub.queries.actors import called
 from hub.queries.view import View
 from hub.sdk import exact_json
 from hub.store import hierarchy, pairs, people, things
+from hub.store import shared_keys as stored_keys
+from hub.store.shared_keys import SharedKey
 from hub.store.thing_tables import matched_records, thing_history
 
 #: So many things below one are shown; a greater group is asked for by the API.
@@ -196,6 +198,12 @@ def waiting(
     with view.database.reading() as connection:
         rows = pairs.waiting(connection, view.environment, entity=entity, state=state, limit=limit)
         return tuple(_pair(connection, row, payloads=payloads) for row in rows)
+
+
+def shared_keys(view: View) -> tuple[SharedKey, ...]:
+    """List the keys whose values too many things have, the newest first: nobody is asked about those by them."""
+    with view.database.reading() as connection:
+        return stored_keys.listing(connection, view.environment)
 
 
 def count_open(view: View) -> int:

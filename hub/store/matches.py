@@ -14,15 +14,17 @@ from hub.errors import Conflict, FixData, NotFound, PossibleDuplicate
 from hub.model.run import GOING_STATES, RunState
 from hub.model.thing import PairState, What
 from hub.sdk import exact_json
-from hub.store import merges, pairs, things
+from hub.store import merges, pairs, shared_keys, things
 from hub.store.committer import Transaction
 from hub.store.statements import Formed, insert, upsert
 from hub.store.tables import crossrefs, runs
 from hub.store.thing_tables import match_keys, matched_records
 from hub.store.things import By
 
-#: So many records with the same key are looked at; a key that more have tells nothing.
-MOST_ALIKE = 200
+#: A key that more things have tells nothing of itself: it is a placeholder, or nobody could say which of them is meant.
+MOST_ALIKE = 20
+#: So many records with the same key are looked at; some things have several.
+_MOST_RECORDS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,22 +190,26 @@ _ALIKE = (
         ),
     )
     .order_by(match_keys.c.hash, match_keys.c.system, match_keys.c.id)
-    .limit(MOST_ALIKE)
+    .limit(_MOST_RECORDS + 1)
 )
 
 
 def _alike(transaction: Transaction, match: Match, thing: str) -> dict[str, _Alike]:
-    """Give the other things that have one of the record's keys."""
+    """Give the other things that have one of the record's keys; one that too many have is told of and passed over."""
     by, sure = match.by, {key.hash for key in match.keys if key.same}
     found: dict[str, _Alike] = {}
-    for hash in sorted({key.hash for key in match.keys}):
+    for hash, key in sorted({key.hash: key.name for key in match.keys}.items()):
         at: list[ColumnElement[bool]] = [
             match_keys.c.environment == by.environment,
             match_keys.c.entity == by.entity,
             match_keys.c.hash == hash,
             crossrefs.c.thing != thing,
         ]
-        for row in transaction.connection.execute(_ALIKE.where(*at)):
+        rows = transaction.connection.execute(_ALIKE.where(*at)).all()
+        if len(rows) > _MOST_RECORDS or len({row.thing for row in rows}) > MOST_ALIKE:
+            shared_keys.tell(transaction, by, policy=match.policy, key=key, hash=hash, record=(match.system, match.id))
+            continue
+        for row in rows:
             record = (row.system, row.id)
             other = found.setdefault(row.thing, _Alike(record=record, keys=[], sure=False))
             if row.key not in other.keys:

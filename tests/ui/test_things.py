@@ -6,7 +6,11 @@ import pytest
 
 from hub.model.thing import PairState
 from hub.queries import things
+from hub.store import shared_keys
+from hub.store.committer import Transaction, Work
+from hub.store.things import By
 from tests.ui import alike
+from tests.ui.believable import ENVIRONMENT
 from tests.ui.stage import OPERATOR, VIEWER, Stage
 from tests.ui.visitors import SignIn, order
 
@@ -31,6 +35,22 @@ async def test_two_that_may_be_one_stand_side_by_side(set_up: Stage, sign_in: Si
     assert "one company" in said and "They are one thing now." in said
     shown = (await visitor.get(f"/crossrefs/things/customer/{alike.thing(set_up, 'cus_Mn90Op')}")).text
     assert "Several records in stripe stand for it." in shown
+
+
+async def test_a_key_that_too_many_have_is_told_of(set_up: Stage, sign_in: SignIn) -> None:
+    visitor = await sign_in(VIEWER)
+    assert "passed over" not in (await visitor.get("/crossrefs/duplicates")).text
+
+    def work(transaction: Transaction) -> None:
+        by = By(environment=ENVIRONMENT, entity="customer", actor="worker_1", run_id="run_1", path="same")
+        for id in ("cus_Mn90Op", "cus_Qr12St"):
+            record = ("stripe", id)
+            shared_keys.tell(transaction, by, policy="duplicates", key="tax number", hash="0" * 64, record=record)
+
+    await set_up.committer.commit(Work(work))
+    page = (await visitor.get("/crossrefs/duplicates")).text
+    assert "Keys that are passed over" in page and page.count("tax number (duplicates)") == 1
+    assert "stripe cus_Mn90Op" in page and "cus_Qr12St" not in page
 
 
 async def test_who_may_see_no_payloads_sees_no_records_and_decides_nothing(set_up: Stage, sign_in: SignIn) -> None:

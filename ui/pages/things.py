@@ -30,7 +30,8 @@ def duplicates(visit: Visit) -> Response:
     said = visit.query("show")
     state = PairState(said) if said in set(PairState) else PairState.OPEN
     pairs = things.waiting(visit.console.view, state=state, limit=_MOST)
-    return visit.page("duplicates.html", pairs=pairs, state=state, states=list(PairState))
+    shared = things.shared_keys(visit.console.view)
+    return visit.page("duplicates.html", pairs=pairs, state=state, states=list(PairState), shared=shared)
 
 
 def pair(visit: Visit) -> Response:
