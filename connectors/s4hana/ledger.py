@@ -13,7 +13,7 @@ from connectors.s4hana.odata.literals import all_of, condition, decimal_of
 from connectors.s4hana.odata.model import EntitySet, entity_set
 from connectors.s4hana.reads import is_of, listing_input, read
 from hub.sdk.connector import ReadOperation, Record
-from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
 from hub.sdk.session import Session
 
 LINE_ITEMS = entity_set("API_GLACCOUNTLINEITEM", "GLAccountLineItem")
@@ -35,12 +35,17 @@ _HEAD = {
 
 
 async def journal_entry(session: Session, wanted: Record) -> Record:
-    """Read one document with all its lines; `FixData` as `not-found` where there is none."""
-    key = key_of(wanted)
+    """Read one document with all its lines; `RetryLater` as `not-shown` where there is none.
+
+    Who names a document has its number from S/4HANA, most often from the posting a moment ago, and posted documents
+    are never deleted: one that reporting does not show yet is asked for again, for as long as the step's retry policy
+    has patience. Only then is it told that there is none.
+    """
+    key: dict[str, Any] = {**key_of(wanted)}
     conditions = [condition(ITEMS, property, "eq", key[field]) for field, property in _DOCUMENT.items()]
     rows = await read_all(session, ITEMS, filter=all_of(conditions), order=_ORDER)
     if not rows:
-        raise FixData("S/4HANA shows no such journal entry.", code="not-found", **key)
+        raise RetryLater("S/4HANA does not show this journal entry, or not yet.", code="not-shown", **key)
     return entry_of(rows)
 
 

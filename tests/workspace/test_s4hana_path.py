@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 import hub
+from connectors.s4hana.journal import SETTLE
 from hub.connections.registry import load_connectors
-from hub.errors import FixData
+from hub.errors import FixData, RetryLater
 from hub.model.money import exponent
+from hub.policy.retry import delay
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
@@ -135,6 +137,30 @@ async def test_every_invoice_is_in_the_books_of_its_entity_and_in_no_others(walk
             if row["FinancialAccountType"] == "D"
         )
         assert left == invoice["amount_remaining"]
+
+
+async def test_nothing_is_concluded_of_what_is_not_shown_yet(walk: Walk) -> None:
+    """Reporting may lag: a posting that it does not show is neither missing nor right, and is asked for again."""
+    tenant = walk.sandboxes["s4hana"].world
+    (open_one, paid_one) = await opened(
+        walk, {**paid("de", {"amount": 1000, "by": "report"})}, paid("de", {"by": "card"})
+    )
+    await walk.flow("invoice-to-erp", {"id": paid_one, "object": "invoice"})
+    await tenant.books.seed({"settings": {"reporting_delay": 30}})
+    with pytest.raises(RetryLater) as later:
+        await walk.flow("invoice-to-erp", {"id": open_one, "object": "invoice"})
+    assert later.value.code == "not-shown"
+    (invoice,) = [each for each in (await stripe(walk))["invoices"] if each["id"] == paid_one]
+    with pytest.raises(RetryLater) as later:
+        await walk.flow("payment-to-erp", invoice["payments"][0])
+    assert later.value.code == "not-shown"
+    assert ("payment", "stripe", invoice["payments"][0]["id"], "s4hana") not in walk.crossrefs
+
+
+def test_it_is_asked_for_as_long_as_reporting_may_lag(bundle: Bundle) -> None:
+    policy = bundle.retries["erp"]
+    waits = [delay(policy, attempt, 1.0) for attempt in range(1, policy.attempts)]
+    assert sum(each for each in waits if each is not None) > SETTLE
 
 
 async def test_what_was_paid_out_leaves_the_clearing_account_even(walk: Walk) -> None:

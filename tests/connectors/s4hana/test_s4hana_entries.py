@@ -17,7 +17,7 @@ from connectors.s4hana.ledger import entry_of
 from connectors.s4hana.marks import mark
 from connectors.s4hana.samples import INVOICE, JOURNAL, PAYMENT
 from connectors.s4hana.soap.xml import NotXml, read
-from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
 from hub.sdk.exact_json import dumps
 from hub.sdk.values import EffectKey, Response
 from tests.connectors.s4hana.linking import KEY, OTHER_KEY, Link, linked
@@ -207,6 +207,19 @@ async def test_an_invoice_is_paid_and_cleared() -> None:
         with pytest.raises(FixData) as refusal:
             await link.write("journal_entry.reverse", {**document(made), "posting_date": "2026-02-11"}, THIRD_KEY)
         assert refusal.value.code == "sap-f5-308"
+
+
+async def test_a_document_that_is_not_shown_yet_is_asked_for_again() -> None:
+    """Its number came from the posting, so that it stands; that reporting does not show it yet says nothing else."""
+    async with linked() as link:
+        await link.seed(settings={"reporting_delay": 30})
+        made = await link.write("invoice.post", INVOICE)
+        for name in (document(made), {"id": made["document"]}):
+            with pytest.raises(RetryLater) as later:
+                await link.read("journal_entry.read", **name)
+            assert (later.value.code, later.value.facts["id"]) == ("not-shown", made["id"])
+        link.served.world.clock.advance(31)
+        assert (await link.read("journal_entry.read", **document(made)))["total"] == "119.12"
 
 
 async def test_an_entry_is_taken_back_on_its_own_day() -> None:
