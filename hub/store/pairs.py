@@ -104,8 +104,10 @@ def open_pair(
         # It was asked before of ids that have named one thing since, or none; now it is asked anew.
         fresh = {"state": PairState.OPEN.value, "keys": said, "policy": policy, "found_at": transaction.now}
         fresh |= {"run_id": by.run_id, "path": by.path, "change": None}
+        fresh |= {"decided_at": None, "decided_by": None, "reason": None}
         fresh |= {"system": record[0], "id": record[1], "other_system": other[0], "other_id": other[1]}
         transaction.connection.execute(update(match_pairs).where(match_pairs.c.pair == pair).values(**fresh))
+        _note_found(transaction, by, pair, policy, keys)
         return pair
     row = {
         "pair": pair,
@@ -123,11 +125,15 @@ def open_pair(
         "found_at": transaction.now,
     }
     insert(transaction.connection, match_pairs, [row])
+    _note_found(transaction, by, pair, policy, keys)
+    return pair
+
+
+def _note_found(transaction: Transaction, by: By, pair: str, policy: str, keys: Sequence[str]) -> None:
     subjects = {"pair": pair} if by.run_id is None else {"pair": pair, "run": by.run_id}
     facts: dict[str, Fact] = {"entity": by.entity, "policy": policy, "keys": len(keys)}
     note = Note(kind=AuditKind.DUPLICATE_FOUND, actor=by.actor, subjects=subjects, facts=facts)
     transaction.entries.append(note)
-    return pair
 
 
 def agree(transaction: Transaction, by: By, thing: str, other: str) -> None:

@@ -172,6 +172,24 @@ async def test_of_many_at_once_one_passes(tmp_path: Path) -> None:
     await house.stop()
 
 
+async def test_a_pair_that_is_asked_anew_has_no_word_yet(tmp_path: Path) -> None:
+    """What was said of ids that have named other things since counts no more, and that it is asked anew is logged."""
+    _, house = await two(tmp_path)
+    (pair,) = open_pairs(house)
+    await house.orders.things.decide(pair["pair"], same=True, actor=ADA, reason="looks so")
+    await house.orders.things.untie("customer", system="billing", id="c2", actor=ADA, reason="it was not")
+    await house.give({**customer("c2", tax="DE 1"), "value": "again"})
+    await house.settled()
+    await replay(house, "c2")
+    (again,) = open_pairs(house)
+    assert again["pair"] == pair["pair"]
+    assert (again["decided_at"], again["decided_by"], again["reason"]) == (None, None, None)
+    with house.database.reading() as connection:
+        found = "select count(*) from audit where kind = 'duplicate.found'"
+        assert connection.exec_driver_sql(found).scalar_one() == 2
+    await house.stop()
+
+
 async def test_a_split_takes_the_merge_back_and_is_remembered(tmp_path: Path) -> None:
     made, house = await two(tmp_path)
     (pair,) = open_pairs(house)
