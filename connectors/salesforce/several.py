@@ -67,6 +67,11 @@ def _upserted(response: Response) -> Record:
     return {"ids": sorted(str(result["id"]) for result in results)}
 
 
+def _is_about_all(request: Request, output: Record) -> bool:
+    """Tell whether there is a result for each record: what one is about is told by its place alone."""
+    return len(output["ids"]) == len(_rows(request))
+
+
 def _current_of_one(settings: SalesforceSettings, request: Request) -> Request:
     object, field = request.url.split("?")[0].split("/")[-2:]
     written = _rows(request)
@@ -262,6 +267,7 @@ UPSERTS = WriteOperation(
     idempotency=Idempotency.UPSERT,
     request=_upserts,
     result=_upserted,
+    about=_is_about_all,
     guard=ReadBefore(
         look=Look(current=_current_of_one, standing=_standing_of_one, holds=_holds_of_one, within=_within_one)
     ),

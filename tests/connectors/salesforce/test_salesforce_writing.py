@@ -123,6 +123,23 @@ async def test_of_many_records_all_or_none_are_written() -> None:
         assert here.books["records"]["Usage__c"] == before
 
 
+@pytest.mark.parametrize("results", [1, 3])
+def test_an_answer_that_is_not_about_all_records_is_unknown(results: int) -> None:
+    """What a result is about is told by its place: with one too few or too many, none of them is."""
+    operation, rows = written("records.upsert"), [{"value": f"u{number}", "fields": USED} for number in range(2)]
+    request = operation.request(settings(), {"object": "Usage__c", "records": rows}, KEY)
+    one = '{"id": "001010000000009AAA", "success": true, "errors": []}'
+
+    def answered(count: int) -> bool:
+        body = f"[{', '.join([one] * count)}]".encode()
+        output = operation.result(Response(status=200, headers={"content-type": "application/json"}, body=body))
+        assert operation.about is not None
+        return operation.about(request, output)
+
+    assert answered(2)
+    assert not answered(results)
+
+
 async def test_a_composite_leads_from_one_of_its_records_to_another() -> None:
     async with org() as here:
         records = [
