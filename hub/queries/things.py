@@ -206,10 +206,10 @@ def shared_keys(view: View) -> tuple[SharedKey, ...]:
         return stored_keys.listing(connection, view.environment)
 
 
-def count_open(view: View) -> int:
-    """Count the pairs that wait for a word."""
+def count(view: View, state: PairState = PairState.OPEN) -> int:
+    """Count the pairs in a state: those that wait for a word, unless another is named."""
     with view.database.reading() as connection:
-        return pairs.count_open(connection, view.environment)
+        return pairs.count(connection, view.environment, state)
 
 
 def pair(view: View, name: str, *, payloads: bool) -> Pair | None:

@@ -179,9 +179,9 @@ def waiting(connection: Connection, environment: str, *, entity: str | None, sta
     return [dict(row._mapping) for row in rows]
 
 
-def count_open(connection: Connection, environment: str) -> int:
-    """Count the pairs of which nobody has said anything."""
-    here = (match_pairs.c.environment == environment, match_pairs.c.state == PairState.OPEN.value)
+def count(connection: Connection, environment: str, state: PairState) -> int:
+    """Count the pairs in a state."""
+    here = (match_pairs.c.environment == environment, match_pairs.c.state == state.value)
     return connection.execute(select(func.count()).select_from(match_pairs).where(*here)).scalar_one()
 
 

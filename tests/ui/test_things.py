@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from hub.model.thing import PairState
@@ -13,6 +15,7 @@ from tests.ui import alike
 from tests.ui.believable import ENVIRONMENT
 from tests.ui.stage import OPERATOR, VIEWER, Stage
 from tests.ui.visitors import SignIn, order
+from ui.pages import things as pages
 
 
 async def test_two_that_may_be_one_stand_side_by_side(set_up: Stage, sign_in: SignIn) -> None:
@@ -35,6 +38,18 @@ async def test_two_that_may_be_one_stand_side_by_side(set_up: Stage, sign_in: Si
     assert "one company" in said and "They are one thing now." in said
     shown = (await visitor.get(f"/crossrefs/things/customer/{alike.thing(set_up, 'cus_Mn90Op')}")).text
     assert "Several records in stripe stand for it." in shown
+
+
+async def test_a_list_that_is_longer_than_the_page_says_so(
+    set_up: Stage, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await alike.happen(set_up)
+    visitor = await sign_in(OPERATOR)
+    assert "longest" not in (await visitor.get("/crossrefs/duplicates")).text
+    monkeypatch.setattr(pages, "_MOST", 0)
+    page = (await visitor.get("/crossrefs/duplicates")).text
+    assert "Here are 0 of 1, those that wait longest." in page
+    assert "Nobody waits for a word" not in page
 
 
 async def test_a_key_that_too_many_have_is_told_of(set_up: Stage, sign_in: SignIn) -> None:
@@ -71,6 +86,10 @@ async def test_a_thing_shows_its_place_and_what_became_of_it(set_up: Stage, sign
     page = (await visitor.get(address)).text
     for words in ("one company, entered twice", "the group&#39;s own list", "salesforce", "001B", "Take it back"):
         assert words in page, words
+    # What came with the thing that it named is not said to have come from itself.
+    words = " ".join(re.sub("<[^>]*>", "", page).split())
+    assert "netsuite 2002 came with the thing that it named before in a merge" in words
+    assert "netsuite 2002 came from netsuite 2002" not in words
     (merge,) = things.show(set_up.console.view, "customer", head).merges  # type: ignore[union-attr]
     assert merge.gone
     became = (await visitor.get(f"/crossrefs/things/customer/{merge.gone}")).text

@@ -19,7 +19,7 @@ def listing(visit: Visit) -> Response:
         entities=crossrefs.entities(view),
         id=id,
         entity=entity,
-        waiting=things.count_open(view),
+        waiting=things.count(view),
     )
 
 

@@ -31,7 +31,8 @@ def duplicates(visit: Visit) -> Response:
     state = PairState(said) if said in set(PairState) else PairState.OPEN
     pairs = things.waiting(visit.console.view, state=state, limit=_MOST)
     shared = things.shared_keys(visit.console.view)
-    return visit.page("duplicates.html", pairs=pairs, state=state, states=list(PairState), shared=shared)
+    total = things.count(visit.console.view, state) if len(pairs) >= _MOST else len(pairs)
+    return visit.page("duplicates.html", pairs=pairs, total=total, state=state, states=list(PairState), shared=shared)
 
 
 def pair(visit: Visit) -> Response:
