@@ -158,16 +158,19 @@ async def duplicates(
 ) -> Response:
     """List pairs, those that wait the oldest first; their records are withheld from whoever may not see payloads.
 
-    `shared_keys` are keys whose values so many things have that nobody is asked about those.
+    `total` is how many there are, listed or not. `shared_keys` are keys whose values so many things have that nobody
+    is asked about those.
     """
+    view = request.app.state.view
     found = things.waiting(
-        request.app.state.view,
+        view,
         entity=entity,
         state=state,
         payloads=principal.may(Permission.VIEW_PAYLOADS),
         limit=limit,
     )
-    return answer({"pairs": found, "shared_keys": things.shared_keys(request.app.state.view)})
+    total = things.count(view, state, entity=entity) if len(found) >= limit else len(found)
+    return answer({"pairs": found, "total": total, "shared_keys": things.shared_keys(view)})
 
 
 @router.get("/duplicates/{pair}", summary="Show two records side by side")

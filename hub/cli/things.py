@@ -172,6 +172,8 @@ def list_pairs(
         words = [escape(f"{pair[side]['system']} {pair[side]['id']}") for side in ("one", "other")]
         table.add_row(pair["pair"], minute(pair["found_at"]), pair["entity"], *words, escape(", ".join(pair["keys"])))
     print_table(table)
+    if listed["total"] > len(pairs):
+        console.print(f"These are {len(pairs)} of {listed['total']}.")
 
 
 @app.command("show")

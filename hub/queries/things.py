@@ -206,10 +206,10 @@ def shared_keys(view: View) -> tuple[SharedKey, ...]:
         return stored_keys.listing(connection, view.environment)
 
 
-def count(view: View, state: PairState = PairState.OPEN) -> int:
+def count(view: View, state: PairState = PairState.OPEN, *, entity: str | None = None) -> int:
     """Count the pairs in a state: those that wait for a word, unless another is named."""
     with view.database.reading() as connection:
-        return pairs.count(connection, view.environment, state)
+        return pairs.count(connection, view.environment, state, entity=entity)
 
 
 def pair(view: View, name: str, *, payloads: bool) -> Pair | None:

@@ -179,9 +179,11 @@ def waiting(connection: Connection, environment: str, *, entity: str | None, sta
     return [dict(row._mapping) for row in rows]
 
 
-def count(connection: Connection, environment: str, state: PairState) -> int:
-    """Count the pairs in a state."""
-    here = (match_pairs.c.environment == environment, match_pairs.c.state == state.value)
+def count(connection: Connection, environment: str, state: PairState, *, entity: str | None = None) -> int:
+    """Count the pairs in a state, of all kinds or of one."""
+    here = [match_pairs.c.environment == environment, match_pairs.c.state == state.value]
+    if entity is not None:
+        here.append(match_pairs.c.entity == entity)
     return connection.execute(select(func.count()).select_from(match_pairs).where(*here)).scalar_one()
 
 

@@ -71,9 +71,20 @@ async def test_each_role_may_do_exactly_what_is_meant(
     assert len(open_pairs(house)) == 1
 
 
+async def test_a_part_of_the_pairs_says_how_many_there_are(house: House) -> None:
+    await house.give(customer("c3", tax="DE 1"))
+    await house.settled()
+    async with client_of(house) as client:
+        listed = (await client.get("/api/duplicates", params={"limit": 1})).json()
+        assert (len(listed["pairs"]), listed["total"]) == (1, 3)
+        assert (await client.get("/api/duplicates", params={"limit": 1, "entity": "item"})).json()["total"] == 0
+
+
 async def test_two_records_stand_side_by_side_and_become_one(house: House) -> None:
     async with client_of(house) as client:
-        (pair,) = (await client.get("/api/duplicates")).json()["pairs"]
+        listed = (await client.get("/api/duplicates")).json()
+        assert (listed["total"], listed["shared_keys"]) == (1, [])
+        (pair,) = listed["pairs"]
         assert (pair["one"]["id"], pair["other"]["id"], pair["keys"]) == ("c2", "c1", ["tax number"])
         assert {field["path"]: (field["one"], field["other"]) for field in pair["fields"]} == {
             "tax": ("de-1", "DE 1"),
