@@ -20,7 +20,7 @@ STRIPE = "stripe"
 #: Kinds of documents.
 CUSTOMER, STATUS = "customer of an account", "invoice status"
 #: The flows about these books: which events start them.
-_TELLING = ("invoice-status-to-crm",)
+_TELLING = ("invoice-status-due",)
 _TOLD = {
     f"stripe.{name}": _TELLING
     for name in (
@@ -37,6 +37,7 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "salesforce.contract.changed": ("contract-due",),
     "salesforce.order.changed": ("contract-due",),
     "concord.contract.due": ("contract-to-billing",),
+    "concord.invoice_status.due": ("invoice-status-to-crm",),
 }
 #: Billing's name of a part of an address → the account's.
 _ADDRESS = (("city", "BillingCity"), ("state", "BillingState"), ("postal_code", "BillingPostalCode"))

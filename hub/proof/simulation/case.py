@@ -75,6 +75,13 @@ class Stage(Protocol):
         """Let Stripe give back what the case's invoice says is given back."""
         ...
 
+    async def deliver(self, **kinds: str) -> None:
+        """Let Stripe's webhooks of types that fit be lost, doubled or late from now on, and all others come in order.
+
+        The kinds are the sandbox's (`webhook_lost`), each with a pattern of types. Its stream tells of all events.
+        """
+        ...
+
     async def seed(self, vendor: str, wish: Mapping[str, Any]) -> None:
         """Let something happen at a vendor that no call of the hub brings about; names stand in it as in `stripe`."""
         ...

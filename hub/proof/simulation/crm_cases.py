@@ -316,7 +316,7 @@ CRM_CASES: tuple[Case, ...] = (
         crm=Crm(products=1, prices=1, exceptions=("user-error",)),
     ),
     Case(
-        flows=("invoice-status-to-crm", "invoice-to-erp", "payment-to-erp"),
+        flows=("invoice-status-to-crm", "invoice-status-due", "invoice-to-erp", "payment-to-erp"),
         scenario=one_invoice(Payment(after=0.5, amount=999, by="report"), Payment(after=0.8, amount=None, by="card")),
         prepare=_read,
         happen=_invoiced,

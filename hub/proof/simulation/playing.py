@@ -261,6 +261,11 @@ class _Play:
         await (self._crm if vendor == crm.VENDOR else self._sandboxes[vendor]).seed(meant)
         await asyncio.sleep(10.0)
 
+    async def deliver(self, **kinds: str) -> None:
+        """Let Stripe's webhooks of types that fit be lost, doubled or late from now on, and no others."""
+        plan = [{"kind": kind, "match": {"path": types}, "seconds": 120} for kind, types in kinds.items()]
+        self._sandboxes["stripe"].world.faults.replace(plan)
+
     def _named(self, text: str) -> str:
         """Put what Stripe and the CRM call the case's objects in the place of their names."""
         text = text if self._case.crm is None else self._crm.named(text)
