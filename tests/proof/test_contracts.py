@@ -13,7 +13,7 @@ import pytest
 from hub.proof import contract_checks
 from hub.proof.contract_checks import Stands
 from hub.proof.invariants import Invariant
-from hub.proof.simulation import campaign, playing
+from hub.proof.simulation import campaign, playing, trial
 from hub.proof.simulation.case import Crm, Stage
 from hub.proof.simulation.contract_cases import CONTRACT_CASES, order
 from hub.proof.simulation.playing import Played
@@ -71,6 +71,64 @@ def test_a_contract_whose_subscription_somebody_ended_is_a_persons_matter() -> N
         await read_until_it_rests(stage)
 
     assert played(happen, Stands.ENDED, exceptions=("contract-has-ended",)).findings == []
+
+
+def forget(*entities: str) -> None:
+    """Let the hub know no ties of these kinds: as one that died before it tied, or was brought back from a backup."""
+    for entity in entities:
+        trial.database().file.execute("DELETE FROM crossrefs WHERE entity = ?", (entity,))
+
+
+def done(flow: str, step: str) -> list[str]:
+    """Give how a step has ended in the runs of a flow."""
+    statement = "SELECT steps.rule FROM steps JOIN runs ON runs.id = steps.run_id WHERE flow = ? AND path = ?"
+    return [
+        "skipped" if rule == ":skipped" else "done"
+        for (rule,) in trial.database().file.execute(statement, (flow, step))
+    ]
+
+
+def test_the_order_of_a_contract_that_ends_before_it_is_tied_is_closed() -> None:
+    async def happen(stage: Stage) -> None:
+        forget("contract")
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.ENDED).findings == []
+    assert done("contract-ended", "close") == ["done"]
+
+
+def test_what_was_taken_back_ends_without_a_word() -> None:
+    async def happen(stage: Stage) -> None:
+        await stage.take_back()
+        await stage.rested()
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.ENDED).findings == []
+
+
+def test_the_order_of_a_contract_that_was_begun_anew_stays_open_when_the_old_one_ends() -> None:
+    async def happen(stage: Stage) -> None:
+        trial.database().file.execute(
+            "UPDATE crossrefs SET id = 'sub_new' WHERE entity = 'contract' AND system = 'stripe'"
+        )
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    assert [finding.detail[-11:] for finding in played(happen, Stands.ENDED).findings] == ["stands at F"]
+    assert done("contract-ended", "close") == ["skipped"]
+
+
+def test_a_subscription_that_is_no_contracts_ends_without_a_word() -> None:
+    async def happen(stage: Stage) -> None:
+        forget("contract")
+        await stage.stripe("/v1/subscriptions/{subscription}", "metadata[contract]=")
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    played(happen, Stands.NOTHING)
+    assert done("contract-ended", "close") == ["skipped"]
 
 
 CRM: Mapping[str, Any] = {
