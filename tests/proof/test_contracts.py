@@ -15,7 +15,7 @@ from hub.proof.contract_checks import Stands
 from hub.proof.invariants import Invariant
 from hub.proof.simulation import campaign, playing, trial
 from hub.proof.simulation.case import Crm, Stage
-from hub.proof.simulation.contract_cases import CONTRACT_CASES, order
+from hub.proof.simulation.contract_cases import CONTRACT_CASES, installed, order
 from hub.proof.simulation.playing import Played
 
 AMENDED = next(case for case in CONTRACT_CASES if case.name == "contract-to-billing that is amended")
@@ -74,9 +74,10 @@ def test_a_contract_whose_subscription_somebody_ended_is_a_persons_matter() -> N
 
 
 def forget(*entities: str) -> None:
-    """Let the hub know no ties of these kinds: as one that died before it tied, or was brought back from a backup."""
+    """Let the hub know no ties of these kinds, nor what it has written: as one that was brought back from a backup."""
     for entity in entities:
         trial.database().file.execute("DELETE FROM crossrefs WHERE entity = ?", (entity,))
+    trial.database().file.execute("UPDATE effects SET object = 'lost' WHERE object IS NOT NULL")
 
 
 def done(flow: str, step: str) -> list[str]:
@@ -129,6 +130,43 @@ def test_a_subscription_that_is_no_contracts_ends_without_a_word() -> None:
 
     played(happen, Stands.NOTHING)
     assert done("contract-ended", "close") == ["skipped"]
+
+
+async def ordered_more(stage: Stage) -> None:
+    await order(stage, "more", (2, "12.50"))
+    await read_until_it_rests(stage)
+
+
+def test_a_contract_whose_tie_is_lost_goes_on_with_the_subscription_that_it_has() -> None:
+    """Brought back from a backup, the hub hears of the last change alone, and knows neither tie nor what it wrote."""
+
+    async def happen(stage: Stage) -> None:
+        forget("contract", "charge")
+        await ordered_more(stage)
+
+    assert played(happen, Stands.BILLED).findings == []
+
+
+def test_what_was_charged_once_is_not_charged_again_when_its_tie_is_lost() -> None:
+    async def happen(stage: Stage) -> None:
+        await installed(stage)
+        await stage.rested()
+        await stage.seed("salesforce", {"changes": [{"type": "Order", "id": "{installed}", "Billing_Status__c": ""}]})
+        forget("charge")
+        await ordered_more(stage)
+
+    assert played(happen, Stands.BILLED, products=2, prices=2).findings == []
+
+
+def test_a_contract_whose_tie_is_lost_ends_as_the_crm_says() -> None:
+    async def happen(stage: Stage) -> None:
+        forget("contract")
+        await order(stage, "none", (-3, "12.50"))
+        await stage.read()
+        await stage.agree()
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.ENDING).findings == []
 
 
 CRM: Mapping[str, Any] = {
