@@ -9,7 +9,7 @@ import pytest
 
 from hub.proof import crm_checks
 from hub.proof.invariants import Invariant
-from hub.proof.simulation import campaign, playing
+from hub.proof.simulation import campaign, playing, trial
 from hub.proof.simulation.case import Crm, Stage
 from hub.proof.simulation.cases import CASES
 from hub.proof.simulation.playing import Played
@@ -54,6 +54,19 @@ def test_a_contract_is_billed_at_an_amount_that_has_come_back() -> None:
     assert SIGNED.crm is not None
     case = replace(SIGNED, happen=happen, crm=replace(SIGNED.crm, prices=2), story="of a test")
     assert playing.play(case, None).findings == []
+
+
+def test_a_product_whose_tie_is_lost_is_not_made_again() -> None:
+    """Brought back from a backup, the hub hears of the last change alone; what it made stands under the same id."""
+
+    async def happen(stage: Stage) -> None:
+        trial.database().file.execute("DELETE FROM crossrefs WHERE entity = 'product'")
+        trial.database().file.execute("UPDATE effects SET object = 'lost' WHERE object IS NOT NULL")
+        await changed(stage, "Product2", "seats", Name="Places")
+
+    assert played(happen, Crm(products=1, product_changes=1, prices=1)).findings == []
+    ties = trial.database().file.execute("SELECT system FROM crossrefs WHERE entity = 'product' ORDER BY system")
+    assert [system for (system,) in ties] == ["netsuite", "salesforce", "stripe"]
 
 
 def test_seats_of_two_price_books_at_one_price_are_added_up() -> None:
