@@ -16,7 +16,7 @@ from hub.proof.invariants import Invariant
 from hub.proof.simulation import campaign, playing, trial
 from hub.proof.simulation.case import Crm, Stage
 from hub.proof.simulation.contract_cases import CONTRACT_CASES, installed, order
-from hub.proof.simulation.playing import Played
+from hub.proof.simulation.playing import Played, Point, Where
 
 AMENDED = next(case for case in CONTRACT_CASES if case.name == "contract-to-billing that is amended")
 ON = date(2026, 3, 31)
@@ -97,6 +97,15 @@ def test_the_order_of_a_contract_that_ends_before_it_is_tied_is_closed() -> None
 
     assert played(happen, Stands.ENDED).findings == []
     assert done("contract-ended", "close") == ["done"]
+
+
+def test_a_subscription_ends_in_time_also_when_the_process_that_made_it_is_gone() -> None:
+    """What billing has planned for a contract happens whatever becomes of the hub meanwhile."""
+    case = next(case for case in CONTRACT_CASES if case.name == "contract-ended")
+    for where in (Where.BEFORE_COMMIT, Where.AFTER_CALL):
+        told = playing.play(case, Point(where=where, number=1))
+        assert told.died
+        assert told.findings == []
 
 
 def test_what_was_taken_back_ends_without_a_word() -> None:
