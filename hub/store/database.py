@@ -91,8 +91,9 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees the last committed state and cannot write."""
+        """Give a connection that sees the last committed state, the same with every statement, and cannot write."""
         with self.reader.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
             yield connection
 
     def close(self) -> None:
