@@ -11,6 +11,7 @@ from typing import Any
 from connectors.stripe.sandbox import (
     accounts,
     catalogue,
+    collection,
     credit_wishes,
     customers,
     destinations,
@@ -258,7 +259,9 @@ class Seeder:
         if how == "outside":
             invoice_states.pay(account, identifier, Parameters({"paid_out_of_band": "true"}))
         elif amount is None and how == "card":
-            invoice_states.pay(account, identifier, Parameters({}))
+            # Who seeds a payment by card need not have given the customer a card.
+            card = {} if collection.method_of(account, invoice) else {"payment_method": "pm_card_visa"}
+            invoice_states.pay(account, identifier, Parameters(card))
         else:
             remaining = invoice["amount_remaining"]
             value = remaining if amount is None else min(int(amount), remaining)
