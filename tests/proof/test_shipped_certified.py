@@ -9,6 +9,7 @@ import pytest
 from hub.connections.registry import load_connectors
 from hub.proof.certification.certify import NOTHING, State, faults_of, samples_of, subjects_of, try_subject
 from hub.queries.connectors import ConnectorView, connector_views
+from hub.sdk.testing.manifests import QUALITY
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ("avatax", "helloworld", "netsuite", "s4hana", "salesforce", "stripe", "taxtable")
@@ -54,6 +55,16 @@ def test_every_shipped_connector_is_certified_as_the_documents_say() -> None:
     rows = [line for line in table.splitlines() if line.startswith("| `")]
     assert [view.name for view in VIEWS] == [*SHIPPED]
     assert rows == [row_of(view) for view in VIEWS]
+
+
+def test_the_documents_show_the_quality_list() -> None:
+    text = (ROOT / "docs" / "certification.md").read_text("utf-8")
+    rules, exempt = text.partition("## The quality list\n")[2].partition("\n## ")[0].split("Everything is `done`")
+    assert [line.split("`")[1] for line in rules.splitlines() if line.startswith("| `")] == [*QUALITY]
+    rows = [line for line in exempt.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{view.name}` | `{rule}` | {reason} |" for view in VIEWS for rule, reason in view.quality.items() if reason
+    ]
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=SHIPPED)

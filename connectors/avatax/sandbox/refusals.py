@@ -23,6 +23,7 @@ CODES: dict[str, tuple[int, int]] = {
     "InvalidDecimalValue": (48, 400),
     "UnhandledException": (50, 500),
     "ModelStateInvalid": (70, 400),
+    "InvalidCountry": (125, 400),
     "TransactionAlreadyCancelled": (198, 400),
     "InternalServerError": (209, 500),
     "GetTaxError": (300, 400),

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from connectors.avatax.sandbox.countries import COUNTRIES
 from connectors.avatax.sandbox.fields import day, flag, number, text
 from connectors.avatax.sandbox.overrides import Override, read_override, refuse_both
 from connectors.avatax.sandbox.rates import is_known_region
@@ -220,10 +221,10 @@ def _address(value: Any, where: str) -> Address:
         raise Refusal("ModelStateInvalid", "An address must be an object.", refers_to=where)
     country = (text(value, "country", 50) or "US").upper()
     region, postal_code = text(value, "region", 50).upper(), text(value, "postalcode", 11)
-    if re.fullmatch(r"[A-Z]{2}", country) is None:
-        raise Refusal("InvalidAddress", f"{country} is not a country code.", refers_to=f"{where}.country")
+    if country not in COUNTRIES:
+        raise Refusal("InvalidCountry", f"The country code {country} is not known.", refers_to=f"{where}.country")
     if not is_known_region(country, region):
-        raise Refusal("InvalidAddress", f"{region or 'Nothing'} is not a region of {country}.", refers_to=where)
+        raise Refusal("InvalidAddress", f"{region!r} is not a region of {country}.", refers_to=where)
     if country == "US" and postal_code and _US_POSTAL_CODE.fullmatch(postal_code) is None:
         raise Refusal("InvalidPostalCode", f"{postal_code} is not a postal code.", refers_to=f"{where}.postalCode")
     return Address(

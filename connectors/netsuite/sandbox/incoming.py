@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.netsuite.sandbox.documents import Documents
 from connectors.netsuite.sandbox.problems import Refusal, bad_value
-from connectors.netsuite.sandbox.record_types import RECORD_TYPES, Field, RecordType
+from connectors.netsuite.sandbox.record_types import ADDRESS, RECORD_TYPES, Field, RecordType
 from connectors.netsuite.sandbox.reference_data import ReferenceData
 
 #: Members that every answer has and that may come back unchanged.
@@ -80,6 +80,8 @@ class Reader:
             if known is None:
                 if name.lower() not in _IGNORED:
                     unknown.append(f"{path}.{name}")
+            elif known.kind == "address":
+                line[known.name] = self._line(ADDRESS, f"{path}.{known.name}", {} if value is None else value, unknown)
             elif not known.computed:
                 line[known.name] = self._value(known, value, f"{path}.{known.name}")
         return line
@@ -92,11 +94,7 @@ class Reader:
         if known.kind in ("enum", "name") and isinstance(value, Mapping):
             value = value.get("id", value.get("refName"))
         if known.kind in ("enum", "name", "string") and isinstance(value, str | int) and not isinstance(value, bool):
-            # Line breaks travel as a backslash and a letter.
-            text = str(value)
-            if "\n" in text or "\r" in text:
-                raise Refusal("Line breaks must be escaped.", code="INVALID_CONTENT", path=path)
-            return text.replace("\\n", "\n").replace("\\r", "\r")
+            return _text(known, str(value), path)
         if known.kind == "number" and isinstance(value, int | Decimal) and not isinstance(value, bool):
             number = Decimal(value)
             if abs(number.adjusted()) > _MOST_DIGITS:
@@ -108,6 +106,8 @@ class Reader:
             return value
         if known.kind == "object" and isinstance(value, Mapping):
             return dict(value)
+        if known.kind == "country" and isinstance(value, str | Mapping):
+            return value
         if known.kind == "date" and isinstance(value, str):
             try:
                 return date.fromisoformat(value)
@@ -150,6 +150,20 @@ class Reader:
             return document.id if document else None
         entry = self._references.by_external_id(target, external_id)
         return entry.id if entry else None
+
+
+def _text(known: Field, sent: str, path: str) -> str:
+    """Give a text as it is meant: line breaks travel as a backslash and a letter."""
+    if "\n" in sent or "\r" in sent:
+        raise Refusal("Line breaks must be escaped.", code="INVALID_CONTENT", path=path)
+    text = sent.replace("\\n", "\n").replace("\\r", "\r")
+    if known.most and len(text) > known.most:
+        most = f"( {known.most} )"
+        raise Refusal(
+            f"The field {known.name.lower()} contained more than the maximum number {most} of characters allowed.",
+            path=path,
+        )
+    return text
 
 
 def _sublist_name(shape: RecordType, name: str) -> str | None:

@@ -11,7 +11,7 @@ from connectors.netsuite.sandbox.account import Account
 from connectors.netsuite.sandbox.errands import RECORDS, Errand
 from connectors.netsuite.sandbox.filters import is_filterable
 from connectors.netsuite.sandbox.problems import Refusal
-from connectors.netsuite.sandbox.record_types import RECORD_TYPES, Field, RecordType, record_type
+from connectors.netsuite.sandbox.record_types import ADDRESS, RECORD_TYPES, Field, RecordType, record_type
 from connectors.netsuite.sandbox.rendering import Renderer
 from hub.sandbox.exact_json import json_answer
 
@@ -122,5 +122,8 @@ def _own(fields: Mapping[str, Field]) -> list[Field]:
 
 
 def _property(field: Field) -> dict[str, Any]:
-    found = _PLAIN.get(field.kind, _CHOICE)
+    if field.kind == "address":
+        found: dict[str, Any] = {"type": "object", "properties": {one.name: _property(one) for one in _own(ADDRESS)}}
+    else:
+        found = _PLAIN.get(field.kind, _CHOICE)
     return {"title": field.name, **found, "nullable": True, **({"readOnly": True} if field.computed else {})}

@@ -10,15 +10,17 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field: `kind` is string, number, integer, boolean, date, datetime, enum, name, object or reference.
+    """One field: `kind` is string, number, integer, boolean, date, datetime, enum, name, object, address or reference.
 
-    `target` is the record type of a reference; a `computed` field may be sent but is not taken over.
+    `target` is the record type of a reference, `most` the characters that a text may have (0: nothing is known); a
+    `computed` field may be sent but is not taken over.
     """
 
     name: str
     kind: str
     target: str = ""
     computed: bool = False
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,8 @@ def _fields(written: Mapping[str, str]) -> dict[str, Field]:
     found: dict[str, Field] = {}
     for name, text in written.items():
         kind, _, target = text.lstrip("=").partition(":")
-        field = Field(name=name, kind=kind, target=target, computed=text.startswith("="))
+        kind, _, most = kind.removesuffix(")").partition("(")
+        field = Field(name=name, kind=kind, target=target, computed=text.startswith("="), most=int(most or 0))
         found[name] = found[name.lower()] = field
     return found
 
@@ -58,6 +61,20 @@ def _load() -> dict[str, RecordType]:
 
 
 RECORD_TYPES: Mapping[str, RecordType] = _load()
+#: What an address has; its text as a whole is put together by NetSuite.
+ADDRESS: Mapping[str, Field] = _fields(
+    {
+        **dict.fromkeys(("addr1", "addr2", "addr3"), "string(150)"),
+        **dict.fromkeys(("addressee", "attention"), "string(83)"),
+        "addrPhone": "string(32)",
+        "addrText": "=string",
+        "city": "string(50)",
+        "country": "country",
+        "override": "boolean",
+        "state": "string(30)",
+        "zip": "string(36)",
+    }
+)
 _BY_LOWER = {name.lower(): shape for name, shape in RECORD_TYPES.items()}
 
 

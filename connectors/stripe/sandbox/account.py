@@ -16,6 +16,7 @@ from connectors.stripe.sandbox.ledger import Ledger
 from connectors.stripe.sandbox.meter_usage import Usage
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.rendering import previously, render
+from connectors.stripe.sandbox.rights import RestrictedKey
 from connectors.stripe.sandbox.table import Record, Table
 from connectors.stripe.sandbox.versions import DEFAULT
 from hub.sandbox.exact_json import dumps
@@ -103,6 +104,8 @@ class Account:
         self.own_id = self.id or f"acct_{self.identifiers.letters('platform', 16)}"
         self.opened = self.world.clock.timestamp()
         self.api_key = f"sk_test_{self.identifiers.letters('key', 24)}"
+        #: Key → what it may do, beside the one that may do everything.
+        self.restricted: dict[str, RestrictedKey] = {}
         # Connected accounts, sessions of meter event streams, and where thin events are sent to.
         self.connected.clear()
         self.accounts = Table("account")

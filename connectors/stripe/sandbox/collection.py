@@ -24,7 +24,7 @@ def collect(account: Account, invoice: Record) -> None:
         return
     method = method_of(account, invoice)
     if method is not None and not is_declined(account, method):
-        payments.pay_default(account, invoice, charged_to(account, invoice))
+        payments.pay_default(account, invoice, method)
         return
     attempts = invoice["attempt_count"] + 1
     again = account.now() + WAITS[attempts - 1] if attempts <= len(WAITS) else None
@@ -38,12 +38,6 @@ def is_declined(account: Account, method: str | None) -> bool:
     """Tell whether a charge without the customer fails: by the method's own id, or the test method it was made from."""
     known = None if method is None else METHODS.get(account.methods.get(method, method))
     return known is not None and (known.decline is not None or known.asks)
-
-
-def charged_to(account: Account, invoice: Record) -> str:
-    """Give the payment method that a charge of an invoice goes to; one that behaves like no other is a good card."""
-    method = method_of(account, invoice)
-    return method if method is not None and (method in account.methods or method in METHODS) else "pm_card_visa"
 
 
 def method_of(account: Account, invoice: Record) -> str | None:

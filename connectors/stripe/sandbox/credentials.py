@@ -21,8 +21,13 @@ def account_for(platform: Account, request: web.Request, header: str = "Stripe-A
             status=401,
         )
     shown = f"{given[:8]}****{given[-4:]}"
-    if given != platform.api_key:
+    restricted = platform.restricted.get(given)
+    if given != platform.api_key and restricted is None:
         raise ApiError(f"Invalid API Key provided: {shown}", status=401)
+    if restricted is not None:
+        resource = request.match_info.route.resource
+        path = request.path if resource is None else resource.canonical
+        restricted.check(request.method, path, shown=shown, account=platform.own_id)
     wanted = request.headers.get(header) or request.headers.get("Stripe-Account")
     if not wanted:
         return platform

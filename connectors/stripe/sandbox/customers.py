@@ -9,6 +9,7 @@ from connectors.stripe.sandbox import payment_methods, tax_ids
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.events import changed
 from connectors.stripe.sandbox.listing import equals, pages, time_range
+from connectors.stripe.sandbox.methods import known
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.searching import search
@@ -55,7 +56,7 @@ def create(account: Account, parameters: Parameters) -> Record:
         "test_clock": None,
     }
     numbers = [tax_ids.asked(part) for part in parameters.parts("tax_id_data") or ()]
-    _write(customer, parameters)
+    _write(account, customer, parameters)
     method = parameters.text("payment_method")
     parameters.finish()
     kept = None if method is None else payment_methods.retrieve(account, method)
@@ -82,7 +83,7 @@ def update(account: Account, identifier: str, parameters: Parameters) -> Record:
     """`POST /v1/customers/{id}`."""
     customer = account.find(account.customers, identifier)
     after = dict(customer)
-    _write(after, parameters)
+    _write(account, after, parameters)
     parameters.finish()
     previous = changed(customer, after)
     customer.update(after)
@@ -115,7 +116,7 @@ def search_page(account: Account, parameters: Parameters) -> dict[str, Any]:
     return search(account, account.customers, parameters, fields=fields, url="/v1/customers/search")
 
 
-def _write(customer: Record, parameters: Parameters) -> None:
+def _write(account: Account, customer: Record, parameters: Parameters) -> None:
     for key in _TEXTS:
         value = parameters.text(key)
         if value is not None:
@@ -139,6 +140,8 @@ def _write(customer: Record, parameters: Parameters) -> None:
     if settings is not None:
         method = settings.text("default_payment_method")
         kept = customer["invoice_settings"]
+        if method:
+            known(account, method, param="invoice_settings[default_payment_method]")
         if method is not None:
             kept = kept | {"default_payment_method": method or None}
         if (footer := settings.text("footer")) is not None:

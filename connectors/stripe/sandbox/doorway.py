@@ -16,6 +16,7 @@ from connectors.stripe.sandbox.events import Cause
 from connectors.stripe.sandbox.expansion import expand
 from connectors.stripe.sandbox.form import decode
 from connectors.stripe.sandbox.idempotency import Keys
+from connectors.stripe.sandbox.lengths import longest
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.rendering import render
@@ -38,6 +39,7 @@ class _Asked:
     request: web.Request
     operation: Operation
     body: bytes
+    tree: dict[str, Any]
     version: str
     id: str
     key: str | None
@@ -96,6 +98,7 @@ class Doorway:
                 request=request,
                 operation=operation,
                 body=body,
+                tree=decode(body.decode("utf-8", "replace") if request.method == "POST" else request.query_string),
                 version=version,
                 id=request_id,
                 key=key or None,
@@ -103,7 +106,7 @@ class Doorway:
             if not key:
                 return _response(200, await self._alone(asked), headers)
             keys = self.keys.setdefault(account.id, Keys(account.world.clock))
-            earlier = keys.begin(key, path=request.path, parameters=body, request_id=request_id)
+            earlier = keys.begin(key, path=request.path, parameters=asked.tree, request_id=request_id)
             if earlier is not None:
                 headers |= {"Idempotent-Replayed": "true", "Original-Request": earlier.request_id}
                 return _response(earlier.status, earlier.body or b"", headers)
@@ -138,7 +141,7 @@ class Doorway:
 
     async def _alone(self, asked: _Asked) -> bytes:
         """Do the work while no other write is at the same object; waits for it a while, as Stripe does."""
-        identifier = _held(asked.request, asked.body)
+        identifier = _held(asked)
         if asked.request.method == "GET" or not identifier:
             return await _run(asked)
         # A lock lives as long as somebody holds it or waits for it.
@@ -166,8 +169,9 @@ async def _run(asked: _Asked) -> bytes:
     account, request = asked.account, asked.request
     if account.switches.latency:
         await asyncio.sleep(account.switches.latency)
-    text = asked.body.decode("utf-8", "replace") if request.method == "POST" else request.query_string
-    parameters = Parameters(decode(text), version=asked.version)
+    resource = request.match_info.route.resource
+    lengths = longest("" if resource is None else resource.canonical)
+    parameters = Parameters(asked.tree, version=asked.version, lengths=lengths)
     paths = parameters.texts("expand") or []
     account.cause = Cause(request=asked.id, idempotency_key=asked.key)
     try:
@@ -181,14 +185,13 @@ async def _run(asked: _Asked) -> bytes:
         raise
 
 
-def _held(request: web.Request, body: bytes) -> str:
+def _held(asked: _Asked) -> str:
     """Name what a write holds while it runs: the object in its path; of a meter event, the customer and the meter."""
-    if request.path != "/v1/billing/meter_events":
-        return request.match_info.get("id", "")
-    sent = decode(body.decode("utf-8", "replace"))
-    payload = sent.get("payload")
+    if asked.request.path != "/v1/billing/meter_events":
+        return asked.request.match_info.get("id", "")
+    payload = asked.tree.get("payload")
     customer = payload.get("stripe_customer_id") if isinstance(payload, dict) else None
-    return f"{sent.get('event_name')}:{customer}"
+    return f"{asked.tree.get('event_name')}:{customer}"
 
 
 def _unrecognized(request: web.Request) -> ApiError:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
 
 from connectors.stripe.sandbox.problems import ApiError
 from hub.sandbox.clock import Clock
@@ -14,10 +18,10 @@ MAX_LENGTH = 255
 
 @dataclass(slots=True, kw_only=True)
 class Answer:
-    """What was answered, or None in `body` while the first request still runs."""
+    """What was answered, or None in `body` while the first request still runs; `fingerprint` is of its parameters."""
 
     path: str
-    parameters: bytes
+    fingerprint: bytes
     request_id: str
     at: float
     status: int = 0
@@ -36,19 +40,21 @@ class Keys:
         """Count the keys that are remembered."""
         return len(self._answers)
 
-    def begin(self, key: str, *, path: str, parameters: bytes, request_id: str) -> Answer | None:
+    def begin(self, key: str, *, path: str, parameters: Mapping[str, Any], request_id: str) -> Answer | None:
         """Take a key for a request; gives the earlier answer when there is one.
 
+        Parameters are the same in whatever order they come.
         Raises `ApiError` when the key belongs to another request, or to one that still runs.
         """
         if len(key) > MAX_LENGTH:
             raise ApiError.invalid(f"Idempotency keys can be up to {MAX_LENGTH} characters long.")
         now = self._clock.now().timestamp()
+        fingerprint = sha256(json.dumps(parameters, sort_keys=True).encode()).digest()
         earlier = self._answers.get(key)
         if earlier is not None and now - earlier.at >= LIFE:
             earlier = None
         if earlier is None:
-            self._answers[key] = Answer(path=path, parameters=parameters, request_id=request_id, at=now)
+            self._answers[key] = Answer(path=path, fingerprint=fingerprint, request_id=request_id, at=now)
             return None
         if earlier.path != path:
             raise ApiError(
@@ -57,7 +63,7 @@ class Keys:
                 "different request.",
                 kind="idempotency_error",
             )
-        if earlier.parameters != parameters:
+        if earlier.fingerprint != fingerprint:
             raise ApiError(
                 "Keys for idempotent requests can only be used with the same parameters they were first used with. "
                 f"Try using a key other than '{key}' if you meant to execute a different request.",

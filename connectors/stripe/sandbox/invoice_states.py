@@ -58,7 +58,7 @@ def pay(account: Account, identifier: str, parameters: Parameters) -> Record:
     if outside:
         payments.pay_outside(account, invoice)
     else:
-        payments.pay_default(account, invoice, method or collection.charged_to(account, invoice))
+        payments.pay_default(account, invoice, method or collection.method_of(account, invoice))
     return show(account, invoice)
 
 

@@ -11,6 +11,7 @@ from connectors.stripe.sandbox.events import changed
 from connectors.stripe.sandbox.invoice_drafts import announce, blank, finalize_later, keep, sweep
 from connectors.stripe.sandbox.invoice_sums import embed, recompute, show, subscription_of
 from connectors.stripe.sandbox.listing import equals, lines_page, pages, time_range
+from connectors.stripe.sandbox.methods import known
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.searching import search
@@ -162,6 +163,8 @@ def _write(account: Account, invoice: Record, parameters: Parameters) -> None:
         value = parameters.text(key)
         if value is not None:
             invoice[key] = value or None
+    if invoice["default_payment_method"]:
+        known(account, invoice["default_payment_method"], param="default_payment_method")
     if (advance := parameters.boolean("auto_advance")) is not None:
         invoice["auto_advance"] = advance
     if (method := parameters.choice("collection_method", "charge_automatically", "send_invoice")) is not None:

@@ -86,12 +86,17 @@ METHODS: Mapping[str, Method] = {
 }
 
 
+def known(account: Account, identifier: str, *, param: str = "payment_method") -> str:
+    """Give the id of a payment method back; refuses one that is neither the account's nor a test method."""
+    if identifier not in account.methods and identifier not in METHODS:
+        raise ApiError(f"No such PaymentMethod: '{identifier}'", status=400, param=param, code="resource_missing")
+    return identifier
+
+
 def attach(account: Account, identifier: str, *, param: str = "payment_method") -> str:
     """Give the id under which a payment method is kept: a test method becomes one of the account's own."""
-    if identifier in account.methods:
+    if known(account, identifier, param=param) in account.methods:
         return identifier
-    if identifier not in METHODS:
-        raise ApiError(f"No such PaymentMethod: '{identifier}'", status=400, param=param, code="resource_missing")
     made = account.identifiers.new("pm")
     account.methods[made] = identifier
     return made

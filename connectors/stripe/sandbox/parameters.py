@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
 from typing import Any
 
+from connectors.stripe.sandbox.lengths import SHORTEST, most_of
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.versions import NEWEST
 
@@ -17,14 +19,22 @@ MAX_METADATA_VALUE = 500
 class Parameters:
     """One level of a request's parameters; strings from a form, or JSON values from a seed."""
 
-    def __init__(self, tree: Mapping[str, Any], *, within: str = "", version: str = NEWEST) -> None:
+    def __init__(
+        self,
+        tree: Mapping[str, Any],
+        *,
+        within: str = "",
+        version: str = NEWEST,
+        lengths: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         """Take the decoded values; `within` is the name of the level above, for messages.
 
-        `version` is the API version that the request names.
+        `version` is the API version that the request names, `lengths` what the endpoint says of the length of texts.
         """
         self._tree = tree
         self.version = version
         self._within = within
+        self._lengths = lengths
         self._asked: set[str] = set()
         self._inner: list[Parameters] = []
 
@@ -44,7 +54,12 @@ class Parameters:
         value = self._tree[key]
         if isinstance(value, dict | list):
             raise ApiError.invalid(f"Invalid string: {self.name(key)}", param=self.name(key))
-        return str(value).lower() if isinstance(value, bool) else str(value)
+        if isinstance(value, bool):
+            return str(value).lower()
+        text = str(value)
+        if len(text) > SHORTEST:
+            self._bound(text, self.name(key))
+        return text
 
     def required(self, key: str) -> str:
         """Give a string that must be there and not be empty."""
@@ -104,6 +119,8 @@ class Parameters:
             return []
         if not isinstance(value, list) or any(isinstance(item, dict | list) for item in value):
             raise ApiError.invalid(f"Invalid array: {self.name(key)}", param=self.name(key))
+        for place, item in enumerate(value):
+            self._bound(str(item), f"{self.name(key)}[{place}]")
         return [str(item) for item in value]
 
     def part(self, key: str) -> Parameters | None:
@@ -172,7 +189,13 @@ class Parameters:
         for part in self._inner:
             part.finish()
 
+    def _bound(self, text: str, name: str) -> None:
+        most = most_of(self._lengths, name)
+        if len(text) > most:
+            shown = f"{text[:10]}...{text[-10:]}"
+            raise ApiError.invalid(f"Invalid string: {shown}; must be at most {most} characters", param=name)
+
     def _deeper(self, value: Mapping[str, Any], name: str) -> Parameters:
-        part = Parameters(value, within=name, version=self.version)
+        part = Parameters(value, within=name, version=self.version, lengths=self._lengths)
         self._inner.append(part)
         return part

@@ -32,8 +32,8 @@ def open_default(account: Account, invoice: Record) -> None:
     account.waiting_payments[intent["id"]] = payment
 
 
-def pay_default(account: Account, invoice: Record, method: str = "pm_card_visa") -> None:
-    """Charge the customer for all that remains; a refusal raises `ApiError` with the issuer's reason."""
+def pay_default(account: Account, invoice: Record, method: str | None) -> None:
+    """Charge all that remains to a payment method; a refusal raises `ApiError` with the issuer's reason."""
     payment = _default(account, invoice)
     if payment is None:
         settle(account, invoice)
@@ -41,6 +41,13 @@ def pay_default(account: Account, invoice: Record, method: str = "pm_card_visa")
     intent = account.find(account.payment_intents, payment["payment"]["payment_intent"])
     if intent["status"] == "processing":
         raise ApiError("The payment of this invoice is under way already.", code="invoice_not_editable", stored=True)
+    if method is None:
+        raise ApiError.invalid(
+            "There is no `default_payment_method` set on the associated Customer, Invoice, or Subscription. Set a "
+            "default on one of those objects, or specify the Payment Method you wish to use in the `payment_method` "
+            "parameter.",
+            code="missing",
+        )
     kept = attach_method(account, method)
     intent |= {"amount": invoice["amount_remaining"], "payment_method": kept}
     invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1}

@@ -11,6 +11,7 @@ from typing import Any
 from connectors.stripe.sandbox import (
     accounts,
     catalogue,
+    collection,
     credit_wishes,
     customers,
     destinations,
@@ -22,6 +23,7 @@ from connectors.stripe.sandbox import (
     payments,
     payouts,
     prices,
+    rights,
     subscriptions,
     tax_calculations,
     tax_settings,
@@ -68,6 +70,7 @@ _WISHES = frozenset(
         "generate",
         "invoices",
         "pay_out",
+        "restricted_keys",
         "roll_secret",
         "switches",
     }
@@ -134,6 +137,8 @@ class Seeder:
                     await _breathe(place)
             for item in wish.get("destinations", ()):
                 made.setdefault("destinations", []).append(self._destination(item))
+            for item in wish.get("restricted_keys", ()):
+                made.setdefault("restricted_keys", []).append(self._restricted(item))
             made["invoices"] = await self._invoices(wish.get("invoices", ()), wish.get("drive"))
             for item in wish.get("credits", ()):
                 self._credit(str(self._resolve(item["invoice"])), item, wish.get("drive"))
@@ -148,6 +153,12 @@ class Seeder:
         except ApiError as error:
             raise ValueError(f"{error} {error.body['error'].get('param', '')}".strip()) from None
         return {"made": made, "keys": self.keys, "planned": self._driver.planned}
+
+    def _restricted(self, wish: Mapping[str, Any]) -> str:
+        key = f"rk_test_{self._account.identifiers.letters('restricted', 24)}"
+        self._account.restricted[key] = rights.wished(wish)
+        self._name(wish, {"id": key})
+        return key
 
     def _money(self, wish: Mapping[str, Any], made: dict[str, Any]) -> None:
         """Let happen what customers and banks do, then pay out, then let time go by."""
@@ -258,7 +269,9 @@ class Seeder:
         if how == "outside":
             invoice_states.pay(account, identifier, Parameters({"paid_out_of_band": "true"}))
         elif amount is None and how == "card":
-            invoice_states.pay(account, identifier, Parameters({}))
+            # Who seeds a payment by card need not have given the customer a card.
+            card = {} if collection.method_of(account, invoice) else {"payment_method": "pm_card_visa"}
+            invoice_states.pay(account, identifier, Parameters(card))
         else:
             remaining = invoice["amount_remaining"]
             value = remaining if amount is None else min(int(amount), remaining)

@@ -9,6 +9,7 @@ from connectors.stripe.sandbox import subscription_billing as billing
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.collection import is_declined
 from connectors.stripe.sandbox.listing import equals, pages, time_range
+from connectors.stripe.sandbox.methods import known
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.searching import search
@@ -235,6 +236,8 @@ def _write(account: Account, subscription: Record, parameters: Parameters) -> No
         value = parameters.text(key)
         if value is not None:
             subscription[key] = value or None
+    if subscription["default_payment_method"]:
+        known(account, subscription["default_payment_method"], param="default_payment_method")
     if (method := parameters.choice("collection_method", "charge_automatically", "send_invoice")) is not None:
         subscription["collection_method"] = method
     days = parameters.integer("days_until_due")

@@ -219,6 +219,9 @@ async def test_one_code_may_serve_several_types(client: Client) -> None:
         ({"addresses": {"shipTo": IRVINE}}, "MissingAddress"),
         ({"addresses": {"singleLocation": IRVINE, "shipTo": IRVINE}}, "AddressConflictException"),
         ({"addresses": located("US", "ZZ")}, "InvalidAddress"),
+        # Two letters that look like a country, and are none: nothing is taxed at nothing for it.
+        ({"addresses": located("UK", "")}, "InvalidCountry"),
+        ({"addresses": located("Germany", "")}, "InvalidCountry"),
         ({"addresses": {"singleLocation": {**IRVINE, "postalCode": "ABC"}}}, "InvalidPostalCode"),
         ({"customerCode": None}, "ModelStateInvalid"),
         ({"customerCode": "x" * 51}, "ModelStateInvalid"),

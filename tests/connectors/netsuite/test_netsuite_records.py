@@ -247,6 +247,46 @@ async def test_customers(plain: Any) -> None:
     assert (await plain.post("/customer", person)).status == 204
 
 
+def a_customer(**more: Any) -> dict[str, Any]:
+    return {"companyName": "Alder", "subsidiary": {"id": "2"}, **more}
+
+
+def living_at(**address: Any) -> dict[str, Any]:
+    return a_customer(addressBook={"items": [{"defaultBilling": True, "addressBookAddress": address}]})
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("companyName", 83), ("phone", 32), ("email", 254), ("comments", 4000), ("lastName", 32)]
+)
+async def test_a_text_is_no_longer_than_netsuite_takes(plain: Any, name: str, most: int) -> None:
+    assert (await plain.post("/customer", a_customer(**{name: "a" * most}))).status == 204
+    refused = await plain.post("/customer", a_customer(**{name: "a" * (most + 1)}))
+    told = f"The field {name.lower()} contained more than the maximum number ( {most} ) of characters allowed."
+    assert (refused.status, refused.error) == (
+        400,
+        {"detail": told, "o:errorCode": "USER_ERROR", "o:errorPath": name},
+    )
+
+
+async def test_an_address_is_looked_at_like_all_else(plain: Any) -> None:
+    """A mistyped name would otherwise send goods to nowhere, and a text that is too long is one anywhere."""
+    path = "addressBook.items[0].addressBookAddress"
+    good = {"addr1": "a" * 150, "city": "Wien", "state": "s" * 30, "zip": "1010", "country": {"id": "AT"}}
+    made = await plain.post("/customer", living_at(**good))
+    shown = (await plain.get(f"/customer/{made.id}?expandSubResources=true")).body["addressBook"]["items"][0]
+    assert good.items() <= shown["addressBookAddress"].items()
+    mistyped = await plain.post("/customer", living_at(**good, postalCode="1010"))
+    assert (mistyped.error["o:errorCode"], mistyped.error["o:errorPath"]) == ("INVALID_CONTENT", f"{path}.postalCode")
+    lax = await plain.put("/customer/eid:cus_9", living_at(**good, postalCode="1010"), names="warning")
+    assert (lax.status, "postalCode" in lax.headers["Warning"]) == (204, True)
+    for name, most in (("addr1", 150), ("city", 50), ("state", 30), ("zip", 36)):
+        longer = await plain.post("/customer", living_at(**{**good, name: "a" * (most + 1)}))
+        assert (longer.error["o:errorCode"], longer.error["o:errorPath"]) == ("USER_ERROR", f"{path}.{name}")
+        assert f"The field {name} contained more than the maximum number ( {most} )" in longer.error["detail"]
+    no_text = await plain.post("/customer", living_at(**{**good, "zip": 10.5}))
+    assert no_text.error["o:errorPath"] == f"{path}.zip"
+
+
 async def test_lists_have_ids_only_and_page_by_the_rules(plain: Any) -> None:
     page = (await plain.get("/customer?limit=2&offset=0")).body
     assert [item["id"] for item in page["items"]] == ["1001", "1002"]

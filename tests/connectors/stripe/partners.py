@@ -18,10 +18,10 @@ Answer = TypeVar("Answer")
 class Client:
     """Stripe's own library, which blocks, used from beside the event loop that serves the sandbox."""
 
-    def __init__(self, sandbox: Running) -> None:
+    def __init__(self, sandbox: Running, key: str | None = None) -> None:
         self._http = stripe.RequestsClient(timeout=20)
         self.stripe = stripe.StripeClient(
-            str(sandbox.announcement["api_key"]),
+            key or str(sandbox.announcement["api_key"]),
             base_addresses={"api": sandbox.url},
             http_client=self._http,
             max_network_retries=0,

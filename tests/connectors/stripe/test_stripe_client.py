@@ -69,7 +69,7 @@ async def test_an_invoice_from_draft_to_paid_in_parts(client: Client) -> None:
         )
         partly = call.v1.invoices.attach_payment(invoice.id, {"payment_intent": intent.id})
         assert partly.amount_remaining == 600
-        whole = call.v1.invoices.pay(invoice.id)
+        whole = call.v1.invoices.pay(invoice.id, {"payment_method": "pm_card_visa"})
         assert (whole.status, whole.amount_paid, whole.amount_remaining) == ("paid", 1190, 0)
         payments = call.v1.invoice_payments.list({"invoice": invoice.id, "status": "paid"})
         assert [(one.amount_paid, one.payment.type, one.is_default) for one in payments] == [
@@ -237,6 +237,24 @@ async def test_idempotency(client: Client, sandbox: Running) -> None:
     sandbox.world.clock.advance(25 * 3600)
     await client(lambda call: call.v1.customers.create({"name": "A"}, key))
     assert len(sandbox.world.books.snapshot()["customers"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("again", "status"), [("email=a%40b.example&name=A&preferred_locales%5B0%5D=de", 200), ("name=A", 400)]
+)
+async def test_parameters_are_the_same_in_any_order(sandbox: Running, again: str, status: int) -> None:
+    headers = {
+        "Authorization": f"Bearer {sandbox.announcement['api_key']}",
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Idempotency-Key": "key",
+    }
+    async with aiohttp.ClientSession(headers=headers) as http:
+        for body, wanted in (("name=A&email=a@b.example&preferred_locales[]=de", 200), (again, status)):
+            async with http.post(f"{sandbox.url}/v1/customers", data=body) as answer:
+                assert answer.status == wanted
+                replayed = answer.headers.get("Idempotent-Replayed")
+    assert (replayed == "true") is (status == 200)
+    assert len(sandbox.world.books.snapshot()["customers"]) == 1
 
 
 async def test_two_at_once_with_one_key(client: Client, sandbox: Running) -> None:

@@ -60,7 +60,7 @@ async def test_before_payment_it_lowers_what_is_due_and_can_be_voided(client: Cl
 async def test_after_payment_every_cent_has_a_way(client: Client) -> None:
     def work(call: stripe.StripeClient) -> None:
         invoice = bill(call)
-        call.v1.invoices.pay(invoice.id)
+        call.v1.invoices.pay(invoice.id, {"payment_method": "pm_card_visa"})
         wrong: list[dict[str, Any]] = [{}, {"refund_amount": 1189}, {"refund_amount": 1000, "credit_amount": 191}]
         for ways in wrong:
             with pytest.raises(stripe.InvalidRequestError, match=r"must equal the post payment credit note amount"):
@@ -207,7 +207,7 @@ async def test_each_release_shows_it_in_its_shape(client: Client, sandbox: Runni
 
     def work(call: stripe.StripeClient) -> Any:
         invoice = bill(call)
-        call.v1.invoices.pay(invoice.id)
+        call.v1.invoices.pay(invoice.id, {"payment_method": "pm_card_visa"})
         lines = of_line(invoice, amount=500)
         wanted: Any = {"invoice": invoice.id, "lines": lines, "refund_amount": 595}
         note = call.v1.credit_notes.create(wanted, {"stripe_version": version})
@@ -232,7 +232,7 @@ async def test_before_basil_one_refund_is_linked_whole(client: Client) -> None:
     def work(call: stripe.StripeClient) -> None:
         invoice = bill(call)
         intent = next(iter(call.v1.payment_intents.list())).id
-        call.v1.invoices.pay(invoice.id)
+        call.v1.invoices.pay(invoice.id, {"payment_method": "pm_card_visa"})
         refund = call.v1.refunds.create({"payment_intent": intent, "amount": 190})
         wanted: Any = {"invoice": invoice.id, "amount": 190, "refund": refund.id}
         assert call.v1.credit_notes.create(wanted, options).to_dict()["refund"] == refund.id

@@ -123,7 +123,30 @@ async def test_an_invoice_is_paid_with_what_its_customer_has(client: Client) -> 
         assert call.v1.invoices.pay(failing, {"payment_method": "pm_card_visa"}).status == "paid"
         call.v1.invoices.pay(opened("pm_card_createDispute"))
         assert [dispute.reason for dispute in call.v1.disputes.list()] == ["fraudulent"]
-        assert call.v1.invoices.pay(opened(None)).status == "paid"
+        # Where nobody has named anything to charge, nothing is charged.
+        bare = opened(None)
+        refused("missing", lambda: call.v1.invoices.pay(bare))
+        kept = call.v1.invoices.retrieve(bare)
+        assert (kept.status, kept.amount_paid, kept.attempt_count) == ("open", 0, 0)
+        assert [charge.amount for charge in call.v1.charges.list({"customer": str(kept.customer)})] == []
+
+    await client(work)
+
+
+async def test_a_default_payment_method_is_one_that_there_is(client: Client) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        nothing: Any = {"default_payment_method": "pm_nothing"}
+        customer = call.v1.customers.create({}).id
+        price = sold(call).default_price.id
+        begun: Any = {"customer": customer, "items": [{"price": price}], **nothing}
+        draft = call.v1.invoices.create({"customer": customer, "currency": "eur"}).id
+        for write in (
+            lambda: call.v1.customers.create({"invoice_settings": nothing}),
+            lambda: call.v1.customers.update(customer, {"invoice_settings": nothing}),
+            lambda: call.v1.invoices.update(draft, nothing),
+            lambda: call.v1.subscriptions.create(begun),
+        ):
+            refused("resource_missing", write)
 
     await client(work)
 

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from connectors.stripe.connector import CONNECTOR
+from connectors.stripe.sandbox.lengths import USUAL, longest
+from connectors.stripe.sandbox.routes import ROUTES
 from connectors.stripe.versions import DESCRIBED, KINDS, SETTLED, STEADY
 from hub.sdk.exact_json import loads
 from tests.connectors.stripe.shapes import misfits, name_of
@@ -80,6 +82,8 @@ OPEN_OF_MONEY = {
 }
 #: What moves money: its fields of `OPEN_OF_MONEY` are not described.
 MONEY = ("balance_transaction", "charge", "dispute", "payment_intent", "payout", "refund", "tax.")
+#: Parameters that the sandbox refuses whole, or takes without looking into them; so it is with most of an account's.
+UNREAD = ("default_", "invoice_settings[custom_fields]", "payment_method_", "payment_settings", "shipping_cost")
 #: A sample that is older than the release does not know this yet.
 EARLY = {
     'is_default: null is not of type "boolean"',
@@ -195,3 +199,36 @@ def null_in(part: Any) -> bool:
         or None in part.get("enum", ())
         or any(choice.get("type") == "null" for choice in part.get("anyOf", ()))
     )
+
+
+@pytest.mark.parametrize("name", ["openapi.spec3.2020-08-27.json", "openapi.spec3.circa2023.apisguru.json"])
+def test_texts_are_as_long_as_the_description_says(name: str) -> None:
+    found = loads((Path(SPECS) / name).read_bytes())["paths"]
+    compared: set[tuple[str, str]] = set()
+    for method, path, _ in ROUTES:
+        called = re.sub(r"\{\w+\}", "{}", path)
+        (calls,) = [each for known, each in found.items() if re.sub(r"\{\w+\}", "{}", known) == called] or [{}]
+        form = calls.get("post", {}).get("requestBody", {}).get("content", {}).get("application/x-www-form-urlencoded")
+        if method != "POST" or form is None or path == "/v1/accounts":
+            continue
+        told = dict(lengths_of(form["schema"], ""))
+        known_here = longest(path)
+        for parameter, most in known_here.items():
+            assert told.get(parameter, most) == most, (path, parameter)
+            compared |= {(path, parameter)} & {(path, one) for one in told}
+        # What is longer or shorter than usual there and is read here is known here.
+        left = {one for one, most in told.items() if most != USUAL} - known_here.keys()
+        assert {one for one in left if not one.startswith(UNREAD)} == set(), path
+    assert len(compared) > 25
+
+
+def lengths_of(schema: Any, name: str) -> Iterator[tuple[str, int]]:
+    """Give the longest text of each parameter of a form, by its full name without the places of lists."""
+    if "maxLength" in schema:
+        yield name, schema["maxLength"]
+    for key, inner in schema.get("properties", {}).items():
+        yield from lengths_of(inner, f"{name}[{key}]" if name else key)
+    for inner in schema.get("anyOf", []):
+        yield from lengths_of(inner, name)
+    if "items" in schema:
+        yield from lengths_of(schema["items"], name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -74,5 +76,49 @@ async def test_a_tax_code_has_its_form(client: Client) -> None:
         with pytest.raises(stripe.InvalidRequestError, match="No such tax code") as refused:
             call.v1.products.create({"name": "A", "tax_code": "software"})
         assert (refused.value.code, refused.value.param) == ("resource_missing", "tax_code")
+
+    await client(work)
+
+
+@pytest.mark.parametrize(("name", "most"), [("name", 256), ("phone", 20), ("description", 5000)])
+async def test_a_text_is_no_longer_than_stripe_takes(client: Client, name: str, most: int) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        fits: Any = {name: "+43 1 555-" + "7" * (most - 10)}
+        made: Any = call.v1.customers.create(fits)
+        longer: Any = {name: f"{fits[name]}8"}
+        told = re.escape(
+            f"Invalid string: {longer[name][:10]}...{longer[name][-10:]}; must be at most {most} characters"
+        )
+        for write in (call.v1.customers.create, lambda change: call.v1.customers.update(made.id, change)):
+            with pytest.raises(stripe.InvalidRequestError, match=told) as refused:
+                write(longer)
+            assert refused.value.param == name
+
+    await client(work)
+
+
+async def test_the_longest_text_goes_by_the_endpoint_and_the_place(client: Client) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        call.v1.products.create({"name": "n" * 300, "description": "d" * 40_000, "unit_label": "u" * 12})
+        writes: dict[str, Callable[[], object]] = {
+            "unit_label": lambda: call.v1.products.create({"name": "A", "unit_label": "u" * 13}),
+            "name": lambda: call.v1.coupons.create({"name": "n" * 41, "percent_off": 5}),
+            "address[line1]": lambda: call.v1.customers.create({"address": {"line1": "l" * 5001}}),
+            "preferred_locales[1]": lambda: call.v1.customers.create({"preferred_locales": ["de", "l" * 5001]}),
+            "product_data[unit_label]": lambda: call.v1.prices.create(
+                {"currency": "eur", "unit_amount": 5, "product_data": {"name": "A", "unit_label": "u" * 13}}
+            ),
+            "line_items[0][reference]": lambda: call.v1.tax.calculations.create(
+                {
+                    "currency": "eur",
+                    "line_items": [{"amount": 5, "reference": "r" * 501}],
+                    "customer_details": {"address": {"country": "DE"}, "address_source": "billing"},
+                }
+            ),
+        }
+        for place, write in writes.items():
+            with pytest.raises(stripe.InvalidRequestError, match="must be at most") as refused:
+                write()
+            assert refused.value.param == place
 
     await client(work)
