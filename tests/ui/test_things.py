@@ -100,6 +100,9 @@ async def test_a_thing_shows_its_place_and_what_became_of_it(set_up: Stage, sign
     assert (ids["netsuite", "2002"], ids["netsuite", "2001"]) == (False, True)
     await order(visitor, address, f"{address}/split", merge=merge.merge, reason="two after all")
     assert alike.thing(set_up, "001B", "salesforce") == merge.gone
+    words = " ".join(re.sub("<[^>]*>", "", (await visitor.get(address)).text).split())
+    assert "netsuite 2002 went to the thing that it names now in a split" in words
+    assert "netsuite 2002 went to netsuite 2002" not in words
     below = f"/crossrefs/things/customer/{alike.thing(set_up, 'cus_Mn90Op')}"
     circle = await order(visitor, address, f"{address}/parent", system="stripe", id="cus_Mn90Op", reason="x")
     assert circle.status_code == 409
