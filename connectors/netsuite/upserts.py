@@ -23,7 +23,7 @@ from connectors.netsuite.standing import GUARD
 from hub.sdk.connector import JsonSchema, ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData
 from hub.sdk.session import Session
-from hub.sdk.values import EffectKey, Idempotency, Request
+from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
 #: What a read accepts: an internal id (or `eid:` key), or an external id.
 KEY_INPUT = {
@@ -115,9 +115,13 @@ def read(kind: Kind, *, name: str, title: str) -> ReadOperation:
 def find(kind: Kind, *, name: str) -> ReadOperation:
     """Declare the read of a record that may not be there: `{NAME: record | null}`, with NAME from the operation's.
 
-    Only NetSuite itself can say that there is none; a gateway's 404 stays an error.
+    Only NetSuite itself can say that there is none; a gateway's 404 stays an error. What is there is compared with the
+    record's schema as one is that is read by itself.
     """
     called = name.partition(".")[0]
+
+    def claim(answer: Response) -> tuple[str, Record]:
+        return kind.schema, record_of(answer)
 
     async def one(session: Session, wanted: Record) -> Record:
         query = {"expandSubResources": "true"} if kind.sublists else None
@@ -145,6 +149,7 @@ def find(kind: Kind, *, name: str) -> ReadOperation:
         },
         read=one,
         about=is_the_one_asked_for,
+        claim=claim,
     )
 
 

@@ -13,13 +13,16 @@ from connectors.s4hana.changes import Whole
 from connectors.s4hana.client import read_all
 from connectors.s4hana.documents import MARK, created, creation
 from connectors.s4hana.marks import REFERENCE, number
+from connectors.s4hana.odata import answers
 from connectors.s4hana.odata.literals import all_of, condition
 from connectors.s4hana.odata.model import entity_set
+from connectors.s4hana.odata.values import read_entity
 from connectors.s4hana.reads import is_of, read
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.connector import ReadOperation, Record
-from hub.sdk.errors import FixData
+from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.session import Session
+from hub.sdk.values import Response
 
 PARTNERS = entity_set("API_BUSINESS_PARTNER", "A_BusinessPartner")
 SCHEMA = "s4hana.business_partner@1"
@@ -72,7 +75,7 @@ async def find(session: Session, wanted: Record) -> Record:
     conditions = [
         condition(PARTNERS, property, "eq", wanted[field]) for field, property in _CALLED.items() if field in wanted
     ]
-    rows = await read_all(session, PARTNERS, filter=all_of(conditions), deep=DEEP, order="BusinessPartner")
+    rows = await read_all(session, PARTNERS, filter=all_of(conditions), deep=DEEP, order="BusinessPartner", every=True)
     for row in rows:
         _assert_meant(wanted, row)
     if len(rows) > 1:
@@ -92,6 +95,17 @@ def _assert_meant(wanted: Record, row: Record) -> None:
 def _is_meant(wanted: Record, came: Record) -> bool:
     found = came["business_partner"]
     return found is None or number(wanted.get("id", found["BusinessPartner"])) == number(found["BusinessPartner"])
+
+
+def claim(response: Response) -> tuple[str, Record]:
+    """Say of what shape what was found is, so that it is compared as one that is read by itself.
+
+    Raises `OutcomeUnknown` for what is no page of partners, or an empty one.
+    """
+    rows = answers.raw_rows(PARTNERS, response)
+    if not rows:
+        raise OutcomeUnknown("Nobody was found.", code="unreadable-answer", set=PARTNERS.name)
+    return SCHEMA, read_entity(PARTNERS, rows[0])
 
 
 CREATE = creation(
@@ -133,4 +147,5 @@ FIND = ReadOperation(
     },
     read=find,
     about=_is_meant,
+    claim=claim,
 )

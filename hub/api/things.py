@@ -72,25 +72,30 @@ class Id(Order):
 @router.get("/things", summary="Find things by an id that names them, or ever did")
 async def listing(
     request: Request,
-    _principal: Viewer,
+    principal: Viewer,
     id: Annotated[str, Query(min_length=1)],
     entity: str | None = None,
     at: AwareDatetime | None = None,
 ) -> Response:
-    """Give each thing whole; with `at` (a time with its offset) as it was, and only those that the id named then."""
-    view = request.app.state.view
+    """Give each thing whole; with `at` (a time with its offset) as it was, and only those that the id named then.
+
+    Names are withheld from whoever may not see payloads.
+    """
+    view, payloads = request.app.state.view, principal.may(Permission.VIEW_PAYLOADS)
     if at is not None:
-        return answer({"things": things.at_moment(view, id=id, entity=entity, moment=at)})
-    found = [things.show(view, of, thing) for of, thing in things.named(view, id=id, entity=entity)]
+        return answer({"things": things.at_moment(view, id=id, entity=entity, moment=at, payloads=payloads)})
+    known = things.named(view, id=id, entity=entity)
+    found = [things.show(view, of, thing, payloads=payloads) for of, thing in known]
     return answer({"things": found})
 
 
 @router.get("/things/{entity}/{thing}", summary="Show a thing")
 async def show(
-    request: Request, entity: str, thing: str, _principal: Viewer, at: AwareDatetime | None = None
+    request: Request, entity: str, thing: str, principal: Viewer, at: AwareDatetime | None = None
 ) -> Response:
     """Give its ids, its place in the tree and its history; with `at` as it was."""
-    found = things.show(request.app.state.view, entity, thing, moment=at)
+    payloads = principal.may(Permission.VIEW_PAYLOADS)
+    found = things.show(request.app.state.view, entity, thing, moment=at, payloads=payloads)
     if found is None:
         raise NotFound("There has never been such a thing.", entity=entity, thing=thing)
     return answer(found)

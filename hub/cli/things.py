@@ -239,7 +239,7 @@ def _found(hub: AtHub, id: str, entity: str | None, at: str | None) -> list[dict
 
 
 def _show(thing: Mapping[str, Any]) -> None:
-    console.print(f"{thing['entity']} {thing['thing']}", markup=False, highlight=False)
+    console.print(f"{thing['entity']} {thing['thing']}{_named(thing)}", markup=False, highlight=False)
     if thing["became"]:
         console.print(f"It became {thing['became']}.", markup=False, highlight=False)
     table = Table("System", "Id", "")
@@ -254,12 +254,18 @@ def _show(thing: Mapping[str, Any]) -> None:
     for placed in thing["tree"] if len(thing["tree"]) > 1 else ():
         mark = "> " if placed["level"] == 0 else "  "
         depth = "  " * (placed["level"] - thing["tree"][0]["level"])
-        console.print(f"{mark}{depth}{_ids(placed['ids'])} ({placed['thing']})", markup=False, highlight=False)
+        console.print(
+            f"{mark}{depth}{_ids(placed['ids'])} ({placed['thing']}){_named(placed)}", markup=False, highlight=False
+        )
     for merged in thing["merges"]:
         text = f"{merged['merge']}: {merged['gone']} became it on {minute(merged['at'])}, by {merged['actor']}."
         console.print(text, markup=False, highlight=False)
     for pair in thing["pairs"]:
         console.print(f"It may be the same as another: {pair}.", markup=False, highlight=False)
+
+
+def _named(thing: Mapping[str, Any]) -> str:
+    return f": {thing['name']}" if thing["name"] else ""
 
 
 def _ids(ids: Sequence[Mapping[str, Any]]) -> str:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
         **dict.fromkeys(("EUR", "USD", "GBP", "CHF"), (5_000_000, 25_000_000)),
-        **dict.fromkeys(("CAD", "AUD"), (7_500_000, 37_500_000)),
+        **dict.fromkeys(("CAD", "AUD", "SGD"), (7_500_000, 37_500_000)),
         "SEK": (50_000_000, 250_000_000),
         "JPY": (8_000_000, 40_000_000),
         "KWD": (15_000_000, 75_000_000),

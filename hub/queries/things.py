@@ -59,6 +59,7 @@ class Place:
     thing: str
     level: int
     ids: tuple[Id, ...]
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +79,13 @@ class ThingView:
     """A thing: what names it, where it stands, its merges, and everything that became of it, the newest first.
 
     `became` is the thing that it was merged into, where nothing names it any more. `doubles` are the systems in which
-    several records stand for it: there they are to be merged by hand.
+    several records stand for it: there they are to be merged by hand. `name` is what its record said last that was
+    compared; None where payloads are withheld, or no record is kept.
     """
 
     entity: str
     thing: str
+    name: str | None
     ids: tuple[Id, ...]
     doubles: tuple[str, ...]
     tree: tuple[Place, ...]
@@ -109,10 +112,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One record of a pair: where it is, the thing it is about now, when it was seen last and by which run."""
+    """One record of a pair: where it is, the thing it is about now, when it was seen last and by which run.
+
+    `name` is what it says of itself; None where payloads are withheld, or retention has taken it.
+    """
 
     system: str
     id: str
+    name: str | None
     thing: str | None
     seen_at: datetime | None
     run_id: str | None
@@ -159,8 +166,13 @@ def named(view: View, *, id: str, entity: str | None = None, system: str | None 
     return tuple(sorted(each for each in found if entity is None or each[0] == entity))
 
 
-def show(view: View, entity: str, thing: str, *, moment: datetime | None = None) -> ThingView | None:
-    """Give a thing as it is, or as it was at a moment; None when there has never been such a thing."""
+def show(
+    view: View, entity: str, thing: str, *, moment: datetime | None = None, payloads: bool = False
+) -> ThingView | None:
+    """Give a thing as it is, or as it was at a moment; None when there has never been such a thing.
+
+    Names are those of now, and withheld without `payloads`.
+    """
     with view.database.reading() as connection:
         rows = _rows(connection, view.environment, entity, thing)
         if not rows:
@@ -172,12 +184,14 @@ def show(view: View, entity: str, thing: str, *, moment: datetime | None = None)
         else:
             ids = _ids_at(connection, view.environment, entity, thing, at)
         asked = pairs.of_thing(connection, environment=view.environment, entity=entity, thing=thing)
+        of = {"environment": view.environment, "entity": entity}
         return ThingView(
             entity=entity,
             thing=thing,
+            name=_name(connection, of, ids) if payloads else None,
             ids=ids,
             doubles=tuple(sorted({each.system for each in ids if each.alias})),
-            tree=_tree(connection, view.environment, entity, thing, at),
+            tree=_tree(connection, view.environment, entity, thing, at, payloads=payloads),
             below=len(things.children_of(connection, environment=view.environment, entity=entity, thing=thing)),
             merges=_merges(told, thing, names),
             pairs=tuple(row["pair"] for row in asked if row["state"] == PairState.OPEN),
@@ -269,7 +283,9 @@ def _parent_at(connection: Connection, environment: str, entity: str, thing: str
     return rows[-1]["other"] if rows else None
 
 
-def _tree(connection: Connection, environment: str, entity: str, thing: str, at: int | None) -> tuple[Place, ...]:
+def _tree(
+    connection: Connection, environment: str, entity: str, thing: str, at: int | None, *, payloads: bool
+) -> tuple[Place, ...]:
     """Give what stands above a thing, the topmost first, itself, and what stands straight below it now."""
     up: list[str] = []
     above = _parent_at(connection, environment, entity, thing, at)
@@ -281,14 +297,32 @@ def _tree(connection: Connection, environment: str, entity: str, thing: str, at:
         down = things.children_of(connection, environment=environment, entity=entity, thing=thing)[:MOST_BELOW]
     levels = [*((each, -number) for number, each in reversed(list(enumerate(up, start=1)))), (thing, 0)]
     places = [*levels, *((each, 1) for each in down)]
-    return tuple(
-        Place(
-            thing=each,
-            level=level,
-            ids=tuple(id for id in _ids(connection, environment, entity, each) if not id.alias),
-        )
-        for each, level in places
-    )
+    of, found = {"environment": environment, "entity": entity}, []
+    for each, level in places:
+        ids = _ids(connection, environment, entity, each)
+        name = _name(connection, of, ids) if payloads else None
+        found.append(Place(thing=each, level=level, ids=tuple(id for id in ids if not id.alias), name=name))
+    return tuple(found)
+
+
+def _name(connection: Connection, of: Mapping[str, str], ids: Iterable[Id]) -> str | None:
+    """Give the name in the record that was compared last of those that some ids name; None where none is kept."""
+    rows = [row for each in ids if (row := _matched(connection, of, each.system, each.id)) is not None]
+    newest = max(rows, key=lambda row: row.at, default=None)
+    return None if newest is None else _called_so(newest.record)
+
+
+def _called_so(text: str | None) -> str | None:
+    record = None if text is None else exact_json.loads(text)
+    name = record.get("name") if isinstance(record, dict) else None
+    return name if isinstance(name, str) and name else None
+
+
+def _matched(connection: Connection, of: Mapping[str, str], system: str, id: str) -> Any:
+    """Give what is kept of a record that was compared; None where it never was."""
+    key = {**of, "system": system, "id": id}
+    here = (matched_records.c[name] == value for name, value in key.items())
+    return connection.execute(select(matched_records).where(*here)).one_or_none()
 
 
 def _merges(rows: Iterable[Mapping[str, Any]], thing: str, names: Mapping[str, str]) -> tuple[Merge, ...]:
@@ -342,7 +376,7 @@ def _happening(row: Mapping[str, Any], names: Mapping[str, str]) -> Happening:
 
 def _pair(connection: Connection, row: Mapping[str, Any], *, payloads: bool) -> Pair:
     of = {"environment": row["environment"], "entity": row["entity"]}
-    seen = [_record(connection, of, system, id) for system, id in pairs.of_ids(row)]
+    seen = [_record(connection, of, system, id, payloads=payloads) for system, id in pairs.of_ids(row)]
     texts = [text for _, text in seen]
     fields = None
     if payloads and all(text is not None for text in texts):
@@ -366,17 +400,16 @@ def _pair(connection: Connection, row: Mapping[str, Any], *, payloads: bool) -> 
     )
 
 
-def _record(connection: Connection, of: Mapping[str, str], system: str, id: str) -> tuple[Record, str | None]:
+def _record(
+    connection: Connection, of: Mapping[str, str], system: str, id: str, *, payloads: bool
+) -> tuple[Record, str | None]:
     thing = things.named(connection, **of, system=system, id=id)
-    row = connection.execute(
-        select(matched_records).where(
-            *(matched_records.c[name] == value for name, value in {**of, "system": system, "id": id}.items())
-        )
-    ).one_or_none()
+    row = _matched(connection, of, system, id)
     ids = () if thing is None else _ids(connection, of["environment"], of["entity"], thing)
     found = Record(
         system=system,
         id=id,
+        name=None if row is None or not payloads else _called_so(row.record),
         thing=thing,
         seen_at=None if row is None else of_micros(row.at),
         run_id=None if row is None else row.run_id,
@@ -404,11 +437,13 @@ def _flat(value: Any, path: str) -> Iterable[tuple[str, str]]:
         yield path, value if isinstance(value, str) else exact_json.dumps(value).decode()
 
 
-def at_moment(view: View, *, id: str, moment: datetime, entity: str | None = None) -> tuple[ThingView, ...]:
+def at_moment(
+    view: View, *, id: str, moment: datetime, entity: str | None = None, payloads: bool = False
+) -> tuple[ThingView, ...]:
     """Give the things that an id named at a moment, as they were then."""
     found = []
     for of, thing in named(view, id=id, entity=entity):
-        shown = show(view, of, thing, moment=moment)
+        shown = show(view, of, thing, moment=moment, payloads=payloads)
         if shown is not None and any(each.id == id for each in shown.ids):
             found.append(shown)
     return tuple(found)

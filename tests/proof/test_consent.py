@@ -14,6 +14,16 @@ NEAR = {limit + near for limits in LIMITS.values() for limit in limits for near 
 AMOUNTS = sorted(NEAR | {-minor for minor in NEAR})
 
 
+@pytest.mark.parametrize("policy", ["large-credits", "contract-changes"])
+def test_credits_and_contracts_have_the_limits_of_invoices(policy: str) -> None:
+    """Of a contract that becomes less somebody is asked whatever the amount."""
+    asked, invoices = (shipped_bundle().policies[name] for name in (policy, "large-invoices"))
+    for currency in [*LIMITS, "NOK"]:
+        for minor in filter(lambda each: each >= 0, AMOUNTS):
+            money = {"money": {"minor": minor, "currency": currency}}
+            assert decide(asked, money).output == decide(invoices, money).output, (minor, currency)
+
+
 @pytest.mark.parametrize("currency", [*LIMITS, "NOK", "XXX"])
 def test_the_company_wants_what_its_policy_asks(currency: str) -> None:
     policy = shipped_bundle().policies["large-invoices"]
@@ -24,7 +34,8 @@ def test_the_company_wants_what_its_policy_asks(currency: str) -> None:
 
 def test_every_currency_of_the_books_has_limits_of_its_own() -> None:
     """Another one is asked about at any amount: nothing goes past people for want of a rule."""
-    assert shipped_bundle().tables["netsuite_currencies"].keys() == LIMITS.keys()
+    sold_in = shipped_bundle().tables["entity_currencies"].values()
+    assert {currency for several in sold_in for currency in str(several).split()} == LIMITS.keys()
     for currency in LIMITS:
         assert people_needed(Decimal(9_000_000_000), currency) == people_needed(Decimal(-9_000_000_000), currency) == 2
     assert people_needed(Decimal(1), "NOK") == 1

@@ -21,7 +21,7 @@ from hub.operate.holds import Held
 from hub.queries import cases, runs
 from hub.queries.runs import RunFilter
 from hub.runtime.composition import Changes
-from tests.ui import believable, consent, timed
+from tests.ui import alike, believable, consent, timed
 from tests.ui.looped import looped_run
 from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, Stage, stage
 
@@ -256,6 +256,7 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
     await timed.pass_days(set_up)
     await timed.lose_events(set_up)
     asked = await consent.asked(set_up, PASSWORD)
+    pair = await alike.happen(set_up)
     found = []
     for path in (
         "/",
@@ -290,6 +291,9 @@ async def test_nothing_is_in_the_way_of_assistive_technology(
         *(f"/events/{event}" for event in kept),
         "/schemas",
         "/crossrefs",
+        "/crossrefs/duplicates",
+        f"/crossrefs/duplicates/{pair}",
+        f"/crossrefs/things/customer/{alike.thing(set_up, '001A', 'salesforce')}",
         "/audit",
         "/search?q=in_1",
         "/nowhere",

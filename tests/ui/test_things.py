@@ -23,6 +23,7 @@ async def test_two_that_may_be_one_stand_side_by_side(set_up: Stage, sign_in: Si
     visitor = await sign_in(OPERATOR)
     listed = (await visitor.get("/crossrefs/duplicates")).text
     assert pair in listed and "tax number" in listed
+    assert "MUELLER SOEHNE" in listed and "Müller &amp; Söhne GmbH" in listed
     assert "Duplicates (1)" in (await visitor.get("/crossrefs")).text
     page = (await visitor.get(f"/crossrefs/duplicates/{pair}")).text
     assert "MUELLER SOEHNE" in page and "Müller &amp; Söhne GmbH" in page
@@ -74,7 +75,10 @@ async def test_who_may_see_no_payloads_sees_no_records_and_decides_nothing(set_u
     page = (await visitor.get(f"/crossrefs/duplicates/{pair}")).text
     assert "Your role does not show records." in page
     assert "MUELLER" not in page and "They are the same" not in page
-    assert "Untie" not in (await visitor.get(f"/crossrefs/things/customer/{alike.thing(set_up, 'cus_Mn90Op')}")).text
+    assert "MUELLER" not in (await visitor.get("/crossrefs/duplicates")).text
+    for id, system in (("cus_Mn90Op", "stripe"), ("001A", "salesforce")):
+        page = (await visitor.get(f"/crossrefs/things/customer/{alike.thing(set_up, id, system)}")).text
+        assert "Untie" not in page and "Müller" not in page
 
 
 async def test_a_thing_shows_its_place_and_what_became_of_it(set_up: Stage, sign_in: SignIn) -> None:
@@ -86,6 +90,10 @@ async def test_a_thing_shows_its_place_and_what_became_of_it(set_up: Stage, sign
     page = (await visitor.get(address)).text
     for words in ("one company, entered twice", "the group&#39;s own list", "salesforce", "001B", "Take it back"):
         assert words in page, words
+    # It is called as its record that was compared says, also where it stands in the tree.
+    assert re.search(r"netsuite 1050</a>\s*Müller &amp; Söhne GmbH</li>", page)
+    own = (await visitor.get(f"/crossrefs/things/customer/{alike.thing(set_up, 'cus_Mn90Op')}")).text
+    assert '<h1 class="wrap">Müller &amp; Söhne GmbH</h1>' in own
     # What came with the thing that it named is not said to have come from itself.
     words = " ".join(re.sub("<[^>]*>", "", page).split())
     assert "netsuite 2002 came with the thing that it named before in a merge" in words
@@ -100,6 +108,9 @@ async def test_a_thing_shows_its_place_and_what_became_of_it(set_up: Stage, sign
     assert (ids["netsuite", "2002"], ids["netsuite", "2001"]) == (False, True)
     await order(visitor, address, f"{address}/split", merge=merge.merge, reason="two after all")
     assert alike.thing(set_up, "001B", "salesforce") == merge.gone
+    words = " ".join(re.sub("<[^>]*>", "", (await visitor.get(address)).text).split())
+    assert "netsuite 2002 went to the thing that it names now in a split" in words
+    assert "netsuite 2002 went to netsuite 2002" not in words
     below = f"/crossrefs/things/customer/{alike.thing(set_up, 'cus_Mn90Op')}"
     circle = await order(visitor, address, f"{address}/parent", system="stripe", id="cus_Mn90Op", reason="x")
     assert circle.status_code == 409

@@ -104,3 +104,53 @@ def test_an_invoice_as_netsuite_takes_and_gives_it_is_booked_alike() -> None:
         place("revenue item 104"): Decimal("-1.00"),
         place("tax code 202"): Decimal("1.23"),
     }
+
+
+@pytest.mark.parametrize(
+    ("schema", "record", "moved"),
+    [
+        (
+            "invoice_posting",
+            {
+                "reference": "CON-1",
+                "customer": "10100001",
+                "total": "14.87",
+                "items": [{"account": "41000000", "net": "12.50"}, {"account": "41000500", "net": "-0.01"}],
+                "taxes": [{"tax_code": "A1", "amount": "2.38", "base": "12.49"}],
+            },
+            {"receivable": "14.87", "account 41000000": "12.50", "account 41000500": "-0.01", "tax code A1": "2.38"},
+        ),
+        (
+            "payment_posting",
+            {"customer": "1", "account": "11002080", "amount": "14.87", "fee": "0.30", "fee_account": "65100000"},
+            {"receivable": "-14.87", "account 11002080": "14.57", "account 65100000": "0.30"},
+        ),
+        (
+            "payment_posting",
+            {"customer": "1", "account": "11002080", "amount": "14.87"},
+            {"receivable": "-14.87", "account 11002080": "14.87"},
+        ),
+        (
+            "journal_entry_posting",
+            {
+                "lines": [{"account": "11001000", "amount": "12.49"}, {"customer": "1", "amount": "-14.87"}],
+                "taxes": [{"tax_code": "A1", "amount": "2.38", "base": "12.49"}],
+            },
+            {"account 11001000": "12.49", "receivable": "-14.87", "tax code A1": "2.38"},
+        ),
+    ],
+)
+def test_s4hana_entries_tell_which_accounts_and_books_they_move(
+    schema: str, record: dict[str, Any], moved: dict[str, str]
+) -> None:
+    name = f"s4hana.{schema}@1"
+    found = compile_books(name, load_connectors()["s4hana"].schemas[name], {})
+    assert found is not None
+    whole = {**record, "company_code": "1010", "currency": "EUR", "posting_date": "2026-01-31"}
+    told = found.postings(whole, entity="DE01", currency=None)
+    assert told == {place(account): Decimal(amount) for account, amount in moved.items()} | {
+        place("books of company 1010 in currency EUR"): Decimal("14.87")
+    }
+    # The same number in other books is money that moves.
+    other = found.postings({**whole, "company_code": "1510"}, entity="DE01", currency=None)
+    assert other.keys() - told.keys() == {place("books of company 1510 in currency EUR")}

@@ -167,3 +167,10 @@ def test_every_entity_has_books_and_a_place(bundle: Bundle) -> None:
     assert bundle.tables["s4hana_revenue_accounts"].keys() == bundle.tables["netsuite_items"].keys()
     assert bundle.tables["s4hana_accounts"].keys() >= set(bundle.tables["bank_accounts"].values())
     assert {key.partition(".")[0] for key in bundle.tables["ship_from"]} == entities
+
+
+def test_each_place_where_somebody_sells_is_known_of_accounts(bundle: Bundle) -> None:
+    """An account whose country nobody knows becomes no customer, however well the books of its company are set up."""
+    sold_in, known = bundle.tables["entities"].keys(), bundle.tables["crm_countries"]
+    assert {country for country in sold_in if known.get(country) != country} == set()
+    assert {country for country in sold_in if country not in {known[name] for name in known if len(name) > 2}} == set()

@@ -19,7 +19,8 @@ _MOST = 200
 
 def detail(visit: Visit) -> Response:
     """Show one thing."""
-    found = things.show(visit.console.view, visit.place("entity"), visit.place("thing"))
+    payloads = visit.may(Permission.VIEW_PAYLOADS)
+    found = things.show(visit.console.view, visit.place("entity"), visit.place("thing"), payloads=payloads)
     if found is None:
         raise NotFound("There has never been such a thing.", thing=visit.place("thing"))
     return visit.page("thing.html", thing=found, others=_others(visit, found))
@@ -29,7 +30,8 @@ def duplicates(visit: Visit) -> Response:
     """List pairs that wait for a word, or what was said of others."""
     said = visit.query("show")
     state = PairState(said) if said in set(PairState) else PairState.OPEN
-    pairs = things.waiting(visit.console.view, state=state, limit=_MOST)
+    payloads = visit.may(Permission.VIEW_PAYLOADS)
+    pairs = things.waiting(visit.console.view, state=state, payloads=payloads, limit=_MOST)
     shared = things.shared_keys(visit.console.view)
     total = things.count(visit.console.view, state) if len(pairs) >= _MOST else len(pairs)
     return visit.page("duplicates.html", pairs=pairs, total=total, state=state, states=list(PairState), shared=shared)

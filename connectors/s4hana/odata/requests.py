@@ -42,11 +42,7 @@ def one(base: str, entity: EntitySet, key: Mapping[str, Any], *, deep: Sequence[
 
     In v2 it shows every property that it has, so that one that a release adds is seen.
     """
-    options = shown(entity, deep)
-    if entity.version == 2:
-        below = [name for name in options["select"].split(",") if "/" in name]
-        options["select"] = ",".join([*below, "*"])
-    return reading(base, entity, entity_path(entity, key), options)
+    return reading(base, entity, entity_path(entity, key), _every(entity, shown(entity, deep)))
 
 
 def many(
@@ -59,11 +55,24 @@ def many(
     skip: int = 0,
     deep: Sequence[str] = (),
     select: Sequence[str] | None = None,
+    every: bool = False,
 ) -> Request:
-    """Form the read of a collection, which also tells how many rows there are, so that none is missed unseen."""
+    """Form the read of a collection, which also tells how many rows there are, so that none is missed unseen.
+
+    With `every` the rows show all properties that they have, as one entity does that is read by itself.
+    """
     options = {"filter": filter, "orderby": order, "top": "" if top is None else str(top), "skip": str(skip or "")}
     counted = {"inlinecount": "allpages"} if entity.version == 2 else {"count": "true"}
-    return reading(base, entity, entity.name, {**options, **counted, **shown(entity, deep, select)})
+    named = shown(entity, deep, select)
+    return reading(base, entity, entity.name, {**options, **counted, **(_every(entity, named) if every else named)})
+
+
+def _every(entity: EntitySet, named: dict[str, str]) -> dict[str, str]:
+    """Let all properties of the head be shown beside what is named below it; v4 has them named."""
+    if entity.version != 2:
+        return named
+    below = [name for name in named["select"].split(",") if "/" in name]
+    return {**named, "select": ",".join([*below, "*"])}
 
 
 def shown(entity: EntitySet, deep: Sequence[str] | None, select: Sequence[str] | None = None) -> dict[str, str]:
