@@ -15,7 +15,8 @@ from typing import Any
 
 from connectors.salesforce import csv_files
 from connectors.salesforce.answers import is_id, moment
-from connectors.salesforce.client import api_name, external_id, following, reading, record_id, settings_of, writing
+from connectors.salesforce.client import following, reading, record_id, settings_of, writing
+from connectors.salesforce.keyed import all_keyed
 from connectors.salesforce.reads import EXTERNAL, ID, NAME
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.writes import FIELDS
@@ -46,17 +47,9 @@ def submit_request(settings: SalesforceSettings, record: Record, key: EffectKey)
     Salesforce keeps no key for jobs, and a job no mark; the effect's stands in a header that only people may heed. So
     an earlier job is found by its table and its time, see `find`.
     """
-    object = api_name(record["object"])
-    field = api_name(record.get("field", settings.external_id_of(object)))
-    rows, seen = [], set()
-    for one in record["records"]:
-        value = external_id(one["value"])
-        if value in seen:
-            raise FixData("A record is there twice.", code="named-twice", value=value)
-        seen.add(value)
-        if str(one["fields"].get(field, value)) != value:
-            raise FixData("The record's fields name another external id.", code="bad-external-id", field=field)
-        rows.append({**{name: inner for name, inner in one["fields"].items() if name != "Id"}, field: value})
+    found = all_keyed(settings, record)
+    object, field = found[0].object, found[0].field
+    rows = [{**row.fields, field: row.value} for row in found]
     content = csv_files.table(rows, field)
     if len(content) > MOST_BYTES:
         raise FixData(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from connectors.salesforce.deletions import DELETIONS
 from connectors.salesforce.diagnosis import ping
 from connectors.salesforce.failures import classify, limits_seen
 from connectors.salesforce.listings import LISTINGS
@@ -28,7 +29,7 @@ CONNECTOR = Connector(
     limits=Limits(concurrency=15),
     limits_seen=limits_seen,
     webhook=WEBHOOK,
-    streams=STREAMS,
+    streams=(*STREAMS, DELETIONS),
     listings=LISTINGS,
     schemas=load(Path(__file__).parent / "schemas"),
 )

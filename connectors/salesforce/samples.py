@@ -39,6 +39,7 @@ SETTINGS: Mapping[str, Any] = {
 _IDS = Ids(1)
 ACCOUNT, OTHER_ACCOUNT = _IDS.next("001"), _IDS.next("001")
 PRICE_BOOK = _IDS.next("01s")
+_KEPT_ASSET, BINNED_ASSET, PURGED_ASSET = (_IDS.next("02i") for _ in range(3))
 ALDER = {"type": "Account", "Name": "Alder Works", "Billing_Id__c": "cus_1", "BillingCity": "Graz", "AnnualRevenue": 12}
 SEED: Mapping[str, Any] = {
     "settings": {"bulk_seconds": 0},
@@ -125,8 +126,12 @@ SEED: Mapping[str, Any] = {
             for quantity in (1, 2, 3)
         ),
         {"type": "Asset", "Name": "Seats", "AccountId": "@{alder}", "Product2Id": "@{seats}", "Billing_Id__c": "ast_1"},
+        {"type": "Asset", "Name": "Old seats", "AccountId": "@{alder}", "Product2Id": "@{seats}"},
+        {"type": "Asset", "Name": "Older seats", "AccountId": "@{alder}", "Product2Id": "@{seats}"},
         {"type": "Usage__c", "Key__c": "use_1", "Account__c": "@{alder}", "Metric__c": "seats", "Quantity__c": 7},
     ],
+    "late_deletes": [{"id": BINNED_ASSET, "seconds": 3600}, {"id": PURGED_ASSET, "seconds": 7200}],
+    "purge": [PURGED_ASSET],
 }
 
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.salesforce.answers import first_refusal, is_id, moment, plain, results_of, rows_of
-from connectors.salesforce.client import api_name, external_id, path, writing
+from connectors.salesforce.client import api_name, path, writing
 from connectors.salesforce.failures import understood
+from connectors.salesforce.keyed import all_keyed
 from connectors.salesforce.reads import EXTERNAL, NAME
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.soql import asked, select, text
@@ -19,7 +20,7 @@ from connectors.salesforce.standing import digest, shown_as, shows
 from connectors.salesforce.writes import FIELDS
 from hub.sdk.answers import read_object
 from hub.sdk.connector import JsonSchema, Record, WriteOperation
-from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.guards import Look, ReadBefore, Standing
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
@@ -39,18 +40,9 @@ _UNDONE = "PROCESSING_HALTED"
 
 def _upserts(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
     """Form the write of many records of one object; `FixData` for an id that comes twice."""
-    object = api_name(record["object"])
-    field = api_name(record.get("field", settings.external_id_of(object)))
-    rows, seen = [], set()
-    for one in record["records"]:
-        value = external_id(one["value"])
-        if value in seen:
-            raise FixData("A record is there twice.", code="named-twice", value=value)
-        seen.add(value)
-        fields = {api_name(name): inner for name, inner in one["fields"].items() if name not in ("Id", "attributes")}
-        if str(fields.get(field, value)) != value:
-            raise FixData("The record's fields name another external id.", code="bad-external-id", field=field)
-        rows.append({"attributes": {"type": object}, **fields, field: value})
+    found = all_keyed(settings, record)
+    object, field = found[0].object, found[0].field
+    rows = [{"attributes": {"type": object}, **row.fields, field: row.value} for row in found]
     body = {"allOrNone": True, "records": rows}
     request = writing(settings, "PATCH", "composite", "sobjects", object, field, body=body)
     # That it can be looked at is known before it is sent.
@@ -121,28 +113,41 @@ def _rows(request: Request) -> list[dict[str, Any]]:
 
 def _writes(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
     """Form a composite of upserts, in their order; a later record may lead to an earlier one by an external id."""
-    parts, seen = [], set()
-    for place, one in enumerate(record["records"]):
-        object = api_name(one["object"])
-        field, value = api_name(one.get("field", settings.external_id_of(object))), external_id(one["value"])
-        if (object, field, value) in seen:
-            raise FixData("A record is there twice.", code="named-twice", object=object, value=value)
-        seen.add((object, field, value))
-        body = {api_name(name): inner for name, inner in one["fields"].items() if name not in ("Id", "attributes")}
-        if str(body.pop(field, value)) != value:
-            raise FixData("The record's fields name another external id.", code="bad-external-id", field=field)
-        url = path(settings, "sobjects", object, field, value)
-        parts.append({"method": "PATCH", "url": url, "referenceId": f"r{place}", "body": body})
+    found = all_keyed(settings, record)
+    parts = [
+        {
+            "method": "PATCH",
+            "url": path(settings, "sobjects", row.object, row.field, row.value),
+            "referenceId": _reference(place, len(found)),
+            "body": row.fields,
+        }
+        for place, row in enumerate(found)
+    ]
     return writing(settings, "POST", "composite", body={"allOrNone": True, "compositeRequest": parts})
 
 
+def _reference(place: int, count: int) -> str:
+    """Name a part of a composite so that its answer shows by itself whether all parts are there."""
+    return f"r{place}of{count}"
+
+
+def _place(part: Mapping[str, Any]) -> int:
+    return int(part["referenceId"].partition("of")[0].removeprefix("r"))
+
+
 def _written(response: Response) -> Record:
+    """Give the ids that are told, in their own order; raises what Salesforce says of the record that it refused.
+
+    Of an answer without one of the parts, or with one too many, nobody knows what it is about.
+    """
     parts = _parts(response)
+    if [part["referenceId"] for part in parts] != [_reference(place, len(parts)) for place in range(len(parts))]:
+        raise OutcomeUnknown("The answer is not about all records.", code="unreadable-answer", status=response.status)
     refused = [part for part in parts if part["httpStatusCode"] >= 300]
     if refused:
         raise _refusal(refused)
-    ids = [part["body"]["id"] for part in parts if isinstance(part.get("body"), dict) and is_id(part["body"].get("id"))]
     told = [part for part in parts if part["httpStatusCode"] != 204]
+    ids = [part["body"]["id"] for part in told if isinstance(part.get("body"), dict) and is_id(part["body"].get("id"))]
     if len(ids) != len(told):
         raise OutcomeUnknown("The answer does not name the records.", code="unreadable-answer")
     return {"ids": sorted(ids)}
@@ -215,7 +220,7 @@ def _refusal(parts: Sequence[Mapping[str, Any]]) -> Exception:
     body = own[0].get("body")
     errors = [error for error in body if isinstance(error, Mapping)] if isinstance(body, list) else []
     error = understood(own[0]["httpStatusCode"], errors)
-    error.facts = {**error.facts, "record": own[0]["referenceId"]}
+    error.facts = {**error.facts, "record": _place(own[0])}
     return error
 
 

@@ -1,7 +1,8 @@
-"""What was changed or deleted in Salesforce, oldest first, by the time of its last change.
+"""What was changed in Salesforce, oldest first, by the time of its last change.
 
 Every page is a new query behind the last row, so that a record that is changed once more meanwhile moves no other out
 of sight, and no cursor of Salesforce's can end. What lies in the recycle bin is asked for too: a deletion is a change.
+What does not lie there any more is told by the log of deletions alone (`deletions`), under the same name.
 """
 
 from __future__ import annotations
@@ -134,25 +135,32 @@ async def _ask(
     return rows, answer["done"] and len(rows) < PAGE_ROWS
 
 
+def deletion(object: str, name: str, id: str, at: datetime, *, merged_into: str | None = None) -> InboundEvent:
+    """Tell of a deletion; whoever tells of it, by the list of changes or by the log of deletions, names it alike."""
+    return InboundEvent(
+        external_id=f"{object}:{id}:{written(at)}:deleted",
+        type=f"salesforce.{name}.deleted",
+        occurred_at=at,
+        subject=id,
+        data={"object": object, "id": id, "merged_into": merged_into},
+    )
+
+
 async def _event(session: Session, row: dict[str, Any], object: str, kind: Kind | None, *, money: bool) -> InboundEvent:
     changed, name = moment(row["SystemModstamp"]), object.lower() if kind is None else kind.name
-    deleted = row.get("IsDeleted") is True
+    if row.get("IsDeleted") is True:
+        return deletion(object, name, row["Id"], changed, merged_into=row.get("MasterRecordId"))
     # Within one second a record may change more than once.
     content = hashlib.sha256(canonical(row)).hexdigest()[:16]
-    data: dict[str, Any] = {"object": object, "id": row["Id"]}
-    record: dict[str, Any] | None = None
-    if deleted:
-        data["merged_into"] = row.get("MasterRecordId")
-    else:
-        record = await with_currency(session, row) if money else row
-        data |= {"as_made": row.get("CreatedDate") == row.get("SystemModstamp"), "record": record}
+    record = await with_currency(session, row) if money else row
+    as_made = row.get("CreatedDate") == row.get("SystemModstamp")
     return InboundEvent(
         external_id=f"{object}:{row['Id']}:{written(changed)}:{content}",
-        type=f"salesforce.{name}.{'deleted' if deleted else 'changed'}",
+        type=f"salesforce.{name}.changed",
         occurred_at=changed,
         subject=row["Id"],
-        data=data,
-        schema=None if kind is None or deleted else kind.schema,
+        data={"object": object, "id": row["Id"], "as_made": as_made, "record": record},
+        schema=None if kind is None else kind.schema,
         record=record,
     )
 
@@ -174,7 +182,7 @@ STREAMS = (
     *(
         Stream(
             name=_plural(kind),
-            title=f"Changes of {kind.object}, and what was deleted",
+            title=f"Changes of {kind.object}, and what lies in the recycle bin",
             pull=changes(kind),
             overlap=OVERLAP,
         )

@@ -39,9 +39,7 @@ _SHOWN = ("number", "account", "status", "issued_on", "due_on", "total", "open",
 
 
 def _account(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
-    return upsert_request(
-        settings, "Account", settings.external_id_of("Account"), record["external_id"], record["fields"]
-    )
+    return upsert_request(settings, "Account", record["external_id"], record["fields"])
 
 
 def _invoice(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
@@ -77,8 +75,7 @@ def _invoice(settings: SalesforceSettings, record: Record, key: EffectKey) -> Re
                 currency=currency,
                 expected=settings.currency,
             )
-    object = settings.invoice_object
-    return upsert_request(settings, object, settings.external_id_of(object), record["external_id"], fields)
+    return upsert_request(settings, settings.invoice_object, record["external_id"], fields)
 
 
 async def _find_invoice(session: Session, wanted: Record) -> Record:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.salesforce.answers import changed, is_id, written
-from connectors.salesforce.client import api_name, external_id, path, record_id, writing
+from connectors.salesforce.client import api_name, path, record_id, writing
 from connectors.salesforce.failures import understood
+from connectors.salesforce.keyed import keyed
 from connectors.salesforce.reads import EXTERNAL, ID, NAME
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.standing import GUARD, GUARD_BY_ID
@@ -33,24 +34,18 @@ _FOR_EVER = 50 * 365 * 86_400.0
 
 
 def upsert_request(
-    settings: SalesforceSettings, object: str, field: str, value: Any, fields: Mapping[str, Any]
+    settings: SalesforceSettings, object: str, value: Any, fields: Mapping[str, Any], field: str | None = None
 ) -> Request:
     """Form the write of fields under an external id, which makes the record where there is none.
 
-    The id stands in the address alone; where the fields name it too, it must be the same.
+    The id stands in the address alone.
     """
-    named, key = api_name(field), external_id(value)
-    body = {api_name(name): inner for name, inner in fields.items() if name not in ("Id", "attributes")}
-    given = body.pop(named, key)
-    if str(given) != key:
-        raise FixData("The record's fields name another external id.", code="bad-external-id", field=named)
-    return writing(settings, "PATCH", "sobjects", api_name(object), named, key, body=body)
+    row = keyed(settings, object, value, fields, field)
+    return writing(settings, "PATCH", "sobjects", row.object, row.field, row.value, body=row.fields)
 
 
 def _upsert(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
-    object = api_name(record["object"])
-    field = record.get("field", settings.external_id_of(object))
-    return upsert_request(settings, object, field, record["value"], record["fields"])
+    return upsert_request(settings, record["object"], record["value"], record["fields"], record.get("field"))
 
 
 def _create(settings: SalesforceSettings, record: Record, key: EffectKey) -> Request:
@@ -63,7 +58,7 @@ def _create(settings: SalesforceSettings, record: Record, key: EffectKey) -> Req
             code="bad-external-id",
             field=field,
         )
-    return upsert_request(settings, object, field, key, record["fields"])
+    return upsert_request(settings, object, key, record["fields"], field)
 
 
 def _creates(settings: SalesforceSettings, items: Sequence[tuple[EffectKey, Record]], key: EffectKey) -> Request:

@@ -75,7 +75,8 @@ class Streams:
         async for page in stream.pull(account, position.cursor, position.since):
             found += await self.take(account, page.events)
             if page.begins_at is not None:
-                why = "What was there before is no longer given."
+                of = f" of {page.begins_of}" if page.begins_of else ""
+                why = f"What was there{of} before is no longer given."
                 await self._add_gap(
                     account, stream, GapKind.BEGINS_LATER, since=read_at, until=page.begins_at, detail=why
                 )

@@ -227,11 +227,13 @@ class Page:
     """Part of a stream: events in the order they happened, and the cursor to go on from once they are durable.
 
     `begins_at` is given where the vendor no longer had what lay behind the cursor: the moment from which on it has.
+    `begins_of` says of what, where a stream is about several things.
     """
 
     events: Sequence[InboundEvent]
     cursor: str
     begins_at: datetime | None = None
+    begins_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

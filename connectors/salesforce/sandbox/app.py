@@ -14,6 +14,7 @@ from connectors.salesforce.sandbox.org import Org
 from connectors.salesforce.sandbox.org_api import OrgApi
 from connectors.salesforce.sandbox.record_api import RecordApi
 from connectors.salesforce.sandbox.refusals import render
+from connectors.salesforce.sandbox.replication import ReplicationApi
 from connectors.salesforce.sandbox.wire import Router
 from hub.sandbox.server import Sandbox
 from hub.sandbox.world import World
@@ -22,7 +23,16 @@ from hub.sandbox.world import World
 def router_of(org: Org) -> Router:
     """Give the table of all addresses below a version."""
     router = Router()
-    for room in (OrgApi(org), CollectionsApi(org), CompositeApi(org, router), RecordApi(org), BulkApi(org)):
+    # What has a name of its own comes before what has any: `/deleted` before the record of an id.
+    rooms = (
+        OrgApi(org),
+        CollectionsApi(org),
+        CompositeApi(org, router),
+        ReplicationApi(org),
+        RecordApi(org),
+        BulkApi(org),
+    )
+    for room in rooms:
         room.add_to(router)
     return router
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import re
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -110,7 +111,7 @@ class Front:
     async def versions(self, request: web.Request) -> web.Response:
         """List the versions; nobody needs to be signed in, and it counts for nothing."""
         del request
-        return json_answer(versions(self._org.settings.oldest_version))
+        return json_answer(versions(self._org.settings.oldest_version), headers=self._dated())
 
     async def call(self, request: web.Request) -> web.StreamResponse:
         """Answer one call below a version."""
@@ -141,9 +142,14 @@ class Front:
             request.app.logger.exception("the sandbox failed at %s %s", request.method, request.path)
             return render(Problem(status=500, reason="crash", detail=repr(error)))
         answer = _response(request, reply)
+        answer.headers.update(self._dated())
         if counted or reply.status == 403:
             answer.headers["Sforce-Limit-Info"] = self._org.usage.header()
         return answer
+
+    def _dated(self) -> dict[str, str]:
+        """Give the time by the org's own clock, which every answer bears."""
+        return {"Date": formatdate(self._org.clock.timestamp(), usegmt=True)}
 
     def _answer(self, call: Call) -> Reply:
         self._org.acting = call.user

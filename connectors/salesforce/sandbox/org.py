@@ -16,6 +16,7 @@ from connectors.salesforce.sandbox.identifiers import Ids
 from connectors.salesforce.sandbox.logins import Logins
 from connectors.salesforce.sandbox.messages import Messages
 from connectors.salesforce.sandbox.org_data import begin
+from connectors.salesforce.sandbox.replication import DeleteLog
 from connectors.salesforce.sandbox.saving import Saver
 from connectors.salesforce.sandbox.schema import Field, Kind, Schema
 from connectors.salesforce.sandbox.settings import Settings
@@ -53,6 +54,7 @@ class Org:
         self.ids = Ids(self.world.seed)
         self.schema = Schema(now=self.now())
         self.store = Store(self.schema)
+        self.deletions = DeleteLog(self)
         self.saver = Saver(self)
         self.cursors = Cursors(self)
         self.usage = Usage(self)
@@ -116,6 +118,8 @@ class Org:
         if made:
             kept["CreatedDate"], kept["CreatedById"] = now, user
         record = self.store.put(kind.name, id, kept)
+        if action == "undelete":
+            self.deletions.leave(record)
         self._note(action or ("insert" if made else "update"), record, user)
         return record
 
@@ -123,7 +127,9 @@ class Org:
         """Put a record into the recycle bin."""
         now = self.now()
         values = {**record.values, "SystemModstamp": now, "LastModifiedDate": now, "LastModifiedById": user}
-        self._note("delete", self.store.put(record.kind, record.id, values, deleted=now), user)
+        binned = self.store.put(record.kind, record.id, values, deleted=now)
+        self.deletions.enter(binned)
+        self._note("delete", binned, user)
 
     def purge(self, record: Record, *, user: str) -> None:
         """Forget a record for good."""

@@ -1,9 +1,8 @@
-"""Single records: made, read, changed and deleted by id or by an external id, and what changed since when."""
+"""Single records: made, read, changed and deleted by id or by an external id."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from email.utils import formatdate, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,13 +15,11 @@ from connectors.salesforce.sandbox.soql.scope import Scope, reader
 from connectors.salesforce.sandbox.soql.shaping import attributes
 from connectors.salesforce.sandbox.soql.tree import Path
 from connectors.salesforce.sandbox.store import Record
-from connectors.salesforce.sandbox.values import read_moment, show_moment, show_value
+from connectors.salesforce.sandbox.values import show_value
 from connectors.salesforce.sandbox.wire import Call, Reply, Router
 
 if TYPE_CHECKING:
     from connectors.salesforce.sandbox.org import Org
-
-_WINDOW = timedelta(days=30) // timedelta(milliseconds=1)
 
 
 class RecordApi:
@@ -35,8 +32,6 @@ class RecordApi:
     def add_to(self, router: Router) -> None:
         """Add the addresses."""
         router.add("POST", "/sobjects/{name}", self.create)
-        router.add("GET", "/sobjects/{name}/updated", self.updated)
-        router.add("GET", "/sobjects/{name}/deleted", self.deleted)
         router.add("GET", "/sobjects/{name}/{id}", self.read)
         router.add("PATCH", "/sobjects/{name}/{id}", self.change)
         router.add("DELETE", "/sobjects/{name}/{id}", self.delete)
@@ -117,41 +112,6 @@ class RecordApi:
         except Ambiguous as several:
             return _several(call, kind, several)
         return Reply(status=204)
-
-    def updated(self, call: Call, name: str) -> Reply:
-        """List the ids of records that were made or changed in a span of time."""
-        kind, (begin, end) = kind_of(self._org, name), self._span(call)
-        rows = self._org.store.table(kind.name).written_since(begin)
-        ids = [row.id for row in rows if begin <= row.get("SystemModstamp") < end]
-        return Reply(body={"ids": ids, "latestDateCovered": show_moment(min(end, self._org.now()))})
-
-    def deleted(self, call: Call, name: str) -> Reply:
-        """List the records that were deleted in a span of time and are still in the recycle bin."""
-        kind, (begin, end) = kind_of(self._org, name), self._span(call)
-        rows = [row for row in self._org.store.table(kind.name).bin.values() if begin <= (row.deleted or 0) < end]
-        earliest = min((row.deleted or 0 for row in rows), default=self._org.now())
-        return Reply(
-            body={
-                "deletedRecords": [{"deletedDate": show_moment(row.deleted or 0), "id": row.id} for row in rows],
-                "earliestDateAvailable": show_moment(min(earliest, begin)),
-                "latestDateCovered": show_moment(min(end, self._org.now())),
-            }
-        )
-
-    def _span(self, call: Call) -> tuple[int, int]:
-        found = []
-        for name in ("start", "end"):
-            text = call.query.get(name, "").replace(" ", "+")
-            moment = read_moment(text) if text else None
-            if moment is None:
-                raise Refusal("INVALID_REPLICATION_DATE", f"{name} date is not a valid date: {text}")
-            found.append(moment)
-        begin, end = found
-        if end <= begin:
-            raise Refusal("INVALID_REPLICATION_DATE", "startDate before endDate is required")
-        if begin < self._org.now() - _WINDOW:
-            raise Refusal("INVALID_REPLICATION_DATE", "startDate cannot be more than 30 days ago")
-        return begin // 60_000 * 60_000, end
 
     def _one(self, kind: Kind, field: str, value: str) -> Record:
         found = self._org.saver.matches(kind, self._org.saver.key_field(kind, field), value)

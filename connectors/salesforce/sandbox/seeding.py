@@ -29,6 +29,8 @@ def seed(org: Org, wish: Mapping[str, Any]) -> Mapping[str, Any]:
     - `records`: bodies as the REST API takes them, each with its `type`; `ref` names one, and `@{ref}` means its id
     - `late_records`: the same, each with `seconds`: they were written so long ago, by a transaction that ends only now
     - `changes`: the same with an `id`, as people at the org make them; `delete`, `undelete`, `purge`: ids
+    - `late_deletes`: `id` and `seconds`: deleted so long ago, by a transaction that ends only now
+    - `empty_bin`: an administrator empties the whole recycle bin, and the log of deletions with it
     - `merge`: `into` an account or contact, `gone`: the ids of those that become one with it
     - `validation_rules`: `object`, `when`, `message`, `field`; `duplicate_rules`: `object`, `fields`, `name`, `block`
     - `locks`: id → for how many seconds somebody else holds the record
@@ -183,6 +185,23 @@ def _delete(org: Org, said: Sequence[str]) -> None:
         org.saver.delete(kind, id, as_administrator(org))
 
 
+def _late_deletes(org: Org, said: Sequence[Mapping[str, Any]]) -> None:
+    for one in said:
+        _delete(org, [str(one["id"])])
+        binned = org.store.in_bin(read_id(str(one["id"])) or "")
+        if binned is not None:
+            org.deletions.enter(org.store.backdate_deletion(binned, round(float(one["seconds"])) * 1000))
+
+
+def _empty_bin(org: Org, said: bool) -> None:  # noqa: FBT001
+    if not said:
+        return
+    for kind in org.schema:
+        for record in list(org.store.table(kind.name).bin.values()):
+            org.purge(record, user=org.user_id)
+    org.deletions.forget()
+
+
 def _merge(org: Org, said: Sequence[Mapping[str, Any]]) -> None:
     for one in said:
         for id in one["gone"]:
@@ -248,8 +267,10 @@ _STEPS: dict[str, Callable[[Org, Any], Mapping[str, Any] | None]] = {
     "changes": _changes,
     "merge": _merge,
     "delete": _delete,
+    "late_deletes": _late_deletes,
     "undelete": _undelete,
     "purge": _purge,
+    "empty_bin": _empty_bin,
     "validation_rules": _validation_rules,
     "duplicate_rules": _duplicate_rules,
     "locks": _locks,

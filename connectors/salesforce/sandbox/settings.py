@@ -14,8 +14,10 @@ class Settings:
     Logins: `session_seconds` (idle), `rotate_refresh_tokens`, `logins_per_hour`, `approved` (the app may be used).
     Limits: `daily_requests`, `concurrent_requests` of those that run longer than `long_running_seconds`, `latency`
     of each request, `daily_bulk_records`, `daily_query_jobs`. Queries: `rows_per_page`, `child_rows_per_page`,
-    `cursor_seconds`, `aggregate_rows`. Jobs: `bulk_seconds`,
-    `bulk_batch_rows`. Messages: `message_speed` divides their waits, `message_seconds` is how long an answer may take.
+    `cursor_seconds`, `aggregate_rows`. Jobs: `bulk_seconds`, `bulk_batch_rows`. Replication: `delete_log_entries` are
+    what the log of deletions has room for, `open_transaction_seconds` for how long the oldest open transaction has been
+    running, `replication_ids` how many ids one answer may have. Messages: `message_speed` divides their waits,
+    `message_seconds` is how long an answer may take.
     """
 
     session_seconds: float = 7200.0
@@ -37,6 +39,9 @@ class Settings:
     aggregate_rows: int = 2000
     bulk_seconds: float = 0.2
     bulk_batch_rows: int = 10_000
+    delete_log_entries: int = 10_000
+    open_transaction_seconds: float = 0.0
+    replication_ids: int = 600_000
     message_speed: float = 1.0
     message_seconds: float = 60.0
 

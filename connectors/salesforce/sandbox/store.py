@@ -193,6 +193,13 @@ class Store:
         self.put(record.kind, record.id, {**record.values, **earlier})
         self.table(record.kind).disordered()
 
+    def backdate_deletion(self, record: Record, milliseconds: int) -> Record:
+        """Have a record in the bin deleted some time ago: that becomes visible only now; gives it as it is then."""
+        names = ("LastModifiedDate", "SystemModstamp")
+        earlier = {name: record.values[name] - milliseconds for name in names}
+        deleted = (record.deleted or 0) - milliseconds
+        return self.put(record.kind, record.id, {**record.values, **earlier}, deleted=deleted)
+
     def remove(self, kind: str, id: str) -> None:
         """Forget a record for good."""
         self._set(kind, id, None)

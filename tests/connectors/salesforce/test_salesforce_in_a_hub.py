@@ -9,6 +9,8 @@ from sqlalchemy import select
 
 from connectors.salesforce.connector import CONNECTOR
 from connectors.salesforce.samples import ACCOUNT, SAMPLES
+from connectors.salesforce.sandbox.composite_api import CompositeApi
+from connectors.salesforce.sandbox.wire import Call, Reply
 from hub.model.event import InboundEvent, Via
 from hub.model.run import RunState
 from hub.proof.certification.calls import flow_of
@@ -86,3 +88,22 @@ async def test_a_field_that_is_hidden_stops_the_write_with_its_name(upsert: Writ
         await hub.until(lambda: state(hub) is RunState.PARKED)
         assert upsert.documents(hub.books()) == 0
         assert "invalid-field" in outcomes(hub)
+
+
+async def test_a_composite_whose_answer_is_cut_is_looked_up_and_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway passes on one part of two: the records are there, which the look tells and nothing else."""
+    whole, answered = CompositeApi.composite, []
+
+    def cut(self: CompositeApi, call: Call) -> Reply:
+        reply = whole(self, call)
+        answered.append(reply)
+        return Reply(body={"compositeResponse": reply.body["compositeResponse"][:1]})
+
+    monkeypatch.setattr(CompositeApi, "composite", cut)
+    write = sample("records.write")
+    async with stand(CONNECTOR, SAMPLES, flow_of(CONNECTOR, SAMPLES, write)) as hub:
+        await begin(hub, write)
+        await hub.until(lambda: state(hub) is RunState.SUCCEEDED)
+        assert write.documents(hub.books()) == 1
+        assert "unreadable-answer" in outcomes(hub)
+        assert len(answered) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from connectors.salesforce.samples import ACCOUNT, OTHER_ACCOUNT, USED
 from hub.sdk.errors import FixData, NotBegun, OutcomeUnknown
-from hub.sdk.exact_json import dumps
+from hub.sdk.exact_json import dumps, loads
 from hub.sdk.guards import ReadBefore
 from hub.sdk.values import EffectKey, Response
 from tests.connectors.salesforce.connected import KEY, Org, org, settings, written
@@ -140,6 +141,41 @@ def test_an_answer_that_is_not_about_all_records_is_unknown(results: int) -> Non
     assert not answered(results)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda parts: parts[:1],
+        lambda parts: parts[1:],
+        lambda parts: [*parts, parts[0]],
+        lambda parts: [parts[0], parts[0]],
+        lambda parts: parts[::-1],
+        lambda parts: [{**parts[0], "httpStatusCode": 400, "body": [{"errorCode": "STRING_TOO_LONG"}]}],
+    ],
+    ids=["cut", "headless", "one-too-many", "doubled", "turned-round", "refused-and-cut"],
+)
+def test_a_composite_that_does_not_answer_for_each_record_is_unknown(spoil: Callable[[list[Any]], list[Any]]) -> None:
+    """What is missing may have been refused, and what is doubled may be somebody else's: nothing is known of either."""
+    operation = written("records.write")
+    rows = [{"object": "Usage__c", "value": f"u{number}", "fields": USED} for number in range(2)]
+    sent = loads(operation.request(settings(), {"records": rows}, KEY).body)["compositeRequest"]
+    parts = [
+        {
+            "referenceId": part["referenceId"],
+            "httpStatusCode": 201,
+            "httpHeaders": {},
+            "body": {"id": f"00101000000000{number}AAA", "success": True, "errors": []},
+        }
+        for number, part in enumerate(sent)
+    ]
+
+    def outcome(answered: list[Any]) -> Any:
+        return operation.result(Response(status=200, body=dumps({"compositeResponse": answered})))
+
+    assert len(outcome(parts)["ids"]) == 2
+    with pytest.raises(OutcomeUnknown):
+        outcome(spoil(parts))
+
+
 async def test_a_composite_leads_from_one_of_its_records_to_another() -> None:
     async with org() as here:
         records = [
@@ -152,7 +188,7 @@ async def test_a_composite_leads_from_one_of_its_records_to_another() -> None:
         records[1]["fields"] = {"LastName": ""}
         with pytest.raises(FixData) as refusal:
             await here.write("records.write", {"records": [{**records[0], "fields": {"Name": "Elms"}}, records[1]]})
-        assert refusal.value.facts["record"] == "r1"
+        assert refusal.value.facts["record"] == 1
         assert [one["Name"] for one in here.books["records"]["Account"] if one.get("Billing_Id__c") == "cus_7"] == [
             "Elm"
         ]
@@ -171,12 +207,32 @@ async def test_a_record_that_somebody_holds_keeps_all_of_them_back_for_a_moment(
         assert refusal.value.code == "unable-to-lock-row"
 
 
-@pytest.mark.parametrize("name", ["records.upsert", "bulk.submit"])
+def many(name: str, *rows: dict[str, Any]) -> dict[str, Any]:
+    """Give what an operation takes for these records of an account."""
+    if name == "records.write":
+        return {"records": [{"object": "Account", **row} for row in rows]}
+    return {"object": "Account", "records": [*rows]}
+
+
+MANY = pytest.mark.parametrize("name", ["records.upsert", "records.write", "bulk.submit"])
+
+
+@MANY
 def test_a_record_that_is_there_twice_is_refused(name: str) -> None:
-    rows = [{"value": "a", "fields": {"Site": "x"}}] * 2
+    row = {"value": "a", "fields": {"Site": "x"}}
     with pytest.raises(FixData) as refusal:
-        written(name).request(settings(), {"object": "Account", "records": rows}, KEY)
+        written(name).request(settings(), many(name, row, row), KEY)
     assert refusal.value.code == "named-twice"
+
+
+@MANY
+def test_fields_that_name_another_external_id_are_refused(name: str) -> None:
+    same = {"value": "a", "fields": {"Site": "x", "Billing_Id__c": "a"}}
+    request = written(name).request(settings(), many(name, same), KEY)
+    assert b"Site" in request.body
+    with pytest.raises(FixData) as refusal:
+        written(name).request(settings(), many(name, {**same, "value": "b"}), KEY)
+    assert refusal.value.code == "bad-external-id"
 
 
 async def test_the_records_of_a_loop_are_made_by_one_request_each_for_itself() -> None:
