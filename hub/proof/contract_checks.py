@@ -26,7 +26,12 @@ class Stands(StrEnum):
     ENDING = "a subscription that ends with the period that runs"
     ENDED = "a subscription that has ended and a closed sales order"
     UNDONE = "a subscription that ends with the period that runs, and a closed sales order"
+    UNCLEAR = "both subscriptions that people made for it, and no sales order"
     NOTHING = "neither a subscription nor a sales order"
+
+
+#: How many subscriptions and sales orders there must be, where it is not one of each.
+_COUNTS: Mapping[Stands, tuple[int, int]] = {Stands.NOTHING: (0, 0), Stands.UNCLEAR: (2, 0)}
 
 
 def find(
@@ -36,12 +41,12 @@ def find(
     for id, state in stands.items():
         made = [one for one in stripe["subscriptions"] if one["metadata"].get("contract") == id]
         orders = [one for one in erp["salesOrders"] if one["externalId"] == id]
-        wanted = 0 if state is Stands.NOTHING else 1
-        for what, found in (("subscriptions", len(made)), ("sales orders", len(orders))):
+        billed, ordered = _COUNTS.get(state, (1, 1))
+        for what, found, wanted in (("subscriptions", len(made), billed), ("sales orders", len(orders), ordered)):
             if found != wanted:
                 broken = Invariant.NOTHING_TWICE if found > wanted else Invariant.NOTHING_LOST
                 yield _broken(broken, f"contract {id} has {found} {what}, must have {wanted}")
-        if len(made) == len(orders) == wanted == 1:
+        if len(made) == len(orders) == billed == 1:
             yield from _one(crm, stripe, erp, made[0], orders[0], state, on=on)
     known = {one["Id"] for one in crm["records"]["Contract"]}
     strays = [one["id"] for one in stripe["subscriptions"] if one["metadata"].get("contract", "") not in known]

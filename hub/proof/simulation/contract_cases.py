@@ -18,6 +18,12 @@ _LIST = "12.50"
 #: More digits than Stripe takes.
 _TOO_MUCH = "100000000000000"
 _EUROS: Mapping[str, Any] = {"currencies": [{"IsoCode": "EUR", "IsCorporate": True}]}
+#: A subscription that a person makes for the contract.
+_BY_HAND = (
+    "customer={customer}&collection_method=send_invoice&days_until_due=30&metadata[contract]={contract}"
+    "&items[0][price_data][currency]=eur&items[0][price_data][unit_amount]=1250"
+    "&items[0][price_data][recurring][interval]=month&items[0][price_data][product]={seats}"
+)
 _FLOWS = ("contract-to-billing", "contract-due")
 
 
@@ -106,6 +112,20 @@ async def _reduced(stage: Stage) -> None:
     await order(stage, "less", (-1, _LIST))
     await stage.read()
     await stage.agree()
+
+
+async def _signed_twice(stage: Stage) -> None:
+    await sold(stage)
+    await stage.rested()
+    await sign(stage)
+    for _ in range(2):
+        await stage.stripe("/v1/subscriptions", _BY_HAND)
+    await stage.read()
+
+
+async def _unclear(stage: Stage) -> None:
+    await order(stage, "first", (3, _LIST))
+    await stage.read()
 
 
 async def _emptied(stage: Stage) -> None:
@@ -221,6 +241,12 @@ CONTRACT_CASES: tuple[Case, ...] = (
         crm=_crm(Stands.KEPT, exceptions=("approval-refused",)),
     ),
     _case("whose orders begin and end", prepare=_sold_and_signed, happen=_changed_at_midnight, crm=_crm()),
+    _case(
+        "of which billing has two",
+        prepare=_signed_twice,
+        happen=_unclear,
+        crm=_crm(Stands.UNCLEAR, exceptions=("contract-billed-twice",)),
+    ),
     Case(
         flows=("contract-ended", *_FLOWS),
         scenario=one_invoice(),
