@@ -25,6 +25,7 @@ class Stands(StrEnum):
     KEPT = "one subscription and one sales order, with what was agreed before the last order"
     ENDING = "a subscription that ends with the period that runs"
     ENDED = "a subscription that has ended and a closed sales order"
+    CUT = "a subscription that was ended at once, with what was left of its period credited, and a closed sales order"
     UNDONE = "a subscription that ends with the period that runs, and a closed sales order"
     UNCLEAR = "both subscriptions that people made for it, and no sales order"
     NOTHING = "neither a subscription nor a sales order"
@@ -92,12 +93,14 @@ def _one(
     name = contract["ContractNumber"]
     if state is not Stands.UNDONE and contract.get("Billing_Id__c") != subscription["id"]:
         yield _broken(Invariant.BOOKS_AGREE, f"the CRM has {contract.get('Billing_Id__c')!r} as the id of {name}")
-    if (subscription["status"] == "canceled") is not (state is Stands.ENDED):
+    if (subscription["status"] == "canceled") is not (state in {Stands.ENDED, Stands.CUT}):
         yield _broken(Invariant.BOOKS_AGREE, f"the subscription of {name} is {subscription['status']}")
-    if (order["status"] == "H") is not (state in {Stands.ENDED, Stands.UNDONE}):
+    if (order["status"] == "H") is not (state in {Stands.ENDED, Stands.CUT, Stands.UNDONE}):
         yield _broken(Invariant.BOOKS_AGREE, f"the sales order of {name} stands at {order['status']}")
     if state in {Stands.ENDING, Stands.UNDONE} and not subscription["cancel_at_period_end"]:
         yield _broken(Invariant.BOOKS_AGREE, f"the subscription of {name} goes on until {subscription['cancel_at']}")
+    if state is Stands.CUT and subscription["ended_at"]:
+        yield from _credits(stripe, subscription, name)
     if state not in {Stands.BILLED, Stands.KEPT}:
         return
     end = datetime.combine(date.fromisoformat(contract["EndDate"]) + timedelta(days=1), datetime.min.time(), UTC)
@@ -114,6 +117,23 @@ def _one(
     for side, has in told:
         if has != {key: sold for key, sold in must_be.items() if side != "billing" or key[0] not in once}:
             yield _broken(Invariant.BOOKS_AGREE, f"{side} has {dict(has)} of {name}, must have {dict(must_be)}")
+
+
+def _credits(stripe: Mapping[str, Any], subscription: Mapping[str, Any], name: str) -> Iterator[Finding]:
+    """Compare what was credited for the rest of the period: each item once, by what is left of it to the second."""
+    for item in subscription["items"]["data"]:
+        parts = [
+            one
+            for one in stripe["invoiceitems"]
+            if one["proration"] and one["parent"]["subscription_details"]["subscription_item"] == item["id"]
+        ]
+        start, end = item["current_period_start"], item["current_period_end"]
+        whole = Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"]
+        left = whole * (end - subscription["ended_at"]) / (end - start)
+        has = -sum(Decimal(one["amount"]) for one in parts)
+        if len(parts) != 1 or abs(has - left) > Decimal("0.5"):
+            broken = Invariant.NOTHING_TWICE if len(parts) > 1 else Invariant.BOOKS_AGREE
+            yield _broken(broken, f"{len(parts)} credits of {name} come to {has}, must be one of {left:.1f}")
 
 
 def _products(crm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hub.mapping.compiled import apply
 from hub.model.flow import Foreach
+from hub.policy.decision import decide
 from hub.workspace.bundle import Bundle
 from tests.workspace.test_money_path import bundle
 
@@ -33,10 +34,19 @@ _PRICES = (Decimal("12.50"), Decimal(99), Decimal("0.01"))
 _LINES = st.lists(
     st.tuples(st.sampled_from(sorted(SOLD)), st.sampled_from(_PRICES), st.integers(-4, 9)), min_size=1, max_size=4
 )
-#: After how many days the next order begins, whether it is activated, after how many days it ends, and its lines.
+#: What an order says that ends what it takes away at once.
+AT_ONCE = "Immediate Cancellation"
+#: After how many days the next order begins, whether it is activated, after how many days it ends, what it says that it
+#: is, and its lines.
 _ORDERS = st.lists(
-    st.tuples(st.integers(-3, 40), st.booleans(), st.none() | st.integers(0, 30), _LINES), min_size=1, max_size=7
+    st.tuples(
+        st.integers(-3, 40), st.booleans(), st.none() | st.integers(0, 30), st.sampled_from([None, AT_ONCE]), _LINES
+    ),
+    min_size=1,
+    max_size=7,
 )
+#: How many days after the last of it the contract ends, as somebody says in the end.
+_LAST = st.none() | st.integers(-9, 9)
 
 
 class Contract:
@@ -44,8 +54,17 @@ class Contract:
 
     def __init__(self) -> None:
         self.orders: list[dict[str, Any]] = []
+        self.last = date(2026, 12, 31)
 
-    def order(self, begins: date, ends: date | None, lines: Sequence[Line], *, active: bool = True) -> None:
+    def order(
+        self,
+        begins: date,
+        ends: date | None,
+        lines: Sequence[Line],
+        *,
+        active: bool = True,
+        kind: str | None = None,
+    ) -> None:
         """Take an order in; what would take away more than there is is sold less of."""
         id, status = f"801{len(self.orders)}", "Activated" if active else "Draft"
         items = [
@@ -60,9 +79,13 @@ class Contract:
             }
             for number, (entry, price, quantity) in enumerate(lines)
         ]
-        head = {"Id": id, "Status": status, "StatusCode": status, "EffectiveDate": begins.isoformat()}
+        head = {"Id": id, "Status": status, "StatusCode": status, "EffectiveDate": begins.isoformat(), "Type": kind}
         end = {} if ends is None else {"EndDate": ends.isoformat()}
         self.orders.append({**head, **end, "OrderItems": items})
+
+    def active(self) -> list[dict[str, Any]]:
+        """Give the activated orders."""
+        return [one for one in self.orders if one["Status"] == "Activated"]
 
     def counting(self, on: date) -> list[dict[str, Any]]:
         """Give the orders that count on a day."""
@@ -91,7 +114,7 @@ class Contract:
             "Status": "Activated",
             "StatusCode": "Activated",
             "StartDate": SIGNED.isoformat(),
-            "EndDate": "2026-12-31",
+            "EndDate": self.last.isoformat(),
             "SystemModstamp": "2026-01-31T10:00:00.000+0000",
             "Orders": self.orders,
         }
@@ -149,6 +172,7 @@ def told(bundle: Bundle, contract: Contract, subscription: Subscription, on: dat
         "items": subscription.keyed(),
         "once": [],
         "today": on.isoformat(),
+        "ending": ending(bundle, contract, agreed, on),
     }
     change = shaped(bundle, "hub/contract_change", agreed, known)
     prices = {line["id"]: subscription.price(line) for line in change["lines"] if "price" not in line}
@@ -164,7 +188,19 @@ def told(bundle: Bundle, contract: Contract, subscription: Subscription, on: dat
         ends = shaped(bundle, "stripe/subscription_end", change, {"subscription": "sub_1"})
         at = ends.get("cancel_at")
         subscription.standing |= {"cancel_at": at or 1, "cancel_at_period_end": at is None}
+    if change["ends_now"]:
+        assert subscription.standing is not None
+        sent = shaped(
+            bundle, "stripe/subscription_end_now", change, {"subscription": "sub_1", "ending": known["ending"]}
+        )
+        subscription.standing |= {"status": "canceled", "prorated": sent["prorate"]}
     return change
+
+
+def ending(bundle: Bundle, contract: Contract, agreed: Mapping[str, Any], on: date) -> Mapping[str, Any]:
+    """Ask the policy how what is over ends."""
+    scope = {"contract": contract.record(), "agreed": agreed, "event": {"occurred_at": f"{on.isoformat()}T10:00:00Z"}}
+    return decide(bundle.policies["contract-endings"], scope).output
 
 
 def shaped(bundle: Bundle, name: str, record: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,23 +214,25 @@ def shaped(bundle: Bundle, name: str, record: Any, given: Mapping[str, Any]) -> 
 def test_any_amendments_leave_what_was_agreed(bundle: Bundle) -> None:
     # The workspace is no parameter of the trial, which would be written out with each example.
     @settings(max_examples=150, deadline=None)
-    @example(orders=[(1, True, None, [("01u1", Decimal("12.50"), -3), ("01u3", Decimal(99), 1)])])
-    @given(orders=_ORDERS)
-    def hold(orders: Sequence[Any]) -> None:
-        amended(bundle, orders)
+    @example(orders=[(1, True, None, None, [("01u1", Decimal("12.50"), -3), ("01u3", Decimal(99), 1)])], last=None)
+    @example(orders=[(1, True, None, AT_ONCE, [("01u1", Decimal("12.50"), -3)])], last=None)
+    @example(orders=[(1, True, None, None, [("01u1", Decimal("12.50"), 1)])], last=-1)
+    @given(orders=_ORDERS, last=_LAST)
+    def hold(orders: Sequence[Any], last: int | None) -> None:
+        amended(bundle, orders, last)
 
     hold()
 
 
-def amended(bundle: Bundle, orders: Sequence[Any]) -> None:
+def amended(bundle: Bundle, orders: Sequence[Any], last: int | None) -> None:
     """Let a contract get these orders, and compare the subscription with what they sum up to after each."""
     contract, subscription, day = Contract(), Subscription(), SIGNED
     contract.order(SIGNED, None, [("01u1", Decimal("12.50"), 3)])
     told(bundle, contract, subscription, SIGNED)
-    for later, active, lasts, lines in orders:
+    for later, active, lasts, kind, lines in orders:
         begins = max(SIGNED, day + timedelta(days=later))
         ends = None if lasts is None else begins + timedelta(days=lasts)
-        contract.order(begins, ends, lines, active=active)
+        contract.order(begins, ends, lines, active=active, kind=kind)
         if active and any(quantity < 0 for quantity in contract.agreed(begins, once=True).values()):
             # Nobody can take away what is not there.
             contract.orders.pop()
@@ -208,16 +246,52 @@ def amended(bundle: Bundle, orders: Sequence[Any]) -> None:
         before = subscription.sold()
         change = told(bundle, contract, subscription, day)
         recurring = contract.agreed(day)
+        assert subscription.standing is not None
         if not recurring:
             # A subscription has an item to its end.
             assert subscription.sold() == before
-            assert subscription.standing is not None
-            assert subscription.standing["cancel_at_period_end"]
+            at_once = any(one["Type"] == AT_ONCE and one["EffectiveDate"] <= str(day) for one in contract.active())
+            over(subscription, at_once=at_once)
+            rests(bundle, contract, subscription, day)
             return
         assert subscription.sold() == recurring
         assert change["amount"]["minor"] == worth(recurring) - worth(before)
-        again = told(bundle, contract, subscription, day)
-        assert (again["begins"], again["amends"], again["ends"]) == (False, False, False)
+        rests(bundle, contract, subscription, day)
+    if last is not None:
+        shortened(bundle, contract, subscription, day, day + timedelta(days=last))
+
+
+def shortened(bundle: Bundle, contract: Contract, subscription: Subscription, day: date, last: date) -> None:
+    """Let the contract have another last day: one that is over ends it at once, and credits what is unused."""
+    contract.last = last
+    before = subscription.sold()
+    change = told(bundle, contract, subscription, day)
+    assert subscription.standing is not None
+    assert subscription.sold() == before
+    assert change["amount"]["minor"] == -worth(before)
+    if last < day:
+        over(subscription, at_once=True)
+    else:
+        end = datetime.combine(last + timedelta(days=1), datetime.min.time(), UTC)
+        assert subscription.standing["status"] == "active"
+        assert subscription.standing["cancel_at"] == end.timestamp()
+    rests(bundle, contract, subscription, day)
+    # By the day after it billing has ended it, or is about to.
+    rests(bundle, contract, subscription, max(day, last + timedelta(days=1)))
+
+
+def over(subscription: Subscription, *, at_once: bool) -> None:
+    """See that a subscription has ended with credit for what is unused, or ends with its period."""
+    assert subscription.standing is not None
+    assert subscription.standing["status"] == ("canceled" if at_once else "active")
+    assert subscription.standing["cancel_at_period_end"] is not at_once
+    assert subscription.standing.get("prorated", False) is at_once
+
+
+def rests(bundle: Bundle, contract: Contract, subscription: Subscription, day: date) -> None:
+    """See that nothing is done where everything is as agreed."""
+    again = told(bundle, contract, subscription, day)
+    assert [again[name] for name in ("begins", "amends", "ends", "ends_now")] == [False] * 4
 
 
 def worth(sold: Mapping[tuple[str, Decimal], int]) -> int:

@@ -28,10 +28,17 @@ _FLOWS = ("contract-to-billing", "contract-due")
 
 
 async def order(
-    stage: Stage, name: str, *lines: Line, on: str = "2026-03-31", to: str | None = None, contract: str = "contract"
+    stage: Stage,
+    name: str,
+    *lines: Line,
+    on: str = "2026-03-31",
+    to: str | None = None,
+    contract: str = "contract",
+    kind: str = "New",
 ) -> None:
     """Let an order of a contract be activated; each line is how many of the entry, and what one costs."""
     head: dict[str, Any] = {"type": "Order", "ref": name, "AccountId": "{alder}", "ContractId": f"{{{contract}}}"}
+    head["Type"] = kind
     head |= {"Pricebook2Id": "{price_book}", "CurrencyIsoCode": "EUR", "EffectiveDate": on, "Status": "Draft"}
     items: Sequence[Mapping[str, Any]] = [
         {
@@ -134,6 +141,12 @@ async def _emptied(stage: Stage) -> None:
     await stage.agree()
 
 
+async def _cut_off(stage: Stage) -> None:
+    await order(stage, "none", (-3, _LIST), kind="Immediate Cancellation")
+    await stage.read()
+    await stage.agree()
+
+
 async def _kept(stage: Stage) -> None:
     await order(stage, "none", (-3, _LIST))
     await stage.read()
@@ -155,6 +168,22 @@ async def _last_day(stage: Stage) -> None:
     await stage.rested()
     await sign(stage, (3, _LIST), term=1)
     await stage.read()
+
+
+async def _made_endless(stage: Stage) -> None:
+    await _last_day(stage)
+    await stage.rested()
+    await stage.read()
+    await stage.rested()
+    # Somebody takes its end out of billing.
+    await stage.stripe("/v1/subscriptions/{subscription}", "cancel_at=")
+
+
+async def _over_long_since(stage: Stage) -> None:
+    await asyncio.sleep(2 * 3600.0)
+    await stage.seed(VENDOR, {"changes": [{"type": "Contract", "id": "{contract}", "Description": "Over"}]})
+    await stage.read()
+    await stage.agree()
 
 
 async def _over(stage: Stage) -> None:
@@ -234,6 +263,8 @@ CONTRACT_CASES: tuple[Case, ...] = (
     _case("with what is charged once", prepare=_noted, happen=installed, crm=_crm(products=2, prices=2)),
     _case("that becomes less", prepare=_sold_and_signed, happen=_reduced, crm=_crm()),
     _case("of which nothing is left", prepare=_sold_and_signed, happen=_emptied, crm=_crm(Stands.ENDING)),
+    _case("that an order ends at once", prepare=_sold_and_signed, happen=_cut_off, crm=_crm(Stands.CUT)),
+    _case("whose last day is over", prepare=_made_endless, happen=_over_long_since, crm=_crm(Stands.CUT)),
     _case(
         "of which people leave everything",
         prepare=_sold_and_signed,
