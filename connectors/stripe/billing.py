@@ -110,6 +110,18 @@ _INVOICE_ITEM: Mapping[str, JsonSchema] = {
     "customer": ID,
     "invoice": ID,
     "price": ID,
+    # In the place of a price: one that is made for this item alone.
+    "price_data": shape(
+        {
+            "currency": CURRENCY,
+            "product": ID,
+            "unit_amount_decimal": DECIMAL,
+            "tax_behavior": {"enum": ["inclusive", "exclusive", "unspecified"]},
+        },
+        "currency",
+        "product",
+        "unit_amount_decimal",
+    ),
     "quantity": _COUNT,
     "amount": AMOUNT,
     "unit_amount_decimal": DECIMAL,

@@ -115,7 +115,8 @@ def _one(
     told = (("billing", _billed(stripe, subscription)), ("the ERP", _ordered(erp, order)))
     once = {id for id, one in _products(crm).items() if one.get("Family") in _ONCE}
     for side, has in told:
-        if has != {key: sold for key, sold in must_be.items() if side != "billing" or key[0] not in once}:
+        billed = _in_whole_units({key: sold for key, sold in must_be.items() if key[0] not in once})
+        if has != (billed if side == "billing" else must_be):
             yield _broken(Invariant.BOOKS_AGREE, f"{side} has {dict(has)} of {name}, must have {dict(must_be)}")
 
 
@@ -164,6 +165,15 @@ def _billed(stripe: Mapping[str, Any], subscription: Mapping[str, Any]) -> Sold:
         (crm_id[item["price"]["product"]], Decimal(item["price"]["unit_amount_decimal"])): Decimal(item["quantity"])
         for item in items
     }
+
+
+def _in_whole_units(sold: Sold) -> Sold:
+    """Give what billing must have: of what is sold in parts of a unit one, at what the parts come to."""
+    found: Counter[tuple[str, Decimal]] = Counter()
+    for (product, minor), quantity in sold.items():
+        whole = quantity == int(quantity)
+        found[product, minor if whole else minor * quantity] += quantity if whole else 1  # type: ignore[assignment]
+    return {key: Decimal(quantity) for key, quantity in found.items()}
 
 
 def _ordered(erp: Mapping[str, Any], order: Mapping[str, Any]) -> Sold:

@@ -174,6 +174,14 @@ def test_what_was_charged_once_is_not_charged_again_when_its_tie_is_lost() -> No
     assert played(happen, Stands.BILLED, products=2, prices=2).findings == []
 
 
+def test_half_a_cent_is_a_persons_matter_and_nothing_of_its_order_is_billed() -> None:
+    async def happen(stage: Stage) -> None:
+        await order(stage, "more", (2, "12.50"), ("0.5", "0.01"))
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.KEPT, exceptions=("amount-not-whole",)).findings == []
+
+
 def test_of_two_subscriptions_that_name_one_contract_a_person_says_which_it_is() -> None:
     """Neither is tied by itself: whichever it was, the customer would go on paying for the other one too."""
 

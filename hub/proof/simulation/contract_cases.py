@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from hub.proof.contract_checks import Stands
@@ -106,12 +107,13 @@ async def installed(stage: Stage) -> None:
     await stage.seed(VENDOR, {"records": [{**fee, "CurrencyIsoCode": "EUR", "UnitPrice": 500, "IsActive": True}]})
     await stage.read()
     await stage.rested()
-    await order(stage, "installed", (2, 500, "fee"))
+    # One at what was agreed, and a half of one.
+    await order(stage, "installed", (2, 500, "fee"), (1, 450, "fee"), (Decimal("0.5"), 500, "fee"))
     await stage.read()
 
 
 async def _amended(stage: Stage) -> None:
-    await order(stage, "more", (2, _LIST), (4, "10.00"))
+    await order(stage, "more", (2, _LIST), (4, "10.00"), (Decimal("2.5"), "9.90"))
     await stage.read()
 
 

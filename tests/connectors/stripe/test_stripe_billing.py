@@ -182,6 +182,17 @@ async def test_what_ends_at_once_is_credited_once_and_found_by_its_key(sandbox: 
         assert await stripe.connected.find(operation, {**ends, "id": other}, key) is None
 
 
+async def test_an_item_may_have_a_price_of_its_own(sandbox: Running) -> None:
+    async with hand(sandbox) as stripe:
+        customer = (await stripe.write("customer.create", name="Alder"))["id"]
+        product = (await stripe.write("product.create", name="Setup"))["id"]
+        own = {"currency": "EUR", "product": product, "unit_amount_decimal": "45000"}
+        made = await stripe.write("invoice_item.create", customer=customer, price_data=own, quantity=2)
+        assert (made["amount"], made["currency"]) == (90000, "eur")
+        item = await stripe.read("invoice_item.read", id=made["id"])
+        assert item["pricing"]["price_details"]["product"] == product
+
+
 async def test_only_what_can_be_seen_of_a_change_is_taken_as_done(sandbox: Running) -> None:
     """Of more items than Stripe embeds, of tax rates, and of a change that leaves nothing to be seen."""
     key = EffectKey("b" * 32)
