@@ -10,7 +10,7 @@ from connectors.stripe.client import listed, pages, read_object, reading, settin
 from connectors.stripe.reading import ID, SECONDS, list_of, read_by_id
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.versions import release_of
-from connectors.stripe.writing import METADATA, annotates, changes, creates
+from connectors.stripe.writing import METADATA, annotates, changes, creates, ends
 from hub.sdk.calls import Course
 from hub.sdk.connector import JsonSchema, Operation, Record
 from hub.sdk.errors import FixData, OutcomeUnknown
@@ -110,6 +110,18 @@ _INVOICE_ITEM: Mapping[str, JsonSchema] = {
     "customer": ID,
     "invoice": ID,
     "price": ID,
+    # In the place of a price: one that is made for this item alone.
+    "price_data": shape(
+        {
+            "currency": CURRENCY,
+            "product": ID,
+            "unit_amount_decimal": DECIMAL,
+            "tax_behavior": {"enum": ["inclusive", "exclusive", "unspecified"]},
+        },
+        "currency",
+        "product",
+        "unit_amount_decimal",
+    ),
     "quantity": _COUNT,
     "amount": AMOUNT,
     "unit_amount_decimal": DECIMAL,
@@ -349,6 +361,13 @@ _WRITES: tuple[Operation, ...] = (
         form=_ending,
         gives=("status", "cancel_at", "cancel_at_period_end", "canceled_at"),
         holds=_is_ending,
+    ),
+    ends(
+        "subscription.end",
+        "subscriptions",
+        title="End a subscription now; where asked for, credit what is left of its period, and bill what waits",
+        fields={"prorate": FLAG, "invoice_now": FLAG},
+        gives=("status", "canceled_at", "ended_at", "latest_invoice"),
     ),
     creates(
         "invoice_item.create",

@@ -44,6 +44,12 @@ def writing(settings: StripeSettings, *segments: str, form: Mapping[str, Any], k
     )
 
 
+def ending(settings: StripeSettings, *segments: str, query: Mapping[str, Any]) -> Request:
+    """Form a write that ends an object, for which Stripe keeps no keys; every segment is escaped."""
+    suffix = f"?{urlencode(list(fields(query)))}"
+    return Request(method="DELETE", url=_address(settings, segments) + suffix, headers=_headers(settings, segments))
+
+
 def writing_json(settings: StripeSettings, *segments: str, body: Mapping[str, Any], key: EffectKey) -> Request:
     """Form a write to the second API (`segments` begin with `v2`), which remembers a key for 30 days."""
     asked = asking_json(settings, *segments, body=body)

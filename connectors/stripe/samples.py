@@ -169,6 +169,13 @@ _BILLING_WRITES = (
         documents=named("subscriptions", "cancel_at_period_end", True),
         after=[_SUBSCRIBED],
     ),
+    WriteSample(
+        operation="subscription.end",
+        input={"id": SUBSCRIPTION, "prorate": True, "invoice_now": False},
+        # What is left of the period is credited once.
+        documents=lambda books: sum(item["proration"] for item in books["invoiceitems"]),
+        after=[_SUBSCRIBED],
+    ),
     _ITEM,
     WriteSample(
         operation="invoice.create",

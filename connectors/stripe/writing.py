@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from connectors.stripe.client import listed, read_object, reading, writing
+from connectors.stripe.client import ending, listed, read_object, reading, writing
 from connectors.stripe.reading import ID
 from connectors.stripe.settings import StripeSettings
-from hub.sdk.calls import Course
+from hub.sdk.calls import Calls, Course
 from hub.sdk.connector import JsonSchema, Record, WriteOperation
-from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.errors import FixData, NoSuchRecord, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
@@ -148,6 +148,59 @@ def changes(
         about=lambda request, output: bool(identifier(request) == output["id"]),
         find=None if holds is None else find,
         undo=undo,
+    )
+
+
+def ends(
+    name: str, path: str, *, title: str, fields: Mapping[str, JsonSchema], gives: Sequence[str] = ()
+) -> WriteOperation:
+    """Declare a write that ends an object at once: `DELETE /v1/PATH/{id}`; the input has its `id`.
+
+    Stripe keeps no keys for it and answers a second one as if there had never been such an object. So the effect's key
+    is the comment of the cancellation, by which the write is found however old it is: one that somebody else has ended
+    is not as this write would have left it.
+    """
+    kind = name.partition(".")[0]
+
+    def request(settings: StripeSettings, record: Record, key: EffectKey) -> Request:
+        sent = {field: value for field, value in record.items() if field != "id"}
+        query = {**sent, "cancellation_details": {"comment": f"{MARK} {key}"}}
+        return ending(settings, *path.split("/"), record["id"], query=query)
+
+    def identifier(request: Request) -> str:
+        return urlsplit(request.url).path.rpartition("/")[2]
+
+    def ended(request: Request, found: Mapping[str, Any]) -> bool:
+        said, comment = found.get("cancellation_details"), "cancellation_details[comment]"
+        return isinstance(said, dict) and said.get("comment") == dict(parse_qsl(urlsplit(request.url).query))[comment]
+
+    def calls(settings: StripeSettings, request: Request) -> Calls:
+        try:
+            return (yield request)
+        except NoSuchRecord:
+            answer = yield reading(settings, *path.split("/"), identifier(request))
+            if not ended(request, read_object(answer, kind)):
+                raise
+            return answer
+
+    def find(settings: StripeSettings, request: Request, _: EffectKey) -> Course[Record | None]:
+        found = yield from _standing(settings, path, identifier(request), kind)
+        return _shown(found, gives) if ended(request, found) else None
+
+    return WriteOperation(
+        name=name,
+        title=title,
+        input=_input({"id": ID, **fields}, ["id"]),
+        output=_output(kind, gives),
+        idempotency=Idempotency.NATIVE,
+        request=request,
+        calls=calls,
+        result=lambda response: _shown(read_object(response, kind), gives),
+        about=lambda request, output: bool(identifier(request) == output["id"]),
+        find=find,
+        # What has ended cannot be ended again, so that no repeat credits or bills anything twice.
+        remembers=FOR_EVER,
+        erases=True,
     )
 
 

@@ -25,8 +25,14 @@ class Stands(StrEnum):
     KEPT = "one subscription and one sales order, with what was agreed before the last order"
     ENDING = "a subscription that ends with the period that runs"
     ENDED = "a subscription that has ended and a closed sales order"
+    CUT = "a subscription that was ended at once, with what was left of its period credited, and a closed sales order"
     UNDONE = "a subscription that ends with the period that runs, and a closed sales order"
+    UNCLEAR = "both subscriptions that people made for it, and no sales order"
     NOTHING = "neither a subscription nor a sales order"
+
+
+#: How many subscriptions and sales orders there must be, where it is not one of each.
+_COUNTS: Mapping[Stands, tuple[int, int]] = {Stands.NOTHING: (0, 0), Stands.UNCLEAR: (2, 0)}
 
 
 def find(
@@ -36,12 +42,12 @@ def find(
     for id, state in stands.items():
         made = [one for one in stripe["subscriptions"] if one["metadata"].get("contract") == id]
         orders = [one for one in erp["salesOrders"] if one["externalId"] == id]
-        wanted = 0 if state is Stands.NOTHING else 1
-        for what, found in (("subscriptions", len(made)), ("sales orders", len(orders))):
+        billed, ordered = _COUNTS.get(state, (1, 1))
+        for what, found, wanted in (("subscriptions", len(made), billed), ("sales orders", len(orders), ordered)):
             if found != wanted:
                 broken = Invariant.NOTHING_TWICE if found > wanted else Invariant.NOTHING_LOST
                 yield _broken(broken, f"contract {id} has {found} {what}, must have {wanted}")
-        if len(made) == len(orders) == wanted == 1:
+        if len(made) == len(orders) == billed == 1:
             yield from _one(crm, stripe, erp, made[0], orders[0], state, on=on)
     known = {one["Id"] for one in crm["records"]["Contract"]}
     strays = [one["id"] for one in stripe["subscriptions"] if one["metadata"].get("contract", "") not in known]
@@ -87,12 +93,14 @@ def _one(
     name = contract["ContractNumber"]
     if state is not Stands.UNDONE and contract.get("Billing_Id__c") != subscription["id"]:
         yield _broken(Invariant.BOOKS_AGREE, f"the CRM has {contract.get('Billing_Id__c')!r} as the id of {name}")
-    if (subscription["status"] == "canceled") is not (state is Stands.ENDED):
+    if (subscription["status"] == "canceled") is not (state in {Stands.ENDED, Stands.CUT}):
         yield _broken(Invariant.BOOKS_AGREE, f"the subscription of {name} is {subscription['status']}")
-    if (order["status"] == "H") is not (state in {Stands.ENDED, Stands.UNDONE}):
+    if (order["status"] == "H") is not (state in {Stands.ENDED, Stands.CUT, Stands.UNDONE}):
         yield _broken(Invariant.BOOKS_AGREE, f"the sales order of {name} stands at {order['status']}")
     if state in {Stands.ENDING, Stands.UNDONE} and not subscription["cancel_at_period_end"]:
         yield _broken(Invariant.BOOKS_AGREE, f"the subscription of {name} goes on until {subscription['cancel_at']}")
+    if state is Stands.CUT and subscription["ended_at"]:
+        yield from _credits(stripe, subscription, name)
     if state not in {Stands.BILLED, Stands.KEPT}:
         return
     end = datetime.combine(date.fromisoformat(contract["EndDate"]) + timedelta(days=1), datetime.min.time(), UTC)
@@ -107,8 +115,26 @@ def _one(
     told = (("billing", _billed(stripe, subscription)), ("the ERP", _ordered(erp, order)))
     once = {id for id, one in _products(crm).items() if one.get("Family") in _ONCE}
     for side, has in told:
-        if has != {key: sold for key, sold in must_be.items() if side != "billing" or key[0] not in once}:
+        billed = _in_whole_units({key: sold for key, sold in must_be.items() if key[0] not in once})
+        if has != (billed if side == "billing" else must_be):
             yield _broken(Invariant.BOOKS_AGREE, f"{side} has {dict(has)} of {name}, must have {dict(must_be)}")
+
+
+def _credits(stripe: Mapping[str, Any], subscription: Mapping[str, Any], name: str) -> Iterator[Finding]:
+    """Compare what was credited for the rest of the period: each item once, by what is left of it to the second."""
+    for item in subscription["items"]["data"]:
+        parts = [
+            one
+            for one in stripe["invoiceitems"]
+            if one["proration"] and one["parent"]["subscription_details"]["subscription_item"] == item["id"]
+        ]
+        start, end = item["current_period_start"], item["current_period_end"]
+        whole = Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"]
+        left = whole * (end - subscription["ended_at"]) / (end - start)
+        has = -sum(Decimal(one["amount"]) for one in parts)
+        if len(parts) != 1 or abs(has - left) > Decimal("0.5"):
+            broken = Invariant.NOTHING_TWICE if len(parts) > 1 else Invariant.BOOKS_AGREE
+            yield _broken(broken, f"{len(parts)} credits of {name} come to {has}, must be one of {left:.1f}")
 
 
 def _products(crm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -139,6 +165,15 @@ def _billed(stripe: Mapping[str, Any], subscription: Mapping[str, Any]) -> Sold:
         (crm_id[item["price"]["product"]], Decimal(item["price"]["unit_amount_decimal"])): Decimal(item["quantity"])
         for item in items
     }
+
+
+def _in_whole_units(sold: Sold) -> Sold:
+    """Give what billing must have: of what is sold in parts of a unit one, at what the parts come to."""
+    found: Counter[tuple[str, Decimal]] = Counter()
+    for (product, minor), quantity in sold.items():
+        whole = quantity == int(quantity)
+        found[product, minor if whole else minor * quantity] += quantity if whole else 1  # type: ignore[assignment]
+    return {key: Decimal(quantity) for key, quantity in found.items()}
 
 
 def _ordered(erp: Mapping[str, Any], order: Mapping[str, Any]) -> Sold:

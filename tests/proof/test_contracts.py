@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -20,6 +21,12 @@ from hub.proof.simulation.playing import Played, Point, Where
 
 AMENDED = next(case for case in CONTRACT_CASES if case.name == "contract-to-billing that is amended")
 ON = date(2026, 3, 31)
+#: Another subscription that names the contract, as a person or another integration makes it.
+TWICE = (
+    "customer={customer}&collection_method=send_invoice&days_until_due=30&metadata[contract]={contract}"
+    "&items[0][price_data][currency]=eur&items[0][price_data][unit_amount]=900"
+    "&items[0][price_data][recurring][interval]=month&items[0][price_data][product]={seats}"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -165,6 +172,28 @@ def test_what_was_charged_once_is_not_charged_again_when_its_tie_is_lost() -> No
         await ordered_more(stage)
 
     assert played(happen, Stands.BILLED, products=2, prices=2).findings == []
+
+
+def test_half_a_cent_is_a_persons_matter_and_nothing_of_its_order_is_billed() -> None:
+    async def happen(stage: Stage) -> None:
+        await order(stage, "more", (2, "12.50"), ("0.5", "0.01"))
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.KEPT, exceptions=("amount-not-whole",)).findings == []
+
+
+def test_of_two_subscriptions_that_name_one_contract_a_person_says_which_it_is() -> None:
+    """Neither is tied by itself: whichever it was, the customer would go on paying for the other one too."""
+
+    async def happen(stage: Stage) -> None:
+        forget("contract")
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await ordered_more(stage)
+
+    told = played(happen, Stands.KEPT, exceptions=("contract-billed-twice",))
+    assert [finding.invariant for finding in told.findings] == [Invariant.NOTHING_TWICE]
+    ((detail,),) = trial.database().file.execute("SELECT detail FROM cases WHERE reason = 'contract-billed-twice'")
+    assert len(set(re.findall(r"sub_\w+", detail))) == 2
 
 
 def test_a_contract_whose_tie_is_lost_ends_as_the_crm_says() -> None:

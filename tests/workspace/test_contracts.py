@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hub.mapping.compiled import apply
-from hub.model.flow import Foreach
+from hub.model.flow import Equal, Foreach
+from hub.model.flow_steps import every_step
+from hub.policy.decision import decide
 from hub.workspace.bundle import Bundle
 from tests.workspace.test_money_path import bundle
 
@@ -28,15 +30,43 @@ SOLD = {
     "01u4": {"product": "prod_1", "interval": "month", "list": Decimal(11)},
 }
 #: Entry of the price book, what one costs, how many.
-Line = tuple[str, Decimal, int]
-_PRICES = (Decimal("12.50"), Decimal(99), Decimal("0.01"))
+Line = tuple[str, Decimal, Decimal]
+#: All of what the contract was signed with.
+ALL_AWAY: Line = ("01u1", Decimal("12.50"), Decimal(-3))
+_PRICES = (Decimal("12.50"), Decimal(99), Decimal("0.01"), Decimal(25))
+#: Whole units most often, and parts of them.
+_QUANTITIES = st.integers(-4, 9).map(Decimal) | st.sampled_from(
+    [Decimal(parts) for parts in ("0.5", "-0.5", "2.5", "0.01")]
+)
 _LINES = st.lists(
-    st.tuples(st.sampled_from(sorted(SOLD)), st.sampled_from(_PRICES), st.integers(-4, 9)), min_size=1, max_size=4
+    st.tuples(st.sampled_from(sorted(SOLD)), st.sampled_from(_PRICES), _QUANTITIES), min_size=1, max_size=4
 )
-#: After how many days the next order begins, whether it is activated, after how many days it ends, and its lines.
+#: What an order says that ends what it takes away at once.
+AT_ONCE = "Immediate Cancellation"
+#: After how many days the next order begins, whether it is activated, after how many days it ends, what it says that it
+#: is, and its lines.
 _ORDERS = st.lists(
-    st.tuples(st.integers(-3, 40), st.booleans(), st.none() | st.integers(0, 30), _LINES), min_size=1, max_size=7
+    st.tuples(
+        st.integers(-3, 40), st.booleans(), st.none() | st.integers(0, 30), st.sampled_from([None, AT_ONCE]), _LINES
+    ),
+    min_size=1,
+    max_size=7,
 )
+#: How many days after the last of it the contract ends, as somebody says in the end.
+_LAST = st.none() | st.integers(-9, 9)
+
+
+#: Product and minor units → how many.
+Sold = dict[tuple[str, Decimal], Decimal]
+
+
+def in_billing(agreed: Sold) -> Sold:
+    """Give what of it can be sold in whole units: of parts of a unit one, at what they come to."""
+    found: defaultdict[tuple[str, Decimal], Decimal] = defaultdict(Decimal)
+    for (product, minor), quantity in agreed.items():
+        whole = quantity == int(quantity)
+        found[product, minor if whole else minor * quantity] += quantity if whole else 1
+    return dict(found)
 
 
 class Contract:
@@ -44,8 +74,17 @@ class Contract:
 
     def __init__(self) -> None:
         self.orders: list[dict[str, Any]] = []
+        self.last = date(2026, 12, 31)
 
-    def order(self, begins: date, ends: date | None, lines: Sequence[Line], *, active: bool = True) -> None:
+    def order(
+        self,
+        begins: date,
+        ends: date | None,
+        lines: Sequence[Line],
+        *,
+        active: bool = True,
+        kind: str | None = None,
+    ) -> None:
         """Take an order in; what would take away more than there is is sold less of."""
         id, status = f"801{len(self.orders)}", "Activated" if active else "Draft"
         items = [
@@ -60,9 +99,13 @@ class Contract:
             }
             for number, (entry, price, quantity) in enumerate(lines)
         ]
-        head = {"Id": id, "Status": status, "StatusCode": status, "EffectiveDate": begins.isoformat()}
+        head = {"Id": id, "Status": status, "StatusCode": status, "EffectiveDate": begins.isoformat(), "Type": kind}
         end = {} if ends is None else {"EndDate": ends.isoformat()}
         self.orders.append({**head, **end, "OrderItems": items})
+
+    def active(self) -> list[dict[str, Any]]:
+        """Give the activated orders."""
+        return [one for one in self.orders if one["Status"] == "Activated"]
 
     def counting(self, on: date) -> list[dict[str, Any]]:
         """Give the orders that count on a day."""
@@ -72,13 +115,13 @@ class Contract:
             if one["Status"] == "Activated" and one["EffectiveDate"] <= on.isoformat() <= one.get("EndDate", "9999")
         ]
 
-    def agreed(self, on: date, *, once: bool = False) -> dict[tuple[str, Decimal], int]:
+    def agreed(self, on: date, *, once: bool = False) -> Sold:
         """Give product and minor units → how many, without those of which none are left."""
-        found: Counter[tuple[str, Decimal]] = Counter()
+        found: defaultdict[tuple[str, Decimal], Decimal] = defaultdict(Decimal)
         for item in (item for one in self.counting(on) for item in one["OrderItems"]):
             if once or SOLD[item["PricebookEntryId"]]["interval"] == "month":
                 product = str(SOLD[item["PricebookEntryId"]]["product"])
-                found[product, item["UnitPrice"] * 100] += int(item["Quantity"])
+                found[product, item["UnitPrice"] * 100] += item["Quantity"]
         return {key: quantity for key, quantity in found.items() if quantity}
 
     def record(self) -> dict[str, Any]:
@@ -91,7 +134,7 @@ class Contract:
             "Status": "Activated",
             "StatusCode": "Activated",
             "StartDate": SIGNED.isoformat(),
-            "EndDate": "2026-12-31",
+            "EndDate": self.last.isoformat(),
             "SystemModstamp": "2026-01-31T10:00:00.000+0000",
             "Orders": self.orders,
         }
@@ -135,9 +178,9 @@ class Subscription:
             for product, minor in [self.prices[item["price"]]]
         }
 
-    def sold(self) -> dict[tuple[str, Decimal], int]:
+    def sold(self) -> Sold:
         """Give product and minor units → how many."""
-        return {self.prices[item["price"]]: int(item["quantity"]) for item in self.items.values()}
+        return {self.prices[item["price"]]: Decimal(item["quantity"]) for item in self.items.values()}
 
 
 def told(bundle: Bundle, contract: Contract, subscription: Subscription, on: date) -> Mapping[str, Any]:
@@ -148,12 +191,15 @@ def told(bundle: Bundle, contract: Contract, subscription: Subscription, on: dat
         "standing": subscription.standing,
         "items": subscription.keyed(),
         "once": [],
+        "sold": SOLD,
         "today": on.isoformat(),
+        "ending": ending(bundle, contract, agreed, on),
     }
-    change = shaped(bundle, "hub/contract_change", agreed, known)
+    billed = shaped(bundle, "hub/contract_in_billing", agreed, {})
+    change = shaped(bundle, "hub/contract_change", billed, known)
     prices = {line["id"]: subscription.price(line) for line in change["lines"] if "price" not in line}
     if change["begins"]:
-        made = shaped(bundle, "stripe/subscription_from_contract", agreed, {"prices": prices})
+        made = shaped(bundle, "stripe/subscription_from_contract", billed, {"prices": prices})
         subscription.take(made["items"])
         subscription.standing = {"status": "active", "cancel_at": made["cancel_at"], "cancel_at_period_end": False}
     if change["amends"]:
@@ -164,7 +210,19 @@ def told(bundle: Bundle, contract: Contract, subscription: Subscription, on: dat
         ends = shaped(bundle, "stripe/subscription_end", change, {"subscription": "sub_1"})
         at = ends.get("cancel_at")
         subscription.standing |= {"cancel_at": at or 1, "cancel_at_period_end": at is None}
+    if change["ends_now"]:
+        assert subscription.standing is not None
+        sent = shaped(
+            bundle, "stripe/subscription_end_now", change, {"subscription": "sub_1", "ending": known["ending"]}
+        )
+        subscription.standing |= {"status": "canceled", "prorated": sent["prorate"]}
     return change
+
+
+def ending(bundle: Bundle, contract: Contract, agreed: Mapping[str, Any], on: date) -> Mapping[str, Any]:
+    """Ask the policy how what is over ends."""
+    scope = {"contract": contract.record(), "agreed": agreed, "event": {"occurred_at": f"{on.isoformat()}T10:00:00Z"}}
+    return decide(bundle.policies["contract-endings"], scope).output
 
 
 def shaped(bundle: Bundle, name: str, record: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,23 +236,28 @@ def shaped(bundle: Bundle, name: str, record: Any, given: Mapping[str, Any]) -> 
 def test_any_amendments_leave_what_was_agreed(bundle: Bundle) -> None:
     # The workspace is no parameter of the trial, which would be written out with each example.
     @settings(max_examples=150, deadline=None)
-    @example(orders=[(1, True, None, [("01u1", Decimal("12.50"), -3), ("01u3", Decimal(99), 1)])])
-    @given(orders=_ORDERS)
-    def hold(orders: Sequence[Any]) -> None:
-        amended(bundle, orders)
+    @example(
+        orders=[(1, True, None, None, [("01u1", Decimal("12.50"), Decimal(-3)), ("01u3", Decimal(99), Decimal(1))])],
+        last=None,
+    )
+    @example(orders=[(1, True, None, AT_ONCE, [("01u1", Decimal("12.50"), Decimal(-3))])], last=None)
+    @example(orders=[(1, True, None, None, [("01u1", Decimal("12.50"), Decimal(1))])], last=-1)
+    @given(orders=_ORDERS, last=_LAST)
+    def hold(orders: Sequence[Any], last: int | None) -> None:
+        amended(bundle, orders, last)
 
     hold()
 
 
-def amended(bundle: Bundle, orders: Sequence[Any]) -> None:
+def amended(bundle: Bundle, orders: Sequence[Any], last: int | None) -> None:
     """Let a contract get these orders, and compare the subscription with what they sum up to after each."""
     contract, subscription, day = Contract(), Subscription(), SIGNED
-    contract.order(SIGNED, None, [("01u1", Decimal("12.50"), 3)])
+    contract.order(SIGNED, None, [("01u1", Decimal("12.50"), Decimal(3))])
     told(bundle, contract, subscription, SIGNED)
-    for later, active, lasts, lines in orders:
+    for later, active, lasts, kind, lines in orders:
         begins = max(SIGNED, day + timedelta(days=later))
         ends = None if lasts is None else begins + timedelta(days=lasts)
-        contract.order(begins, ends, lines, active=active)
+        contract.order(begins, ends, lines, active=active, kind=kind)
         if active and any(quantity < 0 for quantity in contract.agreed(begins, once=True).values()):
             # Nobody can take away what is not there.
             contract.orders.pop()
@@ -205,48 +268,111 @@ def amended(bundle: Bundle, orders: Sequence[Any]) -> None:
             # What was there is over.
             contract.orders.pop()
             continue
+        parts = [minor * quantity for (_, minor), quantity in contract.agreed(day).items()]
+        assert stops_for_parts(bundle, contract, day) is any(each != int(each) for each in parts)
+        if stops_for_parts(bundle, contract, day):
+            contract.orders.pop()
+            continue
         before = subscription.sold()
         change = told(bundle, contract, subscription, day)
-        recurring = contract.agreed(day)
+        recurring = in_billing(contract.agreed(day))
+        assert subscription.standing is not None
         if not recurring:
             # A subscription has an item to its end.
             assert subscription.sold() == before
-            assert subscription.standing is not None
-            assert subscription.standing["cancel_at_period_end"]
+            at_once = any(one["Type"] == AT_ONCE and one["EffectiveDate"] <= str(day) for one in contract.active())
+            over(subscription, at_once=at_once)
+            rests(bundle, contract, subscription, day)
             return
         assert subscription.sold() == recurring
         assert change["amount"]["minor"] == worth(recurring) - worth(before)
-        again = told(bundle, contract, subscription, day)
-        assert (again["begins"], again["amends"], again["ends"]) == (False, False, False)
+        rests(bundle, contract, subscription, day)
+    if last is not None:
+        shortened(bundle, contract, subscription, day, day + timedelta(days=last))
 
 
-def worth(sold: Mapping[tuple[str, Decimal], int]) -> int:
+def shortened(bundle: Bundle, contract: Contract, subscription: Subscription, day: date, last: date) -> None:
+    """Let the contract have another last day: one that is over ends it at once, and credits what is unused."""
+    contract.last = last
+    before = subscription.sold()
+    change = told(bundle, contract, subscription, day)
+    assert subscription.standing is not None
+    assert subscription.sold() == before
+    assert change["amount"]["minor"] == -worth(before)
+    if last < day:
+        over(subscription, at_once=True)
+    else:
+        end = datetime.combine(last + timedelta(days=1), datetime.min.time(), UTC)
+        assert subscription.standing["status"] == "active"
+        assert subscription.standing["cancel_at"] == end.timestamp()
+    rests(bundle, contract, subscription, day)
+    # By the day after it billing has ended it, or is about to.
+    rests(bundle, contract, subscription, max(day, last + timedelta(days=1)))
+
+
+def over(subscription: Subscription, *, at_once: bool) -> None:
+    """See that a subscription has ended with credit for what is unused, or ends with its period."""
+    assert subscription.standing is not None
+    assert subscription.standing["status"] == ("canceled" if at_once else "active")
+    assert subscription.standing["cancel_at_period_end"] is not at_once
+    assert subscription.standing.get("prorated", False) is at_once
+
+
+def rests(bundle: Bundle, contract: Contract, subscription: Subscription, day: date) -> None:
+    """See that nothing is done where everything is as agreed."""
+    again = told(bundle, contract, subscription, day)
+    assert [again[name] for name in ("begins", "amends", "ends", "ends_now")] == [False] * 4
+
+
+def stops_for_parts(bundle: Bundle, contract: Contract, on: date) -> bool:
+    """Tell whether the flow stops because a part of a unit comes to a part of a cent; nothing is charged once."""
+    (step,) = (step for step in every_step(bundle.flows["contract-to-billing"].steps) if step.id == "agreed")
+    assert isinstance(step.expect, Equal)
+    assert step.expect.case == "amount-not-whole"
+    more = {"customer": "cus_1", "entity": "DE01", "terms": "NET30", "sold": SOLD, "today": on.isoformat()}
+    record = contract.record() | {"Orders": [one | {"Billing_Status__c": "Sent"} for one in contract.orders]}
+    scope = {
+        "agreed": shaped(bundle, "salesforce/contract_to_hub", record, more),
+        "contract": record,
+        "sold": {"collected": [{"key": key, "value": value} for key, value in SOLD.items()]},
+        "event": {"occurred_at": f"{on.isoformat()}T10:00:00Z"},
+    }
+    return bool(step.expect.left(scope) != [])
+
+
+def worth(sold: Sold) -> int:
     return int(sum(minor * quantity for (_, minor), quantity in sold.items()))
 
 
 def test_more_than_there_was_cannot_be_taken_away(bundle: Bundle) -> None:
     contract = Contract()
-    contract.order(SIGNED, None, [("01u1", Decimal("12.50"), 3)])
-    contract.order(SIGNED, None, [("01u1", Decimal("10.00"), -1)])
+    contract.order(SIGNED, None, [("01u1", Decimal("12.50"), Decimal(3))])
+    contract.order(SIGNED, None, [("01u1", Decimal("10.00"), Decimal(-1))])
     more = {"customer": "cus_1", "entity": "DE01", "terms": "NET30", "sold": SOLD, "today": SIGNED.isoformat()}
     mapping = bundle.mappings["salesforce/contract_to_hub"]
     assert bundle.validate(mapping.target, apply(mapping, contract.record(), more)) != []
 
 
-def test_half_a_seat_is_none_that_stripe_sells(bundle: Bundle) -> None:
+def test_half_a_seat_is_sold_as_one_thing_at_what_it_comes_to(bundle: Bundle) -> None:
+    contract, subscription = Contract(), Subscription()
+    contract.order(SIGNED, None, [("01u1", Decimal("12.50"), Decimal("2.5"))])
+    change = told(bundle, contract, subscription, SIGNED)
+    assert subscription.sold() == {("prod_1", Decimal(3125)): 1}
+    assert change["lines"][0].get("listed") is None
+    assert change["amount"]["minor"] == 3125
+
+
+@pytest.mark.parametrize(("quantity", "stops"), [("0.5", True), ("2", False), ("1.00", False)])
+def test_half_a_cent_is_charged_by_nobody(bundle: Bundle, quantity: str, *, stops: bool) -> None:
     contract = Contract()
-    contract.order(SIGNED, None, [("01u1", Decimal("12.50"), 3)])
-    contract.orders[0]["OrderItems"][0]["Quantity"] = Decimal("2.5")
-    more = {"customer": "cus_1", "entity": "DE01", "terms": "NET30", "sold": SOLD, "today": SIGNED.isoformat()}
-    agreed = shaped(bundle, "salesforce/contract_to_hub", contract.record(), more)
-    mapping = bundle.mappings["stripe/subscription_from_contract"]
-    assert bundle.validate(mapping.target, apply(mapping, agreed, {"prices": {"80200": "price_1"}})) != []
+    contract.order(SIGNED, None, [("01u1", Decimal("0.01"), Decimal(quantity))])
+    assert stops_for_parts(bundle, contract, SIGNED) is stops
 
 
 @pytest.mark.parametrize("mine", [True, False])
 def test_a_price_of_the_list_is_told_from_one_that_was_agreed(bundle: Bundle, *, mine: bool) -> None:
     contract = Contract()
-    contract.order(SIGNED, None, [("01u1", Decimal("11.00") if mine else Decimal("12.5"), 3)])
+    contract.order(SIGNED, None, [("01u1", Decimal("11.00") if mine else Decimal("12.5"), Decimal(3))])
     more = {"customer": "cus_1", "entity": "DE01", "terms": "NET30", "sold": SOLD, "today": SIGNED.isoformat()}
     (line,) = shaped(bundle, "salesforce/contract_to_hub", contract.record(), more)["lines"]
     assert line.get("price_id") == (None if mine else "01u1")
@@ -262,7 +388,7 @@ def test_what_is_newer_than_what_is_told_has_a_telling_of_its_own(bundle: Bundle
     assert isinstance(step.action, Foreach)
     contract = Contract()
     for moment in ("2026-01-31T10:00:05.000+0000", "2026-01-31T10:00:07.000+0000"):
-        contract.order(SIGNED, None, [("01u1", Decimal("12.50"), 1)])
+        contract.order(SIGNED, None, [("01u1", Decimal("12.50"), Decimal(1))])
         contract.orders[-1]["SystemModstamp"] = moment
     scope = {
         "event": {"occurred_at": "2026-01-31T10:00:09Z"},

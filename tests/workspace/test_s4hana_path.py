@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import hub
 from connectors.s4hana.journal import SETTLE
 from hub.connections.registry import load_connectors
+from hub.engine.verdicts import Circumstances, Park, decide
 from hub.errors import FixData, RetryLater
 from hub.model.money import exponent
 from hub.policy.retry import delay
@@ -161,6 +163,25 @@ def test_it_is_asked_for_as_long_as_reporting_may_lag(bundle: Bundle) -> None:
     policy = bundle.retries["erp"]
     waits = [delay(policy, attempt, 1.0) for attempt in range(1, policy.attempts)]
     assert sum(each for each in waits if each is not None) > SETTLE
+
+
+@pytest.mark.parametrize("flow", ["invoice-to-erp", "payment-to-erp", "payout-to-erp", "posted-invoice-agrees"])
+def test_what_is_never_shown_has_a_runbook_of_its_own(bundle: Bundle, flow: str) -> None:
+    policy = bundle.retries["erp"]
+    verdict = decide(
+        RetryLater("There is none.", code="not-shown"),
+        Circumstances(
+            step=None,
+            on_failure=bundle.flows[flow].on_failure,
+            connection="s4hana",
+            policy=policy,
+            attempt=policy.attempts,
+            draw=0.5,
+            now=datetime(2026, 6, 15, tzinfo=UTC),
+        ),
+    )
+    assert isinstance(verdict, Park)
+    assert bundle.runbook_for(flow, verdict.reason) == "docs/runbooks/not-shown-too-often.md"
 
 
 async def test_what_was_paid_out_leaves_the_clearing_account_even(walk: Walk) -> None:

@@ -68,7 +68,7 @@ def customers(call: Any) -> Seen:
 
 
 def subscriptions(call: Any, customer: str, price: str) -> list[Any]:
-    """Begin a subscription, read it with its items, and let it end with its period."""
+    """Begin a subscription, read it with its items, let it end with its period, and end it now."""
     begun = call.subscriptions.create({"customer": customer, "items": [{"price": price, "quantity": 3}]})
     item = begun["items"].data[0].id
     first = call.invoices.retrieve(begun.latest_invoice)
@@ -82,6 +82,7 @@ def subscriptions(call: Any, customer: str, price: str) -> list[Any]:
         == begun.id,
         call.subscription_items.retrieve(item).quantity,
         call.subscriptions.update(begun.id, {"cancel_at_period_end": True}).cancel_at_period_end,
+        call.subscriptions.cancel(begun.id, {"prorate": False, "cancellation_details": {"comment": "moved"}}).status,
         [first.status, first.total],
     ]
 

@@ -154,6 +154,45 @@ async def test_a_contract_is_amended_and_found_as_it_was_left(sandbox: Running) 
         await stripe.write("subscription.update", id=begun["id"], items=[{"price": support, "quantity": 1}])
 
 
+async def test_what_ends_at_once_is_credited_once_and_found_by_its_key(sandbox: Running) -> None:
+    """What somebody else has ended meanwhile is not as this write leaves it: nobody knows what they have credited."""
+    key, operation = EffectKey("c" * 32), writing("subscription.end")
+    async with hand(sandbox) as stripe:
+        customer = (await stripe.write("customer.create", name="Alder"))["id"]
+        product = (await stripe.write("product.create", name="Seats"))["id"]
+        monthly = {"product": product, "currency": "eur", "recurring": {"interval": "month"}}
+        price = (await stripe.write("price.create", unit_amount=3000, **monthly))["id"]
+        terms = {"collection_method": "send_invoice", "days_until_due": 30}
+        sold = {"customer": customer, "items": [{"price": price, "quantity": 2}], **terms}
+        begun, other = [(await stripe.write("subscription.create", **sold))["id"] for _ in range(2)]
+        sandbox.world.clock.advance(15 * DAY)
+        ends = {"id": begun, "prorate": True, "invoice_now": False}
+        assert await stripe.connected.find(operation, ends, key) is None
+        ended = await stripe.connected.write(operation, ends, key)
+        assert ended["status"] == "canceled"
+        waiting = (await stripe.read("invoice_item.list", customer=customer, pending=True))["data"]
+        (credit,) = [item["amount"] for item in waiting]
+        assert -6000 < credit < -2500
+        assert await stripe.connected.find(operation, ends, key) == ended
+        assert await stripe.connected.write(operation, ends, key) == ended
+        with pytest.raises(NoSuchRecord):
+            await stripe.write("subscription.end", **ends)
+        assert len((await stripe.read("invoice_item.list", customer=customer, pending=True))["data"]) == 1
+        await stripe.write("subscription.end", id=other, invoice_now=True)
+        assert await stripe.connected.find(operation, {**ends, "id": other}, key) is None
+
+
+async def test_an_item_may_have_a_price_of_its_own(sandbox: Running) -> None:
+    async with hand(sandbox) as stripe:
+        customer = (await stripe.write("customer.create", name="Alder"))["id"]
+        product = (await stripe.write("product.create", name="Setup"))["id"]
+        own = {"currency": "EUR", "product": product, "unit_amount_decimal": "45000"}
+        made = await stripe.write("invoice_item.create", customer=customer, price_data=own, quantity=2)
+        assert (made["amount"], made["currency"]) == (90000, "eur")
+        item = await stripe.read("invoice_item.read", id=made["id"])
+        assert item["pricing"]["price_details"]["product"] == product
+
+
 async def test_only_what_can_be_seen_of_a_change_is_taken_as_done(sandbox: Running) -> None:
     """Of more items than Stripe embeds, of tax rates, and of a change that leaves nothing to be seen."""
     key = EffectKey("b" * 32)

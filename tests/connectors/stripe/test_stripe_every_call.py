@@ -35,7 +35,7 @@ EXPECTED: Mapping[str, Any] = {
     "account": "account",
     "catalogue": ["Seats", 900, True, True, True, True, "A place", False],
     "customers": ["+43 1", {"erp": "12"}, True, True],
-    "subscriptions": ["active", "active", True, True, True, True, 4, True, ["paid", 2700]],
+    "subscriptions": ["active", "active", True, True, True, True, 4, True, "canceled", ["paid", 2700]],
     "invoices": [["draft", "open", "paid", 1200], "uncollectible", "void", 1200, [1200], True, True, [700, "paid"]],
     "meters": ["s-1", "s-2", "duplicate_meter_event", [100], "active", True, "v1.billing.meter.no_meter_found"],
     "payments": [
