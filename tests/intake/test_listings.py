@@ -367,3 +367,39 @@ async def test_a_list_in_the_making_is_looked_at_again_when_the_connector_says(t
         clock.leap(timedelta(seconds=40))
         await carry_out(hub)
         assert (row(hub, made)["state"], row(hub, made)["read"]) == (BackfillState.DONE, 3)
+
+
+async def test_a_list_in_the_making_is_taken_up_as_soon_as_it_is_due(tmp_path: Path) -> None:
+    """No tick has to come by: a list of half a second would wait for one longer than it takes."""
+    clock, vendor = start(3)
+    looks = []
+
+    class Passing:
+        """The same clock, which time passes on while somebody waits."""
+
+        now = clock.now
+
+        async def sleep(self, seconds: float) -> None:
+            await asyncio.sleep(0)
+            clock.leap(timedelta(seconds=seconds))
+
+    async def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
+        looks.append(clock.now())
+        if len(looks) < 4:
+            raise RetryLater("It is being made.", code="job-unfinished", after=0.5)
+        async for page in vendor.pull(session, cursor, since):
+            yield page
+
+    async def count(_session: Session, _since: datetime, _until: datetime) -> int:
+        return 3
+
+    making = Listing(name="things", title="All", event="vendor.told", pull=pull, count=count)
+    async with Reader(tmp_path, clock, replace(connector, listings=[making])) as hub:
+        hub.backfills._ambient = replace(hub.backfills._ambient, clock=Passing())
+        made = await order(hub)
+        hub.backfills.tick()
+        async with asyncio.timeout(10):
+            while row(hub, made)["state"] == BackfillState.OPEN:
+                await asyncio.sleep(0)
+        assert [(look - looks[0]).total_seconds() for look in looks] == [0, 0.5, 1, 1.5]
+        assert row(hub, made)["read"] == 3
