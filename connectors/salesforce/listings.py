@@ -7,13 +7,13 @@ seven days; where it is gone, it is made anew, and what was taken before is know
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.salesforce import csv_files
 from connectors.salesforce.answers import is_id, moment
 from connectors.salesforce.client import reading, settings_of, writing
-from connectors.salesforce.describing import columns, with_currency
+from connectors.salesforce.describing import columns, with_currencies
 from connectors.salesforce.kinds import Kind, kind_of
 from connectors.salesforce.logins import is_same_id
 from connectors.salesforce.soql import select
@@ -57,8 +57,8 @@ def all_of(kind: Kind) -> _Pull:
         await _wait_for(session, job)
         while locator != _END:
             rows, locator = await _page(session, job, locator, types)
-            events = [await _event(session, row, kind) for row in rows]
-            yield Page(events=events, cursor=f"{job} {locator}")
+            records = await with_currencies(session, rows) if kind.money else rows
+            yield Page(events=[_event(record, kind) for record in records], cursor=f"{job} {locator}")
 
     return pull
 
@@ -149,20 +149,19 @@ async def _page(session: Session, job: str, locator: str, types: Mapping[str, st
         raise OutcomeUnknown("A page of the list came incomplete.", code="unreadable-answer", job=job)
     if not {"Id", "CreatedDate"} <= set(names):
         raise OutcomeUnknown("The list has no ids.", code="unreadable-answer", job=job)
-    found = [csv_files.typed(names, row, types) for row in rows]
+    found = csv_files.typed(names, rows, types)
     if len({row["Id"] for row in found}) < len(found):
         raise OutcomeUnknown("A page of the list has a record twice.", code="unreadable-answer", job=job)
     return found, _END if following == "null" else following
 
 
-async def _event(session: Session, row: dict[str, Any], kind: Kind) -> InboundEvent:
-    record = await with_currency(session, row) if kind.money else row
+def _event(record: dict[str, Any], kind: Kind) -> InboundEvent:
     if not is_id(record.get("Id")):
         raise OutcomeUnknown("A record in the list cannot be read.", code="unreadable-answer")
     return InboundEvent(
         external_id=record["Id"],
         type=f"salesforce.{kind.name}.listed",
-        occurred_at=moment(record.get("CreatedDate")).astimezone(UTC),
+        occurred_at=moment(record.get("CreatedDate")),
         subject=record["Id"],
         data={"object": kind.object, "id": record["Id"], "record": record},
         schema=kind.schema,

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 
 from hub.errors import FixData, RetryLater
 from hub.intake import listings
+from hub.intake.door import content_of, stored_data
 from hub.model.ambient import of_micros
 from hub.model.event import InboundEvent
 from hub.model.run import Priority, RunState
@@ -327,12 +328,13 @@ async def test_one_that_was_changed_between_two_looks_counts_as_it_is_now(tmp_pa
     clock, vendor = start(2)
     async with Reader(tmp_path, clock, listing(vendor)) as hub:
         event = InboundEvent(external_id="evt_1", type="vendor.told", occurred_at=clock.now(), data={"id": "evt_1"})
-        one, other = (
-            listings._as_listed(replace(event, data={**event.data, "colour": colour}), "backfill_1")
-            for colour in ("red", "blue")
-        )
+
+        def as_listed(event: InboundEvent) -> InboundEvent:
+            return listings._as_listed(event, content_of(stored_data(event)[0]), "backfill_1")
+
+        one, other = (as_listed(replace(event, data={**event.data, "colour": colour})) for colour in ("red", "blue"))
         assert one.external_id != other.external_id
-        assert listings._as_listed(one, "backfill_1").external_id != one.external_id
+        assert as_listed(one).external_id != one.external_id
         found = await hub.streams.take(hub.accounts["vendor"], [one, other], priority=Priority.LOW)
         assert (found.read, found.new, len(listed(hub))) == (2, 2, 2)
 

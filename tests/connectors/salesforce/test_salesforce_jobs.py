@@ -47,7 +47,8 @@ def test_a_table_says_exactly_what_was_meant() -> None:
 
 def test_cells_come_back_as_rest_gives_them() -> None:
     types = {"Amount": "currency", "Count": "int", "At": "datetime", "On": "boolean", "Name": "string"}
-    found = csv_files.typed([*types], ["9.12260031E8", "7", "2026-01-31T10:00:00.000Z", "false", ""], types)
+    row = ["9.12260031E8", "7", "2026-01-31T10:00:00.000Z", "false", ""]
+    (found,) = csv_files.typed([*types], [row], types)
     assert found == {
         "Amount": Decimal(912260031),
         "Count": 7,
@@ -57,7 +58,7 @@ def test_cells_come_back_as_rest_gives_them() -> None:
     }
     for name, cell in (("Amount", "x"), ("Count", "1.5"), ("On", "yes"), ("Amount", "1E999999")):
         with pytest.raises(OutcomeUnknown):
-            csv_files.typed([name], [cell], types)
+            csv_files.typed([name], [[cell]], types)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"a,b\n1\n", b'a,b\n"1,2\n', b"a,b\n1,2", b"a,a\n1,2\n", b"\xff\n"])
