@@ -15,6 +15,8 @@ from hub.sdk.values import Response
 #: An empty cell leaves a field as it is; this empties it.
 NULL = "#N/A"
 _DECIMALS = frozenset({"double", "currency", "percent"})
+#: Types of which a cell is not what REST gives.
+_NO_TEXTS = _DECIMALS | {"boolean", "int", "datetime"}
 
 
 def table(rows: Sequence[Mapping[str, Any]], first: str) -> bytes:
@@ -53,9 +55,17 @@ def of_text(text: str) -> tuple[list[str], list[list[str]]]:
     return (found[0], found[1:]) if found else ([], [])
 
 
-def typed(names: Sequence[str], row: Sequence[str], types: Mapping[str, str]) -> dict[str, Any]:
-    """Give a row with values as REST gives them; raises `OutcomeUnknown` for one that does not fit its type."""
-    return {name: _value(cell, types.get(name, "string")) for name, cell in zip(names, row, strict=True)}
+def typed(names: Sequence[str], rows: Sequence[Sequence[str]], types: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Give rows with values as REST gives them; raises `OutcomeUnknown` for one that does not fit its type."""
+    # Most columns are texts, of which there is nothing to find out cell by cell.
+    columns = [(name, types[name] if types.get(name) in _NO_TEXTS else None) for name in names]
+    return [
+        {
+            name: (cell or None) if kind is None else _value(cell, kind)
+            for (name, kind), cell in zip(columns, row, strict=True)
+        }
+        for row in rows
+    ]
 
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:

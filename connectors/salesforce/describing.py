@@ -6,7 +6,7 @@ read, and found unknown, from the next asking on. `FIELDS(ALL)` would bring them
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.salesforce.client import api_name, reading, settings_of
@@ -81,4 +81,12 @@ async def currency(session: Session) -> str:
 
 async def with_currency(session: Session, record: dict[str, Any]) -> dict[str, Any]:
     """Give a record that names the currency of its amounts; in an org with one currency no record does by itself."""
-    return record if record.get(CURRENCY) is not None else {**record, CURRENCY: await currency(session)}
+    return (await with_currencies(session, [record]))[0]
+
+
+async def with_currencies(session: Session, records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Give records each of which names the currency of its amounts; the org's own is asked for at most once."""
+    if all(record.get(CURRENCY) is not None for record in records):
+        return records
+    own = await currency(session)
+    return [record if record.get(CURRENCY) is not None else {**record, CURRENCY: own} for record in records]

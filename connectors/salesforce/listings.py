@@ -7,13 +7,13 @@ seven days; where it is gone, it is made anew, and what was taken before is know
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.salesforce import csv_files
 from connectors.salesforce.answers import is_id, moment
 from connectors.salesforce.client import reading, settings_of, writing
-from connectors.salesforce.describing import columns, with_currency
+from connectors.salesforce.describing import columns, with_currencies
 from connectors.salesforce.kinds import Kind, kind_of
 from connectors.salesforce.logins import is_same_id
 from connectors.salesforce.soql import select
@@ -21,13 +21,15 @@ from connectors.salesforce.streams import written
 from hub.sdk.answers import read_object
 from hub.sdk.connector import Listing, Page
 from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
+from hub.sdk.limit_headers import http_date
 from hub.sdk.session import Session
-from hub.sdk.values import InboundEvent, Request
+from hub.sdk.values import InboundEvent, Request, Response
 
 #: Rows of one page: few enough to be held at once, and many enough for a call of the day's.
 PAGE_ROWS = 250
-#: Seconds until a list that is still being made is asked for again.
-NEXT_LOOK = 1.0
+#: Seconds until a list that is still being made is asked for again: soon while it is young, and a quarter of its age
+#: later then, so that a list of seconds is not waited for much longer, and one of hours does not cost a call a second.
+FIRST_LOOK, LAST_LOOK = 0.25, 10.0
 #: In a cursor, behind the last page.
 _END = "end"
 _MADE, _FAILED = "JobComplete", frozenset({"Failed", "Aborted"})
@@ -55,8 +57,8 @@ def all_of(kind: Kind) -> _Pull:
         await _wait_for(session, job)
         while locator != _END:
             rows, locator = await _page(session, job, locator, types)
-            events = [await _event(session, row, kind) for row in rows]
-            yield Page(events=events, cursor=f"{job} {locator}")
+            records = await with_currencies(session, rows) if kind.money else rows
+            yield Page(events=[_event(record, kind) for record in records], cursor=f"{job} {locator}")
 
     return pull
 
@@ -97,7 +99,7 @@ async def _ordered(session: Session, kind: Kind, types: Mapping[str, str], since
 
 async def _is_there(session: Session, job: str) -> bool:
     try:
-        return await _state(session, job) not in _FAILED
+        return _state(await session.send(reading(settings_of(session), "jobs", "query", job)), job) not in _FAILED
     except FixData as error:
         if error.code != "not-found":
             raise
@@ -105,17 +107,29 @@ async def _is_there(session: Session, job: str) -> bool:
 
 
 async def _wait_for(session: Session, job: str) -> None:
-    state = await _state(session, job)
+    response = await session.send(reading(settings_of(session), "jobs", "query", job))
+    state = _state(response, job)
     if state in _FAILED:
         raise OutcomeUnknown("Salesforce could not make the list; it is ordered anew.", code="job-failed", job=job)
     if state != _MADE:
         raise RetryLater(
-            "Salesforce has not finished the list.", code="job-unfinished", after=NEXT_LOOK, job=job, state=state
+            "Salesforce has not finished the list.",
+            code="job-unfinished",
+            after=next_look(response),
+            job=job,
+            state=state,
         )
 
 
-async def _state(session: Session, job: str) -> str:
-    told = read_object(await session.send(reading(settings_of(session), "jobs", "query", job)))
+def next_look(response: Response) -> float:
+    """Give in how many seconds a job is looked at again, by its age, which is told by Salesforce's own clock."""
+    made, now = read_object(response).get("createdDate"), http_date(response.headers.get("date", ""))
+    age = 0.0 if made is None or now is None else (now - moment(made)).total_seconds()
+    return min(max(age / 4, FIRST_LOOK), LAST_LOOK)
+
+
+def _state(response: Response, job: str) -> str:
+    told = read_object(response)
     if not is_id(told.get("id")) or not isinstance(told.get("state"), str):
         raise OutcomeUnknown("The answer is not a job.", code="unreadable-answer")
     if not is_same_id(told["id"], job):
@@ -135,20 +149,19 @@ async def _page(session: Session, job: str, locator: str, types: Mapping[str, st
         raise OutcomeUnknown("A page of the list came incomplete.", code="unreadable-answer", job=job)
     if not {"Id", "CreatedDate"} <= set(names):
         raise OutcomeUnknown("The list has no ids.", code="unreadable-answer", job=job)
-    found = [csv_files.typed(names, row, types) for row in rows]
+    found = csv_files.typed(names, rows, types)
     if len({row["Id"] for row in found}) < len(found):
         raise OutcomeUnknown("A page of the list has a record twice.", code="unreadable-answer", job=job)
     return found, _END if following == "null" else following
 
 
-async def _event(session: Session, row: dict[str, Any], kind: Kind) -> InboundEvent:
-    record = await with_currency(session, row) if kind.money else row
+def _event(record: dict[str, Any], kind: Kind) -> InboundEvent:
     if not is_id(record.get("Id")):
         raise OutcomeUnknown("A record in the list cannot be read.", code="unreadable-answer")
     return InboundEvent(
         external_id=record["Id"],
         type=f"salesforce.{kind.name}.listed",
-        occurred_at=moment(record.get("CreatedDate")).astimezone(UTC),
+        occurred_at=moment(record.get("CreatedDate")),
         subject=record["Id"],
         data={"object": kind.object, "id": record["Id"], "record": record},
         schema=kind.schema,

@@ -40,10 +40,6 @@ class Gates:
         self._run = claimed.run
         self._journal = journal
 
-    def record_in(self, journal: Journal) -> None:
-        """Record in another journal from here on."""
-        self._journal = journal
-
     def pass_hold(
         self,
         account: Account,

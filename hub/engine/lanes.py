@@ -58,11 +58,15 @@ class Lane:
             ordinal=ordinal,
         )
 
-    def taking_over(self, other: Lane) -> Lane:
-        """Give the other lane with this one's journal, so that what both record is made durable together."""
-        other.steps.record_in(self.journal)
-        other.journal = self.journal
-        return other
+    def then(self, prefix: str, scope: Scope) -> Lane:
+        """Give the line of steps at another place that is gone through after this one is at its end.
+
+        What both record is made durable together, and what is known of this one is known of that one too.
+        """
+        self.steps.connection = None
+        return Lane(
+            prefix=prefix, scope=scope, journal=self.journal, steps=self.steps, known=self.known, ordinal=self.ordinal
+        )
 
 
 #: Makes a lane of its own beside others: its prefix, ordinal, what it sees, and what is recorded of it.

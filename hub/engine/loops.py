@@ -147,16 +147,17 @@ class Loop:
             else:
                 left.append((number, name))
         known = self._known(place, own, [name for _, name in left])
-        todo = deque((number, name, known) for number, name in left)
+        todo = deque(left)
         hands = min(action.concurrency, len(todo))
-        await asyncio.gather(*(self._hand(place, action, items, todo, here) for _ in range(hands)))
+        await asyncio.gather(*(self._hand(place, action, items, todo, known, here) for _ in range(hands)))
 
     async def _hand(
         self,
         place: Place,
         action: Foreach,
         items: Sequence[Any],
-        todo: deque[tuple[int, str, Known]],
+        todo: deque[tuple[int, str]],
+        known: Known,
         here: _Pass,
     ) -> None:
         """Take one item after the other; what is recorded of several of them is made durable together."""
@@ -164,10 +165,10 @@ class Loop:
         lane: Lane | None = None
         try:
             while todo and not here.held_up and not here.ends:
-                number, name, known = todo.popleft()
+                number, name = todo.popleft()
                 scope: Scope = {**place.lane.scope, action.name: items[number]}
-                fresh = self._new_lane(f"{place.path}[{name}].", place.ordinal, scope, known)
-                lane = fresh if lane is None else lane.taking_over(fresh)
+                prefix = f"{place.path}[{name}]."
+                lane = self._new_lane(prefix, place.ordinal, scope, known) if lane is None else lane.then(prefix, scope)
                 await self._item(place, action, lane, number, name, here)
                 done += 1
                 if done % FLUSHED_AFTER == 0:

@@ -90,10 +90,6 @@ class Recording:
         self._journal = journal
         self._ambient = ambient
 
-    def record_in(self, journal: Journal) -> None:
-        """Record in another journal from here on."""
-        self._journal = self.exchanges.journal = journal
-
     def lost(self, operation: WriteOperation) -> Lost | None:
         """Tell in which span a write of the run may have been made without the hub's knowing it; None: in none."""
         return None if self._suspicion is None else self._suspicion.lost(operation, self._ambient.now())

@@ -116,12 +116,6 @@ class Steps:
         gone = set(paths)
         self._known = {path: row for path, row in self._known.items() if path not in gone}
 
-    def record_in(self, journal: Journal) -> None:
-        """Record in another journal from here on."""
-        self._journal = journal
-        self._gates.record_in(journal)
-        self.effects.record_in(journal)
-
     async def act(self, bundle: Bundle, step: Step, path: str, scope: Scope) -> Output:
         """Do what a step says; steps that have steps of their own are not done here."""
         match step.action:

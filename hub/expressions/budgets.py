@@ -18,6 +18,8 @@ RECORD_STEPS = 4_000_000
 MAX_RESULT = 1_000_000
 #: Characters of one text that a function makes.
 MAX_TEXT = 4_000_000
+#: A text of so many characters takes no step.
+_FREE = 63
 #: Loops within loops, such as `a[].b[].c[]` has three of.
 MAX_LOOPS = 16
 #: Significant digits of an exact result; a longer one is refused, not rounded.
@@ -47,7 +49,8 @@ class Meter:
         """Take the steps for handling or making a text of so many characters."""
         if characters > MAX_TEXT:
             raise OverBudget("The expression makes too long a text.", characters=characters)
-        self.spend(characters >> 6)
+        if characters > _FREE:
+            self.spend(characters >> 6)
 
 
 def measured(value: object) -> object:

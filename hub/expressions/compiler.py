@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import CodeType
@@ -45,11 +45,14 @@ class Expression:
 
         `EvaluationError` names the expression, the position and the data path; `NotMapped` a table's missing key.
         """
+        if context is None:
+            return self.within(value, value, {}, {})
+        return self.within(value, context.root, context.given, context.tables)
+
+    def within(self, value: Any, root: Any, given: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> Any:
+        """Evaluate in a context whose parts are at hand: to make one takes longer than what most expressions do."""
         try:
-            if context is None:
-                result = self._program(value, value, {}, {}, Meter())
-            else:
-                result = self._program(value, context.root, context.given, context.tables, Meter())
+            result = self._program(value, root, given, tables, Meter())
             return measured(result) if self._grows else result
         except Exception as error:  # noqa: BLE001 - whatever the data provokes is told with its place
             known = {"expression": self.text, "position": 0}

@@ -60,6 +60,7 @@ class Backfills:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
         self._rests: dict[str, tuple[datetime, datetime]] = {}
+        self._alarms: set[asyncio.Task[None]] = set()
 
     async def order(
         self,
@@ -175,7 +176,7 @@ class Backfills:
 
     async def stop(self) -> None:
         """Leave off; each goes on from its place at the next tick."""
-        tasks = [*self._tasks.values()]
+        tasks = [*self._alarms, *self._tasks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -251,6 +252,15 @@ class Backfills:
         self._rests[name] = (now, now + wait)
         error = account.redactor.scrub(told)[:500]
         await self._committer.commit(Work(lambda tx: streams.fail_backfill(tx, backfill_id, error=error)))
+        if at_work and asked is not None:
+            alarm = asyncio.create_task(self._tick_after(asked), name=f"alarm of back-fill {backfill_id}")
+            self._alarms.add(alarm)
+            alarm.add_done_callback(self._alarms.discard)
+
+    async def _tick_after(self, seconds: float) -> None:
+        """Take up what is due then: the ticks come too seldom for a list that is made in less than a second."""
+        await self._ambient.clock.sleep(seconds)
+        self.tick()
 
     def _started_by(self, listing: Listing, batch: int | None) -> list[str]:
         """Name the flows that a listing's records start; `FixData` where none does."""

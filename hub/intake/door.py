@@ -6,7 +6,8 @@ import asyncio
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import structlog
@@ -112,10 +113,23 @@ class Intake:
         self._closed = True
 
     async def accept(
-        self, name: str, events: Sequence[InboundEvent], via: Via, *, priority: Priority = Priority.HIGH
+        self,
+        name: str,
+        events: Sequence[InboundEvent],
+        via: Via,
+        *,
+        contents: Sequence[str] | None = None,
+        priority: Priority = Priority.HIGH,
     ) -> list[Acceptance]:
-        """Make events durable with the runs they start, each once; no run goes before `priority`."""
-        accepts = [self.prepare(name, event, via, priority=priority) for event in events]
+        """Make events durable with the runs they start, each once; no run goes before `priority`.
+
+        `contents` are what `content_of` gives of each, from a caller who has asked it already.
+        """
+        known: Iterable[str | None] = repeat(None, len(events)) if contents is None else contents
+        accepts = [
+            self.prepare(name, event, via, priority=priority, content=content)
+            for event, content in zip(events, known, strict=True)
+        ]
         if len(accepts) == 1:
             return [await self.commit(accepts[0])]
         return list(await asyncio.gather(*map(self.commit, accepts)))
@@ -173,11 +187,12 @@ class Intake:
         actor: str | None = None,
         ordered_by: str | None = None,
         priority: Priority = Priority.HIGH,
+        content: str | None = None,
     ) -> Accept:
         """Make of an event what the store accepts, with the runs that it starts by the bundle that serves now.
 
         `actor` is who brings it (the connection when not said), and `ordered_by` the person who ordered its runs; none
-        of these goes before `priority`.
+        of these goes before `priority`. `content` is what `content_of` gives of it, where that is known.
         """
         now = self._ambient.now()
         bundle = self._bundle()
@@ -217,7 +232,7 @@ class Intake:
             via=via,
             state=state,
             data=text.decode(),
-            body_hash=content_of(data),
+            body_hash=content_of(data) if content is None else content,
         )
         row |= {
             "subject": event.subject,

@@ -81,8 +81,12 @@ class Listings:
                 except StopAsyncIteration:
                     break
                 events = part.events if batch is None or not part.events else [_as_one(part.events, listing.event)]
-                listed = [replace(_as_listed(event, backfill_id), occurred_at=asked) for event in events]
-                found = await self._streams.take(account, listed, priority=Priority.LOW)
+                contents = [content_of(stored_data(event)[0]) for event in events]
+                listed = [
+                    replace(_as_listed(event, content, backfill_id), occurred_at=asked)
+                    for event, content in zip(events, contents, strict=True)
+                ]
+                found = await self._streams.take(account, listed, contents=contents, priority=Priority.LOW)
                 if batch is not None:
                     found = Found(read=len(part.events), new=len(part.events) if found.new else 0)
                 kept = Work(
@@ -171,7 +175,6 @@ def _as_one(events: Sequence[InboundEvent], told: str) -> InboundEvent:
     )
 
 
-def _as_listed(event: InboundEvent, backfill_id: str) -> InboundEvent:
+def _as_listed(event: InboundEvent, content: str, backfill_id: str) -> InboundEvent:
     """Name an event by its record, its content, and the back-fill: listed twice it is one, changed it is another."""
-    content = content_of(stored_data(event)[0])
     return replace(event, external_id=f"{event.external_id}:{content[:16]}@{backfill_id}")

@@ -89,10 +89,19 @@ class Streams:
         return found
 
     async def take(
-        self, account: Account, events: Sequence[InboundEvent], *, priority: Priority = Priority.HIGH
+        self,
+        account: Account,
+        events: Sequence[InboundEvent],
+        *,
+        contents: Sequence[str] | None = None,
+        priority: Priority = Priority.HIGH,
     ) -> Found:
-        """Make events durable, except those that are known with the same content; `priority` bounds their runs'."""
-        contents = [content_of(stored_data(event)[0]) for event in events]
+        """Make events durable, except those that are known with the same content; `priority` bounds their runs'.
+
+        `contents` are what `content_of` gives of each, from a caller who has asked it already.
+        """
+        if contents is None:
+            contents = [content_of(stored_data(event)[0]) for event in events]
         names = [names_of(event, content) for event, content in zip(events, contents, strict=True)]
         with self._database.reading() as connection:
             known = streams.contents(
@@ -102,11 +111,17 @@ class Streams:
                 external_ids=sorted({name for both in names for name in both}),
             )
         fresh = [
-            event
+            (event, content)
             for event, content, both in zip(events, contents, names, strict=True)
             if content not in {known.get(name) for name in both}
         ]
-        results = await self._intake.accept(account.name, fresh, Via.POLL, priority=priority)
+        results = await self._intake.accept(
+            account.name,
+            [event for event, _ in fresh],
+            Via.POLL,
+            contents=[content for _, content in fresh],
+            priority=priority,
+        )
         return Found(read=len(events), new=sum(1 for result in results if result is Acceptance.NEW))
 
     def _behind(self, position: Position, stream: Stream, page: Page, overlap: timedelta) -> Position:

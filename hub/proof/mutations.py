@@ -114,11 +114,17 @@ class EarlyIntake(Intake):
     """Acknowledges webhooks from memory and writes them down a moment later."""
 
     async def accept(
-        self, name: str, events: Sequence[InboundEvent], via: Via, *, priority: Priority = Priority.HIGH
+        self,
+        name: str,
+        events: Sequence[InboundEvent],
+        via: Via,
+        *,
+        contents: Sequence[str] | None = None,
+        priority: Priority = Priority.HIGH,
     ) -> list[Acceptance]:
         """Say that it is done before it is."""
         if via is not Via.WEBHOOK:
-            return await super().accept(name, events, via, priority=priority)
+            return await super().accept(name, events, via, contents=contents, priority=priority)
         accepts = [self.prepare(name, event, via, priority=priority) for event in events]
         asyncio.get_running_loop().call_later(BEHIND, self._write, accepts)
         return [Acceptance.NEW for _ in accepts]

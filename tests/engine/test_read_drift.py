@@ -82,3 +82,36 @@ async def test_what_the_policy_refuses_parks_the_run_until_somebody_has_mended_i
     await house.run_orders.replay(run, actor="local")
     assert (await house.settled()).get("succeeded") == 1
     await house.stop()
+
+
+async def test_what_is_decided_about_each_item_of_a_loop_is_kept(tmp_path: Path) -> None:
+    """Several items are read one after the other by the same hand; what is decided of the second one counts too."""
+    looped = """
+flow: tested
+title: Pieces, read
+owner: team:tests
+on: { event: vendor.thing.made }
+key: data.id
+business_key: data.id
+steps:
+  - id: pieces
+    foreach:
+      each: data.pieces
+      as: piece
+      by: piece
+      failures: continue
+      steps:
+        - id: read
+          call: { connection: vendor, operation: piece.read, by: =piece }
+"""
+    names = ["a", "b", "c"]
+    vendor = Vendor(pieces={name: {"id": name, "weight": "2"} for name in names})
+    compiled = bundle(looped, **{"connections/vendor.yaml": GUARDED, "policies/pieces.yaml": POLICY})
+    house = House(tmp_path, vendor, compiled)
+    await house.start()
+    await house.give({"id": "all", "pieces": names})
+    assert await house.settled() == {"succeeded": 1}
+    await house.stop()
+    with house.database.reading() as connection:
+        decided = connection.execute(select(decisions.c.path).order_by(decisions.c.path)).scalars().all()
+    assert decided == [f"pieces[{name}].read" for name in names]

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 
 from hub.errors import FixData, RetryLater
 from hub.intake import listings
+from hub.intake.door import content_of, stored_data
 from hub.model.ambient import of_micros
 from hub.model.event import InboundEvent
 from hub.model.run import Priority, RunState
@@ -327,12 +328,13 @@ async def test_one_that_was_changed_between_two_looks_counts_as_it_is_now(tmp_pa
     clock, vendor = start(2)
     async with Reader(tmp_path, clock, listing(vendor)) as hub:
         event = InboundEvent(external_id="evt_1", type="vendor.told", occurred_at=clock.now(), data={"id": "evt_1"})
-        one, other = (
-            listings._as_listed(replace(event, data={**event.data, "colour": colour}), "backfill_1")
-            for colour in ("red", "blue")
-        )
+
+        def as_listed(event: InboundEvent) -> InboundEvent:
+            return listings._as_listed(event, content_of(stored_data(event)[0]), "backfill_1")
+
+        one, other = (as_listed(replace(event, data={**event.data, "colour": colour})) for colour in ("red", "blue"))
         assert one.external_id != other.external_id
-        assert listings._as_listed(one, "backfill_1").external_id != one.external_id
+        assert as_listed(one).external_id != one.external_id
         found = await hub.streams.take(hub.accounts["vendor"], [one, other], priority=Priority.LOW)
         assert (found.read, found.new, len(listed(hub))) == (2, 2, 2)
 
@@ -367,3 +369,39 @@ async def test_a_list_in_the_making_is_looked_at_again_when_the_connector_says(t
         clock.leap(timedelta(seconds=40))
         await carry_out(hub)
         assert (row(hub, made)["state"], row(hub, made)["read"]) == (BackfillState.DONE, 3)
+
+
+async def test_a_list_in_the_making_is_taken_up_as_soon_as_it_is_due(tmp_path: Path) -> None:
+    """No tick has to come by: a list of half a second would wait for one longer than it takes."""
+    clock, vendor = start(3)
+    looks = []
+
+    class Passing:
+        """The same clock, which time passes on while somebody waits."""
+
+        now = clock.now
+
+        async def sleep(self, seconds: float) -> None:
+            await asyncio.sleep(0)
+            clock.leap(timedelta(seconds=seconds))
+
+    async def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
+        looks.append(clock.now())
+        if len(looks) < 4:
+            raise RetryLater("It is being made.", code="job-unfinished", after=0.5)
+        async for page in vendor.pull(session, cursor, since):
+            yield page
+
+    async def count(_session: Session, _since: datetime, _until: datetime) -> int:
+        return 3
+
+    making = Listing(name="things", title="All", event="vendor.told", pull=pull, count=count)
+    async with Reader(tmp_path, clock, replace(connector, listings=[making])) as hub:
+        hub.backfills._ambient = replace(hub.backfills._ambient, clock=Passing())
+        made = await order(hub)
+        hub.backfills.tick()
+        async with asyncio.timeout(10):
+            while row(hub, made)["state"] == BackfillState.OPEN:
+                await asyncio.sleep(0)
+        assert [(look - looks[0]).total_seconds() for look in looks] == [0, 0.5, 1, 1.5]
+        assert row(hub, made)["read"] == 3

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.expressions.compiler import Expression, compile
-from hub.expressions.context import Context
 from hub.expressions.errors import ExpressionError
 from hub.model.flow import Term
 from hub.workspace.source.characters import place_in
@@ -15,6 +14,8 @@ from hub.workspace.source.lint import Lints, shown
 from hub.workspace.source.yaml_source import Node, Scalar, plain, text_of
 
 Tables = Mapping[str, Mapping[str, str]]
+#: What is given to a mapping by name has no place in a flow's expressions.
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class Evaluated:
 
     def __call__(self, scope: Mapping[str, Any]) -> Any:
         """Give the value in this scope."""
-        return self.expression(scope, context=Context(root=scope, tables=self.tables))
+        return self.expression.within(scope, scope, _NOTHING, self.tables)
 
 
 def expression_term(node: Node, tables: Tables) -> Term:

@@ -15,6 +15,7 @@ from connectors.salesforce.samples import ACCOUNT, USED
 from hub.sdk.by_content import Sought
 from hub.sdk.connector import Listing, Page
 from hub.sdk.errors import FixData, OutcomeUnknown, RetryLater
+from hub.sdk.exact_json import dumps
 from hub.sdk.values import EffectKey, Response
 from tests.connectors.salesforce.connected import KEY, Org, org, settings, written
 
@@ -46,7 +47,8 @@ def test_a_table_says_exactly_what_was_meant() -> None:
 
 def test_cells_come_back_as_rest_gives_them() -> None:
     types = {"Amount": "currency", "Count": "int", "At": "datetime", "On": "boolean", "Name": "string"}
-    found = csv_files.typed([*types], ["9.12260031E8", "7", "2026-01-31T10:00:00.000Z", "false", ""], types)
+    row = ["9.12260031E8", "7", "2026-01-31T10:00:00.000Z", "false", ""]
+    (found,) = csv_files.typed([*types], [row], types)
     assert found == {
         "Amount": Decimal(912260031),
         "Count": 7,
@@ -56,7 +58,7 @@ def test_cells_come_back_as_rest_gives_them() -> None:
     }
     for name, cell in (("Amount", "x"), ("Count", "1.5"), ("On", "yes"), ("Amount", "1E999999")):
         with pytest.raises(OutcomeUnknown):
-            csv_files.typed([name], [cell], types)
+            csv_files.typed([name], [[cell]], types)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"a,b\n1\n", b'a,b\n"1,2\n', b"a,b\n1,2", b"a,a\n1,2\n", b"\xff\n"])
@@ -210,6 +212,25 @@ async def test_a_list_that_is_still_being_made_is_named_before_it_is_waited_for(
         here.sandbox.world.clock.advance(61)
         assert sum(len(page.events) for page in await pages(here, named.cursor)) == 3
         assert len(here.books["jobs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("made", "seconds"),
+    [
+        ("2026-01-31T09:59:59.000+0000", 0.25),
+        ("2026-01-31T09:59:56.000+0000", 1.0),
+        ("2026-01-31T09:59:28.000+0000", 8.0),
+        ("2026-01-31T08:00:00.000+0000", 10.0),
+        # Its second has not ended yet: the header tells no part of one.
+        ("2026-01-31T10:00:00.900+0000", 0.25),
+        (None, 0.25),
+    ],
+)
+def test_a_list_is_looked_at_by_its_age(made: str | None, seconds: float) -> None:
+    body = dumps({"id": "750990000000009AAA", "state": "InProgress", **({"createdDate": made} if made else {})})
+    dated = {"date": "Sat, 31 Jan 2026 10:00:00 GMT"}
+    assert listings.next_look(Response(status=200, headers=dated, body=body)) == seconds
+    assert listings.next_look(Response(status=200, headers={}, body=body)) == 0.25
 
 
 async def test_a_list_that_is_gone_is_made_anew() -> None:
