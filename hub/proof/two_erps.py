@@ -46,11 +46,10 @@ def _market(market: Market) -> Market:
 
 
 def _sold(invoice: Invoice, customers: dict[str, Customer]) -> Invoice:
-    """Give an invoice as this scenario has it: what only NetSuite's flows do is drawn for NetSuite's entities alone."""
+    """Give an invoice as this scenario has it: notices are a script of NetSuite's, and drawn for its entities alone."""
     customer = customers[invoice.customer.key]
-    if home(customer.market) == "netsuite":
-        return replace(invoice, customer=customer)
-    return replace(invoice, customer=customer, credits=(), notice=None)
+    notice = invoice.notice if home(customer.market) == "netsuite" else None
+    return replace(invoice, customer=customer, notice=notice)
 
 
 def _crm(seed: int, customers: list[Customer]) -> Crm:

@@ -34,16 +34,35 @@ def test_a_seed_gives_the_same_scenario() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_what_is_sold_is_drawn_as_ever(seed: int) -> None:
-    """Lines and payments are those of the standard scenario; what the second ERP has no flow for is left out."""
+    """Lines, payments and what is given back are those of the standard scenario; notices are NetSuite's alone."""
     usual, drawn = scenario.draw(seed, 200, flawed=True), two_erps.draw(seed, 200, flawed=True)
     assert usual.crm is None
     assert [one.lines for one in drawn.invoices] == [one.lines for one in usual.invoices]
     assert [one.payments for one in drawn.invoices] == [one.payments for one in usual.invoices]
     in_sap = [one for one in drawn.invoices if home(one.customer.market) == SAP]
     assert {one.customer.market.currency for one in in_sap} == {"EUR", "CHF", "SEK", "JPY"}
-    assert not any(one.credits or one.notice for one in in_sap)
-    assert any(one.credits for one in drawn.invoices)
+    assert [one.credits for one in drawn.invoices] == [one.credits for one in usual.invoices]
+    assert not any(one.notice for one in in_sap)
     assert not {one.customer.market.currency for one in drawn.invoices} & set(ELSEWHERE)
+
+
+def test_all_that_is_given_back_concerns_both_erps() -> None:
+    """Of lines and of amounts, before a payment, after it and beside one, voided, failed, and what must stop."""
+    invoices = [one for seed in (1, 2, 3, 33) for one in two_erps.draw(seed, 200, flawed=True).invoices]
+    for erp in ("netsuite", SAP):
+        given = [
+            (one, credit)
+            for one in invoices
+            if home(one.customer.market) == erp and one.flaw is None
+            for credit in one.credits
+        ]
+        assert {bool(credit.lines) for _, credit in given} == {True, False}
+        assert {len(one.payments) > 0 for one, _ in given} == {True, False}
+        assert any(one.payments and one.payments[-1].amount is not None for one, _ in given)
+        assert {credit.back for one, credit in given if one.payments} == {"refund", "outside"}
+        for name in ("void_after", "fails_after", "flaw"):
+            assert any(getattr(credit, name) is not None for _, credit in given), (erp, name)
+        assert any(credit.alone for _, credit in given)
 
 
 def test_every_customer_but_strangers_is_an_account() -> None:
