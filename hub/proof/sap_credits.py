@@ -96,10 +96,11 @@ def evened(owed: Decimal, *, again: bool = False) -> object:
 
 
 def document(books: Books, given_back: GivenBack, entry: Entry, families: Families) -> Document:
-    """Give one of these entries as the oracle judges it; all amounts are positive."""
+    """Give one of these entries as the oracle judges it: amounts are positive where they go the way that they must."""
     sap = books.sap
     kind, name = given_back.told(entry) or ("", "")
-    amount = abs(entry.total)
+    sign = -1 if kind in (MEMO, CAME_BACK) else 1
+    amount = sign * entry.total
     facts: dict[str, object] = {
         "books": entry.company,
         "customer": " ".join(entry.customers),
@@ -110,8 +111,8 @@ def document(books: Books, given_back: GivenBack, entry: Entry, families: Famili
     if kind in (REFUND, CAME_BACK):
         facts["account"] = " ".join(entry.money)
     else:
-        lines = [replace(line, amount=abs(line.amount)) for line in entry.lines]
-        facts["tax"] = abs(entry.tax)
+        lines = [replace(line, amount=sign * line.amount) for line in entry.lines]
+        facts["tax"] = sign * entry.tax
         facts |= {**accounts(lines), **tax_codes(lines), **numbered(lines)}
     if kind == MEMO:
         facts["open"] = Decimal(0) if given_back.application(entry) else -sap.still_owed(entry)

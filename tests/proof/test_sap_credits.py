@@ -205,6 +205,11 @@ WRONG: dict[str, tuple[Callable[[Books], object], Invariant, tuple[str, ...]]] =
         Invariant.BOOKS_AGREE,
         ("credit memo N-OUT: amount is 120 in s4hana", "119"),
     ),
+    "a memo goes the other way": (
+        lambda made: other_amount(made, OUT, "-1.00", "1.19", "-0.19"),
+        Invariant.BOOKS_AGREE,
+        ("credit memo N-OUT: amount is -119 in s4hana", "119"),
+    ),
     "a memo has another tax": (
         lambda made: other_amount(made, OUT, "1.01", "-1.19", "0.18"),
         Invariant.BOOKS_AGREE,
