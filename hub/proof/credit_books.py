@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -295,18 +295,83 @@ def never(books: Books, note: StripeNote) -> bool:
     return due.exception is not None or due.refused or (invoice is not None and invoice.exception is not None)
 
 
-def wanted(books: Books) -> Iterator[Wanted]:
-    """Give what the ERP and the tax engine should hold of what Stripe says was given back."""
-    credits = books.credits
-    customers = {invoice.external_id: invoice.customer for invoice in books.erp_invoices}
-    for note in credits.notes:
-        yield from _tax(credits, note, never=never(books, note))
-        if note.currency not in books.sap.currencies:
-            yield from _memo(credits, note, customers.get(note.invoice), never=never(books, note))
-            yield from _refunds(credits, note, customers.get(note.invoice), never=never(books, note))
-    for refund in credits.alone():
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One document that an ERP must have of a note, or must not: minor units, and the day that it must have.
+
+    What is not `counted` moves no money by Stripe's word.
+    """
+
+    kind: str
+    name: str
+    title: str
+    amount: Decimal
+    day: str
+    needed: bool
+    never: bool
+    counted: bool = True
+
+    def wanted(self, book: str, note: StripeNote, facts: Mapping[str, object]) -> Wanted:
+        """Give it with what the ERP's book must say of it."""
+        moves = self.kind in (MEMO, REFUND)
+        return Wanted(
+            book=book,
+            kind=self.kind,
+            name=self.name,
+            family=note.invoice,
+            title=self.title,
+            facts=facts if moves else {**facts, "currency": note.currency, "total": self.amount},
+            money=self.amount if moves and self.counted else None,
+            currency=note.currency if moves else None,
+            needed=self.needed,
+            never=self.never,
+        )
+
+
+def parts(books: Books, note: StripeNote, there: Collection[str]) -> Iterator[Part]:
+    """Give what an ERP must have of a note and of its refunds, of which those that are `there` are posted."""
+    credits, due, none = books.credits, books.credits.due_of(note), never(books, note)
+    back = note.voided or due.undone
+    for kind, day, wanted_, never_ in (
+        (MEMO, note.day, True, False),
+        (CHARGED_AGAIN, note.voided_on if note.voided else note.day, back, not back),
+    ):
+        yield Part(
+            kind=kind,
+            name=note.id,
+            title=note.number,
+            amount=note.total,
+            day=day,
+            needed=wanted_ and not none,
+            never=none or never_,
+        )
+    refunds = {refund.id: refund for refund in credits.refunds}
+    for name, amount in note.refunds.items():
+        refund, posted = refunds[name], name in there
+        failed = refund.status == "failed"
+        undone = (failed or due.unrefunded) and posted
+        told = Part(
+            kind=REFUND,
+            name=name,
+            title=f"{name} of {note.number}",
+            amount=amount,
+            day=refund.day,
+            needed=not none and (refund.status == "succeeded" or (failed and posted)),
+            never=none or refund.status not in {"succeeded", "failed"},
+            # One that failed before anybody could post it moves no money, and is not posted.
+            counted=posted or not failed,
+        )
+        yield told
+        yield replace(
+            told, kind=CAME_BACK, day=refund.failed_on if failed else refund.day, needed=undone, never=not undone
+        )
+
+
+def unexplained(refunds: Iterable[StripeRefund], book: str) -> Iterator[Wanted]:
+    """Say of refunds that no note explains that a book may not have them."""
+    for refund in refunds:
         yield Wanted(
-            book=ERP,
+            book=book,
             kind=REFUND,
             name=refund.id,
             family=refund.invoice,
@@ -316,50 +381,39 @@ def wanted(books: Books) -> Iterator[Wanted]:
         )
 
 
-def _memo(credits: Credits, note: StripeNote, customer: str | None, *, never: bool) -> Iterator[Wanted]:
-    due = credits.due_of(note)
+def wanted(books: Books) -> Iterator[Wanted]:
+    """Give what the ERP and the tax engine should hold of what Stripe says was given back."""
+    credits = books.credits
+    customers = {invoice.external_id: invoice.customer for invoice in books.erp_invoices}
+    for note in credits.notes:
+        yield from _tax(credits, note, never=never(books, note))
+        if note.currency not in books.sap.currencies:
+            yield from _in_netsuite(books, note, customers.get(note.invoice))
+    yield from unexplained((one for one in credits.alone() if one.currency not in books.sap.currencies), ERP)
+
+
+def _in_netsuite(books: Books, note: StripeNote, customer: str | None) -> Iterator[Wanted]:
+    credits = books.credits
     there = next((memo for memo in credits.memos if memo.external_id == note.id), None)
-    back = note.voided or due.undone
-    given = [one.total for one in credits.paid_out if one.external_id in note.refunds]
-    yield Wanted(
-        book=ERP,
-        kind=MEMO,
-        name=note.id,
-        family=note.invoice,
-        title=note.number,
-        facts={
-            "customer": customer,
-            "number": note.number,
-            "tax": note.tax,
-            "day": note.day,
-            **items(note.lines),
-            **tax_codes(note.lines, BY_CURRENCY[note.currency].tax_code),
-            "application": {note.invoice: note.before} if note.before else {},
-            "open": note.total - note.before - sum(given, Decimal(0)),
-            **numbered(note.lines, there.lines if there is not None else ()),
-        },
-        money=note.total,
-        currency=note.currency,
-        needed=not never,
-        never=never,
-    )
-    yield Wanted(
-        book=ERP,
-        kind=CHARGED_AGAIN,
-        name=note.id,
-        family=note.invoice,
-        title=note.number,
-        facts={
-            "currency": note.currency,
-            "total": note.total,
-            "customer": customer,
-            # The memo goes on paying its invoice.
-            "open": note.total,
-            "day": note.voided_on if note.voided else note.day,
-        },
-        needed=back and not never,
-        never=never or not back,
-    )
+    given = {one.external_id: one.total for one in credits.paid_out if one.external_id in note.refunds}
+    for part in parts(books, note, given):
+        facts: dict[str, object] = {"customer": customer, "day": part.day}
+        if part.kind == MEMO:
+            facts |= {
+                "number": note.number,
+                "tax": note.tax,
+                **items(note.lines),
+                **tax_codes(note.lines, BY_CURRENCY[note.currency].tax_code),
+                "application": {note.invoice: note.before} if note.before else {},
+                "open": note.total - note.before - sum(given.values(), Decimal(0)),
+                **numbered(note.lines, there.lines if there is not None else ()),
+            }
+        elif part.kind == REFUND:
+            facts["application"] = {note.id: part.amount}
+        else:
+            # The memo goes on paying its invoice, and the refund its memo.
+            facts["open"] = part.amount
+        yield part.wanted(ERP, note, facts)
     # What charges it again stays.
     yield reversals.invoice_reversed(
         note.id,
@@ -397,45 +451,6 @@ def _tax(credits: Credits, note: StripeNote, *, never: bool) -> Iterator[Wanted]
             },
             needed=not gone,
             never=gone,
-        )
-
-
-def _refunds(credits: Credits, note: StripeNote, customer: str | None, *, never: bool) -> Iterator[Wanted]:
-    states = {refund.id: refund.status for refund in credits.refunds}
-    days = {refund.id: refund.day for refund in credits.refunds}
-    failed_on = {refund.id: refund.failed_on for refund in credits.refunds}
-    undone = credits.due_of(note).unrefunded
-    there = {one.external_id for one in credits.paid_out}
-    for refund, amount in note.refunds.items():
-        failed = states[refund] == "failed"
-        yield Wanted(
-            book=ERP,
-            kind=REFUND,
-            name=refund,
-            family=note.invoice,
-            title=f"{refund} of {note.number}",
-            facts={"customer": customer, "day": days[refund], "application": {note.id: amount}},
-            # One that failed before anybody could post it moves no money, and is not posted.
-            money=None if failed and refund not in there else amount,
-            currency=note.currency,
-            needed=not never and (states[refund] == "succeeded" or (failed and refund in there)),
-            never=never or states[refund] not in {"succeeded", "failed"},
-        )
-        yield Wanted(
-            book=ERP,
-            kind=CAME_BACK,
-            name=refund,
-            family=note.invoice,
-            title=f"{refund} of {note.number}",
-            facts={
-                "currency": note.currency,
-                "total": amount,
-                "customer": customer,
-                "open": amount,
-                "day": failed_on[refund] if failed else days[refund],
-            },
-            needed=(failed or undone) and refund in there,
-            never=not (failed or undone) or refund not in there,
         )
 
 

@@ -33,11 +33,11 @@ class Delivery:
 class OneOf:
     """A fact that may have any of several values."""
 
-    values: frozenset[str]
+    values: frozenset[object]
 
     def __str__(self) -> str:
         """Give them as a person reads them."""
-        return " or ".join(sorted(self.values))
+        return " or ".join(sorted(map(str, self.values)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,9 +216,7 @@ def _wanted(books: Books, invoice: StripeInvoice, posted: str | None) -> Iterato
     due = books.due.get(invoice.id)
     excused = due is not None and due.exception is not None
     document = next((each for each in books.tax_documents if each.code == invoice.number), None)
-    if invoice.currency in books.sap.currencies:
-        yield from sap_documents.of_invoice(books, invoice, due)
-    else:
+    if invoice.currency not in books.sap.currencies:
         yield from _in_netsuite(books, invoice, due)
     yield Wanted(
         book=TAX,

@@ -40,6 +40,11 @@ _SAME = {
     FEES: payouts.FEES,
     OUTSIDE: payouts.UNDEPOSITED,
 }
+#: NetSuite's item of what is sold → the account of its revenue here.
+_REVENUE: Mapping[str, str] = {"105": "41000500"}
+_SALES = "41000000"
+#: Where a tax stands in the books of each company code here, by the code that its items bear.
+TAX_CODE = "A1"
 #: The signs of a mark: the first of the base 32 digest of a write's key.
 _MARK = 20
 #: The currencies in which entities sell whose books are here.
@@ -314,3 +319,13 @@ def _payouts(books: SapBooks, paid_out: PayoutBooks) -> PayoutBooks:
 def invoice_names(books: SapBooks, by_number: Mapping[str, str]) -> dict[str, str]:
     """Give each document → what it stands for: Stripe's id of the invoice with its number, or the number itself."""
     return {entry.id: by_number.get(entry.reference, entry.reference or entry.id) for entry in books.invoices}
+
+
+def own_line(line: Line) -> Line:
+    """Give a line of Stripe's as an entry here must have it: on the account of its revenue, its tax elsewhere."""
+    return Line(id="", amount=line.amount, tax=Decimal(0), item=_REVENUE.get(line.item, _SALES))
+
+
+def accounts(lines: Sequence[Line]) -> dict[str, object]:
+    """Give the account of each line as a fact."""
+    return {f"account of line {number}": line.item for number, line in enumerate(lines, start=1)}

@@ -6,56 +6,117 @@ id in their lines; which of the two it is, the customer's side of the entry says
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hub.proof import credit_books, sap_books
-from hub.proof.credit_books import CAME_BACK, CHARGED_AGAIN, MEMO, REFUND, Credits, StripeNote
+from hub.proof.credit_books import CAME_BACK, CHARGED_AGAIN, MEMO, REFUND, StripeNote
 from hub.proof.crm import SAP
-from hub.proof.evidence import Document, Wanted
-from hub.proof.lines import Line, numbered
-from hub.proof.sap_books import CLEARING, Entry, SapBooks
+from hub.proof.evidence import Document, OneOf, Wanted
+from hub.proof.lines import numbered, tax_codes
+from hub.proof.sap_books import CLEARING, TAX_CODE, Entry, SapBooks, accounts, own_line
 
 if TYPE_CHECKING:
-    from hub.proof.vendor_documents import Books
+    from hub.proof.vendor_documents import Books, StripeInvoice
     from hub.proof.vendor_families import Families
 
 #: SAP's type of a customer's credit memo, and how many signs of a number stand in an entry's reference.
 CREDIT_MEMO, REFERENCE = "DG", 16
 
 
-def told(entry: Entry, credits: Credits) -> tuple[str, str] | None:
-    """Give what an entry is of a note or a refund, and Stripe's id of that; None where it is of neither."""
+class GivenBack:
+    """The tenant's entries that are about notes and refunds: found once, and asked for often."""
+
+    def __init__(self, books: Books) -> None:
+        """Index the entries by what they are about."""
+        ends = {note.number[-REFERENCE:]: note.id for note in books.credits.notes}
+        refunds = {refund.id for refund in books.credits.refunds}
+        found = ((entry, _told(entry, ends, refunds)) for entry in books.sap.entries)
+        self._told = {entry.id: about for entry, about in found if about is not None}
+        self._there = {self._told[entry.id]: entry for entry in books.sap.entries if entry.id in self._told}
+        memos = {id: name for id, (kind, name) in self._told.items() if kind == MEMO}
+        numbers = {invoice.number: invoice.id for invoice in books.stripe}
+        self._called = {**sap_books.invoice_names(books.sap, numbers), **memos}
+
+    def told(self, entry: Entry) -> tuple[str, str] | None:
+        """Give what an entry is of a note or a refund, and Stripe's id of that; None where it is of neither."""
+        return self._told.get(entry.id)
+
+    def entry(self, kind: str, name: str) -> Entry | None:
+        """Give the entry of a kind that stands for a note or a refund."""
+        return self._there.get((kind, name))
+
+    def application(self, entry: Entry) -> str:
+        """Give Stripe's id of the invoice or the note that an entry belongs to; nothing for one that names none."""
+        refers = next((item.refers for item in entry.items if item.customer), "")
+        return self._called.get(refers, refers)
+
+    def moved(self, note: StripeNote) -> Decimal:
+        """Give what the entries of a note add to what the document that they belong to asks for, in minor units."""
+        paid_out = sum((amount for name, amount in note.refunds.items() if self.entry(REFUND, name)), Decimal(0))
+        again = note.total if self.entry(CHARGED_AGAIN, note.id) else 0
+        return paid_out + again - (note.total if self.entry(MEMO, note.id) else 0)
+
+    def owed(self, books: Books, invoice: StripeInvoice) -> Decimal:
+        """Give what an invoice and all that belongs to it must ask for when all its payments are there, in minor units.
+
+        Stripe lowers what is due by the note's part from before the payment. Here the whole note belongs to the invoice
+        then, and so does what is paid out of it.
+        """
+        undone = [paid.amount for paid in invoice.payments if paid.id in books.sap.payouts.taken_back]
+        moved = [self.moved(note) + (0 if note.voided else note.before) for note in lowering(books, invoice.id)]
+        return sum([*undone, *moved], invoice.remaining)
+
+    def is_charged_again(self, books: Books, invoice: str) -> bool:
+        """Tell whether something that an invoice was lowered by is asked for again."""
+        return any(self.entry(CHARGED_AGAIN, note.id) for note in lowering(books, invoice))
+
+
+def lowering(books: Books, invoice: str) -> Iterator[StripeNote]:
+    """Give the notes that lower what is due of an invoice, voided or not."""
+    return (note for note in books.credits.notes if note.invoice == invoice and note.before)
+
+
+def _told(entry: Entry, ends: Mapping[str, str], refunds: Collection[str]) -> tuple[str, str] | None:
     if entry.type in (CREDIT_MEMO, sap_books.INVOICE):
-        note = _ends(credits).get(entry.reference)
-        return None if note is None else (MEMO if entry.type == CREDIT_MEMO else CHARGED_AGAIN, note.id)
-    refunds = {refund.id for refund in credits.refunds}
+        note = ends.get(entry.reference)
+        return None if note is None else (MEMO if entry.type == CREDIT_MEMO else CHARGED_AGAIN, note)
     name = next((item.text for item in entry.items if item.text in refunds), None)
     return None if name is None else (REFUND if entry.total > 0 else CAME_BACK, name)
 
 
-def _ends(credits: Credits) -> Mapping[str, StripeNote]:
-    return {note.number[-REFERENCE:]: note for note in credits.notes}
+def evened(owed: Decimal, *, again: bool = False) -> object:
+    """Say whether what belongs together must be cleared: it must once nothing is owed.
+
+    What is charged `again` may have come when all was even, and stands open beside what was cleared.
+    """
+    return OneOf(values=frozenset((True, False))) if owed and again else not owed
 
 
-def document(books: Books, entry: Entry, kind: str, name: str, families: Families) -> Document:
-    """Give one of these entries as the oracle judges it; all amounts are positive."""
+def document(books: Books, given_back: GivenBack, entry: Entry, families: Families) -> Document:
+    """Give one of these entries as the oracle judges it: amounts are positive where they go the way that they must."""
     sap = books.sap
-    amount = abs(entry.total)
+    kind, name = given_back.told(entry) or ("", "")
+    sign = -1 if kind in (MEMO, CAME_BACK) else 1
+    amount = sign * entry.total
     facts: dict[str, object] = {
         "books": entry.company,
         "customer": " ".join(entry.customers),
         "day": entry.day,
-        "application": _called(books).get(_refers(entry), _refers(entry)),
+        "application": given_back.application(entry),
+        "cleared": all(item.cleared for item in entry.items if item.customer),
     }
     if kind in (REFUND, CAME_BACK):
         facts["account"] = " ".join(entry.money)
-        facts["cleared"] = all(item.cleared for item in entry.items if item.customer)
     else:
-        facts["tax"] = abs(entry.tax)
-        facts |= numbered([replace(line, amount=abs(line.amount)) for line in entry.lines])
+        lines = [replace(line, amount=sign * line.amount) for line in entry.lines]
+        facts["tax"] = sign * entry.tax
+        facts |= {**accounts(lines), **tax_codes(lines), **numbered(lines)}
+    if kind == MEMO:
+        facts["open"] = Decimal(0) if given_back.application(entry) else -sap.still_owed(entry)
+    moves = kind in (MEMO, REFUND)
     return Document(
         book=SAP,
         kind=kind,
@@ -63,121 +124,50 @@ def document(books: Books, entry: Entry, kind: str, name: str, families: Familie
         family=families.of_object(name),
         id=entry.id,
         title=entry.reference,
-        facts=facts | ({} if kind in (MEMO, REFUND) else {"currency": entry.currency, "total": amount}),
-        money=amount if kind in (MEMO, REFUND) else None,
-        currency=entry.currency if kind in (MEMO, REFUND) else None,
+        facts=facts | ({} if moves else {"currency": entry.currency, "total": amount}),
+        money=amount if moves else None,
+        currency=entry.currency if moves else None,
         marker=sap.writes.get(entry.mark, entry.mark),
     )
 
 
-def _refers(entry: Entry) -> str:
-    return next((item.refers for item in entry.items if item.customer), "")
-
-
-def _called(books: Books) -> dict[str, str]:
-    """Give each document of the tenant's → Stripe's id of the invoice or the note that it stands for."""
-    found = {}
-    for entry in books.sap.entries:
-        about = told(entry, books.credits)
-        if about is not None and about[0] == MEMO:
-            found[entry.id] = about[1]
-    numbers = {invoice.number: invoice.id for invoice in books.stripe}
-    return {**sap_books.invoice_names(books.sap, numbers), **found}
-
-
-def wanted(books: Books, companies: Mapping[str, str]) -> Iterator[Wanted]:
+def wanted(books: Books, given_back: GivenBack, companies: Mapping[str, str]) -> Iterator[Wanted]:
     """Give what the tenant should hold; `companies` is the company code that sells in each currency."""
-    for note in books.credits.notes:
-        if note.currency in books.sap.currencies:
-            yield from _of_note(books, note, companies[note.currency])
-    for refund in books.credits.alone():
-        if refund.currency in books.sap.currencies:
-            yield Wanted(book=SAP, kind=REFUND, name=refund.id, family=refund.invoice, never=True)
+    own, credits = books.sap.currencies, books.credits
+    for note in credits.notes:
+        if note.currency in own:
+            yield from _of_note(books, given_back, note, companies[note.currency])
+    yield from credit_books.unexplained((one for one in credits.alone() if one.currency in own), SAP)
 
 
-def _of_note(books: Books, note: StripeNote, company: str) -> Iterator[Wanted]:
-    sap, credits, never = books.sap, books.credits, credit_books.never(books, note)
-    due, number = credits.due_of(note), next((one.number for one in books.stripe if one.id == note.invoice), "")
-    sold = next((entry for entry in sap.invoices if entry.reference == number), None)
-    there = {about: entry for entry in sap.entries if (about := told(entry, credits)) is not None}
-    memo = there.get((MEMO, note.id))
+def _of_note(books: Books, given_back: GivenBack, note: StripeNote, company: str) -> Iterator[Wanted]:
+    invoice = next((one for one in books.stripe if one.id == note.invoice), None)
+    sold = next((one for one in books.sap.invoices if invoice is not None and one.reference == invoice.number), None)
     # What lowers what is due belongs to its invoice, and so does all that comes to it later.
     applied = note.invoice if note.before else ""
     same: dict[str, object] = {"books": company}
     if sold is not None:
         same["customer"] = " ".join(sold.customers)
-    lines = [Line(id="", amount=abs(line.amount), tax=Decimal(0)) for line in note.lines]
-    whole = {**same, "tax": note.tax, **numbered(lines, memo.lines if memo is not None else ())}
-    back = note.voided or due.undone
-    yield Wanted(
-        book=SAP,
-        kind=MEMO,
-        name=note.id,
-        family=note.invoice,
-        title=note.number,
-        facts={**whole, "day": note.day, "application": applied},
-        money=note.total,
-        currency=note.currency,
-        needed=not never,
-        never=never,
-    )
-    yield Wanted(
-        book=SAP,
-        kind=CHARGED_AGAIN,
-        name=note.id,
-        family=note.invoice,
-        title=note.number,
-        facts={
-            **whole,
-            "currency": note.currency,
-            "total": note.total,
-            "day": note.voided_on if note.voided else note.day,
-            "application": applied or note.id,
-        },
-        needed=back and not never,
-        never=never or not back,
-    )
-    states = {refund.id: refund for refund in credits.refunds}
-    for name, amount in note.refunds.items():
-        refund, posted = states[name], (REFUND, name) in there
-        failed = refund.status == "failed"
-        yield Wanted(
-            book=SAP,
-            kind=REFUND,
-            name=name,
-            family=note.invoice,
-            title=f"{name} of {note.number}",
-            facts={
-                **same,
-                "account": CLEARING,
-                "day": refund.day,
-                "application": applied or note.id,
-                "cleared": True,
-            },
-            money=None if failed and not posted else amount,
-            currency=note.currency,
-            needed=not never and (refund.status == "succeeded" or (failed and posted)),
-            never=never or refund.status not in {"succeeded", "failed"},
-        )
-        undone = failed or due.unrefunded
-        yield Wanted(
-            book=SAP,
-            kind=CAME_BACK,
-            name=name,
-            family=note.invoice,
-            title=f"{name} of {note.number}",
-            facts={
-                **same,
-                "account": CLEARING,
-                "currency": note.currency,
-                "total": amount,
-                "day": refund.failed_on if failed else refund.day,
-                "application": "",
-                "cleared": False,
-            },
-            needed=undone and posted,
-            never=not undone or not posted,
-        )
+    owed, again = -given_back.moved(note), False
+    if applied and invoice is not None:
+        owed, again = given_back.owed(books, invoice), given_back.is_charged_again(books, invoice.id)
+    cleared = evened(owed, again=again)
+    posted = {name for name in note.refunds if given_back.entry(REFUND, name)}
+    for part in credit_books.parts(books, note, posted):
+        facts: dict[str, object] = {**same, "day": part.day, "application": applied or note.id, "cleared": cleared}
+        if part.kind in (MEMO, CHARGED_AGAIN):
+            there = given_back.entry(part.kind, note.id)
+            lines = [own_line(line) for line in note.lines]
+            facts |= {"tax": note.tax, **accounts(lines), **tax_codes(note.lines, TAX_CODE)}
+            facts |= numbered(lines, there.lines if there is not None else ())
+        else:
+            facts["account"] = CLEARING
+        if part.kind == MEMO:
+            facts |= {"application": applied, "open": Decimal(0) if applied else owed}
+        if part.kind == CAME_BACK:
+            # It waits until it is paid out anew.
+            facts |= {"application": "", "cleared": False}
+        yield part.wanted(SAP, note, facts)
 
 
 def refunds(sap: SapBooks, known: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:

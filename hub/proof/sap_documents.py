@@ -12,10 +12,11 @@ from hub.proof import payouts, sap_books, sap_credits
 from hub.proof.crm import COMPANY_CODES, ENTITIES, SAP
 from hub.proof.customers import CUSTOMER
 from hub.proof.evidence import Document, OneOf, Wanted
-from hub.proof.lines import Line, numbered
+from hub.proof.lines import numbered, tax_codes
 from hub.proof.markets import BY_CURRENCY
 from hub.proof.payouts import PayoutBooks
-from hub.proof.sap_books import CLEARING, OUTSIDE, Entry, SapBooks
+from hub.proof.sap_books import CLEARING, OUTSIDE, TAX_CODE, Entry, SapBooks, accounts, own_line
+from hub.proof.sap_credits import GivenBack
 
 if TYPE_CHECKING:
     from hub.proof.vendor_documents import Books, Due, StripeInvoice
@@ -23,16 +24,12 @@ if TYPE_CHECKING:
 
 #: Kinds of documents that only this ERP has.
 BALANCE, STRAY, REVERSAL = "trial balance", "journal entry", "reversal"
-#: NetSuite's item of what is sold → the account of its revenue here.
-_REVENUE: Mapping[str, str] = {"105": "41000500"}
-_SALES = "41000000"
-#: Where a tax stands in the books of each company code here, by the code that its items bear.
-_TAX_CODE = "A1"
 
 
 def documents(books: Books, families: Families) -> Iterator[Document]:
     """Give what the tenant holds: customers, invoices, payments, payouts, anything else, and its trial balances."""
     sap = books.sap
+    given_back = GivenBack(books)
     names = _names(books)
     for partner in sap.partners:
         yield Document(
@@ -45,9 +42,8 @@ def documents(books: Books, families: Families) -> Iterator[Document]:
             facts={**partner.facts, "companies": " ".join(partner.companies)},
         )
     for entry in sap.entries:
-        given_back = sap_credits.told(entry, books.credits)
-        if given_back is not None:
-            yield sap_credits.document(books, entry, *given_back, families)
+        if given_back.told(entry) is not None:
+            yield sap_credits.document(books, given_back, entry, families)
         elif entry.takes_back and not sap_books.payout_of(entry):
             yield _reversal(sap, entry, names, families)
         elif entry.type == sap_books.INVOICE:
@@ -98,8 +94,8 @@ def _invoice(sap: SapBooks, entry: Entry, name: str, families: Families) -> Docu
             "tax": entry.tax,
             "remaining": remaining,
             "cleared": all(item.cleared for item in entry.items if item.customer),
-            **_accounts(lines),
-            **{f"tax code of line {number}": line.tax_code for number, line in enumerate(lines, start=1)},
+            **accounts(lines),
+            **tax_codes(lines),
             **numbered(lines),
         },
         money=entry.total,
@@ -156,10 +152,6 @@ def _taken_back(name: str, family: str, company: str, total: Decimal, day: str, 
     return Wanted(book=SAP, kind=REVERSAL, name=name, family=family, facts=facts, needed=needed, never=not needed)
 
 
-def _accounts(lines: list[Line]) -> dict[str, object]:
-    return {f"account of line {number}": line.item for number, line in enumerate(lines, start=1)}
-
-
 # --- what must be ---------------------------------------------------------------------------------
 
 
@@ -169,8 +161,12 @@ def company_of(currency: str) -> str:
 
 
 def wanted(books: Books) -> Iterator[Wanted]:
-    """Give what the tenant should hold beside invoices: its customers, its payouts, and books that balance."""
+    """Give what the tenant should hold: customers, invoices and all that comes of them, payouts, books that balance."""
     sap = books.sap
+    given_back = GivenBack(books)
+    for invoice in books.stripe:
+        if invoice.currency in sap.currencies:
+            yield from _of_invoice(books, given_back, invoice, books.due.get(invoice.id))
     for customer in sap.customers:
         address = customer["address"]
         lines = [address.get(name) for name in ("line1", "line2") if address.get(name)]
@@ -189,7 +185,7 @@ def wanted(books: Books) -> Iterator[Wanted]:
                 "companies": COMPANY_CODES[ENTITIES[address["country"]]],
             },
         )
-    yield from sap_credits.wanted(books, {currency: company_of(currency) for currency in sap.currencies})
+    yield from sap_credits.wanted(books, given_back, {currency: company_of(currency) for currency in sap.currencies})
     yield from payouts.wanted(_with_refunds(books), paid(sap))
     for name in balances(sap):
         facts = {"debits less credits": Decimal(0)}
@@ -208,32 +204,29 @@ def paid(sap: SapBooks) -> frozenset[str]:
     return frozenset(item.text for entry in sap.payments for item in entry.items if item.customer and item.text)
 
 
-def of_invoice(books: Books, invoice: StripeInvoice, due: Due | None) -> Iterator[Wanted]:
+def _of_invoice(books: Books, given_back: GivenBack, invoice: StripeInvoice, due: Due | None) -> Iterator[Wanted]:
     """Give what the tenant should hold of one of Stripe's invoices: it and its payments, in the right company code."""
     sap, excused = books.sap, due is not None and due.exception is not None
     company = company_of(invoice.currency)
     there = next((one for one in sap.invoices if one.reference == invoice.number), None)
-    lines = [_line(line) for line in invoice.lines]
+    lines = [own_line(line) for line in invoice.lines]
     facts: dict[str, object] = {
         "books": company,
         "number": invoice.number,
         "day": invoice.day,
         "tax": invoice.tax,
-        **_accounts(lines),
-        **{
-            f"tax code of line {number}": _TAX_CODE if line.tax else ""
-            for number, line in enumerate(invoice.lines, start=1)
-        },
+        **accounts(lines),
+        **tax_codes(invoice.lines, TAX_CODE),
         **numbered(lines, there.lines if there is not None else ()),
     }
     if due is not None:
         facts["customer"] = OneOf(values=due.customers)
     if all(payment.id in paid(sap) for payment in invoice.payments):
-        owed = sum((one.amount for one in invoice.payments if one.id in sap.payouts.taken_back), invoice.remaining)
+        owed = given_back.owed(books, invoice)
         facts["remaining"] = owed = Decimal(0) if due is not None and due.reversed else owed
         if invoice.total:
             # There is nothing to clear an item of nothing with.
-            facts["cleared"] = not owed
+            facts["cleared"] = sap_credits.evened(owed, again=given_back.is_charged_again(books, invoice.id))
     yield Wanted(
         book=SAP,
         kind="invoice",
@@ -268,7 +261,3 @@ def of_invoice(books: Books, invoice: StripeInvoice, due: Due | None) -> Iterato
             currency=invoice.currency,
             needed=not excused,
         )
-
-
-def _line(line: Line) -> Line:
-    return Line(id="", amount=line.amount, tax=Decimal(0), item=_REVENUE.get(line.item, _SALES))

@@ -6,14 +6,15 @@ S/4HANA, and nobody is tied to another record of an ERP in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from random import Random
 
 from hub.proof import scenario
+from hub.proof.credits import Credit
 from hub.proof.crm import PRICES, Account, Contract, Crm, groups_of, home
 from hub.proof.markets import BY_CURRENCY, MARKETS, Market
-from hub.proof.scenario import Customer, Invoice, Scenario
+from hub.proof.scenario import Customer, Invoice, Payment, Scenario
 
 #: Further accounts become customers only while invoices are made, one for each of so many currencies.
 WON_LATE = 4
@@ -35,7 +36,7 @@ def draw(seed: int, invoices: int, *, flawed: bool) -> Scenario:
     return replace(
         drawn,
         customers=tuple(customers.values()),
-        invoices=tuple(_sold(invoice, customers) for invoice in drawn.invoices),
+        invoices=tuple(_paid_later(seed, (_sold(invoice, customers) for invoice in drawn.invoices))),
         followed=(),
         crm=_crm(seed, [customer for customer in customers.values() if customer.mapped]),
     )
@@ -46,11 +47,40 @@ def _market(market: Market) -> Market:
 
 
 def _sold(invoice: Invoice, customers: dict[str, Customer]) -> Invoice:
-    """Give an invoice as this scenario has it: what only NetSuite's flows do is drawn for NetSuite's entities alone."""
+    """Give an invoice as this scenario has it: notices are a script of NetSuite's, and drawn for its entities alone."""
     customer = customers[invoice.customer.key]
-    if home(customer.market) == "netsuite":
-        return replace(invoice, customer=customer)
-    return replace(invoice, customer=customer, credits=(), notice=None)
+    notice = invoice.notice if home(customer.market) == "netsuite" else None
+    return replace(invoice, customer=customer, notice=notice)
+
+
+def _paid_later(seed: int, invoices: Iterable[Invoice]) -> Iterator[Invoice]:
+    """Let what a credit note leaves of an unpaid invoice be paid after it, in part and then whole, or whole at once.
+
+    Where a note is voided before, only S/4HANA's entities are paid: NetSuite's payment could not be applied whole to an
+    invoice that a void memo goes on paying.
+    """
+    dice = Random(f"{seed}:later")
+    for invoice in invoices:
+        after, by, in_parts = round(0.8 + dice.random() * 2, 3), dice.choice(("card", "report")), dice.random() < 0.5
+        note = invoice.credits[0] if invoice.credits else None
+        if note is None or invoice.payments or invoice.flaw or note.flaw or not _leaves_something(invoice, note):
+            yield invoice
+            continue
+        if note.void_after is not None and home(invoice.customer.market) == "netsuite":
+            yield invoice
+            continue
+        after += note.after + (note.void_after or 0)
+        step = invoice.customer.market.step
+        part = Payment(after=after, amount=10 * step, by="report")
+        rest = Payment(after=after + 0.5, amount=None, by=by)
+        yield replace(invoice, payments=(part, rest) if in_parts else (rest,))
+
+
+def _leaves_something(invoice: Invoice, note: Credit) -> bool:
+    first = invoice.lines[0]
+    return note.amount is not None or (
+        len(note.lines) == 1 and (len(invoice.lines) > 1 or note.lines[0][1] < first.quantity)
+    )
 
 
 def _crm(seed: int, customers: list[Customer]) -> Crm:

@@ -12,7 +12,7 @@ import pytest
 from hub.proof import four_books
 from hub.proof.invariants import Invariant
 from hub.proof.oracle import find, judge
-from tests.proof.two_erps import BRITISH, GERMAN, PAYMENT, PAYOUT, Raw, judged, world
+from tests.proof.two_erps import BRITISH, GERMAN, PAYMENT, PAYOUT, Raw, again, gone, in_company, judged, world
 
 Spoil = Callable[[dict[str, Raw]], object]
 
@@ -27,32 +27,11 @@ def _statuses(books: dict[str, Raw]) -> list[Any]:
     return records
 
 
-def _again(books: dict[str, Raw], number: str, other: str) -> None:
-    """Post a document of S/4HANA's a second time, under another number."""
-    for table in ("JournalEntry", "JournalItem"):
-        rows = books["s4hana"]["tables"][table]
-        rows += [{**row, "AccountingDocument": other} for row in rows if row["AccountingDocument"] == number]
-
-
-def _gone(books: dict[str, Raw], *numbers: str) -> None:
-    """Take documents out of S/4HANA's books."""
-    for table in ("JournalEntry", "JournalItem"):
-        rows = books["s4hana"]["tables"][table]
-        rows[:] = [row for row in rows if row["AccountingDocument"] not in numbers]
-
-
 def _stray(books: dict[str, Raw]) -> None:
-    _again(books, "100000000", "100000001")
+    again(books, "100000000", "100000001")
     for item in _items(books):
         if item["AccountingDocument"] == "100000001":
             item["DocumentItemText"] = "Rent"
-
-
-def _company(books: dict[str, Raw], number: str, company: str) -> None:
-    for table in ("JournalEntry", "JournalItem"):
-        for row in books["s4hana"]["tables"][table]:
-            if row["AccountingDocument"] == number:
-                row["CompanyCode"] = company
 
 
 def test_in_books_that_agree_nothing_is_found() -> None:
@@ -69,17 +48,17 @@ def test_in_books_that_agree_nothing_is_found() -> None:
 #: What is spoiled → the invariant that must break, and what the finding must name.
 WRONG: dict[str, tuple[Spoil, Invariant, tuple[str, ...]]] = {
     "an invoice is posted twice": (
-        lambda books: _again(books, "1800000000", "1800000001"),
+        lambda books: again(books, "1800000000", "1800000001"),
         Invariant.NOTHING_TWICE,
         ("2 times invoice", GERMAN),
     ),
     "an invoice and its payment are not posted": (
-        lambda books: _gone(books, "1800000000", "1400000000"),
+        lambda books: gone(books, "1800000000", "1400000000"),
         Invariant.NOTHING_LOST,
         ("invoice A-0001 is not in s4hana",),
     ),
     "an invoice is posted in another company": (
-        lambda books: _company(books, "1800000000", "1110"),
+        lambda books: in_company(books, "1800000000", "1110"),
         Invariant.BOOKS_AGREE,
         ("invoice A-0001: books is 1110 in s4hana", "1010"),
     ),
@@ -115,12 +94,12 @@ WRONG: dict[str, tuple[Spoil, Invariant, tuple[str, ...]]] = {
         ("tax code of line 1",),
     ),
     "a payment is posted twice": (
-        lambda books: _again(books, "1400000000", "1400000001"),
+        lambda books: again(books, "1400000000", "1400000001"),
         Invariant.NOTHING_TWICE,
         ("2 times payment", PAYMENT),
     ),
     "a payment is not posted": (
-        lambda books: _gone(books, "1400000000"),
+        lambda books: gone(books, "1400000000"),
         Invariant.NOTHING_LOST,
         (f"payment {PAYMENT} of A-0001 is not in s4hana",),
     ),
@@ -148,7 +127,7 @@ WRONG: dict[str, tuple[Spoil, Invariant, tuple[str, ...]]] = {
         (f"payout {PAYOUT}", "s4hana"),
     ),
     "a payout is not posted": (
-        lambda books: _gone(books, "100000000"),
+        lambda books: gone(books, "100000000"),
         Invariant.NOTHING_LOST,
         (f"payout {PAYOUT} is not in s4hana",),
     ),
@@ -240,7 +219,7 @@ def test_an_invoice_in_both_erps_is_seen() -> None:
 def test_an_invoice_in_the_other_erp_alone_is_seen() -> None:
     """It is one too many there, and missing where it belongs."""
     books = world()
-    _gone(books, "1800000000")
+    gone(books, "1800000000")
     findings = {finding.detail for finding in find(judged(books, in_netsuite=(BRITISH, GERMAN)))}
     assert "netsuite has invoice A-0001, of which its source knows nothing" in findings
 

@@ -34,16 +34,53 @@ def test_a_seed_gives_the_same_scenario() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_what_is_sold_is_drawn_as_ever(seed: int) -> None:
-    """Lines and payments are those of the standard scenario; what the second ERP has no flow for is left out."""
+    """Lines, what is given back and payments before it are the standard scenario's; notices are NetSuite's alone."""
     usual, drawn = scenario.draw(seed, 200, flawed=True), two_erps.draw(seed, 200, flawed=True)
     assert usual.crm is None
     assert [one.lines for one in drawn.invoices] == [one.lines for one in usual.invoices]
-    assert [one.payments for one in drawn.invoices] == [one.payments for one in usual.invoices]
+    for one, other in zip(drawn.invoices, usual.invoices, strict=True):
+        assert one.payments == other.payments or not other.payments
     in_sap = [one for one in drawn.invoices if home(one.customer.market) == SAP]
     assert {one.customer.market.currency for one in in_sap} == {"EUR", "CHF", "SEK", "JPY"}
-    assert not any(one.credits or one.notice for one in in_sap)
-    assert any(one.credits for one in drawn.invoices)
+    assert [one.credits for one in drawn.invoices] == [one.credits for one in usual.invoices]
+    assert not any(one.notice for one in in_sap)
     assert not {one.customer.market.currency for one in drawn.invoices} & set(ELSEWHERE)
+
+
+def test_all_that_is_given_back_concerns_both_erps() -> None:
+    """Of lines and of amounts, before a payment, after it and beside one, voided, failed, and what must stop."""
+    invoices = [one for seed in (1, 2, 3, 33) for one in two_erps.draw(seed, 200, flawed=True).invoices]
+    for erp in ("netsuite", SAP):
+        given = [
+            (one, credit)
+            for one in invoices
+            if home(one.customer.market) == erp and one.flaw is None
+            for credit in one.credits
+        ]
+        assert {bool(credit.lines) for _, credit in given} == {True, False}
+        assert {len(one.payments) > 0 for one, _ in given} == {True, False}
+        assert any(one.payments and one.payments[-1].amount is not None for one, _ in given)
+        assert {credit.back for one, credit in given if one.payments} == {"refund", "outside"}
+        for name in ("void_after", "fails_after", "flaw"):
+            assert any(getattr(credit, name) is not None for _, credit in given), (erp, name)
+        assert any(credit.alone for _, credit in given)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_a_note_leaves_is_paid_after_it(seed: int) -> None:
+    """In parts or at once; beside what was voided in S/4HANA alone."""
+    usual, drawn = scenario.draw(seed, 200, flawed=True), two_erps.draw(seed, 200, flawed=True)
+    later = [
+        one for one, other in zip(drawn.invoices, usual.invoices, strict=True) if one.payments and not other.payments
+    ]
+    assert {home(one.customer.market) for one in later} == {"netsuite", SAP}
+    assert {len(one.payments) for one in later} == {1, 2}
+    for one in later:
+        (note,) = one.credits
+        assert note.flaw is None
+        assert all(payment.after > note.after + (note.void_after or 0) for payment in one.payments)
+    voided = [one for one in later if one.credits[0].void_after is not None]
+    assert {home(one.customer.market) for one in voided} == {SAP}
 
 
 def test_every_customer_but_strangers_is_an_account() -> None:
@@ -113,6 +150,8 @@ def test_four_books_agree(tmp_path: Path) -> None:
         for side in row.values():
             assert (side["posted"], side["posted_total"]) == (side["expected"], side["expected_total"])
     assert sum(row["salesforce"]["posted"] for row in told["books"].values() if "salesforce" in row) > 0
+    # One invoice of NetSuite's entities and two of S/4HANA's have something given back, of which one refund fails.
+    assert told["credit_memos_posted"] == told["credit_memos_expected"] == 3
     assert told["contracts"] == {"signed": CONTRACTS, "amended": CONTRACTS // 2}
     assert told["accounts"] == 16 + WON_LATE
     assert {Decimal(each) for each in told["unexplained_difference"].values()} == {Decimal(0)}

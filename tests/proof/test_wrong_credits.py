@@ -153,8 +153,14 @@ def test_a_refund_that_is_taken_back_twice_is_seen(
             r"given\('account'\)\)",
             "'1150')",
         ),
+        (
+            "credit-note-to-erp that is taken back, and voided",
+            "mappings/s4hana/credit_memo_from_hub",
+            r"table\('s4hana_revenue_accounts', product_id\)",
+            "\"'41000500'\"",
+        ),
     ],
-    ids=["charged again twice", "reversed twice", "other day", "other account"],
+    ids=["charged again twice", "reversed twice", "other day", "other account", "other revenue"],
 )
 def test_what_is_given_back_wrongly_in_s4hana_is_seen(
     case: str, file: str, pattern: str, kept: str, monkeypatch: pytest.MonkeyPatch

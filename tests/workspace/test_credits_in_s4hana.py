@@ -11,6 +11,7 @@ import pytest
 
 import hub
 from hub.connections.registry import load_connectors
+from hub.errors import FixData
 from hub.model.money import Money
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
@@ -18,6 +19,7 @@ from hub.workspace.compilation import compile_bundle
 from hub.workspace.loader import read_files
 from tests.workspace.test_credits import VOIDED, bill, books, noted, written
 from tests.workspace.test_money_path import CUSTOMERS, open_books, wish
+from tests.workspace.test_payout_path import at_stripe
 from tests.workspace.walk import Walk, walking
 
 #: Customer → its number and the company code that sells to it.
@@ -104,6 +106,54 @@ async def test_a_refund_pays_out_what_was_credited_after_the_payment(walk: Walk,
     assert scope["outcome"]["taken"] == "failed"
     assert entries(walk, "DZ")[2] == ({RECEIVABLE: -amount, CLEARING: amount}, False)
     assert owed(walk) == -amount
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_payment_may_come_after_the_note_that_pays_it_out(walk: Walk, *, told: bool) -> None:
+    """The note belongs to its invoice as a whole, so that the payment is open until the refund; all else is told."""
+    (invoice,) = await open_books(walk, wish([bill("de", {"amount": 1000, "by": "card"})]))
+    (billed,) = books(walk, "stripe")["invoices"]
+    walk.crossrefs["customer", "stripe", billed["customer"], "s4hana"] = NUMBERS["de"][0]
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    note = await noted(walk, invoice=invoice, amount=billed["total"], refund_amount=1000)
+    await walk.flow("credit-note-to-erp", note)
+    assert note["pre_payment_amount"] == billed["total"] - 1000
+    assert owed(walk) == 0
+    (payment,) = (one for one in billed["payments"] if one["status"] == "paid")
+    if not told:
+        at_stripe(walk).invoices.get(invoice)["post_payment_credit_notes_amount"] = 999
+        with pytest.raises(FixData) as refused:
+            await walk.flow("payment-to-erp", payment)
+        assert refused.value.code == "payment-not-applied"
+        return
+    await walk.flow("payment-to-erp", payment)
+    assert owed(walk) == -10
+    await walk.flow("refund-to-erp", {"id": note["refunds"][0]["refund"]})
+    assert owed(walk) == 0
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_payment_may_come_before_a_voided_note_is_charged_again(walk: Walk, *, told: bool) -> None:
+    """Until then the note lowers the invoice in these books alone; what lowers it at Stripe too explains nothing."""
+    invoice = await sold(walk, "de")
+    notes = [await noted(walk, invoice=invoice["id"], amount=amount) for amount in (1000, 500)]
+    for note in notes:
+        await walk.flow("credit-note-to-erp", note)
+    await written(walk, "credit_note.void", {"id": notes[0]["id"]})
+    await written(walk, "invoice.pay", {"id": invoice["id"], "payment_method": "pm_card_visa"})
+    (payment,) = [each for each in books(walk, "stripe")["invoices"][0]["payments"] if each["status"] == "paid"]
+    billed = at_stripe(walk).invoices.get(invoice["id"])
+    assert payment["amount_paid"] == billed["total"] - 500
+    if not told:
+        billed["pre_payment_credit_notes_amount"] = 501
+        with pytest.raises(FixData) as refused:
+            await walk.flow("payment-to-erp", payment)
+        assert refused.value.code == "payment-not-applied"
+        return
+    await walk.flow("payment-to-erp", payment)
+    assert owed(walk) == -10
+    await walk.flow("credit-note-to-erp", notes[0], event=VOIDED)
+    assert owed(walk) == 0
 
 
 async def test_a_refund_that_failed_before_it_was_posted_moves_nothing(walk: Walk) -> None:

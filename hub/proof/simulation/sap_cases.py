@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from hub.proof.credits import Credit
 from hub.proof.scenario import Payment
 from hub.proof.simulation.case import Books, Case, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
@@ -28,6 +29,7 @@ Happening = Callable[[Stage], Awaitable[None]]
 
 _BY_CARD = Payment(after=0.5, amount=None, by="card")
 _IN_PART = Payment(after=0.5, amount=999, by="report")
+_PART_BY_CARD = Payment(after=0.5, amount=999, by="card")
 _PARTS = (_IN_PART, Payment(after=0.8, amount=None, by="card"))
 
 
@@ -35,6 +37,16 @@ async def _made_and_renamed(stage: Stage) -> None:
     await stage.read()
     await stage.rested()
     await stage.stripe("/v1/customers/{customer}", "name=Alder+and+Sons&address[line1]=Ring+7")
+    await stage.read()
+
+
+async def _heard_after_it_was_given_back(stage: Stage) -> None:
+    """A part is paid and all of it given back; nobody hears of the payment before the credit note is posted."""
+    await stage.deliver(webhook_lost=r"invoice_payment\.|refund\.")
+    await stage.invoice(paid=True)
+    await stage.rested()
+    await stage.credit()
+    await stage.rested()
     await stage.read()
 
 
@@ -64,6 +76,13 @@ SAP_CASES: tuple[Case, ...] = (
         story="in S/4HANA",
         scenario=one_invoice(*_PARTS),
         happen=paid,
+        erp=VENDOR,
+    ),
+    Case(
+        flows=("payment-to-erp", "credit-note-to-erp", "refund-to-erp"),
+        story="in S/4HANA of what is given back before",
+        scenario=one_invoice(_PART_BY_CARD, credits=(Credit(after=0, lines=((0, 3), (1, 7))),)),
+        happen=_heard_after_it_was_given_back,
         erp=VENDOR,
     ),
     Case(
