@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.stripe.client import listed, pages, read_object, reading, settings_of
-from connectors.stripe.reading import ID, SECONDS, list_of, read_by_id
+from connectors.stripe.reading import ID, SECONDS, list_of, read_by_id, search_of
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.versions import release_of
 from connectors.stripe.writing import METADATA, annotates, changes, creates, ends
@@ -284,6 +284,7 @@ _READS: tuple[Operation, ...] = (
     ),
     read_by_id("customer", "customers", title="Read a customer with its tax ids", read=_read_customer),
     list_of("customer", "customers", title="List customers, newest first", filters={"email": TEXT}),
+    search_of("customer", "customers", title="Find customers by their metadata, up to an hour late"),
     read_by_id("subscription", "subscriptions", title="Read a subscription with its first items"),
     list_of(
         "subscription",

@@ -76,7 +76,7 @@ def fields(form: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str
 
 
 def read_object(response: Response, kind: str) -> dict[str, Any]:
-    """Read an answer that must be an object of this kind (`invoice`, `list`, …).
+    """Read an answer that must be an object of this kind (`invoice`, `list`, `search_result`, …).
 
     Anything else under a 2xx status, such as a proxy's login page, does not come from Stripe: `OutcomeUnknown`.
     """
@@ -86,7 +86,7 @@ def read_object(response: Response, kind: str) -> dict[str, Any]:
         raise OutcomeUnknown("The answer is not JSON.", code="unreadable-answer", status=response.status) from error
     if not isinstance(value, dict) or value.get("object") != kind:
         raise OutcomeUnknown(f"The answer is not a Stripe {kind}.", code="unreadable-answer", status=response.status)
-    if kind != "list" and not isinstance(value.get("id"), str):
+    if kind not in {"list", "search_result"} and not isinstance(value.get("id"), str):
         raise OutcomeUnknown(f"The {kind} has no id.", code="unreadable-answer", status=response.status)
     return value
 

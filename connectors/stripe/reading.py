@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from connectors.stripe.client import pages, read_object, reading, settings_of
+from connectors.stripe.client import PAGE_SIZE, pages, read_object, reading, settings_of
 from connectors.stripe.settings import StripeSettings
 from connectors.stripe.versions import DESCRIBED, NEWEST, pinned, release_of
 from hub.sdk.connector import JsonSchema, ReadOperation, Record
-from hub.sdk.errors import FixConnection
+from hub.sdk.errors import FixConnection, OutcomeUnknown
 from hub.sdk.session import Session
 
 Reader = Callable[[Session, Record], Awaitable[Record]]
@@ -26,6 +26,8 @@ BY_ID: JsonSchema = {
 SECONDS: JsonSchema = {"type": "integer", "minimum": 0}
 #: How many items a list gives when the caller does not say, and at most.
 _LIMIT, _MOST = 100, 10_000
+#: Keys of metadata that may stand between quotes in a query, and how many conditions Stripe takes in one.
+_SEARCHED, _CLAUSES = r"""^[^\[\]"'\\]{1,40}$""", 10
 _BETWEEN: JsonSchema = {
     "type": "object",
     "properties": {"gte": SECONDS, "lt": SECONDS},
@@ -73,12 +75,37 @@ def list_of(
             "required": list(required),
             "additionalProperties": False,
         },
-        output={
-            "type": "object",
-            "properties": {"data": {"type": "array", "items": _object(kind)}, "has_more": {"type": "boolean"}},
-            "required": ["data", "has_more"],
-        },
+        output=_listed(kind),
         read=lister(path),
+    )
+
+
+def search_of(kind: str, path: str, *, title: str) -> ReadOperation:
+    """Declare `KIND.search`: up to `limit` objects whose metadata has all of these values, newest first.
+
+    Stripe shows what was written within a minute, or within an hour when something is wrong there. It does not tell
+    small letters from capitals; what differs in them is left out.
+    """
+    return ReadOperation(
+        name=f"{kind}.search",
+        title=title,
+        input={
+            "type": "object",
+            "properties": {
+                "metadata": {
+                    "type": "object",
+                    "propertyNames": {"pattern": _SEARCHED},
+                    "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 500},
+                    "minProperties": 1,
+                    "maxProperties": _CLAUSES,
+                },
+                "limit": {"type": "integer", "minimum": 1, "maximum": PAGE_SIZE},
+            },
+            "required": ["metadata"],
+            "additionalProperties": False,
+        },
+        output=_listed(kind),
+        read=searcher(kind, path),
     )
 
 
@@ -110,6 +137,47 @@ def lister(path: str) -> Reader:
         return {"data": found[:limit], "has_more": True}
 
     return collect
+
+
+def searcher(kind: str, path: str) -> Reader:
+    """Give what finds objects by their metadata; raises `OutcomeUnknown` when something else was found."""
+
+    async def search(session: Session, wanted: Record) -> Record:
+        metadata: Record = wanted["metadata"]
+        clauses = [f'metadata["{name}"]:"{_quoted(value)}"' for name, value in sorted(metadata.items())]
+        query = {"query": " AND ".join(clauses), "limit": wanted.get("limit", PAGE_SIZE)}
+        request = reading(settings_of(session), *path.split("/"), "search", query=query)
+        answer = read_object(await session.send(request), "search_result")
+        found, more = answer.get("data"), answer.get("has_more")
+        if not isinstance(found, list) or not isinstance(more, bool):
+            raise OutcomeUnknown("The answer is not a Stripe search.", code="unreadable-answer")
+        same = [one for one in found if _carried(one, kind, metadata) == metadata]
+        return {"data": same, "has_more": more}
+
+    return search
+
+
+def _carried(found: Any, kind: str, wanted: Record) -> Record:
+    """Give what an object that was found has of the metadata that was asked for; it must have that but for its case."""
+    whole = isinstance(found, dict) and found.get("object") == kind and isinstance(found.get("id"), str)
+    held = found["metadata"] if whole and "metadata" in found else None
+    if isinstance(held, dict) and all(isinstance(held.get(name), str) for name in wanted):
+        carried: Record = {name: held[name] for name in wanted}
+        if all(carried[name].lower() == wanted[name].lower() for name in wanted):
+            return carried
+    raise OutcomeUnknown("The search found something else.", code="foreign-answer")
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _listed(kind: str) -> JsonSchema:
+    return {
+        "type": "object",
+        "properties": {"data": {"type": "array", "items": _object(kind)}, "has_more": {"type": "boolean"}},
+        "required": ["data", "has_more"],
+    }
 
 
 def _object(kind: str) -> JsonSchema:

@@ -84,6 +84,11 @@ _ITEM = WriteSample(
     input={"customer": CUSTOMER, "invoice": DRAFT, "amount": -250, "description": "Credit for an outage"},
     documents=named("invoiceitems", "description", "Credit for an outage"),
 )
+_NOTED = WriteSample(
+    operation="customer.annotate",
+    input={"id": CUSTOMER, "metadata": {"netsuite_id": "12"}},
+    documents=told("customer.updated", CUSTOMER),
+)
 _ARCHIVED = WriteSample(operation="price.archive", input={"id": PRICE}, documents=named("prices", "active", False))
 _BILLING_SEED: Mapping[str, Any] = {
     "products": [{"key": "product", "id": PRODUCT, "name": "Seats"}],
@@ -382,6 +387,11 @@ SAMPLES = Samples(
         ),
         ReadSample(operation="customer.read", input={"id": CUSTOMER}),
         ReadSample(operation="customer.list", input={"email": "billing@alder.example"}),
+        ReadSample(
+            operation="customer.search",
+            input={"metadata": {"netsuite_id": "12"}, "limit": 2},
+            after=[_NOTED],
+        ),
         *_BILLING_READS,
         *_MONEY_READS,
         *_TAX_READS,
@@ -394,11 +404,7 @@ SAMPLES = Samples(
             # Paying a part updates the invoice once, before the note does.
             documents=lambda books: updates(books, "invoice.updated", INVOICE) - 1,
         ),
-        WriteSample(
-            operation="customer.annotate",
-            input={"id": CUSTOMER, "metadata": {"netsuite_id": "12"}},
-            documents=lambda books: updates(books, "customer.updated", CUSTOMER),
-        ),
+        _NOTED,
         *_BILLING_WRITES,
         *_MONEY_WRITES,
         *_TAX_WRITES,

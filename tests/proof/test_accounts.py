@@ -130,6 +130,44 @@ def test_a_customer_that_is_gone_from_billing_is_not_made_anew() -> None:
     assert [finding.invariant for finding in found] == [Invariant.BOOKS_AGREE, Invariant.NOTHING_LOST]
 
 
+def test_an_account_whose_customer_is_gone_goes_on_with_the_one_that_people_make_for_it() -> None:
+    """The hub makes one customer of an account; another one is a person's word, and is found by its metadata."""
+    of_accounts = "(SELECT thing FROM crossrefs WHERE system = 'salesforce')"
+    tied = f"FROM crossrefs WHERE system = 'stripe' AND thing IN {of_accounts}"
+
+    async def happen(stage: Any) -> None:
+        await read_until_it_rests(stage)
+        ((made,),) = rows(f"SELECT id {tied}")
+        await stage.stripe(f"/v1/customers/{made}", method="DELETE")
+        # As `concord crossrefs untie customer stripe ID` leaves it: what was made once is not made again.
+        trial.database().file.execute(f"DELETE {tied}")
+        await stage.seed("salesforce", {"changes": [{"type": "Account", "id": "{alder}", "Rating": "Hot"}]})
+        await read_until_it_rests(stage)
+        assert rows("SELECT reason FROM cases WHERE state = 'open'") == [("customer-not-in-billing",)]
+        await stage.stripe("/v1/customers", "metadata[crm_account]={alder}")
+        ((stopped,),) = rows("SELECT id FROM runs WHERE state = 'parked'")
+        process = await stage._host.serving()
+        await process.run_orders.replay(stopped, actor="person:ada")
+        await stage.rested()
+
+    # It was filled in.
+    assert played(happen, Crm(records=(ALDER,), customers=1, changes=1), prepare=None).findings == []
+    assert len(rows(f"SELECT 1 {tied}")) == 1
+
+
+def test_an_account_of_which_billing_has_two_customers_is_a_persons_matter() -> None:
+    async def happen(stage: Stage) -> None:
+        for _ in range(2):
+            await stage.stripe("/v1/customers", "name=Birch&metadata[crm_account]={birch}")
+        await stage.seed("salesforce", {"changes": [{"type": "Account", "id": "{birch}", "Type": "Customer - Direct"}]})
+        await read_until_it_rests(stage)
+
+    birch = {**ALDER, "ref": "birch", "Name": "Birch Foods", "BillingPostalCode": "10117", "Type": "Prospect"}
+    crm = Crm(records=(ALDER, birch), tied=("alder",), customers=1, exceptions=("several-customers",))
+    told = [finding.detail for finding in played(happen, crm).findings]
+    assert told == ["billing has 2 customers of Birch Foods", "the customer of Birch Foods is tied to nothing"]
+
+
 def test_a_line_that_the_account_has_no_longer_is_taken_out_of_the_address() -> None:
     async def happen(stage: Stage) -> None:
         for street in ("Ring 7\nHof", "Ring 7"):

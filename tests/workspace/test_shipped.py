@@ -52,6 +52,7 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
         "product-to-billing": "salesforce.product.changed",
         "invoice-status-due": "stripe.invoice.finalized",
         "invoice-status-to-crm": "concord.invoice_status.due",
+        "customer-of-account": "concord.flow.customer-of-account",
         "customer-to-erp": "stripe.customer.created",
         "customer-to-billing": "netsuite.customer.changed",
         "invoice-to-erp": "stripe.invoice.finalized",

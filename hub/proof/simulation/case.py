@@ -13,8 +13,25 @@ from hub.proof.scenario import Scenario
 from hub.proof.wishes import EVENTS
 
 
+class Backup(Protocol):
+    """What may be done with a backup of the hub."""
+
+    def make(self) -> None:
+        """Back up what the hub knows by now, in the place of an earlier backup."""
+        ...
+
+    async def bring_back(self) -> None:
+        """Let the hub's data be what it was at the backup, as after a restore; what it did since it does not know."""
+        ...
+
+
 class Stage(Protocol):
     """What a case may let happen."""
+
+    @property
+    def backups(self) -> Backup:
+        """Give what may be done with a backup of the hub."""
+        ...
 
     async def invoice(self, *, paid: bool) -> None:
         """Let Stripe finalise the invoice, and let it be paid."""

@@ -25,6 +25,7 @@ from hub.proof.simulation.happenings import (
 )
 from hub.proof.simulation.note_cases import voided
 from hub.proof.simulation.refund_cases import taken_back_twice
+from hub.proof.simulation.restore_cases import RESTORE_CASES
 from hub.proof.simulation.sap_cases import SAP_CASES, credits_in_s4hana
 
 
@@ -378,6 +379,7 @@ CASES: tuple[Case, ...] = (
     ),
     *CRM_CASES,
     *CONTRACT_CASES,
+    *RESTORE_CASES,
     *SAP_CASES,
 )
 CASES = (*CASES, *credits_in_s4hana(CASES))

@@ -174,7 +174,9 @@ async def _invoiced(stage: Stage) -> None:
 
 
 CRM_CASES: tuple[Case, ...] = (
-    Case(flows=("account-to-billing",), scenario=one_invoice(), happen=_won, crm=Crm(customers=1)),
+    Case(
+        flows=("account-to-billing", "customer-of-account"), scenario=one_invoice(), happen=_won, crm=Crm(customers=1)
+    ),
     Case(
         flows=("account-to-billing",),
         story="that billing knows",

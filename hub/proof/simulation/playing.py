@@ -30,6 +30,7 @@ from hub.proof.invariants import Finding, Invariant
 from hub.proof.records import Names
 from hub.proof.scenario import Scenario
 from hub.proof.simulation import coverage, crm, sap, shipped, trial
+from hub.proof.simulation.backups import Backups
 from hub.proof.simulation.case import Books as Left
 from hub.proof.simulation.case import Case, Tied
 from hub.proof.simulation.clock import VirtualClock
@@ -158,13 +159,12 @@ class _Play:
     # --- what happens ---------------------------------------------------------------------------
 
     async def _happen(self) -> None:
-        scenario = self._case.scenario
         self._sandboxes = {
             name: Sandboxed(name, self._loop, seed=1, post=self._post if name == "stripe" else None)
             for name in (*VENDORS, *([] if self._case.crm is None else [crm.VENDOR]), *self._sap)
         }
         told = {name: await sandbox.open() for name, sandbox in self._sandboxes.items()}
-        secret = await self._set_up(scenario)
+        secret = await self._set_up(self._case.scenario)
         if self._case.crm is not None:
             self._crm = crm.CrmSide(self._sandboxes[crm.VENDOR])
             await self._crm.set_up(self._case.crm, self._database, shipped.ENVIRONMENT)
@@ -191,6 +191,7 @@ class _Play:
             composition=self._composition,
             befalls=self._befalls,
         )
+        self.backups = Backups(self._host, self._database, self._clock, self._story)
         self._desk = Desk(self._host, self._database, loop=self._loop, story=self._story)
         if self._case.customers is not None or self._case.crm is not None:
             # What people have made is older than what happens.

@@ -21,7 +21,7 @@ from hub.runtime.composition import Composition
 from hub.runtime.incoming import Incoming
 from hub.runtime.wiring import budgets_of, wired
 from hub.sdk.transport import Transport
-from hub.store import approvals, connections, runs
+from hub.store import approvals, connections, marks, runs
 from hub.store.committer import Work
 from hub.workspace.bundle import Bundle
 
@@ -91,6 +91,8 @@ class Process:
         _pause(self.accounts, database, premises.environment)
         self.bundle = premises.bundle
 
+        with database.reading() as reading:
+            restored = marks.restored(reading)
         parts = wired(
             environment=premises.environment,
             name=name,
@@ -99,6 +101,7 @@ class Process:
             committer=self.committer,
             accounts=self.accounts,
             current=lambda: self.bundle,
+            restored=restored,
             intake=composition.intake,
             worker=composition.worker,
         )
