@@ -1,14 +1,16 @@
-"""Reads of one record with what is below it, and of a record that may not be there."""
+"""Reads of one record with what is below it, by its number or, where it may not be there, by any of its names."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from connectors.s4hana.client import read_one
+from connectors.s4hana.client import read_all, read_one
 from connectors.s4hana.marks import number
+from connectors.s4hana.odata.literals import all_of, condition
 from connectors.s4hana.odata.model import EntitySet
 from hub.sdk.connector import ReadOperation, Record
+from hub.sdk.errors import FixData
 from hub.sdk.session import Session
 
 
@@ -50,6 +52,47 @@ def read(
     reads: Callable[[Session, Record], Awaitable[Record]] = one
     return ReadOperation(
         name=name, title=title, input=input_of(said), output={"$ref": schema}, read=reads, about=is_of(key)
+    )
+
+
+def find_one(*, name: str, title: str, entity: EntitySet, query: str, called: Mapping[str, str]) -> ReadOperation:
+    """Declare the look for a record that may not be there: `{NAME: record | null}`, with NAME from the operation's.
+
+    `query` is the schema of the input, and `called` maps its fields to properties that all must match; `FixData` as
+    `found-twice` where several records do.
+    """
+    found = name.partition(".")[0]
+    is_called_so = is_of(called)
+    key = entity.keys[0]
+
+    async def one(session: Session, wanted: Record) -> Record:
+        conditions = [
+            condition(entity, property, "eq", wanted[field]) for field, property in called.items() if field in wanted
+        ]
+        deep = [path for path, _ in entity.paths()]
+        rows = await read_all(session, entity, filter=all_of(conditions), deep=deep, order=key)
+        if not all(is_called_so(wanted, row) for row in rows):
+            raise FixData("Another record came than the one asked for.", code="foreign-answer", set=entity.name)
+        if len(rows) > 1:
+            ids = ", ".join(str(row[key]) for row in rows)
+            raise FixData("Several records have this name.", code="found-twice", set=entity.name, ids=ids)
+        return {found: rows[0] if rows else None}
+
+    def is_meant(wanted: Record, came: Record) -> bool:
+        return came[found] is None or is_called_so(wanted, came[found])
+
+    return ReadOperation(
+        name=name,
+        title=title,
+        input={"$ref": query},
+        output={
+            "type": "object",
+            "properties": {found: {"anyOf": [{"type": "object"}, {"type": "null"}]}},
+            "required": [found],
+            "additionalProperties": False,
+        },
+        read=one,
+        about=is_meant,
     )
 
 
