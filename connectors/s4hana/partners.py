@@ -10,19 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.s4hana.changes import Whole
-from connectors.s4hana.client import read_all
 from connectors.s4hana.documents import MARK, created, creation
-from connectors.s4hana.marks import REFERENCE, number
-from connectors.s4hana.odata import answers
-from connectors.s4hana.odata.literals import all_of, condition
+from connectors.s4hana.marks import REFERENCE
 from connectors.s4hana.odata.model import entity_set
-from connectors.s4hana.odata.values import read_entity
-from connectors.s4hana.reads import is_of, read
+from connectors.s4hana.reads import find_one, read
 from connectors.s4hana.settings import S4HanaSettings
-from hub.sdk.connector import ReadOperation, Record
-from hub.sdk.errors import FixData, OutcomeUnknown
-from hub.sdk.session import Session
-from hub.sdk.values import Response
+from hub.sdk.connector import Record
+from hub.sdk.errors import FixData
 
 PARTNERS = entity_set("API_BUSINESS_PARTNER", "A_BusinessPartner")
 SCHEMA = "s4hana.business_partner@1"
@@ -37,7 +31,6 @@ def _untouched(row: Mapping[str, Any]) -> bool:
 
 WHOLE = Whole(entity=PARTNERS, id="BusinessPartner", owners=("BusinessPartner", "Customer"), is_the_hubs_own=_untouched)
 DEEP = [path for path, _ in PARTNERS.paths()]
-_CALLED = {"id": "BusinessPartner", "external_id": "BusinessPartnerIDByExtSystem", "search_term": "SearchTerm1"}
 
 
 def check(record: Record) -> None:
@@ -70,44 +63,6 @@ def _form(settings: S4HanaSettings, record: Record) -> Record:
     return record
 
 
-async def find(session: Session, wanted: Record) -> Record:
-    """Find a partner by any of its names, or nothing; `FixData` where several have the same."""
-    conditions = [
-        condition(PARTNERS, property, "eq", wanted[field]) for field, property in _CALLED.items() if field in wanted
-    ]
-    rows = await read_all(session, PARTNERS, filter=all_of(conditions), deep=DEEP, order="BusinessPartner", every=True)
-    for row in rows:
-        _assert_meant(wanted, row)
-    if len(rows) > 1:
-        raise FixData(
-            "Several business partners have this name.",
-            code="found-twice",
-            ids=", ".join(row["BusinessPartner"] for row in rows),
-        )
-    return {"business_partner": rows[0] if rows else None}
-
-
-def _assert_meant(wanted: Record, row: Record) -> None:
-    if not is_of(_CALLED)(wanted, row):
-        raise FixData("Another business partner came than the one asked for.", code="foreign-answer")
-
-
-def _is_meant(wanted: Record, came: Record) -> bool:
-    found = came["business_partner"]
-    return found is None or number(wanted.get("id", found["BusinessPartner"])) == number(found["BusinessPartner"])
-
-
-def claim(response: Response) -> tuple[str, Record]:
-    """Say of what shape what was found is, so that it is compared as one that is read by itself.
-
-    Raises `OutcomeUnknown` for what is no page of partners, or an empty one.
-    """
-    rows = answers.raw_rows(PARTNERS, response)
-    if not rows:
-        raise OutcomeUnknown("Nobody was found.", code="unreadable-answer", set=PARTNERS.name)
-    return SCHEMA, read_entity(PARTNERS, rows[0])
-
-
 CREATE = creation(
     name="business_partner.create",
     title="Create a business partner with addresses, roles, and its customer in company codes and sales areas",
@@ -135,17 +90,11 @@ READ = read(
     key={"id": "BusinessPartner"},
     said={"id": "number of the business partner"},
 )
-FIND = ReadOperation(
+FIND = find_one(
     name="business_partner.find",
     title="Find a business partner by its number, its external number or its search term, or nothing",
-    input={"$ref": "s4hana.business_partner_query@1"},
-    output={
-        "type": "object",
-        "properties": {"business_partner": {"anyOf": [{"type": "object"}, {"type": "null"}]}},
-        "required": ["business_partner"],
-        "additionalProperties": False,
-    },
-    read=find,
-    about=_is_meant,
-    claim=claim,
+    entity=PARTNERS,
+    query="s4hana.business_partner_query@1",
+    schema=SCHEMA,
+    called={"id": "BusinessPartner", "external_id": "BusinessPartnerIDByExtSystem", "search_term": "SearchTerm1"},
 )

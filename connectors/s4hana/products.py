@@ -2,106 +2,134 @@
 
 from __future__ import annotations
 
-from connectors.s4hana.changes import FOR_EVER, TRACE, Whole, place, same
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from connectors.s4hana.changes import FOR_EVER, TRACE, Whole, same
 from connectors.s4hana.failures import NOT_FOUND
+from connectors.s4hana.marks import number
 from connectors.s4hana.odata import answers, requests
-from connectors.s4hana.odata.model import entity_set
+from connectors.s4hana.odata.model import EntitySet, entity_set
 from connectors.s4hana.odata.values import rows_of, wire_entity
-from connectors.s4hana.reads import read
+from connectors.s4hana.reads import find_one, input_of, read
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.calls import Calls, Course
-from hub.sdk.connector import Record, WriteOperation
+from hub.sdk.connector import JsonSchema, Record, WriteOperation
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
 PRODUCTS = entity_set("API_PRODUCT_SRV", "A_Product")
 SCHEMA = "s4hana.product@1"
-WHOLE = Whole(entity=PRODUCTS, id="Product", owners=("Product",))
-_OUTPUT = {
-    "type": "object",
-    "properties": {"id": {"type": "string", "description": "number of the product"}},
-    "required": ["id"],
-    "additionalProperties": False,
-}
 
 
-def request(settings: S4HanaSettings, record: Record, key: EffectKey) -> Request:
-    """Form the creation of a product under its own number."""
-    if not record.get("Product"):
-        raise FixData("A product needs its number in `Product`.", code="no-key", property="Product")
-    formed = requests.creating(settings.base_url, PRODUCTS, wire_entity(PRODUCTS, record))
-    return Request(method=formed.method, url=formed.url, headers={**formed.headers, TRACE: key}, body=formed.body)
+def _untouched(row: Mapping[str, Any]) -> bool:
+    """Tell whether a product that names its id in another system was changed by nobody since it was made."""
+    return not row.get("LastChangeDate") and bool(row.get("ProductOldID"))
 
 
-def calls(settings: S4HanaSettings, formed: Request) -> Calls:
-    """Go through the creation: where the number is taken, what stands under it is looked at."""
-    try:
-        return (yield formed)
-    except FixData as refusal:
-        if refusal.code == NOT_FOUND:
-            raise
-        standing = yield from _standing(settings, formed)
-        if standing is None or not _is_made(formed, standing):
-            raise
-        return standing
+WHOLE = Whole(entity=PRODUCTS, id="Product", owners=("Product",), is_the_hubs_own=_untouched)
 
 
-def find(settings: S4HanaSettings, formed: Request, key: EffectKey) -> Course[Record | None]:
-    """Find the product under its number; another one there than was to be made is nobody's answer."""
-    standing = yield from _standing(settings, formed)
-    if standing is None:
-        return None
-    if not _is_made(formed, standing):
-        raise FixData("Another product stands under this number.", code="taken", product=_number(formed))
-    return result(standing)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyed:
+    """What is made under a key that is given from outside: its set, and output field → property of the key."""
+
+    entity: EntitySet
+    gives: Mapping[str, str]
+
+    def request(self, settings: S4HanaSettings, record: Record, key: EffectKey) -> Request:
+        """Form the creation under its own key."""
+        missing = [name for name in self.entity.keys if not record.get(name)]
+        if missing:
+            raise FixData(f"It needs its key in `{missing[0]}`.", code="no-key", property=missing[0])
+        formed = requests.creating(settings.base_url, self.entity, wire_entity(self.entity, record))
+        return replace(formed, headers={**formed.headers, TRACE: key})
+
+    def calls(self, settings: S4HanaSettings, formed: Request) -> Calls:
+        """Go through the creation: where the key is taken, what stands under it is looked at."""
+        try:
+            return (yield formed)
+        except FixData as refusal:
+            if refusal.code == NOT_FOUND:
+                raise
+            standing = yield from self._standing(settings, formed)
+            if standing is None or not self._is_made(formed, standing):
+                raise
+            return standing
+
+    def find(self, settings: S4HanaSettings, formed: Request, key: EffectKey) -> Course[Record | None]:
+        """Find it under its key; another one there than was to be made is nobody's answer."""
+        standing = yield from self._standing(settings, formed)
+        if standing is None:
+            return None
+        if not self._is_made(formed, standing):
+            raise FixData("Another one stands under this key.", code="taken", **self._told(loads(formed.body)))
+        return self.result(standing)
+
+    def result(self, response: Response) -> Record:
+        """Give the key of what was made, or stands already."""
+        return self._told(answers.raw_entity(self.entity, response))
+
+    def about(self, formed: Request, output: Record) -> bool:
+        """Tell whether the answer is about what was to be made."""
+        wanted = self._told(loads(formed.body))
+        return all(number(output[name]) == number(value) for name, value in wanted.items())
+
+    def operation(self, *, name: str, title: str, input: JsonSchema, said: Mapping[str, str]) -> WriteOperation:
+        """Declare the creation; `said` describes the fields of the output."""
+        return WriteOperation(
+            name=name,
+            title=title,
+            input=input,
+            output=input_of(said),
+            idempotency=Idempotency.NATIVE,
+            request=self.request,
+            result=self.result,
+            about=self.about,
+            calls=self.calls,
+            find=self.find,
+            remembers=FOR_EVER,
+        )
+
+    def _told(self, row: Mapping[str, Any]) -> dict[str, str]:
+        return {field: str(row[property]) for field, property in self.gives.items()}
+
+    def _standing(self, settings: S4HanaSettings, formed: Request) -> Course[Response | None]:
+        body = loads(formed.body)
+        try:
+            return (yield requests.one(settings.base_url, self.entity, {name: body[name] for name in self.entity.keys}))
+        except FixData as refusal:
+            # Only Gateway itself can say that there is none, and then it says why.
+            if refusal.code != NOT_FOUND or not refusal.facts.get("error"):
+                raise OutcomeUnknown("Nobody can say whether it is there.", code="unreadable-answer") from refusal
+            return None
+
+    def _is_made(self, formed: Request, standing: Response) -> bool:
+        written, shown = loads(formed.body), answers.raw_entity(self.entity, standing)
+        plain = {name: value for name, value in written.items() if name in self.entity.properties}
+        if not all(same(self.entity, name, value, shown.get(name)) for name, value in plain.items()):
+            return False
+        texts = rows_of(shown.get("to_Description") or [], "to_Description")
+        names = {str(row.get("ProductDescription")) for row in texts}
+        return all(str(row.get("ProductDescription")) in names for row in written.get("to_Description", ()))
 
 
-def _standing(settings: S4HanaSettings, formed: Request) -> Course[Response | None]:
-    try:
-        return (yield requests.one(settings.base_url, PRODUCTS, {"Product": _number(formed)}))
-    except FixData as refusal:
-        # Only Gateway itself can say that there is none, and then it says why.
-        if refusal.code != NOT_FOUND or not refusal.facts.get("error"):
-            raise OutcomeUnknown("Nobody can say whether the product is there.", code="unreadable-answer") from refusal
-        return None
-
-
-def _number(formed: Request) -> str:
-    return str(loads(formed.body)["Product"])
-
-
-def _is_made(formed: Request, standing: Response) -> bool:
-    written, shown = loads(formed.body), answers.raw_entity(PRODUCTS, standing)
-    plain = {name: value for name, value in written.items() if name in PRODUCTS.properties}
-    if not all(same(PRODUCTS, name, value, shown.get(name)) for name, value in plain.items()):
-        return False
-    names = {str(row.get("ProductDescription")) for row in rows_of(shown.get("to_Description") or [], "to_Description")}
-    return all(str(row.get("ProductDescription")) in names for row in written.get("to_Description", ()))
-
-
-def result(response: Response) -> Record:
-    """Give the number of the product that was made, or stands already."""
-    return {"id": str(answers.raw_entity(PRODUCTS, response)["Product"])}
-
-
-def about(formed: Request, output: Record) -> bool:
-    """Tell whether the answer is about the product that was to be made."""
-    return place(f"A_Product('{output['id']}')") == place(f"A_Product('{_number(formed)}')")
-
-
-CREATE = WriteOperation(
+CREATE = Keyed(entity=PRODUCTS, gives={"id": "Product"}).operation(
     name="product.create",
     title="Create a product under its number, with descriptions and sales organisations",
     input={"$ref": SCHEMA},
-    output=_OUTPUT,
-    idempotency=Idempotency.NATIVE,
-    request=request,
-    result=result,
-    about=about,
-    calls=calls,
-    find=find,
-    remembers=FOR_EVER,
+    said={"id": "number of the product"},
+)
+EXTEND = Keyed(
+    entity=entity_set("API_PRODUCT_SRV", "A_ProductSalesDelivery"),
+    gives={"id": "Product", "organisation": "ProductSalesOrg"},
+).operation(
+    name="product.extend",
+    title="Let a product be sold in one more sales organisation",
+    input={"$ref": "s4hana.product_sales@1"},
+    said={"id": "number of the product", "organisation": "where it is sold from now on"},
 )
 UPDATE = WHOLE.operation(
     name="product.update",
@@ -117,4 +145,12 @@ READ = read(
     schema=SCHEMA,
     key={"id": "Product"},
     said={"id": "number of the product"},
+)
+FIND = find_one(
+    name="product.find",
+    title="Find a product by its number or its number elsewhere, or nothing",
+    entity=PRODUCTS,
+    query="s4hana.product_query@1",
+    schema=SCHEMA,
+    called={"id": "Product", "old_id": "ProductOldID"},
 )

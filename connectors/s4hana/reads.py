@@ -1,15 +1,20 @@
-"""Reads of one record with what is below it, and of a record that may not be there."""
+"""Reads of one record with what is below it, by its number or, where it may not be there, by any of its names."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from connectors.s4hana.client import read_one
+from connectors.s4hana.client import read_all, read_one
 from connectors.s4hana.marks import number
+from connectors.s4hana.odata import answers
+from connectors.s4hana.odata.literals import all_of, condition
 from connectors.s4hana.odata.model import EntitySet
+from connectors.s4hana.odata.values import read_entity
 from hub.sdk.connector import ReadOperation, Record
+from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.session import Session
+from hub.sdk.values import Response
 
 
 def input_of(fields: Mapping[str, str]) -> dict[str, Any]:
@@ -50,6 +55,57 @@ def read(
     reads: Callable[[Session, Record], Awaitable[Record]] = one
     return ReadOperation(
         name=name, title=title, input=input_of(said), output={"$ref": schema}, read=reads, about=is_of(key)
+    )
+
+
+def find_one(
+    *, name: str, title: str, entity: EntitySet, query: str, schema: str, called: Mapping[str, str]
+) -> ReadOperation:
+    """Declare the look for a record that may not be there: `{NAME: record | null}`, with NAME from the operation's.
+
+    `query` is the schema of the input, `schema` the one that what is found is compared with, as a record that is read by
+    itself, and `called` maps the input's fields to properties that all must match; `FixData` as `found-twice` where
+    several records do.
+    """
+    found = name.partition(".")[0]
+    is_called_so = is_of(called)
+    key = entity.keys[0]
+
+    async def one(session: Session, wanted: Record) -> Record:
+        conditions = [
+            condition(entity, property, "eq", wanted[field]) for field, property in called.items() if field in wanted
+        ]
+        deep = [path for path, _ in entity.paths()]
+        rows = await read_all(session, entity, filter=all_of(conditions), deep=deep, order=key, every=True)
+        if not all(is_called_so(wanted, row) for row in rows):
+            raise FixData("Another record came than the one asked for.", code="foreign-answer", set=entity.name)
+        if len(rows) > 1:
+            ids = ", ".join(str(row[key]) for row in rows)
+            raise FixData("Several records have this name.", code="found-twice", set=entity.name, ids=ids)
+        return {found: rows[0] if rows else None}
+
+    def is_meant(wanted: Record, came: Record) -> bool:
+        return came[found] is None or is_called_so(wanted, came[found])
+
+    def claim(response: Response) -> tuple[str, Record]:
+        rows = answers.raw_rows(entity, response)
+        if not rows:
+            raise OutcomeUnknown("Nothing was found.", code="unreadable-answer", set=entity.name)
+        return schema, read_entity(entity, rows[0])
+
+    return ReadOperation(
+        name=name,
+        title=title,
+        input={"$ref": query},
+        output={
+            "type": "object",
+            "properties": {found: {"anyOf": [{"type": "object"}, {"type": "null"}]}},
+            "required": [found],
+            "additionalProperties": False,
+        },
+        read=one,
+        about=is_meant,
+        claim=claim,
     )
 
 

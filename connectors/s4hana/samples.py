@@ -52,7 +52,9 @@ PRODUCT: Mapping[str, Any] = {
     "ProductType": "SERV",
     "BaseUnit": "EA",
     "ProductGroup": "P001",
+    "ProductOldID": "01T000000000001AAA",
     "to_Description": [{"Language": "EN", "ProductDescription": "Seats, one month"}],
+    "to_SalesDelivery": [{"ProductSalesOrg": "1010", "ProductDistributionChnl": "10"}],
 }
 ORDER: Mapping[str, Any] = {
     "SalesOrderType": "OR",
@@ -223,6 +225,7 @@ SAMPLES = Samples(
         ReadSample(operation="business_partner.read", input={"id": "10100001"}),
         ReadSample(operation="business_partner.find", input={"search_term": "ELM"}, after=(MAKE_PARTNER,)),
         ReadSample(operation="product.read", input={"id": "SUBSCRIPTION"}),
+        ReadSample(operation="product.find", input={"old_id": "01T000000000001AAA"}, after=(MAKE_PRODUCT,)),
         ReadSample(operation="sales_order.read", input={"id": "1"}),
         ReadSample(operation="credit_memo_request.read", input={"id": "60000000"}),
         ReadSample(operation="billing_document.read", input={"id": "90000000"}),
@@ -255,6 +258,12 @@ SAMPLES = Samples(
             by={**PARTNER_CHANGE, "SearchTerm1": "ALDER AND SONS"},
         ),
         MAKE_PRODUCT,
+        _write(
+            "product.extend",
+            {"Product": "SEATS", "ProductSalesOrg": "1710", "ProductDistributionChnl": "10"},
+            _rows("A_ProductSalesDelivery", Product="SEATS", ProductSalesOrg="1710"),
+            after=(MAKE_PRODUCT,),
+        ),
         _update(
             "product.update",
             {"Product": "USAGE", "ProductGroup": "P009"},

@@ -166,7 +166,8 @@ class SapBooks:
 
 def wish() -> dict[str, Any]:
     """Ask S/4HANA's sandbox for what the invented company has there before anything happens."""
-    return {"rates": {"SEK": "0.1"}}
+    company = {"code": "3310", "name": "Singapore", "city": "Singapore", "country": "SG", "currency": "SGD"}
+    return {"rates": {"SEK": "0.1", "SGD": "0.75"}, "companies": [company]}
 
 
 def marks(keys: Mapping[str, str]) -> dict[str, str]:

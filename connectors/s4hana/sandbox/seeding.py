@@ -182,7 +182,12 @@ def _product(tenant: Tenant, wish: Mapping[str, Any]) -> str:
         "ProductType": str(wish.get("type", "SERV")),
         "BaseUnit": str(wish.get("unit", "PC")),
         "ProductGroup": str(wish.get("group", "P001")),
+        "ProductOldID": str(wish.get("old_id", "")).upper(),
         "to_Description": [{"Language": "EN", "ProductDescription": str(wish.get("name", wish["product"]))[:40]}],
+        "to_SalesDelivery": [
+            {"ProductSalesOrg": str(each), "ProductDistributionChnl": products.CHANNEL}
+            for each in wish.get("sales_organisations", tenant.organisation.sales)
+        ],
     }
     number = _create("API_PRODUCT_SRV", "A_Product")(tenant, body)
     for currency, price in wish.get("prices", {}).items():

@@ -26,7 +26,7 @@ from hub.proof.simulation.happenings import (
 from hub.proof.simulation.note_cases import voided
 from hub.proof.simulation.refund_cases import taken_back_twice
 from hub.proof.simulation.restore_cases import RESTORE_CASES
-from hub.proof.simulation.sap_cases import SAP_CASES, credits_in_s4hana
+from hub.proof.simulation.sap_cases import SAP_CASES, also_in_s4hana
 
 
 async def _invoiced_and_read(stage: Stage) -> None:
@@ -382,4 +382,4 @@ CASES: tuple[Case, ...] = (
     *RESTORE_CASES,
     *SAP_CASES,
 )
-CASES = (*CASES, *credits_in_s4hana(CASES))
+CASES = (*CASES, *also_in_s4hana(CASES))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from hub.proof import contract_checks, crm_checks
+from hub.proof import contract_checks, crm_checks, sap_contracts
 from hub.proof.evidence import NOBODY, Evidence, Expected
 from hub.proof.invariants import Finding
 from hub.proof.simulation.case import Crm
@@ -15,6 +15,8 @@ from hub.proof.simulation.memory import MemoryDatabase
 from hub.proof.simulation.sandboxed import Sandboxed
 
 VENDOR = "salesforce"
+#: The file that says which connection has an entity's books, with those of all of them in NetSuite.
+IN_ONE_ERP = ("mappings/tables/entity_books.csv", b"SG01,s4hana", b"SG01,netsuite")
 
 
 def expecting(wanted: Crm, evidence: Evidence) -> Evidence:
@@ -87,13 +89,14 @@ class CrmSide:
         )
         tied = dict(ties.fetchall())
         crm, stripe = books[VENDOR], books["stripe"]
+        # Of a product each ERP has an item, of a contract the one of the entity that sells an order.
+        erps = [books["netsuite"], *([sap_contracts.as_erp(books["s4hana"], crm)] if "s4hana" in books else [])]
         yield from crm_checks.accounts(crm, stripe, tied, customers=wanted.customers, changes=wanted.changes)
         yield from crm_checks.customer(stripe, customer, wanted.billing)
-        yield from crm_checks.products(
-            crm, stripe, books["netsuite"], number=wanted.products, changes=wanted.product_changes
-        )
+        for erp in erps:
+            yield from crm_checks.products(crm, stripe, erp, number=wanted.products, changes=wanted.product_changes)
         yield from crm_checks.prices(crm, stripe, made=wanted.prices, unpriced=wanted.unpriced)
         stands = {self.names[name]: state for name, state in wanted.contracts.items()}
-        yield from contract_checks.find(crm, stripe, books["netsuite"], stands=stands, on=on)
+        yield from contract_checks.find(crm, stripe, erps[-1], stands=stands, on=on)
         if wanted.invoiced:
             yield from crm_checks.invoices(crm, stripe, tied)

@@ -47,7 +47,8 @@ _ADA: Mapping[str, Any] = {
 }
 
 
-_SEATS: Mapping[str, Any] = {
+#: A product that is sold.
+SEATS: Mapping[str, Any] = {
     "type": "Product2",
     "ref": "seats",
     "Name": "Seats",
@@ -57,7 +58,7 @@ _SEATS: Mapping[str, Any] = {
     "IsActive": True,
 }
 #: The ERP takes no second item of that name.
-_TWIN: Mapping[str, Any] = {**_SEATS, "ref": "twin", "Name": "Seats again"}
+_TWIN: Mapping[str, Any] = {**SEATS, "ref": "twin", "Name": "Seats again"}
 
 
 async def _won(stage: Stage) -> None:
@@ -108,7 +109,7 @@ async def _deleted(stage: Stage) -> None:
 
 async def launched(stage: Stage) -> None:
     """Let a product be sold, and another one be a draft."""
-    await stage.seed(VENDOR, {"records": [_SEATS, {**_TWIN, "ProductCode": "S-2", "IsActive": False}]})
+    await stage.seed(VENDOR, {"records": [SEATS, {**_TWIN, "ProductCode": "S-2", "IsActive": False}]})
     await stage.read()
     await stage.rested()
 

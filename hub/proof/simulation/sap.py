@@ -31,6 +31,7 @@ _ADDRESS = {
 
 async def set_up(tenant: Sandboxed, scenario: Scenario) -> dict[str, str]:
     """Make the customers that people have entered in the tenant; gives each one's number by its key."""
+    await tenant.seed(sap_books.wish())
     found = {}
     for place, customer in enumerate(scenario.customers):
         number = str(10_100_001 + place)

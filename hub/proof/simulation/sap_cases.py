@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from hub.proof.credits import Credit
 from hub.proof.scenario import Payment
-from hub.proof.simulation.case import Books, Case, Customers, Stage, Tied
+from hub.proof.simulation import crm
+from hub.proof.simulation.case import Books, Case, Crm, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
+from hub.proof.simulation.crm_cases import SEATS
 from hub.proof.simulation.happenings import (
     day_later,
     deleted,
@@ -31,6 +33,14 @@ _BY_CARD = Payment(after=0.5, amount=None, by="card")
 _IN_PART = Payment(after=0.5, amount=999, by="report")
 _PART_BY_CARD = Payment(after=0.5, amount=999, by="card")
 _PARTS = (_IN_PART, Payment(after=0.8, amount=None, by="card"))
+
+
+async def _launched_there(stage: Stage) -> None:
+    """Let a product be sold that people have made in S/4HANA already, in one sales organisation, by another name."""
+    await stage.seed(crm.VENDOR, {"records": [SEATS]})
+    there = {"product": "PLACES", "name": "Places", "old_id": "{seats}", "sales_organisations": ["3310"]}
+    await stage.seed(VENDOR, {"products": [there]})
+    await stage.read()
 
 
 async def _made_and_renamed(stage: Stage) -> None:
@@ -152,6 +162,14 @@ SAP_CASES: tuple[Case, ...] = (
         erp=VENDOR,
     ),
     Case(
+        flows=("product-to-billing",),
+        story="that S/4HANA knows",
+        scenario=one_invoice(),
+        happen=_launched_there,
+        crm=Crm(products=1),
+        erp=VENDOR,
+    ),
+    Case(
         flows=("customer-to-erp",),
         story="in S/4HANA",
         scenario=one_invoice(),
@@ -177,17 +195,22 @@ SAP_CASES: tuple[Case, ...] = (
     ),
 )
 
-#: Of what is given back: those that come to every arm, and to what takes it back, whoever comes first.
-_GIVEN_BACK = (
+#: Of what is given back: those that come to every arm, and to what takes it back, whoever comes first. Of the CRM's:
+#: those that come to what is S/4HANA's own.
+_ALSO_THERE = (
     "credit-note-to-erp that is taken back, and voided",
     "credit-note-to-erp that is voided, and taken back",
     "refund-to-erp that is taken back, and fails",
     "refund-to-erp that has failed, and is taken back",
+    "product-to-billing",
+    "product-to-billing that billing knows",
 )
 
 
-def credits_in_s4hana(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """Give some of the cases of credit notes and refunds once more, with the books in S/4HANA."""
+def also_in_s4hana(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Give some of the cases once more, with the books in S/4HANA."""
     return tuple(
-        replace(case, story=f"{case.story}, in S/4HANA", erp=VENDOR) for case in cases if case.name in _GIVEN_BACK
+        replace(case, story=", ".join([*filter(None, [case.story]), "in S/4HANA"]), erp=VENDOR)
+        for case in cases
+        if case.name in _ALSO_THERE
     )

@@ -16,6 +16,8 @@ CREATED = "sap.s4.beh.product.v1.Product.Created.v1"
 CHANGED = "sap.s4.beh.product.v1.Product.Changed.v1"
 #: Condition records: price of one base unit, by product and currency. No service shows them here.
 PRICES = "Price"
+#: The distribution channel in which what is seeded is sold.
+CHANNEL = "10"
 
 
 def _create(tenant: Tenant, values: Values, parent: Row | None) -> Values:
@@ -30,13 +32,8 @@ def _create(tenant: Tenant, values: Values, parent: Row | None) -> Values:
             raise Refusal(f"Fill in {needed}", code="MG/162", target=needed)
     row.setdefault("ItemCategoryGroup", "NORM")
     at = tenant.stamp()
-    return row | {
-        "CreationDate": at.date(),
-        "CreatedByUser": tenant.user,
-        "LastChangeDate": at.date(),
-        "LastChangeDateTime": at,
-        "LastChangedByUser": tenant.user,
-    }
+    # Day and user of the last change stay empty until there is one.
+    return row | {"CreationDate": at.date(), "CreatedByUser": tenant.user, "LastChangeDateTime": at}
 
 
 def _created(tenant: Tenant, key: Key) -> None:
@@ -66,6 +63,19 @@ def _create_part(tenant: Tenant, values: Values, parent: Row | None) -> Values:
     return row
 
 
+def _create_sales(tenant: Tenant, values: Values, parent: Row | None) -> Values:
+    row = _create_part(tenant, values, parent)
+    organisation = str(row.get("ProductSalesOrg", ""))
+    if organisation not in tenant.organisation.sales:
+        raise Refusal(f"Sales organization {organisation} is not defined", code="M3/148", target="ProductSalesOrg")
+    return row
+
+
+def is_sold(tenant: Tenant, product: str, organisation: str, channel: str) -> bool:
+    """Tell whether a product has the data of a sales organisation, without which it cannot be ordered there."""
+    return tenant.store.table("A_ProductSalesDelivery").get((product, organisation, channel)) is not None
+
+
 def _deleted(tenant: Tenant, row: Row) -> None:
     _changed(tenant, (str(row["Product"]),))
 
@@ -87,7 +97,7 @@ RULES = {
     "A_Product": Rules(create=_create, created=_created, change=_change, changed=_changed),
     "A_ProductDescription": _PART,
     "A_ProductPlant": _PART,
-    "A_ProductSalesDelivery": _PART,
+    "A_ProductSalesDelivery": Rules(create=_create_sales, created=_changed, changed=_changed, deleted=_deleted),
     "A_ProductSalesTax": _PART,
     "A_ProductValuation": _PART,
 }

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from connectors.s4hana.sandbox.business.pricing import TYPES, Condition, condition_of, price
-from connectors.s4hana.sandbox.business.products import price_of
+from connectors.s4hana.sandbox.business.products import is_sold, price_of
 from connectors.s4hana.sandbox.business.rules import Rules, Values, fixed, given
 from connectors.s4hana.sandbox.odata.errors import Message, Refusal
 from connectors.s4hana.sandbox.store import Key, Row
@@ -231,9 +231,10 @@ def _create_item(kind: Kind, tenant: Tenant, values: Values) -> Values:
     row[kind.position] = str(row.get(kind.position) or following)
     material = str(row.get("Material", "")).upper()
     product = tenant.store.table("A_Product").get((material,))
-    if product is None:
+    organisation, channel = str(head["SalesOrganization"]), str(head["DistributionChannel"])
+    if product is None or not is_sold(tenant, material, organisation, channel):
         raise Refusal(
-            f"Material {material} is not defined for sales org. {head['SalesOrganization']}",
+            f"Material {material} is not defined for sales org. {organisation}, distr. chan. {channel}",
             code="V1/302",
             target="Material",
         )
