@@ -63,9 +63,8 @@ def find_one(
 ) -> ReadOperation:
     """Declare the look for a record that may not be there: `{NAME: record | null}`, with NAME from the operation's.
 
-    `query` is the schema of the input, `schema` the one that what is found is compared with, as a record that is read by
-    itself, and `called` maps the input's fields to properties that all must match; `FixData` as `found-twice` where
-    several records do.
+    `query` is the schema of the input, and `called` maps its fields to properties that all must match; what is found is
+    compared with `schema`, as a record that is read by itself. `FixData` as `found-twice` where several records match.
     """
     found = name.partition(".")[0]
     is_called_so = is_of(called)
