@@ -118,6 +118,10 @@ async def _is_renamed(stage: Any) -> None:
     await stage.stripe("/v1/customers/{customer}", RENAMED)
 
 
+async def _has_a_name_that_netsuite_has_no_room_for(stage: Any) -> None:
+    await stage.stripe("/v1/customers/{customer}", f"name={'A' * 84}")
+
+
 async def _is_deleted_with_a_deposit(stage: Any) -> None:
     deposit = {
         "type": "customerDeposit",
@@ -134,6 +138,7 @@ async def _is_deleted_with_a_deposit(stage: Any) -> None:
     [
         (_moves_to_america, "customer-moves-entity", {}),
         (_is_renamed, "customer-not-in-erp", {"tied": Tied.WRONG}),
+        (_has_a_name_that_netsuite_has_no_room_for, "user-error", {}),
         (_is_deleted_with_a_deposit, "deleted-customer-owes", {}),
     ],
 )
