@@ -142,9 +142,14 @@ def test_it_tells_which_guards_look_at_a_value_before_it_goes_out(shipped: Linea
     assert {use.step.flow for use in entity} == {
         "invoice-to-erp",
         "payment-to-erp",
-        "posted-invoice-agrees",
         "credit-note-to-erp",
         "refund-to-erp",
+    }
+    # Only what is written is held, and whatever the ERP calls its day.
+    uses = shipped.uses_of(one(shipped, "s4hana.invoice_posting.posting_date"))
+    assert {use.text for use in uses if use.purpose is Purpose.GUARD} == {
+        f"is looked at by the hold policy erp-holds before {operation} is called on s4hana"
+        for operation in ("invoice.post", "credit_memo.post")
     }
 
 

@@ -46,6 +46,12 @@ class Answers:
                 names += [name for name, each in self._bundle.connections.items() if each.connector == connector]
         return tuple(dict.fromkeys(name for name in names if name in self._bundle.connections))
 
+    def may_write(self, call: Call, connection: str) -> bool:
+        """Tell whether a call of a connection may write; of a connector that nobody knows it may."""
+        connector = self._catalogue.connectors.get(self._bundle.connections[connection].connector)
+        entry = None if connector is None else connector.operations.get(call.operation)
+        return entry is None or entry.writes
+
     def _chosen(self, field: Field, known: Iterable[Assumed]) -> tuple[str, ...]:
         """Give the names that the rules of a policy write into one of its outputs, as far as they may have decided."""
         policy = self._bundle.policies.get(field.record.removeprefix("policy."))

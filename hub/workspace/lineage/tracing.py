@@ -27,6 +27,7 @@ from hub.model.flow import (
     Wait,
 )
 from hub.model.flow_steps import applied, every_step
+from hub.policy.kinds import HOLD
 from hub.schemas.shape import Shape, shape_of
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue
@@ -291,12 +292,14 @@ class _Tracing:
             self._apply(undo.shape, source, undo.of, undo.given, here)
 
     def _guards(self, call: Call, here: Here, flow: Flow) -> None:
-        """Note what the policies that guard the called connection look at of the flow's values."""
+        """Note what the policies that guard the called connection look at; a hold looks at writes alone."""
         scope = self._asked(here.scope, flow, here)
         if call.shape is not None:
             scope["input"] = (Field(record=self._bundle.mappings[call.shape].target),)
         for connection in self._answers.connections(call, flow.event, here):
             for kind, name in self._bundle.connections[connection].guards.items():
+                if kind == HOLD.name and not self._answers.may_write(call, connection):
+                    continue
                 policy = self._bundle.policies.get(name)
                 for source in replace(here, scope=scope).named(policy.reads) if policy is not None else ():
                     text = f"is looked at by the {kind} policy {name} before {call.operation} is called on {connection}"

@@ -14,7 +14,7 @@ import requests
 from pyodata.exceptions import HttpError
 from pyodata.v2.model import Config, PolicyFatal
 
-from tests.connectors.s4hana.conftest import V2, Plain
+from tests.connectors.s4hana.conftest import V2, Plain, order
 
 #: Every service of version 2, and a set of it.
 SERVICES = {
@@ -174,3 +174,88 @@ async def test_a_refusal_carries_saps_words(plain: Plain) -> None:
     refused = await together(work)
     assert refused.response.status_code == 404
     assert b"/IWBEP/CM_MGW_RT/020" in refused.response.content
+
+
+@pytest.mark.parametrize(
+    ("service", "entity_set", "body"),
+    [("API_SALES_ORDER_SRV", "A_SalesOrder", order()), ("API_CREDIT_MEMO_REQUEST_SRV", "A_CreditMemoRequest", CREDIT)],
+)
+async def test_a_sales_document_is_made_with_items_and_changed_under_its_etag(
+    plain: Plain, service: str, entity_set: str, body: dict[str, Any]
+) -> None:
+    def work() -> Any:
+        sets = client_of(plain, service).entity_sets
+        documents, items = getattr(sets, entity_set), getattr(sets, f"{entity_set}Item")
+        made = documents.create_entity().set(**body).execute()
+        number = str(getattr(made, entity_set.removeprefix("A_")))
+
+        def change(match: str | None) -> None:
+            request = documents.update_entity(number).set(PurchaseOrderByCustomer="PO-9")
+            if match is not None:
+                request.add_headers({"If-Match": match})
+            request.execute()
+
+        read = documents.get_entity(number).expand("to_Item").execute()
+        statuses = []
+        for match in (None, made.etag, made.etag):
+            try:
+                change(match)
+            except HttpError as refused:
+                statuses.append(refused.response.status_code)
+            else:
+                statuses.append(204)
+        head = entity_set.removeprefix("A_")
+        key = {name: getattr(read.to_Item[0], name) for name in (head, f"{head}Item")}
+        rejecting = items.update_entity(**key).set(SalesDocumentRjcnReason="00")
+        rejecting.add_headers({"If-Match": documents.get_entity(number).execute().etag})
+        rejecting.execute()
+        return read, statuses, documents.get_entity(number).expand("to_Item").execute()
+
+    read, statuses, after = await together(work)
+    assert len(read.to_Item) == len(body["to_Item"])
+    # Without an ETag, with the one that stands, and with one that stands no more.
+    assert statuses == [428, 204, 412]
+    assert (after.PurchaseOrderByCustomer, after.to_Item[0].SalesDocumentRjcnReason) == ("PO-9", "00")
+
+
+async def test_a_product_is_made_once_and_changed(plain: Plain) -> None:
+    def work() -> Any:
+        products = client_of(plain, "API_PRODUCT_SRV").entity_sets.A_Product
+        body = {"Product": "ANVIL", "ProductType": "SERV", "BaseUnit": "EA", "ProductGroup": "L001"}
+        words = [{"Product": "ANVIL", "Language": "EN", "ProductDescription": "Anvil"}]
+        products.create_entity().set(**body, to_Description=words).execute()
+        with pytest.raises(HttpError) as again:
+            products.create_entity().set(**body).execute()
+        products.update_entity("ANVIL").set(ProductGroup="L002").execute()
+        return again.value, products.get_entity("ANVIL").expand("to_Description").execute()
+
+    again, product = await together(work)
+    assert again.response.status_code == 400
+    assert (product.ProductGroup, [each.ProductDescription for each in product.to_Description]) == ("L002", ["Anvil"])
+
+
+async def test_a_billing_document_is_cancelled_once_by_its_function(plain: Plain) -> None:
+    def work() -> Any:
+        answers: list[Any] = []
+
+        def hear(answer: requests.Response) -> None:
+            answers.append((answer.status_code, answer.json()))
+
+        client = client_of(plain, "API_BILLING_DOCUMENT_SRV", response_hook=hear)
+
+        def cancel() -> None:
+            calling = client.functions.Cancel.parameter("BillingDocument", "90000000")
+            # A collection of complex values is more than it can read; what it has sent is what counts.
+            with pytest.raises((KeyError, HttpError)):
+                calling.execute()
+
+        cancel()
+        cancel()
+        documents = client_of(plain, "API_BILLING_DOCUMENT_SRV").entity_sets.A_BillingDocument.get_entities()
+        return answers, documents.filter("CancelledBillingDocument eq '90000000'").execute()
+
+    ((status, first), (_, second)), found = await together(work)
+    (cancellation,) = [each.BillingDocument for each in found]
+    assert status == 200
+    assert [each["CancellationBillingDocument"] for each in first["d"]["results"]] == [cancellation]
+    assert cancellation not in str(second)

@@ -97,3 +97,70 @@ async def test_a_bulk_message_is_taken_in_without_an_answer(plain: Plain) -> Non
     assert (await plain.books())["messages"][0]["state"] == "waiting"
     await plain.control("clock", {"advance": 10})
     assert (await plain.books())["messages"][0]["results"][0]["document"] == "1800000000"
+
+
+def taxed() -> dict[str, Any]:
+    """Give an invoice of 100.00 and its tax of 19.00."""
+    made = invoice()
+    made["Item"][0]["Tax"] = {"TaxCode": "A1", "TaxItemGroup": "1"}
+    made["DebtorItem"][0]["AmountInTransactionCurrency"] = amount("119.00")
+    tax = {
+        "ReferenceDocumentItem": "3",
+        "TaxCode": "A1",
+        "TaxItemGroup": "1",
+        "AmountInTransactionCurrency": amount("-19.00"),
+        "DebitCreditCode": "H",
+        "TaxBaseAmountInTransCrcy": amount("-100.00"),
+    }
+    return {**made, "ProductTaxItem": [tax]}
+
+
+def payment(document: str) -> dict[str, Any]:
+    """Give the payment of an invoice of 119.00, named by number, company code and year in one."""
+    paid = invoice("119.00", account="0011002080")
+    (money,), (customer,) = paid["Item"], paid["DebtorItem"]
+    money |= {"AmountInTransactionCurrency": amount("119.00"), "DebitCreditCode": "S"}
+    customer |= {"AmountInTransactionCurrency": amount("-119.00"), "DebitCreditCode": "H"}
+    return {**paid, "AccountingDocumentType": "DZ", "InvoiceReferenceDocument": document}
+
+
+def reversal(document: str) -> dict[str, Any]:
+    """Give the opposite of a document that stands."""
+    head = ("OriginalReferenceDocumentType", "BusinessTransactionType", "CreatedByUser", "CompanyCode")
+    days = ("DocumentDate", "PostingDate")
+    return {
+        **{name: value for name, value in invoice().items() if name in (*head, *days)},
+        "AccountingDocumentType": "AB",
+        "ReversalReason": "01",
+        "ReversalReferenceDocument": document,
+        "ReversalDate": date(2026, 1, 31),
+    }
+
+
+async def test_an_invoice_is_taxed_and_paid_and_another_one_taken_back(plain: Plain) -> None:
+    def work() -> list[Any]:
+        service = client_of(plain, SYNC).service
+        told = []
+        for number, entry in enumerate(
+            [taxed(), taxed(), payment("180000000010102026"), reversal("180000000110102026")], start=1
+        ):
+            reply = service.JournalEntryCreateRequestConfirmation_In(**message(entry, identity=f"MSG{number}"))
+            told.append(reply.JournalEntryCreateConfirmation[0])
+        return told
+
+    told = await asyncio.to_thread(work)
+    assert [each.Log.MaximumLogItemSeverityCode for each in told] == ["1", "1", "1", "1"]
+    items = (await plain.books())["tables"]["JournalItem"]
+    owed = {
+        row["AccountingDocument"]: (row["AmountInTransactionCurrency"], row["IsCleared"])
+        for row in items
+        if row["FinancialAccountType"] == "D" and row["AccountingDocument"].startswith("18000000")
+    }
+    assert {name: (Decimal(amount), cleared) for name, (amount, cleared) in owed.items()} == {
+        "1800000000": (Decimal("119.00"), True),
+        "1800000001": (Decimal("119.00"), True),
+    }
+    assert sum(Decimal(row["AmountInTransactionCurrency"]) for row in items if row["GLAccount"] == "22000000") != 0
+    opposite = told[3].JournalEntryCreateConfirmation.AccountingDocument.lstrip("0")
+    taken_back = [row for row in items if row["AccountingDocument"] == opposite]
+    assert sorted(Decimal(row["AmountInTransactionCurrency"]) for row in taken_back) == [-119, 19, 100]
