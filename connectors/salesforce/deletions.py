@@ -16,7 +16,7 @@ from connectors.salesforce.client import reading, settings_of
 from connectors.salesforce.describing import columns
 from connectors.salesforce.kinds import KINDS
 from connectors.salesforce.soql import pages, select, text
-from connectors.salesforce.streams import deletion, written
+from connectors.salesforce.streams import deletion, leads, written
 from hub.sdk.answers import read_object
 from hub.sdk.connector import Page, Stream
 from hub.sdk.errors import FixData, OutcomeUnknown
@@ -132,18 +132,19 @@ async def _events(session: Session, object: str, name: str, span: Span) -> list[
     found: list[InboundEvent] = []
     if not span.deleted:
         return found
-    known = await columns(session, object)
-    fields = ["Id", "SystemModstamp", *(field for field in ("IsDeleted", "MasterRecordId") if field in known)]
+    settings, fields = settings_of(session), await columns(session, object)
+    beside = ("IsDeleted", "MasterRecordId", settings.external_id_of(object))
+    names = ["Id", "SystemModstamp", *(field for field in beside if field in fields), *leads(fields)]
     for part in _parts(sorted(span.deleted, key=lambda one: (span.deleted[one], one))):
-        rows = await _still_there(session, object, fields, part)
+        rows = await _still_there(session, object, names, part)
         for id in part:
             row = rows.get(id)
             if row is None:
-                found.append(deletion(object, name, id, span.deleted[id]))
+                found.append(deletion(settings, object, name, id, span.deleted[id]))
             elif row.get("IsDeleted") is True:
                 # By the time that the list of changes shows, so that both name it alike.
-                at, into = moment(row.get("SystemModstamp")), row.get("MasterRecordId")
-                found.append(deletion(object, name, id, at, merged_into=into))
+                at = moment(row.get("SystemModstamp"))
+                found.append(deletion(settings, object, name, id, at, row=row, fields=fields))
     return found
 
 

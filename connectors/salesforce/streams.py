@@ -16,6 +16,7 @@ from connectors.salesforce.answers import is_id, moment, plain, rows_of
 from connectors.salesforce.client import settings_of
 from connectors.salesforce.describing import columns, with_currency
 from connectors.salesforce.kinds import KINDS, Kind
+from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.soql import asked, select, text
 from hub.sdk.answers import read_object
 from hub.sdk.connector import Page, Stream
@@ -30,6 +31,9 @@ OVERLAP = timedelta(minutes=10)
 ASK_AGAIN = timedelta(minutes=10)
 #: Rows of one page; Salesforce gives fewer where they are wide.
 PAGE_ROWS = 2000
+_MERGED = "MasterRecordId"
+#: What leads to whoever did something, and to nobody's business.
+_NO_PARENTS = frozenset({_MERGED, "OwnerId", "CreatedById", "LastModifiedById", "ActivatedById", "RecordTypeId"})
 _Pull = Callable[[Session, str | None, datetime], AsyncIterator[Page]]
 #: How far an object was read: the time of the last row, and its id.
 Place = tuple[str, str]
@@ -79,8 +83,7 @@ def changes(kind: Kind) -> _Pull:
             rows, fields, last = await page_of(session, kind.object, place)
             if rows:
                 place = behind(rows, place)
-                money = kind.money or "currency" in fields.values()
-                events = [await _event(session, row, kind.object, kind, money=money) for row in rows]
+                events = [await _event(session, row, kind.object, kind, fields) for row in rows]
                 yield Page(events=events, cursor=" ".join(place))
 
     return pull
@@ -95,8 +98,7 @@ async def own_objects(session: Session, cursor: str | None, since: datetime) -> 
             rows, fields, last = await page_of(session, object, place)
             if rows:
                 places[object] = place = behind(rows, place)
-                money = "currency" in fields.values()
-                events = [await _event(session, row, object, None, money=money) for row in rows]
+                events = [await _event(session, row, object, None, fields) for row in rows]
                 marked = dumps({name: " ".join(at) for name, at in sorted(places.items())}).decode()
                 yield Page(events=events, cursor=marked)
 
@@ -135,23 +137,49 @@ async def _ask(
     return rows, answer["done"] and len(rows) < PAGE_ROWS
 
 
-def deletion(object: str, name: str, id: str, at: datetime, *, merged_into: str | None = None) -> InboundEvent:
-    """Tell of a deletion; whoever tells of it, by the list of changes or by the log of deletions, names it alike."""
+def deletion(
+    settings: SalesforceSettings,
+    object: str,
+    name: str,
+    id: str,
+    at: datetime,
+    *,
+    row: Mapping[str, Any] | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> InboundEvent:
+    """Tell of a deletion; whoever tells of it, by the list of changes or by the log of deletions, names it alike.
+
+    `row` is the record as it lies in the recycle bin, with its `fields` by their types; of one that is there no longer
+    nobody knows what it led to (`parents` is null), nor which id it had elsewhere.
+    """
+    data: dict[str, Any] = {"object": object, "id": id, "merged_into": None, "external_id": None, "parents": None}
+    if row is not None:
+        data["merged_into"] = row.get(_MERGED)
+        data["external_id"] = row.get(settings.external_id_of(object))
+        data["parents"] = {field: row.get(field) for field in leads(fields or {})}
     return InboundEvent(
         external_id=f"{object}:{id}:{written(at)}:deleted",
         type=f"salesforce.{name}.deleted",
         occurred_at=at,
         subject=id,
-        data={"object": object, "id": id, "merged_into": merged_into},
+        data=data,
     )
 
 
-async def _event(session: Session, row: dict[str, Any], object: str, kind: Kind | None, *, money: bool) -> InboundEvent:
+def leads(fields: Mapping[str, str]) -> list[str]:
+    """Give the fields of an object that lead to other business records."""
+    return sorted(name for name, type in fields.items() if type == "reference" and name not in _NO_PARENTS)
+
+
+async def _event(
+    session: Session, row: dict[str, Any], object: str, kind: Kind | None, fields: Mapping[str, str]
+) -> InboundEvent:
     changed, name = moment(row["SystemModstamp"]), object.lower() if kind is None else kind.name
     if row.get("IsDeleted") is True:
-        return deletion(object, name, row["Id"], changed, merged_into=row.get("MasterRecordId"))
+        return deletion(settings_of(session), object, name, row["Id"], changed, row=row, fields=fields)
     # Within one second a record may change more than once.
     content = hashlib.sha256(canonical(row)).hexdigest()[:16]
+    money = "currency" in fields.values() or (kind is not None and kind.money)
     record = await with_currency(session, row) if money else row
     as_made = row.get("CreatedDate") == row.get("SystemModstamp")
     return InboundEvent(

@@ -26,6 +26,7 @@ class Stands(StrEnum):
     ENDING = "a subscription that ends with the period that runs"
     ENDED = "a subscription that has ended and a closed sales order"
     CUT = "a subscription that was ended at once, with what was left of its period credited, and a closed sales order"
+    LEFT = "a subscription that goes on and an open sales order, until a person has said what becomes of them"
     UNDONE = "a subscription that ends with the period that runs, and a closed sales order"
     UNCLEAR = "both subscriptions that people made for it, and no sales order"
     NOTHING = "neither a subscription nor a sales order"
@@ -47,9 +48,12 @@ def find(
             if found != wanted:
                 broken = Invariant.NOTHING_TWICE if found > wanted else Invariant.NOTHING_LOST
                 yield _broken(broken, f"contract {id} has {found} {what}, must have {wanted}")
-        if len(made) == len(orders) == billed == 1:
+        if state is Stands.LEFT and len(made) == len(orders) == 1:
+            yield from _left(made[0], orders[0])
+        elif len(made) == len(orders) == billed == 1:
             yield from _one(crm, stripe, erp, made[0], orders[0], state, on=on)
-    known = {one["Id"] for one in crm["records"]["Contract"]}
+    # One that the CRM has no longer was judged above.
+    known = {one["Id"] for one in crm["records"]["Contract"]} | stands.keys()
     strays = [one["id"] for one in stripe["subscriptions"] if one["metadata"].get("contract", "") not in known]
     strays += [one["id"] for one in erp["salesOrders"] if one["externalId"] not in known]
     if strays:
@@ -89,7 +93,7 @@ def _one(
     *,
     on: date,
 ) -> Iterator[Finding]:
-    contract = next(one for one in crm["records"]["Contract"] if one["Id"] == order["externalId"])
+    contract = next(one for one in _contracts(crm) if one["Id"] == order["externalId"])
     name = contract["ContractNumber"]
     if state is not Stands.UNDONE and contract.get("Billing_Id__c") != subscription["id"]:
         yield _broken(Invariant.BOOKS_AGREE, f"the CRM has {contract.get('Billing_Id__c')!r} as the id of {name}")
@@ -135,6 +139,18 @@ def _credits(stripe: Mapping[str, Any], subscription: Mapping[str, Any], name: s
         if len(parts) != 1 or abs(has - left) > Decimal("0.5"):
             broken = Invariant.NOTHING_TWICE if len(parts) > 1 else Invariant.BOOKS_AGREE
             yield _broken(broken, f"{len(parts)} credits of {name} come to {has}, must be one of {left:.1f}")
+
+
+def _contracts(crm: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Give the CRM's contracts, those in the recycle bin too: what was made of one stays."""
+    return [*crm["records"]["Contract"], *crm.get("deleted", {}).get("Contract", ())]
+
+
+def _left(subscription: Mapping[str, Any], order: Mapping[str, Any]) -> Iterator[Finding]:
+    if subscription["status"] == "canceled" or subscription["cancel_at_period_end"]:
+        yield _broken(Invariant.BOOKS_AGREE, f"nobody has said that {subscription['id']} ends")
+    if order["status"] == "H":
+        yield _broken(Invariant.BOOKS_AGREE, f"nobody has said that the sales order {order['id']} is closed")
 
 
 def _products(crm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -36,6 +36,8 @@ FLOWS: Mapping[str, Sequence[str]] = {
     **_TOLD,
     "salesforce.contract.changed": ("contract-due",),
     "salesforce.order.changed": ("contract-due",),
+    "salesforce.contract.deleted": ("contract-left",),
+    "salesforce.order.deleted": ("contract-left",),
     "concord.contract.due": ("contract-to-billing",),
     "concord.invoice_status.due": ("invoice-status-to-crm",),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +17,7 @@ from hub.proof.contract_checks import Stands
 from hub.proof.invariants import Invariant
 from hub.proof.simulation import campaign, playing, trial
 from hub.proof.simulation.case import Crm, Stage
-from hub.proof.simulation.contract_cases import CONTRACT_CASES, installed, order
+from hub.proof.simulation.contract_cases import CONTRACT_CASES, drop, installed, order
 from hub.proof.simulation.playing import Played, Point, Where
 
 AMENDED = next(case for case in CONTRACT_CASES if case.name == "contract-to-billing that is amended")
@@ -324,3 +325,99 @@ def test_the_oracle_sees_what_should_have_ended() -> None:
     assert found(Stands.ENDED, ended) == []
     assert found(Stands.UNDONE, ending) == [Invariant.BOOKS_AGREE]
     assert found(Stands.NOTHING) == [Invariant.NOTHING_TWICE, Invariant.NOTHING_TWICE]
+
+
+def test_a_contract_that_is_deleted_and_billed_is_a_persons_matter() -> None:
+    """Only administrators may delete what is activated, and nobody says by it what becomes of the subscription."""
+
+    async def happen(stage: Stage) -> None:
+        await stage.seed("salesforce", {"delete": ["{contract}"]})
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.LEFT, exceptions=("deleted-contract-billed",)).findings == []
+
+
+def test_a_contract_that_is_deleted_for_good_before_anybody_sees_it_is_a_persons_matter() -> None:
+    async def happen(stage: Stage) -> None:
+        await stage.seed("salesforce", {"delete": ["{contract}"], "purge": ["{contract}"]})
+        await asyncio.sleep(180.0)
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.LEFT, exceptions=("deleted-contract-billed",)).findings == []
+
+
+def test_a_deleted_contract_whose_tie_is_lost_is_known_by_what_the_crm_was_told() -> None:
+    async def happen(stage: Stage) -> None:
+        forget("contract")
+        await stage.seed("salesforce", {"delete": ["{contract}"]})
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.LEFT, exceptions=("deleted-contract-billed",)).findings == []
+
+
+def test_a_deleted_contract_whose_subscription_has_ended_is_nobodys_matter() -> None:
+    async def happen(stage: Stage) -> None:
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+        await stage.seed("salesforce", {"delete": ["{contract}"]})
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.ENDED).findings == []
+
+
+def test_what_a_deleted_order_has_added_is_billed_no_longer() -> None:
+    async def happen(stage: Stage) -> None:
+        await order(stage, "more", (2, "12.50"), (4, "10.00"))
+        await read_until_it_rests(stage)
+        await drop(stage, "{more}")
+        await stage.read()
+        await stage.agree()
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.BILLED).findings == []
+
+
+def test_a_contract_whose_only_order_is_deleted_is_a_persons_matter() -> None:
+    """Also where a draft is left, which was never billed."""
+
+    async def happen(stage: Stage) -> None:
+        draft = {"type": "Order", "AccountId": "{alder}", "ContractId": "{contract}", "EffectiveDate": "2026-03-31"}
+        await stage.seed("salesforce", {"records": [{**draft, "Status": "Draft", "CurrencyIsoCode": "EUR"}]})
+        await drop(stage, "{first}")
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.LEFT, exceptions=("contract-without-orders",)).findings == []
+
+
+def test_an_order_that_is_deleted_and_was_never_billed_is_nobodys_matter() -> None:
+    async def happen(stage: Stage) -> None:
+        draft = {"type": "Order", "ref": "draft", "AccountId": "{alder}", "ContractId": "{contract}"}
+        draft |= {"EffectiveDate": "2026-03-31", "Status": "Draft", "CurrencyIsoCode": "EUR"}
+        await stage.seed("salesforce", {"records": [draft]})
+        await stage.seed("salesforce", {"delete": ["{draft}"]})
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.BILLED).findings == []
+
+
+def test_an_order_that_is_deleted_for_good_before_anybody_sees_it_is_a_persons_matter() -> None:
+    """Nobody can tell any more whose order it was."""
+
+    async def happen(stage: Stage) -> None:
+        await drop(stage, "{first}", for_good=True)
+        await asyncio.sleep(180.0)
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.LEFT, exceptions=("deleted-order-not-known",)).findings == []
+
+
+def test_the_oracle_sees_that_what_waits_for_a_person_was_ended_without_one() -> None:
+    async def happen(stage: Stage) -> None:
+        await stage.seed("salesforce", {"delete": ["{contract}"]})
+        await stage.read()
+        await stage.rested()
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    found = played(happen, Stands.LEFT, exceptions=("deleted-contract-billed",)).findings
+    assert [finding.detail.partition("that ")[0] for finding in found] == ["nobody has said "] * 2

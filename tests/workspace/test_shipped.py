@@ -46,6 +46,7 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
         "account-left": "salesforce.account.deleted",
         "contact-to-billing": "salesforce.contact.changed",
         "contract-due": "salesforce.contract.changed",
+        "contract-left": "salesforce.contract.deleted",
         "contract-ended": "stripe.customer.subscription.deleted",
         "contract-to-billing": "concord.contract.due",
         "price-to-billing": "salesforce.price_book_entry.changed",

@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from connectors.salesforce.sandbox.org import Org
 
 
-def delete(org: Org, record: Record, user: str) -> None:
-    """Delete a record, its details and its children as Salesforce does; refuses where something holds on to it."""
+def delete(org: Org, record: Record, user: str, *, activated: bool = False) -> None:
+    """Delete a record, its details and its children as Salesforce does; refuses where something holds on to it.
+
+    With the right to it, `activated` contracts are deleted too; an order that is activated is made a draft first.
+    """
     guards.refuse_locked_ids(org, [record.id])
-    _refuse_closed(org, record)
+    _refuse_closed(org, record, activated=activated)
     for children in org.schema.children(record.kind).values():
         kind = org.schema.get(children.kind)
         field = kind.fields[children.field.lower()]
         for child in list(org.store.below(record.id, kind.name, field.name)):
             if children.cascade:
-                delete(org, child, user)
+                delete(org, child, user, activated=activated)
             elif field.required:
                 raise Refusal(
                     "DELETE_FAILED",
@@ -41,8 +44,9 @@ def delete(org: Org, record: Record, user: str) -> None:
     rules.sum_up(org, standing, user)
 
 
-def _refuse_closed(org: Org, record: Record) -> None:
-    if record.kind in ("Contract", "Order") and record.get("StatusCode") == "Activated":
+def _refuse_closed(org: Org, record: Record, *, activated: bool) -> None:
+    kept = ("Order",) if activated else ("Contract", "Order")
+    if record.kind in kept and record.get("StatusCode") == "Activated":
         raise Refusal(
             "DELETE_FAILED",
             f"Your attempt to delete {_named(org, record)} could not be completed because it is activated.",

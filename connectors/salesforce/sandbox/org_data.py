@@ -64,5 +64,5 @@ def _put(org: Org, kind: str, **values: Any) -> str:
 
 
 def as_administrator(org: Org) -> Manner:
-    """Give how the control API writes: as the integration's user, over duplicates."""
-    return Manner(user=org.user_id, allow_duplicates=True)
+    """Give how the control API writes: as the integration's user, with an administrator's rights, over duplicates."""
+    return Manner(user=org.user_id, allow_duplicates=True, deletes_activated=True)

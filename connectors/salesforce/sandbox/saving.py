@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How a caller writes: as which user, over duplicates or not, and whether all values came as text (CSV)."""
+    """How a caller writes: as which user, over duplicates or not, and whether all values came as text (CSV).
+
+    Who `deletes_activated` has the right to delete contracts that are activated.
+    """
 
     user: str
     allow_duplicates: bool = False
+    deletes_activated: bool = False
     from_text: bool = False
 
 
@@ -93,7 +97,7 @@ class Saver:
             raise Refusal("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", status=403)
         record = self.standing(kind, id)
         with self._org.store.all_or_nothing():
-            deleting.delete(self._org, record, manner.user)
+            deleting.delete(self._org, record, manner.user, activated=manner.deletes_activated)
 
     def undelete(self, id: str, manner: Manner) -> None:
         """Bring a record back out of the recycle bin, with what went there with it."""

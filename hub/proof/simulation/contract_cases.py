@@ -137,6 +137,37 @@ async def _unclear(stage: Stage) -> None:
     await stage.read()
 
 
+async def drop(stage: Stage, name: str, *, for_good: bool = False) -> None:
+    """Let an order be deleted, which is made a draft for it, before anybody sees either."""
+    await stage.seed(VENDOR, {"changes": [{"type": "Order", "id": name, "Status": "Draft"}]})
+    await stage.seed(VENDOR, {"delete": [name], **({"purge": [name]} if for_good else {})})
+
+
+async def _sold_and_amended(stage: Stage) -> None:
+    await _sold_and_signed(stage)
+    await _amended(stage)
+    await stage.rested()
+    await stage.read()
+
+
+async def _dropped(stage: Stage) -> None:
+    await drop(stage, "{more}")
+    await stage.read()
+    await stage.agree()
+
+
+async def _last_dropped(stage: Stage) -> None:
+    await drop(stage, "{first}")
+    await stage.read()
+
+
+async def _ended_and_deleted(stage: Stage) -> None:
+    await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+    await stage.rested()
+    await stage.seed(VENDOR, {"delete": ["{contract}"]})
+    await stage.read()
+
+
 async def _emptied(stage: Stage) -> None:
     await order(stage, "none", (-3, _LIST))
     await stage.read()
@@ -285,6 +316,25 @@ CONTRACT_CASES: tuple[Case, ...] = (
         scenario=one_invoice(),
         prepare=_last_day,
         happen=_over,
+        crm=_crm(Stands.ENDED),
+    ),
+    Case(
+        flows=("contract-left", *_FLOWS), scenario=one_invoice(), prepare=_sold_and_amended, happen=_dropped, crm=_crm()
+    ),
+    Case(
+        flows=("contract-left", *_FLOWS),
+        story="for its last order",
+        scenario=one_invoice(),
+        prepare=_sold_and_signed,
+        happen=_last_dropped,
+        crm=_crm(Stands.LEFT, exceptions=("contract-without-orders",)),
+    ),
+    Case(
+        flows=("contract-left", *_FLOWS),
+        story="for a contract that has ended",
+        scenario=one_invoice(),
+        prepare=_sold_and_signed,
+        happen=_ended_and_deleted,
         crm=_crm(Stands.ENDED),
     ),
     _case(

@@ -80,7 +80,9 @@ async def test_deletions_come_as_changes_and_so_does_what_is_taken_out_of_the_bi
         await here.seed({"delete": [OTHER_ACCOUNT]})
         [gone] = await told(here, "accounts", cursor)
         assert (gone.type, gone.subject, gone.schema) == ("salesforce.account.deleted", OTHER_ACCOUNT, None)
-        assert gone.data == {"object": "Account", "id": OTHER_ACCOUNT, "merged_into": None}
+        parents = {"ParentId": None}
+        told_of = {"object": "Account", "id": OTHER_ACCOUNT, "external_id": "cus_2", "parents": parents}
+        assert gone.data == {**told_of, "merged_into": None}
         cursor = (await pages(here, "accounts", cursor))[-1].cursor
         here.sandbox.world.clock.advance(10)
         await here.seed({"undelete": [OTHER_ACCOUNT]})

@@ -59,7 +59,8 @@ async def test_what_was_deleted_for_good_is_told() -> None:
         pages = await read(here, cursor)
         [gone] = told(pages)
         assert (gone.type, gone.subject) == ("salesforce.account.deleted", OTHER_ACCOUNT)
-        assert gone.data == {"object": "Account", "id": OTHER_ACCOUNT, "merged_into": None}
+        unknown = dict.fromkeys(("merged_into", "external_id", "parents"))
+        assert gone.data == {"object": "Account", "id": OTHER_ACCOUNT, **unknown}
         assert gone.occurred_at < here.sandbox.world.clock.now() - timedelta(seconds=150)
         assert all(page.begins_at is None for page in pages)
         await later(here)
@@ -79,6 +80,21 @@ async def test_both_streams_name_a_deletion_alike() -> None:
         await here.seed({"purge": [OTHER_ACCOUNT]})
         [purged] = told(await read(here, cursor))
         assert purged.external_id == merged.external_id
+
+
+async def test_what_a_record_led_to_is_told_as_long_as_the_bin_has_it() -> None:
+    async with org() as here:
+        cursor = (await read(here))[-1].cursor
+        order = here.books["records"]["Order"][0]
+        await here.seed({"delete": [order["Id"]]})
+        await later(here)
+        [gone] = told(await read(here, cursor), "Order")
+        assert gone.data["external_id"] == "ord_1"
+        assert gone.data["parents"]["ContractId"] == order["ContractId"]
+        assert "OwnerId" not in gone.data["parents"]
+        await here.seed({"purge": [order["Id"]]})
+        [purged] = told(await read(here, cursor), "Order")
+        assert (purged.external_id, purged.data["parents"]) == (gone.external_id, None)
 
 
 async def test_what_is_back_is_not_told() -> None:

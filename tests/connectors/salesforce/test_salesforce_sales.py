@@ -166,6 +166,21 @@ async def test_a_contract_is_activated_once_it_has_a_term(shop: Any) -> None:
     assert (await shop.patch(f"/sobjects/Order/{order}", {"Status": "Activated"})).body[0]["fields"] == ["ContractId"]
 
 
+async def test_people_with_the_right_to_it_delete_an_activated_contract_and_never_an_activated_order(shop: Any) -> None:
+    ids = await _names(shop)
+    contract = await shop.make("Contract", AccountId=ids["account"], StartDate="2026-01-31", ContractTerm=12)
+    assert (await shop.patch(f"/sobjects/Contract/{contract}", {"Status": "Activated"})).status == 204
+    order = await _order(shop, ContractId=contract)
+    await shop.make("OrderItem", OrderId=order, PricebookEntryId=ids["entry"], Quantity=1, UnitPrice=1)
+    assert (await shop.patch(f"/sobjects/Order/{order}", {"Status": "Activated"})).status == 204
+    refused = await shop.control("seed", {"delete": [order]})
+    assert (refused.status, "DELETE_FAILED" in str(refused.body)) == (400, True)
+    await shop.seed(delete=[contract])
+    assert (await shop.get(f"/sobjects/Contract/{contract}")).code == "ENTITY_IS_DELETED"
+    left = (await shop.get(f"/sobjects/Order/{order}")).body
+    assert (left["ContractId"], left["StatusCode"]) == (None, "Activated")
+
+
 @pytest.mark.parametrize(
     ("start", "months", "end"),
     [
