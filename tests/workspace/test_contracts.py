@@ -426,6 +426,14 @@ def test_half_a_cent_is_charged_by_nobody(bundle: Bundle, quantity: str, *, stop
     assert stops_for_parts(bundle, contract, SIGNED) is stops
 
 
+def test_half_a_cent_keeps_no_contract_from_ending(bundle: Bundle) -> None:
+    contract = Contract()
+    contract.order(SIGNED, None, [("01u1", Decimal("0.01"), Decimal("0.5"))])
+    contract.last = SIGNED
+    assert stops_for_parts(bundle, contract, SIGNED)
+    assert not stops_for_parts(bundle, contract, SIGNED + timedelta(days=1))
+
+
 @pytest.mark.parametrize("mine", [True, False])
 def test_a_price_of_the_list_is_told_from_one_that_was_agreed(bundle: Bundle, *, mine: bool) -> None:
     contract = Contract()
