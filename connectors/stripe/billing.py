@@ -75,6 +75,8 @@ _SUBSCRIPTION: Mapping[str, JsonSchema] = {
     "days_until_due": _COUNT,
     "default_payment_method": ID,
     "default_tax_rates": IDS,
+    # Stripe Tax taxes its invoices; no rates are named beside it.
+    "automatic_tax": shape({"enabled": FLAG}, "enabled"),
     "description": TEXT,
     "discounts": _DISCOUNTS,
     "payment_behavior": {"enum": ["allow_incomplete", "default_incomplete", "error_if_incomplete"]},
@@ -101,6 +103,8 @@ _SUBSCRIPTION_CHANGE: Mapping[str, JsonSchema] = {
     },
     "proration_behavior": {"enum": ["create_prorations", "always_invoice", "none"]},
     "proration_date": SECONDS,
+    "default_tax_rates": {**IDS, "minItems": 1},
+    "automatic_tax": shape({"enabled": FLAG}, "enabled"),
     "collection_method": _COLLECTION,
     "days_until_due": _COUNT,
     "description": TEXT,
@@ -160,6 +164,7 @@ _INVOICE_GIVES = (
     "amount_remaining",
 )
 
+_RATE_PARAMETER = re.compile(r"^default_tax_rates\[\d+\]$")
 _ITEM_PARAMETER = re.compile(r"^items\[(?P<place>\d+)\]\[(?P<field>\w+)\](\[\d+\])?$")
 _OF_THE_CHANGE = frozenset({"proration_behavior", "proration_date"})
 
@@ -199,6 +204,7 @@ def _is_changed(sent: Mapping[str, str], subscription: Mapping[str, Any]) -> boo
     items: dict[str, dict[str, Any]] = {}
     noted: dict[str, str] = {}
     terms: dict[str, str] = {}
+    rates: set[str] = set()
     for name, value in sent.items():
         if match := _ITEM_PARAMETER.match(name):
             wanted = items.setdefault(match["place"], {})
@@ -208,11 +214,16 @@ def _is_changed(sent: Mapping[str, str], subscription: Mapping[str, Any]) -> boo
                 wanted[match["field"]] = value
         elif name.startswith("metadata["):
             noted[name[9:-1]] = value
+        elif _RATE_PARAMETER.match(name):
+            rates.add(value)
         elif name not in _OF_THE_CHANGE:
             terms[name] = value
     metadata = subscription.get("metadata") or {}
+    automatic = terms.pop("automatic_tax[enabled]", None)
     return (
-        bool(items or noted or terms)
+        bool(items or noted or terms or rates or automatic)
+        and (not rates or rates == {rate["id"] for rate in subscription.get("default_tax_rates") or ()})
+        and (automatic is None or ((subscription.get("automatic_tax") or {}).get("enabled") is (automatic == "true")))
         and all(_has_item(subscription["items"], wanted) for wanted in items.values())
         and all(metadata.get(name, "") == value for name, value in noted.items())
         and all(subscription.get(name) is not None and str(subscription[name]) == terms[name] for name in terms)

@@ -9,19 +9,32 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
 from hub.proof import contract_checks
 from hub.proof.contract_checks import Stands
 from hub.proof.invariants import Invariant
-from hub.proof.simulation import campaign, playing, trial
+from hub.proof.simulation import campaign, playing, shipped, trial
 from hub.proof.simulation.case import Crm, Stage
 from hub.proof.simulation.contract_cases import CONTRACT_CASES, drop, installed, order
 from hub.proof.simulation.playing import Played, Point, Where
 
 AMENDED = next(case for case in CONTRACT_CASES if case.name == "contract-to-billing that is amended")
 ON = date(2026, 3, 31)
+#: Stripe Tax, set up so that German VAT is collected.
+STRIPE_TAX: Mapping[str, Any] = {
+    "tax_settings": [
+        {
+            "defaults": {"tax_code": "txcd_10000000", "tax_behavior": "exclusive"},
+            "head_office": {"address": {"country": "DE", "city": "Berlin", "line1": "Torstraße 1"}},
+        },
+    ],
+    "tax_registrations": [
+        {"country": "DE", "country_options": {"de": {"type": "standard"}}, "active_from": "now"},
+    ],
+}
 #: Another subscription that names the contract, as a person or another integration makes it.
 TWICE = (
     "customer={customer}&collection_method=send_invoice&days_until_due=30&metadata[contract]={contract}"
@@ -173,6 +186,32 @@ def test_what_was_charged_once_is_not_charged_again_when_its_tie_is_lost() -> No
         await ordered_more(stage)
 
     assert played(happen, Stands.BILLED, products=2, prices=2).findings == []
+
+
+def test_a_contract_is_taxed_as_the_policy_says_also_after_somebody_has_changed_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled, policy = shipped.compiled, ("policies/contract-tax.yaml", b"by: as_it_is", b"by: automatic")
+    monkeypatch.setattr(shipped, "compiled", lambda engine="tax", _moved=None: compiled(engine, policy))
+    assert AMENDED.prepare is not None
+    before = AMENDED.prepare
+
+    async def prepare(stage: Stage) -> None:
+        await stage.seed("stripe", STRIPE_TAX)
+        await before(stage)
+
+    async def happen(stage: Stage) -> None:
+        await stage.stripe("/v1/subscriptions/{subscription}", "automatic_tax[enabled]=false")
+        await ordered_more(stage)
+
+    told = playing.play(replace(AMENDED, prepare=prepare, happen=happen, story="of a test"), None)
+    assert told.findings == []
+    statement = "SELECT operation, body FROM effects WHERE operation LIKE 'subscription.%' ORDER BY created_at"
+    said = {operation: dict(parse_qsl(body.decode())) for operation, body in trial.database().file.execute(statement)}
+    assert {name: body.get("automatic_tax[enabled]") for name, body in said.items()} == {
+        "subscription.create": "true",
+        "subscription.update": "true",
+    }
 
 
 def test_half_a_cent_is_a_persons_matter_and_nothing_of_its_order_is_billed() -> None:

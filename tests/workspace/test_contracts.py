@@ -33,6 +33,7 @@ SOLD = {
 Line = tuple[str, Decimal, Decimal]
 #: All of what the contract was signed with.
 ALL_AWAY: Line = ("01u1", Decimal("12.50"), Decimal(-3))
+HALF_A_SEAT: Line = ("01u1", Decimal("12.50"), Decimal("0.5"))
 _PRICES = (Decimal("12.50"), Decimal(99), Decimal("0.01"), Decimal(25))
 #: Whole units most often, and parts of them.
 _QUANTITIES = st.integers(-4, 9).map(Decimal) | st.sampled_from(
@@ -54,6 +55,22 @@ _ORDERS = st.lists(
 )
 #: How many days after the last of it the contract ends, as somebody says in the end.
 _LAST = st.none() | st.integers(-9, 9)
+#: How a policy says that it is taxed, when it is signed and later; what is taxed by rates is never taxed automatically.
+AS_IT_IS: Mapping[str, str] = {"by": "as_it_is", "rates": ""}
+AUTOMATIC: Mapping[str, str] = {"by": "automatic", "rates": ""}
+ONE_RATE: Mapping[str, str] = {"by": "rates", "rates": "txr_1"}
+TWO_RATES: Mapping[str, str] = {"by": "rates", "rates": "txr_2 txr_1"}
+UNTAXED = (AS_IT_IS, AS_IT_IS)
+_TAXES = st.sampled_from(
+    [
+        UNTAXED,
+        (AS_IT_IS, AUTOMATIC),
+        (AS_IT_IS, ONE_RATE),
+        (ONE_RATE, TWO_RATES),
+        (TWO_RATES, AS_IT_IS),
+        (AUTOMATIC, ONE_RATE),
+    ]
+)
 
 
 #: Product and minor units → how many.
@@ -170,6 +187,22 @@ class Subscription:
         assert len(set(held)) == len(held)
         assert held
 
+    def tax(self, sent: Mapping[str, Any]) -> None:
+        """Do as Stripe does with terms of tax: what is not named stays, and rates are none beside its own engine."""
+        assert self.standing is not None
+        if "automatic_tax" in sent:
+            self.standing["automatic_tax"] = sent["automatic_tax"]
+        if "default_tax_rates" in sent:
+            self.standing["default_tax_rates"] = [{"id": rate} for rate in sent["default_tax_rates"]]
+        automatic = self.standing.get("automatic_tax", {}).get("enabled", False)
+        assert not (automatic and self.standing.get("default_tax_rates"))
+
+    def taxed(self) -> tuple[bool, set[str]]:
+        """Tell whether it is taxed by itself, and by which rates."""
+        assert self.standing is not None
+        rates = {rate["id"] for rate in self.standing.get("default_tax_rates", [])}
+        return self.standing.get("automatic_tax", {}).get("enabled", False), rates
+
     def keyed(self) -> dict[str, Any]:
         """Give the items as the flow gives them to the mapping."""
         return {
@@ -183,7 +216,9 @@ class Subscription:
         return {self.prices[item["price"]]: Decimal(item["quantity"]) for item in self.items.values()}
 
 
-def told(bundle: Bundle, contract: Contract, subscription: Subscription, on: date) -> Mapping[str, Any]:
+def told(
+    bundle: Bundle, contract: Contract, subscription: Subscription, on: date, tax: Mapping[str, str] = AS_IT_IS
+) -> Mapping[str, Any]:
     """Let the flow's decisions be made and done once; gives what was to be done."""
     more = {"customer": "cus_1", "entity": "DE01", "terms": "NET30", "sold": SOLD, "today": on.isoformat()}
     agreed = shaped(bundle, "salesforce/contract_to_hub", contract.record(), more)
@@ -194,17 +229,21 @@ def told(bundle: Bundle, contract: Contract, subscription: Subscription, on: dat
         "sold": SOLD,
         "today": on.isoformat(),
         "ending": ending(bundle, contract, agreed, on),
+        "tax": tax,
     }
     billed = shaped(bundle, "hub/contract_in_billing", agreed, {})
     change = shaped(bundle, "hub/contract_change", billed, known)
     prices = {line["id"]: subscription.price(line) for line in change["lines"] if "price" not in line}
     if change["begins"]:
-        made = shaped(bundle, "stripe/subscription_from_contract", billed, {"prices": prices})
+        made = shaped(bundle, "stripe/subscription_from_contract", billed, {"prices": prices, "tax": tax})
         subscription.take(made["items"])
         subscription.standing = {"status": "active", "cancel_at": made["cancel_at"], "cancel_at_period_end": False}
-    if change["amends"]:
-        sent = shaped(bundle, "stripe/subscription_change", change, {"subscription": "sub_1", "prices": prices})
+        subscription.tax(made)
+    if change["amends"] or change["retaxes"]:
+        more = {"subscription": "sub_1", "prices": prices, "tax": tax}
+        sent = shaped(bundle, "stripe/subscription_change", change, more)
         subscription.take(sent["items"])
+        subscription.tax(sent)
     if change["ends"]:
         assert subscription.standing is not None
         ends = shaped(bundle, "stripe/subscription_end", change, {"subscription": "sub_1"})
@@ -236,24 +275,29 @@ def shaped(bundle: Bundle, name: str, record: Any, given: Mapping[str, Any]) -> 
 def test_any_amendments_leave_what_was_agreed(bundle: Bundle) -> None:
     # The workspace is no parameter of the trial, which would be written out with each example.
     @settings(max_examples=150, deadline=None)
-    @example(
-        orders=[(1, True, None, None, [("01u1", Decimal("12.50"), Decimal(-3)), ("01u3", Decimal(99), Decimal(1))])],
-        last=None,
-    )
-    @example(orders=[(1, True, None, AT_ONCE, [("01u1", Decimal("12.50"), Decimal(-3))])], last=None)
-    @example(orders=[(1, True, None, None, [("01u1", Decimal("12.50"), Decimal(1))])], last=-1)
-    @given(orders=_ORDERS, last=_LAST)
-    def hold(orders: Sequence[Any], last: int | None) -> None:
-        amended(bundle, orders, last)
+    @example(orders=[(1, True, None, None, [ALL_AWAY, ("01u3", Decimal(99), Decimal(1))])], last=None, taxes=UNTAXED)
+    @example(orders=[(1, True, None, AT_ONCE, [ALL_AWAY])], last=None, taxes=UNTAXED)
+    @example(orders=[(1, True, None, None, [HALF_A_SEAT])], last=-1, taxes=(ONE_RATE, TWO_RATES))
+    @given(orders=_ORDERS, last=_LAST, taxes=_TAXES)
+    def hold(orders: Sequence[Any], last: int | None, taxes: Sequence[Mapping[str, str]]) -> None:
+        amended(bundle, orders, last, *taxes)
 
     hold()
 
 
-def amended(bundle: Bundle, orders: Sequence[Any], last: int | None) -> None:
+def amended(
+    bundle: Bundle,
+    orders: Sequence[Any],
+    last: int | None,
+    tax: Mapping[str, str],
+    taxed_later: Mapping[str, str],
+) -> None:
     """Let a contract get these orders, and compare the subscription with what they sum up to after each."""
     contract, subscription, day = Contract(), Subscription(), SIGNED
     contract.order(SIGNED, None, [("01u1", Decimal("12.50"), Decimal(3))])
-    told(bundle, contract, subscription, SIGNED)
+    told(bundle, contract, subscription, SIGNED, tax)
+    first = taxes(tax)
+    assert subscription.taxed() == first
     for later, active, lasts, kind, lines in orders:
         begins = max(SIGNED, day + timedelta(days=later))
         ends = None if lasts is None else begins + timedelta(days=lasts)
@@ -262,17 +306,17 @@ def amended(bundle: Bundle, orders: Sequence[Any], last: int | None) -> None:
             # Nobody can take away what is not there.
             contract.orders.pop()
             continue
-        day = max(day, begins)
-        wanted = contract.agreed(day, once=True)
-        if any(quantity < 0 for quantity in wanted.values()):
+        now = max(day, begins)
+        if any(quantity < 0 for quantity in contract.agreed(now, once=True).values()):
             # What was there is over.
             contract.orders.pop()
             continue
-        parts = [minor * quantity for (_, minor), quantity in contract.agreed(day).items()]
-        assert stops_for_parts(bundle, contract, day) is any(each != int(each) for each in parts)
-        if stops_for_parts(bundle, contract, day):
+        parts = [minor * quantity for (_, minor), quantity in contract.agreed(now).items()]
+        assert stops_for_parts(bundle, contract, now) is any(each != int(each) for each in parts)
+        if any(each != int(each) for each in parts):
             contract.orders.pop()
             continue
+        day = now
         before = subscription.sold()
         change = told(bundle, contract, subscription, day)
         recurring = in_billing(contract.agreed(day))
@@ -287,6 +331,12 @@ def amended(bundle: Bundle, orders: Sequence[Any], last: int | None) -> None:
         assert subscription.sold() == recurring
         assert change["amount"]["minor"] == worth(recurring) - worth(before)
         rests(bundle, contract, subscription, day)
+    before = subscription.sold()
+    change = told(bundle, contract, subscription, day, taxed_later)
+    assert subscription.sold() == before
+    assert change["amount"]["minor"] == 0
+    assert subscription.taxed() == (first if taxed_later is AS_IT_IS else taxes(taxed_later))
+    rests(bundle, contract, subscription, day, taxed_later)
     if last is not None:
         shortened(bundle, contract, subscription, day, day + timedelta(days=last))
 
@@ -318,10 +368,17 @@ def over(subscription: Subscription, *, at_once: bool) -> None:
     assert subscription.standing.get("prorated", False) is at_once
 
 
-def rests(bundle: Bundle, contract: Contract, subscription: Subscription, day: date) -> None:
+def taxes(tax: Mapping[str, str]) -> tuple[bool, set[str]]:
+    """Give what a subscription must say that is taxed so."""
+    return tax is AUTOMATIC, set(tax["rates"].split())
+
+
+def rests(
+    bundle: Bundle, contract: Contract, subscription: Subscription, day: date, tax: Mapping[str, str] = AS_IT_IS
+) -> None:
     """See that nothing is done where everything is as agreed."""
-    again = told(bundle, contract, subscription, day)
-    assert [again[name] for name in ("begins", "amends", "ends", "ends_now")] == [False] * 4
+    again = told(bundle, contract, subscription, day, tax)
+    assert [again[name] for name in ("begins", "amends", "retaxes", "ends", "ends_now")] == [False] * 5
 
 
 def stops_for_parts(bundle: Bundle, contract: Contract, on: date) -> bool:
@@ -367,6 +424,14 @@ def test_half_a_cent_is_charged_by_nobody(bundle: Bundle, quantity: str, *, stop
     contract = Contract()
     contract.order(SIGNED, None, [("01u1", Decimal("0.01"), Decimal(quantity))])
     assert stops_for_parts(bundle, contract, SIGNED) is stops
+
+
+def test_half_a_cent_keeps_no_contract_from_ending(bundle: Bundle) -> None:
+    contract = Contract()
+    contract.order(SIGNED, None, [("01u1", Decimal("0.01"), Decimal("0.5"))])
+    contract.last = SIGNED
+    assert stops_for_parts(bundle, contract, SIGNED)
+    assert not stops_for_parts(bundle, contract, SIGNED + timedelta(days=1))
 
 
 @pytest.mark.parametrize("mine", [True, False])

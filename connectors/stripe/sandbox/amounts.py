@@ -40,11 +40,12 @@ class Reduction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """A tax rate in percent; `inclusive` is contained in the amount."""
+    """A tax rate in percent; `inclusive` is contained in the amount, `reason` says why it is so where that is known."""
 
     tax_rate: str
     percent: Decimal
     inclusive: bool = False
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,7 @@ def _taxes(rates: Sequence[Rate], net: int, unit: int) -> list[TaxShare]:
             amount=rounded(taxable * rate.percent / 100, unit),
             taxable=taxable,
             inclusive=rate.inclusive,
-            reason="zero_rated" if rate.percent == 0 else "standard_rated",
+            reason=rate.reason or ("zero_rated" if rate.percent == 0 else "standard_rated"),
         )
         for rate in rates
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from connectors.stripe.sandbox import catalogue
+from connectors.stripe.sandbox import automatic_tax, catalogue
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.amounts import Priced, Settled, TaxShare, settle, step
 from connectors.stripe.sandbox.listing import listed
@@ -92,12 +92,16 @@ def recompute(account: Account, invoice: Record) -> None:
 def _priced(account: Account, invoice: Record, line: Record) -> Priced:
     item = account.invoiceitems.get(item_of(line) or "") or {}
     own = [account.find(account.tax_rates, rate) for rate in account.line_rates.get(line["id"], ())]
-    rates = item.get("tax_rates") or own or invoice["default_tax_rates"]
+    named = item.get("tax_rates") or own or invoice["default_tax_rates"]
+    rates = [catalogue.rate(account, rate["id"]) for rate in named]
+    if invoice["automatic_tax"]["enabled"]:
+        details = (line["pricing"] or {}).get("price_details") or {}
+        rates = automatic_tax.rates(account, invoice, details.get("product"))
     return Priced(
         amount=line["amount"],
         discountable=line["discountable"],
         reductions=[catalogue.reduction(account, discount) for discount in line["discounts"]],
-        rates=[catalogue.rate(account, rate["id"]) for rate in rates],
+        rates=rates,
         fixed_taxes=account.fixed_taxes.get(item.get("id", "")),
     )
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from connectors.stripe.sandbox import invoice_drafts, invoice_items, prices
+from connectors.stripe.sandbox import automatic_tax, invoice_drafts, invoice_items, prices
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.amounts import rounded, step
 from connectors.stripe.sandbox.collection import collect
@@ -175,6 +175,7 @@ def _draft(account: Account, subscription: Record, reason: str, *, at_once: bool
     by_invoice = subscription["collection_method"] == "send_invoice"
     invoice = invoice_drafts.blank(account, customer, subscription["currency"]) | {
         "auto_advance": by_invoice or not at_once,
+        "automatic_tax": automatic_tax.on_invoice(subscription),
         "billing_reason": reason,
         "collection_method": subscription["collection_method"],
         "default_tax_rates": subscription["default_tax_rates"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.stripe.sandbox import catalogue
+from connectors.stripe.sandbox import automatic_tax, catalogue
 from connectors.stripe.sandbox import subscription_billing as billing
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.collection import is_declined
@@ -14,7 +14,6 @@ from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.searching import search
 from connectors.stripe.sandbox.table import Record
-from connectors.stripe.sandbox.tax_settings import refuse_automatic_tax
 from connectors.stripe.sandbox.terms import MAX_ITEMS, items_of, make_item, period_at, plan_of, set_quantity, show
 from connectors.stripe.sandbox.usage_lines import is_metered
 from connectors.stripe.sandbox.versions import BASIL, CLOVER
@@ -231,7 +230,6 @@ def _blank(account: Account, identifier: str, customer: str) -> Record:
 
 
 def _write(account: Account, subscription: Record, parameters: Parameters) -> None:
-    refuse_automatic_tax(parameters)
     for key in ("default_payment_method", "description"):
         value = parameters.text(key)
         if value is not None:
@@ -254,6 +252,7 @@ def _write(account: Account, subscription: Record, parameters: Parameters) -> No
         subscription["default_tax_rates"] = [
             account.find(account.tax_rates, rate, param="default_tax_rates") for rate in rates
         ]
+    automatic_tax.switched(account, subscription, parameters)
     if parameters.given("cancel_at"):
         moment = parameters.integer("cancel_at")
         if moment is not None and moment <= account.now():

@@ -137,7 +137,7 @@ def refuse_automatic_tax(parameters: Parameters) -> None:
         return
     if part.boolean("enabled"):
         raise ApiError.invalid(
-            "This sandbox taxes invoices by tax_rates and tax_amounts, and sales by /v1/tax; it has no automatic_tax.",
+            "This sandbox taxes drafts by tax_rates and tax_amounts; it has automatic_tax for subscriptions alone.",
             param=part.name("enabled"),
         )
     part.accept("liability")
