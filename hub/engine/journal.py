@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -227,9 +228,15 @@ class Journal:
 
     async def flush(self) -> None:
         """Make everything durable that is waiting to be."""
-        record = self._record
-        if record.outcomes or record.steps or record.attempts or record.notes or record.decisions:
+        if self._waits:
             await self._flush()
+
+    def hand_over(self) -> asyncio.Future[Any] | None:
+        """Hand over everything that is waiting to be made durable; gives what is done once it is, None for nothing.
+
+        What is handed over later, by whatever journal, is not durable before it.
+        """
+        return self._committer.submit(self._taken()) if self._waits else None
 
     def wind_up(self, stopping: Stopping) -> None:
         """From here on record what the run does because it was told to stop so."""
@@ -255,9 +262,17 @@ class Journal:
         self._record.seen = seen
         await self._flush()
 
+    @property
+    def _waits(self) -> bool:
+        record = self._record
+        return bool(record.outcomes or record.steps or record.attempts or record.notes or record.decisions)
+
     async def _flush(self) -> Any:
+        return await self._committer.commit(self._taken())
+
+    def _taken(self) -> Record:
         record, self._record = self._record, self._fresh()
-        return await self._committer.commit(record)
+        return record
 
     def _fresh(self) -> Record:
         return Record(run_id=self._run_id, epoch=self._epoch, worker=self._worker, winding_up=self._winding_up)

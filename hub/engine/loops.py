@@ -26,8 +26,10 @@ from hub.store.history import Awaited
 
 #: So many items are looked at together; what is known of more is never in memory at once.
 WINDOW = 100
-#: After so many items what was recorded of them is made durable, if no write has done that before.
+#: After so many items what was recorded of them is handed over to be made durable, if no write has done that before.
 FLUSHED_AFTER = 100
+#: So often that is done without waiting for it: while one transaction is written, others gather for the next one.
+MOST_UNDER_WAY = 4
 #: What a loop may collect, as JSON; more is a mistake, because it would be carried through all steps after it.
 MOST_COLLECTED = 4_000_000
 #: So many failed items are named.
@@ -59,6 +61,13 @@ class _Pass:
     beside: tuple[Stopped, ...] = ()
     collected: dict[int, Any] = field(default_factory=dict)
     size: int = 0
+    #: What was handed over and may not be durable yet, the oldest first.
+    under_way: deque[asyncio.Future[Any]] = field(default_factory=deque)
+
+    async def durable(self, most: int = 0) -> None:
+        """Wait until no more than so much of what was handed over is under way; raises what it met."""
+        while len(self.under_way) > most:
+            await self.under_way.popleft()
 
     def fail(self, name: str, code: str, detail: str) -> None:
         self.failures += 1
@@ -121,9 +130,11 @@ class Loop:
             ]
             await self._window(place, action, items, window, here)
             if here.ends:
+                await asyncio.gather(*here.under_way, return_exceptions=True)
                 raise here.ends[0]
             if here.held_up:
                 break
+        await here.durable()
         return self._end(place, action, len(items), here)
 
     async def _window(
@@ -172,11 +183,20 @@ class Loop:
                 await self._item(place, action, lane, number, name, here)
                 done += 1
                 if done % FLUSHED_AFTER == 0:
-                    await lane.journal.flush()
+                    await self._hand_over(lane, here)
             if lane is not None:
-                await lane.journal.flush()
+                await self._hand_over(lane, here)
         except BaseException as end:  # noqa: BLE001 - the other hands stop too, and the run meets it
             here.ends.append(end)
+
+    async def _hand_over(self, lane: Lane, here: _Pass) -> None:
+        """Let what a lane has recorded be made durable while the items behind it are gone through."""
+        leaving = lane.journal.hand_over()
+        if leaving is not None:
+            here.under_way.append(leaving)
+        await here.durable(MOST_UNDER_WAY)
+        # Items that only compute leave the others no room by themselves.
+        await self._parts.ambient.clock.sleep(0)
 
     async def _item(self, place: Place, action: Foreach, lane: Lane, number: int, name: str, here: _Pass) -> None:
         started, path = self._parts.ambient.now(), f"{place.path}[{name}]"
