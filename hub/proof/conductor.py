@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -62,6 +62,18 @@ class Course:
     #: The CRM's ids of accounts by the scenario's names.
     crm_ids: dict[str, str] = field(default_factory=dict)
     settled: bool = False
+
+
+def worth_a_kill(under_way: Sequence[Mapping[str, Any]], moving: Collection[str], *, sent: bool) -> bool:
+    """Tell whether a kill finds enough writes without an outcome, as the hub's API tells of them.
+
+    With `sent` there must be some that are surely so in a moment still: they were sent, and nobody knows of them. Where
+    customers can be moved, it must be as many, and of theirs: `moving` are the business keys of their invoices.
+    """
+    unknown = [each for each in under_way if each["state"] == "unknown"]
+    theirs = [each for each in unknown if each["operation"] == _UPSERT and each["business_key"] in moving]
+    enough = len(theirs) >= UNDER_WAY if moving else bool(unknown)
+    return len(under_way) >= UNDER_WAY and (enough or not sent)
 
 
 class Conductor:
@@ -288,15 +300,11 @@ class Conductor:
         hub.start()
 
     def _wait_for_writes(self) -> None:
-        """Wait for writes to be under way, at best some that were sent already and whose customers can be moved."""
+        """Wait for writes to be under way that are worth a kill."""
         began, moving = time.monotonic(), self._moving()
+        storm = self._stage.profile is Profile.STORM
         while (passed := time.monotonic() - began) < PATIENCE:
-            under_way = self._stage.hub.open_effects()
-            sent = sum(
-                each["operation"] == _UPSERT and each["state"] == "unknown" and each["business_key"] in moving
-                for each in under_way
-            )
-            if len(under_way) >= UNDER_WAY and (sent >= UNDER_WAY or not moving or passed > PATIENCE / 2):
+            if worth_a_kill(self._stage.hub.open_effects(), moving, sent=storm and passed <= PATIENCE / 2):
                 return
             time.sleep(0.02)
 
