@@ -20,17 +20,18 @@ class Backups:
         self._database = database
         self._clock = clock
         self._story = story
-        self._image, self._made_at = b"", clock.now()
+        self._image, self._made_at, self._untied = b"", clock.now(), ""
 
-    def make(self) -> None:
-        """Back up what is committed by now, in the place of an earlier backup."""
-        self._image, self._made_at = self._database.image(), self._clock.now()
+    def make(self, *, untied: str = "") -> None:
+        """Back up what is committed by now, in the place of an earlier backup, as if no `untied` had been tied yet."""
+        self._image, self._made_at, self._untied = self._database.image(), self._clock.now(), untied
         self._story.tell("person", "backs the hub up")
 
     async def bring_back(self) -> None:
         """Let the process end, put the backup in the place of its data, marked as a restore does, and serve again."""
         self._host.current.kill()
         self._database.begin_anew(self._image)
+        self._database.file.execute("DELETE FROM crossrefs WHERE entity = ?", (self._untied,))
         made_at = self._made_at.isoformat()
         mark = {"backup_at": made_at, "unknown_from": made_at, "file": "hub.tar", "sha256": ""}
         with self._database.writer.connect() as connection, connection.begin():

@@ -16,8 +16,11 @@ from hub.proof.wishes import EVENTS
 class Backup(Protocol):
     """What may be done with a backup of the hub."""
 
-    def make(self) -> None:
-        """Back up what the hub knows by now, in the place of an earlier backup."""
+    def make(self, *, untied: str = "") -> None:
+        """Back up what the hub knows by now, in the place of an earlier backup.
+
+        Things of the entity `untied` are tied only later, so that the hub knows none of them when it is brought back.
+        """
         ...
 
     async def bring_back(self) -> None:
