@@ -34,7 +34,7 @@ _LINES = st.lists(
     st.tuples(st.sampled_from(sorted(SOLD)), st.sampled_from(_PRICES), st.integers(-4, 9)), min_size=1, max_size=4
 )
 #: After how many days the next order begins, whether it is activated, after how many days it ends, and its lines.
-_ORDERS = st.lists(
+ORDERS = st.lists(
     st.tuples(st.integers(-3, 40), st.booleans(), st.none() | st.integers(0, 30), _LINES), min_size=1, max_size=7
 )
 
@@ -179,7 +179,7 @@ def test_any_amendments_leave_what_was_agreed(bundle: Bundle) -> None:
     # The workspace is no parameter of the trial, which would be written out with each example.
     @settings(max_examples=150, deadline=None)
     @example(orders=[(1, True, None, [("01u1", Decimal("12.50"), -3), ("01u3", Decimal(99), 1)])])
-    @given(orders=_ORDERS)
+    @given(orders=ORDERS)
     def hold(orders: Sequence[Any]) -> None:
         amended(bundle, orders)
 
