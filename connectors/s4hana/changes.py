@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -73,7 +73,8 @@ Form = Callable[[S4HanaSettings, Record], Record]
 class Whole:
     """A head whose parts are changed with it: its set, and the property that is its number.
 
-    `owners` are properties in the keys of parts that hold the number of the head, whatever they are called.
+    `owners` are properties in the keys of parts that hold the number of the head, whatever they are called. `through`
+    names sets whose parts are made through a navigation of the head, with all below them that has no key yet.
     `is_the_hubs_own` tells of a record whether it stands as the hub has made it: then nothing is newer there, however
     late it was made.
     """
@@ -81,6 +82,7 @@ class Whole:
     entity: EntitySet
     id: str
     owners: tuple[str, ...] = ()
+    through: Mapping[str, str] = field(default_factory=dict)
     is_the_hubs_own: Callable[[Mapping[str, Any]], bool] = lambda record: False
 
     def changes(self, record: Mapping[str, Any]) -> list[Change]:
@@ -97,11 +99,23 @@ class Whole:
             target, many = entity.behind(name)
             for row in rows_of(record[name] if many else [record[name]], name):
                 whole = {**row, **self._inherited(target, entity, record)}
+                keyless = self._keyless(target, whole)
                 plain = {each: value for each, value in whole.items() if each not in target.navigations}
-                body = {each: value for each, value in wire_entity(target, plain).items() if each not in target.keys}
+                sent = wire_entity(target, {**plain, **keyless})
+                body = {each: value for each, value in sent.items() if each not in target.keys}
                 if body or not target.navigations:
                     yield Change(method="PATCH", path=requests.entity_path(target, whole), body=body)
-                yield from self._parts(target, whole)
+                yield from self._parts(target, {each: whole[each] for each in whole if each not in keyless})
+
+    def _keyless(self, target: EntitySet, whole: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what is below a part and has no key yet: it can only be made, together with the part."""
+        found = {}
+        for name in sorted(whole.keys() & target.navigations.keys()) if target.name in self.through else ():
+            below, many = target.behind(name)
+            own = [key for key in below.keys if key not in self._inherited(below, target, whole)]
+            if many and not any(row.get(key) for row in rows_of(whole[name], name) for key in own):
+                found[name] = whole[name]
+        return found
 
     def _inherited(self, target: EntitySet, entity: EntitySet, record: Mapping[str, Any]) -> dict[str, Any]:
         """Give what the key of a part has of the key of what it belongs to."""
@@ -141,7 +155,7 @@ class Whole:
         """Tell whether what stands has all that a write names."""
         standing = self._standing(response)
         return all(
-            place in standing and same(entity, name, value, standing[place].get(name))
+            place in standing and _stands(entity, name, value, standing[place].get(name))
             for entity, place, change in self._named(request)
             for name, value in (change.body or {entity.keys[0]: standing.get(place, {}).get(entity.keys[0])}).items()
         )
@@ -150,7 +164,13 @@ class Whole:
         """Give a digest of those properties that a write names, as they stand."""
         standing = self._standing(response)
         shown = {
-            place: {name: standing[place].get(name) for name in change.body if name not in entity.keys}
+            place: {
+                name: _stands(entity, name, value, standing[place].get(name))
+                if name in entity.navigations
+                else standing[place].get(name)
+                for name, value in change.body.items()
+                if name not in entity.keys
+            }
             if place in standing
             else None
             for entity, place, change in self._named(request)
@@ -160,9 +180,14 @@ class Whole:
     def _named(self, request: Request) -> Iterator[tuple[EntitySet, str, Change]]:
         """Give what a write changes: the set, the place in one form, and the change."""
         for change in changes_of(request):
-            entity = entity_set(self.entity.service, change.path.partition("(")[0])
-            made = change.method == "POST"
-            yield entity, place(requests.entity_path(entity, change.body) if made else change.path), change
+            head, _, navigation = change.path.partition(")/")
+            name = self.entity.navigations[navigation][0] if navigation else head.partition("(")[0]
+            entity = entity_set(self.entity.service, name)
+            if change.method != "POST":
+                yield entity, place(change.path), change
+                continue
+            owner = dict.fromkeys(self.owners, number_in(f"{head})")) if navigation else {}
+            yield entity, place(requests.entity_path(entity, {**owner, **change.body})), change
 
     def bind(self, request: Request, standing: Standing | None) -> Request:
         """Bind a write to the version that stands, and make what is not there yet instead of changing it."""
@@ -171,16 +196,30 @@ class Whole:
         there = frozenset(standing.output["parts"])
         head, *parts = changes_of(request)
         bound = [replace(head, match=str(standing.output["etag"]) or "*")]
-        bound += [part if place(part.path) in there else self._making(part) for part in parts]
+        bound += [self._changing(part) if place(part.path) in there else self._making(head, part) for part in parts]
         base = request.url.removesuffix(f"{self.entity.root}/$batch")
         return changing(base, self.entity, bound, shown=self._shown(head))
 
-    def _making(self, part: Change) -> Change:
+    def _changing(self, part: Change) -> Change:
+        below = sorted(part.body.keys() & entity_set(self.entity.service, part.path.partition("(")[0]).navigations)
+        if below:
+            raise FixData(
+                "What is below something that stands is changed by its own whole key.",
+                code="no-key",
+                navigation=below[0],
+                part=unquote(part.path),
+            )
+        return part
+
+    def _making(self, head: Change, part: Change) -> Change:
         name, _, key = part.path.partition("(")
         entity = entity_set(self.entity.service, name)
         found = dict(_NAMED.findall(unquote(key))) or {entity.keys[0]: unquote(key)[1:-2]}
-        body = {**{each: value.replace("''", "'") for each, value in found.items() if value}, **part.body}
-        return Change(method="POST", path=name, body=body)
+        own = {each: value.replace("''", "'") for each, value in found.items() if value}
+        if name in self.through:
+            own = {each: value for each, value in own.items() if each not in self.owners}
+            name = f"{head.path}/{self.through[name]}"
+        return Change(method="POST", path=name, body={**own, **part.body})
 
     def _shown(self, head: Change) -> str:
         return f"{head.path}?$select={self.id}"
@@ -286,6 +325,25 @@ def place(path: str) -> str:
     if not named:
         return f"{found[1]}('{number(found[2][1:-1])}')"
     return f"{found[1]}({','.join(f'{name}={number(value)}' for name, value in named)})"
+
+
+def number_in(path: str) -> str:
+    """Give the number in the address of an entity that has one key: `7` of `A_SalesOrder('7')`."""
+    found = _PATH.fullmatch(unquote(path))
+    assert found is not None
+    return found[2][1:-1]
+
+
+def _stands(entity: EntitySet, name: str, written: Any, shown: Any) -> bool:
+    """Tell whether a property shows what was written, or of a navigation whether all rows are there."""
+    if name not in entity.navigations:
+        return same(entity, name, written, shown)
+    below, _ = entity.behind(name)
+    rows = rows_of(shown or [], name)
+    return all(
+        any(all(same(below, each, value, row.get(each)) for each, value in wanted.items()) for row in rows)
+        for wanted in rows_of(written, name)
+    )
 
 
 def same(entity: EntitySet, name: str, written: Any, shown: Any) -> bool:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.s4hana.changes import Whole
-from connectors.s4hana.documents import created, creation, numbers_below
+from connectors.s4hana.closing import closing
+from connectors.s4hana.documents import MARK, created, creation, numbers_below
 from connectors.s4hana.marks import ASSIGNMENT, REFERENCE
 from connectors.s4hana.odata.model import EntitySet, entity_set
-from connectors.s4hana.reads import read
+from connectors.s4hana.reads import find_one, read
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.connector import Operation, Record
 from hub.sdk.errors import FixData
@@ -18,6 +19,11 @@ from hub.sdk.errors import FixData
 #: The fields that may bear the mark, which the setting `order_mark` chooses from.
 _FIELDS = ("PurchaseOrderByCustomer", "AssignmentReference")
 _ITEMS = {"type": "array", "items": {"type": "string"}, "description": "numbers of its items"}
+
+
+def _untouched(row: Mapping[str, Any]) -> bool:
+    """Tell whether the hub has made a document that nobody has changed since."""
+    return not row.get("LastChangeDate") and any(MARK.fullmatch(str(row.get(name))) for name in _FIELDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +60,13 @@ class Order:
     def operations(self) -> tuple[Operation, ...]:
         """Give what can be done with such documents."""
         schema = f"s4hana.{self.name}@1"
-        whole = Whole(entity=self.entity, id=self.id, owners=(self.id,))
+        whole = Whole(
+            entity=self.entity,
+            id=self.id,
+            owners=(self.id,),
+            through={self.entity.behind("to_Item")[0].name: "to_Item"},
+            is_the_hubs_own=_untouched,
+        )
         reject = whole.marking(
             name=f"{self.name}.reject",
             title=f"Reject items of a {self.called}, so that they are not carried out",
@@ -115,4 +127,21 @@ CREDIT_MEMO_REQUESTS = Order(
     entity=entity_set("API_CREDIT_MEMO_REQUEST_SRV", "A_CreditMemoRequest"),
     item="CreditMemoRequestItem",
 )
-OPERATIONS: tuple[Operation, ...] = (*SALES_ORDERS.operations(), *CREDIT_MEMO_REQUESTS.operations())
+FIND = find_one(
+    name="sales_order.find",
+    title="Find a sales order by its number or by a reference that it bears, or nothing",
+    entity=SALES_ORDERS.entity,
+    query="s4hana.sales_order_query@1",
+    schema="s4hana.sales_order@1",
+    called={
+        "id": "SalesOrder",
+        "reference": "PurchaseOrderByCustomer",
+        "ship_to_reference": "PurchaseOrderByShipToParty",
+    },
+)
+CLOSE = closing(
+    name="sales_order.close",
+    title="Reject all items of a sales order that are not billed in full",
+    entity=SALES_ORDERS.entity,
+)
+OPERATIONS: tuple[Operation, ...] = (*SALES_ORDERS.operations(), FIND, CLOSE, *CREDIT_MEMO_REQUESTS.operations())

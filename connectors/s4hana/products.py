@@ -12,11 +12,11 @@ from connectors.s4hana.marks import number
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.model import EntitySet, entity_set
 from connectors.s4hana.odata.values import rows_of, wire_entity
-from connectors.s4hana.reads import find_one, input_of, read
+from connectors.s4hana.reads import find_one, input_of, read, there
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.calls import Calls, Course
 from hub.sdk.connector import JsonSchema, Record, WriteOperation
-from hub.sdk.errors import FixData, OutcomeUnknown
+from hub.sdk.errors import FixData
 from hub.sdk.exact_json import loads
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
@@ -98,13 +98,7 @@ class Keyed:
 
     def _standing(self, settings: S4HanaSettings, formed: Request) -> Course[Response | None]:
         body = loads(formed.body)
-        try:
-            return (yield requests.one(settings.base_url, self.entity, {name: body[name] for name in self.entity.keys}))
-        except FixData as refusal:
-            # Only Gateway itself can say that there is none, and then it says why.
-            if refusal.code != NOT_FOUND or not refusal.facts.get("error"):
-                raise OutcomeUnknown("Nobody can say whether it is there.", code="unreadable-answer") from refusal
-            return None
+        return (yield from there(settings.base_url, self.entity, {name: body[name] for name in self.entity.keys}))
 
     def _is_made(self, formed: Request, standing: Response) -> bool:
         written, shown = loads(formed.body), answers.raw_entity(self.entity, standing)

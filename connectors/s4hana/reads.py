@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.s4hana.client import read_all, read_one
+from connectors.s4hana.failures import NOT_FOUND
 from connectors.s4hana.marks import number
-from connectors.s4hana.odata import answers
+from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import all_of, condition
 from connectors.s4hana.odata.model import EntitySet
 from connectors.s4hana.odata.values import read_entity
+from hub.sdk.calls import Course
 from hub.sdk.connector import ReadOperation, Record
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.session import Session
@@ -106,6 +108,17 @@ def find_one(
         about=is_meant,
         claim=claim,
     )
+
+
+def there(base: str, entity: EntitySet, key: Mapping[str, Any]) -> Course[Response | None]:
+    """Go through the read of a record with all below it; None where Gateway itself says that there is none."""
+    try:
+        return (yield requests.one(base, entity, key))
+    except FixData as refusal:
+        # Who says so without saying why stands before Gateway.
+        if refusal.code != NOT_FOUND or not refusal.facts.get("error"):
+            raise OutcomeUnknown("Nobody can say whether it is there.", code="unreadable-answer") from refusal
+        return None
 
 
 def listing_input(

@@ -227,6 +227,7 @@ SAMPLES = Samples(
         ReadSample(operation="product.read", input={"id": "SUBSCRIPTION"}),
         ReadSample(operation="product.find", input={"old_id": "01T000000000001AAA"}, after=(MAKE_PRODUCT,)),
         ReadSample(operation="sales_order.read", input={"id": "1"}),
+        ReadSample(operation="sales_order.find", input={"reference": "PO-2"}),
         ReadSample(operation="credit_memo_request.read", input={"id": "60000000"}),
         ReadSample(operation="billing_document.read", input={"id": "90000000"}),
         ReadSample(operation="journal_entry.read", input=DOCUMENT, after=(POST_INVOICE,)),
@@ -281,6 +282,11 @@ SAMPLES = Samples(
             "sales_order.reject",
             {"id": "2", "items": ["10"], "reason": "61"},
             _rows("A_SalesOrderItem", SalesOrder="2", SalesDocumentRjcnReason="61"),
+        ),
+        _write(
+            "sales_order.close",
+            {"id": "2"},
+            _rows("A_SalesOrderItem", SalesOrder="2", SalesDocumentRjcnReason="00"),
         ),
         MAKE_CREDIT_REQUEST,
         _update(

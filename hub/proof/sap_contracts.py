@@ -29,6 +29,7 @@ def as_erp(sap: Mapping[str, Any], crm: Mapping[str, Any]) -> dict[str, Any]:
     ]
     orders = [
         {
+            "id": row["SalesOrder"],
             "externalId": row.get("PurchaseOrderByShipToParty"),
             "status": "H" if row["OverallSDDocumentRejectionSts"] == _REJECTED else "open",
             "item": list(_lines(tables, row["SalesOrder"])),

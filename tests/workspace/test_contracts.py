@@ -46,7 +46,7 @@ _LINES = st.lists(
 AT_ONCE = "Immediate Cancellation"
 #: After how many days the next order begins, whether it is activated, after how many days it ends, what it says that it
 #: is, and its lines.
-_ORDERS = st.lists(
+ORDERS = st.lists(
     st.tuples(
         st.integers(-3, 40), st.booleans(), st.none() | st.integers(0, 30), st.sampled_from([None, AT_ONCE]), _LINES
     ),
@@ -278,7 +278,7 @@ def test_any_amendments_leave_what_was_agreed(bundle: Bundle) -> None:
     @example(orders=[(1, True, None, None, [ALL_AWAY, ("01u3", Decimal(99), Decimal(1))])], last=None, taxes=UNTAXED)
     @example(orders=[(1, True, None, AT_ONCE, [ALL_AWAY])], last=None, taxes=UNTAXED)
     @example(orders=[(1, True, None, None, [HALF_A_SEAT])], last=-1, taxes=(ONE_RATE, TWO_RATES))
-    @given(orders=_ORDERS, last=_LAST, taxes=_TAXES)
+    @given(orders=ORDERS, last=_LAST, taxes=_TAXES)
     def hold(orders: Sequence[Any], last: int | None, taxes: Sequence[Mapping[str, str]]) -> None:
         amended(bundle, orders, last, *taxes)
 

@@ -55,8 +55,8 @@ async def order(
     await stage.seed(VENDOR, {"changes": [{"type": "Order", "id": f"{{{name}}}", "Status": "Activated"}]})
 
 
-async def sign(stage: Stage, *lines: Line, start: str = "2026-03-01", term: int = 12) -> None:
-    """Let a contract be activated with its first order, if that has lines."""
+async def draft(stage: Stage, start: str = "2026-03-01", term: int = 12) -> None:
+    """Let a contract be a draft."""
     contract = {
         "type": "Contract",
         "ref": "contract",
@@ -65,6 +65,16 @@ async def sign(stage: Stage, *lines: Line, start: str = "2026-03-01", term: int 
         "Status": "Draft",
     }
     await stage.seed(VENDOR, {"records": [{**contract, "StartDate": start, "ContractTerm": term}]})
+
+
+async def sign(stage: Stage, *lines: Line, start: str = "2026-03-01", term: int = 12) -> None:
+    """Let a contract be activated with its first order, if that has lines."""
+    await draft(stage, start, term)
+    await activate(stage, *lines, start=start)
+
+
+async def activate(stage: Stage, *lines: Line, start: str = "2026-03-01") -> None:
+    """Let the draft of a contract count, with its first order, if that has lines."""
     await stage.seed(VENDOR, {"changes": [{"type": "Contract", "id": "{contract}", "Status": "Activated"}]})
     if lines:
         await order(stage, "first", *lines, on=start)
@@ -224,7 +234,8 @@ async def _over(stage: Stage) -> None:
     await asyncio.sleep(2 * 3600.0)
 
 
-async def _ordered_back(stage: Stage) -> None:
+async def disputed(stage: Stage) -> None:
+    """Let what was done for a contract be taken back, and the contract change afterwards."""
     await stage.take_back()
     await stage.rested()
     # Whatever happens to it afterwards begins nothing anew.
@@ -285,41 +296,46 @@ def _case(story: str, **more: Any) -> Case:
     return Case(flows=_FLOWS, story=story, scenario=one_invoice(), **more)
 
 
-def _crm(stands: Stands = Stands.BILLED, **more: Any) -> Crm:
+def of_contract(stands: Stands = Stands.BILLED, **more: Any) -> Crm:
+    """Give what must come of the one contract of a case, whose customer is tied."""
     given: dict[str, Any] = {"records": (ALDER,), "tied": ("alder",), "customers": 1, "products": 1, "prices": 1}
     return Crm(**{**given, **more}, contracts={"contract": stands})
 
 
 CONTRACT_CASES: tuple[Case, ...] = (
-    _case("", prepare=sold, happen=_signed, crm=_crm()),
-    _case("that is amended", prepare=_sold_and_signed, happen=_amended, crm=_crm()),
-    _case("with what is charged once", prepare=_noted, happen=installed, crm=_crm(products=2, prices=2)),
-    _case("that becomes less", prepare=_sold_and_signed, happen=_reduced, crm=_crm()),
-    _case("of which nothing is left", prepare=_sold_and_signed, happen=_emptied, crm=_crm(Stands.ENDING)),
-    _case("that an order ends at once", prepare=_sold_and_signed, happen=_cut_off, crm=_crm(Stands.CUT)),
-    _case("whose last day is over", prepare=_made_endless, happen=_over_long_since, crm=_crm(Stands.CUT)),
+    _case("", prepare=sold, happen=_signed, crm=of_contract()),
+    _case("that is amended", prepare=_sold_and_signed, happen=_amended, crm=of_contract()),
+    _case("with what is charged once", prepare=_noted, happen=installed, crm=of_contract(products=2, prices=2)),
+    _case("that becomes less", prepare=_sold_and_signed, happen=_reduced, crm=of_contract()),
+    _case("of which nothing is left", prepare=_sold_and_signed, happen=_emptied, crm=of_contract(Stands.ENDING)),
+    _case("that an order ends at once", prepare=_sold_and_signed, happen=_cut_off, crm=of_contract(Stands.CUT)),
+    _case("whose last day is over", prepare=_made_endless, happen=_over_long_since, crm=of_contract(Stands.CUT)),
     _case(
         "of which people leave everything",
         prepare=_sold_and_signed,
         happen=_kept,
-        crm=_crm(Stands.KEPT, exceptions=("approval-refused",)),
+        crm=of_contract(Stands.KEPT, exceptions=("approval-refused",)),
     ),
-    _case("whose orders begin and end", prepare=_sold_and_signed, happen=_changed_at_midnight, crm=_crm()),
+    _case("whose orders begin and end", prepare=_sold_and_signed, happen=_changed_at_midnight, crm=of_contract()),
     _case(
         "of which billing has two",
         prepare=_signed_twice,
         happen=_unclear,
-        crm=_crm(Stands.UNCLEAR, exceptions=("contract-billed-twice",)),
+        crm=of_contract(Stands.UNCLEAR, exceptions=("contract-billed-twice",)),
     ),
     Case(
         flows=("contract-ended", *_FLOWS),
         scenario=one_invoice(),
         prepare=_last_day,
         happen=_over,
-        crm=_crm(Stands.ENDED),
+        crm=of_contract(Stands.ENDED),
     ),
     Case(
-        flows=("contract-left", *_FLOWS), scenario=one_invoice(), prepare=_sold_and_amended, happen=_dropped, crm=_crm()
+        flows=("contract-left", *_FLOWS),
+        scenario=one_invoice(),
+        prepare=_sold_and_amended,
+        happen=_dropped,
+        crm=of_contract(),
     ),
     Case(
         flows=("contract-left", *_FLOWS),
@@ -327,7 +343,7 @@ CONTRACT_CASES: tuple[Case, ...] = (
         scenario=one_invoice(),
         prepare=_sold_and_signed,
         happen=_last_dropped,
-        crm=_crm(Stands.LEFT, exceptions=("contract-without-orders",)),
+        crm=of_contract(Stands.LEFT, exceptions=("contract-without-orders",)),
     ),
     Case(
         flows=("contract-left", *_FLOWS),
@@ -335,13 +351,13 @@ CONTRACT_CASES: tuple[Case, ...] = (
         scenario=one_invoice(),
         prepare=_sold_and_signed,
         happen=_ended_and_deleted,
-        crm=_crm(Stands.ENDED),
+        crm=of_contract(Stands.ENDED),
     ),
     _case(
         "that is taken back",
         prepare=_negotiated,
-        happen=_ordered_back,
-        crm=_crm(Stands.UNDONE, exceptions=("contract-taken-back",)),
+        happen=disputed,
+        crm=of_contract(Stands.UNDONE, exceptions=("contract-taken-back",)),
     ),
     _case(
         "before its customer",
@@ -349,18 +365,18 @@ CONTRACT_CASES: tuple[Case, ...] = (
         happen=_early,
         tied=Tied.NOBODY,
         # Its account is no customer of the CRM's: people tie it.
-        crm=_crm(records=({**ALDER, "Type": "Prospect"},), tied=(), customers=0),
+        crm=of_contract(records=({**ALDER, "Type": "Prospect"},), tied=(), customers=0),
     ),
     _case(
         "before its product",
         prepare=_half_sold,
         happen=_unsold,
-        crm=_crm(Stands.NOTHING, exceptions=("user-error", "item-not-mapped")),
+        crm=of_contract(Stands.NOTHING, exceptions=("user-error", "item-not-mapped")),
     ),
     _case(
         "before its price",
         prepare=_empty,
         happen=_unpriced,
-        crm=_crm(Stands.NOTHING, prices=0, exceptions=("fix-data", "price-not-mapped")),
+        crm=of_contract(Stands.NOTHING, prices=0, exceptions=("fix-data", "price-not-mapped")),
     ),
 )

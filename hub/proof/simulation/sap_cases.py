@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from hub.proof.contract_checks import Stands
 from hub.proof.credits import Credit
 from hub.proof.scenario import Payment
-from hub.proof.simulation import crm
+from hub.proof.simulation import contract_cases, crm
 from hub.proof.simulation.case import Books, Case, Crm, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
 from hub.proof.simulation.crm_cases import SEATS
@@ -40,6 +41,27 @@ async def _launched_there(stage: Stage) -> None:
     await stage.seed(crm.VENDOR, {"records": [SEATS]})
     there = {"product": "PLACES", "name": "Places", "old_id": "{seats}", "sales_organisations": ["3310"]}
     await stage.seed(VENDOR, {"products": [there]})
+    await stage.read()
+
+
+async def _ordered_before(stage: Stage) -> None:
+    """Let a contract begin of which people have made an order in S/4HANA already, at another price."""
+    await contract_cases.sold(stage)
+    await stage.rested()
+    await contract_cases.draft(stage)
+    price = {"ConditionType": "PMP0", "ConditionRateValue": "9.90", "ConditionCurrency": "EUR"}
+    head = {
+        "SalesOrderType": "OR",
+        "SalesOrganization": "1010",
+        "DistributionChannel": "10",
+        "OrganizationDivision": "00",
+    }
+    head |= {"SoldToParty": "10100001", "PurchaseOrderByShipToParty": "{contract}"}
+    item = {"Material": "S-1", "RequestedQuantity": "1", "to_PricingElement": [price]}
+    await stage.seed(VENDOR, {"sales_orders": [{**head, "to_Item": [item]}]})
+    await contract_cases.activate(stage, (3, "12.50"))
+    await stage.read()
+    await stage.rested()
     await stage.read()
 
 
@@ -170,6 +192,15 @@ SAP_CASES: tuple[Case, ...] = (
         erp=VENDOR,
     ),
     Case(
+        flows=("contract-to-billing", "contract-due"),
+        story="of which S/4HANA had an order, that is taken back",
+        scenario=one_invoice(),
+        prepare=_ordered_before,
+        happen=contract_cases.disputed,
+        crm=contract_cases.of_contract(Stands.UNDONE, exceptions=("contract-taken-back",)),
+        erp=VENDOR,
+    ),
+    Case(
         flows=("customer-to-erp",),
         story="in S/4HANA",
         scenario=one_invoice(),
@@ -204,6 +235,11 @@ _ALSO_THERE = (
     "refund-to-erp that has failed, and is taken back",
     "product-to-billing",
     "product-to-billing that billing knows",
+    "contract-to-billing",
+    "contract-to-billing that is amended",
+    "contract-to-billing that becomes less",
+    "contract-to-billing that is taken back",
+    "contract-ended",
 )
 
 

@@ -1,4 +1,4 @@
-"""What a contract needs of S/4HANA: products, found by their number elsewhere, and sold where they have the data."""
+"""What a contract needs of S/4HANA: products and orders that are found by an id elsewhere, changed and closed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from connectors.s4hana.samples import PRODUCT
-from hub.sdk.errors import FixData
+from connectors.s4hana.odata.batch import changes_of
+from connectors.s4hana.samples import ORDER, PRODUCT
+from hub.sdk.errors import FixData, NoSuchRecord, NotBegun
 from tests.connectors.s4hana.conftest import ORDERS, Plain
 from tests.connectors.s4hana.linking import KEY, OTHER_KEY, Link, linked
 
@@ -94,3 +95,139 @@ async def test_day_and_user_of_a_product_s_last_change_stay_empty_until_there_is
     assert (await plain.write("PATCH", f"{PRODUCTS}('NEW')", {"ProductGroup": "P002"})).status == 204
     changed = (await plain.get(f"{PRODUCTS}('NEW')")).d
     assert changed["LastChangeDate"] and changed["LastChangedByUser"]
+
+
+REFERENCES = {"PurchaseOrderByCustomer": "00000100", "PurchaseOrderByShipToParty": "800D0000000AbCdIAK"}
+
+
+def priced(rate: str, quantity: str = "1", **more: Any) -> dict[str, Any]:
+    element = {
+        "ConditionType": "PMP0",
+        "ConditionRateValue": rate,
+        "ConditionCurrency": "EUR",
+        "ConditionQuantity": "1",
+    }
+    return {"Material": "SUBSCRIPTION", "RequestedQuantity": quantity, "to_PricingElement": [element], **more}
+
+
+async def test_an_order_is_found_by_each_of_its_names() -> None:
+    async with linked(order_mark="AssignmentReference") as link:
+        made = await link.write("sales_order.create", {**ORDER, **REFERENCES})
+        names = {"id": made["id"], "reference": "00000100", "ship_to_reference": "800D0000000AbCdIAK"}
+        for name, value in names.items():
+            found = (await link.read("sales_order.find", **{name: value}))["sales_order"]
+            assert (found["SalesOrder"], found["to_Item"][0]["SalesOrderItem"]) == (made["id"], "10")
+        # An id of Salesforce's in other capitals is another one.
+        nobody = await link.read("sales_order.find", ship_to_reference="800D0000000AbCdIAk")
+        assert nobody == {"sales_order": None}
+        await link.write("sales_order.create", {**ORDER, **REFERENCES}, OTHER_KEY)
+        with pytest.raises(FixData) as twice:
+            await link.read("sales_order.find", ship_to_reference="800D0000000AbCdIAK")
+        assert twice.value.code == "found-twice"
+
+
+async def test_an_order_that_nobody_has_touched_since_the_hub_made_it_is_not_newer() -> None:
+    async with linked() as link:
+        made = await link.write("sales_order.create", ORDER)
+        now, change = datetime.now(UTC), {"CustomerPaymentTerms": "0003"}
+        own = await standing(link, "sales_order.update", {"SalesOrder": made["id"], **change})
+        assert own.changed_at < now - timedelta(days=365)
+        other = await standing(link, "sales_order.update", {"SalesOrder": "2", **change})
+        assert other.changed_at > now - timedelta(days=1)
+        await link.seed(changes=[{"table": "A_SalesOrder", "key": [made["id"]], "set": {"SDDocumentReason": "101"}}])
+        touched = await standing(link, "sales_order.update", {"SalesOrder": made["id"], **change})
+        assert touched.changed_at > now - timedelta(days=1)
+
+
+async def test_a_further_item_is_made_with_its_price_in_the_one_change_set() -> None:
+    async with linked() as link:
+        made = await link.write("sales_order.create", {**ORDER, "to_Item": [priced("12.50", "3")]})
+        change = {
+            "SalesOrder": made["id"],
+            "to_Item": [
+                {"SalesOrderItem": "10", "RequestedQuantity": "5", "SalesDocumentRjcnReason": ""},
+                priced("10.00", "4", SalesOrderItem="20"),
+            ],
+        }
+        await link.bound("sales_order.update", change)
+        sent = changes_of(link.connected.recorded[-1])
+        assert [each.method for each in sent] == ["PATCH", "PATCH", "POST"]
+        assert sent[-1].path == f"A_SalesOrder('{made['id']}')/to_Item"
+        order = await link.read("sales_order.read", id=made["id"])
+        assert order["TotalNetAmount"] == "102.50"
+        assert [(row["SalesOrderItem"], row["NetAmount"]) for row in order["to_Item"]] == [
+            ("10", "62.50"),
+            ("20", "40.00"),
+        ]
+        # What stands is what the recorded write leaves, also as it was before it was bound; another price is not.
+        operation = link.writing("sales_order.update")
+        guard: Any = operation.guard
+        for expected, item in ((True, change["to_Item"][1]), (False, priced("10.01", "4", SalesOrderItem="20"))):
+            request = operation.request(link.connected.settings, {**change, "to_Item": [item]}, KEY)
+            shown = await link.connected.send(guard.look.current(link.connected.settings, request))
+            assert guard.look.holds(request, shown) is expected
+        recorded = link.connected.recorded
+        batch = next(each for each in reversed(recorded) if each.url.endswith("$batch"))
+        assert guard.look.holds(batch, shown)
+
+
+async def test_a_price_is_not_silently_left_out_of_an_item_that_stands() -> None:
+    async with linked() as link:
+        change = {"SalesOrder": "2", "to_Item": [priced("9.00", "4", SalesOrderItem="10")]}
+        with pytest.raises(FixData) as refused:
+            await link.bound("sales_order.update", change)
+        assert (refused.value.code, refused.value.facts["navigation"]) == ("no-key", "to_PricingElement")
+
+
+async def test_a_price_that_stands_is_changed_by_its_whole_key() -> None:
+    async with linked() as link:
+        made = await link.write("sales_order.create", {**ORDER, "to_Item": [priced("12.50", "2")]})
+        element = {"PricingProcedureStep": "11", "PricingProcedureCounter": "1", "ConditionRateValue": "11.00"}
+        item = {"SalesOrderItem": "10", "to_PricingElement": [element]}
+        await link.bound("sales_order.update", {"SalesOrder": made["id"], "to_Item": [item]})
+        assert (await link.read("sales_order.read", id=made["id"]))["TotalNetAmount"] == "22.00"
+
+
+async def test_an_order_is_closed_by_rejecting_what_is_open_of_it() -> None:
+    async with linked() as link:
+        items = [priced("12.50"), priced("10.00")]
+        id = (await link.write("sales_order.create", {**ORDER, "to_Item": items}))["id"]
+        await link.write("sales_order.reject", {"id": id, "items": ["10"], "reason": "61"}, OTHER_KEY)
+        assert await link.find("sales_order.close", {"id": id}) is None
+        assert await link.write("sales_order.close", {"id": id}) == {"id": id}
+        # What somebody has rejected for a reason keeps it.
+        reasons = [row["SalesDocumentRjcnReason"] for row in link.rows("A_SalesOrderItem", SalesOrder=id)]
+        assert reasons == ["61", "00"]
+        (order,) = link.rows("A_SalesOrder", SalesOrder=id)
+        assert (order["OverallSDDocumentRejectionSts"], order["TotalNetAmount"]) == ("C", "0")
+        assert await link.find("sales_order.close", {"id": id}) == {"id": id}
+        before = order["LastChangeDateTime"]
+        assert await link.write("sales_order.close", {"id": id}, OTHER_KEY) == {"id": id}
+        (order,) = link.rows("A_SalesOrder", SalesOrder=id)
+        assert order["LastChangeDateTime"] == before
+
+
+async def test_what_is_billed_stays_when_an_order_is_closed() -> None:
+    async with linked() as link:
+        assert await link.write("sales_order.close", {"id": "1"}) == {"id": "1"}
+        (item,) = link.rows("A_SalesOrderItem", SalesOrder="1")
+        assert not item.get("SalesDocumentRjcnReason")
+        with pytest.raises(NoSuchRecord):
+            await link.write("sales_order.close", {"id": "4711"})
+
+
+async def test_an_order_that_changes_while_it_is_closed_is_read_once_more() -> None:
+    async with linked() as link:
+        operation = link.writing("sales_order.close")
+        settings: Any = link.connected.settings
+        assert operation.calls is not None
+        course = operation.calls(settings, operation.request(settings, {"id": "2"}, KEY))
+        read = next(course)
+        shown = await link.connected.send(read)
+        await link.write("sales_order.update", {"SalesOrder": "2", "CustomerPaymentTerms": "0002"})
+        batch = course.send(shown)
+        with pytest.raises(NotBegun):
+            course.send(await link.connected.send(batch))
+        assert not link.rows("A_SalesOrderItem", SalesOrder="2")[0].get("SalesDocumentRjcnReason")
+        assert await link.write("sales_order.close", {"id": "2"}) == {"id": "2"}
+        assert link.rows("A_SalesOrderItem", SalesOrder="2")[0]["SalesDocumentRjcnReason"] == "00"
