@@ -189,8 +189,9 @@ async def test_an_item_on_a_draft_is_in_its_currency_and_of_its_customer(client:
         }
         for place, items in wrong.items():
             for item in items:
+                item["invoice"] = draft
                 with pytest.raises(stripe.InvalidRequestError) as refused:
-                    call.v1.invoice_items.create({**item, "invoice": draft})
+                    call.v1.invoice_items.create(item)
                 assert refused.value.param == place
         call.v1.invoice_items.create({"customer": customer, "amount": 700, "currency": "USD", "invoice": draft})
         made = call.v1.invoices.retrieve(draft)
