@@ -68,6 +68,19 @@ def told(kind: str, identifier: str) -> Callable[[Mapping[str, Any]], int]:
     return lambda books: updates(books, kind, identifier)
 
 
+def charged(identifier: str) -> Callable[[Mapping[str, Any]], int]:
+    """Count the charges that have paid for an invoice."""
+
+    def documents(books: Mapping[str, Any]) -> int:
+        payments = next(one["payments"] for one in books["invoices"] if one["id"] == identifier)
+        intents = {payment["payment"].get("payment_intent") for payment in payments}
+        return sum(
+            charge["status"] == "succeeded" and charge["payment_intent"] in intents for charge in books["charges"]
+        )
+
+    return documents
+
+
 _SUBSCRIBED = WriteSample(
     operation="subscription.create",
     input={
@@ -192,6 +205,12 @@ _BILLING_WRITES = (
         operation="invoice.pay",
         input={"id": OPEN, "paid_out_of_band": True},
         documents=told("invoice.paid", OPEN),
+    ),
+    # By card, where a second time would take the customer's money twice.
+    WriteSample(
+        operation="invoice.pay",
+        input={"id": OPEN, "payment_method": "pm_card_visa"},
+        documents=charged(OPEN),
     ),
     WriteSample(operation="invoice.void", input={"id": OPEN}, documents=told("invoice.voided", OPEN)),
     WriteSample(

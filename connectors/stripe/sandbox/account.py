@@ -157,6 +157,8 @@ class Account:
         self.refunds = Table("refund", indexes=("charge",))
         self.credit_notes = Table("credit_note", indexes=("invoice",))
         self.credit_note_lines: dict[str, list[Record]] = {}
+        #: Customer and currency → balance, beside the one in the customer's own currency.
+        self.other_balances: dict[tuple[str, str], int] = {}
         self.customer_balance_transactions = Table("customer_balance_transaction", indexes=("customer",))
         self.disputes = Table("dispute", indexes=("charge",))
         self.payouts = Table("payout")

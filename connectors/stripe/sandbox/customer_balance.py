@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.credit_balances import put, standing
 from connectors.stripe.sandbox.currencies import check_amount, currency_of
 from connectors.stripe.sandbox.listing import pages
 from connectors.stripe.sandbox.parameters import Parameters
@@ -37,9 +38,9 @@ def move(
     credit_note: str | None = None,
     invoice: str | None = None,
 ) -> Record:
-    """Change a customer's balance, and keep what changed it."""
-    before = customer["balance"]
-    customer["balance"] = before + amount
+    """Change a customer's balance in a currency, and keep what changed it."""
+    shown, before = customer["balance"], standing(account, customer, currency)
+    put(account, customer, currency, before + amount)
     record = account.customer_balance_transactions.add(
         {
             "id": account.identifiers.new("cbtxn"),
@@ -50,14 +51,15 @@ def move(
             "currency": currency,
             "customer": customer["id"],
             "description": description,
-            "ending_balance": customer["balance"],
+            "ending_balance": before + amount,
             "invoice": invoice,
             "livemode": False,
             "metadata": metadata or {},
             "type": kind,
         }
     )
-    account.happened("customer.updated", customer, {"balance": before})
+    if customer["balance"] != shown:
+        account.happened("customer.updated", customer, {"balance": shown})
     return record
 
 

@@ -29,6 +29,8 @@ def create(account: Account, parameters: Parameters) -> Record:
         invoice = account.find(account.invoices, wanted, param="invoice")
         must_be_draft(invoice)
     currency = parameters.text("currency") or (invoice["currency"] if invoice else None)
+    if invoice is not None:
+        _refuse_strange(invoice, customer, currency_of(currency or invoice["currency"]))
     item = make(account, parameters, customer=customer, currency=currency, invoice=invoice)
     parameters.finish()
     keep(account, item)
@@ -36,6 +38,17 @@ def create(account: Account, parameters: Parameters) -> Record:
         embed(account, invoice, item)
         recompute(account, invoice)
     return item
+
+
+def _refuse_strange(invoice: Record, customer: str, currency: str) -> None:
+    """Refuse an item that is somebody else's, or in a currency that the sums of the invoice are not in."""
+    if customer != invoice["customer"]:
+        raise ApiError.invalid(f"The invoice {invoice['id']} is not of the customer {customer}.", param="customer")
+    if currency != invoice["currency"]:
+        raise ApiError.invalid(
+            f"The currency of the invoice item ({currency}) is not the invoice's ({invoice['currency']}).",
+            param="currency",
+        )
 
 
 def make(

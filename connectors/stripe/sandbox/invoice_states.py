@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.stripe.sandbox import collection, customer_balance, payments
 from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.credit_balances import standing
 from connectors.stripe.sandbox.invoice_sums import recompute, show
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
@@ -109,7 +110,7 @@ def _misstate(account: Account, invoice: Record) -> None:
 
 
 def _use_balance(account: Account, invoice: Record, customer: Record) -> None:
-    balance, total = customer["balance"], invoice["total"]
+    balance, total = standing(account, customer, invoice["currency"]), invoice["total"]
     # A credit pays for an invoice as far as it goes; a negative invoice becomes a credit.
     after = balance + total if total <= 0 else min(0, balance + total)
     if after != balance:
@@ -122,4 +123,4 @@ def _use_balance(account: Account, invoice: Record, customer: Record) -> None:
             invoice=invoice["id"],
         )
     invoice["starting_balance"] = balance
-    invoice["ending_balance"] = customer["balance"]
+    invoice["ending_balance"] = after

@@ -8,6 +8,7 @@ from typing import Any
 from connectors.stripe.sandbox import automatic_tax, catalogue
 from connectors.stripe.sandbox.account import Account
 from connectors.stripe.sandbox.amounts import Priced, Settled, TaxShare, settle, step
+from connectors.stripe.sandbox.credit_balances import standing
 from connectors.stripe.sandbox.listing import listed
 from connectors.stripe.sandbox.table import Record
 
@@ -115,7 +116,7 @@ def _total(account: Account, invoice: Record, lines: list[Record], settled: list
     contained = sum(share.amount for share in shares if share.inclusive)
     total = gross - every + exclusive
     customer = account.customers.get(invoice["customer"]) or {}
-    balance = customer.get("balance", 0)
+    balance = standing(account, customer, invoice["currency"])
     due = max(0, total + balance) if total > 0 else 0
     discounts: dict[str, int] = {}
     for result in settled:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.stripe.sandbox.account import Account
+from connectors.stripe.sandbox.credit_balances import put, standing
 from connectors.stripe.sandbox.currencies import check_amount, currency_of
 from connectors.stripe.sandbox.invoice_sums import show
 from connectors.stripe.sandbox.listing import equals, pages, time_range
@@ -240,9 +241,10 @@ def _book(account: Account, invoice: Record, payment: Record, received: int) -> 
         "amount_remaining": invoice["amount_remaining"] - paid,
         "amount_overpaid": invoice["amount_overpaid"] + received - paid,
     }
-    if received > paid:
-        customer = account.customers.get(invoice["customer"]) or {}
-        customer["balance"] = customer.get("balance", 0) - (received - paid)
+    customer = account.customers.get(invoice["customer"]) or {"deleted": True}
+    if received > paid and not customer.get("deleted"):
+        left = standing(account, customer, invoice["currency"]) - (received - paid)
+        put(account, customer, invoice["currency"], left)
     if invoice["amount_remaining"] > 0:
         keep_default_in_step(account, invoice)
     account.happened("invoice_payment.paid", payment)

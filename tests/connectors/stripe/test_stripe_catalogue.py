@@ -173,6 +173,34 @@ async def test_an_invoice_shows_where_its_customer_is_delivered_to(client: Clien
     await client(work)
 
 
+async def test_an_item_on_a_draft_is_in_its_currency_and_of_its_customer(client: Client, sandbox: Running) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        customer, other = (call.v1.customers.create({}).id for _ in range(2))
+        draft = call.v1.invoices.create({"customer": customer, "currency": "usd"}).id
+        euros: Any = {"currency": "eur", "unit_amount": 300, "product_data": {"name": "Seats"}}
+        price = call.v1.prices.create(euros).id
+        wrong: dict[str, list[Any]] = {
+            "currency": [
+                {"customer": customer, "amount": 500, "currency": "eur"},
+                {"customer": customer, "pricing": {"price": price}, "currency": "eur"},
+            ],
+            "pricing": [{"customer": customer, "pricing": {"price": price}}],
+            "customer": [{"customer": other, "amount": 500, "currency": "usd"}],
+        }
+        for place, items in wrong.items():
+            for item in items:
+                item["invoice"] = draft
+                with pytest.raises(stripe.InvalidRequestError) as refused:
+                    call.v1.invoice_items.create(item)
+                assert refused.value.param == place
+        call.v1.invoice_items.create({"customer": customer, "amount": 700, "currency": "USD", "invoice": draft})
+        made = call.v1.invoices.retrieve(draft)
+        assert (made.currency, made.total, [line.amount for line in made.lines.data]) == ("usd", 700, [700])
+
+    await client(work)
+    assert len(sandbox.world.books.snapshot()["invoiceitems"]) == 1
+
+
 async def test_an_item_changes_until_its_invoice_is_final(client: Client) -> None:
     def work(call: stripe.StripeClient) -> None:
         customer = call.v1.customers.create({"name": "A"}).id

@@ -287,6 +287,29 @@ async def test_every_change_of_a_balance_is_kept(client: Client) -> None:
     await client(work)
 
 
+async def test_a_balance_in_one_currency_pays_nothing_in_another(client: Client) -> None:
+    def work(call: stripe.StripeClient) -> None:
+        def billed(customer: str, currency: str) -> Any:
+            draft = call.v1.invoices.create({"customer": customer, "currency": currency})
+            call.v1.invoices.add_lines(draft.id, {"lines": [{"amount": 2000}]})
+            final = call.v1.invoices.finalize_invoice(draft.id)
+            return final.amount_due, final.starting_balance, final.ending_balance
+
+        customer = call.v1.customers.create({}).id
+        move = call.v1.customers.balance_transactions.create
+        move(customer, {"amount": -500, "currency": "eur"})
+        assert call.v1.customers.retrieve(customer).currency == "eur"
+        assert billed(customer, "usd") == (2000, 0, 0)
+        assert move(customer, {"amount": -300, "currency": "usd"}).ending_balance == -300
+        assert call.v1.customers.retrieve(customer).balance == -500
+        assert billed(customer, "usd") == (1700, -300, 0)
+        assert billed(customer, "eur") == (1500, -500, 0)
+        assert move(customer, {"amount": 10, "currency": "usd"}).ending_balance == 10
+        assert call.v1.customers.retrieve(customer).balance == 0
+
+    await client(work)
+
+
 async def test_notes_on_an_invoice_and_a_payment_are_shown_again(client: Client) -> None:
     def work(call: stripe.StripeClient) -> None:
         customer = call.v1.customers.create({}).id
