@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from connectors.salesforce.answers import is_id, moment
 from connectors.salesforce.client import reading, settings_of
@@ -37,7 +37,6 @@ FIRST_LOOK = timedelta(days=1)
 MOVED_ON = timedelta(hours=1)
 #: Events of one page, and ids that one query asks for.
 PAGE_EVENTS = 400
-_T = TypeVar("_T")
 _TOO_EARLY, _TOO_MANY = "INVALID_REPLICATION_DATE", "EXCEEDED_ID_LIMIT"
 
 
@@ -72,15 +71,13 @@ async def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIt
             if error.code != "not-found":
                 refused = refused or error
             continue
-        events = await _events(session, object, name, span)
-        parts = _parts(events) or ([events] if span.begins_at else [])
-        for number, part in enumerate(parts):
-            if part is parts[-1]:
+        begins_at = span.begins_at
+        async for events, is_last in _events(session, object, name, span):
+            if is_last:
                 places[object] = max(begin, span.covered)
-            begins_at = span.begins_at if number == 0 else None
-            yield Page(events=part, cursor=_cursor(places), begins_at=begins_at, begins_of=object)
-            kept = dict(places)
-        places[object] = max(begin, span.covered)
+            if events or begins_at:
+                yield Page(events=events, cursor=_cursor(places), begins_at=begins_at, begins_of=object)
+                kept, begins_at = dict(places), None
     if any(name not in kept or at - kept[name] > MOVED_ON for name, at in places.items()):
         yield Page(events=[], cursor=_cursor(places))
     if refused is not None:
@@ -112,8 +109,9 @@ async def _ask(session: Session, object: str, begin: datetime, end: datetime) ->
             answer = read_object(
                 await session.send(reading(settings_of(session), "sobjects", object, "deleted", query=query))
             )
-        except FixData as error:
-            if error.facts.get("error") != _TOO_MANY or (end - begin) / 2 < SHORTEST:
+        except (FixData, OutcomeUnknown) as error:
+            too_many = error.facts.get("error") == _TOO_MANY or error.code == "answer-too-large"
+            if not too_many or (end - begin) / 2 < SHORTEST:
                 raise
             end = begin + (end - begin) / 2
             continue
@@ -127,16 +125,24 @@ async def _ask(session: Session, object: str, begin: datetime, end: datetime) ->
         return Span(deleted=deleted, covered=covered), earliest
 
 
-async def _events(session: Session, object: str, name: str, span: Span) -> list[InboundEvent]:
-    """Tell of deletions by their time; what lies in the recycle bin is looked at, and what is back is left out."""
-    found: list[InboundEvent] = []
+async def _events(
+    session: Session, object: str, name: str, span: Span
+) -> AsyncIterator[tuple[Sequence[InboundEvent], bool]]:
+    """Tell of deletions part by part, by their time, and which part is the last; there is always one.
+
+    What lies in the recycle bin is looked at, and what is back is left out.
+    """
     if not span.deleted:
-        return found
+        yield [], True
+        return
     settings, fields = settings_of(session), await columns(session, object)
     beside = ("IsDeleted", "MasterRecordId", settings.external_id_of(object))
     names = ["Id", "SystemModstamp", *(field for field in beside if field in fields), *leads(fields)]
-    for part in _parts(sorted(span.deleted, key=lambda one: (span.deleted[one], one))):
+    ids = sorted(span.deleted, key=lambda one: (span.deleted[one], one))
+    for begin in range(0, len(ids), PAGE_EVENTS):
+        part = ids[begin : begin + PAGE_EVENTS]
         rows = await _still_there(session, object, names, part)
+        found: list[InboundEvent] = []
         for id in part:
             row = rows.get(id)
             if row is None:
@@ -145,11 +151,7 @@ async def _events(session: Session, object: str, name: str, span: Span) -> list[
                 # By the time that the list of changes shows, so that both name it alike.
                 at = moment(row.get("SystemModstamp"))
                 found.append(deletion(settings, object, name, id, at, row=row, fields=fields))
-    return found
-
-
-def _parts(items: Sequence[_T]) -> list[Sequence[_T]]:
-    return [items[begin : begin + PAGE_EVENTS] for begin in range(0, len(items), PAGE_EVENTS)]
+        yield found, begin + PAGE_EVENTS >= len(ids)
 
 
 async def _still_there(

@@ -64,11 +64,11 @@ class Front:
             )
         except LoginRefused as refused:
             body = {"error": refused.error, "error_description": refused.description}
-            return json_answer(body, status=refused.status)
+            return json_answer(body, status=refused.status, headers=self._dated())
         if not request.host.startswith(_SHARED):
             # An org that is asked at a host of its own names that one.
             answer = {**answer, "instance_url": f"{request.scheme}://{request.host}"}
-        return json_answer(answer, headers={"Cache-Control": "no-store"})
+        return json_answer(answer, headers={"Cache-Control": "no-store", **self._dated()})
 
     async def revoke(self, request: web.Request) -> web.Response:
         """End a token."""
@@ -148,7 +148,7 @@ class Front:
         return answer
 
     def _dated(self) -> dict[str, str]:
-        """Give the time by the org's own clock, which every answer bears."""
+        """Give the time by the org's own clock, which answers bear."""
         return {"Date": formatdate(self._org.clock.timestamp(), usegmt=True)}
 
     def _answer(self, call: Call) -> Reply:

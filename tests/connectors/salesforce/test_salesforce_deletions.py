@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sqlalchemy import select
@@ -185,6 +186,30 @@ async def test_more_than_one_answer_has_come_in_parts(monkeypatch: pytest.Monkey
             found += told(pages)
             cursor = pages[-1].cursor if pages else cursor
         assert {event.subject for event in found} == {*made["records"]}
+
+
+async def test_an_answer_that_is_larger_than_any_is_asked_for_in_shorter_spans() -> None:
+    async with org() as here:
+        cursor = (await read(here))[-1].cursor
+        await here.seed({"delete": [OTHER_ACCOUNT]})
+        await later(here, 3600)
+        send, spans = here.connected.send, []
+
+        async def large(request: Any) -> Response:
+            if "/Account/deleted" in request.url:
+                start, end = (
+                    datetime.fromisoformat(one) for _, [one] in sorted(parse_qs(urlsplit(request.url).query).items())
+                )
+                spans.append(abs(start - end))
+                if spans[-1] > timedelta(minutes=20):
+                    raise OutcomeUnknown("The answer is too large.", code="answer-too-large")
+            return await send(request)
+
+        here.connected.send = large  # type: ignore[method-assign]
+        [gone] = told(await read(here, cursor))
+        assert gone.subject == OTHER_ACCOUNT
+        assert spans == sorted(spans, reverse=True)
+        assert len(spans) == 3
 
 
 async def test_a_reading_that_breaks_off_leaves_no_object_behind() -> None:

@@ -47,6 +47,17 @@ def test_old_and_new_answers_to_an_upsert_are_understood(status: int, body: Any,
     assert written("record.upsert").result(response) == given
 
 
+async def test_where_several_have_the_id_nothing_is_written_and_all_of_them_are_named() -> None:
+    async with org() as here:
+        twins = [{"type": "Account", "Name": name, "Erp_Id__c": "e-1"} for name in ("One", "Two")]
+        ids = (await here.seed({"records": twins}))["records"]
+        record = {"object": "Account", "field": "Erp_Id__c", "value": "e-1", "fields": {"Site": "Wels"}}
+        with pytest.raises(FixData) as refusal:
+            await here.write("record.upsert", record)
+        assert (refusal.value.code, refusal.value.facts["ids"]) == ("found-twice", ", ".join(ids))
+        assert not [one for one in here.books["records"]["Account"] if one.get("Site") == "Wels"]
+
+
 async def test_a_record_without_an_id_elsewhere_is_made_once() -> None:
     async with org() as here:
         record = {"object": "Account", "fields": {"Name": "Cedar"}}
