@@ -22,17 +22,13 @@ class Stands(StrEnum):
     """What must have come of a contract."""
 
     BILLED = "one subscription and one sales order, with exactly what is agreed"
+    UNCLEAR = "both subscriptions that people made for it, and no sales order"
     KEPT = "one subscription and one sales order, with what was agreed before the last order"
     ENDING = "a subscription that ends with the period that runs"
-    ENDED = "a subscription that has ended and a closed sales order"
     CUT = "a subscription that was ended at once, with what was left of its period credited, and a closed sales order"
+    ENDED = "a subscription that has ended and a closed sales order"
     UNDONE = "a subscription that ends with the period that runs, and a closed sales order"
-    UNCLEAR = "both subscriptions that people made for it, and no sales order"
     NOTHING = "neither a subscription nor a sales order"
-
-
-#: How many subscriptions and sales orders there must be, where it is not one of each.
-_COUNTS: Mapping[Stands, tuple[int, int]] = {Stands.NOTHING: (0, 0), Stands.UNCLEAR: (2, 0)}
 
 
 def find(
@@ -42,12 +38,13 @@ def find(
     for id, state in stands.items():
         made = [one for one in stripe["subscriptions"] if one["metadata"].get("contract") == id]
         orders = [one for one in erp["salesOrders"] if one["externalId"] == id]
-        billed, ordered = _COUNTS.get(state, (1, 1))
-        for what, found, wanted in (("subscriptions", len(made), billed), ("sales orders", len(orders), ordered)):
-            if found != wanted:
-                broken = Invariant.NOTHING_TWICE if found > wanted else Invariant.NOTHING_LOST
-                yield _broken(broken, f"contract {id} has {found} {what}, must have {wanted}")
-        if len(made) == len(orders) == billed == 1:
+        wanted = 0 if state in {Stands.NOTHING, Stands.UNCLEAR} else 1
+        billed = 2 if state is Stands.UNCLEAR else wanted
+        for what, found, must_be in (("subscriptions", len(made), billed), ("sales orders", len(orders), wanted)):
+            if found != must_be:
+                broken = Invariant.NOTHING_TWICE if found > must_be else Invariant.NOTHING_LOST
+                yield _broken(broken, f"contract {id} has {found} {what}, must have {must_be}")
+        if len(made) == len(orders) == wanted == 1:
             yield from _one(crm, stripe, erp, made[0], orders[0], state, on=on)
     known = {one["Id"] for one in crm["records"]["Contract"]}
     strays = [one["id"] for one in stripe["subscriptions"] if one["metadata"].get("contract", "") not in known]
@@ -120,23 +117,6 @@ def _one(
             yield _broken(Invariant.BOOKS_AGREE, f"{side} has {dict(has)} of {name}, must have {dict(must_be)}")
 
 
-def _credits(stripe: Mapping[str, Any], subscription: Mapping[str, Any], name: str) -> Iterator[Finding]:
-    """Compare what was credited for the rest of the period: each item once, by what is left of it to the second."""
-    for item in subscription["items"]["data"]:
-        parts = [
-            one
-            for one in stripe["invoiceitems"]
-            if one["proration"] and one["parent"]["subscription_details"]["subscription_item"] == item["id"]
-        ]
-        start, end = item["current_period_start"], item["current_period_end"]
-        whole = Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"]
-        left = whole * (end - subscription["ended_at"]) / (end - start)
-        has = -sum(Decimal(one["amount"]) for one in parts)
-        if len(parts) != 1 or abs(has - left) > Decimal("0.5"):
-            broken = Invariant.NOTHING_TWICE if len(parts) > 1 else Invariant.BOOKS_AGREE
-            yield _broken(broken, f"{len(parts)} credits of {name} come to {has}, must be one of {left:.1f}")
-
-
 def _products(crm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {one["Id"]: one for one in crm["records"]["Product2"]}
 
@@ -156,6 +136,23 @@ def _charges(
             has, must_be = Decimal(one["amount"]), Decimal(line["UnitPrice"]) * Decimal(line["Quantity"]) * 100
             if has != must_be:
                 yield _broken(Invariant.BOOKS_AGREE, f"{line['Id']} was charged with {has}, must be {must_be}")
+
+
+def _credits(stripe: Mapping[str, Any], subscription: Mapping[str, Any], name: str) -> Iterator[Finding]:
+    """Compare what was credited for the rest of the period: each item once, by what is left of it to the second."""
+    for item in subscription["items"]["data"]:
+        parts = [
+            one
+            for one in stripe["invoiceitems"]
+            if one["proration"] and one["parent"]["subscription_details"]["subscription_item"] == item["id"]
+        ]
+        start, end = item["current_period_start"], item["current_period_end"]
+        whole = Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"]
+        left = whole * (end - subscription["ended_at"]) / (end - start)
+        has = -sum(Decimal(one["amount"]) for one in parts)
+        if len(parts) != 1 or abs(has - left) > Decimal("0.5"):
+            broken = Invariant.NOTHING_TWICE if len(parts) > 1 else Invariant.BOOKS_AGREE
+            yield _broken(broken, f"{len(parts)} credits of {name} come to {has}, must be one of {left:.1f}")
 
 
 def _billed(stripe: Mapping[str, Any], subscription: Mapping[str, Any]) -> Sold:
