@@ -22,13 +22,13 @@ class Stands(StrEnum):
     """What must have come of a contract."""
 
     BILLED = "one subscription and one sales order, with exactly what is agreed"
+    UNCLEAR = "both subscriptions that people made for it, and no sales order"
     KEPT = "one subscription and one sales order, with what was agreed before the last order"
     ENDING = "a subscription that ends with the period that runs"
-    ENDED = "a subscription that has ended and a closed sales order"
     CUT = "a subscription that was ended at once, with what was left of its period credited, and a closed sales order"
+    ENDED = "a subscription that has ended and a closed sales order"
     LEFT = "a subscription that goes on and an open sales order, until a person has said what becomes of them"
     UNDONE = "a subscription that ends with the period that runs, and a closed sales order"
-    UNCLEAR = "both subscriptions that people made for it, and no sales order"
     NOTHING = "neither a subscription nor a sales order"
 
 
@@ -124,23 +124,6 @@ def _one(
             yield _broken(Invariant.BOOKS_AGREE, f"{side} has {dict(has)} of {name}, must have {dict(must_be)}")
 
 
-def _credits(stripe: Mapping[str, Any], subscription: Mapping[str, Any], name: str) -> Iterator[Finding]:
-    """Compare what was credited for the rest of the period: each item once, by what is left of it to the second."""
-    for item in subscription["items"]["data"]:
-        parts = [
-            one
-            for one in stripe["invoiceitems"]
-            if one["proration"] and one["parent"]["subscription_details"]["subscription_item"] == item["id"]
-        ]
-        start, end = item["current_period_start"], item["current_period_end"]
-        whole = Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"]
-        left = whole * (end - subscription["ended_at"]) / (end - start)
-        has = -sum(Decimal(one["amount"]) for one in parts)
-        if len(parts) != 1 or abs(has - left) > Decimal("0.5"):
-            broken = Invariant.NOTHING_TWICE if len(parts) > 1 else Invariant.BOOKS_AGREE
-            yield _broken(broken, f"{len(parts)} credits of {name} come to {has}, must be one of {left:.1f}")
-
-
 def _contracts(crm: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Give the CRM's contracts, those in the recycle bin too: what was made of one stays."""
     return [*crm["records"]["Contract"], *crm.get("deleted", {}).get("Contract", ())]
@@ -172,6 +155,23 @@ def _charges(
             has, must_be = Decimal(one["amount"]), Decimal(line["UnitPrice"]) * Decimal(line["Quantity"]) * 100
             if has != must_be:
                 yield _broken(Invariant.BOOKS_AGREE, f"{line['Id']} was charged with {has}, must be {must_be}")
+
+
+def _credits(stripe: Mapping[str, Any], subscription: Mapping[str, Any], name: str) -> Iterator[Finding]:
+    """Compare what was credited for the rest of the period: each item once, by what is left of it to the second."""
+    for item in subscription["items"]["data"]:
+        parts = [
+            one
+            for one in stripe["invoiceitems"]
+            if one["proration"] and one["parent"]["subscription_details"]["subscription_item"] == item["id"]
+        ]
+        start, end = item["current_period_start"], item["current_period_end"]
+        whole = Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"]
+        left = whole * (end - subscription["ended_at"]) / (end - start)
+        has = -sum(Decimal(one["amount"]) for one in parts)
+        if len(parts) != 1 or abs(has - left) > Decimal("0.5"):
+            broken = Invariant.NOTHING_TWICE if len(parts) > 1 else Invariant.BOOKS_AGREE
+            yield _broken(broken, f"{len(parts)} credits of {name} come to {has}, must be one of {left:.1f}")
 
 
 def _billed(stripe: Mapping[str, Any], subscription: Mapping[str, Any]) -> Sold:

@@ -8,6 +8,7 @@ from hub.proof.scenario import Payment
 from hub.proof.simulation.case import Books, Case, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
 from hub.proof.simulation.contract_cases import CONTRACT_CASES
+from hub.proof.simulation.contract_ending_cases import CONTRACT_ENDING_CASES
 from hub.proof.simulation.crm_cases import CRM_CASES
 from hub.proof.simulation.happenings import (
     day_later,
@@ -379,6 +380,7 @@ CASES: tuple[Case, ...] = (
     ),
     *CRM_CASES,
     *CONTRACT_CASES,
+    *CONTRACT_ENDING_CASES,
     *RESTORE_CASES,
     *SAP_CASES,
 )

@@ -19,12 +19,6 @@ _LIST = "12.50"
 #: More digits than Stripe takes.
 _TOO_MUCH = "100000000000000"
 _EUROS: Mapping[str, Any] = {"currencies": [{"IsoCode": "EUR", "IsCorporate": True}]}
-#: A subscription that a person makes for the contract.
-_BY_HAND = (
-    "customer={customer}&collection_method=send_invoice&days_until_due=30&metadata[contract]={contract}"
-    "&items[0][price_data][currency]=eur&items[0][price_data][unit_amount]=1250"
-    "&items[0][price_data][recurring][interval]=month&items[0][price_data][product]={seats}"
-)
 _FLOWS = ("contract-to-billing", "contract-due")
 
 
@@ -133,20 +127,6 @@ async def _reduced(stage: Stage) -> None:
     await stage.agree()
 
 
-async def _signed_twice(stage: Stage) -> None:
-    await sold(stage)
-    await stage.rested()
-    await sign(stage)
-    for _ in range(2):
-        await stage.stripe("/v1/subscriptions", _BY_HAND)
-    await stage.read()
-
-
-async def _unclear(stage: Stage) -> None:
-    await order(stage, "first", (3, _LIST))
-    await stage.read()
-
-
 async def drop(stage: Stage, name: str, *, for_good: bool = False) -> None:
     """Let an order be deleted, which is made a draft for it, before anybody sees either."""
     await stage.seed(VENDOR, {"changes": [{"type": "Order", "id": name, "Status": "Draft"}]})
@@ -184,12 +164,6 @@ async def _emptied(stage: Stage) -> None:
     await stage.agree()
 
 
-async def _cut_off(stage: Stage) -> None:
-    await order(stage, "none", (-3, _LIST), kind="Immediate Cancellation")
-    await stage.read()
-    await stage.agree()
-
-
 async def _kept(stage: Stage) -> None:
     await order(stage, "none", (-3, _LIST))
     await stage.read()
@@ -211,22 +185,6 @@ async def _last_day(stage: Stage) -> None:
     await stage.rested()
     await sign(stage, (3, _LIST), term=1)
     await stage.read()
-
-
-async def _made_endless(stage: Stage) -> None:
-    await _last_day(stage)
-    await stage.rested()
-    await stage.read()
-    await stage.rested()
-    # Somebody takes its end out of billing.
-    await stage.stripe("/v1/subscriptions/{subscription}", "cancel_at=")
-
-
-async def _over_long_since(stage: Stage) -> None:
-    await asyncio.sleep(2 * 3600.0)
-    await stage.seed(VENDOR, {"changes": [{"type": "Contract", "id": "{contract}", "Description": "Over"}]})
-    await stage.read()
-    await stage.agree()
 
 
 async def _over(stage: Stage) -> None:
@@ -308,8 +266,6 @@ CONTRACT_CASES: tuple[Case, ...] = (
     _case("with what is charged once", prepare=_noted, happen=installed, crm=of_contract(products=2, prices=2)),
     _case("that becomes less", prepare=_sold_and_signed, happen=_reduced, crm=of_contract()),
     _case("of which nothing is left", prepare=_sold_and_signed, happen=_emptied, crm=of_contract(Stands.ENDING)),
-    _case("that an order ends at once", prepare=_sold_and_signed, happen=_cut_off, crm=of_contract(Stands.CUT)),
-    _case("whose last day is over", prepare=_made_endless, happen=_over_long_since, crm=of_contract(Stands.CUT)),
     _case(
         "of which people leave everything",
         prepare=_sold_and_signed,
@@ -317,12 +273,6 @@ CONTRACT_CASES: tuple[Case, ...] = (
         crm=of_contract(Stands.KEPT, exceptions=("approval-refused",)),
     ),
     _case("whose orders begin and end", prepare=_sold_and_signed, happen=_changed_at_midnight, crm=of_contract()),
-    _case(
-        "of which billing has two",
-        prepare=_signed_twice,
-        happen=_unclear,
-        crm=of_contract(Stands.UNCLEAR, exceptions=("contract-billed-twice",)),
-    ),
     Case(
         flows=("contract-ended", *_FLOWS),
         scenario=one_invoice(),
