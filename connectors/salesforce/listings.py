@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from connectors.salesforce import csv_files
 from connectors.salesforce.answers import is_id, moment
@@ -25,7 +25,7 @@ from hub.sdk.limit_headers import http_date
 from hub.sdk.session import Session
 from hub.sdk.values import InboundEvent, Request, Response
 
-#: Rows of one page: few enough to be held at once, and many enough for a call of the day's.
+#: Rows of one page where nobody asks for more: few enough to be held at once, and many enough for a call of the day's.
 PAGE_ROWS = 250
 #: Seconds until a list that is still being made is asked for again: soon while it is young, and a quarter of its age
 #: later then, so that a list of seconds is not waited for much longer, and one of hours does not cost a call a second.
@@ -33,14 +33,25 @@ FIRST_LOOK, LAST_LOOK = 0.25, 10.0
 #: In a cursor, behind the last page.
 _END = "end"
 _MADE, _FAILED = "JobComplete", frozenset({"Failed", "Aborted"})
-_Pull = Callable[[Session, str | None, datetime], AsyncIterator[Page]]
 
 
-def all_of(kind: Kind) -> _Pull:
+class Pull(Protocol):
+    """Lists the records of one object, so many `rows` in a page or as many as it has by itself."""
+
+    def __call__(
+        self, session: Session, cursor: str | None, since: datetime, rows: int | None = None, /
+    ) -> AsyncIterator[Page]:
+        """Yield its pages."""
+        ...
+
+
+def all_of(kind: Kind) -> Pull:
     """Make the listing of an object."""
 
-    async def pull(session: Session, cursor: str | None, since: datetime) -> AsyncIterator[Page]:
-        """Yield all records that were made since then, in Salesforce's order.
+    async def pull(
+        session: Session, cursor: str | None, since: datetime, rows: int | None = None, /
+    ) -> AsyncIterator[Page]:
+        """Yield all records that were made since then, in Salesforce's order, so many `rows` in a page.
 
         Raises `RetryLater` as `job-unfinished` while the list is being made; the page before, without events, has
         named it by then.
@@ -56,8 +67,8 @@ def all_of(kind: Kind) -> _Pull:
             return
         await _wait_for(session, job)
         while locator != _END:
-            rows, locator = await _page(session, job, locator, types)
-            records = await with_currencies(session, rows) if kind.money else rows
+            found, locator = await _page(session, job, locator, types, rows or PAGE_ROWS)
+            records = await with_currencies(session, found) if kind.money else found
             yield Page(events=[_event(record, kind) for record in records], cursor=f"{job} {locator}")
 
     return pull
@@ -137,9 +148,11 @@ def _state(response: Response, job: str) -> str:
     return str(told["state"])
 
 
-async def _page(session: Session, job: str, locator: str, types: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
+async def _page(
+    session: Session, job: str, locator: str, types: Mapping[str, str], most: int
+) -> tuple[list[dict[str, Any]], str]:
     """Read a page of a list and where the next one is; each begins with the names of its columns."""
-    query = {"maxRecords": str(PAGE_ROWS), **({"locator": locator} if locator else {})}
+    query = {"maxRecords": str(most), **({"locator": locator} if locator else {})}
     request = reading(settings_of(session), "jobs", "query", job, "results", query=query)
     headers = {**request.headers, "accept": "text/csv"}
     response = await session.send(Request(method="GET", url=request.url, headers=headers))
@@ -170,12 +183,14 @@ def _event(record: dict[str, Any], kind: Kind) -> InboundEvent:
 
 
 def _listing(name: str, kind: Kind) -> Listing:
+    pull = all_of(kind)
     return Listing(
         name=f"all_{name}",
         title=f"All records of {kind.object} as they stand",
         event=f"salesforce.{kind.name}.listed",
-        pull=all_of(kind),
+        pull=pull,
         count=count_of(kind),
+        sized=pull,
     )
 
 

@@ -32,6 +32,8 @@ from hub.store.streams import BackfillState
 MOST_OPEN = 300
 #: So many batches of a listing may be open, beside the one that is being gathered, and so many records are in one.
 MOST_BATCHES_OPEN, MOST_IN_ONE = 4, 10_000
+#: So many records of a batch are asked for at once, where the vendor leaves one the choice.
+MOST_IN_A_PAGE = 2500
 #: How long a full hub is left alone, in seconds.
 _LOOK = 0.25
 #: Vendors tell times in whole seconds: what is listed counts as older than all that happens in the same second.
@@ -73,7 +75,11 @@ class Listings:
                         total += len(within(page))
             if not await self._committer.commit(Work(lambda tx: streams.count_backfill(tx, backfill_id, total=total))):
                 return False
-        async with aclosing(_parts(listing.pull(session, row["cursor"], since), within, batch)) as parts:
+        if batch is None or listing.sized is None:
+            pages = listing.pull(session, row["cursor"], since)
+        else:
+            pages = listing.sized(session, row["cursor"], since, rows_of_a_page(batch))
+        async with aclosing(_parts(pages, within, batch)) as parts:
             while await self._has_room(backfill_id):
                 asked = self._ambient.now() - _COARSE
                 try:
@@ -124,6 +130,11 @@ class Listings:
 def in_batches(event: str) -> str:
     """Name the events that have many records at once, of a listing that tells of one record by `event`."""
     return f"{event}.batch"
+
+
+def rows_of_a_page(batch: int) -> int:
+    """Give how many records a page has, so that as few pages as can be make a batch, and none is more than that."""
+    return batch // -(-batch // MOST_IN_A_PAGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

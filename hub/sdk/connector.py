@@ -268,6 +268,8 @@ class Listing:
       or changed meanwhile. An event's `external_id` names its record, and `occurred_at` is when that was made.
     - `count(session, since, until)` gives how many records were made in that span, where the vendor can count; without
       it, they are counted by listing all of them once before.
+    - `sized(session, cursor, since, rows)` is `pull` with at most so many records in a page, where the vendor leaves
+      that to the caller: whoever takes thousands needs fewer calls. A cursor of the one leads on with the other.
     """
 
     name: str
@@ -275,6 +277,7 @@ class Listing:
     event: str
     pull: Callable[[Session, str | None, datetime], AsyncIterator[Page]]
     count: Callable[[Session, datetime, datetime], Awaitable[int]] | None = None
+    sized: Callable[[Session, str | None, datetime, int], AsyncIterator[Page]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

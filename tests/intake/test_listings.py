@@ -405,3 +405,29 @@ async def test_a_list_in_the_making_is_taken_up_as_soon_as_it_is_due(tmp_path: P
                 await asyncio.sleep(0)
         assert [(look - looks[0]).total_seconds() for look in looks] == [0, 0.5, 1, 1.5]
         assert row(hub, made)["read"] == 3
+
+
+@pytest.mark.parametrize(
+    ("batch", "rows"), [(1, 1), (250, 250), (2500, 2500), (2501, 1250), (5000, 2500), (9999, 2499)]
+)
+def test_as_few_pages_as_can_be_make_a_batch(batch: int, rows: int) -> None:
+    assert listings.rows_of_a_page(batch) == rows
+
+
+async def test_who_takes_batches_asks_for_pages_of_their_size(tmp_path: Path) -> None:
+    """Who takes record by record has the vendor's own pages; so have those who only count."""
+    clock, vendor = start(20)
+    asked: list[tuple[str | None, int]] = []
+
+    def sized(session: Session, cursor: str | None, since: datetime, rows: int) -> AsyncIterator[Page]:
+        asked.append((cursor, rows))
+        return replace(vendor, page=rows).pull(session, cursor, since)
+
+    plain, bundle = in_batches(vendor)
+    speaks = replace(plain, listings=[replace(plain.listings[0], sized=sized)])
+    async with Reader(tmp_path, clock, speaks, bundle=bundle) as hub:
+        made = await order_batches(hub, 8)
+        await carry_out(hub)
+        assert asked == [(None, 8)]
+        assert batches(hub) == [[*range(1, 9)], [*range(9, 17)], [*range(17, 21)]]
+        assert row(hub, made)["state"] == BackfillState.DONE

@@ -192,6 +192,11 @@ async def test_a_list_is_made_once_and_read_on_from_any_page(monkeypatch: pytest
         for place, page in enumerate(found):
             rest = [event.external_id for later in found[place + 1 :] for event in later.events]
             assert [event.external_id for one in await pages(here, page.cursor) for event in one.events] == rest
+        # Who asks for larger pages goes on with the same list, from any page of the smaller ones.
+        sized = listing("all_accounts").sized
+        assert sized is not None
+        larger = [page async for page in sized(here.connected, found[2].cursor, EVER, 50)]
+        assert [len(page.events) for page in larger] == [50, 5]
         assert len(here.books["jobs"]) == 1
         count = listing("all_accounts").count
         assert count is not None
