@@ -155,6 +155,27 @@ def test_an_account_whose_customer_is_gone_goes_on_with_the_one_that_people_make
     assert len(rows(f"SELECT 1 {tied}")) == 1
 
 
+def test_a_customer_that_could_not_be_made_is_made_when_a_person_orders_it_and_then_as_the_account_is() -> None:
+    """The flow that makes it stops, and the one that has called it waits and goes on."""
+
+    async def happen(stage: Any) -> None:
+        faults = stage._sandboxes["stripe"].world.faults
+        faults.replace([{"kind": "outage", "match": {"method": "POST", "path": "/v1/customers$"}}])
+        await stage.seed("salesforce", {"records": [ALDER]})
+        await read_until_it_rests(stage)
+        await stage.rested()
+        faults.replace([])
+        ((stopped,),) = rows("SELECT id FROM runs WHERE state = 'parked' AND flow = 'customer-of-account'")
+        await stage.seed("salesforce", {"changes": [{"type": "Account", "id": "{alder}", "Name": "Alder and Sons"}]})
+        await read_until_it_rests(stage)
+        process = await stage._host.serving()
+        await process.run_orders.replay(stopped, actor="person:ada")
+        await stage.rested()
+
+    # What had been sent before is sent again, and then made to be as the CRM says.
+    assert played(happen, Crm(customers=1, changes=1), prepare=None).findings == []
+
+
 def test_an_account_of_which_billing_has_two_customers_is_a_persons_matter() -> None:
     async def happen(stage: Stage) -> None:
         for _ in range(2):

@@ -118,6 +118,18 @@ def test_a_merged_account_whose_tie_is_lost_is_a_persons_matter() -> None:
     assert played(happen, crm) == []
 
 
+def test_a_merged_account_whose_customer_is_the_other_ones_leaves_nothing_to_do() -> None:
+    """The account that is left was tied since before the backup; the one that is gone was a further name."""
+
+    async def happen(stage: Stage) -> None:
+        await stage.stripe("/v1/customers/{customer}", "metadata[crm_account]={alder}")
+        await read(stage)
+        await stage.seed("salesforce", {"merge": [{"into": "{birch}", "gone": ["{alder}"]}]})
+        await read(stage)
+
+    assert played(happen, Crm(records=(PROSPECT, BIRCH), tied=("birch",), changes=1)) == []
+
+
 def test_a_customer_that_the_search_shows_late_is_found_too() -> None:
     async def happen(stage: Stage) -> None:
         await stage.seed("stripe", {"switches": {"search_delay": 3000}})
