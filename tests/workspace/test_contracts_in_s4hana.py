@@ -76,7 +76,7 @@ def step_of(bundle: Bundle, name: str) -> Call:
     return step.action
 
 
-def changed(bundle: Bundle, agreed: Mapping[str, Any], order: SalesOrder, step: str = "renumber") -> None:
+def changed(bundle: Bundle, agreed: Mapping[str, Any], order: SalesOrder, step: str = "adjust") -> None:
     """Let the step of the flow that changes an order be done once."""
     call = step_of(bundle, step)
     scope = {"stood": {"sales_order": order.standing()}, "way": {"sold": {"collected": COLLECTED}, "agreed": agreed}}
