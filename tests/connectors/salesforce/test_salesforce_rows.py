@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,20 +15,26 @@ from connectors.salesforce.sandbox.collections_api import CollectionsApi
 from connectors.salesforce.sandbox.org import Org as SandboxOrg
 from connectors.salesforce.sandbox.record_api import manner_of
 from connectors.salesforce.sandbox.wire import Call, Reply
+from hub.engine.recording import Recording
+from hub.engine.suspicion import Lost
 from hub.errors import HubError
+from hub.model.event import InboundEvent, Via
 from hub.model.run import RunState
 from hub.proof.certification.calls import flow_of
+from hub.proof.certification.flows import CONNECTION, event_type
 from hub.proof.certification.stand import stand
 from hub.sdk.errors import FixData, NotBegun, OutcomeUnknown
 from hub.sdk.exact_json import dumps, loads
 from hub.sdk.guards import ReadBefore
+from hub.sdk.testing.hostile import BODIES
 from hub.sdk.testing.samples import WriteSample
-from hub.sdk.values import EffectKey, Response
-from hub.store.tables import effects
+from hub.sdk.values import Response
+from hub.store import run_orders
+from hub.store.committer import Work
+from hub.store.tables import effects, runs
 from tests.connectors.salesforce.connected import KEY, org, settings, written
 from tests.connectors.salesforce.test_salesforce_in_a_hub import begin, outcomes, state
 
-AGAIN = EffectKey("fedcba9876543210fedcba9876543210")
 UPSERT = written("records.upsert")
 SAMPLE = next(one for one in SAMPLES.writes if one.input.get("all_or_none") is False)
 #: A name that is longer than the field.
@@ -120,6 +127,13 @@ def test_what_does_not_tell_of_every_record_is_unknown(results: list[Any]) -> No
     assert len(answered([GOOD, GOOD])["ids"]) == 2
     with pytest.raises(OutcomeUnknown):
         answered(results)
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_what_is_no_answer_of_a_collection_says_nothing(body: bytes) -> None:
+    request = UPSERT.request(settings(), rows(usage(1), object="Usage__c"), KEY)
+    with pytest.raises(OutcomeUnknown):
+        UPSERT.answered(request, Response(status=200, body=body))
 
 
 @pytest.mark.parametrize("code", ["UNABLE_TO_LOCK_ROW", "REQUEST_LIMIT_EXCEEDED", "INVALID_SESSION_ID"])
@@ -242,3 +256,58 @@ async def test_what_somebody_else_changed_after_a_cut_answer_goes_to_a_person(mo
     ended, made, tried, _ = await ends(monkeypatch, SAMPLE, cut, change)
     assert (ended, tried[0]) == (RunState.PARKED, 1)
     assert made[0]["reason"] == "newer-at-target"
+
+
+async def test_what_stands_in_part_when_a_run_is_ended_is_told_and_not_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No answer ever comes whole: whoever ends the run learns which records stand, and which do not."""
+    whole = CollectionsApi.upsert
+
+    def upsert(self: CollectionsApi, call: Call, name: str, field: str) -> Reply:
+        return Reply(body=whole(self, call, name, field).body[:-1])
+
+    monkeypatch.setattr(CollectionsApi, "upsert", upsert)
+    async with stand(CONNECTOR, SAMPLES, flow_of(CONNECTOR, SAMPLES, SAMPLE)) as hub:
+        await begin(hub, SAMPLE)
+        await hub.until(lambda: state(hub) is RunState.PARKED)
+        with hub.database.reading() as reading:
+            run = reading.execute(select(runs.c.id)).scalar_one()
+        sent = outcomes(hub).count("unreadable-answer")
+        await hub.committer.commit(Work(lambda tx: run_orders.cancel(tx, run, actor="user:ada", reason="no more")))
+        await hub.until(lambda: state(hub) is RunState.CANCELLED)
+        with hub.database.reading() as reading:
+            made = reading.execute(select(effects)).mappings().one()
+        assert outcomes(hub).count("unreadable-answer") == sent
+    found = loads(made["output"])
+    assert (made["state"], made["reason"]) == ("done", None)
+    assert (found["written"], found["failed"], found["unprocessed"]) == (2, [], ["use_15"])
+    assert [row.get("code") for row in found["rows"]] == [None, "not-applied", None]
+
+
+@pytest.mark.parametrize(("quantity", "ended"), [(16, RunState.SUCCEEDED), (99, RunState.PARKED)])
+async def test_after_a_restore_what_stands_as_it_was_written_is_the_runs_own(
+    monkeypatch: pytest.MonkeyPatch, quantity: int, ended: RunState
+) -> None:
+    """Nothing is known of what stood before: records that show something else must be older than what led to it."""
+    async with stand(CONNECTOR, SAMPLES, flow_of(CONNECTOR, SAMPLES, SAMPLE)) as hub:
+        now = hub.ambient.now()
+        lost = Lost(since=now - timedelta(hours=2), until=now + timedelta(hours=2))
+        monkeypatch.setattr(Recording, "lost", lambda _self, _operation: lost)
+        there = [{"type": "Usage__c", "Key__c": "use_16", **USED, "Quantity__c": quantity}]
+        await hub.sandbox.world.books.seed({"records": there})
+        data = {"id": "order-1", "input": dict(SAMPLE.input)}
+        happened = InboundEvent(
+            external_id="order-1", type=event_type(CONNECTOR), occurred_at=now - timedelta(hours=1), data=data
+        )
+        await hub.intake.accept(CONNECTION, [happened], Via.API)
+        await hub.until(lambda: state(hub) in (RunState.SUCCEEDED, RunState.PARKED))
+        with hub.database.reading() as reading:
+            made = reading.execute(select(effects)).mappings().one()
+        assert state(hub) is ended
+        assert SAMPLE.documents(hub.books()) == 1
+        if ended is RunState.PARKED:
+            assert made["reason"] == "newer-at-target"
+            return
+        found = loads(made["output"])
+        assert (found["written"], [row["value"] for row in found["failed"]]) == (2, ["use_15"])
