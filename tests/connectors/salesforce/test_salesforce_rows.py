@@ -31,7 +31,9 @@ from hub.sdk.testing.samples import WriteSample
 from hub.sdk.values import Response
 from hub.store import run_orders
 from hub.store.committer import Work
-from hub.store.tables import effects, runs
+from hub.store.tables import effects, events, runs
+from hub.workspace.catalogue import catalogue_of
+from hub.workspace.compilation import compile_bundle
 from tests.connectors.salesforce.connected import KEY, org, settings, written
 from tests.connectors.salesforce.test_salesforce_in_a_hub import begin, outcomes, state
 
@@ -311,3 +313,55 @@ async def test_after_a_restore_what_stands_as_it_was_written_is_the_runs_own(
             return
         found = loads(made["output"])
         assert (found["written"], [row["value"] for row in found["failed"]]) == (2, ["use_15"])
+
+
+FLOW = """
+flow: rows
+title: Write records, and go on with each
+owner: team:sales-operations
+on: { event: salesforce.certification.asked }
+key: data.id
+business_key: data.id
+steps:
+  - id: usage
+    call: { connection: subject, operation: records.upsert, with: passed_on, of: data.input }
+  - id: written
+    foreach:
+      each: "usage.rows[?id]"
+      as: row
+      by: row.value
+      steps:
+        - { id: told, emit: { type: concord.usage.written, subject: row.value, of: "{ id: row.id }" } }
+  - id: refused
+    foreach:
+      each: "[usage.failed[].value, usage.unprocessed][]"
+      as: id
+      by: id
+      steps:
+        - { id: alone, emit: { type: concord.usage.alone, subject: id, of: "{ id: id }" } }
+"""
+
+
+async def test_a_flow_goes_on_with_what_was_written_and_apart_from_it_with_the_others() -> None:
+    """A record that was refused goes on by itself, in the words in which a bulk job's does."""
+    fields = "".join(f"  {name}: {name}\n" for name in SAMPLE.input)
+    head = "mapping: passed_on\nversion: 1\nfrom: asked@1\nto: rows@1\nfields:\n"
+    files = {
+        "flows/rows.yaml": FLOW,
+        "mappings/passed_on.yaml": head + fields,
+        "schemas/asked@1.json": '{"type": "object"}',
+        "schemas/rows@1.json": dumps(dict(UPSERT.input)).decode(),
+        "connections/subject.yaml": "connection: subject\nconnector: salesforce\n",
+    }
+    bundle, lints = compile_bundle({path: text.encode() for path, text in files.items()}, catalogue_of([CONNECTOR]))
+    assert bundle is not None, lints
+    async with stand(CONNECTOR, SAMPLES, bundle) as hub:
+        await begin(hub, SAMPLE)
+        await hub.until(lambda: state(hub) is RunState.SUCCEEDED)
+        with hub.database.reading() as reading:
+            told = reading.execute(select(events.c.type, events.c.subject)).all()
+    assert sorted((type, subject) for type, subject in told if type.startswith("concord.")) == [
+        ("concord.usage.alone", "use_15"),
+        ("concord.usage.written", "use_14"),
+        ("concord.usage.written", "use_16"),
+    ]
