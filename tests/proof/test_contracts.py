@@ -193,7 +193,7 @@ def test_a_contract_is_taxed_as_the_policy_says_also_after_somebody_has_changed_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     compiled, policy = shipped.compiled, ("policies/contract-tax.yaml", b"by: as_it_is", b"by: automatic")
-    monkeypatch.setattr(shipped, "compiled", lambda engine="tax", _moved=None: compiled(engine, policy))
+    monkeypatch.setattr(shipped, "compiled", lambda engine="tax", *moved: compiled(engine, *moved, policy))
     assert AMENDED.prepare is not None
     before = AMENDED.prepare
 

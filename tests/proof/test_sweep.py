@@ -87,7 +87,7 @@ def test_a_tie_to_what_was_taken_back_is_seen(monkeypatch: pytest.MonkeyPatch) -
 
 def test_who_sends_again_without_looking_is_caught() -> None:
     """A notice that was cut off may have been given; the broken hub gives it again."""
-    broken = sweep.crash(NOTICE, [Point(where=Where.AFTER_CALL, number=1)], BY_NAME["blind_retry"].composition)
+    broken = sweep.crash(NOTICE, [_given()], BY_NAME["blind_retry"].composition)
     assert {finding.invariant for _, finding in broken.broken} == {Invariant.NOTHING_TWICE}
 
 
@@ -100,7 +100,7 @@ def test_a_point_that_is_never_reached_is_not_covered() -> None:
 
 
 def test_a_broken_crash_is_run_again_by_the_command_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    broken = sweep.crash(NOTICE, [Point(where=Where.AFTER_CALL, number=1)], BY_NAME["blind_retry"].composition)
+    broken = sweep.crash(NOTICE, [_given()], BY_NAME["blind_retry"].composition)
     ((at, finding),) = broken.broken
     assert run_prove(ProveOptions(crash=f"{NOTICE.name}, {at}", mutant="blind_retry")) == EXIT_BROKEN
     assert finding.detail in capsys.readouterr().out
@@ -119,6 +119,11 @@ def test_what_names_no_crash_is_told_what_does(text: str) -> None:
 def test_a_crash_at_a_point_that_is_not_there_proves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_prove(ProveOptions(crash=f"{NOTICE.name}, after a commit 600")) == EXIT_BROKEN
     assert "Nothing died: collections-notice has" in capsys.readouterr().out
+
+
+def _given() -> Point:
+    """Name the point at which the notice was given, and nobody knows of it yet."""
+    return _last(sweep.points_of(NOTICE)[1], Where.AFTER_CALL)
 
 
 def _last(points: Sequence[Point], where: Where) -> Point:

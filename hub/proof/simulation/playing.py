@@ -104,8 +104,8 @@ class _Play:
         self._taken_back_at: list[datetime] = []
         self._settings: dict[str, dict[str, object]] = {}
         self._sap = [sap.VENDOR] if case.erp == sap.VENDOR else []
-        moved = sap.MOVED if self._sap else crm.IN_ONE_ERP if case.crm is not None else None
-        self._bundle = shipped.compiled(case.engine, moved)
+        moved = [sap.MOVED] if self._sap else [crm.IN_ONE_ERP] if case.crm is not None else []
+        self._bundle = shipped.compiled(case.engine, *moved)
 
     def play(self) -> Played:
         self._database.begin_anew()

@@ -49,14 +49,13 @@ rules: [{{ name: every company of the group, when: invoice.entity, then: {{ conn
 
 
 @cache
-def compiled(engine: str = "tax", moved: tuple[str, bytes, bytes] | None = None) -> Bundle:
+def compiled(engine: str = "tax", *moved: tuple[str, bytes, bytes]) -> Bundle:
     """Compile the workspace that ships, once for a process; with another `engine`, that one taxes everything.
 
-    `moved` is a file, what stands in it, and what stands there instead.
+    Each of `moved` is a file, what stands in it, and what stands there instead.
     """
     files = dict(read_files(next(shipped())))
-    if moved is not None:
-        path, old, new = moved
+    for path, old, new in moved:
         assert old in files[path]
         files[path] = files[path].replace(old, new)
     if engine != "tax":
