@@ -87,7 +87,8 @@ class DeleteLog:
     def earliest(self, kind: str) -> int:
         """Give the first whole minute from which on all deletions of an object are here."""
         oldest = (self._org.now() - _KEPT) // _MINUTE * _MINUTE
-        return max(oldest, -(-self._gone[kind] // _MINUTE) * _MINUTE) if kind in self._gone else oldest
+        # What went at the very beginning of a minute is missing from that minute.
+        return max(oldest, (self._gone[kind] // _MINUTE + 1) * _MINUTE) if kind in self._gone else oldest
 
     def between(self, kind: str, begin: int, end: int) -> list[tuple[str, int]]:
         """Give what was deleted from `begin` to before `end`, by the time of it."""
