@@ -81,10 +81,11 @@ async def test_what_people_decide_there_is_noted_once(walk: Walk) -> None:
     partner = await made(walk)
     assert (await told(walk, partner))["news"] == {"taken": None}
     assert await noted(walk) == {}
-    await changed(walk, "A_CustomerCompany", [partner, COMPANY], PaymentTerms="NT60")
-    await told(walk, partner)
-    assert await noted(walk) == {"erp_terms": "NET60", "erp_status": "active"}
     await changed(walk, "A_CustomerSalesArea", [partner, COMPANY, "10", "00"], OrderIsBlockedForCustomer="01")
+    await told(walk, partner)
+    # Nobody has decided that it pays at once: the hub gave it those terms.
+    assert await noted(walk) == {"erp_status": "blocked"}
+    await changed(walk, "A_CustomerCompany", [partner, COMPANY], PaymentTerms="NT60")
     await told(walk, partner)
     assert await noted(walk) == {"erp_terms": "NET60", "erp_status": "blocked"}
     await told(walk, partner)
