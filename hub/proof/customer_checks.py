@@ -26,20 +26,31 @@ def find(
         return
     (record,) = records
     customer = next((one for one in stripe["customers"] if one["id"] == billing), {"id": billing, "deleted": True})
-    changes = sum(one["type"] == "customer.updated" and one["object"] == billing for one in stripe["events"])
-    for what, found, must in (
-        ("the ERP's record was written", record["writes"], wanted.erp_writes),
-        ("billing's customer was changed", changes, wanted.billing_changes),
-    ):
-        if found != must:
-            yield _broken(Invariant.NOTHING_TWICE, f"{what} {found} times, must be {must}")
-    for side, has, must_have in (("the ERP", record, wanted.erp), ("billing", customer, wanted.billing)):
-        for name, value in must_have.items():
-            if has.get(name) != value:
-                yield _broken(Invariant.BOOKS_AGREE, f"{side} has {name} {has.get(name)!r}, must be {value!r}")
+    yield from _written("the ERP's record was written", record["writes"], wanted.erp_writes)
+    yield from _has("the ERP", record, wanted.erp)
+    yield from changed_in_billing(wanted, stripe, customer)
     if not customer.get("deleted"):
         for told in differences(customer, record):
             yield _broken(Invariant.BOOKS_AGREE, told)
+
+
+def changed_in_billing(wanted: Customers, stripe: Mapping[str, Any], customer: Mapping[str, Any]) -> Iterator[Finding]:
+    """Give what is not as it must be of Stripe's customer: how often it was changed, and what it has now."""
+    events = stripe["events"]
+    changes = sum(one["type"] == "customer.updated" and one["object"] == customer["id"] for one in events)
+    yield from _written("billing's customer was changed", changes, wanted.billing_changes)
+    yield from _has("billing", customer, wanted.billing)
+
+
+def _written(what: str, found: int, must: int) -> Iterator[Finding]:
+    if found != must:
+        yield _broken(Invariant.NOTHING_TWICE, f"{what} {found} times, must be {must}")
+
+
+def _has(side: str, has: Mapping[str, Any], must_have: Mapping[str, object]) -> Iterator[Finding]:
+    for name, value in must_have.items():
+        if has.get(name) != value:
+            yield _broken(Invariant.BOOKS_AGREE, f"{side} has {name} {has.get(name)!r}, must be {value!r}")
 
 
 def differences(customer: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[str]:

@@ -25,6 +25,7 @@ MADE = "customer.created"
 FLOWS: Mapping[str, Sequence[str]] = {
     **{f"stripe.{name}": ("customer-to-erp",) for name in (MADE, *EVENTS)},
     "netsuite.customer.changed": ("customer-to-billing",),
+    "s4hana.business_partner.changed": ("partner-to-billing",),
     "salesforce.account.changed": ("account-to-billing",),
     "salesforce.account.deleted": ("account-left",),
     "concord.flow.customer-of-account": ("customer-of-account",),

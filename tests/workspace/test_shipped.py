@@ -56,6 +56,7 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
         "customer-of-account": "concord.flow.customer-of-account",
         "customer-to-erp": "stripe.customer.created",
         "customer-to-billing": "netsuite.customer.changed",
+        "partner-to-billing": "s4hana.business_partner.changed",
         "invoice-to-erp": "stripe.invoice.finalized",
         "payment-to-erp": "stripe.invoice_payment.paid",
         "credit-note-to-erp": "stripe.credit_note.created",

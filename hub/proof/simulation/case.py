@@ -225,7 +225,7 @@ class Case:
     @property
     def own_record(self) -> bool:
         """Tell whether the customer's record in the ERP is there from the start, and is to be tied to it."""
-        return self.tied is Tied.OWN or self.flows[0] == "customer-to-billing"
+        return self.tied is Tied.OWN or self.flows[0] in ("customer-to-billing", "partner-to-billing")
 
     @property
     def name(self) -> str:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from hub.proof import payouts, sap_books
+from hub.proof.customer_checks import changed_in_billing
 from hub.proof.invariants import Finding, Invariant
 from hub.proof.markets import MARKETS
 from hub.proof.sap_documents import company_of
-from hub.proof.scenario import Scenario
+from hub.proof.scenario import Customer, Scenario
 from hub.proof.simulation.case import Customers
 from hub.proof.simulation.sandboxed import Sandboxed
 from hub.proof.vendor_documents import Books
@@ -32,20 +33,36 @@ _ADDRESS = {
 async def set_up(tenant: Sandboxed, scenario: Scenario) -> dict[str, str]:
     """Make the customers that people have entered in the tenant; gives each one's number by its key."""
     await tenant.seed(sap_books.wish())
-    found = {}
-    for place, customer in enumerate(scenario.customers):
-        number = str(10_100_001 + place)
-        wish = {
-            "name": customer.name,
-            "number": number,
-            "company_codes": [company_of(customer.market.currency)],
-            "country": customer.market.country,
-            "city": "Town",
-            "currency": customer.market.currency,
-        }
-        await tenant.seed({"customers": [wish]})
-        found[customer.key] = number
+    found = {customer.key: str(10_100_001 + place) for place, customer in enumerate(scenario.customers)}
+    partners = [_entered(customer, found[customer.key]) for customer in scenario.customers]
+    await tenant.seed({"business_partners": partners})
     return found
+
+
+def _entered(customer: Customer, number: str) -> dict[str, Any]:
+    """Give a partner as people have entered it: as billing knows it, to be paid at once, of which nobody is told."""
+    company = company_of(customer.market.currency)
+    address = {
+        "Country": customer.market.country,
+        "CityName": customer.market.city,
+        "PostalCode": customer.market.postal_code,
+        "StreetName": f"{customer.number + 1} Main Street",
+        "to_EmailAddress": [{"EmailAddress": f"billing{customer.number + 1}@customer.example"}],
+    }
+    area = {"SalesOrganization": company, "DistributionChannel": "10", "Division": "00"}
+    return {
+        "BusinessPartner": number,
+        "BusinessPartnerCategory": "2",
+        "BusinessPartnerGrouping": "BPEX",
+        "OrganizationBPName1": customer.name,
+        "to_BusinessPartnerAddress": [address],
+        "to_Customer": {
+            "to_CustomerCompany": [
+                {"CompanyCode": company, "ReconciliationAccount": "12100000", "PaymentTerms": "0001"}
+            ],
+            "to_CustomerSalesArea": [{**area, "Currency": customer.market.currency}],
+        },
+    }
 
 
 def judged(books: Books, read: Mapping[str, Mapping[str, Any]], effects: Mapping[str, str]) -> Books:
@@ -77,6 +94,7 @@ def customer(
     if companies != ["1010"]:
         yield _broken(Invariant.BOOKS_AGREE, f"{billing} may be invoiced in {companies}, must be in 1010 alone")
     record = next((one for one in stripe["customers"] if one["id"] == billing), None)
+    yield from changed_in_billing(wanted, stripe, record or {"id": billing, "deleted": True})
     if record is None or not record.get("address"):
         return
     addresses = [

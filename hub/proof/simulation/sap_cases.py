@@ -34,6 +34,10 @@ _BY_CARD = Payment(after=0.5, amount=None, by="card")
 _IN_PART = Payment(after=0.5, amount=999, by="report")
 _PART_BY_CARD = Payment(after=0.5, amount=999, by="card")
 _PARTS = (_IN_PART, Payment(after=0.8, amount=None, by="card"))
+#: Who has entered and changed what the hub has not.
+_PEOPLE = "SAP_SYSTEM"
+#: What billing is told of terms and a block.
+_DECIDED = {"erp_terms": "NET30", "erp_status": "blocked"}
 
 
 async def _launched_there(stage: Stage) -> None:
@@ -70,6 +74,23 @@ async def _made_and_renamed(stage: Stage) -> None:
     await stage.rested()
     await stage.stripe("/v1/customers/{customer}", "name=Alder+and+Sons&address[line1]=Ring+7")
     await stage.read()
+
+
+async def _decided(stage: Stage, **more: str) -> None:
+    """Let people in S/4HANA give the case's customer terms of payment, and block its orders; `more` of the partner."""
+    changes: list[dict[str, object]] = [
+        {"table": "A_CustomerCompany", "key": ["10100001", "1010"], "set": {"PaymentTerms": "0004"}},
+        {"table": "A_Customer", "key": ["10100001"], "set": {"OrderIsBlockedForCustomer": "01"}},
+    ]
+    if more:
+        changes.append({"table": "A_BusinessPartner", "key": ["10100001"], "set": more})
+    await stage.seed(VENDOR, {"changes": changes})
+    await stage.read()
+
+
+async def _decided_and_tied(stage: Stage) -> None:
+    await _decided(stage, BusinessPartnerIDByExtSystem="{customer}")
+    await stage.link()
 
 
 async def _heard_after_it_was_given_back(stage: Stage) -> None:
@@ -211,6 +232,29 @@ SAP_CASES: tuple[Case, ...] = (
             billing_changes=1,
             events=("customer.created", "customer.updated"),
             erp={"OrganizationBPName1": "Alder and Sons", "BusinessPartnerCategory": "2"},
+        ),
+        erp=VENDOR,
+    ),
+    Case(
+        flows=("partner-to-billing",),
+        scenario=one_invoice(),
+        happen=_decided,
+        customers=Customers(
+            erp_writes=0,
+            billing_changes=1,
+            erp={"LastChangedByUser": _PEOPLE},
+            billing={"tax_exempt": "none", "metadata": _DECIDED},
+        ),
+        erp=VENDOR,
+    ),
+    Case(
+        flows=("partner-to-billing",),
+        story="before it is tied",
+        scenario=one_invoice(),
+        happen=_decided_and_tied,
+        tied=Tied.NOBODY,
+        customers=Customers(
+            erp_writes=0, billing_changes=1, erp={"LastChangedByUser": _PEOPLE}, billing={"metadata": _DECIDED}
         ),
         erp=VENDOR,
     ),
