@@ -27,6 +27,7 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "netsuite.customer.changed": ("customer-to-billing",),
     "salesforce.account.changed": ("account-to-billing",),
     "salesforce.account.deleted": ("account-left",),
+    "concord.account.placed": ("account-placed",),
     "concord.flow.customer-of-account": ("customer-of-account",),
     "salesforce.contact.changed": ("contact-to-billing",),
     "salesforce.product.changed": ("product-to-billing",),
