@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub.proof import group_checks
+from hub.proof import crm_books, group_checks
 from hub.proof.simulation import campaign, playing, trial
 from hub.proof.simulation.case import Crm, Stage
 from hub.proof.simulation.cases import CASES
@@ -159,3 +159,18 @@ def test_the_oracle_sees_who_stands_below_another_one() -> None:
     # Which of two accounts speaks for a customer only the hub knows.
     billing["004"] = "cus_2"
     assert told({}, {}) == []
+
+
+def test_the_oracle_of_the_demo_names_only_who_is_a_customer() -> None:
+    accounts = [
+        {"Id": "001", "Name": "Group", "Type": GROUP["Type"], "ParentId": "009"},
+        {"Id": "002", "Name": "Works", "Type": GROUP["Type"], "ParentId": "001"},
+        {"Id": "009", "Name": "Holding", "Type": "Other"},
+    ]
+    metadata = ({"crm_account": "001"}, {"crm_account": "002", "crm_parent": "001"})
+    made = [
+        {"id": f"cus_{place}", "name": "", "email": "", "metadata": own} for place, own in enumerate(metadata, start=1)
+    ]
+    books = crm_books.read({"customers": made, "invoices": []}, {"records": {"Account": accounts, "Invoice__c": []}})
+    must = {one.name: one.facts["below"] for one in crm_books.wanted(books)}
+    assert must == {one.name: one.facts["below"] for one in crm_books.documents(books)} == {"001": None, "002": "001"}
