@@ -94,7 +94,7 @@ async def try_call(
 
 async def _prepare(hub: Stand, sample: WriteSample | ReadSample) -> Any:
     """Write what the sample comes after, and read beforehand what a read must give."""
-    connected = Connected(hub.connector, hub.account.settings)
+    connected = Connected(hub.connector, hub.beside)
     try:
         await _write_all(hub, connected, sample)
         await warm_up(hub)

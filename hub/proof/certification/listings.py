@@ -153,7 +153,7 @@ def _orders(hub: Stand) -> Backfills:
 
 async def _at_vendor(hub: Stand, listing: Listing, sample: ListingSample, *, with_cursors: bool) -> _Wanted:
     """List everything at once, and `with_cursors` from each of them to the end, with nothing that goes wrong."""
-    connected = Connected(hub.connector, hub.account.settings, now=hub.sandbox.world.clock.now)
+    connected = Connected(hub.connector, hub.beside, now=hub.sandbox.world.clock.now)
     astray = []
     try:
         with hub.sandbox.world.faults.suspended():

@@ -106,7 +106,7 @@ def _polls(hub: Stand) -> Polls:
 async def _at_vendor(connector: Connector, samples: Samples, stream: Stream) -> Mapping[str, str]:
     """Give the types of the events that the vendor has, by id."""
     async with stand(connector, samples, of_triggers(connector, [f"{connector.name}.none"])) as hub:
-        connected = Connected(connector, hub.account.settings)
+        connected = Connected(connector, hub.beside)
         try:
             pages = [page async for page in stream.pull(connected, None, _LONG_AGO)]
         finally:
@@ -118,7 +118,7 @@ async def _contents(hub: Stand, stream: Stream) -> Mapping[str, str]:
     """Give what the vendor has of late, by id; nothing goes wrong for who looks here."""
     faults = hub.sandbox.world.faults
     with faults.suspended():
-        connected = Connected(hub.connector, hub.account.settings)
+        connected = Connected(hub.connector, hub.beside)
         try:
             pages = [page async for page in stream.pull(connected, None, hub.ambient.now() - FIRST_LOOK)]
         finally:

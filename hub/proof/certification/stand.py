@@ -27,6 +27,7 @@ from hub.proof.certification.vendors import vendor_of
 from hub.runtime.wiring import budgets_of, wired
 from hub.sandbox.server import Options, Running, running
 from hub.sdk.connector import Connector
+from hub.sdk.settings import Settings
 from hub.sdk.testing.invented import live_settings
 from hub.sdk.testing.samples import Samples
 from hub.sdk.transport import Transport
@@ -130,6 +131,11 @@ class Stand:
     def books(self) -> Mapping[str, Any]:
         """Give what the sandbox has accepted."""
         return self.sandbox.world.books.snapshot()
+
+    @property
+    def beside(self) -> Settings:
+        """Give the settings of who prepares a trial or looks beside it: that no answer comes soon is no fault there."""
+        return self.account.settings.model_copy(update={"timeout": PATIENCE})
 
     def connect(self, **changed: Any) -> None:
         """Connect anew with other settings, as after somebody has mended them."""
