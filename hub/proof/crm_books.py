@@ -99,6 +99,7 @@ def documents(books: CrmBooks) -> Iterator[Document]:
             facts={
                 "name": customer["name"],
                 "email": customer["email"] or None,
+                "below": customer["metadata"].get("crm_parent") or None,
                 **{name: address.get(name) or None for name in ("line1", "line2", "country")},
                 **{name: address.get(name) or None for name, _ in _ADDRESS},
             },
@@ -128,7 +129,9 @@ def documents(books: CrmBooks) -> Iterator[Document]:
 
 def wanted(books: CrmBooks) -> Iterator[Wanted]:
     """Give what billing should have by the CRM's word, and the CRM by billing's."""
+    sold = {account["Id"] for account in books.accounts}
     for account in books.accounts:
+        above = account.get("ParentId")
         street = str(account.get("BillingStreet", "")).split("\n")
         yield Wanted(
             book=STRIPE,
@@ -139,6 +142,8 @@ def wanted(books: CrmBooks) -> Iterator[Wanted]:
             facts={
                 "name": account["Name"],
                 "email": account.get("Invoice_Email__c"),
+                # Only who is a customer too is named.
+                "below": above if above in sold else None,
                 "line1": street[0] or None,
                 "line2": ", ".join(street[1:]) or None,
                 "country": account.get("BillingCountry"),

@@ -28,6 +28,7 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "s4hana.business_partner.changed": ("partner-to-billing",),
     "salesforce.account.changed": ("account-to-billing",),
     "salesforce.account.deleted": ("account-left",),
+    "concord.account.placed": ("account-placed",),
     "concord.flow.customer-of-account": ("customer-of-account",),
     "salesforce.contact.changed": ("contact-to-billing",),
     "salesforce.product.changed": ("product-to-billing",),
@@ -262,6 +263,8 @@ def wanted(books: CustomerBooks) -> Iterator[Wanted]:
     for name, customer in books.customers.items():
         gone = bool(customer.get("deleted"))
         facts: dict[str, object] = {"inactive": True} if gone else _by_billing(customer, books.numbers.get(name))
+        if not gone:
+            facts["parent"] = _above(customer, books)
         if name in books.ties:
             facts["id"] = books.ties[name]
         yield Wanted(book=ERP, kind=CUSTOMER, name=name, family=name, title=customer.get("name") or name, facts=facts)
@@ -312,6 +315,7 @@ def _in_erp(record: Mapping[str, Any]) -> dict[str, object]:
         "country": (there.get("country") or {}).get("id"),
         "tax id": record.get("vatRegNumber") or None,
         "subsidiary": str(record["subsidiary"]),
+        "parent": record.get("parent"),
         "inactive": bool(record.get("isInactive")),
     }
 
@@ -327,6 +331,15 @@ def _by_billing(customer: Mapping[str, Any], number: str | None) -> dict[str, ob
         "subsidiary": market.subsidiary,
         "inactive": False,
     }
+
+
+def _above(customer: Mapping[str, Any], books: CustomerBooks) -> object:
+    """Give the record below which it must stand, by the account that billing has above it; None at the top."""
+    account = (customer.get("metadata") or {}).get("crm_parent")
+    for name, other in books.customers.items():
+        if account and (other.get("metadata") or {}).get("crm_account") == account and books.records.get(name):
+            return books.records[name][0]["id"]
+    return None
 
 
 def _by_erp(record: Mapping[str, Any]) -> dict[str, object]:

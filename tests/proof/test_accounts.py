@@ -73,7 +73,8 @@ def test_an_account_stands_under_its_parent_whichever_comes_first() -> None:
         await stage.seed("salesforce", {"changes": [{"type": "Account", "id": "{alder}", "ParentId": "{group}"}]})
         await read_until_it_rests(stage)
 
-    assert played(happen, Crm(records=(ALDER,), tied=("alder",), customers=2)).findings == []
+    # Billing is told of it.
+    assert played(happen, Crm(records=(ALDER,), tied=("alder",), customers=2, changes=1)).findings == []
     above = (
         "SELECT upper.id FROM parents JOIN crossrefs AS lower ON lower.thing = parents.thing"
         " JOIN crossrefs AS upper ON upper.thing = parents.parent"

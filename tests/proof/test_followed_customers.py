@@ -106,6 +106,15 @@ def test_agreeing_books_hold() -> None:
     assert [(row.wanted, row.found, row.different) for row in rows] == [(3, 3, 0), (2, 2, 0)]
 
 
+def test_a_daughter_stands_below_the_record_of_the_one_above_it() -> None:
+    held = both()
+    at_stripe(held, 0, metadata={"crm_account": "001", "crm_parent": "002"})
+    held["stripe"]["customers"][1]["metadata"]["crm_account"] = "002"
+    assert broken(judged(held)) == [Invariant.BOOKS_AGREE]
+    in_erp(held, 0, parent="2")
+    assert broken(judged(held)) == []
+
+
 @pytest.mark.parametrize(
     ("spoil", "invariant"),
     [
@@ -116,6 +125,7 @@ def test_agreeing_books_hold() -> None:
         (lambda held: in_erp(held, 0, addressBook=[]), Invariant.BOOKS_AGREE),
         (lambda held: in_erp(held, 0, subsidiary="1"), Invariant.BOOKS_AGREE),
         (lambda held: in_erp(held, 2, isInactive=False), Invariant.BOOKS_AGREE),
+        (lambda held: in_erp(held, 0, parent="2"), Invariant.BOOKS_AGREE),
         (lambda held: at_stripe(held, 1, tax_exempt="none"), Invariant.BOOKS_AGREE),
         (lambda held: held["stripe"]["customers"][1]["metadata"].pop("erp_terms"), Invariant.BOOKS_AGREE),
         (lambda held: held["stripe"]["customers"][1]["metadata"].pop("erp_status"), Invariant.BOOKS_AGREE),
@@ -133,6 +143,7 @@ def test_agreeing_books_hold() -> None:
         "no address",
         "another company's",
         "deleted and active",
+        "a parent of nobody's",
         "an exemption not told",
         "terms not told",
         "a credit hold not told",

@@ -44,6 +44,7 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
     assert events == {
         "account-to-billing": "salesforce.account.changed",
         "account-left": "salesforce.account.deleted",
+        "account-placed": "concord.account.placed",
         "contact-to-billing": "salesforce.contact.changed",
         "contract-due": "salesforce.contract.changed",
         "contract-left": "salesforce.contract.deleted",

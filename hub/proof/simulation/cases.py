@@ -10,6 +10,7 @@ from hub.proof.simulation.case_scenario import one_invoice
 from hub.proof.simulation.contract_cases import CONTRACT_CASES
 from hub.proof.simulation.contract_ending_cases import CONTRACT_ENDING_CASES
 from hub.proof.simulation.crm_cases import CRM_CASES
+from hub.proof.simulation.group_cases import GROUP_CASES
 from hub.proof.simulation.happenings import (
     day_later,
     deleted,
@@ -379,6 +380,7 @@ CASES: tuple[Case, ...] = (
         ),
     ),
     *CRM_CASES,
+    *GROUP_CASES,
     *CONTRACT_CASES,
     *CONTRACT_ENDING_CASES,
     *RESTORE_CASES,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from hub.proof import contract_checks, crm_checks, sap_contracts
+from hub.proof import contract_checks, crm_checks, group_checks, sap_contracts
 from hub.proof.evidence import NOBODY, Evidence, Expected
 from hub.proof.invariants import Finding
 from hub.proof.simulation.case import Crm
@@ -82,17 +82,14 @@ class CrmSide:
         on: date,
     ) -> Iterator[Finding]:
         """Give what is not as it must be by all vendors' books; `customer` is the scenario's first, in billing."""
-        ties = database.file.execute(
-            "SELECT here.id, there.id FROM crossrefs AS here JOIN crossrefs AS there USING (environment, entity, thing)"
-            " WHERE here.entity = 'customer' AND here.system = ? AND there.system = 'stripe' AND there.rank = 0",
-            (VENDOR,),
-        )
-        tied = dict(ties.fetchall())
+        tied = _ties(database, VENDOR, "stripe")
         crm, stripe = books[VENDOR], books["stripe"]
         # Of a product each ERP has an item, of a contract the one of the entity that sells an order.
         erps = [books["netsuite"], *([sap_contracts.as_erp(books["s4hana"], crm)] if "s4hana" in books else [])]
         yield from crm_checks.accounts(crm, stripe, tied, customers=wanted.customers, changes=wanted.changes)
         yield from crm_checks.customer(stripe, customer, wanted.billing)
+        records = _ties(database, "stripe", "netsuite")
+        yield from group_checks.find(crm, stripe, books["netsuite"], billing=tied, records=records)
         for erp in erps:
             yield from crm_checks.products(crm, stripe, erp, number=wanted.products, changes=wanted.product_changes)
         yield from crm_checks.prices(crm, stripe, made=wanted.prices, unpriced=wanted.unpriced)
@@ -100,3 +97,13 @@ class CrmSide:
         yield from contract_checks.find(crm, stripe, erps[-1], stands=stands, on=on)
         if wanted.invoiced:
             yield from crm_checks.invoices(crm, stripe, tied)
+
+
+def _ties(database: MemoryDatabase, here: str, there: str) -> dict[str, str]:
+    """Give each id of a customer that a system has → the id that another one is given."""
+    found = database.file.execute(
+        "SELECT here.id, there.id FROM crossrefs AS here JOIN crossrefs AS there USING (environment, entity, thing)"
+        " WHERE here.entity = 'customer' AND here.system = ? AND there.system = ? AND there.rank = 0",
+        (here, there),
+    )
+    return dict(found.fetchall())
