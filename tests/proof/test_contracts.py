@@ -269,7 +269,7 @@ CRM: Mapping[str, Any] = {
     }
 }
 STRIPE: Mapping[str, Any] = {
-    "invoiceitems": [{"metadata": {"crm_line": "8023"}, "amount": 10000}],
+    "invoiceitems": [{"metadata": {"crm_line": "8023"}, "amount": 10000, "proration": False}],
     "products": [{"id": "prod_1", "metadata": {"crm_product": "01t"}}],
     "subscriptions": [
         {
@@ -364,6 +364,42 @@ def test_the_oracle_sees_what_should_have_ended() -> None:
     assert found(Stands.ENDED, ended) == []
     assert found(Stands.UNDONE, ending) == [Invariant.BOOKS_AGREE]
     assert found(Stands.NOTHING) == [Invariant.NOTHING_TWICE, Invariant.NOTHING_TWICE]
+
+
+def cut_off(_crm: Any, stripe: Any, erp: Any) -> None:
+    """A subscription to 37.50 that has ended after a third of its period; its end was moved before."""
+    period = {"current_period_start": 0, "current_period_end": 300}
+    subscription(stripe).update(status="canceled", ended_at=100)
+    subscription(stripe)["items"]["data"][0] |= {"id": "si_1", **period}
+    of = {"subscription_details": {"subscription_item": "si_1"}}
+    stripe["invoiceitems"] += [
+        {"proration": True, "parent": of, "period": {"start": start}, "metadata": {}, "amount": amount}
+        for start, amount in ((50, 3125), (100, -2500))
+    ]
+    ahead = {"subscription_item_details": {"subscription_item": "si_1"}}
+    stripe["invoices"] = [{"lines": [{"parent": ahead, "period": {"start": 0}, "amount": 625}]}]
+    erp["salesOrders"][0].update(status="H")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "broken"),
+    [
+        (lambda items, _lines: items.append(items[-1]), [Invariant.NOTHING_TWICE, Invariant.BOOKS_AGREE]),
+        (lambda items, _lines: items[-1].update(amount=-2499), [Invariant.BOOKS_AGREE]),
+        (lambda items, _lines: items.pop(), [Invariant.BOOKS_AGREE, Invariant.BOOKS_AGREE]),
+        (lambda items, _lines: items.pop(-2), [Invariant.BOOKS_AGREE]),
+        (lambda _items, lines: lines[0].update(amount=3750), [Invariant.BOOKS_AGREE]),
+    ],
+)
+def test_the_oracle_sees_what_was_billed_of_a_period_that_was_cut_off(
+    spoil: Callable[[Any, Any], object], broken: list[Invariant]
+) -> None:
+    def spoiled(crm: Any, stripe: Any, erp: Any) -> None:
+        cut_off(crm, stripe, erp)
+        spoil(stripe["invoiceitems"], stripe["invoices"][0]["lines"])
+
+    assert found(Stands.CUT, cut_off) == []
+    assert found(Stands.CUT, spoiled) == broken
 
 
 def test_a_contract_that_is_deleted_and_billed_is_a_persons_matter() -> None:
