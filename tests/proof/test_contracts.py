@@ -222,6 +222,18 @@ def test_half_a_cent_is_a_persons_matter_and_nothing_of_its_order_is_billed() ->
     assert played(happen, Stands.KEPT, exceptions=("amount-not-whole",)).findings == []
 
 
+def test_a_price_with_half_a_cent_is_a_persons_matter_and_nothing_of_its_order_is_billed() -> None:
+    """An org may let prices have more digits than its currency."""
+
+    async def happen(stage: Stage) -> None:
+        field = {"object": "OrderItem", "name": "UnitPrice", "type": "currency", "precision": 18, "scale": 4}
+        await stage.seed("salesforce", {"fields": [field]})
+        await order(stage, "more", (2, "12.50"), (3, "12.505"))
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.KEPT, exceptions=("amount-not-whole",)).findings == []
+
+
 def test_of_two_subscriptions_that_name_one_contract_a_person_says_which_it_is() -> None:
     """Neither is tied by itself: whichever it was, the customer would go on paying for the other one too."""
 
