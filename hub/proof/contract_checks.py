@@ -158,20 +158,36 @@ def _charges(
 
 
 def _credits(stripe: Mapping[str, Any], subscription: Mapping[str, Any], name: str) -> Iterator[Finding]:
-    """Compare what was credited for the rest of the period: each item once, by what is left of it to the second."""
+    """Compare what was credited for the rest of the period: each item once, by what is left of it to the second.
+
+    With all that was billed of the item's period it must come to what was had, also where its end was moved before.
+    """
     for item in subscription["items"]["data"]:
-        parts = [
-            one
-            for one in stripe["invoiceitems"]
-            if one["proration"] and one["parent"]["subscription_details"]["subscription_item"] == item["id"]
-        ]
         start, end = item["current_period_start"], item["current_period_end"]
+        parts = [
+            Decimal(one["amount"])
+            for one in stripe["invoiceitems"]
+            if one["proration"]
+            and one["parent"]["subscription_details"]["subscription_item"] == item["id"]
+            and one["period"]["start"] >= start
+        ]
+        ahead = [
+            Decimal(line["amount"])
+            for invoice in stripe["invoices"]
+            for line in invoice["lines"]
+            if (line["parent"]["subscription_item_details"] or {}).get("subscription_item") == item["id"]
+            and line["period"]["start"] >= start
+        ]
         whole = Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"]
         left = whole * (end - subscription["ended_at"]) / (end - start)
-        has = -sum(Decimal(one["amount"]) for one in parts)
-        if len(parts) != 1 or abs(has - left) > Decimal("0.5"):
-            broken = Invariant.NOTHING_TWICE if len(parts) > 1 else Invariant.BOOKS_AGREE
-            yield _broken(broken, f"{len(parts)} credits of {name} come to {has}, must be one of {left:.1f}")
+        credits = [-amount for amount in parts if amount < 0]
+        if len(credits) != 1 or abs(sum(credits) - left) > Decimal("0.5"):
+            broken = Invariant.NOTHING_TWICE if len(credits) > 1 else Invariant.BOOKS_AGREE
+            detail = f"{len(credits)} credits of {name} come to {sum(credits)}, must be one of {left:.1f}"
+            yield _broken(broken, detail)
+        billed, had = sum(ahead) + sum(parts), whole - left
+        if abs(billed - had) > Decimal("0.5") * (len(ahead) + len(parts)):
+            yield _broken(Invariant.BOOKS_AGREE, f"{billed} was billed of {name}, must be {had:.1f}")
 
 
 def _billed(stripe: Mapping[str, Any], subscription: Mapping[str, Any]) -> Sold:

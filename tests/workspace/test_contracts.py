@@ -426,6 +426,32 @@ def test_half_a_cent_is_charged_by_nobody(bundle: Bundle, quantity: str, *, stop
     assert stops_for_parts(bundle, contract, SIGNED) is stops
 
 
+@pytest.mark.parametrize(
+    ("price", "currency", "stops"),
+    [("12.505", "EUR", True), ("12.50", "EUR", False), ("0.001", "EUR", True), ("99.5", "JPY", True)],
+)
+@pytest.mark.parametrize("entry", ["01u1", "01u3"])
+@pytest.mark.parametrize("quantity", [2, 3])
+def test_a_price_with_a_part_of_a_cent_is_a_persons_matter(
+    bundle: Bundle, entry: str, price: str, currency: str, quantity: int, *, stops: bool
+) -> None:
+    """Stripe would round what 3 at 12.505 come to, and nobody had said that the half cent is given away."""
+    contract = Contract()
+    contract.order(SIGNED, SIGNED, [(entry, Decimal(price), Decimal(quantity))])
+    contract.orders[0]["OrderItems"][0]["CurrencyIsoCode"] = currency
+    (step,) = (step for step in every_step(bundle.flows["contract-to-billing"].steps) if step.id == "sold")
+    assert isinstance(step.expect, Equal)
+    assert step.expect.case == "amount-not-whole"
+
+    def named(day: date) -> object:
+        scope = {"contract": contract.record(), "event": {"occurred_at": f"{day.isoformat()}T10:00:00Z"}}
+        return step.expect.left(scope) if isinstance(step.expect, Equal) else None
+
+    assert named(SIGNED) == (["80200"] if stops else [])
+    # What counts no longer, or not yet, is nothing that is billed.
+    assert named(SIGNED + timedelta(days=1)) == named(SIGNED - timedelta(days=1)) == []
+
+
 def test_half_a_cent_keeps_no_contract_from_ending(bundle: Bundle) -> None:
     contract = Contract()
     contract.order(SIGNED, None, [("01u1", Decimal("0.01"), Decimal("0.5"))])

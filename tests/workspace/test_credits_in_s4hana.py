@@ -18,7 +18,7 @@ from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
 from hub.workspace.loader import read_files
 from tests.workspace.test_credits import VOIDED, bill, books, noted, written
-from tests.workspace.test_money_path import CUSTOMERS, open_books, wish
+from tests.workspace.test_money_path import CUSTOMERS, ONE, line, open_books, wish
 from tests.workspace.test_payout_path import at_stripe
 from tests.workspace.walk import Walk, walking
 
@@ -82,6 +82,15 @@ def owed(walk: Walk) -> Decimal:
     rows = books(walk, "s4hana")["tables"]["JournalItem"]
     amounts = (row["AmountInTransactionCurrency"] for row in rows if row.get("Customer") and not row.get("IsCleared"))
     return sum(map(Decimal, amounts), Decimal(0))
+
+
+async def test_an_invoice_below_zero_is_an_entry_in_the_customers_favour(walk: Walk) -> None:
+    (invoice,) = await open_books(walk, wish([{**ONE, "lines": [line("de", 1099), line("de", -5000, None)]}]))
+    (told,) = books(walk, "stripe")["invoices"]
+    walk.crossrefs["customer", "stripe", told["customer"], "s4hana"] = NUMBERS["de"][0]
+    await walk.flow("invoice-to-erp", {"id": invoice, "object": "invoice"})
+    ((entry, cleared),) = entries(walk, "DR")
+    assert (entry[RECEIVABLE], cleared, owed(walk)) == (Decimal("-46.42"), False, Decimal("-46.42"))
 
 
 @pytest.mark.parametrize("customer", NUMBERS)

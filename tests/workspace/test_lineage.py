@@ -123,6 +123,7 @@ def test_it_tells_what_is_checked_and_what_is_at_risk(shipped: Lineage) -> None:
     assert {use.purpose for use in uses} == {Purpose.EXPECT, Purpose.MONEY, Purpose.APPROVE}
     assert {use.text.rpartition(" ")[2] for use in uses if use.purpose is Purpose.EXPECT} == {
         "total-does-not-add-up",
+        "invoice-below-zero",
         "posted-differently",
     }
     money = next(use for use in uses if use.purpose is Purpose.MONEY)

@@ -227,6 +227,23 @@ async def test_a_currency_stripe_counts_differently_stops_it(walk: Walk) -> None
     assert error.facts["table"] == "stripe_currencies"
 
 
+async def test_an_invoice_below_zero_stops_it(walk: Walk) -> None:
+    """NetSuite takes none, and what it comes to is the customer's credit at Stripe already."""
+    error = await stopped(walk, {**ONE, "lines": [line("de", 1099), line("de", -5000, None)]})
+    assert error.code == "invoice-below-zero"
+    assert walk.sandboxes["tax"].world.books.snapshot()["documents"] == []
+    (invoice,) = walk.sandboxes["stripe"].world.books.snapshot()["invoices"]
+    due = invoice["total"], invoice["amount_due"], invoice["status"], invoice["ending_balance"]
+    assert due == (-4642, 0, "paid", -4642)
+
+
+async def test_an_invoice_of_nothing_is_posted(walk: Walk) -> None:
+    (id,) = await open_books(walk, wish([{**ONE, "lines": [line("de", 1099), line("de", -1099, None)]}]))
+    await walk.flow("invoice-to-erp", {"id": id})
+    (posted,) = walk.sandboxes["netsuite"].world.books.snapshot()["invoices"]
+    assert Decimal(str(posted["total"])) == 0
+
+
 async def test_books_that_do_not_take_the_currency_stop_it(walk: Walk) -> None:
     error = await stopped(walk, {"create": {"customer": "@jp", "currency": "eur"}, "lines": [line("de", 1099)]})
     assert error.code == "no-rule-matched"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.stripe.sandbox import customer_balance
 from connectors.stripe.sandbox.account import Account
-from connectors.stripe.sandbox.credit_balances import put, standing
 from connectors.stripe.sandbox.currencies import check_amount, currency_of
 from connectors.stripe.sandbox.invoice_sums import show
 from connectors.stripe.sandbox.listing import equals, pages, time_range
@@ -130,6 +130,8 @@ def settle(account: Account, invoice: Record) -> None:
     }
     account.happened("invoice.paid", show(account, invoice))
     account.happened("invoice.payment_succeeded", show(account, invoice))
+    if invoice["amount_overpaid"]:
+        account.happened("invoice.overpaid", show(account, invoice))
 
 
 def cancel_default(account: Account, invoice: Record, reason: str | None = None) -> None:
@@ -243,8 +245,14 @@ def _book(account: Account, invoice: Record, payment: Record, received: int) -> 
     }
     customer = account.customers.get(invoice["customer"]) or {"deleted": True}
     if received > paid and not customer.get("deleted"):
-        left = standing(account, customer, invoice["currency"]) - (received - paid)
-        put(account, customer, invoice["currency"], left)
+        customer_balance.move(
+            account,
+            customer,
+            amount=paid - received,
+            currency=invoice["currency"],
+            kind="invoice_overpaid",
+            invoice=invoice["id"],
+        )
     if invoice["amount_remaining"] > 0:
         keep_default_in_step(account, invoice)
     account.happened("invoice_payment.paid", payment)

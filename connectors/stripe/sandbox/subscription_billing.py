@@ -16,7 +16,7 @@ from connectors.stripe.sandbox.invoice_states import finalize, void
 from connectors.stripe.sandbox.invoice_sums import subscription_of
 from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.table import Record
-from connectors.stripe.sandbox.terms import items_of, period_at, show
+from connectors.stripe.sandbox.terms import ends, items_of, part, period_at, show
 from connectors.stripe.sandbox.usage_lines import add_period, is_metered
 
 
@@ -43,16 +43,24 @@ def change(account: Account, subscription: Record, after: Record) -> None:
         account.happened("customer.subscription.updated", show(account, subscription), previous)
 
 
-def begin(account: Account, subscription: Record, *, charge: Charge) -> None:
-    """Bill the first period, ahead; what is charged at once is finalised and charged before the answer."""
+def begin(account: Account, subscription: Record, *, charge: Charge, prorates: bool = True) -> None:
+    """Bill the first period, ahead; what is charged at once is finalised and charged before the answer.
+
+    A period that the subscription ends in costs its part of a whole one, or nothing where nothing is prorated.
+    """
     trial = subscription["status"] == "trialing"
     invoice = _draft(account, subscription, "subscription_create", at_once=True)
     for item in items_of(account, subscription["id"]):
         if not is_metered(item):
             start, end = item["current_period_start"], item["current_period_end"]
-            add_period(account, invoice, subscription, item, start, end, trial=trial)
+            share = Decimal(0) if trial else part(subscription, item, start, end)
+            if share in {0, 1} or prorates:
+                add_period(account, invoice, subscription, item, start, end, share=share)
     invoice_drafts.sweep(account, invoice, subscription=subscription["id"])
     _issue(account, subscription, invoice, charge=charge)
+    if subscription["status"] == "incomplete" and subscription["latest_invoice"] is None:
+        # There is nothing to be paid before it begins.
+        change(account, subscription, {"status": "active"})
     if subscription["status"] == "incomplete":
         account.agenda.plan(account.now() + INCOMPLETE, lambda: _expire(account, subscription))
     plan(account, subscription)
@@ -75,12 +83,32 @@ def prorate(account: Account, subscription: Record, item: Record, before: Record
     start, end = item["current_period_start"], item["current_period_end"]
     if subscription["status"] == "trialing" or end <= start or not start <= at < end:
         return
-    left = Decimal(end - at) / Decimal(end - start)
-    words = datetime.fromtimestamp(at, UTC).strftime("%-d %b %Y")
     if before is not None and not is_metered(before):
-        _pending(account, subscription, before, -left, f"Unused time on {_what(account, before)} after {words}", at)
+        _unused(account, subscription, before, at, end)
     if not item.get("deleted") and not is_metered(item):
-        _pending(account, subscription, item, left, f"Remaining time on {_what(account, item)} after {words}", at)
+        _remaining(account, subscription, item, at, end)
+
+
+def fit(account: Account, subscription: Record, *, prorates: bool) -> bool:
+    """Let the periods that run end with the subscription where that ends in them, and else in full.
+
+    What a period is cut by is credited, and what it is made longer by is billed, with the next invoice. Tells whether
+    a period has changed.
+    """
+    moved = False
+    for item in items_of(account, subscription["id"]):
+        start, old = item["current_period_start"], item["current_period_end"]
+        trial = subscription["status"] == "trialing"
+        whole = period_at(subscription["billing_cycle_anchor"], item["price"]["recurring"], start)[1]
+        new = item["current_period_end"] = ends(subscription, subscription["trial_end"] if trial else whole)
+        moved = moved or new != old
+        if new == old or trial or not prorates or is_metered(item):
+            continue
+        if new < old:
+            _unused(account, subscription, item, new, old)
+        else:
+            _remaining(account, subscription, item, old, new)
+    return moved
 
 
 def bill_now(account: Account, subscription: Record) -> None:
@@ -161,11 +189,12 @@ def _renew(account: Account, subscription: Record, invoice: Record, due: Sequenc
         start, finish = item["current_period_start"], item["current_period_end"]
         if is_metered(item) and not trial:
             add_period(account, invoice, subscription, item, start, finish)
-        item["current_period_start"], item["current_period_end"] = period_at(
-            subscription["billing_cycle_anchor"], item["price"]["recurring"], finish
-        )
+        start, finish = period_at(subscription["billing_cycle_anchor"], item["price"]["recurring"], finish)
+        finish = ends(subscription, finish)
+        item |= {"current_period_start": start, "current_period_end": finish}
         if not is_metered(item):
-            add_period(account, invoice, subscription, item, item["current_period_start"], item["current_period_end"])
+            share = part(subscription, item, start, finish)
+            add_period(account, invoice, subscription, item, start, finish, share=share)
     account.happened("customer.subscription.updated", show(account, subscription), {"items": before})
 
 
@@ -210,15 +239,26 @@ def _issue(account: Account, subscription: Record, invoice: Record, *, charge: C
             invoice["auto_advance"] = True
 
 
-def _pending(account: Account, subscription: Record, item: Record, share: Decimal, words: str, at: int) -> None:
+def _unused(account: Account, subscription: Record, item: Record, start: int, end: int) -> None:
+    _pending(account, subscription, item, start, end, -part(subscription, item, start, end), "Unused")
+
+
+def _remaining(account: Account, subscription: Record, item: Record, start: int, end: int) -> None:
+    _pending(account, subscription, item, start, end, part(subscription, item, start, end), "Remaining")
+
+
+def _pending(
+    account: Account, subscription: Record, item: Record, start: int, end: int, share: Decimal, word: str
+) -> None:
     currency = item["price"]["currency"]
     whole = prices.cost(account, item["price"], Decimal(item["quantity"]))
     amount = rounded(whole * share, step(currency))
+    day = datetime.fromtimestamp(start, UTC).strftime("%-d %b %Y")
     wanted = {
         "amount": amount,
         "currency": currency,
-        "description": words,
-        "period": {"start": at, "end": item["current_period_end"]},
+        "description": f"{word} time on {_what(account, item)} after {day}",
+        "period": {"start": start, "end": end},
     }
     made = invoice_items.make(
         account, Parameters(wanted), customer=subscription["customer"], currency=currency, invoice=None

@@ -14,7 +14,7 @@ from connectors.stripe.sandbox.parameters import Parameters
 from connectors.stripe.sandbox.problems import ApiError
 from connectors.stripe.sandbox.searching import search
 from connectors.stripe.sandbox.table import Record
-from connectors.stripe.sandbox.terms import MAX_ITEMS, items_of, make_item, period_at, plan_of, set_quantity, show
+from connectors.stripe.sandbox.terms import MAX_ITEMS, ends, items_of, make_item, period_at, plan_of, set_quantity, show
 from connectors.stripe.sandbox.usage_lines import is_metered
 from connectors.stripe.sandbox.versions import BASIL, CLOVER
 
@@ -46,11 +46,12 @@ def create(account: Account, parameters: Parameters) -> Record:
         "payment_behavior", "allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"
     )
     at_end = parameters.boolean("cancel_at_period_end") or False
-    parameters.accept("currency", "proration_behavior", *_UNUSED)
+    prorates = parameters.choice("proration_behavior", *_PRORATIONS) != "none"
+    parameters.accept("currency", *_UNUSED)
     parameters.finish()
     for item in items:
         start, end = (now, trial_end) if trial_end else period_at(now, item["price"]["recurring"], now)
-        item |= {"current_period_start": start, "current_period_end": end}
+        item |= {"current_period_start": start, "current_period_end": ends(subscription, end)}
     subscription |= {
         "billing_cycle_anchor": trial_end or now,
         "trial_start": now if trial_end else None,
@@ -59,12 +60,15 @@ def create(account: Account, parameters: Parameters) -> Record:
     }
     if at_end:
         subscription |= _ending(min(item["current_period_end"] for item in items), now)
+        for item in items:
+            item["current_period_end"] = ends(subscription, item["current_period_end"])
     account.subscriptions.add(subscription)
     for item in items:
         account.subscription_items.add(item)
     account.happened("customer.subscription.created", show(account, subscription))
     charge = billing.Charge.NOW if subscription["status"] == "incomplete" else billing.Charge.LATER
-    billing.begin(account, subscription, charge=billing.Charge.NEVER if behavior == "default_incomplete" else charge)
+    charge = billing.Charge.NEVER if behavior == "default_incomplete" else charge
+    billing.begin(account, subscription, charge=charge, prorates=prorates)
     return show(account, subscription)
 
 
@@ -102,11 +106,12 @@ def update(account: Account, identifier: str, parameters: Parameters) -> Record:
             item |= new
         if behavior != "none" and _costs(item) != (old and _costs(old)):
             billing.prorate(account, subscription, item, old, at=at)
+    fitted = billing.fit(account, subscription, prorates=behavior != "none")
     shown = show(account, subscription)
     previous = {name: before[name] for name in shown if before.get(name) != shown[name]}
     if previous:
         account.happened("customer.subscription.updated", shown, previous)
-    if changes and behavior == "always_invoice":
+    if (changes or fitted) and behavior == "always_invoice":
         billing.bill_now(account, subscription)
     billing.plan(account, subscription)
     return show(account, subscription)

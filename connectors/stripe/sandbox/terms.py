@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from connectors.stripe.sandbox import prices
@@ -39,6 +40,17 @@ def period_at(anchor: int, recurring: Record, moment: int) -> tuple[int, int]:
     while after(anchor, recurring, number + 1) <= moment:
         number += 1
     return after(anchor, recurring, number), after(anchor, recurring, number + 1)
+
+
+def ends(subscription: Record, end: int) -> int:
+    """Give when a period that would end at `end` does: one that the subscription ends in is cut short."""
+    return int(min(end, subscription["cancel_at"] or end))
+
+
+def part(subscription: Record, item: Record, start: int, end: int) -> Decimal:
+    """Give which part of a whole period of an item lies between two moments of it."""
+    first, last = period_at(subscription["billing_cycle_anchor"], item["price"]["recurring"], start)
+    return Decimal(end - start) / Decimal(last - first)
 
 
 def items_of(account: Account, subscription: str) -> list[Record]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.stripe.sandbox import prices
 from connectors.stripe.sandbox.account import Account
-from connectors.stripe.sandbox.amounts import plain
+from connectors.stripe.sandbox.amounts import plain, rounded, step
 from connectors.stripe.sandbox.meter_usage import usage
 from connectors.stripe.sandbox.table import Record
 
@@ -18,18 +18,28 @@ def is_metered(item: Record) -> bool:
 
 
 def add_period(
-    account: Account, invoice: Record, subscription: Record, item: Record, start: int, end: int, *, trial: bool = False
+    account: Account,
+    invoice: Record,
+    subscription: Record,
+    item: Record,
+    start: int,
+    end: int,
+    *,
+    share: Decimal = Decimal(1),
 ) -> None:
-    """Add the line of an item's period to a draft; the sums are not yet true again."""
+    """Add the line of an item's period to a draft; the sums are not yet true again.
+
+    Of what the period costs `share` is billed: nothing of a trial, and a part of one that is cut short.
+    """
     quantity = _quantity(account, subscription, item, start, end)
     price = item["price"]
-    amount = 0 if trial else prices.cost(account, price, quantity)
+    amount = rounded(prices.cost(account, price, quantity) * share, step(price["currency"]))
     line: dict[str, Any] = {
         "id": account.identifiers.new("il"),
         "object": "line_item",
         "amount": amount,
         "currency": price["currency"],
-        "description": _words(account, price, quantity, trial=trial),
+        "description": _words(account, price, quantity, trial=share == 0),
         "discount_amounts": [],
         "discountable": True,
         "discounts": [],

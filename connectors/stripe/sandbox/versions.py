@@ -95,7 +95,7 @@ _PATHS: Mapping[str, str] = {
     "/v1/invoices/{id}/attach_payment": BASIL,
     "/v1/payment_records": CLOVER,
 }
-_EVENTS: Mapping[str, str] = {"invoice_payment.": BASIL, "refund.": "2024-10-28"}
+_EVENTS: Mapping[str, str] = {"invoice.overpaid": BASIL, "invoice_payment.": BASIL, "refund.": "2024-10-28"}
 
 
 def has_path(path: str, version: str) -> bool:

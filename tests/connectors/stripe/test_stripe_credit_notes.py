@@ -101,6 +101,42 @@ async def test_after_payment_every_cent_has_a_way(client: Client) -> None:
     await client(work)
 
 
+async def test_what_is_paid_too_much_is_the_customers_credit_and_pays_the_next_invoice(client: Client) -> None:
+    def pay(call: stripe.StripeClient, invoice: str, customer: str, amount: int) -> Any:
+        wanted: Any = {"amount": amount, "currency": "eur", "customer": customer, "payment_method": "pm_card_visa"}
+        wanted["confirm"] = True
+        intent = call.v1.payment_intents.create(wanted)
+        return call.v1.invoices.attach_payment(invoice, {"payment_intent": intent.id})
+
+    def work(call: stripe.StripeClient) -> None:
+        invoice = bill(call)
+        customer = str(invoice.customer)
+        partly = pay(call, str(invoice.id), customer, 190)
+        assert (partly.amount_overpaid, call.v1.customers.retrieve(customer).balance) == (0, 0)
+        paid = pay(call, str(invoice.id), customer, 1300)
+        assert (paid.status, paid.amount_paid, paid.amount_overpaid) == ("paid", 1490, 300)
+        (movement,) = call.v1.customers.balance_transactions.list(customer).data
+        assert (movement.type, movement.amount, movement.ending_balance, movement.invoice) == (
+            "invoice_overpaid",
+            -300,
+            -300,
+            invoice.id,
+        )
+        events = call.v1.events.list({"limit": 100}).data
+        assert [event.data.object["id"] for event in events if event.type == "invoice.overpaid"] == [invoice.id]
+        (told,) = [event for event in events if event.type == "customer.updated"]
+        assert told.data.object["balance"] == -300
+        assert told.data.previous_attributes is not None
+        assert told.data.previous_attributes["balance"] == 0
+        draft = call.v1.invoices.create({"customer": customer, "currency": "eur"})
+        call.v1.invoice_items.create({"customer": customer, "invoice": draft.id, "amount": 1000, "currency": "eur"})
+        following = call.v1.invoices.finalize_invoice(str(draft.id))
+        assert (following.total, following.amount_due) == (1000, 700)
+        assert (following.starting_balance, following.ending_balance) == (-300, 0)
+
+    await client(work)
+
+
 async def test_of_a_partly_paid_invoice_it_is_mixed(client: Client) -> None:
     def work(call: stripe.StripeClient) -> None:
         invoice = bill(call)

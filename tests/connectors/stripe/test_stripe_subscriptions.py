@@ -189,6 +189,26 @@ def test_what_is_prorated_adds_up_to_what_was_had(price: int, first: int, change
     assert abs(billed - had) <= len(changes)
 
 
+async def test_a_new_item_is_billed_for_what_is_left_of_the_period(client: Client, sandbox: Running) -> None:
+    def begin(call: stripe.StripeClient) -> tuple[Any, str]:
+        customer, price = sold(call)
+        product = call.v1.products.create({"name": "Desks"}).id
+        terms: Any = {"product": product, "currency": "eur", "unit_amount": 900, "recurring": {"interval": "month"}}
+        other = call.v1.prices.create(terms).id
+        return call.v1.subscriptions.create({"customer": customer, "items": [{"price": price}]}), other
+
+    made, other = await client(begin)
+    start, end = made["items"].data[0].current_period_start, made["items"].data[0].current_period_end
+    sandbox.world.clock.advance((end - start) // 3)
+
+    def add(call: stripe.StripeClient) -> list[int]:
+        call.v1.subscriptions.update(made.id, {"items": [{"price": other, "quantity": 2}]})
+        return [one.amount for one in call.v1.invoice_items.list({"customer": str(made.customer), "pending": True})]
+
+    (amount,) = await client(add)
+    assert abs(amount - 1200) <= 1
+
+
 async def test_a_trial_costs_nothing_until_it_ends(client: Client, sandbox: Running) -> None:
     def begin(call: stripe.StripeClient) -> Any:
         customer, price = sold(call)
