@@ -8,7 +8,7 @@ from dataclasses import replace
 from hub.proof.credit_books import NoteDue
 from hub.proof.scenario import Scenario
 from hub.proof.simulation.case import Case, Stage, Tied
-from hub.proof.simulation.happenings import invoiced
+from hub.proof.simulation.happenings import invoiced, ordered_back
 
 
 def voided(scenario: Scenario, credited: Callable[[Stage], Awaitable[None]]) -> tuple[Case, ...]:
@@ -18,6 +18,11 @@ def voided(scenario: Scenario, credited: Callable[[Stage], Awaitable[None]]) -> 
         await credited(stage)
         await stage.rested()
         await stage.seed("tax", {"lock": ["{note_number}"]})
+
+    async def paid(stage: Stage) -> None:
+        await credited(stage)
+        await stage.rested()
+        await _voided_and_paid(stage)
 
     taken_back = Case(
         flows=("credit-note-to-erp",),
@@ -58,6 +63,15 @@ def voided(scenario: Scenario, credited: Callable[[Stage], Awaitable[None]]) -> 
             scenario=scenario,
             prepare=credited,
             happen=_voided_and_paid,
+        ),
+        Case(
+            flows=("payment-to-erp",),
+            story="of what was voided before, that is taken back",
+            scenario=scenario,
+            prepare=paid,
+            happen=ordered_back,
+            taken_back="payments",
+            untied="payment",
         ),
     )
 
