@@ -16,8 +16,10 @@ from typing import Any
 from connectors.salesforce import csv_files
 from connectors.salesforce.answers import is_id, moment
 from connectors.salesforce.client import following, reading, record_id, settings_of, writing
+from connectors.salesforce.failures import kebab
 from connectors.salesforce.keyed import all_keyed
 from connectors.salesforce.reads import EXTERNAL, ID, NAME
+from connectors.salesforce.row_results import FAILED, REFUSED, UNPROCESSED
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.writes import FIELDS
 from hub.sdk.answers import read_object
@@ -239,7 +241,7 @@ def _row(names: Sequence[str], row: Sequence[str], key: str) -> dict[str, str]:
 
 def _refusal(told: str) -> dict[str, str]:
     code, _, reason = told.partition(":")
-    return {"code": code.strip().lower().replace("_", "-")[:80] or "refused", "reason": reason.strip()[:500]}
+    return {"code": kebab(code.strip())[:80] or REFUSED, "reason": reason.strip()[:500]}
 
 
 def _job(response: Response) -> dict[str, Any]:
@@ -306,20 +308,8 @@ READ = ReadOperation(
             "id": {"type": "string"},
             "state": {"type": "string"},
             "written": {"type": "integer"},
-            "failed": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "value": {"type": "string"},
-                        "code": {"type": "string"},
-                        "reason": {"type": "string"},
-                    },
-                    "required": ["value", "code", "reason"],
-                    "additionalProperties": False,
-                },
-            },
-            "unprocessed": {"type": "array", "items": {"type": "string"}},
+            "failed": FAILED,
+            "unprocessed": UNPROCESSED,
             "reason": {"type": "string"},
             "ids": {"type": "object", "additionalProperties": {"type": "string"}},
         },

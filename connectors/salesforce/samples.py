@@ -306,6 +306,22 @@ SAMPLES = Samples(
             Key__c="use_12",
         ),
         _upsert(
+            "records.upsert",
+            {
+                "object": "Usage__c",
+                "all_or_none": False,
+                "records": [
+                    {"value": "use_14", "fields": {**USED, "Quantity__c": 14}},
+                    # Whose it is must be said.
+                    {"value": "use_15", "fields": {"Metric__c": "seats", "Quantity__c": 15}},
+                    {"value": "use_16", "fields": {**USED, "Quantity__c": 16}},
+                ],
+            },
+            {"records": [{"value": "use_16", "fields": {**USED, "Quantity__c": 160}}]},
+            "Usage__c",
+            Key__c="use_16",
+        ),
+        _upsert(
             "records.write",
             {
                 "records": [

@@ -1,11 +1,13 @@
-"""Several records by one request, all of them or none: up to 200 of one object, or up to 25 of any.
+"""Several records by one request: up to 200 of one object, or up to 25 of any.
 
-What a row of the answer is about is told by its place, so such a request is one write with one outcome. What stands is
-read before it and after it, as for a single record, for the fields that the records name.
+What a row of the answer is about is told by its place, so such a request is one write with one outcome: all records or
+none, or, of those of one object, each for itself where that is wished. What stands is read before it and after it, as
+for a single record, for the fields that the records name.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +16,8 @@ from connectors.salesforce.client import api_name, path, writing
 from connectors.salesforce.failures import understood
 from connectors.salesforce.keyed import all_keyed
 from connectors.salesforce.reads import EXTERNAL, NAME
+from connectors.salesforce.row_results import FAILED, ROWS, UNPROCESSED, joined, not_applied, of_collection
+from connectors.salesforce.row_results import written as row_written
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.soql import asked, select, text
 from connectors.salesforce.standing import digest, shown_as, shows
@@ -22,7 +26,7 @@ from hub.sdk.answers import read_object
 from hub.sdk.connector import JsonSchema, Record, WriteOperation
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.exact_json import loads
-from hub.sdk.guards import Look, ReadBefore, Standing
+from hub.sdk.guards import ByPart, Look, Part, ReadBefore, Standing
 from hub.sdk.values import EffectKey, Idempotency, Request, Response
 
 MOST_OF_ONE, MOST_OF_ANY = 200, 25
@@ -31,6 +35,17 @@ _IDS: JsonSchema = {
     "properties": {"ids": {"type": "array", "items": {"type": "string"}}},
     "required": ["ids"],
     "additionalProperties": False,
+}
+#: What is beside the ids comes where each record is for itself.
+_IDS_OR_ROWS: JsonSchema = {
+    **_IDS,
+    "properties": {
+        **_IDS["properties"],
+        "written": {"type": "integer"},
+        "rows": ROWS,
+        "failed": FAILED,
+        "unprocessed": UNPROCESSED,
+    },
 }
 _UNDONE = "PROCESSING_HALTED"
 
@@ -43,7 +58,7 @@ def _upserts(settings: SalesforceSettings, record: Record, key: EffectKey) -> Re
     found = all_keyed(settings, record)
     object, field = found[0].object, found[0].field
     rows = [{"attributes": {"type": object}, **row.fields, field: row.value} for row in found]
-    body = {"allOrNone": True, "records": rows}
+    body = {"allOrNone": record.get("all_or_none", True), "records": rows}
     request = writing(settings, "PATCH", "composite", "sobjects", object, field, body=body)
     # That it can be looked at is known before it is sent.
     _current_of_one(settings, request)
@@ -59,9 +74,17 @@ def _upserted(response: Response) -> Record:
     return {"ids": sorted(str(result["id"]) for result in results)}
 
 
+def _upserted_as_sent(request: Request, response: Response) -> Record:
+    """Give what became of all records, or of each where one may be refused for itself."""
+    if not _is_by_row(request):
+        return _upserted(response)
+    return of_collection(_values(request), results_of(response))
+
+
 def _is_about_all(request: Request, output: Record) -> bool:
     """Tell whether there is a result for each record: what one is about is told by its place alone."""
-    return len(output["ids"]) == len(_rows(request))
+    others = len(output.get("failed", ())) + len(output.get("unprocessed", ()))
+    return len(output["ids"]) + others == len(_rows(request))
 
 
 def _current_of_one(settings: SalesforceSettings, request: Request) -> Request:
@@ -84,22 +107,69 @@ def _standing_of_one(response: Response) -> Standing | None:
 
 
 def _holds_of_one(request: Request, response: Response) -> bool:
-    field = request.url.split("?")[0].rpartition("/")[2]
+    found, parts = rows_of(read_object(response), status=response.status), _each_of_one(request, response)
+    return len(found) == len(parts) and all(part.holds for part in parts)
+
+
+def _parts_of_one(request: Request, response: Response) -> list[Part] | None:
+    return _each_of_one(request, response) if _is_by_row(request) else None
+
+
+def _each_of_one(request: Request, response: Response) -> list[Part]:
+    field = _field(request)
     found = [plain(row) for row in rows_of(read_object(response), status=response.status)]
+    exact, alike = defaultdict(list), defaultdict(list)
+    for row in found:
+        exact[str(row.get(field))].append(row)
+        alike[str(row.get(field)).lower()].append(row)
     # Some fields mind capitals, and some do not.
-    by_value = {str(row.get(field)).lower(): row for row in found} | {str(row.get(field)): row for row in found}
-    written = _rows(request)
-    shown = [by_value.get(row[field], by_value.get(row[field].lower())) for row in written]
-    return len(found) == len(written) and all(
-        record is not None and shows({**record, field: row[field]}, row)
-        for record, row in zip(shown, written, strict=True)
+    return [_part(field, row, exact.get(row[field]) or alike.get(row[field].lower(), [])) for row in _rows(request)]
+
+
+def _part(field: str, written: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Part:
+    """Give what stands in the place of one record; of several with its id none is it."""
+    names = {shown_as(name, value) for name, value in written.items()}
+    named = [{name: row.get(name) for name in sorted(names | {"Id"})} for row in found]
+    if not found:
+        return Part(standing=None, holds=False)
+    standing = Standing(
+        version=_version(named),
+        output=row_written(written[field], str(found[0]["Id"]), False),
+        changed_at=max(moment(row.get("SystemModstamp")) for row in found),
     )
+    holds = len(found) == 1 and shows({**found[0], field: written[field]}, written)
+    return Part(standing=standing, holds=holds)
+
+
+def _output_of_parts(request: Request, parts: Sequence[Part]) -> Record:
+    rows = [
+        part.standing.output if part.holds and part.standing is not None else not_applied(value)
+        for value, part in zip(_values(request), parts, strict=True)
+    ]
+    return joined(rows, refused=())
+
+
+def _made(output: Record) -> list[bool]:
+    return ["id" in row for row in output["rows"]]
 
 
 def _within_one(_request: Request, response: Response) -> str:
     # Nothing else than what is written was asked for.
     found = [plain(row) for row in rows_of(read_object(response), status=response.status)]
     return _version([{name: value for name, value in row.items() if name != "SystemModstamp"} for row in found])
+
+
+def _is_by_row(request: Request) -> bool:
+    return loads(request.body)["allOrNone"] is False
+
+
+def _field(request: Request) -> str:
+    return request.url.split("?")[0].rpartition("/")[2]
+
+
+def _values(request: Request) -> list[str]:
+    field = _field(request)
+    return [str(row[field]) for row in _rows(request)]
 
 
 def _rows(request: Request) -> list[dict[str, Any]]:
@@ -247,7 +317,7 @@ def _version(rows: Sequence[Any]) -> str:
 _ONE: Mapping[str, Any] = {"value": EXTERNAL, "fields": FIELDS}
 UPSERTS = WriteOperation(
     name="records.upsert",
-    title="Write fields of up to 200 records of one object under their external ids, all or none",
+    title="Write fields of up to 200 records of one object under their external ids: all or none, or each for itself",
     input={
         "type": "object",
         "properties": {
@@ -264,17 +334,25 @@ UPSERTS = WriteOperation(
                 "minItems": 1,
                 "maxItems": MOST_OF_ONE,
             },
+            "all_or_none": {"type": "boolean"},
         },
         "required": ["object", "records"],
         "additionalProperties": False,
     },
-    output=_IDS,
+    output=_IDS_OR_ROWS,
     idempotency=Idempotency.UPSERT,
     request=_upserts,
     result=_upserted,
     about=_is_about_all,
+    beside=_upserted_as_sent,
     guard=ReadBefore(
-        look=Look(current=_current_of_one, standing=_standing_of_one, holds=_holds_of_one, within=_within_one)
+        look=Look(
+            current=_current_of_one,
+            standing=_standing_of_one,
+            holds=_holds_of_one,
+            within=_within_one,
+            by_part=ByPart(parts=_parts_of_one, made=_made, output=_output_of_parts),
+        )
     ),
 )
 WRITES = WriteOperation(

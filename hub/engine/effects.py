@@ -32,14 +32,12 @@ from hub.engine.journal import Journal
 from hub.engine.outcomes import Row
 from hub.engine.recording import Recording, Target, another_run, for_a_person, used_up
 from hub.engine.suspicion import SKEW, Lost, Suspicion
-from hub.errors import FixData, OutcomeUnknown
+from hub.errors import FixData
 from hub.model.ambient import Ambient, of_micros
 from hub.model.effect import NEWER, TAKEN_BACK, EffectState, Idempotency
-from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
 from hub.sdk.by_content import ANY_TIME, Sought
 from hub.sdk.calls import alone
-from hub.sdk.connector import WriteOperation
 from hub.store import effects as stored
 from hub.store.database import Database
 
@@ -163,7 +161,7 @@ class Effects(Recording):
         if not reads_back(target.operation) or row.get("object") is None or row.get("version") is not None:
             return output
         request = outcomes.recorded_request(row)
-        seen = await self._guards.see(target.account, target.operation, target.path, request)
+        seen = await self._guards.see(target.account, target.operation, target.path, request, output)
         base = recorded_base(row)
         if not seen.holds and base is not None and seen.version == base["version"]:
             # What was written may not be shown yet.
@@ -241,17 +239,18 @@ class Effects(Recording):
             return await self._send(target, row, first=False)
         except outcomes.REFUSALS as refusal:
             # A target may refuse the second because the first has come through after all.
-            output = await self._there(target, row)
+            output = await self._there(target, row, in_part=True)
             if output is None:
                 self._journal.outcome(outcomes.outcome(row, EffectState.FAILED, reason=refusal.code))
                 raise
             return output
 
-    async def _there(self, target: Target, row: Row) -> Any:
+    async def _there(self, target: Target, row: Row, *, in_part: bool = False) -> Any:
         """Give what a write of unknown outcome has left when it stands there, or None when nothing was changed since.
 
-        Raises `OutcomeParked` as `newer-at-target` when somebody else has changed it: whether the write was made before
-        that, nobody can tell.
+        Of a write whose parts are made singly some may stand and some not: it is to be sent again, unless what stands
+        `in_part` is to be its outcome. Raises `OutcomeParked` as `newer-at-target` when somebody else has changed it:
+        whether the write was made before that, nobody can tell.
         """
         account, operation = target.account, target.operation
         try:
@@ -266,13 +265,18 @@ class Effects(Recording):
             return self._left(row, seen.standing.output, seen)
         try:
             if base is None:
-                self._guards.assert_not_newer(operation, target.environment, row["object"], seen)
-            elif not meant:
+                self._guards.assert_not_newer(operation, target.environment, row["object"], seen.rest)
+            elif not meant and not seen.is_between(base):
                 raise newer_than(seen)
         except FixData as newer:
             self._journal.outcome(outcomes.outcome(row, EffectState.UNKNOWN, reason=newer.code, version=seen.version))
             self._note(AuditKind.EFFECT_UNKNOWN, row, facts={"reason": newer.code})
             raise outcomes.left_open(newer) from newer
+        if in_part and seen.made is not None and seen.standing is not None:
+            self._assert_settled(target, row)
+            self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": True})
+            self._note(AuditKind.EFFECT_DONE, row)
+            return self._left(row, seen.standing.output, seen.made)
         return None
 
     async def _repeat(self, target: Target, row: Row) -> Any:
@@ -320,7 +324,7 @@ class Effects(Recording):
         that keeps the outcome from being known.
         """
         if look_of(target.operation) is not None:
-            if await self._there(target, row) is None:
+            if await self._there(target, row, in_part=True) is None:
                 self._assert_settled(target, row)
                 self._note(AuditKind.EFFECT_RESOLVED, row, facts={"found": False})
                 self._journal.outcome(outcomes.outcome(row, EffectState.FAILED, reason="not-applied"))
@@ -400,7 +404,7 @@ class Effects(Recording):
             self._note(AuditKind.EFFECT_RESENT, row)
             await announce(at)
         request = outcomes.recorded_request(row)
-        answered = partial(_answered, target.operation, request)
+        answered = partial(target.operation.answered, request)
         calls = target.operation.calls
         course = alone(request) if calls is None else calls(target.account.settings, request)
         sent = await self.exchanges.send(target.account, course, answered, Announced(at=at, anew=announce))
@@ -417,10 +421,3 @@ class Effects(Recording):
     async def read(self, path: str, reading: Callable[[], Awaitable[Any]]) -> Any:
         """Make a read as one attempt of a step; a failed one is recorded and raised."""
         return await self.exchanges.read(path, reading)
-
-
-def _answered(operation: WriteOperation, request: Request, response: Response) -> Any:
-    output = operation.result(response)
-    if operation.about is not None and not operation.about(request, output):
-        raise OutcomeUnknown("The answer is about something else than was written.", code="foreign-answer")
-    return output

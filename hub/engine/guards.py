@@ -7,8 +7,8 @@ later. What the hub never wrote is newer unless the target says that it was chan
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from hub.model.effect import NEWER
 from hub.model.exchange import Request, Response
 from hub.sdk import exact_json
 from hub.sdk.connector import WriteOperation
-from hub.sdk.guards import Conditional, Look, ReadBefore, Standing
+from hub.sdk.guards import Conditional, Look, Part, ReadBefore, Standing
 from hub.store import effects as stored
 from hub.store.database import Database
 
@@ -33,16 +33,48 @@ ABSENT = "-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a look saw: what stands, and whether that is what the write leaves."""
+    """What a look saw: what stands, and whether that is what the write leaves; `parts` where they are made singly."""
 
     standing: Standing | None
     holds: bool
     response: Response
+    parts: Sequence[Part] | None = None
 
     @property
     def version(self) -> str:
         """Give the version of what stands."""
         return ABSENT if self.standing is None else self.standing.version
+
+    @property
+    def versions(self) -> list[str] | None:
+        """Give the version of what stands in the place of each part, where parts are made singly."""
+        if self.parts is None:
+            return None
+        return [ABSENT if part.standing is None else part.standing.version for part in self.parts]
+
+    @property
+    def made(self) -> Seen | None:
+        """Give it for a write of which those parts count alone that stand; None where that is nothing."""
+        return replace(self, holds=True) if any(part.holds for part in self.parts or ()) else None
+
+    @property
+    def rest(self) -> Seen:
+        """Give what stands in the place of those parts that do not show what was written; all where there are none."""
+        if self.parts is None or self.standing is None:
+            return self
+        others = [part.standing for part in self.parts if not part.holds and part.standing is not None]
+        if not others:
+            return replace(self, standing=None)
+        told = [one.changed_at for one in others if one.changed_at is not None]
+        changed = max(told) if len(told) == len(others) else None
+        return replace(self, standing=replace(self.standing, changed_at=changed))
+
+    def is_between(self, base: Mapping[str, Any]) -> bool:
+        """Tell whether each part stands as it did before a write, or as that leaves it: nobody else has changed any."""
+        before, now = base.get("parts"), self.versions
+        if before is None or now is None or self.parts is None or len(before) != len(now):
+            return False
+        return all(part.holds or was == is_ for part, was, is_ in zip(self.parts, before, now, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +131,11 @@ def newer(seen: Seen, memory: Memory, *, moment: int, ordered: bool, same_as_las
 
 def overwritten(seen: Seen, base: Mapping[str, Any] | None) -> bool:
     """Tell, from a look after a write, whether somebody else wrote at the same time."""
-    if not seen.holds or seen.standing is None:
+    if not seen.holds:
         return True
+    if seen.standing is None:
+        # All parts were refused, and nothing stood there before.
+        return seen.parts is None
     count = None if base is None else base.get("count")
     # Where changes are counted, one more than the hub's own came in between.
     return count is not None and seen.standing.count is not None and seen.standing.count > count + 1
@@ -109,7 +144,8 @@ def overwritten(seen: Seen, base: Mapping[str, Any] | None) -> bool:
 def base_of(seen: Seen, at: datetime) -> str:
     """Give what is recorded of what stood before a write, and when that was looked at."""
     count = 0 if seen.standing is None else seen.standing.count
-    return exact_json.dumps({"version": seen.version, "count": count, "at": to_micros(at)}).decode()
+    base = {"version": seen.version, "count": count, "at": to_micros(at)}
+    return exact_json.dumps(base if seen.parts is None else {**base, "parts": seen.versions}).decode()
 
 
 def recorded_base(row: Row) -> Mapping[str, Any] | None:
@@ -133,14 +169,18 @@ class Guards:
         self._ordered = ordered
         self.moment = moment
 
-    async def see(self, account: Account, operation: WriteOperation, path: str, request: Request) -> Seen:
-        """Look at what stands in the place of a write; raises `OutcomeUnknown` when that cannot be seen for now."""
+    async def see(
+        self, account: Account, operation: WriteOperation, path: str, request: Request, output: Any = None
+    ) -> Seen:
+        """Look at what stands in the place of a write, which was answered with `output` where that is known.
+
+        Raises `OutcomeUnknown` when that cannot be seen for now.
+        """
         look = _look(operation)
 
         def read(response: Response) -> Seen:
-            standing = look.stands(request, response)
-            holds = standing is not None and look.holds(request, response)
-            return Seen(standing=standing, holds=holds, response=response)
+            sight = look.sees(request, response, output)
+            return Seen(standing=sight.standing, holds=sight.holds, response=response, parts=sight.parts)
 
         asked = look.current(account.settings, request)
         seen: Seen = await self._exchanges.look(

@@ -16,7 +16,7 @@ from hub.proof.simulation import alike, campaign, mutants, playing, shrinking, s
 from hub.proof.simulation.breaking import broken
 from hub.proof.simulation.campaign import MUST_COVER, Totals
 from hub.proof.simulation.case import Case
-from hub.proof.simulation.playing import Point
+from hub.proof.simulation.points import Point
 from hub.proof.simulation.shrinking import Run
 from hub.proof.simulation.sweep import Swept
 from hub.proof.simulation.trial import Draft

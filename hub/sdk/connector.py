@@ -94,6 +94,8 @@ class WriteOperation:
       that is not what success looks like.
     - `about(request, output)` tells whether what was answered is about what was asked for, where an answer can show it:
       one about something else is unknown.
+    - `beside(request, response)` is in the place of `result` where an answer is read beside what was sent, such as rows
+      that are told by their place; it raises as `result` does.
     - `look(settings, key)` forms the read that finds an earlier write, and `found(response, key)` gives its output, or
       None when there is none. A `probe` has them; a `native` operation may, and then a key that the vendor has
       forgotten, or only ever fails, is no dead end. `found` takes only what carries the key: another's answer is
@@ -124,6 +126,7 @@ class WriteOperation:
     request: Callable[[Any, Record, EffectKey], Request]
     result: Callable[[Response], Record]
     about: Callable[[Request, Record], bool] | None = None
+    beside: Callable[[Request, Response], Record] | None = None
     look: Callable[[Any, EffectKey], Request] | None = None
     found: Callable[[Response, EffectKey], Record | None] | None = None
     find: Callable[[Any, Request, EffectKey], Course[Record | None]] | None = None
@@ -159,6 +162,13 @@ class WriteOperation:
             raise ValueError(f"{self.name}: only an upsert has a guard")
         if self.bulk is not None and self.guard is not None and self.guard.look is not None:
             raise ValueError(f"{self.name}: for many items in one request only the target itself can be the guard")
+
+    def answered(self, request: Request, response: Response) -> Record:
+        """Read the answer to a request into `output`; `OutcomeUnknown` as `foreign-answer` for one about another."""
+        output = self.result(response) if self.beside is None else self.beside(request, response)
+        if self.about is not None and not self.about(request, output):
+            raise OutcomeUnknown("The answer is about something else than was written.", code="foreign-answer")
+        return output
 
     @property
     def is_found(self) -> bool:

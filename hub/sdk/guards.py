@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,29 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What stands in the place of one part of a write, and whether that is what the write leaves there."""
+
+    standing: Standing | None
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByPart:
+    """How a write is looked at whose parts are made or refused each for itself, and are told by their order.
+
+    - `parts(request, response)` gives what stands part by part; None for a write that is made whole or not at all.
+    - `made(output)` tells of each part whether the answer to the write says that it was made.
+    - `output(request, parts)` gives what the operation gives when those parts were made that hold, and nobody knows
+      why the others were not.
+    """
+
+    parts: Callable[[Request, Response], Sequence[Part] | None]
+    made: Callable[[Record], Sequence[bool]]
+    output: Callable[[Request, Sequence[Part]], Record]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """How what stands is read; pure, and formed from a recorded write, so that it can be looked at after a crash.
 
@@ -39,12 +62,14 @@ class Look:
     - `holds(request, response)` tells whether what stands is what the write leaves, as far as that can be compared.
     - `within(request, response)`, where it is there, gives the version in the place of `standing`'s: of those fields
       alone that the write names, so that what somebody else changes beside them is not in its way.
+    - `by_part`, where it is there, says more of a write of which some may be made and some refused.
     """
 
     current: Callable[[Any, Request], Request]
     standing: Callable[[Response], Standing | None]
     holds: Callable[[Request, Response], bool]
     within: Callable[[Request, Response], str] | None = None
+    by_part: ByPart | None = None
 
     def stands(self, request: Request, response: Response) -> Standing | None:
         """Give what stands in the place of a write, in the version that counts for it; raises as `standing` does."""
@@ -52,6 +77,30 @@ class Look:
         if found is None or self.within is None:
             return found
         return replace(found, version=self.within(request, response))
+
+    def sees(self, request: Request, response: Response, output: Record | None = None) -> Sight:
+        """Give all that an answer to the look shows of a write; raises as `standing` does.
+
+        `output` is what the write was answered, where that is known: what it says was refused need not stand.
+        """
+        standing = self.stands(request, response)
+        parts = None if self.by_part is None else self.by_part.parts(request, response)
+        if self.by_part is None or parts is None:
+            return Sight(standing=standing, holds=standing is not None and self.holds(request, response))
+        made = [True] * len(parts) if output is None else self.by_part.made(output)
+        holds = len(made) == len(parts) and all(part.holds for part, was in zip(parts, made, strict=True) if was)
+        if standing is not None:
+            standing = replace(standing, output=self.by_part.output(request, parts))
+        return Sight(standing=standing, holds=holds, parts=parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What stands in the place of a write, whether that is what the write leaves, and the same part by part."""
+
+    standing: Standing | None
+    holds: bool
+    parts: Sequence[Part] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,7 @@ from connectors.helloworld.connector import CONNECTOR
 from connectors.helloworld.samples import SAMPLES
 from hub.cli.main import app
 from hub.cli.new_connector import make
-from hub.errors import Conflict, HubError, Refused
-from hub.proof.certification.calls import flow_of
+from hub.errors import Conflict, Refused
 from hub.proof.certification.catalogue import FAULTS, Side, Verdict
 from hub.proof.certification.certify import (
     NOTHING,
@@ -36,7 +35,6 @@ from hub.proof.certification.certify import (
 )
 from hub.proof.certification.judging import Ended, Harm, judge
 from hub.proof.certification.record import write_record
-from hub.proof.certification.stand import stand
 from hub.proof.certification.sums import sums
 from hub.queries.connectors import connector_view, folder_of
 from hub.sdk.connector import Connector, ReadOperation, Webhook, WriteOperation
@@ -44,7 +42,6 @@ from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.testing.manifests import read_manifest
 from hub.sdk.testing.samples import Samples
-from hub.sdk.testing.sending import Connected
 from hub.sdk.values import Idempotency, Request, Response
 
 WRITE = next(operation for operation in CONNECTOR.operations if isinstance(operation, WriteOperation))
@@ -321,20 +318,6 @@ def test_a_write_without_a_kind_cannot_be_declared() -> None:
         WriteOperation(**undeclared)
     with pytest.raises(ValueError, match="probe"):
         WriteOperation(**undeclared, idempotency=PROBE)
-
-
-async def test_what_is_looked_at_beside_a_trial_is_not_hurried() -> None:
-    """On a machine with much to do an answer takes longer than the trial of one that never comes waits."""
-    (sample,) = SAMPLES.reads
-    read = CONNECTOR.operation(sample.operation)
-    assert isinstance(read, ReadOperation)
-    async with stand(CONNECTOR, SAMPLES, flow_of(CONNECTOR, SAMPLES, sample), patience=0.0001) as hub:
-        beside, within = Connected(CONNECTOR, hub.beside), Connected(CONNECTOR, hub.account.settings)
-        assert (await read.read(beside, sample.input))["id"] == sample.input["id"]
-        with pytest.raises(HubError, match="in time"):
-            await read.read(within, sample.input)
-        await beside.close()
-        await within.close()
 
 
 async def test_what_has_no_sample_does_not_hold() -> None:

@@ -19,7 +19,8 @@ from hub.proof.invariants import Invariant
 from hub.proof.simulation import campaign, playing, shipped, trial
 from hub.proof.simulation.case import Crm, Stage
 from hub.proof.simulation.contract_cases import CONTRACT_CASES, drop, installed, order
-from hub.proof.simulation.playing import Played, Point, Where
+from hub.proof.simulation.playing import Played
+from hub.proof.simulation.points import Point, Where
 
 AMENDED = next(case for case in CONTRACT_CASES if case.name == "contract-to-billing that is amended")
 ON = date(2026, 3, 31)

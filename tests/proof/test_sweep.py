@@ -14,7 +14,7 @@ from hub.proof.prove import EXIT_BROKEN, ProveOptions, run_prove
 from hub.proof.simulation import campaign, playing, sweep
 from hub.proof.simulation.case import Case
 from hub.proof.simulation.cases import CASES
-from hub.proof.simulation.playing import Point, Where
+from hub.proof.simulation.points import Point, Where
 from hub.proof.simulation.sweep import Swept
 from hub.store import resuming
 

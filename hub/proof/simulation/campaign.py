@@ -22,7 +22,7 @@ from hub.proof.simulation.breaking import broken
 from hub.proof.simulation.cases import CASES
 from hub.proof.simulation.hunting import Hunted
 from hub.proof.simulation.mutants import BY_NAME, named
-from hub.proof.simulation.playing import Point
+from hub.proof.simulation.points import Point
 from hub.proof.simulation.sweep import Swept
 from hub.proof.simulation.trial import Trial
 from hub.proof.simulation.troubles import KINDS

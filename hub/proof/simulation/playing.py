@@ -7,7 +7,6 @@ import gc
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from random import Random
 from typing import Any
 
@@ -39,6 +38,7 @@ from hub.proof.simulation.desk import Desk
 from hub.proof.simulation.host import Host
 from hub.proof.simulation.loop import Life, Restless, Stuck, VirtualLoop
 from hub.proof.simulation.memory import MemoryDatabase
+from hub.proof.simulation.points import Point, Where
 from hub.proof.simulation.process import Premises
 from hub.proof.simulation.sandboxed import Sandboxed
 from hub.proof.simulation.story import Story
@@ -62,27 +62,6 @@ _NAMES = (
 )
 #: Everything must be at rest after so many seconds.
 HORIZON = 10 * 86_400.0
-
-
-class Where(StrEnum):
-    """On which side of what a process dies."""
-
-    BEFORE_COMMIT = "before a commit"
-    AFTER_COMMIT = "after a commit"
-    BEFORE_CALL = "before a request"
-    AFTER_CALL = "after a request"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """One durable point: the side, and the number of the commit or request since the case began."""
-
-    where: Where
-    number: int
-
-    def __str__(self) -> str:
-        """Give it as people say it."""
-        return f"{self.where} {self.number}"
 
 
 def play(case: Case, point: Point | None, composition: Composition | None = None, *, kept: bool = False) -> Played:

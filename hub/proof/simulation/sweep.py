@@ -15,7 +15,8 @@ from hub.proof.invariants import Finding
 from hub.proof.simulation import coverage, shipped
 from hub.proof.simulation.case import Case
 from hub.proof.simulation.cases import CASES
-from hub.proof.simulation.playing import Point, Where, play
+from hub.proof.simulation.playing import play
+from hub.proof.simulation.points import Point, Where
 from hub.runtime.composition import Composition
 
 

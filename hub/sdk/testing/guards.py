@@ -74,8 +74,8 @@ class GuardChecks(LiveChecks):
             assert sandbox.world.books.snapshot() == books, "the look changed the books"
             assert not held, "what was not written is taken for written"
             written = await self._write(connected, write_sample, KEY)
-            after, held = await connected.stand(look, request)
-            again, _ = await connected.stand(look, request)
+            after, held = await connected.stand(look, request, written)
+            again, _ = await connected.stand(look, request, written)
             assert after is not None, "the look does not see what was written"
             assert held, "what was written is not taken for written"
             assert again == after, "what stands changes its version by itself"
@@ -85,7 +85,7 @@ class GuardChecks(LiveChecks):
                 assert before is not None, "what is meant does not stand"
                 assert operation.guard.expects(write_sample.input) == before.version, "it means another one"
             await self._interfere(connected, write_sample)
-            changed, held = await connected.stand(look, request)
+            changed, held = await connected.stand(look, request, written)
             assert changed is not None, "what somebody else has written is not seen"
             assert changed.version != after.version, "somebody else's change is not seen"
             assert not held, "somebody else's change is taken for what was written"

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from hub.sdk.by_content import ANY_TIME, Sought
 from hub.sdk.calls import alone, carried
 from hub.sdk.connector import Connector, Record, WriteOperation
-from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.guards import Look, Standing
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
@@ -53,10 +52,7 @@ class Connected:
         """Make a write once and read its answer."""
         request = operation.request(self._settings, record, key)
         calls = alone(request) if operation.calls is None else operation.calls(self._settings, request)
-        output = operation.result(await carried(calls, self.send))
-        if operation.about is not None and not operation.about(request, output):
-            raise OutcomeUnknown("The answer is about something else than was written.", code="foreign-answer")
-        return output
+        return operation.answered(request, await carried(calls, self.send))
 
     async def look(self, operation: WriteOperation, key: EffectKey) -> Record | None:
         """Look for an earlier write; that there is none must be a success of the vendor's, never a failure."""
@@ -71,8 +67,11 @@ class Connected:
         request = operation.request(self._settings, record, key)
         return await carried(operation.search(self._settings, request, key, sought), self.send)
 
-    async def stand(self, look: Look, request: Request) -> tuple[Standing | None, bool]:
-        """Look at what stands in the place of a write, and tell whether it is what the write leaves."""
+    async def stand(self, look: Look, request: Request, output: Record | None = None) -> tuple[Standing | None, bool]:
+        """Look at what stands in the place of a write, and tell whether it is what the write leaves.
+
+        `output` is what the write was answered, where it was.
+        """
         asked = look.current(self._settings, request)
         response, headers = await self._attempt(asked)
         if self._authorizer.refused(response, headers):
@@ -80,8 +79,8 @@ class Connected:
         error = None if response.status == 404 else self._connector.classify(response)
         if error is not None:
             raise error
-        standing = look.stands(request, response)
-        return standing, standing is not None and look.holds(request, response)
+        sight = look.sees(request, response, output)
+        return sight.standing, sight.holds
 
     async def close(self) -> None:
         """Close the connections."""
