@@ -272,13 +272,27 @@ def documents(books: Books, families: Families) -> Iterator[Document]:
         (CHARGED_AGAIN, credits.charged_again, credits.memos),
         (CAME_BACK, credits.came_back, credits.paid_out),
     ):
-        named = {families.named(back.key) for back in backs}
-        # A hub that was restored does not know of every write any more: what is left is told by customer and amount.
-        left = [one for one in taken if one.external_id not in named and credits.is_taken_back(one.external_id)]
-        for back in backs:
-            name = families.named(back.key) or _of_these(left, back)
+        for back, name in _named(credits, backs, taken, families):
             yield reversals.told(back, kind, name, families.of_object(name))
     yield from reversals.of_invoices(credits.credited, families)
+
+
+def invoices_charged_again(credits: Credits, families: Families) -> Mapping[str, str]:
+    """Give the id of each document that charges a note again → Stripe's invoice, of which it asks for a part."""
+    invoices = {note.id: note.invoice for note in credits.notes}
+    charged = _named(credits, credits.charged_again, credits.memos, families)
+    return {back.id: invoices[name] for back, name in charged if name in invoices}
+
+
+def _named(
+    credits: Credits, backs: Sequence[ErpReversal], taken: Sequence[ErpCredit], families: Families
+) -> Iterator[tuple[ErpReversal, str]]:
+    """Give each reversal with the name of what it takes back, which is one of those `taken`."""
+    named = {families.named(back.key) for back in backs}
+    # A hub that was restored does not know of every write any more: what is left is told by customer and amount.
+    left = [one for one in taken if one.external_id not in named and credits.is_taken_back(one.external_id)]
+    for back in backs:
+        yield back, families.named(back.key) or _of_these(left, back)
 
 
 def _of_these(taken: list[ErpCredit], back: ErpReversal) -> str:
@@ -410,9 +424,11 @@ def _in_netsuite(books: Books, note: StripeNote, customer: str | None) -> Iterat
             }
         elif part.kind == REFUND:
             facts["application"] = {note.id: part.amount}
-        else:
-            # The memo goes on paying its invoice, and the refund its memo.
+        elif part.kind == CAME_BACK or not note.voided:
+            # The refund goes on paying its memo, and the memo its invoice, of which Stripe asks for nothing more.
             facts["open"] = part.amount
+        elif (still := _still_charged(books, note)) is not None:
+            facts["open"] = still
         yield part.wanted(ERP, note, facts)
     # What charges it again stays.
     yield reversals.invoice_reversed(
@@ -425,6 +441,24 @@ def _in_netsuite(books: Books, note: StripeNote, customer: str | None) -> Iterat
         days=credits.reversed_on,
         needed=False,
     )
+
+
+def _still_charged(books: Books, note: StripeNote) -> Decimal | None:
+    """Give what is still to be paid of a voided note that is charged again; None where that cannot be told.
+
+    Payments pay the invoice first. Which of several notes they pay then hangs on which of them was void already.
+    """
+    invoice = next((one for one in books.stripe if one.id == note.invoice), None)
+    elsewhere = books.credits.charged_elsewhere(note.invoice)
+    posted = {payment.reference for payment in books.erp_payments}
+    if invoice is None or elsewhere is None or any(paid.id not in posted for paid in invoice.payments):
+        return None
+    still = min(invoice.remaining, elsewhere)
+    if elsewhere == note.before:
+        return note.total - note.before + still
+    if still in (elsewhere, Decimal(0)):
+        return note.total if still else note.total - note.before
+    return None
 
 
 def _tax(credits: Credits, note: StripeNote, *, never: bool) -> Iterator[Wanted]:

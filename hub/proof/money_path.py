@@ -152,6 +152,7 @@ def _reasons(books: Books, invoice: str, due: Due) -> list[str]:
 
 def _documents(books: Books, families: Families) -> Iterator[Document]:
     stripe = {invoice.id: invoice for invoice in books.stripe}
+    again = credit_books.invoices_charged_again(books.credits, families)
     for invoice in books.erp_invoices:
         yield Document(
             book=ERP,
@@ -171,7 +172,7 @@ def _documents(books: Books, families: Families) -> Iterator[Document]:
             name=payment.reference,
             family=families.of_object(payment.reference),
             id=payment.id,
-            facts={"customer": payment.customer, "application": dict(payment.applied), "day": payment.day},
+            facts={"customer": payment.customer, "application": _applied(payment, again), "day": payment.day},
             money=payment.amount,
             currency=payment.currency,
             place=payment.accepted,
@@ -197,6 +198,15 @@ def _documents(books: Books, families: Families) -> Iterator[Document]:
                 **numbered(document.lines),
             },
         )
+
+
+def _applied(payment: ErpPayment, again: Mapping[str, str]) -> Mapping[str, Decimal]:
+    """Give how much a payment pays of each invoice, with what charges the invoice's notes `again`."""
+    paid: dict[str, Decimal] = {}
+    for name, amount in payment.applied.items():
+        invoice = again.get(name, name)
+        paid[invoice] = paid.get(invoice, Decimal(0)) + amount
+    return paid
 
 
 def _erp_facts(invoice: ErpInvoice) -> dict[str, object]:
@@ -321,5 +331,7 @@ def _erp_wanted(
         facts["customer"] = OneOf(values=due.customers)
     elsewhere = credits.charged_elsewhere(invoice.id)
     if all(paid.id in payments for paid in invoice.payments) and elsewhere is not None:
-        facts["remaining"] = Decimal(0) if due is not None and due.reversed else invoice.remaining - elsewhere
+        # Payments pay the invoice before what charges its notes again.
+        left = max(invoice.remaining - elsewhere, Decimal(0))
+        facts["remaining"] = Decimal(0) if due is not None and due.reversed else left
     return facts

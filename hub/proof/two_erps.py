@@ -56,17 +56,13 @@ def _sold(invoice: Invoice, customers: dict[str, Customer]) -> Invoice:
 def _paid_later(seed: int, invoices: Iterable[Invoice]) -> Iterator[Invoice]:
     """Let what a credit note leaves of an unpaid invoice be paid after it, in part and then whole, or whole at once.
 
-    Where a note is voided before, only S/4HANA's entities are paid: NetSuite's payment could not be applied whole to an
-    invoice that a void memo goes on paying.
+    Where the note is voided before, that is all of the invoice.
     """
     dice = Random(f"{seed}:later")
     for invoice in invoices:
         after, by, in_parts = round(0.8 + dice.random() * 2, 3), dice.choice(("card", "report")), dice.random() < 0.5
         note = invoice.credits[0] if invoice.credits else None
         if note is None or invoice.payments or invoice.flaw or note.flaw or not _leaves_something(invoice, note):
-            yield invoice
-            continue
-        if note.void_after is not None and home(invoice.customer.market) == "netsuite":
             yield invoice
             continue
         after += note.after + (note.void_after or 0)

@@ -118,7 +118,8 @@ def erp_payments(books: Mapping[str, Any]) -> list[ErpPayment]:
             customer=payment["customer"],
             amount=_minor(payment["payment"], payment["currency"]),
             applied={
-                line["externalId"]: _minor(line["amount"], payment["currency"]) for line in payment.get("apply", [])
+                line["externalId"] or line["doc"]: _minor(line["amount"], payment["currency"])
+                for line in payment.get("apply", [])
             },
             accepted=places[payment["id"]],
             day=payment["tranDate"],

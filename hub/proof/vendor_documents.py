@@ -67,14 +67,14 @@ class ErpInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErpPayment:
-    """A customer payment in NetSuite's books; `applied` is external id of the invoice → amount."""
+    """A customer payment in NetSuite's books; `applied` is external id of the invoice, or NetSuite's own, → amount."""
 
     id: str
     reference: str
     currency: str
     customer: str
     amount: Decimal
-    applied: Mapping[str | None, Decimal]
+    applied: Mapping[str, Decimal]
     accepted: int
     day: str = ""
 

@@ -15,7 +15,7 @@ from hub.proof.judging import queue_drained
 from hub.proof.lines import Line
 from hub.proof.oracle import judge
 from hub.proof.reversals import ErpReversal
-from hub.proof.vendor_documents import TaxDocument
+from hub.proof.vendor_documents import ErpPayment, Payment, TaxDocument
 from tests.proof.books import GOOD, TOLD, World, d, posted, with_books, with_hub, world
 
 #: Notes: before the payment, after it with a refund, after it with one that failed, and voided.
@@ -312,3 +312,60 @@ def test_a_refund_without_a_note_may_wait_and_no_other() -> None:
     assert list(queue_drained(waits.evidence)) == []
     explained = changed(waits, refunds=sound.books.credits.refunds[:2])
     assert len(list(queue_drained(explained.evidence))) == 1
+
+
+def _paid_whole(applied: dict[str, int], *, left: int = 0, still: int = 0) -> World:
+    """Let the invoice of the void note be paid whole; `left` is open on it, and `still` on what charges the note."""
+    sound = given_back()
+    *others, told = sound.books.stripe
+    paid = Payment(id="inpay_told", amount=told.total)
+    posted = ErpPayment(
+        id="6010",
+        reference=paid.id,
+        currency="EUR",
+        customer="77",
+        amount=paid.amount,
+        applied={name: d(amount) for name, amount in applied.items()},
+        accepted=10,
+    )
+    (charged,) = sound.books.credits.charged_again
+    *invoices, owed = sound.books.erp_invoices
+    return with_books(
+        changed(sound, charged_again=[replace(charged, open=d(still))]),
+        stripe=[*others, replace(told, payments=[paid], remaining=d(0))],
+        erp_invoices=[*invoices, replace(owed, remaining=d(left))],
+        erp_payments=[*sound.books.erp_payments, posted],
+    )
+
+
+def test_a_payment_pays_its_invoice_and_what_charges_its_void_note_again() -> None:
+    total = int(given_back().books.stripe[-1].total)
+    assert broken(_paid_whole({TOLD: total - 1190, "5008": 1190})) == []
+    assert broken(_paid_whole({TOLD: total - 1190}, still=1190)) == [Invariant.BOOKS_AGREE]
+    assert broken(_paid_whole({TOLD: total - 1191, "5008": 1190}, left=1)) == [Invariant.BOOKS_AGREE]
+    assert broken(_paid_whole({TOLD: total - 1190, "5008": 1189}, still=1)) == [Invariant.BOOKS_AGREE]
+    # What another note's reversal asks for is no part of this invoice.
+    assert broken(_paid_whole({TOLD: total - 1190, "5009": 1190}, still=1190)) == [Invariant.BOOKS_AGREE]
+
+
+@pytest.mark.parametrize(
+    ("left", "first", "still", "holds"),
+    [(5000, 3810, 1190, True), (1000, 0, 1000, True), (1000, 1, 999, False), (0, 0, 0, True), (1000, 0, 999, False)],
+)
+def test_what_is_left_of_an_invoice_is_left_of_what_charges_its_void_note(
+    left: int, first: int, still: int, *, holds: bool
+) -> None:
+    """Payments in part pay the invoice first."""
+    total = int(given_back().books.stripe[-1].total)
+    applied = {TOLD: total - 1190 - first, "5008": total - left - (total - 1190 - first)}
+    world = _paid_whole({name: amount for name, amount in applied.items() if amount}, left=first, still=still)
+    *others, told = world.books.stripe
+    (paid,) = told.payments
+    amount = d(total - left)
+    *payments, posted = world.books.erp_payments
+    world = with_books(
+        world,
+        stripe=[*others, replace(told, payments=[replace(paid, amount=amount)], remaining=d(left))],
+        erp_payments=[*payments, replace(posted, amount=amount)],
+    )
+    assert (broken(world) == []) is holds

@@ -143,9 +143,15 @@ def test_amounts_are_in_minor_units_whatever_the_book() -> None:
                     "customer": "77",
                     "payment": "12.340",
                     "tranDate": "2026-01-01",
-                    "apply": [{"externalId": GOOD, "amount": "12.340"}],
+                    # What charges a voided note again has no id elsewhere.
+                    "apply": [
+                        {"externalId": GOOD, "doc": "5001", "amount": "11.340"},
+                        {"externalId": None, "doc": "5008", "amount": "0.400"},
+                        {"externalId": None, "doc": "5009", "amount": "0.600"},
+                    ],
                 }
             ],
         }
     )
-    assert (payment.amount, payment.applied, payment.accepted) == (Decimal(12340), {GOOD: Decimal(12340)}, 4)
+    assert (payment.amount, payment.accepted) == (Decimal(12340), 4)
+    assert payment.applied == {GOOD: Decimal(11340), "5008": Decimal(400), "5009": Decimal(600)}

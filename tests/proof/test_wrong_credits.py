@@ -181,3 +181,31 @@ def test_a_note_whose_lines_are_charged_again_by_another_write_is_seen(
         monkeypatch,
     )
     assert broken >= {Invariant.NOTHING_TWICE}
+
+
+INVOICES = r'invoices: "\[posted_invoice\.id, .*"'
+LEFT_OVER = r"- max\(\[subtract\(coalesce\(posted\.unapplied.*"
+
+
+@pytest.mark.parametrize(
+    ("story", "pattern", "by", "broken"),
+    [
+        (
+            "of what was voided before",
+            f"{INVOICES}|{LEFT_OVER}",
+            lambda found: 'invoices: "[posted_invoice.id]"' if found[0].startswith("invoices") else '- "`0`"',
+            Invariant.BOOKS_AGREE,
+        ),
+        (
+            "of what was given back and voided before",
+            r"(- id: stands\n +when: ).*",
+            lambda found: f'{found[1]}"`false`"',
+            Invariant.NOTHING_LOST,
+        ),
+    ],
+    ids=["what charges a note again is not paid", "a voided note is not waited for"],
+)
+def test_a_payment_that_leaves_out_what_charges_a_note_again_is_seen(
+    story: str, pattern: str, by: By, broken: Invariant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert broken in broken_by(f"payment-to-erp {story}", "payment-to-erp", pattern, by, monkeypatch)

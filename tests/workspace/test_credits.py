@@ -73,7 +73,7 @@ async def written(walk: Walk, name: str, record: dict[str, Any]) -> None:
     """Have something done at Stripe, as a person at its dashboard would."""
     operation = walk.connectors["stripe"].operation(name)
     assert isinstance(operation, WriteOperation)
-    await walk.connected["stripe"].write(operation, record, EffectKey(f"test:{name}"))
+    await walk.connected["stripe"].write(operation, record, EffectKey(f"test:{name}:{record.get('id', '')}"))
 
 
 @pytest.mark.parametrize("customer", CUSTOMERS)
