@@ -12,6 +12,7 @@ from hub.proof import (
     contract_checks,
     credit_books,
     crm_books,
+    crm_checks,
     customers,
     faults,
     money_path,
@@ -26,7 +27,7 @@ from hub.proof.conductor import Course
 from hub.proof.contract_checks import Due as ContractDue
 from hub.proof.contract_checks import Stands
 from hub.proof.credit_books import NoteDue
-from hub.proof.crm import COMPANY_CODES, CRM, SAP, TOLD, Contract, home
+from hub.proof.crm import COMPANY_CODES, CRM, PRICES, SAP, TOLD, Contract, home
 from hub.proof.evidence import Evidence
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
@@ -179,20 +180,32 @@ def contracts_billed(stage: Stage, course: Course) -> Iterator[Finding]:
     wanted = () if stage.scenario.crm is None else stage.scenario.crm.contracts
     if wanted:
         read = {vendor: stage.sandboxes[vendor].books() for vendor in (CRM, "stripe", "netsuite", SAP)}
+        yield from wrong_catalogue(read)
         yield from wrong_contracts(wanted, course, read, on=datetime.now(UTC).date())
+
+
+def wrong_catalogue(read: Mapping[str, Any]) -> Iterator[Finding]:
+    """Give what the vendors' books have otherwise of the products of contracts, and of their prices, than the CRM."""
+    crm, stripe = read[CRM], read["stripe"]
+    for erp in _erps(read).values():
+        yield from crm_checks.products(crm, stripe, erp, number=len(PRICES), changes=0)
+    yield from crm_checks.prices(crm, stripe, made=sum(map(len, PRICES.values())), unpriced=False)
 
 
 def wrong_contracts(
     contracts: Sequence[Contract], course: Course, read: Mapping[str, Any], *, on: date
 ) -> Iterator[Finding]:
     """Give what the vendors' books have otherwise of contracts than was agreed by a day."""
-    erps = {"netsuite": read["netsuite"], SAP: sap_contracts.as_erp(read[SAP], read[CRM])}
     due = {
         course.crm_ids[one.key]: _contract_due(one, course.stripe_ids.get(one.account.key, ""), read)
         for one in contracts
         if one.key in course.crm_ids
     }
-    yield from contract_checks.find(read[CRM], read["stripe"], erps, due=due, on=on)
+    yield from contract_checks.find(read[CRM], read["stripe"], _erps(read), due=due, on=on)
+
+
+def _erps(read: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {"netsuite": read["netsuite"], SAP: sap_contracts.as_erp(read[SAP], read[CRM])}
 
 
 def _contract_due(contract: Contract, customer: str, read: Mapping[str, Any]) -> ContractDue:

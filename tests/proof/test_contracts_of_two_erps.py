@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from hub.proof.conductor import Course
+from hub.proof.crm import PRICES as CATALOGUE
 from hub.proof.crm import Account, Contract
 from hub.proof.invariants import Invariant
-from hub.proof.judging import wrong_contracts
+from hub.proof.judging import wrong_catalogue, wrong_contracts
 from hub.proof.markets import BY_CURRENCY
 
 Raw = dict[str, Any]
@@ -225,3 +226,64 @@ TWICE, LOST, OTHERWISE = Invariant.NOTHING_TWICE, Invariant.NOTHING_LOST, Invari
 def test_the_judge_sees_what_is_otherwise(spoil: Spoil, broken: list[Invariant]) -> None:
     assert found() == []
     assert found(spoil) == broken
+
+
+def catalogue() -> Raw:
+    """Give the books of all four with the products of contracts, and their prices in every currency."""
+    ids = {name: f"01t{name.lower()}" for name in CATALOGUE}
+    entries: list[Raw] = [
+        {"Id": f"01u{name}{currency}", "UnitPrice": amount, "CurrencyIsoCode": currency, "IsActive": True}
+        for name, amounts in CATALOGUE.items()
+        for currency, amount in amounts.items()
+    ]
+    minor = {entry["Id"]: int(entry["UnitPrice"].replace(".", "")) for entry in entries}
+    return {
+        "salesforce": {
+            "records": {
+                "Product2": [{"Id": id, "Name": name, "IsActive": True} for name, id in ids.items()],
+                "PricebookEntry": entries,
+            }
+        },
+        "stripe": {
+            "events": [],
+            "products": [{"name": name, "active": True, "metadata": {"crm_product": id}} for name, id in ids.items()],
+            "prices": [
+                {
+                    "currency": str(entry["CurrencyIsoCode"]).lower(),
+                    "unit_amount": minor[entry["Id"]],
+                    "active": True,
+                    "metadata": {"crm_entry": entry["Id"]},
+                }
+                for entry in entries
+            ],
+        },
+        "netsuite": {"items": [{"id": id, "externalId": id, "displayName": name} for name, id in ids.items()]},
+        "s4hana": {
+            "tables": {
+                "A_Product": [{"Product": name.upper(), "ProductOldID": id.upper()} for name, id in ids.items()],
+                "A_ProductDescription": [
+                    {"Product": name.upper(), "Language": "EN", "ProductDescription": name} for name in ids
+                ],
+                "A_SalesOrder": [],
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("spoil", "broken"),
+    [
+        (lambda books: rows(books, "A_Product").append({**rows(books, "A_Product")[0], "Product": "SEATS2"}), [TWICE]),
+        (lambda books: rows(books, "A_Product").pop(), [LOST]),
+        (lambda books: rows(books, "A_ProductDescription")[0].update(ProductDescription="Places"), [OTHERWISE]),
+        (lambda books: rows(books, "A_Product")[0].update(IsMarkedForDeletion=True), [OTHERWISE]),
+        (lambda books: books["netsuite"]["items"].pop(), [LOST]),
+        (lambda books: books["stripe"]["prices"].pop(), [LOST]),
+        (lambda books: books["stripe"]["prices"][3].update(unit_amount=185000), [OTHERWISE]),
+    ],
+)
+def test_the_judge_sees_what_of_the_catalogue_is_otherwise(spoil: Spoil, broken: list[Invariant]) -> None:
+    assert list(wrong_catalogue(catalogue())) == []
+    books = catalogue()
+    spoil(books)
+    assert [finding.invariant for finding in wrong_catalogue(books)] == broken
