@@ -1,14 +1,16 @@
-"""What billing and the ERP have of the CRM's contracts in the end, read from the vendors' books alone."""
+"""What billing and the ERPs have of the CRM's contracts in the end, read from the vendors' books alone."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from hub.model.money import exponent
 from hub.proof.invariants import Finding, Invariant
 
 #: Product of the CRM, what one costs for a period in minor units → how many.
@@ -36,26 +38,57 @@ class Stands(StrEnum):
 _COUNTS: Mapping[Stands, tuple[int, int]] = {Stands.NOTHING: (0, 0), Stands.UNCLEAR: (2, 0)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What must have come of one contract: how it `stands`, and which ERP has the books of the company that sells.
+
+    `customer` is billing's id of whoever has signed it, `under` are the same one's in the ERP, and `company` is the
+    ERP's id of the company that sells. What is None is not compared.
+    """
+
+    stands: Stands
+    erp: str
+    customer: str | None = None
+    under: Collection[str] | None = None
+    company: str | None = None
+
+
 def find(
-    crm: Mapping[str, Any], stripe: Mapping[str, Any], erp: Mapping[str, Any], *, stands: Mapping[str, Stands], on: date
+    crm: Mapping[str, Any],
+    stripe: Mapping[str, Any],
+    erps: Mapping[str, Mapping[str, Any]],
+    *,
+    due: Mapping[str, Due],
+    on: date,
 ) -> Iterator[Finding]:
-    """Give what is not as it must be of each contract that `stands` names by its id, as agreed by the day `on`."""
-    for id, state in stands.items():
+    """Give what is not as it must be of each contract that `due` names by its id, as agreed by the day `on`.
+
+    `erps` are the books of each ERP by its name; a contract has its sales order in those of its own and in no others.
+    """
+    for id, wanted in due.items():
+        state, erp = wanted.stands, erps[wanted.erp]
         made = [one for one in stripe["subscriptions"] if one["metadata"].get("contract") == id]
         orders = [one for one in erp["salesOrders"] if one["externalId"] == id]
         billed, ordered = _COUNTS.get(state, (1, 1))
-        for what, found, wanted in (("subscriptions", len(made), billed), ("sales orders", len(orders), ordered)):
-            if found != wanted:
-                broken = Invariant.NOTHING_TWICE if found > wanted else Invariant.NOTHING_LOST
-                yield _broken(broken, f"contract {id} has {found} {what}, must have {wanted}")
+        for other in erps.keys() - {wanted.erp}:
+            strange = [one["id"] for one in erps[other]["salesOrders"] if one["externalId"] == id]
+            if strange:
+                told = (
+                    f"contract {id} has sales orders {strange} in {other}, and its seller's books are in {wanted.erp}"
+                )
+                yield _broken(Invariant.BOOKS_AGREE, told)
+        for what, found, number in (("subscriptions", len(made), billed), ("sales orders", len(orders), ordered)):
+            if found != number:
+                broken = Invariant.NOTHING_TWICE if found > number else Invariant.NOTHING_LOST
+                yield _broken(broken, f"contract {id} has {found} {what}, must have {number}")
         if state is Stands.LEFT and len(made) == len(orders) == 1:
             yield from _left(made[0], orders[0])
         elif len(made) == len(orders) == billed == 1:
-            yield from _one(crm, stripe, erp, made[0], orders[0], state, on=on)
+            yield from _one(crm, stripe, erp, made[0], orders[0], wanted, on=on)
     # One that the CRM has no longer was judged above.
-    known = {one["Id"] for one in crm["records"]["Contract"]} | stands.keys()
+    known = {one["Id"] for one in crm["records"]["Contract"]} | due.keys()
     strays = [one["id"] for one in stripe["subscriptions"] if one["metadata"].get("contract", "") not in known]
-    strays += [one["id"] for one in erp["salesOrders"] if one["externalId"] not in known]
+    strays += [one["id"] for erp in erps.values() for one in erp["salesOrders"] if one["externalId"] not in known]
     if strays:
         yield _broken(Invariant.BOOKS_AGREE, f"{strays} are no contract's")
 
@@ -63,11 +96,13 @@ def find(
 def agreed(crm: Mapping[str, Any], contract: str, *, on: date, without_last: bool = False) -> Sold:
     """Give what a contract of the CRM comes to on a day: the sum of the activated orders that count then."""
     orders = counting(crm, contract, on=on, without_last=without_last)
-    found: Counter[tuple[str, Decimal]] = Counter()
-    for line in crm["records"]["OrderItem"]:
-        if line["OrderId"] in orders:
-            found[line["Product2Id"], Decimal(line["UnitPrice"]) * 100] += Decimal(line["Quantity"])  # type: ignore[assignment]
-    return {key: Decimal(quantity) for key, quantity in found.items() if quantity}
+    currency = _contract(crm, contract)["CurrencyIsoCode"]
+    found = _summed(
+        ((line["Product2Id"], _minor(line["UnitPrice"], currency)), Decimal(line["Quantity"]))
+        for line in crm["records"]["OrderItem"]
+        if line["OrderId"] in orders
+    )
+    return {key: quantity for key, quantity in found.items() if quantity}
 
 
 def counting(crm: Mapping[str, Any], contract: str, *, on: date, without_last: bool = False) -> dict[str, str | None]:
@@ -89,12 +124,13 @@ def _one(
     erp: Mapping[str, Any],
     subscription: Mapping[str, Any],
     order: Mapping[str, Any],
-    state: Stands,
+    due: Due,
     *,
     on: date,
 ) -> Iterator[Finding]:
-    contract = next(one for one in _contracts(crm) if one["Id"] == order["externalId"])
-    name = contract["ContractNumber"]
+    state, contract = due.stands, _contract(crm, order["externalId"])
+    name, currency = contract["ContractNumber"], contract["CurrencyIsoCode"]
+    yield from _placed(subscription, order, due, name=name, currency=currency)
     if state is not Stands.UNDONE and contract.get("Billing_Id__c") != subscription["id"]:
         yield _broken(Invariant.BOOKS_AGREE, f"the CRM has {contract.get('Billing_Id__c')!r} as the id of {name}")
     if (subscription["status"] == "canceled") is not (state in {Stands.ENDED, Stands.CUT}):
@@ -116,7 +152,7 @@ def _one(
         yield _broken(Invariant.NOTHING_LOST, f"the CRM does not know that billing has {untold} of {name}")
     yield from _charges(crm, stripe, contract["Id"], on=on, without_last=kept)
     must_be = agreed(crm, contract["Id"], on=on, without_last=kept)
-    told = (("billing", _billed(stripe, subscription)), ("the ERP", _ordered(erp, order)))
+    told = (("billing", _billed(stripe, subscription)), ("the ERP", _ordered(erp, order, currency)))
     once = {id for id, one in _products(crm).items() if one.get("Family") in _ONCE}
     for side, has in told:
         billed = _in_whole_units({key: sold for key, sold in must_be.items() if key[0] not in once})
@@ -124,9 +160,39 @@ def _one(
             yield _broken(Invariant.BOOKS_AGREE, f"{side} has {dict(has)} of {name}, must have {dict(must_be)}")
 
 
-def _contracts(crm: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Give the CRM's contracts, those in the recycle bin too: what was made of one stays."""
-    return [*crm["records"]["Contract"], *crm.get("deleted", {}).get("Contract", ())]
+def _placed(
+    subscription: Mapping[str, Any], order: Mapping[str, Any], due: Due, *, name: str, currency: str
+) -> Iterator[Finding]:
+    """Compare in which currency it is billed and ordered, by whom, and of which company."""
+    billed = [("the subscription", "currency", subscription["currency"].upper(), [currency])]
+    billed += (
+        [] if due.customer is None else [("the subscription", "customer", subscription["customer"], [due.customer])]
+    )
+    ordered = [("the sales order", "currency", order["currency"], [currency])]
+    ordered += [] if due.under is None else [("the sales order", "customer", order["entity"], sorted(due.under))]
+    ordered += [] if due.company is None else [("the sales order", "company", order["subsidiary"], [due.company])]
+    for what, field, has, must_be in (*billed, *ordered):
+        if has not in must_be:
+            told = f"{what} of {name} has the {field} {has}, must have {' or '.join(must_be)}"
+            yield _broken(Invariant.BOOKS_AGREE, told)
+
+
+def _contract(crm: Mapping[str, Any], id: str) -> Mapping[str, Any]:
+    """Give one of the CRM's contracts, also of those in the recycle bin: what was made of one stays."""
+    there = (*crm["records"]["Contract"], *crm.get("deleted", {}).get("Contract", ()))
+    return next(one for one in there if one["Id"] == id)
+
+
+def _minor(major: Any, currency: str) -> Decimal:
+    return Decimal(major).scaleb(exponent(currency))
+
+
+def _summed(lines: Iterable[tuple[tuple[str, Decimal], Decimal]]) -> dict[tuple[str, Decimal], Decimal]:
+    """Add up what is of one product at one price."""
+    found: dict[tuple[str, Decimal], Decimal] = defaultdict(Decimal)
+    for key, quantity in lines:
+        found[key] += quantity
+    return dict(found)
 
 
 def _left(subscription: Mapping[str, Any], order: Mapping[str, Any]) -> Iterator[Finding]:
@@ -144,6 +210,7 @@ def _charges(
     crm: Mapping[str, Any], stripe: Mapping[str, Any], contract: str, *, on: date, without_last: bool
 ) -> Iterator[Finding]:
     orders = counting(crm, contract, on=on, without_last=without_last)
+    currency = _contract(crm, contract)["CurrencyIsoCode"]
     for line in crm["records"]["OrderItem"]:
         once = _products(crm)[line["Product2Id"]].get("Family") in _ONCE
         made = [one for one in stripe["invoiceitems"] if one["metadata"].get("crm_line") == line["Id"]]
@@ -152,7 +219,7 @@ def _charges(
             broken = Invariant.NOTHING_TWICE if len(made) > wanted else Invariant.NOTHING_LOST
             yield _broken(broken, f"{line['Id']} was charged {len(made)} times, must be {wanted}")
         for one in made:
-            has, must_be = Decimal(one["amount"]), Decimal(line["UnitPrice"]) * Decimal(line["Quantity"]) * 100
+            has, must_be = Decimal(one["amount"]), _minor(line["UnitPrice"], currency) * Decimal(line["Quantity"])
             if has != must_be:
                 yield _broken(Invariant.BOOKS_AGREE, f"{line['Id']} was charged with {has}, must be {must_be}")
 
@@ -192,29 +259,29 @@ def _credits(stripe: Mapping[str, Any], subscription: Mapping[str, Any], name: s
 
 def _billed(stripe: Mapping[str, Any], subscription: Mapping[str, Any]) -> Sold:
     crm_id = {one["id"]: one["metadata"].get("crm_product", one["id"]) for one in stripe["products"]}
-    items: Sequence[Mapping[str, Any]] = subscription["items"]["data"]
-    return {
-        (crm_id[item["price"]["product"]], Decimal(item["price"]["unit_amount_decimal"])): Decimal(item["quantity"])
-        for item in items
-    }
+    return _summed(
+        ((crm_id[price["product"]], Decimal(price["unit_amount_decimal"])), Decimal(item["quantity"]))
+        for item in subscription["items"]["data"]
+        for price in (item["price"],)
+    )
 
 
 def _in_whole_units(sold: Sold) -> Sold:
     """Give what billing must have: of what is sold in parts of a unit one, at what the parts come to."""
-    found: Counter[tuple[str, Decimal]] = Counter()
-    for (product, minor), quantity in sold.items():
-        whole = quantity == int(quantity)
-        found[product, minor if whole else minor * quantity] += quantity if whole else 1  # type: ignore[assignment]
-    return {key: Decimal(quantity) for key, quantity in found.items()}
+    return _summed(
+        ((product, minor), quantity) if quantity == int(quantity) else ((product, minor * quantity), Decimal(1))
+        for (product, minor), quantity in sold.items()
+    )
 
 
-def _ordered(erp: Mapping[str, Any], order: Mapping[str, Any]) -> Sold:
+def _ordered(erp: Mapping[str, Any], order: Mapping[str, Any], currency: str) -> Sold:
+    # An item that is no product of the CRM's is called as the ERP calls it.
     crm_id = {one["id"]: one["externalId"] for one in erp["items"]}
-    return {
-        (crm_id[line["item"]], Decimal(line["rate"]) * 100): Decimal(line["quantity"])
+    return _summed(
+        ((crm_id.get(line["item"], line["item"]), _minor(line["rate"], currency)), Decimal(line["quantity"]))
         for line in order["item"]
         if not line["isClosed"]
-    }
+    )
 
 
 def _broken(invariant: Invariant, detail: str) -> Finding:

@@ -41,8 +41,8 @@ _RATES: Mapping[str, tuple[str, int]] = {
 }
 #: What contracts are about: product → what one costs a month, by the currencies in which contracts are signed.
 PRICES: Mapping[str, Mapping[str, str]] = {
-    "Seats": {"USD": "12.50", "GBP": "9.80"},
-    "Storage": {"USD": "0.75", "GBP": "0.60"},
+    "Seats": {"USD": "12.50", "GBP": "9.80", "EUR": "11.20", "JPY": "1850", "CHF": "11.90", "SEK": "124.50"},
+    "Storage": {"USD": "0.75", "GBP": "0.60", "EUR": "0.69", "JPY": "110", "CHF": "0.72", "SEK": "7.49"},
 }
 
 

@@ -95,14 +95,20 @@ def prices(crm: Mapping[str, Any], stripe: Mapping[str, Any], *, made: int, unpr
     """
     own = [one for one in stripe["prices"] if one["metadata"].get("crm_entry")]
     if len(own) != made:
-        yield _broken(Invariant.NOTHING_TWICE, f"{len(own)} prices were made of entries, must be {made}")
+        broken = Invariant.NOTHING_TWICE if len(own) > made else Invariant.NOTHING_LOST
+        yield _broken(broken, f"{len(own)} prices were made of entries, must be {made}")
     entries = {one["Id"]: one for one in crm["records"]["PricebookEntry"]}
     for id in sorted({one["metadata"]["crm_entry"] for one in own}):
         entry = entries.get(id, {})
-        used = [one["unit_amount"] for one in own if one["metadata"]["crm_entry"] == id and one["active"]]
-        wanted = [Decimal(entry["UnitPrice"]) * 100] if entry.get("IsActive") and not unpriced else []
-        if [Decimal(amount) for amount in used] != wanted:
-            yield _broken(Invariant.BOOKS_AGREE, f"billing sells at {used}, the price book says {wanted}")
+        rows = [one for one in own if one["metadata"]["crm_entry"] == id]
+        used = [(one["currency"].upper(), Decimal(one["unit_amount"])) for one in rows if one["active"]]
+        # An org that has one currency names none.
+        currency = entry.get("CurrencyIsoCode") or rows[0]["currency"].upper()
+        wanted = []
+        if entry.get("IsActive") and not unpriced:
+            wanted = [(currency, Decimal(entry["UnitPrice"]).scaleb(exponent(currency)))]
+        if used != wanted:
+            yield _broken(Invariant.BOOKS_AGREE, f"billing sells {id} at {used}, the price book says {wanted}")
 
 
 def invoices(crm: Mapping[str, Any], stripe: Mapping[str, Any], ties: Ties) -> Iterator[Finding]:

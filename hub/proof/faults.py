@@ -28,6 +28,7 @@ _QUERY = r"^/services/data/v[0-9.]+/query"
 _JOURNAL = r"^/sap/bc/srt/scs_ext/sap/journalentry"
 _ODATA = r"^/sap/opu/odata/sap/"
 _PARTNERS = r"API_BUSINESS_PARTNER/A_BusinessPartner"
+_SOLD_THERE = r"/API_(PRODUCT|SALES_ORDER)_SRV/"
 
 
 class Profile(StrEnum):
@@ -136,6 +137,13 @@ _FURTHER: Mapping[str, Plan] = {
         *_sure("timeout_after_commit", 0.03, path=_ORDERED, method="PUT"),
         *_sure("500_after_commit", 0.02, path=_ORDERED, method="PUT"),
         *_sure("503", 0.02, path=_ORDERED),
+    ),
+    "s4hana": (
+        *_sure("reset_after_commit", 0.15, path=_SOLD_THERE, method="POST"),
+        *_sure("timeout_after_commit", 0.03, path=_SOLD_THERE, method="POST"),
+        *_sure("csrf_lost", 0.05, path=_SOLD_THERE),
+        *_sure("locked", 0.05, path=_SOLD_THERE),
+        *_sure("503", 0.02, path=_SOLD_THERE),
     ),
 }
 

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from hub.proof import (
     contract_checks,
     credit_books,
     crm_books,
+    crm_checks,
     customers,
     faults,
     money_path,
     payouts,
     records,
     sap_books,
+    sap_contracts,
     vendor_books,
     wishes,
 )
 from hub.proof.conductor import Course
+from hub.proof.contract_checks import Due as ContractDue
 from hub.proof.contract_checks import Stands
 from hub.proof.credit_books import NoteDue
-from hub.proof.crm import CRM, SAP, TOLD, home
+from hub.proof.crm import COMPANY_CODES, CRM, PRICES, SAP, TOLD, Contract, home
 from hub.proof.evidence import Evidence
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
 from hub.proof.invariants import Finding, Invariant
-from hub.proof.markets import MARKETS
+from hub.proof.markets import MARKETS, Market
 from hub.proof.records import Names
 from hub.proof.scenario import Customer, Invoice, Notice
 from hub.proof.stage import Stage
@@ -126,8 +129,12 @@ def _under(stage: Stage, course: Course, read: Mapping[str, Any], customer: Cust
     """Give the ERP's ids of the records that a customer's invoices may stand under."""
     if stage.scenario.crm is None:
         return stage.erp_ids(customer)
-    name = course.stripe_ids.get(customer.key)
-    if home(customer.market) == SAP:
+    return _in_books(read, course.stripe_ids.get(customer.key), customer.market)
+
+
+def _in_books(read: Mapping[str, Any], name: str | None, market: Market) -> Collection[str]:
+    """Give the ids of one of Stripe's customers in the ERP that has the books of whoever sells in a market."""
+    if home(market) == SAP:
         return [
             one["BusinessPartner"] for one in read[SAP]["tables"]["A_BusinessPartner"] if one.get(_ELSEWHERE) == name
         ]
@@ -169,12 +176,47 @@ def about_the_whole(
 
 
 def contracts_billed(stage: Stage, course: Course) -> Iterator[Finding]:
-    """Each contract is one subscription of billing's and one sales order of the ERP's, with exactly what is agreed."""
+    """Each contract is one subscription of billing's and one sales order of its ERP's, with exactly what is agreed."""
     wanted = () if stage.scenario.crm is None else stage.scenario.crm.contracts
     if wanted:
-        org, stripe, netsuite = (stage.sandboxes[vendor].books() for vendor in (CRM, "stripe", "netsuite"))
-        stands = {course.crm_ids[one.key]: Stands.BILLED for one in wanted if one.key in course.crm_ids}
-        yield from contract_checks.find(org, stripe, netsuite, stands=stands, on=datetime.now(UTC).date())
+        read = {vendor: stage.sandboxes[vendor].books() for vendor in (CRM, "stripe", "netsuite", SAP)}
+        yield from wrong_catalogue(read)
+        yield from wrong_contracts(wanted, course, read, on=datetime.now(UTC).date())
+
+
+def wrong_catalogue(read: Mapping[str, Any]) -> Iterator[Finding]:
+    """Give what the vendors' books have otherwise of the products of contracts, and of their prices, than the CRM."""
+    crm, stripe = read[CRM], read["stripe"]
+    for erp in _erps(read).values():
+        yield from crm_checks.products(crm, stripe, erp, number=len(PRICES), changes=0)
+    yield from crm_checks.prices(crm, stripe, made=sum(map(len, PRICES.values())), unpriced=False)
+
+
+def wrong_contracts(
+    contracts: Sequence[Contract], course: Course, read: Mapping[str, Any], *, on: date
+) -> Iterator[Finding]:
+    """Give what the vendors' books have otherwise of contracts than was agreed by a day."""
+    due = {
+        course.crm_ids[one.key]: _contract_due(one, course.stripe_ids.get(one.account.key, ""), read)
+        for one in contracts
+        if one.key in course.crm_ids
+    }
+    yield from contract_checks.find(read[CRM], read["stripe"], _erps(read), due=due, on=on)
+
+
+def _erps(read: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {"netsuite": read["netsuite"], SAP: sap_contracts.as_erp(read[SAP], read[CRM])}
+
+
+def _contract_due(contract: Contract, customer: str, read: Mapping[str, Any]) -> ContractDue:
+    account = contract.account
+    return ContractDue(
+        stands=Stands.BILLED,
+        erp=home(account.market),
+        customer=customer,
+        under=_in_books(read, customer, account.market),
+        company=COMPANY_CODES.get(account.entity, account.market.subsidiary),
+    )
 
 
 def audit_verifies(stage: Stage) -> Iterator[Finding]:

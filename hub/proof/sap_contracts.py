@@ -31,6 +31,9 @@ def as_erp(sap: Mapping[str, Any], crm: Mapping[str, Any]) -> dict[str, Any]:
         {
             "id": row["SalesOrder"],
             "externalId": row.get("PurchaseOrderByShipToParty"),
+            "entity": row["SoldToParty"],
+            "subsidiary": row["SalesOrganization"],
+            "currency": row["TransactionCurrency"],
             "status": "H" if row["OverallSDDocumentRejectionSts"] == _REJECTED else "open",
             "item": list(_lines(tables, row["SalesOrder"])),
         }

@@ -12,7 +12,7 @@ from random import Random
 
 from hub.proof import scenario
 from hub.proof.credits import Credit
-from hub.proof.crm import PRICES, Account, Contract, Crm, groups_of, home
+from hub.proof.crm import PRICES, SAP, Account, Contract, Crm, groups_of, home
 from hub.proof.markets import BY_CURRENCY, MARKETS, Market
 from hub.proof.scenario import Customer, Invoice, Payment, Scenario
 
@@ -21,7 +21,7 @@ WON_LATE = 4
 #: An account is opened in NetSuite in the currency of its company's books, and NetSuite takes no invoice in another. So
 #: nobody buys in these: currency → the one in which their customers buy here.
 ELSEWHERE = {"CAD": "GBP"}
-#: So many contracts are signed, if there are so many accounts that sign any.
+#: So many contracts are signed with the entities of each ERP, if these have so many accounts.
 CONTRACTS = 6
 #: Of so many accounts one is renamed, and one moves.
 CHANGED_EVERY = 4
@@ -107,9 +107,14 @@ def _crm(seed: int, customers: list[Customer]) -> Crm:
 
 
 def _contracts(dice: Random, accounts: list[Account]) -> Iterator[Contract]:
-    """Let some accounts sign contracts; orders are written in NetSuite alone, and every second contract is amended."""
-    able = [one for one in accounts if one.market.currency in PRICES["Seats"] and not one.won]
-    for number, account in enumerate(able[:CONTRACTS]):
-        sold = {"Seats": dice.randint(1, 90)} | ({"Storage": dice.randint(100, 900)} if number % 3 else {})
-        more = {"Seats": dice.randint(1, 20)} if number % 2 else {}
-        yield Contract(key=f"contract-{number}", account=account, sold=sold, more=more)
+    """Let some accounts of each ERP's entities sign contracts; every second one is amended."""
+    for erp in ("netsuite", SAP):
+        able = [
+            one
+            for one in accounts
+            if one.market.currency in PRICES["Seats"] and home(one.market) == erp and not one.won
+        ]
+        for number, account in enumerate(able[:CONTRACTS]):
+            sold = {"Seats": dice.randint(1, 90)} | ({"Storage": dice.randint(100, 900)} if number % 3 else {})
+            more = {"Seats": dice.randint(1, 20)} if number % 2 else {}
+            yield Contract(key=f"contract-{erp}-{number}", account=account, sold=sold, more=more)

@@ -10,14 +10,22 @@ from typing import Any
 import pytest
 
 from hub.proof import contract_checks
-from hub.proof.contract_checks import Stands
+from hub.proof.contract_checks import Due, Stands
 from hub.proof.invariants import Invariant
 
 ON = date(2026, 3, 31)
 
 CRM: Mapping[str, Any] = {
     "records": {
-        "Contract": [{"Id": "800", "ContractNumber": "1", "EndDate": "2026-12-31", "Billing_Id__c": "sub_1"}],
+        "Contract": [
+            {
+                "Id": "800",
+                "ContractNumber": "1",
+                "CurrencyIsoCode": "EUR",
+                "EndDate": "2026-12-31",
+                "Billing_Id__c": "sub_1",
+            }
+        ],
         "Order": [
             {
                 "Id": "801",
@@ -43,6 +51,7 @@ STRIPE: Mapping[str, Any] = {
         {
             "id": "sub_1",
             "status": "active",
+            "currency": "eur",
             "cancel_at": 1798761600,
             "cancel_at_period_end": False,
             "metadata": {"contract": "800"},
@@ -54,7 +63,9 @@ ERP: Mapping[str, Any] = {
     "items": [{"id": "101", "externalId": "01t"}, {"id": "102", "externalId": "01t2"}],
     "salesOrders": [
         {
+            "id": "1",
             "externalId": "800",
+            "currency": "EUR",
             "status": "F",
             "item": [
                 {"item": "101", "rate": "12.50", "quantity": "3", "isClosed": False},
@@ -70,7 +81,9 @@ def found(
 ) -> list[Invariant]:
     books = copy.deepcopy((CRM, STRIPE, ERP))
     spoil(*books)
-    told = contract_checks.find(*books, stands={"800": stands}, on=ON)
+    crm, stripe, erp = books
+    due = {"800": Due(stands=stands, erp="netsuite")}
+    told = contract_checks.find(crm, stripe, {"netsuite": erp}, due=due, on=ON)
     return [finding.invariant for finding in told]
 
 
@@ -97,6 +110,13 @@ def subscription(stripe: Any) -> Any:
         ),
         (lambda _crm, _stripe, erp: erp["salesOrders"][0]["item"][0].update(quantity="2"), Invariant.BOOKS_AGREE),
         (lambda _crm, _stripe, erp: erp["salesOrders"][0]["item"][0].update(rate="12.51"), Invariant.BOOKS_AGREE),
+        (
+            lambda _crm, _stripe, erp: erp["salesOrders"][0]["item"].append(erp["salesOrders"][0]["item"][0]),
+            Invariant.BOOKS_AGREE,
+        ),
+        (lambda _crm, _stripe, erp: erp["salesOrders"][0]["item"][0].update(item="7"), Invariant.BOOKS_AGREE),
+        (lambda _crm, _stripe, erp: erp["salesOrders"][0].update(currency="USD"), Invariant.BOOKS_AGREE),
+        (lambda _crm, stripe, _erp: subscription(stripe).update(currency="usd"), Invariant.BOOKS_AGREE),
         (lambda _crm, _stripe, erp: erp["salesOrders"][0].update(status="H"), Invariant.BOOKS_AGREE),
         (lambda _crm, stripe, _erp: subscription(stripe).update(cancel_at=None), Invariant.BOOKS_AGREE),
         (lambda _crm, stripe, _erp: subscription(stripe).update(status="canceled"), Invariant.BOOKS_AGREE),

@@ -97,6 +97,7 @@ def test_what_an_item_comes_to_counts_and_not_what_was_asked_for() -> None:
     }
     element = {"SalesOrder": "1", "SalesOrderItem": "10", "ConditionType": "PMP0", "ConditionRateValue": "12.50"}
     head = {"SalesOrder": "1", "OverallSDDocumentRejectionSts": "A", "PurchaseOrderByShipToParty": "800"}
+    head |= {"SoldToParty": "1000", "SalesOrganization": "1010", "TransactionCurrency": "EUR"}
     product = {"Product": "SEATS", "ProductOldID": "01TA"}
     tables = {
         "A_Product": [product, {"Product": "USAGE"}],

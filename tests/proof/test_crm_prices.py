@@ -132,11 +132,15 @@ def test_a_product_that_is_sold_no_longer_is_so_on_both_sides() -> None:
 def test_the_oracle_sees_a_price_too_many_and_a_product_that_is_otherwise() -> None:
     crm = {
         "records": {
-            "PricebookEntry": [{"Id": "01u", "UnitPrice": "12.50", "IsActive": True}],
+            "PricebookEntry": [
+                {"Id": "01u", "UnitPrice": "12.50", "IsActive": True},
+                {"Id": "01y", "UnitPrice": "1850", "CurrencyIsoCode": "JPY", "IsActive": True},
+            ],
             "Product2": [{"Id": "01t", "Name": "Seats", "IsActive": True}],
         }
     }
-    price = {"metadata": {"crm_entry": "01u"}, "unit_amount": 1250, "active": True}
+    price = {"metadata": {"crm_entry": "01u"}, "currency": "usd", "unit_amount": 1250, "active": True}
+    yen = {"metadata": {"crm_entry": "01y"}, "currency": "jpy", "unit_amount": 1850, "active": True}
 
     def priced(*there: dict[str, object]) -> list[Invariant]:
         told = crm_checks.prices(crm, {"prices": [*there]}, made=1, unpriced=False)
@@ -145,6 +149,8 @@ def test_the_oracle_sees_a_price_too_many_and_a_product_that_is_otherwise() -> N
     assert priced(price) == []
     assert priced({**price, "unit_amount": 1251}) == priced({**price, "active": False}) == [Invariant.BOOKS_AGREE]
     assert priced(price, {**price, "active": False}) == [Invariant.NOTHING_TWICE]
+    assert priced(yen) == []
+    assert priced({**yen, "unit_amount": 185000}) == priced({**yen, "currency": "eur"}) == [Invariant.BOOKS_AGREE]
     product = {"name": "Seats", "active": True, "metadata": {"crm_product": "01t"}}
     item = {"externalId": "01t", "displayName": "Seats", "isInactive": False}
 

@@ -85,16 +85,21 @@ class CrmSide:
         tied = _ties(database, VENDOR, "stripe")
         crm, stripe = books[VENDOR], books["stripe"]
         # Of a product each ERP has an item, of a contract the one of the entity that sells an order.
-        erps = [books["netsuite"], *([sap_contracts.as_erp(books["s4hana"], crm)] if "s4hana" in books else [])]
+        erps: dict[str, Mapping[str, Any]] = {"netsuite": books["netsuite"]}
+        if "s4hana" in books:
+            erps["s4hana"] = sap_contracts.as_erp(books["s4hana"], crm)
         yield from crm_checks.accounts(crm, stripe, tied, customers=wanted.customers, changes=wanted.changes)
         yield from crm_checks.customer(stripe, customer, wanted.billing)
         records = _ties(database, "stripe", "netsuite")
         yield from group_checks.find(crm, stripe, books["netsuite"], billing=tied, records=records)
-        for erp in erps:
+        for erp in erps.values():
             yield from crm_checks.products(crm, stripe, erp, number=wanted.products, changes=wanted.product_changes)
         yield from crm_checks.prices(crm, stripe, made=wanted.prices, unpriced=wanted.unpriced)
-        stands = {self.names[name]: state for name, state in wanted.contracts.items()}
-        yield from contract_checks.find(crm, stripe, erps[-1], stands=stands, on=on)
+        due = {
+            self.names[name]: contract_checks.Due(stands=state, erp=list(erps)[-1])
+            for name, state in wanted.contracts.items()
+        }
+        yield from contract_checks.find(crm, stripe, erps, due=due, on=on)
         if wanted.invoiced:
             yield from crm_checks.invoices(crm, stripe, tied)
 
