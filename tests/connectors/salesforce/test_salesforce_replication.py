@@ -45,6 +45,18 @@ async def test_what_has_left_the_bin_stays_in_the_log_and_what_is_back_does_not(
     assert ids(await deleted(plain, name="Contact")) == []
 
 
+async def test_the_log_is_whole_only_behind_the_minute_of_what_left_it(plain: Any) -> None:
+    id = await plain.make("Account", Name="Acme")
+    now = plain.served.world.clock.now()
+    # What is deleted in the first second of a minute has that minute's beginning as its time.
+    await plain.advance(60 - now.second - now.microsecond / 1_000_000)
+    gone = plain.served.world.clock.now()
+    await plain.seed(delete=[id], empty_bin=True)
+    await plain.advance(180)
+    answer = await deleted(plain, back=90)
+    assert answer.body["earliestDateAvailable"] == f"{gone + timedelta(minutes=1):%Y-%m-%dT%H:%M}:00.000+0000"
+
+
 async def test_what_is_taken_back_was_never_deleted(plain: Any) -> None:
     id = await plain.make("Account", Name="Acme")
     held = await plain.make("Account", Name="Held")
