@@ -350,3 +350,18 @@ def test_the_oracle_sees_that_what_waits_for_a_person_was_ended_without_one() ->
 
     found = played(happen, Stands.LEFT, exceptions=("deleted-contract-billed",)).findings
     assert [finding.detail.partition("that ")[0] for finding in found] == ["nobody has said "] * 2
+
+
+def test_a_contract_that_is_deleted_with_its_order_and_was_never_billed_is_nobodys_matter() -> None:
+    """Each of them is told of by itself, and by then there is nothing to read any more."""
+
+    async def happen(stage: Stage) -> None:
+        terms = {"CurrencyIsoCode": "EUR", "AccountId": "{alder}", "Status": "Draft"}
+        contract = {"type": "Contract", "ref": "second", "StartDate": "2026-03-01", "ContractTerm": 12, **terms}
+        draft = {"type": "Order", "ref": "draft", "ContractId": "@{second}", "EffectiveDate": "2026-03-31", **terms}
+        await stage.seed("salesforce", {"records": [contract, draft]})
+        await read_until_it_rests(stage)
+        await stage.seed("salesforce", {"delete": ["{draft}", "{second}"]})
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.BILLED).findings == []
