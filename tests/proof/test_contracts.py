@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,7 +16,7 @@ from hub.proof.contract_checks import Stands
 from hub.proof.invariants import Invariant
 from hub.proof.simulation import campaign, playing, shipped, trial
 from hub.proof.simulation.case import Case, Crm, Stage
-from hub.proof.simulation.contract_cases import CONTRACT_CASES, drop, installed, order
+from hub.proof.simulation.contract_cases import CONTRACT_CASES, drop, installed, order, sign, sold
 from hub.proof.simulation.playing import Played
 from hub.proof.simulation.points import Point, Where
 from hub.proof.simulation.sap_cases import also_in_s4hana
@@ -36,6 +37,8 @@ STRIPE_TAX: Mapping[str, Any] = {
         {"country": "DE", "country_options": {"de": {"type": "standard"}}, "active_from": "now"},
     ],
 }
+#: The day after the last one of a contract that is signed here.
+END = datetime(2027, 3, 1, tzinfo=UTC)
 #: Another subscription that names the contract, as a person or another integration makes it.
 TWICE = (
     "customer={customer}&collection_method=send_invoice&days_until_due=30&metadata[contract]={contract}"
@@ -181,6 +184,25 @@ def test_a_contract_whose_tie_is_lost_goes_on_with_the_subscription_and_the_orde
         await ordered_more(stage)
 
     assert played(happen, Stands.BILLED, case=case).findings == []
+
+
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_a_subscription_that_people_have_made_as_agreed_is_tied_to_an_order_that_is_made(case: Case) -> None:
+    """It names the contract and differs from it in nothing, so that the sales order alone is missing."""
+    as_agreed = TWICE.replace("[unit_amount]=900", "[unit_amount]=1250")
+
+    async def prepare(stage: Stage) -> None:
+        await sold(stage)
+        await stage.rested()
+        await sign(stage)
+        await stage.stripe("/v1/subscriptions", f"{as_agreed}&cancel_at={int(END.timestamp())}")
+        await stage.read()
+
+    async def happen(stage: Stage) -> None:
+        await order(stage, "first", (1, "12.50"))
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.BILLED, case=replace(case, prepare=prepare)).findings == []
 
 
 def test_what_was_charged_once_is_not_charged_again_when_its_tie_is_lost() -> None:
