@@ -170,6 +170,26 @@ def test_a_subscription_that_is_no_contracts_ends_without_a_word() -> None:
     assert done("contract-ended", "close") == ["skipped"]
 
 
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_a_subscription_that_ends_before_its_contract_has_an_order_ends_without_a_word(case: Case) -> None:
+    """People have made it for a contract that is signed, and ended it again before anything was agreed."""
+
+    async def prepare(stage: Stage) -> None:
+        await sold(stage)
+        await stage.rested()
+        await sign(stage)
+        await stage.stripe("/v1/subscriptions", TWICE)
+
+    async def happen(stage: Stage) -> None:
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    played(happen, Stands.NOTHING, case=replace(case, prepare=prepare))
+    assert trial.database().file.execute("SELECT state FROM runs WHERE flow = 'contract-ended'").fetchall() == [
+        ("succeeded",)
+    ]
+
+
 async def ordered_more(stage: Stage) -> None:
     await order(stage, "more", (2, "12.50"))
     await read_until_it_rests(stage)
