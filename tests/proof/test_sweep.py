@@ -112,7 +112,20 @@ def test_a_broken_crash_is_run_again_by_the_command_that_is_printed(capsys: pyte
     ["", "invoice-to-erp", "invoice-to-erp, 6", "nobody, after a commit 6", "invoice-to-erp, after a commit x"],
 )
 def test_what_names_no_crash_is_told_what_does(text: str) -> None:
-    with pytest.raises(Refused, match=r"Give a case \(invoice-to-erp, .*after a request\) with its number"):
+    with pytest.raises(Refused, match=r"Give a case \(docs/proof.md .*after a request\) with its number"):
+        sweep.named(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("invoice-to-erb, after a commit 6", "invoice-to-erp"),
+        ("collections-notices", "collections-notice"),
+        ("payout-to-erp in S/4HANA that is takn back, after a commit 2", "payout-to-erp in S/4HANA that is taken back"),
+    ],
+)
+def test_a_case_that_is_nearly_named_is_asked_for(text: str, meant: str) -> None:
+    with pytest.raises(Refused, match=f"Did you mean `{meant}`"):
         sweep.named(text)
 
 
