@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,14 @@ def test_a_flow_has_points_and_survives_some(case: Case) -> None:
     crashed = sweep.crash(case, some)
     assert crashed.broken == []
     assert crashed.covered == len(some)
+
+
+def test_the_page_lists_every_case_and_adds_their_points_up() -> None:
+    """That each has as many is seen by `concord prove`, which counts them."""
+    told = (Path(__file__).parents[2] / "docs/proof.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \| [^|]+ \| (\d+) \|$", told, re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(case.name for case in CASES)
+    assert f"There are {sum(int(points) for _, points in rows):,} points in {len(rows)} cases:" in told
 
 
 def test_every_step_arm_undo_and_wait_that_ships_is_come_to() -> None:
