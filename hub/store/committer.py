@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import structlog
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, update
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
 from hub.errors import Fatal, HubError, StorageFull
@@ -415,8 +415,3 @@ def _heard(done: asyncio.Future[Any]) -> None:
     """Take note of what became of a write that nobody waits for."""
     if not done.cancelled():
         done.exception()
-
-
-def counter_value(connection: Connection, name: str) -> int:
-    """Give how far a counter has come; 0 when it was never used."""
-    return connection.execute(select(counters.c.value).where(counters.c.name == name)).scalar() or 0
