@@ -424,6 +424,10 @@ def test_half_a_cent_is_charged_by_nobody(bundle: Bundle, quantity: str, *, stop
     contract = Contract()
     contract.order(SIGNED, None, [("01u1", Decimal("0.01"), Decimal(quantity))])
     assert stops_for_parts(bundle, contract, SIGNED) is stops
+    # It keeps no contract from ending.
+    contract.last = SIGNED
+    assert stops_for_parts(bundle, contract, SIGNED) is stops
+    assert not stops_for_parts(bundle, contract, SIGNED + timedelta(days=1))
 
 
 @pytest.mark.parametrize(
@@ -461,14 +465,6 @@ def test_a_price_with_a_part_of_a_cent_is_a_persons_matter(
     # Nothing is charged once of what is over.
     contract.last = SIGNED
     assert named(later) == []
-
-
-def test_half_a_cent_keeps_no_contract_from_ending(bundle: Bundle) -> None:
-    contract = Contract()
-    contract.order(SIGNED, None, [("01u1", Decimal("0.01"), Decimal("0.5"))])
-    contract.last = SIGNED
-    assert stops_for_parts(bundle, contract, SIGNED)
-    assert not stops_for_parts(bundle, contract, SIGNED + timedelta(days=1))
 
 
 @pytest.mark.parametrize("mine", [True, False])
