@@ -332,6 +332,39 @@ def test_the_order_of_a_contract_is_closed_with_the_last_subscription_of_it_that
     assert not [detail for detail in found if "exception" in detail]
 
 
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_what_stopped_for_a_surplus_closes_nothing_once_the_contract_is_tied_to_the_other_one(case: Case) -> None:
+    """What is ordered next ties it, since one alone goes on by then; the stopped run is replayed after it."""
+
+    async def happen(stage: Stage) -> None:
+        forget("contract")
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe("/v1/subscriptions/{newest_subscription}", method="DELETE")
+        await ordered_more(stage)
+        await stage.tie()
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.SURPLUS, case=case).findings == []
+
+
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_what_stopped_for_a_surplus_closes_the_order_once_that_has_ended_too(case: Case) -> None:
+    async def happen(stage: Stage) -> None:
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+        await stage.stripe("/v1/subscriptions/{newest_subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+        assert "done" not in done("contract-ended", "close") + done("contract-ended", "reject")
+        await stage.tie()
+        await read_until_it_rests(stage)
+
+    found = [finding.detail for finding in played(happen, Stands.SURPLUS, case=case).findings]
+    assert len(found) == 2
+    assert found[0] == "[] of 2 subscriptions go on, must be one"
+    assert "is closed" in found[1]
+
+
 def test_the_oracle_sees_an_order_that_was_closed_with_a_surplus(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = shipped.compiled
     unseen = ("flows/contract-ended.yaml", b"own: found.metadata.contract", b"own: found.metadata.none")
