@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hub.proof import crm, customers, sandboxes, sap_books, wishes, workspace
 from hub.proof.faults import Profile
+from hub.proof.http_json import Api
 from hub.proof.hub_process import HubProcess, Login
 from hub.proof.processes import Processes
 from hub.proof.sandboxes import Sandbox
@@ -34,11 +35,18 @@ class Stage:
     stripe_ids: Mapping[str, str]
     erp_customers: Mapping[str, str]
     secrets: Sequence[str] = field(repr=False)
+    #: The CRM's ids of the products of contracts, by their names.
+    crm_ids: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stripe(self) -> Sandbox:
         """Give Stripe's sandbox."""
         return self.sandboxes["stripe"]
+
+    def as_person(self, once: str) -> Api:
+        """Speak to Stripe as somebody at its dashboard; what is asked under one name happens once."""
+        key = str(self.stripe.hello["api_key"])
+        return Api(self.stripe.url, {"authorization": f"Bearer {key}", "idempotency-key": once})
 
     def erp_ids(self, customer: Customer) -> tuple[str, ...]:
         """Give NetSuite's ids of a customer's records, the first one first."""
@@ -63,7 +71,16 @@ def build(
     vendors = sandboxes.VENDORS if scenario.crm is None else sandboxes.ALL_VENDORS
     running = sandboxes.start(processes, scenario.seed, vendors)
     hub = HubProcess(processes, folder, port=port, serve=serve)
-    workspace.write(hub.workspace, running, os.environ)
+    crm_ids: dict[str, str] = {}
+    rates: dict[str, str] = {}
+    if scenario.crm is not None:
+        # What contracts sell, and how it is taxed, stands in the workspace: it is there before the hub is.
+        running["salesforce"].seed(crm.wish())
+        crm_ids |= running["salesforce"].seed(crm.products())["refs"]
+        running["netsuite"].seed(crm.items(crm_ids))
+        rates |= running["stripe"].seed(wishes.tax_rates())["keys"]
+    rows = crm.tables(crm_ids, rates) if crm_ids else None
+    workspace.write(hub.workspace, running, os.environ, rows=rows)
     hello = hub.start()
     stripe_ids: dict[str, str] = dict(running["stripe"].seed(wishes.stripe_catalogue(scenario))["keys"])
     stripe_ids |= running["stripe"].seed(customers.at_stripe(scenario.followed, known=True))["keys"]
@@ -71,7 +88,6 @@ def build(
     erp_customers |= running["netsuite"].seed(customers.in_erp(scenario.followed))["customers"]
     running["tax"].seed(wishes.tax_wish())
     if scenario.crm is not None:
-        running["salesforce"].seed(crm.wish())
         running["s4hana"].seed(sap_books.wish())
     watched = [*wishes.EVENTS, customers.MADE, *customers.EVENTS, *(crm.TOLD if scenario.crm is not None else ())]
     endpoint = running["stripe"].seed(
@@ -90,6 +106,7 @@ def build(
         approvers=approvers,
         stripe_ids=stripe_ids,
         erp_customers=erp_customers,
+        crm_ids=crm_ids,
         secrets=[
             *(value for fields in values.values() for value in fields.values()),
             *(each.password for each in (login, *approvers)),

@@ -296,6 +296,90 @@ def test_of_two_subscriptions_that_name_one_contract_a_person_says_which_it_is()
     assert len(set(re.findall(r"sub_\w+", detail))) == 2
 
 
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+@pytest.mark.parametrize("ended", ["newest_subscription", "subscription"])
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+def test_the_order_of_a_contract_stands_as_long_as_another_subscription_of_it_goes_on(
+    case: Case, ended: str, *, tied: bool
+) -> None:
+    """Whichever of two ends, the contract may go on with the other: only a tie to that says that it does."""
+
+    async def happen(stage: Stage) -> None:
+        if not tied:
+            forget("contract")
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe(f"/v1/subscriptions/{{{ended}}}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    said = tied and ended == "newest_subscription"
+    exceptions = () if said else ("contract-billed-twice",)
+    assert played(happen, Stands.SURPLUS, case=case, exceptions=exceptions).findings == []
+
+
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_the_order_of_a_contract_is_closed_with_the_last_subscription_of_it_that_goes_on(case: Case) -> None:
+    """Another one ends with its period, as what was taken back does, and another one is of another contract."""
+
+    async def happen(stage: Stage) -> None:
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe("/v1/subscriptions/{newest_subscription}", "cancel_at_period_end=true")
+        await stage.stripe("/v1/subscriptions", TWICE.replace("{contract}", "800000000000009AAA"))
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    found = [finding.detail for finding in played(happen, Stands.SURPLUS, case=case).findings]
+    assert [detail for detail in found if "is closed" in detail]
+    assert not [detail for detail in found if "exception" in detail]
+
+
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_what_stopped_for_a_surplus_closes_nothing_once_the_contract_is_tied_to_the_other_one(case: Case) -> None:
+    """What is ordered next ties it, since one alone goes on by then; the stopped run is replayed after it."""
+
+    async def happen(stage: Stage) -> None:
+        forget("contract")
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe("/v1/subscriptions/{newest_subscription}", method="DELETE")
+        await ordered_more(stage)
+        await stage.tie()
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.SURPLUS, case=case).findings == []
+
+
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_what_stopped_for_a_surplus_closes_the_order_once_that_has_ended_too(case: Case) -> None:
+    async def happen(stage: Stage) -> None:
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+        await stage.stripe("/v1/subscriptions/{newest_subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+        assert "done" not in done("contract-ended", "close") + done("contract-ended", "reject")
+        await stage.tie()
+        await read_until_it_rests(stage)
+
+    found = [finding.detail for finding in played(happen, Stands.SURPLUS, case=case).findings]
+    assert len(found) == 2
+    assert found[0] == "[] of 2 subscriptions go on, must be one"
+    assert "is closed" in found[1]
+
+
+def test_the_oracle_sees_an_order_that_was_closed_with_a_surplus(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = shipped.compiled
+    unseen = ("flows/contract-ended.yaml", b"own: found.metadata.contract", b"own: found.metadata.none")
+    monkeypatch.setattr(shipped, "compiled", lambda engine="tax", *moved: compiled(engine, *moved, unseen))
+
+    async def happen(stage: Stage) -> None:
+        forget("contract")
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe("/v1/subscriptions/{newest_subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    found = played(happen, Stands.SURPLUS, exceptions=("contract-billed-twice",)).findings
+    assert "is closed, and" in " ".join(finding.detail for finding in found)
+
+
 def test_a_contract_whose_tie_is_lost_ends_as_the_crm_says() -> None:
     async def happen(stage: Stage) -> None:
         forget("contract")

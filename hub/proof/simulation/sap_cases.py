@@ -194,6 +194,7 @@ _ALSO_THERE = (
     "contract-to-billing that becomes less",
     "contract-to-billing that is taken back",
     "contract-ended",
+    "contract-ended for a surplus, of a hub that is brought back",
 )
 
 
