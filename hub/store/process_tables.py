@@ -6,6 +6,9 @@ from sqlalchemy import BigInteger, Column, String, Table
 
 from hub.store.tables import metadata
 
+#: PostgreSQL's clock as it is at the moment, in the form in which times are kept.
+CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
 #: The workers of all processes. One whose lease is over has lost its runs to whoever takes them back.
 workers = Table(
     "workers",

@@ -90,13 +90,15 @@ def _anybody_behind(connection: Connection) -> bool:
 _BEHIND = Formed(select(runs.c.id).where(runs.c.wait_kind == literal_column("'order'")).limit(1))
 
 
-def recover(transaction: Transaction, *, environment: str, actor: str) -> int:
+def recover(transaction: Transaction, *, environment: str, actor: str, which: ColumnElement[bool] | None = None) -> int:
     """Take back every run that a stopped process left in its hands, so that it is claimed anew; gives their number.
 
-    Call it only when no other process can be working on them. One that may be the cause of its processes' deaths is
-    claimed apart from the others.
+    Without `which` runs these are, call it only when no other process can be working on any. One that may be the cause
+    of its processes' deaths is claimed apart from the others.
     """
     here = runs.c.environment == environment
+    if which is not None:
+        here = and_(here, which)
     left = [*transaction.connection.execute(select(runs.c.id).where(here, _WORKED_ON)).scalars()]
     deaths.count(transaction, left)
     taken = _take_back(transaction, here, kind=AuditKind.RUN_RECOVERED, actor=actor)

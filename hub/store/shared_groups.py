@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import structlog
-from sqlalchemy import Connection, Engine, bindparam, delete, select, text
+from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, literal_column, select, text
+from sqlalchemy.dialects.postgresql import insert as upserting
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hub.errors import DatabaseAway, Fatal, NotDurable, StorageFull
@@ -23,19 +24,20 @@ from hub.model.ambient import Ambient, to_micros
 from hub.store import chains
 from hub.store.audit import ChainWriter
 from hub.store.groups import ROOM_SECONDS, Groups, TooLong, applied
-from hub.store.process_tables import committers
+from hub.store.process_tables import CLOCK, committers
 from hub.store.writes import Pending, Settled, Transaction
 
 log = structlog.get_logger(__name__)
 
-#: The advisory lock of a database ("Concord" in ASCII): whoever changes something holds it until the commit.
-LOCK = 0x436F6E636F7264
+#: The advisory lock of a database ("Commit" in ASCII): whoever changes something holds it until the commit.
+LOCK = 0x436F6D6D6974
 #: So often a group is tried that others were in the way of, or that was cut off, before it is held up for a while.
 _TRIES = 5
 #: Seconds between such tries, and between tries to reach a database that is away; both grow and vary.
 _AGAIN, _AWAY, _LONGEST = 0.005, 0.05, 1.0
-#: What says that others were in the way and nothing was stored: a serialisation failure, a deadlock, a lock not given.
-_IN_THE_WAY = frozenset({"40001", "40P01", "55P03"})
+#: What says that others were in the way and nothing was stored: a serialisation failure, a deadlock; a lock not given.
+_IN_THE_WAY = frozenset({"40001", "40P01"})
+_NOT_GIVEN = "55P03"
 #: A statement took longer than it may.
 _CANCELLED = "57014"
 #: A session was ended because its transaction, or a pause in it, took longer than it may.
@@ -45,15 +47,16 @@ _FULL = "53100"
 _AWAY_STATES = frozenset({"57P01", "57P02", "57P03", "57P05", "53200", "53300", "58000", "58030", "25006"})
 
 _ENTERING = """
-WITH alone AS MATERIALIZED (SELECT {lock}(CAST(:lock AS bigint)))
-UPDATE committers SET number = CAST(:number AS bigint), at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+WITH alone AS MATERIALIZED (SELECT {take}(CAST(:lock AS bigint)))
+UPDATE committers SET number = CAST(:number AS bigint), at = {now}
 FROM alone WHERE id = :id AND number = CAST(:number AS bigint) - 1 RETURNING at, chain
 """
-_ENTER = text(_ENTERING.format(lock="pg_advisory_xact_lock"))
-_ENTER_BESIDE = text(_ENTERING.format(lock="pg_advisory_xact_lock_shared"))
-_BEGIN = text(
-    "INSERT INTO committers (id, number, at) VALUES (:id, 0, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
-    " ON CONFLICT (id) DO NOTHING"
+_ENTER = text(_ENTERING.format(take="pg_advisory_xact_lock", now=CLOCK))
+_ENTER_BESIDE = text(_ENTERING.format(take="pg_advisory_xact_lock_shared", now=CLOCK))
+_BEGIN = (
+    upserting(committers)
+    .values(id=bindparam("id"), number=0, at=literal_column(CLOCK, BigInteger))
+    .on_conflict_do_nothing()
 )
 _NUMBER = select(committers.c.number).where(committers.c.id == bindparam("of")).with_for_update()
 
@@ -141,8 +144,9 @@ class SharedGroups(Groups):
                         return found
                     if tried == _TRIES:
                         self._given_up(group, error, state)
-                elif state in _IN_THE_WAY:
-                    if tried == _TRIES:
+                elif state in _IN_THE_WAY or state == _NOT_GIVEN:
+                    # Who has the lock has had it for long already.
+                    if tried == _TRIES or state == _NOT_GIVEN:
                         raise DatabaseAway(after=ROOM_SECONDS, code="database-busy", reason=str(error)[:200]) from error
                 elif state == _CANCELLED:
                     raise TooLong(str(error)[:200]) from error

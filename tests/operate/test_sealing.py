@@ -9,16 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from hub.audit.chain import GENESIS, ChainHead, links
+from hub.audit.frontier import Frontier
+from hub.audit.heads import SignedHead
 from hub.audit.kinds import AuditKind
+from hub.audit.merkle import leaf_hash
 from hub.connections.keys import VaultKey
 from hub.connections.signing_key import signing_key
 from hub.model.ambient import Ambient
 from hub.operate.sealing import Sealer
-from hub.queries.integrity import verify
+from hub.queries.integrity import verify, verify_logs
 from hub.runtime.clock import SystemClock
-from hub.store import heads
+from hub.store import audit, heads
 from hub.store.audit import Note
 from hub.store.committer import Committer, Work
 from hub.store.database import FILE_NAME, Database
@@ -63,6 +67,45 @@ async def test_an_untouched_log_holds_over_several_lives(tmp_path: Path) -> None
     await _write(tmp_path, 1)
     assert _faults(tmp_path) == []
     assert [head.head.size for head in heads.read(tmp_path)] == [3, 5, 6]
+
+
+async def _write_to(directory: Path, *logs: str) -> SignedHead:
+    """Let several committers append, one entry each in turn, and seal after each by a sealer that knows no other."""
+    database = Database(directory)
+    ambient = Ambient(clock=SystemClock(), random=random.Random(1))
+    last: SignedHead | None = None
+    for log in logs:
+        committer = Committer(database, ambient, chain=log)
+        committer.start()
+        note = Note(kind=AuditKind.RUN_SUCCEEDED, actor="worker_1", subjects={"run": "run_1"})
+        await committer.commit(Work(lambda tx, note=note: tx.entries.append(note)))  # type: ignore[misc]
+        await committer.stop()
+        last = Sealer(database=database, ambient=ambient, key_id=KEY.id, signer=KEY.sign).seal()
+    database.close()
+    assert last is not None
+    return last
+
+
+async def test_one_tree_is_over_the_logs_of_all_committers(tmp_path: Path) -> None:
+    """Its leaves stand in the order in which they were sealed, also for a process that comes later."""
+    last = await _write_to(tmp_path, "main-2", "main", "main-2", "main-3", "main")
+    database = Database(tmp_path)
+    with database.reading() as connection:
+        leaves = {log: [*audit.entries(connection, log)] for log in ("main", "main-2", "main-3")}
+        assert verify_logs(connection, tmp_path, KEY.verify).holds
+    database.close()
+    order = [("main-2", 0), ("main", 0), ("main-2", 1), ("main-3", 0), ("main", 1)]
+    tree = Frontier().add(leaf_hash(leaves[log][place].leaf) for log, place in order)
+    assert (last.head.size, last.head.root) == (5, tree.root())
+    assert {log.log: log.size for log in last.head.logs} == {"main": 2, "main-2": 2, "main-3": 1}
+
+
+async def test_a_log_that_is_gone_is_named_whichever_it_is(tmp_path: Path) -> None:
+    await _write_to(tmp_path, "main", "main-2")
+    _execute(tmp_path, "DELETE FROM audit WHERE chain = 'main'", "DELETE FROM audit_heads WHERE chain = 'main'")
+    connection = create_engine(f"sqlite:///{tmp_path / FILE_NAME}").connect()
+    with connection:
+        assert verify_logs(connection, tmp_path, KEY.verify).faults == ("log main: it is gone, with 1 entries",)
 
 
 @pytest.mark.parametrize(
