@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -24,7 +23,7 @@ from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, Programmin
 from hub.errors import Fatal, HubError, StorageFull
 from hub.model.ambient import Ambient, to_micros
 from hub.store.audit import ChainWriter, Note
-from hub.store.database import Database
+from hub.store.database import Database, is_full
 from hub.store.statements import Formed
 from hub.store.tables import counters
 
@@ -143,12 +142,6 @@ class Settled:
     woken: bool
 
 
-def _no_room(error: SQLAlchemyError) -> bool:
-    """Tell whether a commit failed because the disk is full: SQLite then rolls it back whole."""
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
-    return isinstance(code, int) and code & 0xFF == sqlite3.SQLITE_FULL
-
-
 class Groups:
     """Makes groups of writes durable over one connection; it knows nothing of who gathers them and who is told."""
 
@@ -179,7 +172,7 @@ class Groups:
                 yield from self.commit([pending])
             return
         except SQLAlchemyError as error:
-            if _no_room(error):
+            if is_full(error):
                 raise StorageFull(after=ROOM_SECONDS, reason=str(error)[:200]) from error
             raise Fatal(
                 "A commit failed; the process stops rather than guess what is stored.", reason=str(error)

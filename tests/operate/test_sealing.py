@@ -21,7 +21,8 @@ from hub.runtime.clock import SystemClock
 from hub.store import heads
 from hub.store.audit import Note
 from hub.store.committer import Committer, Work
-from hub.store.database import FILE_NAME, Database
+from hub.store.database import Database
+from hub.store.sqlite import FILE_NAME
 
 KEY = signing_key(VaultKey(material=bytes(range(32)), source="test"))
 
