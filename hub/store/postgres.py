@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from hub.errors import Fatal, Refused
+from hub.errors import Fatal, HubError, Refused, RetryLater
 from hub.store import arrays, damage, heads, migrating
 
 #: The oldest server that every statement is made for.
@@ -105,11 +105,10 @@ class Server:
 
 def _not_opened(url: str, error: SQLAlchemyError) -> HubError:
     reason = str(getattr(error, "orig", error)).strip()
+    place = shown(url)
     if isinstance(error, OperationalError):
-        return RetryLater("The database cannot be used now.", code="database-away", database=shown(url), reason=reason)
-    return Refused(
-        "The database refused what a hub needs.", code="database-refused", database=shown(url), reason=reason
-    )
+        return RetryLater("The database cannot be used now.", code="database-away", database=place, reason=reason)
+    return Refused("The database refused what a hub needs.", code="database-refused", database=place, reason=reason)
 
 
 def shown(url: str) -> str:
