@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from itertools import islice
 from threading import Lock
 
@@ -77,11 +78,14 @@ class Sealer:
         """Add what came to the logs from each state to the next, log by log."""
         tree, sizes = self._tree, dict(self._sizes)
         streams: dict[str, Iterator[Link]] = {}
-        for state in states:
-            for log, size in sorted(state.items()):
-                before = sizes.get(log, 0)
-                if size > before:
-                    stream = streams.setdefault(log, audit.entries_after(connection, log, before))
-                    tree = tree.add(leaf_hash(entry.leaf) for entry in islice(stream, size - before))
+        with ExitStack() as stack:
+            for state in states:
+                for log, size in sorted(state.items()):
+                    before = sizes.get(log, 0)
+                    if size <= before:
+                        continue
+                    if log not in streams:
+                        streams[log] = stack.enter_context(closing(audit.entries_after(connection, log, before)))
+                    tree = tree.add(leaf_hash(entry.leaf) for entry in islice(streams[log], size - before))
                     sizes[log] = size
         self._tree, self._sizes = tree, sizes

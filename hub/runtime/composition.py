@@ -130,7 +130,7 @@ class Hub:
         self.connectors: Mapping[str, Connector] = (composition or Composition()).connectors()
         catalogue: Catalogue = catalogue_of(list(self.connectors.values()))
         self.traced = Traced(catalogue)
-        self.database = Database(settings.data)
+        self.database = Database(settings.data, settings.database)
         try:
             beginning = begin(settings.workspace, settings.environment, catalogue, self.database)
             self.environment = _environment(beginning.bundle, settings.environment)

@@ -27,7 +27,8 @@ from hub.store import alarms as told_alarms
 from hub.store import damage, heads
 from hub.store.account_tables import secrets
 from hub.store.committer import Transaction, Work
-from hub.store.database import FILE_NAME, NEWEST, owning
+from hub.store.migrating import NEWEST
+from hub.store.sqlite import FILE_NAME, owning
 
 Verifier = Callable[[bytes, bytes], bool]
 

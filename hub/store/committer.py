@@ -172,7 +172,7 @@ class Committer:
             self._die(error, group)
 
     def _open(self) -> Groups:
-        if self._database.writer.dialect.name == "postgresql":
+        if self._database.dialect == "postgresql":
             name = self._name or self._ambient.new_id("committer")
             return SharedGroups(self._database.writer, self._ambient, name=name)
         return Groups(self._database.writer.connect(), self._ambient, chain=self._chain_name)

@@ -5,7 +5,6 @@ What one group does stands apart from who gathers it and drives it, so that a si
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, Programmin
 from hub.errors import Fatal, HubError, StorageFull
 from hub.model.ambient import Ambient, to_micros
 from hub.store.audit import ChainWriter
+from hub.store.database import is_full
 from hub.store.writes import Pending, Settled, Transaction, Write
 
 #: How often it is tried whether there is room again on a full disk.
@@ -61,7 +61,7 @@ class Groups:
                 yield from self.commit([pending])
             return
         except SQLAlchemyError as error:
-            if _no_room(error):
+            if is_full(error):
                 raise StorageFull(after=ROOM_SECONDS, reason=str(error)[:200]) from error
             raise Fatal(
                 "A commit failed; the process stops rather than guess what is stored.", reason=str(error)
@@ -121,9 +121,3 @@ def _refusal(error: BaseException) -> HubError:
         return HubError("The change takes longer than a transaction may.", code="too-long", reason=str(error))
     reason = str(error.orig if isinstance(error, IntegrityError) else error)[:300]
     return HubError("The change does not fit what is stored.", code="integrity", reason=reason)
-
-
-def _no_room(error: SQLAlchemyError) -> bool:
-    """Tell whether a commit failed because the disk is full: SQLite then rolls it back whole."""
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
-    return isinstance(code, int) and code & 0xFF == sqlite3.SQLITE_FULL

@@ -28,7 +28,8 @@ from hub.sdk.session import Session
 from hub.sdk.settings import Settings
 from hub.store import streams
 from hub.store.committer import Committer, Write
-from hub.store.database import FILE_NAME, Database
+from hub.store.database import Database
+from hub.store.sqlite import FILE_NAME
 from hub.store.tables import events, runs
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of

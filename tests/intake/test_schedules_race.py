@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from hub.model.flow import CatchUp, Schedule
-from hub.store.database import FILE_NAME, Database
+from hub.store.database import Database
+from hub.store.sqlite import FILE_NAME
 from tests.intake.scheduled import Station, scheduled
 from tests.intake.standing_clock import StandingClock
 

@@ -25,7 +25,8 @@ from hub.runtime.clock import SystemClock
 from hub.store import audit, heads
 from hub.store.audit import Note
 from hub.store.committer import Committer, Work
-from hub.store.database import FILE_NAME, Database
+from hub.store.database import Database
+from hub.store.sqlite import FILE_NAME
 
 KEY = signing_key(VaultKey(material=bytes(range(32)), source="test"))
 
@@ -86,6 +87,7 @@ async def _write_to(directory: Path, *logs: str) -> SignedHead:
     return last
 
 
+@pytest.mark.embedded("elsewhere a committer has the log that it is given")
 async def test_one_tree_is_over_the_logs_of_all_committers(tmp_path: Path) -> None:
     """Its leaves stand in the order in which they were sealed, also for a process that comes later."""
     last = await _write_to(tmp_path, "main-2", "main", "main-2", "main-3", "main")
@@ -100,6 +102,7 @@ async def test_one_tree_is_over_the_logs_of_all_committers(tmp_path: Path) -> No
     assert {log.log: log.size for log in last.head.logs} == {"main": 2, "main-2": 2, "main-3": 1}
 
 
+@pytest.mark.embedded("it is taken from the file")
 async def test_a_log_that_is_gone_is_named_whichever_it_is(tmp_path: Path) -> None:
     await _write_to(tmp_path, "main", "main-2")
     _execute(tmp_path, "DELETE FROM audit WHERE chain = 'main'", "DELETE FROM audit_heads WHERE chain = 'main'")
