@@ -75,6 +75,12 @@ class DatabaseAway(NotDurable):
     code = "database-away"
 
 
+class CommitUnknown(RetryLater):
+    """The database went away while it stored the change, which may have been made: look before you order it again."""
+
+    code = "commit-unknown"
+
+
 class Stopping(RetryLater):
     """The hub is stopping and takes nothing new; it or another one takes it in a moment."""
 

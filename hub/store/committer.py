@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, select
 
-from hub.errors import Fatal, NotDurable, StorageFull
+from hub.errors import CommitUnknown, Fatal, NotDurable, StorageFull
 from hub.model.ambient import Ambient
 from hub.store.database import Database
 from hub.store.groups import ROOM_SECONDS, Groups
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 #: A statement has a limited number of parameters; what is over waits for the next group.
 LARGEST_GROUP = 1000
+#: Seconds that a sender waits to hear whether what it sent is stored, before it is told that nobody knows yet.
+IN_DOUBT_SECONDS = 10.0
 
 
 class Committer:
@@ -65,6 +67,8 @@ class Committer:
         self.full_since: float | None = None
         self.obstacle: NotDurable | None = None
         self._doubtful = False
+        #: Those of a group in doubt that were told that nobody knows: they are not made any more.
+        self._told_unknown: list[Pending] = []
         self._again_at = 0.0
         self._monotonic: Callable[[], float] = time.monotonic
 
@@ -189,7 +193,14 @@ class Committer:
         try:
             settled = groups.find_out()
         except NotDurable as error:
-            self._held_up([], error)
+            with self._ready:
+                gathered, self._pending = self._pending, []
+            self._held_up(gathered, error)
+            assert self.full_since is not None
+            if self._monotonic() - self.full_since > IN_DOUBT_SECONDS:
+                self._told_unknown = [pending for pending in group if not pending.write.patient]
+                unknown = [(pending, CommitUnknown(after=IN_DOUBT_SECONDS)) for pending in self._told_unknown]
+                self._tell(lambda: self._resolve(Settled(list(unknown), woken=False)))
             if self._stopping:
                 # Whoever asked hears nothing false: the next start knows what is stored.
                 raise Fatal(
@@ -197,9 +208,11 @@ class Committer:
                 ) from error
             return
         self._doubtful = False
+        told, self._told_unknown = set(map(id, self._told_unknown)), []
         if settled is None:
             with self._ready:
-                self._pending = [*(pending for pending in group if not pending.standing), *self._pending]
+                again = [pending for pending in group if not pending.standing and id(pending) not in told]
+                self._pending = [*again, *self._pending]
             self._over(())
         else:
             self._settle(settled)

@@ -63,11 +63,11 @@ _NUMBER = select(committers.c.number).where(committers.c.id == bindparam("of")).
 
 @dataclass(frozen=True, slots=True)
 class _Doubt:
-    """A group that was cut off, and what it did if it is stored: only one that was cut off at its commit may be."""
+    """A group that was cut off at its commit, and what it did if it is stored."""
 
     group: Sequence[Pending]
-    settled: Settled | None
-    chain: ChainWriter | None
+    settled: Settled
+    chain: ChainWriter
 
 
 class SharedGroups(Groups):
@@ -116,7 +116,7 @@ class SharedGroups(Groups):
         if found == self._number:
             self._doubt = None
             return None
-        if found != self._number + 1 or doubt.settled is None or doubt.chain is None:
+        if found != self._number + 1:
             raise _other_than_left(found, self._number)
         log.info("commit.found", group=self._number + 1, writes=len(doubt.settled.results))
         self._doubt, self._number, self._chain = None, self._number + 1, doubt.chain
@@ -135,10 +135,12 @@ class SharedGroups(Groups):
         for tried in range(1, _TRIES + 1):
             try:
                 return self._once(group)
+            except (NotDurable, Fatal):
+                raise
             except Exception as error:
                 state = _state(error)
-                if self._doubt is not None:
-                    log.warning("commit.cut_off", reason=str(error)[:200], state=state, tried=tried)
+                if self._open is None:
+                    log.warning("commit.cut_off", reason=_reason(error), state=state, tried=tried)
                     found = self.find_out()
                     if found is not None:
                         return found
@@ -147,11 +149,11 @@ class SharedGroups(Groups):
                 elif state in _IN_THE_WAY or state == _NOT_GIVEN:
                     # Who has the lock has had it for long already.
                     if tried == _TRIES or state == _NOT_GIVEN:
-                        raise DatabaseAway(after=ROOM_SECONDS, code="database-busy", reason=str(error)[:200]) from error
+                        raise DatabaseAway(after=ROOM_SECONDS, code="database-busy", reason=_reason(error)) from error
                 elif state == _CANCELLED:
-                    raise TooLong(str(error)[:200]) from error
+                    raise TooLong(_reason(error)) from error
                 elif state == _FULL:
-                    raise StorageFull(after=ROOM_SECONDS, reason=str(error)[:200]) from error
+                    raise StorageFull(after=ROOM_SECONDS, reason=_reason(error)) from error
                 elif state in _AWAY_STATES:
                     self._let_go()
                     self._away(error)
@@ -165,26 +167,27 @@ class SharedGroups(Groups):
         if self._number is None:
             self._begin(connection)
         assert self._number is not None
-        settled = chain = None
+        done: tuple[Settled, ChainWriter] | None = None
         try:
             begun = connection.begin()
             now, name = self._enter(connection, beside=all(pending.write.beside for pending in group))
             if name is None or name != self._chain_name:
                 self._take_chain(connection, now)
             transaction = Transaction(connection=connection, now=now)
-            done = applied(group, transaction)
-            grown = self._chain.append(connection, transaction.entries, transaction.now)
-            settled, chain = done, grown
+            settled = applied(group, transaction)
+            done = settled, self._chain.append(connection, transaction.entries, transaction.now)
             begun.commit()
         except BaseException:
             if self._cut_off():
-                self._doubt = _Doubt(group, settled, chain)
                 self._let_go()
+                if done is not None:
+                    self._doubt = _Doubt(group, *done)
             else:
                 self._undo()
             raise
-        self._number, self._chain, self._missed = self._number + 1, grown, 0
-        return done
+        self._number, self._missed = self._number + 1, 0
+        settled, self._chain = done
+        return settled
 
     def _enter(self, connection: Connection, *, beside: bool) -> tuple[int, str | None]:
         """Take the lock, and the time after that; gives it with the audit log that is the committer's own."""
@@ -248,23 +251,29 @@ class SharedGroups(Groups):
     def _away(self, error: Exception) -> NoReturn:
         """Say that the database cannot be reached, and when to try again: soon, and then less and less often."""
         if _state(error) == _FULL:
-            raise StorageFull(after=ROOM_SECONDS, reason=str(error)[:200]) from error
+            raise StorageFull(after=ROOM_SECONDS, reason=_reason(error)) from error
         self._missed += 1
         after = min(_AWAY * 2 ** min(self._missed, 10), _LONGEST) * self._chance.uniform(0.5, 1.0)
-        raise DatabaseAway(after=after, reason=str(error)[:200]) from error
+        raise DatabaseAway(after=after, reason=_reason(error)) from error
 
     def _given_up(self, group: Sequence[Pending], error: Exception, state: str | None) -> NoReturn:
         """Say what becomes of a group that is cut off each time, although the database is there."""
         if len(group) > 1 or state in _OVERSLEPT:
             # It may be one of its members, with what it makes the database or this process do.
-            raise TooLong(str(error)[:200]) from error
-        raise DatabaseAway(after=_LONGEST, reason=str(error)[:200]) from error
+            raise TooLong(_reason(error)) from error
+        raise DatabaseAway(after=_LONGEST, reason=_reason(error)) from error
 
 
 def _state(error: BaseException) -> str | None:
     """Give the SQLSTATE of an error, where the database said one."""
     state = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
     return state if isinstance(state, str) else None
+
+
+def _reason(error: BaseException) -> str:
+    """Give the first line of what the driver says: the others are the statement."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    return said.splitlines()[0][:200] if said else type(error).__name__
 
 
 def _other_than_left(found: int | None, left: int) -> Fatal:
