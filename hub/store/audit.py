@@ -102,8 +102,9 @@ def entries(connection: Connection, log: str) -> Iterator[Link]:
 def entries_after(connection: Connection, log: str, sequence: int) -> Iterator[Link]:
     """Give the entries whose number is above `sequence`, in order."""
     statement = select(audit).where(audit.c.chain == log, audit.c.sequence > sequence).order_by(audit.c.sequence)
-    for row in connection.execution_options(yield_per=1000).execute(statement):
-        yield Link(sequence=row.sequence, leaf=row.entry, chain=row.chain_hash)
+    with connection.execute(statement.execution_options(yield_per=1000)) as rows:
+        for row in rows:
+            yield Link(sequence=row.sequence, leaf=row.entry, chain=row.chain_hash)
 
 
 def recent(connection: Connection, *, limit: int, before: int | None = None) -> list[Mapping[str, object]]:
