@@ -89,6 +89,11 @@ class Databases:
             self._of[directory] = self._free.pop() if self._free else self._made(_TEMPLATE)
         return named(self._url, self._of[directory])
 
+    def share(self, directory: Path, other: Path) -> None:
+        """Let another directory have the same database, as two machines would."""
+        self.url_of(directory)
+        self._of[other.resolve()] = self._of[directory.resolve()]
+
     def opened(self, directory: Path) -> None:
         """Take note that a directory's data is open once more."""
         self._open[directory.resolve()] = self._open.get(directory.resolve(), 0) + 1
@@ -104,7 +109,8 @@ class Databases:
             if ended or (not self._open.get(directory) and not directory.exists()):
                 del self._of[directory]
                 self._open.pop(directory, None)
-                self._empty(name)
+                if name not in self._of.values():
+                    self._empty(name)
 
     @contextmanager
     def bare(self) -> Iterator[str]:
@@ -148,6 +154,11 @@ def databases() -> Databases:
     """Give the databases of this process."""
     assert _databases is not None, "the tests do not run on PostgreSQL"
     return _databases
+
+
+def environ(directory: Path) -> dict[str, str]:
+    """Give what a process of its own is started with, so that it finds a directory's data."""
+    return {**os.environ, "CONCORD_DATABASE": databases().url_of(directory)} if WANTED else dict(os.environ)
 
 
 def _begin_on_server(self: Database, directory: Path, url: str | None = None) -> None:

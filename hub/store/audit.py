@@ -102,8 +102,8 @@ def entries(connection: Connection, log: str) -> Generator[Link]:
 def entries_after(connection: Connection, log: str, sequence: int) -> Generator[Link]:
     """Give the entries whose number is above `sequence`, in order; who does not take all of them closes it."""
     statement = select(audit).where(audit.c.chain == log, audit.c.sequence > sequence).order_by(audit.c.sequence)
-    with connection.execution_options(yield_per=1000).execute(statement) as found:
-        for row in found:
+    with connection.execute(statement.execution_options(yield_per=1000)) as rows:
+        for row in rows:
             yield Link(sequence=row.sequence, leaf=row.entry, chain=row.chain_hash)
 
 

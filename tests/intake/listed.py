@@ -34,6 +34,7 @@ from hub.store.tables import events, runs
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
+from tests import postgres
 from tests.engine.vendor import BASE, Vendor, connector
 from tests.intake.standing_clock import StandingClock
 
@@ -191,7 +192,7 @@ class Reader:
         """Open the directory; the connections are `vendor`, or `vendor1`, `vendor2` … for several connectors."""
         self.clock = clock
         self.ambient = Ambient(clock=clock, random=random.Random(next(_SEEDS)))
-        if not (directory / FILE_NAME).exists():
+        if not postgres.WANTED and not (directory / FILE_NAME).exists():
             (directory / FILE_NAME).write_bytes(_empty())
         self.database = Database(directory)
         self.committer = DyingCommitter(self.database, self.ambient)
