@@ -183,6 +183,11 @@ def _state(hub: Hub) -> Finding:
         return ok("hub", f"takes new work; {hub.worker.in_flight} runs in hand, {hub.committer.groups:,} commits")
     if state is HubState.STORAGE_FULL:
         return fail("hub", "the disk is full: intake answers 503, and runs wait", "Make room; the hub then goes on.")
+    if state is HubState.DATABASE_AWAY:
+        reason = hub.committer.obstacle.facts.get("reason") if hub.committer.obstacle is not None else None
+        return fail(
+            "hub", f"the database is away: intake answers 503, and runs wait ({reason})", "It goes on by itself."
+        )
     return warn("hub", state.value, "Wait for it.")
 
 

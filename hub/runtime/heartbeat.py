@@ -16,9 +16,14 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.errors import DatabaseAway
 from hub.store import leases
 
 log = structlog.get_logger(__name__)
+
+
+#: So many seconds the heartbeat waits for the event loop to answer.
+_ANSWERS_WITHIN = 0.5
 
 
 class Heartbeat:
@@ -36,7 +41,7 @@ class Heartbeat:
         committer: str,
         roles: str,
         version: str,
-        seconds: float = leases.LEASE_SECONDS,
+        seconds: float,
     ) -> None:
         """Take an engine of which nobody else uses connections; `seconds` is how long a lease is."""
         self._engine = engine
@@ -58,17 +63,20 @@ class Heartbeat:
 
     def begin(self, worker: str) -> None:
         """Let a worker begin, before it claims anything; raises `DatabaseAway` when the database does not answer."""
-        with self._turn, self._engine.connect() as connection, connection.begin():
-            leases.begin(
-                connection,
-                worker=worker,
-                environment=self._environment,
-                committer=self._committer,
-                roles=self._roles,
-                version=self._version,
-                seconds=self._seconds,
-            )
-            self._worker = worker
+        try:
+            with self._turn, self._engine.connect() as connection, connection.begin():
+                leases.begin(
+                    connection,
+                    worker=worker,
+                    environment=self._environment,
+                    committer=self._committer,
+                    roles=self._roles,
+                    version=self._version,
+                    seconds=self._seconds,
+                )
+        except SQLAlchemyError as error:
+            raise DatabaseAway(reason=str(error)[:200]) from error
+        self._worker = worker
 
     def start(self) -> None:
         """Keep the lease from here on; what is called is called in the loop that is running now."""
@@ -86,8 +94,7 @@ class Heartbeat:
     def _run(self) -> None:
         connection: Connection | None = None
         while not self._ended.wait(self._seconds / 3):
-            self._ask_loop()
-            if time.monotonic() - self._looped > self._seconds:
+            if not self._loop_lives():
                 log.error("heartbeat.loop_stands_still", seconds=round(time.monotonic() - self._looped, 1))
                 continue
             try:
@@ -121,11 +128,17 @@ class Heartbeat:
         if over and time.monotonic() - self._reached_since >= self._seconds:
             self._tell(self.on_over)
 
-    def _ask_loop(self) -> None:
-        def heard() -> None:
-            self._looped = time.monotonic()
+    def _loop_lives(self) -> bool:
+        """Ask the event loop, and give it a moment: this may be the first that moves in a process that was stopped."""
+        heard = threading.Event()
 
-        self._tell(heard)
+        def answer() -> None:
+            self._looped = time.monotonic()
+            heard.set()
+
+        self._tell(answer)
+        heard.wait(_ANSWERS_WITHIN)
+        return time.monotonic() - self._looped <= self._seconds
 
     def _tell(self, call: Callable[[], None]) -> None:
         if self._loop is not None:

@@ -15,6 +15,7 @@ class HubSettings:
 
     `database` is the URL of the database where it is no file in the data directory; it may have a password in it.
     `port` 0 takes a free one. `poll_seconds` is how often the vendors' streams are read besides the webhooks.
+    `lease_seconds` is after which silence other processes, where some have the same data, go on with what it has.
     """
 
     data: Path
@@ -26,4 +27,5 @@ class HubSettings:
     key_file: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     poll_seconds: float = 60.0
+    lease_seconds: float = 10.0
     seed: int | None = None

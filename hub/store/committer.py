@@ -72,6 +72,13 @@ class Committer:
         self._again_at = 0.0
         self._monotonic: Callable[[], float] = time.monotonic
 
+    @property
+    def name(self) -> str:
+        """Give what it is called in a database that several processes share."""
+        if self._name is None:
+            self._name = self._ambient.new_id("committer")
+        return self._name
+
     def start(self) -> None:
         """Start to commit; results are given to the loop that is running now."""
         self._loop = asyncio.get_running_loop()
@@ -177,8 +184,7 @@ class Committer:
 
     def _open(self) -> Groups:
         if self._database.dialect == "postgresql":
-            name = self._name or self._ambient.new_id("committer")
-            return SharedGroups(self._database.writer, self._ambient, name=name)
+            return SharedGroups(self._database.writer, self._ambient, name=self.name)
         return Groups(self._database.writer.connect(), self._ambient, chain=self._chain_name)
 
     def _rest(self) -> float | None:

@@ -6,14 +6,16 @@ What is SQLite's own stands in `hub/store/sqlite.py`, what is PostgreSQL's own i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.errors import DatabaseAway
 from hub.store import sqlite
 from hub.store.copying import sync
 
@@ -29,6 +31,13 @@ class Home(Protocol):
 
     def close(self) -> None:
         """Close everything."""
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """Data that several processes have at a time."""
+
+    apart: Engine
 
 
 class Database:
@@ -56,6 +65,7 @@ class Database:
             sync(directory.parent)
         self.directory = directory
         self._looking: Connection | None = None
+        self._away_until = 0.0
         self._home = _opened(directory, url)
         self.writer, self.reader = self._home.writer, self._home.reader
         self.dialect = self.writer.dialect.name
@@ -71,15 +81,31 @@ class Database:
             self._looking.close()
             self._looking = None
         if self._looking is None:
-            self._looking = self.reader.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._looking = self._reached().execution_options(isolation_level="AUTOCOMMIT", reads=True)
         return self._looking
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection that sees the last committed state, the same with every statement, and cannot write."""
-        with self.reader.connect() as connection:
+        with self._reached().execution_options(reads=True) as connection:
             self._home.begin_reading(connection)
             yield connection
+
+    def _reached(self) -> Connection:
+        """Give a reader's connection; a database that is away is asked only now and then, so that nobody waits."""
+        if time.monotonic() < self._away_until:
+            raise DatabaseAway("The database cannot be read just now.", after=_AWAY_SECONDS)
+        try:
+            return self.reader.connect()
+        except DatabaseAway:
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            raise
+
+    @property
+    def apart(self) -> Engine:
+        """Give an engine whose connections neither changes nor readers use; only where processes share the data."""
+        assert isinstance(self._home, Shared)
+        return self._home.apart
 
     def close(self) -> None:
         """Close everything and give the data free."""
@@ -102,5 +128,7 @@ def is_full(error: SQLAlchemyError) -> bool:
     return sqlite.is_full(error) or getattr(getattr(error, "orig", None), "sqlstate", None) == _DISK_FULL
 
 
+#: So long nobody asks again for a database that was away (seconds).
+_AWAY_SECONDS = 1.0
 #: PostgreSQL's word for it.
 _DISK_FULL = "53100"

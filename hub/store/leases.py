@@ -13,12 +13,12 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
-    insert,
     literal_column,
     or_,
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert
 
 from hub.audit.kinds import AuditKind
 from hub.store.audit import Note
@@ -28,8 +28,6 @@ from hub.store.statements import Formed
 from hub.store.tables import runs
 from hub.store.writes import Transaction
 
-#: A worker that was not heard of for so many seconds has lost its runs.
-LEASE_SECONDS = 10.0
 #: So long a worker that ended is kept, for people to see.
 _REMEMBERED = 7 * 86_400_000_000
 
@@ -42,7 +40,8 @@ def begin(
     """Let a worker that nobody had before begin; its lease is over so many seconds after it was last heard of."""
     given = {"id": worker, "environment": environment, "committer": committer, "roles": roles, "version": version}
     times = {"started_at": _NOW, "heartbeat_at": _NOW, "lease_until": _NOW + _micros(seconds)}
-    connection.execute(insert(workers).values(**given, **times))
+    # Who asks again because no answer came has it already.
+    connection.execute(insert(workers).values(**given, **times).on_conflict_do_nothing())
 
 
 def prolong(connection: Connection, *, worker: str, seconds: float) -> bool:

@@ -17,12 +17,13 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
 from psycopg.types.string import StrDumper
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from hub.errors import Fatal, HubError, Refused, RetryLater
 from hub.store import arrays, damage, heads, migrating
+from hub.store.statements import unread
 
 #: The oldest server that every statement is made for.
 OLDEST = 140000
@@ -81,6 +82,9 @@ class Server:
         self._directory = directory
         self.writer: Engine = _engine(url, WRITER, poolclass=StaticPool)
         self.reader: Engine = _engine(url, READER, poolclass=QueuePool, pool_size=4, max_overflow=4, pool_pre_ping=True)
+        event.listen(self.reader, "handle_error", _away)
+        #: What a heartbeat has to itself: no change that takes long, and no reader, stands before it.
+        self.apart: Engine = _engine(url, WRITER, poolclass=QueuePool, pool_size=1, max_overflow=1)
         try:
             with self.writer.connect() as connection:
                 _assert_settings(connection)
@@ -99,8 +103,15 @@ class Server:
 
     def close(self) -> None:
         """Close every connection."""
+        self.apart.dispose()
         self.reader.dispose()
         self.writer.dispose()
+
+
+def _away(told: ExceptionContext) -> None:
+    """Let readers hear in the hub's own words that the server cannot be reached: they come back, and do not give up."""
+    if not told.is_pre_ping and (told.connection is None or told.is_disconnect):
+        raise unread(told.original_exception) from told.original_exception
 
 
 def _not_opened(url: str, error: SQLAlchemyError) -> HubError:

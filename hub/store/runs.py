@@ -115,6 +115,12 @@ def hand_back(transaction: Transaction, *, environment: str, owner: str) -> int:
     return _take_back(transaction, held, kind=AuditKind.RUN_HANDED_BACK, actor=owner)
 
 
+def hand_back_one(transaction: Transaction, *, run_id: str, epoch: int, actor: str) -> int:
+    """Give back one run, where it is still in the hands of whoever had it in this epoch."""
+    held = and_(runs.c.id == run_id, runs.c.epoch == epoch)
+    return _take_back(transaction, held, kind=AuditKind.RUN_HANDED_BACK, actor=actor)
+
+
 def _take_back(transaction: Transaction, which: ColumnElement[bool], *, kind: AuditKind, actor: str) -> int:
     columns = (runs.c.id, runs.c.environment, runs.c.flow, runs.c.key)
     left = transaction.connection.execute(select(*columns).where(which, _WORKED_ON)).all()

@@ -42,6 +42,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import String, TypeEngine
 
+from hub.errors import DatabaseAway
 from hub.sdk import exact_json
 from hub.store.arrays import Array, BigIntegers, Binaries, Booleans, Integers, Texts
 
@@ -149,7 +150,21 @@ def _known(connection: Connection, sql: str, values: Sequence[Any], error: Any) 
     )
     if lost:
         connection.invalidate(error)
+        if dialect.name == "postgresql" and connection.get_execution_options().get("reads"):
+            return unread(error)
     return told
+
+
+def unread(error: BaseException) -> DatabaseAway:
+    """Give what a reader hears whose database cannot be reached."""
+    said = str(error).strip().splitlines()
+    return DatabaseAway(
+        "The database cannot be read just now.", after=_AWAY_SECONDS, reason=said[0][:200] if said else None
+    )
+
+
+#: After so many seconds it is tried again whether a database that was away can be read.
+_AWAY_SECONDS = 1.0
 
 
 #: What the parameter of `among` is; by it a form knows its lists.
