@@ -32,7 +32,7 @@ from bench.node_red import RECORDS, serving
 from bench.peers import Missing
 from bench.target import SECONDS
 from hub.sdk.signing import hmac_sha256_hex
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 
 CONNECTIONS = (16, 64)
 #: Node-RED that only checks, maps and delivers, and with the signature, the schema and a record besides.

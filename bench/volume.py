@@ -18,7 +18,7 @@ import uvloop
 from bench.stand import stand
 from bench.target import running
 from bench.things import FILES, compiled, events
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 
 #: Numbers of runs that are recorded before the flows are measured.
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

@@ -57,10 +57,28 @@ class RetryLater(HubError):
         self.on: str | None = None
 
 
-class StorageFull(RetryLater):
+class NotDurable(RetryLater):
+    """Nothing new can be made durable just now, and nothing was changed."""
+
+    code = "not-durable"
+
+
+class StorageFull(NotDurable):
     """The disk is full: nothing new can be made durable, and nothing was changed."""
 
     code = "storage-full"
+
+
+class DatabaseAway(NotDurable):
+    """The database cannot be reached, or takes no changes just now; nothing was changed."""
+
+    code = "database-away"
+
+
+class CommitUnknown(RetryLater):
+    """The database went away while it stored the change, which may have been made: look before you order it again."""
+
+    code = "commit-unknown"
 
 
 class Stopping(RetryLater):

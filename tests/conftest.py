@@ -7,6 +7,8 @@ import ipaddress
 import os
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -21,8 +23,9 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import Connection, StaticPool, create_engine
 
 from hub.access import passwords
-from hub.store import database
-from hub.store.database import Database
+from hub.store import sqlite
+from hub.store.sqlite import File
+from tests import postgres
 from tests.chromium import WITHOUT, find_chromium
 
 # Machines differ in speed, and examples must not depend on it. CI draws the same examples each time, `thorough` many.
@@ -73,7 +76,7 @@ def _stay_here(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_stay_here)
 
 
-_migrate = database._migrate
+_migrate = sqlite._migrate
 
 
 @cache
@@ -101,7 +104,7 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(8, len(os.sched_getaffinity(0)) + 1)
 
 
-_prepare, _open = database._prepare_writer, Database._open
+_prepare, _open = sqlite._prepare_writer, File._open
 
 
 def _prepare_without_syncs(connection: sqlite3.Connection, _record: Any) -> None:
@@ -109,11 +112,54 @@ def _prepare_without_syncs(connection: sqlite3.Connection, _record: Any) -> None
     _prepare(connection, _record)
 
 
-def _open_without_syncs(self: Database) -> None:
+def _open_without_syncs(self: File) -> None:
     """Open data, and do not wait for the disk: a test that fails leaves the machine running, and its files with it."""
     _open(self)
     connection = cast(sqlite3.Connection, self.writer.raw_connection().driver_connection)
     connection.execute("PRAGMA synchronous=OFF")
+
+
+_server = pytest.StashKey[ExitStack]()
+_url = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server, once for all processes, where the tests are to run on PostgreSQL."""
+    if not postgres.WANTED:
+        return
+    told: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if told is None:
+        config.stash[_server] = ExitStack()
+        config.stash[_url] = config.stash[_server].enter_context(postgres.serving())
+    postgres.begin(config.stash[_url] if told is None else told["url"], "main" if told is None else told["workerid"])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process of the run where the server is."""
+    if postgres.WANTED:
+        node.workerinput["url"] = node.config.stash[_url]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the server."""
+    if _server in config.stash:
+        postgres.databases().close()
+        config.stash[_server].close()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what is about the file of SQLite where there is none."""
+    marker = item.get_closest_marker("embedded")
+    if postgres.WANTED and marker is not None:
+        pytest.skip(f"about SQLite: {marker.args[0]}")
+
+
+@pytest.fixture(autouse=postgres.WANTED)
+def _given_back(tmp_path: Path) -> Iterator[None]:
+    """Let the next test have this one's databases."""
+    yield
+    postgres.databases().take_back(tmp_path)
 
 
 def _is_long(item: pytest.Item) -> bool:
@@ -148,9 +194,9 @@ def pytest_collection_finish() -> None:
 
 
 # Thousands of tests begin with new data. Processes of their own migrate it themselves.
-database._migrate = _copy_or_migrate
-database._prepare_writer = _prepare_without_syncs
-Database._open = _open_without_syncs  # type: ignore[method-assign]
+sqlite._migrate = _copy_or_migrate
+sqlite._prepare_writer = _prepare_without_syncs
+File._open = _open_without_syncs  # type: ignore[method-assign]
 
 # Typer makes all commands anew each time one is run, which takes longer than most of them.
 typer.main.get_command = cache(typer.main.get_command)

@@ -21,6 +21,7 @@ class AuditKind(StrEnum):
     # --- the hub itself ---
     HUB_STARTED = "hub.started", "A hub process began to serve an environment."
     HUB_STOPPED = "hub.stopped", "A hub process stopped in order."
+    WORKER_LOST = "worker.lost", "A process was not heard of for too long: others go on with what it had in hand."
     BUNDLE_ACTIVATED = "bundle.activated", "New events are handled by this revision of the workspace from here on."
     BACKUP_MADE = "data.backed_up", "A verified copy of the data was made."
     DATA_RESTORED = "data.restored", "The data was brought back from a backup; what came after it is reconciled."

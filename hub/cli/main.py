@@ -173,13 +173,19 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8480,
     key_file: place.KeyFile = None,
     poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
+    lease: Annotated[
+        float,
+        typer.Option(min=1, help="Seconds of silence after which other processes on the same database take over."),
+    ] = 10.0,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
 ) -> None:
     """Run the hub: API, webhooks, workers and console in one process."""
     from hub.cli.serving import run_hub
 
-    settings = place.settings(data, workspace, environment, key_file, host=host, port=port, poll_seconds=poll)
+    settings = place.settings(
+        data, workspace, environment, key_file, host=host, port=port, poll_seconds=poll, lease_seconds=lease
+    )
     raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
 
 

@@ -30,6 +30,7 @@ def settings(data: Path, workspace: Path | None, environment: str, key_file: Pat
         workspace=find_workspace(workspace, os.environ, Path.cwd()),
         environment=environment,
         key_file=key_file,
+        database=os.environ.get("CONCORD_DATABASE") or None,
         environ=dict(os.environ),
         **more,
     )

@@ -108,7 +108,7 @@ def assert_data(data: Path, *, begins: bool = False) -> None:
     """Raise `Refused` where no hub keeps its data in a folder; where one may begin there (`begins`), only tell."""
     from hub.store import heads
     from hub.store.damage import WHAT_TO_DO
-    from hub.store.database import FILE_NAME
+    from hub.store.sqlite import FILE_NAME
 
     if (data / FILE_NAME).exists():
         return

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from hub.connections.bounds import Quota
 from hub.connections.quota import Term, block, term
 from hub.connections.standing import QuotaUse
-from hub.errors import Fatal, StorageFull
+from hub.errors import Fatal, NotDurable
 from hub.model.ambient import to_micros
 from hub.model.limits import Portion, QuotaPer
 from hub.model.turns import Turns
@@ -185,7 +185,7 @@ class Allotment:
     ) -> None:
         try:
             answers = await store.reserve(self._budget, wanted)
-        except (Fatal, StorageFull):
+        except (Fatal, NotDurable):
             # Nothing can be made durable any more, so nothing more may be used; the process stops.
             return
         finally:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from hub.connections.allotment import BudgetStore
-from hub.errors import Fatal, StorageFull
+from hub.errors import Fatal, NotDurable
 from hub.model.turns import Turns
 
 #: So long runs that were let go are expected to come (microseconds).
@@ -63,7 +63,7 @@ class Recall:
         marks = self._marks
         try:
             woken = await store.wake(topic, count, self._turns)
-        except (Fatal, StorageFull):
+        except (Fatal, NotDurable):
             # Nothing can be made durable any more; the process stops.
             return
         finally:

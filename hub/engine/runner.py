@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 
@@ -22,13 +23,14 @@ from hub.engine.steps import Steps
 from hub.engine.values import Scope
 from hub.engine.verdicts import Circumstances, Park, Pause, TakeBack, Waiting, decide
 from hub.engine.walk import Walk
-from hub.errors import Fatal, HubDefect, HubError, ProcessDied, StaleLease, ToldToStop
+from hub.errors import Fatal, HubDefect, HubError, NotDurable, ProcessDied, StaleLease, ToldToStop
 from hub.model.flow import Flow, OnFailure, Step
 from hub.model.run import COMPENSATION_FAILED, WENT_ON, RunState, StepState, Stopping, WaitKind
 from hub.store import stopping as told_to_stop
 from hub.store.claims import ClaimedRun
 from hub.store.committer import Transaction, Work
 from hub.store.deaths import MOST_DEATHS
+from hub.store.runs import hand_back_one
 from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)
@@ -63,6 +65,16 @@ class Runner:
                 await self._end_as(told)
         except StaleLease:
             log.info("run.taken_over", run=self._run["id"])
+        except NotDurable as error:
+            await self._hand_back(error)
+
+    async def _hand_back(self, error: NotDurable) -> None:
+        """Record what is known, once that can be done again, and give the run back: where it stands cannot be read."""
+        log.warning("run.unread", run=self._run["id"], reason=str(error))
+        with contextlib.suppress(StaleLease, ToldToStop):
+            await self._journal.flush()
+        mine = {"run_id": self._run["id"], "epoch": self._run["epoch"], "actor": self._parts.worker}
+        await self._parts.committer.commit(Work(partial(hand_back_one, **mine), patient=True))
 
     async def _end_as(self, told: ToldToStop) -> None:
         how = Stopping(str(told.facts["stopping"]))
@@ -104,7 +116,7 @@ class Runner:
             if self._earlier.differs:
                 await self._journal.flush()
                 self._earlier.assert_met()
-        except (StaleLease, Fatal, ToldToStop):
+        except (StaleLease, Fatal, NotDurable, ToldToStop):
             raise
         except Stopped as stopped:
             await self._stop(stopped)
@@ -159,7 +171,7 @@ class Runner:
                 await self._endings.cancelled(self._told(self._failed_at()))
                 return
             taken = await work.take_back()
-        except (StaleLease, Fatal, ToldToStop):
+        except (StaleLease, Fatal, NotDurable, ToldToStop):
             raise
         except HubError as error:
             await self._not_yet(error, COMPENSATION_FAILED if stopping is Stopping.COMPENSATE else error.code, work.at)

@@ -14,6 +14,7 @@ from hub.errors import (
     HubError,
     LimitReached,
     NoSuchRecord,
+    NotDurable,
     NotMapped,
     OnHold,
     OutcomeParked,
@@ -111,6 +112,9 @@ def decide(error: HubError, here: Circumstances) -> Verdict:
         # A limit is not a failure: it is waited for as long as it takes, and these waits do not use up attempts.
         seconds = min(error.after if error.after is not None else 1.0, LONGEST_PAUSE)
         return _later(WaitKind.LIMIT, seconds, error, here)
+    if isinstance(error, NotDurable):
+        # The hub's own database is away: that is no failure of the step, and takes as long as it takes.
+        return _later(WaitKind.TIMER, min(error.after if error.after is not None else 1.0, LONGEST_PAUSE), error, here)
     if isinstance(error, RetryLater | OutcomeUnknown):
         wait = delay(here.policy, here.attempt, here.draw, error.after)
         if wait is not None:

@@ -10,7 +10,7 @@ import structlog
 
 from hub.engine.parts import Parts
 from hub.engine.runner import Runner
-from hub.errors import Fatal, StorageFull
+from hub.errors import Fatal, NotDurable
 from hub.model.ambient import of_micros
 from hub.store.claims import Claim, Claimed
 from hub.store.committer import Work
@@ -160,9 +160,9 @@ class Worker:
             self._handed_back = await self._parts.committer.commit(
                 Work(lambda transaction: hand_back(transaction, environment=environment, owner=owner))
             )
-        except StorageFull:
+        except NotDurable as error:
             # The next start takes them up, as after a crash.
-            log.warning("worker.not_handed_back", reason="the disk is full")
+            log.warning("worker.not_handed_back", reason=str(error))
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

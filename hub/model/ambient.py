@@ -25,10 +25,15 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ambient:
-    """The clock and the source of chance of one process."""
+    """The clock and the source of chance of one process.
+
+    `of_the_machine` says that the clock is the machine's: where a database that several share has a clock, that one is
+    everybody's then. A test's own time, or a simulation's, is everybody's as it is.
+    """
 
     clock: Clock
     random: random.Random
+    of_the_machine: bool = False
 
     def now(self) -> datetime:
         """Give the present moment as aware UTC."""

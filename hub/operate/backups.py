@@ -16,7 +16,8 @@ from hub.store import heads, marks
 from hub.store.audit import Note
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.copying import copy_database
-from hub.store.database import FILE_NAME, Database
+from hub.store.database import Database
+from hub.store.sqlite import FILE_NAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

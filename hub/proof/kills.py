@@ -19,7 +19,7 @@ from hub.proof.faults import Profile
 from hub.proof.outside import Proved, percentile
 from hub.proof.performing import figures, perform
 from hub.proof.stage import Stage
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 
 #: The longest that a process lives after it answers, in seconds.
 LONGEST_LIFE = 1.5

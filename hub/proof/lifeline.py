@@ -39,27 +39,31 @@ class Lifeline:
         os.close(self._theirs)
 
 
-def hold() -> None:
-    """End this process when the one that started it is gone; nothing where it was started without a lifeline."""
+def hold(also: Callable[[], object] = lambda: None) -> None:
+    """End this process when the one that started it is gone; nothing where it was started without a lifeline.
+
+    `also` is called before: it ends what knows nothing of lifelines.
+    """
     named = os.environ.pop(VARIABLE, None)
     if named is None:
         return
     descriptor = int(named)
     # What this process starts is its own business.
     os.set_inheritable(descriptor, False)
-    _watch(lambda: os.read(descriptor, 1))
+    _watch(lambda: os.read(descriptor, 1), also)
 
 
 def hold_in_pool() -> None:
     """End this process of a pool when the one that made the pool is gone; nothing in a process that is in none."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        _watch(parent.join)
+        _watch(parent.join, lambda: None)
 
 
-def _watch(wait: Callable[[], object]) -> None:
+def _watch(wait: Callable[[], object], also: Callable[[], object]) -> None:
     def end() -> None:
         wait()
+        also()
         # Nobody is left who would want an orderly end, and none of what these processes do needs one.
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -15,7 +15,7 @@ from typing import Any
 from hub.proof.evidence import Approval, Case, Change, Effect, Event, HubRecords, Run, Vote
 from hub.proof.state_checks import OPEN
 from hub.sdk import exact_json
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 
 #: Audit entries about an effect → the state that it has from there on.
 _STATES = {

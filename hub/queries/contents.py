@@ -63,8 +63,9 @@ def _all(connection: Connection) -> Iterator[tuple[str, bool]]:
 
 
 def _rows(connection: Connection, statement: Select[Any]) -> Iterator[Mapping[str, Any]]:
-    for row in connection.execution_options(yield_per=_AT_ONCE).execute(statement):
-        yield dict(row._mapping)
+    with connection.execute(statement.execution_options(yield_per=_AT_ONCE)) as rows:
+        for row in rows:
+            yield dict(row._mapping)
 
 
 def _holds(digest: Callable[[Mapping[str, Any]], str], row: Mapping[str, Any]) -> bool:

@@ -56,11 +56,11 @@ def verify_logs(connection: Connection, directory: Path, verifier: Callable[[byt
     faults = head_faults(signed, verifier)
     trusted = [] if faults else [anchor for head in signed for anchor in head.head.logs]
     logs = audit.logs(connection)
+    # A log that was sealed once is in every later head.
     known = {log.log for log in logs}
+    sealed = signed[-1].head.logs if trusted else ()
     faults.extend(
-        f"log {anchor.log}: it is gone, with {anchor.size} entries"
-        for anchor in trusted[-1:]
-        if anchor.log not in known
+        f"log {anchor.log}: it is gone, with {anchor.size} entries" for anchor in sealed if anchor.log not in known
     )
     for log in logs:
         anchors = [anchor for anchor in trusted if anchor.log == log.log]

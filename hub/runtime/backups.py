@@ -28,7 +28,9 @@ from hub.store.archive import Manifest, Part
 from hub.store.audit import ChainWriter
 from hub.store.committer import Transaction
 from hub.store.copying import sync
-from hub.store.database import FILE_NAME, NEWEST, Database, owning
+from hub.store.database import Database
+from hub.store.migrating import NEWEST
+from hub.store.sqlite import FILE_NAME, owning
 
 Progress = Callable[[str, int, int], None]
 Verifier = Callable[[bytes, bytes], bool]

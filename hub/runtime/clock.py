@@ -26,4 +26,4 @@ def system_ambient(seed: int | None = None) -> Ambient:
 
     Names and waits are drawn from it and nothing that must not be guessed, so the system is asked only once.
     """
-    return Ambient(clock=SystemClock(), random=random.Random(seed))
+    return Ambient(clock=SystemClock(), random=random.Random(seed), of_the_machine=True)

@@ -8,13 +8,14 @@ from typing import Any
 from hub.errors import Refused
 from hub.store import machine
 from hub.store.database import Database
+from hub.store.sqlite import FILE_NAME
 
 
 def compact(data: Path) -> int:
     """Rewrite the database; gives the bytes that the disk has back. `Refused` without room for a second copy."""
-    database = Database(data)
+    database, file = Database(data), data / FILE_NAME
     try:
-        before = database.path.stat().st_size
+        before = file.stat().st_size
         free, _whole = machine.room(data)
         if free < before * 2:
             raise Refused("There is too little room to write the database anew.", code="no-room", needed=before * 2)
@@ -22,6 +23,6 @@ def compact(data: Path) -> int:
             own: Any = connection.connection.dbapi_connection
             own.execute("VACUUM")
             own.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return before - database.path.stat().st_size
+        return before - file.stat().st_size
     finally:
         database.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets as entropy
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from hub.access.attempts import Attempts
 from hub.access.directory import StoredDirectory
 from hub.access.local_token import write_local_token
 from hub.access.sessions import new_token
+from hub.api.health import version
 from hub.audit.kinds import AuditKind
 from hub.connections.accounts import Account
 from hub.connections.budgets import remembered
@@ -27,7 +27,7 @@ from hub.connections.signing_key import signing_key
 from hub.engine.journal import code
 from hub.engine.parts import CAPACITY
 from hub.engine.worker import Worker
-from hub.errors import HubError, NotFound
+from hub.errors import HubError, NotFound, StorageFull
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.operate.approvals import ApprovalOrders
@@ -40,6 +40,7 @@ from hub.release.desk import Desk
 from hub.release.folder import FolderState, folder_state
 from hub.runtime.accounts import Vault, build_accounts
 from hub.runtime.clock import system_ambient
+from hub.runtime.heartbeat import Heartbeat
 from hub.runtime.incoming import Incoming
 from hub.runtime.rotating import Rotating
 from hub.runtime.settings import HubSettings
@@ -47,13 +48,14 @@ from hub.runtime.shelf import Shelf, begin
 from hub.runtime.vault_key import sealer_with, the_key
 from hub.runtime.watch import Watch
 from hub.runtime.wiring import budgets_of, wired
+from hub.runtime.working import Working
 from hub.sdk.connector import Connector
 from hub.sdk.transport import Transport
 from hub.store import decisions, marks
 from hub.store.audit import Note
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
-from hub.store.runs import call_forward, recover
+from hub.store.runs import call_forward
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
 from hub.workspace.compiled_files import EnvironmentFile
@@ -61,6 +63,8 @@ from hub.workspace.lineage.tracing import Traced
 
 log = structlog.get_logger(__name__)
 
+#: What a process that serves is there for.
+ROLES = "api,worker,scheduler"
 #: So many entries are sealed while a process ends; more wait for the next start, so that ending takes no time.
 SEALED_AT_END = 100_000
 
@@ -81,6 +85,7 @@ class HubState(StrEnum):
     READY = "ready"
     STOPPING = "stopping"
     STORAGE_FULL = "storage-full"
+    DATABASE_AWAY = "database-away"
 
 
 class Changes:
@@ -130,7 +135,7 @@ class Hub:
         self.connectors: Mapping[str, Connector] = (composition or Composition()).connectors()
         catalogue: Catalogue = catalogue_of(list(self.connectors.values()))
         self.traced = Traced(catalogue)
-        self.database = Database(settings.data)
+        self.database = Database(settings.data, settings.database)
         try:
             beginning = begin(settings.workspace, settings.environment, catalogue, self.database)
             self.environment = _environment(beginning.bundle, settings.environment)
@@ -218,7 +223,8 @@ class Hub:
             intake=self.composition.intake,
             worker=self.composition.worker,
         )
-        self.intake, self.worker = parts.intake, parts.worker
+        self.intake = parts.intake
+        self.working = Working(parts.parts, parts.worker, heartbeat=self._heartbeat())
         self.orders, self.run_orders, self.effect_orders = parts.orders, parts.run_orders, parts.effect_orders
         self.event_orders, self.hold_orders = parts.event_orders, parts.hold_orders
         self.incoming = Incoming(
@@ -241,7 +247,6 @@ class Hub:
         )
         self.token = write_local_token(settings.data, entropy.token_bytes)
         self.setup_token = new_token(entropy.token_bytes)
-        self._working: asyncio.Task[None] | None = None
         self._stopping = False
         self.died: asyncio.Future[None] | None = None
 
@@ -251,7 +256,7 @@ class Hub:
         With `working` false nothing is run: the process only answers, for commands while no hub serves.
         """
         self.died = asyncio.get_running_loop().create_future()
-        self.committer.on_wake = self.worker.wake
+        self.working.on_death = self._die
         self.committer.on_commit = self.changes.advance
         self.committer.on_death = self._die
         self.committer.start()
@@ -260,6 +265,7 @@ class Hub:
         if not working:
             return
         await self.shelf.keep_current(self.committer, self.worker_name)
+        await self.working.lease()
         recovered = await self.committer.commit(Work(self._begin))
         folder = self.folder()
         if folder.differs:
@@ -278,18 +284,24 @@ class Hub:
             connections=sorted(self.accounts),
             recovered=recovered,
         )
-        self._working = asyncio.create_task(self.worker.run())
+        self.working.begin()
         self.budgets.start()
-        self._working.add_done_callback(self._worker_ended)
+
+    @property
+    def worker(self) -> Worker:
+        """Give the worker that this process has now."""
+        return self.working.worker
 
     @property
     def state(self) -> HubState:
         """Tell whether new work is taken just now, and why not."""
         if self._stopping:
             return HubState.STOPPING
-        if self._working is None:
+        if not self.working.working:
             return HubState.STARTING
-        return HubState.READY if self.committer.full_since is None else HubState.STORAGE_FULL
+        if self.committer.obstacle is None:
+            return HubState.READY
+        return HubState.STORAGE_FULL if isinstance(self.committer.obstacle, StorageFull) else HubState.DATABASE_AWAY
 
     async def drain(self) -> None:
         """Take nothing new, let what is in hand come to its next rest, and hand back what does not in time."""
@@ -297,19 +309,14 @@ class Hub:
         self.pruning.stop()
         self.intake.close()
         await self.incoming.stop()
-        if self._working is None or before:
-            return
-        began, in_hand = time.monotonic(), self.worker.in_flight
-        self.worker.stop()
-        await asyncio.wait({self._working})
-        seconds, back = round(time.monotonic() - began, 2), self.worker.handed_back
-        log.info("hub.drained", seconds=seconds, in_hand=in_hand, handed_back=back)
+        if self.working.working and not before:
+            await self.working.drain()
 
     async def stop(self) -> None:
         """Finish what is in hand, commit it, and close everything."""
         await self.backups.stop()
         await self.drain()
-        if self._working is not None:
+        if self.working.working:
             try:
                 await self.intake.flush_refusals()
                 self.budgets.close()
@@ -318,6 +325,7 @@ class Hub:
             except (HubError, OSError) as error:
                 # What was acknowledged is durable; only the last words are missing.
                 log.warning("hub.stopped_without_last_words", reason=str(error))
+        await self.working.close()
         await self.committer.stop()
         self.desk.close()
         for transport in (*self._left, self.transport):
@@ -417,18 +425,28 @@ class Hub:
             )
         )
         call_forward(transaction, environment=self.environment.name)
-        return recover(transaction, environment=self.environment.name, actor=self.worker_name)
+        return self.working.recover(transaction)
 
     def _end(self, transaction: Transaction) -> None:
+        self.working.end(transaction)
         transaction.entries.append(Note(kind=AuditKind.HUB_STOPPED, actor=self.worker_name))
+
+    def _heartbeat(self) -> Heartbeat | None:
+        """Give what keeps the worker's lease, where other processes may have the same data."""
+        if self.database.dialect == "sqlite":
+            return None
+        return Heartbeat(
+            self.database.apart,
+            environment=self.environment.name,
+            committer=self.committer.name,
+            roles=ROLES,
+            version=version(),
+            seconds=self.settings.lease_seconds,
+        )
 
     def _die(self, error: BaseException) -> None:
         if self.died is not None and not self.died.done():
             self.died.set_exception(error)
-
-    def _worker_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._die(error)
 
 
 def _environment(bundle: Bundle, name: str) -> EnvironmentFile:

@@ -27,7 +27,8 @@ from hub.store import alarms as told_alarms
 from hub.store import damage, heads
 from hub.store.account_tables import secrets
 from hub.store.committer import Transaction, Work
-from hub.store.database import FILE_NAME, NEWEST, owning
+from hub.store.migrating import NEWEST
+from hub.store.sqlite import FILE_NAME, owning
 
 Verifier = Callable[[bytes, bytes], bool]
 
@@ -182,6 +183,11 @@ def _state(hub: Hub) -> Finding:
         return ok("hub", f"takes new work; {hub.worker.in_flight} runs in hand, {hub.committer.groups:,} commits")
     if state is HubState.STORAGE_FULL:
         return fail("hub", "the disk is full: intake answers 503, and runs wait", "Make room; the hub then goes on.")
+    if state is HubState.DATABASE_AWAY:
+        reason = hub.committer.obstacle.facts.get("reason") if hub.committer.obstacle is not None else None
+        return fail(
+            "hub", f"the database is away: intake answers 503, and runs wait ({reason})", "It goes on by itself."
+        )
     return warn("hub", state.value, "Wait for it.")
 
 

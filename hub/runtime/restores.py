@@ -21,7 +21,9 @@ from hub.store.archive import Manifest
 from hub.store.audit import ChainWriter, Note
 from hub.store.committer import Transaction
 from hub.store.copying import sync
-from hub.store.database import FILE_NAME, LOCK_NAME, NEWEST, RESTORING, Database, owning
+from hub.store.database import Database
+from hub.store.migrating import NEWEST
+from hub.store.sqlite import FILE_NAME, LOCK_NAME, RESTORING, owning
 
 Progress = Callable[[str, int, int], None]
 

@@ -13,15 +13,19 @@ DEFAULT_PORT = 8480
 class HubSettings:
     """One process: which data, which workspace, which environment, where it listens.
 
+    `database` is the URL of the database where it is no file in the data directory; it may have a password in it.
     `port` 0 takes a free one. `poll_seconds` is how often the vendors' streams are read besides the webhooks.
+    `lease_seconds` is after which silence other processes, where some have the same data, go on with what it has.
     """
 
     data: Path
     workspace: Path
     environment: str
+    database: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     key_file: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     poll_seconds: float = 60.0
+    lease_seconds: float = 10.0
     seed: int | None = None

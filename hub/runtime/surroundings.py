@@ -19,7 +19,7 @@ from hub.errors import HubError
 from hub.queries.checkup import Finding, fail, look, note, ok, span, warn
 from hub.runtime.settings import HubSettings
 from hub.store import heads, machine
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 
 PACKAGE = "concord-hub"
 #: Below this the hub may stop soon; below the other it is near to.

@@ -31,6 +31,8 @@ class Wired:
     """What takes events in, what works on their runs, and what people order of them; nothing runs yet."""
 
     intake: Intake
+    #: What the worker works with; one that takes its place has the same, but for its name.
+    parts: Parts
     worker: Worker
     orders: Orders
     run_orders: RunOrders
@@ -74,6 +76,7 @@ def wired(
     orders = Orders(environment=environment, ambient=ambient, database=database, committer=committer, accounts=accounts)
     return Wired(
         intake=door,
+        parts=parts,
         worker=worker(parts),
         orders=orders,
         run_orders=RunOrders(

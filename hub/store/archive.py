@@ -22,7 +22,7 @@ import msgspec
 from hub.errors import Refused
 from hub.store import heads
 from hub.store.copying import sync
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 
 FORMAT = 1
 SUMS = "SHA256SUMS"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Self
 
 import msgspec
@@ -94,16 +94,17 @@ def logs(connection: Connection) -> list[ChainHead]:
     return [ChainHead(log=row.chain, size=row.size, chain=row.chain_hash) for row in rows]
 
 
-def entries(connection: Connection, log: str) -> Iterator[Link]:
+def entries(connection: Connection, log: str) -> Generator[Link]:
     """Give a log's entries in the order of their numbers, as they are stored."""
     return entries_after(connection, log, 0)
 
 
-def entries_after(connection: Connection, log: str, sequence: int) -> Iterator[Link]:
-    """Give the entries whose number is above `sequence`, in order."""
+def entries_after(connection: Connection, log: str, sequence: int) -> Generator[Link]:
+    """Give the entries whose number is above `sequence`, in order; who does not take all of them closes it."""
     statement = select(audit).where(audit.c.chain == log, audit.c.sequence > sequence).order_by(audit.c.sequence)
-    for row in connection.execution_options(yield_per=1000).execute(statement):
-        yield Link(sequence=row.sequence, leaf=row.entry, chain=row.chain_hash)
+    with connection.execute(statement.execution_options(yield_per=1000)) as rows:
+        for row in rows:
+            yield Link(sequence=row.sequence, leaf=row.entry, chain=row.chain_hash)
 
 
 def recent(connection: Connection, *, limit: int, before: int | None = None) -> list[Mapping[str, object]]:

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from hub.errors import LimitReached
 from hub.model.run import WORKING_STATES, Priority, RunState, Stopping, WaitKind
+from hub.store import leases
 from hub.store.committer import Transaction, Write
 from hub.store.held import Holds, held, hold_over
 from hub.store.lineage import differs, replayed, taken_back
@@ -105,6 +106,9 @@ class Claim(Write):
     def take(self, transaction: Transaction) -> Claimed:
         """Raise the epoch of the runs taken, so that whoever had them before can record nothing more."""
         connection = transaction.connection
+        if connection.dialect.name != "sqlite" and leases.has_ended(connection, self.owner):
+            # Nobody would ever take back what it got now.
+            return Claimed(runs=[], next_at=None)
         taken: list[Mapping[str, Any]] = []
         while (room := self.limit - len(taken)) > 0:
             of_now = {"here": self.environment, "until_now": transaction.now, "most": room}
@@ -186,6 +190,8 @@ def _ripe(eligible: ColumnElement[bool]) -> Formed:
         )
         .order_by(runs.c.claimable_at, runs.c.position)
         .limit(bindparam("most"))
+        # Who claims at the same time takes the ones behind, where several do.
+        .with_for_update(skip_locked=True)
         .subquery()
         for priority in Priority
     )

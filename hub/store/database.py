@@ -1,83 +1,74 @@
-"""Opening the database: settings that durability rests on are set and read back, and one process owns a file."""
+"""The database of a hub: a file of SQLite in the data directory, or PostgreSQL where a URL says so.
+
+Everybody else works with what is the same in both: statements of SQLAlchemy, and those of `hub/store/statements.py`.
+What is SQLite's own stands in `hub/store/sqlite.py`, what is PostgreSQL's own in `hub/store/postgres.py`.
+"""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Protocol, runtime_checkable
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from hub.errors import Conflict, Fatal, Refused
-from hub.store import damage, heads, machine
+from hub.errors import DatabaseAway
+from hub.store import sqlite
 from hub.store.copying import sync
 
-FILE_NAME = "concord.db"
-#: The folder in which a restore puts files together; it is there only until they are complete.
-RESTORING = "restoring"
-LOCK_NAME = "hub.lock"
-#: The newest step in `hub/store/migrations/versions`.
-NEWEST = "0007"
+
+class Home(Protocol):
+    """Where the data is: an engine whose one connection writes, and one whose connections cannot."""
+
+    writer: Engine
+    reader: Engine
+
+    def begin_reading(self, connection: Connection) -> None:
+        """Let a reader's connection see one state from here on."""
+
+    def close(self) -> None:
+        """Close everything."""
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """Data that several processes have at a time."""
+
+    apart: Engine
 
 
 class Database:
-    """One SQLite file in a data directory: a single writing connection, and a small pool that only reads.
+    """A hub's data: who writes goes through `writer`, who reads through `looking` or `reading`.
 
-    SQLite 3.7.0 to 3.51.2 can corrupt a write-ahead log that several connections checkpoint, so exactly one
-    connection writes and checkpoints, and a second process on the same file is refused.
+    The data directory holds what is not in tables: signed heads of the audit log, the address of a serving hub, and
+    the database itself where that is a file.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Lock the directory, look for damage, bring the file to the newest schema, and check its settings."""
+    #: `sqlite` or `postgresql`.
+    dialect: str
+    writer: Engine
+    reader: Engine
+
+    def __init__(self, directory: Path, url: str | None = None) -> None:
+        """Open the data, bring it to the newest tables, and check what durability rests on.
+
+        Without a `url` it is a file in the directory, which then belongs to this process alone (`Conflict` while
+        another one has it). Raises `Refused` for a place that cannot be used, `RetryLater` for a server that does not
+        answer, and `Fatal` for damage and for settings that would lose what was acknowledged.
+        """
         if not directory.exists():
             directory.mkdir(parents=True, mode=0o700)
             # Files in it are on the disk only when the folder itself is.
             sync(directory.parent)
         self.directory = directory
-        self.path = directory / FILE_NAME
-        self._lock = _lock(directory)
-        try:
-            self._open()
-        except BaseException:
-            os.close(self._lock)
-            raise
-
-    def _open(self) -> None:
-        _assert_local(self.directory)
-        _assert_complete(self.directory)
-        damage.look(self.path)
-        # SQLite gives a new file, and the log beside it, to be read by everybody.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self.writer: Engine = create_engine(
-            f"sqlite:///{self.path}",
-            poolclass=StaticPool,
-            connect_args={"check_same_thread": False, "cached_statements": 1000},
-        )
-        event.listen(self.writer, "connect", _prepare_writer)
-        event.listen(self.writer, "begin", _begin_immediate)
-        try:
-            with self.writer.connect() as connection:
-                _migrate(connection)
-            with self.writer.connect() as connection:
-                _assert_settings(connection)
-                damage.check_end(connection, self.directory)
-        except BaseException:
-            self.writer.dispose()
-            raise
-        self.reader: Engine = create_engine(
-            f"sqlite:///file:{self.path}?mode=ro&uri=true",
-            poolclass=QueuePool,
-            pool_size=4,
-            max_overflow=4,
-            connect_args={"check_same_thread": False},
-        )
-        event.listen(self.reader, "connect", _prepare_reader)
         self._looking: Connection | None = None
+        self._away_until = 0.0
+        self._home = _opened(directory, url)
+        self.writer, self.reader = self._home.writer, self._home.reader
+        self.dialect = self.writer.dialect.name
 
     @property
     def looking(self) -> Connection:
@@ -85,142 +76,59 @@ class Database:
 
         It stays open, because opening one costs more than the look-up itself. Only one thread may use it.
         """
+        if self._looking is not None and self._looking.invalidated:
+            # The server has gone away meanwhile, and may be there again.
+            self._looking.close()
+            self._looking = None
         if self._looking is None:
-            self._looking = self.reader.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._looking = self._reached().execution_options(isolation_level="AUTOCOMMIT", reads=True)
         return self._looking
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection that sees the last committed state, the same with every statement, and cannot write."""
-        with self.reader.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+        with self._reached().execution_options(reads=True) as connection:
+            self._home.begin_reading(connection)
             yield connection
 
+    def _reached(self) -> Connection:
+        """Give a reader's connection; a database that is away is asked only now and then, so that nobody waits."""
+        if time.monotonic() < self._away_until:
+            raise DatabaseAway("The database cannot be read just now.", after=_AWAY_SECONDS)
+        try:
+            return self.reader.connect()
+        except DatabaseAway:
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            raise
+
+    @property
+    def apart(self) -> Engine:
+        """Give an engine whose connections neither changes nor readers use; only where processes share the data."""
+        assert isinstance(self._home, Shared)
+        return self._home.apart
+
     def close(self) -> None:
-        """Close everything and give the directory free."""
+        """Close everything and give the data free."""
         if self._looking is not None:
             self._looking.close()
-        self.reader.dispose()
-        self.writer.dispose()
-        os.close(self._lock)
+        self._home.close()
 
 
-@contextmanager
-def owning(directory: Path) -> Iterator[None]:
-    """Keep every hub from a data directory while its files are read or put in place; `Conflict` while one uses it."""
-    handle = _lock(directory)
-    try:
-        yield
-    finally:
-        os.close(handle)
+def _opened(directory: Path, url: str | None) -> Home:
+    if url is None:
+        return sqlite.File(directory)
+    # Its driver is installed only where it is used.
+    from hub.store import postgres  # noqa: PLC0415
+
+    return postgres.Server(directory, url)
 
 
-def _lock(directory: Path) -> int:
-    handle = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise Conflict(
-            "Another hub process is using this data directory; stop it or choose another with --data.",
-            code="data-in-use",
-            directory=str(directory),
-        ) from None
-    return handle
+def is_full(error: SQLAlchemyError) -> bool:
+    """Tell whether a commit failed because the disk is full: it is then rolled back whole."""
+    return sqlite.is_full(error) or getattr(getattr(error, "orig", None), "sqlstate", None) == _DISK_FULL
 
 
-def _assert_local(directory: Path) -> None:
-    kind = machine.file_system(directory)
-    if machine.is_network(kind):
-        raise Refused(
-            "The data directory lies on a network file system, where locks and syncs do not hold; "
-            "put it on a local disk.",
-            code="network-file-system",
-            directory=str(directory),
-            kind=kind,
-        )
-
-
-def _assert_complete(directory: Path) -> None:
-    """Refuse to begin an empty database where there should be one."""
-    if (directory / FILE_NAME).exists():
-        return
-    if (directory / RESTORING).exists():
-        raise Fatal(
-            "A restore into this data directory was broken off. Run `concord restore` again.",
-            code="restore-unfinished",
-            directory=str(directory),
-        )
-    if heads.last(directory) is not None:
-        raise Fatal(
-            f"The database is gone, and signed heads of its audit log are there. {damage.WHAT_TO_DO}",
-            code="database-missing",
-            directory=str(directory),
-        )
-
-
-def _prepare_writer(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None
-    for statement in (
-        "PRAGMA journal_mode=WAL",
-        "PRAGMA synchronous=FULL",
-        "PRAGMA foreign_keys=ON",
-        "PRAGMA busy_timeout=5000",
-        "PRAGMA trusted_schema=OFF",
-        "PRAGMA mmap_size=0",
-        "PRAGMA cache_size=-65536",
-        "PRAGMA temp_store=MEMORY",
-        "PRAGMA wal_autocheckpoint=4000",
-    ):
-        connection.execute(statement)
-
-
-def _prepare_reader(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None
-    for statement in ("PRAGMA query_only=ON", "PRAGMA busy_timeout=5000", "PRAGMA wal_autocheckpoint=0"):
-        connection.execute(statement)
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _migrate(connection: Connection) -> None:
-    revision = _revision(connection)
-    if revision == NEWEST:
-        return
-    if revision is not None and revision > NEWEST:
-        raise Fatal(
-            "The data was written by a newer version of Concord. Start that one, or use a copy from before it.",
-            code="newer-data",
-            tables=revision,
-            known=NEWEST,
-        )
-    # Alembic takes a third of a second to import, and nearly every start finds the newest tables.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", "hub.store:migrations")
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def _revision(connection: Connection) -> str | None:
-    with connection.begin():
-        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")
-        if tables.scalar() is None:
-            return None
-        found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    return found
-
-
-def _assert_settings(connection: Connection) -> None:
-    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
-    for name, value in wanted.items():
-        found = connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-        if found != value:
-            raise Fatal(
-                "The database does not keep a setting that durability needs.", setting=name, wanted=value, found=found
-            )
+#: So long nobody asks again for a database that was away (seconds).
+_AWAY_SECONDS = 1.0
+#: PostgreSQL's word for it.
+_DISK_FULL = "53100"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects.sqlite import insert
 
 from hub.errors import Fatal
 from hub.store.account_tables import embedded_documents
-from hub.store.statements import Formed
+from hub.store.statements import Formed, upsert
 
 _GET = Formed(
     select(embedded_documents.c.value).where(
@@ -15,10 +14,6 @@ _GET = Formed(
         embedded_documents.c.connection == bindparam("owner"),
         embedded_documents.c.name == bindparam("name"),
     )
-)
-_PUT = insert(embedded_documents)
-_PUT = _PUT.on_conflict_do_update(
-    index_elements=["environment", "connection", "name"], set_={"value": _PUT.excluded.value}
 )
 
 
@@ -42,4 +37,5 @@ class StoredShelf:
         if not self._writes:
             raise Fatal("A request that must change nothing tried to keep something.", connection=self._name)
         row = {"environment": self._environment, "connection": self._name, "name": name, "value": value}
-        self._connection.execute(_PUT, row)
+        keys = ("environment", "connection", "name")
+        upsert(self._connection, embedded_documents, [row], keys=keys, change=("value",))

@@ -90,13 +90,15 @@ def _anybody_behind(connection: Connection) -> bool:
 _BEHIND = Formed(select(runs.c.id).where(runs.c.wait_kind == literal_column("'order'")).limit(1))
 
 
-def recover(transaction: Transaction, *, environment: str, actor: str) -> int:
+def recover(transaction: Transaction, *, environment: str, actor: str, which: ColumnElement[bool] | None = None) -> int:
     """Take back every run that a stopped process left in its hands, so that it is claimed anew; gives their number.
 
-    Call it only when no other process can be working on them. One that may be the cause of its processes' deaths is
-    claimed apart from the others.
+    Without `which` runs these are, call it only when no other process can be working on any. One that may be the cause
+    of its processes' deaths is claimed apart from the others.
     """
     here = runs.c.environment == environment
+    if which is not None:
+        here = and_(here, which)
     left = [*transaction.connection.execute(select(runs.c.id).where(here, _WORKED_ON)).scalars()]
     deaths.count(transaction, left)
     taken = _take_back(transaction, here, kind=AuditKind.RUN_RECOVERED, actor=actor)
@@ -111,6 +113,12 @@ def hand_back(transaction: Transaction, *, environment: str, owner: str) -> int:
     """Give back every run that a worker has in hand and does no more work on; gives their number."""
     held = and_(runs.c.environment == environment, runs.c.owner == owner)
     return _take_back(transaction, held, kind=AuditKind.RUN_HANDED_BACK, actor=owner)
+
+
+def hand_back_one(transaction: Transaction, *, run_id: str, epoch: int, actor: str) -> int:
+    """Give back one run, where it is still in the hands of whoever had it in this epoch."""
+    held = and_(runs.c.id == run_id, runs.c.epoch == epoch)
+    return _take_back(transaction, held, kind=AuditKind.RUN_HANDED_BACK, actor=actor)
 
 
 def _take_back(transaction: Transaction, which: ColumnElement[bool], *, kind: AuditKind, actor: str) -> int:

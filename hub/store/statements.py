@@ -1,9 +1,13 @@
-"""Statements in SQLite's words: formed once, and handed to the driver as they are.
+"""Statements in the database's own words: formed once, and handed to the driver as they are.
 
 Forming a statement, or its parameters, costs more than what the database does with it. Many rows go into few
 statements: row by row, the writing thread would come back from the database for each, and wait there until the threads
-that compute let it go on. What is SQLite's own here are the marks of parameters, `json_each`, rows of values without
-types, and that one statement may take over the same row twice.
+that compute let it go on. Callers say what they want, and the same comes of it in both databases.
+
+SQLite's own are the marks of parameters, `json_each`, rows of values without types, and that one statement may take
+over the same row twice. PostgreSQL's own are columns as typed arrays, so that a statement is the same for any number of
+rows; `= ANY`; and that rows are written in the order of their keys, so that two who write the same ones never wait for
+each other in a circle.
 """
 
 from __future__ import annotations
@@ -12,20 +16,70 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, NewType
 
-from sqlalchemy import Column, ColumnElement, Connection, Dialect, Table, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import String, TypeEngine
 
+from hub.errors import DatabaseAway
 from hub.sdk import exact_json
+from hub.store.arrays import Array, BigIntegers, Binaries, Booleans, Integers, Texts
 
 Values = Mapping[str, Any]
+#: Names as `names_of` gives them.
+Names = NewType("Names", tuple[str, ...])
 
-#: So many rows a statement takes at once; of other sizes none is formed, so that the driver keeps them all prepared.
+#: So many rows a statement of SQLite takes at once; of other sizes none is formed, so that the driver keeps them all
+#: prepared.
 _SIZES = (128, 64, 32, *range(16, 0, -1))
-_DIALECT: Dialect = sqlite.dialect(paramstyle="qmark")
-_quoted = _DIALECT.identifier_preparer.quote
+#: So many rows go to PostgreSQL at once, which bounds the memory that their parameters take.
+_MOST_ROWS = 4000
+_DIALECTS: Mapping[str, Dialect] = {
+    "sqlite": sqlite.dialect(paramstyle="qmark"),
+    "postgresql": PGDialect_psycopg(paramstyle="format"),  # type: ignore[no-untyped-call]
+}
+_quoted = _DIALECTS["sqlite"].identifier_preparer.quote
+_quoted_in_postgresql = _DIALECTS["postgresql"].identifier_preparer.quote
+
+
+class _Form:
+    """A statement in one database's words: its text, its parameters in order, and those of them that are lists."""
+
+    __slots__ = ("fixed", "listed", "lists", "names", "sql")
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        asked = {name for name, bind in compiled.binds.items() if bind.required}
+        # Lists of constants are written out; for that every parameter has to have some value.
+        form = compiled.construct_expanded_state(dict.fromkeys(asked), escape_names=False)
+        self.sql: str = form.statement
+        self.names: tuple[str, ...] = tuple(form.positiontup or ())
+        self.fixed = {name: value for name, value in form.parameters.items() if name not in asked}
+        self.lists = [
+            place for place, name in enumerate(self.names) if name in asked and compiled.binds[name].type is _LIST
+        ]
+        self.listed: Callable[[Sequence[str]], Any] = Texts if dialect.name == "postgresql" else _in_json
 
 
 class Formed:
@@ -34,7 +88,7 @@ class Formed:
     def __init__(self, statement: Any) -> None:
         """Take the statement; what it is asked with are its named parameters."""
         self._statement = statement
-        self._form: tuple[str, tuple[str, ...], dict[str, Any]] | None = None
+        self._forms: dict[str, _Form] = {}
 
     def rows(self, connection: Connection, **given: Any) -> list[dict[str, Any]]:
         """Execute it, and give the rows by the names of their columns."""
@@ -52,19 +106,16 @@ class Formed:
 
     def __call__(self, connection: Connection, **given: Any) -> Any:
         """Execute it with its parameters; gives the driver's cursor."""
-        if self._form is None:
-            self._form = self._formed()
-        sql, names, fixed = self._form
-        given = {**fixed, **given}
-        return execute(connection, sql, [given[name] for name in names])
+        form = self._forms.get(connection.dialect.name) or self.form(connection.dialect.name)
+        given = {**form.fixed, **given}
+        values = [given[name] for name in form.names]
+        for place in form.lists:
+            values[place] = form.listed(values[place])
+        return execute(connection, form.sql, values)
 
-    def _formed(self) -> tuple[str, tuple[str, ...], dict[str, Any]]:
-        compiled = self._statement.compile(dialect=_DIALECT)
-        asked = {name for name, bind in compiled.binds.items() if bind.required}
-        # Lists of constants are written out; for that every parameter has to have some value.
-        form = compiled.construct_expanded_state(dict.fromkeys(asked), escape_names=False)
-        fixed = {name: value for name, value in form.parameters.items() if name not in asked}
-        return form.statement, tuple(form.positiontup or ()), fixed
+    def form(self, dialect: str) -> _Form:
+        """Give what a database is asked with."""
+        return self._forms.setdefault(dialect, _Form(self._statement, _DIALECTS[dialect]))
 
 
 def execute(connection: Connection, sql: str, values: Sequence[Any]) -> Any:
@@ -85,38 +136,109 @@ def _fetched(connection: Connection, fetch: Callable[[], Any]) -> Any:
         raise _known(connection, "", (), error) from error
 
 
-def _known(connection: Connection, sql: str, values: Sequence[Any], error: Exception) -> BaseException:
+def _known(connection: Connection, sql: str, values: Sequence[Any], error: Any) -> BaseException:
     dialect = connection.dialect
-    return DBAPIError.instance(
-        sql, list(values), error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
+    lost: bool = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
+    told: BaseException = DBAPIError.instance(
+        sql,
+        list(values),
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=lost,
+        dialect=dialect,
+    )
+    if lost:
+        connection.invalidate(error)
+        if dialect.name == "postgresql" and connection.get_execution_options().get("reads"):
+            return unread(error)
+    return told
+
+
+def unread(error: BaseException) -> DatabaseAway:
+    """Give what a reader hears whose database cannot be reached."""
+    said = str(error).strip().splitlines()
+    return DatabaseAway(
+        "The database cannot be read just now.", after=_AWAY_SECONDS, reason=said[0][:200] if said else None
     )
 
 
+#: After so many seconds it is tried again whether a database that was away can be read.
+_AWAY_SECONDS = 1.0
+
+
+#: What the parameter of `among` is; by it a form knows its lists.
+_LIST = ARRAY(Text())
+
+
+class _Among(ColumnElement[bool]):
+    """Whether a column has one of many names, in each database's words."""
+
+    inherit_cache = False
+    type = Boolean()
+    #: SQLite would be asked whether it equals 1 otherwise.
+    _is_implicitly_boolean = True
+
+    def __init__(self, column: Column[str], parameter: str) -> None:
+        self._column = column
+        self._names = bindparam(parameter, type_=_LIST)
+
+    def in_json(self) -> ColumnElement[bool]:
+        return self._column.in_(select(func.json_each(self._names).table_valued("value").c.value))
+
+    def in_array(self) -> ColumnElement[bool]:
+        return self._column == any_(self._names)
+
+
+@compiles(_Among, "sqlite")
+def _among_in_sqlite(element: _Among, compiler: SQLCompiler, **told: Any) -> str:
+    return compiler.process(element.in_json(), **told)
+
+
+@compiles(_Among, "postgresql")
+def _among_in_postgresql(element: _Among, compiler: SQLCompiler, **told: Any) -> str:
+    return compiler.process(element.in_array(), **told)
+
+
 def among(column: Column[str], parameter: str) -> ColumnElement[bool]:
-    """Ask for one of many names, which are given as `names_of` makes them: so the statement is always the same."""
-    return column.in_(select(func.json_each(bindparam(parameter)).table_valued("value").c.value))
+    """Ask for one of many names, which are given as `names_of` makes them: so the statement is always the same.
+
+    It stands in a statement that is `Formed`.
+    """
+    return _Among(column, parameter)
 
 
-def names_of(names: Iterable[str]) -> str:
+def names_of(names: Iterable[str]) -> Names:
     """Give names as the parameter of `among`; none may have a NUL in it, where SQLite ends a text it reads in JSON."""
+    return Names(tuple(names))
+
+
+def _in_json(names: Sequence[str]) -> str:
     return exact_json.dumps(list(names)).decode()
 
 
 def insert(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
     """Insert rows, each with the columns that the first one has."""
-    _put(connection, table, rows, (), None)
+    if rows:
+        _put(connection, table, rows, (), None)
 
 
 def upsert(
     connection: Connection, table: Table, rows: Sequence[Values], *, keys: Sequence[str], change: Sequence[str]
 ) -> None:
     """Insert rows; where one with the same `keys` exists, take over the columns in `change` (none: leave it)."""
-    _put(connection, table, rows, tuple(keys), tuple(change))
+    if rows:
+        _put(connection, table, rows, tuple(keys), tuple(change))
 
 
 def change(connection: Connection, table: Table, rows: Sequence[Values], *, key: str, columns: Sequence[str]) -> None:
     """Change `columns` of the rows that `key` names, each to its own values; of two about one row the later stands."""
     latest = {row[key]: row for row in rows}
+    if connection.dialect.name == "postgresql":
+        names = (key, *columns)
+        statement = _changing_arrays(table, key, tuple(columns))
+        _write_arrays(connection, table, statement, names, [latest[name] for name in sorted(latest)])
+        return
     taken = itemgetter(key, *columns)
     for some in _portions(list(latest.values())):
         statement = _changing(table, key, tuple(columns), len(some))
@@ -126,9 +248,11 @@ def change(connection: Connection, table: Table, rows: Sequence[Values], *, key:
 def _put(
     connection: Connection, table: Table, rows: Sequence[Values], keys: tuple[str, ...], change: tuple[str, ...] | None
 ) -> None:
-    if not rows:
-        return
     names = tuple(rows[0])
+    if connection.dialect.name == "postgresql":
+        statement = _putting_arrays(table, names, keys, change)
+        _write_arrays(connection, table, statement, names, _in_order(table, rows, keys, change))
+        return
     taken = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
     for some in _portions(rows):
         statement = _putting(table, names, len(some), keys, change)
@@ -150,10 +274,7 @@ def _putting(
     into = f"{_quoted(table.name)} ({_listed(names)})"
     # All that is put together here are names of columns.
     statement = f"INSERT INTO {into} VALUES {_rows(len(names), size)}"  # noqa: S608
-    if change is None:
-        return statement
-    sets = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in change)
-    return f"{statement} ON CONFLICT ({_listed(keys)}) DO {f'UPDATE SET {sets}' if change else 'NOTHING'}"
+    return f"{statement}{_where_one_stands(keys, change, _quoted)}"
 
 
 @cache
@@ -164,9 +285,83 @@ def _changing(table: Table, key: str, columns: tuple[str, ...], size: int) -> st
     return f"UPDATE {name} SET {sets} FROM {given} WHERE {name}.{_quoted(key)} = given.column1"  # noqa: S608
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(_quoted, names))
+def _listed(names: Sequence[str], quoted: Callable[[str], str] | None = None) -> str:
+    return ", ".join(map(quoted or _quoted, names))
 
 
 def _rows(width: int, size: int) -> str:
     return ", ".join([f"({', '.join('?' * width)})"] * size)
+
+
+def _where_one_stands(keys: Sequence[str], change: Sequence[str] | None, quoted: Callable[[str], str]) -> str:
+    if change is None:
+        return ""
+    sets = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in change)
+    return f" ON CONFLICT ({_listed(keys, quoted)}) DO {f'UPDATE SET {sets}' if change else 'NOTHING'}"
+
+
+def _in_order(
+    table: Table, rows: Sequence[Values], keys: tuple[str, ...], change: tuple[str, ...] | None
+) -> Sequence[Values]:
+    """Give rows in the order of their keys; of several about one row what they come to, one after the other."""
+    names = keys or tuple(column.name for column in table.primary_key)
+    key = itemgetter(*names)
+    if change is None:
+        return sorted(rows, key=key)
+    one: dict[Any, Values] = {}
+    for row in rows:
+        before = one.get(key(row))
+        one[key(row)] = row if before is None else {**before, **{name: row[name] for name in change}}
+    return [one[each] for each in sorted(one)]
+
+
+def _write_arrays(
+    connection: Connection, table: Table, statement: str, names: Sequence[str], rows: Sequence[Values]
+) -> None:
+    kinds = [_array_of(table.c[name].type) for name in names]
+    for start in range(0, len(rows), _MOST_ROWS):
+        some = rows[start : start + _MOST_ROWS]
+        execute(
+            connection,
+            statement,
+            [kind([row[name] for row in some]) for name, kind in zip(names, kinds, strict=True)],
+        )
+
+
+@cache
+def _putting_arrays(table: Table, names: tuple[str, ...], keys: tuple[str, ...], change: tuple[str, ...] | None) -> str:
+    quoted = _quoted_in_postgresql
+    into = f"{quoted(table.name)} ({_listed(names, quoted)})"
+    statement = f"INSERT INTO {into} SELECT * FROM {_unnested(table, names)}"  # noqa: S608 - names of columns
+    return f"{statement}{_where_one_stands(keys, change, quoted)}"
+
+
+@cache
+def _changing_arrays(table: Table, key: str, columns: tuple[str, ...]) -> str:
+    quoted = _quoted_in_postgresql
+    name = quoted(table.name)
+    named = ", ".join(f"column{place}" for place in range(1, len(columns) + 2))
+    sets = ", ".join(f"{quoted(column)} = given.column{place}" for place, column in enumerate(columns, start=2))
+    given = f"{_unnested(table, (key, *columns))} AS given ({named})"
+    return f"UPDATE {name} SET {sets} FROM {given} WHERE {name}.{quoted(key)} = given.column1"  # noqa: S608
+
+
+def _unnested(table: Table, names: Sequence[str]) -> str:
+    return f"unnest({', '.join(f'%s::{_array_of(table.c[name].type).name}[]' for name in names)})"
+
+
+def _array_of(of: TypeEngine[Any]) -> type[Array]:
+    for kind, array in _ARRAYS:
+        if isinstance(of, kind):
+            return array
+    raise TypeError(f"No column of this kind is written in many rows: {of!r}.")
+
+
+#: A big integer is an integer too.
+_ARRAYS: tuple[tuple[type[TypeEngine[Any]], type[Array]], ...] = (
+    (String, Texts),
+    (BigInteger, BigIntegers),
+    (Integer, Integers),
+    (Boolean, Booleans),
+    (LargeBinary, Binaries),
+)

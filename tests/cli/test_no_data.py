@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from hub.audit.heads import SignedHead, TreeHead
 from hub.cli.main import app
 from hub.store import heads
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 from hub.workspace.starting import start_workspace, starter_files
 
 KEY = b64encode(bytes(range(32))).decode()

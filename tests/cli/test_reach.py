@@ -16,7 +16,7 @@ from hub.cli.main import app
 from hub.cli.reach import Reached
 from hub.errors import Refused
 from hub.runtime.address import write_address
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"])

@@ -267,7 +267,7 @@ class House:
         async with asyncio.timeout(seconds):
             while True:
                 # Counting costs more than what is waited for, and only a commit changes what is counted.
-                version = self.database.looking.exec_driver_sql("PRAGMA data_version").scalar()
+                version = self.database.looking.exec_driver_sql(_VERSIONS[self.database.dialect]).scalar()
                 if version != seen:
                     seen = version
                     counted, moving = self._counted((*waiting, "order") if behind else waiting)
@@ -283,6 +283,10 @@ class House:
             kinds["order"] = connection.execute(queue).scalar() or 0
         moving = sum(counted.get(state, 0) for state in ("queued", "running", "waiting", "compensating"))
         return counted, moving - sum(kinds.get(kind, 0) for kind in resting)
+
+
+#: What is another one after each commit.
+_VERSIONS = {"sqlite": "PRAGMA data_version", "postgresql": "SELECT pg_current_snapshot()::text"}
 
 
 def _event(event: Mapping[str, Any], schema: str | None) -> InboundEvent:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from hub.model.run import RunState, Stopping
 from hub.sdk import exact_json
 from hub.store import stopping
 from hub.store.committer import Work
+from hub.store.tables import runs
 from tests.engine import test_lanes as lanes
 from tests.engine.house import House, bundle
 from tests.engine.test_once import FILES
@@ -83,7 +85,7 @@ class Hut(lanes.Hut):
 
 def rows(house: House, flow: str) -> list[Mapping[str, Any]]:
     with house.database.reading() as connection:
-        found = connection.exec_driver_sql("select * from runs where flow = ? order by created_at, id", (flow,))
+        found = connection.execute(select(runs).where(runs.c.flow == flow).order_by(runs.c.created_at, runs.c.id))
         return [dict(row._mapping) for row in found]
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from hub.errors import Conflict, FixData, NotFound
 from hub.model.run import RunState
 from hub.model.thing import PairState
 from hub.store import crossrefs, things
 from hub.store.pairs import waiting
+from hub.store.tables import runs
 from tests.engine.house import House
 from tests.engine.test_lanes import Hut, exceptions, flow, told
 from tests.engine.test_once import FILES
@@ -75,8 +77,8 @@ def erp_id(house: House, id: str, want: str = "erp") -> str | None:
 
 async def replay(house: House, key: str) -> None:
     with house.database.reading() as connection:
-        run = connection.exec_driver_sql(
-            "select id from runs where business_key = ? and replaced_by is null", (key,)
+        run = connection.execute(
+            select(runs.c.id).where(runs.c.business_key == key, runs.c.replaced_by.is_(None))
         ).scalar_one()
     await house.run_orders.replay(run, actor=ADA)
     await house.settled()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from hub.model.run import RunState
 from hub.store.replays import written
+from hub.store.tables import runs
 from tests.engine.house import House, loop
 from tests.engine.test_compensation import reversals
 from tests.engine.test_lanes import Hut, exceptions, flow, of_lines, once
@@ -41,7 +44,9 @@ def ties(house: House) -> dict[str, str]:
 
 def newest(house: House) -> dict[str, Any]:
     with house.database.reading() as connection:
-        found = connection.exec_driver_sql("select * from runs where replaced_by is null order by rowid desc limit 1")
+        found = connection.execute(
+            select(runs).where(runs.c.replaced_by.is_(None)).order_by(runs.c.position.desc()).limit(1)
+        )
         return dict(found.one()._mapping)
 
 
@@ -59,7 +64,7 @@ async def take_back(house: House, run_id: str | None = None) -> None:
 async def order_anew(house: House, run_id: str | None = None) -> None:
     run = newest(house)
     with house.database.reading() as connection:
-        row = connection.exec_driver_sql("select * from runs where id = ?", (run_id or run["id"],)).one()
+        row = connection.execute(select(runs).where(runs.c.id == (run_id or run["id"]))).one()
         keys = [row["key"] for row in written(connection, dict(row._mapping))]
     await house.run_orders.replay(run_id or run["id"], actor=ADA, reason="once more", confirmed=keys)
     await house.settled()

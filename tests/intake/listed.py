@@ -28,11 +28,13 @@ from hub.sdk.session import Session
 from hub.sdk.settings import Settings
 from hub.store import streams
 from hub.store.committer import Committer, Write
-from hub.store.database import FILE_NAME, Database
+from hub.store.database import Database
+from hub.store.sqlite import FILE_NAME
 from hub.store.tables import events, runs
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
+from tests import postgres
 from tests.engine.vendor import BASE, Vendor, connector
 from tests.intake.standing_clock import StandingClock
 
@@ -190,7 +192,7 @@ class Reader:
         """Open the directory; the connections are `vendor`, or `vendor1`, `vendor2` … for several connectors."""
         self.clock = clock
         self.ambient = Ambient(clock=clock, random=random.Random(next(_SEEDS)))
-        if not (directory / FILE_NAME).exists():
+        if not postgres.WANTED and not (directory / FILE_NAME).exists():
             (directory / FILE_NAME).write_bytes(_empty())
         self.database = Database(directory)
         self.committer = DyingCommitter(self.database, self.ambient)

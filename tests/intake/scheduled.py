@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -60,7 +61,7 @@ class Station:
         """Open the directory."""
         self.bundle = bundle
         self.ambient = Ambient(clock=clock, random=random.Random(seed))
-        self.database = Database(directory)
+        self.database = Database(directory, os.environ.get("CONCORD_DATABASE"))
         self.committer = Committer(self.database, self.ambient, chain=chain)
         intake = Intake(
             environment="test",

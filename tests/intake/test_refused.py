@@ -21,6 +21,7 @@ from hub.model.exchange import Request
 from hub.operate.orders import Orders
 from hub.sdk import exact_json
 from hub.store import connections
+from hub.store.control_tables import backfills
 from hub.store.tables import audit
 from tests.engine.vendor import BASE, Vendor
 from tests.intake.listed import Reader, VendorList, reading, with_streams
@@ -195,5 +196,5 @@ async def test_a_back_fill_whose_credentials_are_refused_pauses_the_connection_a
         await hub.backfills.settle()
         assert hub.taken() == locked.names
         with hub.database.reading() as connection:
-            row = connection.exec_driver_sql("select state, since from backfills where id = ?", (made,)).one()
+            row = connection.execute(select(backfills).where(backfills.c.id == made)).one()
         assert (row.state, row.since) == ("done", to_micros(since))

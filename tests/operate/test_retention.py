@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Insert, Update, insert, update
+from sqlalchemy import Insert, Update, insert, inspect, update
 
 from hub.audit.verification import verify_chain
 from hub.errors import Conflict
@@ -58,7 +58,7 @@ def words(house: House) -> int:
     """Count the places of the whole database in which the payload can be read."""
     found = 0
     with house.database.reading() as connection:
-        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+        tables = inspect(connection).get_table_names()
         for table in tables:
             for row in connection.exec_driver_sql(f"SELECT * FROM {table}"):  # noqa: S608 - the database's own names
                 for value in row:
@@ -100,7 +100,7 @@ async def test_payloads_go_and_what_proves_them_stays(tmp_path: Path) -> None:
         "SELECT run_id, path, kind, state, rule FROM steps",
         "SELECT run_id, path, number, kind, outcome, status FROM attempts",
     )
-    before = [rows(house, statement) for statement in kept]
+    before = [sorted(rows(house, statement)) for statement in kept]
     assert words(house) > 10
     assert asdict((await pruning(house).outlook()).due) == {
         "runs": 0,
@@ -115,14 +115,14 @@ async def test_payloads_go_and_what_proves_them_stays(tmp_path: Path) -> None:
     assert await pruning(house).prune(actor="local") == Pruned(runs=3, events=3)
     # What the targets answered is kept longer.
     assert words(house) == sum(WORDS in str(row) for row in rows(house, "SELECT output FROM effects"))
-    assert [rows(house, statement) for statement in kept] == before
+    assert [sorted(rows(house, statement)) for statement in kept] == before
     with house.database.reading() as connection:
         (head,) = audit.logs(connection)
         assert verify_chain(audit.entries(connection, "main"), head) == []
         assert contents.compare(connection).wrong == ()
         assert recorded.newest(connection, environment="test", types=["vendor.thing.made"], limit=9) == []
-    (entry,) = rows(house, "SELECT CAST(entry AS TEXT) FROM audit WHERE kind = 'data.pruned'")
-    assert '"runs":3' in entry[0]
+    (entry,) = rows(house, "SELECT entry FROM audit WHERE kind = 'data.pruned'")
+    assert b'"runs":3' in entry[0]
     assert await pruning(house).prune(actor="local") == Pruned()
     clock.leap(timedelta(days=60))
     assert await pruning(house).prune(actor="local") == Pruned(answers=9)

@@ -13,7 +13,7 @@ from hub.proof.simulation import campaign, trial
 from hub.proof.simulation.campaign import Totals
 from hub.proof.simulation.memory import MemoryDatabase
 from hub.proof.simulation.troubles import KINDS
-from hub.store.database import NEWEST
+from hub.store.migrating import NEWEST
 
 #: Few enough for some seconds; thousands are `concord prove`'s.
 SEEDS = 20

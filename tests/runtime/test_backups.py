@@ -24,7 +24,7 @@ from hub.cli.backup import broken_off_in_order
 from hub.errors import Refused
 from hub.runtime.backups import work_folder
 from hub.runtime.restores import restore_backup
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import HubProcess, command, event
 
 pytestmark = pytest.mark.processes

@@ -13,7 +13,7 @@ import pytest
 
 from hub.runtime import surroundings
 from hub.runtime.settings import HubSettings
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import HubProcess, event
 
 pytestmark = pytest.mark.processes

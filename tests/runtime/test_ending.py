@@ -20,7 +20,7 @@ import pytest
 
 from hub.engine.worker import DRAIN_SECONDS
 from hub.runtime.serve import ENDED_WITHIN, EXIT_FATAL, GONE_WITHIN
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import Answer, HubProcess, event
 
 pytestmark = pytest.mark.processes

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import HubProcess, command, event
 
 pytestmark = pytest.mark.processes

@@ -13,7 +13,9 @@ from sqlalchemy import create_engine, text
 from hub.runtime.backups import copy_offline, data_size, make_backup
 from hub.runtime.restores import restore_backup
 from hub.store import marks
-from hub.store.database import FILE_NAME, NEWEST, Database
+from hub.store.database import Database
+from hub.store.migrating import NEWEST
+from hub.store.sqlite import FILE_NAME
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 EVENT = {

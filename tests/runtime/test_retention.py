@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import HubProcess, event
 
 pytestmark = pytest.mark.processes

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from hub.connections.keys import FILE_VARIABLE, change_key, present_key
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import HubProcess, event
 
 pytestmark = pytest.mark.processes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import insert, select, update
 
 from hub.model.event import EventState
@@ -97,6 +98,7 @@ async def test_a_repeated_event_wakes_nobody(store: tuple[Database, Committer]) 
     assert waiting(database) == ["run_0", "run_1"]
 
 
+@pytest.mark.embedded("asks its planner")
 async def test_while_nobody_waits_an_event_costs_one_look_into_an_index(store: tuple[Database, Committer]) -> None:
     """And no change of a run."""
     database, committer = store

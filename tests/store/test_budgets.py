@@ -196,6 +196,7 @@ async def test_a_run_that_waits_for_several_things_is_let_go_too(store: Store) -
         assert budgets.waiting(connection, environment="test") == {}
 
 
+@pytest.mark.embedded("asks its planner")
 async def test_letting_go_reads_no_more_of_a_long_row_than_it_takes(store: Store) -> None:
     """The next flow is found by the index, not by going through those before it."""
     await store.wait([(20, "many")] * 10)

@@ -101,6 +101,7 @@ async def claim(committer: Committer, limit: int = 10) -> Claimed:
     return claimed
 
 
+@pytest.mark.embedded("one process owns a file")
 async def test_a_second_process_on_the_same_data_is_refused(tmp_path: Path) -> None:
     """The message says what to do."""
     first = Database(tmp_path)

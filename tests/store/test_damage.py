@@ -15,7 +15,10 @@ import pytest
 
 from hub.errors import Fatal
 from hub.store import damage
-from hub.store.database import FILE_NAME, RESTORING, Database
+from hub.store.database import Database
+from hub.store.sqlite import FILE_NAME, RESTORING
+
+pytestmark = pytest.mark.embedded("damage to its file")
 
 #: Commits many times as the hub does, and ends without a word.
 KILLED = """

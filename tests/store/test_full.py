@@ -28,6 +28,8 @@ from tests.engine.test_once import FILES, THREE_WRITES
 from tests.engine.vendor import Vendor
 from tests.store.test_committer import accept, ambient, claim
 
+pytestmark = pytest.mark.embedded("the room that its file has")
+
 
 class Disk:
     """The room of a database, as SQLite itself keeps it: beyond so many pages it says that the disk is full."""

@@ -28,6 +28,7 @@ def test_the_mount_that_is_seen_counts(tmp_path: Path) -> None:
     assert machine.file_system(tmp_path / "not" / "there" / "yet") == machine.file_system(tmp_path) != ""
 
 
+@pytest.mark.embedded("where its file may lie")
 def test_data_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "file_system", lambda _path: "nfs4")
     with pytest.raises(Refused, match="local disk") as refused:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,46 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from hub.errors import Fatal
 from hub.model.event import EventFilter, EventState
 from hub.proof.simulation.alike import replayed
-from hub.store import account_tables, control_tables, crossrefs, events, thing_tables, things  # noqa: F401 - declares their tables
+from hub.store import account_tables, control_tables, crossrefs, events, process_tables, thing_tables, things  # noqa: F401 - declares their tables
 from hub.store.committer import Transaction
-from hub.store.database import FILE_NAME, NEWEST, Database
+from hub.store.database import Database
+from hub.store.migrating import NEWEST
+from hub.store.sqlite import FILE_NAME
 from hub.store.tables import metadata
+from tests import postgres
+
+
+class Bare:
+    """A database without tables: of its own making, and as the hub opens it."""
+
+    def __init__(self, directory: Path, url: str | None) -> None:
+        """Take where it is: in a directory, or on a server."""
+        self.directory, self.url = directory, url
+
+    def engine(self) -> Engine:
+        """Give an engine that knows nothing of the hub's ways."""
+        if self.url is None:
+            return create_engine(f"sqlite:///{self.directory / FILE_NAME}")
+        return create_engine(self.url.replace("postgresql:", "postgresql+psycopg:"))
+
+    def open(self) -> Database:
+        """Open it as the hub does."""
+        return Database(self.directory, self.url)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Bare]:
+    """Give a database without tables."""
+    if not postgres.WANTED:
+        yield Bare(tmp_path, None)
+        return
+    with postgres.databases().bare() as url:
+        yield Bare(tmp_path, url)
 
 
 def test_the_newest_step_is_the_one_the_code_expects() -> None:
@@ -30,9 +63,9 @@ def test_the_newest_step_is_the_one_the_code_expects() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
 
 
-def test_migrated_tables_are_the_declared_ones(tmp_path: Path) -> None:
+def test_migrated_tables_are_the_declared_ones(bare: Bare) -> None:
     """No column, index or constraint is missing or left over."""
-    database = Database(tmp_path)
+    database = bare.open()
     with database.writer.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     database.close()
@@ -44,12 +77,12 @@ def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
     Database(tmp_path).close()
 
 
-def test_what_an_earlier_release_kept_is_there_after_the_upgrade(tmp_path: Path) -> None:
+def test_what_an_earlier_release_kept_is_there_after_the_upgrade(bare: Bare) -> None:
     """Events of the first tables have neither flags nor a release, and are listed as ever."""
     config = Config()
     config.set_main_option("script_location", "hub.store:migrations")
     config.set_main_option("path_separator", "os")
-    old = create_engine(f"sqlite:///{tmp_path / FILE_NAME}")
+    old = bare.engine()
     row: dict[str, Any] = {"id": "event_1", "environment": "test", "connection": "stripe", "external_id": "evt_1"}
     row["type"] = "unreadable"
     row |= {"subject": "", "occurred_at": 1, "received_at": 1, "via": "webhook", "state": "rejected", "deliveries": 2}
@@ -60,7 +93,7 @@ def test_what_an_earlier_release_kept_is_there_after_the_upgrade(tmp_path: Path)
         names = ", ".join(row)
         connection.execute(text(f"insert into events ({names}) values ({', '.join(f':{name}' for name in row)})"), row)  # noqa: S608
     old.dispose()
-    database = Database(tmp_path)
+    database = bare.open()
     with database.writer.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     wanted = EventFilter(state=EventState.REJECTED)
@@ -70,12 +103,12 @@ def test_what_an_earlier_release_kept_is_there_after_the_upgrade(tmp_path: Path)
     database.close()
 
 
-def test_what_is_tied_has_a_history_after_the_upgrade(tmp_path: Path) -> None:
+def test_what_is_tied_has_a_history_after_the_upgrade(bare: Bare) -> None:
     """Ties of before stand, each as the primary id of its system, and their history begins with them."""
     config = Config()
     config.set_main_option("script_location", "hub.store:migrations")
     config.set_main_option("path_separator", "os")
-    old = create_engine(f"sqlite:///{tmp_path / FILE_NAME}")
+    old = bare.engine()
     ties = [
         ("t", "customer", "stripe", "cus_1", "thing_1", 5, None, None),
         ("t", "customer", "netsuite", "1042", "thing_1", 5, "run_1", "link"),
@@ -84,10 +117,11 @@ def test_what_is_tied_has_a_history_after_the_upgrade(tmp_path: Path) -> None:
     with old.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0005")
-        for tie in ties:
-            connection.exec_driver_sql("INSERT INTO crossrefs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", tie)
+        names = "(:environment, :entity, :system, :id, :thing, :at, :run, :path)"
+        given = [dict(zip(re.findall(r"\w+", names), tie, strict=True)) for tie in ties]
+        connection.execute(text(f"INSERT INTO crossrefs VALUES {names}"), given)  # noqa: S608
     old.dispose()
-    database = Database(tmp_path)
+    database = bare.open()
     with database.writer.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         rows = things.history(connection, "t")

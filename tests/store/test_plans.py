@@ -7,10 +7,14 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.engine.house import House
 from tests.engine.test_lanes import LINES, Hut, flow
 from tests.engine.test_matches import ADA, FLOW, customer, hut, open_pairs, replay
 from tests.store.asked import asked
+
+pytestmark = pytest.mark.embedded("its planner is asked")
 
 #: The tables that grow with every event.
 GROWING = frozenset(

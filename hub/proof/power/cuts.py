@@ -30,7 +30,7 @@ from hub.proof.processes import CONCORD, Processes
 from hub.proof.progress import Shown
 from hub.proof.scenario import draw
 from hub.proof.stage import Stage
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 
 #: Invoices while it is recorded, and how often the process ends in between: by kill -9, and in order.
 INVOICES = 60

@@ -19,7 +19,8 @@ from hub.queries.integrity import verify_logs
 from hub.runtime.clock import SystemClock
 from hub.store import runs
 from hub.store.committer import Committer, Work
-from hub.store.database import FILE_NAME, Database
+from hub.store.database import Database
+from hub.store.sqlite import FILE_NAME
 from hub.store.tables import batches, effects, events
 
 #: What was written of a write when its outcome was.

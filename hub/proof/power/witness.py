@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.proof.stage import Stage
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

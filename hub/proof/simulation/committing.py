@@ -7,12 +7,14 @@ from collections.abc import Callable
 from enum import StrEnum
 from random import Random
 
-from hub.errors import Fatal, StaleLease, StorageFull
+from hub.errors import Fatal, NotDurable, StaleLease
 from hub.model.ambient import Ambient
 from hub.proof.simulation.memory import MemoryDatabase
-from hub.store.committer import Committer, Groups, Pending, Settled, Write, left_of
+from hub.store.committer import Committer
 from hub.store.events import Accept
+from hub.store.groups import Groups
 from hub.store.history import Lease, Record
+from hub.store.writes import Pending, Settled, Write, left_of
 
 #: Seconds that a group gathers before it is committed, and that its result is on its way: most often none.
 _DELAYS = (0.0, 0.0, 0.0, 0.001, 0.004, 0.02)
@@ -93,14 +95,14 @@ class InlineCommitter(Committer):
         epochs, told = self._epochs(group), list[Settled]()
         try:
             told.extend(self._groups.commit(group))
-        except StorageFull as error:
+        except NotDurable as error:
             self._struck(AtCommit.DISK_FULL)
-            self._no_room(left_of(group, told), error)
+            self._held_up(left_of(group, told), error)
         except Fatal as error:
             self._die(error, group)
             return
         else:
-            self.full_since = None
+            self.full_since = self.obstacle = None
         self._over(told)
         self._witness(epochs, told)
         if befalls is AtCommit.KILLED_AFTER:

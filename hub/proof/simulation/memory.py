@@ -12,7 +12,8 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import StaticPool
 
-from hub.store.database import FILE_NAME, Database
+from hub.store.database import Database
+from hub.store.sqlite import FILE_NAME
 
 
 class MemoryDatabase(Database):
@@ -24,7 +25,7 @@ class MemoryDatabase(Database):
     def __init__(self) -> None:
         """Open an empty database; `begin_anew` fills it."""
         self.directory = Path()
-        self.path = Path(":memory:")
+        self.dialect = "sqlite"
         self.file = self._opened()
         self.writer = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: self.file)
         event.listen(self.writer, "begin", _begin_immediate)

@@ -1,0 +1,97 @@
+"""Leases: a worker owns its runs as long as its process shows that it lives, by the clock of the database.
+
+Whoever finds that another's lease is over takes its runs back. What fences the other one off is each run's epoch; the
+lease only says when that is worth doing.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from hub.audit.kinds import AuditKind
+from hub.store.audit import Note
+from hub.store.process_tables import CLOCK, workers
+from hub.store.runs import recover
+from hub.store.statements import Formed
+from hub.store.tables import runs
+from hub.store.writes import Transaction
+
+#: So long a worker that ended is kept, for people to see.
+_REMEMBERED = 7 * 86_400_000_000
+
+_NOW: ColumnElement[int] = literal_column(CLOCK, BigInteger)
+
+
+def begin(
+    connection: Connection, *, worker: str, environment: str, committer: str, roles: str, version: str, seconds: float
+) -> None:
+    """Let a worker that nobody had before begin; its lease is over so many seconds after it was last heard of."""
+    given = {"id": worker, "environment": environment, "committer": committer, "roles": roles, "version": version}
+    times = {"started_at": _NOW, "heartbeat_at": _NOW, "lease_until": _NOW + _micros(seconds)}
+    # Who asks again because no answer came has it already.
+    connection.execute(insert(workers).values(**given, **times).on_conflict_do_nothing())
+
+
+def prolong(connection: Connection, *, worker: str, seconds: float) -> bool:
+    """Say that a worker lives; False when its runs were taken back, so that it has to begin anew under another name.
+
+    A lease that is over and that nobody has taken note of goes on: the worker's runs are still its own.
+    """
+    living = update(workers).where(workers.c.id == worker, workers.c.ended_at.is_(None))
+    found = connection.execute(living.values(heartbeat_at=_NOW, lease_until=_NOW + _micros(seconds)))
+    return found.rowcount == 1
+
+
+def any_over(connection: Connection, *, environment: str) -> bool:
+    """Tell whether some worker's lease is over and nobody has taken note of that."""
+    over = exists().where(
+        workers.c.environment == environment, workers.c.ended_at.is_(None), workers.c.lease_until < _NOW
+    )
+    return bool(connection.execute(select(over)).scalar())
+
+
+def end(transaction: Transaction, worker: str) -> None:
+    """Take note that a worker has ended, and handed back what it had."""
+    transaction.connection.execute(update(workers).where(workers.c.id == worker).values(ended_at=transaction.now))
+
+
+def has_ended(connection: Connection, worker: str) -> bool:
+    """Tell whether a worker may take nothing any more, because it has ended or was found to be gone."""
+    return _ENDED.scalar(connection, of=worker) is not None
+
+
+_ENDED = Formed(select(workers.c.id).where(workers.c.id == bindparam("of"), workers.c.ended_at.is_not(None)))
+
+
+def take_back(transaction: Transaction, *, environment: str, actor: str) -> int:
+    """Take back the runs of every worker of an environment whose lease is over; gives their number.
+
+    From here on none of these workers can record anything of these runs, or take any others.
+    """
+    connection = transaction.connection
+    over = update(workers).where(
+        workers.c.environment == environment, workers.c.ended_at.is_(None), workers.c.lease_until < transaction.now
+    )
+    gone = connection.execute(over.values(ended_at=transaction.now).returning(workers.c.id)).scalars().all()
+    transaction.entries.extend(
+        Note(kind=AuditKind.WORKER_LOST, actor=actor, subjects={"worker": worker}) for worker in sorted(gone)
+    )
+    connection.execute(delete(workers).where(workers.c.ended_at < transaction.now - _REMEMBERED))
+    living = exists().where(workers.c.id == runs.c.owner, workers.c.ended_at.is_(None))
+    return recover(transaction, environment=environment, actor=actor, which=or_(runs.c.owner.is_(None), ~living))
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)

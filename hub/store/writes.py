@@ -1,0 +1,133 @@
+"""Writes: changes that share a transaction with others, what they work in, and what is told of them afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from sqlalchemy import Connection, bindparam, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.errors import HubError
+from hub.store.audit import Note
+from hub.store.statements import Formed
+from hub.store.tables import counters
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What a group's writes work in: the connection, its one point in time, and the audit entries it makes."""
+
+    connection: Connection
+    now: int
+    entries: list[Note] = field(default_factory=list)
+    woken: bool = False
+
+    def next_values(self, counter: str, count: int) -> range:
+        """Take the next `count` values of a named counter; the order is the order of commits."""
+        last = _TAKE.scalar(self.connection, counter=counter, more=count)
+        if last is None:
+            self.connection.execute(counters.insert(), {"name": counter, "value": count})
+            last = count
+        return range(last - count + 1, last + 1)
+
+
+_TAKE = Formed(
+    update(counters)
+    .where(counters.c.name == bindparam("counter"))
+    .values(value=counters.c.value + bindparam("more"))
+    .returning(counters.c.value)
+)
+
+
+@contextlib.contextmanager
+def whole(transaction: Transaction) -> Iterator[None]:
+    """Let what is done inside count whole or, where it raises a HubError, not at all."""
+    kept = len(transaction.entries)
+    savepoint = transaction.connection.begin_nested()
+    try:
+        yield
+    except HubError:
+        savepoint.rollback()
+        del transaction.entries[kept:]
+        raise
+    else:
+        savepoint.commit()
+
+
+class Write(ABC):
+    """A change that can share a transaction with others of its kind; kinds are applied in the order of `rank`."""
+
+    rank: ClassVar[int] = 50
+    #: Whether it waits while nothing can be made durable, as on a full disk. What comes from outside is refused then:
+    #: its sender tries again.
+    patient: bool = False
+    #: Whether it may be made while other processes make theirs, in a database that several share. Until that is shown
+    #: of a kind of writes, each is as alone as if there were one process.
+    beside: ClassVar[bool] = False
+
+    @classmethod
+    @abstractmethod
+    def apply(cls, batch: Sequence[Self], transaction: Transaction) -> list[Any]:
+        """Write the batch; give for each its result, or the HubError that alone it meets."""
+
+
+class Work(Write):
+    """A change of its own kind, as a function of the transaction; it runs in a savepoint."""
+
+    rank = 90
+
+    def __init__(self, work: Callable[[Transaction], Any], *, patient: bool = False) -> None:
+        """Take the function; a HubError it raises undoes only its own work."""
+        self.work = work
+        self.patient = patient
+
+    @classmethod
+    def apply(cls, batch: Sequence[Self], transaction: Transaction) -> list[Any]:
+        """Run each function in its own savepoint."""
+        results: list[Any] = []
+        for write in batch:
+            kept = len(transaction.entries)
+            savepoint = transaction.connection.begin_nested()
+            try:
+                result = write.work(transaction)
+            except SQLAlchemyError:
+                raise
+            except Exception as error:  # noqa: BLE001 - also a defect of one work must not end the others
+                savepoint.rollback()
+                del transaction.entries[kept:]
+                results.append(error)
+            else:
+                savepoint.commit()
+                results.append(result)
+        return results
+
+
+@dataclass(slots=True)
+class Pending:
+    """A write that waits for its group, and the future that is told what came of it.
+
+    One that is `standing` is made only by a group that has woken something, as its last; until then it goes on waiting.
+    """
+
+    write: Write
+    future: asyncio.Future[Any]
+    standing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What one committed transaction did: each member with its result, and whether there is new work for a worker."""
+
+    results: list[tuple[Pending, Any]]
+    woken: bool
+
+
+def left_of(group: Sequence[Pending], told: Iterable[Settled]) -> list[Pending]:
+    """Give what of a group is not made, without what only stands."""
+    made = {id(pending) for settled in told for pending, _ in settled.results}
+    return [pending for pending in group if id(pending) not in made and not pending.standing]
