@@ -28,7 +28,6 @@ from hub.store import arrays, damage, heads, migrating
 OLDEST = 140000
 #: What every session is given.
 SESSION: Mapping[str, str] = {
-    "client_encoding": "UTF8",
     "timezone": "UTC",
     # A bundle's or a person's word must not change what a statement means.
     "standard_conforming_strings": "on",
@@ -64,6 +63,7 @@ _REACHING: Mapping[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
     "application_name": "concord",
+    "client_encoding": "UTF8",
 }
 #: What durability rests on: setting, value, and what is lost otherwise.
 _DURABLE = (

@@ -121,6 +121,15 @@ def test_what_stands_is_left_where_nothing_is_to_be_taken_over(connection: Conne
     assert {id: each["order"] for id, each in stored(connection).items()} == {"a": 1, "b": 3}
 
 
+def test_of_several_rows_about_one_the_later_words_count_for_what_is_taken_over(connection: Connection) -> None:
+    """As if each had been written after the other, also onto a row that stands."""
+    statements.insert(connection, THINGS, [row("a", 0, b"old", 0)])
+    given = [row("b", 1, b"first", 1), row("a", 2, b"x", 2), row("b", 3, b"y", 3), row("a", 4, b"z", 4)]
+    statements.upsert(connection, THINGS, given, keys=("id",), change=("order",))
+    found = {id: (each["order"], each["body"], each["count"]) for id, each in stored(connection).items()}
+    assert found == {"a": (4, b"old", 0), "b": (3, b"first", 1)}
+
+
 def test_what_does_not_fit_is_told_as_sqlalchemy_tells_it(connection: Connection) -> None:
     """Without the values, which may be anybody's."""
     statements.insert(connection, THINGS, [row("a")])
