@@ -46,6 +46,11 @@ class Transaction:
     now: int
     entries: list[Note] = field(default_factory=list)
     woken: bool = False
+    #: A claim took as many runs as it asked for: there may be more than its worker has hands for.
+    left: bool = False
+    #: Whether an event feed is kept, and whether this transaction has told it something.
+    tells: bool = False
+    told: bool = False
 
     def next_values(self, counter: str, count: int) -> range:
         """Take the next `count` values of a named counter; the order is the order of commits."""
@@ -137,10 +142,15 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What one committed transaction did: each member with its result, and whether there is new work for a worker."""
+    """What one committed transaction did: each member with its result, and whether there is new work for a worker.
+
+    `left` says that there is work beyond what a worker of this process took, and `told` that an event feed has more.
+    """
 
     results: list[tuple[Pending, Any]]
     woken: bool
+    left: bool = False
+    told: bool = False
 
 
 def _no_room(error: SQLAlchemyError) -> bool:
@@ -152,10 +162,11 @@ def _no_room(error: SQLAlchemyError) -> bool:
 class Groups:
     """Makes groups of writes durable over one connection; it knows nothing of who gathers them and who is told."""
 
-    def __init__(self, connection: Connection, ambient: Ambient, *, chain: str = "main") -> None:
-        """Find the end of the audit log that these commits go on with."""
+    def __init__(self, connection: Connection, ambient: Ambient, *, chain: str = "main", tells: bool = False) -> None:
+        """Find the end of the audit log that these commits go on with; `tells` says that an event feed is kept."""
         self._connection = connection
         self._ambient = ambient
+        self._tells = tells
         with connection.begin():
             self._chain = ChainWriter.load(connection, chain)
 
@@ -191,7 +202,7 @@ class Groups:
         connection = self._connection
         results: list[tuple[Pending, Any]] = []
         with connection.begin():
-            transaction = Transaction(connection=connection, now=to_micros(self._ambient.now()))
+            transaction = Transaction(connection=connection, now=to_micros(self._ambient.now()), tells=self._tells)
             kinds: dict[type[Write], list[Pending]] = {}
             standing: list[Pending] = []
             for pending in group:
@@ -209,7 +220,7 @@ class Groups:
                     # What was woken is in its hands.
                     transaction.woken = False
             chain = self._chain.append(connection, transaction.entries, transaction.now)
-        return Settled(results, transaction.woken), chain
+        return Settled(results, transaction.woken, left=transaction.left, told=transaction.told), chain
 
 
 class Committer:
@@ -230,7 +241,12 @@ class Committer:
         self._dead: BaseException | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        #: Whether an event feed is kept; set it before the start.
+        self.tells = False
         self.on_wake: Callable[[], None] = lambda: None
+        #: There is work for other processes, and there is something to publish.
+        self.on_left: Callable[[], None] = lambda: None
+        self.on_told: Callable[[], None] = lambda: None
         self.on_commit: Callable[[], None] = lambda: None
         self.on_death: Callable[[BaseException], None] = lambda _error: None
         self.groups = 0
@@ -329,7 +345,7 @@ class Committer:
         group: list[Pending] = []
         try:
             with self._database.writer.connect() as connection:
-                groups = Groups(connection, self._ambient, chain=self._chain_name)
+                groups = Groups(connection, self._ambient, chain=self._chain_name, tells=self.tells)
                 while True:
                     with self._ready:
                         while not self._stopping and (wait := self._rest()) != 0:
@@ -386,6 +402,10 @@ class Committer:
                 pending.future.set_result(result)
         if settled.woken:
             self.on_wake()
+        if settled.woken or settled.left:
+            self.on_left()
+        if settled.told:
+            self.on_told()
         self.on_commit()
 
     def _die(self, error: BaseException, group: list[Pending]) -> None:

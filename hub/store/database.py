@@ -22,7 +22,7 @@ FILE_NAME = "concord.db"
 RESTORING = "restoring"
 LOCK_NAME = "hub.lock"
 #: The newest step in `hub/store/migrations/versions`.
-NEWEST = "0007"
+NEWEST = "0009"
 
 
 class Database:

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from hub.errors import Fatal
 from hub.model.event import EventFilter, EventState
 from hub.proof.simulation.alike import replayed
-from hub.store import account_tables, control_tables, crossrefs, events, thing_tables, things  # noqa: F401 - declares their tables
+from hub.store import account_tables, control_tables, crossrefs, events, outbox_tables, thing_tables, things  # noqa: F401 - declares their tables
 from hub.store.committer import Transaction
 from hub.store.database import FILE_NAME, NEWEST, Database
 from hub.store.tables import metadata
