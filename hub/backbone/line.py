@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from hub.backbone.settings import NatsSettings, Server
-from hub.errors import RetryLater
+from hub.errors import FixData, RetryLater
 from hub.sdk import exact_json
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ class NoStream(RetryLater):
     """There is no stream for this feed: no hub has begun it, or somebody has deleted it."""
 
     code = "no-feed"
+
+
+#: What is given to a stream: a subject, a content and headers.
+Message = tuple[str, bytes, Mapping[str, str]]
+#: What makes messages one batch of which a stream takes all or none.
+_BATCH, _PLACE, _COMMIT = "Nats-Batch-Id", "Nats-Batch-Sequence", "Nats-Batch-Commit"
+#: From which version of the server on there are such batches.
+BATCHES_SINCE = (2, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +206,12 @@ class Line:
         return f"{version.major}.{version.minor}.{version.patch}"
 
     @property
+    def takes_batches(self) -> bool:
+        """Tell whether the server knows batches of messages."""
+        version = self._client.connected_server_version
+        return (version.major, version.minor) >= BATCHES_SINCE
+
+    @property
     def largest(self) -> int:
         """Give how many bytes the server takes in one message."""
         return int(self._client.max_payload)
@@ -236,11 +250,35 @@ class Line:
             return None
         raise Unwilling(asked=order.partition(".concord")[0], reason=str(error.get("description", error))[:200])
 
-    async def store(self, messages: Sequence[tuple[str, bytes, Mapping[str, str]]]) -> list[Kept | None]:
-        """Give messages (subject, content, headers) to the stream in their order, and wait for what it says of each.
+    async def store(self, messages: Sequence[Message], *, together: bool = False) -> list[Kept | None]:
+        """Give messages to the stream in their order, and wait for what it says of each.
 
         None stands for one of which it said nothing in time, or that it did not take: whether it is kept is not known.
+        `together` has a stream that allows it take all or none, at a tenth of the cost where every message is synced;
+        it takes none where it has one of them already, and then each is given alone.
         """
+        if together and len(messages) > 1:
+            last = await self._store_together(messages)
+            if last is not None:
+                return [Kept(last + 1 + place - len(messages), repeated=False) for place in range(len(messages))]
+        return await self._store_alone(messages)
+
+    async def _store_together(self, messages: Sequence[Message]) -> int | None:
+        """Give the last one's number, or None where it is not known that all are kept."""
+        batch = f"{random.getrandbits(120):030x}"
+        *others, (subject, content, headers) = messages
+        try:
+            with self._known():
+                for place, (to, each, said) in enumerate(others, start=1):
+                    await self._client.publish(to, each, headers={**said, _BATCH: batch, _PLACE: str(place)})
+                end = {**headers, _BATCH: batch, _PLACE: str(len(messages)), _COMMIT: "1"}
+                answer = await self._client.request(subject, content, timeout=ANSWERS_WITHIN, headers=end)
+            told = exact_json.loads(answer.data)
+        except (Away, FixData):
+            return None
+        return int(told["seq"]) if told.get("count") == len(messages) and "error" not in told else None
+
+    async def _store_alone(self, messages: Sequence[Message]) -> list[Kept | None]:
         from nats.errors import Error  # noqa: PLC0415 - an optional package
 
         told: list[asyncio.Future[Any]] = []

@@ -35,6 +35,8 @@ LOOK_SECONDS, PRUNE_SECONDS = 10.0, 60.0
 TURN_SECONDS = 5.0
 #: A server that did not take everything is given so many seconds.
 _PAUSE = 0.5
+#: So long, in seconds, facts are gathered before they go: each going costs a commit.
+_GATHER = 0.02
 _PRUNED_AT_ONCE = 500
 #: Above what an envelope has, in bytes: its headers.
 _ROOM = 4096
@@ -90,6 +92,8 @@ class Publisher:
             if doubt is None:
                 await self._prune()
                 await self._rest()
+                # More comes at once: what is gathered goes by one mark.
+                await asyncio.sleep(_GATHER)
             elif doubt:
                 await asyncio.sleep(_PAUSE)
                 seen, looked = await self._compare(line, doubt), time.monotonic()
@@ -108,7 +112,8 @@ class Publisher:
         others_turn = before.publisher not in ("", self._name) and 0 <= now - before.at < TURN_SECONDS * 1_000_000
         if not rows or others_turn:
             return None
-        kept = await line.store([self._message(line, row, row["id"]) for row in rows])
+        messages = [self._message(line, row, row["id"]) for row in rows]
+        kept = await line.store(messages, together=seen.takes_batches)
         number, last, reached = 0, before.last, before
         for row, each in zip(rows, kept, strict=True):
             if each is None:
@@ -157,7 +162,7 @@ class Publisher:
             gone = [row for row in rows if row["at"] > since and row["id"] not in present]
             # The stream may remember a message that it has not any more: under another name it is taken.
             again = [self._message(line, row, f"{row['id']}~{seen.last}") for row in gone]
-            if None in await line.store(again):
+            if None in await line.store(again, together=seen.takes_batches):
                 raise Away(reason="the stream did not take what it had lost")
             lost += len(gone)
             self.told += len(gone)

@@ -34,6 +34,11 @@ class Seen:
     copies: int
 
     @property
+    def takes_batches(self) -> bool:
+        """Tell whether it takes several messages all or none."""
+        return self.config.get("allow_atomic") is True
+
+    @property
     def holes(self) -> int:
         """Count the messages that are missing between the first and the last."""
         return self.last + 1 - self.first - self.messages if self.messages else 0
@@ -51,6 +56,8 @@ async def prepared(line: Line, environment: str, settings: NatsSettings, *, owne
     Raises `Conflict` where the stream is another hub's, and `Unwilling` where the server does not make it.
     """
     name, wanted = stream_of(environment), _wanted(environment, settings, owner)
+    if line.takes_batches:
+        wanted["allow_atomic"] = True
     found = await line.ask(f"STREAM.INFO.{name}")
     if found is None:
         made = await line.ask(f"STREAM.CREATE.{name}", wanted)

@@ -17,6 +17,7 @@ from hub.sdk import exact_json
 from hub.store import marks, statements
 from hub.store.committer import Transaction
 from hub.store.outbox_tables import outbox
+from hub.store.statements import Formed, among, names_of
 from hub.store.tables import cases, events, runs
 
 RUN_ENDED = "concord.run."
@@ -85,17 +86,18 @@ def _of_event(event: Mapping[str, Any]) -> Fact:
 def tell_ends(transaction: Transaction, ended: Iterable[str]) -> None:
     """Tell of runs (ids) that have come to their end in this transaction; call it once their rows say so."""
     ids = list(ended) if transaction.tells else []
-    for start in range(0, len(ids), 500):
-        rows = transaction.connection.execute(_ENDED.where(runs.c.id.in_(ids[start : start + 500])))
-        found = {row.id: dict(row._mapping) for row in rows}
-        tell(transaction, (_of_end(found[run_id]) for run_id in ids[start : start + 500]))
+    if ids:
+        found = {row["id"]: row for row in _ENDED.rows(transaction.connection, ids=names_of(ids))}
+        tell(transaction, (_of_end(found[run_id]) for run_id in ids))
 
 
 _TOLD_OF_RUNS = (
     *("id", "state", "flow", "key", "business_key", "event_id", "entity", "reason", "money_minor", "money_currency"),
     *("generation", "replay_of", "parent_run", "created_at", "started_at", "finished_at"),
 )
-_ENDED = select(*(runs.c[name] for name in (*_TOLD_OF_RUNS, "environment", "epoch")))
+_ENDED = Formed(
+    select(*(runs.c[name] for name in (*_TOLD_OF_RUNS, "environment", "epoch"))).where(among(runs.c.id, "ids"))
+)
 
 
 def _of_end(run: Mapping[str, Any]) -> Fact:
