@@ -19,6 +19,7 @@ from hub.cli import (
     crossrefs,
     effects,
     events,
+    feed,
     people,
     place,
     runs,
@@ -380,6 +381,7 @@ app.add_typer(
     approvals.app, name="approvals", help="Look at what people must agree to; agree or refuse.", rich_help_panel=_LOOK
 )
 app.add_typer(events.app, name="events", help="Look at events and release what was kept back.", rich_help_panel=_LOOK)
+app.add_typer(feed.app, name="feed", help="Follow or replay what the hub tells the world.", rich_help_panel=_LOOK)
 app.add_typer(
     effects.app, name="effects", help="Look at writes in doubt, and settle what nobody knows.", rich_help_panel=_LOOK
 )

@@ -18,6 +18,8 @@ from hub.access.local_token import write_local_token
 from hub.access.sessions import new_token
 from hub.api.health import version
 from hub.audit.kinds import AuditKind
+from hub.backbone.backbone import Told
+from hub.backbone.settings import nats_settings
 from hub.connections.accounts import Account
 from hub.connections.budgets import remembered
 from hub.connections.keys import VaultKey
@@ -38,6 +40,7 @@ from hub.policy.rules import Decision
 from hub.queries.view import View
 from hub.release.desk import Desk
 from hub.release.folder import FolderState, folder_state
+from hub.runtime import feeding
 from hub.runtime.accounts import Vault, build_accounts
 from hub.runtime.clock import system_ambient
 from hub.runtime.heartbeat import Heartbeat
@@ -135,6 +138,7 @@ class Hub:
         self.connectors: Mapping[str, Connector] = (composition or Composition()).connectors()
         catalogue: Catalogue = catalogue_of(list(self.connectors.values()))
         self.traced = Traced(catalogue)
+        nats = nats_settings(settings.environ)
         self.database = Database(settings.data, settings.database)
         try:
             beginning = begin(settings.workspace, settings.environment, catalogue, self.database)
@@ -150,6 +154,14 @@ class Hub:
             private_hosts=self.environment.private_hosts, ca_file=self.environment.ca_file, now=self.ambient.now
         )
         self._left: list[Transport] = []
+        self.backbone = feeding.backbone_of(
+            nats,
+            environment=self.environment.name,
+            database=self.database,
+            committer=self.committer,
+            ambient=self.ambient,
+            name=self.worker_name,
+        )
         self.vault = Vault(
             bundle=beginning.bundle,
             environment=self.environment,
@@ -259,6 +271,12 @@ class Hub:
         self.working.on_death = self._die
         self.committer.on_commit = self.changes.advance
         self.committer.on_death = self._die
+        with self.database.reading() as connection:
+            self.committer.tells = feeding.tells(
+                connection, self.environment.name, self.settings.environ, self.backbone
+            )
+        if self.backbone is not None:
+            self.committer.on_left, self.committer.on_told = self.backbone.work, self.backbone.news
         self.committer.start()
         self.budgets.remember(remembered(self.database, environment=self.environment.name))
         self.reload_accounts()
@@ -285,6 +303,12 @@ class Hub:
             recovered=recovered,
         )
         self.working.begin()
+        if self.backbone is not None:
+            self.backbone.start(
+                Told(work=lambda: self.worker.wake(), reached=lambda there: self.worker.relies(on_others=there))
+            )
+        elif self.committer.tells:
+            log.warning("feed.not_published", hint="CONCORD_NATS is not set; what happens waits in the outbox")
         self.budgets.start()
 
     @property
@@ -326,6 +350,8 @@ class Hub:
                 # What was acknowledged is durable; only the last words are missing.
                 log.warning("hub.stopped_without_last_words", reason=str(error))
         await self.working.close()
+        if self.backbone is not None:
+            await self.backbone.stop()
         await self.committer.stop()
         self.desk.close()
         for transport in (*self._left, self.transport):
@@ -424,6 +450,7 @@ class Hub:
                 facts={"environment": self.environment.name, "bundle": self.shelf.current.id},
             )
         )
+        feeding.begin(transaction, self.environment.name)
         call_forward(transaction, environment=self.environment.name)
         return self.working.recover(transaction)
 

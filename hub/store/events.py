@@ -31,6 +31,7 @@ from hub.store.committer import Transaction, Write
 from hub.store.decisions import keep
 from hub.store.drift import Sighting, count
 from hub.store.history import Lease, hindered
+from hub.store.outbox import tell_events
 from hub.store.runs import wake
 from hub.store.statements import Formed, among, containing, names_of
 from hub.store.tables import awaited, events, runs, steps
@@ -124,6 +125,7 @@ class Accept(Write):
         rows = [{**_BLANK, **event, "position": at} for event, at in zip(new_events, places, strict=True)]
         statements.insert(transaction.connection, events, rows)
         tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
+        tell_events(transaction, (event for event in new_events if event["state"] in _HAPPENED))
         queue(transaction, new_runs)
         if repeated:
             transaction.connection.execute(_COUNT_DELIVERY, repeated)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from importlib.metadata import packages_distributions
 from importlib.resources import files
 from pathlib import Path
 
 from hub.workspace.starting import VERSIONS, starter_files
-from tests.house.sources import PACKAGES, ROOT, found_in, imported, modules, tracked_files
+from tests.house.sources import PACKAGES, ROOT, found_in, imported, modules, tracked_files, tree
 
 #: The standard test suite of the sdk is for those who test connectors; it brings its tools with it.
 FOR_TESTS = ROOT / "hub/sdk/testing"
@@ -26,7 +28,14 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-DECLARED = {plain(name) for line in PROJECT["project"]["dependencies"] for name in re.findall(r"^[\w.-]+", line)}
+def named(lines: Sequence[str]) -> set[str]:
+    """Give the distributions that requirements name."""
+    return {plain(name) for line in lines for name in re.findall(r"^[\w.-]+", line)}
+
+
+DECLARED = named(PROJECT["project"]["dependencies"])
+#: What an installation may lack: it is loaded where it is needed, and whoever needs it says what to install.
+OPTIONAL = named([line for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines])
 
 
 def test_the_browser_files_are_the_ones_the_manifest_names() -> None:
@@ -43,8 +52,19 @@ def test_every_library_that_is_imported_is_declared() -> None:
 
 def _undeclared(path: Path) -> list[str]:
     own = {*sys.stdlib_module_names, *PACKAGES, "concord_assets", "concord_workspace"}
-    outside = {name.partition(".")[0] for name, _ in imported(path)} - own
-    return [name for name in sorted(outside) if not {plain(one) for one in CARRIERS.get(name, [])} & DECLARED]
+    at_once = _loaded_at_once(tree(path))
+    found = set()
+    for name, line in imported(path):
+        module = name.partition(".")[0]
+        carriers = {plain(one) for one in CARRIERS.get(module, [])}
+        if module not in own and not carriers & (DECLARED if line in at_once else DECLARED | OPTIONAL):
+            found.add(module)
+    return sorted(found)
+
+
+def _loaded_at_once(module: ast.Module) -> set[int]:
+    """Give the lines of the imports that are made as a module is loaded; a type checker's own are not."""
+    return {node.lineno for node in module.body if isinstance(node, ast.Import | ast.ImportFrom)}
 
 
 def test_the_shipped_workspace_is_all_there() -> None:
