@@ -38,6 +38,11 @@ class Ambient:
         """Make a name that sorts by time: prefix, ten digits of milliseconds, ten of chance (base 32)."""
         return f"{prefix}_{_ten_digits(to_micros(self.now()) // 1000)}{_ten_digits(self.random.getrandbits(50))}"
 
+    def new_ids(self, prefix: str, count: int) -> list[str]:
+        """Make so many names at one moment; see `new_id`."""
+        begin, chance = f"{prefix}_{_ten_digits(to_micros(self.now()) // 1000)}", self.random.getrandbits
+        return [begin + _ten_digits(chance(50)) for _ in range(count)]
+
 
 def to_micros(moment: datetime) -> int:
     """Give a moment as microseconds since 1970 UTC, the form in which the store keeps time."""

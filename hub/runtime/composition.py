@@ -218,7 +218,7 @@ class Hub:
             intake=self.composition.intake,
             worker=self.composition.worker,
         )
-        self.intake, self.worker = parts.intake, parts.worker
+        self.intake, self.worker, self.deliveries = parts.intake, parts.worker, parts.deliveries
         self.orders, self.run_orders, self.effect_orders = parts.orders, parts.run_orders, parts.effect_orders
         self.event_orders, self.hold_orders = parts.event_orders, parts.hold_orders
         self.incoming = Incoming(

@@ -10,6 +10,7 @@ from hub.connections.budgets import Budgets, StoredBudgets
 from hub.connections.hands import SHARE
 from hub.engine.parts import Parts
 from hub.engine.worker import Worker
+from hub.intake.deliveries import Deliveries
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.operate.effects import EffectOrders
@@ -31,6 +32,7 @@ class Wired:
     """What takes events in, what works on their runs, and what people order of them; nothing runs yet."""
 
     intake: Intake
+    deliveries: Deliveries
     worker: Worker
     orders: Orders
     run_orders: RunOrders
@@ -74,6 +76,9 @@ def wired(
     orders = Orders(environment=environment, ambient=ambient, database=database, committer=committer, accounts=accounts)
     return Wired(
         intake=door,
+        deliveries=Deliveries(
+            environment=environment, ambient=ambient, committer=committer, bundle=current, intake=door
+        ),
         worker=worker(parts),
         orders=orders,
         run_orders=RunOrders(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -82,54 +82,66 @@ class Accept(Write):
     @classmethod
     def apply(cls, batch: Sequence[Accept], transaction: Transaction) -> list[Acceptance | HubError]:
         """Tell the new ones from the repeated ones, and write both kinds together."""
-        known = _known(transaction.connection, batch)
-        stopped = hindered(transaction, (accept.caller for accept in batch))
-        results: list[Acceptance | HubError] = []
-        new_events: list[Mapping[str, Any]] = []
-        new_runs: list[dict[str, Any]] = []
-        repeated: list[dict[str, Any]] = []
-        kept: list[Accept] = []
-        for place, accept in enumerate(batch):
-            event = accept.event
-            name = _name(event)
-            if place in stopped:
-                results.append(stopped[place])
-            elif name not in known:
-                known[name] = event["body_hash"]
-                new_events.append(event)
-                new_runs.extend(dict(run) for run in accept.runs)
+        return accepted(batch, transaction, notes_of)[0]
+
+
+def accepted(
+    batch: Sequence[Accept], transaction: Transaction, notes: Callable[[Accept], Iterable[Note]]
+) -> tuple[list[Acceptance | HubError], list[dict[str, Any]]]:
+    """Write what is new of a batch, and count what comes again; gives each one's result, and the rows that are new.
+
+    `notes` are what the audit is told of one that is new; of another content under a known id it is always told.
+    """
+    known = _known(transaction.connection, [accept.event for accept in batch])
+    stopped = hindered(transaction, (accept.caller for accept in batch))
+    results: list[Acceptance | HubError] = []
+    new_events: list[Mapping[str, Any]] = []
+    new_runs: list[dict[str, Any]] = []
+    repeated: list[dict[str, Any]] = []
+    kept: list[Accept] = []
+    for place, accept in enumerate(batch):
+        event = accept.event
+        name = _name(event)
+        if place in stopped:
+            results.append(stopped[place])
+        elif name not in known:
+            known[name] = event["body_hash"]
+            new_events.append(event)
+            new_runs.extend(dict(run) for run in accept.runs)
+            kept.append(accept)
+            transaction.entries.extend(notes(accept))
+            results.append(Acceptance.NEW)
+        elif known[name] == event["body_hash"]:
+            # What was fetched was not delivered: a webhook that never came must not look as if it had.
+            repeated.append({"named": name[2], "on": name[1], "within": name[0], "more": event["deliveries"]})
+            results.append(Acceptance.REPEATED)
+        else:
+            beside = _conflicting(event)
+            if _name(beside) not in known:
+                known.update(_known(transaction.connection, [beside]))
+            if _name(beside) not in known:
+                known[_name(beside)] = beside["body_hash"]
+                new_events.append(beside)
                 kept.append(accept)
-                transaction.entries.extend(_notes(accept))
-                results.append(Acceptance.NEW)
-            elif known[name] == event["body_hash"]:
-                # What was fetched was not delivered: a webhook that never came must not look as if it had.
-                repeated.append({"named": name[2], "on": name[1], "within": name[0], "more": event["deliveries"]})
-                results.append(Acceptance.REPEATED)
-            else:
-                beside = _conflicting(event)
-                if _name(beside) not in known:
-                    known[_name(beside)] = beside["body_hash"]
-                    new_events.append(beside)
-                    kept.append(accept)
-                    transaction.entries.append(
-                        Note(
-                            kind=AuditKind.EVENT_REJECTED,
-                            actor=accept.actor,
-                            subjects={"event": beside["id"]},
-                            facts={"reason": OTHER_CONTENT, "content": beside["body_hash"]},
-                        )
+                transaction.entries.append(
+                    Note(
+                        kind=AuditKind.EVENT_REJECTED,
+                        actor=accept.actor,
+                        subjects={"event": beside["id"]},
+                        facts={"reason": OTHER_CONTENT, "content": beside["body_hash"]},
                     )
-                results.append(Acceptance.CONFLICTING)
-        places = transaction.next_values("event", len(new_events)) if new_events else ()
-        rows = [{**_BLANK, **event, "position": at} for event, at in zip(new_events, places, strict=True)]
-        statements.insert(transaction.connection, events, rows)
-        tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
-        queue(transaction, new_runs)
-        if repeated:
-            transaction.connection.execute(_COUNT_DELIVERY, repeated)
-        count(transaction, (sighting for accept in kept for sighting in accept.drift))
-        keep(transaction.connection, [decision for accept in kept for decision in accept.decisions])
-        return results
+                )
+            results.append(Acceptance.CONFLICTING)
+    places = transaction.next_values("event", len(new_events)) if new_events else ()
+    rows = [{**_BLANK, **event, "position": at} for event, at in zip(new_events, places, strict=True)]
+    statements.insert(transaction.connection, events, rows)
+    tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
+    queue(transaction, new_runs)
+    if repeated:
+        transaction.connection.execute(_COUNT_DELIVERY, repeated)
+    count(transaction, (sighting for accept in kept for sighting in accept.drift))
+    keep(transaction.connection, [decision for accept in kept for decision in accept.decisions])
+    return results, rows
 
 
 def queue(transaction: Transaction, rows: Sequence[dict[str, Any]]) -> None:
@@ -147,8 +159,9 @@ def queue(transaction: Transaction, rows: Sequence[dict[str, Any]]) -> None:
 
 def tell(transaction: Transaction, told: Iterable[Mapping[str, Any]]) -> None:
     """Let the runs go on that wait for one of these events (rows); it costs one look while nobody waits."""
-    names = {topic(environment=event["environment"], type=event["type"], subject=event["subject"]) for event in told}
-    if names and _ANYBODY.scalar(transaction.connection):
+    some = list(told)
+    if some and _ANYBODY.scalar(transaction.connection):
+        names = {topic(environment=each["environment"], type=each["type"], subject=each["subject"]) for each in some}
         wake(transaction, sorted(names))
 
 
@@ -178,11 +191,10 @@ def _name(event: Mapping[str, Any]) -> tuple[str, str, str]:
     return event["environment"], event["connection"], event["external_id"]
 
 
-def _known(connection: Connection, batch: Sequence[Accept]) -> dict[tuple[str, str, str], str]:
+def _known(connection: Connection, batch: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], str]:
     ids: dict[tuple[str, str], set[str]] = {}
-    for accept in batch:
-        for event in (accept.event, _conflicting(accept.event)):
-            ids.setdefault((event["environment"], event["connection"]), set()).add(event["external_id"])
+    for event in batch:
+        ids.setdefault((event["environment"], event["connection"]), set()).add(event["external_id"])
     found: dict[tuple[str, str, str], str] = {}
     # Names are asked for one connection after the other: for pairs and triples SQLite reads the whole table.
     for (environment, name), external in ids.items():
@@ -216,7 +228,8 @@ def _conflicting(event: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _notes(accept: Accept) -> list[Note]:
+def notes_of(accept: Accept) -> list[Note]:
+    """Give the audit entries of a new event and of its runs."""
     event = accept.event
     kind = _KINDS[EventState(event["state"])]
     facts = {"content": event["body_hash"], "connection": event["connection"], "via": event["via"]}
