@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -30,7 +29,10 @@ MAX_ATTRIBUTE = 500
 SCHEMA_URN = "urn:concord:schema:"
 
 _OWN = frozenset({"specversion", "id", "source", "type", "subject", "time", "dataschema", "datacontenttype", "data"})
-_OPTIONAL = ("subject", "time", "dataschema", "datacontenttype")
+#: What nearly every event has, and what of it is looked at by itself.
+_USUAL = frozenset({"specversion", "id", "source", "type", "subject", "time", "data"})
+_TOLD_SELDOM = ("dataschema", "datacontenttype")
+_OPTIONAL = ("subject", "time", *_TOLD_SELDOM)
 #: Set or changed by those who pass events on, so that the same event may bear others when it is sent again.
 _OF_THE_WAY = frozenset({"traceparent", "tracestate", "knativearrivaltime"})
 _EXTENSION = re.compile(r"[a-z0-9]{1,100}")
@@ -39,24 +41,23 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uff
 _SPACE = re.compile(r"\s")
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,190}")
 _SCHEMA = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,80}@[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+-]\d\d:\d\d))")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,20})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LEAST, _MOST = -(2**31), 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One event that may be taken: its name (`external_id`), what routing needs of it, and the whole of it.
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """One event that may be taken: its id, its name among all (`external_id`), and what routing needs of it.
 
-    `envelope` is the event with all its attributes, `text` the same as canonical JSON, and `content` its SHA-256.
-    `occurred_at` is in microseconds, None where the event does not say. `data` tells whether it has any in JSON.
+    `text` is the event with all its attributes as canonical JSON, and `content` the SHA-256 of that. `occurred_at` is
+    in microseconds, None where the event does not say. `has_data` tells whether it has any that is JSON.
     """
 
+    id: str
     external_id: str
     type: str
     subject: str
     occurred_at: int | None
     schema: str | None
-    envelope: Mapping[str, Any]
     text: str
     content: str
     has_data: bool
@@ -113,17 +114,80 @@ def _readable(error: FixData) -> str:
     return f"The event cannot be read: {error.facts.get('reason', error.detail)}."
 
 
-def receive(value: Any, sender: Sender) -> Received | Refusal:
-    """Check one event and what its sender may send; what it lacks or has too much is told."""
-    if isinstance(value, Refusal):
-        return value
-    try:
-        return _received(value, sender)
-    except _Wrong as wrong:
-        code, detail = wrong.args
-        return Refusal(code, detail, _id_of(value))
-    except (RecursionError, UnicodeEncodeError, OverflowError) as error:
-        return Refusal("not-json", f"The event cannot be kept: {str(error)[:200]}.", _id_of(value))
+class Reader:
+    """Checks the events of one sender; what it may send, and has sent before in a delivery, is asked only once."""
+
+    def __init__(self, sender: Sender) -> None:
+        """Take who sends."""
+        self._sender = sender
+        self._sources: set[str] = set()
+        self._types: set[str] = set()
+
+    def receive(self, value: Any) -> Received | Refusal:
+        """Check one event and what its sender may send; what it lacks or has too much is told."""
+        if isinstance(value, Refusal):
+            return value
+        try:
+            return self._received(value)
+        except _Wrong as wrong:
+            code, detail = wrong.args
+            return Refusal(code, detail, _id_of(value))
+        except (RecursionError, UnicodeEncodeError, OverflowError) as error:
+            return Refusal("not-json", f"The event cannot be kept: {str(error)[:200]}.", _id_of(value))
+
+    def _received(self, event: Any) -> Received:
+        if not isinstance(event, dict):
+            raise _Wrong("not-an-event", "An event is a JSON object with the attributes of CloudEvents 1.0.")
+        if event.get("specversion") != "1.0":
+            raise _Wrong("wrong-specversion", '`specversion` must be "1.0".')
+        identity = _text("id", event.get("id"))
+        source = _text("source", event.get("source"))
+        kind = _text("type", event.get("type"))
+        if source not in self._sources:
+            self._look_at_source(source)
+        if kind not in self._types:
+            self._look_at_type(kind)
+        subject, time = event.get("subject"), event.get("time")
+        if subject is None or time is None or not _USUAL.issuperset(event):
+            _look_at_the_rest(event)
+        if subject is not None:
+            _text("subject", subject)
+        moment = None if time is None else _moment(time)
+        text = exact_json.canonical(event)
+        if len(text) > MAX_EVENT:
+            raise _Wrong("event-too-large", f"An event has at most {MAX_EVENT} bytes; this one has {len(text)}.")
+        # As many brackets as that may well stand beside each other.
+        if text.count(b"{") + text.count(b"[") > exact_json.MAX_DEPTH and _depth(event) > exact_json.MAX_DEPTH:
+            raise _Wrong("too-deep", f"An event is at most {exact_json.MAX_DEPTH} levels deep.")
+        return Received(
+            identity,
+            # A source has no blank in it, so that no two events have one name.
+            f"{source} {identity}",
+            kind,
+            subject or "",
+            moment,
+            self._sender.schemas.get(kind) or _schema(event.get("dataschema")),
+            text.decode(),
+            sha256(text).hexdigest(),
+            event.get("data") is not None,
+        )
+
+    def _look_at_source(self, source: str) -> None:
+        if not source.isprintable() or _SPACE.search(source):
+            raise _Wrong("invalid-attribute", "`source` must be a URI reference, without blanks.")
+        if source not in self._sender.sources:
+            raise _Wrong("source-not-allowed", f"This sender may not send events of the source `{source[:200]}`.")
+        self._sources.add(source)
+
+    def _look_at_type(self, kind: str) -> None:
+        if _TYPE.fullmatch(kind) is None:
+            message = (
+                "`type` must begin with a letter or digit, and go on with letters, digits, `.`, `_`, `/`, `:` or `-`."
+            )
+            raise _Wrong("invalid-attribute", message)
+        if kind not in self._sender.types:
+            raise _Wrong("type-not-allowed", f"This sender may not send events of the type `{kind}`.")
+        self._types.add(kind)
 
 
 def _id_of(value: Any) -> str | None:
@@ -131,52 +195,8 @@ def _id_of(value: Any) -> str | None:
     return found if isinstance(found, str) and len(found) <= MAX_ATTRIBUTE and found.isprintable() else None
 
 
-def _received(event: Any, sender: Sender) -> Received:
-    if not isinstance(event, dict):
-        raise _Wrong("not-an-event", "An event is a JSON object with the attributes of CloudEvents 1.0.")
-    if event.get("specversion") != "1.0":
-        raise _Wrong("wrong-specversion", '`specversion` must be "1.0".')
-    identity, source, kind = _text(event, "id"), _text(event, "source"), _text(event, "type")
-    if not source.isprintable() or _SPACE.search(source):
-        raise _Wrong("invalid-attribute", "`source` must be a URI reference, without blanks.")
-    if _TYPE.fullmatch(kind) is None:
-        message = "`type` must begin with a letter or digit, and go on with letters, digits, `.`, `_`, `/`, `:` or `-`."
-        raise _Wrong("invalid-attribute", message)
-    if source not in sender.sources:
-        raise _Wrong("source-not-allowed", f"This sender may not send events of the source `{source[:200]}`.")
-    if kind not in sender.types:
-        raise _Wrong("type-not-allowed", f"This sender may not send events of the type `{kind}`.")
-    for name in _OPTIONAL:
-        if name in event:
-            if event[name] is None:
-                del event[name]
-            else:
-                _text(event, name)
-    if event.keys() - _OWN:
-        _look_at_extensions(event)
-    moment = _moment(event["time"]) if "time" in event else None
-    text = exact_json.canonical(event)
-    if len(text) > MAX_EVENT:
-        raise _Wrong("event-too-large", f"An event has at most {MAX_EVENT} bytes; this one has {len(text)}.")
-    # As many brackets as that may well stand beside each other.
-    if text.count(b"{") + text.count(b"[") > exact_json.MAX_DEPTH and _depth(event) > exact_json.MAX_DEPTH:
-        raise _Wrong("too-deep", f"An event is at most {exact_json.MAX_DEPTH} levels deep.")
-    return Received(
-        # A source has no blank in it, so that no two events have one name.
-        f"{source} {identity}",
-        kind,
-        event.get("subject", ""),
-        moment,
-        sender.schemas.get(kind) or _schema(event),
-        event,
-        text.decode(),
-        hashlib.sha256(text).hexdigest(),
-        event.get("data") is not None,
-    )
-
-
-def _text(event: Mapping[str, Any], name: str) -> str:
-    value = event.get(name)
+def _text(name: str, value: Any) -> str:
+    """Give a value that may be an attribute which is text; raises when it may not."""
     if not isinstance(value, str) or not value:
         raise _Wrong("invalid-attribute", f"`{name}` must be there, as text that is not empty.")
     if len(value) > MAX_ATTRIBUTE:
@@ -184,6 +204,18 @@ def _text(event: Mapping[str, Any], name: str) -> str:
     if not value.isprintable() and _FORBIDDEN.search(value):
         raise _Wrong("invalid-attribute", f"`{name}` has characters in it that CloudEvents forbids.")
     return value
+
+
+def _look_at_the_rest(event: dict[str, Any]) -> None:
+    """Check the attributes that not every event has; one that is null is none."""
+    for name in _OPTIONAL:
+        if name in event and event[name] is None:
+            del event[name]
+    for name in _TOLD_SELDOM:
+        if name in event:
+            _text(name, event[name])
+    if not _OWN.issuperset(event):
+        _look_at_extensions(event)
 
 
 def _look_at_extensions(event: dict[str, Any]) -> None:
@@ -218,26 +250,24 @@ def _look_at_bytes(event: dict[str, Any]) -> None:
         raise _Wrong("invalid-data", "`data_base64` must be text in Base64 (RFC 4648).") from None
 
 
-def _schema(event: Mapping[str, Any]) -> str | None:
+def _schema(claimed: str | None) -> str | None:
     """Give the schema that an event claims, where it is one that the hub could know."""
-    claimed: str | None = event.get("dataschema")
-    if claimed is None:
+    if claimed is None or not claimed.startswith(SCHEMA_URN):
         return None
     name = claimed.removeprefix(SCHEMA_URN)
-    return name if name != claimed and _SCHEMA.fullmatch(name) else None
+    return name if _SCHEMA.fullmatch(name) else None
 
 
-def _moment(text: str) -> int:
-    found = _TIME.fullmatch(text)
+def _moment(text: Any) -> int:
+    """Give a moment in microseconds, from its words in RFC 3339."""
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
     try:
         if found is None:
             raise ValueError(text)
-        day, time, part, zone = found.groups()
-        shown = datetime.fromisoformat(f"{day}T{time}{zone or '+00:00'}")
+        return to_micros(datetime.fromisoformat(text.upper()))
     except ValueError:
         message = "`time` must be a moment as RFC 3339 writes it, such as 2026-11-05T14:30:00Z."
         raise _Wrong("invalid-attribute", message) from None
-    return to_micros(shown) + (int(part[:6].ljust(6, "0")) if part else 0)
 
 
 def _depth(value: Any) -> int:

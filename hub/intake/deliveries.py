@@ -11,19 +11,21 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from hub.access.senders import Sending, by_token, recognise
 from hub.errors import HubError, NotAuthenticated, Refused, Stopping
-from hub.intake.cloudevents import Received, Refusal, receive, values_of
+from hub.intake.cloudevents import Reader, Received, Refusal, values_of
 from hub.intake.door import STOPPED_SECONDS, UNKNOWN, Intake
 from hub.intake.turns import Turns
 from hub.model.ambient import Ambient, of_micros, to_micros
 from hub.model.event import EventState, InboundEvent, Via
 from hub.model.sender import SENT
+from hub.sdk import exact_json
 from hub.store.committer import Committer
 from hub.store.deliveries import AcceptDelivery
 from hub.store.events import Accept, Acceptance
@@ -60,8 +62,7 @@ _RESULTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What became of the event at one place: `event` is our id of one that is new, `refusal` why it was refused."""
 
     result: Result
@@ -129,8 +130,9 @@ class Deliveries:
             if len(values) > MOST_EVENTS:
                 raise TooManyEvents(events=len(values), most=MOST_EVENTS)
             received: list[Received | Refusal] = []
+            receive = Reader(sending.sender).receive
             for start in range(0, len(values), SLICE):
-                received += [receive(value, sending.sender) for value in values[start : start + SLICE]]
+                received += [receive(value) for value in values[start : start + SLICE]]
                 await asyncio.sleep(0)
             del values
             accepts = await self._prepared(sending, [one for one in received if isinstance(one, Received)])
@@ -144,7 +146,7 @@ class Deliveries:
                 continue
             result = _RESULTS[results[at]]
             event = accepts[at].event["id"] if result is Result.ACCEPTED else None
-            outcomes.append(Outcome(result, one.envelope["id"], event))
+            outcomes.append(Outcome(result, one.id, event))
             at += 1
         for code, count in refused.items():
             self._intake.count_refusal(sending.sender.name, code, count)
@@ -190,14 +192,15 @@ class Deliveries:
 
     def _through_the_door(self, sending: Sending, one: Received, now: datetime) -> Accept:
         """Prepare an event as all others are: compared with its schema, routed to the flows that want it."""
+        envelope = exact_json.loads(one.text)
         event = InboundEvent(
             external_id=one.external_id,
             type=f"{SENT}.{one.type}",
             occurred_at=now if one.occurred_at is None else of_micros(one.occurred_at),
             subject=one.subject,
             schema=one.schema,
-            data=one.envelope,
-            record=one.envelope["data"] if one.has_data else None,
+            data=envelope,
+            record=envelope["data"] if one.has_data else None,
         )
         return self._intake.prepare(
             sending.sender.name, event, Via.API, actor=sending.actor, content=one.content, text=one.text
@@ -227,11 +230,8 @@ def _row(common: Mapping[str, Any], event_id: str, one: Received) -> dict[str, A
         "external_id": one.external_id,
         "type": f"{SENT}.{one.type}",
         "subject": one.subject,
-        "schema": None,
         "occurred_at": common["received_at"] if one.occurred_at is None else one.occurred_at,
         "data": one.text,
         "record_key": "data" if one.has_data else None,
         "body_hash": one.content,
-        "reason": None,
-        "flags": None,
     }

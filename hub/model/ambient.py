@@ -39,9 +39,16 @@ class Ambient:
         return f"{prefix}_{_ten_digits(to_micros(self.now()) // 1000)}{_ten_digits(self.random.getrandbits(50))}"
 
     def new_ids(self, prefix: str, count: int) -> list[str]:
-        """Make so many names at one moment; see `new_id`."""
-        begin, chance = f"{prefix}_{_ten_digits(to_micros(self.now()) // 1000)}", self.random.getrandbits
-        return [begin + _ten_digits(chance(50)) for _ in range(count)]
+        """Make so many names at one moment, in their order: as `new_id` does, but they share a part of their chance."""
+        first = self.random.getrandbits(50) & ~0xFFFFF
+        names: list[str] = []
+        while len(names) < count:
+            # Six digits of chance, and four that count: so a thousand names are a thousand neighbours in an index.
+            begin = f"{prefix}_{_ten_digits(to_micros(self.now()) // 1000)}{_ten_digits(first)[:6]}"
+            some = range(min(count - len(names), 1 << 20))
+            names += [f"{begin}{_PAIRS[number >> 10]}{_PAIRS[number & 1023]}" for number in some]
+            first += 1 << 20
+        return names
 
 
 def to_micros(moment: datetime) -> int:

@@ -48,8 +48,11 @@ class AcceptDelivery(Write):
         return told
 
 
+_UNROUTED = EventState.UNROUTED.value
+
+
 def _notes(accept: Accept) -> Iterable[Note]:
-    return () if accept.event["state"] == EventState.UNROUTED.value else notes_of(accept)
+    return () if accept.event["state"] == _UNROUTED else notes_of(accept)
 
 
 def _entry(delivery: AcceptDelivery, rows: Sequence[Mapping[str, Any]]) -> Note:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Table,
     bindparam,
     exists,
     func,
@@ -54,9 +55,6 @@ class Acceptance(StrEnum):
     NEW = "new"
     REPEATED = "repeated"
     CONFLICTING = "conflicting"
-
-
-_BLANK: Mapping[str, Any] = dict.fromkeys(column.name for column in events.c)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +131,8 @@ def accepted(
                 )
             results.append(Acceptance.CONFLICTING)
     places = transaction.next_values("event", len(new_events)) if new_events else ()
-    rows = [{**_BLANK, **event, "position": at} for event, at in zip(new_events, places, strict=True)]
-    statements.insert(transaction.connection, events, rows)
+    rows = [{**event, "position": at} for event, at in zip(new_events, places, strict=True)]
+    _insert(transaction.connection, events, rows)
     tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
     queue(transaction, new_runs)
     if repeated:
@@ -147,14 +145,19 @@ def accepted(
 def queue(transaction: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     """Add runs at the end of the order of acceptance; their places are set here."""
     if rows:
-        # A statement takes rows of the same columns.
-        alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for run, position in zip(rows, transaction.next_values("position", len(rows)), strict=True):
             run["position"] = position
-            alike.setdefault(tuple(run), []).append(run)
-        for group in alike.values():
-            statements.insert(transaction.connection, runs, group)
+        _insert(transaction.connection, runs, rows)
         transaction.woken = True
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    # A statement takes rows of the same columns.
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        alike.setdefault(tuple(row), []).append(row)
+    for group in alike.values():
+        statements.insert(connection, table, group)
 
 
 def tell(transaction: Transaction, told: Iterable[Mapping[str, Any]]) -> None:
