@@ -27,7 +27,6 @@ import uvloop
 
 from bench import intake_floor
 from bench.intake_hub import DATABASE, TOKEN
-from hub.store.database import FILE_NAME
 
 BATCHES = (100, 1000)
 CONNECTIONS = 8
@@ -94,7 +93,7 @@ async def _ours(events: int, batch: int, database: str | None) -> dict[str, floa
             await _send(url, [body.replace(b'"use-', b'"warm-') for body in bodies[: CONNECTIONS * 2]], "accepted")
             new = await _send(url, bodies, "accepted")
             again = await _send(url, bodies, "duplicate")
-        kept = _kept(Path(name) / "data" / FILE_NAME, own)
+        kept = _kept(Path(name) / "data", own)
     if kept != events:
         raise SystemExit(f"{events} events were acknowledged, and {kept} are there")
     return {**new, "repeats_per_second": again["per_second"]}
@@ -164,7 +163,7 @@ def _own(database: str | None) -> Iterator[str | None]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-def _kept(path: Path, database: str | None) -> int:
+def _kept(data: Path, database: str | None) -> int:
     """Count the events that are there, with different names."""
     statement = "SELECT count(DISTINCT external_id) FROM events WHERE external_id LIKE '%use-%'"
     if database is not None:
@@ -173,7 +172,7 @@ def _kept(path: Path, database: str | None) -> int:
         with psycopg.connect(database) as connection:
             row = connection.execute(statement).fetchone()
             return 0 if row is None else int(row[0])
-    kept = sqlite3.connect(path)
+    kept = sqlite3.connect(next(data.glob("*.db")))
     found: int = kept.execute(statement).fetchone()[0]
     kept.close()
     return found

@@ -73,12 +73,12 @@ def postgresql_rate(url: str, given: Sequence[Row], group: int) -> float:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS floor_events")
         connection.execute(_TABLE)
-        arrays = ", ".join(f"%s::{kind}[]" for kind in COLUMNS.values())
+        arrays = ", ".join(f"%b::{kind}[]" for kind in COLUMNS.values())
         statement: Any = f"{_INTO} SELECT * FROM unnest({arrays}) {_ONCE}"  # noqa: S608 - names of columns
         started = time.perf_counter()
         for start in range(0, len(given), group):
             columns = [list(column) for column in zip(*given[start : start + group], strict=True)]
-            connection.execute(statement, columns, binary=True)
+            connection.execute(statement, columns)
         spent = time.perf_counter() - started
         connection.execute("DROP TABLE floor_events")
     return len(given) / spent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -95,7 +96,7 @@ def accepted(
     results: list[Acceptance | HubError] = []
     new_events: list[Mapping[str, Any]] = []
     new_runs: list[dict[str, Any]] = []
-    repeated: list[dict[str, Any]] = []
+    repeated: Counter[tuple[str, str, str]] = Counter()
     kept: list[Accept] = []
     for place, accept in enumerate(batch):
         event = accept.event
@@ -111,7 +112,7 @@ def accepted(
             results.append(Acceptance.NEW)
         elif known[name] == event["body_hash"]:
             # What was fetched was not delivered: a webhook that never came must not look as if it had.
-            repeated.append({"named": name[2], "on": name[1], "within": name[0], "more": event["deliveries"]})
+            repeated[name] += event["deliveries"]
             results.append(Acceptance.REPEATED)
         else:
             beside = _conflicting(event)
@@ -135,8 +136,7 @@ def accepted(
     _insert(transaction.connection, events, rows)
     tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
     queue(transaction, new_runs)
-    if repeated:
-        transaction.connection.execute(_COUNT_DELIVERY, repeated)
+    _count(transaction.connection, repeated)
     count(transaction, (sighting for accept in kept for sighting in accept.drift))
     keep(transaction.connection, [decision for accept in kept for decision in accept.decisions])
     return results, rows
@@ -179,15 +179,28 @@ _ANYBODY = Formed(
 )
 
 
-_COUNT_DELIVERY = (
+def _count(connection: Connection, repeated: Mapping[tuple[str, str, str], int]) -> None:
+    """Add deliveries to events by their names; a whole batch that comes again is one statement."""
+    alike: dict[tuple[str, str, int], set[str]] = {}
+    for (environment, name, external_id), more in repeated.items():
+        if more:
+            alike.setdefault((environment, name, more), set()).add(external_id)
+    for (environment, name, more), external in alike.items():
+        here = {"of_environment": environment, "of_connection": name, "more": more}
+        odd = {each for each in external if "\0" in each}
+        if external - odd:
+            _COUNT(connection, **here, ids=names_of(external - odd))
+        for each in odd:
+            _COUNT_ALONE(connection, **here, id=each)
+
+
+_MORE = (
     update(events)
-    .where(
-        events.c.environment == bindparam("within"),
-        events.c.connection == bindparam("on"),
-        events.c.external_id == bindparam("named"),
-    )
+    .where(events.c.environment == bindparam("of_environment"), events.c.connection == bindparam("of_connection"))
     .values(deliveries=events.c.deliveries + bindparam("more"))
 )
+_COUNT = Formed(_MORE.where(among(events.c.external_id, "ids")))
+_COUNT_ALONE = Formed(_MORE.where(events.c.external_id == bindparam("id")))
 
 
 def _name(event: Mapping[str, Any]) -> tuple[str, str, str]:
