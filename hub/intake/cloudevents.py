@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -39,6 +41,7 @@ _EXTENSION = re.compile(r"[a-z0-9]{1,100}")
 #: What no attribute may hold (CloudEvents 1.0, 3.1): control characters, halves of characters, and what is none.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _SPACE = re.compile(r"\s")
+_BLANKS = re.compile(r"[ \t\n\r]*")
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,190}")
 _SCHEMA = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,80}@[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,20})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -93,25 +96,39 @@ def values_of(body: bytes, *, batch: bool) -> list[Any]:
 
 
 def _one_by_one(body: bytes, error: FixData) -> list[Any]:
-    """Tell what can be read from what cannot, such as a number of a thousand digits."""
-    try:
-        parts = _parts.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise error from None
+    """Tell what can be read from what cannot, such as a number of a thousand digits or half of a character."""
     values: list[Any] = []
-    for part in parts:
-        try:
-            values.append(exact_json.loads(bytes(part)))
-        except FixData as wrong:
-            values.append(Refusal("not-json", _readable(wrong)))
+    try:
+        for part in _parts(body.decode()):
+            try:
+                values.append(exact_json.loads(part))
+            except FixData as wrong:
+                values.append(Refusal("not-json", f"The event cannot be read: {wrong.facts['reason']}."))
+    except (ValueError, IndexError, RecursionError):
+        raise error from None
     return values
 
 
-_parts = msgspec.json.Decoder(list[msgspec.Raw])
+#: Finds where a value ends, and takes for one what others may write; nothing of what it reads is used.
+_finder = json.JSONDecoder(parse_float=str, parse_int=str)
 
 
-def _readable(error: FixData) -> str:
-    return f"The event cannot be read: {error.facts.get('reason', error.detail)}."
+def _parts(text: str) -> Iterator[str]:
+    """Give the values of an array as they are written; raises ValueError or IndexError where there is none."""
+    at, expected = _after(text, 0), "["
+    while text[at] == expected:
+        start = _after(text, at + 1)
+        _, end = _finder.raw_decode(text, start)
+        yield text[start:end]
+        at, expected = _after(text, end), ","
+    if text[at] != "]" or _after(text, at + 1) != len(text):
+        raise ValueError(at)
+
+
+def _after(text: str, at: int) -> int:
+    """Give where the blanks end that stand at a place."""
+    found = _BLANKS.match(text, at)
+    return at if found is None else found.end()
 
 
 class Reader:

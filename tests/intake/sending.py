@@ -77,7 +77,10 @@ def workspace() -> Bundle:
 
 def house(directory: Path) -> tuple[House, Deliveries]:
     """Give a hub over a data directory, and its door for sent events."""
-    served = workspace()
+    return _house(directory, workspace())
+
+
+def _house(directory: Path, served: Bundle) -> tuple[House, Deliveries]:
     made = House(directory, Vendor(), served)
     taken = Deliveries(
         environment="test",
@@ -107,3 +110,9 @@ def usage(identity: str, **changes: Any) -> dict[str, Any]:
 def body_of(*events: object) -> bytes:
     """Write a batch."""
     return exact_json.dumps(list(events))
+
+
+def waiting_house(directory: Path) -> tuple[House, Deliveries]:
+    """Give a hub whose flow waits until an order is paid, which starts no flow."""
+    steps = "wait: { event: sent.order.paid, subject: record.order, timeout: P1D }"
+    return _house(directory, bundle(FLOW.replace("wait: { for: PT1H }", steps), **FILES))
