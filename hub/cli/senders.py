@@ -27,8 +27,8 @@ def token(json_output: place.Json = False) -> None:
     if json_output:
         print_json({"token": made, "digest": digest})
         return
-    console.print(f"{made}\n", highlight=False, soft_wrap=True)
-    console.print("Give it to the sender; it is not shown again. In the environment's file, under", highlight=False)
-    console.print(
-        f"`senders`, the sender's `tokens` get a line such as\n\n  NAME: {digest}", highlight=False, soft_wrap=True
+    told = (
+        f"{made}\n\nGive it to the sender; it is not shown again. In the environment's file, the sender's `tokens` get a "
+        f"line with it:\n\n  NAME: {digest}"
     )
+    console.print(told, highlight=False, soft_wrap=True)

@@ -55,7 +55,7 @@ def test_what_a_sender_may_is_what_the_file_says() -> None:
         ("session.ended@1", "session.ended@2", "unknown-schema"),
         ("{ session.ended:", "{ invoice.paid:", "unknown-type"),
         ("drift: strict", "drift: lenient", "unknown-policy"),
-        ('sources: ["*"]', "sources: []", "too-few"),
+        ('sources: ["*"]', "sources: []", "list-length"),
         ('types: ["*"]', 'types: ["a b"]', "bad-value"),
         ('types: ["*"]', 'types: ["*.placed"]', "bad-value"),
         ('sources: ["*"]', 'sources: ["*"]\n    scopes: []', "unknown-key"),
