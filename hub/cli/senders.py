@@ -28,7 +28,7 @@ def token(json_output: place.Json = False) -> None:
         print_json({"token": made, "digest": digest})
         return
     told = (
-        f"{made}\n\nGive it to the sender; it is not shown again. In the environment's file, the sender's `tokens` get a "
-        f"line with it:\n\n  NAME: {digest}"
+        f"{made}\n\nGive it to the sender; it is not shown again. In the environment's file, the sender's `tokens` get "
+        f"a line with it:\n\n  NAME: {digest}"
     )
     console.print(told, highlight=False, soft_wrap=True)

@@ -19,6 +19,8 @@ FOR_TESTS = ROOT / "hub/sdk/testing"
 SHIPPED = [path for path in modules(*PACKAGES) if FOR_TESTS not in path.parents]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CARRIERS = packages_distributions()
+#: Of the standard library of Pythons that may be newer than this one.
+LATER = {"compression"}
 
 
 def plain(name: str) -> str:
@@ -42,7 +44,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
 
 
 def _undeclared(path: Path) -> list[str]:
-    own = {*sys.stdlib_module_names, *PACKAGES, "concord_assets", "concord_workspace"}
+    own = {*sys.stdlib_module_names, *LATER, *PACKAGES, "concord_assets", "concord_workspace"}
     outside = {name.partition(".")[0] for name, _ in imported(path)} - own
     return [name for name in sorted(outside) if not {plain(one) for one in CARRIERS.get(name, [])} & DECLARED]
 

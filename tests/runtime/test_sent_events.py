@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import urllib.error
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,4 +122,19 @@ def test_a_door_that_is_not_the_senders_stays_closed(taking: HubProcess) -> None
     assert taking.call("POST", PATH, b"[]", local).status == 401
     described = taking.api("GET", "/api/openapi.json").json()["paths"][PATH]
     assert {"get", "post"} <= described.keys()
+    assert taking.end() == 0
+
+
+def test_the_program_of_the_page_sends_what_it_says(taking: HubProcess) -> None:
+    page = (Path(__file__).parents[2] / "docs/sending.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    taking.start()
+    assert send(taking, usage("use-7", data={"other": 1}))[0] == 202
+    environ = {**os.environ, "HUB": taking.url, "TOKEN": TOKEN, "no_proxy": "127.0.0.1"}
+    for _ in range(2):
+        asked = [sys.executable, "-c", program]
+        said = subprocess.run(asked, env=environ, capture_output=True, text=True, timeout=60, check=False)
+        assert (said.returncode, said.stderr) == (0, "")
+        assert said.stdout.startswith("7 The first one stays")
+    assert len(all_events(taking)) == 1001
     assert taking.end() == 0
