@@ -25,6 +25,7 @@ from hub.cli import (
     runs,
     schedules,
     schemas,
+    senders,
     streams,
     things,
     vault,
@@ -197,6 +198,9 @@ app.command(rich_help_panel=_KEEP)(retention)
 
 app.command(rich_help_panel=_RUN)(connect)
 app.add_typer(people.app, name="people", help="Say who may sign in, and as what.", rich_help_panel=_RUN)
+app.add_typer(
+    senders.app, name="senders", help="Make tokens for those who send events over the API.", rich_help_panel=_RUN
+)
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.", rich_help_panel=_RUN)
 
 

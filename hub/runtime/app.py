@@ -29,6 +29,7 @@ from hub.api import (
     runs,
     schedules,
     secrets,
+    sending,
     sessions,
     streams,
     things,
@@ -51,6 +52,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.token = hub.token
     app.state.readiness = lambda: hub.state
     app.state.intake = hub.intake
+    app.state.deliveries = hub.deliveries
     app.state.orders = hub.orders
     app.state.run_orders = hub.run_orders
     app.state.hold_orders = hub.hold_orders
@@ -88,6 +90,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
         effects,
         cases,
         decisions,
+        sending,
         events,
         drift,
         crossrefs,

@@ -235,7 +235,7 @@ class Hub:
             intake=self.composition.intake,
             worker=self.composition.worker,
         )
-        self.intake = parts.intake
+        self.intake, self.deliveries = parts.intake, parts.deliveries
         self.working = Working(parts.parts, parts.worker, heartbeat=self._heartbeat())
         self.orders, self.run_orders, self.effect_orders = parts.orders, parts.run_orders, parts.effect_orders
         self.event_orders, self.hold_orders = parts.event_orders, parts.hold_orders
@@ -304,12 +304,14 @@ class Hub:
         )
         self.working.begin()
         if self.backbone is not None:
-            self.backbone.start(
-                Told(work=lambda: self.worker.wake(), reached=lambda there: self.worker.relies(on_others=there))
-            )
+            self.backbone.start(Told(work=self._wake, reached=lambda there: self.worker.relies(on_others=there)))
         elif self.committer.tells:
             log.warning("feed.not_published", hint="CONCORD_NATS is not set; what happens waits in the outbox")
         self.budgets.start()
+
+    def _wake(self) -> None:
+        # The worker may be another one by now.
+        self.worker.wake()
 
     @property
     def worker(self) -> Worker:

@@ -11,7 +11,7 @@ import pytest
 
 from hub.backbone.backbone import Told
 from hub.engine.worker import POLL_SECONDS, SAFETY_SECONDS, Worker
-from hub.store.database import FILE_NAME
+from hub.store.sqlite import FILE_NAME
 from tests.backbone.hubs import Servers, Teller, until
 from tests.engine.house import House, bundle
 from tests.engine.vendor import Vendor

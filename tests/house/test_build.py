@@ -21,6 +21,8 @@ FOR_TESTS = ROOT / "hub/sdk/testing"
 SHIPPED = [path for path in modules(*PACKAGES) if FOR_TESTS not in path.parents]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CARRIERS = packages_distributions()
+#: Of the standard library of Pythons that may be newer than this one.
+LATER = {"compression"}
 
 
 def plain(name: str) -> str:
@@ -51,7 +53,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
 
 
 def _undeclared(path: Path) -> list[str]:
-    own = {*sys.stdlib_module_names, *PACKAGES, "concord_assets", "concord_workspace"}
+    own = {*sys.stdlib_module_names, *LATER, *PACKAGES, "concord_assets", "concord_workspace"}
     at_once = _loaded_at_once(tree(path))
     found = set()
     for name, line in imported(path):
