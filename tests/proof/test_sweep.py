@@ -131,7 +131,10 @@ def test_what_names_no_crash_is_told_what_does(text: str) -> None:
     [
         ("invoice-to-erb, after a commit 6", "invoice-to-erp"),
         ("collections-notices", "collections-notice"),
-        ("payout-to-erp that is takn back, in S/4HANA, after a commit 2", "payout-to-erp that is taken back, in S/4HANA"),
+        (
+            "payout-to-erp that is takn back, in S/4HANA, after a commit 2",
+            "payout-to-erp that is taken back, in S/4HANA",
+        ),
     ],
 )
 def test_a_case_that_is_nearly_named_is_asked_for(text: str, meant: str) -> None:
