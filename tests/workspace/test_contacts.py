@@ -52,7 +52,7 @@ async def come(walk: Walk, at: str = "Alder", **more: object) -> str:
 
 async def told(walk: Walk, id: str, *, as_made: bool = False) -> dict[str, Any]:
     data = {"object": "Contact", "id": id, "as_made": as_made}
-    return (await walk.heard("contact-to-erp", data, connection="salesforce", subject=id))["way"]
+    return dict((await walk.heard("contact-to-erp", data, connection="salesforce", subject=id))["way"])
 
 
 def contacts(walk: Walk) -> list[dict[str, Any]]:
