@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.netsuite import (
+    contacts,
     credit_memos,
     customers,
     deposits,
@@ -23,6 +24,10 @@ OPERATIONS: tuple[Operation, ...] = (
     customers.UPSERT,
     customers.READ,
     customers.FIND,
+    contacts.UPSERT,
+    contacts.READ,
+    contacts.FIND,
+    contacts.NAMED,
     items.UPSERT,
     items.READ,
     sales_orders.UPSERT,

@@ -29,6 +29,18 @@ SETTINGS: Mapping[str, Any] = {
     "token_secret": "an-invented-token-secret",
 }
 CUSTOMER = {"externalId": "cus_9", "companyName": "Nine", "subsidiary": {"id": "2"}, "currency": {"id": "4"}}
+CONTACT = {
+    "externalId": "con_9",
+    "entityId": "Ada Byron",
+    "company": {"externalId": "cus_1"},
+    "subsidiary": {"id": "2"},
+    "firstName": "Ada",
+    "lastName": "Byron",
+    "email": "ada@acme.example",
+    "phone": "+49 40 5551",
+    "title": "Accountant",
+    "isInactive": False,
+}
 INVOICE = {
     "externalId": "in_9",
     "entity": {"externalId": "cus_1"},
@@ -136,6 +148,7 @@ def _reverse(operation: str, record: Mapping[str, Any], books: str, *after: Writ
 
 
 MAKE_CUSTOMER = _upsert("customer.upsert", CUSTOMER, "customers", companyName="Nine and Daughters")
+MAKE_CONTACT = _upsert("contact.upsert", CONTACT, "contacts", title="Controller")
 MAKE_INVOICE = _upsert("invoice.upsert", INVOICE, "invoices", otherRefNum="PO-77", tranDate="2026-01-30")
 MAKE_PAYMENT = WriteSample(
     operation="payment.create",
@@ -186,6 +199,9 @@ SAMPLES = Samples(
     reads=(
         ReadSample(operation="customer.read", input={"external_id": "cus_1"}),
         ReadSample(operation="customer.find", input={"external_id": "cus_1"}),
+        ReadSample(operation="contact.read", input={"external_id": "con_9"}, after=(MAKE_CONTACT,)),
+        ReadSample(operation="contact.find", input={"external_id": "con_9"}, after=(MAKE_CONTACT,)),
+        ReadSample(operation="contact.named", input={"company": "1001", "name": "Ada Byron"}, after=(MAKE_CONTACT,)),
         ReadSample(operation="sales_order.read", input={"external_id": "ct_9"}, after=(MAKE_SALES_ORDER,)),
         ReadSample(operation="invoice.read", input={"id": "5001"}, after=(MAKE_INVOICE,)),
         ReadSample(operation="payment.read", input={"id": "5002"}, after=(MAKE_PAYMENT,)),
@@ -208,6 +224,7 @@ SAMPLES = Samples(
     ),
     writes=(
         MAKE_CUSTOMER,
+        MAKE_CONTACT,
         MAKE_SALES_ORDER,
         WriteSample(
             operation="sales_order.close",

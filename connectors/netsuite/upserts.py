@@ -19,7 +19,7 @@ from connectors.netsuite.client import (
     write,
 )
 from connectors.netsuite.settings import NetSuiteSettings
-from connectors.netsuite.standing import GUARD
+from connectors.netsuite.standing import GUARD, GUARD_WITHIN
 from hub.sdk.connector import JsonSchema, ReadOperation, Record, WriteOperation
 from hub.sdk.errors import FixData
 from hub.sdk.session import Session
@@ -90,6 +90,33 @@ def upsert(kind: Kind, *, name: str, undo: str | None = None) -> WriteOperation:
         result=written,
         undo=undo,
         guard=GUARD,
+    )
+
+
+def upsert_named(kind: Kind, *, name: str) -> WriteOperation:
+    """Declare the write of the fields that are given: under the internal id where the record has one, else the other.
+
+    Others write other fields of such a record, so the guard watches those alone that the write names. Without `replace`
+    NetSuite would append the lines of a repeated write once more. An empty text clears a field.
+    """
+
+    def request(settings: NetSuiteSettings, record: Record, key: EffectKey) -> Request:
+        body = kind.body(record)
+        replaced = ",".join(sublist for sublist in kind.sublists if sublist in body)
+        query = {"replace": replaced} if replaced else None
+        if record.get("id") is not None:
+            return write("PATCH", record_url(settings, kind.record, read_key({"id": record["id"]}), query), body)
+        return write("PUT", record_url(settings, kind.record, external_key(record.get("externalId")), query), body)
+
+    return WriteOperation(
+        name=name,
+        title=f"Write the fields of a {kind.called} that are given, under its external or its internal id",
+        input={"$ref": kind.schema},
+        output=ID_OUTPUT,
+        idempotency=Idempotency.UPSERT,
+        request=request,
+        result=written,
+        guard=GUARD_WITHIN,
     )
 
 

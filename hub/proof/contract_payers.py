@@ -30,6 +30,9 @@ class ContractPayers:
         """Pay what is billed by now; tells whether each contract is billed, and whatever is paid of it is paid."""
         if not self._left:
             return True
+        if not any(one.key in self._ids for one in self._left):
+            # Nobody has signed yet.
+            return False
         billed = contract_invoices.of_contracts(self._stage.stripe.books())
         ready = [(one, invoice) for one in self._left for invoice in self._open(one, billed)]
         paying = [(one, invoice) for one, invoice in ready if one.paid is not Paid.NOT]

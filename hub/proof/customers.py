@@ -30,7 +30,8 @@ FLOWS: Mapping[str, Sequence[str]] = {
     "salesforce.account.deleted": ("account-left",),
     "concord.account.placed": ("account-placed",),
     "concord.flow.customer-of-account": ("customer-of-account",),
-    "salesforce.contact.changed": ("contact-to-billing",),
+    "salesforce.contact.changed": ("contact-to-billing", "contact-to-erp"),
+    "salesforce.contact.deleted": ("contact-to-erp",),
     "salesforce.product.changed": ("product-to-billing",),
     "salesforce.price_book_entry.changed": ("price-to-billing",),
 }

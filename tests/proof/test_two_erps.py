@@ -15,7 +15,7 @@ from hub.proof import crm, scenario, two_erps
 from hub.proof.crm import SAP, home
 from hub.proof.markets import BY_CURRENCY
 from hub.proof.two_erps import CONTRACTS, ELSEWHERE, PAYING, WON_LATE
-from hub.proof.wishes import stripe_catalogue, stripe_invoices
+from hub.proof.wishes import FINALIZES_AFTER, stripe_catalogue, stripe_invoices, tax_rates
 
 DEMO = (sys.executable, "-c", "from hub.cli.main import run; run()", "demo")
 
@@ -133,6 +133,24 @@ def test_each_currency_has_one_entity() -> None:
         **dict.fromkeys(("EUR", "CHF", "SEK", "JPY"), "s4hana"),
         **dict.fromkeys(("USD", "CAD", "GBP", "KWD"), "netsuite"),
     }
+
+
+def test_the_workspace_names_all_that_contracts_sell_and_how_each_country_is_taxed() -> None:
+    """As people add it before the hub begins: by the CRM's ids, and billing's of rates."""
+    ids = {name: f"01t{name}" for name in crm.PRICES}
+    rates = {one["key"]: f"txr_{one['key']}" for one in tax_rates()["tax_rates"]}
+    tables = crm.tables(ids, rates)
+    for name in ("tax_codes", "netsuite_items", "s4hana_revenue_accounts"):
+        assert set(tables[name]) == set(ids.values())
+    assert {one["externalId"]: one["id"] for one in crm.items(ids)["records"]} == tables["netsuite_items"]
+    countries = {f"{crm.ENTITIES[market.country]}.{market.country}" for market in BY_CURRENCY.values()}
+    assert set(tables["stripe_tax_rates"]) == countries
+    assert tables["stripe_tax_rates"]["DE01.CH"] == "txr_tax-CHF-CH"
+    # They are there before they can be sold, and billing finalises what contracts are billed.
+    assert not any(one["IsActive"] for one in crm.products()["records"])
+    drawn = two_erps.draw(1, 40, flawed=True)
+    assert stripe_catalogue(drawn)["switches"]["finalizes_after"] == FINALIZES_AFTER
+    assert "tax_rates" not in stripe_catalogue(drawn)
 
 
 def test_an_unknown_scenario_is_refused() -> None:

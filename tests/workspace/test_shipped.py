@@ -46,6 +46,7 @@ def test_it_has_the_flows_of_the_money_path(bundle: Bundle) -> None:
         "account-left": "salesforce.account.deleted",
         "account-placed": "concord.account.placed",
         "contact-to-billing": "salesforce.contact.changed",
+        "contact-to-erp": "salesforce.contact.changed",
         "contract-due": "salesforce.contract.changed",
         "contract-left": "salesforce.contract.deleted",
         "contract-ended": "stripe.customer.subscription.deleted",

@@ -251,12 +251,14 @@ _SETTINGS = {
     "netsuite": {"account", "client_id", "certificate_id", "private_key", "algorithm"},
     "tax": {"account_id", "license_key", "company_code"},
     "s4hana": {"user", "password"},
+    "salesforce": {"consumer_key", "username", "private_key", "audience", "organization_id", "api_version"},
 }
 _FIXED: Mapping[str, Mapping[str, str]] = {
     "stripe": {"webhook_secret": "whsec_test"},
     "netsuite": {},
     "tax": {},
     "s4hana": {"webhook_secret": "shown-by-the-sender"},
+    "salesforce": {"currency": "EUR"},
 }
 
 

@@ -33,6 +33,7 @@ def snapshot(account: Account) -> Mapping[str, Any]:
             for one in account.accepted
         ],
         "customers": [_record(account, one) for one in documents.of("customer")],
+        "contacts": [_record(account, one) for one in documents.of("contact")],
         "salesOrders": [_order(account, one) for one in documents.of("salesOrder")],
         "invoices": [_transaction(account, one) for one in documents.of("invoice")],
         "payments": [_transaction(account, one) for one in documents.of("customerPayment")],

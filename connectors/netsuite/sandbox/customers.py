@@ -70,9 +70,10 @@ def _refuse_circle(account: Account, draft: Document) -> None:
 
 
 def refuse_delete(account: Account, document: Document) -> None:
-    """Refuse to delete a customer with transactions or subcustomers."""
+    """Refuse to delete a customer with transactions, subcustomers or contacts."""
     has_children = any(one.fields.get("parent") == document.id for one in account.documents.of("customer"))
-    if has_children or _has_transactions(account, document):
+    has_contacts = any(one.fields.get("company") == document.id for one in account.documents.of("contact"))
+    if has_children or has_contacts or _has_transactions(account, document):
         raise Refusal("This record cannot be deleted because it has dependent records.")
 
 

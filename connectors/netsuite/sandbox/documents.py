@@ -134,7 +134,7 @@ class Documents:
             return
         holder = self._by_external_id.get((RECORD_TYPES[draft.type].space, draft.external_id))
         if holder is not None and holder.id != draft.id:
-            kind = {"customer": "entity", "serviceSaleItem": "item"}.get(draft.type, "record")
+            kind = {"customer": "entity", "contact": "entity", "serviceSaleItem": "item"}.get(draft.type, "record")
             raise Refusal(f"Error while accessing a resource. This {kind} already exists.")
 
     def put(self, document: Document) -> None:

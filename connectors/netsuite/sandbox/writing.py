@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from connectors.netsuite.sandbox import customers, deposits, items, journals, orders, refunds, sales, settlement
+from connectors.netsuite.sandbox import (
+    contacts,
+    customers,
+    deposits,
+    items,
+    journals,
+    orders,
+    refunds,
+    sales,
+    settlement,
+)
 from connectors.netsuite.sandbox.documents import Document
 from connectors.netsuite.sandbox.incoming import Change
 from connectors.netsuite.sandbox.outcome import Outcome, refuse_foreign_accounts, take_effect
@@ -62,6 +72,8 @@ def delete(account: Account, document: Document) -> None:
     """Delete a record that nothing else depends on."""
     if document.type == "customer":
         customers.refuse_delete(account, document)
+    elif document.type == "contact":
+        contacts.refuse_delete(account, document)
     elif document.type == "serviceSaleItem":
         items.refuse_delete(account, document)
         account.references.kinds["item"].pop(document.id)
@@ -96,6 +108,8 @@ def _keep(account: Account, draft: Document, known: Document | None, action: str
     outcome = None
     if draft.type == "customer":
         customers.finish(account, draft, known)
+    elif draft.type == "contact":
+        contacts.finish(account, draft)
     elif draft.type == "serviceSaleItem":
         items.finish(account, draft, known)
     else:

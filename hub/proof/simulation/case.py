@@ -148,7 +148,8 @@ class Crm:
     scenario's has. `products` counts those of the CRM's that billing and the ERP must have, `product_changes` how often
     billing's were changed, and `prices` all that were ever made of entries of price books; what is `unpriced` was taken
     back. With `invoiced`, the CRM must know how each invoice of an account stands. `contracts` says what must have come
-    of each contract, by the name of its record. `exceptions` are the reasons of those that must be open, `untold` those
+    of each contract, by the name of its record, and `contacts` what the ERP has of each contact, where it is looked at:
+    no fields are no record. `exceptions` are the reasons of those that must be open, `untold` those
     about each invoice of which the CRM could not be told.
     """
 
@@ -163,6 +164,7 @@ class Crm:
     unpriced: bool = False
     invoiced: bool = False
     contracts: Mapping[str, Stands] = field(default_factory=dict)
+    contacts: Mapping[str, Mapping[str, object]] | None = None
     exceptions: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
 

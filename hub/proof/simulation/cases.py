@@ -7,6 +7,7 @@ from hub.proof.credits import Credit
 from hub.proof.scenario import Payment
 from hub.proof.simulation.case import Books, Case, Customers, Stage, Tied
 from hub.proof.simulation.case_scenario import one_invoice
+from hub.proof.simulation.contact_cases import CONTACT_CASES
 from hub.proof.simulation.contract_cases import CONTRACT_CASES
 from hub.proof.simulation.contract_ending_cases import CONTRACT_ENDING_CASES
 from hub.proof.simulation.crm_cases import CRM_CASES
@@ -381,6 +382,7 @@ CASES: tuple[Case, ...] = (
     ),
     *CRM_CASES,
     *GROUP_CASES,
+    *CONTACT_CASES,
     *CONTRACT_CASES,
     *CONTRACT_ENDING_CASES,
     *RESTORE_CASES,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from hub.proof import contract_checks, crm_checks, group_checks, sap_contracts
+from hub.proof import contact_checks, contract_checks, crm_checks, group_checks, sap_contracts
 from hub.proof.evidence import NOBODY, Evidence, Expected
 from hub.proof.invariants import Finding
 from hub.proof.simulation.case import Crm
@@ -100,6 +100,9 @@ class CrmSide:
             for name, state in wanted.contracts.items()
         }
         yield from contract_checks.find(crm, stripe, erps, due=due, on=on)
+        if wanted.contacts is not None:
+            people = {self.names.get(name, name): fields for name, fields in wanted.contacts.items()}
+            yield from contact_checks.in_netsuite(books["netsuite"], people)
         if wanted.invoiced:
             yield from crm_checks.invoices(crm, stripe, tied)
 

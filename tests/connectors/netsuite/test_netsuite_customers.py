@@ -35,7 +35,7 @@ def look() -> Any:
 
 
 def write(settings: NetSuiteSettings, record: Record) -> Request:
-    return customers.request(settings, record, KEY)
+    return customers.UPSERT.request(settings, record, KEY)
 
 
 def shown(**changes: Any) -> Response:

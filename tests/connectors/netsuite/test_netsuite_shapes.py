@@ -11,6 +11,7 @@ from connectors.netsuite.sandbox.record_types import RECORD_TYPES
 
 SHAPES = {
     "customer": "customer",
+    "contact": "contact",
     "sales_order": "salesOrder",
     "invoice": "invoice",
     "credit_memo": "creditMemo",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from connectors.netsuite.sandbox import revenue
@@ -40,6 +41,7 @@ class Table:
 _NAMES: Mapping[str, str] = {
     "account": "account",
     "class": "classification",
+    "company": "customer",
     "currency": "currency",
     "deferralaccount": "account",
     "department": "department",
@@ -170,14 +172,30 @@ _CUSTOMER: Mapping[str, _Getter] = {
     "lastmodifieddate": _second("modified"),
 }
 
-#: Customers, vendors, employees and the like; only customers are here.
+_CONTACT: Mapping[str, _Getter] = {
+    "id": _CUSTOMER["id"],
+    "entityid": _CUSTOMER["entityid"],
+    "company": _number("company"),
+    "firstname": _CUSTOMER["firstname"],
+    "lastname": _CUSTOMER["lastname"],
+    "title": _field("title"),
+    "email": _CUSTOMER["email"],
+    "phone": _CUSTOMER["phone"],
+    "subsidiary": _number("subsidiary"),
+    "externalid": _CUSTOMER["externalid"],
+    "isinactive": _CUSTOMER["isinactive"],
+    "datecreated": _CUSTOMER["datecreated"],
+    "lastmodifieddate": _CUSTOMER["lastmodifieddate"],
+}
+
+#: Customers, contacts, vendors, employees and the like; only customers and contacts are here.
 _ENTITY: Mapping[str, _Getter] = {
     "id": _CUSTOMER["id"],
     "entityid": _CUSTOMER["entityid"],
     "externalid": _CUSTOMER["externalid"],
     "email": _CUSTOMER["email"],
     "altname": lambda _account, row: row.fields.get("companyName"),
-    "type": lambda _account, _row: "CustJob",
+    "type": lambda _account, row: {"customer": "CustJob", "contact": "Contact"}[row.type],
     "datecreated": _CUSTOMER["datecreated"],
     "lastmodifieddate": _CUSTOMER["lastmodifieddate"],
 }
@@ -214,6 +232,10 @@ def _by_external_id(account: Account, external_id: str) -> Iterable[Document]:
     return [document for document in found if document is not None]
 
 
+def _entities(account: Account) -> Iterable[Document]:
+    return chain(account.documents.of("customer"), account.documents.of("contact"))
+
+
 TABLES: Mapping[str, Table] = {
     "transaction": Table(
         rows=lambda account: account.documents.transactions(),
@@ -232,7 +254,15 @@ TABLES: Mapping[str, Table] = {
     "transactionaccountingline": Table(rows=accounting_tables.impact, columns=accounting_tables.IMPACT),
     "revenuearrangement": Table(rows=revenue.arrangements, columns=accounting_tables.ARRANGEMENT),
     "revenueelement": Table(rows=revenue.elements, columns=accounting_tables.ELEMENT),
-    "entity": Table(rows=lambda account: account.documents.of("customer"), columns=_ENTITY),
+    "entity": Table(rows=_entities, columns=_ENTITY),
+    "contact": Table(
+        rows=lambda account: account.documents.of("contact"),
+        columns=_CONTACT,
+        narrowed={
+            "id": _by_id(lambda account, wanted: account.documents.get("contact", wanted)),
+            "externalid": lambda account, wanted: _one(account.documents.by_external_id("contact", wanted)),
+        },
+    ),
     "customer": Table(
         rows=lambda account: account.documents.of("customer"),
         columns=_CUSTOMER,
