@@ -37,6 +37,7 @@ from hub.cli.holds import hold, holds, resume
 from hub.cli.output import EXIT_REFUSED, EXIT_WRONG, console, fail, print_json
 from hub.cli.release import plan, publish, revisions
 from hub.cli.retention import retention
+from hub.cli.workers import Lease, Roles, worker, workers
 from hub.errors import HubError
 
 
@@ -173,22 +174,33 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8480,
     key_file: place.KeyFile = None,
     poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
-    lease: Annotated[
-        float,
-        typer.Option(min=1, help="Seconds of silence after which other processes on the same database take over."),
-    ] = 10.0,
+    database: place.DatabaseUrl = None,
+    roles: Roles = "api,worker,scheduler",
+    lease: Lease = 10.0,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
 ) -> None:
-    """Run the hub: API, webhooks, workers and console in one process."""
+    """Run the hub: API, webhooks, workers and console in one process, or only some of it."""
     from hub.cli.serving import run_hub
+    from hub.runtime.roles import roles_of
 
     settings = place.settings(
-        data, workspace, environment, key_file, host=host, port=port, poll_seconds=poll, lease_seconds=lease
+        data,
+        workspace,
+        environment,
+        key_file,
+        database=database,
+        roles=roles_of(roles),
+        host=host,
+        port=port,
+        poll_seconds=poll,
+        lease_seconds=lease,
     )
     raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
 
 
+app.command(rich_help_panel=_RUN)(worker)
+app.command(rich_help_panel=_LOOK)(workers)
 app.command(rich_help_panel=_KEEP)(backup)
 app.command(rich_help_panel=_KEEP)(restore)
 app.command(rich_help_panel=_KEEP)(doctor)

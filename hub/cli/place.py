@@ -15,6 +15,16 @@ Data = Annotated[Path, typer.Option(help="The data directory.", envvar="CONCORD_
 Workspace = Annotated[Path | None, typer.Option(help="The workspace folder.", envvar="CONCORD_WORKSPACE")]
 Environment = Annotated[str, typer.Option(help="Which environment.", envvar="CONCORD_ENVIRONMENT")]
 KeyFile = Annotated[Path | None, typer.Option(help="The vault key's file.", envvar="CONCORD_KEY_FILE")]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="The PostgreSQL database that has the data: postgresql://…; without it, a file in the data directory.",
+        envvar="CONCORD_DATABASE",
+        show_envvar=True,
+    ),
+]
 #: Of every command that machines may read.
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -23,14 +33,37 @@ DEFAULT_DATA = Path(".data")
 DEFAULT_ENVIRONMENT = "example"
 
 
-def settings(data: Path, workspace: Path | None, environment: str, key_file: Path | None, **more: Any) -> HubSettings:
-    """Give the settings of a hub process or command."""
+def settings(
+    data: Path,
+    workspace: Path | None,
+    environment: str,
+    key_file: Path | None,
+    *,
+    database: str | None = None,
+    **more: Any,
+) -> HubSettings:
+    """Give the settings of a hub process or command; `database` is the variable's where nobody says another."""
     return HubSettings(
         data=data,
         workspace=find_workspace(workspace, os.environ, Path.cwd()),
         environment=environment,
         key_file=key_file,
-        database=os.environ.get("CONCORD_DATABASE") or None,
+        database=database or os.environ.get("CONCORD_DATABASE") or None,
+        environ=dict(os.environ),
+        **more,
+    )
+
+
+def without_workspace(
+    data: Path, environment: str, key_file: Path | None, *, database: str | None, **more: Any
+) -> HubSettings:
+    """Give the settings of a process that takes its workspace from the database."""
+    return HubSettings(
+        data=data,
+        workspace=data,
+        environment=environment,
+        key_file=key_file,
+        database=database or None,
         environ=dict(os.environ),
         **more,
     )

@@ -20,7 +20,7 @@ from hub.errors import HubError
 from hub.queries import alarms, contents, pending
 from hub.queries.checkup import CheckUp, Finding, fail, look, note, ok, plain, warn
 from hub.queries.integrity import verify_logs
-from hub.runtime import surroundings
+from hub.runtime import company, surroundings
 from hub.runtime.composition import Hub, HubState
 from hub.runtime.settings import HubSettings
 from hub.store import alarms as told_alarms
@@ -65,6 +65,7 @@ class Doctor:
                 *_files(connection, hub.settings.data, hub.verifier, deep=deep),
                 *look("audit-heads", lambda: _sealed(hub.settings.data)),
                 *look("accounts", lambda: _accounts(hub)),
+                *look("workers", lambda: list(company.examined(hub))),
                 *look("data", lambda: pending.examine(connection, hub.environment.name, now)),
                 *look("alarms", lambda: _alarms(hub)),
             ]
