@@ -112,14 +112,9 @@ class Databases:
                 if name not in self._of.values():
                     self._empty(name)
 
-    @contextmanager
-    def bare(self) -> Iterator[str]:
-        """Give the URL of a database without any table, which is dropped afterwards."""
-        name = self._made("template0")
-        try:
-            yield named(self._url, name)
-        finally:
-            self._root().execute(f"DROP DATABASE {name} WITH (FORCE)")
+    def bare(self) -> str:
+        """Give the URL of a database without any table; it goes with the server."""
+        return named(self._url, self._made("template0"))
 
     def close(self) -> None:
         """Close the connections by which databases were made and emptied; the server ends with all of them."""
