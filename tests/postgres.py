@@ -106,7 +106,9 @@ class Databases:
         """Empty the databases of directories that are gone, or that lie in a folder nobody needs any more."""
         for directory, name in list(self._of.items()):
             ended = folder is not None and directory.is_relative_to(folder.resolve())
-            if ended or (not self._open.get(directory) and not directory.exists()):
+            # One that was never opened here is another process's, which makes it.
+            gone = self._open.get(directory) == 0 and not directory.exists()
+            if ended or gone:
                 del self._of[directory]
                 self._open.pop(directory, None)
                 if name not in self._of.values():

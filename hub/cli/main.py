@@ -172,6 +172,7 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8480,
     key_file: place.KeyFile = None,
+    database: place.DatabaseUrl = None,
     poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
     lease: Annotated[
         float,
@@ -183,9 +184,9 @@ def serve(
     """Run the hub: API, webhooks, workers and console in one process."""
     from hub.cli.serving import run_hub
 
-    settings = place.settings(
-        data, workspace, environment, key_file, host=host, port=port, poll_seconds=poll, lease_seconds=lease
-    )
+    more: dict[str, Any] = {"host": host, "port": port, "database": database or None}
+    more |= {"poll_seconds": poll, "lease_seconds": lease}
+    settings = place.settings(data, workspace, environment, key_file, **more)
     raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
 
 

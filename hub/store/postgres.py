@@ -6,7 +6,8 @@ one that was stopped or cut off (`WRITER`), and migrations are made by one proce
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -91,7 +92,8 @@ class Server:
         self.apart: Engine = _engine(url, WRITER, pool_size=1, max_overflow=1)
         try:
             with self.writer.connect() as connection:
-                _assert_settings(connection)
+                with connection.begin():
+                    assert_settings(connection)
                 _migrate(connection, directory)
                 with connection.begin():
                     damage.check_end(connection, directory)
@@ -244,15 +246,27 @@ def _dumper(array: type[arrays.Array]) -> type[Dumper]:
     return ArrayDumper
 
 
-def _assert_settings(connection: Connection) -> None:
-    """Ask the server what it promises; the first word to it, so that it also tells whether it can be reached."""
+@contextmanager
+def reading(url: str) -> Iterator[Connection]:
+    """Give a connection that changes nothing, not even to newer tables; raises what opening the database would."""
+    engine = _engine(url, READER)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise _not_opened(url, error) from error
+    finally:
+        engine.dispose()
+
+
+def assert_settings(connection: Connection) -> None:
+    """Ask the server what durability rests on, in the caller's transaction; `Fatal` and `Refused` as at a start."""
     names = [name for name, _value, _why in _DURABLE]
     asked = text(
         "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), "
         "pg_is_in_recovery(), ARRAY(SELECT current_setting(name) FROM unnest(:names ::text[]) AS name)"
     )
-    with connection.begin():
-        version, encoding, standby, found = connection.execute(asked, {"names": names}).one()
+    version, encoding, standby, found = connection.execute(asked, {"names": names}).one()
     if version < OLDEST:
         raise Refused(
             "The server's PostgreSQL is too old.",

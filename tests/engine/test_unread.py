@@ -71,7 +71,7 @@ async def test_every_write_happens_once_and_nobody_is_called(
 
     def refusing() -> bool:
         nonlocal left
-        struck = left > 0 and chance.random() < 0.3
+        struck = left > 0 and chance.random() < 0.5
         left -= struck
         return struck
 
@@ -81,7 +81,7 @@ async def test_every_write_happens_once_and_nobody_is_called(
         await house.ambient.clock.sleep(0.5)
     left = 0
     counted = await house.settled()
-    assert database.refused > 5
+    assert database.refused > 2
     assert counted == {"succeeded": 30}
     assert not exceptions(house)
     assert len(vendor.documents) == 30 * (3 if flow is THREE_WRITES else 5)

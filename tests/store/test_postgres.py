@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -26,18 +26,6 @@ from hub.store.database import Database
 from tests import postgres
 
 pytestmark = pytest.mark.processes
-
-
-@pytest.fixture(scope="module")
-def databases() -> Iterator[postgres.Databases]:
-    """Give a server: that of the whole run, or one of its own."""
-    if postgres.WANTED:
-        yield postgres.databases()
-        return
-    with postgres.serving() as url:
-        own = postgres.Databases(url, "own")
-        yield own
-        own.close()
 
 
 @pytest.fixture
