@@ -106,20 +106,17 @@ class Databases:
         """Empty the databases of directories that are gone, or that lie in a folder nobody needs any more."""
         for directory, name in list(self._of.items()):
             ended = folder is not None and directory.is_relative_to(folder.resolve())
-            if ended or (not self._open.get(directory) and not directory.exists()):
+            # One that was never opened here is another process's, which makes it.
+            gone = self._open.get(directory) == 0 and not directory.exists()
+            if ended or gone:
                 del self._of[directory]
                 self._open.pop(directory, None)
                 if name not in self._of.values():
                     self._empty(name)
 
-    @contextmanager
-    def bare(self) -> Iterator[str]:
-        """Give the URL of a database without any table, which is dropped afterwards."""
-        name = self._made("template0")
-        try:
-            yield named(self._url, name)
-        finally:
-            self._root().execute(f"DROP DATABASE {name} WITH (FORCE)")
+    def bare(self) -> str:
+        """Give the URL of a database without any table; it goes with the server."""
+        return named(self._url, self._made("template0"))
 
     def close(self) -> None:
         """Close the connections by which databases were made and emptied; the server ends with all of them."""

@@ -173,8 +173,8 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8480,
     key_file: place.KeyFile = None,
-    poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
     database: place.DatabaseUrl = None,
+    poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
     roles: Roles = "api,worker,scheduler",
     lease: Lease = 10.0,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
@@ -184,18 +184,9 @@ def serve(
     from hub.cli.serving import run_hub
     from hub.runtime.roles import roles_of
 
-    settings = place.settings(
-        data,
-        workspace,
-        environment,
-        key_file,
-        database=database,
-        roles=roles_of(roles),
-        host=host,
-        port=port,
-        poll_seconds=poll,
-        lease_seconds=lease,
-    )
+    more: dict[str, Any] = {"host": host, "port": port, "database": database or None, "roles": roles_of(roles)}
+    more |= {"poll_seconds": poll, "lease_seconds": lease}
+    settings = place.settings(data, workspace, environment, key_file, **more)
     raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
 
 

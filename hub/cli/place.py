@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from hub.runtime.settings import HubSettings
+from hub.errors import Refused
+from hub.runtime.settings import ON_SERVER, HubSettings
 from hub.workspace.loader import find_workspace
 
 Data = Annotated[Path, typer.Option(help="The data directory.", envvar="CONCORD_DATA")]
@@ -19,10 +20,9 @@ DatabaseUrl = Annotated[
     str | None,
     typer.Option(
         "--database",
-        metavar="URL",
-        help="The PostgreSQL database that has the data: postgresql://…; without it, a file in the data directory.",
+        help="The URL of a PostgreSQL database, in place of a file in the data directory.",
         envvar="CONCORD_DATABASE",
-        show_envvar=True,
+        show_default=False,
     ),
 ]
 #: Of every command that machines may read.
@@ -33,24 +33,15 @@ DEFAULT_DATA = Path(".data")
 DEFAULT_ENVIRONMENT = "example"
 
 
-def settings(
-    data: Path,
-    workspace: Path | None,
-    environment: str,
-    key_file: Path | None,
-    *,
-    database: str | None = None,
-    **more: Any,
-) -> HubSettings:
-    """Give the settings of a hub process or command; `database` is the variable's where nobody says another."""
+def settings(data: Path, workspace: Path | None, environment: str, key_file: Path | None, **more: Any) -> HubSettings:
+    """Give the settings of a hub process or command."""
     return HubSettings(
         data=data,
         workspace=find_workspace(workspace, os.environ, Path.cwd()),
         environment=environment,
         key_file=key_file,
-        database=database or os.environ.get("CONCORD_DATABASE") or None,
         environ=dict(os.environ),
-        **more,
+        **{"database": database_url(), **more},
     )
 
 
@@ -67,3 +58,14 @@ def without_workspace(
         environ=dict(os.environ),
         **more,
     )
+
+
+def database_url() -> str | None:
+    """Give the URL of the database that the environment names; None where the data is a file."""
+    return os.environ.get("CONCORD_DATABASE") or None
+
+
+def assert_file(what: str) -> None:
+    """Raise `Refused` for what is done to the database's file where the data is on PostgreSQL."""
+    if database_url() is not None:
+        raise Refused(f"{what} {ON_SERVER}", code="data-on-server")

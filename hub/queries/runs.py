@@ -15,6 +15,7 @@ from hub.model.run import RunState, WaitKind
 from hub.queries.amounts import Amount, amount
 from hub.queries.view import View, moment, seconds_between
 from hub.store import runs as stored
+from hub.store.statements import alike
 from hub.store.tables import runs
 
 
@@ -77,7 +78,7 @@ def listing(view: View, filter: RunFilter, *, before: str | None = None, limit: 
             statement = statement.where(column == value)
     if filter.text:
         pattern = f"%{escape_like(filter.text)}%"
-        statement = statement.where(runs.c.business_key.like(pattern, escape="\\") | (runs.c.id == filter.text))
+        statement = statement.where(alike(runs.c.business_key, pattern) | (runs.c.id == filter.text))
     if before is not None:
         statement = statement.where(runs.c.id < before)
     with view.database.reading() as connection:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from hub.model.ambient import of_micros
 from hub.queries.runs import escape_like
 from hub.queries.view import View
+from hub.store.statements import alike
 from hub.store.tables import cases, crossrefs, events, runs
 from hub.workspace.bundle import Bundle
 
@@ -63,7 +64,7 @@ def _runs(connection: Connection, view: View, text: str, pattern: str, limit: in
         select(runs.c.id, runs.c.flow, runs.c.business_key, runs.c.state, runs.c.created_at)
         .where(
             runs.c.environment == view.environment,
-            (runs.c.id == text) | (runs.c.event_id == text) | runs.c.business_key.like(pattern, escape="\\"),
+            (runs.c.id == text) | (runs.c.event_id == text) | alike(runs.c.business_key, pattern),
         )
         .order_by(runs.c.id.desc())
         .limit(limit)
@@ -79,9 +80,7 @@ def _cases(connection: Connection, view: View, text: str, pattern: str, limit: i
         select(cases.c.id, cases.c.reason, cases.c.business_key, cases.c.state, cases.c.opened_at)
         .where(
             cases.c.environment == view.environment,
-            (cases.c.id == text)
-            | cases.c.business_key.like(pattern, escape="\\")
-            | cases.c.reason.like(pattern, escape="\\"),
+            (cases.c.id == text) | alike(cases.c.business_key, pattern) | alike(cases.c.reason, pattern),
         )
         .order_by(cases.c.id.desc())
         .limit(limit)
@@ -97,9 +96,7 @@ def _events(connection: Connection, view: View, text: str, pattern: str, limit: 
         select(events.c.id, events.c.type, events.c.external_id, events.c.state, events.c.received_at)
         .where(
             events.c.environment == view.environment,
-            (events.c.id == text)
-            | events.c.external_id.like(pattern, escape="\\")
-            | events.c.subject.like(pattern, escape="\\"),
+            (events.c.id == text) | alike(events.c.external_id, pattern) | alike(events.c.subject, pattern),
         )
         .order_by(events.c.id.desc())
         .limit(limit)

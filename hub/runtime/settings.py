@@ -9,6 +9,8 @@ from pathlib import Path
 from hub.runtime.roles import ALL, Role
 
 DEFAULT_PORT = 8480
+#: Why what is done to the database's file cannot be done; the sentence begins with what that is.
+ON_SERVER = "is for data in a file, and this data is on PostgreSQL: use the server's own tools (docs/operations.md)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

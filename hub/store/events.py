@@ -32,7 +32,7 @@ from hub.store.decisions import keep
 from hub.store.drift import Sighting, count
 from hub.store.history import Lease, hindered
 from hub.store.runs import wake
-from hub.store.statements import Formed, among, names_of
+from hub.store.statements import Formed, among, containing, names_of
 from hub.store.tables import awaited, events, runs, steps
 
 #: Why an event is rejected that says something else than an earlier one of the same id.
@@ -304,7 +304,7 @@ def conditions(environment: str, wanted: EventFilter) -> list[ColumnElement[bool
         found.append(events.c.flags.contains(_finding(wanted), autoescape=True))
     if wanted.text is not None:
         columns = (events.c.external_id, events.c.type, events.c.subject)
-        told = (column.contains(wanted.text, autoescape=True) for column in columns)
+        told = (containing(column, wanted.text) for column in columns)
         found.append(or_(events.c.id == wanted.text, *told))
     return found
 

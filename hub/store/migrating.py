@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection
 
 from hub.errors import Fatal
 
 #: The newest step in `hub/store/migrations/versions`.
 NEWEST = "0008"
+#: Gives something where there are tables.
+_BEGUN = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE name = 'alembic_version'",
+    "postgresql": "SELECT to_regclass('alembic_version')::text",
+}
 
 
 def revision(connection: Connection) -> str | None:
     """Give the step that a database has come to, asked in the caller's transaction; None for one without tables."""
-    if not inspect(connection).has_table("alembic_version"):
+    if connection.exec_driver_sql(_BEGUN[connection.dialect.name]).scalar() is None:
         return None
     found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     return found

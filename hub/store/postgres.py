@@ -6,7 +6,8 @@ one that was stopped or cut off (`WRITER`), and migrations are made by one proce
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -19,7 +20,7 @@ from psycopg.pq import Format
 from psycopg.types.string import StrDumper
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy.pool import QueuePool
 
 from hub.errors import Fatal, HubError, Refused, RetryLater
 from hub.store import arrays, damage, heads, migrating
@@ -27,9 +28,8 @@ from hub.store.statements import unread
 
 #: The oldest server that every statement is made for.
 OLDEST = 140000
-#: What every session is given; a value that the server does not know (an older one) is left out.
+#: What every session is given.
 SESSION: Mapping[str, str] = {
-    "client_encoding": "UTF8",
     "timezone": "UTC",
     # A bundle's or a person's word must not change what a statement means.
     "standard_conforming_strings": "on",
@@ -39,6 +39,8 @@ SESSION: Mapping[str, str] = {
 #: Sessions that write: whoever is stopped in a transaction gives it up, so that others go on.
 WRITER: Mapping[str, str] = {
     **SESSION,
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
     "idle_in_transaction_session_timeout": "1s",
     "lock_timeout": "10s",
     "statement_timeout": "60s",
@@ -52,6 +54,8 @@ READER: Mapping[str, str] = {
     "idle_in_transaction_session_timeout": "5min",
     "statement_timeout": "60s",
 }
+#: Settings that older servers do not have, and the first version that has them.
+_SINCE = {"transaction_timeout": 170000}
 #: What the connection itself is given, where the URL says nothing else: who is silent for so long is gone (seconds,
 #: and milliseconds for what was sent and not acknowledged).
 _REACHING: Mapping[str, Any] = {
@@ -61,6 +65,7 @@ _REACHING: Mapping[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
     "application_name": "concord",
+    "client_encoding": "UTF8",
 }
 #: What durability rests on: setting, value, and what is lost otherwise.
 _DURABLE = (
@@ -75,19 +80,20 @@ _PREPARED = 2000
 
 
 class Server:
-    """One database of a server, for one process: a single writing connection, and a small pool that only reads."""
+    """One database of a server, for one process: some connections that write, and some that cannot."""
 
     def __init__(self, directory: Path, url: str) -> None:
         """Ask the server what durability rests on, bring the database to the newest tables, and compare its end."""
         self._directory = directory
-        self.writer: Engine = _engine(url, WRITER, poolclass=StaticPool)
-        self.reader: Engine = _engine(url, READER, poolclass=QueuePool, pool_size=4, max_overflow=4, pool_pre_ping=True)
+        self.writer: Engine = _engine(url, WRITER, pool_size=1, max_overflow=3)
+        self.reader: Engine = _engine(url, READER, pool_size=4, max_overflow=4, pool_pre_ping=True)
         event.listen(self.reader, "handle_error", _away)
         #: What a heartbeat has to itself: no change that takes long, and no reader, stands before it.
-        self.apart: Engine = _engine(url, WRITER, poolclass=QueuePool, pool_size=1, max_overflow=1)
+        self.apart: Engine = _engine(url, WRITER, pool_size=1, max_overflow=1)
         try:
             with self.writer.connect() as connection:
-                _assert_settings(connection)
+                with connection.begin():
+                    assert_settings(connection)
                 _migrate(connection, directory)
                 with connection.begin():
                     damage.check_end(connection, directory)
@@ -161,7 +167,12 @@ def _engine(url: str, session: Mapping[str, str], **pool: Any) -> Engine:
             raise _unreachable(url, given, error) from None
 
     engine = create_engine(
-        "postgresql+psycopg://", creator=connect, use_native_hstore=False, hide_parameters=True, **pool
+        "postgresql+psycopg://",
+        creator=connect,
+        poolclass=QueuePool,
+        use_native_hstore=False,
+        hide_parameters=True,
+        **pool,
     )
 
     def prepare(connection: psycopg.Connection[Any], _record: Any) -> None:
@@ -188,14 +199,13 @@ def _prepare(connection: psycopg.Connection[Any], session: Mapping[str, str]) ->
     for name in ("text", "varchar"):
         adapters.register_loader(name, _TextLoader)
     adapters.register_loader("numeric", _WholeLoader)
-    before, connection.autocommit = connection.autocommit, True
-    # A setting that a server of this version does not have is no setting of the session.
+    known = [name for name in session if connection.info.server_version >= _SINCE.get(name, 0)]
+    connection.autocommit = True
     connection.execute(
-        "SELECT set_config(given.name, given.value, false) "
-        "FROM unnest(%s::text[], %s::text[]) AS given (name, value) JOIN pg_settings ON pg_settings.name = given.name",
-        [list(session), list(session.values())],
+        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS given (name, value)",
+        [known, [session[name] for name in known]],
     )
-    connection.autocommit = before
+    connection.autocommit = False
 
 
 class _TextDumper(StrDumper):
@@ -236,15 +246,27 @@ def _dumper(array: type[arrays.Array]) -> type[Dumper]:
     return ArrayDumper
 
 
-def _assert_settings(connection: Connection) -> None:
-    """Ask the server what it promises; the first word to it, so that it also tells whether it can be reached."""
+@contextmanager
+def reading(url: str) -> Iterator[Connection]:
+    """Give a connection that changes nothing, not even to newer tables; raises what opening the database would."""
+    engine = _engine(url, READER)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise _not_opened(url, error) from error
+    finally:
+        engine.dispose()
+
+
+def assert_settings(connection: Connection) -> None:
+    """Ask the server what durability rests on, in the caller's transaction; `Fatal` and `Refused` as at a start."""
     names = [name for name, _value, _why in _DURABLE]
     asked = text(
         "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), "
         "pg_is_in_recovery(), ARRAY(SELECT current_setting(name) FROM unnest(:names ::text[]) AS name)"
     )
-    with connection.begin():
-        version, encoding, standby, found = connection.execute(asked, {"names": names}).one()
+    version, encoding, standby, found = connection.execute(asked, {"names": names}).one()
     if version < OLDEST:
         raise Refused(
             "The server's PostgreSQL is too old.",

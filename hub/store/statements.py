@@ -171,33 +171,29 @@ _AWAY_SECONDS = 1.0
 _LIST = ARRAY(Text())
 
 
-class _Among(ColumnElement[bool]):
-    """Whether a column has one of many names, in each database's words."""
+class _Either(ColumnElement[bool]):
+    """A condition in each database's own words; a statement that has one is formed anew each time it is executed."""
 
     inherit_cache = False
     type = Boolean()
     #: SQLite would be asked whether it equals 1 otherwise.
     _is_implicitly_boolean = True
 
-    def __init__(self, column: Column[str], parameter: str) -> None:
-        self._column = column
-        self._names = bindparam(parameter, type_=_LIST)
+    def __init__(self, *, sqlite: ColumnElement[bool], postgresql: ColumnElement[bool]) -> None:
+        self._forms = {"sqlite": sqlite, "postgresql": postgresql}
 
-    def in_json(self) -> ColumnElement[bool]:
-        return self._column.in_(select(func.json_each(self._names).table_valued("value").c.value))
+    @property
+    def _from_objects(self) -> list[Any]:
+        found: list[Any] = self._forms["postgresql"]._from_objects  # noqa: SLF001 - as SQLAlchemy's own do
+        return found
 
-    def in_array(self) -> ColumnElement[bool]:
-        return self._column == any_(self._names)
-
-
-@compiles(_Among, "sqlite")
-def _among_in_sqlite(element: _Among, compiler: SQLCompiler, **told: Any) -> str:
-    return compiler.process(element.in_json(), **told)
+    def form(self, dialect: str) -> ColumnElement[bool]:
+        return self._forms[dialect]
 
 
-@compiles(_Among, "postgresql")
-def _among_in_postgresql(element: _Among, compiler: SQLCompiler, **told: Any) -> str:
-    return compiler.process(element.in_array(), **told)
+@compiles(_Either)
+def _in_its_words(element: _Either, compiler: SQLCompiler, **told: Any) -> str:
+    return compiler.process(element.form(compiler.dialect.name), **told)
 
 
 def among(column: Column[str], parameter: str) -> ColumnElement[bool]:
@@ -205,7 +201,21 @@ def among(column: Column[str], parameter: str) -> ColumnElement[bool]:
 
     It stands in a statement that is `Formed`.
     """
-    return _Among(column, parameter)
+    names = bindparam(parameter, type_=_LIST)
+    return _Either(
+        sqlite=column.in_(select(func.json_each(names).table_valued("value").c.value)), postgresql=column == any_(names)
+    )
+
+
+def alike(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Ask for a text by a pattern with `%` and `_`, escaped by a backslash; an ASCII letter is found in both cases."""
+    return _Either(sqlite=column.like(pattern, escape="\\"), postgresql=column.ilike(pattern, escape="\\"))
+
+
+def containing(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    """Ask for what a person types anywhere in a text; an ASCII letter is found in both cases."""
+    escaped = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+    return _Either(sqlite=column.contains(text, autoescape=True), postgresql=column.ilike(f"%{escaped}%", escape="/"))
 
 
 def names_of(names: Iterable[str]) -> Names:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from hub.engine import loops
 from hub.model.exchange import Request
@@ -115,7 +116,7 @@ async def test_a_loop_goes_on_while_what_it_recorded_is_written_and_all_is_durab
 
     def fault(_request: Request, _number: int) -> str | None:
         with houses[0].database.reading() as connection:
-            seen.extend(connection.exec_driver_sql("select count(*) from steps where path like 'rows[%'").scalars())
+            seen.extend(connection.execute(text("select count(*) from steps where path like 'rows[%'")).scalars())
         return None
 
     hut = Hut(tmp_path, flow(steps), fault=fault)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from hub.model.run import RunState
 from tests.engine.house import House
@@ -107,7 +108,7 @@ async def test_what_a_step_took_back_stays_when_its_own_run_is_taken_back(tmp_pa
     assert reversals(hut.vendor) == [id]
     assert ties(house) == {"thing", "gone"}
     with house.database.reading() as connection:
-        undone = connection.exec_driver_sql("select path from steps where path like 'undo:%'").scalars()
+        undone = connection.execute(text("select path from steps where path like 'undo:%'")).scalars()
         assert list(undone) == []
     await house.stop()
 

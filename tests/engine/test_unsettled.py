@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from hub.model.exchange import Request
 from tests.engine.house import House, loop
@@ -138,6 +139,6 @@ async def test_the_attempts_of_an_item_to_take_back_come_to_an_end(tmp_path: Pat
             hut.clock.leap(timedelta(hours=1))
             house.worker.wake()
     with house.database.reading() as connection:
-        numbers = connection.exec_driver_sql("select number from attempts where path like 'undo%'").scalars().all()
+        numbers = connection.execute(text("select number from attempts where path like 'undo%'")).scalars().all()
     assert len(numbers) > 1
     await house.stop()

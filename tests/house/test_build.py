@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import re
@@ -12,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from hub.workspace.starting import VERSIONS, starter_files
-from tests.house.sources import PACKAGES, ROOT, found_in, imported, modules, tracked_files
+from tests.house.sources import PACKAGES, ROOT, found_in, imported, modules, tracked_files, tree
 
 #: The standard test suite of the sdk is for those who test connectors; it brings its tools with it.
 FOR_TESTS = ROOT / "hub/sdk/testing"
@@ -27,6 +28,13 @@ def plain(name: str) -> str:
 
 
 DECLARED = {plain(name) for line in PROJECT["project"]["dependencies"] for name in re.findall(r"^[\w.-]+", line)}
+#: What is installed only where it is used, such as a server's driver.
+OPTIONAL = {
+    plain(name)
+    for lines in PROJECT["project"]["optional-dependencies"].values()
+    for line in lines
+    for name in re.findall(r"^[\w.-]+", line)
+}
 
 
 def test_the_browser_files_are_the_ones_the_manifest_names() -> None:
@@ -42,9 +50,30 @@ def test_every_library_that_is_imported_is_declared() -> None:
 
 
 def _undeclared(path: Path) -> list[str]:
+    return [name for name, carriers in _outside(path) if not carriers & (DECLARED | OPTIONAL)]
+
+
+def _outside(path: Path) -> list[tuple[str, set[str]]]:
     own = {*sys.stdlib_module_names, *PACKAGES, "concord_assets", "concord_workspace"}
     outside = {name.partition(".")[0] for name, _ in imported(path)} - own
-    return [name for name in sorted(outside) if not {plain(one) for one in CARRIERS.get(name, [])} & DECLARED]
+    return [(name, {plain(one) for one in CARRIERS.get(name, [])}) for name in sorted(outside)]
+
+
+def test_what_need_not_be_installed_is_loaded_only_where_it_is_used() -> None:
+    """A module that needs it is imported by no other as that one is loaded, but by those that need it too."""
+    need = {path for path in SHIPPED if any(carriers <= OPTIONAL and carriers for _, carriers in _outside(path))}
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in need}
+    assert names
+    assert found_in([path for path in SHIPPED if path not in need], lambda path: _at_once(path, names)) == {}
+
+
+def _at_once(path: Path, names: set[str]) -> list[str]:
+    nodes = [node for node in tree(path).body if isinstance(node, ast.ImportFrom | ast.Import)]
+    found = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return sorted(found & names)
 
 
 def test_the_shipped_workspace_is_all_there() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +45,9 @@ class Bare:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Iterator[Bare]:
+def bare(tmp_path: Path) -> Bare:
     """Give a database without tables."""
-    if not postgres.WANTED:
-        yield Bare(tmp_path, None)
-        return
-    with postgres.databases().bare() as url:
-        yield Bare(tmp_path, url)
+    return Bare(tmp_path, postgres.databases().bare() if postgres.WANTED else None)
 
 
 def test_the_newest_step_is_the_one_the_code_expects() -> None:

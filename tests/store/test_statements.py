@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Engine,
     Integer,
     LargeBinary,
     MetaData,
@@ -24,19 +27,24 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from hub.store import statements
-from hub.store.statements import Formed, among, names_of
+from hub.store.postgres import WRITER
+from hub.store.postgres import _engine as server_engine
+from hub.store.statements import Formed, alike, among, containing, names_of
+from tests import postgres
 
 THINGS = Table(
     "things",
     MetaData(),
-    Column("id", String, primary_key=True),
+    # As the migrations make every text.
+    Column("id", String().with_variant(String(collation="C"), "postgresql"), primary_key=True),
     Column("order", Integer),
     Column("body", LargeBinary),
     Column("count", BigInteger, nullable=False),
     Column("open", Boolean),
+    prefixes=["TEMPORARY"],
 )
 rows_of = st.dictionaries(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4),
@@ -52,11 +60,26 @@ def connection() -> Iterator[Connection]:
         yield connection
 
 
-def opened() -> Connection:
+@contextmanager
+def opened() -> Iterator[Connection]:
     """Open a database with the empty table."""
-    connection = create_engine("sqlite://").connect()
-    THINGS.metadata.create_all(connection)
-    return connection
+    with TemporaryDirectory() as folder:
+        engine = writer(Path(folder))
+        try:
+            with engine.connect() as connection:
+                # Of one connection, and gone with it.
+                THINGS.create(connection)
+                connection.commit()
+                yield connection
+        finally:
+            engine.dispose()
+
+
+def writer(folder: Path) -> Engine:
+    """Give an engine of the kind that the hub writes with."""
+    if postgres.WANTED:
+        return server_engine(postgres.databases().url_of(folder), WRITER)
+    return create_engine("sqlite://")
 
 
 def row(id: str, order: int | None = None, body: bytes | None = None, count: int = 0) -> dict[str, Any]:
@@ -98,19 +121,30 @@ def test_what_stands_is_left_where_nothing_is_to_be_taken_over(connection: Conne
     assert {id: each["order"] for id, each in stored(connection).items()} == {"a": 1, "b": 3}
 
 
+def test_of_several_rows_about_one_the_later_words_count_for_what_is_taken_over(connection: Connection) -> None:
+    """As if each had been written after the other, also onto a row that stands."""
+    statements.insert(connection, THINGS, [row("a", 0, b"old", 0)])
+    given = [row("b", 1, b"first", 1), row("a", 2, b"x", 2), row("b", 3, b"y", 3), row("a", 4, b"z", 4)]
+    statements.upsert(connection, THINGS, given, keys=("id",), change=("order",))
+    found = {id: (each["order"], each["body"], each["count"]) for id, each in stored(connection).items()}
+    assert found == {"a": (4, b"old", 0), "b": (3, b"first", 1)}
+
+
 def test_what_does_not_fit_is_told_as_sqlalchemy_tells_it(connection: Connection) -> None:
     """Without the values, which may be anybody's."""
     statements.insert(connection, THINGS, [row("a")])
-    with pytest.raises(IntegrityError, match="UNIQUE") as taken:
+    with pytest.raises(IntegrityError, match=r"(?i)unique") as taken:
         statements.insert(connection, THINGS, [row("b", body=b"secret"), row("a", body=b"secret")])
     assert "secret" not in str(taken.value)
-    assert list(stored(connection)) == ["a"]
+    connection.rollback()
+    connection.connection.rollback()
     with pytest.raises(OverflowError):
         statements.insert(connection, THINGS, [row("c", count=2**63)])
-    with pytest.raises(OperationalError):
+    with pytest.raises(DBAPIError, match="nowhere"):
         statements.execute(connection, "SELECT nothing FROM nowhere", ())
 
 
+@pytest.mark.embedded("it goes on while rows are taken")
 def test_what_goes_wrong_after_the_first_row_is_told_in_the_same_way(connection: Connection) -> None:
     """Whoever stops the process because the database fails looks for one kind of error."""
     statements.insert(connection, THINGS, [row("1"), row("no JSON")])
@@ -136,12 +170,63 @@ def test_a_statement_is_formed_once_with_its_lists_and_constants(connection: Con
     assert asked.scalar(connection, ids=names_of([]), least=0) is None
 
 
+def test_a_text_is_kept_whatever_is_in_it(connection: Connection) -> None:
+    """Vendors send what no database likes; also what stands for that is kept as it is, and each is found by itself."""
+    texts = [
+        "a\0b",
+        "\0",
+        "\uffff",
+        "\uffff0",
+        "\uffff1",
+        "a\uffff",
+        "𝄞\0",
+        "%",
+        "_",
+        "\\",
+        "'",
+        '"',
+        "{,}",
+        "NULL",
+        "",
+    ]
+    statements.insert(connection, THINGS, [row(each, number) for number, each in enumerate(texts)])
+    assert {id: each["order"] for id, each in stored(connection).items()} == {e: n for n, e in enumerate(texts)}
+    alone = Formed(select(THINGS.c.order).where(THINGS.c.id == bindparam("id")))
+    for number, each in enumerate(texts):
+        assert alone.scalar(connection, id=each) == number
+        asked = select(THINGS.c.order).where(THINGS.c.id == each)
+        assert connection.execute(asked).scalar_one() == number
+    statements.change(connection, THINGS, [row(each, -1) for each in texts[:6]], key="id", columns=("order",))
+    assert {each for each, found in stored(connection).items() if found["order"] == -1} == set(texts[:6])
+    several = Formed(select(func.count()).where(among(THINGS.c.id, "ids")))
+    assert several.scalar(connection, ids=names_of(texts[2:6])) == 4
+
+
+def test_texts_are_compared_by_their_bytes_and_searched_as_people_type_them(connection: Connection) -> None:
+    """Order and ranges rest on the one; of letters, only those of ASCII are found in both cases."""
+    texts = ["Z", "a", "B", "ä", "_x", "-", "[", "50%", "AB_c"]
+    statements.insert(connection, THINGS, [row(each) for each in texts])
+    ordered = connection.execute(select(THINGS.c.id).order_by(THINGS.c.id)).scalars().all()
+    assert ordered == sorted(texts, key=str.encode)
+
+    def found(condition: Any) -> set[str]:
+        return set(connection.execute(select(THINGS.c.id).where(condition)).scalars())
+
+    assert found(alike(THINGS.c.id, "b%")) == {"B"}
+    assert found(alike(THINGS.c.id, "%\\%")) == {"50%"}
+    assert found(containing(THINGS.c.id, "b_")) == {"AB_c"}
+    assert found(containing(THINGS.c.id, "%")) == {"50%"}
+    assert found(containing(THINGS.c.id, "Ä")) == set()
+    assert connection.execute(select(func.count()).where(containing(THINGS.c.id, "B"))).scalar_one() == 2
+
+
+@pytest.mark.embedded("a reader of its file")
 def test_a_look_leaves_nothing_open(tmp_path: Path) -> None:
     """A reader that is half through with an answer would see the old state for ever."""
     engine = create_engine(f"sqlite:///{tmp_path / 'f.db'}", connect_args={"check_same_thread": False})
     with engine.connect() as writer:
         writer.exec_driver_sql("PRAGMA journal_mode=WAL")
-        THINGS.metadata.create_all(writer)
+        writer.exec_driver_sql('CREATE TABLE things (id TEXT PRIMARY KEY, "order" INT, body BLOB, count INT, open INT)')
         writer.commit()
         asked = Formed(select(THINGS.c.count).order_by(THINGS.c.id))
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as reader:
