@@ -236,6 +236,10 @@ def demo(
     faults: Annotated[str, typer.Option(help="none, standard or storm.")] = "standard",
     kill: Annotated[int, typer.Option(min=0, max=20, help="How often to kill the hub while effects are open.")] = 0,
     seed: Annotated[int, typer.Option(help="What everything random is drawn from.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=0, max=16, help="Run on PostgreSQL with so many workers beside the hub.")
+    ] = 0,
+    nats: Annotated[int, typer.Option(min=0, max=3, help="With --workers: so many nodes of NATS.")] = 0,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The console's port; 0 takes a free one.")] = 0,
     data: Annotated[
         Path | None, typer.Option(help="Where to keep everything; by default a new temporary folder.")
@@ -244,6 +248,8 @@ def demo(
     """Run the main job against sandboxes: what Stripe bills, takes and gives back becomes NetSuite's, to the cent."""
     from hub.proof.demo import DemoOptions, run_demo
 
+    if nats and not workers:
+        fail("`--nats` goes with `--workers`: how many work on the shared database.", EXIT_WRONG)
     options = DemoOptions(
         once=once,
         json=json_output,
@@ -254,6 +260,8 @@ def demo(
         seed=seed,
         port=port,
         data=data,
+        workers=workers,
+        nats=nats,
     )
     raise typer.Exit(run_demo(options))
 
