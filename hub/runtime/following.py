@@ -7,7 +7,7 @@ whether money moves: holds and pauses are looked at once more in the transaction
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,15 +15,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.connections.accounts import Account
 from hub.errors import HubError
 from hub.model.ambient import Ambient
-from hub.store import abreast
+from hub.store import abreast, budgets
 from hub.store.abreast import Standing
 from hub.store.database import Database
 from hub.workspace.bundle import Bundle
 
 log = structlog.get_logger(__name__)
 
-#: How often it is looked, in seconds.
+#: How often it is looked, in seconds; and after so many looks, who waits in the rows of accounts.
 EVERY = 1.0
+WAITING_EVERY = 10
 
 
 class Following:
@@ -50,6 +51,7 @@ class Following:
         self._refused: str | None = None
         self.on_revision: Callable[[Bundle], None] = lambda _bundle: None
         self.on_secrets: Callable[[], None] = lambda: None
+        self.on_waiting: Callable[[Collection[str]], None] = lambda _names: None
         self.on_commits: Callable[[], None] = lambda: None
 
     async def begin(self) -> None:
@@ -59,10 +61,14 @@ class Following:
 
     async def run(self) -> None:
         """Look until cancelled; while the database is away there is nothing to be seen."""
+        looks = 0
         while True:
             await self._ambient.clock.sleep(EVERY)
+            looks += 1
             try:
                 await self.look()
+                if looks % WAITING_EVERY == 0:
+                    await self.look_at_rows()
             except SQLAlchemyError as error:
                 log.warning("following.not_read", reason=str(error).splitlines()[0][:200])
             except HubError as error:
@@ -85,6 +91,16 @@ class Following:
         if now.paused != before.paused:
             self._follow_pauses(before.paused, now.paused)
         self._last = now
+
+    async def look_at_rows(self) -> None:
+        """Tell for which accounts runs wait in the database: the process that was to let them go may be gone."""
+        waiting = await asyncio.to_thread(self._waiting)
+        if waiting:
+            self.on_waiting(waiting)
+
+    def _waiting(self) -> Collection[str]:
+        with self._database.reading() as connection:
+            return budgets.waiting(connection, environment=self._environment).keys()
 
     async def _follow_revision(self, standing: Standing) -> None:
         if standing.bundle is None or standing.bundle == self._current().id:

@@ -33,6 +33,7 @@ class Sharing:
         )
         self._following.on_revision = hub.take
         self._following.on_secrets = hub.reload_accounts
+        self._following.on_waiting = hub.budgets.waiting
         self._following.on_commits = hub.changes.advance
         self._schedules = Role.SCHEDULER in hub.settings.roles
         self._leading = Leading(
