@@ -6,7 +6,6 @@ PostgreSQL and NATS are real servers on loopback, from packages; the workers are
 from __future__ import annotations
 
 import itertools
-import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from random import Random
 from hub.proof.processes import CONCORD, Child, Processes
 from hub.proof.servers import nats, postgres
 from hub.proof.servers.supervising import free_port
+from hub.sdk import exact_json
 
 #: Seconds after which the others go on with what a silent process had.
 LEASE = 3
@@ -118,7 +118,7 @@ class Company:
             try:
                 monitor = f"{child.hello['monitor']}/jsz"
                 with urllib.request.urlopen(monitor, timeout=2.0) as answer:  # noqa: S310 - our own server's
-                    told = json.load(answer)
+                    told = exact_json.loads(answer.read())
             except (OSError, ValueError):
                 continue
             found = told.get("meta_cluster", {}).get("leader")
