@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import bulk, door, flows, mapping, show, throttle, volume, waiting
+from bench import bulk, door, flows, intake, mapping, show, throttle, volume, waiting
 from hub.runtime import collector
 from hub.sdk import exact_json
 
@@ -20,6 +20,7 @@ MEASURES: Mapping[str, Measure] = {
     "mapping": lambda given: mapping.measure(rounds=given.rounds + 2),
     "flows": lambda given: flows.measure(count=given.flows, rounds=given.rounds, peers=not given.no_peers),
     "door": lambda given: door.measure(seconds=given.seconds, rounds=given.rounds, peers=not given.no_peers),
+    "intake": lambda given: intake.measure(events=given.events, rounds=given.rounds, database=given.database),
     "throttle": lambda given: throttle.measure(seconds=given.throttled),
     "waiting": lambda given: waiting.measure(count=given.waiting),
     "bulk": lambda given: bulk.measure(rounds=given.rounds, largest=given.accounts),
@@ -34,6 +35,8 @@ def main() -> int:
     parser.add_argument("--flows", type=int, default=3000, help="how many flows in each round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each round at the door lasts")
+    parser.add_argument("--events", type=int, default=60_000, help="how many events are sent in each round")
+    parser.add_argument("--database", help="the URL of a PostgreSQL server on which sent events are measured")
     parser.add_argument("--throttled", type=float, default=60.0, help="for how many seconds limits are measured")
     parser.add_argument("--waiting", type=int, default=100_000, help="how many runs wait while memory is measured")
     parser.add_argument("--largest", type=int, default=1_000_000, help="how many runs are recorded at most")

@@ -88,6 +88,29 @@ def show_door(console: Console, found: Found) -> None:
         console.print(f"Node-RED is left out: {found['node_red_left_out']}.")
 
 
+def show_intake(console: Console, found: Found) -> None:
+    """Print how fast sent events are taken."""
+    rows = [
+        (
+            f"{int(batch):,}",
+            f"{each['per_second']:,}",
+            f"{each['floor_per_second']:,}",
+            f"{each['of_floor']} x",
+            ", ".join(map(str, each["each_round"])),
+            f"{each['p50_ms']:,}",
+            f"{each['p99_ms']:,}",
+            f"{each['repeats_per_second']:,}",
+        )
+        for batch, each in found["batches"].items()
+    ]
+    columns = ("events a batch", "events/s", "floor", "of the floor", "each round", "p50 ms", "p99 ms", "repeats/s")
+    title = (
+        f"Events of {found['event_bytes']} bytes over HTTP → checked → once → durable → told, on {found['database']}"
+    )
+    _table(console, title, columns, rows)
+    console.print(f"{found['events']:,} events a round over {found['connections']} connections.")
+
+
 def show_volume(console: Console, found: Found) -> None:
     """Print what a flow costs on more and more data."""
     _table(
@@ -151,6 +174,7 @@ SHOWN: Mapping[str, Callable[[Console, Found], None]] = {
     "flows": show_flows,
     "throttle": show_throttle,
     "door": show_door,
+    "intake": show_intake,
     "volume": show_volume,
     "waiting": show_waiting,
     "bulk": show_bulk,

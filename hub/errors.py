@@ -87,6 +87,18 @@ class Stopping(RetryLater):
     code = "stopping"
 
 
+class Behind(RetryLater):
+    """The hub has more in hand than it can make durable in a moment; nothing of this was taken."""
+
+    code = "behind"
+
+
+class TooMuchAtOnce(RetryLater):
+    """One sender has more under way than its share; nothing of this was taken."""
+
+    code = "too-much-at-once"
+
+
 class NotSent(RetryLater):
     """The request did not leave this machine: no connection could be made."""
 

@@ -94,6 +94,9 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     }
 )
 
+#: What a sender's token grants, and nothing else: no role is so narrow, and no person has it.
+SENDERS = frozenset({Permission.SEND_EVENT})
+
 #: The roles whose people may approve; a policy asks for one of them, or for either.
 APPROVERS = tuple(role for role in (Role.APPROVER, Role.CONTROLLER) if Permission.APPROVE in GRANTS[role])
 

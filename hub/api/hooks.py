@@ -10,6 +10,8 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
+from hub.api import sending
+from hub.api.bodies import parts, whole
 from hub.api.problems import BodyTooLarge, of_error
 from hub.errors import HubError
 from hub.intake.door import Intake
@@ -17,8 +19,6 @@ from hub.sdk.connector import QUERY, Acknowledgement
 
 #: No vendor of the money path sends more in one webhook.
 MAX_BODY = 1024 * 1024
-#: A sender hears the 413 only if its body is read to the end; beyond this the connection is just closed.
-LONGEST_PATIENCE = 16 * MAX_BODY
 
 _PREFIX = "/hooks/"
 _TAKEN: Message = {"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]}
@@ -47,7 +47,7 @@ async def consent(request: Request, connection: str) -> Response:
 
 
 class Door:
-    """The application, with a way in of their own for webhooks, which answers as `hook` does.
+    """The application, with a way in of their own for webhooks and for sent events, which answers as their routes do.
 
     A webhook has one parameter and no answer: what a framework does for a request costs as much as making the event
     durable.
@@ -58,13 +58,16 @@ class Door:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take a webhook, or hand the request on."""
+        """Take a webhook or sent events, or hand the request on."""
+        if sending.is_meant(scope):
+            await sending.serve(self._app.state.deliveries, scope, receive, send)
+            return
         connection = _connection(scope)
         if connection is None:
             await self._app(scope, receive, send)
             return
         try:
-            said = await _take(self._app.state.intake, connection, scope, _parts(receive))
+            said = await _take(self._app.state.intake, connection, scope, parts(receive))
         except ClientDisconnect:
             return
         except HubError as error:
@@ -86,20 +89,10 @@ def _connection(scope: Scope) -> str | None:
     return name if name and "/" not in name else None
 
 
-async def _parts(receive: Receive) -> AsyncIterator[bytes]:
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        more = message.get("more_body", False)
-        yield message.get("body", b"")
-
-
 async def _take(
-    intake: Intake, connection: str, scope: MutableMapping[str, Any], parts: AsyncIterator[bytes]
+    intake: Intake, connection: str, scope: MutableMapping[str, Any], stream: AsyncIterator[bytes]
 ) -> Acknowledgement | None:
-    body = await _body(parts, intake, connection)
+    body = await _body(stream, intake, connection)
     named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     # After the headers, so that none can stand in its place.
     named[QUERY] = scope.get("query_string", b"").decode("latin-1")
@@ -107,15 +100,9 @@ async def _take(
     return intake.acknowledgement(connection)
 
 
-async def _body(parts: AsyncIterator[bytes], intake: Intake, connection: str) -> bytes:
-    body, size = bytearray(), 0
-    async for part in parts:
-        size += len(part)
-        if size <= MAX_BODY:
-            body += part
-        elif size > LONGEST_PATIENCE:
-            break
-    if size > MAX_BODY:
+async def _body(stream: AsyncIterator[bytes], intake: Intake, connection: str) -> bytes:
+    try:
+        return await whole(stream, MAX_BODY)
+    except BodyTooLarge:
         intake.count_refusal(intake.bucket(connection), "too-large")
-        raise BodyTooLarge(limit=MAX_BODY)
-    return bytes(body)
+        raise

@@ -21,8 +21,10 @@ from hub.errors import (
     NotAuthenticated,
     NotFound,
     RetryLater,
+    TooMuchAtOnce,
     WebhookRejected,
 )
+from hub.intake.deliveries import TooManyEvents
 from hub.sdk import exact_json
 
 MEDIA_TYPE = "application/problem+json"
@@ -39,6 +41,7 @@ _STATUSES: tuple[tuple[type[HubError], int], ...] = (
     (WebhookRejected, 401),
     (FixData, 422),
     (FixConnection, 409),
+    (TooMuchAtOnce, 429),
     (RetryLater, 503),
     (Fatal, 503),
 )
@@ -56,11 +59,17 @@ class WrongMediaType(HubError):
     code = "wrong-media-type"
 
 
+class WrongEncoding(HubError):
+    """The body is packed in a way that this door does not unpack."""
+
+    code = "wrong-encoding"
+
+
 def status_of(error: HubError) -> int:
     """Give the HTTP status of an error's family."""
-    if isinstance(error, BodyTooLarge):
+    if isinstance(error, BodyTooLarge | TooManyEvents):
         return 413
-    if isinstance(error, WrongMediaType):
+    if isinstance(error, WrongMediaType | WrongEncoding):
         return 415
     return next((status for family, status in _STATUSES if isinstance(error, family)), 400)
 

@@ -32,9 +32,16 @@ class AuditKind(StrEnum):
     EVENT_UNROUTED = "event.unrouted", "An event was made durable, and no flow wanted it."
     EVENT_QUARANTINED = "event.quarantined", "A policy held an event back; it is kept whole and starts nothing yet."
     EVENT_REJECTED = "event.rejected", "A trusted event was not taken; it is kept whole with the reason."
+    DELIVERY_ACCEPTED = (
+        "delivery.accepted",
+        "The events of one request were made durable; the entry binds their number, places and contents.",
+    )
     EVENT_EDITED = "event.edited", "A person edited an event's payload into a new event; the entry has both hashes."
     EVENT_RELEASED = "event.released", "A person let an event that was kept start what it should have started."
-    WEBHOOK_REFUSED = "webhook.refused", "Webhooks were not trusted: a count per connection, reason and minute."
+    WEBHOOK_REFUSED = (
+        "webhook.refused",
+        "Webhooks or sent events were not taken: a count per connection, reason and minute.",
+    )
 
     # --- runs ---
     RUN_QUEUED = "run.queued", "A run was created, pinned to a bundle."

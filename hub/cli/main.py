@@ -19,11 +19,13 @@ from hub.cli import (
     crossrefs,
     effects,
     events,
+    feed,
     people,
     place,
     runs,
     schedules,
     schemas,
+    senders,
     streams,
     things,
     vault,
@@ -199,6 +201,9 @@ app.command(rich_help_panel=_KEEP)(retention)
 
 app.command(rich_help_panel=_RUN)(connect)
 app.add_typer(people.app, name="people", help="Say who may sign in, and as what.", rich_help_panel=_RUN)
+app.add_typer(
+    senders.app, name="senders", help="Make tokens for those who send events over the API.", rich_help_panel=_RUN
+)
 app.add_typer(vault.app, name="vault", help="Store the secrets of connections.", rich_help_panel=_RUN)
 
 
@@ -391,6 +396,7 @@ app.add_typer(
     approvals.app, name="approvals", help="Look at what people must agree to; agree or refuse.", rich_help_panel=_LOOK
 )
 app.add_typer(events.app, name="events", help="Look at events and release what was kept back.", rich_help_panel=_LOOK)
+app.add_typer(feed.app, name="feed", help="Follow or replay what the hub tells the world.", rich_help_panel=_LOOK)
 app.add_typer(
     effects.app, name="effects", help="Look at writes in doubt, and settle what nobody knows.", rich_help_panel=_LOOK
 )

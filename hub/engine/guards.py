@@ -133,6 +133,9 @@ def overwritten(seen: Seen, base: Mapping[str, Any] | None) -> bool:
     """Tell, from a look after a write, whether somebody else wrote at the same time."""
     if not seen.holds:
         return True
+    if base is not None and "parts" in base and not seen.is_between(base):
+        # What was refused need not stand, but what stands in its place is not the hub's either.
+        return True
     if seen.standing is None:
         # All parts were refused, and nothing stood there before.
         return seen.parts is None

@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 #: The longest it takes to notice a run that nobody announced.
 POLL_SECONDS = 1.0
+#: The same while other processes tell of what they have announced: such a message may be lost.
+SAFETY_SECONDS = 5.0
 #: How long runs in hand may go on when the process stops; what is then left is handed back.
 DRAIN_SECONDS = 5.0
 
@@ -111,6 +113,11 @@ class Worker:
     def claim(self, limit: int) -> Claim:
         """Say what to claim."""
         return Claim(environment=self._parts.environment, owner=self._parts.worker, limit=limit)
+
+    def relies(self, *, on_others: bool) -> None:
+        """Poll rarely while others tell of new work, and often while nobody does."""
+        self.poll_seconds = SAFETY_SECONDS if on_others else POLL_SECONDS
+        self.wake()
 
     def stop(self) -> None:
         """Claim nothing more; what is in hand is finished, or handed back when it takes too long."""

@@ -33,6 +33,10 @@ STOPPED_SECONDS = 5.0
 UNKNOWN = "unknown"
 
 
+#: What the sender itself brought; all else was fetched, or came to be in the hub.
+_DELIVERED = frozenset({Via.WEBHOOK, Via.API})
+
+
 class Intake:
     """Takes in what the connections of one environment send or what is fetched from them."""
 
@@ -108,6 +112,11 @@ class Intake:
             self.count_refusal(name, error.code)
             raise
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether nothing more is taken."""
+        return self._closed
+
     def close(self) -> None:
         """Take nothing more; senders are told to come again."""
         self._closed = True
@@ -152,9 +161,9 @@ class Intake:
         """Give the name under which a connection's refusals are counted."""
         return name if name in self._accounts else UNKNOWN
 
-    def count_refusal(self, connection: str, reason: str) -> None:
-        """Count a webhook that was not taken; counts are audited by connection, reason and minute."""
-        self._refused[connection, reason, int(self._ambient.now().timestamp()) // 60] += 1
+    def count_refusal(self, connection: str, reason: str, count: int = 1) -> None:
+        """Count what was not taken; counts are audited by connection, reason and minute."""
+        self._refused[connection, reason, int(self._ambient.now().timestamp()) // 60] += count
 
     async def flush_refusals(self) -> None:
         """Make the counts durable."""
@@ -188,11 +197,13 @@ class Intake:
         ordered_by: str | None = None,
         priority: Priority = Priority.HIGH,
         content: str | None = None,
+        text: str | None = None,
     ) -> Accept:
         """Make of an event what the store accepts, with the runs that it starts by the bundle that serves now.
 
         `actor` is who brings it (the connection when not said), and `ordered_by` the person who ordered its runs; none
-        of these goes before `priority`. `content` is what `content_of` gives of it, where that is known.
+        of these goes before `priority`. `content` is what `content_of` gives of it, and `text` its data as JSON, where
+        they are known and all of it is in its data.
         """
         now = self._ambient.now()
         bundle = self._bundle()
@@ -223,7 +234,7 @@ class Intake:
         if reason is not None or routing.failed:
             log.warning("event.kept", named=event.external_id, state=state.value, flows=[*routing.failed])
         data, record_key = stored_data(event)
-        text = exact_json.dumps(data)
+        text = exact_json.dumps(data).decode() if text is None else text
         row = self._row(
             name=name,
             event_id=event_id,
@@ -231,7 +242,7 @@ class Intake:
             type=event.type,
             via=via,
             state=state,
-            data=text.decode(),
+            data=text,
             body_hash=content_of(data) if content is None else content,
         )
         row |= {
@@ -290,7 +301,7 @@ class Intake:
             "received_at": now,
             "via": via.value,
             "state": state.value,
-            "deliveries": 1 if via is Via.WEBHOOK else 0,
+            "deliveries": 1 if via in _DELIVERED else 0,
             "data": data,
             "record_key": None,
             "body_hash": body_hash,

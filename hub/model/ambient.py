@@ -43,6 +43,18 @@ class Ambient:
         """Make a name that sorts by time: prefix, ten digits of milliseconds, ten of chance (base 32)."""
         return f"{prefix}_{_ten_digits(to_micros(self.now()) // 1000)}{_ten_digits(self.random.getrandbits(50))}"
 
+    def new_ids(self, prefix: str, count: int) -> list[str]:
+        """Make so many names at one moment, in their order: as `new_id` does, but they share a part of their chance."""
+        first = self.random.getrandbits(50) & ~0xFFFFF
+        names: list[str] = []
+        while len(names) < count:
+            # Six digits of chance, and four that count: so a thousand names are a thousand neighbours in an index.
+            begin = f"{prefix}_{_ten_digits(to_micros(self.now()) // 1000)}{_ten_digits(first)[:6]}"
+            some = range(min(count - len(names), 1 << 20))
+            names += [f"{begin}{_PAIRS[number >> 10]}{_PAIRS[number & 1023]}" for number in some]
+            first += 1 << 20
+        return names
+
 
 def to_micros(moment: datetime) -> int:
     """Give a moment as microseconds since 1970 UTC, the form in which the store keeps time."""

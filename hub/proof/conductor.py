@@ -15,7 +15,7 @@ from hub.proof.approvers import Approvers
 from hub.proof.crm_people import CrmPeople
 from hub.proof.customers import Change
 from hub.proof.faults import Gust, Plan, Profile
-from hub.proof.http_json import Api, NoAnswer
+from hub.proof.http_json import NoAnswer, insist
 from hub.proof.scenario import Invoice, Notice
 from hub.proof.stage import Stage
 
@@ -59,7 +59,7 @@ class Course:
     gusts: list[Gust] = field(default_factory=list)
     #: Stripe's ids by the scenario's names, invoices among them once they are there.
     stripe_ids: dict[str, str] = field(default_factory=dict)
-    #: The CRM's ids of accounts by the scenario's names.
+    #: The CRM's ids by the scenario's names.
     crm_ids: dict[str, str] = field(default_factory=dict)
     settled: bool = False
 
@@ -99,7 +99,7 @@ class Conductor:
         self._stage = stage
         self._say = say
         self._show = show
-        self.course = Course(stripe_ids=dict(stage.stripe_ids))
+        self.course = Course(stripe_ids=dict(stage.stripe_ids), crm_ids=dict(stage.crm_ids))
         self._approvers = Approvers(stage.hub, stage.stripe, stage.approvers)
         crm = stage.scenario.crm
         self._crm = None if crm is None else CrmPeople(stage, crm, self.course.stripe_ids, self.course.crm_ids, say)
@@ -235,25 +235,20 @@ class Conductor:
             if change.form:
                 self._change_at_stripe(f"/v1/customers/{name}{change.path}", change.form)
             if change.deletes:
-                _insist(lambda name=name: self._delete(f"/v1/customers/{name}"))  # type: ignore[misc]
+                insist(lambda name=name: self._delete(f"/v1/customers/{name}"))  # type: ignore[misc]
 
     def _change_at_stripe(self, path: str, form: Mapping[str, str]) -> None:
         self._changes += 1
-        api = self._as_person(f"change-{self._changes}")
-        _insist(lambda: api.form(path, form, timeout=3))
+        api = self._stage.as_person(f"change-{self._changes}")
+        insist(lambda: api.form(path, form, timeout=3))
 
     def _delete(self, path: str) -> None:
         try:
-            self._as_person("delete").raw("DELETE", path, timeout=3)
+            self._stage.as_person("delete").raw("DELETE", path, timeout=3)
         except NoAnswer as error:
             # An earlier one was carried out, and its answer lost.
             if error.status != NOT_FOUND:
                 raise
-
-    def _as_person(self, once: str) -> Api:
-        """Speak to Stripe as somebody at its dashboard; what is asked under one name happens once."""
-        key = str(self._stage.stripe.hello["api_key"])
-        return Api(self._stage.stripe.url, {"authorization": f"Bearer {key}", "idempotency-key": once})
 
     def _pay_out_the_rest(self) -> None:
         """Pay out when all money is available, and once more when a bank has sent a payout back."""
@@ -348,8 +343,8 @@ class Conductor:
             stage.sandboxes["netsuite"].add(faults.silent_notices(silent))
         for invoice in chosen:
             name = ids[invoice.key]
-            api = self._as_person(f"give-up-{name}")
-            _insist(lambda api=api, name=name: api.form(f"/v1/invoices/{name}/mark_uncollectible", {}, timeout=3))  # type: ignore[misc]
+            api = self._stage.as_person(f"give-up-{name}")
+            insist(lambda api=api, name=name: api.form(f"/v1/invoices/{name}/mark_uncollectible", {}, timeout=3))  # type: ignore[misc]
 
     def _settle(self) -> None:
         """Wait until everything Stripe tells of has a run and nothing is left to do, or nothing moves any more."""
@@ -418,16 +413,3 @@ def complete(summary: Mapping[str, Any], wanted: Mapping[str, int]) -> bool:
 
 def _later(act: Callable[[Gust], None], gust: Gust) -> Callable[[], None]:
     return lambda: act(gust)
-
-
-def _insist(act: Callable[[], object], times: int = 30) -> None:
-    for _ in range(times - 1):
-        try:
-            act()
-        except NoAnswer as error:
-            if error.status is not None and error.status < 429:
-                raise
-            time.sleep(0.2)
-        else:
-            return
-    act()

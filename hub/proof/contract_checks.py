@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -30,12 +30,17 @@ class Stands(StrEnum):
     CUT = "a subscription that was ended at once, with what was left of its period credited, and a closed sales order"
     ENDED = "a subscription that has ended and a closed sales order"
     LEFT = "a subscription that goes on and an open sales order, until a person has said what becomes of them"
+    SURPLUS = "a subscription that goes on and an open sales order, beside a subscription that has ended"
     UNDONE = "a subscription that ends with the period that runs, and a closed sales order"
     NOTHING = "neither a subscription nor a sales order"
 
 
 #: How many subscriptions and sales orders there must be, where it is not one of each.
-_COUNTS: Mapping[Stands, tuple[int, int]] = {Stands.NOTHING: (0, 0), Stands.UNCLEAR: (2, 0)}
+_COUNTS: Mapping[Stands, tuple[int, int]] = {
+    Stands.NOTHING: (0, 0),
+    Stands.UNCLEAR: (2, 0),
+    Stands.SURPLUS: (2, 1),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,8 @@ def find(
                 yield _broken(broken, f"contract {id} has {found} {what}, must have {number}")
         if state is Stands.LEFT and len(made) == len(orders) == 1:
             yield from _left(made[0], orders[0])
+        elif state is Stands.SURPLUS and (len(made), len(orders)) == _COUNTS[state]:
+            yield from _one_left(made, orders[0])
         elif len(made) == len(orders) == billed == 1:
             yield from _one(crm, stripe, erp, made[0], orders[0], wanted, on=on)
     # One that the CRM has no longer was judged above.
@@ -200,6 +207,14 @@ def _left(subscription: Mapping[str, Any], order: Mapping[str, Any]) -> Iterator
         yield _broken(Invariant.BOOKS_AGREE, f"nobody has said that {subscription['id']} ends")
     if order["status"] == "H":
         yield _broken(Invariant.BOOKS_AGREE, f"nobody has said that the sales order {order['id']} is closed")
+
+
+def _one_left(subscriptions: Sequence[Mapping[str, Any]], order: Mapping[str, Any]) -> Iterator[Finding]:
+    going = [one["id"] for one in subscriptions if one["status"] != "canceled"]
+    if len(going) != 1:
+        yield _broken(Invariant.BOOKS_AGREE, f"{going} of {len(subscriptions)} subscriptions go on, must be one")
+    if order["status"] == "H":
+        yield _broken(Invariant.BOOKS_AGREE, f"the sales order {order['id']} is closed, and {going} go on")
 
 
 def _products(crm: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
-from hub.proof.markets import MARKETS, Market
+from hub.proof.markets import MARKETS, Market, tax_rate
 
 CRM, SAP = "salesforce", "s4hana"
 #: What Stripe must tell of beside all else, so that the CRM knows how each invoice stands.
@@ -44,6 +45,11 @@ PRICES: Mapping[str, Mapping[str, str]] = {
     "Seats": {"USD": "12.50", "GBP": "9.80", "EUR": "11.20", "JPY": "1850", "CHF": "11.90", "SEK": "124.50"},
     "Storage": {"USD": "0.75", "GBP": "0.60", "EUR": "0.69", "JPY": "110", "CHF": "0.72", "SEK": "7.49"},
 }
+#: Product of contracts → its item in NetSuite, its tax code, and the account of its revenue in S/4HANA. People have
+#: made the items before, under the CRM's ids, and the tables of the workspace name all of it.
+ITEMS: Mapping[str, str] = {"Seats": "901", "Storage": "902"}
+_TAX_CODES: Mapping[str, str] = {"Seats": "SW052000", "Storage": "SW054000"}
+_REVENUE = "41000000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +75,26 @@ class Account:
         return ENTITIES[self.market.country]
 
 
+class Paid(StrEnum):
+    """What is paid of the invoice of a contract: all of it by card, a part by what people report, or nothing."""
+
+    CARD = "card"
+    PART = "part"
+    NOT = "not"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """A contract that an account signs: how many of each product, and how many more an amendment adds."""
+    """A contract that an account signs: how many of each product, and how many more an amendment adds.
+
+    `paid` says what becomes of its invoice.
+    """
 
     key: str
     account: Account
     sold: Mapping[str, int]
     more: Mapping[str, int] = field(default_factory=dict)
+    paid: Paid = Paid.NOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,18 +169,51 @@ def groups_of(markets: Sequence[Market] = MARKETS) -> tuple[str, ...]:
     return tuple(f"Group of {market.currency}" for market in markets)
 
 
-def catalogue(price_book: str) -> dict[str, Any]:
-    """Ask for the products of contracts, and for their entries in a price book."""
-    products = [
-        {"type": "Product2", "ref": name, "Name": name, "ProductCode": name, "Family": "Subscription", "IsActive": True}
-        for name in PRICES
-    ]
+def products() -> dict[str, Any]:
+    """Ask for the products of contracts before they are sold: they are known, and nobody may order them yet."""
+    kind = {"type": "Product2", "Family": "Subscription", "IsActive": False}
+    return {"records": [{**kind, "ref": name, "Name": name, "ProductCode": name} for name in PRICES]}
+
+
+def items(ids: Mapping[str, str]) -> dict[str, Any]:
+    """Ask NetSuite's sandbox for the items of these products, under the CRM's `ids`."""
+    kind = {"type": "serviceSaleItem", "incomeAccount": {"id": "54"}}
+    return {
+        "records": [
+            {**kind, "id": item, "externalId": ids[name], "itemId": name, "displayName": name}
+            for name, item in ITEMS.items()
+        ]
+    }
+
+
+def tables(ids: Mapping[str, str], rates: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Give what people have added to the workspace's tables: table → key → value.
+
+    `ids` are the CRM's of products, which billing has them under too; `rates` are billing's tax rates by `tax_rate`.
+    """
+    return {
+        "tax_codes": {ids[name]: code for name, code in _TAX_CODES.items()},
+        "netsuite_items": {ids[name]: item for name, item in ITEMS.items()},
+        "s4hana_revenue_accounts": {ids[name]: _REVENUE for name in PRICES},
+        "stripe_tax_rates": {
+            f"{ENTITIES[market.country]}.{market.country}": rates[tax_rate(market)] for market in MARKETS
+        },
+    }
+
+
+def on_sale(ids: Mapping[str, str]) -> dict[str, Any]:
+    """Let the products be sold from now on."""
+    return {"changes": [{"type": "Product2", "id": ids[name], "IsActive": True} for name in PRICES]}
+
+
+def catalogue(price_book: str, ids: Mapping[str, str]) -> dict[str, Any]:
+    """Ask for the entries of the products of contracts in a price book."""
     entries = [
         {
             "type": "PricebookEntry",
             "ref": _entry(name, currency),
             "Pricebook2Id": price_book,
-            "Product2Id": f"@{{{name}}}",
+            "Product2Id": ids[name],
             "UnitPrice": amount,
             "CurrencyIsoCode": currency,
             "IsActive": True,
@@ -170,7 +221,7 @@ def catalogue(price_book: str) -> dict[str, Any]:
         for name, by_currency in PRICES.items()
         for currency, amount in by_currency.items()
     ]
-    return {"records": [*products, *entries]}
+    return {"records": entries}
 
 
 def _entry(product: str, currency: str) -> str:

@@ -1,4 +1,4 @@
-"""What people at the CRM do in a demo with two ERPs: they make accounts, change them, and win some more."""
+"""What people at the CRM do in a demo with two ERPs: they make accounts, change them, win more, and sign contracts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from hub.proof import crm, customers, faults, records, wishes
+from hub.proof.contract_payers import ContractPayers
 from hub.proof.crm import CRM, Contract, Crm
 from hub.proof.faults import Gust
 from hub.proof.http_json import NoAnswer
@@ -44,8 +45,9 @@ class CrmPeople:
         self._say = say
         self._org = stage.sandboxes[CRM]
         self._price_book = ""
-        #: What is still to be amended, and when that is next looked after.
+        #: What is still to be amended, who pays, and when both are next looked after.
         self._to_amend: list[Contract] = []
+        self._payers = ContractPayers(stage, wanted.contracts, crm_ids, say)
         self._look_again = 0.0
         #: Since when all else rests, and when that was last looked at.
         self._rests: datetime | None = None
@@ -62,7 +64,8 @@ class CrmPeople:
         self._seed(crm.accounts(self._wanted))
         books = self._org.books()["records"]["Pricebook2"]
         self._price_book = next(book["Id"] for book in books if book.get("IsStandard"))
-        self._seed(crm.catalogue(self._price_book))
+        self._org.seed(crm.on_sale(self.ids))
+        self._seed(crm.catalogue(self._price_book, self.ids))
         still, known = time.monotonic(), -1
         while True:
             tell()
@@ -96,8 +99,11 @@ class CrmPeople:
 
     def go_on(self) -> bool:
         """Do what can be done by now; tells whether nothing is left to do."""
-        if self._to_amend and time.monotonic() >= self._look_again:
-            self._look_again = time.monotonic() + BETWEEN_LOOKS
+        if time.monotonic() < self._look_again:
+            return False
+        self._look_again = time.monotonic() + BETWEEN_LOOKS
+        paid = self._payers.go_on()
+        if self._to_amend:
             told = crm.told(self._org.books(), self.ids)
             ready = [one for one in self._to_amend if one.key in told]
             if ready:
@@ -105,7 +111,7 @@ class CrmPeople:
                 self._seed(crm.amended(ready, self.ids, self._price_book, datetime.now(UTC).date()))
                 self._org.seed(crm.activated("Order", [f"{one.key}-more" for one in ready], self.ids))
                 self._to_amend = [one for one in self._to_amend if one not in ready]
-        return not self._to_amend
+        return paid and not self._to_amend
 
     def end(self) -> None:
         """Do all that is left, as far as the hub lets it be done."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import http.client
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from hub.errors import FixData
 from hub.sdk import exact_json
+
+Answer = TypeVar("Answer")
+#: From this status on, asking again may help.
+TOO_MANY_REQUESTS = 429
 
 
 class NoAnswer(Exception):
@@ -56,6 +61,11 @@ class Api:
         }
         return self._open("POST", path, urlencode(fields).encode(), headers, timeout)[0]
 
+    def told(self, path: str, fields: Mapping[str, str], *, timeout: float = 30) -> Any:
+        """Send a form to an API that takes forms; gives what it answers."""
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        return self._read(path, self._open("POST", path, urlencode(fields).encode(), headers, timeout)[1])
+
     def raw(self, method: str, path: str, *, timeout: float = 60) -> bytes:
         """Give an answer's bytes."""
         return self._open(method, path, None, {}, timeout)[1]
@@ -88,6 +98,18 @@ class Api:
             raise NoAnswer(self.url + path, f"{error.code} {told}", error.code) from None
         except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
             raise NoAnswer(self.url + path, str(error)) from None
+
+
+def insist(act: Callable[[], Answer], times: int = 30) -> Answer:
+    """Do something until it is answered; raises `NoAnswer` when it is refused for good, or so many times in a row."""
+    for _ in range(times - 1):
+        try:
+            return act()
+        except NoAnswer as error:
+            if error.status is not None and error.status < TOO_MANY_REQUESTS:
+                raise
+            time.sleep(0.2)
+    return act()
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.proof import (
     contract_checks,
+    contract_invoices,
     credit_books,
     crm_books,
     crm_checks,
@@ -27,7 +28,7 @@ from hub.proof.conductor import Course
 from hub.proof.contract_checks import Due as ContractDue
 from hub.proof.contract_checks import Stands
 from hub.proof.credit_books import NoteDue
-from hub.proof.crm import COMPANY_CODES, CRM, PRICES, SAP, TOLD, Contract, home
+from hub.proof.crm import COMPANY_CODES, CRM, ITEMS, PRICES, SAP, TOLD, Contract, home
 from hub.proof.evidence import Evidence
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
@@ -59,8 +60,9 @@ _SHORTEST_SECRET = 12
 def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
     """Read all books, all request logs, and the hub's database; gives the vendors' books, and all of it as evidence."""
     read = {vendor: sandbox.books() for vendor, sandbox in stage.sandboxes.items()}
+    items = {course.crm_ids[name]: item for name, item in ITEMS.items() if name in course.crm_ids}
     books = Books(
-        stripe=vendor_books.stripe_invoices(read["stripe"]),
+        stripe=vendor_books.stripe_invoices(read["stripe"], items),
         sent=vendor_books.sent(read["stripe"]),
         subjects=vendor_books.subjects(read["stripe"], (*wishes.EVENTS, *TOLD, customers.MADE, *customers.EVENTS)),
         erp_invoices=vendor_books.erp_invoices(read["netsuite"]),
@@ -76,7 +78,8 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
             course.stripe_ids[invoice.key]: _due(invoice, _under(stage, course, read, invoice.customer))
             for invoice in stage.scenario.invoices
             if invoice.key in course.stripe_ids
-        },
+        }
+        | invoices_due(() if stage.scenario.crm is None else stage.scenario.crm.contracts, course, read),
         credits=credit_books.read(
             read["stripe"], read["netsuite"], read["tax"], _notes_due(stage, course, read["stripe"])
         ),
@@ -101,6 +104,17 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
         names = Names(event=families.of_event, business=families.of_business_key, made=money_path.made)
         hub = records.read(connection, names)
     return books, money_path.evidence(books, hub, families)
+
+
+def invoices_due(contracts: Sequence[Contract], course: Course, read: Mapping[str, Any]) -> dict[str, Due]:
+    """Give under whom the invoices of contracts must stand, by Stripe's ids: nothing of them becomes an exception."""
+    billed = contract_invoices.of_contracts(read["stripe"]) if contracts else {}
+    return {
+        invoice["id"]: Due(customers=frozenset(under))
+        for one in contracts
+        for under in (_in_books(read, course.stripe_ids.get(one.account.key), one.account.market),)
+        for invoice in billed.get(course.crm_ids.get(one.key, ""), ())
+    }
 
 
 def _customers(
@@ -176,12 +190,13 @@ def about_the_whole(
 
 
 def contracts_billed(stage: Stage, course: Course) -> Iterator[Finding]:
-    """Each contract is one subscription of billing's and one sales order of its ERP's, with exactly what is agreed."""
+    """Each contract is one subscription of billing's with one invoice, and one order of its ERP's, as it was agreed."""
     wanted = () if stage.scenario.crm is None else stage.scenario.crm.contracts
     if wanted:
         read = {vendor: stage.sandboxes[vendor].books() for vendor in (CRM, "stripe", "netsuite", SAP)}
         yield from wrong_catalogue(read)
         yield from wrong_contracts(wanted, course, read, on=datetime.now(UTC).date())
+        yield from contract_invoices.find(wanted, read["stripe"], crm_ids=course.crm_ids, stripe_ids=course.stripe_ids)
 
 
 def wrong_catalogue(read: Mapping[str, Any]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import Any
 
 from hub.model.money import exponent
@@ -47,10 +48,11 @@ def numbered(lines: Sequence[Line], others: Sequence[Line] = ()) -> dict[str, ob
     return {f"line {number}": line for number, (line, _) in enumerate(zip_longest(lines, others), start=1)}
 
 
-def item_of(line: Mapping[str, Any]) -> str:
-    """Give NetSuite's item for a line of one of Stripe's invoices."""
+def item_of(line: Mapping[str, Any], more: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Give NetSuite's item for a line of one of Stripe's invoices; `more` are products that came later, with theirs."""
     priced = (line.get("pricing") or {}).get("price_details") or {}
-    return _ITEMS.get(priced.get("product") or "", ELSE)
+    product = priced.get("product") or ""
+    return more.get(product) or _ITEMS.get(product, ELSE)
 
 
 def items(lines: Sequence[Line]) -> dict[str, object]:

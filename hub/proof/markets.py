@@ -73,3 +73,8 @@ OWN_RATES: Mapping[str, str] = MappingProxyType({"KW": "0.05"})
 TAX_DIGITS: Mapping[str, int] = MappingProxyType({"JPY": 0})
 #: What a wrong clerk charges: no market has this rate.
 WRONG_TAX = "3"
+
+
+def tax_rate(market: Market) -> str:
+    """Give the name of the rate at which billing taxes what is sold in a market."""
+    return f"tax-{market.currency}-{market.country}"

@@ -96,9 +96,17 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _with_crm(outcome: Outcome, crm: Crm) -> dict[str, Any]:
+    billed = {invoice.id: invoice for invoice in outcome.books.stripe if invoice.of_contract}
     return {
         "accounts": sum(each.kind == crm_books.CUSTOMER for each in outcome.evidence.wanted),
-        "contracts": {"signed": len(crm.contracts), "amended": sum(bool(one.more) for one in crm.contracts)},
+        "contracts": {
+            "signed": len(crm.contracts),
+            "amended": sum(bool(one.more) for one in crm.contracts),
+            "billed": len(billed),
+            "posted": sum(each.kind == "invoice" and each.name in billed for each in outcome.evidence.documents),
+            "paid": sum(bool(one.payments) for one in billed.values()),
+            "told": sum(each.kind == crm_books.STATUS and each.name in billed for each in outcome.evidence.documents),
+        },
         "books": four_books.to_json(outcome.evidence),
     }
 

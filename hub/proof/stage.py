@@ -10,6 +10,7 @@ from pathlib import Path
 from hub.proof import crm, customers, sandboxes, sap_books, wishes, workspace
 from hub.proof.company import Company
 from hub.proof.faults import Profile
+from hub.proof.http_json import Api
 from hub.proof.hub_process import POLL_SECONDS, HubProcess, Login
 from hub.proof.processes import Processes
 from hub.proof.sandboxes import Sandbox
@@ -37,11 +38,18 @@ class Stage:
     secrets: Sequence[str] = field(repr=False)
     #: What runs beside the hub, where it has outgrown one process.
     company: Company | None = None
+    #: The CRM's ids of the products of contracts, by their names.
+    crm_ids: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stripe(self) -> Sandbox:
         """Give Stripe's sandbox."""
         return self.sandboxes["stripe"]
+
+    def as_person(self, once: str) -> Api:
+        """Speak to Stripe as somebody at its dashboard; what is asked under one name happens once."""
+        key = str(self.stripe.hello["api_key"])
+        return Api(self.stripe.url, {"authorization": f"Bearer {key}", "idempotency-key": once})
 
     def erp_ids(self, customer: Customer) -> tuple[str, ...]:
         """Give NetSuite's ids of a customer's records, the first one first."""
@@ -69,7 +77,16 @@ def build(
     command = serve or (company.serve if company is not None else ())
     database = None if company is None else company.database
     hub = HubProcess(processes, folder, port=port, serve=command, database=database)
-    workspace.write(hub.workspace, running, os.environ)
+    crm_ids: dict[str, str] = {}
+    rates: dict[str, str] = {}
+    if scenario.crm is not None:
+        # What contracts sell, and how it is taxed, stands in the workspace: it is there before the hub is.
+        running["salesforce"].seed(crm.wish())
+        crm_ids |= running["salesforce"].seed(crm.products())["refs"]
+        running["netsuite"].seed(crm.items(crm_ids))
+        rates |= running["stripe"].seed(wishes.tax_rates())["keys"]
+    rows = crm.tables(crm_ids, rates) if crm_ids else None
+    workspace.write(hub.workspace, running, os.environ, rows=rows)
     hello = hub.start()
     if company is not None:
         company.begin(workspace.ENVIRONMENT, POLL_SECONDS)
@@ -79,7 +96,6 @@ def build(
     erp_customers |= running["netsuite"].seed(customers.in_erp(scenario.followed))["customers"]
     running["tax"].seed(wishes.tax_wish())
     if scenario.crm is not None:
-        running["salesforce"].seed(crm.wish())
         running["s4hana"].seed(sap_books.wish())
     watched = [*wishes.EVENTS, customers.MADE, *customers.EVENTS, *(crm.TOLD if scenario.crm is not None else ())]
     endpoint = running["stripe"].seed(
@@ -98,6 +114,7 @@ def build(
         approvers=approvers,
         stripe_ids=stripe_ids,
         erp_customers=erp_customers,
+        crm_ids=crm_ids,
         secrets=[
             *(value for fields in values.values() for value in fields.values()),
             *(each.password for each in (login, *approvers)),

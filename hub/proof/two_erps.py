@@ -12,7 +12,7 @@ from random import Random
 
 from hub.proof import scenario
 from hub.proof.credits import Credit
-from hub.proof.crm import PRICES, SAP, Account, Contract, Crm, groups_of, home
+from hub.proof.crm import PRICES, SAP, Account, Contract, Crm, Paid, groups_of, home
 from hub.proof.markets import BY_CURRENCY, MARKETS, Market
 from hub.proof.scenario import Customer, Invoice, Payment, Scenario
 
@@ -23,6 +23,8 @@ WON_LATE = 4
 ELSEWHERE = {"CAD": "GBP"}
 #: So many contracts are signed with the entities of each ERP, if these have so many accounts.
 CONTRACTS = 6
+#: What becomes of their invoices, in turn.
+PAYING = (Paid.CARD, Paid.PART, Paid.NOT)
 #: Of so many accounts one is renamed, and one moves.
 CHANGED_EVERY = 4
 
@@ -107,7 +109,7 @@ def _crm(seed: int, customers: list[Customer]) -> Crm:
 
 
 def _contracts(dice: Random, accounts: list[Account]) -> Iterator[Contract]:
-    """Let some accounts of each ERP's entities sign contracts; every second one is amended."""
+    """Let some accounts of each ERP's entities sign contracts; every second one is amended, and most are paid."""
     for erp in ("netsuite", SAP):
         able = [
             one
@@ -117,4 +119,5 @@ def _contracts(dice: Random, accounts: list[Account]) -> Iterator[Contract]:
         for number, account in enumerate(able[:CONTRACTS]):
             sold = {"Seats": dice.randint(1, 90)} | ({"Storage": dice.randint(100, 900)} if number % 3 else {})
             more = {"Seats": dice.randint(1, 20)} if number % 2 else {}
-            yield Contract(key=f"contract-{erp}-{number}", account=account, sold=sold, more=more)
+            paid = PAYING[number % len(PAYING)]
+            yield Contract(key=f"contract-{erp}-{number}", account=account, sold=sold, more=more, paid=paid)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from hub.model.money import exponent
+from hub.proof.contract_invoices import subscribed
 from hub.proof.lines import Line, day_of, item_of, posted
 from hub.proof.reversals import takes_back
 from hub.proof.vendor_documents import ErpInvoice, ErpPayment, Payment, Request, Sent, StripeInvoice, TaxDocument
@@ -33,12 +35,12 @@ _REFUSING = frozenset({"429", "503", "outage"})
 _GONE = frozenset({"Cancelled", "Adjusted"})
 
 
-def stripe_invoices(books: Mapping[str, Any]) -> list[StripeInvoice]:
-    """Give the invoices that are no drafts."""
-    return [_stripe_invoice(invoice) for invoice in books["invoices"] if invoice["status"] != "draft"]
+def stripe_invoices(books: Mapping[str, Any], items: Mapping[str, str] = MappingProxyType({})) -> list[StripeInvoice]:
+    """Give the invoices that are no drafts; `items` are NetSuite's of products that are not always there."""
+    return [_stripe_invoice(invoice, items) for invoice in books["invoices"] if invoice["status"] != "draft"]
 
 
-def _stripe_invoice(invoice: Mapping[str, Any]) -> StripeInvoice:
+def _stripe_invoice(invoice: Mapping[str, Any], items: Mapping[str, str]) -> StripeInvoice:
     return StripeInvoice(
         id=invoice["id"],
         number=invoice["number"],
@@ -51,7 +53,7 @@ def _stripe_invoice(invoice: Mapping[str, Any]) -> StripeInvoice:
                 id=line["id"],
                 amount=Decimal(line["amount"]) - _sum(line["discount_amounts"]),
                 tax=_sum(line["taxes"]),
-                item=item_of(line),
+                item=item_of(line, items),
             )
             for line in invoice["lines"]
         ],
@@ -67,6 +69,7 @@ def _stripe_invoice(invoice: Mapping[str, Any]) -> StripeInvoice:
         given_up=invoice["status"] == "uncollectible",
         erp_id=invoice["metadata"].get("erp_id"),
         day=day_of(invoice["effective_at"] or invoice["status_transitions"]["finalized_at"]),
+        of_contract="contract" in subscribed(invoice).get("metadata", {}),
     )
 
 

@@ -25,7 +25,10 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripeInvoice:
-    """A finalised invoice in Stripe's books; `day` is its date, `erp_id` what the hub noted on it."""
+    """A finalised invoice in Stripe's books; `day` is its date, `erp_id` what the hub noted on it.
+
+    One `of_contract` bills what a contract of the CRM has agreed.
+    """
 
     id: str
     number: str
@@ -38,6 +41,7 @@ class StripeInvoice:
     given_up: bool = False
     erp_id: str | None = None
     day: str = ""
+    of_contract: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

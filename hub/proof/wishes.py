@@ -8,7 +8,7 @@ from typing import Any
 from hub.proof import payouts
 from hub.proof.credits import WRONG_RATE
 from hub.proof.crm import ENTITIES
-from hub.proof.markets import MARKETS, OWN_RATES, TAX_DIGITS, WRONG_TAX
+from hub.proof.markets import MARKETS, OWN_RATES, TAX_DIGITS, WRONG_TAX, tax_rate
 from hub.proof.scenario import PRODUCTS, UNMAPPED_PRODUCT, Customer, Flaw, Invoice, Line, Scenario
 
 #: The events that the demo's flows are about; the webhook endpoint asks for no others.
@@ -25,6 +25,8 @@ EVENTS = (
 )
 #: By how many minor units a false total lies.
 FALSE_BY = 100
+#: Seconds after which Stripe's sandbox finalises what a subscription bills, of which Stripe lets an hour pass.
+FINALIZES_AFTER = 2
 #: Seconds before Stripe's sandbox tries a webhook again, many times faster than Stripe.
 WEBHOOK_WAITS = (0.3, 0.5, 1, 1, 2, 2, 3, 3, 5, 5, 10, 10)
 
@@ -32,7 +34,12 @@ WEBHOOK_WAITS = (0.3, 0.5, 1, 1, 2, 2, 3, 3, 5, 5, 10, 10)
 def stripe_catalogue(scenario: Scenario) -> dict[str, Any]:
     """Ask Stripe's sandbox for everything that is there before the first invoice."""
     return {
-        "switches": {"webhook_waits": list(WEBHOOK_WAITS), "webhook_timeout": 3, **payouts.SWITCHES},
+        "switches": {
+            "webhook_waits": list(WEBHOOK_WAITS),
+            "webhook_timeout": 3,
+            **payouts.SWITCHES,
+            **({} if scenario.crm is None else {"finalizes_after": FINALIZES_AFTER}),
+        },
         "products": [
             {"key": product, "id": product, "name": name}
             for product, name in {**PRODUCTS, UNMAPPED_PRODUCT: "Gift card"}.items()
@@ -49,12 +56,16 @@ def stripe_catalogue(scenario: Scenario) -> dict[str, Any]:
                 for market in MARKETS
             ),
         ],
-        "tax_rates": [
-            *(_tax_rate(f"tax-{market.currency}-{market.country}", market.country, market.tax) for market in MARKETS),
-            _tax_rate(WRONG_RATE, "US", WRONG_TAX),
-        ],
+        # Where there are contracts, the workspace names the rates, which are there before.
+        **(tax_rates() if scenario.crm is None else {}),
         "customers": [_customer(customer, placed=scenario.crm is None) for customer in scenario.at_stripe],
     }
+
+
+def tax_rates() -> dict[str, Any]:
+    """Ask Stripe's sandbox for the rate of each market, and for a wrong one."""
+    rates = [_tax_rate(tax_rate(market), market.country, market.tax) for market in MARKETS]
+    return {"tax_rates": [*rates, _tax_rate(WRONG_RATE, "US", WRONG_TAX)]}
 
 
 def _customer(customer: Customer, *, placed: bool) -> dict[str, Any]:
@@ -157,7 +168,7 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
         create["discounts"] = [{"coupon": f"@{name}"}]
     if invoice.sent:
         create |= {"collection_method": "send_invoice", "days_until_due": 30}
-    tax = WRONG_RATE if invoice.flaw is Flaw.WRONG_TAX else f"tax-{market.currency}-{market.country}"
+    tax = WRONG_RATE if invoice.flaw is Flaw.WRONG_TAX else tax_rate(market)
     wish: dict[str, Any] = {
         "key": invoice.key,
         "create": create,

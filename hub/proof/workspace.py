@@ -83,8 +83,17 @@ _RETRIES = ("erp", "stripe", "tax")
 _WAITS = ("wait: PT10M, case: customer-not-mapped", "wait: PT2S, case: customer-not-mapped")
 
 
-def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, str]) -> None:
-    """Copy the workspace that ships or that `CONCORD_WORKSPACE` names; add its own environment and retry policies."""
+def write(
+    folder: Path,
+    sandboxes: Mapping[str, Sandbox],
+    environ: Mapping[str, str],
+    *,
+    rows: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    """Copy the workspace that ships or that `CONCORD_WORKSPACE` names; add its own environment and retry policies.
+
+    `rows` is what its tables have beside what ships: table → key → value.
+    """
     source = find_workspace(None, environ, next(shipped()))
     for name in FOLDERS:
         if (source / name).is_dir():
@@ -117,6 +126,10 @@ def write(folder: Path, sandboxes: Mapping[str, Sandbox], environ: Mapping[str, 
         retries = (*_RETRIES, "crm")
         books = folder / "mappings" / "tables" / "entity_books.csv"
         books.write_text(_moved(books.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, added in (rows or {}).items():
+        table = folder / "mappings" / "tables" / f"{name}.csv"
+        lines = [table.read_text(encoding="utf-8").rstrip("\n"), *(f"{key},{value}" for key, value in added.items())]
+        table.write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "environments").mkdir(parents=True, exist_ok=True)
     (folder / "environments" / f"{ENVIRONMENT}.yaml").write_text(text)
     invoices = folder / "flows" / "invoice-to-erp.yaml"

@@ -29,6 +29,7 @@ from hub.api import (
     runs,
     schedules,
     secrets,
+    sending,
     sessions,
     streams,
     things,
@@ -53,6 +54,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     _standing(app, hub)
     app.state.token = hub.token
     app.state.intake = hub.intake
+    app.state.deliveries = hub.deliveries
     app.state.orders = hub.orders
     app.state.run_orders = hub.run_orders
     app.state.hold_orders = hub.hold_orders
@@ -91,6 +93,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
         effects,
         cases,
         decisions,
+        sending,
         events,
         drift,
         crossrefs,

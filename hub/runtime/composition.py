@@ -17,6 +17,8 @@ from hub.access.local_token import write_local_token
 from hub.access.sessions import new_token
 from hub.api.health import version
 from hub.audit.kinds import AuditKind
+from hub.backbone.backbone import Told
+from hub.backbone.settings import nats_settings
 from hub.connections.accounts import Account
 from hub.connections.budgets import remembered
 from hub.connections.keys import VaultKey
@@ -37,6 +39,7 @@ from hub.policy.rules import Decision
 from hub.queries.view import View
 from hub.release.desk import Desk
 from hub.release.folder import FolderState, folder_state
+from hub.runtime import feeding
 from hub.runtime.accounts import Vault, build_accounts
 from hub.runtime.changes import Changes
 from hub.runtime.clock import system_ambient
@@ -107,6 +110,7 @@ class Hub:
         self.connectors: Mapping[str, Connector] = (composition or Composition()).connectors()
         catalogue: Catalogue = catalogue_of(list(self.connectors.values()))
         self.traced = Traced(catalogue)
+        nats = nats_settings(settings.environ)
         self.database = Database(settings.data, settings.database)
         try:
             beginning = _beginning(settings, catalogue, self.database)
@@ -122,6 +126,14 @@ class Hub:
             private_hosts=self.environment.private_hosts, ca_file=self.environment.ca_file, now=self.ambient.now
         )
         self._left: list[Transport] = []
+        self.backbone = feeding.backbone_of(
+            nats,
+            environment=self.environment.name,
+            database=self.database,
+            committer=self.committer,
+            ambient=self.ambient,
+            name=self.worker_name,
+        )
         self.vault = Vault(
             bundle=beginning.bundle,
             environment=self.environment,
@@ -195,7 +207,7 @@ class Hub:
             intake=self.composition.intake,
             worker=self.composition.worker,
         )
-        self.intake = parts.intake
+        self.intake, self.deliveries = parts.intake, parts.deliveries
         self.working = Working(parts.parts, parts.worker, heartbeat=self._heartbeat())
         self.orders, self.run_orders, self.effect_orders = parts.orders, parts.run_orders, parts.effect_orders
         self.event_orders, self.hold_orders = parts.event_orders, parts.hold_orders
@@ -219,12 +231,7 @@ class Hub:
             tells=lambda: self.sharing.leads,
         )
         self.sharing = Sharing(self)
-        # What answers for a data directory has the token that lies in it.
-        answers = Role.API in settings.roles
-        self.token = (
-            write_local_token(settings.data, entropy.token_bytes) if answers else new_token(entropy.token_bytes)
-        )
-        self.setup_token = new_token(entropy.token_bytes)
+        self.token, self.setup_token = _token(settings), new_token(entropy.token_bytes)
         self._started = self._stopping = False
         self.died: asyncio.Future[None] | None = None
 
@@ -237,6 +244,12 @@ class Hub:
         self.working.on_death = self._die
         self.committer.on_commit = self.changes.advance
         self.committer.on_death = self._die
+        with self.database.reading() as connection:
+            self.committer.tells = feeding.tells(
+                connection, self.environment.name, self.settings.environ, self.backbone
+            )
+        if self.backbone is not None:
+            self.committer.on_left, self.committer.on_told = self.backbone.work, self.backbone.news
         self.committer.start()
         self.budgets.remember(remembered(self.database, environment=self.environment.name))
         self.reload_accounts()
@@ -266,8 +279,16 @@ class Hub:
         )
         if Role.WORKER in self.settings.roles:
             self.working.begin()
+        if self.backbone is not None:
+            self.backbone.start(Told(work=self._wake, reached=lambda there: self.worker.relies(on_others=there)))
+        elif self.committer.tells:
+            log.warning("feed.not_published", hint="CONCORD_NATS is not set; what happens waits in the outbox")
         self.budgets.start()
         self._started = True
+
+    def _wake(self) -> None:
+        # The worker may be another one by now.
+        self.worker.wake()
 
     @property
     def worker(self) -> Worker:
@@ -310,6 +331,8 @@ class Hub:
                 log.warning("hub.stopped_without_last_words", reason=str(error))
         await self.sharing.stop()
         await self.working.close()
+        if self.backbone is not None:
+            await self.backbone.stop()
         await self.committer.stop()
         self.desk.close()
         for transport in (*self._left, self.transport):
@@ -408,6 +431,7 @@ class Hub:
                 facts={"environment": self.environment.name, "bundle": self.shelf.current.id},
             )
         )
+        feeding.begin(transaction, self.environment.name)
         call_forward(transaction, environment=self.environment.name)
         return self.working.recover(transaction)
 
@@ -441,7 +465,7 @@ def _beginning(settings: HubSettings, catalogue: Catalogue, database: Database) 
 
 
 def _token(settings: HubSettings) -> str:
-    """Make the token that lies in the data directory of whoever answers there."""
+    """Make the local token; what answers for a data directory has the one that lies in it."""
     if Role.API in settings.roles:
         return write_local_token(settings.data, entropy.token_bytes)
     return new_token(entropy.token_bytes)

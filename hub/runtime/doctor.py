@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -20,7 +20,7 @@ from hub.errors import HubError
 from hub.queries import alarms, contents, pending
 from hub.queries.checkup import CheckUp, Finding, fail, look, note, ok, plain, warn
 from hub.queries.integrity import verify_logs
-from hub.runtime import company, surroundings
+from hub.runtime import company, feeding, surroundings
 from hub.runtime.composition import Hub, HubState
 from hub.runtime.settings import HubSettings
 from hub.store import alarms as told_alarms
@@ -51,9 +51,10 @@ class Doctor:
     async def examine(self, *, deep: bool) -> CheckUp:
         """Make all checks; the deep ones read everything and take their time, in a thread of their own."""
         settings = await self._settings()
-        return await asyncio.to_thread(self._examine, settings, deep)
+        backbone = await feeding.of_hub(self._hub.backbone)
+        return await asyncio.to_thread(self._examine, [settings, *backbone], deep)
 
-    def _examine(self, settings: Finding, deep: bool) -> CheckUp:  # noqa: FBT001 - called through a thread
+    def _examine(self, settings: Sequence[Finding], deep: bool) -> CheckUp:  # noqa: FBT001 - called through a thread
         hub = self._hub
         now = hub.ambient.now()
         jump = (now - self._began[0]) - timedelta(seconds=time.monotonic() - self._began[1])
@@ -62,7 +63,8 @@ class Doctor:
                 *look("hub", lambda: _state(hub)),
                 *surroundings.examine(hub.settings, now=now, skews=hub.transport.skews(), jump=jump),
                 *look("vault-key", lambda: _vault(connection, hub.settings)),
-                settings,
+                *settings,
+                *look("feed", lambda: _feed(connection, hub, now)),
                 *_files(connection, hub.settings.data, hub.verifier, deep=deep),
                 *look("audit-heads", lambda: _sealed(hub.settings.data)),
                 *look("accounts", lambda: _accounts(hub)),
@@ -103,6 +105,7 @@ def examine_offline(settings: HubSettings, *, now: datetime, deep: bool) -> Chec
     found = [
         note("hub", "no hub runs on this data", "Start it with `concord serve`."),
         *surroundings.examine(settings, now=now),
+        *look("nats", lambda: feeding.beside(settings.environ, settings.environment)),
     ]
     try:
         with owning(data):
@@ -118,7 +121,8 @@ def examine_beside(settings: HubSettings, hangs: HubError, *, now: datetime) -> 
     """Make the checks that need neither the data nor the hub that has them open, for one that does not answer."""
     advice = "Look at its log and at the machine; end it, with SIGKILL if it must be, and start it again."
     machine = surroundings.examine(settings, now=now)
-    return CheckUp(findings=[fail("hub", str(hangs), advice), *machine])
+    backbone = look("nats", lambda: feeding.beside(settings.environ, settings.environment))
+    return CheckUp(findings=[fail("hub", str(hangs), advice), *machine, *backbone])
 
 
 def _on_server(settings: HubSettings, url: str, *, now: datetime, deep: bool) -> list[Finding]:
@@ -136,7 +140,7 @@ def _on_server(settings: HubSettings, url: str, *, now: datetime, deep: bool) ->
             found.append(ok("database", postgres.shown(url)))
             found.extend(look("vault-key", lambda: _vault(connection, settings)))
             found.extend(_files(connection, settings.data, _verifier(settings), deep=deep))
-            found.extend(look("data", lambda: _inside(connection, settings.data, settings.environment, now)))
+            found.extend(look("data", lambda: _inside(connection, settings.data, settings, now)))
     except HubError as error:
         found.append(fail("database", str(error), "Look at the server, and at CONCORD_DATABASE."))
     return found
@@ -164,7 +168,7 @@ def _opened(settings: HubSettings, *, now: datetime, deep: bool) -> list[Finding
                 return [fail("database", "it has none of the hub's tables", _RESTORE)]
             found.extend(look("vault-key", lambda: _vault(connection, settings)))
             found.extend(_files(connection, data, _verifier(settings), deep=deep))
-            found.extend(look("data", lambda: _inside(connection, data, settings.environment, now)))
+            found.extend(look("data", lambda: _inside(connection, data, settings, now)))
     except Exception as error:  # noqa: BLE001 - a file that cannot be opened is a finding
         found.append(fail("database", plain(error), _RESTORE))
     finally:
@@ -194,7 +198,8 @@ def _undamaged(data: Path) -> Finding:
     return ok("files", "no damage was found" + ("" if whole else " in the time of a start"))
 
 
-def _inside(connection: Connection, data: Path, environment: str, now: datetime) -> Iterator[Finding]:
+def _inside(connection: Connection, data: Path, settings: HubSettings, now: datetime) -> Iterator[Finding]:
+    environment = settings.environment
     tables = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     if tables != NEWEST:
         advice = "Make a backup, then start the hub: it brings them to this version."
@@ -206,6 +211,7 @@ def _inside(connection: Connection, data: Path, environment: str, now: datetime)
         yield fail("audit-heads", str(error.detail.split(":")[0]), _RESTORE)
     known = connection.exec_driver_sql("SELECT DISTINCT environment FROM revisions").scalars().all()
     served = environment if environment in known or len(known) != 1 else known[0]
+    yield from feeding.of_outbox(connection, served, settings.environ, now)
     yield from pending.examine(connection, served, now)
     standing = told_alarms.listing(connection, environment=served)
     yield _alarming(f"{kind} {subject}: {row['detail']}" for (kind, subject), row in sorted(standing.items()))
@@ -302,6 +308,10 @@ def _sealed(data: Path) -> Finding:
     if last is None:
         return ok("audit-heads", "none is signed yet")
     return ok("audit-heads", f"the last was signed {last.head.at:%Y-%m-%d %H:%M:%S}Z over {last.head.size:,} entries")
+
+
+def _feed(connection: Connection, hub: Hub, now: datetime) -> list[Finding]:
+    return feeding.of_outbox(connection, hub.environment.name, hub.settings.environ, now)
 
 
 def _accounts(hub: Hub) -> Finding:

@@ -10,6 +10,7 @@ from hub.connections.budgets import Budgets, StoredBudgets
 from hub.connections.hands import SHARE
 from hub.engine.parts import Parts
 from hub.engine.worker import Worker
+from hub.intake.deliveries import Deliveries
 from hub.intake.door import Intake
 from hub.model.ambient import Ambient
 from hub.operate.effects import EffectOrders
@@ -31,6 +32,7 @@ class Wired:
     """What takes events in, what works on their runs, and what people order of them; nothing runs yet."""
 
     intake: Intake
+    deliveries: Deliveries
     #: What the worker works with; one that takes its place has the same, but for its name.
     parts: Parts
     worker: Worker
@@ -76,6 +78,9 @@ def wired(
     orders = Orders(environment=environment, ambient=ambient, database=database, committer=committer, accounts=accounts)
     return Wired(
         intake=door,
+        deliveries=Deliveries(
+            environment=environment, ambient=ambient, committer=committer, bundle=current, intake=door
+        ),
         parts=parts,
         worker=worker(parts),
         orders=orders,

@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 
 import uvloop
@@ -27,17 +28,30 @@ def find(name: str) -> Sandbox:
     packages = _packages(name, tuple(sys.path))
     # In a source tree that is not installed there are no entry points; the built-in connectors are still there.
     for package in packages or [f"connectors.{name}"]:
-        try:
-            found = importlib.util.find_spec(f"{package}.sandbox.app")
-        except ModuleNotFoundError as error:
-            if not (package + ".sandbox.app").startswith(error.name or "?"):
-                raise  # The package is there, but something it needs is not.
-            found = None
-        if found is not None:
+        if _has_sandbox(package):
             sandbox = importlib.import_module(f"{package}.sandbox.app").sandbox
             if isinstance(sandbox, Sandbox):
                 return sandbox
-    raise UnknownSandbox(f"No connector named {name!r} offers a sandbox.")
+    raise UnknownSandbox(f"No connector named {name!r} offers a sandbox.{_offered()}")
+
+
+def _has_sandbox(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(f"{package}.sandbox.app") is not None
+    except ModuleNotFoundError as error:
+        if not (package + ".sandbox.app").startswith(error.name or "?"):
+            raise  # The package is there, but something it needs is not.
+        return False
+
+
+def _offered() -> str:
+    """Name the connectors that have one, in a sentence; a package that cannot be loaded is none of them."""
+    names = set()
+    for entry in importlib.metadata.entry_points(group=CONNECTORS):
+        with suppress(ImportError):
+            if _has_sandbox(entry.value.partition(":")[0]):
+                names.add(entry.name)
+    return f" There are: {', '.join(sorted(names))}." if names else ""
 
 
 @cache

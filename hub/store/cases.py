@@ -15,6 +15,7 @@ from hub.model.run import RunState
 from hub.store.audit import Note
 from hub.store.children import caller_of
 from hub.store.committer import Transaction
+from hub.store.outbox import tell_cases
 from hub.store.runs import let_next_go
 from hub.store.tables import cases, runs
 
@@ -95,6 +96,7 @@ def tell(transaction: Transaction, failure: Failure, *, actor: str) -> None:
             _close(transaction, each.id, resolution=_PASSED, actor=actor)
     if standing is None and (failure.stopped or not _closed_by_hand(transaction.connection, row)):
         transaction.connection.execute(insert(cases), row)
+        tell_cases(transaction, [row["id"]])
         subjects = {"run": row["run_id"], "case": row["id"]}
         note = Note(kind=AuditKind.CASE_OPENED, actor=actor, subjects=subjects, facts={"reason": failure.code})
         transaction.entries.append(note)
@@ -127,6 +129,7 @@ _PASSED = "The run has gone on; what keeps it from its end now is told by anothe
 def _close(transaction: Transaction, case_id: str, *, resolution: str, actor: str) -> None:
     closed = {"state": "closed", "closed_at": transaction.now, "closed_by": actor, "resolution": resolution}
     _change(transaction, case_id, closed)
+    tell_cases(transaction, [case_id])
     transaction.entries.append(Note(kind=AuditKind.CASE_CLOSED, actor=actor, subjects={"case": case_id}))
 
 

@@ -117,6 +117,7 @@ class Claim(Write):
                 taken.extend(self._sorted_out(transaction, ripe))
             if len(ripe) < room:
                 break
+        transaction.left = transaction.left or len(taken) >= self.limit
         taken.sort(key=lambda run: run["position"])
         next_at = _NEXT_AT.scalar(connection, here=self.environment, after_now=transaction.now)
         return Claimed(runs=_with_history(connection, taken), next_at=next_at)

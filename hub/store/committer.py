@@ -14,18 +14,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, select
 
 from hub.errors import CommitUnknown, Fatal, NotDurable, StorageFull
 from hub.model.ambient import Ambient
 from hub.store.database import Database
 from hub.store.groups import ROOM_SECONDS, Groups
 from hub.store.shared_groups import SharedGroups
-from hub.store.tables import counters
 from hub.store.writes import Pending, Settled, Transaction, Work, Write, left_of, whole
 
 #: What a committer takes is named here too.
-__all__ = ["Committer", "Transaction", "Work", "Write", "counter_value", "whole"]
+__all__ = ["Committer", "Transaction", "Work", "Write", "whole"]
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +56,12 @@ class Committer:
         self._dead: BaseException | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        #: Whether an event feed is kept; set it before the start.
+        self.tells = False
         self.on_wake: Callable[[], None] = lambda: None
+        #: There is work for other processes, and there is something to publish.
+        self.on_left: Callable[[], None] = lambda: None
+        self.on_told: Callable[[], None] = lambda: None
         self.on_commit: Callable[[], None] = lambda: None
         self.on_death: Callable[[BaseException], None] = lambda _error: None
         self.groups = 0
@@ -185,7 +188,7 @@ class Committer:
     def _open(self) -> Groups:
         if self._database.dialect == "postgresql":
             return SharedGroups(self._database.writer, self._ambient, name=self.name)
-        return Groups(self._database.writer.connect(), self._ambient, chain=self._chain_name)
+        return Groups(self._database.writer.connect(), self._ambient, chain=self._chain_name, tells=self.tells)
 
     def _rest(self) -> float | None:
         """Say how long to wait for the next group: not at all, some seconds for room, or (None) until one gathers."""
@@ -278,6 +281,10 @@ class Committer:
                 pending.future.set_result(result)
         if settled.woken:
             self.on_wake()
+        if settled.woken or settled.left:
+            self.on_left()
+        if settled.told:
+            self.on_told()
         self.on_commit()
 
     def _die(self, error: BaseException, group: list[Pending]) -> None:
@@ -301,8 +308,3 @@ def _heard(done: asyncio.Future[Any]) -> None:
     """Take note of what became of a write that nobody waits for."""
     if not done.cancelled():
         done.exception()
-
-
-def counter_value(connection: Connection, name: str) -> int:
-    """Give how far a counter has come; 0 when it was never used."""
-    return connection.execute(select(counters.c.value).where(counters.c.name == name)).scalar() or 0

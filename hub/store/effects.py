@@ -258,12 +258,6 @@ def batch(connection: Connection, id: str) -> Values:
     return dict(connection.execute(select(batches).where(batches.c.id == id)).one()._mapping)
 
 
-def of_batch(connection: Connection, id: str) -> list[Values]:
-    """Give the effects that one request carries, in the order of their keys."""
-    rows = connection.execute(select(effects).where(effects.c.batch == id).order_by(effects.c.key))
-    return [dict(row._mapping) for row in rows]
-
-
 def open_effects(connection: Connection, *, environment: str) -> list[Values]:
     """List the effects whose outcome is not known yet, without their bodies."""
     statement = select(*_NAMES).where(

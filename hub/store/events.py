@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Table,
     bindparam,
     exists,
     func,
@@ -31,6 +33,7 @@ from hub.store.committer import Transaction, Write
 from hub.store.decisions import keep
 from hub.store.drift import Sighting, count
 from hub.store.history import Lease, hindered
+from hub.store.outbox import tell_events
 from hub.store.runs import wake
 from hub.store.statements import Formed, among, containing, names_of
 from hub.store.tables import awaited, events, runs, steps
@@ -56,9 +59,6 @@ class Acceptance(StrEnum):
     CONFLICTING = "conflicting"
 
 
-_BLANK: Mapping[str, Any] = dict.fromkeys(column.name for column in events.c)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept(Write):
     """Store an event with its runs; the result is an `Acceptance`.
@@ -82,73 +82,91 @@ class Accept(Write):
     @classmethod
     def apply(cls, batch: Sequence[Accept], transaction: Transaction) -> list[Acceptance | HubError]:
         """Tell the new ones from the repeated ones, and write both kinds together."""
-        known = _known(transaction.connection, batch)
-        stopped = hindered(transaction, (accept.caller for accept in batch))
-        results: list[Acceptance | HubError] = []
-        new_events: list[Mapping[str, Any]] = []
-        new_runs: list[dict[str, Any]] = []
-        repeated: list[dict[str, Any]] = []
-        kept: list[Accept] = []
-        for place, accept in enumerate(batch):
-            event = accept.event
-            name = _name(event)
-            if place in stopped:
-                results.append(stopped[place])
-            elif name not in known:
-                known[name] = event["body_hash"]
-                new_events.append(event)
-                new_runs.extend(dict(run) for run in accept.runs)
+        return accepted(batch, transaction, notes_of)[0]
+
+
+def accepted(
+    batch: Sequence[Accept], transaction: Transaction, notes: Callable[[Accept], Iterable[Note]]
+) -> tuple[list[Acceptance | HubError], list[dict[str, Any]]]:
+    """Write what is new of a batch, and count what comes again; gives each one's result, and the rows that are new.
+
+    `notes` are what the audit is told of one that is new; of another content under a known id it is always told.
+    """
+    known = _known(transaction.connection, [accept.event for accept in batch])
+    stopped = hindered(transaction, (accept.caller for accept in batch))
+    results: list[Acceptance | HubError] = []
+    new_events: list[Mapping[str, Any]] = []
+    new_runs: list[dict[str, Any]] = []
+    repeated: Counter[tuple[str, str, str]] = Counter()
+    kept: list[Accept] = []
+    for place, accept in enumerate(batch):
+        event = accept.event
+        name = _name(event)
+        if place in stopped:
+            results.append(stopped[place])
+        elif name not in known:
+            known[name] = event["body_hash"]
+            new_events.append(event)
+            new_runs.extend(dict(run) for run in accept.runs)
+            kept.append(accept)
+            transaction.entries.extend(notes(accept))
+            results.append(Acceptance.NEW)
+        elif known[name] == event["body_hash"]:
+            # What was fetched was not delivered: a webhook that never came must not look as if it had.
+            repeated[name] += event["deliveries"]
+            results.append(Acceptance.REPEATED)
+        else:
+            beside = _conflicting(event)
+            if _name(beside) not in known:
+                known.update(_known(transaction.connection, [beside]))
+            if _name(beside) not in known:
+                known[_name(beside)] = beside["body_hash"]
+                new_events.append(beside)
                 kept.append(accept)
-                transaction.entries.extend(_notes(accept))
-                results.append(Acceptance.NEW)
-            elif known[name] == event["body_hash"]:
-                # What was fetched was not delivered: a webhook that never came must not look as if it had.
-                repeated.append({"named": name[2], "on": name[1], "within": name[0], "more": event["deliveries"]})
-                results.append(Acceptance.REPEATED)
-            else:
-                beside = _conflicting(event)
-                if _name(beside) not in known:
-                    known[_name(beside)] = beside["body_hash"]
-                    new_events.append(beside)
-                    kept.append(accept)
-                    transaction.entries.append(
-                        Note(
-                            kind=AuditKind.EVENT_REJECTED,
-                            actor=accept.actor,
-                            subjects={"event": beside["id"]},
-                            facts={"reason": OTHER_CONTENT, "content": beside["body_hash"]},
-                        )
+                transaction.entries.append(
+                    Note(
+                        kind=AuditKind.EVENT_REJECTED,
+                        actor=accept.actor,
+                        subjects={"event": beside["id"]},
+                        facts={"reason": OTHER_CONTENT, "content": beside["body_hash"]},
                     )
-                results.append(Acceptance.CONFLICTING)
-        places = transaction.next_values("event", len(new_events)) if new_events else ()
-        rows = [{**_BLANK, **event, "position": at} for event, at in zip(new_events, places, strict=True)]
-        statements.insert(transaction.connection, events, rows)
-        tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
-        queue(transaction, new_runs)
-        if repeated:
-            transaction.connection.execute(_COUNT_DELIVERY, repeated)
-        count(transaction, (sighting for accept in kept for sighting in accept.drift))
-        keep(transaction.connection, [decision for accept in kept for decision in accept.decisions])
-        return results
+                )
+            results.append(Acceptance.CONFLICTING)
+    places = transaction.next_values("event", len(new_events)) if new_events else ()
+    rows = [{**event, "position": at} for event, at in zip(new_events, places, strict=True)]
+    _insert(transaction.connection, events, rows)
+    tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
+    tell_events(transaction, (row for row in rows if row["state"] in _HAPPENED))
+    queue(transaction, new_runs)
+    _count(transaction.connection, repeated)
+    count(transaction, (sighting for accept in kept for sighting in accept.drift))
+    keep(transaction.connection, [decision for accept in kept for decision in accept.decisions])
+    return results, rows
 
 
 def queue(transaction: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     """Add runs at the end of the order of acceptance; their places are set here."""
     if rows:
-        # A statement takes rows of the same columns.
-        alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for run, position in zip(rows, transaction.next_values("position", len(rows)), strict=True):
             run["position"] = position
-            alike.setdefault(tuple(run), []).append(run)
-        for group in alike.values():
-            statements.insert(transaction.connection, runs, group)
+        _insert(transaction.connection, runs, rows)
         transaction.woken = True
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    # A statement takes rows of the same columns.
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        alike.setdefault(tuple(row), []).append(row)
+    for group in alike.values():
+        statements.insert(connection, table, group)
 
 
 def tell(transaction: Transaction, told: Iterable[Mapping[str, Any]]) -> None:
     """Let the runs go on that wait for one of these events (rows); it costs one look while nobody waits."""
-    names = {topic(environment=event["environment"], type=event["type"], subject=event["subject"]) for event in told}
-    if names and _ANYBODY.scalar(transaction.connection):
+    some = list(told)
+    if some and _ANYBODY.scalar(transaction.connection):
+        names = {topic(environment=each["environment"], type=each["type"], subject=each["subject"]) for each in some}
         wake(transaction, sorted(names))
 
 
@@ -163,26 +181,38 @@ _ANYBODY = Formed(
 )
 
 
-_COUNT_DELIVERY = (
+def _count(connection: Connection, repeated: Mapping[tuple[str, str, str], int]) -> None:
+    """Add deliveries to events by their names; a whole batch that comes again is one statement."""
+    alike: dict[tuple[str, str, int], set[str]] = {}
+    for (environment, name, external_id), more in repeated.items():
+        if more:
+            alike.setdefault((environment, name, more), set()).add(external_id)
+    for (environment, name, more), external in alike.items():
+        here = {"of_environment": environment, "of_connection": name, "more": more}
+        odd = {each for each in external if "\0" in each}
+        if external - odd:
+            _COUNT(connection, **here, ids=names_of(external - odd))
+        for each in odd:
+            _COUNT_ALONE(connection, **here, id=each)
+
+
+_MORE = (
     update(events)
-    .where(
-        events.c.environment == bindparam("within"),
-        events.c.connection == bindparam("on"),
-        events.c.external_id == bindparam("named"),
-    )
+    .where(events.c.environment == bindparam("of_environment"), events.c.connection == bindparam("of_connection"))
     .values(deliveries=events.c.deliveries + bindparam("more"))
 )
+_COUNT = Formed(_MORE.where(among(events.c.external_id, "ids")))
+_COUNT_ALONE = Formed(_MORE.where(events.c.external_id == bindparam("id")))
 
 
 def _name(event: Mapping[str, Any]) -> tuple[str, str, str]:
     return event["environment"], event["connection"], event["external_id"]
 
 
-def _known(connection: Connection, batch: Sequence[Accept]) -> dict[tuple[str, str, str], str]:
+def _known(connection: Connection, batch: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], str]:
     ids: dict[tuple[str, str], set[str]] = {}
-    for accept in batch:
-        for event in (accept.event, _conflicting(accept.event)):
-            ids.setdefault((event["environment"], event["connection"]), set()).add(event["external_id"])
+    for event in batch:
+        ids.setdefault((event["environment"], event["connection"]), set()).add(event["external_id"])
     found: dict[tuple[str, str, str], str] = {}
     # Names are asked for one connection after the other: for pairs and triples SQLite reads the whole table.
     for (environment, name), external in ids.items():
@@ -216,7 +246,8 @@ def _conflicting(event: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _notes(accept: Accept) -> list[Note]:
+def notes_of(accept: Accept) -> list[Note]:
+    """Give the audit entries of a new event and of its runs."""
     event = accept.event
     kind = _KINDS[EventState(event["state"])]
     facts = {"content": event["body_hash"], "connection": event["connection"], "via": event["via"]}

@@ -35,10 +35,11 @@ _UNFIT = (
 class Groups:
     """Makes groups of writes durable over the one connection that a database of this process alone is written by."""
 
-    def __init__(self, connection: Connection, ambient: Ambient, *, chain: str = "main") -> None:
-        """Find the end of the audit log that these commits go on with."""
+    def __init__(self, connection: Connection, ambient: Ambient, *, chain: str = "main", tells: bool = False) -> None:
+        """Find the end of the audit log that these commits go on with; `tells` says that an event feed is kept."""
         self._connection = connection
         self._ambient = ambient
+        self._tells = tells
         with connection.begin():
             self._chain = ChainWriter.load(connection, chain)
 
@@ -87,7 +88,7 @@ class Groups:
     def _transact(self, group: Sequence[Pending]) -> Settled:
         connection = self._connection
         with connection.begin():
-            transaction = Transaction(connection=connection, now=to_micros(self._ambient.now()))
+            transaction = Transaction(connection=connection, now=to_micros(self._ambient.now()), tells=self._tells)
             settled = applied(group, transaction)
             chain = self._chain.append(connection, transaction.entries, transaction.now)
         self._chain = chain
@@ -113,7 +114,7 @@ def applied(group: Sequence[Pending], transaction: Transaction) -> Settled:
             results.append((pending, type(pending.write).apply([pending.write], transaction)[0]))
             # What was woken is in its hands.
             transaction.woken = False
-    return Settled(results, transaction.woken)
+    return Settled(results, transaction.woken, left=transaction.left, told=transaction.told)
 
 
 def _refusal(error: BaseException) -> HubError:

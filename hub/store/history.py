@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from hub.errors import ApprovalLapsed, ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
 from hub.model.run import RunState, Stopping
 from hub.sdk import exact_json
-from hub.store import approvals, crossrefs, decisions, effects, matches, statements
+from hub.store import approvals, crossrefs, decisions, effects, matches, outbox, statements
 from hub.store.audit import Note
 from hub.store.cases import Failure, close_passed, tell
 from hub.store.committer import Transaction, Write
@@ -331,6 +331,7 @@ def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Ma
         if ended or change.get("claimable_at") is not None:
             transaction.woken = True
     statements.change(transaction.connection, runs, changes, key="id", columns=(*_UNCHANGED, "updated_at"))
+    outbox.tell_ends(transaction, over)
     for run_id in approvals.still_asking(transaction.connection, over):
         approvals.void_pending(transaction, run_id, actor=over[run_id])
     let_next_go(transaction, gone, resting)

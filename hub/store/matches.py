@@ -21,8 +21,6 @@ from hub.store.tables import crossrefs, runs
 from hub.store.thing_tables import match_keys, matched_records
 from hub.store.things import By
 
-#: A key that more things have tells nothing of itself: it is a placeholder, or nobody could say which of them is meant.
-MOST_ALIKE = 20
 #: So many records with the same key are looked at; some things have several.
 _MOST_RECORDS = 200
 
@@ -206,7 +204,7 @@ def _alike(transaction: Transaction, match: Match, thing: str) -> dict[str, _Ali
             crossrefs.c.thing != thing,
         ]
         rows = transaction.connection.execute(_ALIKE.where(*at)).all()
-        if len(rows) > _MOST_RECORDS or len({row.thing for row in rows}) > MOST_ALIKE:
+        if len(rows) > _MOST_RECORDS or len({row.thing for row in rows}) > shared_keys.MOST_ALIKE:
             shared_keys.tell(transaction, by, policy=match.policy, key=key, hash=hash, record=(match.system, match.id))
             continue
         for row in rows:

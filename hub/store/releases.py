@@ -15,6 +15,7 @@ from hub.sdk import exact_json
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction, Write
 from hub.store.events import place_of, queue, run_note, tell
+from hub.store.outbox import tell_events
 from hub.store.tables import events, runs
 
 
@@ -70,6 +71,7 @@ class Release(Write):
             return Conflict("Somebody else released the event meanwhile.", code="already-released", event=event_id)
         if held_back:
             tell(transaction, [self.event])
+            tell_events(transaction, [] if self.became else [self.event])
         have = set(connection.execute(select(runs.c.flow).where(runs.c.event_id == event_id)).scalars())
         started = [dict(run) for run in self.runs if run["flow"] not in have]
         queue(transaction, started)

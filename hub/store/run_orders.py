@@ -13,7 +13,7 @@ from hub.model.effect import EffectState
 from hub.model.hold import HoldKind
 from hub.model.run import OPEN_STATES, WORKING_STATES, RunState, Stopping
 from hub.sdk import exact_json
-from hub.store import approvals, hold_orders
+from hub.store import approvals, hold_orders, outbox
 from hub.store.audit import Note, bound
 from hub.store.committer import Transaction
 from hub.store.history import child_topic
@@ -91,11 +91,13 @@ def take_back(transaction: Transaction, run_id: str, *, actor: str, reason: str)
 
 def close_cases(transaction: Transaction, run_id: str, *, actor: str, resolution: str) -> None:
     """Close the open cases of a run because of what a person ordered of it."""
-    transaction.connection.execute(
+    closed = transaction.connection.execute(
         update(cases)
         .where(cases.c.run_id == run_id, cases.c.state == "open")
         .values(state="closed", closed_at=transaction.now, closed_by=actor, resolution=resolution)
+        .returning(cases.c.id)
     )
+    outbox.tell_cases(transaction, closed.scalars().all())
 
 
 def end_hold(transaction: Transaction, row: Row, *, actor: str, reason: str) -> None:
@@ -201,6 +203,7 @@ def _end(transaction: Transaction, row: Row, order: Row) -> None:
             updated_at=transaction.now,
         )
     )
+    outbox.tell_ends(transaction, [row["id"]])
     forget_waits(transaction.connection, [row["id"]])
     close_cases(transaction, row["id"], actor=actor, resolution=f"cancelled: {reason}")
     end_hold(transaction, row, actor=actor, reason=reason)

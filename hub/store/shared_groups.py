@@ -79,13 +79,14 @@ class SharedGroups(Groups):
     harms nobody. Where time is a test's own, it is the test's here, too.
     """
 
-    def __init__(self, engine: Engine, ambient: Ambient, *, name: str) -> None:
+    def __init__(self, engine: Engine, ambient: Ambient, *, name: str, tells: bool = False) -> None:
         """Take the engine, of which one connection at a time is used, and the committer's name, which none had before.
 
-        Nothing is asked of the database yet.
+        `tells` says that an event feed is kept. Nothing is asked of the database yet.
         """
         self._engine = engine
         self._ambient = ambient
+        self._tells = tells
         self._name = name
         self._number: int | None = None
         self._open: Connection | None = None
@@ -178,7 +179,7 @@ class SharedGroups(Groups):
             now, name = self._enter(connection, beside=all(pending.write.beside for pending in group))
             if name is None or name != self._chain_name:
                 self._take_chain(connection, now)
-            transaction = Transaction(connection=connection, now=now)
+            transaction = Transaction(connection=connection, now=now, tells=self._tells)
             settled = applied(group, transaction)
             done = settled, self._chain.append(connection, transaction.entries, transaction.now)
             begun.commit()

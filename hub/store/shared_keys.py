@@ -17,6 +17,8 @@ from hub.store.control_tables import marks as table
 from hub.store.thing_tables import match_keys
 from hub.store.things import By
 
+#: A key that more things have tells nothing of itself: it is a placeholder, or nobody could say which of them is meant.
+MOST_ALIKE = 20
 _MARK = "shared-key"
 
 
@@ -51,7 +53,10 @@ def tell(transaction: Transaction, by: By, *, policy: str, key: str, hash: str, 
 
 
 def listing(connection: Connection, environment: str) -> tuple[SharedKey, ...]:
-    """Give the keys that people were told of, the newest first, with how many records have each by now."""
+    """Give the keys that people were told of, the newest first, with how many records have each by now.
+
+    What few have again is left out: by that nobody is passed over any more.
+    """
     named = table.c.name.startswith(f"{_MARK}:{environment}:", autoescape=True)
     found = []
     for name, at in connection.execute(select(table.c.name, table.c.at).where(named).order_by(table.c.at.desc())):
@@ -60,5 +65,7 @@ def listing(connection: Connection, environment: str) -> tuple[SharedKey, ...]:
         of = dict(mark[0])
         here = (match_keys.c.environment == environment, match_keys.c.entity == of["entity"])
         having = select(func.count()).select_from(match_keys).where(*here, match_keys.c.hash == of.pop("hash"))
-        found.append(SharedKey(**of, records=connection.execute(having).scalar_one(), found_at=of_micros(at)))
+        records = connection.execute(having).scalar_one()
+        if records > MOST_ALIKE:
+            found.append(SharedKey(**of, records=records, found_at=of_micros(at)))
     return tuple(found)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 
 from hub.audit.kinds import AuditKind
 from hub.model.thing import What
@@ -307,8 +307,3 @@ def history(connection: Connection, environment: str, *conditions: ColumnElement
     """Give rows of the history in the order in which they were written."""
     statement = select(thing_history).where(thing_history.c.environment == environment, *conditions)
     return [dict(row._mapping) for row in connection.execute(statement.order_by(thing_history.c.position))]
-
-
-def latest_position(connection: Connection) -> int:
-    """Give the place of the newest row of the history; 0 when there is none."""
-    return connection.execute(select(func.max(thing_history.c.position))).scalar() or 0

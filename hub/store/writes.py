@@ -26,6 +26,11 @@ class Transaction:
     now: int
     entries: list[Note] = field(default_factory=list)
     woken: bool = False
+    #: A claim took as many runs as it asked for: there may be more than its worker has hands for.
+    left: bool = False
+    #: Whether an event feed is kept, and whether this transaction has told it something.
+    tells: bool = False
+    told: bool = False
 
     def next_values(self, counter: str, count: int) -> range:
         """Take the next `count` values of a named counter; the order is the order of commits."""
@@ -121,10 +126,15 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What one committed transaction did: each member with its result, and whether there is new work for a worker."""
+    """What one committed transaction did: each member with its result, and whether there is new work for a worker.
+
+    `left` says that there is work beyond what a worker of this process took, and `told` that an event feed has more.
+    """
 
     results: list[tuple[Pending, Any]]
     woken: bool
+    left: bool = False
+    told: bool = False
 
 
 def left_of(group: Sequence[Pending], told: Iterable[Settled]) -> list[Pending]:

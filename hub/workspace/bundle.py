@@ -99,13 +99,14 @@ class Bundle:
             raise NotFound("The bundle has no such retry policy.", policy=name) from None
 
     def guard(self, kind: str, *, connection: str, environment: str) -> RulePolicy | None:
-        """Give the policy of this kind (`throttle`, `hold`, `drift`) that guards a connection; None when none does.
+        """Give the policy of this kind (`throttle`, `hold`, `drift`) that guards a connection or sender, or None.
 
         The environment's word counts before the connection file's.
         """
         file, there = self.connections.get(connection), self.environments.get(environment)
         here = there.connections.get(connection) if there is not None else None
-        named = here.guards.get(kind) if here is not None else None
+        sender = there.senders.get(connection) if there is not None else None
+        named = next((each.guards.get(kind) for each in (here, sender) if each is not None), None)
         if named is None and file is not None:
             named = file.guards.get(kind)
         return None if named is None or named == NO_POLICY else self.policies.get(named)

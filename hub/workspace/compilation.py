@@ -158,6 +158,7 @@ class _Compilation:
             fragments=self.fragments,
             mappings=self.mappings,
             policies=self.policies,
+            environments=self.environments,
             registry=self.registry,
             flows=flow_heads(self.nodes.get(FileKind.FLOW, {}).values()),
         )

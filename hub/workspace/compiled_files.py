@@ -11,6 +11,7 @@ from typing import Any
 from hub.mapping.compiled import CompiledMapping
 from hub.model.limits import QuotaPer
 from hub.model.retention import Retention
+from hub.model.sender import Sender
 from hub.policy.matching import MatchPolicy
 from hub.policy.retry import RetryPolicy
 from hub.policy.rules import RulePolicy
@@ -87,6 +88,7 @@ class EnvironmentFile:
 
     `governed`: it serves what was published last, and not whatever the folder holds at a start. `production` says
     whether its accounts move real money; None where the file does not say. Secrets older than `secret_age` are told of.
+    `senders` are those outside who send events of their own.
     """
 
     name: str
@@ -101,6 +103,7 @@ class EnvironmentFile:
     retention: Retention | None = None
     production: bool | None = None
     secret_age: timedelta | None = None
+    senders: Mapping[str, Sender] = field(default_factory=dict)
     path: str = ""
 
 

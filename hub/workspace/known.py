@@ -9,7 +9,7 @@ from hub.schemas.registry import Registry
 from hub.schemas.shape import ANYTHING, Shape
 from hub.workspace.catalogue import Catalogue
 from hub.workspace.checks.flow_heads import FlowHead
-from hub.workspace.compiled_files import ConnectionFile, FragmentFile, MappingFile, PolicyFile
+from hub.workspace.compiled_files import ConnectionFile, EnvironmentFile, FragmentFile, MappingFile, PolicyFile
 from hub.workspace.files.schemas import Schema
 from hub.workspace.kinds import FileKind
 from hub.workspace.source.lint import Lints, nearest
@@ -34,6 +34,7 @@ class Known:
     fragments: Mapping[str, FragmentFile]
     mappings: Mapping[str, MappingFile]
     policies: Mapping[str, PolicyFile]
+    environments: Mapping[str, EnvironmentFile] = field(default_factory=dict)
     #: All schemas in their series, still without the upcasts between them.
     registry: Registry = field(default_factory=Registry)
     #: What every file that calls itself a flow says of itself, right or not.

@@ -49,7 +49,7 @@ WRONG = [
     ("publish --confirm", 1, "Say why with --reason TEXT"),
     ("vault set stripe --file nowhere", 1, "No such file or directory. (nowhere)"),
     ("crossrefs import customer nowhere.csv", 1, "No such file or directory. (nowhere.csv)"),
-    ("sandbox zzz", 1, "No connector named 'zzz' offers a sandbox."),
+    ("sandbox zzz", 1, "No connector named 'zzz' offers a sandbox. There are: avatax, helloworld, netsuite,"),
     ("demo --faults zzz", 1, "write none, standard or storm"),
     ("init .", 1, "The folder is not empty."),
     ("approvals list --state zzz", 2, "There are: pending, approved, refused, expired, void, any."),

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from hub.store import shared_keys
-from hub.store.matches import MOST_ALIKE
+from hub.store.committer import Work
+from hub.store.shared_keys import MOST_ALIKE
 from hub.store.tables import audit
-from hub.store.thing_tables import match_pairs
+from hub.store.thing_tables import match_keys, match_pairs
 from tests.engine.house import House
 from tests.engine.test_matches import customer, hut, open_pairs, replay, states
 
@@ -55,6 +56,22 @@ async def test_what_each_record_costs_is_bounded(tmp_path: Path) -> None:
     await replay(house, "c1")
     assert states(house)["c1"] == "succeeded"
     assert (rows(house), told(house)[1]) == (before, 1)
+    await house.stop()
+
+
+async def test_a_value_that_few_have_again_is_no_longer_told_of(tmp_path: Path) -> None:
+    """Once people have put the records right, those that are left are compared by it as by any other key."""
+    house = await hut(tmp_path).open()
+    await house.give(*placeholders(0, MOST_ALIKE + 3))
+    await house.settled()
+    ([key], notes) = told(house)
+    assert (key.records, notes) == (MOST_ALIKE + 3, 1)
+    mended = delete(match_keys).where(match_keys.c.id.in_(["c0", "c1", "c2"]))
+    await house.committer.commit(Work(lambda tx: tx.connection.execute(mended).rowcount))
+    assert told(house) == ((), 1)
+    await house.give(customer("new", tax=PLACEHOLDER, name="New", city="Linz"))
+    await house.settled()
+    assert states(house)["new"] == "parked"
     await house.stop()
 
 

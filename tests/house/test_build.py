@@ -8,6 +8,7 @@ import json
 import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from importlib.metadata import packages_distributions
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,8 @@ FOR_TESTS = ROOT / "hub/sdk/testing"
 SHIPPED = [path for path in modules(*PACKAGES) if FOR_TESTS not in path.parents]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CARRIERS = packages_distributions()
+#: Of the standard library of Pythons that may be newer than this one.
+LATER = {"compression"}
 
 
 def plain(name: str) -> str:
@@ -27,14 +30,14 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-DECLARED = {plain(name) for line in PROJECT["project"]["dependencies"] for name in re.findall(r"^[\w.-]+", line)}
-#: What is installed only where it is used, such as a server's driver.
-OPTIONAL = {
-    plain(name)
-    for lines in PROJECT["project"]["optional-dependencies"].values()
-    for line in lines
-    for name in re.findall(r"^[\w.-]+", line)
-}
+def named(lines: Sequence[str]) -> set[str]:
+    """Give the distributions that requirements name."""
+    return {plain(name) for line in lines for name in re.findall(r"^[\w.-]+", line)}
+
+
+DECLARED = named(PROJECT["project"]["dependencies"])
+#: What an installation may lack: it is loaded where it is needed, and whoever needs it says what to install.
+OPTIONAL = named([line for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines])
 
 
 def test_the_browser_files_are_the_ones_the_manifest_names() -> None:
@@ -53,15 +56,17 @@ def _undeclared(path: Path) -> list[str]:
     return [name for name, carriers in _outside(path) if not carriers & (DECLARED | OPTIONAL)]
 
 
-def _outside(path: Path) -> list[tuple[str, set[str]]]:
-    own = {*sys.stdlib_module_names, *PACKAGES, "concord_assets", "concord_workspace"}
-    outside = {name.partition(".")[0] for name, _ in imported(path)} - own
-    return [(name, {plain(one) for one in CARRIERS.get(name, [])}) for name in sorted(outside)]
+def _outside(path: Path, *, at_once: bool = False) -> list[tuple[str, set[str]]]:
+    """Give what a module imports of others than us, with what carries it; or only what is loaded with the module."""
+    own = {*sys.stdlib_module_names, *LATER, *PACKAGES, "concord_assets", "concord_workspace"}
+    lines = {node.lineno for node in tree(path).body if isinstance(node, ast.Import | ast.ImportFrom)}
+    found = {name.partition(".")[0] for name, line in imported(path) if line in lines or not at_once} - own
+    return [(name, {plain(one) for one in CARRIERS.get(name, [])}) for name in sorted(found)]
 
 
 def test_what_need_not_be_installed_is_loaded_only_where_it_is_used() -> None:
-    """A module that needs it is imported by no other as that one is loaded, but by those that need it too."""
-    need = {path for path in SHIPPED if any(carriers <= OPTIONAL and carriers for _, carriers in _outside(path))}
+    """A module that is loaded with it is loaded with no other, but with those that are so too."""
+    need = {path for path in SHIPPED if any(one and one <= OPTIONAL for _, one in _outside(path, at_once=True))}
     names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in need}
     assert names
     assert found_in([path for path in SHIPPED if path not in need], lambda path: _at_once(path, names)) == {}

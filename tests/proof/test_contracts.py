@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,12 +15,16 @@ import pytest
 from hub.proof.contract_checks import Stands
 from hub.proof.invariants import Invariant
 from hub.proof.simulation import campaign, playing, shipped, trial
-from hub.proof.simulation.case import Crm, Stage
-from hub.proof.simulation.contract_cases import CONTRACT_CASES, drop, installed, order
+from hub.proof.simulation.case import Case, Crm, Stage
+from hub.proof.simulation.contract_cases import CONTRACT_CASES, drop, installed, order, sign, sold
 from hub.proof.simulation.playing import Played
 from hub.proof.simulation.points import Point, Where
+from hub.proof.simulation.sap_cases import also_in_s4hana
 
 AMENDED = next(case for case in CONTRACT_CASES if case.name == "contract-to-billing that is amended")
+#: The same with the books in S/4HANA.
+(IN_S4HANA,) = also_in_s4hana([AMENDED])
+BOTH = ("NetSuite", "S/4HANA")
 #: Stripe Tax, set up so that German VAT is collected.
 STRIPE_TAX: Mapping[str, Any] = {
     "tax_settings": [
@@ -32,6 +37,8 @@ STRIPE_TAX: Mapping[str, Any] = {
         {"country": "DE", "country_options": {"de": {"type": "standard"}}, "active_from": "now"},
     ],
 }
+#: The day after the last one of a contract that is signed here.
+END = datetime(2027, 3, 1, tzinfo=UTC)
 #: Another subscription that names the contract, as a person or another integration makes it.
 TWICE = (
     "customer={customer}&collection_method=send_invoice&days_until_due=30&metadata[contract]={contract}"
@@ -45,10 +52,11 @@ def quiet() -> None:
     campaign.be_quiet()
 
 
-def played(happen: Callable[[Stage], Awaitable[None]], stands: Stands, **more: Any) -> Played:
-    assert AMENDED.crm is not None
-    crm: Crm = replace(AMENDED.crm, contracts={"contract": stands}, **more)
-    return playing.play(replace(AMENDED, happen=happen, crm=crm, story="of a test"), None)
+def played(happen: Callable[[Stage], Awaitable[None]], stands: Stands, *, case: Case = AMENDED, **more: Any) -> Played:
+    """Play a story of a contract that was signed, and billed as `case` has it."""
+    assert case.crm is not None
+    crm: Crm = replace(case.crm, contracts={"contract": stands}, **more)
+    return playing.play(replace(case, happen=happen, crm=crm, story="of a test"), None)
 
 
 async def read_until_it_rests(stage: Stage) -> None:
@@ -107,14 +115,17 @@ def done(flow: str, step: str) -> list[str]:
     ]
 
 
-def test_the_order_of_a_contract_that_ends_before_it_is_tied_is_closed() -> None:
+@pytest.mark.parametrize(
+    ("case", "reject", "close"), [(AMENDED, "skipped", "done"), (IN_S4HANA, "done", "skipped")], ids=BOTH
+)
+def test_the_order_of_a_contract_that_ends_before_it_is_tied_is_closed(case: Case, reject: str, close: str) -> None:
     async def happen(stage: Stage) -> None:
         forget("contract")
         await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
         await read_until_it_rests(stage)
 
-    assert played(happen, Stands.ENDED).findings == []
-    assert done("contract-ended", "close") == ["done"]
+    assert played(happen, Stands.ENDED, case=case).findings == []
+    assert (done("contract-ended", "reject"), done("contract-ended", "close")) == ([reject], [close])
 
 
 def test_a_subscription_ends_in_time_also_when_the_process_that_made_it_is_gone() -> None:
@@ -159,19 +170,59 @@ def test_a_subscription_that_is_no_contracts_ends_without_a_word() -> None:
     assert done("contract-ended", "close") == ["skipped"]
 
 
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_a_subscription_that_ends_before_its_contract_has_an_order_ends_without_a_word(case: Case) -> None:
+    """People have made it for a contract that is signed, and ended it again before anything was agreed."""
+
+    async def prepare(stage: Stage) -> None:
+        await sold(stage)
+        await stage.rested()
+        await sign(stage)
+        await stage.stripe("/v1/subscriptions", TWICE)
+
+    async def happen(stage: Stage) -> None:
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    played(happen, Stands.NOTHING, case=replace(case, prepare=prepare))
+    assert trial.database().file.execute("SELECT state FROM runs WHERE flow = 'contract-ended'").fetchall() == [
+        ("succeeded",)
+    ]
+
+
 async def ordered_more(stage: Stage) -> None:
     await order(stage, "more", (2, "12.50"))
     await read_until_it_rests(stage)
 
 
-def test_a_contract_whose_tie_is_lost_goes_on_with_the_subscription_that_it_has() -> None:
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_a_contract_whose_tie_is_lost_goes_on_with_the_subscription_and_the_order_that_it_has(case: Case) -> None:
     """Brought back from a backup, the hub hears of the last change alone, and knows neither tie nor what it wrote."""
 
     async def happen(stage: Stage) -> None:
         forget("contract", "charge")
         await ordered_more(stage)
 
-    assert played(happen, Stands.BILLED).findings == []
+    assert played(happen, Stands.BILLED, case=case).findings == []
+
+
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_a_subscription_that_people_have_made_as_agreed_is_tied_to_an_order_that_is_made(case: Case) -> None:
+    """It names the contract and differs from it in nothing, so that the sales order alone is missing."""
+    as_agreed = TWICE.replace("[unit_amount]=900", "[unit_amount]=1250")
+
+    async def prepare(stage: Stage) -> None:
+        await sold(stage)
+        await stage.rested()
+        await sign(stage)
+        await stage.stripe("/v1/subscriptions", f"{as_agreed}&cancel_at={int(END.timestamp())}")
+        await stage.read()
+
+    async def happen(stage: Stage) -> None:
+        await order(stage, "first", (1, "12.50"))
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.BILLED, case=replace(case, prepare=prepare)).findings == []
 
 
 def test_what_was_charged_once_is_not_charged_again_when_its_tie_is_lost() -> None:
@@ -245,6 +296,90 @@ def test_of_two_subscriptions_that_name_one_contract_a_person_says_which_it_is()
     assert len(set(re.findall(r"sub_\w+", detail))) == 2
 
 
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+@pytest.mark.parametrize("ended", ["newest_subscription", "subscription"])
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+def test_the_order_of_a_contract_stands_as_long_as_another_subscription_of_it_goes_on(
+    case: Case, ended: str, *, tied: bool
+) -> None:
+    """Whichever of two ends, the contract may go on with the other: only a tie to that says that it does."""
+
+    async def happen(stage: Stage) -> None:
+        if not tied:
+            forget("contract")
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe(f"/v1/subscriptions/{{{ended}}}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    said = tied and ended == "newest_subscription"
+    exceptions = () if said else ("contract-billed-twice",)
+    assert played(happen, Stands.SURPLUS, case=case, exceptions=exceptions).findings == []
+
+
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_the_order_of_a_contract_is_closed_with_the_last_subscription_of_it_that_goes_on(case: Case) -> None:
+    """Another one ends with its period, as what was taken back does, and another one is of another contract."""
+
+    async def happen(stage: Stage) -> None:
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe("/v1/subscriptions/{newest_subscription}", "cancel_at_period_end=true")
+        await stage.stripe("/v1/subscriptions", TWICE.replace("{contract}", "800000000000009AAA"))
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    found = [finding.detail for finding in played(happen, Stands.SURPLUS, case=case).findings]
+    assert [detail for detail in found if "is closed" in detail]
+    assert not [detail for detail in found if "exception" in detail]
+
+
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_what_stopped_for_a_surplus_closes_nothing_once_the_contract_is_tied_to_the_other_one(case: Case) -> None:
+    """What is ordered next ties it, since one alone goes on by then; the stopped run is replayed after it."""
+
+    async def happen(stage: Stage) -> None:
+        forget("contract")
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe("/v1/subscriptions/{newest_subscription}", method="DELETE")
+        await ordered_more(stage)
+        await stage.tie()
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.SURPLUS, case=case).findings == []
+
+
+@pytest.mark.parametrize("case", [AMENDED, IN_S4HANA], ids=BOTH)
+def test_what_stopped_for_a_surplus_closes_the_order_once_that_has_ended_too(case: Case) -> None:
+    async def happen(stage: Stage) -> None:
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+        await stage.stripe("/v1/subscriptions/{newest_subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+        assert "done" not in done("contract-ended", "close") + done("contract-ended", "reject")
+        await stage.tie()
+        await read_until_it_rests(stage)
+
+    found = [finding.detail for finding in played(happen, Stands.SURPLUS, case=case).findings]
+    assert len(found) == 2
+    assert found[0] == "[] of 2 subscriptions go on, must be one"
+    assert "is closed" in found[1]
+
+
+def test_the_oracle_sees_an_order_that_was_closed_with_a_surplus(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = shipped.compiled
+    unseen = ("flows/contract-ended.yaml", b"own: found.metadata.contract", b"own: found.metadata.none")
+    monkeypatch.setattr(shipped, "compiled", lambda engine="tax", *moved: compiled(engine, *moved, unseen))
+
+    async def happen(stage: Stage) -> None:
+        forget("contract")
+        await stage.stripe("/v1/subscriptions", TWICE)
+        await stage.stripe("/v1/subscriptions/{newest_subscription}", method="DELETE")
+        await read_until_it_rests(stage)
+
+    found = played(happen, Stands.SURPLUS, exceptions=("contract-billed-twice",)).findings
+    assert "is closed, and" in " ".join(finding.detail for finding in found)
+
+
 def test_a_contract_whose_tie_is_lost_ends_as_the_crm_says() -> None:
     async def happen(stage: Stage) -> None:
         forget("contract")
@@ -282,28 +417,6 @@ def test_a_deleted_contract_whose_tie_is_lost_is_known_by_what_the_crm_was_told(
         await read_until_it_rests(stage)
 
     assert played(happen, Stands.LEFT, exceptions=("deleted-contract-billed",)).findings == []
-
-
-def test_a_deleted_contract_whose_subscription_has_ended_is_nobodys_matter() -> None:
-    async def happen(stage: Stage) -> None:
-        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
-        await read_until_it_rests(stage)
-        await stage.seed("salesforce", {"delete": ["{contract}"]})
-        await read_until_it_rests(stage)
-
-    assert played(happen, Stands.ENDED).findings == []
-
-
-def test_what_a_deleted_order_has_added_is_billed_no_longer() -> None:
-    async def happen(stage: Stage) -> None:
-        await order(stage, "more", (2, "12.50"), (4, "10.00"))
-        await read_until_it_rests(stage)
-        await drop(stage, "{more}")
-        await stage.read()
-        await stage.agree()
-        await read_until_it_rests(stage)
-
-    assert played(happen, Stands.BILLED).findings == []
 
 
 def test_a_contract_whose_only_order_is_deleted_is_a_persons_matter() -> None:
@@ -350,3 +463,18 @@ def test_the_oracle_sees_that_what_waits_for_a_person_was_ended_without_one() ->
 
     found = played(happen, Stands.LEFT, exceptions=("deleted-contract-billed",)).findings
     assert [finding.detail.partition("that ")[0] for finding in found] == ["nobody has said "] * 2
+
+
+def test_a_contract_that_is_deleted_with_its_order_and_was_never_billed_is_nobodys_matter() -> None:
+    """Each of them is told of by itself, and by then there is nothing to read any more."""
+
+    async def happen(stage: Stage) -> None:
+        terms = {"CurrencyIsoCode": "EUR", "AccountId": "{alder}", "Status": "Draft"}
+        contract = {"type": "Contract", "ref": "second", "StartDate": "2026-03-01", "ContractTerm": 12, **terms}
+        draft = {"type": "Order", "ref": "draft", "ContractId": "@{second}", "EffectiveDate": "2026-03-31", **terms}
+        await stage.seed("salesforce", {"records": [contract, draft]})
+        await read_until_it_rests(stage)
+        await stage.seed("salesforce", {"delete": ["{draft}", "{second}"]})
+        await read_until_it_rests(stage)
+
+    assert played(happen, Stands.BILLED).findings == []

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Any
-
 import pytest
 
 from hub.proof import sap_contracts
 from hub.proof.contract_checks import Stands
-from hub.proof.simulation import campaign, playing
-from hub.proof.simulation.case import Crm, Stage
-from hub.proof.simulation.cases import CASES
+from hub.proof.simulation import campaign
+from hub.proof.simulation.case import Stage
 from hub.proof.simulation.contract_cases import order
-from hub.proof.simulation.playing import Played
-from tests.proof.test_contracts import done, forget, ordered_more, read_until_it_rests
-
-AMENDED = next(case for case in CASES if case.name == "contract-to-billing that is amended, in S/4HANA")
+from tests.proof.test_contracts import IN_S4HANA, forget, ordered_more, played, read_until_it_rests
 
 
 @pytest.fixture(autouse=True)
 def quiet() -> None:
     campaign.be_quiet()
-
-
-def played(happen: Callable[[Stage], Awaitable[None]], stands: Stands, **more: Any) -> Played:
-    assert AMENDED.crm is not None
-    crm: Crm = replace(AMENDED.crm, contracts={"contract": stands}, **more)
-    return playing.play(replace(AMENDED, happen=happen, crm=crm, story="of a test"), None)
-
-
-def test_a_contract_whose_tie_is_lost_goes_on_with_the_order_that_it_has() -> None:
-    async def happen(stage: Stage) -> None:
-        forget("contract", "charge")
-        await ordered_more(stage)
-
-    assert played(happen, Stands.BILLED).findings == []
 
 
 def test_a_product_whose_tie_is_lost_goes_on_with_the_number_that_it_has() -> None:
@@ -46,17 +24,7 @@ def test_a_product_whose_tie_is_lost_goes_on_with_the_number_that_it_has() -> No
         await read_until_it_rests(stage)
         await ordered_more(stage)
 
-    assert played(happen, Stands.BILLED, product_changes=1).findings == []
-
-
-def test_the_order_of_a_contract_that_ends_before_it_is_tied_is_closed() -> None:
-    async def happen(stage: Stage) -> None:
-        forget("contract")
-        await stage.stripe("/v1/subscriptions/{subscription}", method="DELETE")
-        await read_until_it_rests(stage)
-
-    assert played(happen, Stands.ENDED).findings == []
-    assert (done("contract-ended", "reject"), done("contract-ended", "close")) == (["done"], ["skipped"])
+    assert played(happen, Stands.BILLED, case=IN_S4HANA, product_changes=1).findings == []
 
 
 def test_what_is_agreed_no_more_and_then_again_is_the_item_that_it_was() -> None:
@@ -72,7 +40,7 @@ def test_what_is_agreed_no_more_and_then_again_is_the_item_that_it_was() -> None
         await order(stage, "again", (7, "12.50"))
         await read_until_it_rests(stage)
 
-    assert played(happen, Stands.BILLED).findings == []
+    assert played(happen, Stands.BILLED, case=IN_S4HANA).findings == []
 
 
 def test_an_order_that_is_gone_is_made_anew() -> None:
@@ -83,7 +51,7 @@ def test_an_order_that_is_gone_is_made_anew() -> None:
         await ordered_more(stage)
 
     # The one that the contract lost is nobody's now.
-    told = played(happen, Stands.BILLED).findings
+    told = played(happen, Stands.BILLED, case=IN_S4HANA).findings
     assert [finding.detail for finding in told] == ["['1'] are no contract's"]
 
 

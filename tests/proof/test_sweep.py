@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,14 @@ def test_a_flow_has_points_and_survives_some(case: Case) -> None:
     crashed = sweep.crash(case, some)
     assert crashed.broken == []
     assert crashed.covered == len(some)
+
+
+def test_the_page_lists_every_case_and_adds_their_points_up() -> None:
+    """That each has as many is seen by `concord prove`, which counts them."""
+    told = (Path(__file__).parents[2] / "docs/proof.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \| [^|]+ \| (\d+) \|$", told, re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(case.name for case in CASES)
+    assert f"There are {sum(int(points) for _, points in rows):,} points in {len(rows)} cases:" in told
 
 
 def test_every_step_arm_undo_and_wait_that_ships_is_come_to() -> None:
@@ -112,7 +122,23 @@ def test_a_broken_crash_is_run_again_by_the_command_that_is_printed(capsys: pyte
     ["", "invoice-to-erp", "invoice-to-erp, 6", "nobody, after a commit 6", "invoice-to-erp, after a commit x"],
 )
 def test_what_names_no_crash_is_told_what_does(text: str) -> None:
-    with pytest.raises(Refused, match=r"Give a case \(invoice-to-erp, .*after a request\) with its number"):
+    with pytest.raises(Refused, match=r"Give a case \(docs/proof.md .*after a request\) with its number"):
+        sweep.named(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("invoice-to-erb, after a commit 6", "invoice-to-erp"),
+        ("collections-notices", "collections-notice"),
+        (
+            "payout-to-erp that is takn back, in S/4HANA, after a commit 2",
+            "payout-to-erp that is taken back, in S/4HANA",
+        ),
+    ],
+)
+def test_a_case_that_is_nearly_named_is_asked_for(text: str, meant: str) -> None:
+    with pytest.raises(Refused, match=f"Did you mean `{meant}`"):
         sweep.named(text)
 
 

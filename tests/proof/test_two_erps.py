@@ -14,7 +14,7 @@ import pytest
 from hub.proof import crm, scenario, two_erps
 from hub.proof.crm import SAP, home
 from hub.proof.markets import BY_CURRENCY
-from hub.proof.two_erps import CONTRACTS, ELSEWHERE, WON_LATE
+from hub.proof.two_erps import CONTRACTS, ELSEWHERE, PAYING, WON_LATE
 from hub.proof.wishes import stripe_catalogue, stripe_invoices
 
 DEMO = (sys.executable, "-c", "from hub.cli.main import run; run()", "demo")
@@ -108,6 +108,7 @@ def test_contracts_are_signed_with_the_entities_of_both_erps(erp: str, currencie
     assert {one.account.market.currency for one in contracts} == currencies
     assert [bool(one.more) for one in contracts] == [False, True] * (CONTRACTS // 2)
     assert {len(one.sold) for one in contracts} == {1, 2}
+    assert {one.paid for one in contracts} == set(PAYING)
     assert len({one.key for one in drawn.contracts}) == len(drawn.contracts) == 2 * CONTRACTS
 
 
@@ -155,7 +156,15 @@ def test_four_books_agree(tmp_path: Path) -> None:
     assert sum(row["salesforce"]["posted"] for row in told["books"].values() if "salesforce" in row) > 0
     # One invoice of NetSuite's entities and two of S/4HANA's have something given back, of which one refund fails.
     assert told["credit_memos_posted"] == told["credit_memos_expected"] == 3
-    assert told["contracts"] == {"signed": 2 * CONTRACTS, "amended": CONTRACTS}
+    signed = 2 * CONTRACTS
+    assert told["contracts"] == {
+        "signed": signed,
+        "amended": CONTRACTS,
+        "billed": signed,
+        "posted": signed,
+        "told": signed,
+        "paid": signed * 2 // len(PAYING),
+    }
     assert told["accounts"] == 16 + WON_LATE
     assert {Decimal(each) for each in told["unexplained_difference"].values()} == {Decimal(0)}
     assert told["exceptions_open"] == told["exceptions_expected"] == {}

@@ -124,7 +124,7 @@ def test_a_wrong_code_date_or_account_is_seen(
         ("payout-returned-to-erp", "that is taken back", Invariant.NOTHING_LOST),
         # What was paid is not due again.
         ("payment-to-erp", "in S/4HANA that is taken back", Invariant.BOOKS_AGREE),
-        ("payout-to-erp", "in S/4HANA that is taken back", Invariant.NOTHING_LOST),
+        ("payout-to-erp", "that is taken back, in S/4HANA", Invariant.NOTHING_LOST),
     ],
 )
 def test_what_has_no_undo_is_seen_to_be_left(

@@ -17,7 +17,16 @@ from sqlalchemy import Engine, create_engine, text
 from hub.errors import Fatal
 from hub.model.event import EventFilter, EventState
 from hub.proof.simulation.alike import replayed
-from hub.store import account_tables, control_tables, crossrefs, events, process_tables, thing_tables, things  # noqa: F401 - declares their tables
+from hub.store import (  # noqa: F401 - declares their tables
+    account_tables,
+    control_tables,
+    crossrefs,
+    events,
+    outbox_tables,
+    process_tables,
+    thing_tables,
+    things,
+)
 from hub.store.committer import Transaction
 from hub.store.database import Database
 from hub.store.migrating import NEWEST

@@ -10,6 +10,7 @@ from hub.model.thing import PairState
 from hub.queries import things
 from hub.store import shared_keys
 from hub.store.committer import Transaction, Work
+from hub.store.thing_tables import match_keys
 from hub.store.things import By
 from tests.ui import alike
 from tests.ui.believable import ENVIRONMENT
@@ -62,6 +63,15 @@ async def test_a_key_that_too_many_have_is_told_of(set_up: Stage, sign_in: SignI
         for id in ("cus_Mn90Op", "cus_Qr12St"):
             record = ("stripe", id)
             shared_keys.tell(transaction, by, policy="duplicates", key="tax number", hash="0" * 64, record=record)
+        of = {
+            "environment": ENVIRONMENT,
+            "entity": "customer",
+            "hash": "0" * 64,
+            "system": "stripe",
+            "key": "tax number",
+        }
+        rows = [{**of, "id": f"cus_{number}"} for number in range(shared_keys.MOST_ALIKE + 1)]
+        transaction.connection.execute(match_keys.insert(), rows)
 
     await set_up.committer.commit(Work(work))
     page = (await visitor.get("/crossrefs/duplicates")).text

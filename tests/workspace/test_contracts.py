@@ -424,6 +424,10 @@ def test_half_a_cent_is_charged_by_nobody(bundle: Bundle, quantity: str, *, stop
     contract = Contract()
     contract.order(SIGNED, None, [("01u1", Decimal("0.01"), Decimal(quantity))])
     assert stops_for_parts(bundle, contract, SIGNED) is stops
+    # It keeps no contract from ending.
+    contract.last = SIGNED
+    assert stops_for_parts(bundle, contract, SIGNED) is stops
+    assert not stops_for_parts(bundle, contract, SIGNED + timedelta(days=1))
 
 
 @pytest.mark.parametrize(
@@ -443,21 +447,24 @@ def test_a_price_with_a_part_of_a_cent_is_a_persons_matter(
     assert isinstance(step.expect, Equal)
     assert step.expect.case == "amount-not-whole"
 
-    def named(day: date) -> object:
-        scope = {"contract": contract.record(), "event": {"occurred_at": f"{day.isoformat()}T10:00:00Z"}}
+    def named(day: date, **more: str) -> object:
+        record = contract.record() | {"Orders": [one | more for one in contract.orders]}
+        scope = {
+            "contract": record,
+            "sold": {"collected": [{"key": key, "value": value} for key, value in SOLD.items()]},
+            "event": {"occurred_at": f"{day.isoformat()}T10:00:00Z"},
+        }
         return step.expect.left(scope) if isinstance(step.expect, Equal) else None
 
-    assert named(SIGNED) == (["80200"] if stops else [])
-    # What counts no longer, or not yet, is nothing that is billed.
-    assert named(SIGNED + timedelta(days=1)) == named(SIGNED - timedelta(days=1)) == []
-
-
-def test_half_a_cent_keeps_no_contract_from_ending(bundle: Bundle) -> None:
-    contract = Contract()
-    contract.order(SIGNED, None, [("01u1", Decimal("0.01"), Decimal("0.5"))])
+    at_once = ["80200"] if stops else []
+    assert named(SIGNED) == at_once
+    # What counts no longer is billed only where it is charged once and was not yet; what counts not yet is not.
+    later = SIGNED + timedelta(days=1)
+    assert named(later) == (at_once if entry == "01u3" else [])
+    assert named(later, Billing_Status__c="Sent") == named(SIGNED - timedelta(days=1)) == []
+    # Nothing is charged once of what is over.
     contract.last = SIGNED
-    assert stops_for_parts(bundle, contract, SIGNED)
-    assert not stops_for_parts(bundle, contract, SIGNED + timedelta(days=1))
+    assert named(later) == []
 
 
 @pytest.mark.parametrize("mine", [True, False])

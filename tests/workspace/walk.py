@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any
 from hub.connections.registry import load_connectors
 from hub.engine.checks import check
 from hub.engine.gates import work_scope
-from hub.errors import NoSuchRecord, NotMapped
+from hub.errors import LimitReached, NoSuchRecord, NotMapped
 from hub.mapping.compiled import apply
 from hub.model.effect import effect_key
 from hub.model.flow import (
@@ -186,7 +187,7 @@ class Walk:
         assert operation is not None
         if isinstance(operation, ReadOperation):
             try:
-                output: Any = await operation.read(self.connected[name], given)
+                output: Any = await _waiting(lambda: operation.read(self.connected[name], given))
             except NoSuchRecord:
                 if not call.optional:
                     raise
@@ -199,7 +200,7 @@ class Walk:
                 business_key=flow.business_key(scope),
                 path=path,
             )
-            output = await self.connected[name].write(operation, given, key)
+            output = await _waiting(lambda: self.connected[name].write(operation, given, key))
         if call.into is not None:
             output = self._fits(call.into, apply(self.bundle.mappings[call.into], output))
         return output
@@ -257,3 +258,13 @@ _FIXED: Mapping[str, Mapping[str, str]] = {
     "tax": {},
     "s4hana": {"webhook_secret": "shown-by-the-sender"},
 }
+
+
+async def _waiting(call: Callable[[], Awaitable[Any]]) -> Any:
+    """Make a call, and where a limit is reached once more after a while, as a hub does: nothing was done then."""
+    for after in (0.2, 0.5, 1.0, 2.0):
+        try:
+            return await call()
+        except LimitReached:
+            await asyncio.sleep(after)
+    return await call()

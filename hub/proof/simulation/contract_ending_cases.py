@@ -13,6 +13,7 @@ from hub.proof.simulation.crm import VENDOR
 from hub.proof.simulation.crm_cases import ALDER
 
 _LIST = "12.50"
+_FLOWS = ("contract-to-billing", "contract-due")
 #: A subscription that a person makes for the contract.
 _BY_HAND = (
     "customer={customer}&collection_method=send_invoice&days_until_due=30&metadata[contract]={contract}"
@@ -65,7 +66,19 @@ async def _over_long_since(stage: Stage) -> None:
     await stage.agree()
 
 
-def _case(story: str, stands: Stands, **more: Any) -> Case:
+async def _untied(stage: Stage) -> None:
+    """Let a contract be billed whose tie is lost, and somebody make a surplus subscription for it."""
+    await _signed(stage)
+    stage.backups.make(untied="contract")
+    await stage.backups.bring_back()
+    await stage.stripe("/v1/subscriptions", _BY_HAND)
+
+
+async def _surplus_ended(stage: Stage) -> None:
+    await stage.stripe("/v1/subscriptions/{newest_subscription}", method="DELETE")
+
+
+def _case(story: str, stands: Stands, *, flows: tuple[str, ...] = _FLOWS, **more: Any) -> Case:
     exceptions = more.pop("exceptions", ())
     crm = Crm(
         records=(ALDER,),
@@ -76,7 +89,7 @@ def _case(story: str, stands: Stands, **more: Any) -> Case:
         contracts={"contract": stands},
         exceptions=exceptions,
     )
-    return Case(flows=("contract-to-billing", "contract-due"), story=story, scenario=one_invoice(), crm=crm, **more)
+    return Case(flows=flows, story=story, scenario=one_invoice(), crm=crm, **more)
 
 
 CONTRACT_ENDING_CASES: tuple[Case, ...] = (
@@ -87,6 +100,14 @@ CONTRACT_ENDING_CASES: tuple[Case, ...] = (
         Stands.UNCLEAR,
         prepare=_signed_twice,
         happen=_unclear,
+        exceptions=("contract-billed-twice",),
+    ),
+    _case(
+        "for a surplus, of a hub that is brought back",
+        Stands.SURPLUS,
+        flows=("contract-ended", *_FLOWS),
+        prepare=_untied,
+        happen=_surplus_ended,
         exceptions=("contract-billed-twice",),
     ),
 )

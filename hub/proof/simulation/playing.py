@@ -254,6 +254,8 @@ class _Play:
         for name, kind, fact in _NAMES:
             if books[kind]:
                 text = text.replace(f"{{{name}}}", str(books[kind][0][fact]))
+        if books["subscriptions"]:
+            text = text.replace("{newest_subscription}", str(books["subscriptions"][-1]["id"]))
         return text
 
     async def read(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hub.errors import Refused
+from hub.expressions.findings import nearest
 from hub.proof.invariants import Finding
 from hub.proof.simulation import coverage, shipped
 from hub.proof.simulation.case import Case
@@ -91,10 +92,10 @@ def named(text: str) -> tuple[Case, Point]:
     where, _, number = at.rpartition(" ")
     case = next((case for case in CASES if case.name == name), None)
     if case is None or where not in set(Where) or not number.isdecimal():
-        cases, sides = (", ".join(names) for names in ([case.name for case in CASES], list(Where)))
+        meant = "" if case else nearest(name or text, (each.name for each in CASES))
         raise Refused(
-            f"`{text}` names no crash. Give a case ({cases}), a comma, and a side ({sides}) with its number, such as "
-            f"`{CASES[0].name}, {Where.AFTER_COMMIT} 6`.",
+            f"`{text}` names no crash.{meant} Give a case (docs/proof.md lists all of them), a comma, and a side "
+            f"({', '.join(Where)}) with its number, such as `{CASES[0].name}, {Where.AFTER_COMMIT} 6`.",
             code="no-such-crash",
         )
     return case, Point(where=Where(where), number=int(number))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import product
 
 import pytest
 
-from hub.sdk.connector import WriteOperation
+from hub.sdk.connector import Record, WriteOperation
 from hub.sdk.errors import FixConnection, HubError, OutcomeUnknown, RetryLater
 from hub.sdk.testing.hostile import BODIES, WAITS, naming
 from hub.sdk.testing.subject import Subject
@@ -72,16 +75,24 @@ class AnswerChecks(Subject):
                 write.found(Response(status=200, body=body), KEY)
 
     def _makes_sense(self, write: WriteOperation, name: str) -> None:
-        for status in (200, 201, 204):
-            response = Response(status=status, body=BODIES[name])
+        for read, status in product(self._readings(write), (200, 201, 204)):
             try:
-                record = write.result(response)
+                record = read(Response(status=status, body=BODIES[name]))
             except RetryLater:
                 pytest.fail("after a success status nobody knows that nothing was done")
             except HubError:
                 continue
             assert name != "login page", "a login page counts as a success"
             assert not self.mistakes(write.output, record), f"{name} gives {record}"
+
+    def _readings(self, write: WriteOperation) -> Iterable[Callable[[Response], Record]]:
+        """Give each way in which an answer is read: by itself, or beside what each sample sends."""
+        if write.beside is None:
+            return [write.result]
+        samples = [sample for sample in self.samples.writes if sample.operation == write.name]
+        assert samples, f"{write.name} reads its answers beside what was sent, and no sample is sent"
+        requests = [write.request(self.made_up(), sample.input, KEY) for sample in samples]
+        return [partial(write.beside, request) for request in requests]
 
     def _classify(self, response: Response) -> HubError | None:
         error = self.connector.classify(response)

@@ -107,7 +107,7 @@ class GuardChecks(LiveChecks):
             await self._interfere(connected, write_sample)
             books: Any = sandbox.world.books.snapshot()
             with pytest.raises(HubError) as refusal:
-                operation.result(await connected.send(request))
+                operation.answered(request, await connected.send(request))
             assert refusal.value.code in guard.refused, f"{refusal.value.code} is not among the guard's refusals"
             assert sandbox.world.books.snapshot() == books, "the older one was written"
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from alembic import context
 
-from hub.store import account_tables, control_tables, process_tables, thing_tables  # noqa: F401 - declares their tables
+from hub.store import (  # noqa: F401 - declares their tables
+    account_tables,
+    control_tables,
+    outbox_tables,
+    process_tables,
+    thing_tables,
+)
 from hub.store.tables import metadata
 
 connection = context.config.attributes["connection"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hub.model.sender import SENT
 from hub.workspace.checks.flow_heads import CALLED, OWN, SCHEDULED, event_nodes
 from hub.workspace.checks.schedule_lint import lint_schedule
 from hub.workspace.checks.step_nodes import inside
@@ -40,7 +41,7 @@ def _lint_together(events: Sequence[Node], lints: Lints) -> None:
 
 
 def lint_event(event: Node, lints: Lints, known: Known) -> None:
-    """Add a lint when no connector gives events of this type, and no flow emits them."""
+    """Add a lint when no connector gives events of this type, no sender may send them, and no flow emits them."""
     name = text_of(event)
     prefix = name.partition(".")[0]
     if name.startswith((f"{SCHEDULED}.", f"{CALLED}.")):
@@ -51,6 +52,14 @@ def lint_event(event: Node, lints: Lints, known: Known) -> None:
         # What the others emit is told by their files, as far as these can be read.
         if name not in told and known.flows.keys() == known.declared[FileKind.FLOW]:
             lints.warn(event, "event-not-emitted", f"No flow emits `{name}`.", nearest(name, told))
+    elif prefix == SENT:
+        senders = [sender for each in known.environments.values() for sender in each.senders.values()]
+        sent = name.removeprefix(f"{SENT}.")
+        # What those may send whose files cannot be read is not known.
+        read = known.environments.keys() == known.declared[FileKind.ENVIRONMENT]
+        if read and not any(sent in sender.types for sender in senders):
+            hint = "Name the type, without `sent.`, under `senders` in the environment's file."
+            lints.warn(event, "event-not-sent", f"No sender may send `{sent}`.", hint)
     elif known.catalogue.of_event(name) is None:
         hint = nearest(prefix, known.catalogue.connectors)
         lints.error(event, "unknown-connector", f"No connector gives events named `{prefix}.…`.", hint)

@@ -14,6 +14,7 @@ from hub.workspace.compiled_files import ConnectionFile, EnvironmentConnection, 
 from hub.workspace.files.connections import SECRET, lint_settings
 from hub.workspace.files.guards import GUARD_KEYS, lint_guards, read_guards
 from hub.workspace.files.limits import LIMITS, lint_limits, read_limits
+from hub.workspace.files.senders import SENDERS, lint_senders, read_senders
 from hub.workspace.kinds import FileKind
 from hub.workspace.known import Known
 from hub.workspace.source.lint import Lints, close_match
@@ -59,6 +60,7 @@ ENVIRONMENT = Form(
             doc="the settings and the secret of each connection here",
             required=True,
         ),
+        "senders": Key(shape=SENDERS, doc="who may send events over the API, which, and by which tokens"),
         "retention": Key(
             shape=Form(
                 title="retention",
@@ -102,6 +104,7 @@ def load_environment(node: Node, lints: Lints, known: Known) -> EnvironmentFile 
     _lint_connections(node, lints, known)
     _lint_currencies(node, lints)
     _lint_kinds(node, lints, known)
+    lint_senders(node.get("senders"), lints, known)
     retention = _retention(node, lints)
     document = plain(node)
     publish = document.get("publish", {})
@@ -120,6 +123,7 @@ def load_environment(node: Node, lints: Lints, known: Known) -> EnvironmentFile 
         retention=retention,
         production=document.get("production"),
         secret_age=duration(text_of(node.get("secret_age"))),
+        senders=read_senders(node.get("senders")),
         path=lints.path,
     )
 

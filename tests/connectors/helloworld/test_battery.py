@@ -209,6 +209,10 @@ MUTANTS: dict[str, tuple[Connector, str]] = {
         writing(result=lambda response: loads(response.body)["id"]),
         "test_result_takes_anything",
     ),
+    "a result of anything, beside what was sent": (
+        writing(beside=lambda _request, response: gullible(response)),
+        "test_result_takes_anything",
+    ),
     "a look-up that shrugs": (writing(**PROBE), "test_found_takes_anything"),
     "no signature": (hooked(verify=trusting_what_is_not_signed), "test_missing_signature_is_refused"),
     "an old signature": (hooked(verify=trusting_the_old), "test_stale_and_future_are_refused"),

@@ -41,7 +41,8 @@ class Here(HTTPAdapter):
         return super().send(request, *args, **named)
 
 
-def _session(served: Running) -> Session:
+def session_of(served: Running) -> Session:
+    """Give a session of the library's that trusts the sandbox's own authority, and leads to nowhere else."""
     session = Session()
     # Otherwise certificates that the environment names would take the place of the sandbox's own.
     session.trust_env = False
@@ -59,7 +60,7 @@ async def call() -> AsyncIterator[Callable[[Work], Awaitable[None]]]:
 
         def run(work: Work) -> None:
             told = served.announcement
-            with _session(served) as session:
+            with session_of(served) as session:
                 client = Salesforce(
                     username=told["username"],
                     consumer_key=told["consumer_key"],
@@ -181,7 +182,7 @@ async def test_client_credentials_and_refused_logins(call: Callable[[Work], Awai
     def work(_client: Any, served: Running) -> None:
         told = served.announcement
         named = {"consumer_key": told["consumer_key"], "consumer_secret": told["consumer_secret"]}
-        with _session(served) as session:
+        with session_of(served) as session:
             client = Salesforce(**named, domain="acme.my", session=session, version="60.0")
             assert client.query("SELECT Id FROM Account")["totalSize"] == 0
             with pytest.raises(SalesforceAuthenticationFailed) as refused:

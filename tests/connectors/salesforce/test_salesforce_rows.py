@@ -260,6 +260,20 @@ async def test_what_somebody_else_changed_after_a_cut_answer_goes_to_a_person(mo
     assert made[0]["reason"] == "newer-at-target"
 
 
+async def test_what_somebody_else_changed_of_a_refused_record_is_not_taken_for_the_hubs_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Otherwise the next write would take it for what the hub has left there, and overwrite it."""
+
+    def change(org: SandboxOrg, call: Call) -> None:
+        fields = {**USED, "Quantity__c": 99}
+        org.saver.upsert(org.schema.get("Usage__c"), "Key__c", "use_15", fields, manner_of(call))
+
+    ended, made, tried, _ = await ends(monkeypatch, SAMPLE, between=change)
+    assert (ended, tried[0]) == (RunState.PARKED, 1)
+    assert (made[0]["state"], made[0]["reason"]) == ("done", "overwritten-by-other")
+
+
 async def test_what_stands_in_part_when_a_run_is_ended_is_told_and_not_sent_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,0 +1,155 @@
+"""The backbone of one process: a connection to NATS that comes back by itself, and what goes over it.
+
+Nothing depends on it. Without it, work is found by polling, and what a feed is to tell waits in the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from hub.backbone.bell import Bell
+from hub.backbone.examining import Remark, examined
+from hub.backbone.line import Away, Line, connected
+from hub.backbone.publishing import Publisher
+from hub.backbone.settings import NatsSettings
+from hub.errors import Fatal, HubError
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between tries to connect, at first and at most.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+#: Seconds until a publisher that failed tries again over the same connection.
+_AGAIN = 1.0
+#: Seconds from a connection to the look at how everything is set.
+_EXAMINED_AFTER = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Who is told what the backbone hears.
+
+    `work` is called when another process has work to give away, and `reached` with true and false as the connection
+    comes and goes.
+    """
+
+    work: Callable[[], None] = lambda: None
+    reached: Callable[[bool], None] = lambda _there: None
+
+
+class Backbone:
+    """Runs from `start` to `stop`; whatever goes wrong with NATS is logged once and tried again."""
+
+    def __init__(self, *, environment: str, settings: NatsSettings, publisher: Publisher, name: str) -> None:
+        """Take the collaborators; `name` is this process."""
+        self.settings = settings
+        self.publisher = publisher
+        self._environment = environment
+        self._name = name
+        self._bell = Bell(environment)
+        self._task: asyncio.Task[None] | None = None
+        self._told = Told()
+        #: The connection while there is one, and otherwise why there is none.
+        self.line: Line | None = None
+        self.away: str | None = "not connected yet"
+
+    def start(self, told: Told) -> None:
+        """Begin to connect; returns at once."""
+        self._told = told
+        self._task = asyncio.create_task(self._run(), name="backbone")
+
+    async def stop(self) -> None:
+        """Let go of NATS."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def work(self) -> None:
+        """Tell other processes that there is work which nobody here has taken."""
+        self._bell.ring("work")
+
+    def news(self) -> None:
+        """Tell the publisher, here or in another process, that there is something to publish."""
+        self.publisher.wake()
+        self._bell.ring("feed")
+
+    async def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async with connected(self.settings, name=f"concord {self._name}") as line:
+                    pause = _FIRST_PAUSE
+                    await self._use(line)
+                raise Away(reason="the connection broke")
+            except Away as error:
+                reason = str(error.facts["reason"])
+                if self.line is not None or self.away != reason:
+                    hint = "work is found by polling, and feeds wait, until NATS answers"
+                    log.warning("backbone.away", servers=self.settings.places, reason=reason, hint=hint)
+                self._lost(reason)
+            except Exception:
+                log.exception("backbone.defect")
+                self._lost("a defect of the hub: see its log")
+            await asyncio.sleep(pause * (0.5 + random.random() / 2))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _lost(self, reason: str) -> None:
+        there, self.line, self.away = self.line is not None, None, reason
+        if there:
+            self._told.reached(False)
+
+    async def _use(self, line: Line) -> None:
+        """Hear and tell over a connection until it is over."""
+        await line.listen(self._bell.subject("work"), self._told.work)
+        await line.listen(self._bell.subject("feed"), self.publisher.wake)
+        self.line, self.away = line, None
+        log.info("backbone.connected", server=line.place, version=line.version)
+        self._told.reached(True)
+        # Whatever was told while nobody listened is found now.
+        self._told.work()
+        going = [asyncio.create_task(self._bell.carry(line)), asyncio.create_task(self._publish(line))]
+        examining = asyncio.create_task(self._examine())
+        over = asyncio.ensure_future(line.over.wait())
+        try:
+            done, _ = await asyncio.wait([*going, over], return_when=asyncio.FIRST_COMPLETED)
+            for task in done & set(going):
+                task.result()
+        finally:
+            for task in (*going, examining, over):
+                task.cancel()
+            await asyncio.gather(*going, examining, over, return_exceptions=True)
+
+    async def examine(self) -> list[Remark]:
+        """Look at the servers and at the stream, as far as they can be seen from here."""
+        return await examined(self.line, self.settings, self._environment, away=self.away)
+
+    async def _examine(self) -> None:
+        """Tell the log what is not as it should be, once the publisher has seen to the stream."""
+        await asyncio.sleep(_EXAMINED_AFTER)
+        for remark in await self.examine():
+            if remark.severity in ("warn", "fail"):
+                log.warning("backbone.setting", of=remark.name, found=remark.found, hint=remark.advice)
+
+    async def _publish(self, line: Line) -> None:
+        """Publish over a connection; what keeps the feed from going on does not keep wake-ups from it."""
+        while True:
+            try:
+                await self.publisher.run(line)
+            except Fatal:
+                # Nothing can be committed any more: the process is about to end.
+                self.publisher.stuck = "nothing can be made durable any more"
+                await line.over.wait()
+            except HubError as error:
+                if line.over.is_set():
+                    raise
+                if self.publisher.stuck != str(error):
+                    log.warning("feed.stuck", reason=str(error))
+                self.publisher.stuck = str(error)
+            except Exception as error:
+                log.exception("feed.defect")
+                self.publisher.stuck = f"a defect of the hub: {type(error).__name__}"
+            await asyncio.sleep(_AGAIN)

@@ -1,0 +1,226 @@
+"""The publisher: brings what stands in the outbox into the stream, and again what the stream has lost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import structlog
+
+from hub.backbone.envelope import CONTENT_TYPE, LARGEST, envelope_of
+from hub.backbone.line import ANSWERS_WITHIN, Away, Line, NoStream
+from hub.backbone.lost import Present, published, suspicion
+from hub.backbone.names import stream_of, subject_of
+from hub.backbone.settings import NatsSettings
+from hub.backbone.stream import Seen, look, prepared
+from hub.model.ambient import Ambient, to_micros
+from hub.store import marks, outbox
+from hub.store.committer import Committer, Transaction, Work
+from hub.store.database import Database
+from hub.store.outbox import Published
+
+log = structlog.get_logger(__name__)
+
+#: So many rows are on their way at once.
+BATCH = 200
+#: How soon it is found, in seconds, that there is something to publish of which nobody told.
+POLL_SECONDS = 1.0
+#: How often the stream is compared with what was published, and old rows are taken away.
+LOOK_SECONDS, PRUNE_SECONDS = 10.0, 60.0
+#: Where several processes publish, the one that did it last goes on; after so many seconds another one does.
+TURN_SECONDS = 5.0
+#: A server that did not take everything is given so many seconds.
+_PAUSE = 0.5
+#: So long, in seconds, facts are gathered before they go: each going costs a commit.
+_GATHER = 0.02
+_PRUNED_AT_ONCE = 500
+#: Above what an envelope has, in bytes: its headers.
+_ROOM = 4096
+#: What a message is known by among those of the stream; the other name is for the stream's own look at repeats.
+ID, REPEATS = "Concord-Id", "Nats-Msg-Id"
+
+Row = Mapping[str, Any]
+
+
+class Publisher:
+    """Publishes an environment's feed over one connection after the other; several of them do no harm.
+
+    Who publishes twice, because nobody told that the first time had come to its end, publishes the same names.
+    """
+
+    def __init__(
+        self,
+        *,
+        environment: str,
+        settings: NatsSettings,
+        database: Database,
+        committer: Committer,
+        ambient: Ambient,
+        name: str,
+    ) -> None:
+        """Take the collaborators; `name` is this process."""
+        self._environment = environment
+        self._settings = settings
+        self._database = database
+        self._committer = committer
+        self._ambient = ambient
+        self._name = name
+        self._woken = asyncio.Event()
+        self._pruned = -PRUNE_SECONDS
+        #: How many messages it has published, and how many of them because the stream had lost them.
+        self.told = 0
+        self.told_again = 0
+        #: What keeps the feed from going on; None while it does.
+        self.stuck: str | None = None
+
+    def wake(self) -> None:
+        """Say that there is something to publish."""
+        self._woken.set()
+
+    async def run(self, line: Line) -> None:
+        """Publish until the connection is over (`Away`), or this is cancelled."""
+        seen, looked = await self._compare(line), time.monotonic()
+        while True:
+            if time.monotonic() - looked >= LOOK_SECONDS:
+                seen, looked = await self._compare(line), time.monotonic()
+            self._woken.clear()
+            doubt = await self._publish_some(line, seen)
+            if doubt is None:
+                await self._prune()
+                await self._rest()
+                # More comes at once: what is gathered goes by one mark.
+                await asyncio.sleep(_GATHER)
+            elif doubt:
+                await asyncio.sleep(_PAUSE)
+                seen, looked = await self._compare(line, doubt), time.monotonic()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _publish_some(self, line: Line, seen: Seen) -> str | None:
+        """Publish the next rows; gives "" when there may be more, None when there is nothing, or what is in doubt."""
+        before, rows = await asyncio.to_thread(self._next)
+        now = to_micros(self._ambient.now())
+        others_turn = before.publisher not in ("", self._name) and 0 <= now - before.at < TURN_SECONDS * 1_000_000
+        if not rows or others_turn:
+            return None
+        messages = [self._message(line, row, row["id"]) for row in rows]
+        kept = await line.store(messages, together=seen.takes_batches)
+        number, last, reached = 0, before.last, before
+        for row, each in zip(rows, kept, strict=True):
+            if each is None:
+                break
+            if not each.repeated:
+                if each.number <= last:
+                    return f"number {each.number} was given out a second time"
+                number, last = number + 1, each.number
+            reached = replace(reached, position=row["position"], last=max(last, each.number))
+        if reached.position > before.position:
+            first = (seen.first, seen.first_at) if seen.messages else (before.first or before.last + 1, now)
+            reached = replace(reached, made=seen.made, holes=seen.holes, first=first[0], first_at=first[1])
+            await self._mark(replace(reached, publisher=self._name))
+        self.told += number
+        return "" if reached.position == rows[-1]["position"] else "the stream did not take everything"
+
+    async def _compare(self, line: Line, doubt: str | None = None) -> Seen:
+        """Look whether the stream has what was published, and publish anew what it has lost; gives how it is then."""
+        before, owner = await asyncio.to_thread(self._published)
+        seen = await prepared(line, self._environment, self._settings, owner=owner)
+        bounded, kept = self._settings.max_bytes is not None, round(self._settings.kept.total_seconds() * 1_000_000)
+        now = to_micros(self._ambient.now())
+        if doubt is None or not doubt.startswith("number"):
+            # What was only not taken in time is found in the stream's numbers, if at all.
+            doubt = suspicion(before, seen, kept=kept, bounded=bounded, at=now)
+        if doubt is None:
+            self.stuck = None
+            return seen
+        lost = await self._publish_again(line, seen, before, since=now - kept)
+        seen = await look(line, self._environment) or seen
+        await self._mark(published(seen, position=before.position, publisher=self._name))
+        if before.made:
+            log.warning("feed.lost_and_told_again", reason=doubt, messages=lost)
+        self.stuck = None
+        return seen
+
+    async def _publish_again(self, line: Line, seen: Seen, before: Published, *, since: int) -> int:
+        """Publish of what was published what the stream does not have; gives how much that was."""
+        present = await self._present(line) if seen.messages else Present()
+        after, lost = 0, 0
+        while True:
+            rows = await asyncio.to_thread(self._rows, after, until=before.position)
+            if not rows:
+                return lost
+            after = rows[-1]["position"]
+            gone = [row for row in rows if row["at"] > since and row["id"] not in present]
+            # The stream may remember a message that it has not any more: under another name it is taken.
+            again = [self._message(line, row, f"{row['id']}~{seen.last}") for row in gone]
+            if None in await line.store(again, together=seen.takes_batches):
+                raise Away(reason="the stream did not take what it had lost")
+            lost += len(gone)
+            self.told += len(gone)
+            self.told_again += len(gone)
+
+    async def _present(self, line: Line) -> Present:
+        present = Present()
+        try:
+            async with line.reading(
+                stream_of(self._environment), {"deliver_policy": "all"}, headers_only=True
+            ) as reading:
+                left = reading.pending
+                while left:
+                    async for message in reading.page(ANSWERS_WITHIN):
+                        present.add(message.headers.get(ID, ""))
+                        left = message.left
+                        if not left:
+                            break
+        except NoStream:
+            raise Away(reason="the stream was deleted meanwhile") from None
+        return present
+
+    def _message(self, line: Line, row: Row, repeats: str) -> tuple[str, bytes, Mapping[str, str]]:
+        largest = min(LARGEST, line.largest - _ROOM)
+        headers = {REPEATS: repeats, ID: row["id"], "Content-Type": CONTENT_TYPE}
+        return (
+            subject_of(self._environment, row["key"], row["type"]),
+            envelope_of(row, largest=largest),
+            headers,
+        )
+
+    def _published(self) -> tuple[Published, str]:
+        with self._database.reading() as connection:
+            whose = marks.get(connection, marks.HUB)
+            return outbox.published(connection, self._environment), "" if whose is None else str(whose[0]["id"])
+
+    def _next(self) -> tuple[Published, Sequence[Row]]:
+        with self._database.reading() as connection:
+            reached = outbox.published(connection, self._environment)
+            rows = outbox.some(connection, self._environment, after=reached.position, limit=BATCH, largest=LARGEST)
+        return reached, rows
+
+    def _rows(self, after: int, *, until: int) -> Sequence[Row]:
+        with self._database.reading() as connection:
+            return outbox.some(connection, self._environment, after=after, limit=BATCH, largest=LARGEST, until=until)
+
+    async def _mark(self, reached: Published) -> None:
+        def work(transaction: Transaction) -> None:
+            outbox.mark(transaction, self._environment, reached)
+
+        await self._committer.commit(Work(work, patient=True))
+
+    async def _prune(self) -> None:
+        """Take away what nobody can replay any more, some rows at a time: others commit in between."""
+        if time.monotonic() - self._pruned < PRUNE_SECONDS:
+            return
+        self._pruned = time.monotonic()
+        before = to_micros(self._ambient.now() - self._settings.kept)
+        some = partial(outbox.prune, environment=self._environment, before=before, limit=_PRUNED_AT_ONCE)
+        while await self._committer.commit(Work(some)) == _PRUNED_AT_ONCE:
+            continue
