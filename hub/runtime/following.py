@@ -39,14 +39,19 @@ class Following:
         accounts: Mapping[str, Account],
         current: Callable[[], Bundle],
         shelf: Callable[[str], Awaitable[Bundle]],
+        stored: Mapping[str, int],
     ) -> None:
-        """Take the collaborators; `current` is the revision that serves here, and `shelf` gives one by its id."""
+        """Take the collaborators; `current` is the revision that serves here, and `shelf` gives one by its id.
+
+        `stored` has the newest versions of secrets that this process has stored itself.
+        """
         self._environment = environment
         self._database = database
         self._ambient = ambient
         self._accounts = accounts
         self._current = current
         self._shelf = shelf
+        self._stored = stored
         self._last = Standing()
         self._refused: str | None = None
         self.on_revision: Callable[[Bundle], None] = lambda _bundle: None
@@ -86,11 +91,18 @@ class Following:
         # What is older than what this process has seen was read before its own change.
         if now.revision > before.revision:
             await self._follow_revision(now)
-        if now.secrets != before.secrets:
+        if self._foreign(before.secrets, now.secrets):
             self.on_secrets()
         if now.paused != before.paused:
             self._follow_pauses(before.paused, now.paused)
         self._last = now
+
+    def _foreign(self, before: Mapping[str, int], now: Mapping[str, int]) -> bool:
+        """Tell whether another process has stored a secret.
+
+        Its own a process uses already. What a vendor renews at each login must not bring about the next one.
+        """
+        return any(before.get(name) != version != self._stored.get(name) for name, version in now.items())
 
     async def look_at_rows(self) -> None:
         """Tell for which accounts runs wait in the database: the process that was to let them go may be gone."""

@@ -30,6 +30,7 @@ class Sharing:
             accounts=hub.accounts,
             current=lambda: hub.shelf.current,
             shelf=hub.shelf.get,
+            stored=hub.vault.stored,
         )
         self._following.on_revision = hub.take
         self._following.on_secrets = hub.reload_accounts

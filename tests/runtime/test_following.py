@@ -38,6 +38,7 @@ class Process:
     committer: Committer
     following: Following
     accounts: dict[str, Any]
+    stored: dict[str, int]
     current: str = "first"
     broken: set[str] = field(default_factory=set)
     taken: list[str] = field(default_factory=list)
@@ -78,6 +79,8 @@ async def process(tmp_path: Path) -> AsyncIterator[Process]:
     committer.start()
     accounts: dict[str, Any] = {"erp": SimpleNamespace(paused=None), "billing": SimpleNamespace(paused=None)}
 
+    stored: dict[str, int] = {}
+
     async def shelf(bundle: str) -> Any:
         if bundle in made.broken:
             raise WorkspaceInvalid("It does not compile here.")
@@ -90,8 +93,9 @@ async def process(tmp_path: Path) -> AsyncIterator[Process]:
         accounts=accounts,
         current=lambda: cast(Any, SimpleNamespace(id=made.current)),
         shelf=shelf,
+        stored=stored,
     )
-    made = Process(committer, following, accounts)
+    made = Process(committer, following, accounts, stored)
 
     def take(bundle: Any) -> None:
         made.current = bundle.id
@@ -160,6 +164,18 @@ async def test_a_newer_secret_makes_the_accounts_anew(process: Process) -> None:
     await process.following.look()
     assert process.reloads == 1
     await process.store(2)
+    await process.following.look()
+    assert process.reloads == 2
+
+
+async def test_a_secret_that_this_process_has_renewed_itself_makes_nothing_anew(process: Process) -> None:
+    await process.store(1)
+    await process.following.look()
+    process.stored["erp"] = 2
+    await process.store(2)
+    await process.following.look()
+    assert process.reloads == 1
+    await process.store(3)
     await process.following.look()
     assert process.reloads == 2
 
