@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Index, PrimaryKeyConstraint, UniqueConstraint
 
 from hub.store.tables import metadata
 from tests.engine.house import House
@@ -73,10 +73,22 @@ def of_postgresql(connection: Connection, statement: str) -> Iterator[tuple[str,
     for place, line in enumerate(lines):
         scanned = re.search(r"(?:Seq Scan|Index (?:Only )?Scan using (\w+)) on (\w+)", line)
         further = "".join(lines[place + 1 : place + 2])
-        if scanned and scanned.group(1) not in PARTIAL and "Index Cond" not in further:
+        if scanned and scanned.group(1) not in PARTIAL and not _begins(scanned.group(1), further):
             yield line.strip(), scanned.group(2)
 
 
+def _begins(index: str | None, condition: str) -> bool:
+    """Tell whether an index is gone into at its first column; by a later one alone it is read from end to end."""
+    return index in LEADING and re.search(rf"Index Cond: .*\b{LEADING[index]}\b", condition) is not None
+
+
+#: The first column of every index, also of those that keys make.
+LEADING = {
+    made.name: made.columns[0].name
+    for table in metadata.tables.values()
+    for made in (*table.indexes, *table.constraints)
+    if isinstance(made, Index | PrimaryKeyConstraint | UniqueConstraint)
+}
 #: Indexes of some rows only; one that is gone through has been chosen by the statement's very words.
 PARTIAL = {
     index.name
