@@ -20,6 +20,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import make_url
 
+from hub.cli import reach
 from hub.proof.processes import Processes
 from hub.proof.servers import postgres as server
 from hub.store import (  # noqa: F401 - they declare tables
@@ -89,6 +90,10 @@ class Databases:
             self._of[directory] = self._free.pop() if self._free else self._made(_TEMPLATE)
         return named(self._url, self._of[directory])
 
+    def has(self, directory: Path) -> bool:
+        """Tell whether a directory has a database."""
+        return directory.resolve() in self._of
+
     def share(self, directory: Path, other: Path) -> None:
         """Let another directory have the same database, as two machines would."""
         self.url_of(directory)
@@ -144,7 +149,7 @@ class Databases:
 
 
 _databases: Databases | None = None
-_begin, _close = Database.__init__, Database.close
+_begin, _close, _assert_data = Database.__init__, Database.close, reach.assert_data
 
 
 def databases() -> Databases:
@@ -169,6 +174,12 @@ def _close_on_server(self: Database) -> None:
     databases().closed(self.directory)
 
 
+def _assert_data_on_server(data: Path, *, begins: bool = False) -> None:
+    """Let commands find the data that a test has made in a directory."""
+    if not databases().has(data):
+        _assert_data(data, begins=begins)
+
+
 def begin(url: str, worker: str) -> None:
     """Let every `Database` of this process be on the server; a commit does not wait for the disk."""
     global _databases  # noqa: PLW0603 - one server for a process, as there is one environment
@@ -178,3 +189,4 @@ def begin(url: str, worker: str) -> None:
     postgres.WRITER = MappingProxyType({**postgres.WRITER, **slow})
     Database.__init__ = _begin_on_server  # type: ignore[method-assign]
     Database.close = _close_on_server  # type: ignore[method-assign]
+    reach.assert_data = _assert_data_on_server
