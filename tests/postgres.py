@@ -30,7 +30,7 @@ from hub.store.tables import metadata
 
 WANTED = os.environ.get("CONCORD_TEST_DATABASE", "sqlite") == "postgresql"
 _TEMPLATE = "concord_template"
-#: Another order of texts than that which the hub asks for, wherever the tests run.
+#: What every machine has: the order is the server's own.
 _ORDER = "ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
 _OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
