@@ -36,6 +36,8 @@ from hub.store.tables import metadata
 
 WANTED = os.environ.get("CONCORD_TEST_DATABASE", "sqlite") == "postgresql"
 _TEMPLATE = "concord_template"
+#: What every machine has: the order is the server's own.
+_ORDER = "ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
 _OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -59,7 +61,7 @@ def serving() -> Iterator[str]:
         settings = ("max_connections=500", "shared_buffers=256MB", "autovacuum_naptime=10s")
         url: str = processes.start("postgres", server.command(room, settings=settings)).hello["url"]
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.utf8'")
+            connection.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0 {_ORDER}")
         Database(folder / "template", named(url, _TEMPLATE)).close()
         yield url
 

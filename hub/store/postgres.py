@@ -18,13 +18,14 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
 from psycopg.types.string import StrDumper
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import Fatal, HubError, Refused, RetryLater
 from hub.store import arrays, damage, heads, migrating
-from hub.store.statements import unread
+from hub.store.statements import unread, without_values
 
 #: The oldest server that every statement is made for.
 OLDEST = 140000
@@ -186,6 +187,7 @@ def _engine(url: str, session: Mapping[str, str], **pool: Any) -> Engine:
         _prepare(connection, session)
 
     event.listen(engine, "connect", prepare)
+    event.listen(engine, "handle_error", _without_values)
     return engine
 
 
@@ -196,6 +198,14 @@ def _unreachable(url: str, given: Mapping[str, str], error: psycopg.OperationalE
     for secret in {given.get("password", ""), typed, unquote(typed)} - {""}:
         reason = reason.replace(secret, "…")
     return type(error)(reason)
+
+
+def _without_values(context: ExceptionContext) -> None:
+    error, told = context.original_exception, context.sqlalchemy_exception
+    whole = str(error)
+    without_values(error)
+    if told is not None:
+        told.args = tuple(str(each).replace(whole, str(error)) for each in told.args)
 
 
 def _prepare(connection: psycopg.Connection[Any], session: Mapping[str, str]) -> None:
