@@ -18,13 +18,14 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
 from psycopg.types.string import StrDumper
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import Fatal, HubError, Refused, RetryLater
 from hub.store import arrays, damage, heads, migrating
-from hub.store.statements import unread
+from hub.store.statements import unread, without_values
 
 #: The oldest server that every statement is made for.
 OLDEST = 140000
@@ -84,12 +85,14 @@ class Server:
 
     def __init__(self, directory: Path, url: str) -> None:
         """Ask the server what durability rests on, bring the database to the newest tables, and compare its end."""
-        self._directory = directory
+        self._over = False
         self.writer: Engine = _engine(url, WRITER, pool_size=1, max_overflow=3)
         self.reader: Engine = _engine(url, READER, pool_size=4, max_overflow=4, pool_pre_ping=True)
         event.listen(self.reader, "handle_error", _away)
         #: What a heartbeat has to itself: no change that takes long, and no reader, stands before it.
         self.apart: Engine = _engine(url, WRITER, pool_size=1, max_overflow=1)
+        for engine in (self.writer, self.reader, self.apart):
+            event.listen(engine, "checkin", self._given_back)
         try:
             with self.writer.connect() as connection:
                 with connection.begin():
@@ -108,10 +111,15 @@ class Server:
         """Nothing is to be done: a reader's transactions see one state from their first statement on."""
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, those that a thread still reads with when it gives them back."""
+        self._over = True
         self.apart.dispose()
         self.reader.dispose()
         self.writer.dispose()
+
+    def _given_back(self, connection: psycopg.Connection[Any] | None, _record: Any) -> None:
+        if self._over and connection is not None:
+            connection.close()
 
 
 def _away(told: ExceptionContext) -> None:
@@ -179,15 +187,25 @@ def _engine(url: str, session: Mapping[str, str], **pool: Any) -> Engine:
         _prepare(connection, session)
 
     event.listen(engine, "connect", prepare)
+    event.listen(engine, "handle_error", _without_values)
     return engine
 
 
 def _unreachable(url: str, given: Mapping[str, str], error: psycopg.OperationalError) -> psycopg.OperationalError:
     """Give the driver's error without the password, should a word of the server's or the resolver's have it."""
     reason = str(error)
-    for secret in {given.get("password", ""), unquote(url.partition("@")[0].rpartition(":")[2])} - {""}:
+    typed = url.partition("@")[0].rpartition(":")[2] if "@" in url else ""
+    for secret in {given.get("password", ""), typed, unquote(typed)} - {""}:
         reason = reason.replace(secret, "…")
     return type(error)(reason)
+
+
+def _without_values(context: ExceptionContext) -> None:
+    error, told = context.original_exception, context.sqlalchemy_exception
+    whole = str(error)
+    without_values(error)
+    if told is not None:
+        told.args = tuple(str(each).replace(whole, str(error)) for each in told.args)
 
 
 def _prepare(connection: psycopg.Connection[Any], session: Mapping[str, str]) -> None:

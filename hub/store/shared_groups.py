@@ -174,10 +174,16 @@ class SharedGroups(Groups):
             self._begin(connection)
         assert self._number is not None
         done: tuple[Settled, ChainWriter] | None = None
+        # Which log is whose is settled only by who is alone.
+        beside = self._chain_name is not None and all(pending.write.beside for pending in group)
         try:
             begun = connection.begin()
-            now, name = self._enter(connection, beside=all(pending.write.beside for pending in group))
+            now, name = self._enter(connection, beside=beside)
             if name is None or name != self._chain_name:
+                if beside:
+                    begun.rollback()
+                    self._chain_name = None
+                    return self._once(group)
                 self._take_chain(connection, now)
             transaction = Transaction(connection=connection, now=now, tells=self._tells)
             settled = applied(group, transaction)

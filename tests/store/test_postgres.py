@@ -125,6 +125,18 @@ def test_a_look_up_goes_on_when_the_server_is_back(tmp_path: Path, url: str) -> 
     database.close()
 
 
+def test_what_a_thread_still_reads_with_is_closed_when_it_is_given_back(tmp_path: Path, url: str) -> None:
+    """A hub that ends leaves no session behind."""
+    database = Database(tmp_path, url)
+    with database.reading() as connection:
+        own = connection.connection.dbapi_connection
+        assert isinstance(own, psycopg.Connection)
+        connection.execute(text("SELECT 1"))
+        database.close()
+        assert not own.closed
+    assert own.closed
+
+
 def test_who_stands_still_in_a_transaction_gives_it_up(
     tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
