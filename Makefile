@@ -7,14 +7,17 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo prove certify test check bench mutants
+.PHONY: help demo scale-demo prove certify test check bench mutants
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Options of a command go into ARGS, such as: make demo ARGS="--once --faults storm"'
 
 demo: $(READY) ## run the whole money path against vendor sandboxes on this machine, and stay up for a look
 	$(VENV)/bin/concord demo $(ARGS)
+
+scale-demo: $(READY) ## run the demo's storm on PostgreSQL and NATS with 4 workers, and kill all of them in turn
+	$(VENV)/bin/concord demo --once --faults storm --workers 4 --nats 3 --kill 5 --invoices 60 $(ARGS)
 
 prove: $(READY) ## run the real engine through simulated failures, thousands of times, and judge every one
 	$(VENV)/bin/concord prove $(ARGS)

@@ -207,6 +207,18 @@ _hasher = passwords._hasher
 passwords._hasher = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
 
 
+@pytest.fixture(scope="session")
+def databases() -> Iterator[postgres.Databases]:
+    """Give a server of PostgreSQL: that of the whole run, or one of this process's own."""
+    if postgres.WANTED:
+        yield postgres.databases()
+        return
+    with postgres.serving() as url:
+        own = postgres.Databases(url, "own")
+        yield own
+        own.close()
+
+
 @pytest.fixture
 def slow_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let passwords be hashed as the hub hashes them."""

@@ -20,6 +20,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import make_url
 
+from hub.cli import reach
 from hub.proof.processes import Processes
 from hub.proof.servers import postgres as server
 from hub.store import (  # noqa: F401 - they declare tables
@@ -35,6 +36,8 @@ from hub.store.tables import metadata
 
 WANTED = os.environ.get("CONCORD_TEST_DATABASE", "sqlite") == "postgresql"
 _TEMPLATE = "concord_template"
+#: What every machine has: the order is the server's own.
+_ORDER = "ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'"
 _OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -58,7 +61,7 @@ def serving() -> Iterator[str]:
         settings = ("max_connections=500", "shared_buffers=256MB", "autovacuum_naptime=10s")
         url: str = processes.start("postgres", server.command(room, settings=settings)).hello["url"]
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.utf8'")
+            connection.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0 {_ORDER}")
         Database(folder / "template", named(url, _TEMPLATE)).close()
         yield url
 
@@ -89,6 +92,10 @@ class Databases:
             self._of[directory] = self._free.pop() if self._free else self._made(_TEMPLATE)
         return named(self._url, self._of[directory])
 
+    def has(self, directory: Path) -> bool:
+        """Tell whether a directory has a database."""
+        return directory.resolve() in self._of
+
     def share(self, directory: Path, other: Path) -> None:
         """Let another directory have the same database, as two machines would."""
         self.url_of(directory)
@@ -106,7 +113,9 @@ class Databases:
         """Empty the databases of directories that are gone, or that lie in a folder nobody needs any more."""
         for directory, name in list(self._of.items()):
             ended = folder is not None and directory.is_relative_to(folder.resolve())
-            if ended or (not self._open.get(directory) and not directory.exists()):
+            # One that was never opened here is another process's, which makes it.
+            gone = self._open.get(directory) == 0 and not directory.exists()
+            if ended or gone:
                 del self._of[directory]
                 self._open.pop(directory, None)
                 if name not in self._of.values():
@@ -142,7 +151,7 @@ class Databases:
 
 
 _databases: Databases | None = None
-_begin, _close = Database.__init__, Database.close
+_begin, _close, _assert_data = Database.__init__, Database.close, reach.assert_data
 
 
 def databases() -> Databases:
@@ -167,6 +176,12 @@ def _close_on_server(self: Database) -> None:
     databases().closed(self.directory)
 
 
+def _assert_data_on_server(data: Path, *, begins: bool = False) -> None:
+    """Let commands find the data that a test has made in a directory."""
+    if not databases().has(data):
+        _assert_data(data, begins=begins)
+
+
 def begin(url: str, worker: str) -> None:
     """Let every `Database` of this process be on the server; a commit does not wait for the disk."""
     global _databases  # noqa: PLW0603 - one server for a process, as there is one environment
@@ -176,3 +191,4 @@ def begin(url: str, worker: str) -> None:
     postgres.WRITER = MappingProxyType({**postgres.WRITER, **slow})
     Database.__init__ = _begin_on_server  # type: ignore[method-assign]
     Database.close = _close_on_server  # type: ignore[method-assign]
+    reach.assert_data = _assert_data_on_server

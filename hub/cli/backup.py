@@ -35,6 +35,7 @@ def backup(
     from hub.runtime.backups import copy_offline, data_size, make_backup, remember_offline
     from hub.runtime.clock import SystemClock
 
+    place.assert_file("A backup")
     clock = SystemClock()
     target = file / f"concord-{clock.now():%Y%m%dT%H%M%SZ}.tar" if file.is_dir() else file
     hub = running_at(data)
@@ -92,6 +93,7 @@ def restore(
     if file == "status":
         show_status(data, workspace, environment, json_output=json_output)
         return
+    place.assert_file("A restore")
     from hub.connections.keys import key_path, present_key
     from hub.connections.signing_key import signing_key
     from hub.runtime.restores import restore_backup

@@ -54,7 +54,12 @@ def _alone(
     from hub.sdk import exact_json
 
     settings = HubSettings(
-        data=data, workspace=data, environment=environment, key_file=key_file, environ=dict(os.environ)
+        data=data,
+        workspace=data,
+        environment=environment,
+        key_file=key_file,
+        environ=dict(os.environ),
+        database=place.database_url(),
     )
     now = SystemClock().now()
     found = examine_offline(settings, now=now, deep=deep) if hangs is None else examine_beside(settings, hangs, now=now)

@@ -39,6 +39,7 @@ from hub.cli.holds import hold, holds, resume
 from hub.cli.output import EXIT_REFUSED, EXIT_WRONG, console, fail, print_json
 from hub.cli.release import plan, publish, revisions
 from hub.cli.retention import retention
+from hub.cli.workers import Lease, Roles, worker, workers
 from hub.errors import HubError
 
 
@@ -174,23 +175,25 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8480,
     key_file: place.KeyFile = None,
+    database: place.DatabaseUrl = None,
     poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
-    lease: Annotated[
-        float,
-        typer.Option(min=1, help="Seconds of silence after which other processes on the same database take over."),
-    ] = 10.0,
+    roles: Roles = "api,worker,scheduler",
+    lease: Lease = 10.0,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
 ) -> None:
-    """Run the hub: API, webhooks, workers and console in one process."""
+    """Run the hub: API, webhooks, workers and console in one process, or only some of it."""
     from hub.cli.serving import run_hub
+    from hub.runtime.roles import roles_of
 
-    settings = place.settings(
-        data, workspace, environment, key_file, host=host, port=port, poll_seconds=poll, lease_seconds=lease
-    )
+    more: dict[str, Any] = {"host": host, "port": port, "database": database or None, "roles": roles_of(roles)}
+    more |= {"poll_seconds": poll, "lease_seconds": lease}
+    settings = place.settings(data, workspace, environment, key_file, **more)
     raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
 
 
+app.command(rich_help_panel=_RUN)(worker)
+app.command(rich_help_panel=_LOOK)(workers)
 app.command(rich_help_panel=_KEEP)(backup)
 app.command(rich_help_panel=_KEEP)(restore)
 app.command(rich_help_panel=_KEEP)(doctor)
@@ -238,6 +241,10 @@ def demo(
     faults: Annotated[str, typer.Option(help="none, standard or storm.")] = "standard",
     kill: Annotated[int, typer.Option(min=0, max=20, help="How often to kill the hub while effects are open.")] = 0,
     seed: Annotated[int, typer.Option(help="What everything random is drawn from.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=0, max=16, help="Run on PostgreSQL with so many workers beside the hub.")
+    ] = 0,
+    nats: Annotated[int, typer.Option(min=0, max=3, help="With --workers: so many nodes of NATS.")] = 0,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The console's port; 0 takes a free one.")] = 0,
     data: Annotated[
         Path | None, typer.Option(help="Where to keep everything; by default a new temporary folder.")
@@ -246,6 +253,8 @@ def demo(
     """Run the main job against sandboxes: what Stripe bills, takes and gives back becomes NetSuite's, to the cent."""
     from hub.proof.demo import DemoOptions, run_demo
 
+    if nats and not workers:
+        fail("`--nats` goes with `--workers`: how many work on the shared database.", EXIT_WRONG)
     options = DemoOptions(
         once=once,
         json=json_output,
@@ -256,6 +265,8 @@ def demo(
         seed=seed,
         port=port,
         data=data,
+        workers=workers,
+        nats=nats,
     )
     raise typer.Exit(run_demo(options))
 

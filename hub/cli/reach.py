@@ -94,7 +94,8 @@ def reach(settings: HubSettings, *, begins: bool = False) -> Iterator[Reached]:
     if running is not None:
         yield running
         return
-    assert_data(settings.data, begins=begins)
+    if settings.database is None:
+        assert_data(settings.data, begins=begins)
     try:
         yield from _alone(settings)
     except Conflict:

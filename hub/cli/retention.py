@@ -33,6 +33,8 @@ def retention(
     json_output: place.Json = False,
 ) -> None:
     """Remove payloads older than `retention:` of the environment; hashes, ids, states and money stay."""
+    if compact:
+        place.assert_file("Giving room back")
     if compact and running_at(data) is not None:
         raise Conflict("Stop the hub first: giving room back rewrites the whole file.", code="hub-runs")
     with reach(place.settings(data, workspace, environment, key_file)) as hub:

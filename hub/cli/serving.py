@@ -7,6 +7,7 @@ import os
 from hub.cli.output import console, print_json
 from hub.connections.keys import notice
 from hub.runtime.composition import Composition, Hub
+from hub.runtime.roles import Role, named
 from hub.runtime.serve import serve
 from hub.runtime.settings import HubSettings
 
@@ -17,8 +18,13 @@ def run_hub(settings: HubSettings, *, log_level: str, json_output: bool, composi
     def ready(hub: Hub, url: str, setup: bool) -> None:
         first = f"{url}/setup?token={hub.setup_token}"
         if json_output:
-            hello = {"url": url, "pid": os.getpid(), "environment": hub.environment.name}
+            roles = named(settings.roles)
+            hello = {"url": url, "pid": os.getpid(), "environment": hub.environment.name, "roles": roles}
             print_json({**hello, "setup_url": first} if setup else hello)
+            return
+        if Role.API not in settings.roles:
+            told = f"[bold]Concord[/] works for [bold]{hub.environment.name}[/] as {named(settings.roles)}"
+            console.print(f"{told}; {url}/readyz tells whether it is ready")
             return
         console.print(f"[bold]Concord[/] serves [bold]{hub.environment.name}[/] at [link={url}]{url}[/]")
         made = notice(hub.key)

@@ -6,7 +6,7 @@ learned stays known.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -75,6 +75,12 @@ class Budgets:
         """Let go what waits from before, as far as there is room."""
         for limiter in self._limiters.values():
             limiter.start()
+
+    def waiting(self, names: Iterable[str]) -> None:
+        """Learn for which accounts runs wait in the database: whoever has turned them away may be gone."""
+        for name in names:
+            if name in self._limiters:
+                self._limiters[name].waits()
 
     def close(self) -> None:
         """Keep what was learned, and give back what was not used of quotas."""

@@ -54,8 +54,15 @@ class Backups:
     def start(self, folder: Path) -> None:
         """Begin to copy database and signed heads into a folder that belongs to this user alone.
 
-        Raises `Conflict` while another copy is made, and `Refused` for a folder that others could look into.
+        Raises `Conflict` while another copy is made, and `Refused` for a folder that others could look into, or where
+        the data is on a server.
         """
+        if self._database.dialect != "sqlite":
+            raise Refused(
+                "A backup of this kind copies a file, and this data is on PostgreSQL: use the server's own tools "
+                "(docs/operations.md).",
+                code="data-on-server",
+            )
         if self.state.going:
             raise Conflict("A backup is being made already; wait for its end.", code="backup-going")
         _assert_private(folder)

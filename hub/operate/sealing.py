@@ -38,6 +38,11 @@ class Sealer:
         with self._sealing:
             self._key_id, self._signer = key_id, signer
 
+    def begin_anew(self) -> None:
+        """Forget the tree: another process may have sealed meanwhile, with heads in the same directory."""
+        with self._sealing:
+            self._tree, self._sizes, self._last = Frontier(), {}, None
+
     def seal(self, *, most: int | None = None) -> SignedHead | None:
         """Sign and keep a head over what came since the last one; None when nothing came.
 

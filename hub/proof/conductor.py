@@ -280,12 +280,19 @@ class Conductor:
         self.course.gusts.append(gust)
 
     def _kill(self) -> None:
-        hub = self._stage.hub
+        hub, company = self._stage.hub, self._stage.company
         assert self._seeding is not None
         self._seeding.join()
         self._wait_for_writes()
+        strike = company.strike() if company is not None else None
+        if strike is not None:
+            left = records.open_effects(hub.data, hub.database)
+            self._say(f"{strike()} with {len(left)} writes under way.")
+            self.course.kills += 1
+            self.course.open_at_kill.append(len(left))
+            return
         hub.kill()
-        left = records.open_effects(hub.data)
+        left = records.open_effects(hub.data, hub.database)
         self.course.kills += 1
         self.course.open_at_kill.append(len(left))
         self._say(f"The hub is killed (-9) with {len(left)} writes under way.")

@@ -137,7 +137,7 @@ class CrmPeople:
             return False
         told = {*wishes.EVENTS, *crm.TOLD, customers.MADE, *customers.EVENTS}
         wanted = {event["id"] for event in self._stage.stripe.books()["events"] if event["type"] in told}
-        with records.reading(self._stage.hub.data) as connection:
+        with records.reading(self._stage.hub.data, self._stage.hub.database) as connection:
             return wanted <= records.event_names(connection)
 
     def blow(self, gust: Gust) -> bool:
@@ -167,7 +167,7 @@ class CrmPeople:
 
     def _customers(self, *, anywhere: bool = False) -> dict[str, str]:
         """Give Stripe's ids of accounts by their names: of those that their books have too, or that are `anywhere`."""
-        with records.reading(self._stage.hub.data) as connection:
+        with records.reading(self._stage.hub.data, self._stage.hub.database) as connection:
             billed = records.tied(connection, "customer", CRM, "stripe")
             posted = {erp: records.tied(connection, "customer", "stripe", erp) for erp in ("netsuite", "s4hana")}
         return dict(self._known(billed, posted, anywhere=anywhere))

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from hub.errors import Refused
 from hub.proof import judging, report, scenario, stage, two_erps
+from hub.proof.company import Company, Wanted
 from hub.proof.conductor import Conductor, Course
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
@@ -25,6 +26,7 @@ from hub.proof.processes import DidNotStart, Processes
 from hub.proof.progress import Shown
 from hub.proof.report import Outcome
 from hub.proof.scenario import Scenario
+from hub.proof.servers import postgres
 from hub.proof.stage import Stage
 from hub.sdk import exact_json
 
@@ -59,6 +61,8 @@ class DemoOptions:
     port: int = 0
     data: Path | None = None
     serve: Sequence[str] = ()
+    workers: int = 0
+    nats: int = 0
 
 
 def run_demo(options: DemoOptions) -> int:
@@ -80,13 +84,13 @@ def run_demo(options: DemoOptions) -> int:
 
 def perform(options: DemoOptions, console: Console) -> Outcome:
     """Run a demo to the judgement and end all its processes; for proofs that want the outcome itself."""
-    with _folder(options) as folder, Processes(folder / "logs", stage.environ(folder)) as processes:
-        return _perform(options, console, folder, processes)[0]
+    with _processes(options) as (folder, processes, room):
+        return _perform(options, console, folder, processes, room)[0]
 
 
 def _run(options: DemoOptions, console: Console) -> int:
-    with _folder(options) as folder, Processes(folder / "logs", stage.environ(folder)) as processes:
-        outcome, set_up = _perform(options, console, folder, processes)
+    with _processes(options) as (folder, processes, room):
+        outcome, set_up = _perform(options, console, folder, processes, room)
         if options.json:
             sys.stdout.write(exact_json.dumps(report.to_json(outcome)).decode() + "\n")
             sys.stdout.flush()
@@ -97,7 +101,18 @@ def _run(options: DemoOptions, console: Console) -> int:
         return 0 if outcome.judgement.all_hold else EXIT_BROKEN
 
 
-def _perform(options: DemoOptions, console: Console, folder: Path, processes: Processes) -> tuple[Outcome, Stage]:
+@contextlib.contextmanager
+def _processes(options: DemoOptions) -> Iterator[tuple[Path, Processes, Path | None]]:
+    """Give the demo's folder, what starts its processes, and the folder of a server, where one is wanted."""
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(_folder(options))
+        room = stack.enter_context(postgres.room()) if options.workers else None
+        yield folder, stack.enter_context(Processes(folder / "logs", stage.environ(folder))), room
+
+
+def _perform(
+    options: DemoOptions, console: Console, folder: Path, processes: Processes, room: Path | None
+) -> tuple[Outcome, Stage]:
     began = time.monotonic()
     try:
         profile = Profile(options.faults)
@@ -115,7 +130,21 @@ def _perform(options: DemoOptions, console: Console, folder: Path, processes: Pr
     with Shown(console, drawn.steps) as shown:
         further = "" if drawn.crm is None else ", Salesforce, S/4HANA"
         shown.say(f"Starting the hub and the sandboxes of Stripe, NetSuite{further} and AvaTax.")
-        set_up = stage.build(processes, folder, scenario=drawn, profile=profile, port=options.port, serve=options.serve)
+        company = None
+        if room is not None:
+            beside = f", and {options.nats} nodes of NATS" if options.nats else ""
+            shown.say(f"Starting PostgreSQL{beside}; {options.workers} workers follow.")
+            wanted = Wanted(workers=options.workers, nats=options.nats)
+            company = Company(processes, folder, room, wanted, options.seed)
+        set_up = stage.build(
+            processes,
+            folder,
+            scenario=drawn,
+            profile=profile,
+            port=options.port,
+            serve=options.serve,
+            company=company,
+        )
         shown.say(f"The hub answers at {set_up.hub.url}; its data is in {set_up.hub.data}.")
         course = Conductor(set_up, shown.say, shown.numbers).perform(options.kill)
         shown.say("Comparing the books.")

@@ -34,14 +34,17 @@ class HubProcess:
     `serve` is the command that serves; a proof puts another program in the place of `concord serve`.
     """
 
-    def __init__(self, processes: Processes, folder: Path, *, port: int, serve: Sequence[str] = ()) -> None:
-        """Take where it lives; nothing is started."""
+    def __init__(
+        self, processes: Processes, folder: Path, *, port: int, serve: Sequence[str] = (), database: str | None = None
+    ) -> None:
+        """Take where it lives; nothing is started. `database` is where its data is, if that is no file of its own."""
         self._processes = processes
         self._folder = folder
         self._serve = tuple(serve) or (*CONCORD, "serve")
         self._port = port
         self._child: Child | None = None
         self.data = folder / "hub"
+        self.database = database
         self.workspace = folder / "workspace"
         self.url = ""
         self.token = ""

@@ -84,7 +84,7 @@ def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
             read["stripe"], read["netsuite"], read["tax"], _notes_due(stage, course, read["stripe"])
         ),
     )
-    with records.reading(stage.hub.data) as connection:
+    with records.reading(stage.hub.data, stage.hub.database) as connection:
         effects = records.effect_keys(connection)
         books = replace(
             books,
@@ -306,7 +306,10 @@ def _places(stage: Stage) -> Iterator[tuple[str, bytes]]:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 yield path.name, path.read_bytes()
-    yield "the log", stage.hub.log.read_bytes()
+    if stage.hub.database is not None:
+        yield from ((f"the table {name}", text) for name, text in records.dumped(stage.hub.database))
+    for log in (stage.hub.log, *(stage.company.logs if stage.company is not None else ())):
+        yield f"the log {log.name}", log.read_bytes()
     for path_and_query in _ANSWERS:
         yield f"the answer of {path_and_query}", stage.hub.api.raw("GET", path_and_query)
     yield from _run_details(stage)

@@ -96,6 +96,10 @@ class Processes:
                 child.stop()
             self._lifeline.close()
 
+    def tell(self, environ: Mapping[str, str]) -> None:
+        """Add to the environment of all that is started from here on."""
+        self._environ |= environ
+
     def start(self, name: str, command: Sequence[str]) -> Child:
         """Start a process and wait for its line of JSON; raises `DidNotStart` with the end of its log."""
         return self.wait(name, self.launch(name, command))

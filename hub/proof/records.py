@@ -5,17 +5,20 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hub.proof.evidence import Approval, Case, Change, Effect, Event, HubRecords, Run, Vote
 from hub.proof.state_checks import OPEN
 from hub.sdk import exact_json
 from hub.store.sqlite import FILE_NAME
+
+if TYPE_CHECKING:
+    import psycopg
 
 #: Audit entries about an effect → the state that it has from there on.
 _STATES = {
@@ -44,21 +47,51 @@ class Names:
     made: Callable[[str, str, Any], str | None] = lambda _connection, _operation, _output: None
 
 
+class Records(Protocol):
+    """A connection that reads: what `sqlite3.Connection` does, and what stands in its place for a server."""
+
+    def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> Any:
+        """Give the rows of a statement with question marks for its parameters."""
+
+
+class _OnServer:
+    """A connection to PostgreSQL, asked in the words in which a file is asked."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> Any:
+        if not parameters:
+            return self._connection.execute(statement.encode())
+        return self._connection.execute(statement.replace("%", "%%").replace("?", "%s").encode(), parameters)
+
+
 @contextmanager
-def reading(data: Path) -> Iterator[sqlite3.Connection]:
-    """Open the file of a data directory for reading, in one snapshot, while the hub runs or not."""
+def reading(data: Path, database: str | None = None) -> Iterator[Records]:
+    """Open the data for reading, in one snapshot, while the hub runs or not.
+
+    It is in the file of a data directory, or where the URL of a `database` says.
+    """
+    if database is not None:
+        import psycopg  # noqa: PLC0415 - proofs on a file have no driver
+
+        with psycopg.connect(database) as server:
+            server.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            server.read_only = True
+            yield _OnServer(server)
+        return
     with closing(sqlite3.connect(f"file:{data / FILE_NAME}?mode=ro", uri=True, timeout=10)) as connection:
         connection.execute("PRAGMA query_only=ON")
         connection.execute("BEGIN")
         yield connection
 
 
-def effect_keys(connection: sqlite3.Connection) -> dict[str, str]:
+def effect_keys(connection: Records) -> dict[str, str]:
     """Give each effect's key with its business key."""
     return dict(connection.execute("SELECT key, business_key FROM effects").fetchall())
 
 
-def read(connection: sqlite3.Connection, names: Names) -> HubRecords:
+def read(connection: Records, names: Names) -> HubRecords:
     """Read what is committed."""
     runs = [
         Run(
@@ -107,12 +140,12 @@ def read(connection: sqlite3.Connection, names: Names) -> HubRecords:
     )
 
 
-def customer_ties(connection: sqlite3.Connection) -> dict[str, str]:
+def customer_ties(connection: Records) -> dict[str, str]:
     """Give Stripe's id of each customer → the id in NetSuite that it is tied to."""
     return tied(connection, "customer", "stripe", "netsuite")
 
 
-def tied(connection: sqlite3.Connection, entity: str, mine: str, its: str) -> dict[str, str]:
+def tied(connection: Records, entity: str, mine: str, its: str) -> dict[str, str]:
     """Give the ids of things in one system → what they are tied to in another."""
     statement = (
         "SELECT mine.id, its.id FROM crossrefs mine JOIN crossrefs its ON its.thing = mine.thing"
@@ -121,7 +154,7 @@ def tied(connection: sqlite3.Connection, entity: str, mine: str, its: str) -> di
     return dict(connection.execute(statement, (entity, mine, its)).fetchall())
 
 
-def event_names(connection: sqlite3.Connection) -> frozenset[str]:
+def event_names(connection: Records) -> frozenset[str]:
     """Give the ids that the accepted events have at their senders."""
     rows = connection.execute("SELECT external_id FROM events WHERE state = 'accepted'")
     return frozenset(name for (name,) in rows)
@@ -152,7 +185,7 @@ def _effect(row: tuple[Any, ...], names: Names) -> Effect:
     )
 
 
-def _approvals(connection: sqlite3.Connection) -> Iterator[Approval]:
+def _approvals(connection: Records) -> Iterator[Approval]:
     votes: dict[str, list[Vote]] = {}
     for approval_id, actor, verdict, at in connection.execute(
         "SELECT approval_id, actor, verdict, at FROM approval_votes ORDER BY at"
@@ -162,7 +195,7 @@ def _approvals(connection: sqlite3.Connection) -> Iterator[Approval]:
         yield Approval(id=approval_id, record_hash=record_hash, votes=votes.get(approval_id, []))
 
 
-def _audited(connection: sqlite3.Connection, families: dict[str, str]) -> Iterator[Change]:
+def _audited(connection: Records, families: dict[str, str]) -> Iterator[Change]:
     """Give the changes of effects that the audit log tells of."""
     stands: dict[str, str] = {}
     told = connection.execute("SELECT entry FROM audit WHERE kind LIKE 'effect.%' ORDER BY chain, sequence")
@@ -175,18 +208,37 @@ def _audited(connection: sqlite3.Connection, families: dict[str, str]) -> Iterat
             stands[key] = state
 
 
-def open_effects(data: Path) -> list[tuple[str, str]]:
-    """Give operation and business key of each effect without an outcome; the hub must not be running.
+def dumped(database: str) -> Iterator[tuple[str, bytes]]:
+    """Give all that a database has, table by table, as text."""
+    import psycopg  # noqa: PLC0415 - proofs on a file have no driver
+
+    with psycopg.connect(database) as connection:
+        connection.execute("SET bytea_output = 'escape'")
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
+        for (name,) in tables:
+            with connection.cursor().copy(f'COPY "{name}" TO STDOUT'.encode()) as copy:
+                yield name, b"".join(bytes(part) for part in copy)
+
+
+def open_effects(data: Path, database: str | None = None) -> list[tuple[str, str]]:
+    """Give operation and business key of each effect without an outcome; a hub on a file must not be running.
 
     The files are copied first: nothing may be changed between a crash and the recovery from it.
     """
+    if database is not None:
+        with reading(data, database) as server:
+            return _open(server)
     with tempfile.TemporaryDirectory(prefix="concord-crash-") as folder:
         for path in data.glob(f"{FILE_NAME}*"):
             shutil.copy(path, folder)
         with closing(sqlite3.connect(Path(folder) / FILE_NAME)) as connection:
-            marks = ", ".join("?" for _ in OPEN)
-            rows = connection.execute(
-                f"SELECT operation, business_key FROM effects WHERE state IN ({marks})",  # noqa: S608 - marks only
-                sorted(OPEN),
-            )
-            return [(str(operation), str(key)) for operation, key in rows]
+            return _open(connection)
+
+
+def _open(connection: Records) -> list[tuple[str, str]]:
+    marks = ", ".join("?" for _ in OPEN)
+    rows = connection.execute(
+        f"SELECT operation, business_key FROM effects WHERE state IN ({marks})",  # noqa: S608 - marks only
+        sorted(OPEN),
+    )
+    return [(str(operation), str(key)) for operation, key in rows]

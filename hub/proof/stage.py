@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub.proof import crm, customers, sandboxes, sap_books, wishes, workspace
+from hub.proof.company import Company
 from hub.proof.faults import Profile
 from hub.proof.http_json import Api
-from hub.proof.hub_process import HubProcess, Login
+from hub.proof.hub_process import POLL_SECONDS, HubProcess, Login
 from hub.proof.processes import Processes
 from hub.proof.sandboxes import Sandbox
 from hub.proof.scenario import Customer, Scenario
@@ -35,6 +36,8 @@ class Stage:
     stripe_ids: Mapping[str, str]
     erp_customers: Mapping[str, str]
     secrets: Sequence[str] = field(repr=False)
+    #: What runs beside the hub, where it has outgrown one process.
+    company: Company | None = None
     #: The CRM's ids of the products of contracts, by their names.
     crm_ids: Mapping[str, str] = field(default_factory=dict)
 
@@ -66,11 +69,14 @@ def build(
     profile: Profile,
     port: int,
     serve: Sequence[str] = (),
+    company: Company | None = None,
 ) -> Stage:
-    """Start everything and tie it together; nothing goes wrong yet."""
+    """Start everything and tie it together; nothing goes wrong yet. The servers of a `company` run already."""
     vendors = sandboxes.VENDORS if scenario.crm is None else sandboxes.ALL_VENDORS
     running = sandboxes.start(processes, scenario.seed, vendors)
-    hub = HubProcess(processes, folder, port=port, serve=serve)
+    command = serve or (company.serve if company is not None else ())
+    database = None if company is None else company.database
+    hub = HubProcess(processes, folder, port=port, serve=command, database=database)
     crm_ids: dict[str, str] = {}
     rates: dict[str, str] = {}
     if scenario.crm is not None:
@@ -82,6 +88,8 @@ def build(
     rows = crm.tables(crm_ids, rates) if crm_ids else None
     workspace.write(hub.workspace, running, os.environ, rows=rows)
     hello = hub.start()
+    if company is not None:
+        company.begin(workspace.ENVIRONMENT, POLL_SECONDS)
     stripe_ids: dict[str, str] = dict(running["stripe"].seed(wishes.stripe_catalogue(scenario))["keys"])
     stripe_ids |= running["stripe"].seed(customers.at_stripe(scenario.followed, known=True))["keys"]
     erp_customers: dict[str, str] = dict(running["netsuite"].seed(wishes.netsuite_wish(scenario))["customers"])
@@ -111,6 +119,7 @@ def build(
             *(value for fields in values.values() for value in fields.values()),
             *(each.password for each in (login, *approvers)),
         ],
+        company=company,
     )
     hub.link(
         "customer",

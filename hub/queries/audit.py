@@ -32,12 +32,37 @@ class AuditLine:
     facts: Mapping[str, Fact]
 
 
-def recent(view: View, *, before: int | None = None, limit: int = 100) -> tuple[AuditLine, ...]:
-    """List the newest entries, from before the number `before`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """Some entries, newest first, and from where the older ones go on (None: there are none)."""
+
+    lines: tuple[AuditLine, ...]
+    older: str | None
+
+
+def recent(view: View, *, limit: int = 100) -> tuple[AuditLine, ...]:
+    """List the newest entries."""
+    return page(view, limit=limit).lines
+
+
+def page(view: View, *, before: str | None = None, limit: int = 100) -> AuditPage:
+    """List the newest entries, or those before what a page said (`older`); what is no such word is left out."""
+    bounds = _bounds(before)
     with view.database.reading() as connection:
-        rows = stored.recent(connection, limit=limit, before=before)
+        rows = stored.recent(connection, limit=limit, before=bounds)
         names = people.names(connection)
-    return tuple(_line(row, names) for row in rows)
+        ends = {head.log: bounds.get(head.log, head.size + 1) for head in stored.logs(connection)}
+    lines = tuple(_line(row, names) for row in rows)
+    # Those of a log come in order, the newest first.
+    ends |= {line.log: line.sequence for line in lines}
+    more = any(sequence > 1 for sequence in ends.values())
+    return AuditPage(lines=lines, older=",".join(f"{log}:{end}" for log, end in ends.items()) if more else None)
+
+
+def _bounds(before: str | None) -> dict[str, int]:
+    """Read from which number on the entries of each log are older."""
+    parts = [each.rpartition(":") for each in (before or "").split(",")]
+    return {log: int(end) for log, _, end in parts if log and end.isdecimal() and len(end) < 19}
 
 
 def _line(row: Mapping[str, Any], names: Mapping[str, str]) -> AuditLine:

@@ -59,6 +59,8 @@ class Vault:
         self._key = key
         self._ambient = ambient
         self.redactor = redactor
+        #: The newest versions that this process has stored itself, by name.
+        self.stored: dict[str, int] = {}
 
     def use(self, key: VaultKey) -> None:
         """Seal and open with another vault key from now on; the earlier ones that it knows still open."""
@@ -152,6 +154,7 @@ class Vault:
                 sealed=pack(sealed),
                 actor=actor,
             )
+            self.stored[name] = version
             return version
 
         version: int = await self._committer.commit(Work(work))

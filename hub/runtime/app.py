@@ -33,9 +33,12 @@ from hub.api import (
     sessions,
     streams,
     things,
+    workers,
 )
+from hub.runtime.company import workers_of
 from hub.runtime.composition import Hub
 from hub.runtime.doctor import Doctor
+from hub.runtime.roles import named
 from ui.app import router
 from ui.console import Console
 
@@ -48,9 +51,8 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app = FastAPI(
         title="Concord", version=health.version(), docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
-    app.state.environment = hub.environment.name
+    _standing(app, hub)
     app.state.token = hub.token
-    app.state.readiness = lambda: hub.state
     app.state.intake = hub.intake
     app.state.deliveries = hub.deliveries
     app.state.orders = hub.orders
@@ -70,6 +72,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.view = hub.view
     app.state.verifier = hub.verifier
     app.state.desk = hub.desk
+    app.state.workers = lambda *, ended: workers_of(hub, ended=ended)
     app.state.backups = hub.backups
     app.state.pruning = hub.pruning
     app.state.doctor = Doctor(hub)
@@ -79,8 +82,8 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.polls = hub.incoming.polls
     app.state.backfills = hub.incoming.backfills
     app.state.watched = hub.incoming.watched
-    app.state.alarms = hub.watch.number
     problems.install(app)
+    app.include_router(health.probes)
     app.include_router(hooks.router)
     rooms = (
         health,
@@ -107,6 +110,7 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
         backups,
         doctor,
         retention,
+        workers,
     )
     for room in rooms:
         # A body is read before it is known who sends it, so that nobody may send more than fits into memory.
@@ -114,6 +118,21 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     if console:
         app.include_router(router(_console(hub)))
     return app
+
+
+def build_probes(hub: Hub) -> FastAPI:
+    """Give what a process without the api answers: whether it lives, and whether it takes new work."""
+    app = FastAPI(title="Concord", version=health.version(), docs_url=None, redoc_url=None, openapi_url=None)
+    _standing(app, hub)
+    app.include_router(health.probes)
+    return app
+
+
+def _standing(app: FastAPI, hub: Hub) -> None:
+    app.state.environment = hub.environment.name
+    app.state.readiness = lambda: hub.state
+    app.state.roles = named(hub.settings.roles)
+    app.state.alarms = hub.watch.number
 
 
 def _console(hub: Hub) -> Console:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets as entropy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,12 +41,15 @@ from hub.release.desk import Desk
 from hub.release.folder import FolderState, folder_state
 from hub.runtime import feeding
 from hub.runtime.accounts import Vault, build_accounts
+from hub.runtime.changes import Changes
 from hub.runtime.clock import system_ambient
 from hub.runtime.heartbeat import Heartbeat
 from hub.runtime.incoming import Incoming
+from hub.runtime.roles import Role, assert_possible, named
 from hub.runtime.rotating import Rotating
 from hub.runtime.settings import HubSettings
-from hub.runtime.shelf import Shelf, begin
+from hub.runtime.sharing import Sharing
+from hub.runtime.shelf import Beginning, Shelf, begin, begin_published
 from hub.runtime.vault_key import sealer_with, the_key
 from hub.runtime.watch import Watch
 from hub.runtime.wiring import budgets_of, wired
@@ -66,8 +68,6 @@ from hub.workspace.lineage.tracing import Traced
 
 log = structlog.get_logger(__name__)
 
-#: What a process that serves is there for.
-ROLES = "api,worker,scheduler"
 #: So many entries are sealed while a process ends; more wait for the next start, so that ending takes no time.
 SEALED_AT_END = 100_000
 
@@ -91,35 +91,6 @@ class HubState(StrEnum):
     DATABASE_AWAY = "database-away"
 
 
-class Changes:
-    """A number that rises with every group of changes, and a way to wait for it; feeds live pages."""
-
-    def __init__(self) -> None:
-        """Begin at 0."""
-        self.version = 0
-        self.closed = False
-        self._moved: asyncio.Event = asyncio.Event()
-
-    def advance(self) -> None:
-        """Say that something changed."""
-        self.version += 1
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
-
-    def close(self) -> None:
-        """Say that nothing more will be told, so that nobody goes on waiting."""
-        self.closed = True
-        self._moved.set()
-
-    async def wait(self, after: int, timeout: float) -> int:
-        """Give the version once it is above `after`, when the time is over, or at the close."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                while self.version <= after and not self.closed:
-                    await self._moved.wait()
-        return self.version
-
-
 class Hub:
     """One process serving one environment; `start` and `stop` frame its life in one event loop."""
 
@@ -130,6 +101,7 @@ class Hub:
 
         Raises the HubError that keeps the process from serving.
         """
+        assert_possible(settings.roles, settings.database)
         self.settings = settings
         self.ambient = ambient or system_ambient(settings.seed)
         self.composition = composition or Composition()
@@ -141,7 +113,7 @@ class Hub:
         nats = nats_settings(settings.environ)
         self.database = Database(settings.data, settings.database)
         try:
-            beginning = begin(settings.workspace, settings.environment, catalogue, self.database)
+            beginning = _beginning(settings, catalogue, self.database)
             self.environment = _environment(beginning.bundle, settings.environment)
         except HubError:
             self.database.close()
@@ -256,10 +228,11 @@ class Hub:
             ambient=self.ambient,
             pulse=self.incoming.pulse,
             actor=self.worker_name,
+            tells=lambda: self.sharing.leads,
         )
-        self.token = write_local_token(settings.data, entropy.token_bytes)
-        self.setup_token = new_token(entropy.token_bytes)
-        self._stopping = False
+        self.sharing = Sharing(self)
+        self.token, self.setup_token = _token(settings), new_token(entropy.token_bytes)
+        self._started = self._stopping = False
         self.died: asyncio.Future[None] | None = None
 
     async def start(self, *, working: bool = True) -> None:
@@ -285,8 +258,9 @@ class Hub:
         await self.shelf.keep_current(self.committer, self.worker_name)
         await self.working.lease()
         recovered = await self.committer.commit(Work(self._begin))
-        folder = self.folder()
-        if folder.differs:
+        await self.sharing.start()
+        folder = self.folder() if Role.API in self.settings.roles else None
+        if folder is not None and folder.differs:
             log.warning(
                 "workspace.differs",
                 published=self.shelf.current.id[:12],
@@ -298,16 +272,19 @@ class Hub:
         log.info(
             "hub.started",
             environment=self.environment.name,
+            roles=named(self.settings.roles),
             bundle=self.shelf.current.id[:12],
             connections=sorted(self.accounts),
             recovered=recovered,
         )
-        self.working.begin()
+        if Role.WORKER in self.settings.roles:
+            self.working.begin()
         if self.backbone is not None:
             self.backbone.start(Told(work=self._wake, reached=lambda there: self.worker.relies(on_others=there)))
         elif self.committer.tells:
             log.warning("feed.not_published", hint="CONCORD_NATS is not set; what happens waits in the outbox")
         self.budgets.start()
+        self._started = True
 
     def _wake(self) -> None:
         # The worker may be another one by now.
@@ -323,7 +300,7 @@ class Hub:
         """Tell whether new work is taken just now, and why not."""
         if self._stopping:
             return HubState.STOPPING
-        if not self.working.working:
+        if not self._started:
             return HubState.STARTING
         if self.committer.obstacle is None:
             return HubState.READY
@@ -335,22 +312,24 @@ class Hub:
         self.pruning.stop()
         self.intake.close()
         await self.incoming.stop()
-        if self.working.working and not before:
+        if self._started and not before:
             await self.working.drain()
 
     async def stop(self) -> None:
         """Finish what is in hand, commit it, and close everything."""
         await self.backups.stop()
         await self.drain()
-        if self.working.working:
+        if self._started:
             try:
                 await self.intake.flush_refusals()
                 self.budgets.close()
                 await self.committer.commit(Work(self._end))
-                await asyncio.to_thread(self.sealer.seal, most=SEALED_AT_END)
+                if self.sharing.leads:
+                    await asyncio.to_thread(self.sealer.seal, most=SEALED_AT_END)
             except (HubError, OSError) as error:
                 # What was acknowledged is durable; only the last words are missing.
                 log.warning("hub.stopped_without_last_words", reason=str(error))
+        await self.sharing.stop()
         await self.working.close()
         if self.backbone is not None:
             await self.backbone.stop()
@@ -468,7 +447,7 @@ class Hub:
             self.database.apart,
             environment=self.environment.name,
             committer=self.committer.name,
-            roles=ROLES,
+            roles=named(self.settings.roles),
             version=version(),
             seconds=self.settings.lease_seconds,
         )
@@ -476,6 +455,20 @@ class Hub:
     def _die(self, error: BaseException) -> None:
         if self.died is not None and not self.died.done():
             self.died.set_exception(error)
+
+
+def _beginning(settings: HubSettings, catalogue: Catalogue, database: Database) -> Beginning:
+    """Begin with the workspace's folder or what is published; a process without the api has no folder."""
+    if Role.API in settings.roles:
+        return begin(settings.workspace, settings.environment, catalogue, database)
+    return begin_published(settings.environment, catalogue, database)
+
+
+def _token(settings: HubSettings) -> str:
+    """Make the local token; what answers for a data directory has the one that lies in it."""
+    if Role.API in settings.roles:
+        return write_local_token(settings.data, entropy.token_bytes)
+    return new_token(entropy.token_bytes)
 
 
 def _environment(bundle: Bundle, name: str) -> EnvironmentFile:

@@ -20,11 +20,11 @@ from hub.errors import HubError
 from hub.queries import alarms, contents, pending
 from hub.queries.checkup import CheckUp, Finding, fail, look, note, ok, plain, warn
 from hub.queries.integrity import verify_logs
-from hub.runtime import feeding, surroundings
+from hub.runtime import company, feeding, surroundings
 from hub.runtime.composition import Hub, HubState
 from hub.runtime.settings import HubSettings
 from hub.store import alarms as told_alarms
-from hub.store import damage, heads
+from hub.store import damage, heads, migrating
 from hub.store.account_tables import secrets
 from hub.store.committer import Transaction, Work
 from hub.store.migrating import NEWEST
@@ -36,6 +36,7 @@ Verifier = Callable[[bytes, bytes], bool]
 SETTINGS: Mapping[str, object] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 #: So many alarms are told one by one; `concord alarms` lists them all.
 _MOST = 10
+_OTHER = "Name the hub's database in CONCORD_DATABASE, or begin a new one with `concord serve`."
 _RESTORE = "Keep a copy of the data directory, and restore the newest backup: `concord restore FILE --force`."
 
 
@@ -67,12 +68,16 @@ class Doctor:
                 *_files(connection, hub.settings.data, hub.verifier, deep=deep),
                 *look("audit-heads", lambda: _sealed(hub.settings.data)),
                 *look("accounts", lambda: _accounts(hub)),
+                *look("workers", lambda: list(company.examined(hub))),
                 *look("data", lambda: pending.examine(connection, hub.environment.name, now)),
                 *look("alarms", lambda: _alarms(hub)),
             ]
         return CheckUp(findings=found)
 
     async def _settings(self) -> Finding:
+        if self._hub.database.dialect != "sqlite":
+            return await asyncio.to_thread(self._settings_of_server)
+
         def read(transaction: Transaction) -> dict[str, object]:
             run = transaction.connection.exec_driver_sql
             return {name: run(f"PRAGMA {name}").scalar() for name in SETTINGS}
@@ -83,10 +88,16 @@ class Doctor:
             return fail("settings", str(error), "See the other lines.")
         return _compared(found)
 
+    def _settings_of_server(self) -> Finding:
+        with self._hub.database.reading() as connection:
+            return _promised(connection)
+
 
 def examine_offline(settings: HubSettings, *, now: datetime, deep: bool) -> CheckUp:
     """Make the checks on data that no hub uses; nothing is changed, and damage is a finding."""
     data = settings.data
+    if settings.database is not None:
+        return CheckUp(findings=_on_server(settings, settings.database, now=now, deep=deep))
     if not (data / FILE_NAME).exists():
         missing = look("database", lambda: _missing(data))
         machine = surroundings.examine(settings, now=now) if data.is_dir() else []
@@ -112,6 +123,37 @@ def examine_beside(settings: HubSettings, hangs: HubError, *, now: datetime) -> 
     machine = surroundings.examine(settings, now=now)
     backbone = look("nats", lambda: feeding.beside(settings.environ, settings.environment))
     return CheckUp(findings=[fail("hub", str(hangs), advice), *machine, *backbone])
+
+
+def _on_server(settings: HubSettings, url: str, *, now: datetime, deep: bool) -> list[Finding]:
+    from hub.store import postgres  # noqa: PLC0415 - its driver is installed only where it is used
+
+    found = [
+        note("hub", "no hub of this data directory answers", "Start it with `concord serve`."),
+        *(surroundings.examine(settings, now=now) if settings.data.is_dir() else []),
+    ]
+    try:
+        with postgres.reading(url) as connection:
+            found.append(_promised(connection))
+            if migrating.revision(connection) is None:
+                return [*found, fail("database", f"{postgres.shown(url)} has none of the hub's tables", _OTHER)]
+            found.append(ok("database", postgres.shown(url)))
+            found.extend(look("vault-key", lambda: _vault(connection, settings)))
+            found.extend(_files(connection, settings.data, _verifier(settings), deep=deep))
+            found.extend(look("data", lambda: _inside(connection, settings.data, settings, now)))
+    except HubError as error:
+        found.append(fail("database", str(error), "Look at the server, and at CONCORD_DATABASE."))
+    return found
+
+
+def _promised(connection: Connection) -> Finding:
+    from hub.store import postgres  # noqa: PLC0415 - as above
+
+    try:
+        postgres.assert_settings(connection)
+    except HubError as error:
+        return fail("settings", str(error), "Stop the hub: its commits would not be durable.")
+    return ok("settings", "fsync, full pages, no second try of a failed sync; every commit waits for the server's disk")
 
 
 def _opened(settings: HubSettings, *, now: datetime, deep: bool) -> list[Finding]:
@@ -236,6 +278,8 @@ def _files(connection: Connection, data: Path, verifier: Verifier | None, *, dee
 
 
 def _pages(connection: Connection) -> Finding:
+    if connection.dialect.name != "sqlite":
+        return note("integrity", "the server's pages are its own to check", "See pg_amcheck and data checksums there.")
     found = [str(row) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars()]
     if found != ["ok"]:
         return fail("integrity", "; ".join(found)[:500], _RESTORE)

@@ -20,10 +20,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from hub.api.hooks import Door
 from hub.errors import Refused
 from hub.runtime.address import forget_address, write_address
-from hub.runtime.app import build_app
+from hub.runtime.app import build_app, build_probes
 from hub.runtime.collector import settle
 from hub.runtime.composition import Composition, Hub
 from hub.runtime.logs import configure
+from hub.runtime.roles import Role
 from hub.runtime.settings import HubSettings
 from hub.runtime.ticks import revive, scheduler
 from hub.runtime.wire import Wire
@@ -101,10 +102,11 @@ async def _serve(
     hub = Hub(settings, composition)
     configure(hub.redactor, level=log_level)
     await hub.start()
+    answers = Role.API in settings.roles
     url = f"http://{settings.host}:{listening.getsockname()[1]}"
     server = uvicorn.Server(
         uvicorn.Config(
-            Door(build_app(hub)),
+            Door(build_app(hub)) if answers else build_probes(hub),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -129,10 +131,11 @@ async def _serve(
             await asyncio.sleep(0.005)
         if not serving.done():
             settle()
-            write_address(settings.data, url)
+            if answers:
+                write_address(settings.data, url)
             ticks.start()
             watching = asyncio.create_task(hub.watch.run(partial(revive, ticks)), name="watch")
-            ready(hub, url, not await hub.directory.anybody())
+            ready(hub, url, answers and not await hub.directory.anybody())
         told = asyncio.ensure_future(asked.wait())
         waited: set[asyncio.Future[Any]] = {serving, hub.died, told}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
@@ -148,7 +151,8 @@ async def _serve(
         log.critical("hub.stopping", reason=reason)
         return EXIT_FATAL
     finally:
-        forget_address(settings.data)
+        if answers:
+            forget_address(settings.data)
 
 
 def _ask(asked: asyncio.Event, hub: Hub, last: LastMoment) -> None:

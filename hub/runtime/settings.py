@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hub.runtime.roles import ALL, Role
+
 DEFAULT_PORT = 8480
+#: Why what is done to the database's file cannot be done; the sentence begins with what that is.
+ON_SERVER = "is for data in a file, and this data is on PostgreSQL: use the server's own tools (docs/operations.md)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +19,7 @@ class HubSettings:
 
     `database` is the URL of the database where it is no file in the data directory; it may have a password in it.
     `port` 0 takes a free one. `poll_seconds` is how often the vendors' streams are read besides the webhooks.
+    `roles` is what the process is there for; one without the api reads no `workspace`, and takes what is published.
     `lease_seconds` is after which silence other processes, where some have the same data, go on with what it has.
     """
 
@@ -28,4 +33,5 @@ class HubSettings:
     environ: Mapping[str, str] = field(default_factory=dict)
     poll_seconds: float = 60.0
     lease_seconds: float = 10.0
+    roles: frozenset[Role] = ALL
     seed: int | None = None

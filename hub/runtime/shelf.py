@@ -10,9 +10,9 @@ from typing import Any
 
 import structlog
 
-from hub.errors import NotFound, WorkspaceInvalid
+from hub.errors import NotFound, Refused, WorkspaceInvalid
 from hub.store import bundles, revisions
-from hub.store.committer import Committer, Work
+from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.store.revisions import How, NewRevision
 from hub.workspace.bundle import Bundle
@@ -84,6 +84,31 @@ def begin(workspace: Path, environment: str, catalogue: Catalogue, database: Dat
     return Beginning(bundle=folder, how=how, after=published["number"])
 
 
+def begin_published(environment: str, catalogue: Catalogue, database: Database) -> Beginning:
+    """Take the bundle that serves already, for a process that has no workspace of its own.
+
+    Raises `Refused` where nothing serves yet, `WorkspaceInvalid` where this process cannot make sense of what does.
+    """
+    with database.reading() as connection:
+        published = revisions.current(connection, environment=environment)
+        files = None if published is None else bundles.files(connection, published["bundle"])
+    if published is None or files is None:
+        raise Refused(
+            f"Nothing serves the environment {environment} in this database yet. Start a process with the role api "
+            "first (`concord serve`): it brings the workspace.",
+            code="nothing-published",
+        )
+    bundle, lints = compile_bundle(files, catalogue)
+    if bundle is None:
+        raise WorkspaceInvalid(
+            f"Revision {published['number']} does not compile with the connectors installed here. Install those that "
+            "the other processes have.",
+            code="revision-broken",
+            first=str(lints[0]) if lints else "",
+        )
+    return Beginning(bundle=replace(bundle, origin=_origin(published)), how=None, after=published["number"])
+
+
 def _asks_to_publish(files: Mapping[str, bytes], environment: str) -> bool:
     """Tell from the text whether an environment has `publish:`, where its bundle does not compile any more."""
     named = f"environment: {environment}\n".encode()
@@ -134,7 +159,14 @@ class Shelf:
             commit=commit,
             dirty=dirty,
         )
-        await committer.commit(Work(lambda tx: revisions.add(tx, new, after=after)))
+
+        def work(transaction: Transaction) -> None:
+            standing = revisions.current(transaction.connection, environment=self._environment)
+            # Of several processes that begin with one folder at once, the first has recorded it.
+            if standing is None or standing["bundle"] != bundle.id:
+                revisions.add(transaction, new, after=after)
+
+        await committer.commit(Work(work))
 
     def switch(self, bundle: Bundle) -> None:
         """Let new events be handled by another bundle; runs in flight keep theirs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -11,6 +12,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from hub.errors import HubError
 from hub.runtime.composition import Hub
+from hub.runtime.roles import Role
 
 log = structlog.get_logger(__name__)
 
@@ -24,18 +26,23 @@ PRUNE_SECONDS = 600
 LONGEST_TICK = 60
 
 
-def scheduler(hub: Hub) -> AsyncIOScheduler:
-    """Give the scheduler of a hub, not started; a tick that is still going is not started a second time."""
-    pulse = hub.incoming.pulse
+def scheduler(hub: Hub) -> AsyncIOScheduler:  # noqa: C901 - one short function for each regular work
+    """Give the scheduler of a hub, not started; a tick that is still going is not started a second time.
+
+    What must happen once for all processes is done by the one that has the duty; the others look again at each tick.
+    """
+    pulse, sharing = hub.incoming.pulse, hub.sharing
 
     async def fire() -> None:
-        async with asyncio.timeout(LONGEST_TICK):
-            await hub.incoming.schedules.tick()
+        if sharing.leads:
+            async with asyncio.timeout(LONGEST_TICK):
+                await hub.incoming.schedules.tick()
         pulse.beat("schedules")
 
     async def read() -> None:
-        hub.incoming.polls.tick()
-        hub.incoming.backfills.tick()
+        if sharing.leads:
+            hub.incoming.polls.tick()
+            hub.incoming.backfills.tick()
         pulse.beat("streams")
 
     async def refusals() -> None:
@@ -47,14 +54,16 @@ def scheduler(hub: Hub) -> AsyncIOScheduler:
 
     async def prune() -> None:
         try:
-            await hub.pruning.tick()
+            if sharing.leads:
+                await hub.pruning.tick()
         except HubError as error:
             log.warning("tick.prune_failed", reason=str(error))
         pulse.beat("pruning")
 
     async def seal() -> None:
         try:
-            await asyncio.to_thread(hub.sealer.seal)
+            if sharing.leads:
+                await asyncio.to_thread(hub.sealer.seal)
         except OSError as error:
             log.warning("tick.seal_failed", reason=str(error))
         pulse.beat("seal")
@@ -63,20 +72,20 @@ def scheduler(hub: Hub) -> AsyncIOScheduler:
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     now, often = hub.ambient.now(), max(min(READING_SECONDS, hub.settings.poll_seconds), 0.05)
-    for work, seconds in (
-        ("schedules", SCHEDULES_SECONDS),
-        ("streams", often),
-        ("refusals", REFUSALS_SECONDS),
-        ("seal", SEAL_SECONDS),
-        ("pruning", PRUNE_SECONDS),
-    ):
-        pulse.expect(work, seconds)
-    # The first reading is at once: it finds what the vendors sent while the hub was away.
-    ticks.add_job(read, IntervalTrigger(seconds=often, timezone="UTC"), next_run_time=now)
-    ticks.add_job(fire, IntervalTrigger(seconds=SCHEDULES_SECONDS, timezone="UTC"), next_run_time=now)
-    ticks.add_job(seal, IntervalTrigger(seconds=SEAL_SECONDS, timezone="UTC"))
-    ticks.add_job(prune, IntervalTrigger(seconds=PRUNE_SECONDS, timezone="UTC"))
-    ticks.add_job(refusals, IntervalTrigger(seconds=REFUSALS_SECONDS, timezone="UTC"))
+
+    def every(seconds: float, name: str, work: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
+        pulse.expect(name, seconds)
+        first = {"next_run_time": now} if at_once else {}
+        ticks.add_job(work, IntervalTrigger(seconds=seconds, timezone="UTC"), **first)
+
+    # What a door has turned away is counted by whoever has the door.
+    every(REFUSALS_SECONDS, "refusals", refusals)
+    if Role.SCHEDULER in hub.settings.roles:
+        # The first reading is at once: it finds what the vendors sent while the hub was away.
+        every(often, "streams", read, at_once=True)
+        every(SCHEDULES_SECONDS, "schedules", fire, at_once=True)
+        every(SEAL_SECONDS, "seal", seal)
+        every(PRUNE_SECONDS, "pruning", prune)
     return ticks
 
 

@@ -33,15 +33,27 @@ class Watch:
     """Looks at what should have happened, until it is stopped."""
 
     def __init__(
-        self, *, view: View, watched: Watched, committer: Committer, ambient: Ambient, pulse: Pulse, actor: str
+        self,
+        *,
+        view: View,
+        watched: Watched,
+        committer: Committer,
+        ambient: Ambient,
+        pulse: Pulse,
+        actor: str,
+        tells: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Take the collaborators; `actor` is the process, as the audit names it."""
+        """Take the collaborators; `actor` is the process, as the audit names it.
+
+        `tells` says whether it is this process that tells alarms now, where several share the data.
+        """
         self._view = view
         self._watched = watched
         self._committer = committer
         self._ambient = ambient
         self._pulse = pulse
         self._actor = actor
+        self._tells = tells
         self._counted: tuple[float, int] | None = None
         self._told: frozenset[tuple[str, str]] | None = None
         self._latest = ambient.now()
@@ -59,7 +71,8 @@ class Watch:
                     log.warning("watch.revived_ticks", works=sorted(self._pulse.silent(at_least=LATE)))
                     revive()
                 await self.look_at_clock()
-                await self.look()
+                if self._tells():
+                    await self.look()
             except Fatal:
                 raise
             except HubError as error:

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from hub.errors import CommitUnknown, Fatal, NotDurable, StorageFull
+from hub.errors import CommitUnknown, DatabaseAway, Fatal, NotDurable, StorageFull
 from hub.model.ambient import Ambient
 from hub.store.database import Database
 from hub.store.groups import ROOM_SECONDS, Groups
@@ -181,6 +181,7 @@ class Committer:
                     if groups.in_doubt:
                         self._clear_up(groups)
                     else:
+                        # One without members asks whether a database is there again that was away.
                         self._make_durable(groups, group)
         except BaseException as error:  # noqa: BLE001 - whatever it was, durability can no longer be promised
             self._die(error, group)
@@ -192,7 +193,7 @@ class Committer:
 
     def _rest(self) -> float | None:
         """Say how long to wait for the next group: not at all, some seconds for room, or (None) until one gathers."""
-        if not self._pending and not self._doubtful:
+        if not self._pending and not self._doubtful and not isinstance(self.obstacle, DatabaseAway):
             return None
         return max(0.0, self._again_at - self._monotonic())
 

@@ -51,6 +51,8 @@ class Database:
     dialect: str
     writer: Engine
     reader: Engine
+    #: Until when nobody asks for a database that was away (monotonic seconds).
+    _away_until = 0.0
 
     def __init__(self, directory: Path, url: str | None = None) -> None:
         """Open the data, bring it to the newest tables, and check what durability rests on.
@@ -65,7 +67,6 @@ class Database:
             sync(directory.parent)
         self.directory = directory
         self._looking: Connection | None = None
-        self._away_until = 0.0
         self._home = _opened(directory, url)
         self.writer, self.reader = self._home.writer, self._home.reader
         self.dialect = self.writer.dialect.name

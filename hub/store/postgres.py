@@ -6,7 +6,8 @@ one that was stopped or cut off (`WRITER`), and migrations are made by one proce
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -17,13 +18,14 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
 from psycopg.types.string import StrDumper
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import Fatal, HubError, Refused, RetryLater
 from hub.store import arrays, damage, heads, migrating
-from hub.store.statements import unread
+from hub.store.statements import unread, without_values
 
 #: The oldest server that every statement is made for.
 OLDEST = 140000
@@ -83,15 +85,18 @@ class Server:
 
     def __init__(self, directory: Path, url: str) -> None:
         """Ask the server what durability rests on, bring the database to the newest tables, and compare its end."""
-        self._directory = directory
+        self._over = False
         self.writer: Engine = _engine(url, WRITER, pool_size=1, max_overflow=3)
         self.reader: Engine = _engine(url, READER, pool_size=4, max_overflow=4, pool_pre_ping=True)
         event.listen(self.reader, "handle_error", _away)
         #: What a heartbeat has to itself: no change that takes long, and no reader, stands before it.
         self.apart: Engine = _engine(url, WRITER, pool_size=1, max_overflow=1)
+        for engine in (self.writer, self.reader, self.apart):
+            event.listen(engine, "checkin", self._given_back)
         try:
             with self.writer.connect() as connection:
-                _assert_settings(connection)
+                with connection.begin():
+                    assert_settings(connection)
                 _migrate(connection, directory)
                 with connection.begin():
                     damage.check_end(connection, directory)
@@ -106,10 +111,15 @@ class Server:
         """Nothing is to be done: a reader's transactions see one state from their first statement on."""
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, those that a thread still reads with when it gives them back."""
+        self._over = True
         self.apart.dispose()
         self.reader.dispose()
         self.writer.dispose()
+
+    def _given_back(self, connection: psycopg.Connection[Any] | None, _record: Any) -> None:
+        if self._over and connection is not None:
+            connection.close()
 
 
 def _away(told: ExceptionContext) -> None:
@@ -177,15 +187,25 @@ def _engine(url: str, session: Mapping[str, str], **pool: Any) -> Engine:
         _prepare(connection, session)
 
     event.listen(engine, "connect", prepare)
+    event.listen(engine, "handle_error", _without_values)
     return engine
 
 
 def _unreachable(url: str, given: Mapping[str, str], error: psycopg.OperationalError) -> psycopg.OperationalError:
     """Give the driver's error without the password, should a word of the server's or the resolver's have it."""
     reason = str(error)
-    for secret in {given.get("password", ""), unquote(url.partition("@")[0].rpartition(":")[2])} - {""}:
+    typed = url.partition("@")[0].rpartition(":")[2] if "@" in url else ""
+    for secret in {given.get("password", ""), typed, unquote(typed)} - {""}:
         reason = reason.replace(secret, "…")
     return type(error)(reason)
+
+
+def _without_values(context: ExceptionContext) -> None:
+    error, told = context.original_exception, context.sqlalchemy_exception
+    whole = str(error)
+    without_values(error)
+    if told is not None:
+        told.args = tuple(str(each).replace(whole, str(error)) for each in told.args)
 
 
 def _prepare(connection: psycopg.Connection[Any], session: Mapping[str, str]) -> None:
@@ -244,15 +264,27 @@ def _dumper(array: type[arrays.Array]) -> type[Dumper]:
     return ArrayDumper
 
 
-def _assert_settings(connection: Connection) -> None:
-    """Ask the server what it promises; the first word to it, so that it also tells whether it can be reached."""
+@contextmanager
+def reading(url: str) -> Iterator[Connection]:
+    """Give a connection that changes nothing, not even to newer tables; raises what opening the database would."""
+    engine = _engine(url, READER)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise _not_opened(url, error) from error
+    finally:
+        engine.dispose()
+
+
+def assert_settings(connection: Connection) -> None:
+    """Ask the server what durability rests on, in the caller's transaction; `Fatal` and `Refused` as at a start."""
     names = [name for name, _value, _why in _DURABLE]
     asked = text(
         "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), "
         "pg_is_in_recovery(), ARRAY(SELECT current_setting(name) FROM unnest(:names ::text[]) AS name)"
     )
-    with connection.begin():
-        version, encoding, standby, found = connection.execute(asked, {"names": names}).one()
+    version, encoding, standby, found = connection.execute(asked, {"names": names}).one()
     if version < OLDEST:
         raise Refused(
             "The server's PostgreSQL is too old.",

@@ -42,6 +42,8 @@ _NOT_GIVEN = "55P03"
 _CANCELLED = "57014"
 #: A session was ended because its transaction, or a pause in it, took longer than it may.
 _OVERSLEPT = frozenset({"25P03", "25P04"})
+#: Who is ended does not always hear why: so many seconds into its transaction it is most likely that.
+_LONG = 0.25
 _FULL = "53100"
 #: What passes: a server that ends, starts, takes no more connections, is short of memory, or is the standby just now.
 _AWAY_STATES = frozenset({"57P01", "57P02", "57P03", "57P05", "53200", "53300", "58000", "58030", "25006"})
@@ -133,7 +135,9 @@ class SharedGroups(Groups):
         self._let_go()
 
     def _transact(self, group: Sequence[Pending]) -> Settled:
+        quick = False
         for tried in range(1, _TRIES + 1):
+            began = time.monotonic()
             try:
                 return self._once(group)
             except (NotDurable, Fatal):
@@ -142,11 +146,12 @@ class SharedGroups(Groups):
                 state = _state(error)
                 if self._open is None:
                     log.warning("commit.cut_off", reason=_reason(error), state=state, tried=tried)
+                    quick = quick or (state not in _OVERSLEPT and time.monotonic() - began < _LONG)
                     found = self.find_out()
                     if found is not None:
                         return found
                     if tried == _TRIES:
-                        self._given_up(group, error, state)
+                        self._given_up(group, error, quick=quick)
                 elif state in _IN_THE_WAY or state == _NOT_GIVEN:
                     # Who has the lock has had it for long already.
                     if tried == _TRIES or state == _NOT_GIVEN:
@@ -169,10 +174,16 @@ class SharedGroups(Groups):
             self._begin(connection)
         assert self._number is not None
         done: tuple[Settled, ChainWriter] | None = None
+        # Which log is whose is settled only by who is alone.
+        beside = self._chain_name is not None and all(pending.write.beside for pending in group)
         try:
             begun = connection.begin()
-            now, name = self._enter(connection, beside=all(pending.write.beside for pending in group))
+            now, name = self._enter(connection, beside=beside)
             if name is None or name != self._chain_name:
+                if beside:
+                    begun.rollback()
+                    self._chain_name = None
+                    return self._once(group)
                 self._take_chain(connection, now)
             transaction = Transaction(connection=connection, now=now, tells=self._tells)
             settled = applied(group, transaction)
@@ -257,9 +268,9 @@ class SharedGroups(Groups):
         after = min(_AWAY * 2 ** min(self._missed, 10), _LONGEST) * self._chance.uniform(0.5, 1.0)
         raise DatabaseAway(after=after, reason=_reason(error)) from error
 
-    def _given_up(self, group: Sequence[Pending], error: Exception, state: str | None) -> NoReturn:
+    def _given_up(self, group: Sequence[Pending], error: Exception, *, quick: bool) -> NoReturn:
         """Say what becomes of a group that is cut off each time, although the database is there."""
-        if len(group) > 1 or state in _OVERSLEPT:
+        if len(group) > 1 or not quick:
             # It may be one of its members, with what it makes the database or this process do.
             raise TooLong(_reason(error)) from error
         raise DatabaseAway(after=_LONGEST, reason=_reason(error)) from error

@@ -106,7 +106,9 @@ def _lock(directory: Path) -> int:
     except OSError:
         os.close(handle)
         raise Conflict(
-            "Another hub process is using this data directory; stop it or choose another with --data.",
+            "Another hub process is using this data directory; stop it or choose another with --data. Several "
+            "processes work together where they share a PostgreSQL database, which --database names: see "
+            "docs/scaling.md.",
             code="data-in-use",
             directory=str(directory),
         ) from None

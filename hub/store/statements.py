@@ -138,6 +138,7 @@ def _fetched(connection: Connection, fetch: Callable[[], Any]) -> Any:
 
 def _known(connection: Connection, sql: str, values: Sequence[Any], error: Any) -> BaseException:
     dialect = connection.dialect
+    without_values(error)
     lost: bool = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
     told: BaseException = DBAPIError.instance(
         sql,
@@ -165,6 +166,13 @@ def unread(error: BaseException) -> DatabaseAway:
 
 #: After so many seconds it is tried again whether a database that was away can be read.
 _AWAY_SECONDS = 1.0
+
+
+def without_values(error: Any) -> None:
+    """Leave of a server's error its first sentence: what it says further shows the row that was refused."""
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    if primary is not None:
+        error.args = (primary,)
 
 
 #: What the parameter of `among` is; by it a form knows its lists.

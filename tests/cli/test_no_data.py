@@ -82,6 +82,7 @@ def ids(tmp_path: Path) -> list[str]:
     return ["crossrefs", "import", "customer", str(tmp_path / "customers.csv")]
 
 
+@pytest.mark.embedded("its file is begun")
 def test_a_command_that_may_begin_it_says_that_it_did(workspace: Path, tmp_path: Path, ids: list[str]) -> None:
     """A mistyped folder is noticed."""
     data = tmp_path / "new"

@@ -53,20 +53,32 @@ def test_every_library_that_is_imported_is_declared() -> None:
 
 
 def _undeclared(path: Path) -> list[str]:
+    return [name for name, carriers in _outside(path) if not carriers & (DECLARED | OPTIONAL)]
+
+
+def _outside(path: Path, *, at_once: bool = False) -> list[tuple[str, set[str]]]:
+    """Give what a module imports of others than us, with what carries it; or only what is loaded with the module."""
     own = {*sys.stdlib_module_names, *LATER, *PACKAGES, "concord_assets", "concord_workspace"}
-    at_once = _loaded_at_once(tree(path))
-    found = set()
-    for name, line in imported(path):
-        module = name.partition(".")[0]
-        carriers = {plain(one) for one in CARRIERS.get(module, [])}
-        if module not in own and not carriers & (DECLARED if line in at_once else DECLARED | OPTIONAL):
-            found.add(module)
-    return sorted(found)
+    lines = {node.lineno for node in tree(path).body if isinstance(node, ast.Import | ast.ImportFrom)}
+    found = {name.partition(".")[0] for name, line in imported(path) if line in lines or not at_once} - own
+    return [(name, {plain(one) for one in CARRIERS.get(name, [])}) for name in sorted(found)]
 
 
-def _loaded_at_once(module: ast.Module) -> set[int]:
-    """Give the lines of the imports that are made as a module is loaded; a type checker's own are not."""
-    return {node.lineno for node in module.body if isinstance(node, ast.Import | ast.ImportFrom)}
+def test_what_need_not_be_installed_is_loaded_only_where_it_is_used() -> None:
+    """A module that is loaded with it is loaded with no other, but with those that are so too."""
+    need = {path for path in SHIPPED if any(one and one <= OPTIONAL for _, one in _outside(path, at_once=True))}
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in need}
+    assert names
+    assert found_in([path for path in SHIPPED if path not in need], lambda path: _at_once(path, names)) == {}
+
+
+def _at_once(path: Path, names: set[str]) -> list[str]:
+    nodes = [node for node in tree(path).body if isinstance(node, ast.ImportFrom | ast.Import)]
+    found = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return sorted(found & names)
 
 
 def test_the_shipped_workspace_is_all_there() -> None:

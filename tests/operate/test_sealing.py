@@ -19,8 +19,10 @@ from hub.connections.keys import VaultKey
 from hub.connections.signing_key import signing_key
 from hub.model.ambient import Ambient
 from hub.operate.sealing import Sealer
+from hub.queries import audit as audit_lines
 from hub.queries.integrity import verify, verify_logs
-from hub.runtime.clock import SystemClock
+from hub.queries.view import View
+from hub.runtime.clock import SystemClock, system_ambient
 from hub.store import heads
 from hub.store.audit import Note, entries
 from hub.store.committer import Committer, Work
@@ -96,6 +98,13 @@ async def test_one_tree_is_over_the_logs_of_all_committers(tmp_path: Path) -> No
         leaves = {log: [*entries(connection, log)] for log in ("main", "main-2", "main-3")}
         assert verify_logs(connection, tmp_path, KEY.verify).holds
     database.close()
+    view = View(environment="test", database=Database(tmp_path), ambient=system_ambient(1))
+    pages = [audit_lines.page(view, limit=2)]
+    while (older := pages[-1].older) is not None:
+        pages.append(audit_lines.page(view, before=older, limit=2))
+    view.database.close()
+    shown = [(line.log, line.sequence) for page in pages for line in page.lines]
+    assert shown == [("main", 2), ("main-3", 1), ("main-2", 2), ("main", 1), ("main-2", 1)]
     order = [("main-2", 0), ("main", 0), ("main-2", 1), ("main-3", 0), ("main", 1)]
     tree = Frontier().add(leaf_hash(leaves[log][place].leaf) for log, place in order)
     assert (last.head.size, last.head.root) == (5, tree.root())

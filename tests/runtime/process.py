@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import forked
+from tests import forked, postgres
 from tests.forked import CONCORD, Forked
 
 SECRET = base64.b64encode(b"a secret of the tests, 32 bytes.").decode()
@@ -97,7 +96,7 @@ class HubProcess:
         self.data, self.workspace = folder / "data", folder / "workspace"
         write_workspace(self.workspace, vendor["url"])
         self.environ = {
-            **os.environ,
+            **postgres.environ(self.data),
             "CONCORD_DATA": str(self.data),
             "CONCORD_WORKSPACE": str(self.workspace),
             "CONCORD_ENVIRONMENT": "test",

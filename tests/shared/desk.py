@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
@@ -46,6 +46,13 @@ class Put(Write):
             )
             each.during()
         return [each.number for each in batch]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBeside(Put):
+    """Write a number down while other processes do the same."""
+
+    beside: ClassVar[bool] = True
 
 
 class Desk:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from hub.errors import DatabaseAway, HubError
 from hub.store.committer import Transaction, Work
 from hub.store.shared_groups import LOCK
-from tests.shared.desk import Desk, Put
+from tests.shared.desk import Desk, Put, PutBeside
 
 pytestmark = pytest.mark.processes
 
@@ -39,6 +39,44 @@ async def test_two_processes_wait_for_each_other_and_never_in_a_circle(desk: Des
         go.set()
         assert await making == 1
         assert await counting == 1
+
+
+async def test_what_may_be_made_beside_others_waits_only_for_who_must_be_alone(desk: Desk) -> None:
+    """Of two that may, neither waits; who must be alone waits for both, and each has a log of its own all the same."""
+    busy, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        busy.set()
+        go.wait(0.8)
+
+    async with desk.committing() as first, desk.committing("b") as second, desk.committing("c") as third:
+        # The first group of each is alone: it takes a log.
+        for number, committer in enumerate((first, second, third)):
+            await committer.commit(PutBeside(number=number))
+        making = first.submit(PutBeside(number=3, during=hold))
+        await asyncio.to_thread(busy.wait)
+        assert await second.commit(PutBeside(number=4)) == 4
+        assert not making.done()
+        alone = third.submit(Put(number=5))
+        await asyncio.sleep(0.2)
+        assert not alone.done()
+        go.set()
+        assert (await making, await alone) == (3, 5)
+    assert desk.written() == dict.fromkeys(range(6), 1)
+    assert desk.audited() == 6
+
+
+async def test_who_has_lost_its_log_is_alone_once_and_takes_another(desk: Desk) -> None:
+    async with desk.committing() as committer, desk.committing("b") as other:
+        await committer.commit(PutBeside(number=1))
+        with psycopg.connect(desk.direct) as connection:
+            connection.execute("UPDATE committers SET at = at - 60000000")
+        await other.commit(PutBeside(number=2))
+        assert await committer.commit(PutBeside(number=3)) == 3
+        with psycopg.connect(desk.direct) as connection:
+            chains: dict[str, str] = dict(connection.execute("SELECT chain, id FROM committers").fetchall())
+    assert chains == {"main": other.name, "main-2": committer.name}
+    assert desk.audited() == 3
 
 
 @pytest.mark.parametrize("state", ["40P01", "40001"])

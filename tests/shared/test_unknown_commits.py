@@ -108,6 +108,19 @@ async def test_who_comes_while_the_database_is_away_is_refused_and_who_is_patien
     assert desk.written() == {0: 1, 1: 1, 4: 1}
 
 
+async def test_that_the_database_is_back_is_seen_although_nobody_asks(desk: Desk, way: Way) -> None:
+    """Who is told to come again may never come, because a load balancer asks first."""
+    async with desk.committing() as committer:
+        way.block()
+        with pytest.raises(DatabaseAway):
+            await committer.commit(Put(number=1, patient=False))
+        way.unblock()
+        async with asyncio.timeout(5):
+            while committer.obstacle is not None:
+                await asyncio.sleep(0.02)
+    assert desk.written() == {}
+
+
 async def test_what_is_in_doubt_is_neither_refused_nor_lost_while_the_database_is_away(desk: Desk, way: Way) -> None:
     """Whoever waits for it may have been told that nothing was changed, and that would be a guess."""
     async with desk.committing() as committer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from hub.audit.kinds import AuditKind
 from hub.connections.keys import VaultKey
 from hub.connections.signing_key import signing_key
-from hub.errors import Fatal, HubError, Refused, RetryLater
+from hub.errors import DatabaseAway, Fatal, HubError, Refused, RetryLater
 from hub.operate.sealing import Sealer
 from hub.proof.servers.supervising import free_port
 from hub.runtime.clock import system_ambient
@@ -26,18 +26,6 @@ from hub.store.database import Database
 from tests import postgres
 
 pytestmark = pytest.mark.processes
-
-
-@pytest.fixture(scope="module")
-def databases() -> Iterator[postgres.Databases]:
-    """Give a server: that of the whole run, or one of its own."""
-    if postgres.WANTED:
-        yield postgres.databases()
-        return
-    with postgres.serving() as url:
-        own = postgres.Databases(url, "own")
-        yield own
-        own.close()
 
 
 @pytest.fixture
@@ -129,13 +117,24 @@ def test_a_look_up_goes_on_when_the_server_is_back(tmp_path: Path, url: str) -> 
         second = pid(connection)
     for each in (first, second):
         change(url, f"SELECT pg_terminate_backend({each})")
-    with pytest.raises(DBAPIError) as lost:
+    with pytest.raises(DatabaseAway):
         pid(database.looking)
-    assert lost.value.connection_invalidated
     assert pid(database.looking) != first
     with database.reading() as connection:
         assert pid(connection) != second
     database.close()
+
+
+def test_what_a_thread_still_reads_with_is_closed_when_it_is_given_back(tmp_path: Path, url: str) -> None:
+    """A hub that ends leaves no session behind."""
+    database = Database(tmp_path, url)
+    with database.reading() as connection:
+        own = connection.connection.dbapi_connection
+        assert isinstance(own, psycopg.Connection)
+        connection.execute(text("SELECT 1"))
+        database.close()
+        assert not own.closed
+    assert own.closed
 
 
 def test_who_stands_still_in_a_transaction_gives_it_up(

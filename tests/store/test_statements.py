@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,9 +136,14 @@ def test_what_does_not_fit_is_told_as_sqlalchemy_tells_it(connection: Connection
     statements.insert(connection, THINGS, [row("a")])
     with pytest.raises(IntegrityError, match=r"(?i)unique") as taken:
         statements.insert(connection, THINGS, [row("b", body=b"secret"), row("a", body=b"secret")])
-    assert "secret" not in str(taken.value)
+    assert not re.search(r"secret|\(a\)", f"{taken.value} {taken.value.orig}")
     connection.rollback()
     connection.connection.rollback()
+    statements.insert(connection, THINGS, [row("a")])
+    with pytest.raises(IntegrityError, match=r"(?i)unique") as also:
+        connection.execute(THINGS.insert(), row("a", body=b"secret"))
+    assert not re.search(r"secret|\(a\)", f"{also.value} {also.value.orig}")
+    connection.rollback()
     with pytest.raises(OverflowError):
         statements.insert(connection, THINGS, [row("c", count=2**63)])
     with pytest.raises(DBAPIError, match="nowhere"):

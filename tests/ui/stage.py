@@ -37,8 +37,8 @@ from hub.operate.approvals import ApprovalOrders
 from hub.operate.connecting import Connecting
 from hub.queries.view import View
 from hub.release.folder import FolderState
+from hub.runtime.changes import Changes
 from hub.runtime.clock import system_ambient
-from hub.runtime.composition import Changes
 from hub.runtime.incoming import Incoming
 from hub.runtime.shelf import load_bundle
 from hub.runtime.wiring import wired

@@ -20,7 +20,7 @@ from hub.model.hold import HoldKind
 from hub.operate.holds import Held
 from hub.queries import cases, runs
 from hub.queries.runs import RunFilter
-from hub.runtime.composition import Changes
+from hub.runtime.changes import Changes
 from tests.ui import alike, believable, consent, timed
 from tests.ui.looped import looped_run
 from tests.ui.stage import ADMIN, OPERATOR, PASSWORD, Stage, stage

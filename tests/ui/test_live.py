@@ -10,7 +10,7 @@ import pytest
 from fastapi.sse import ServerSentEvent
 from starlette.requests import Request
 
-from hub.runtime.composition import Changes
+from hub.runtime.changes import Changes
 from tests.ui.stage import OPERATOR, Stage
 from tests.ui.visitors import SignIn
 from ui import live

@@ -11,11 +11,10 @@ from ui.visits import Visit
 
 
 def listing(visit: Visit) -> Response:
-    """List the newest entries, or those before a number."""
+    """List the newest entries, or older ones."""
     before = visit.query("before")
-    number = int(before) if before is not None and before.isdecimal() and len(before) < 19 else None
-    lines = audit.recent(visit.console.view, before=number)
-    return visit.page("audit.html", lines=lines, paged=number is not None)
+    page = audit.page(visit.console.view, before=before)
+    return visit.page("audit.html", lines=page.lines, older=page.older, paged=before is not None)
 
 
 DOORS = (Door(method="GET", path="/audit", needs=Permission.READ_AUDIT, handler=listing),)
