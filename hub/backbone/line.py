@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from hub.backbone.credentials import read_credentials
 from hub.backbone.settings import NatsSettings, Server
 from hub.errors import FixData, RetryLater
 from hub.sdk import exact_json
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 #: Seconds until a server that does not answer is given up, and until an answer that does not come is.
 CONNECTS_WITHIN, ANSWERS_WITHIN = 3.0, 5.0
+_CLOSES_WITHIN = 0.5
 #: Seconds between looks at whether the other side still lives; two that fail end the connection.
 _PING_EVERY = 3
 #: Messages that one asking for more brings.
@@ -148,14 +149,17 @@ async def _connect(settings: NatsSettings, server: Server, name: str) -> Line:
         "no_echo": True,
         "closed_cb": closed,
         "error_cb": wrong,
-        "tls": _tls(settings, server),
+        "tls": settings.encryption(server),
     }
     if server.user is not None:
         given |= {"user": server.user, "password": server.password}
     if server.token is not None:
         given["token"] = server.token
     if settings.credentials is not None:
-        given["user_credentials"] = str(settings.credentials)
+        # Read anew each time, so that a renewed file is used. nats-py answers challenges only where a user is named.
+        ours = read_credentials(settings.credentials)
+        token = ours.token.encode()
+        given |= {"user": "credentials", "signature_cb": ours.sign, "user_jwt_cb": lambda: token}
     try:
         async with asyncio.timeout(2 * CONNECTS_WITHIN):
             await client.connect(**given)
@@ -170,17 +174,10 @@ async def _connect(settings: NatsSettings, server: Server, name: str) -> Line:
 
 
 async def _given_up(client: Client) -> None:
+    """Close a connection, or what there is of one: of a handshake that failed nobody ever says that it is closed."""
     with contextlib.suppress(Exception):
-        await client.close()
-
-
-def _tls(settings: NatsSettings, server: Server) -> ssl.SSLContext | None:
-    if settings.authority is None and settings.certificate is None and not server.tls:
-        return None
-    context = ssl.create_default_context(cafile=None if settings.authority is None else str(settings.authority))
-    if settings.certificate is not None:
-        context.load_cert_chain(settings.certificate, settings.key)
-    return context
+        async with asyncio.timeout(_CLOSES_WITHIN):
+            await client.close()
 
 
 def _reason(error: BaseException) -> str:
@@ -218,8 +215,7 @@ class Line:
 
     async def close(self) -> None:
         """Let go of it."""
-        with contextlib.suppress(Exception):
-            await self._client.close()
+        await _given_up(self._client)
         self.over.set()
 
     async def tell(self, subject: str) -> None:

@@ -17,6 +17,7 @@ from hub.backbone.stream import Seen
 from hub.proof.servers.nats import PASSWORD
 from hub.runtime import feeding
 from hub.runtime.clock import SystemClock
+from hub.sandbox.certificates import client_file, issue
 from hub.store import outbox
 from hub.store.committer import Work
 from tests.backbone.hubs import Servers, Teller, line_to, until
@@ -78,8 +79,8 @@ def test_a_stream_is_judged_by_what_is_asked_of_it(
 
 
 async def test_the_way_and_the_files_are_looked_at(tmp_path: Path) -> None:
-    pem = tmp_path / "hub.pem"
-    pem.write_text("x")
+    issue(tmp_path, "localhost", clients=["hub"])
+    pem = client_file(tmp_path, "hub")
     pem.chmod(0o644)
     open_way = await examined(None, given("nats://nats.example.com,tls://other"), "e", away="nobody")
     found = {remark.name: remark for remark in open_way}
