@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.backbone.line import Away
+from hub.backbone.names import stream_of
 from hub.backbone.settings import NatsSettings, nats_settings
 from hub.errors import Refused
 from hub.proof.processes import Processes
@@ -81,6 +82,26 @@ async def test_a_server_that_insists_on_tls_and_on_certificates(serve: Serve, te
     # Without the authority, nobody knows who answers; without our own certificate, the server lets nobody in.
     assert "certificate verify failed" in await refused(given(url))
     await refused(given(url, CONCORD_NATS_CA=authority))
+
+
+async def test_the_rights_that_the_document_names_are_enough(serve: Serve, teller: Teller) -> None:
+    """For a hub, and for who reads alone; that one can write nothing."""
+    hub = 'publish: ["concord.>", "$JS.API.>"], subscribe: ["concord.>", "_INBOX.>"]'
+    reader = 'publish: ["$JS.API.CONSUMER.>", "$JS.API.STREAM.INFO.>", "$JS.ACK.>"], subscribe: ["_INBOX.>"]'
+    port = serve(
+        "authorization { users: [\n"
+        f"  {{ user: hub, password: hub-word, permissions: {{ {hub} }} }}\n"
+        f"  {{ user: reader, password: reader-word, permissions: {{ {reader} }} }}\n"
+        "] }"
+    )
+    ours, theirs = (given(f"nats://{who}:{who}-word@127.0.0.1:{port}") for who in ("hub", "reader"))
+    assert await published(teller, ours) == [1, 2, 3]
+    assert await facts_of(theirs, teller.environment) == [1, 2, 3]
+    async with line_to(theirs) as line:
+        with pytest.raises(Away):
+            await line.ask(f"STREAM.DELETE.{stream_of(teller.environment)}")
+        assert await line.store([(f"concord.{teller.environment}.feed.0.forged", b"{}", {})]) == [None]
+    assert await facts_of(ours, teller.environment) == [1, 2, 3]
 
 
 def test_a_file_of_certificates_that_holds_none_is_told_at_the_start(tmp_path: Path) -> None:
