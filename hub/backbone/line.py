@@ -282,6 +282,7 @@ class Line:
             for subject, content, headers in messages:
                 told.append(await self._stream.publish_async(subject, content, headers=dict(headers)))
         except (Error, OSError, TimeoutError) as error:
+            _go_if_told()
             log.debug("nats.not_sent", reason=_reason(error))
         if told:
             over, all_told = asyncio.ensure_future(self.over.wait()), asyncio.ensure_future(asyncio.wait(told))
@@ -353,7 +354,15 @@ class Line:
         try:
             yield
         except (Error, OSError, TimeoutError) as error:
+            _go_if_told()
             raise Away(reason=_reason(error)) from None
+
+
+def _go_if_told() -> None:
+    """End where this task was told to end: nats-py makes an error of its own of that in places."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _kept(told: asyncio.Future[Any]) -> Kept | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -74,6 +75,8 @@ class Publisher:
         #: How many messages it has published, and how many of them because the stream had lost them.
         self.told = 0
         self.told_again = 0
+        #: Whether it is this process that publishes just now, as far as is known.
+        self.in_turn = True
         #: What keeps the feed from going on; None while it does.
         self.stuck: str | None = None
 
@@ -89,28 +92,29 @@ class Publisher:
                 seen, looked = await self._compare(line), time.monotonic()
             self._woken.clear()
             doubt = await self._publish_some(line, seen)
+            await self._prune()
             if doubt is None:
-                await self._prune()
                 await self._rest()
-                # More comes at once: what is gathered goes by one mark.
-                await asyncio.sleep(_GATHER)
             elif doubt:
                 await asyncio.sleep(_PAUSE)
                 seen, looked = await self._compare(line, doubt), time.monotonic()
 
     async def _rest(self) -> None:
-        try:
+        if not self.in_turn:
+            # Whoever has it is told, too.
+            await asyncio.sleep(POLL_SECONDS)
+            return
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(POLL_SECONDS):
                 await self._woken.wait()
-        except TimeoutError:
-            return
+        # More comes at once: what is gathered goes by one mark.
+        await asyncio.sleep(_GATHER)
 
     async def _publish_some(self, line: Line, seen: Seen) -> str | None:
-        """Publish the next rows; gives "" when there may be more, None when there is nothing, or what is in doubt."""
-        before, rows = await asyncio.to_thread(self._next)
+        """Publish the next rows; gives "" when there are more at once, None when not, or what is in doubt."""
         now = to_micros(self._ambient.now())
-        others_turn = before.publisher not in ("", self._name) and 0 <= now - before.at < TURN_SECONDS * 1_000_000
-        if not rows or others_turn:
+        before, rows = await asyncio.to_thread(self._next, now)
+        if not rows:
             return None
         messages = [self._message(line, row, row["id"]) for row in rows]
         kept = await line.store(messages, together=seen.takes_batches)
@@ -128,7 +132,9 @@ class Publisher:
             reached = replace(reached, made=seen.made, holes=seen.holes, first=first[0], first_at=first[1])
             await self._mark(replace(reached, publisher=self._name))
         self.told += number
-        return "" if reached.position == rows[-1]["position"] else "the stream did not take everything"
+        if reached.position != rows[-1]["position"]:
+            return "the stream did not take everything"
+        return "" if len(rows) == BATCH else None
 
     async def _compare(self, line: Line, doubt: str | None = None) -> Seen:
         """Look whether the stream has what was published, and publish anew what it has lost; gives how it is then."""
@@ -199,9 +205,13 @@ class Publisher:
             whose = marks.get(connection, marks.HUB)
             return outbox.published(connection, self._environment), "" if whose is None else str(whose[0]["id"])
 
-    def _next(self) -> tuple[Published, Sequence[Row]]:
+    def _next(self, now: int) -> tuple[Published, Sequence[Row]]:
         with self._database.reading() as connection:
             reached = outbox.published(connection, self._environment)
+            others = reached.publisher not in ("", self._name)
+            self.in_turn = not (others and 0 <= now - reached.at < TURN_SECONDS * 1_000_000)
+            if not self.in_turn:
+                return reached, ()
             rows = outbox.some(connection, self._environment, after=reached.position, limit=BATCH, largest=LARGEST)
         return reached, rows
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, update
 
 from hub.backbone.backbone import Backbone
 from hub.backbone.line import Line
@@ -17,7 +18,9 @@ from hub.backbone.names import partition_of, stream_of, subject_of
 from hub.backbone.publishing import ID, REPEATS
 from hub.backbone.stream import look
 from hub.runtime.clock import SystemClock
+from hub.store.committer import Transaction, Work
 from hub.store.outbox import published
+from hub.store.outbox_tables import outbox
 from tests.backbone.hubs import Consumer, Servers, Teller, facts_of, line_to, until
 
 pytestmark = pytest.mark.processes
@@ -207,6 +210,23 @@ async def test_several_that_publish_do_no_harm(
     assert sum(each.publisher.told_again for each in several) == 0
 
 
+async def test_a_process_ends_while_it_publishes(shared: Servers, teller: Teller) -> None:
+    """At whatever moment it is told to."""
+    settings = shared.settings()
+    consumer = Consumer(settings, teller.environment)
+    for start in range(0, 600, 20):
+        await teller.tell(*range(start, start + 20))
+        backbone = teller.backbone(settings, name=f"worker_{start}")
+        await until(lambda backbone=backbone: backbone.line is not None)  # type: ignore[misc]
+        await asyncio.sleep(start / 60_000)
+        async with asyncio.timeout(10):
+            await backbone.stop()
+        teller.backbones.remove(backbone)
+    teller.backbone(settings, name="worker_0")
+    await consumer.has(range(600))
+    await consumer.stop()
+
+
 async def test_one_publishes_at_a_time_and_another_when_it_is_gone(
     shared: Servers, teller: Teller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,6 +243,34 @@ async def test_one_publishes_at_a_time_and_another_when_it_is_gone(
     await teller.tell(*range(20, 30))
     await teller.published()
     assert (first.publisher.told, second.publisher.told) == (20, 10)
+
+
+async def test_what_is_too_old_to_be_replayed_is_taken_away(
+    shared: Servers, teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the outbox, some rows at a time; when the stream is lost, that is not told again."""
+    monkeypatch.setattr("hub.backbone.publishing.PRUNE_SECONDS", 0.0)
+    monkeypatch.setattr("hub.backbone.publishing._PRUNED_AT_ONCE", 7)
+    settings = shared.settings(CONCORD_FEED_DAYS="1")
+
+    def grow_old(transaction: Transaction) -> None:
+        transaction.connection.execute(update(outbox).where(outbox.c.position <= 20).values(at=1_600_000_000_000_000))
+
+    await teller.tell(*range(25))
+    await teller.committer.commit(Work(grow_old))
+    backbone = teller.backbone(settings)
+    await teller.published()
+
+    def left() -> int:
+        with teller.database.reading() as connection:
+            return connection.execute(select(func.count()).select_from(outbox)).scalar_one()
+
+    await until(lambda: left() == 5)
+    assert await facts_of(settings, teller.environment) == [*range(25)]
+    async with line_to(settings) as line:
+        await deleted(line, stream_of(teller.environment))
+    await mended(backbone, 5)
+    assert await facts_of(settings, teller.environment) == [*range(20, 25)]
 
 
 async def test_doubled_and_reordered_messages_are_given_once(shared: Servers, teller: Teller) -> None:
