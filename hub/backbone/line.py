@@ -130,13 +130,15 @@ async def _connect(settings: NatsSettings, server: Server, name: str) -> Line:
     async def closed() -> None:
         over.set()
 
-    there = False
+    there, said = False, list[str]()
 
     async def wrong(error: Exception) -> None:
         if not there:
             # nats-py would try the same server for minutes.
             raise error
-        log.debug("nats.error", server=server.place, reason=_reason(error))
+        # Whoever is not allowed something is told so here, and hears nothing where he asked.
+        said[:] = [_reason(error)]
+        log.debug("nats.error", server=server.place, reason=said[0])
 
     given: dict[str, Any] = {
         "servers": [server.place],
@@ -170,7 +172,7 @@ async def _connect(settings: NatsSettings, server: Server, name: str) -> Line:
         await _given_up(client)
         raise
     there = True
-    return Line(client, server.place, over)
+    return Line(client, server.place, over, said)
 
 
 async def _given_up(client: Client) -> None:
@@ -188,9 +190,10 @@ def _reason(error: BaseException) -> str:
 class Line:
     """One connection; everything on it raises `Away` when it is broken or nobody answers in time."""
 
-    def __init__(self, client: Client, place: str, over: asyncio.Event) -> None:
-        """Take a client that is connected, and where to."""
+    def __init__(self, client: Client, place: str, over: asyncio.Event, said: Sequence[str]) -> None:
+        """Take a client that is connected, where to, and the last complaint of the server, which comes to be there."""
         self._client = client
+        self._said = said
         self._stream: JetStreamContext = client.jetstream(timeout=ANSWERS_WITHIN)
         self.place = place
         #: Set once the connection is over.
@@ -355,7 +358,7 @@ class Line:
             yield
         except (Error, OSError, TimeoutError) as error:
             _go_if_told()
-            raise Away(reason=_reason(error)) from None
+            raise Away(reason="; the server said: ".join((_reason(error), *self._said))) from None
 
 
 def _go_if_told() -> None:

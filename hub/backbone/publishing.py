@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from hub.backbone.envelope import CONTENT_TYPE, LARGEST, envelope_of
+from hub.backbone.envelope import CONTENT_TYPE, LARGEST, envelope_of, name_of
 from hub.backbone.line import ANSWERS_WITHIN, Away, Line, NoStream
 from hub.backbone.lost import Present, published, suspicion
 from hub.backbone.names import stream_of, subject_of
@@ -40,7 +40,7 @@ _PAUSE = 0.5
 _GATHER = 0.02
 _PRUNED_AT_ONCE = 500
 #: Above what an envelope has, in bytes: its headers.
-_ROOM = 4096
+_ROOM = 8192
 #: What a message is known by among those of the stream; the other name is for the stream's own look at repeats.
 ID, REPEATS = "Concord-Id", "Nats-Msg-Id"
 
@@ -116,7 +116,7 @@ class Publisher:
         before, rows = await asyncio.to_thread(self._next, now)
         if not rows:
             return None
-        messages = [self._message(line, row, row["id"]) for row in rows]
+        messages = [self._message(line, row) for row in rows]
         kept = await line.store(messages, together=seen.takes_batches)
         number, last, reached = 0, before.last, before
         for row, each in zip(rows, kept, strict=True):
@@ -165,9 +165,9 @@ class Publisher:
             if not rows:
                 return lost
             after = rows[-1]["position"]
-            gone = [row for row in rows if row["at"] > since and row["id"] not in present]
+            gone = [row for row in rows if row["at"] > since and name_of(row) not in present]
             # The stream may remember a message that it has not any more: under another name it is taken.
-            again = [self._message(line, row, f"{row['id']}~{seen.last}") for row in gone]
+            again = [self._message(line, row, again=f"~{seen.last}") for row in gone]
             if None in await line.store(again, together=seen.takes_batches):
                 raise Away(reason="the stream did not take what it had lost")
             lost += len(gone)
@@ -191,9 +191,9 @@ class Publisher:
             raise Away(reason="the stream was deleted meanwhile") from None
         return present
 
-    def _message(self, line: Line, row: Row, repeats: str) -> tuple[str, bytes, Mapping[str, str]]:
-        largest = min(LARGEST, line.largest - _ROOM)
-        headers = {REPEATS: repeats, ID: row["id"], "Content-Type": CONTENT_TYPE}
+    def _message(self, line: Line, row: Row, *, again: str = "") -> tuple[str, bytes, Mapping[str, str]]:
+        largest, name = min(LARGEST, line.largest - _ROOM), name_of(row)
+        headers = {REPEATS: f"{name}{again}", ID: name, "Content-Type": CONTENT_TYPE}
         return (
             subject_of(self._environment, row["key"], row["type"]),
             envelope_of(row, largest=largest),

@@ -141,7 +141,7 @@ async def test_a_stream_that_lost_its_end_while_others_were_added_is_found_out(s
         again = []
         for number, each in enumerate(kept):
             assert each is not None
-            again.append((each["message"]["subject"], b"{}", {REPEATS: f"x{number}", ID: f"fact_{number}"}))
+            again.append((each["message"]["subject"], b"{}", {REPEATS: f"x{number}", ID: f"/fact_{number}"}))
         await line.store(again)
         now = await look(line, teller.environment)
     assert now is not None and now.last == 10 < before.last
@@ -297,8 +297,11 @@ def decoded(found: dict[str, Any] | None) -> Message:
     return found["message"]["subject"], base64.b64decode(found["message"]["data"]), {}
 
 
-async def test_the_leader_of_a_cluster_may_be_killed(own: Make, teller: Teller) -> None:
+async def test_the_leader_of_a_cluster_may_be_killed(
+    own: Make, teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is lost, and nothing comes twice."""
+    monkeypatch.setattr("hub.backbone.line.ANSWERS_WITHIN", 1.5)
     servers = own(3)
     servers.start()
     settings = servers.settings()

@@ -84,8 +84,10 @@ async def test_a_server_that_insists_on_tls_and_on_certificates(serve: Serve, te
     await refused(given(url, CONCORD_NATS_CA=authority))
 
 
-async def test_the_rights_that_the_document_names_are_enough(serve: Serve, teller: Teller) -> None:
-    """For a hub, and for who reads alone; that one can write nothing."""
+async def test_the_rights_that_the_document_names_are_enough(
+    serve: Serve, teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a hub, and for who reads alone; that one can write nothing, and is told why."""
     hub = 'publish: ["concord.>", "$JS.API.>"], subscribe: ["concord.>", "_INBOX.>"]'
     reader = 'publish: ["$JS.API.CONSUMER.>", "$JS.API.STREAM.INFO.>", "$JS.ACK.>"], subscribe: ["_INBOX.>"]'
     port = serve(
@@ -97,8 +99,9 @@ async def test_the_rights_that_the_document_names_are_enough(serve: Serve, telle
     ours, theirs = (given(f"nats://{who}:{who}-word@127.0.0.1:{port}") for who in ("hub", "reader"))
     assert await published(teller, ours) == [1, 2, 3]
     assert await facts_of(theirs, teller.environment) == [1, 2, 3]
+    monkeypatch.setattr("hub.backbone.line.ANSWERS_WITHIN", 0.5)
     async with line_to(theirs) as line:
-        with pytest.raises(Away):
+        with pytest.raises(Away, match=r"(?i)permissions violation for publish"):
             await line.ask(f"STREAM.DELETE.{stream_of(teller.environment)}")
         assert await line.store([(f"concord.{teller.environment}.feed.0.forged", b"{}", {})]) == [None]
     assert await facts_of(ours, teller.environment) == [1, 2, 3]
