@@ -29,7 +29,7 @@ _AGAIN = 1.0
 #: Seconds from a connection to the look at how everything is set.
 _EXAMINED_AFTER = 2.0
 #: Seconds until a task that was told to end is told once more.
-_TOLD_AGAIN = 1.0
+_TOLD_AGAIN = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,15 +210,18 @@ async def test_several_that_publish_do_no_harm(
     assert sum(each.publisher.told_again for each in several) == 0
 
 
-async def test_a_process_ends_while_it_publishes(shared: Servers, teller: Teller) -> None:
+async def test_a_process_ends_while_it_publishes(
+    shared: Servers, teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At whatever moment it is told to."""
+    monkeypatch.setattr("hub.backbone.publishing.TURN_SECONDS", 0.0)
     settings = shared.settings()
     consumer = Consumer(settings, teller.environment)
     for start in range(0, 600, 20):
         await teller.tell(*range(start, start + 20))
         backbone = teller.backbone(settings, name=f"worker_{start}")
         await until(lambda backbone=backbone: backbone.line is not None)  # type: ignore[misc]
-        await asyncio.sleep(start / 60_000)
+        await asyncio.sleep(start / 20_000)
         async with asyncio.timeout(10):
             await backbone.stop()
         teller.backbones.remove(backbone)
@@ -230,6 +233,7 @@ async def test_a_process_ends_while_it_publishes(shared: Servers, teller: Teller
 async def test_one_publishes_at_a_time_and_another_when_it_is_gone(
     shared: Servers, teller: Teller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("hub.backbone.publishing.TURN_SECONDS", 60.0)
     settings = shared.settings()
     first = teller.backbone(settings, name="worker_1")
     await teller.tell(0)
