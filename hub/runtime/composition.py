@@ -297,7 +297,7 @@ class Hub:
             recovered=recovered,
         )
         if self.backbone is not None:
-            self.backbone.start(Told(work=self.worker.wake, reached=lambda there: self.worker.relies(on_others=there)))
+            self.backbone.start(Told(work=self._wake, reached=self._rely))
         elif self.committer.tells:
             log.warning("feed.not_published", hint="CONCORD_NATS is not set; what happens waits in the outbox")
         self._working = asyncio.create_task(self.worker.run())
@@ -446,6 +446,12 @@ class Hub:
 
     def _end(self, transaction: Transaction) -> None:
         transaction.entries.append(Note(kind=AuditKind.HUB_STOPPED, actor=self.worker_name))
+
+    def _wake(self) -> None:
+        self.worker.wake()
+
+    def _rely(self, others_tell: bool) -> None:  # noqa: FBT001 - as the backbone calls it
+        self.worker.relies(on_others=others_tell)
 
     def _die(self, error: BaseException) -> None:
         if self.died is not None and not self.died.done():
