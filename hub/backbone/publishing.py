@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -45,6 +45,7 @@ _ROOM = 8192
 ID, REPEATS = "Concord-Id", "Nats-Msg-Id"
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class Publisher:
@@ -113,7 +114,7 @@ class Publisher:
     async def _publish_some(self, line: Line, seen: Seen) -> str | None:
         """Publish the next rows; gives "" when there are more at once, None when not, or what is in doubt."""
         now = to_micros(self._ambient.now())
-        before, rows = await asyncio.to_thread(self._next, now)
+        before, rows = await _in_thread(self._next, now)
         if not rows:
             return None
         messages = [self._message(line, row) for row in rows]
@@ -127,18 +128,18 @@ class Publisher:
                     return f"number {each.number} was given out a second time"
                 number, last = number + 1, each.number
             reached = replace(reached, position=row["position"], last=max(last, each.number))
+        self.told += number
         if reached.position > before.position:
             first = (seen.first, seen.first_at) if seen.messages else (before.first or before.last + 1, now)
             reached = replace(reached, made=seen.made, holes=seen.holes, first=first[0], first_at=first[1])
             await self._mark(replace(reached, publisher=self._name))
-        self.told += number
         if reached.position != rows[-1]["position"]:
             return "the stream did not take everything"
         return "" if len(rows) == BATCH else None
 
     async def _compare(self, line: Line, doubt: str | None = None) -> Seen:
         """Look whether the stream has what was published, and publish anew what it has lost; gives how it is then."""
-        before, owner = await asyncio.to_thread(self._published)
+        before, owner = await _in_thread(self._published)
         seen = await prepared(line, self._environment, self._settings, owner=owner)
         bounded, kept = self._settings.max_bytes is not None, round(self._settings.kept.total_seconds() * 1_000_000)
         now = to_micros(self._ambient.now())
@@ -161,7 +162,7 @@ class Publisher:
         present = await self._present(line) if seen.messages else Present()
         after, lost = 0, 0
         while True:
-            rows = await asyncio.to_thread(self._rows, after, until=before.position)
+            rows = await _in_thread(self._rows, after, until=before.position)
             if not rows:
                 return lost
             after = rows[-1]["position"]
@@ -234,3 +235,17 @@ class Publisher:
         some = partial(outbox.prune, environment=self._environment, before=before, limit=_PRUNED_AT_ONCE)
         while await self._committer.commit(Work(some)) == _PRUNED_AT_ONCE:
             continue
+
+
+async def _in_thread(read: Callable[..., T], *given: Any, **more: Any) -> T:
+    """Read in a thread of its own; whoever is told to end waits for it, since the database may be closed after that."""
+    reading = asyncio.ensure_future(asyncio.to_thread(read, *given, **more))
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        while not reading.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([reading])
+        # Nobody asks any more what it came to.
+        reading.exception()
+        raise
