@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -27,6 +28,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _AGAIN = 1.0
 #: Seconds from a connection to the look at how everything is set.
 _EXAMINED_AFTER = 2.0
+#: Seconds until a task that was told to end is told once more.
+_TOLD_AGAIN = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +68,17 @@ class Backbone:
     async def stop(self) -> None:
         """Let go of NATS."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await _end(self._task)
 
     def work(self) -> None:
         """Tell other processes that there is work which nobody here has taken."""
         self._bell.ring("work")
 
     def news(self) -> None:
-        """Tell the publisher, here or in another process, that there is something to publish."""
+        """Tell whoever publishes, here or in another process, that there is something to publish."""
         self.publisher.wake()
-        self._bell.ring("feed")
+        if not self.publisher.in_turn:
+            self._bell.ring("feed")
 
     async def _run(self) -> None:
         pause = _FIRST_PAUSE
@@ -119,9 +122,7 @@ class Backbone:
             for task in done & set(going):
                 task.result()
         finally:
-            for task in (*going, examining, over):
-                task.cancel()
-            await asyncio.gather(*going, examining, over, return_exceptions=True)
+            await _end(*going, examining, over)
 
     async def examine(self) -> list[Remark]:
         """Look at the servers and at the stream, as far as they can be seen from here."""
@@ -153,3 +154,13 @@ class Backbone:
                 log.exception("feed.defect")
                 self.publisher.stuck = f"a defect of the hub: {type(error).__name__}"
             await asyncio.sleep(_AGAIN)
+
+
+async def _end(*tasks: asyncio.Future[Any]) -> None:
+    """End tasks, and tell them again if they have not heard."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_TOLD_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -36,6 +37,11 @@ def envelope_of(row: Mapping[str, Any], *, largest: int = LARGEST) -> bytes:
     return exact_json.dumps({name: value[:_LONG] for name, value in told.items()})
 
 
+def name_of(row: Mapping[str, Any]) -> str:
+    """Give what an outbox row is known by in a stream, as a header can hold it: of which connection, and which id."""
+    return f"{quote(row['connection'] or '', safe='')}/{quote(row['id'].encode('utf-8', 'surrogatepass'), safe='')}"
+
+
 def _payload(row: Mapping[str, Any]) -> str | None:
     payload: str | None = row["payload"]
     return None if _gone(row) else payload
@@ -43,7 +49,7 @@ def _payload(row: Mapping[str, Any]) -> str | None:
 
 def _gone(row: Mapping[str, Any]) -> bool:
     """Tell whether an event's payload was taken away by retention: then it is nowhere."""
-    return row["connection"] is None or row["pruned_at"] is not None
+    return row["occurred_at"] is None or row["pruned_at"] is not None
 
 
 def _attributes(row: Mapping[str, Any]) -> dict[str, str]:
@@ -59,6 +65,8 @@ def _attributes(row: Mapping[str, Any]) -> dict[str, str]:
         "sequence": f"{row['position']:020d}",
         "partitionkey": row["key"],
     }
+    if row["event_id"] is not None:
+        found["eventid"] = row["event_id"]
     if row["subject"]:
         found["subject"] = row["subject"]
     if row["schema"]:

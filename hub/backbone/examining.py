@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hub.backbone import settings as names
+from hub.backbone.envelope import LARGEST
 from hub.backbone.line import Line
 from hub.backbone.settings import NatsSettings
 from hub.backbone.stream import Seen, look
@@ -40,11 +41,37 @@ async def examined(
     found += [of_sync(settings.monitors, await asyncio.to_thread(_asked, settings.monitors))]
     if line is not None:
         try:
-            seen = await look(line, environment)
+            found += of_stream(await look(line, environment), settings)
+            found += of_account(await line.ask("INFO"), largest=line.largest)
         except HubError as error:
-            found.append(Remark(name="feed-stream", severity="warn", found=f"cannot be seen: {error}"))
-        else:
-            found += of_stream(seen, settings)
+            advice = "See that this user may publish to `$JS.API.>`, and that the servers have a leader."
+            found.append(Remark(name="feed-stream", severity="warn", found=f"cannot be seen: {error}", advice=advice))
+    return found
+
+
+def of_account(told: Mapping[str, Any] | None, *, largest: int) -> list[Remark]:
+    """Judge what the account may keep, and how large a message may be (`largest`, in bytes)."""
+    found = []
+    used, limit = (0, -1) if told is None else (int(told["storage"]), int(told["limits"]["max_storage"]))
+    if told is not None and told.get("tiers"):
+        # Each number of copies has a limit of its own then; the stream's own is looked at above.
+        limit = -1
+    if told is None or limit == 0:
+        advice = "Let the account keep streams in files: without one there is no feed."
+        found.append(Remark(name="nats-room", severity="fail", found="this account may keep nothing", advice=advice))
+    elif limit > 0 and used > _FULL * limit:
+        room = f"{used / 1e6:,.0f} MB of {limit / 1e6:,.0f} MB are used"
+        advice = f"Give the account more, or set {names.MAX_BYTES} below it: a full one takes no new facts."
+        found.append(Remark(name="nats-room", severity="warn", found=room, advice=advice))
+    else:
+        room = f"{used / 1e6:,.1f} MB used" + (f" of {limit / 1e6:,.0f} MB" if limit > 0 else ", no limit is set")
+        found.append(Remark(name="nats-room", severity="ok", found=room))
+    if largest < LARGEST:
+        small = f"a message may have {largest:,} bytes"
+        advice = (
+            f"Larger payloads are told without their data; `max_payload` of {2 * LARGEST:,} takes all that are sent."
+        )
+        found.append(Remark(name="nats-payload", severity="note", found=small, advice=advice))
     return found
 
 

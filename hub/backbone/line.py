@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from hub.backbone.credentials import read_credentials
 from hub.backbone.settings import NatsSettings, Server
 from hub.errors import FixData, RetryLater
 from hub.sdk import exact_json
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 #: Seconds until a server that does not answer is given up, and until an answer that does not come is.
 CONNECTS_WITHIN, ANSWERS_WITHIN = 3.0, 5.0
+_CLOSES_WITHIN = 0.5
 #: Seconds between looks at whether the other side still lives; two that fail end the connection.
 _PING_EVERY = 3
 #: Messages that one asking for more brings.
@@ -129,13 +130,15 @@ async def _connect(settings: NatsSettings, server: Server, name: str) -> Line:
     async def closed() -> None:
         over.set()
 
-    there = False
+    there, said = False, list[str]()
 
     async def wrong(error: Exception) -> None:
         if not there:
             # nats-py would try the same server for minutes.
             raise error
-        log.debug("nats.error", server=server.place, reason=_reason(error))
+        # Whoever is not allowed something is told so here, and hears nothing where he asked.
+        said[:] = [_reason(error)]
+        log.debug("nats.error", server=server.place, reason=said[0])
 
     given: dict[str, Any] = {
         "servers": [server.place],
@@ -148,14 +151,17 @@ async def _connect(settings: NatsSettings, server: Server, name: str) -> Line:
         "no_echo": True,
         "closed_cb": closed,
         "error_cb": wrong,
-        "tls": _tls(settings, server),
+        "tls": settings.encryption(server),
     }
     if server.user is not None:
         given |= {"user": server.user, "password": server.password}
     if server.token is not None:
         given["token"] = server.token
     if settings.credentials is not None:
-        given["user_credentials"] = str(settings.credentials)
+        # Read anew each time, so that a renewed file is used. nats-py answers challenges only where a user is named.
+        ours = read_credentials(settings.credentials)
+        token = ours.token.encode()
+        given |= {"user": "credentials", "signature_cb": ours.sign, "user_jwt_cb": lambda: token}
     try:
         async with asyncio.timeout(2 * CONNECTS_WITHIN):
             await client.connect(**given)
@@ -166,21 +172,14 @@ async def _connect(settings: NatsSettings, server: Server, name: str) -> Line:
         await _given_up(client)
         raise
     there = True
-    return Line(client, server.place, over)
+    return Line(client, server.place, over, said)
 
 
 async def _given_up(client: Client) -> None:
+    """Close a connection, or what there is of one: of a handshake that failed nobody ever says that it is closed."""
     with contextlib.suppress(Exception):
-        await client.close()
-
-
-def _tls(settings: NatsSettings, server: Server) -> ssl.SSLContext | None:
-    if settings.authority is None and settings.certificate is None and not server.tls:
-        return None
-    context = ssl.create_default_context(cafile=None if settings.authority is None else str(settings.authority))
-    if settings.certificate is not None:
-        context.load_cert_chain(settings.certificate, settings.key)
-    return context
+        async with asyncio.timeout(_CLOSES_WITHIN):
+            await client.close()
 
 
 def _reason(error: BaseException) -> str:
@@ -191,9 +190,10 @@ def _reason(error: BaseException) -> str:
 class Line:
     """One connection; everything on it raises `Away` when it is broken or nobody answers in time."""
 
-    def __init__(self, client: Client, place: str, over: asyncio.Event) -> None:
-        """Take a client that is connected, and where to."""
+    def __init__(self, client: Client, place: str, over: asyncio.Event, said: Sequence[str]) -> None:
+        """Take a client that is connected, where to, and the last complaint of the server, which comes to be there."""
         self._client = client
+        self._said = said
         self._stream: JetStreamContext = client.jetstream(timeout=ANSWERS_WITHIN)
         self.place = place
         #: Set once the connection is over.
@@ -218,8 +218,7 @@ class Line:
 
     async def close(self) -> None:
         """Let go of it."""
-        with contextlib.suppress(Exception):
-            await self._client.close()
+        await _given_up(self._client)
         self.over.set()
 
     async def tell(self, subject: str) -> None:
@@ -286,6 +285,7 @@ class Line:
             for subject, content, headers in messages:
                 told.append(await self._stream.publish_async(subject, content, headers=dict(headers)))
         except (Error, OSError, TimeoutError) as error:
+            _go_if_told()
             log.debug("nats.not_sent", reason=_reason(error))
         if told:
             over, all_told = asyncio.ensure_future(self.over.wait()), asyncio.ensure_future(asyncio.wait(told))
@@ -357,7 +357,15 @@ class Line:
         try:
             yield
         except (Error, OSError, TimeoutError) as error:
-            raise Away(reason=_reason(error)) from None
+            _go_if_told()
+            raise Away(reason="; the server said: ".join((_reason(error), *self._said))) from None
+
+
+def _go_if_told() -> None:
+    """End where this task was told to end: nats-py makes an error of its own of that in places."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _kept(told: asyncio.Future[Any]) -> Kept | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
-from hub.backbone.envelope import CONTENT_TYPE, LARGEST, envelope_of
+from hub.backbone.envelope import CONTENT_TYPE, LARGEST, envelope_of, name_of
 from hub.backbone.line import ANSWERS_WITHIN, Away, Line, NoStream
 from hub.backbone.lost import Present, published, suspicion
 from hub.backbone.names import stream_of, subject_of
@@ -39,11 +40,12 @@ _PAUSE = 0.5
 _GATHER = 0.02
 _PRUNED_AT_ONCE = 500
 #: Above what an envelope has, in bytes: its headers.
-_ROOM = 4096
+_ROOM = 8192
 #: What a message is known by among those of the stream; the other name is for the stream's own look at repeats.
 ID, REPEATS = "Concord-Id", "Nats-Msg-Id"
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class Publisher:
@@ -74,6 +76,8 @@ class Publisher:
         #: How many messages it has published, and how many of them because the stream had lost them.
         self.told = 0
         self.told_again = 0
+        #: Whether it is this process that publishes just now, as far as is known.
+        self.in_turn = True
         #: What keeps the feed from going on; None while it does.
         self.stuck: str | None = None
 
@@ -89,30 +93,31 @@ class Publisher:
                 seen, looked = await self._compare(line), time.monotonic()
             self._woken.clear()
             doubt = await self._publish_some(line, seen)
+            await self._prune()
             if doubt is None:
-                await self._prune()
                 await self._rest()
-                # More comes at once: what is gathered goes by one mark.
-                await asyncio.sleep(_GATHER)
             elif doubt:
                 await asyncio.sleep(_PAUSE)
                 seen, looked = await self._compare(line, doubt), time.monotonic()
 
     async def _rest(self) -> None:
-        try:
+        if not self.in_turn:
+            # Whoever has it is told, too.
+            await asyncio.sleep(POLL_SECONDS)
+            return
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(POLL_SECONDS):
                 await self._woken.wait()
-        except TimeoutError:
-            return
+        # More comes at once: what is gathered goes by one mark.
+        await asyncio.sleep(_GATHER)
 
     async def _publish_some(self, line: Line, seen: Seen) -> str | None:
-        """Publish the next rows; gives "" when there may be more, None when there is nothing, or what is in doubt."""
-        before, rows = await asyncio.to_thread(self._next)
+        """Publish the next rows; gives "" when there are more at once, None when not, or what is in doubt."""
         now = to_micros(self._ambient.now())
-        others_turn = before.publisher not in ("", self._name) and 0 <= now - before.at < TURN_SECONDS * 1_000_000
-        if not rows or others_turn:
+        before, rows = await _in_thread(self._next, now)
+        if not rows:
             return None
-        messages = [self._message(line, row, row["id"]) for row in rows]
+        messages = [self._message(line, row) for row in rows]
         kept = await line.store(messages, together=seen.takes_batches)
         number, last, reached = 0, before.last, before
         for row, each in zip(rows, kept, strict=True):
@@ -123,16 +128,18 @@ class Publisher:
                     return f"number {each.number} was given out a second time"
                 number, last = number + 1, each.number
             reached = replace(reached, position=row["position"], last=max(last, each.number))
+        self.told += number
         if reached.position > before.position:
             first = (seen.first, seen.first_at) if seen.messages else (before.first or before.last + 1, now)
             reached = replace(reached, made=seen.made, holes=seen.holes, first=first[0], first_at=first[1])
             await self._mark(replace(reached, publisher=self._name))
-        self.told += number
-        return "" if reached.position == rows[-1]["position"] else "the stream did not take everything"
+        if reached.position != rows[-1]["position"]:
+            return "the stream did not take everything"
+        return "" if len(rows) == BATCH else None
 
     async def _compare(self, line: Line, doubt: str | None = None) -> Seen:
         """Look whether the stream has what was published, and publish anew what it has lost; gives how it is then."""
-        before, owner = await asyncio.to_thread(self._published)
+        before, owner = await _in_thread(self._published)
         seen = await prepared(line, self._environment, self._settings, owner=owner)
         bounded, kept = self._settings.max_bytes is not None, round(self._settings.kept.total_seconds() * 1_000_000)
         now = to_micros(self._ambient.now())
@@ -155,13 +162,13 @@ class Publisher:
         present = await self._present(line) if seen.messages else Present()
         after, lost = 0, 0
         while True:
-            rows = await asyncio.to_thread(self._rows, after, until=before.position)
+            rows = await _in_thread(self._rows, after, until=before.position)
             if not rows:
                 return lost
             after = rows[-1]["position"]
-            gone = [row for row in rows if row["at"] > since and row["id"] not in present]
+            gone = [row for row in rows if row["at"] > since and name_of(row) not in present]
             # The stream may remember a message that it has not any more: under another name it is taken.
-            again = [self._message(line, row, f"{row['id']}~{seen.last}") for row in gone]
+            again = [self._message(line, row, again=f"~{seen.last}") for row in gone]
             if None in await line.store(again, together=seen.takes_batches):
                 raise Away(reason="the stream did not take what it had lost")
             lost += len(gone)
@@ -185,9 +192,9 @@ class Publisher:
             raise Away(reason="the stream was deleted meanwhile") from None
         return present
 
-    def _message(self, line: Line, row: Row, repeats: str) -> tuple[str, bytes, Mapping[str, str]]:
-        largest = min(LARGEST, line.largest - _ROOM)
-        headers = {REPEATS: repeats, ID: row["id"], "Content-Type": CONTENT_TYPE}
+    def _message(self, line: Line, row: Row, *, again: str = "") -> tuple[str, bytes, Mapping[str, str]]:
+        largest, name = min(LARGEST, line.largest - _ROOM), name_of(row)
+        headers = {REPEATS: f"{name}{again}", ID: name, "Content-Type": CONTENT_TYPE}
         return (
             subject_of(self._environment, row["key"], row["type"]),
             envelope_of(row, largest=largest),
@@ -199,9 +206,13 @@ class Publisher:
             whose = marks.get(connection, marks.HUB)
             return outbox.published(connection, self._environment), "" if whose is None else str(whose[0]["id"])
 
-    def _next(self) -> tuple[Published, Sequence[Row]]:
+    def _next(self, now: int) -> tuple[Published, Sequence[Row]]:
         with self._database.reading() as connection:
             reached = outbox.published(connection, self._environment)
+            others = reached.publisher not in ("", self._name)
+            self.in_turn = not (others and 0 <= now - reached.at < TURN_SECONDS * 1_000_000)
+            if not self.in_turn:
+                return reached, ()
             rows = outbox.some(connection, self._environment, after=reached.position, limit=BATCH, largest=LARGEST)
         return reached, rows
 
@@ -224,3 +235,17 @@ class Publisher:
         some = partial(outbox.prune, environment=self._environment, before=before, limit=_PRUNED_AT_ONCE)
         while await self._committer.commit(Work(some)) == _PRUNED_AT_ONCE:
             continue
+
+
+async def _in_thread(read: Callable[..., T], *given: Any, **more: Any) -> T:
+    """Read in a thread of its own; whoever is told to end waits for it, since the database may be closed after that."""
+    reading = asyncio.ensure_future(asyncio.to_thread(read, *given, **more))
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        while not reading.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([reading])
+        # Nobody asks any more what it came to.
+        reading.exception()
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from hub.backbone.credentials import read_credentials
 from hub.errors import Refused
 
 SERVERS, CREDENTIALS, MONITOR = "CONCORD_NATS", "CONCORD_NATS_CREDENTIALS", "CONCORD_NATS_MONITOR"
@@ -67,6 +69,22 @@ class NatsSettings:
         """Tell whether what goes over the network is encrypted."""
         return self.authority is not None or all(server.tls for server in self.servers)
 
+    def encryption(self, server: Server) -> ssl.SSLContext | None:
+        """Give how the way to a server is encrypted; None where it is not. Raises `Refused` for a wrong file."""
+        if self.authority is None and self.certificate is None and not server.tls:
+            return None
+        try:
+            context = ssl.create_default_context(cafile=None if self.authority is None else str(self.authority))
+        except (ssl.SSLError, OSError):
+            raise _wrong(f"{AUTHORITY}: {self.authority} holds no certificate in PEM.") from None
+        if self.certificate is not None:
+            try:
+                context.load_cert_chain(self.certificate, self.key)
+            except (ssl.SSLError, OSError):
+                told = f"{self.certificate} and {self.key} are no certificate and its key in PEM, or not of each other"
+                raise _wrong(f"{CERTIFICATE} and {KEY}: {told}.") from None
+        return context
+
 
 def ended(environ: Mapping[str, str]) -> bool:
     """Tell whether a feed that was kept is to be kept no more."""
@@ -91,10 +109,10 @@ def nats_settings(environ: Mapping[str, str]) -> NatsSettings | None:
     if (certificate is None) != (key is None):
         raise _wrong(f"{CERTIFICATE} and {KEY} go together: a certificate and its key, each a PEM file.")
     credentials = _file(environ, CREDENTIALS)
-    if credentials is not None and find_spec("nkeys") is None:
-        raise _wrong(f"{CREDENTIALS} is set, and the package nkeys is not installed: pip install nkeys.")
+    if credentials is not None:
+        read_credentials(credentials)
     servers = tuple(_server(text, number) for number, text in enumerate(given.split(","), start=1))
-    return NatsSettings(
+    found = NatsSettings(
         servers=servers,
         credentials=credentials,
         authority=_file(environ, AUTHORITY),
@@ -105,6 +123,9 @@ def nats_settings(environ: Mapping[str, str]) -> NatsSettings | None:
         max_bytes=_max_bytes(environ),
         monitors=_monitors(environ),
     )
+    for server in servers:
+        found.encryption(server)
+    return found
 
 
 def _server(text: str, number: int) -> Server:

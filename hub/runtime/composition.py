@@ -280,7 +280,7 @@ class Hub:
         if Role.WORKER in self.settings.roles:
             self.working.begin()
         if self.backbone is not None:
-            self.backbone.start(Told(work=self._wake, reached=lambda there: self.worker.relies(on_others=there)))
+            self.backbone.start(Told(work=self._wake, reached=self._rely))
         elif self.committer.tells:
             log.warning("feed.not_published", hint="CONCORD_NATS is not set; what happens waits in the outbox")
         self.budgets.start()
@@ -289,6 +289,9 @@ class Hub:
     def _wake(self) -> None:
         # The worker may be another one by now.
         self.worker.wake()
+
+    def _rely(self, others_tell: bool) -> None:  # noqa: FBT001 - as the backbone calls it
+        self.worker.relies(on_others=others_tell)
 
     @property
     def worker(self) -> Worker:

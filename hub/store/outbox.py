@@ -6,6 +6,7 @@ their order, and the order is that of the commits.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +22,8 @@ from hub.store.statements import Formed, among, names_of
 from hub.store.tables import cases, events, runs
 
 RUN_ENDED = "concord.run."
+#: Of a longer id of a vendor's event its hash is told.
+_LONGEST_ID = 200
 CASE_OPENED, CASE_CLOSED = "concord.case.opened", "concord.case.closed"
 
 
@@ -28,7 +31,7 @@ CASE_OPENED, CASE_CLOSED = "concord.case.opened", "concord.case.closed"
 class Fact:
     """One fact as a feed tells it; of an event the payload is in its own row, of what the hub did it is `data`.
 
-    `id` names it for good: whoever has seen it knows it again, also after a backup was restored.
+    `id`, with the connection where there is one, names it for good: whoever has seen it knows it again.
     """
 
     id: str
@@ -36,6 +39,7 @@ class Fact:
     type: str
     subject: str
     key: str
+    connection: str | None = None
     event_id: str | None = None
     data: Mapping[str, Any] | None = None
 
@@ -53,6 +57,7 @@ def tell(transaction: Transaction, facts: Iterable[Fact]) -> None:
             "environment": fact.environment,
             "position": place,
             "id": fact.id,
+            "connection": fact.connection,
             "type": fact.type,
             "subject": fact.subject,
             "key": fact.key,
@@ -73,12 +78,17 @@ def tell_events(transaction: Transaction, happened: Iterable[Mapping[str, Any]])
 
 
 def _of_event(event: Mapping[str, Any]) -> Fact:
+    # The vendor's own id is the same also where an event is taken once more, after a backup was restored.
+    id = str(event["external_id"]) or str(event["id"])
+    if len(id) > _LONGEST_ID:
+        id = f"sha256:{hashlib.sha256(id.encode('utf-8', 'surrogatepass')).hexdigest()}"
     return Fact(
-        id=event["id"],
+        id=id,
         environment=event["environment"],
         type=event["type"],
         subject=event["subject"],
-        key=event["subject"] or event["id"],
+        key=event["subject"] or id,
+        connection=event["connection"],
         event_id=event["id"],
     )
 
@@ -207,7 +217,7 @@ def some(
     statement = (
         select(
             outbox,
-            *(events.c[name] for name in ("connection", "occurred_at", "schema", "pruned_at")),
+            *(events.c[name] for name in ("occurred_at", "schema", "pruned_at")),
             size.label("size"),
             case((size <= largest, events.c.data)).label("payload"),
         )

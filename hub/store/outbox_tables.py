@@ -12,8 +12,10 @@ outbox = Table(
     Column("environment", String, nullable=False),
     # Its place in the order of commits.
     Column("position", BigInteger, autoincrement=False, nullable=False),
-    # What consumers know it by: the same however often it is published.
+    # What consumers know it by, together with the connection (none: the hub itself says it): the same however often it
+    # is published.
     Column("id", String, nullable=False),
+    Column("connection", String),
     Column("type", String, nullable=False),
     Column("subject", String, nullable=False),
     # What is about one key is told in one partition.

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import structlog
 
-from hub.backbone.examining import Remark, examined, of_stream, of_sync
+from hub.backbone.examining import Remark, examined, of_account, of_stream, of_sync
 from hub.backbone.line import Away
 from hub.backbone.settings import NatsSettings, nats_settings
 from hub.backbone.stream import Seen
 from hub.proof.servers.nats import PASSWORD
 from hub.runtime import feeding
 from hub.runtime.clock import SystemClock
+from hub.sandbox.certificates import client_file, issue
 from hub.store import outbox
 from hub.store.committer import Work
 from tests.backbone.hubs import Servers, Teller, line_to, until
@@ -77,9 +78,26 @@ def test_a_stream_is_judged_by_what_is_asked_of_it(
     assert marks(of_stream(None, given())) == {"feed-stream": "warn"}
 
 
+@pytest.mark.parametrize(
+    ("used", "limit", "largest", "expected"),
+    [
+        (5, -1, 1_048_576, {"nats-room": "ok"}),
+        (89, 100, 1_048_576, {"nats-room": "ok"}),
+        (91, 100, 1_048_576, {"nats-room": "warn"}),
+        (0, 0, 1_048_576, {"nats-room": "fail"}),
+        (5, -1, 65_536, {"nats-room": "ok", "nats-payload": "note"}),
+    ],
+)
+def test_the_room_of_an_account_is_judged(used: int, limit: int, largest: int, expected: dict[str, str]) -> None:
+    assert marks(of_account({"storage": used, "limits": {"max_storage": limit}}, largest=largest)) == expected
+    assert marks(of_account(None, largest=1_048_576)) == {"nats-room": "fail"}
+    tiered = {"storage": 5, "limits": {"max_storage": 0}, "tiers": {"R3": {}}}
+    assert marks(of_account(tiered, largest=1_048_576)) == {"nats-room": "ok"}
+
+
 async def test_the_way_and_the_files_are_looked_at(tmp_path: Path) -> None:
-    pem = tmp_path / "hub.pem"
-    pem.write_text("x")
+    issue(tmp_path, "localhost", clients=["hub"])
+    pem = client_file(tmp_path, "hub")
     pem.chmod(0o644)
     open_way = await examined(None, given("nats://nats.example.com,tls://other"), "e", away="nobody")
     found = {remark.name: remark for remark in open_way}
@@ -94,10 +112,15 @@ async def test_the_way_and_the_files_are_looked_at(tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
-async def test_a_server_is_examined_as_it_is(shared: Servers, teller: Teller) -> None:
+async def test_a_server_is_examined_as_it_is(shared: Servers, teller: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a hub connects, and whenever it is asked for."""
+    monkeypatch.setattr("hub.backbone.backbone._EXAMINED_AFTER", 0.0)
     (child,) = shared.children.values()
     settings = shared.settings(CONCORD_NATS_MONITOR=f"{child.hello['monitor']},http://127.0.0.1:9")
-    backbone = teller.backbone(settings)
+    with structlog.testing.capture_logs() as logs:
+        backbone = teller.backbone(settings)
+        await until(lambda: any(entry["event"] == "backbone.setting" for entry in logs))
+    assert "nats-sync" in {entry.get("of") for entry in logs} and PASSWORD not in str(logs)
     await teller.tell(1)
     await teller.published()
     found = {remark.name: remark for remark in await backbone.examine()}
@@ -107,6 +130,7 @@ async def test_a_server_is_examined_as_it_is(shared: Servers, teller: Teller) ->
     settings = shared.settings(CONCORD_NATS_MONITOR=child.hello["monitor"])
     async with line_to(settings) as line:
         assert marks(await examined(line, settings, teller.environment))["nats-sync"] == "ok"
+    assert found["nats-room"].severity == "ok" and "nats-payload" not in found
     assert PASSWORD not in str([*found.values()])
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, update
 
 from hub.backbone.backbone import Backbone
 from hub.backbone.line import Line
@@ -17,7 +18,9 @@ from hub.backbone.names import partition_of, stream_of, subject_of
 from hub.backbone.publishing import ID, REPEATS
 from hub.backbone.stream import look
 from hub.runtime.clock import SystemClock
+from hub.store.committer import Transaction, Work
 from hub.store.outbox import published
+from hub.store.outbox_tables import outbox
 from tests.backbone.hubs import Consumer, Servers, Teller, facts_of, line_to, until
 
 pytestmark = pytest.mark.processes
@@ -138,7 +141,7 @@ async def test_a_stream_that_lost_its_end_while_others_were_added_is_found_out(s
         again = []
         for number, each in enumerate(kept):
             assert each is not None
-            again.append((each["message"]["subject"], b"{}", {REPEATS: f"x{number}", ID: f"fact_{number}"}))
+            again.append((each["message"]["subject"], b"{}", {REPEATS: f"x{number}", ID: f"/fact_{number}"}))
         await line.store(again)
         now = await look(line, teller.environment)
     assert now is not None and now.last == 10 < before.last
@@ -207,9 +210,30 @@ async def test_several_that_publish_do_no_harm(
     assert sum(each.publisher.told_again for each in several) == 0
 
 
+async def test_a_process_ends_while_it_publishes(
+    shared: Servers, teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At whatever moment it is told to."""
+    monkeypatch.setattr("hub.backbone.publishing.TURN_SECONDS", 0.0)
+    settings = shared.settings()
+    consumer = Consumer(settings, teller.environment)
+    for start in range(0, 600, 20):
+        await teller.tell(*range(start, start + 20))
+        backbone = teller.backbone(settings, name=f"worker_{start}")
+        await until(lambda backbone=backbone: backbone.line is not None)  # type: ignore[misc]
+        await asyncio.sleep(start / 20_000)
+        async with asyncio.timeout(10):
+            await backbone.stop()
+        teller.backbones.remove(backbone)
+    teller.backbone(settings, name="worker_0")
+    await consumer.has(range(600))
+    await consumer.stop()
+
+
 async def test_one_publishes_at_a_time_and_another_when_it_is_gone(
     shared: Servers, teller: Teller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("hub.backbone.publishing.TURN_SECONDS", 60.0)
     settings = shared.settings()
     first = teller.backbone(settings, name="worker_1")
     await teller.tell(0)
@@ -223,6 +247,34 @@ async def test_one_publishes_at_a_time_and_another_when_it_is_gone(
     await teller.tell(*range(20, 30))
     await teller.published()
     assert (first.publisher.told, second.publisher.told) == (20, 10)
+
+
+async def test_what_is_too_old_to_be_replayed_is_taken_away(
+    shared: Servers, teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the outbox, some rows at a time; when the stream is lost, that is not told again."""
+    monkeypatch.setattr("hub.backbone.publishing.PRUNE_SECONDS", 0.0)
+    monkeypatch.setattr("hub.backbone.publishing._PRUNED_AT_ONCE", 7)
+    settings = shared.settings(CONCORD_FEED_DAYS="1")
+
+    def grow_old(transaction: Transaction) -> None:
+        transaction.connection.execute(update(outbox).where(outbox.c.position <= 20).values(at=1_600_000_000_000_000))
+
+    await teller.tell(*range(25))
+    await teller.committer.commit(Work(grow_old))
+    backbone = teller.backbone(settings)
+    await teller.published()
+
+    def left() -> int:
+        with teller.database.reading() as connection:
+            return connection.execute(select(func.count()).select_from(outbox)).scalar_one()
+
+    await until(lambda: left() == 5)
+    assert await facts_of(settings, teller.environment) == [*range(25)]
+    async with line_to(settings) as line:
+        await deleted(line, stream_of(teller.environment))
+    await mended(backbone, 5)
+    assert await facts_of(settings, teller.environment) == [*range(20, 25)]
 
 
 async def test_doubled_and_reordered_messages_are_given_once(shared: Servers, teller: Teller) -> None:
@@ -249,8 +301,11 @@ def decoded(found: dict[str, Any] | None) -> Message:
     return found["message"]["subject"], base64.b64decode(found["message"]["data"]), {}
 
 
-async def test_the_leader_of_a_cluster_may_be_killed(own: Make, teller: Teller) -> None:
+async def test_the_leader_of_a_cluster_may_be_killed(
+    own: Make, teller: Teller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is lost, and nothing comes twice."""
+    monkeypatch.setattr("hub.backbone.line.ANSWERS_WITHIN", 1.5)
     servers = own(3)
     servers.start()
     settings = servers.settings()

@@ -99,11 +99,16 @@ def test_a_certificate_needs_its_key(tmp_path: Path) -> None:
         given(CONCORD_NATS_CERT=str(tmp_path / "hub.pem"))
 
 
-@pytest.mark.parametrize(("package", "install"), [("nats", "concord-hub"), ("nkeys", "pip install nkeys")])
-def test_a_package_that_is_missing_is_named(
-    package: str, install: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "hub.creds").write_text("x")
-    monkeypatch.setattr(settings, "find_spec", lambda name: None if name == package else object())
-    with pytest.raises(Refused, match=install):
-        given(CONCORD_NATS_CREDENTIALS=str(tmp_path / "hub.creds"))
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "find_spec", lambda _name: None)
+    with pytest.raises(Refused, match=r"pip install 'concord-hub\[scale\]'"):
+        given()
+
+
+@pytest.mark.parametrize("content", ["", "geheim", "-----BEGIN X-----\ngeheim\n------END X------\n" * 2, "\xff"])
+def test_a_file_that_holds_no_credentials_is_named_without_what_it_holds(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "hub.creds"
+    path.write_text(content)
+    with pytest.raises(Refused, match="is no credentials file") as told:
+        given(CONCORD_NATS_CREDENTIALS=str(path))
+    assert "geheim" not in str(told.value) and str(path) in str(told.value)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.backbone.envelope import envelope_of
+from hub.backbone.envelope import envelope_of, name_of
 from hub.backbone.following import Wish
 from hub.backbone.names import PARTITIONS, all_of, partition_of, stream_of, subject_of, wanted
 from hub.sdk import exact_json
@@ -18,7 +18,7 @@ from hub.sdk import exact_json
 ROW: dict[str, Any] = {
     "environment": "production",
     "position": 42,
-    "id": "event_1",
+    "id": "evt_1",
     "type": "stripe.invoice.finalized",
     "subject": "in_1",
     "key": "in_1",
@@ -37,13 +37,14 @@ ROW: dict[str, Any] = {
 def test_an_event_is_told_with_all_that_it_came_with() -> None:
     assert exact_json.loads(envelope_of(ROW)) == {
         "specversion": "1.0",
-        "id": "event_1",
+        "id": "evt_1",
         "source": "/concord/production/stripe",
         "type": "stripe.invoice.finalized",
         "time": "2025-12-31T23:59:59.123456Z",
         "recordedtime": "2026-01-01T00:00:00.000000Z",
         "sequence": "00000000000000000042",
         "partitionkey": "in_1",
+        "eventid": "event_1",
         "subject": "in_1",
         "dataschema": "urn:concord:schema:stripe.invoice@2025-09-30",
         "datacontenttype": "application/json",
@@ -76,7 +77,15 @@ def test_a_payload_that_retention_took_away_is_nowhere() -> None:
 def test_no_name_makes_an_envelope_too_large() -> None:
     huge = "y" * 5000
     told = envelope_of({**ROW, "subject": huge, "key": huge, "type": huge}, largest=2000)
-    assert len(told) <= 2000 and exact_json.loads(told)["id"] == "event_1"
+    assert len(told) <= 2000 and exact_json.loads(told)["id"] == "evt_1"
+
+
+@given(st.text(max_size=200), st.text(max_size=60))
+def test_a_name_stands_in_a_header_and_is_like_no_other(id: str, connection: str) -> None:
+    name = name_of({**ROW, "id": id, "connection": connection})
+    assert re.fullmatch(r"[A-Za-z0-9_.~%-]*/[A-Za-z0-9_.~%-]*", name) and len(name) < 3200
+    assert name != name_of({**ROW, "id": id + "/", "connection": connection})
+    assert name != name_of({**ROW, "id": id, "connection": connection + "/"})
 
 
 def test_a_subject_says_environment_partition_and_type() -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from hub.backbone.backbone import Told
 from hub.engine.worker import POLL_SECONDS, SAFETY_SECONDS, Worker
-from hub.store.sqlite import FILE_NAME
+from hub.store.committer import Work
+from hub.store.tables import runs
 from tests.backbone.hubs import Servers, Teller, until
 from tests.engine.house import House, bundle
 from tests.engine.vendor import Vendor
@@ -58,7 +58,7 @@ async def test_what_one_process_cannot_take_wakes_the_others(shared: Servers, te
 async def test_a_message_is_enough_for_a_worker_that_never_looks(
     shared: Servers, teller: Teller, tmp_path: Path
 ) -> None:
-    """The run was made ready by another process, of which this one's committer knows nothing."""
+    """The run was made ready by another process, of which this one's worker knows nothing."""
     house = House(tmp_path / "house", Vendor(), bundle(FLOW), worker=Patient)
     other = teller.backbone(shared.settings(), name="other")
     here = teller.backbone(shared.settings(), name="here", told=Told(work=house.worker.wake))
@@ -66,25 +66,22 @@ async def test_a_message_is_enough_for_a_worker_that_never_looks(
     await house.start()
     await house.give({"id": "a"})
     await house.settled(waiting=["timer"])
-    file = tmp_path / "house" / FILE_NAME
 
-    def of_another_process(statement: str) -> list[tuple[str, int]]:
-        with closing(sqlite3.connect(file, timeout=5)) as connection, connection:
-            return connection.execute(statement).fetchall()
-
-    def epoch() -> int:
-        [(_, found)] = of_another_process("SELECT state, epoch FROM runs")
-        return found
+    def stands() -> tuple[str, int]:
+        with house.database.reading() as connection:
+            row = connection.execute(select(runs.c.state, runs.c.epoch)).one()
+        return row.state, row.epoch
 
     # Asleep for a million seconds, but for the run's own timer; that one has come and gone.
     await house.settled()
-    again = "UPDATE runs SET state='queued', claimable_at=1, blocking=1, finished_at=NULL, reason='again'"
-    of_another_process(again)
+    # As when another process commits it, nobody here is told that there is something to do.
+    ready = update(runs).values(state="queued", claimable_at=1, blocking=True, finished_at=None)
+    await house.committer.commit(Work(lambda transaction: transaction.connection.execute(ready).rowcount))
     await asyncio.sleep(0.1)
-    [(state, before)] = of_another_process("SELECT state, epoch FROM runs")
+    state, before = stands()
     assert state == "queued"
     other.work()
-    await until(lambda: epoch() > before)
+    await until(lambda: stands()[1] > before)
     await house.settled()
     await house.stop()
 

@@ -58,7 +58,8 @@ def test_a_hub_tells_what_happens_until_the_feed_is_ended(hub: HubProcess, nats:
     facts = has(hub, 2)
     (changed, *_), (ended, *_) = of(facts, "helloworld.greeting.changed"), of(facts, "concord.run.succeeded")
     assert changed["source"] == "/concord/test/hello" and changed["data"]["id"] == "g-1"
-    assert ended["data"]["event_id"] == changed["id"] and ended["data"]["flow"] == "greet"
+    assert ended["data"]["event_id"] == changed["eventid"] and changed["id"] != changed["eventid"]
+    assert ended["data"]["flow"] == "greet"
     assert ended["partitionkey"] == ended["data"]["key"] == "g-1"
     assert {fact["type"] for fact in told(hub, "--type", "concord.run.*")} == {"concord.run.succeeded"}
     assert told(hub, "--key", "nobody") == [] and told(hub, "--since", "2100-01-01") == []

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("environment", sa.String(), nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("id", sa.String(), nullable=False),
+        sa.Column("connection", sa.String(), nullable=True),
         sa.Column("type", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
