@@ -18,9 +18,8 @@ from tests.house.sources import PACKAGES, ROOT, found_in, imported, modules, tra
 FOR_TESTS = ROOT / "hub/sdk/testing"
 SHIPPED = [path for path in modules(*PACKAGES) if FOR_TESTS not in path.parents]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-CARRIERS = packages_distributions()
-#: Of the standard library of Pythons that may be newer than this one.
-LATER = {"compression"}
+#: Which distributions have a module; of what newer Pythons bring themselves, the one that stands in for it.
+CARRIERS = {**packages_distributions(), "compression": ["backports-zstd"]}
 
 
 def plain(name: str) -> str:
@@ -44,7 +43,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
 
 
 def _undeclared(path: Path) -> list[str]:
-    own = {*sys.stdlib_module_names, *LATER, *PACKAGES, "concord_assets", "concord_workspace"}
+    own = {*sys.stdlib_module_names, *PACKAGES, "concord_assets", "concord_workspace"}
     outside = {name.partition(".")[0] for name, _ in imported(path)} - own
     return [name for name in sorted(outside) if not {plain(one) for one in CARRIERS.get(name, [])} & DECLARED]
 
