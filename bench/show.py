@@ -99,11 +99,12 @@ def show_intake(console: Console, found: Found) -> None:
             ", ".join(map(str, each["each_round"])),
             f"{each['p50_ms']:,}",
             f"{each['p99_ms']:,}",
+            f"{each['hub_us']}",
             f"{each['repeats_per_second']:,}",
         )
         for batch, each in found["batches"].items()
     ]
-    columns = ("events a batch", "events/s", "floor", "of the floor", "each round", "p50 ms", "p99 ms", "repeats/s")
+    columns = ("events a batch", "events/s", "floor", "ratio", "rounds", "p50 ms", "p99 ms", "hub µs", "repeats/s")
     title = (
         f"Events of {found['event_bytes']} bytes over HTTP → checked → once → durable → told, on {found['database']}"
     )

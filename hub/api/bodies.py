@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from hub.api.problems import BodyTooLarge, WrongEncoding
+from hub.api.problems import BodyTooLarge, TooSlow, WrongEncoding
 from hub.errors import FixData
 
 if sys.version_info >= (3, 14):
@@ -37,6 +38,15 @@ async def parts(receive: Receive) -> AsyncIterator[bytes]:
             raise ClientDisconnect
         more = message.get("more_body", False)
         yield message.get("body", b"")
+
+
+async def in_time(stream: AsyncIterator[bytes], most: int, seconds: float) -> bytes:
+    """Put a body together as `whole` does; raises `TooSlow` where it does not come within so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await whole(stream, most)
+    except TimeoutError:
+        raise TooSlow(seconds=seconds) from None
 
 
 async def whole(stream: AsyncIterator[bytes], most: int) -> bytes:

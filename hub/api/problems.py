@@ -59,6 +59,12 @@ class WrongMediaType(HubError):
     code = "wrong-media-type"
 
 
+class TooSlow(HubError):
+    """The body did not come in time; nothing of it was taken."""
+
+    code = "too-slow"
+
+
 class WrongEncoding(HubError):
     """The body is packed in a way that this door does not unpack."""
 
@@ -67,6 +73,8 @@ class WrongEncoding(HubError):
 
 def status_of(error: HubError) -> int:
     """Give the HTTP status of an error's family."""
+    if isinstance(error, TooSlow):
+        return 408
     if isinstance(error, BodyTooLarge | TooManyEvents):
         return 413
     if isinstance(error, WrongMediaType | WrongEncoding):

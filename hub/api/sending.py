@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from hub.access.permissions import Permission
-from hub.api.bodies import ENCODINGS, parts, unpacked, whole
-from hub.api.problems import MEDIA_TYPE, BodyTooLarge, WrongMediaType, of_error, problem
+from hub.api.bodies import ENCODINGS, in_time, parts, unpacked
+from hub.api.problems import MEDIA_TYPE, BodyTooLarge, TooSlow, WrongEncoding, WrongMediaType, of_error, problem
 from hub.errors import FixData, HubError, Refused
 from hub.intake.deliveries import MAX_BODY, MOST_EVENTS, Deliveries, Outcome, Result
 from hub.sdk import exact_json
@@ -22,6 +22,8 @@ from hub.sdk import exact_json
 PATH = "/api/events"
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
+#: A body that takes longer keeps room from others.
+BODY_SECONDS = 30.0
 #: A packed body of more bytes is unpacked beside what else goes on.
 _LONG = 64 * 1024
 
@@ -112,6 +114,7 @@ def _described() -> dict[str, Any]:
             "207": answered("Of a batch some were refused or conflict.", "application/json", answer),
             "401": answered("The token is no sender's."),
             "403": answered("A single event that the sender may not send."),
+            "408": answered("The body did not come in time."),
             "409": answered("A single event whose id was taken before with other content."),
             "413": answered(_WHAT_TO_DO),
             "415": answered("Another content type or encoding."),
@@ -166,18 +169,15 @@ async def _taken(deliveries: Deliveries, scope: Scope, stream: AsyncIterator[byt
         # Of what is packed nobody knows how long it is.
         told = headers.get("content-length", "")
         size = int(told) if told.isdecimal() and not encoding else MAX_BODY
-        if size > MAX_BODY:
-            await whole(stream, MAX_BODY)
-            raise BodyTooLarge(_WHAT_TO_DO, limit=MAX_BODY)
-        with deliveries.holding(sending, size):
-            body = await whole(stream, MAX_BODY)
+        with deliveries.holding(sending, min(size, MAX_BODY)):
+            body = await in_time(stream, MAX_BODY, BODY_SECONDS)
             if encoding:
                 body = await _unpacked(body, encoding)
             outcomes = await deliveries.take(sending, body, batch=batch)
     except BodyTooLarge as error:
         deliveries.count_refusal(name, error.code)
         raise BodyTooLarge(_WHAT_TO_DO, limit=MAX_BODY) from None
-    except (FixData, Refused, WrongMediaType) as error:
+    except (FixData, Refused, TooSlow, WrongMediaType, WrongEncoding) as error:
         deliveries.count_refusal(name, error.code)
         raise
     if not batch and outcomes[0].result in (Result.REFUSED, Result.CONFLICTING):

@@ -32,7 +32,8 @@ SCHEMA_URN = "urn:concord:schema:"
 
 _OWN = frozenset({"specversion", "id", "source", "type", "subject", "time", "dataschema", "datacontenttype", "data"})
 #: What nearly every event has, and what of it is looked at by itself.
-_USUAL = frozenset({"specversion", "id", "source", "type", "subject", "time", "data"})
+_USUAL = frozenset({"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"})
+_JSON = "application/json"
 _TOLD_SELDOM = ("dataschema", "datacontenttype")
 _OPTIONAL = ("subject", "time", *_TOLD_SELDOM)
 #: Set or changed by those who pass events on, so that the same event may bear others when it is sent again.
@@ -158,14 +159,14 @@ class Reader:
         if event.get("specversion") != "1.0":
             raise _Wrong("wrong-specversion", '`specversion` must be "1.0".')
         identity = _text("id", event.get("id"))
-        source = _text("source", event.get("source"))
-        kind = _text("type", event.get("type"))
-        if source not in self._sources:
-            self._look_at_source(source)
-        if kind not in self._types:
-            self._look_at_type(kind)
+        source, kind = event.get("source"), event.get("type")
+        if not isinstance(source, str) or source not in self._sources:
+            source = self._source(source)
+        if not isinstance(kind, str) or kind not in self._types:
+            kind = self._type(kind)
         subject, time = event.get("subject"), event.get("time")
-        if subject is None or time is None or not _USUAL.issuperset(event):
+        as_usual = _USUAL.issuperset(event) and event.get("datacontenttype", _JSON) == _JSON
+        if subject is None or time is None or not as_usual:
             _look_at_the_rest(event)
         if subject is not None:
             _text("subject", subject)
@@ -189,14 +190,17 @@ class Reader:
             event.get("data") is not None,
         )
 
-    def _look_at_source(self, source: str) -> None:
+    def _source(self, value: Any) -> str:
+        source = _text("source", value)
         if not source.isprintable() or _SPACE.search(source):
             raise _Wrong("invalid-attribute", "`source` must be a URI reference, without blanks.")
         if source not in self._sender.sources:
             raise _Wrong("source-not-allowed", f"This sender may not send events of the source `{source[:200]}`.")
         self._sources.add(source)
+        return source
 
-    def _look_at_type(self, kind: str) -> None:
+    def _type(self, value: Any) -> str:
+        kind = _text("type", value)
         if _TYPE.fullmatch(kind) is None:
             message = (
                 "`type` must begin with a letter or digit, and go on with letters, digits, `.`, `_`, `/`, `:` or `-`."
@@ -205,6 +209,7 @@ class Reader:
         if kind not in self._sender.types:
             raise _Wrong("type-not-allowed", f"This sender may not send events of the type `{kind}`.")
         self._types.add(kind)
+        return kind
 
 
 def _id_of(value: Any) -> str | None:

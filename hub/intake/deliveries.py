@@ -16,9 +16,10 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+import structlog
 
 from hub.access.senders import Sending, by_token, recognise
-from hub.errors import HubError, NotAuthenticated, Refused, Stopping
+from hub.errors import Fatal, HubError, NotAuthenticated, Refused, RetryLater, Stopping
 from hub.intake.cloudevents import Reader, Received, Refusal, values_of
 from hub.intake.door import STOPPED_SECONDS, UNKNOWN, Intake
 from hub.intake.turns import Turns
@@ -30,6 +31,8 @@ from hub.store.committer import Committer
 from hub.store.deliveries import AcceptDelivery
 from hub.store.events import Accept, Acceptance
 from hub.workspace.bundle import Bundle
+
+log = structlog.get_logger(__name__)
 
 #: As many events may come in one request.
 MOST_EVENTS = 1000
@@ -137,35 +140,33 @@ class Deliveries:
             del values
             accepts = await self._prepared(sending, [one for one in received if isinstance(one, Received)])
             results = await self._commit(sending, accepts)
-        outcomes, at = [], 0
-        refused: Counter[str] = Counter()
-        for one in received:
-            if isinstance(one, Refusal):
-                refused[one.code] += 1
-                outcomes.append(Outcome(Result.REFUSED, one.id, None, one))
-                continue
-            result = _RESULTS[results[at]]
-            event = accepts[at].event["id"] if result is Result.ACCEPTED else None
-            outcomes.append(Outcome(result, one.id, event))
-            at += 1
+        each = iter(zip(accepts, results, strict=True))
+        outcomes = [
+            Outcome(Result.REFUSED, one.id, None, one) if isinstance(one, Refusal) else _outcome(one.id, *next(each))
+            for one in received
+        ]
+        refused = Counter(outcome.refusal.code for outcome in outcomes if outcome.refusal is not None)
         for code, count in refused.items():
             self._intake.count_refusal(sending.sender.name, code, count)
         return outcomes
 
-    async def _commit(self, sending: Sending, accepts: Sequence[Accept]) -> list[Acceptance]:
+    async def _commit(self, sending: Sending, accepts: Sequence[Accept]) -> list[Acceptance | HubError]:
+        """Make events durable; gives of each what became of it, or the error that it alone met."""
         if self._intake.closed:
             raise Stopping(after=STOPPED_SECONDS)
         if not accepts:
             return []
-        results: list[Acceptance | HubError] = await self._committer.commit(
-            AcceptDelivery(accepts=accepts, connection=sending.sender.name, actor=sending.actor)
-        )
-        told: list[Acceptance] = []
-        for result in results:
-            if isinstance(result, HubError):
-                raise result
-            told.append(result)
-        return told
+        delivery = AcceptDelivery(accepts=accepts, connection=sending.sender.name, actor=sending.actor)
+        try:
+            results: list[Acceptance | HubError] = await self._committer.commit(delivery)
+        except (Fatal, RetryLater):
+            raise
+        except HubError as error:
+            if len(accepts) == 1:
+                return [error]
+            # One of them does not fit what is stored; it keeps no other from being taken.
+            return [(await self._commit(sending, [accept]))[0] for accept in accepts]
+        return results
 
     async def _prepared(self, sending: Sending, received: Sequence[Received]) -> list[Accept]:
         bundle, now = self._bundle(), self._ambient.now()
@@ -220,6 +221,14 @@ class Deliveries:
             here = bundle.environments.get(self._environment)
             self._senders = by_token(() if here is None else here.senders.values())
             self._of, self._wanted = bundle.id, {}
+
+
+def _outcome(id: str, accept: Accept, result: Acceptance | HubError) -> Outcome:
+    if isinstance(result, HubError):
+        log.error("event.cannot_be_stored", named=accept.event["external_id"], reason=str(result))
+        return Outcome(Result.REFUSED, id, None, Refusal("cannot-be-stored", f"It cannot be stored: {result}.", id))
+    event = accept.event["id"] if result is Acceptance.NEW else None
+    return Outcome(_RESULTS[result], id, event)
 
 
 def _row(common: Mapping[str, Any], event_id: str, one: Received) -> dict[str, Any]:

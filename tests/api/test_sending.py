@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import json
@@ -261,6 +262,23 @@ async def test_a_sender_who_goes_away_is_not_answered(hub: Hub) -> None:
     scope = {"type": "http", "method": "POST", "path": sending.PATH, "headers": headers}
     await hooks.Door(app)(scope, receive, send)
     assert (said, counted(made)) == ([], 0)
+
+
+async def test_a_body_that_does_not_come_to_its_end_is_not_waited_for(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would keep room from others."""
+    _, deliveries, app = hub
+    monkeypatch.setattr(sending, "BODY_SECONDS", 0.02)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"["
+        await asyncio.sleep(5)
+
+    answer = await post(hooks.Door(app), slowly())
+    assert (answer.status_code, answer.json()["code"]) == (408, "too-slow")
+    with deliveries.holding(deliveries.sending(TOKEN), MAX_BODY * 4):
+        pass
 
 
 async def test_the_description_tells_what_is_sent_and_answered(hub: Hub) -> None:

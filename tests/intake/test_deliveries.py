@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 
 from hub.access.permissions import Permission
 from hub.errors import Behind, NotAllowed, NotAuthenticated, RetryLater, Stopping, TooMuchAtOnce
+from hub.intake import cloudevents
 from hub.intake.deliveries import MOST_EVENTS, Deliveries, Result, TooManyEvents
 from hub.intake.turns import Turns
 from hub.sdk import exact_json
@@ -228,6 +229,20 @@ async def test_more_events_than_are_taken_at_once_are_none(hub: Hub) -> None:
     assert rows(made) == []
     assert set(await sent(deliveries, *(usage(str(number)) for number in range(MOST_EVENTS)))) == {"accepted"}
     assert len(rows(made)) == MOST_EVENTS
+
+
+async def test_one_that_cannot_be_stored_keeps_no_other_from_being_taken(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the reason, which would be a defect: here its number is larger than any column's."""
+    made, deliveries = hub
+    monkeypatch.setattr(cloudevents, "_moment", lambda time: 2**70 if time.startswith("1999") else 0)
+    given = (usage("a"), usage("b", time="1999-01-01T00:00:00Z"), usage("c"))
+    told = await deliveries.take(deliveries.sending(TOKEN), body_of(*given), batch=True)
+    assert [outcome.result.value for outcome in told] == ["accepted", "refused", "accepted"]
+    assert told[1].refusal is not None
+    assert told[1].refusal.code == "cannot-be-stored"
+    assert [row["external_id"] for row in rows(made)] == [f"{SOURCE} a", f"{SOURCE} c"]
 
 
 async def test_a_hub_that_stops_takes_nothing_new(hub: Hub) -> None:
