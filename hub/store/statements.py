@@ -135,6 +135,13 @@ def _fetched(connection: Connection, fetch: Callable[[], Any]) -> Any:
         raise _known(connection, "", (), error) from error
 
 
+def without_values(error: Any) -> None:
+    """Leave of a server's error its first sentence: what it says further shows the row that was refused."""
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    if primary is not None:
+        error.args = (primary,)
+
+
 def _known(connection: Connection, sql: str, values: Sequence[Any], error: Any) -> BaseException:
     dialect = connection.dialect
     without_values(error)
@@ -151,13 +158,6 @@ def _known(connection: Connection, sql: str, values: Sequence[Any], error: Any) 
     if lost:
         connection.invalidate(error)
     return told
-
-
-def without_values(error: Any) -> None:
-    """Leave of a server's error its first sentence: what it says further shows the row that was refused."""
-    primary = getattr(getattr(error, "diag", None), "message_primary", None)
-    if primary is not None:
-        error.args = (primary,)
 
 
 #: What the parameter of `among` is; by it a form knows its lists.
