@@ -12,7 +12,7 @@ import pytest
 
 from tests.runtime.conftest import vendor as vendor_of
 from tests.shared.pair import LEASE, Pair
-from tests.shared.servers import Server
+from tests.shared.servers import Server, until
 
 pytestmark = pytest.mark.processes
 
@@ -29,14 +29,6 @@ def pair(server: Server, tmp_path: Path, vendor: Any) -> Iterator[Pair]:
     for each in (made.one, made.other):
         if each.process is not None and each.process.poll() is None:
             each.end(signal.SIGKILL)
-
-
-def until(true: Any, seconds: float = 20.0) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_what_a_killed_process_had_in_hand_is_done_by_the_other(pair: Pair) -> None:
