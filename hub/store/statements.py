@@ -136,6 +136,13 @@ def _fetched(connection: Connection, fetch: Callable[[], Any]) -> Any:
         raise _known(connection, "", (), error) from error
 
 
+def without_values(error: Any) -> None:
+    """Leave of a server's error its first sentence: what it says further shows the row that was refused."""
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    if primary is not None:
+        error.args = (primary,)
+
+
 def _known(connection: Connection, sql: str, values: Sequence[Any], error: Any) -> BaseException:
     dialect = connection.dialect
     without_values(error)
@@ -166,13 +173,6 @@ def unread(error: BaseException) -> DatabaseAway:
 
 #: After so many seconds it is tried again whether a database that was away can be read.
 _AWAY_SECONDS = 1.0
-
-
-def without_values(error: Any) -> None:
-    """Leave of a server's error its first sentence: what it says further shows the row that was refused."""
-    primary = getattr(getattr(error, "diag", None), "message_primary", None)
-    if primary is not None:
-        error.args = (primary,)
 
 
 #: What the parameter of `among` is; by it a form knows its lists.

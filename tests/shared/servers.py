@@ -60,7 +60,7 @@ class Server:
         self._child.process.wait(20)
         self._child.stop()
         while accepts(self.port):
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     def stop(self) -> None:
         """Let it end in order, with open transactions given up."""
@@ -183,9 +183,9 @@ def _shut(*sockets: socket.socket) -> None:
         each.close()
 
 
-def until(true: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait in a thread until something is so."""
+def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until something is so."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
-        time.sleep(0.01)
+        time.sleep(0.02)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from hub.audit.kinds import AuditKind
@@ -210,6 +210,17 @@ def test_a_server_that_does_not_answer_is_named_without_the_password(tmp_path: P
         assert error.code == "database-away"
         assert "sesame" not in str(error) + repr(error)
         assert f"@127.0.0.1:{place.rpartition(':')[2].partition('/')[0]}/" in str(error.facts["database"])
+
+
+def test_a_user_that_may_make_no_tables_is_told_so(tmp_path: Path, url: str) -> None:
+    """In the server's words, which name what is missing."""
+    guest = f"{url.rpartition('/')[2]}_guest"
+    change(url, f"CREATE ROLE {guest} LOGIN PASSWORD 'sesame'")
+    place = make_url(url).set(username=guest, password="sesame").render_as_string(hide_password=False)
+    error = opened(tmp_path, place)
+    assert isinstance(error, Refused)
+    assert (error.code, error.facts["reason"]) == ("database-refused", "permission denied for schema public")
+    assert "sesame" not in str(error)
 
 
 async def test_another_database_than_before_is_refused(tmp_path: Path, databases: postgres.Databases, url: str) -> None:
