@@ -109,8 +109,8 @@ def show_intake(console: Console, found: Found) -> None:
     )
     _table(console, title, columns, rows)
     console.print(
-        f"{found['events']:,} events a round over {found['connections']} connections. `hub µs` is what the hub needs of "
-        "the processor for an event."
+        f"{found['events']:,} events a round over {found['connections']} connections. `hub µs` is what the hub needs "
+        "of the processor for an event."
     )
 
 
