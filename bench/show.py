@@ -96,7 +96,6 @@ def show_intake(console: Console, found: Found) -> None:
             f"{each['per_second']:,}",
             f"{each['floor_per_second']:,}",
             f"{each['of_floor']} x",
-            ", ".join(map(str, each["each_round"])),
             f"{each['p50_ms']:,}",
             f"{each['p99_ms']:,}",
             f"{each['hub_us']}",
@@ -104,12 +103,15 @@ def show_intake(console: Console, found: Found) -> None:
         )
         for batch, each in found["batches"].items()
     ]
-    columns = ("events a batch", "events/s", "floor", "ratio", "rounds", "p50 ms", "p99 ms", "hub µs", "repeats/s")
+    columns = ("a batch", "events/s", "floor", "ratio", "p50 ms", "p99 ms", "hub µs", "repeats/s")
     title = (
         f"Events of {found['event_bytes']} bytes over HTTP → checked → once → durable → told, on {found['database']}"
     )
     _table(console, title, columns, rows)
-    console.print(f"{found['events']:,} events a round over {found['connections']} connections.")
+    console.print(
+        f"{found['events']:,} events a round over {found['connections']} connections. `hub µs` is what the hub needs "
+        "of the processor for an event."
+    )
 
 
 def show_volume(console: Console, found: Found) -> None:
