@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine
+
+from hub.store.sqlite import FILE_NAME
 from tests import forked, postgres
 from tests.forked import CONCORD, Forked
 
@@ -108,6 +111,21 @@ class HubProcess:
     def run(self, *arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run one command."""
         return forked.run(*arguments, environ=self.environ, input=input or "")
+
+    def asked(self, statement: str) -> list[tuple[Any, ...]]:
+        """Ask the database itself, past the hub; a statement that gives nothing changes something."""
+        url = self.environ.get("CONCORD_DATABASE")
+        engine = (
+            create_engine(f"sqlite:///{self.data / FILE_NAME}")
+            if url is None
+            else create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        )
+        try:
+            with engine.begin() as connection:
+                found = connection.exec_driver_sql(statement)
+                return [tuple(row) for row in found] if found.returns_rows else []
+        finally:
+            engine.dispose()
 
     def secrets(self) -> dict[str, str]:
         """Give the connection's secret fields."""

@@ -27,7 +27,7 @@ from hub.runtime.restores import restore_backup
 from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import HubProcess, command, event
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.embedded("backups of its file")]
 
 
 def backed_up(hub: HubProcess, name: str = "backup.tar") -> tuple[Path, dict[str, Any]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+
+import pytest
 
 from tests.runtime.process import HubProcess, event
 
@@ -37,6 +38,7 @@ def test_a_schema_is_drafted_from_what_the_hub_has_received(hub: HubProcess) -> 
     assert found["comparison"]["broken"] is False
 
 
+@pytest.mark.embedded("one process owns a file")
 def test_a_second_hub_on_the_same_data_is_refused_in_one_line(hub: HubProcess) -> None:
     """It says what to do instead."""
     hub.start()
@@ -47,6 +49,7 @@ def test_a_second_hub_on_the_same_data_is_refused_in_one_line(hub: HubProcess) -
     assert hub.end() == 0
 
 
+@pytest.mark.embedded("a folder without its file")
 def test_refusals_are_one_line_without_a_traceback(hub: HubProcess) -> None:
     """Data that is not there, unknown run, unknown environment, unknown secret, a secret that is no JSON."""
     assert "There is no hub's data in this folder" in hub.run("runs", "list").stderr
@@ -74,10 +77,7 @@ def test_audit_verify_names_the_altered_entry(hub: HubProcess) -> None:
     hub.settled({"succeeded": 1})
     assert hub.end() == 0
     assert hub.run("audit", "verify").returncode == 0
-    connection = sqlite3.connect(hub.data / "concord.db")
-    connection.execute("DELETE FROM audit WHERE sequence = 3")
-    connection.commit()
-    connection.close()
+    hub.asked("DELETE FROM audit WHERE sequence = 3")
     broken = hub.run("audit", "verify")
     assert broken.returncode == 1
     assert "entry 3 missing" in broken.stderr

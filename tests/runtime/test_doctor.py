@@ -16,7 +16,7 @@ from hub.runtime.settings import HubSettings
 from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import HubProcess, event
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.embedded("its file is examined")]
 
 #: In microseconds since 1970.
 LONG_AGO = 1_700_000_000_000_000

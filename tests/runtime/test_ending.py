@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,14 +12,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub.engine.worker import DRAIN_SECONDS
 from hub.runtime.serve import ENDED_WITHIN, EXIT_FATAL, GONE_WITHIN
-from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import Answer, HubProcess, event
 
 pytestmark = pytest.mark.processes
@@ -41,11 +38,8 @@ def copies(vendor: Any) -> list[str]:
     return [greeting["id"] for greeting in control(vendor, "/_control/books")["greetings"] if "g-" in greeting["id"]]
 
 
-def states(data: Path) -> set[str]:
-    with sqlite3.connect(data / FILE_NAME) as connection:
-        found = {row[0] for row in connection.execute("SELECT DISTINCT state FROM runs")}
-    connection.close()
-    return found
+def states(hub: HubProcess) -> set[str]:
+    return {state for (state,) in hub.asked("SELECT DISTINCT state FROM runs")}
 
 
 def patient(hub: HubProcess, seconds: int) -> None:
@@ -108,10 +102,8 @@ def test_under_load_nothing_acknowledged_is_lost_and_senders_are_told(hub: HubPr
     assert refusals
     assert {answer.status for answer in refusals} == {503}
     assert json.loads(refusals[0].body)["code"] == "stopping"
-    assert states(hub.data) <= {"queued", "succeeded", "waiting"}
-    with sqlite3.connect(hub.data / FILE_NAME) as connection:
-        kept = {row[0] for row in connection.execute("SELECT external_id FROM events WHERE via = 'webhook'")}
-    connection.close()
+    assert states(hub) <= {"queued", "succeeded", "waiting"}
+    kept = {name for (name,) in hub.asked("SELECT external_id FROM events WHERE via = 'webhook'")}
     assert accepted(answers) <= kept
     control(vendor, "/_control/faults", [])
     hub.closed()
@@ -178,7 +170,7 @@ def test_what_takes_too_long_is_handed_back(hub: HubProcess, vendor: Any, signs:
     assert hub.process.wait(timeout=LONGEST) == 0
     took = time.monotonic() - began
     assert took < (LONGEST if signs == 1 else 5.0)
-    assert states(hub.data) == {"queued"}
+    assert states(hub) == {"queued"}
     control(vendor, "/_control/faults", [])
     hub.closed()
     hub.start()

@@ -17,7 +17,7 @@ import pytest
 from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import HubProcess, command, event
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.embedded("errors of its file")]
 
 #: From this sync of a thread on the disk says that it failed.
 FAILS_AT = 25

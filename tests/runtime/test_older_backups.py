@@ -17,6 +17,8 @@ from hub.store.database import Database
 from hub.store.migrating import NEWEST
 from hub.store.sqlite import FILE_NAME
 
+pytestmark = pytest.mark.embedded("backups of its file")
+
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 EVENT = {
     "id": "event_1", "environment": "test", "connection": "stripe", "external_id": "evt_1", "type": "told",

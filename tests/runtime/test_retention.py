@@ -10,7 +10,7 @@ import pytest
 from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import HubProcess, event
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.embedded("room in its file")]
 
 
 def test_payloads_go_when_the_environment_says_so_and_their_time_is_over(hub: HubProcess) -> None:

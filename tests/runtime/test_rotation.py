@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 import pytest
 
 from hub.connections.keys import FILE_VARIABLE, change_key, present_key
-from hub.store.sqlite import FILE_NAME
 from tests.runtime.process import HubProcess, event
 
 pytestmark = pytest.mark.processes
@@ -28,8 +26,7 @@ def key_file(hub: HubProcess) -> Path:
 
 def sealed_with(hub: HubProcess) -> set[str]:
     """Name the keys that the secrets in the database are sealed with."""
-    with sqlite3.connect(f"file:{hub.data / FILE_NAME}?mode=ro", uri=True) as database:
-        rows = database.execute("SELECT sealed FROM secrets").fetchall()
+    rows = hub.asked("SELECT sealed FROM secrets")
     assert rows
     return {json.loads(sealed)["key_id"] for (sealed,) in rows}
 
