@@ -26,6 +26,7 @@ from hub.proof.servers import postgres as server
 from hub.store import (  # noqa: F401 - they declare tables
     account_tables,
     control_tables,
+    outbox_tables,
     postgres,
     process_tables,
     thing_tables,

@@ -15,8 +15,7 @@ from tests.forked import CONCORD, Forked
 from tests.runtime.conftest import vendor as vendor_of
 from tests.runtime.process import event
 from tests.shared.pair import LEASE, Member, Pair
-from tests.shared.servers import Server
-from tests.shared.test_processes import until
+from tests.shared.servers import Server, until
 
 pytestmark = pytest.mark.processes
 
