@@ -17,7 +17,7 @@ demo: $(READY) ## run the whole money path against vendor sandboxes on this mach
 	$(VENV)/bin/concord demo $(ARGS)
 
 scale-demo: $(READY) ## run the demo's storm on PostgreSQL and NATS with 4 workers, and kill all of them in turn
-	$(VENV)/bin/concord demo --once --faults storm --workers 4 --nats 3 --kill 5 --invoices 60 $(ARGS)
+	$(VENV)/bin/concord demo --once --faults storm --workers 4 --nats 3 --kill 5 --invoices 120 $(ARGS)
 
 prove: $(READY) ## run the real engine through simulated failures, thousands of times, and judge every one
 	$(VENV)/bin/concord prove $(ARGS)

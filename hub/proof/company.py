@@ -35,6 +35,14 @@ class Wanted:
     nats: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Struck:
+    """What was struck, in words; `works` says that it was a process of the hub, which may have writes in hand."""
+
+    what: str
+    works: bool
+
+
 class Company:
     """What runs beside the hub; servers are started at once, workers once something is published."""
 
@@ -78,11 +86,11 @@ class Company:
         launched = [(name, self._processes.launch(name, self._command(name))) for name in names]
         self._workers = {name: self._processes.wait(name, process) for name, process in launched}
 
-    def strike(self) -> Callable[[], str] | None:
+    def strike(self) -> Callable[[], Struck] | None:
         """Give what is struck next, to be done; None where it is the hub's turn."""
         return next(self._turns)
 
-    def _strikes(self) -> Iterator[Callable[[], str] | None]:
+    def _strikes(self) -> Iterator[Callable[[], Struck] | None]:
         yield None
         yield self._kill_worker
         yield self._restart_postgres
@@ -90,28 +98,28 @@ class Company:
             yield self._kill_leader
         yield self._kill_worker
 
-    def _kill_worker(self) -> str:
+    def _kill_worker(self) -> Struck:
         name = self._dice.choice(sorted(self._workers))
         self._workers[name].kill()
         self.struck.append("worker")
         # It is missed for as long as its lease lasts, and a while longer.
         self._workers[name] = self._processes.start(name, self._command(name))
-        return f"{name} is killed (-9)"
+        return Struck(what=f"{name} is killed (-9)", works=True)
 
-    def _restart_postgres(self) -> str:
+    def _restart_postgres(self) -> Struck:
         self._postgres.stop(30.0)
         self.struck.append("postgresql")
         self._postgres = self._start_postgres()
-        return "PostgreSQL is restarted"
+        return Struck(what="PostgreSQL is restarted", works=False)
 
-    def _kill_leader(self) -> str:
+    def _kill_leader(self) -> Struck:
         leader = self._leader() or self._dice.choice(sorted(self._servers))
         self._servers[leader].kill()
         self.struck.append("nats")
         time.sleep(_NATS_AWAY)
         node = next(one for one in self._nodes if one.name == leader)
         self._servers[leader] = self._processes.start(leader, node.command())
-        return f"{leader}, the leader of NATS, is killed (-9)"
+        return Struck(what=f"{leader}, the leader of NATS, is killed (-9)", works=False)
 
     def _leader(self) -> str | None:
         for child in self._servers.values():

@@ -287,9 +287,11 @@ class Conductor:
         strike = company.strike() if company is not None else None
         if strike is not None:
             left = records.open_effects(hub.data, hub.database)
-            self._say(f"{strike()} with {len(left)} writes under way.")
-            self.course.kills += 1
-            self.course.open_at_kill.append(len(left))
+            told = strike()
+            self._say(f"{told.what} with {len(left)} writes under way.")
+            if told.works:
+                self.course.kills += 1
+                self.course.open_at_kill.append(len(left))
             return
         hub.kill()
         left = records.open_effects(hub.data, hub.database)

@@ -18,7 +18,7 @@ from rich.console import Console
 from hub.errors import Refused
 from hub.proof import judging, report, scenario, stage, two_erps
 from hub.proof.company import Company, Wanted
-from hub.proof.conductor import Conductor, Course
+from hub.proof.conductor import SHORTEST, Conductor, Course
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
 from hub.proof.oracle import judge
@@ -32,6 +32,8 @@ from hub.sdk import exact_json
 
 #: Somebody ended the demo.
 EXIT_INTERRUPTED = 130
+#: So many seconds each thing that is struck takes, with its return: the load lasts for all of them.
+BETWEEN_STRIKES = 15.0
 #: An invariant does not hold.
 EXIT_BROKEN = 1
 
@@ -146,7 +148,10 @@ def _perform(
             company=company,
         )
         shown.say(f"The hub answers at {set_up.hub.url}; its data is in {set_up.hub.data}.")
-        course = Conductor(set_up, shown.say, shown.numbers).perform(options.kill)
+        # Who is struck leaves no backlog where others go on: there is something to do until the last one is.
+        lasts = SHORTEST[profile] + BETWEEN_STRIKES * options.kill
+        pace = len(drawn.invoices) / lasts if company is not None and options.kill else None
+        course = Conductor(set_up, shown.say, shown.numbers, per_second=pace).perform(options.kill)
         shown.say("Comparing the books.")
         outcome = _judged(set_up, course, began)
     return outcome, set_up

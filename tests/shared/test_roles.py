@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from hub.proof import records
+from hub.proof.records import Names
 from tests.forked import CONCORD, Forked
 from tests.runtime.conftest import vendor as vendor_of
 from tests.runtime.process import event
@@ -151,3 +153,18 @@ def test_of_two_schedulers_one_has_the_duty_and_what_one_changes_the_other_takes
     assert time.monotonic() - began < 2 * LEASE + 2
     pair.all_written()
     assert pair.other.end() == 0
+    # A proof reads the same there as in a file.
+    with records.reading(pair.other.data, pair.database) as connection:
+        assert {f"evt_{number}" for number in pair.taken} <= records.event_names(connection)
+        names = Names(event=lambda name: name, business=lambda key: key)
+        found = records.read(connection, names)
+    (effect,) = [one for one in found.effects if one.business_key == "greeting:g-1"]
+    assert (effect.state, effect.connection, effect.operation) == ("done", "hello", "greeting.upsert")
+    assert [(one.before, one.after) for one in found.changes if one.id == effect.key] == [
+        (None, "intent"),
+        ("intent", "done"),
+    ]
+    assert ("greeting.upsert", "greeting:g-1") not in records.open_effects(pair.other.data, pair.database)
+    tables = dict(records.dumped(pair.database))
+    assert b"greeting:g-1" in tables["effects"]
+    assert secret.encode() not in b"".join(tables.values())
