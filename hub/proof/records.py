@@ -198,7 +198,9 @@ def _approvals(connection: Records) -> Iterator[Approval]:
 def _audited(connection: Records, families: dict[str, str]) -> Iterator[Change]:
     """Give the changes of effects that the audit log tells of."""
     stands: dict[str, str] = {}
-    told = connection.execute("SELECT entry FROM audit WHERE kind LIKE 'effect.%' ORDER BY chain, sequence")
+    # Each process of a server has a log of its own, and all of them its one clock.
+    order = "at, chain, sequence" if isinstance(connection, _OnServer) else "chain, sequence"
+    told = connection.execute(f"SELECT entry FROM audit WHERE kind LIKE 'effect.%' ORDER BY {order}")  # noqa: S608
     for (entry,) in told:
         leaf = exact_json.loads(entry)
         key, state = leaf["subjects"].get("effect"), _STATES.get(leaf["kind"])
