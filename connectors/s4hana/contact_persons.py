@@ -204,7 +204,7 @@ def _named(formed: Request) -> dict[str, str]:
 DELETE = WriteOperation(
     name="contact_person.delete",
     title="Let a person be a contact of a company no longer",
-    input=input_of(_MADE),
+    input={"$ref": "s4hana.contact_person_key@1"},
     output=input_of({"id": _MADE["id"]}),
     idempotency=Idempotency.NATIVE,
     request=_deletion,
