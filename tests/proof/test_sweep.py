@@ -45,9 +45,13 @@ def test_a_flow_survives_a_crash_at_every_point() -> None:
     assert found.covered == found.points >= 8
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+#: Each flow as it goes most often, and some of the further stories.
+SOME = [case for place, case in enumerate(CASES) if not case.story or place % 5 == 0]
+
+
+@pytest.mark.parametrize("case", SOME, ids=lambda case: case.name)
 def test_a_flow_has_points_and_survives_some(case: Case) -> None:
-    """All of them are `concord prove`'s; here is one of each side, or of two in further stories."""
+    """All of them, of every case, are `concord prove`'s; here is one of each side, or of two in further stories."""
     found, points = whole(case.name)
     assert found.broken == []
     assert found.points == len(points) >= 8
@@ -66,8 +70,12 @@ def test_the_page_lists_every_case_and_adds_their_points_up() -> None:
     assert f"There are {sum(int(points) for _, points in rows):,} points in {len(rows)} cases:" in told
 
 
+@pytest.mark.timeout(400)
 def test_every_step_arm_undo_and_wait_that_ships_is_come_to() -> None:
+    """And every case comes to its end as it should where nobody dies."""
     swept = [whole(case.name)[0] for case in CASES]
+    assert [found for each in swept for found in each.broken] == []
+    assert min(each.points for each in swept) >= 8
     assert sweep.uncovered(swept) == []
     plain = [each for each in swept if each.flows[0] == INVOICE.name]
     missed = [place for place in sweep.uncovered(plain) if place.startswith("invoice-to-erp: ")]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,12 +16,11 @@ from connectors.avatax.connector import CONNECTOR
 from connectors.avatax.samples import SAMPLES
 from connectors.avatax.sandbox.app import sandbox
 from hub.sandbox.server import Running, running
-from hub.sdk.connector import ReadOperation, WriteOperation
-from hub.sdk.errors import HubError
 from hub.sdk.testing.invented import live_settings
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey
 from tests.connectors.avatax.test_avalara_client import IRVINE, model
+from tests.connectors.tried import every_call
 
 KEY = EffectKey("a" * 32)
 
@@ -38,27 +36,11 @@ def calls(served: Running) -> set[tuple[str, str]]:
 
 
 async def connector_calls(served: Running) -> set[tuple[str, str]]:
-    """Try every operation of the connector, its looks and its guards, and give the calls it made; some are in vain."""
+    """Give the calls that the connector makes."""
     settings = CONNECTOR.settings.model_validate(live_settings(CONNECTOR, SAMPLES, served.announcement))
     connected = Connected(CONNECTOR, settings)
     try:
-        await CONNECTOR.ping(connected)
-        for write in SAMPLES.writes:
-            written = CONNECTOR.operation(write.operation)
-            assert isinstance(written, WriteOperation)
-            with suppress(HubError):
-                await connected.look(written, KEY)
-            request = written.request(settings, write.input, KEY)
-            if written.guard is not None and (look := getattr(written.guard, "look", None)) is not None:
-                with suppress(HubError):
-                    await connected.stand(look, request)
-            with suppress(HubError):
-                await connected.send(request)
-        for wanted in SAMPLES.reads:
-            read = CONNECTOR.operation(wanted.operation)
-            assert isinstance(read, ReadOperation)
-            with suppress(HubError):
-                await read.read(connected, wanted.input)
+        await every_call(connected, CONNECTOR, SAMPLES, KEY)
     finally:
         await connected.close()
     return calls(served)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -19,8 +17,6 @@ from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.samples import SAMPLES
 from hub.sandbox.main import find
 from hub.sandbox.server import Running, running
-from hub.sdk.connector import Listing, ReadOperation, Stream, WriteOperation
-from hub.sdk.errors import HubError
 from hub.sdk.testing.invented import live_settings
 from hub.sdk.testing.sending import Connected
 from hub.sdk.values import EffectKey
@@ -29,6 +25,7 @@ from tests.connectors.s4hana.test_s4hana_pyodata import CREDIT, SERVICES
 from tests.connectors.s4hana.test_s4hana_pyodata import client_of as odata
 from tests.connectors.s4hana.test_s4hana_zeep import client_of as soap
 from tests.connectors.s4hana.test_s4hana_zeep import invoice, message
+from tests.connectors.tried import every_call
 
 KEY = EffectKey("a" * 32)
 #: A set of each service that the connector reads one of by its key, and that key.
@@ -60,35 +57,14 @@ def calls(served: Running) -> set[tuple[str, str]]:
 
 
 async def connector_calls() -> set[tuple[str, str]]:
-    """Try all that the connector has, its looks and guards too, and give the calls it made; some are in vain."""
-    begin = datetime.now(UTC) - timedelta(days=1)
+    """Give the calls that the connector makes."""
     async with running(find("s4hana")) as served:
         await served.world.books.seed(SAMPLES.seed)
-        settings = CONNECTOR.settings.model_validate(live_settings(CONNECTOR, SAMPLES, served.announcement))
-        connected = Connected(CONNECTOR, settings)
+        connected = Connected(
+            CONNECTOR, CONNECTOR.settings.model_validate(live_settings(CONNECTOR, SAMPLES, served.announcement))
+        )
         try:
-            await CONNECTOR.ping(connected)
-            for write in SAMPLES.writes:
-                written = CONNECTOR.operation(write.operation)
-                assert isinstance(written, WriteOperation)
-                if written.is_found:
-                    with suppress(HubError):
-                        await connected.find(written, write.input, KEY)
-                if written.guard is not None and (look := getattr(written.guard, "look", None)) is not None:
-                    with suppress(HubError):
-                        await connected.stand(look, written.request(settings, write.input, KEY))
-                with suppress(HubError):
-                    await connected.write(written, write.input, KEY)
-            for wanted in SAMPLES.reads:
-                read = CONNECTOR.operation(wanted.operation)
-                assert isinstance(read, ReadOperation)
-                with suppress(HubError):
-                    await read.read(connected, wanted.input)
-            sources: list[Stream | Listing] = [*CONNECTOR.streams, *CONNECTOR.listings]
-            for source in sources:
-                with suppress(HubError):
-                    async for _ in source.pull(connected, None, begin):
-                        pass
+            await every_call(connected, CONNECTOR, SAMPLES, KEY)
         finally:
             await connected.close()
         return calls(served)

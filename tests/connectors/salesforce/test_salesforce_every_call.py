@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,10 +18,9 @@ from connectors.salesforce.connector import CONNECTOR
 from connectors.salesforce.samples import SAMPLES
 from hub.sandbox.main import find
 from hub.sandbox.server import Options, Running, running
-from hub.sdk.connector import Listing, ReadOperation, Stream, WriteOperation
-from hub.sdk.errors import HubError
 from tests.connectors.salesforce.connected import KEY, org
 from tests.connectors.salesforce.test_salesforce_client import session_of
+from tests.connectors.tried import every_call
 
 #: What in a path names a thing of the org: an object, a field with a value, a record, a job, a page of a list.
 NAMES = (
@@ -51,36 +49,9 @@ def calls(served: Running) -> set[tuple[str, str]]:
 
 
 async def connector_calls() -> set[tuple[str, str]]:
-    """Try all that the connector has, its looks and guards too, and give the calls it made; some are in vain."""
-    begin = datetime.now(UTC) - timedelta(days=1)
+    """Give the calls that the connector makes."""
     async with org() as home:
-        connected = home.connected
-        await CONNECTOR.ping(connected)
-        for write in SAMPLES.writes:
-            written = CONNECTOR.operation(write.operation)
-            assert isinstance(written, WriteOperation)
-            request = written.request(connected.settings, write.input, KEY)
-            if written.is_found:
-                with suppress(HubError):
-                    await connected.find(written, write.input, KEY)
-            if written.guard is not None and (look := getattr(written.guard, "look", None)) is not None:
-                with suppress(HubError):
-                    await connected.stand(look, request)
-            with suppress(HubError):
-                await connected.write(written, write.input, KEY)
-            if written.bulk is not None:
-                with suppress(HubError):
-                    await connected.send(written.bulk.request(connected.settings, [(KEY, write.input)], KEY))
-        for wanted in SAMPLES.reads:
-            read = CONNECTOR.operation(wanted.operation)
-            assert isinstance(read, ReadOperation)
-            with suppress(HubError):
-                await read.read(connected, wanted.input)
-        sources: list[Stream | Listing] = [*CONNECTOR.streams, *CONNECTOR.listings]
-        for source in sources:
-            with suppress(HubError):
-                async for _ in source.pull(connected, None, begin):
-                    pass
+        await every_call(home.connected, CONNECTOR, SAMPLES, KEY)
         return calls(home.sandbox)
 
 
