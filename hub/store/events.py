@@ -135,8 +135,10 @@ def accepted(
     places = transaction.next_values("event", len(new_events)) if new_events else ()
     rows = [{**event, "position": at} for event, at in zip(new_events, places, strict=True)]
     _insert(transaction.connection, events, rows)
-    tell(transaction, (accept.event for accept in kept if accept.event["state"] in _HAPPENED))
-    tell_events(transaction, (row for row in rows if row["state"] in _HAPPENED))
+    # By the rows as they stand: another content under a known id has not happened, whatever it says.
+    happened = [row for row in rows if row["state"] in _HAPPENED]
+    tell(transaction, happened)
+    tell_events(transaction, happened)
     queue(transaction, new_runs)
     _count(transaction.connection, repeated)
     count(transaction, (sighting for accept in kept for sighting in accept.drift))

@@ -5,9 +5,9 @@ statements: row by row, the writing thread would come back from the database for
 that compute let it go on. Callers say what they want, and the same comes of it in both databases.
 
 SQLite's own are the marks of parameters, `json_each`, rows of values without types, and that one statement may take
-over the same row twice. PostgreSQL's own are columns as typed arrays, so that a statement is the same for any number of
-rows; `= ANY`; and that rows are written in the order of their keys, so that two who write the same ones never wait for
-each other in a circle.
+over the same row twice. PostgreSQL's own are COPY, for many rows that are new, and columns as typed arrays, so that a
+statement is the same for any number of rows; `= ANY`; and that rows are written in the order of their keys, so that two
+who write the same ones never wait for each other in a circle.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from sqlalchemy.types import String, TypeEngine
 from hub.errors import DatabaseAway
 from hub.sdk import exact_json
 from hub.store.arrays import Array, BigIntegers, Binaries, Booleans, Integers, Texts
+from hub.store.lines import lines
 
 Values = Mapping[str, Any]
 #: Names as `names_of` gives them.
@@ -55,6 +56,8 @@ Names = NewType("Names", tuple[str, ...])
 _SIZES = (128, 64, 32, *range(16, 0, -1))
 #: So many rows go to PostgreSQL at once, which bounds the memory that their parameters take.
 _MOST_ROWS = 4000
+#: So many new rows are copied, which costs both sides less from some ten on, and one more way there and back.
+_COPIED = 32
 _DIALECTS: Mapping[str, Dialect] = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "postgresql": PGDialect_psycopg(paramstyle="format"),  # type: ignore[no-untyped-call]
@@ -126,6 +129,15 @@ def execute(connection: Connection, sql: str, values: Sequence[Any]) -> Any:
     except dialect.loaded_dbapi.Error as error:
         raise _known(connection, sql, values, error) from error
     return cursor
+
+
+def copy(connection: Connection, sql: str, given: bytes) -> None:
+    """Have PostgreSQL's driver copy rows in, as `lines` gives them; raises what `execute` would."""
+    try:
+        with connection.connection.cursor() as cursor, cursor.copy(sql) as copying:  # type: ignore[attr-defined]
+            copying.write(given)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _known(connection, sql, (), error) from error
 
 
 def _fetched(connection: Connection, fetch: Callable[[], Any]) -> Any:
@@ -268,8 +280,11 @@ def _put(
 ) -> None:
     names = tuple(rows[0])
     if connection.dialect.name == "postgresql":
-        statement = _putting_arrays(table, names, keys, change)
-        _write_arrays(connection, table, statement, names, _in_order(table, rows, keys, change))
+        ordered = _in_order(table, rows, keys, change)
+        if change is None and len(rows) >= _COPIED:
+            _copy(connection, table, names, ordered)
+        else:
+            _write_arrays(connection, table, _putting_arrays(table, names, keys, change), names, ordered)
         return
     taken = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
     for some in _portions(rows):
@@ -337,13 +352,23 @@ def _write_arrays(
     connection: Connection, table: Table, statement: str, names: Sequence[str], rows: Sequence[Values]
 ) -> None:
     kinds = [_array_of(table.c[name].type) for name in names]
+    for columns in _columns(rows, names):
+        execute(connection, statement, [kind(values) for kind, values in zip(kinds, columns, strict=True)])
+
+
+def _columns(rows: Sequence[Values], names: Sequence[str]) -> Iterator[list[list[Any]]]:
+    """Give as many rows as go to PostgreSQL at once, and again, as the values of each column."""
     for start in range(0, len(rows), _MOST_ROWS):
         some = rows[start : start + _MOST_ROWS]
-        execute(
-            connection,
-            statement,
-            [kind([row[name] for row in some]) for name, kind in zip(names, kinds, strict=True)],
-        )
+        yield [[row[name] for row in some] for name in names]
+
+
+def _copy(connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[Values]) -> None:
+    kinds = [_array_of(table.c[name].type) for name in names]
+    quoted = _quoted_in_postgresql
+    statement = f"COPY {quoted(table.name)} ({_listed(names, quoted)}) FROM STDIN"
+    for columns in _columns(rows, names):
+        copy(connection, statement, lines(kinds, columns))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hub.model.event import EventState
 from hub.store import events
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
-from hub.store.events import Accept, find
+from hub.store.events import Accept, Acceptance, find
 from hub.store.releases import Release
 from hub.store.tables import runs
 from tests.store.asked import asked
@@ -127,3 +128,17 @@ async def test_a_run_that_does_not_wait_is_left_alone(store: tuple[Database, Com
     await committer.commit(arrival(1, "INV-1"))
     with database.reading() as connection:
         assert connection.execute(select(runs.c.state).where(runs.c.id == "run_0")).scalar() == "cancelled"
+
+
+async def test_another_content_under_a_known_id_wakes_nobody(store: tuple[Database, Committer]) -> None:
+    """It is kept beside the first, for a person to look at, and has not happened for those who wait."""
+    database, committer = store
+    await committer.commit(arrival(1, "INV-9"))
+    await wait(committer, "INV-1")
+    woken: list[bool] = []
+    committer.on_wake = lambda: woken.append(True)
+    other = arrival(1, "INV-1")
+    row = {**other.event, "id": "event_2", "body_hash": "01"}
+    assert await committer.commit(replace(other, event=row)) is Acceptance.CONFLICTING
+    assert waiting(database) == ["run_0", "run_1"]
+    assert not woken

@@ -47,6 +47,8 @@ THINGS = Table(
     Column("open", Boolean),
     prefixes=["TEMPORARY"],
 )
+#: From so many rows on PostgreSQL copies them: each time, and never.
+SIZES = (1, 1000)
 rows_of = st.dictionaries(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4),
     st.tuples(st.none() | st.integers(-9, 9), st.none() | st.binary(max_size=3), st.integers(-(2**63), 2**63 - 1)),
@@ -94,10 +96,11 @@ def stored(connection: Connection) -> dict[str, dict[str, Any]]:
     return {each.id: {**each._mapping, "open": None} for each in found}
 
 
-@given(rows_of, rows_of, st.randoms())
-def test_rows_stand_as_they_were_given(first: Any, second: Any, dice: Any) -> None:
+@given(rows_of, rows_of, st.randoms(), st.sampled_from(SIZES))
+def test_rows_stand_as_they_were_given(first: Any, second: Any, dice: Any, copied: int) -> None:
     """However many there are, inserted, taken over, and changed."""
-    with opened() as connection:
+    with opened() as connection, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statements, "_COPIED", copied)
         rows = [row(id, *values) for id, values in first.items()]
         statements.insert(connection, THINGS, rows)
         assert stored(connection) == {each["id"]: {**each, "open": None} for each in rows}
@@ -131,8 +134,12 @@ def test_of_several_rows_about_one_the_later_words_count_for_what_is_taken_over(
     assert found == {"a": (4, b"old", 0), "b": (3, b"first", 1)}
 
 
-def test_what_does_not_fit_is_told_as_sqlalchemy_tells_it(connection: Connection) -> None:
+@pytest.mark.parametrize("copied", SIZES)
+def test_what_does_not_fit_is_told_as_sqlalchemy_tells_it(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, copied: int
+) -> None:
     """Without the values, which may be anybody's."""
+    monkeypatch.setattr(statements, "_COPIED", copied)
     statements.insert(connection, THINGS, [row("a")])
     with pytest.raises(IntegrityError, match=r"(?i)unique") as taken:
         statements.insert(connection, THINGS, [row("b", body=b"secret"), row("a", body=b"secret")])
@@ -176,8 +183,10 @@ def test_a_statement_is_formed_once_with_its_lists_and_constants(connection: Con
     assert asked.scalar(connection, ids=names_of([]), least=0) is None
 
 
-def test_a_text_is_kept_whatever_is_in_it(connection: Connection) -> None:
+@pytest.mark.parametrize("copied", SIZES)
+def test_a_text_is_kept_whatever_is_in_it(connection: Connection, monkeypatch: pytest.MonkeyPatch, copied: int) -> None:
     """Vendors send what no database likes; also what stands for that is kept as it is, and each is found by itself."""
+    monkeypatch.setattr(statements, "_COPIED", copied)
     texts = [
         "a\0b",
         "\0",
@@ -194,6 +203,14 @@ def test_a_text_is_kept_whatever_is_in_it(connection: Connection) -> None:
         "{,}",
         "NULL",
         "",
+        "\\N",
+        "\\.",
+        "\\x00",
+        "a\tb",
+        "a\nb",
+        "a\r\nb",
+        "%s",
+        "\x1a",
     ]
     statements.insert(connection, THINGS, [row(each, number) for number, each in enumerate(texts)])
     assert {id: each["order"] for id, each in stored(connection).items()} == {e: n for n, e in enumerate(texts)}
