@@ -24,7 +24,7 @@ from hub.runtime import company, feeding, surroundings
 from hub.runtime.composition import Hub, HubState
 from hub.runtime.settings import HubSettings
 from hub.store import alarms as told_alarms
-from hub.store import damage, heads, migrating
+from hub.store import damage, heads, migrating, partitions
 from hub.store.account_tables import secrets
 from hub.store.committer import Transaction, Work
 from hub.store.migrating import NEWEST
@@ -70,6 +70,7 @@ class Doctor:
                 *look("accounts", lambda: _accounts(hub)),
                 *look("workers", lambda: list(company.examined(hub))),
                 *look("data", lambda: pending.examine(connection, hub.environment.name, now)),
+                *look("partitions", lambda: _partitions(connection, now)),
                 *look("alarms", lambda: _alarms(hub)),
             ]
         return CheckUp(findings=found)
@@ -213,6 +214,7 @@ def _inside(connection: Connection, data: Path, settings: HubSettings, now: date
     served = environment if environment in known or len(known) != 1 else known[0]
     yield from feeding.of_outbox(connection, served, settings.environ, now)
     yield from pending.examine(connection, served, now)
+    yield from _partitions(connection, now)
     standing = told_alarms.listing(connection, environment=served)
     yield _alarming(f"{kind} {subject}: {row['detail']}" for (kind, subject), row in sorted(standing.items()))
 
@@ -260,6 +262,24 @@ def _compared(found: Mapping[str, object]) -> Finding:
     if wrong:
         return fail("settings", "; ".join(wrong), "Stop the hub: its commits would not be durable.")
     return ok("settings", "write-ahead log, every commit synced, one connection writes")
+
+
+def _partitions(connection: Connection, now: datetime) -> Iterator[Finding]:
+    """Tell whether every row lies in a month, and whether the months ahead are made; of a file nothing is told."""
+    if connection.dialect.name != "postgresql":
+        return
+    standing = partitions.existing(connection)
+    outside = partitions.others(connection)
+    late = sorted({f"{month:%Y-%m}" for _table, month in partitions.missing(standing, now)})
+    if outside:
+        told = ", ".join(f"{number:,} of `{name}`" for name, number in sorted(outside.items()))
+        advice = "Look at the machines' clocks, and whether a process has the scheduler's role: it makes the months."
+        yield warn("partitions", f"rows that lie in no month (counted to a thousand): {told}", advice)
+    elif late:
+        advice = "Start a process with the scheduler's role; look at its log for `partitions.busy`."
+        yield warn("partitions", f"none is made yet for {', '.join(late)}; nothing is refused for that", advice)
+    else:
+        yield ok("partitions", f"{len(standing)}, and those of the months ahead are made")
 
 
 def _vault(connection: Connection, settings: HubSettings) -> Finding:
