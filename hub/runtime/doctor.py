@@ -28,6 +28,7 @@ from hub.store import damage, heads, migrating, partitions
 from hub.store.account_tables import secrets
 from hub.store.committer import Transaction, Work
 from hub.store.migrating import NEWEST
+from hub.store.replica import Following, Replica
 from hub.store.sqlite import FILE_NAME, owning
 
 Verifier = Callable[[bytes, bytes], bool]
@@ -43,9 +44,10 @@ _RESTORE = "Keep a copy of the data directory, and restore the newest backup: `c
 class Doctor:
     """Examines a running hub from inside."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, replica: Replica | None = None) -> None:
         """Remember the moment, so that a clock that is set later is noticed."""
         self._hub = hub
+        self._replica = replica
         self._began = (hub.ambient.now(), time.monotonic())
 
     async def examine(self, *, deep: bool) -> CheckUp:
@@ -71,6 +73,7 @@ class Doctor:
                 *look("workers", lambda: list(company.examined(hub))),
                 *look("data", lambda: pending.examine(connection, hub.environment.name, now)),
                 *look("partitions", lambda: _partitions(connection, now)),
+                *look("replica", lambda: _replica(self._replica)),
                 *look("alarms", lambda: _alarms(hub)),
             ]
         return CheckUp(findings=found)
@@ -280,6 +283,20 @@ def _partitions(connection: Connection, now: datetime) -> Iterator[Finding]:
         yield warn("partitions", f"none is made yet for {', '.join(late)}; nothing is refused for that", advice)
     else:
         yield ok("partitions", f"{len(standing)}, and those of the months ahead are made")
+
+
+def _replica(replica: Replica | None) -> Iterator[Finding]:
+    """Tell how the replica stands that pages and lists are read from, where there is one."""
+    if replica is None:
+        return
+    standing = replica.standing
+    if standing.state is Following.FOLLOWS:
+        yield ok("replica", f"{replica.place} follows within {standing.lag or 0:.1f} s")
+        return
+    behind = "more than a few seconds" if standing.lag is None else f"{standing.lag:.1f} s"
+    found = f"is {behind} behind" if standing.state is Following.BEHIND else f"is not read: {standing.reason}"
+    advice = "Pages and lists are read from the database itself meanwhile. Look at the standby and what feeds it."
+    yield warn("replica", f"{replica.place} {found}", advice)
 
 
 def _vault(connection: Connection, settings: HubSettings) -> Finding:
