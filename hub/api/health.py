@@ -30,6 +30,9 @@ async def health(request: Request) -> dict[str, Any]:
     state = request.app.state
     number = await state.alarms()
     told = {"version": version(), "environment": state.environment, "alarms": number}
+    replica = getattr(state, "replica", None)
+    if replica is not None:
+        told["replica"] = replica()
     return {"status": "alarmed" if number else "ok", **told}
 
 

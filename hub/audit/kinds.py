@@ -26,6 +26,7 @@ class AuditKind(StrEnum):
     BACKUP_MADE = "data.backed_up", "A verified copy of the data was made."
     DATA_RESTORED = "data.restored", "The data was brought back from a backup; what came after it is reconciled."
     DATA_PRUNED = "data.pruned", "Payloads older than the retention policy were removed; hashes, ids and money stay."
+    HISTORY_DROPPED = "history.dropped", "A month of events or of steps goes whole; all in it was pruned before."
 
     # --- the outside comes in ---
     EVENT_ACCEPTED = "event.accepted", "An event was made durable together with the runs it started."

@@ -176,6 +176,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8480,
     key_file: place.KeyFile = None,
     database: place.DatabaseUrl = None,
+    replica: place.ReplicaUrl = None,
     poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
     roles: Roles = "api,worker,scheduler",
     lease: Lease = 10.0,
@@ -187,7 +188,7 @@ def serve(
     from hub.runtime.roles import roles_of
 
     more: dict[str, Any] = {"host": host, "port": port, "database": database or None, "roles": roles_of(roles)}
-    more |= {"poll_seconds": poll, "lease_seconds": lease}
+    more |= {"replica": replica or None, "poll_seconds": poll, "lease_seconds": lease}
     settings = place.settings(data, workspace, environment, key_file, **more)
     raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
 

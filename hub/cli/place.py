@@ -25,6 +25,15 @@ DatabaseUrl = Annotated[
         show_default=False,
     ),
 ]
+ReplicaUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-replica",
+        help="The URL of a standby of that database, which pages and lists are read from.",
+        envvar="CONCORD_DATABASE_REPLICA",
+        show_default=False,
+    ),
+]
 #: Of every command that machines may read.
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

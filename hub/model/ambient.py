@@ -41,7 +41,7 @@ class Ambient:
 
     def new_id(self, prefix: str) -> str:
         """Make a name that sorts by time: prefix, ten digits of milliseconds, ten of chance (base 32)."""
-        return f"{prefix}_{_ten_digits(to_micros(self.now()) // 1000)}{_ten_digits(self.random.getrandbits(50))}"
+        return f"{id_from(prefix, self.now())}{_ten_digits(self.random.getrandbits(50))}"
 
     def new_ids(self, prefix: str, count: int) -> list[str]:
         """Make so many names at one moment, in their order: as `new_id` does, but they share a part of their chance."""
@@ -49,11 +49,16 @@ class Ambient:
         names: list[str] = []
         while len(names) < count:
             # Six digits of chance, and four that count: so a thousand names are a thousand neighbours in an index.
-            begin = f"{prefix}_{_ten_digits(to_micros(self.now()) // 1000)}{_ten_digits(first)[:6]}"
+            begin = f"{id_from(prefix, self.now())}{_ten_digits(first)[:6]}"
             some = range(min(count - len(names), 1 << 20))
             names += [f"{begin}{_PAIRS[number >> 10]}{_PAIRS[number & 1023]}" for number in some]
             first += 1 << 20
         return names
+
+
+def id_from(prefix: str, moment: datetime) -> str:
+    """Give what every name begins with that is made in a moment's millisecond; it sorts before all of them."""
+    return f"{prefix}_{_ten_digits(to_micros(moment) // 1000)}"
 
 
 def to_micros(moment: datetime) -> int:

@@ -13,7 +13,12 @@ USUAL_ANSWERS = timedelta(days=400)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """`payloads` counts from the end of a run, or from when an event came that started none; `answers` from a write."""
+    """`payloads` counts from the end of a run, or from when an event came that started none; `answers` from a write.
+
+    `history` counts from the end of a month: after it the rows of events and steps go, too, where they lie in
+    partitions (None: never). It is no shorter than `answers`.
+    """
 
     payloads: timedelta
     answers: timedelta
+    history: timedelta | None = None

@@ -15,6 +15,7 @@ from hub.audit.kinds import AuditKind
 from hub.errors import Conflict
 from hub.model.ambient import Ambient, to_micros
 from hub.model.retention import Retention
+from hub.operate.months import Months
 from hub.store import marks, retention
 from hub.store.audit import Note
 from hub.store.committer import Committer, Transaction, Work
@@ -62,6 +63,10 @@ class Pruning:
         self._committer = committer
         self._ambient = ambient
         self._policy = policy
+        #: The partitions of the tables, where the database has any.
+        self.months = Months(
+            environment=environment, database=database, committer=committer, ambient=ambient, policy=policy
+        )
         self._going = False
         self._stopping = False
 
@@ -86,7 +91,8 @@ class Pruning:
         )
 
     async def tick(self) -> None:
-        """Prune when a day has gone by since the last time."""
+        """Prune when a day has gone by since the last time; partitions are made whatever the policy."""
+        await self.months.tick()
         with self._database.reading() as connection:
             last = marks.get(connection, marks.RETENTION)
         if self._policy() is None or self._going or (last is not None and self._ambient.now() - last[1] < EVERY):

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Connection
 
 from hub.model.ambient import Ambient, of_micros
-from hub.store.database import Database
+
+
+class Readable(Protocol):
+    """What can be read: the database, or a replica of it where that is as good."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Give a connection that sees one state and cannot write."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +25,7 @@ class View:
     """One environment of one database, and the clock that ages are counted by."""
 
     environment: str
-    database: Database = field(repr=False)
+    database: Readable = field(repr=False)
     ambient: Ambient = field(repr=False)
 
     def now(self) -> datetime:

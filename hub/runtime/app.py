@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets as entropy
+from dataclasses import replace
 
 from fastapi import FastAPI
 
@@ -35,10 +36,13 @@ from hub.api import (
     things,
     workers,
 )
+from hub.errors import Refused
 from hub.runtime.company import workers_of
 from hub.runtime.composition import Hub
 from hub.runtime.doctor import Doctor
+from hub.runtime.freshness import Freshness
 from hub.runtime.roles import named
+from hub.store.replica import LONGEST_LAG, Replica
 from ui.app import router
 from ui.console import Console
 
@@ -69,13 +73,20 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
     app.state.database = hub.database
     app.state.accounts = hub.accounts
     app.state.current_bundle = lambda: hub.shelf.current
-    app.state.view = hub.view
+    view, replica = hub.view, _replica(hub)
+    if replica is not None:
+        view = replace(view, database=replica)
+        app.add_middleware(Freshness, replica=replica)
+        # Pages that are told of a change may look at the replica before it is there.
+        hub.changes.again_after = LONGEST_LAG
+        app.state.replica = lambda: str(replica.standing.state)
+    app.state.view = view
     app.state.verifier = hub.verifier
     app.state.desk = hub.desk
     app.state.workers = lambda *, ended: workers_of(hub, ended=ended)
     app.state.backups = hub.backups
     app.state.pruning = hub.pruning
-    app.state.doctor = Doctor(hub)
+    app.state.doctor = Doctor(hub, replica)
     app.state.folder = hub.folder
     app.state.schedules = hub.incoming.schedules
     app.state.streams = hub.incoming.streams
@@ -116,8 +127,20 @@ def build_app(hub: Hub, *, console: bool = True) -> FastAPI:
         # A body is read before it is known who sends it, so that nobody may send more than fits into memory.
         app.include_router(room.router, max_body_size=MAX_ORDER)
     if console:
-        app.include_router(router(_console(hub)))
+        app.include_router(router(replace(_console(hub), view=view)))
     return app
+
+
+def _replica(hub: Hub) -> Replica | None:
+    """Begin to look at the replica, where one is named; it goes with the database."""
+    if hub.settings.replica is None:
+        return None
+    if hub.database.dialect != "postgresql":
+        raise Refused("A replica follows a database of PostgreSQL, and the data is a file.", code="replica-of-a-file")
+    replica = Replica(hub.settings.replica, hub.database)
+    replica.start()
+    hub.database.beside.append(replica.close)
+    return replica
 
 
 def build_probes(hub: Hub) -> FastAPI:

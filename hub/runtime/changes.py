@@ -14,9 +14,26 @@ class Changes:
         self.version = 0
         self.closed = False
         self._moved: asyncio.Event = asyncio.Event()
+        #: After so many seconds a change is told once more: who is told may look where it is not yet.
+        self.again_after: float | None = None
+        self._again = False
 
     def advance(self) -> None:
         """Say that something changed."""
+        self._tell()
+        if self.again_after is not None and not self._again:
+            self._again = True
+            asyncio.get_running_loop().call_later(self.again_after, self._tell_again, self.version)
+
+    def _tell_again(self, version: int) -> None:
+        self._again = False
+        if self.version == version:
+            self._tell()
+        else:
+            # There was more meanwhile, which is told once more in its time.
+            self.advance()
+
+    def _tell(self) -> None:
         self.version += 1
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()

@@ -24,10 +24,11 @@ from hub.runtime import company, feeding, surroundings
 from hub.runtime.composition import Hub, HubState
 from hub.runtime.settings import HubSettings
 from hub.store import alarms as told_alarms
-from hub.store import damage, heads, migrating
+from hub.store import damage, heads, migrating, partitions
 from hub.store.account_tables import secrets
 from hub.store.committer import Transaction, Work
 from hub.store.migrating import NEWEST
+from hub.store.replica import Following, Replica
 from hub.store.sqlite import FILE_NAME, owning
 
 Verifier = Callable[[bytes, bytes], bool]
@@ -43,9 +44,10 @@ _RESTORE = "Keep a copy of the data directory, and restore the newest backup: `c
 class Doctor:
     """Examines a running hub from inside."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, replica: Replica | None = None) -> None:
         """Remember the moment, so that a clock that is set later is noticed."""
         self._hub = hub
+        self._replica = replica
         self._began = (hub.ambient.now(), time.monotonic())
 
     async def examine(self, *, deep: bool) -> CheckUp:
@@ -70,6 +72,8 @@ class Doctor:
                 *look("accounts", lambda: _accounts(hub)),
                 *look("workers", lambda: list(company.examined(hub))),
                 *look("data", lambda: pending.examine(connection, hub.environment.name, now)),
+                *look("partitions", lambda: _partitions(connection, now)),
+                *look("replica", lambda: _replica(self._replica)),
                 *look("alarms", lambda: _alarms(hub)),
             ]
         return CheckUp(findings=found)
@@ -213,6 +217,7 @@ def _inside(connection: Connection, data: Path, settings: HubSettings, now: date
     served = environment if environment in known or len(known) != 1 else known[0]
     yield from feeding.of_outbox(connection, served, settings.environ, now)
     yield from pending.examine(connection, served, now)
+    yield from _partitions(connection, now)
     standing = told_alarms.listing(connection, environment=served)
     yield _alarming(f"{kind} {subject}: {row['detail']}" for (kind, subject), row in sorted(standing.items()))
 
@@ -260,6 +265,38 @@ def _compared(found: Mapping[str, object]) -> Finding:
     if wrong:
         return fail("settings", "; ".join(wrong), "Stop the hub: its commits would not be durable.")
     return ok("settings", "write-ahead log, every commit synced, one connection writes")
+
+
+def _partitions(connection: Connection, now: datetime) -> Iterator[Finding]:
+    """Tell whether every row lies in a month, and whether the months ahead are made; of a file nothing is told."""
+    if connection.dialect.name != "postgresql":
+        return
+    standing = partitions.existing(connection)
+    outside = partitions.others(connection)
+    late = sorted({f"{month:%Y-%m}" for _table, month in partitions.missing(standing, now)})
+    if outside:
+        told = ", ".join(f"{number:,} of `{name}`" for name, number in sorted(outside.items()))
+        advice = "Look at the machines' clocks, and whether a process has the scheduler's role: it makes the months."
+        yield warn("partitions", f"rows that lie in no month (counted to a thousand): {told}", advice)
+    elif late:
+        advice = "Start a process with the scheduler's role; look at its log for `partitions.busy`."
+        yield warn("partitions", f"none is made yet for {', '.join(late)}; nothing is refused for that", advice)
+    else:
+        yield ok("partitions", f"{len(standing)}, and those of the months ahead are made")
+
+
+def _replica(replica: Replica | None) -> Iterator[Finding]:
+    """Tell how the replica stands that pages and lists are read from, where there is one."""
+    if replica is None:
+        return
+    standing = replica.standing
+    if standing.state is Following.FOLLOWS:
+        yield ok("replica", f"{replica.place} follows within {standing.lag or 0:.1f} s")
+        return
+    behind = "more than a few seconds" if standing.lag is None else f"{standing.lag:.1f} s"
+    found = f"is {behind} behind" if standing.state is Following.BEHIND else f"is not read: {standing.reason}"
+    advice = "Pages and lists are read from the database itself meanwhile. Look at the standby and what feeds it."
+    yield warn("replica", f"{replica.place} {found}", advice)
 
 
 def _vault(connection: Connection, settings: HubSettings) -> Finding:

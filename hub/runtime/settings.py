@@ -18,6 +18,7 @@ class HubSettings:
     """One process: which data, which workspace, which environment, where it listens.
 
     `database` is the URL of the database where it is no file in the data directory; it may have a password in it.
+    `replica` is that of a standby of it, which only what is shown is read from.
     `port` 0 takes a free one. `poll_seconds` is how often the vendors' streams are read besides the webhooks.
     `roles` is what the process is there for; one without the api reads no `workspace`, and takes what is published.
     `lease_seconds` is after which silence other processes, where some have the same data, go on with what it has.
@@ -27,6 +28,7 @@ class HubSettings:
     workspace: Path
     environment: str
     database: str | None = field(default=None, repr=False)
+    replica: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     key_file: Path | None = None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.errors import HubError
 from hub.runtime.composition import Hub
@@ -56,7 +57,7 @@ def scheduler(hub: Hub) -> AsyncIOScheduler:  # noqa: C901 - one short function 
         try:
             if sharing.leads:
                 await hub.pruning.tick()
-        except HubError as error:
+        except (HubError, SQLAlchemyError) as error:
             log.warning("tick.prune_failed", reason=str(error))
         pulse.beat("pruning")
 

@@ -7,7 +7,7 @@ What is SQLite's own stands in `hub/store/sqlite.py`, what is PostgreSQL's own i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -67,6 +67,8 @@ class Database:
             sync(directory.parent)
         self.directory = directory
         self._looking: Connection | None = None
+        #: What is closed before the data is, such as a replica.
+        self.beside: list[Callable[[], None]] = []
         self._home = _opened(directory, url)
         self.writer, self.reader = self._home.writer, self._home.reader
         self.dialect = self.writer.dialect.name
@@ -110,6 +112,8 @@ class Database:
 
     def close(self) -> None:
         """Close everything and give the data free."""
+        while self.beside:
+            self.beside.pop()()
         if self._looking is not None:
             self._looking.close()
         self._home.close()

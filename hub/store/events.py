@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from hub.audit.kinds import AuditKind
-from hub.errors import HubError
+from hub.errors import FixData, HubError
 from hub.model.event import EventFilter, EventState
 from hub.model.run import StepState
 from hub.sdk import exact_json
@@ -36,7 +36,7 @@ from hub.store.history import Lease, hindered
 from hub.store.outbox import tell_events
 from hub.store.runs import wake
 from hub.store.statements import Formed, among, containing, names_of
-from hub.store.tables import awaited, events, runs, steps
+from hub.store.tables import awaited, event_names, events, runs, steps
 
 #: Why an event is rejected that says something else than an earlier one of the same id.
 OTHER_CONTENT = "same-id-other-content"
@@ -97,7 +97,7 @@ def accepted(
     results: list[Acceptance | HubError] = []
     new_events: list[Mapping[str, Any]] = []
     new_runs: list[dict[str, Any]] = []
-    repeated: Counter[tuple[str, str, str]] = Counter()
+    repeated: Counter[str] = Counter()
     kept: list[Accept] = []
     for place, accept in enumerate(batch):
         event = accept.event
@@ -105,22 +105,22 @@ def accepted(
         if place in stopped:
             results.append(stopped[place])
         elif name not in known:
-            known[name] = event["body_hash"]
+            known[name] = _Known(event["id"], event["body_hash"])
             new_events.append(event)
             new_runs.extend(dict(run) for run in accept.runs)
             kept.append(accept)
             transaction.entries.extend(notes(accept))
             results.append(Acceptance.NEW)
-        elif known[name] == event["body_hash"]:
+        elif known[name].body_hash == event["body_hash"]:
             # What was fetched was not delivered: a webhook that never came must not look as if it had.
-            repeated[name] += event["deliveries"]
+            repeated[known[name].event_id] += event["deliveries"]
             results.append(Acceptance.REPEATED)
         else:
             beside = _conflicting(event)
             if _name(beside) not in known:
                 known.update(_known(transaction.connection, [beside]))
             if _name(beside) not in known:
-                known[_name(beside)] = beside["body_hash"]
+                known[_name(beside)] = _Known(beside["id"], beside["body_hash"])
                 new_events.append(beside)
                 kept.append(accept)
                 transaction.entries.append(
@@ -183,39 +183,37 @@ _ANYBODY = Formed(
 )
 
 
-def _count(connection: Connection, repeated: Mapping[tuple[str, str, str], int]) -> None:
-    """Add deliveries to events by their names; a whole batch that comes again is one statement."""
-    alike: dict[tuple[str, str, int], set[str]] = {}
-    for (environment, name, external_id), more in repeated.items():
+def _count(connection: Connection, repeated: Mapping[str, int]) -> None:
+    """Add deliveries to events by their ids; a whole batch that comes again is one statement."""
+    alike: dict[int, set[str]] = {}
+    for event_id, more in repeated.items():
         if more:
-            alike.setdefault((environment, name, more), set()).add(external_id)
-    for (environment, name, more), external in alike.items():
-        here = {"of_environment": environment, "of_connection": name, "more": more}
-        odd = {each for each in external if "\0" in each}
-        if external - odd:
-            _COUNT(connection, **here, ids=names_of(external - odd))
-        for each in odd:
-            _COUNT_ALONE(connection, **here, id=each)
+            alike.setdefault(more, set()).add(event_id)
+    for more, ids in alike.items():
+        _COUNT(connection, more=more, ids=names_of(sorted(ids)))
 
 
-_MORE = (
-    update(events)
-    .where(events.c.environment == bindparam("of_environment"), events.c.connection == bindparam("of_connection"))
-    .values(deliveries=events.c.deliveries + bindparam("more"))
+_COUNT = Formed(
+    update(events).where(among(events.c.id, "ids")).values(deliveries=events.c.deliveries + bindparam("more"))
 )
-_COUNT = Formed(_MORE.where(among(events.c.external_id, "ids")))
-_COUNT_ALONE = Formed(_MORE.where(events.c.external_id == bindparam("id")))
+
+
+class _Known(NamedTuple):
+    """An event that was taken before: what the hub calls it, and the hash of what it said."""
+
+    event_id: str
+    body_hash: str
 
 
 def _name(event: Mapping[str, Any]) -> tuple[str, str, str]:
     return event["environment"], event["connection"], event["external_id"]
 
 
-def _known(connection: Connection, batch: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], str]:
+def _known(connection: Connection, batch: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], _Known]:
     ids: dict[tuple[str, str], set[str]] = {}
     for event in batch:
         ids.setdefault((event["environment"], event["connection"]), set()).add(event["external_id"])
-    found: dict[tuple[str, str, str], str] = {}
+    found: dict[tuple[str, str, str], _Known] = {}
     # Names are asked for one connection after the other: for pairs and triples SQLite reads the whole table.
     for (environment, name), external in ids.items():
         here = {"of_environment": environment, "of_connection": name}
@@ -223,15 +221,16 @@ def _known(connection: Connection, batch: Iterable[Mapping[str, Any]]) -> dict[t
         rows = _KNOWN.rows(connection, **here, ids=names_of(external - odd))
         for each in odd:
             rows.extend(_KNOWN_ALONE.rows(connection, **here, id=each))
-        found.update({(environment, name, row["external_id"]): row["body_hash"] for row in rows})
+        for row in rows:
+            found[environment, name, row["external_id"]] = _Known(row["event_id"], row["body_hash"])
     return found
 
 
-_OF_CONNECTION = select(events.c.external_id, events.c.body_hash).where(
-    events.c.environment == bindparam("of_environment"), events.c.connection == bindparam("of_connection")
+_OF_CONNECTION = select(event_names.c.external_id, event_names.c.event_id, event_names.c.body_hash).where(
+    event_names.c.environment == bindparam("of_environment"), event_names.c.connection == bindparam("of_connection")
 )
-_KNOWN = Formed(_OF_CONNECTION.where(among(events.c.external_id, "ids")))
-_KNOWN_ALONE = Formed(_OF_CONNECTION.where(events.c.external_id == bindparam("id")))
+_KNOWN = Formed(_OF_CONNECTION.where(among(event_names.c.external_id, "ids")))
+_KNOWN_ALONE = Formed(_OF_CONNECTION.where(event_names.c.external_id == bindparam("id")))
 
 
 def kept_beside(external_id: str, content: str) -> str:
@@ -386,10 +385,14 @@ def flows_begun(connection: Connection, event_id: str) -> set[str]:
 
 def ids_of(connection: Connection, *, environment: str, name: str, external_ids: Sequence[str]) -> list[str]:
     """Give our ids of a connection's events by the vendor's ids."""
-    statement = select(events.c.id).where(
-        events.c.environment == environment, events.c.connection == name, events.c.external_id.in_(external_ids)
+    found = select(event_names.c.event_id).where(
+        *_named(environment, name), event_names.c.external_id.in_(external_ids)
     )
-    return list(connection.execute(statement.order_by(events.c.id)).scalars())
+    return list(connection.execute(found.order_by(event_names.c.event_id)).scalars())
+
+
+def _named(environment: str, name: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return event_names.c.environment == environment, event_names.c.connection == name
 
 
 def topic(*, environment: str, type: str, subject: str) -> str:
@@ -440,10 +443,15 @@ _PLACES = select(events.c.position).where(events.c.id.in_(bindparam("ids", expan
 
 
 def by_name(connection: Connection, environment: str, name: str, external_id: str) -> Mapping[str, Any] | None:
-    """Give a connection's event by the id that it has there."""
-    row = connection.execute(
-        select(events).where(
-            events.c.environment == environment, events.c.connection == name, events.c.external_id == external_id
+    """Give a connection's event by the id that it has there; raises `FixData` for one that is gone with its month."""
+    named = select(event_names.c.event_id).where(*_named(environment, name), event_names.c.external_id == external_id)
+    event_id = connection.execute(named).scalar()
+    event = None if event_id is None else find(connection, event_id)
+    if event_id is not None and event is None:
+        raise FixData(
+            "The event has come, and the environment's retention has dropped its month since.",
+            code="payload-pruned",
+            event=event_id,
+            name=external_id,
         )
-    ).one_or_none()
-    return None if row is None else dict(row._mapping)
+    return event

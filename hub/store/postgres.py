@@ -67,6 +67,15 @@ _REACHING: Mapping[str, Any] = {
     "application_name": "concord",
     "client_encoding": "UTF8",
 }
+#: The same for a replica: whoever reads there can as well read elsewhere.
+_REACHING_REPLICA: Mapping[str, Any] = {
+    **_REACHING,
+    "connect_timeout": 2,
+    "keepalives_idle": 1,
+    "keepalives_interval": 1,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 2_000,
+}
 #: What durability rests on: setting, value, and what is lost otherwise.
 _DURABLE = (
     ("fsync", "on", "a power cut destroys the database"),
@@ -162,9 +171,9 @@ def _read(url: str) -> dict[str, str]:
     return given
 
 
-def _engine(url: str, session: Mapping[str, str], **pool: Any) -> Engine:
+def _engine(url: str, session: Mapping[str, str], *, reaching: Mapping[str, Any] = _REACHING, **pool: Any) -> Engine:
     given = _read(url)
-    reaching = {name: value for name, value in _REACHING.items() if name not in given}
+    reaching = {name: value for name, value in reaching.items() if name not in given}
 
     def connect() -> psycopg.Connection[Any]:
         try:
@@ -261,6 +270,11 @@ def _dumper(array: type[arrays.Array]) -> type[Dumper]:
             return obj.packed()
 
     return ArrayDumper
+
+
+def replica(url: str) -> Engine:
+    """Give an engine of sessions that cannot write, of a server that need not be there, and is given up soon."""
+    return _engine(url, READER, reaching=_REACHING_REPLICA, pool_size=4, max_overflow=4, pool_pre_ping=True)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from hub.store.audit import Note
 from hub.store.committer import Transaction
 from hub.store.control_tables import backfills
 from hub.store.statements import upsert
-from hub.store.tables import events, runs
+from hub.store.tables import event_names, runs
 
 #: So many gaps of a stream are kept apart; what comes more is added to the last.
 _MOST_GAPS = 20
@@ -141,10 +141,10 @@ def contents(connection: Connection, *, environment: str, name: str, external_id
     """Give the hash of the content under each of these ids that a connection has brought already."""
     found: dict[str, str] = {}
     for start in range(0, len(external_ids), 500):
-        statement = select(events.c.external_id, events.c.body_hash).where(
-            events.c.environment == environment,
-            events.c.connection == name,
-            events.c.external_id.in_(external_ids[start : start + 500]),
+        statement = select(event_names.c.external_id, event_names.c.body_hash).where(
+            event_names.c.environment == environment,
+            event_names.c.connection == name,
+            event_names.c.external_id.in_(external_ids[start : start + 500]),
         )
         found.update({row[0]: row[1] for row in connection.execute(statement)})
     return found

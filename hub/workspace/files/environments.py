@@ -73,6 +73,10 @@ ENVIRONMENT = Form(
                     "answers": Key(
                         shape=Duration(), doc="how long what targets answered to writes is kept; P400D, at least P35D"
                     ),
+                    "history": Key(
+                        shape=Duration(),
+                        doc="how long pruned events and steps keep their rows on PostgreSQL; at least `answers`",
+                    ),
                 },
             ),
             doc="after what time payloads are removed; hashes, ids, states and money stay",
@@ -141,7 +145,12 @@ def _retention(node: Keyed, lints: Lints) -> Retention | None:
         message = "What targets answered would be forgotten too early."
         hint = "Write at least P35D, and no less than `payloads`: vendors repeat and delay their events for weeks."
         lints.error(found.get("answers") or found, "short-retention", message, hint)
-    return Retention(payloads=payloads, answers=answers)
+    history = given.get("history")
+    if history is not None and history < answers:
+        message = "The history would be forgotten before what is needed of it."
+        hint = "Write no less than `answers`, or leave `history` out: then it is kept for ever."
+        lints.error(found.get("history") or found, "short-history", message, hint)
+    return Retention(payloads=payloads, answers=answers, history=history)
 
 
 def _lint_connections(node: Keyed, lints: Lints, known: Known) -> None:
