@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import bulk, door, flows, intake, mapping, show, throttle, volume, waiting
+from bench import bulk, door, flows, intake, mapping, show, throttle, volume, waiting, wakeups, workers
 from hub.runtime import collector
 from hub.sdk import exact_json
 
@@ -21,6 +21,10 @@ MEASURES: Mapping[str, Measure] = {
     "flows": lambda given: flows.measure(count=given.flows, rounds=given.rounds, peers=not given.no_peers),
     "door": lambda given: door.measure(seconds=given.seconds, rounds=given.rounds, peers=not given.no_peers),
     "intake": lambda given: intake.measure(events=given.events, rounds=given.rounds, database=given.database),
+    "workers": lambda given: workers.measure(count=given.flows, rounds=given.rounds, peers=not given.no_peers),
+    "slow-vendor": lambda given: workers.measure_slow_vendor(rounds=given.rounds),
+    "nats": lambda given: workers.measure_nats(count=given.flows, rounds=given.rounds + 1),
+    "wakeups": lambda _given: wakeups.measure(),
     "throttle": lambda given: throttle.measure(seconds=given.throttled),
     "waiting": lambda given: waiting.measure(count=given.waiting),
     "bulk": lambda given: bulk.measure(rounds=given.rounds, largest=given.accounts),
@@ -31,6 +35,7 @@ MEASURES: Mapping[str, Measure] = {
 def main() -> int:
     """Measure and print; 0 when it could be measured, whatever came out."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("items", nargs="*", metavar="ITEM", help=f"these alone: some of {', '.join(MEASURES)}")
     parser.add_argument("--only", choices=[*MEASURES], help="one measurement alone")
     parser.add_argument("--flows", type=int, default=3000, help="how many flows in each round")
     parser.add_argument("--rounds", type=int, default=3)
@@ -44,12 +49,15 @@ def main() -> int:
     parser.add_argument("--no-peers", action="store_true", help="install and measure no peers")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
+    wanted = {*given.items, *([given.only] if given.only else [])} or set(MEASURES)
+    if unknown := sorted(wanted - set(MEASURES)):
+        parser.error(f"there is no measurement `{unknown[0]}`; there are {', '.join(MEASURES)}")
     console = Console(stderr=given.json)
     found: dict[str, Any] = {}
     # As a hub that serves does; both sides of a ratio that run in this process have it.
     collector.settle()
     for name, measure in MEASURES.items():
-        if given.only not in {None, name}:
+        if name not in wanted:
             continue
         with console.status(f"Measuring {name}"):
             try:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -24,14 +25,30 @@ async def serve(app: web.Application) -> None:
     await asyncio.to_thread(sys.stdin.read)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """A process that serves: its address and its number."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
-def running(module: str) -> Iterator[str]:
-    """Start a module that serves; gives its address, and ends it."""
-    process = subprocess.Popen([sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def started(module: str, *arguments: str) -> Iterator[Aside]:
+    """Start a module that serves; gives it, and ends it."""
+    command = [sys.executable, "-m", module, *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        yield process.stdout.readline().strip()
+        yield Aside(url=process.stdout.readline().strip(), pid=process.pid)
     finally:
         process.stdin.close()
         process.wait(timeout=10)
+
+
+@contextmanager
+def running(module: str) -> Iterator[str]:
+    """Start a module that serves; gives its address, and ends it."""
+    with started(module) as found:
+        yield found.url

@@ -20,9 +20,13 @@ class Missing(Exception):
     """A peer cannot be had here; the sentence says why."""
 
 
-def dbos_flows(base_url: str, count: int) -> float:
-    """Run `count` of the same flows in DBOS on SQLite (WAL, FULL), 100 at a time; gives flows a second."""
+def dbos_flows(base_url: str, count: int, database: str | None = None) -> float:
+    """Run `count` of the same flows in DBOS, 100 at a time; gives flows a second.
+
+    It is on the PostgreSQL of a `database`'s URL, or on SQLite (WAL, FULL).
+    """
     command = [str(_dbos_python()), str(Path(__file__).with_name("peer_dbos.py")), base_url, str(count)]
+    command += [] if database is None else [database]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=_plain())
     if done.returncode:
         raise Missing(f"DBOS failed: {done.stderr.strip().splitlines()[-1:] or done.returncode}")

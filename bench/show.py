@@ -114,6 +114,70 @@ def show_intake(console: Console, found: Found) -> None:
     )
 
 
+def _of_workers(found: Found) -> list[tuple[str, ...]]:
+    return [
+        (
+            str(workers),
+            f"{each['per_second']:,}",
+            ", ".join(map(str, each["each_round"])),
+            f"{each['by_one']} x",
+            f"{100 * each['worker_share']:.0f} %",
+            f"{100 * each['database_share']:.0f} %",
+            f"{100 * each['target_share']:.0f} %",
+            f"{each['worker_ms']} + {each['database_ms']}",
+        )
+        for workers, each in found["by_workers"].items()
+    ]
+
+
+_OF_WORKERS = ("workers", "flows/s", "each round", "by one", "a worker", "database", "target", "ms of a flow")
+
+
+def show_workers(console: Console, found: Found) -> None:
+    """Print how several workers share a PostgreSQL, beside DBOS."""
+    title = f"Five-step flow on PostgreSQL, workers as processes, {found['cores']} cores for everything"
+    _table(console, title, _OF_WORKERS, _of_workers(found))
+    if found["dbos"]:
+        told = f"DBOS {found['dbos']['version']} on the same PostgreSQL: {found['dbos']['per_second']} flows/s."
+        by = f"One worker is {found['one_by_dbos']} x that, and the most of a round {found['most_by_dbos']} x."
+        console.print(f"{told} {by}")
+    if found["dbos_left_out"]:
+        console.print(f"DBOS is left out: {found['dbos_left_out']}.")
+    console.print("A worker, the database and the target by the part of one core that each used.")
+
+
+def show_slow_vendor(console: Console, found: Found) -> None:
+    """Print how workers scale that wait for a vendor."""
+    title = f"The same with a vendor that takes {found['vendor_ms']} ms, {found['in_hand']} runs in a worker's hands"
+    _table(console, title, _OF_WORKERS, _of_workers(found))
+    console.print(f"By that alone a worker can do {found['bound_per_worker']:g} flows a second at most.")
+
+
+def show_nats(console: Console, found: Found) -> None:
+    """Print what NATS costs."""
+    rates = (
+        f"{found['with_nats']['per_second']:,} flows/s with NATS and a feed, {found['without']['per_second']:,} without"
+    )
+    console.print(f"{found['workers']} workers: {rates}; ratio {found['with_nats_by_without']}.")
+
+
+def show_wakeups(console: Console, found: Found) -> None:
+    """Print how soon an idle worker begins."""
+    rows = [
+        (
+            name,
+            str(each["runs"]),
+            *(f"{each['started_ms'][part]}" for part in ("p50", "p90", "p99", "most")),
+            f"{each['ended_ms']['p99']}",
+            f"{100 * each['idle_worker_share']:.1f} %",
+            f"{100 * each['idle_database_share']:.1f} %",
+        )
+        for name, each in found.items()
+    ]
+    columns = ("by", "runs", "p50 ms", "p90", "p99", "most", "ended p99", "idle worker", "idle database")
+    _table(console, "From queued to started, api and worker in two processes, idle", columns, rows)
+
+
 def show_volume(console: Console, found: Found) -> None:
     """Print what a flow costs on more and more data."""
     _table(
@@ -175,6 +239,10 @@ def show_bulk(console: Console, found: Found) -> None:
 SHOWN: Mapping[str, Callable[[Console, Found], None]] = {
     "mapping": show_mapping,
     "flows": show_flows,
+    "workers": show_workers,
+    "slow-vendor": show_slow_vendor,
+    "nats": show_nats,
+    "wakeups": show_wakeups,
     "throttle": show_throttle,
     "door": show_door,
     "intake": show_intake,

@@ -1,8 +1,12 @@
-"""The target of the measurements: answers every POST after five milliseconds, in a process of its own."""
+"""The target of the measurements: answers every POST after five milliseconds, in a process of its own.
+
+Its first argument says otherwise: a number of seconds.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import AbstractContextManager
 
 import uvloop
@@ -13,10 +17,10 @@ from bench import aside
 SECONDS = 0.005
 
 
-async def _serve() -> None:
+async def _serve(seconds: float) -> None:
     async def answer(request: web.Request) -> web.Response:
         await request.read()
-        await asyncio.sleep(SECONDS)
+        await asyncio.sleep(seconds)
         return web.Response(body=b'{"id":"doc_1"}', content_type="application/json")
 
     app = web.Application()
@@ -30,4 +34,4 @@ def running() -> AbstractContextManager[str]:
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve())
+    uvloop.run(_serve(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS))

@@ -26,7 +26,6 @@ from hub.connections.redaction import Redactor
 from hub.connections.registry import load_connectors
 from hub.connections.signing_key import signing_key
 from hub.engine.journal import code
-from hub.engine.parts import CAPACITY
 from hub.engine.worker import Worker
 from hub.errors import HubError, NotFound, StorageFull
 from hub.intake.door import Intake
@@ -155,7 +154,7 @@ class Hub:
         self.view = View(environment=self.environment.name, database=self.database, ambient=self.ambient)
         self.directory = StoredDirectory(self.database, self.committer)
         self.accounts: dict[str, Account] = {}
-        self.budgets = budgets_of(self.environment.name, self.ambient, self.committer, share=CAPACITY // 4)
+        self.budgets = budgets_of(self.environment.name, self.ambient, self.committer, share=settings.in_hand // 4 or 1)
         self.changes = Changes()
         self.desk = Desk(
             environment=self.environment.name,
@@ -206,6 +205,7 @@ class Hub:
             restored=self.restored,
             intake=self.composition.intake,
             worker=self.composition.worker,
+            capacity=settings.in_hand,
         )
         self.intake, self.deliveries = parts.intake, parts.deliveries
         self.working = Working(parts.parts, parts.worker, heartbeat=self._heartbeat())

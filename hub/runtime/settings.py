@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hub.engine.parts import CAPACITY
 from hub.runtime.roles import ALL, Role
 
 DEFAULT_PORT = 8480
@@ -22,6 +23,7 @@ class HubSettings:
     `port` 0 takes a free one. `poll_seconds` is how often the vendors' streams are read besides the webhooks.
     `roles` is what the process is there for; one without the api reads no `workspace`, and takes what is published.
     `lease_seconds` is after which silence other processes, where some have the same data, go on with what it has.
+    `in_hand` is how many runs its worker goes through at a time.
     """
 
     data: Path
@@ -36,4 +38,5 @@ class HubSettings:
     poll_seconds: float = 60.0
     lease_seconds: float = 10.0
     roles: frozenset[Role] = ALL
+    in_hand: int = CAPACITY
     seed: int | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hub.connections.accounts import Account
 from hub.connections.budgets import Budgets, StoredBudgets
 from hub.connections.hands import SHARE
-from hub.engine.parts import Parts
+from hub.engine.parts import CAPACITY, Parts
 from hub.engine.worker import Worker
 from hub.intake.deliveries import Deliveries
 from hub.intake.door import Intake
@@ -56,6 +56,7 @@ def wired(
     restored: Restored | None = None,
     intake: type[Intake] = Intake,
     worker: type[Worker] = Worker,
+    capacity: int = CAPACITY,
 ) -> Wired:
     """Wire one hub of an environment; `name` is what its worker is called in leases and in the audit.
 
@@ -74,6 +75,7 @@ def wired(
         bundle=kept,
         current=current,
         restored=restored,
+        capacity=capacity,
     )
     orders = Orders(environment=environment, ambient=ambient, database=database, committer=committer, accounts=accounts)
     return Wired(

@@ -98,6 +98,19 @@ class Claim(Write):
     rank = 30
     patient = True
 
+    @property
+    def beside(self) -> bool:
+        """Tell that others may claim and record meanwhile; who finds that a run must be set aside is made again alone.
+
+        - *One owner for one run*: the rows are locked when they are found, and those that others have locked are passed
+          over. Who comes second finds no longer what the first has taken.
+        - *In the order of a key*: that an earlier run of the key is open, every statement sees, since its place was
+          given under a lock that lasts until the commit, before the later one's. That it has ended may be seen too
+          late; the later one is then looked at again, alone, and is not set aside behind nobody.
+        - Who comes back to an earlier place, holds, and what takes runs back is made alone.
+        """
+        return True
+
     @classmethod
     def apply(cls, batch: Sequence[Claim], transaction: Transaction) -> list[Claimed]:
         """Serve one claim after the other."""
@@ -127,6 +140,9 @@ class Claim(Write):
         connection = transaction.connection
         holds = held(connection, self.environment)
         over = {row["id"]: on for row in ripe if (on := _hold(connection, holds, row)) is not None}
+        if over or not all(row["eligible"] for row in ripe):
+            # Whoever begins to wait must see everybody who could wake it.
+            transaction.assert_alone()
         _hold_back(transaction, over)
         free = [row for row in ripe if row["id"] not in over]
         _set_aside(transaction, [row["id"] for row in free if not row["eligible"]])

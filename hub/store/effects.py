@@ -41,6 +41,11 @@ class Intents(Protocol):
     again: frozenset[str]
 
 
+def is_plain(intent: Values) -> bool:
+    """Tell whether nothing but its name keeps a write from others: it has no object, and is the first of its name."""
+    return intent.get("object") is None and intent.get("undoes") is None and intent["generation"] == 0
+
+
 def _may_be_opened(row: Values, wanted: Intents) -> bool:
     if row["state"] == EffectState.FAILED.value:
         return True
@@ -72,6 +77,9 @@ class Opening:
         self._transaction = transaction
         self._standing = of_keys(transaction.connection, sorted({intent["key"] for intent in wanted}))
         self._newer = _newer(transaction.connection, wanted)
+        if self._standing or self._newer:
+            # Another process may be changing what stands, too.
+            transaction.assert_alone()
         self._new: list[Values] = []
         self._again: list[Values] = []
         self._batches: list[Values] = []

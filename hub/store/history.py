@@ -97,11 +97,39 @@ class Record(Write):
     rank = 20
     patient = True
 
+    @property
+    def beside(self) -> bool:
+        """Tell whether other processes may make theirs meanwhile: what most runs record, from first to last.
+
+        That is their own steps, attempts and decisions, outcomes of their own writes, new intents, and a good end.
+
+        - *Who has the run*: its row is locked before its epoch is read, so that nobody claims it until the commit, and
+          who comes second sees the raised epoch. Rows are locked in the order of ids. People's orders and holds are
+          made alone, so that none comes in between.
+        - *One effect for one name*: where something stands under the key of an intent, or under that of a newer
+          generation, the group is made again alone. Of two who open the same at a time, the second one's insert waits
+          for the first one's commit and is refused; it then finds what stands, alone.
+        - *Two writes to one thing never meet*: an intent that has an object, that takes back, or that was ordered once
+          more is made alone, and so it meets no other.
+        - *Nobody waits for what has come*: whoever begins to wait does so alone, also behind a run of its key. So who
+          wakes sees everybody who waits.
+
+        All else, such as tying ids, cases, and taking over, is made alone.
+        """
+        ids = self.links or self.unlinks or self.match
+        goes_on_with = self.taken or self.again or self.rewritten or self.sends_again or self.batch
+        people = self.case or self.well or self.winding_up
+        if ids or goes_on_with or people or self.waits:
+            return False
+        if self.change is not None and self.change["state"] != RunState.SUCCEEDED.value:
+            return False
+        return all(map(effects.is_plain, self.intents))
+
     @classmethod
     def apply(cls, batch: Sequence[Record], transaction: Transaction) -> list[Any]:
         """Leave out what was fenced off, then write everything of a kind together."""
         connection = transaction.connection
-        standing = _standing(connection, {record.run_id for record in batch})
+        standing = _standing(connection, {record.run_id for record in batch}, lock=transaction.beside)
         fence = _Fence(transaction, standing)
         results: list[Any] = [fence.stops(record) for record in batch]
         live = [(index, record) for index, record in enumerate(batch) if not isinstance(results[index], StaleLease)]
@@ -159,16 +187,18 @@ _MONEY = ("money_minor", "money_currency")
 _UNCHANGED = {**dict.fromkeys((*_CHANGES, *_MONEY)), "blocking": True, "owner": None}
 
 
-_STANDING = Formed(
-    select(
-        *(runs.c[name] for name in ("id", "epoch", "stopping", "environment", "flow", "key")),
-        *(runs.c[name] for name in ("replay_of", "parent_run", "parent_path")),
-    ).where(among(runs.c.id, "ids"))
-)
+_OF_RUNS = select(
+    *(runs.c[name] for name in ("id", "epoch", "stopping", "environment", "flow", "key")),
+    *(runs.c[name] for name in ("replay_of", "parent_run", "parent_path")),
+).where(among(runs.c.id, "ids"))
+_STANDING = Formed(_OF_RUNS)
+#: In the order of their ids, so that two who lock the same ones wait for each other in no circle.
+_LOCKED = Formed(_OF_RUNS.order_by(runs.c.id).with_for_update(key_share=True))
 
 
-def _standing(connection: Connection, ids: set[str]) -> dict[str, Mapping[str, Any]]:
-    return {row["id"]: row for row in _STANDING.rows(connection, ids=names_of(ids))}
+def _standing(connection: Connection, ids: set[str], *, lock: bool = False) -> dict[str, Mapping[str, Any]]:
+    rows = (_LOCKED if lock else _STANDING).rows(connection, ids=names_of(ids))
+    return {row["id"]: row for row in rows}
 
 
 class _Fence:
@@ -333,6 +363,7 @@ def _change_runs(transaction: Transaction, going: Sequence[Record], standing: Ma
     statements.change(transaction.connection, runs, changes, key="id", columns=(*_UNCHANGED, "updated_at"))
     outbox.tell_ends(transaction, over)
     for run_id in approvals.still_asking(transaction.connection, over):
+        transaction.assert_alone()
         approvals.void_pending(transaction, run_id, actor=over[run_id])
     let_next_go(transaction, gone, resting)
     if topics:

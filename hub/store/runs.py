@@ -53,7 +53,9 @@ def _letting_go(*conditions: ColumnElement[bool]) -> Update:
         .limit(1)
         .scalar_subquery()
     )
-    return update(runs).where(runs.c.id == first).values(claimable_at=bindparam("from_now"), wait_kind=None)
+    # Asked once more of the row itself: another process may have let it go meanwhile, and a third one have it.
+    waits = (runs.c.wait_kind == literal_column("'order'"), runs.c.state == RunState.QUEUED.value)
+    return update(runs).where(runs.c.id == first, *waits).values(claimable_at=bindparam("from_now"), wait_kind=None)
 
 
 _LET_GO = _letting_go()
@@ -177,9 +179,13 @@ def wake(transaction: Transaction, topics: Iterable[str]) -> None:
 
 
 def _go_on(transaction: Transaction, which: ColumnElement[bool]) -> None:
+    waiting = (which, runs.c.state == RunState.WAITING.value)
+    if transaction.beside and transaction.connection.execute(select(runs.c.id).where(*waiting).limit(1)).first():
+        # Two who wake the same ones in another order would wait for each other in a circle.
+        transaction.assert_alone()
     changed = transaction.connection.execute(
         update(runs)
-        .where(which, runs.c.state == RunState.WAITING.value)
+        .where(*waiting)
         .values(state=RunState.QUEUED.value, claimable_at=transaction.now, wait_on=None, wait_kind=None)
     )
     transaction.woken = transaction.woken or changed.rowcount > 0

@@ -1,8 +1,9 @@
 """Groups in a PostgreSQL that several processes share, any of which may be cut off from it at any moment.
 
-Each group's transaction takes the database's one lock, and raises a number in the committer's own row. Whatever breaks
-a connection, even at the commit: the number says afterwards whether the group is stored. It is read under the row's
-lock, which waits until the broken transaction is over. So nothing is guessed, and nothing is made twice.
+Each group's transaction takes the database's one lock: shared where all its writes may be made beside others, and else
+for itself alone. It raises a number in the committer's own row. Whatever breaks a connection, even at the commit: the
+number says afterwards whether the group is stored. It is read under the row's lock, which waits until the broken
+transaction is over. So nothing is guessed, and nothing is made twice.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, NoReturn
 import structlog
 from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, literal_column, select, text
 from sqlalchemy.dialects.postgresql import insert as upserting
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from hub.errors import DatabaseAway, Fatal, NotDurable, StorageFull
 from hub.model.ambient import Ambient, to_micros
@@ -25,7 +26,7 @@ from hub.store import chains
 from hub.store.audit import ChainWriter
 from hub.store.groups import ROOM_SECONDS, Groups, TooLong, applied
 from hub.store.process_tables import CLOCK, committers
-from hub.store.writes import Pending, Settled, Transaction
+from hub.store.writes import MustBeAlone, Pending, Settled, Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -139,7 +140,8 @@ class SharedGroups(Groups):
         for tried in range(1, _TRIES + 1):
             began = time.monotonic()
             try:
-                return self._once(group)
+                # Who has met others in a circle goes alone.
+                return self._once(group, alone=tried > 1)
             except (NotDurable, Fatal):
                 raise
             except Exception as error:
@@ -168,24 +170,31 @@ class SharedGroups(Groups):
             time.sleep(self._chance.uniform(0.5, 1.0) * _AGAIN * 2**tried)
         raise AssertionError("the last try ends in an answer")
 
-    def _once(self, group: Sequence[Pending]) -> Settled:
+    def _once(self, group: Sequence[Pending], *, alone: bool = False) -> Settled:
+        """Make a group once, beside others where each of its members may be, and `alone` where that is asked for."""
+        # Which log is whose is settled only by who is alone.
+        if not alone and self._chain_name is not None and all(pending.write.beside for pending in group):
+            # Where it must be alone, or another one was first with a name, nothing of it is stored: made alone, it sees
+            # what the others have written.
+            with contextlib.suppress(MustBeAlone, IntegrityError):
+                return self._made(group, beside=True)
+        return self._made(group, beside=False)
+
+    def _made(self, group: Sequence[Pending], *, beside: bool) -> Settled:
         connection = self._connected()
         if self._number is None:
             self._begin(connection)
         assert self._number is not None
         done: tuple[Settled, ChainWriter] | None = None
-        # Which log is whose is settled only by who is alone.
-        beside = self._chain_name is not None and all(pending.write.beside for pending in group)
         try:
             begun = connection.begin()
             now, name = self._enter(connection, beside=beside)
             if name is None or name != self._chain_name:
                 if beside:
-                    begun.rollback()
                     self._chain_name = None
-                    return self._once(group)
+                    raise MustBeAlone
                 self._take_chain(connection, now)
-            transaction = Transaction(connection=connection, now=now, tells=self._tells)
+            transaction = Transaction(connection=connection, now=now, tells=self._tells, beside=beside)
             settled = applied(group, transaction)
             done = settled, self._chain.append(connection, transaction.entries, transaction.now)
             begun.commit()

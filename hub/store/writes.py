@@ -18,6 +18,10 @@ from hub.store.statements import Formed
 from hub.store.tables import counters
 
 
+class MustBeAlone(Exception):
+    """What a group came upon may only be changed by who is alone: the group is made once more, beside nobody."""
+
+
 @dataclass(slots=True)
 class Transaction:
     """What a group's writes work in: the connection, its one point in time, and the audit entries it makes."""
@@ -28,12 +32,22 @@ class Transaction:
     woken: bool = False
     #: A claim took as many runs as it asked for: there may be more than its worker has hands for.
     left: bool = False
+    #: Whether groups of other processes may be made at the same time, which then have the same lock.
+    beside: bool = False
     #: Whether an event feed is kept, and whether this transaction has told it something.
     tells: bool = False
     told: bool = False
 
+    def assert_alone(self) -> None:
+        """Raise `MustBeAlone` where others may be changing something too; on SQLite nobody ever is."""
+        if self.beside:
+            raise MustBeAlone
+
     def next_values(self, counter: str, count: int) -> range:
-        """Take the next `count` values of a named counter; the order is the order of commits."""
+        """Take the next `count` values of a named counter; the order is the order of commits.
+
+        So it is also where several groups are made at a time: the counter's row is locked until the commit.
+        """
         last = _TAKE.scalar(self.connection, counter=counter, more=count)
         if last is None:
             self.connection.execute(counters.insert(), {"name": counter, "value": count})
@@ -71,9 +85,15 @@ class Write(ABC):
     #: Whether it waits while nothing can be made durable, as on a full disk. What comes from outside is refused then:
     #: its sender tries again.
     patient: bool = False
-    #: Whether it may be made while other processes make theirs, in a database that several share. Until that is shown
-    #: of a kind of writes, each is as alone as if there were one process.
-    beside: ClassVar[bool] = False
+
+    @property
+    def beside(self) -> bool:
+        """Tell whether it may be made while other processes make theirs, in a database that several share.
+
+        Until that is shown of a kind of writes, each is as alone as if there were one process. What only turns out
+        while it is made calls for being alone then (`Transaction.assert_alone`).
+        """
+        return False
 
     @classmethod
     @abstractmethod
