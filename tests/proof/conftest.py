@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -24,11 +24,11 @@ def _words(command: Sequence[str]) -> tuple[str, list[str]]:
 def forked_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a proof's hub and sandboxes be forked; that they come up from nothing is seen by the demo's tests."""
 
-    def launch(self: Processes, name: str, command: Sequence[str]) -> Any:
+    def launch(self: Processes, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None) -> Any:
         module, words = _words(command)
         log = self._logs / f"{name}.log"
         with log.open("a") as errors:
-            process: Any = Forked(module, *words, environ=self._environ, errors=errors)
+            process: Any = Forked(module, *words, environ={**self._environ, **(environ or {})}, errors=errors)
         self._children.append(Child(name, process, {}, log))
         return process
 

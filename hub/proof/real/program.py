@@ -1,0 +1,49 @@
+"""`concord` as the proof's workers run it: with a clock that can be set, and broken on purpose where that is asked for.
+
+At SIGUSR1 the process's clock leaps to the machine's time and so many seconds more as stand in a file. The hub itself
+knows nothing of that, and reads no setting for it.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+
+from hub.proof.processes import HOLD
+from hub.proof.simulation import mutants
+from hub.runtime.clock import SystemClock
+
+
+def command(clock: Path, mutant: str | None) -> tuple[str, ...]:
+    """Give what runs in the place of `concord`: its clock is set by a file; it may be a mutant."""
+    begin = f"from hub.proof.real.program import begin; begin({str(clock)!r}, {mutant!r})"
+    return (sys.executable, "-c", f"{HOLD}; {begin}; from hub.cli.main import run; run()")
+
+
+class Leaping(SystemClock):
+    """The machine's clock, and by how many seconds it is wrong here."""
+
+    seconds = 0.0
+
+    def now(self) -> datetime:
+        """Give the wrong time as aware UTC."""
+        return datetime.now(UTC) + timedelta(seconds=Leaping.seconds)
+
+
+def begin(clock: str, mutant: str | None) -> None:
+    """Let this process's clock be wrong from the first signal on, and let it be a mutant from now on."""
+    right = time.time
+
+    def leap(_number: int, _frame: FrameType | None) -> None:
+        Leaping.seconds = float(Path(clock).read_text())
+
+    signal.signal(signal.SIGUSR1, leap)
+    SystemClock.now = Leaping.now  # type: ignore[method-assign, assignment]
+    time.time = lambda: right() + Leaping.seconds
+    found = mutants.named(mutant)
+    for swap in () if found is None else found.swaps:
+        setattr(swap.owner, swap.name, swap.by)
