@@ -66,6 +66,7 @@ def prove(
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise Cannot(f"{' and '.join(missing)} are not installed here: pip install concord-hub[scale,servers].")
     chosen = table.chosen(faults)
+    program.swaps(mutant)
     # Before there is any thread.
     machine = Machine.enter()
     seconds = 60 * (MINUTES if minutes is None else minutes)
@@ -139,9 +140,11 @@ def _go_through(scene: Scene, faults: Sequence[Fault], seed: int, seconds: float
             seen.skipped[fault.name] = why
             scene.say(f"{fault.name} is skipped: {why}.")
     possible = [fault for fault in faults if fault.name not in seen.skipped]
+    if not possible:
+        raise Cannot(f"None of the faults can be made: {'; '.join(sorted(set(seen.skipped.values())))}.")
     began = time.monotonic()
     scene.say(f"Seed {seed}.")
-    for number, fault in enumerate(table.order(possible, seed)) if possible else ():
+    for number, fault in enumerate(table.order(possible, seed)):
         if number >= len(possible) and time.monotonic() - began > seconds:
             return
         seen.order.append(fault.name)
@@ -215,9 +218,9 @@ class _Around(Around):
                 for name in ("hub", *(f"worker-{number}" for number in range(1, WORKERS + 1))):
                     self._small.append(self._machine.memory(folder / name, _SMALL))
                     stack.callback(self._small[-1].close)
+            # What runs there ends before its disk does.
+            stack.callback(processes.end)
             yield Company(processes, folder, room, wanted, self._seed)
-            # It ends before its disk does.
-            processes.end()
 
     def scene(self, stage: Stage, say: Say, *, away: float) -> Scene:
         """Give the scene to the faults."""

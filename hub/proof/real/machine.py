@@ -92,16 +92,14 @@ class Disk:
 
     def fill(self) -> None:
         """Take all the room that is left, and what becomes free meanwhile."""
-        with self._ballast.open("ab") as file:
+        with self._ballast.open("ab", buffering=0) as file:
             for block in (1 << 20, 1 << 12, 1):
-                while True:
-                    try:
+                try:
+                    while True:
                         file.write(b"\0" * block)
-                        file.flush()
-                    except OSError as error:
-                        if error.errno != errno.ENOSPC:
-                            raise
-                        break
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
 
     def free(self) -> None:
         """Give the room back."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
+from hub.errors import Refused
 from hub.proof.processes import HOLD
 from hub.proof.simulation import mutants
+from hub.proof.simulation.breaking import Swap
 from hub.runtime.clock import SystemClock
 
 
@@ -44,6 +47,16 @@ def begin(clock: str, mutant: str | None) -> None:
     signal.signal(signal.SIGUSR1, leap)
     SystemClock.now = Leaping.now  # type: ignore[method-assign, assignment]
     time.time = lambda: right() + Leaping.seconds
-    found = mutants.named(mutant)
-    for swap in () if found is None else found.swaps:
+    for swap in swaps(mutant):
         setattr(swap.owner, swap.name, swap.by)
+
+
+def swaps(mutant: str | None) -> Sequence[Swap]:
+    """Give what a mutant puts in the place of the hub's own; raises `Refused` for one that no worker can be."""
+    found = mutants.named(mutant)
+    if found is not None and not found.swaps:
+        raise Refused(
+            f"The mutant `{mutant}` is another composition, which workers of this proof do not have.",
+            code="mutant-not-possible",
+        )
+    return () if found is None else found.swaps
