@@ -7,6 +7,7 @@ import signal
 import time
 
 from hub.proof.real.fault import Fault, Noticed
+from hub.proof.real.program import LEAPT
 from hub.proof.real.scene import Scene
 
 #: By how much the clock of one worker leaps, in seconds: either way by an hour.
@@ -101,6 +102,7 @@ FAULTS = (
         strike=_leap,
         undo=_leap_back,
         lasts=lambda scene: 2 * scene.lease,
+        struck=lambda scene: scene.told((f"{LEAPT} {LEAP:g} ", f"{LEAPT} {-LEAP:g} ")),
     ),
     Fault(
         name="rolling-upgrade",

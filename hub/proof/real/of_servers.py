@@ -6,11 +6,13 @@ import time
 
 from hub.proof.real.fault import Fault, Noticed
 from hub.proof.real.scene import Scene
+from hub.runtime.ticks import SEAL_SECONDS
 
 #: Sessions are looked for at their commit for so many seconds, and so many are ended at most.
 _AIMS_FOR, _ENDS = 4.0, 3
 #: So many writes a second a slow disk takes.
 SLOW = 12
+_NOT_SEALED = ("tick.seal_failed",)
 _FULL = ("No space left on device",)
 
 #: Ends sessions at their commit. The server looks for itself, so that it is quick enough.
@@ -84,6 +86,10 @@ def _empty(scene: Scene, _worker: str) -> None:
 def _fill_small(scene: Scene, _worker: str) -> None:
     for disk in scene.small:
         disk.fill()
+    # Whoever has the duty writes there when it seals the audit log.
+    until = time.monotonic() + SEAL_SECONDS + scene.lease
+    while not scene.told(_NOT_SEALED) and time.monotonic() < until:
+        time.sleep(0.1)
 
 
 def _empty_small(scene: Scene, _worker: str) -> None:
@@ -171,8 +177,8 @@ FAULTS = (
         noticed=Noticed.AT_ONCE,
         strike=_fill_small,
         undo=_empty_small,
-        lasts=lambda scene: 2 * scene.lease,
         cannot=_no_small_disks,
+        struck=lambda scene: scene.told(_NOT_SEALED),
     ),
     Fault(
         name="disk-slow",

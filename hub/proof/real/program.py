@@ -20,6 +20,9 @@ from hub.proof.simulation import mutants
 from hub.proof.simulation.breaking import Swap
 from hub.runtime.clock import SystemClock
 
+#: What stands in the log of a process whose clock has leapt, before the seconds.
+LEAPT = "The clock of this process is wrong by"
+
 
 def command(clock: Path, mutant: str | None) -> tuple[str, ...]:
     """Give what runs in the place of `concord`: its clock is set by a file; it may be a mutant."""
@@ -43,6 +46,7 @@ def begin(clock: str, mutant: str | None) -> None:
 
     def leap(_number: int, _frame: FrameType | None) -> None:
         Leaping.seconds = float(Path(clock).read_text())
+        sys.stderr.write(f"{LEAPT} {Leaping.seconds:g} seconds.\n")
 
     signal.signal(signal.SIGUSR1, leap)
     SystemClock.now = Leaping.now  # type: ignore[method-assign, assignment]

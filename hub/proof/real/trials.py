@@ -48,6 +48,8 @@ def attempt(scene: Scene, fault: Fault) -> Trial:
     undone = fault.noticed is Noticed.BACK
     if undone:
         _wait_until(began + fault.lasts(scene))
+        # One that still answers, and takes no changes, is asked what it holds up.
+        before = scene.watcher.glance() or before
         fault.undo(scene, worker)
     noticed = _noticed(scene, fault, before, owner)
     if fault.crash:

@@ -103,6 +103,16 @@ class Watcher:
         )
         return Look(at=at, runs={str(run): owner for run, owner in rows})
 
+    def glance(self) -> Look | None:
+        """Look what is under way; None where the database does not answer, or nothing is."""
+        import psycopg  # noqa: PLC0415
+
+        try:
+            found = self.look()
+        except psycopg.OperationalError:
+            return None
+        return found if found.runs else None
+
     def lease(self, first: str) -> Lease | None:
         """Give the present lease of the process whose first worker this was; None before its row is there."""
         rows = self.ask(
