@@ -12,6 +12,7 @@ import errno
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,7 +24,22 @@ _THROTTLES = Path("/sys/fs/cgroup/blkio")
 #: The address under which a worker that is to be cut off reaches the database: loopback's own, like all of 127/8.
 FAR = "127.0.0.77"
 #: Programs that namespaces, rules and disks need.
-_PROGRAMS = ("ip", "mount", "umount", "mkfs.ext4", "losetup")
+_PROGRAMS = ("unshare", "ip", "mount", "umount", "mkfs.ext4", "losetup")
+#: What makes the namespaces usable. The rule that finds loopback goes behind those that are to come before it.
+_SET_UP = """
+mount --make-rprivate /
+ip link set lo up
+ip rule add pref 100 lookup local
+ip rule del pref 0
+"""
+#: Tries the two kinds of small disks in a folder.
+_TRY_DISKS = """
+mkdir "$1/memory" "$1/disk"
+mount -t tmpfs tmpfs "$1/memory"
+truncate --size 8M "$1/image"
+mkfs.ext4 -q "$1/image"
+mount -o loop "$1/image" "$1/disk"
+"""
 
 
 class Machine:
@@ -39,17 +55,18 @@ class Machine:
         missing = [name for name in _PROGRAMS if shutil.which(name) is None]
         if missing:
             return cls(f"{', '.join(missing)} not there")
-        unshare = getattr(ctypes.CDLL(None, use_errno=True), "unshare", None)
-        if unshare is None or unshare(_OWN_MOUNTS | _OWN_NETWORK):
-            return cls(f"no namespaces of its own: {os.strerror(ctypes.get_errno() or errno.ENOSYS)}")
-        try:
-            _run("mount", "--make-rprivate", "/")
-            _run("ip", "link", "set", "lo", "up")
-            # Rules that come before it need a place.
-            _run("ip", "rule", "add", "pref", "100", "lookup", "local")
-            _run("ip", "rule", "del", "pref", "0")
-        except subprocess.CalledProcessError as error:
-            return cls(f"namespaces cannot be set up: {error.stderr.decode(errors='replace').strip()}")
+        # In a process of its own first: there is no way back from a network that is not there.
+        with tempfile.TemporaryDirectory(prefix="concord-probe-") as folder:
+            tried = subprocess.run(  # noqa: S603 - programs of the system, found above
+                ["unshare", "--mount", "--net", "sh", "-e", "-c", f"{_SET_UP}\n{_TRY_DISKS}", "sh", folder],  # noqa: S607
+                capture_output=True,
+                check=False,
+            )
+        if tried.returncode:
+            return cls(tried.stderr.decode(errors="replace").strip().replace("\n", "; ") or "it is not allowed")
+        if ctypes.CDLL(None, use_errno=True).unshare(_OWN_MOUNTS | _OWN_NETWORK):
+            return cls(f"no namespaces of its own: {os.strerror(ctypes.get_errno())}")
+        _run("sh", "-e", "-c", _SET_UP)
         return cls(None)
 
     def cut_off(self) -> None:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
 from hub.errors import Refused
 from hub.proof.processes import HOLD
-from hub.proof.simulation import mutants
 from hub.proof.simulation.breaking import Swap
+from hub.proof.simulation.broken_engine import Unfenced
 from hub.runtime.clock import SystemClock
+from hub.runtime.working import Working
+from hub.store import history
 
 #: What stands in the log of a process whose clock has leapt, before the seconds.
 LEAPT = "The clock of this process is wrong by"
@@ -55,12 +57,21 @@ def begin(clock: str, mutant: str | None) -> None:
         setattr(swap.owner, swap.name, swap.by)
 
 
+def _heeds_nothing(_working: Working) -> None:
+    """Go on, although others have taken all that this worker had."""
+
+
+#: Workers that are broken on purpose, each of which this proof must see.
+MUTANTS: Mapping[str, Sequence[Swap]] = {
+    "no_fence": (
+        Swap(owner=history, name="_Fence", by=Unfenced),
+        Swap(owner=Working, name="_replace", by=_heeds_nothing),
+    )
+}
+
+
 def swaps(mutant: str | None) -> Sequence[Swap]:
-    """Give what a mutant puts in the place of the hub's own; raises `Refused` for one that no worker can be."""
-    found = mutants.named(mutant)
-    if found is not None and not found.swaps:
-        raise Refused(
-            f"The mutant `{mutant}` is another composition, which workers of this proof do not have.",
-            code="mutant-not-possible",
-        )
-    return () if found is None else found.swaps
+    """Give what a mutant puts in the place of the hub's own; raises `Refused` for one that there is not."""
+    if mutant is not None and mutant not in MUTANTS:
+        raise Refused(f"No worker can be the mutant `{mutant}`; there is {', '.join(MUTANTS)}.", code="unknown-mutant")
+    return MUTANTS.get(mutant or "", ())
