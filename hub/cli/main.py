@@ -294,14 +294,20 @@ def prove(
         int, typer.Option(min=0, max=1_000_000, help="Instead: carry so many over by bulk jobs, killed --kills times.")
     ] = 0,
     restores: Annotated[int, typer.Option(min=0, max=100, help="Instead: restore an old backup so often.")] = 0,
+    real: Annotated[
+        bool, typer.Option("--real", help="Instead: faults of real processes, servers, disks and networks.")
+    ] = False,
+    faults: Annotated[
+        list[str] | None, typer.Option("--fault", help="With --real: only this one; may be said several times.")
+    ] = None,
     mutants: Annotated[bool, typer.Option("--mutants", help="Instead: break the hub on purpose, and see it.")] = False,
     mutant: Annotated[str | None, typer.Option(help="Prove this broken hub in the place of the real one.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
 ) -> None:
     """Run the real engine through simulated failures, thousands of times; succeed only if every invariant holds.
 
-    With --kills, --power-cuts, --invoices, --customers, --accounts or --restores the real process is put to the proof
-    from outside.
+    With --kills, --power-cuts, --invoices, --customers, --accounts, --restores or --real real processes are put to the
+    proof from outside.
     With --mutants every broken hub must be caught by the invariant that it breaks.
     """
     from hub.cli.proving import outside
@@ -318,6 +324,10 @@ def prove(
         seed=seed or 1,
         customers=customers,
         accounts=accounts,
+        real=real,
+        minutes=minutes,
+        faults=faults or (),
+        mutant=mutant,
     )
     if proof is not None:
         from hub.proof.outside import run as run_outside

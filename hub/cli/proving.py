@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,22 @@ def outside(
     seed: int,
     customers: int = 0,
     accounts: int = 0,
+    real: bool = False,
+    minutes: float | None = None,
+    faults: Sequence[str] = (),
+    mutant: str | None = None,
 ) -> Callable[[Console], Proved] | None:
     """Give the one proof that is asked for, or None; raises `Refused` for several at once."""
+    if faults and not real:
+        raise Refused("`--fault` goes with `--real`: it names what is to go wrong there.", code="fault-without-real")
+    if real:
+        asked = [name for name, number in _named(kills, power_cuts, invoices, restores) if number]
+        asked += [name for name, number in (("--customers", customers), ("--accounts", accounts)) if number]
+        if asked:
+            raise Refused(f"Ask for one proof at a time: --real or {' or '.join(asked)}.", code="several-proofs")
+        from hub.proof.real.campaign import prove as prove_real
+
+        return partial(prove_real, minutes=minutes, seed=seed, faults=faults, mutant=mutant)
     if customers or accounts:
         # Kills are part of it.
         loads = [name for name, number in (("--customers", customers), ("--accounts", accounts)) if number]

@@ -19,7 +19,8 @@ def run_hub(settings: HubSettings, *, log_level: str, json_output: bool, composi
         first = f"{url}/setup?token={hub.setup_token}"
         if json_output:
             roles = named(settings.roles)
-            hello = {"url": url, "pid": os.getpid(), "environment": hub.environment.name, "roles": roles}
+            named_so = {"environment": hub.environment.name, "roles": roles, "worker": hub.working.name}
+            hello = {"url": url, "pid": os.getpid(), **named_so}
             print_json({**hello, "setup_url": first} if setup else hello)
             return
         if Role.API not in settings.roles:

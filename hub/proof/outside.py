@@ -33,6 +33,8 @@ class Proved:
     title: str
     figures: Mapping[str, Any]
     findings: Sequence[str] = field(default_factory=tuple)
+    #: The figure that people see as a table, with the columns of it.
+    table: tuple[str, Sequence[str]] | None = None
 
     @property
     def holds(self) -> bool:
@@ -67,7 +69,14 @@ def run(proof: Callable[[Console], Proved], *, json: bool) -> int:
 def _show(proved: Proved, console: Console) -> None:
     table = Table(title=proved.title, title_justify="left", title_style="bold", show_header=False)
     for name, value in proved.figures.items():
-        table.add_row(name.replace("_", " "), _told(value))
+        if proved.table is None or name != proved.table[0]:
+            table.add_row(name.replace("_", " "), _told(value))
+    if proved.table is not None:
+        name, columns = proved.table
+        rows = Table(*(column.replace("_", " ") for column in columns))
+        for row in proved.figures[name]:
+            rows.add_row(*(_told(row[column]) for column in columns))
+        console.print(rows)
     console.print(table)
     for finding in proved.findings[:_TOLD]:
         console.print(f"[red]{escape(finding)}[/]", highlight=False, soft_wrap=True)
@@ -79,6 +88,8 @@ def _show(proved: Proved, console: Console) -> None:
 def _told(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {inner}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

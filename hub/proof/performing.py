@@ -5,14 +5,16 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 
 from hub.proof import four_books, judging, stage
+from hub.proof.company import Company
 from hub.proof.conductor import Course, Say
 from hub.proof.faults import Profile
 from hub.proof.invariants import Invariant
@@ -23,6 +25,13 @@ from hub.proof.scenario import draw
 from hub.proof.stage import Stage
 
 Drive = Callable[[Stage, Say, Callable[[Mapping[str, Any]], None]], Course]
+
+
+class Around(Protocol):
+    """What stands around a stage, where the hub has outgrown one process."""
+
+    def company(self, processes: Processes, folder: Path) -> AbstractContextManager[Company]:
+        """Start what runs beside the hub; it has ended when the block is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +53,14 @@ class Performed:
 
 
 def perform(
-    console: Console, *, invoices: int, seed: int, profile: Profile, drive: Drive, flawed: bool | None = None
+    console: Console,
+    *,
+    invoices: int,
+    seed: int,
+    profile: Profile,
+    drive: Drive,
+    flawed: bool | None = None,
+    around: Around | None = None,
 ) -> Performed:
     """Set the stage, let `drive` do what the proof is about, and judge when all is at rest."""
     began = time.monotonic()
@@ -53,8 +69,9 @@ def perform(
         tempfile.TemporaryDirectory(prefix="concord-proof-", ignore_cleanup_errors=True) as name,
         Processes(Path(name) / "logs", stage.environ(Path(name))) as processes,
         Shown(console, scenario.steps) as shown,
+        nullcontext() if around is None else around.company(processes, Path(name)) as company,
     ):
-        set_up = stage.build(processes, Path(name), scenario=scenario, profile=profile, port=0)
+        set_up = stage.build(processes, Path(name), scenario=scenario, profile=profile, port=0, company=company)
         course = drive(set_up, shown.say, shown.numbers)
         shown.say("Comparing the books.")
         injected = {vendor: sandbox.injected() for vendor, sandbox in set_up.sandboxes.items()}

@@ -22,10 +22,10 @@ from hub.sdk import exact_json
 #: A program that has not said hello after so many seconds never will.
 STARTS_WITHIN = 60.0
 #: What every program begins with, so that it ends with whoever started it.
-_HOLD = "from hub.proof.lifeline import hold; hold()"
+HOLD = "from hub.proof.lifeline import hold; hold()"
 #: The command line of this very installation.
-CONCORD = (sys.executable, "-c", f"{_HOLD}; from hub.cli.main import run; run()")
-SANDBOX = (sys.executable, "-c", f"{_HOLD}; from hub.sandbox.main import run; raise SystemExit(run())")
+CONCORD = (sys.executable, "-c", f"{HOLD}; from hub.cli.main import run; run()")
+SANDBOX = (sys.executable, "-c", f"{HOLD}; from hub.sandbox.main import run; raise SystemExit(run())")
 
 
 class DidNotStart(Exception):
@@ -86,33 +86,41 @@ class Processes:
 
     def __exit__(self, *_exception: object) -> None:
         """End everything, the last started first."""
+        self.end()
+        self._lifeline.close()
+
+    def end(self) -> None:
+        """End all that was started so far, the last started first."""
         with _undisturbed():
             children, self._children = self._children, []
             for child in reversed(children):
                 if child.running:
                     with contextlib.suppress(ProcessLookupError):
+                        # One that was stopped hears nothing else.
+                        os.kill(child.process.pid, signal.SIGCONT)
                         child.process.terminate()
             for child in reversed(children):
                 child.stop()
-            self._lifeline.close()
 
     def tell(self, environ: Mapping[str, str]) -> None:
         """Add to the environment of all that is started from here on."""
         self._environ |= environ
 
-    def start(self, name: str, command: Sequence[str]) -> Child:
+    def start(self, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None) -> Child:
         """Start a process and wait for its line of JSON; raises `DidNotStart` with the end of its log."""
-        return self.wait(name, self.launch(name, command))
+        return self.wait(name, self.launch(name, command, environ))
 
-    def launch(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Start a process without waiting; `wait` must follow."""
+    def launch(
+        self, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a process without waiting; `wait` must follow. `environ` is for it alone."""
         with (self._logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - this installation's own programs
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=self._environ,
+                env={**self._environ, **(environ or {})},
                 pass_fds=self._lifeline.descriptors,
                 # Ctrl-C at the terminal is for the demo, which then ends its children in order.
                 start_new_session=True,

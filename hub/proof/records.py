@@ -237,6 +237,18 @@ def open_effects(data: Path, database: str | None = None) -> list[tuple[str, str
             return _open(connection)
 
 
+def writes_in_hand(connection: Records, first: str) -> int:
+    """Count the writes without an outcome of the runs that a process has, whose first worker this was."""
+    marks = ", ".join("?" for _ in OPEN)
+    # Who has lost a lease goes on under another name.
+    statement = (
+        "SELECT count(*) FROM effects e JOIN runs r ON r.id = e.run_id"  # noqa: S608 - marks only
+        " JOIN workers w ON w.id = r.owner JOIN workers f ON f.committer = w.committer"
+        f" WHERE f.id = ? AND e.state IN ({marks})"
+    )
+    return int(connection.execute(statement, (first, *sorted(OPEN))).fetchone()[0])
+
+
 def _open(connection: Records) -> list[tuple[str, str]]:
     marks = ", ".join("?" for _ in OPEN)
     rows = connection.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -20,22 +20,24 @@ def _words(command: Sequence[str]) -> tuple[str, list[str]]:
     raise AssertionError(f"no program of ours: {command}")
 
 
+def forked_launch(self: Processes, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None) -> Any:
+    """Start a process of a proof by forking one that has loaded the hub."""
+    module, words = _words(command)
+    log = self._logs / f"{name}.log"
+    with log.open("a") as errors:
+        process: Any = Forked(module, *words, environ={**self._environ, **(environ or {})}, errors=errors)
+    self._children.append(Child(name, process, {}, log))
+    return process
+
+
 @pytest.fixture
 def forked_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a proof's hub and sandboxes be forked; that they come up from nothing is seen by the demo's tests."""
-
-    def launch(self: Processes, name: str, command: Sequence[str]) -> Any:
-        module, words = _words(command)
-        log = self._logs / f"{name}.log"
-        with log.open("a") as errors:
-            process: Any = Forked(module, *words, environ=self._environ, errors=errors)
-        self._children.append(Child(name, process, {}, log))
-        return process
 
     def run(self: Processes, command: Sequence[str], timeout: float = 60.0) -> None:
         done = forked.run(*_words(command)[1], environ=self._environ)
         if done.returncode:
             raise DidNotStart(done.stderr)
 
-    monkeypatch.setattr(Processes, "launch", launch)
+    monkeypatch.setattr(Processes, "launch", forked_launch)
     monkeypatch.setattr(Processes, "run", run)
