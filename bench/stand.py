@@ -92,7 +92,7 @@ async def stand(
         database = Database(folder or Path(own))
         committer = Committer(database, ambient)
         transport = Transport(private_hosts=["127.0.0.1"])
-        budgets = budgets_of(ENVIRONMENT, ambient, committer)
+        budgets = budgets_of(ENVIRONMENT, ambient, committer, database=database)
         accounts = {
             name: Account(
                 name=name,
@@ -127,6 +127,7 @@ async def stand(
         yield Stand(database=database, committer=committer, intake=hub.intake, worker=hub.worker, budgets=budgets)
         budgets.close()
         await committer.stop()
+        await budgets.stop()
         await transport.close()
         database.close()
 

@@ -80,6 +80,24 @@ class Breaker:
         self._ended.clear()
         return True
 
+    def heard_down(self, now: int, probe_at: int) -> bool:
+        """Learn that others find the target down, and when they probe it; True when that opens the breaker.
+
+        The probe here comes after theirs: it is needed only where they are gone by then.
+        """
+        if self.state is not BreakerState.CLOSED:
+            return False
+        self._open(now, 0.0, FIRST)
+        self.probe_at = max(self.probe_at, probe_at + FIRST)
+        return True
+
+    def heard_served(self, now: int) -> bool:
+        """Learn that others have found the target to serve again; True when one request may find out here, too."""
+        if self.state is not BreakerState.OPEN or self._probing:
+            return False
+        self.state, self._since = BreakerState.HALF_OPEN, now
+        return True
+
     def due(self, now: int) -> bool:
         """Tell whether it is time for a probe."""
         return self.state is BreakerState.OPEN and not self._probing and now >= self.probe_at

@@ -6,6 +6,7 @@ learned stays known.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from hub.connections.allotment import BudgetStore
 from hub.connections.bounds import Bound
 from hub.connections.hands import SHARE, Hands
+from hub.connections.ledgers import Ledgers
 from hub.connections.limiter import Limiter
 from hub.model.ambient import Ambient
 from hub.model.limits import Portion
@@ -25,13 +27,27 @@ from hub.store.database import Database
 Sources = Callable[[datetime], Sequence[Bound]]
 
 
+#: So many seconds a request may be under way where nobody says otherwise.
+LASTS = 60.0
+
+
 class Budgets:
     """Gives each account its limiter, with the lowest of what all its connections say."""
 
     def __init__(
-        self, *, environment: str, ambient: Ambient, store: BudgetStore | None = None, share: int = SHARE
+        self,
+        *,
+        environment: str,
+        ambient: Ambient,
+        store: BudgetStore | None = None,
+        share: int = SHARE,
+        ledgers: Ledgers | None = None,
     ) -> None:
-        """Begin with none; `share` is how many of a worker's runs one account alone may hold."""
+        """Begin with none; `share` is how many of a worker's runs one account alone may hold.
+
+        `ledgers` are those of a database that several processes share: what they give holds for all together.
+        """
+        self._ledgers = ledgers
         self._environment = environment
         self._ambient = ambient
         self._store = store
@@ -52,8 +68,11 @@ class Budgets:
         for sources in self._sources.values():
             sources.clear()
 
-    def limiter(self, name: str, connection: str, sources: Sources) -> Limiter:
-        """Give the limiter of an account to one of its connections, whose limits apply to it from now on."""
+    def limiter(self, name: str, connection: str, sources: Sources, *, lasts: float = LASTS) -> Limiter:
+        """Give the limiter of an account to one of its connections, whose limits apply to it from now on.
+
+        `lasts` is for how many seconds a request of the connection may be under way.
+        """
         known = self._sources.setdefault(name, {})
         known[connection] = sources
         limiter = self._limiters.get(name)
@@ -66,9 +85,11 @@ class Budgets:
                 hands=self._hands,
                 store=self._store,
                 fresh=self._store is None,
+                line=self._ledgers,
             )
             if name in self._learned:
                 limiter.restore(self._learned[name])
+        limiter.lasts(lasts)
         return limiter
 
     def start(self) -> None:
@@ -86,6 +107,11 @@ class Budgets:
         """Keep what was learned, and give back what was not used of quotas."""
         for limiter in self._limiters.values():
             limiter.close()
+
+    async def stop(self) -> None:
+        """Let what was given back arrive; nothing is asked for any more."""
+        if self._ledgers is not None:
+            await asyncio.to_thread(self._ledgers.stop)
 
 
 class StoredBudgets:

@@ -12,13 +12,16 @@ from random import Random
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from hub.connections.allotment import Allotment, BudgetStore
 from hub.connections.bounds import Bounds, Lowest, interval, lowest, usual_burst
 from hub.connections.breaker import Breaker, BreakerState
 from hub.connections.learning import Learned
+from hub.connections.ledger import HORIZON, Told
 from hub.connections.meter import Meter
 from hub.connections.pace import Pace, Start
+from hub.connections.share import Share
 from hub.connections.standing import Refusal, Standing
 from hub.connections.steady import SteadyClock
 from hub.errors import LimitKind, LimitReached
@@ -44,6 +47,9 @@ _JITTER, _SPREAD = 0.1, 30.0
 _AHEAD, _USUAL = 0.1, 2
 #: Limits are asked for anew after so long, and what was learned is kept at most so often.
 _LOOK_EVERY, _KEEP_EVERY = SECOND, 10 * SECOND
+#: Pauses that others tell of and that end within so long of each other are the same; and what is so old that nobody
+#: probes any more tells nothing of a target.
+_SAME, _STALE = SECOND // 10, 120 * SECOND
 #: What an account can take is estimated anew after so long.
 _ESTIMATE_EVERY = 5_000
 
@@ -70,14 +76,22 @@ class Conditions:
         random: Random,
         store: BudgetStore | None,
         told: Callable[[], None],
+        shared: Share | None = None,
     ) -> None:
-        """Begin with nothing learned; `share` is the most that may be in flight, whatever the limits say."""
+        """Begin with nothing learned; `share` is the most that may be in flight, whatever the limits say.
+
+        `shared` is what this process holds of the account where others use it, too.
+        """
         self.budget = budget
         self.pace, self.meter, self.breaker, self.learned = Pace(), Meter(), Breaker(), Learned()
         self.allotment = Allotment(budget, store, told)
         self.lowest = Lowest(limits=Limits())
         self.refusal: Refusal | None = None
         self.paused_until = 0
+        self.shared = shared
+        #: What the others are to be told, and how often limits were lowered as far as is known here.
+        self._untold = Told()
+        self._lowerings: int | None = None
         self._bounds = bounds
         self._clock = clock
         self._share = share
@@ -89,6 +103,7 @@ class Conditions:
         self._kept = 0
         self._backoffs = self._backed_off = 0
         self._alone = False
+        self._every: int | None = None
 
     def look(self, now: int) -> None:
         """Take over what the sources of limits say at this moment."""
@@ -99,7 +114,8 @@ class Conditions:
         if found != self.lowest:
             self.lowest = found
             self.allotment.bind(found.quotas)
-            self.pace.bind(found.windows)
+            if self.shared is None:
+                self.pace.bind(found.windows)
             self._space(now)
 
     @property
@@ -108,6 +124,8 @@ class Conditions:
         if self._alone or self.breaker.state is BreakerState.HALF_OPEN:
             return 1
         most = min(self.lowest.limits.concurrency, self._share)
+        if self.shared is not None:
+            most = min(most, self.shared.permits)
         return most if self.learned.permits is None else min(most, self.learned.permits)
 
     @property
@@ -134,31 +152,41 @@ class Conditions:
         return self._estimate
 
     def _estimate_throughput(self, now: int) -> float | None:
-        every, lasting = self.pace.every, self.meter.lasting(now)
-        paced = None if every is None else SECOND / every
+        every, lasting = self._every, self.meter.lasting(now)
+        paced = None if every is None else SECOND / every / self._parties
         if lasting is None:
             return paced
-        by_places = self.permits / max(lasting, 0.001)
+        by_places = max(self.permits, 1) / max(lasting, 0.001)
         return by_places if paced is None else min(paced, by_places)
 
     def ready(self, now: int, ahead: int = 0) -> int:
         """Give the earliest moment at which the pace and pauses let one go out after `ahead` others."""
-        return max(self.paused_until, self.pace.ready(now, ahead))
+        found = max(self.paused_until, self.pace.ready(now, ahead))
+        if self.shared is None:
+            return found
+        return max(found, self.shared.ready(now, ahead) or now)
 
     def allotted(self, now: int, ahead: int, under_way: int) -> bool:
-        """Tell whether every quota has one more after `ahead` others."""
+        """Tell whether every quota, and what is shared with others, has one more after `ahead` others in hand."""
+        if self.shared is not None and self.shared.ready(now, ahead) is None:
+            return False
         return not self.lowest.quotas or self.allotment.ready(self._clock.shown(now), ahead, under_way=under_way)
 
     def begin(self, now: int) -> Start:
         """Count a request that goes out now."""
         self.allotment.take()
         self.meter.start(now)
-        return self.pace.start(now)
+        start = self.pace.start(now)
+        if self.shared is not None:
+            self.shared.take(start, now)
+        return start
 
     def end(self, start: Start, now: int) -> None:
         """Learn that a request is no longer under way."""
         self.meter.end(start.at, now)
         self.pace.answered(start, now)
+        if self.shared is not None:
+            self.shared.ended(start, now)
 
     def shut(self, now: int) -> Shut | None:
         """Tell whether nothing goes out for long."""
@@ -195,9 +223,10 @@ class Conditions:
             sent=sent,
             now=now,
             pace=self._known_pace,
-            measured=self.meter.rate(now),
+            measured=self.meter.rate(now) + (0 if self.shared is None else self.shared.others_rate),
             permits=self.lowest.limits.concurrency,
-            in_flight=max(self.meter.highest(now), in_flight),
+            in_flight=max(self.meter.highest(now), in_flight)
+            + (0 if self.shared is None else self.shared.others_in_flight),
         )
         # Never earlier than was asked, and not everybody at the same moment; who asks for little again and again is
         # given as much as who asks for nothing.
@@ -205,21 +234,29 @@ class Conditions:
         seconds = asked if error.after is not None and self._backoffs <= 1 else max(asked, backoff)
         self.paused_until = max(self.paused_until, now + math.ceil(seconds * SECOND))
         self._alone = True
+        self._tell(now, paused_until=self.paused_until)
         if fell:
             log.info("limit.lowered", budget=self.budget, kind=error.kind.value, reason=self.refusal.detail)
             self._space(now)
             self._keep(now)
+            self._tell(now, lowered=self.learned.kept(to_micros(self._clock.shown(now))))
         return (self.paused_until - now) / SECOND
 
     def served(self, *, sent: int, now: int, in_flight: int) -> None:
         """Learn that the account served a request."""
         if self.breaker.served(now, sent):
             log.info("breaker.closed", budget=self.budget)
+            self._tell(now, down_until=0, served_at=now)
         if sent >= self._backed_off:
             self._backoffs, self._alone = 0, False
         if not self.learned.anything:
             return
-        self.learned.served(pace=self._known_pace, permits=self.lowest.limits.concurrency, in_flight=in_flight)
+        self.learned.served(
+            pace=self._known_pace,
+            permits=self.lowest.limits.concurrency,
+            in_flight=in_flight + (0 if self.shared is None else self.shared.others_in_flight),
+            parties=self._parties,
+        )
         self._space(now)
         if now - self._kept > _KEEP_EVERY or not self.learned.anything:
             self._keep(now)
@@ -231,9 +268,18 @@ class Conditions:
         """
         if after is not None:
             self.paused_until = max(self.paused_until, now + math.ceil(self._spread(self._asked(after)) * SECOND))
+            self._tell(now, paused_until=self.paused_until)
         if self.breaker.failed(now, self._random.random(), sent):
             log.warning("breaker.opened", budget=self.budget, reason=reason)
+            self._tell(now, down_until=self.breaker.probe_at)
             self.refusal = Refusal(at=self._clock.shown(now), kind=None, detail=reason[:300])
+
+    def places(self, now: int, waiting: int) -> int:
+        """Give how many places of a shared rate so many who wait can use soon."""
+        if self._every is None or not waiting or self.paused_until > now + HORIZON:
+            return 0
+        # Where some come, as many more come as came of late.
+        return min(max(waiting, int(self.meter.rate(now)) // 2), -(-HORIZON // self._every) + 1)
 
     def probe_due(self, now: int, in_flight: int) -> bool:
         """Tell whether it is time for the breaker's probe; pauses, the pace and quotas hold for it too."""
@@ -242,15 +288,53 @@ class Conditions:
     def probed(self, now: int, *, served: bool) -> None:
         """Learn how the breaker's probe ended."""
         self.breaker.probed(now, self._random.random(), served=served)
+        if self.breaker.state is BreakerState.OPEN:
+            self._tell(now, down_until=self.breaker.probe_at)
+        else:
+            self._tell(now, down_until=0, served_at=now)
+
+    @property
+    def tells(self) -> bool:
+        """Tell whether there is something that others who share the account must hear."""
+        return self._untold != Told()
+
+    def told(self) -> Told:
+        """Give what others must hear; from here on they are taken to hear it."""
+        told, self._untold = self._untold, Told()
+        return told
+
+    def heard(self, now: int) -> None:
+        """Take over what others who share the account have learned."""
+        assert self.shared is not None
+        news, here = self.shared.news, self.shared.here
+        until = here(news.paused_until) if news.paused_until else 0
+        if until > max(self.paused_until + _SAME, now):
+            self.paused_until, self._alone, self._backed_off = until, True, now
+            self.refusal = Refusal(at=self._clock.shown(now), kind=None, detail="Another process was told to wait.")
+        if news.lowered is not None and news.lowerings != self._lowerings:
+            self.learned.heard(news.lowered, to_micros(self._clock.shown(now)), now)
+        self._lowerings = news.lowerings
+        down = here(news.down_until) if news.down_until else 0
+        if down > now - _STALE and self.breaker.heard_down(now, down):
+            log.warning("breaker.opened", budget=self.budget, reason="another process finds the target down")
+            self.refusal = Refusal(
+                at=self._clock.shown(now), kind=None, detail="Another process finds that the target does not serve."
+            )
+        elif not down and not self.tells and self.breaker.heard_served(now):
+            log.info("breaker.half_open", budget=self.budget)
+        self._space(now)
 
     def saw(self, seen: Seen, *, sent: int, now: int, in_flight: int) -> None:
         """Learn what the answer to a request sent at that time told of the account's limits."""
         if seen.remaining is not None and seen.resets_in is not None:
             # Of what is under way, nobody knows whether the vendor has counted it yet.
             left = seen.remaining - max(in_flight - 1, 0)
+            if self.shared is not None:
+                # Nor what the others make of it: each keeps to its part.
+                left = (left - self.shared.others_in_flight) // self._parties
             self.pace.allow(left, now + math.ceil(self._asked(seen.resets_in) * SECOND), sent=sent)
         elif seen.quota is not None and seen.used is not None:
-            self.pace.allow(seen.quota - seen.used, now + int(_UNTIL_UNTOLD * SECOND), sent=sent)
+            self.pace.allow((seen.quota - seen.used) // self._parties, now + int(_UNTIL_UNTOLD * SECOND), sent=sent)
 
     def standing(self, now: int, *, in_flight: int, preparing: int, waiting: Mapping[int, int]) -> Standing:
         """Give what is to be seen of the account's budget."""
@@ -301,6 +385,20 @@ class Conditions:
         return seconds + min(seconds * _JITTER, _SPREAD) * self._random.random()
 
     @property
+    def _parties(self) -> int:
+        return 1 if self.shared is None else max(self.shared.parties, 1)
+
+    def _tell(self, now: int, *, lowered: Mapping[str, Any] | None = None, **moments: int) -> None:
+        """Take note of what others are to hear; moments are told in the database's time when they go out."""
+        if self.shared is None:
+            return
+        there = self.shared.there
+        changed: dict[str, Any] = {name: there(moment) if moment else 0 for name, moment in moments.items()}
+        if lowered is not None:
+            changed["lowered"] = dict(lowered)
+        self._untold = replace(self._untold, **changed)
+
+    @property
     def _known_pace(self) -> float | None:
         return None if self.lowest.every is None else SECOND / self.lowest.every
 
@@ -311,7 +409,13 @@ class Conditions:
             if every is None or learned > every:
                 every = learned
                 burst = min(burst, usual_burst(self.learned.rate)) if self.lowest.every else 1
-        self.pace.space(every, burst, now)
+        if self.shared is None:
+            self.pace.space(every, burst, now)
+        else:
+            # Places are given evenly to all who share; what is left here is how quick they are.
+            self.pace.space(None, 1, now)
+            self.shared.bind(self.lowest, every, burst)
+        self._every = every
 
     def _keep(self, now: int) -> None:
         self._kept = now

@@ -87,17 +87,20 @@ class Learned:
                 return False
         return True
 
-    def served(self, *, pace: float | None, permits: int, in_flight: int) -> None:
-        """Learn that a request was served; only a limit that is used up rises."""
+    def served(self, *, pace: float | None, permits: int, in_flight: int, parties: int = 1) -> None:
+        """Learn that a request was served; only a limit that is used up rises.
+
+        Where several processes share the account each sees its part of what is served, and goes by it for all.
+        """
         self._served += 1
         if self.rate is not None:
             ceiling = self._ceiling if pace is None else pace
-            step = ceiling * _STEP / max(self.rate, 1.0)
-            self.rate += step if self.rate < self._refused_at else max(step, _BEYOND)
+            step = ceiling * _STEP / max(self.rate, 1.0) * parties
+            self.rate += step if self.rate < self._refused_at else max(step, _BEYOND * parties)
             if self.rate >= ceiling:
                 self.rate = None
         if self.concurrency is not None and in_flight >= int(self.concurrency):
-            self.concurrency += 1.0 / max(self.concurrency, 1.0)
+            self.concurrency += parties / max(self.concurrency, 1.0)
             if self.concurrency >= permits:
                 self.concurrency = None
 
@@ -112,6 +115,19 @@ class Learned:
             "refused_at": f"{self._refused_at:.3f}",
             "at": now,
         }
+
+    def heard(self, kept: Mapping[str, Any], shown: int, now: int) -> None:
+        """Take over what another process has kept after a refusal; `shown` is the machine's time for how old that is.
+
+        What was sent before `now`, and is refused yet, tells nothing new.
+        """
+        other = Learned()
+        other.restore(kept, shown)
+        if other.rate is not None and (self.rate is None or other.rate < self.rate):
+            self.rate, self._ceiling, self._refused_at = other.rate, other._ceiling, other._refused_at
+            self._served, self._lowered[LimitKind.RATE] = 0, now
+        if other.concurrency is not None and (self.concurrency is None or other.concurrency < self.concurrency):
+            self.concurrency, self._lowered[LimitKind.CONCURRENCY] = other.concurrency, now
 
     def restore(self, kept: Mapping[str, Any], now: int) -> None:
         """Go on with what an earlier process learned, unless it is too old, or of a clock that was wrong."""

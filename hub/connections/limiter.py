@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from hub.connections.allotment import BudgetStore
+from hub.connections.asking import Asking, Demand, Line
 from hub.connections.bounds import Bounds, of_vendor
 from hub.connections.breaker import BreakerState
 from hub.connections.conditions import SECOND, Conditions, Shut
@@ -26,6 +27,7 @@ from hub.connections.hands import Hands
 from hub.connections.pace import Start
 from hub.connections.recall import Recall
 from hub.connections.row import Row
+from hub.connections.share import Share
 from hub.connections.standing import Standing
 from hub.connections.steady import SteadyClock
 from hub.connections.turns import Permit, Sending
@@ -71,11 +73,13 @@ class Limiter:
         hands: Hands | None = None,
         store: BudgetStore | None = None,
         fresh: bool = True,
+        line: Line | None = None,
     ) -> None:
         """Take the limits, or what tells them by source for the present moment.
 
         `topic` is what turned-away runs wait for, `hands` are the worker's, which all its accounts share. Not `fresh`:
-        another process may have used the account a moment ago.
+        another process may have used the account a moment ago. With a `line` others use it now, and all keep to what
+        its ledger gives them.
         """
         self.name = name
         self.topic = topic
@@ -94,6 +98,7 @@ class Limiter:
         self._probe: Callable[[], Awaitable[None]] | None = None
         self._timer: asyncio.Task[None] | None = None
         self._rings = 0
+        shared = Share() if line is not None else None
         self._conditions = Conditions(
             self._bounds,
             self._clock,
@@ -102,9 +107,13 @@ class Limiter:
             random=ambient.random,
             store=store,
             told=self._pump,
+            shared=shared,
         )
+        self._asking: Asking | None = None
+        if shared is not None and line is not None:
+            self._asking = Asking(shared, line, self._conditions, now=self._now, told=self._pump)
         self._conditions.look(self._now())
-        if not fresh:
+        if not fresh and shared is None:
             self._conditions.pace.begin_full(self._now())
 
     @property
@@ -178,13 +187,21 @@ class Limiter:
         """Let go what waits from before, as far as there is room."""
         self._pump()
 
+    def lasts(self, seconds: float) -> None:
+        """Learn for how long a request of one of its connections may be under way."""
+        if self._conditions.shared is not None:
+            self._conditions.shared.lasts = max(self._conditions.shared.lasts, round(seconds * SECOND))
+
     def restore(self, learned: Mapping[str, Any]) -> None:
         """Go on with what an earlier process learned of the account."""
         self._conditions.restore(learned, self._now())
 
     def close(self) -> None:
         """Keep what was learned, and give back what was not used of a quota."""
-        self._conditions.close(self._now())
+        now = self._now()
+        self._conditions.close(now)
+        if self._asking is not None:
+            self._asking.close(now)
 
     def standing(self) -> Standing:
         """Give what is to be seen of the account's budget."""
@@ -332,6 +349,8 @@ class Limiter:
             asyncio.get_running_loop().call_soon(self._pump)
 
     def _anybody(self) -> bool:
+        if self._asking is not None and self._asking.busy:
+            return True
         return bool(self._row or self._gate or self._recall.pending or self.is_open)
 
     def _pump(self) -> None:
@@ -367,7 +386,15 @@ class Limiter:
             if self._recall.pending:
                 room = 1 if conditions.one_alone else self._supply(now)
                 self._recall.let_go(now, room=room, hands=self._hands)
+        if self._asking is not None:
+            self._asking.turn(now, self._demand(now))
         self._set_timer(now, shut)
+
+    def _demand(self, now: int) -> Demand:
+        preparing = max(self._held - self._in_flight, len(self._gate))
+        # The breaker's probe waits in no row.
+        probes = 1 if self._conditions.breaker.due(now) else 0
+        return Demand(max(preparing + len(self._row), probes), self._in_flight)
 
     def _turn_all_away(self, shut: Shut, now: int) -> None:
         for waiter in list(self._row):
@@ -419,6 +446,8 @@ class Limiter:
 
     def _awaited(self, now: int, shut: Shut | None) -> Iterator[int | None]:
         conditions = self._conditions
+        if self._asking is not None:
+            yield self._asking.due(now, self._demand(now))
         if shut is not None:
             yield shut.until
             return

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from hub.connections.bounds import Window
@@ -36,6 +36,56 @@ class Start:
         self.at = self.sent = at
 
 
+class Arrivals:
+    """Requests that were sent in one window, until it is settled from which moment the vendor counts each."""
+
+    def __init__(self, micros: int, under_way: Iterable[Start] = ()) -> None:
+        """Begin with what is under way already, in the order in which it was sent."""
+        self._micros = micros
+        self._under_way: dict[Start, None] = dict.fromkeys(under_way)
+        self._answers: deque[int] = deque(maxlen=_LAST)
+        self._quick = True
+
+    def __len__(self) -> int:
+        """Give how many are not settled."""
+        return len(self._under_way)
+
+    def __iter__(self) -> Iterator[Start]:
+        """Go through those that are not settled."""
+        return iter(self._under_way)
+
+    def start(self, start: Start) -> None:
+        """Let one more be sent."""
+        self._under_way[start] = None
+
+    def answered(self, start: Start, now: int) -> list[int]:
+        """Learn that the vendor has surely counted this one; gives the moments that are settled now."""
+        moments = self.settled(now)
+        self._answers.append(now - start.sent)
+        self._quick = min(self._answers) <= self._micros // _QUICK
+        if start in self._under_way:
+            del self._under_way[start]
+            moments.append(now)
+        return moments
+
+    def settled(self, now: int) -> list[int]:
+        """Give the moments from which those count that have been under way for too long to be waited for."""
+        patience, moments = self._patience(), []
+        while self._under_way and (oldest := next(iter(self._under_way))).sent + patience <= now:
+            del self._under_way[oldest]
+            moments.append(oldest.sent + patience)
+        return moments
+
+    def at(self, place: int) -> int:
+        """Give the latest moment from which the one at that place of the row counts, if none has been answered."""
+        last = next(islice(self._under_way, min(place, len(self._under_way) - 1), None))
+        return last.sent + self._patience()
+
+    def _patience(self) -> int:
+        # The answer of a quick one is waited for as long as a whole window.
+        return self._micros if self._quick else self._micros // _QUICK
+
+
 class SlidingWindow:
     """Counts the starts that may still count at the vendor."""
 
@@ -43,9 +93,7 @@ class SlidingWindow:
         """Begin with the starts that `counted` names by the moments they count from, in order."""
         self.window = window
         self._counted = list(counted)
-        self._under_way: dict[Start, None] = {}
-        self._answers: deque[int] = deque(maxlen=_LAST)
-        self._quick = True
+        self._arrivals = Arrivals(window.micros)
 
     @property
     def counted(self) -> Sequence[int]:
@@ -54,46 +102,33 @@ class SlidingWindow:
 
     def start(self, start: Start) -> None:
         """Count one more."""
-        self._under_way[start] = None
+        self._arrivals.start(start)
 
     def answered(self, start: Start, now: int) -> None:
         """Learn that the vendor has surely counted this one."""
-        self._settle(now)
-        self._answers.append(now - start.sent)
-        self._quick = min(self._answers) <= self.window.micros // _QUICK
-        if start in self._under_way:
-            del self._under_way[start]
-            insort(self._counted, now)
+        self._settle(self._arrivals.answered(start, now), now)
 
     def ready(self, now: int, ahead: int) -> int:
         """Give when one more may start after `ahead` others; the past when it may now."""
-        self._settle(now)
+        self._settle(self._arrivals.settled(now), now)
         count, micros = self.window.count, self.window.micros
-        too_many = len(self._under_way) + len(self._counted) + ahead + 1 - count
+        too_many = len(self._arrivals) + len(self._counted) + ahead + 1 - count
         if too_many <= 0:
             return now
         if too_many <= len(self._counted):
             return self._counted[too_many - 1] + micros
-        too_many -= len(self._counted)
-        if not self._under_way:
+        if not self._arrivals:
             return now + micros
-        last = next(islice(self._under_way, min(too_many, len(self._under_way)) - 1, None))
-        return last.sent + self._patience() + micros
+        return self._arrivals.at(too_many - len(self._counted) - 1) + micros
 
     def begin_full(self, now: int) -> None:
         """Take it that starts at full pace came before, which nobody remembers."""
         count, micros = self.window.count, self.window.micros
         self._counted = [now - micros + micros * (place + 1) // count for place in range(count)]
 
-    def _patience(self) -> int:
-        # The answer of a quick one is waited for as long as a whole window.
-        return self.window.micros if self._quick else self.window.micros // _QUICK
-
-    def _settle(self, now: int) -> None:
-        patience = self._patience()
-        while self._under_way and (oldest := next(iter(self._under_way))).sent + patience <= now:
-            del self._under_way[oldest]
-            insort(self._counted, oldest.sent + patience)
+    def _settle(self, moments: Sequence[int], now: int) -> None:
+        for moment in moments:
+            insort(self._counted, moment)
         if self._counted and self._counted[0] + self.window.micros <= now:
             del self._counted[: bisect_right(self._counted, now - self.window.micros)]
 

@@ -249,6 +249,7 @@ def build_accounts(
                         quota_zone=here.quota_zone if here.quota is not None else file.limits.quota_zone,
                     ),
                 ),
+                lasts=settings.timeout,
             ),
             transport=transport
             if connector.embedded is None

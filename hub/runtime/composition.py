@@ -154,7 +154,13 @@ class Hub:
         self.view = View(environment=self.environment.name, database=self.database, ambient=self.ambient)
         self.directory = StoredDirectory(self.database, self.committer)
         self.accounts: dict[str, Account] = {}
-        self.budgets = budgets_of(self.environment.name, self.ambient, self.committer, share=settings.in_hand // 4 or 1)
+        self.budgets = budgets_of(
+            self.environment.name,
+            self.ambient,
+            self.committer,
+            database=self.database,
+            share=settings.in_hand // 4 or 1,
+        )
         self.changes = Changes()
         self.desk = Desk(
             environment=self.environment.name,
@@ -337,6 +343,7 @@ class Hub:
         if self.backbone is not None:
             await self.backbone.stop()
         await self.committer.stop()
+        await self.budgets.stop()
         self.desk.close()
         for transport in (*self._left, self.transport):
             await transport.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hub.connections.accounts import Account
 from hub.connections.budgets import Budgets, StoredBudgets
 from hub.connections.hands import SHARE
+from hub.connections.ledgers import Ledgers
 from hub.engine.parts import CAPACITY, Parts
 from hub.engine.worker import Worker
 from hub.intake.deliveries import Deliveries
@@ -122,13 +123,22 @@ def wired(
     )
 
 
-def budgets_of(environment: str, ambient: Ambient, committer: Committer, *, share: int = SHARE) -> Budgets:
-    """Give the budgets of an environment's accounts, which survive restarts; `share` is that of one account alone."""
+def budgets_of(
+    environment: str, ambient: Ambient, committer: Committer, *, database: Database | None = None, share: int = SHARE
+) -> Budgets:
+    """Give the budgets of an environment's accounts, which survive restarts; `share` is that of one account alone.
+
+    In a `database` that several processes have, what an account may be asked for is shared with them, by its clock.
+    """
+    ledgers = None
+    if database is not None and database.dialect != "sqlite" and ambient.of_the_machine:
+        ledgers = Ledgers(database.apart, environment=environment, holder=committer.name)
     return Budgets(
         environment=environment,
         ambient=ambient,
         store=StoredBudgets(environment=environment, committer=committer),
         share=share,
+        ledgers=ledgers,
     )
 
 

@@ -97,8 +97,9 @@ class Server:
         self.writer: Engine = _engine(url, WRITER, pool_size=1, max_overflow=3)
         self.reader: Engine = _engine(url, READER, pool_size=4, max_overflow=4, pool_pre_ping=True)
         event.listen(self.reader, "handle_error", _away)
-        #: What a heartbeat has to itself: no change that takes long, and no reader, stands before it.
-        self.apart: Engine = _engine(url, WRITER, pool_size=1, max_overflow=1)
+        #: What a heartbeat and the ledgers of accounts have to themselves: no change that takes long, and no reader,
+        #: stands before them.
+        self.apart: Engine = _engine(url, WRITER, pool_size=2, max_overflow=1)
         for engine in (self.writer, self.reader, self.apart):
             event.listen(engine, "checkin", self._given_back)
         try:

@@ -1,0 +1,110 @@
+"""Asking the ledger of a shared account: when there is something to be asked, told or given back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from hub.connections.conditions import Conditions
+from hub.connections.ledger import Answer, Ask
+from hub.connections.share import Share
+from hub.errors import DatabaseAway
+
+
+class Line(Protocol):
+    """The way to the ledgers of a database that several processes share."""
+
+    def exchange(self, budget: str, ask: Ask) -> Awaitable[Answer]:
+        """Ask for an account; `DatabaseAway` when nobody knows whether that has arrived."""
+        ...
+
+    def leave(self, budget: str, ask: Ask) -> None:
+        """Tell what nobody waits to be answered."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What there is to do: how many wait to send, and how many requests are under way."""
+
+    waiting: int
+    in_flight: int
+
+
+class Asking:
+    """Asks for one limiter; `told` is called with every answer."""
+
+    def __init__(
+        self,
+        share: Share,
+        line: Line,
+        conditions: Conditions,
+        *,
+        now: Callable[[], int],
+        told: Callable[[], None],
+    ) -> None:
+        """Take what asks, the way, and what learns from the answers."""
+        self._share = share
+        self._line = line
+        self._conditions = conditions
+        self._now = now
+        self._told = told
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether the ledger is to hear of something, also where nobody waits."""
+        return self._share.busy or self._conditions.tells
+
+    def due(self, now: int, demand: Demand) -> int | None:
+        """Give when to ask next; None for not at all."""
+        return self._share.due(
+            now,
+            places=self._conditions.places(now, demand.waiting),
+            permits=self._permits(demand),
+            in_flight=demand.in_flight,
+            tells=self._conditions.tells,
+        )
+
+    def turn(self, now: int, demand: Demand) -> None:
+        """Ask if it is time to."""
+        due = self.due(now, demand)
+        if due is None or due > now:
+            return
+        ask = self._form(now, demand)
+        self._task = asyncio.get_running_loop().create_task(self._exchange(ask))
+
+    def close(self, now: int) -> None:
+        """Give back everything; nothing is used any more."""
+        if self._task is None and self._share.busy:
+            self._share.let_go(now)
+            self._line.leave(self._conditions.budget, self._form(now, Demand(0, 0)))
+
+    def _form(self, now: int, demand: Demand) -> Ask:
+        return self._share.ask(
+            now,
+            places=self._conditions.places(now, demand.waiting),
+            permits=self._permits(demand),
+            in_flight=demand.in_flight,
+            rate=round(self._conditions.meter.rate(now)),
+            told=self._conditions.told(),
+        )
+
+    def _permits(self, demand: Demand) -> int:
+        if self._conditions.one_alone:
+            return min(demand.waiting + demand.in_flight, max(demand.in_flight, 1))
+        return demand.waiting + demand.in_flight
+
+    async def _exchange(self, ask: Ask) -> None:
+        try:
+            answer = await self._line.exchange(self._conditions.budget, ask)
+        except DatabaseAway:
+            self._share.failed(self._now())
+        else:
+            now = self._now()
+            self._share.answered(answer, now)
+            self._conditions.heard(now)
+        self._task = None
+        self._told()

@@ -1,0 +1,413 @@
+"""The one account of what several processes may send: who holds which places, by the clock of their database.
+
+A rate is a number of *places*: so many in each window. A process takes places in blocks, each with the moment from
+which it is free, and gives it back with the moment from which the vendor counts it; a window later it is anybody's.
+So no window of the vendor's ever holds more than is allowed, whatever the clocks of the processes, their pauses and
+their ends, and none of a rate lies idle: when a place becomes free is known one window ahead, so that blocks are taken
+before their time. A row advanced by blocks (GCRA alone) would have to guess when what it has let go arrives, and
+shares of a rate for each process would be idle where the work is not. What GCRA does here is only the even spacing.
+
+What is in flight is a number of *permits* that a process keeps and uses again and again, because each use is short: to
+ask for each would cost as much as the call. Who has more than its part gives back what is not in use when another one
+waits.
+
+Everything is held on a lease. Who is silent for so long uses nothing any more, by its own reckoning, which began
+earlier. Its permits are free again when the lease is over and then so much time besides as its longest request may take
+(the connection's `timeout`, after which a request is given up): a request that it began in its last moment may be under
+way so long. Its places count from that end.
+
+All of it is pure: a ledger, what a process asks, the time. An asking has a number, and the answer to the last one is
+kept, so that an answer that was lost is given again and nothing is given twice. Times are microseconds.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+MICROS = 1_000_000
+#: So long what was given may be used without asking again.
+LEASE = 5 * MICROS
+#: Places are given that become free within this time from now: as long as nobody could be asked, work goes on.
+HORIZON = MICROS
+#: Who has asked within this time counts as one who shares.
+_RECENT = 1_300_000
+#: So long who holds one of too few permits keeps it while others wait for it: to hand one over takes a moment in which
+#: nobody uses it.
+_TURN = 10 * MICROS
+#: Moments of a window are told apart to this part of it where there are more; rounded up.
+_GRAIN = 1024
+#: At the soonest, and at the latest, it is worth while to ask again.
+_SOONEST, _LATEST = MICROS // 4, MICROS
+
+
+class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one process has learned of the account that all must know; times are the database's.
+
+    `paused_until` is for how long the vendor, or a refusal, lets nothing out. `down_until` is when the target is probed
+    next, of a breaker that is open; `served_at` when it was found to serve again. `lowered` is what is left of the
+    limits after a refusal.
+    """
+
+    paused_until: int = 0
+    down_until: int = 0
+    served_at: int = 0
+    lowered: dict[str, Any] | None = None
+
+
+class News(msgspec.Struct, omit_defaults=True):
+    """What applies for everybody; `lowerings` counts how often limits were lowered, and `by` names who did so last."""
+
+    paused_until: int = 0
+    down_until: int = 0
+    lowerings: int = 0
+    lowered: dict[str, Any] | None = None
+    by: str = ""
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a process tells and wants of one account; each with a higher number.
+
+    - `windows` are those that apply, as count and microseconds; `every` is how many microseconds lie between two starts
+      (None: no rate), of which `burst` may come at once; `concurrency` is how many may be in flight.
+    - `unused` are the even moments of those places that it has not used and gives back.
+    - `counted` has, for each window, the moments from which the vendor counts what was sent.
+    - `keeps` is, for each window, how many places it still holds: those in hand, and what is under way.
+    - `in_hand` is how many places it has for use, and `places` how many it wants to have in hand.
+    - `permits` is how many permits it keeps, and `wanted` how many it could use.
+    - `lasts` is how long its longest request may take; `rate` and `in_flight` are what it sends, for the others.
+    """
+
+    number: int
+    windows: tuple[tuple[int, int], ...] = ()
+    every: int | None = None
+    burst: int = 1
+    concurrency: int = 1
+    unused: tuple[int, ...] = ()
+    counted: tuple[tuple[int, ...], ...] = ()
+    keeps: tuple[int, ...] = ()
+    in_hand: int = 0
+    places: int = 0
+    permits: int = 0
+    wanted: int = 0
+    lasts: int = 0
+    rate: int = 0
+    in_flight: int = 0
+    told: Told = Told()
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a process is given.
+
+    - `now` is the database's time, `number` that of what was asked.
+    - `lost`: its lease was over, all that it held is others'; it begins anew.
+    - `even` are the even moments of the places given, and `places` for each window the moments from which they are
+      free.
+    - `permits` is how many permits it has; it gives back what it can of those above `part`, for which others wait.
+    - `again` is when to ask again for what was wanted and not given.
+    - `parties` is how many share the account now, itself included, `rate` and `in_flight` what the others send.
+    """
+
+    number: int
+    now: int
+    lost: bool = False
+    even: tuple[int, ...] = ()
+    places: tuple[tuple[int, ...], ...] = ()
+    permits: int = 0
+    part: int = 0
+    again: int = 0
+    parties: int = 1
+    rate: int = 0
+    in_flight: int = 0
+    news: News = msgspec.field(default_factory=News)
+
+
+class Holder(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one process holds: until when, with which places of each window, and with how many permits."""
+
+    until: int
+    lasts: int = 0
+    number: int = 0
+    answer: Answer | None = None
+    held: dict[int, int] = {}
+    permits: int = 0
+    wanted: int = 0
+    #: How many places it could not be given, since when; and when it was last given a permit.
+    unmet: int = 0
+    unmet_since: int = 0
+    turn: int = 0
+    hungry: bool = False
+    asked_at: int = 0
+    rate: int = 0
+    in_flight: int = 0
+
+
+class Ledger(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Where an account stands.
+
+    `counted` has, for each window, until when places still count at the vendor, with how many do so. `due` is the even
+    moment after all that were given, and `slots` are those that came back. `gone` are permits of processes that are
+    gone, with the time from which they are free.
+    """
+
+    at: int = 0
+    due: int = 0
+    slots: list[int] = []
+    counted: dict[int, list[tuple[int, int]]] = {}
+    holders: dict[str, Holder] = {}
+    gone: list[tuple[int, int]] = []
+    news: News = msgspec.field(default_factory=News)
+
+
+def exchange(ledger: Ledger, name: str, ask: Ask, now: int) -> Answer:
+    """Take what a process gives back, and give it what it may have; the ledger is changed.
+
+    A clock of the database that was put back stands still until it has caught up.
+    """
+    now = ledger.at = max(now, ledger.at)
+    _bury(ledger, now)
+    holder = ledger.holders.get(name)
+    if holder is None:
+        if ask.permits or any(ask.keeps) or any(ask.counted):
+            _hear(ledger, name, ask.told, now)
+            return Answer(number=ask.number, now=now, lost=True, news=ledger.news)
+        holder = ledger.holders[name] = Holder(until=now)
+    elif holder.answer is not None and holder.number == ask.number:
+        holder.until = now + LEASE
+        return msgspec.structs.replace(holder.answer, now=now)
+    _bind(ledger, ask, now)
+    holder.until, holder.asked_at, holder.number = now + LEASE, now, ask.number
+    holder.lasts, holder.rate, holder.in_flight = ask.lasts, ask.rate, ask.in_flight
+    _take_back(ledger, holder, ask, now)
+    holder.hungry = ask.places > 0
+    parties = [other for other in ledger.holders.values() if other.hungry and other.asked_at >= now - _RECENT]
+    given, again = _give(ledger, holder, ask, now, max(len(parties), 1))
+    _hear(ledger, name, ask.told, now)
+    part = _permit(ledger, holder, ask, now)
+    others = [other for other in ledger.holders.values() if other is not holder]
+    answer = Answer(
+        number=ask.number,
+        now=now,
+        even=tuple(place.even for place in given),
+        places=tuple(tuple(place.free[window] for place in given) for window in range(len(ask.windows))),
+        permits=holder.permits,
+        part=part,
+        again=again,
+        parties=len(ledger.holders),
+        rate=sum(other.rate for other in others),
+        in_flight=sum(other.in_flight for other in others),
+        news=ledger.news,
+    )
+    holder.answer = answer
+    if not (holder.permits or holder.wanted or any(holder.held.values())):
+        # Who holds nothing and wants nothing need not be waited for; a repeat of this asking changes nothing.
+        holder.until = now + HORIZON
+    return answer
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """One place to be given: its even moment, when it is free in each window, and how the ledger is after it."""
+
+    even: int
+    free: tuple[int, ...]
+    due: int
+    pooled: bool
+
+    @property
+    def at(self) -> int:
+        """Give from when it may be used."""
+        return max(self.even, *self.free) if self.free else self.even
+
+
+def _bury(ledger: Ledger, now: int) -> None:
+    """Take note of what has become free, and of processes whose lease is over."""
+    for name in [name for name, holder in ledger.holders.items() if holder.until < now]:
+        holder = ledger.holders.pop(name)
+        ends = holder.until + holder.lasts
+        for micros, count in holder.held.items():
+            if count:
+                insort(ledger.counted.setdefault(micros, []), (ends + micros, count))
+        if holder.permits:
+            ledger.gone.append((ends, holder.permits))
+    for micros, counted in ledger.counted.items():
+        ledger.counted[micros] = [entry for entry in counted if entry[0] > now]
+    ledger.gone = [entry for entry in ledger.gone if entry[0] > now]
+
+
+def _bind(ledger: Ledger, ask: Ask, now: int) -> None:
+    """Begin with windows that were not counted before: what was sent then is taken to fill them."""
+    longest = max(ledger.counted, default=None)
+    for count, micros in ask.windows:
+        if micros in ledger.counted:
+            continue
+        if longest is None:
+            # Nobody knows what was sent before there was a ledger.
+            ledger.counted[micros] = [(now + micros * (place + 1) // count, 1) for place in range(count)]
+        else:
+            ends = [(ends - longest + micros, number) for ends, number in ledger.counted[longest]]
+            ledger.counted[micros] = [entry for entry in ends if entry[0] > now]
+            for holder in ledger.holders.values():
+                holder.held[micros] = holder.held.get(longest, 0)
+    known = {micros for _, micros in ask.windows}
+    if ask.windows and not any(any(holder.held.values()) for holder in ledger.holders.values()):
+        # A window that no longer applies is forgotten once nothing of it is held.
+        ledger.counted = {micros: counted for micros, counted in ledger.counted.items() if micros in known}
+    if ask.every is not None:
+        # Nobody waits for a slower pace's turn: at this one the last place that was given lies no later.
+        latest = now + HORIZON + ask.every * ask.burst
+        ledger.due = min(ledger.due, latest) if ledger.due else now + ask.every * ask.burst
+
+
+def _take_back(ledger: Ledger, holder: Holder, ask: Ask, now: int) -> None:
+    known = {micros: place for place, (_, micros) in enumerate(ask.windows)}
+    longest = known.get(max(known, default=0))
+    for micros, counted in ledger.counted.items():
+        # Of a window that only others know it tells what it tells of its longest one.
+        place = known.get(micros, longest)
+        if place is None:
+            holder.held[micros] = 0
+            continue
+        grain = max(micros // _GRAIN, 1) if ask.windows[place][0] > _GRAIN else 1
+        for moment in ask.counted[place]:
+            # No moment lies after this one: what was sent is sent.
+            ends = -(-(min(moment, now) + micros) // grain) * grain
+            if ends > now:
+                _count(counted, ends)
+        holder.held[micros] = ask.keeps[place]
+    oldest = now - HORIZON
+    ledger.slots = sorted(slot for slot in (*ledger.slots, *ask.unused) if slot > oldest)
+
+
+def _count(counted: list[tuple[int, int]], ends: int) -> None:
+    for place in range(len(counted) - 1, -1, -1):
+        if counted[place][0] == ends:
+            counted[place] = (ends, counted[place][1] + 1)
+            return
+        if counted[place][0] < ends:
+            break
+    insort(counted, (ends, 1))
+
+
+def _give(ledger: Ledger, holder: Holder, ask: Ask, now: int, parties: int) -> tuple[list[_Place], int]:
+    """Give places that are free soon, to each its part, and to nobody what another one has waited for longer."""
+    if ask.every is None:
+        holder.unmet = 0
+        return [], now + _LATEST
+    whole = max(HORIZON // ask.every, 1)
+    part = max(-(-whole // parties), 1)
+    wanted = max(min(ask.places, part) - ask.in_hand, 0)
+    since = holder.unmet_since if holder.unmet else now
+    reserved = sum(
+        other.unmet
+        for other in ledger.holders.values()
+        if other is not holder and other.unmet and other.asked_at >= now - _RECENT and other.unmet_since < since
+    )
+    found: list[_Place] = []
+    following = now + _SOONEST
+    for place in islice(_places(ledger, ask, now), wanted + reserved):
+        if place.at > now + HORIZON:
+            following = place.at - HORIZON
+            break
+        found.append(place)
+    given = found[: max(len(found) - reserved, 0)][:wanted]
+    if given:
+        ledger.due = given[-1].due
+        pooled = sum(place.pooled for place in given)
+        del ledger.slots[:pooled]
+        for _, micros in ask.windows:
+            holder.held[micros] = holder.held.get(micros, 0) + len(given)
+    if not holder.unmet or given:
+        holder.unmet_since = now
+    holder.unmet = wanted - len(given)
+    return given, min(max(following, now + _SOONEST), now + _LATEST)
+
+
+def _places(ledger: Ledger, ask: Ask, now: int) -> Iterator[_Place]:
+    """Go through the places that are not held, the first to be free first."""
+    assert ask.every is not None
+    due, slots = ledger.due, iter(list(ledger.slots))
+    windows = [
+        (
+            sum(holder.held.get(micros, 0) for holder in ledger.holders.values()) - count,
+            [ends for ends, number in ledger.counted[micros] for _ in range(number)],
+        )
+        for count, micros in ask.windows
+    ]
+    given = 0
+    while True:
+        given += 1
+        free = []
+        for over, counted in windows:
+            # So many of those that count now must count no more, for there is to be one more.
+            before = len(counted) + over + given
+            if before > len(counted):
+                return
+            free.append(now if before <= 0 else counted[before - 1])
+        slot = next(slots, None)
+        even = max(now, due - (ask.burst - 1) * ask.every) if slot is None else max(slot, now)
+        if slot is None:
+            due = max(due, even, *free) + ask.every
+        yield _Place(even, tuple(free), due, slot is not None)
+
+
+def _permit(ledger: Ledger, holder: Holder, ask: Ask, now: int) -> int:
+    """Give permits, or tell how many are the process's part; nothing is taken that it has not given back."""
+    holder.permits, holder.wanted = min(ask.permits, holder.permits), ask.wanted
+    asking = [other for other in ledger.holders.values() if other.wanted and other.asked_at >= now - _RECENT]
+    parts = parts_of([other.wanted for other in asking], ask.concurrency, _order(asking, ask.concurrency, now))
+    part = next((each for other, each in zip(asking, parts, strict=True) if other is holder), 0)
+    held = sum(other.permits for other in ledger.holders.values()) + sum(number for _, number in ledger.gone)
+    more = max(min(part - holder.permits, ask.concurrency - held), 0)
+    if more:
+        holder.turn = now
+    holder.permits += more
+    waits = any(other.permits < each for other, each in zip(asking, parts, strict=True) if other is not holder)
+    if not waits and held + more <= ask.concurrency:
+        return max(part, holder.permits)
+    return part
+
+
+def _order(asking: Sequence[Holder], whole: int, now: int) -> list[int]:
+    """Give who is first to have one more than the others: who has it; where there is not one for each, for a while.
+
+    After that it is the one whose turn is longest ago.
+    """
+    each = whole // max(len(asking), 1)
+    current = [other.permits > each and (each > 0 or now - other.turn < _TURN) for other in asking]
+    return sorted(range(len(asking)), key=lambda place: (not current[place], asking[place].turn))
+
+
+def parts_of(wanted: Sequence[int], whole: int, order: Sequence[int]) -> list[int]:
+    """Divide a whole number among those who want parts of it: who wants little has it, the others share evenly.
+
+    What cannot be divided evenly goes to the first by `order`.
+    """
+    parts = [0] * len(wanted)
+    left, open_ = whole, [place for place in order if wanted[place]]
+    while open_ and left:
+        each = left // len(open_)
+        if not each:
+            for place in open_[:left]:
+                parts[place] += 1
+            break
+        for place in open_:
+            more = min(each, wanted[place] - parts[place])
+            parts[place] += more
+            left -= more
+        open_ = [place for place in open_ if parts[place] < wanted[place]]
+    return parts
+
+
+def _hear(ledger: Ledger, name: str, told: Told, now: int) -> None:
+    """Take over what a process tells everybody."""
+    news = ledger.news
+    news.paused_until = max(news.paused_until, told.paused_until) if news.paused_until > now else told.paused_until
+    news.down_until = max(news.down_until, told.down_until)
+    if told.served_at:
+        news.down_until = 0
+    if told.lowered is not None:
+        news.lowerings, news.lowered, news.by = news.lowerings + 1, told.lowered, name
