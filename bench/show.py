@@ -148,7 +148,7 @@ def show_workers(console: Console, found: Found) -> None:
 
 def show_slow_vendor(console: Console, found: Found) -> None:
     """Print how workers scale that wait for a vendor."""
-    title = f"The same with a vendor that takes {found['vendor_ms']} ms, {found['in_hand']} runs in a worker's hands"
+    title = f"The same with a vendor that takes {found['vendor_ms']} ms, {found['in_flight']} at a time for a worker"
     _table(console, title, _OF_WORKERS, _of_workers(found))
     console.print(f"By that alone a worker can do {found['bound_per_worker']:g} flows a second at most.")
 

@@ -15,12 +15,15 @@ from typing import Any
 from bench.peers import DBOS, Missing, dbos_flows
 from bench.shared import Company, Worked, servers
 from bench.target import SECONDS
+from hub.connections.hands import PARTS
 
 WORKERS = (1, 2, 4)
 #: DBOS runs some dozens of flows in a second.
 DBOS_FLOWS = 200
 #: What a vendor far away takes, in seconds; how many runs a worker has in hand then, and how many it does in a round.
-VENDOR_SECONDS, IN_HAND, SLOW_FLOWS = 0.2, 16, 320
+VENDOR_SECONDS, IN_HAND, SLOW_FLOWS = 0.2, 64, 300
+#: A fourth of its hands a worker gives to one vendor: so many requests of it are under way at a time.
+IN_FLIGHT = IN_HAND // PARTS
 #: NATS is looked at with so many.
 WITH_NATS = 2
 
@@ -77,7 +80,7 @@ def measure_nats(*, count: int, rounds: int) -> dict[str, Any]:
 def measure_slow_vendor(*, rounds: int) -> dict[str, Any]:
     """Measure 1, 2 and 4 workers whose vendor takes 200 ms, each with a fixed number of runs in hand."""
     with servers(target_seconds=VENDOR_SECONDS) as on:
-        company = Company(on, "far", in_hand=IN_HAND, warm=IN_HAND * 2)
+        company = Company(on, "far", in_hand=IN_HAND, warm=IN_FLIGHT)
         found: dict[int, list[Worked]] = {workers: [] for workers in WORKERS}
         for _ in range(rounds):
             _round(company, found, lambda workers: SLOW_FLOWS * workers)
@@ -85,7 +88,8 @@ def measure_slow_vendor(*, rounds: int) -> dict[str, Any]:
         "rounds": rounds,
         "vendor_ms": round(VENDOR_SECONDS * 1000),
         "in_hand": IN_HAND,
-        "bound_per_worker": IN_HAND / VENDOR_SECONDS,
+        "in_flight": IN_FLIGHT,
+        "bound_per_worker": IN_FLIGHT / VENDOR_SECONDS,
         "by_workers": _by_workers(found),
     }
 

@@ -224,7 +224,8 @@ class Publisher:
         def work(transaction: Transaction) -> None:
             outbox.mark(transaction, self._environment, reached)
 
-        await self._committer.commit(Work(work, patient=True))
+        # It is one row, written whole; of two publishers the later one's stands, as it would if each were alone.
+        await self._committer.commit(Work(work, patient=True, beside=True))
 
     async def _prune(self) -> None:
         """Take away what nobody can replay any more, some rows at a time: others commit in between."""

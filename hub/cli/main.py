@@ -39,7 +39,7 @@ from hub.cli.holds import hold, holds, resume
 from hub.cli.output import EXIT_REFUSED, EXIT_WRONG, console, fail, print_json
 from hub.cli.release import plan, publish, revisions
 from hub.cli.retention import retention
-from hub.cli.workers import Lease, Roles, worker, workers
+from hub.cli.workers import InHand, Lease, Roles, worker, workers
 from hub.errors import HubError
 
 
@@ -180,6 +180,7 @@ def serve(
     poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
     roles: Roles = "api,worker,scheduler",
     lease: Lease = 10.0,
+    in_hand: InHand = 400,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
 ) -> None:
@@ -188,7 +189,7 @@ def serve(
     from hub.runtime.roles import roles_of
 
     more: dict[str, Any] = {"host": host, "port": port, "database": database or None, "roles": roles_of(roles)}
-    more |= {"replica": replica or None, "poll_seconds": poll, "lease_seconds": lease}
+    more |= {"replica": replica or None, "poll_seconds": poll, "lease_seconds": lease, "in_hand": in_hand}
     settings = place.settings(data, workspace, environment, key_file, **more)
     raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
 

@@ -21,6 +21,10 @@ Lease = Annotated[
     float, typer.Option(min=1, help="Seconds of silence after which other processes on the same database take over.")
 ]
 
+InHand = Annotated[
+    int, typer.Option(min=4, help="How many runs a worker goes through at a time; a fourth of them for one account.")
+]
+
 
 def worker(
     data: place.Data = place.DEFAULT_DATA,
@@ -32,6 +36,7 @@ def worker(
     key_file: place.KeyFile = None,
     poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
     lease: Lease = 10.0,
+    in_hand: InHand = 400,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
 ) -> None:
@@ -57,6 +62,7 @@ def worker(
         port=port,
         poll_seconds=poll,
         lease_seconds=lease,
+        in_hand=in_hand,
     )
     raise typer.Exit(run_hub(settings, log_level=log_level, json_output=json_output))
 

@@ -63,16 +63,20 @@ class Unlink:
 
 
 _here, _there = crossrefs.alias("here"), crossrefs.alias("there")
-#: Made once: it is asked for every document.
+_OF_KIND = ("environment", "entity")
+#: Made once: it is asked for every document. First the thing, then its id: in a join, PostgreSQL goes through all ids
+#: of one system for each of the other's as long as it has not counted the rows.
 _FIND = Formed(
     select(_there.c.id).where(
-        _here.c.environment == bindparam("environment"),
-        _here.c.entity == bindparam("entity"),
-        _here.c.system == bindparam("system"),
-        _here.c.id == bindparam("id"),
-        _there.c.environment == _here.c.environment,
-        _there.c.entity == _here.c.entity,
-        _there.c.thing == _here.c.thing,
+        *(_there.c[name] == bindparam(name) for name in _OF_KIND),
+        _there.c.thing
+        == select(_here.c.thing)
+        .where(
+            *(_here.c[name] == bindparam(name) for name in _OF_KIND),
+            _here.c.system == bindparam("system"),
+            _here.c.id == bindparam("id"),
+        )
+        .scalar_subquery(),
         _there.c.system == bindparam("want"),
         # Written out: as a parameter it would be bound for every document.
         _there.c.rank == literal_column("0"),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from hub.errors import ApprovalLapsed, ConnectionPaused, HubError, OnHold, StaleLease, ToldToStop
-from hub.model.run import RunState, Stopping
+from hub.model.run import RunState, Stopping, WaitKind
 from hub.sdk import exact_json
 from hub.store import approvals, crossrefs, decisions, effects, matches, outbox, statements
 from hub.store.audit import Note
@@ -101,7 +101,8 @@ class Record(Write):
     def beside(self) -> bool:
         """Tell whether other processes may make theirs meanwhile: what most runs record, from first to last.
 
-        That is their own steps, attempts and decisions, outcomes of their own writes, new intents, and a good end.
+        That is their own steps, attempts and decisions, outcomes of their own writes, new intents, a wait for a limit,
+        and a good end.
 
         - *Who has the run*: its row is locked before its epoch is read, so that nobody claims it until the commit, and
           who comes second sees the raised epoch. Rows are locked in the order of ids. People's orders and holds are
@@ -112,18 +113,24 @@ class Record(Write):
         - *Two writes to one thing never meet*: an intent that has an object, that takes back, or that was ordered once
           more is made alone, and so it meets no other.
         - *Nobody waits for what has come*: whoever begins to wait does so alone, also behind a run of its key. So who
-          wakes sees everybody who waits.
+          wakes sees everybody who waits. Only who joins the row of a limit need not be: that is let go by who is alone.
 
         All else, such as tying ids, cases, and taking over, is made alone.
         """
         ids = self.links or self.unlinks or self.match
         goes_on_with = self.taken or self.again or self.rewritten or self.sends_again or self.batch
         people = self.case or self.well or self.winding_up
-        if ids or goes_on_with or people or self.waits:
+        if ids or goes_on_with or people:
             return False
-        if self.change is not None and self.change["state"] != RunState.SUCCEEDED.value:
-            return False
-        return all(map(effects.is_plain, self.intents))
+        # The rows of limits are let go by who is alone, so that who joins one need not be.
+        in_row = all(each.come is None and not each.still for each in self.waits) and self._waits_for_limit
+        ends = self.change is None or self.change["state"] == RunState.SUCCEEDED.value
+        return (in_row or (ends and not self.waits)) and all(map(effects.is_plain, self.intents))
+
+    @property
+    def _waits_for_limit(self) -> bool:
+        change = self.change
+        return change is not None and (change["state"], change.get("wait_kind")) == (RunState.WAITING, WaitKind.LIMIT)
 
     @classmethod
     def apply(cls, batch: Sequence[Record], transaction: Transaction) -> list[Any]:

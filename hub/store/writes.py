@@ -106,10 +106,19 @@ class Work(Write):
 
     rank = 90
 
-    def __init__(self, work: Callable[[Transaction], Any], *, patient: bool = False) -> None:
-        """Take the function; a HubError it raises undoes only its own work."""
+    def __init__(self, work: Callable[[Transaction], Any], *, patient: bool = False, beside: bool = False) -> None:
+        """Take the function; a HubError it raises undoes only its own work.
+
+        `beside` says that other processes may make changes meanwhile.
+        """
         self.work = work
         self.patient = patient
+        self._beside = beside
+
+    @property
+    def beside(self) -> bool:
+        """Tell whether its maker has said so."""
+        return self._beside
 
     @classmethod
     def apply(cls, batch: Sequence[Self], transaction: Transaction) -> list[Any]:
@@ -120,7 +129,7 @@ class Work(Write):
             savepoint = transaction.connection.begin_nested()
             try:
                 result = write.work(transaction)
-            except SQLAlchemyError:
+            except (SQLAlchemyError, MustBeAlone):
                 raise
             except Exception as error:  # noqa: BLE001 - also a defect of one work must not end the others
                 savepoint.rollback()

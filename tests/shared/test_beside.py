@@ -17,6 +17,7 @@ import pytest
 
 from hub.audit.kinds import AuditKind
 from hub.errors import StaleLease
+from hub.model.run import Stopping
 from hub.store import history, runs
 from hub.store.audit import Note
 from hub.store.claims import Claim, Claimed
@@ -267,6 +268,53 @@ async def test_who_begins_to_wait_meets_nobody_who_wakes(desk: Desk, two: tuple[
         inside.open()
         await asyncio.gather(ending, going)
     assert told(desk, "SELECT state FROM runs WHERE id = 'run_1'") == [("queued",)]
+
+
+async def test_who_joins_the_row_of_a_limit_waits_for_nobody_and_is_let_go(
+    desk: Desk, two: tuple[Committer, Committer]
+) -> None:
+    """Who lets the row go is alone, and so sees all who have joined it."""
+    one, other = two
+    for number in (1, 2):
+        await one.commit(accept(number, key=str(number)))
+    await one.commit(claim("w1", 1))
+    await other.commit(claim("w2", 1))
+    waiting = {"state": "waiting", "claimable_at": None, "wait_kind": "limit"}
+    join = [
+        Record(run_id=f"run_{n}", epoch=1, change=waiting, waits=[Awaited(topic="limit:test:vendor")]) for n in (1, 2)
+    ]
+    with gate() as inside:
+        first, _ = held(one, join[0], inside)
+        await inside.entered()
+        await asyncio.wait_for(other.commit(join[1]), 5)
+        letting = other.submit(Work(lambda tx: runs.wake(tx, ["limit:test:vendor"])))
+        await asyncio.sleep(0.2)
+        assert not letting.done()
+        inside.open()
+        await asyncio.gather(first, letting)
+    assert told(desk, "SELECT state, count(*) FROM runs GROUP BY 1") == [("queued", 2)]
+
+
+def test_what_may_not_be_made_beside_others() -> None:
+    """Whatever else comes with a record calls for being alone."""
+    plain = {**intent(1).intents[0], "object": None, "undoes": None}
+    topic = Awaited(topic="child:run_1:call")
+    assert Record(run_id="run_1", epoch=1, intents=[plain], change=None).beside
+    for more in (
+        *({"intents": [{**plain, **odd}]} for odd in ({"object": "x"}, {"undoes": "e0"}, {"generation": 1})),
+        *({"change": {"state": state}} for state in ("parked", "cancelled", "compensated", "waiting", "queued")),
+        {
+            "change": {"state": "waiting", "wait_kind": "limit"},
+            "waits": [Awaited(topic="limit:x", come=lambda _: True)],
+        },
+        *({name: True} for name in ("well", "sends_again")),
+        *({name: [plain]} for name in ("taken", "links", "unlinks")),
+        *({name: plain} for name in ("match", "case", "rewritten", "batch")),
+        {"waits": [topic]},
+        {"again": frozenset({"e1"})},
+        {"winding_up": Stopping.CANCEL},
+    ):
+        assert not Record(run_id="run_1", epoch=1, **more).beside, more  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(3))
