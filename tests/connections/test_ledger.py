@@ -166,6 +166,7 @@ class Account:
             permits=process.waiting + len(process.under_way),
             in_flight=len(process.under_way),
             tells=False,
+            listens=False,
         )
         if due is not None and due <= shown:
             arrives = process.cut_off <= self.now and self.chance.random() > _LOST
@@ -236,7 +237,9 @@ Odd.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadli
 TestOdd = Odd.TestCase
 
 
-@pytest.mark.parametrize(("rate", "per", "places"), [(40, 1, 30), (2.5, 1, 4), (1, 1, 1), (60, 10, 3), (9, 2, 12), (None, 1, 3)])
+@pytest.mark.parametrize(
+    ("rate", "per", "places"), [(40, 1, 30), (2.5, 1, 4), (1, 1, 1), (60, 10, 3), (9, 2, 12), (None, 1, 3)]
+)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_under_full_load_nothing_is_over_whoever_dies_and_whatever_is_lost(
     rate: float | None, per: int, places: int, seed: int
@@ -298,7 +301,7 @@ def test_an_account_that_nobody_knows_is_taken_to_have_been_used_fully() -> None
     first = Ask(number=1, windows=((10, MICROS),), every=MICROS // 10, burst=2, places=10, counted=((),), keeps=(0,))
     answer = exchange(ledger, "a", first, 50 * MICROS)
     assert min(answer.places[0]) > 50 * MICROS
-    assert len(answer.even) == 10
+    assert len(answer.even) == 6
 
 
 def test_a_dead_process_s_permits_come_back_when_its_last_request_has_ended() -> None:
