@@ -212,6 +212,12 @@ def show_throttle(console: Console, found: Found) -> None:
     ]
     title = f"Limits kept for {found['seconds']:g} s by the whole engine, counted where requests arrive"
     _table(console, title, ("account", "allowed", "most seen", "used"), rows)
+    shared = [
+        (each["limit"], f"{each['allowed']:,}", f"{each['most']:,}", f"{100 * each['used']:.1f} %")
+        for each in found["shared"].values()
+    ]
+    title = f"The same for {found['seconds']:g} s by four processes on one PostgreSQL"
+    _table(console, title, ("account", "allowed", "most seen", "used"), shared)
     beside = found["beside"]
     console.print(
         f"Runs to a quick target, p95: {beside['p95_ms_alone']} ms alone, {beside['p95_ms_beside_slow']} ms beside a "

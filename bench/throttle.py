@@ -1,7 +1,8 @@
 """How exactly limits are kept: the whole engine against a vendor that counts requests when they arrive.
 
-For each account more runs wait than can go out. Counted are the most requests in any window, and what part of the
-limit was used; and, beside a target that takes twenty seconds, how much longer runs to a quick one take.
+For each account more runs wait than can go out. Counted are the most requests in any window, and what part of the limit
+was used, by one hub and by several processes together; and, beside a target that takes twenty seconds, how much longer
+runs to a quick one take.
 """
 
 from __future__ import annotations
@@ -9,21 +10,30 @@ from __future__ import annotations
 import asyncio
 import math
 import statistics
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import uvloop
 from sqlalchemy import select
 
-from bench import counter
+from bench import counter, throttle_worker
 from bench.stand import ENVIRONMENT, Stand, stand
 from bench.things import FILES, compiled
 from hub.model.event import InboundEvent
 from hub.model.exchange import Request
 from hub.model.limits import QuotaPer
+from hub.proof.processes import Processes
+from hub.proof.servers import postgres
 from hub.sdk.connector import Limits
 from hub.sdk.transport import Transport
+from hub.store.database import Database
 from hub.store.tables import runs
 
 #: Accounts with one limit each, so that what is measured is known.
@@ -44,6 +54,8 @@ steps:
   - id: post
     call: { connection: =data.to, operation: document.write, with: thing, of: data }
 """
+#: So many processes share accounts.
+WORKERS = 4
 #: So long it goes on after what is measured, so that all of that is whole.
 SETTLING = 2.0
 #: How many runs wait for each account: more than can go out in a minute.
@@ -63,9 +75,10 @@ def measure(*, seconds: float) -> dict[str, Any]:
     bundle = compiled(files)
     with counter.running() as url:
         limits = uvloop.run(_limits(url, bundle, seconds))
+    shared = _shared(seconds)
     with counter.running() as url:
         beside = uvloop.run(_beside(url, bundle, seconds / 3))
-    return {"seconds": seconds, "limits": limits, "beside": beside}
+    return {"seconds": seconds, "limits": limits, "shared": shared, "beside": beside}
 
 
 async def _limits(url: str, bundle: Any, seconds: float) -> dict[str, Any]:
@@ -79,6 +92,46 @@ async def _limits(url: str, bundle: Any, seconds: float) -> dict[str, Any]:
         found = {name: await _measured(url, name) for name in LIMITS}
         await _end(hub, task)
     return {name: _judged(LIMITS[name], measured, seconds) for name, measured in found.items()}
+
+
+def _shared(seconds: float) -> dict[str, Any]:
+    """Let several processes use the same accounts, over one PostgreSQL."""
+    with ExitStack() as stack:
+        vendor = stack.enter_context(counter.running())
+        logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="concord-bench-")))
+        processes = stack.enter_context(Processes(logs))
+        room = stack.enter_context(postgres.room())
+        url: str = processes.start("postgres", postgres.command(room)).hello["url"]
+        Database(logs / "first", url).close()
+        # What was sent before the ledgers began is taken to have filled a window.
+        lasting = seconds + max(limits.per for limits in throttle_worker.LIMITS.values()) + 3.0
+        command = [sys.executable, "-m", "bench.throttle_worker", url, vendor, str(lasting)]
+        workers = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(WORKERS)
+        ]
+        for worker in workers:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        time.sleep(lasting)
+        found = {name: uvloop.run(_measured(vendor, name)) for name in throttle_worker.LIMITS}
+        for worker in workers:
+            worker.communicate(timeout=60)
+    return {name: _judged_shared(throttle_worker.LIMITS[name], measured, seconds) for name, measured in found.items()}
+
+
+def _judged_shared(limits: Limits, measured: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Compare what arrived with the limit, for the last so many seconds: over in any window, under in all."""
+    if limits.rate is None:
+        return _judged(limits, measured, seconds)
+    arrivals = measured["arrivals"]
+    begins = measured["now"] - seconds - 1.0
+    counted = sum(begins < arrival <= begins + seconds for arrival in arrivals)
+    judged = _judged(limits, measured, seconds)
+    return {**judged, "used": round(counted / (limits.rate / limits.per * seconds), 4)}
 
 
 def _judged(limits: Limits, measured: Mapping[str, Any], seconds: float) -> dict[str, Any]:

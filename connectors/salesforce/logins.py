@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 from connectors.salesforce.settings import SalesforceSettings
 from hub.sdk.answers import read_object
-from hub.sdk.auth import Authorizer, BearerToken, Keep
+from hub.sdk.auth import Alone, Authorizer, BearerToken, Keep, Turn
 from hub.sdk.errors import FixConnection, FixData, HubError, LimitKind, LimitReached, OutcomeUnknown, RetryLater
 from hub.sdk.exact_json import loads
 from hub.sdk.limit_headers import http_date
@@ -143,11 +143,17 @@ class Login:
             renewed=self._renewed,
             ended=may_be_mended,
             lock=settings.learned.renewing,
+            begin=self._begin,
         )
 
     def keep_with(self, keep: Keep) -> None:
         """Take what makes a renewed refresh token durable."""
         self._keep = keep
+
+    def alone_with(self, alone: Alone) -> None:
+        """Take what lets one process at a time use the refresh token; nothing else dies of being used."""
+        if self._settings.auth == "refresh_token":
+            self._token.alone = alone
 
     async def headers(self, request: Request, send: Any, now: datetime) -> Mapping[str, str]:
         """Give the bearer header, signing in where there is no session."""
@@ -156,6 +162,13 @@ class Login:
     def refused(self, response: Response, headers: Mapping[str, str]) -> bool:
         """Forget a session that has ended; True when a new login may help."""
         return self._token.refused(response, headers)
+
+    def _begin(self, turn: Turn) -> None:
+        """Sign in with the newest refresh token: another process may have used the one that is known here."""
+        learned, stored = self._settings.learned, turn.stored.get("refresh_token")
+        # What is not durable yet came after what is stored.
+        if stored and not learned.unkept:
+            learned.refresh_token = stored
 
     async def _renewed(self, response: Response) -> None:
         """Keep the refresh token that came in the place of the one that was used, which is dead now.

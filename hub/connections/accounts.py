@@ -13,7 +13,7 @@ from hub.errors import ConnectionPaused, FixConnection, HubError, LimitReached, 
 from hub.model.ambient import Ambient
 from hub.model.exchange import Request, Response
 from hub.model.limits import Asker
-from hub.sdk.auth import Authorizer, Keep, Renewing
+from hub.sdk.auth import Alone, Authorizer, Keep, Renewing
 from hub.sdk.connector import Connector
 from hub.sdk.limit_headers import dated, retry_after
 from hub.sdk.session import Session
@@ -38,7 +38,8 @@ class Account:
     """A connection with its connector, settings and secrets, as a process uses it.
 
     `production` is whether it moves real money; None where neither its environment nor its settings tell. `keep` makes
-    secrets durable that the vendor gives in the place of the stored ones.
+    secrets durable that the vendor gives in the place of the stored ones, and `alone` lets one process at a time sign
+    in.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Account:
     production: bool | None = None
     health: Health = field(default_factory=Health)
     keep: Keep | None = None
+    alone: Alone | None = None
 
     _authorizer: Authorizer = field(init=False)
 
@@ -60,6 +62,8 @@ class Account:
         self._authorizer = self.connector.authorizer(self.settings)
         if self.keep is not None and isinstance(self._authorizer, Renewing):
             self._authorizer.keep_with(self.keep)
+        if self.alone is not None and isinstance(self._authorizer, Renewing):
+            self._authorizer.alone_with(self.alone)
 
     def permit(self, asker: Asker = ANYBODY, *, patient: bool = False) -> Permit:
         """Hold a place among the account's requests; raises `ConnectionPaused` while it takes no work.

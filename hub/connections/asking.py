@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from hub.connections.breaker import BreakerState
 from hub.connections.conditions import Conditions
 from hub.connections.ledger import Answer, Ask
 from hub.connections.share import Share
@@ -66,6 +67,8 @@ class Asking:
             permits=self._permits(demand),
             in_flight=demand.in_flight,
             tells=self._conditions.tells,
+            # Whether a target that is down serves again the others may find out.
+            listens=self._conditions.breaker.state is BreakerState.OPEN,
         )
 
     def turn(self, now: int, demand: Demand) -> None:

@@ -276,10 +276,10 @@ class Conditions:
 
     def places(self, now: int, waiting: int) -> int:
         """Give how many places of a shared rate so many who wait can use soon."""
-        if self._every is None or not waiting or self.paused_until > now + HORIZON:
+        if self.shared is None or self._every is None or self.paused_until > now + HORIZON:
             return 0
-        # Where some come, as many more come as came of late.
-        return min(max(waiting, int(self.meter.rate(now)) // 2), -(-HORIZON // self._every) + 1)
+        # Beside those who wait as many come as came a moment ago.
+        return min(waiting + self.shared.pace(now), -(-HORIZON // self._every) + 1)
 
     def probe_due(self, now: int, in_flight: int) -> bool:
         """Tell whether it is time for the breaker's probe; pauses, the pace and quotas hold for it too."""

@@ -234,6 +234,7 @@ async def _vendor(account: Account) -> list[Check]:
         redactor=account.redactor,
         health=Health(),
         keep=account.keep,
+        alone=account.alone,
     )
     accepted = Check(stage=Stage.CREDENTIALS, outcome=Outcome.OK, found="accepted")
     allowed = Check(stage=Stage.PERMISSION, outcome=Outcome.OK, found="enough for the connector's own question")

@@ -32,8 +32,9 @@ import msgspec
 MICROS = 1_000_000
 #: So long what was given may be used without asking again.
 LEASE = 5 * MICROS
-#: Places are given that become free within this time from now: as long as nobody could be asked, work goes on.
-HORIZON = MICROS
+#: Places are given that become free within this time from now, and so long work goes on while nobody can be asked. What
+#: becomes free so soon everybody has told of: the shortest window is a second, and all ask several times in it.
+HORIZON = 600_000
 #: Who has asked within this time counts as one who shares.
 _RECENT = 1_300_000
 #: So long who holds one of too few permits keeps it while others wait for it: to hand one over takes a moment in which
@@ -136,11 +137,13 @@ class Holder(msgspec.Struct, kw_only=True, omit_defaults=True):
     held: dict[int, int] = {}
     permits: int = 0
     wanted: int = 0
-    #: How many places it could not be given, since when; and when it was last given a permit.
-    unmet: int = 0
-    unmet_since: int = 0
+    #: How many places it wants to have in hand, how many it has, when it was given the last ones, and whether it has
+    #: none; and when it was last given a permit.
+    wants: int = 0
+    in_hand: int = 0
+    given_at: int = 0
+    waits: bool = False
     turn: int = 0
-    hungry: bool = False
     asked_at: int = 0
     rate: int = 0
     in_flight: int = 0
@@ -183,9 +186,7 @@ def exchange(ledger: Ledger, name: str, ask: Ask, now: int) -> Answer:
     holder.until, holder.asked_at, holder.number = now + LEASE, now, ask.number
     holder.lasts, holder.rate, holder.in_flight = ask.lasts, ask.rate, ask.in_flight
     _take_back(ledger, holder, ask, now)
-    holder.hungry = ask.places > 0
-    parties = [other for other in ledger.holders.values() if other.hungry and other.asked_at >= now - _RECENT]
-    given, again = _give(ledger, holder, ask, now, max(len(parties), 1))
+    given, again = _give(ledger, holder, ask, now)
     _hear(ledger, name, ask.told, now)
     part = _permit(ledger, holder, ask, now)
     others = [other for other in ledger.holders.values() if other is not holder]
@@ -205,7 +206,7 @@ def exchange(ledger: Ledger, name: str, ask: Ask, now: int) -> Answer:
     holder.answer = answer
     if not (holder.permits or holder.wanted or any(holder.held.values())):
         # Who holds nothing and wants nothing need not be waited for; a repeat of this asking changes nothing.
-        holder.until = now + HORIZON
+        holder.until = now + MICROS
     return answer
 
 
@@ -292,37 +293,32 @@ def _count(counted: list[tuple[int, int]], ends: int) -> None:
     insort(counted, (ends, 1))
 
 
-def _give(ledger: Ledger, holder: Holder, ask: Ask, now: int, parties: int) -> tuple[list[_Place], int]:
-    """Give places that are free soon, to each its part, and to nobody what another one has waited for longer."""
-    if ask.every is None:
-        holder.unmet = 0
-        return [], now + _LATEST
-    whole = max(HORIZON // ask.every, 1)
-    part = max(-(-whole // parties), 1)
-    wanted = max(min(ask.places, part) - ask.in_hand, 0)
-    since = holder.unmet_since if holder.unmet else now
-    reserved = sum(
-        other.unmet
-        for other in ledger.holders.values()
-        if other is not holder and other.unmet and other.asked_at >= now - _RECENT and other.unmet_since < since
-    )
-    found: list[_Place] = []
+def _give(ledger: Ledger, holder: Holder, ask: Ask, now: int) -> tuple[list[_Place], int]:
+    """Give places that are free soon, so that all who share have evenly many of them in hand."""
+    holder.wants, holder.in_hand = ask.places, ask.in_hand
     following = now + _SOONEST
-    for place in islice(_places(ledger, ask, now), wanted + reserved):
+    if ask.every is None:
+        return [], now + _LATEST
+    found: list[_Place] = []
+    for place in islice(_places(ledger, ask, now), -(-HORIZON // ask.every) + ask.burst):
         if place.at > now + HORIZON:
             following = place.at - HORIZON
             break
         found.append(place)
-    given = found[: max(len(found) - reserved, 0)][:wanted]
+    parties = [other for other in ledger.holders.values() if other.wants and other.asked_at >= now - _RECENT]
+    # What others had in hand when they asked they use evenly, as far as can be told.
+    hands = [other.in_hand * max(HORIZON - (now - other.asked_at), 0) // HORIZON for other in parties]
+    order = sorted(range(len(parties)), key=lambda place: (not parties[place].waits, parties[place].given_at))
+    parts = parts_of([other.wants for other in parties], len(found) + sum(hands), order)
+    part = next((each for other, each in zip(parties, parts, strict=True) if other is holder), 0)
+    given = found[: max(part - ask.in_hand, 0)]
     if given:
         ledger.due = given[-1].due
-        pooled = sum(place.pooled for place in given)
-        del ledger.slots[:pooled]
+        del ledger.slots[: sum(place.pooled for place in given)]
         for _, micros in ask.windows:
             holder.held[micros] = holder.held.get(micros, 0) + len(given)
-    if not holder.unmet or given:
-        holder.unmet_since = now
-    holder.unmet = wanted - len(given)
+        holder.in_hand, holder.given_at = ask.in_hand + len(given), now
+    holder.waits = not holder.in_hand and ask.places > 0
     return given, min(max(following, now + _SOONEST), now + _LATEST)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 
 from hub.connections.bounds import Lowest
-from hub.connections.ledger import LEASE, Answer, Ask, News, Told
+from hub.connections.ledger import HORIZON, LEASE, Answer, Ask, News, Told
 from hub.connections.pace import Arrivals, Start
 
 #: Nobody asks again sooner than this, whatever happens.
@@ -82,7 +82,8 @@ class Share:
         self._under_way = False
         self._used_at = 0
         self._rushed = False
-        self._peak = 0
+        self._peak = self._used = 0
+        self._pace_then = 0.0
 
     def _begin(self) -> None:
         self._even: deque[tuple[int, int]] = deque()
@@ -153,9 +154,14 @@ class Share:
         shortest = min((micros for _, micros in self._windows), default=_LONG)
         return _SELDOM if shortest >= _LONG or self._every is None else min(max(self._every, _OFTEN), _SELDOM)
 
+    def pace(self, now: int) -> int:
+        """Give how many places are used here, as of late, in the time for which places are given."""
+        return int(self._pace_then * HORIZON / 1_000_000) if now - self._used_at <= _OFTEN else 0
+
     def take(self, start: Start, now: int) -> None:
         """Use a place."""
         self._used_at = now
+        self._used += 1
         if self._even:
             self._even.popleft()
             for micros, free in self._free.items():
@@ -168,8 +174,8 @@ class Share:
         for micros, arrivals in self._arrivals.items():
             self._counted[micros] += [self._difference.there(at) for at in arrivals.answered(start, now)]
 
-    def due(self, now: int, *, places: int, permits: int, in_flight: int, tells: bool) -> int | None:
-        """Give when to ask: for so many places and permits, to give back, or to be heard of; None for not at all."""
+    def due(self, now: int, *, places: int, permits: int, in_flight: int, tells: bool, listens: bool) -> int | None:
+        """Give when to ask: for places and permits, to give back, to be heard of, or to hear; None for not at all."""
         if self._under_way:
             return None
         if self._asked is not None:
@@ -187,7 +193,7 @@ class Share:
             found.append(soon)
         if self._back or any(self._counted.values()) or (self._even and not places):
             found.append(later)
-        if self._permits or self._even or any(map(len, self._arrivals.values())):
+        if listens or self._permits or self._even or any(map(len, self._arrivals.values())):
             found.append(self._asked_at + _BEAT)
         return min(found, default=None)
 
@@ -206,6 +212,10 @@ class Share:
         self._peak = max(permits, in_flight, self._peak * 3 // 4)
         keep = 0 if idle else max(min(self._part, self._peak + 1), in_flight)
         self._permits = min(self._permits, keep)
+        since = now - self._asked_at
+        if since >= _OFTEN:
+            self._pace_then = max(self._used * 1e6 / since, self._pace_then / 2)
+            self._used = 0
         self._number += 1
         ask = Ask(
             number=self._number,

@@ -22,7 +22,8 @@ from hub.errors import FixConnection, FixData, NotFound
 from hub.model.ambient import Ambient
 from hub.policy.kinds import THROTTLE
 from hub.policy.rules import Decision, RulePolicy
-from hub.sdk.auth import Keep
+from hub.runtime.logins import Logins
+from hub.sdk.auth import Alone, Keep
 from hub.sdk.connector import Connector, Limits
 from hub.sdk.settings import kinds_told, secret_fields
 from hub.sdk.transport import Transport
@@ -59,6 +60,12 @@ class Vault:
         self._key = key
         self._ambient = ambient
         self.redactor = redactor
+        #: Where several processes have the data, one of them signs in at a time.
+        self._logins = (
+            None
+            if database.dialect == "sqlite"
+            else Logins(committer=committer, ambient=ambient, key=lambda: self._key, redactor=redactor)
+        )
         #: The newest versions that this process has stored itself, by name.
         self.stored: dict[str, int] = {}
 
@@ -159,6 +166,13 @@ class Vault:
 
         version: int = await self._committer.commit(Work(work))
         return version
+
+    def alone(self, connection: str) -> Alone | None:
+        """Give what lets one process at a time sign in for a connection; None where there is one alone."""
+        name = self.name_of(connection)
+        if name is None or self._logins is None:
+            return None
+        return self._logins.alone(lambda: self.binding(name), self.open_bound)
 
     def keeping(self, connection: str) -> Keep | None:
         """Give what seals secrets that a vendor has given a connection in the place of others; None without a secret.
@@ -268,6 +282,7 @@ def build_accounts(
             paused=state["reason"] if state is not None and state["state"] == connections.PAUSED else None,
             production=kind,
             keep=vault.keeping(name),
+            alone=vault.alone(name),
         )
     if environment.production is None and len({one.production for one in accounts.values()} - {None}) > 1:
         # Nobody has said which kind is meant, so none of those that show theirs is used.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from copy import copy
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from hub.errors import FixConnection, HubError, RetryLater
+from hub.errors import FixConnection, HubError, NotSent, RetryLater
 from hub.model.exchange import Request, Response
 
 #: Sends a request as it stands (no signing, no limits) and gives the answer; raises `NotSent` or `OutcomeUnknown`.
@@ -16,6 +18,38 @@ Send = Callable[[Request], Awaitable[Response]]
 #: Keeps secret fields that a vendor has given in the place of others: it is given those that were used, and the new
 #: ones, and returns when these are durable.
 Keep = Callable[[Mapping[str, str], Mapping[str, str]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a login gave: a token and for how many seconds it lasts; sessions of one secret are numbered from 1."""
+
+    token: str = field(repr=False)
+    seconds: float
+    number: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """One's turn to sign in with a secret that several processes have.
+
+    - `session` is what another one has made meanwhile: no login is needed.
+    - `stored` are the newest secret fields, to sign in with. `broken_off` says that a login before this one ended in
+      the middle, so that the vendor may have replaced them without anybody knowing by what.
+    - `sent` is to be set when the login goes out, `made` when it has given a session and what it brought is durable.
+      `number` is that of the session, when the turn is over.
+    """
+
+    session: Session | None
+    stored: Mapping[str, str] = field(repr=False)
+    broken_off: bool
+    sent: bool = False
+    made: Session | None = None
+    number: int = 0
+
+
+#: Waits for one's turn, or for a session whose number is higher than the given one.
+Alone = Callable[[int], AbstractAsyncContextManager[Turn]]
 
 
 class Authorizer(Protocol):
@@ -41,6 +75,10 @@ class Renewing(Protocol):
         """Take what makes a renewed secret durable; without it, one lasts as long as the process."""
         ...
 
+    def alone_with(self, alone: Alone) -> None:
+        """Take what lets one process at a time sign in; without it, this one is the only one."""
+        ...
+
 
 class FixedHeaders:
     """Credentials that do not expire: an API key or a basic authorisation."""
@@ -64,7 +102,8 @@ class BearerToken:
     `ask(now)` forms the token request, `read(response)` gives the token and its life in seconds, and
     `refusal(response, now)` says what an answer above 399 means. `renewed(response)` is awaited before the token is
     used: what else the answer brought is durable then. `ended(response)` tells whether a 401 says that the token has
-    ended; and `lock` is given where several share what they ask with.
+    ended; and `lock` is given where several share what they ask with. Where several processes do, `begin(turn)` takes
+    the newest of that before it is used.
     """
 
     def __init__(
@@ -77,8 +116,13 @@ class BearerToken:
         renewed: Callable[[Response], Awaitable[None]] | None = None,
         ended: Callable[[Response], bool] | None = None,
         lock: asyncio.Lock | None = None,
+        begin: Callable[[Turn], None] | None = None,
     ) -> None:
         """Take the pure functions, and how many seconds before its end a token is renewed."""
+        self._begin = begin
+        #: What lets one process at a time fetch a token, where several share what they ask with.
+        self.alone: Alone | None = None
+        self._number = 0
         self._renewed = renewed
         self._ended = ended
         self._ask = ask
@@ -116,7 +160,10 @@ class BearerToken:
                 # Who waited for a fetching that failed does not try by itself: all would do so one after the other.
                 raise copy(self._failure)
             try:
-                await self._fetch(send, now)
+                if self.alone is None:
+                    await self._fetch(send, now)
+                else:
+                    await self._fetch_alone(self.alone, send, now)
             except HubError as error:
                 self._failures, self._failure = self._failures + 1, copy(error)
                 raise
@@ -124,7 +171,39 @@ class BearerToken:
     def _lasts(self, now: datetime) -> bool:
         return self._token is not None and self._ends is not None and now < self._ends
 
-    async def _fetch(self, send: Send, now: datetime) -> None:
+    async def _fetch_alone(self, alone: Alone, send: Send, now: datetime) -> None:
+        """Fetch a token in one's turn, or take the one that another process has fetched."""
+        async with alone(self._number) as turn:
+            if turn.session is not None:
+                self._number = turn.session.number
+                self._use(turn.session.token, turn.session.seconds, now)
+                return
+            if self._begin is not None:
+                self._begin(turn)
+
+            async def counted(request: Request) -> Response:
+                turn.sent = True
+                try:
+                    return await send(request)
+                except NotSent:
+                    turn.sent = False
+                    raise
+
+            try:
+                seconds = await self._fetch(counted, now)
+            except FixConnection as error:
+                if turn.broken_off:
+                    error.facts = {
+                        **error.facts,
+                        "broken_off": "the answer to an earlier login is lost",
+                    }
+                raise
+            assert self._token is not None
+            turn.made = Session(token=self._token, seconds=seconds)
+        self._number = turn.number
+
+    async def _fetch(self, send: Send, now: datetime) -> float:
+        """Fetch a token; gives for how many seconds it lasts."""
         try:
             response = await send(self._ask(now))
         except FixConnection:
@@ -142,5 +221,9 @@ class BearerToken:
         token, seconds = self._read(response)
         if self._renewed is not None:
             await self._renewed(response)
+        self._use(token, seconds, now)
+        return seconds
+
+    def _use(self, token: str, seconds: float, now: datetime) -> None:
         self._token = token
         self._ends = now + timedelta(seconds=seconds) - min(self._margin, timedelta(seconds=seconds / 2))

@@ -76,7 +76,9 @@ class Worker:
     def __init__(self, database: Database, limits: Limits, name: str, *, clock: VirtualClock | None = None) -> None:
         """Begin; a request takes two seconds at the most."""
         self.line = Line(database, name)
-        self.limiter = Limiter(limits, ambient(hash(name) % 1000, clock), name="erp", topic="limit:erp", line=self.line)
+        self.limiter = Limiter(
+            limits, ambient(sum(name.encode()), clock), name="erp", topic="limit:erp", line=self.line
+        )
         self.limiter.lasts(2.0)
         self.tasks: list[asyncio.Task[None]] = []
 
