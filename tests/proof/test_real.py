@@ -162,6 +162,7 @@ def test_workers_the_leader_of_nats_and_commits_are_struck_and_nothing_is_lost(m
 def test_workers_that_ignore_their_epoch_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that slept past its lease goes on to record what others have by then."""
     monkeypatch.setattr(trials, "_CALM_WITHIN", 3.0)
+    monkeypatch.setattr(campaign, "NODES", 0)
     proved = _proved(monkeypatch, "worker-stopped", mutant="no_fence")
     assert any(finding.startswith("stale write: ") for finding in proved.findings)
     assert proved.figures["stale_writes"] > 0
