@@ -90,8 +90,6 @@ class Company:
         self._logs: dict[str, Path] = {}
         self._environment = ""
         self._poll = 0
-        #: What was struck, in order.
-        self.struck: list[str] = []
         self._turns = itertools.cycle(self._strikes())
 
     @property
@@ -240,7 +238,6 @@ class Company:
         name = name or self._dice.choice(self.workers)
         self.kill_worker(name)
         left = self._in_hand(name)
-        self.struck.append("worker")
         # It is missed for as long as its lease lasts, and a while longer.
         self.start_worker(name)
         return Struck(what=f"{name} is killed (-9) with {left} writes under way", left=left)
@@ -263,14 +260,12 @@ class Company:
 
     def _restart_postgres(self) -> Struck:
         self.stop_postgres()
-        self.struck.append("postgresql")
         self.start_postgres()
         return Struck(what="PostgreSQL is restarted")
 
     def _strike_leader(self) -> Struck:
         leader = self.leader() or self._dice.choice(sorted(self._servers))
         self.kill_node(leader)
-        self.struck.append("nats")
         time.sleep(_NATS_AWAY)
         self.start_nodes()
         return Struck(what=f"{leader}, the leader of NATS, is killed (-9)")

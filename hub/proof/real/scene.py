@@ -18,6 +18,7 @@ from hub.proof.http_json import NoAnswer
 from hub.proof.real.machine import Disk, Machine
 from hub.proof.real.watching import Look, Watcher
 from hub.proof.scenario import Invoice
+from hub.proof.servers.way import Way
 from hub.proof.stage import Stage
 
 #: Invoices a second, and seconds of one wave of them.
@@ -84,8 +85,8 @@ class Scene:
     """Everything that a fault may touch.
 
     `small` are the disks of the hub's and the workers' own folders, `disk` is PostgreSQL's; neither is there where the
-    machine allows none. `far` is the worker that can be cut off from the database, and `leaping` the one whose clock
-    can be set: the file says by how many seconds.
+    machine allows none. `far` is the worker that can be cut off from the database, by the `way` where routing cannot do
+    it, and `leaping` the one whose clock can be set: the file says by how many seconds.
     """
 
     stage: Stage
@@ -98,6 +99,7 @@ class Scene:
     disk: Disk | None = None
     small: Sequence[Disk] = ()
     far: str = ""
+    way: Way | None = None
     leaping: str = ""
     leap: Path = field(default_factory=Path)
     #: So many seconds NATS is away.
