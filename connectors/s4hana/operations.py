@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.s4hana import billing, journal, ledger, orders, partners, products, queries
+from connectors.s4hana import billing, contact_persons, journal, ledger, orders, partners, products, queries
 from hub.sdk.connector import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -10,6 +10,7 @@ OPERATIONS: tuple[Operation, ...] = (
     partners.UPDATE,
     partners.READ,
     partners.FIND,
+    *contact_persons.OPERATIONS,
     products.CREATE,
     products.EXTEND,
     products.UPDATE,

@@ -47,6 +47,23 @@ PARTNER_CHANGE: Mapping[str, Any] = {
     "SearchTerm1": "ALDER",
     "to_Customer": {"to_CustomerCompany": [{"CompanyCode": "1010", "PaymentTerms": "0005"}]},
 }
+PERSON: Mapping[str, Any] = {
+    "BusinessPartner": "200",
+    "BusinessPartnerCategory": "1",
+    "BusinessPartnerGrouping": "BPEX",
+    "FirstName": "Ada",
+    "LastName": "Byron",
+    "BusinessPartnerIDByExtSystem": "003000000000001AAA",
+    "to_BusinessPartnerAddress": [
+        {
+            "Country": "DE",
+            "to_EmailAddress": [{"EmailAddress": "ada@alder.example"}],
+            "to_PhoneNumber": [{"PhoneNumber": "040 5556"}],
+        }
+    ],
+    "to_BusinessPartnerRole": [{"BusinessPartnerRole": "BUP001"}],
+}
+CONTACT: Mapping[str, Any] = {"BusinessPartnerCompany": "10100001", "BusinessPartnerPerson": "200"}
 PRODUCT: Mapping[str, Any] = {
     "Product": "SEATS",
     "ProductType": "SERV",
@@ -138,6 +155,11 @@ def _update(
 MAKE_PARTNER = _write(
     "business_partner.create", PARTNER, _rows("A_BusinessPartner", BusinessPartnerIDByExtSystem="CUS_ELM")
 )
+MAKE_CONTACT = _write(
+    "contact_person.create",
+    CONTACT,
+    _rows("A_BusinessPartnerContact", BusinessPartnerCompany="10100001", BusinessPartnerPerson="200"),
+)
 MAKE_PRODUCT = _write("product.create", PRODUCT, _rows("A_Product", Product="SEATS"))
 MAKE_ORDER = _write("sales_order.create", ORDER, _rows("A_SalesOrderItem", SalesOrder="3"))
 MAKE_CREDIT_REQUEST = _write(
@@ -188,6 +210,11 @@ SAMPLES = Samples(
     seed={
         "sample": True,
         "credit_memo_requests": [{**CREDIT_REQUEST, "PurchaseOrderByCustomer": each} for each in ("CM-1", "CM-2")],
+        "business_partners": [PERSON],
+        "contacts": [
+            {**CONTACT, "BusinessPartnerCompany": company, "ValidityStartDate": "2026-01-01"}
+            for company in ("10100002", "17100001")
+        ],
         "changes": _OLD,
         "settings": {"posting_seconds": 0},
     },
@@ -224,6 +251,7 @@ SAMPLES = Samples(
     reads=(
         ReadSample(operation="business_partner.read", input={"id": "10100001"}),
         ReadSample(operation="business_partner.find", input={"search_term": "ELM"}, after=(MAKE_PARTNER,)),
+        ReadSample(operation="contact_person.list", input={"id": "200"}),
         ReadSample(operation="product.read", input={"id": "SUBSCRIPTION"}),
         ReadSample(operation="product.find", input={"old_id": "01T000000000001AAA"}, after=(MAKE_PRODUCT,)),
         ReadSample(operation="sales_order.read", input={"id": "1"}),
@@ -257,6 +285,13 @@ SAMPLES = Samples(
             PARTNER_CHANGE,
             _rows("A_CustomerCompany", Customer="10100001", PaymentTerms="0005"),
             by={**PARTNER_CHANGE, "SearchTerm1": "ALDER AND SONS"},
+        ),
+        MAKE_CONTACT,
+        _write(
+            "contact_person.delete",
+            {"relationship": "300", "company": "10100002", "id": "200", "until": "9999-12-31"},
+            # What it makes is that nobody is a contact there.
+            lambda books: 1 - _rows("A_BusinessPartnerContact", BusinessPartnerCompany="10100002")(books),
         ),
         MAKE_PRODUCT,
         _write(

@@ -36,10 +36,15 @@ def key_of(entity: EntitySet, key: Mapping[str, Any]) -> str:
     missing = [name for name in entity.keys if key.get(name) in (None, "") and name != "Person"]
     if missing:
         raise FixData(f"{entity.name} needs its whole key.", code="no-key", missing=", ".join(missing))
-    parts = [quote(text_literal(key.get(name) or ""), safe="'~") for name in entity.keys]
+    parts = [quote(_key_literal(entity, name, key.get(name) or ""), safe="'~") for name in entity.keys]
     if len(parts) == 1:
         return parts[0]
     return ",".join(f"{name}={part}" for name, part in zip(entity.keys, parts, strict=True))
+
+
+def _key_literal(entity: EntitySet, name: str, value: object) -> str:
+    # A day is the one other type that keys have here.
+    return literal(entity, name, value) if entity.properties.get(name) is Kind.DATE else text_literal(value)
 
 
 def literal(entity: EntitySet, name: str, value: object) -> str:

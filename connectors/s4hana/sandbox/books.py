@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _SHOWN = (
     "A_BusinessPartner",
     "A_BusinessPartnerAddress",
+    "A_AddressEmailAddress",
+    "A_AddressPhoneNumber",
+    "A_BusinessPartnerContact",
     "A_BusinessPartnerRole",
     "A_BusinessPartnerTaxNumber",
     "A_Customer",

@@ -277,6 +277,7 @@ _MAKERS: Mapping[str, Callable[..., Any]] = {
     "prices": _price,
     "business_partners": _create("API_BUSINESS_PARTNER", "A_BusinessPartner"),
     "customers": _customer,
+    "contacts": _create("API_BUSINESS_PARTNER", "A_BusinessPartnerContact"),
     "sales_orders": _create("API_SALES_ORDER_SRV", "A_SalesOrder"),
     "credit_memo_requests": _create("API_CREDIT_MEMO_REQUEST_SRV", "A_CreditMemoRequest"),
     "bill": _bill,

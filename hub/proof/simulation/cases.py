@@ -30,6 +30,7 @@ from hub.proof.simulation.note_cases import voided
 from hub.proof.simulation.refund_cases import taken_back_twice
 from hub.proof.simulation.restore_cases import RESTORE_CASES
 from hub.proof.simulation.sap_cases import SAP_CASES, also_in_s4hana
+from hub.proof.simulation.sap_contact_cases import SAP_CONTACT_CASES
 
 
 async def _invoiced_and_read(stage: Stage) -> None:
@@ -387,5 +388,6 @@ CASES: tuple[Case, ...] = (
     *CONTRACT_ENDING_CASES,
     *RESTORE_CASES,
     *SAP_CASES,
+    *SAP_CONTACT_CASES,
 )
 CASES = (*CASES, *also_in_s4hana(CASES))

@@ -102,7 +102,9 @@ class CrmSide:
         yield from contract_checks.find(crm, stripe, erps, due=due, on=on)
         if wanted.contacts is not None:
             people = {self.names.get(name, name): fields for name, fields in wanted.contacts.items()}
-            yield from contact_checks.in_netsuite(books["netsuite"], people)
+            if "s4hana" in books:
+                yield from contact_checks.in_s4hana(books["s4hana"], people)
+            yield from contact_checks.in_netsuite(books["netsuite"], {} if "s4hana" in books else people)
         if wanted.invoiced:
             yield from crm_checks.invoices(crm, stripe, tied)
 

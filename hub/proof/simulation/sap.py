@@ -70,7 +70,9 @@ def judged(books: Books, read: Mapping[str, Mapping[str, Any]], effects: Mapping
     sap = sap_books.read(read[VENDOR], read["stripe"], books.payouts, sap_books.marks(effects))
     own = frozenset(market.currency for market in MARKETS) - sap.currencies
     # Its customers are looked at by themselves, by what the case says of them.
-    return replace(books, payouts=payouts.of_currencies(books.payouts, own), sap=replace(sap, partners=()))
+    return replace(
+        books, payouts=payouts.of_currencies(books.payouts, own), sap=replace(sap, partners=(), customers=())
+    )
 
 
 def customer(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -108,14 +109,22 @@ def _made(plain: Plain) -> None:
     assert (
         partners.create_entity().set(BusinessPartnerCategory="2", OrganizationBPName1="Yew").execute().BusinessPartner
     )
+    person = partners.create_entity().set(BusinessPartnerCategory="1", LastName="Byron").execute().BusinessPartner
+    contacts = odata(plain, "API_BUSINESS_PARTNER").entity_sets.A_BusinessPartnerContact
+    body = {"BusinessPartnerCompany": "10100001", "BusinessPartnerPerson": person}
+    made = contacts.create_entity().set(**body, ValidityEndDate=datetime(9999, 12, 31, tzinfo=UTC)).execute()
+    assert list(contacts.get_entities().filter(f"BusinessPartnerPerson eq '{person}'").execute())
+    key = {**body, "RelationshipNumber": made.RelationshipNumber, "ValidityEndDate": made.ValidityEndDate}
+    assert contacts.get_entity(**key).execute().BusinessPartnerPerson == person
+    contacts.delete_entity(**key).execute()
     assert (
         odata(plain, "API_SALES_ORDER_SRV").entity_sets.A_SalesOrder.create_entity().set(**order()).execute().SalesOrder
     )
     requests = odata(plain, "API_CREDIT_MEMO_REQUEST_SRV").entity_sets.A_CreditMemoRequest
     assert requests.create_entity().set(**CREDIT).execute().CreditMemoRequest
     sets = odata(plain, "API_PRODUCT_SRV").entity_sets
-    body = {"Product": "ANVIL", "ProductType": "SERV", "BaseUnit": "EA", "ProductGroup": "L001"}
-    assert sets.A_Product.create_entity().set(**body).execute().Product == "ANVIL"
+    product = {"Product": "ANVIL", "ProductType": "SERV", "BaseUnit": "EA", "ProductGroup": "L001"}
+    assert sets.A_Product.create_entity().set(**product).execute().Product == "ANVIL"
     sold = {"Product": "ANVIL", "ProductSalesOrg": "1010", "ProductDistributionChnl": "10"}
     sets.A_ProductSalesDelivery.create_entity().set(**sold).execute()
     assert sets.A_ProductSalesDelivery.get_entity(**sold).execute().ProductSalesOrg == "1010"

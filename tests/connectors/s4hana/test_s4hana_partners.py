@@ -141,3 +141,31 @@ async def test_products_are_made_and_changed(plain: Plain) -> None:
     assert (await plain.write("DELETE", f"{PRODUCTS}('NEW-1')")).error[0] == 405
     part = {"Product": "NOTHING", "Language": "DE", "ProductDescription": "x"}
     assert (await plain.post("API_PRODUCT_SRV/A_ProductDescription", part)).error[1] == "M3/305"
+
+
+async def test_a_person_is_a_contact_of_a_company_once_at_a_time(plain: Plain) -> None:
+    person = (await plain.post(PARTNERS, {"BusinessPartnerCategory": "1", "LastName": "Byron"})).d["BusinessPartner"]
+    path = f"{SERVICE}/A_BusinessPartnerContact"
+    body = {"BusinessPartnerCompany": "10100001", "BusinessPartnerPerson": person}
+    made = await plain.post(path, body)
+    assert (made.status, made.d["RelationshipCategory"]) == (201, "BUR001")
+    for wrong, code in (
+        ({}, "R11/405"),
+        ({"BusinessPartnerPerson": "999"}, "R11/110"),
+        ({"BusinessPartnerPerson": "10100002"}, "R11/403"),
+        ({"BusinessPartnerCompany": person}, "R11/403"),
+        ({"RelationshipCategory": "BUR010"}, "R11/402"),
+        ({"ValidityStartDate": "/Date(253402214400000)/", "ValidityEndDate": "/Date(0)/"}, "R11/404"),
+    ):
+        assert (await plain.post(path, {**body, **wrong})).error[:2] == (400, code), wrong
+    # Another time of the two has the same number.
+    past = {"ValidityStartDate": "/Date(0)/", "ValidityEndDate": "/Date(86400000)/"}
+    assert (await plain.post(path, {**body, **past})).d["RelationshipNumber"] == made.d["RelationshipNumber"]
+    one = plain.path_of(made.headers["Location"])
+    assert (await plain.write("PATCH", one, {"IsStandardRelationship": True})).status == 204
+    other = (await plain.post(PARTNERS, {"BusinessPartnerCategory": "1", "LastName": "King"})).d["BusinessPartner"]
+    second = {**body, "BusinessPartnerPerson": other, "IsStandardRelationship": True}
+    assert (await plain.post(path, second)).error[1] == "R11/406"
+    assert (await plain.write("DELETE", one)).status == 204
+    assert (await plain.write("DELETE", one)).status == 404
+    assert (await plain.post(path, second)).status == 201

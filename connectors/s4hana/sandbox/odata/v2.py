@@ -9,7 +9,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from connectors.s4hana.sandbox.edm.edmx import edmx
-from connectors.s4hana.sandbox.edm.model import EntitySet, FunctionImport, Service
+from connectors.s4hana.sandbox.edm.model import EntitySet, FunctionImport, Property, Service
 from connectors.s4hana.sandbox.edm.values import NotAValue, etag_of, held, to_v2
 from connectors.s4hana.sandbox.odata.address import no_segment, segments
 from connectors.s4hana.sandbox.odata.entities import Entities, Node, Place, not_allowed, unit_of
@@ -215,10 +215,11 @@ class ServiceV2:
 
     def uri(self, entity_set: EntitySet, key: Key) -> str:
         """Give an entity's address."""
-        names = [each.name for each in entity_set.keys]
-        if len(names) == 1:
-            return f"{self.root}/{entity_set.name}({_quoted(key[0])})"
-        pairs = ",".join(f"{name}={_quoted(part)}" for name, part in zip(names, key, strict=True))
+        keys = entity_set.keys
+        parts = [_quoted(property_, part) for property_, part in zip(keys, key, strict=True)]
+        if len(parts) == 1:
+            return f"{self.root}/{entity_set.name}({parts[0]})"
+        pairs = ",".join(f"{property_.name}={part}" for property_, part in zip(keys, parts, strict=True))
         return f"{self.root}/{entity_set.name}({pairs})"
 
     def _entity(self, entity_set: EntitySet, key: Key, row: Row, shown: Expansion) -> dict[str, Any]:
@@ -317,7 +318,9 @@ def _keys(entity_set: EntitySet, row: Row) -> list[Any]:
     return [row.get(each.column, "") for each in entity_set.keys]
 
 
-def _quoted(part: str) -> str:
+def _quoted(property_: Property, part: str) -> str:
+    if property_.type == "Date":
+        return "datetime'" + quote(f"{part}T00:00:00", safe="") + "'"
     return "'" + quote(part.replace("'", "''"), safe="'~") + "'"
 
 
