@@ -278,6 +278,15 @@ async def test_look_ups_by_id_and_by_name_meet_one_partition(store: Store) -> No
             "event_names",
             "pk_event_names",
         }
+        # Repeats are counted by names: of the months only that of the event is gone into.
+        counting = stored._COUNT.form("postgresql").sql
+        for number in range(1, 5):
+            counting = counting.replace("%s", f"${number}", 1)
+        connection.exec_driver_sql("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
+        connection.exec_driver_sql(f"PREPARE counting (int, text, text, text[]) AS {counting}")
+        counted = "EXPLAIN (ANALYZE) EXECUTE counting(1, 'test', 'bank', '{evt_1}')"
+        met = [row[0] for row in connection.exec_driver_sql(counted) if " on events_" in row[0] and "Scan" in row[0]]
+        assert len(met) >= 6 and len([line for line in met if "never executed" not in line]) == 1, met
 
 
 def partitions_of(database: Database) -> list[partitions.Partition]:
