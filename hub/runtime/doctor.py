@@ -272,6 +272,9 @@ def _partitions(connection: Connection, now: datetime) -> Iterator[Finding]:
     if connection.dialect.name != "postgresql":
         return
     standing = partitions.existing(connection)
+    if not standing:
+        yield note("partitions", "there are none yet", "See how newer tables are made in docs/operations.md.")
+        return
     outside = partitions.others(connection)
     late = sorted({f"{month:%Y-%m}" for _table, month in partitions.missing(standing, now)})
     if outside:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -97,7 +97,7 @@ def accepted(
     results: list[Acceptance | HubError] = []
     new_events: list[Mapping[str, Any]] = []
     new_runs: list[dict[str, Any]] = []
-    repeated: Counter[str] = Counter()
+    repeated: Counter[tuple[str, str, str]] = Counter()
     kept: list[Accept] = []
     for place, accept in enumerate(batch):
         event = accept.event
@@ -105,22 +105,22 @@ def accepted(
         if place in stopped:
             results.append(stopped[place])
         elif name not in known:
-            known[name] = _Known(event["id"], event["body_hash"])
+            known[name] = event["body_hash"]
             new_events.append(event)
             new_runs.extend(dict(run) for run in accept.runs)
             kept.append(accept)
             transaction.entries.extend(notes(accept))
             results.append(Acceptance.NEW)
-        elif known[name].body_hash == event["body_hash"]:
+        elif known[name] == event["body_hash"]:
             # What was fetched was not delivered: a webhook that never came must not look as if it had.
-            repeated[known[name].event_id] += event["deliveries"]
+            repeated[name] += event["deliveries"]
             results.append(Acceptance.REPEATED)
         else:
             beside = _conflicting(event)
             if _name(beside) not in known:
                 known.update(_known(transaction.connection, [beside]))
             if _name(beside) not in known:
-                known[_name(beside)] = _Known(beside["id"], beside["body_hash"])
+                known[_name(beside)] = beside["body_hash"]
                 new_events.append(beside)
                 kept.append(accept)
                 transaction.entries.append(
@@ -183,37 +183,38 @@ _ANYBODY = Formed(
 )
 
 
-def _count(connection: Connection, repeated: Mapping[str, int]) -> None:
-    """Add deliveries to events by their ids; a whole batch that comes again is one statement."""
-    alike: dict[int, set[str]] = {}
-    for event_id, more in repeated.items():
+def _count(connection: Connection, repeated: Mapping[tuple[str, str, str], int]) -> None:
+    """Add deliveries to events by their names; a whole batch that comes again is one statement."""
+    alike: dict[tuple[str, str, int], set[str]] = {}
+    for (environment, name, external_id), more in repeated.items():
         if more:
-            alike.setdefault(more, set()).add(event_id)
-    for more, ids in alike.items():
-        _COUNT(connection, more=more, ids=names_of(sorted(ids)))
+            alike.setdefault((environment, name, more), set()).add(external_id)
+    for (environment, name, more), external in alike.items():
+        here = {"of_environment": environment, "of_connection": name, "more": more}
+        odd = {each for each in external if "\0" in each}
+        if external - odd:
+            _COUNT(connection, **here, ids=names_of(external - odd))
+        for each in odd:
+            _COUNT_ALONE(connection, **here, id=each)
 
 
-_COUNT = Formed(
-    update(events).where(among(events.c.id, "ids")).values(deliveries=events.c.deliveries + bindparam("more"))
+_MORE = update(events).values(deliveries=events.c.deliveries + bindparam("more"))
+_IDS = select(event_names.c.event_id).where(
+    event_names.c.environment == bindparam("of_environment"), event_names.c.connection == bindparam("of_connection")
 )
-
-
-class _Known(NamedTuple):
-    """An event that was taken before: what the hub calls it, and the hash of what it said."""
-
-    event_id: str
-    body_hash: str
+_COUNT = Formed(_MORE.where(events.c.id.in_(_IDS.where(among(event_names.c.external_id, "ids")))))
+_COUNT_ALONE = Formed(_MORE.where(events.c.id.in_(_IDS.where(event_names.c.external_id == bindparam("id")))))
 
 
 def _name(event: Mapping[str, Any]) -> tuple[str, str, str]:
     return event["environment"], event["connection"], event["external_id"]
 
 
-def _known(connection: Connection, batch: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], _Known]:
+def _known(connection: Connection, batch: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], str]:
     ids: dict[tuple[str, str], set[str]] = {}
     for event in batch:
         ids.setdefault((event["environment"], event["connection"]), set()).add(event["external_id"])
-    found: dict[tuple[str, str, str], _Known] = {}
+    found: dict[tuple[str, str, str], str] = {}
     # Names are asked for one connection after the other: for pairs and triples SQLite reads the whole table.
     for (environment, name), external in ids.items():
         here = {"of_environment": environment, "of_connection": name}
@@ -221,12 +222,11 @@ def _known(connection: Connection, batch: Iterable[Mapping[str, Any]]) -> dict[t
         rows = _KNOWN.rows(connection, **here, ids=names_of(external - odd))
         for each in odd:
             rows.extend(_KNOWN_ALONE.rows(connection, **here, id=each))
-        for row in rows:
-            found[environment, name, row["external_id"]] = _Known(row["event_id"], row["body_hash"])
+        found.update({(environment, name, row["external_id"]): row["body_hash"] for row in rows})
     return found
 
 
-_OF_CONNECTION = select(event_names.c.external_id, event_names.c.event_id, event_names.c.body_hash).where(
+_OF_CONNECTION = select(event_names.c.external_id, event_names.c.body_hash).where(
     event_names.c.environment == bindparam("of_environment"), event_names.c.connection == bindparam("of_connection")
 )
 _KNOWN = Formed(_OF_CONNECTION.where(among(event_names.c.external_id, "ids")))

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from hub.errors import Fatal
 
 #: The newest step in `hub/store/migrations/versions`.
-NEWEST = "0010"
+NEWEST = "0011"
 #: Gives something where there are tables.
 _BEGUN = {
     "sqlite": "SELECT name FROM sqlite_master WHERE name = 'alembic_version'",

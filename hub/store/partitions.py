@@ -103,9 +103,12 @@ def _bounds(spec: str) -> tuple[str | None, str | None]:
 
 
 def missing(standing: list[Partition], now: datetime) -> list[tuple[Table, datetime]]:
-    """Say which months have no partition yet that should have one: the present one, and those ahead."""
+    """Say which months have no partition yet that should have one: the present one, and those ahead.
+
+    A table that has none at all is not in partitions yet.
+    """
     found = []
-    for table in PARTITIONED:
+    for table in {each.table: None for each in standing}:
         ends = [each.end for each in standing if each.table is table and each.end is not None]
         for count in range(AHEAD + 1):
             month = after(month_of(now), count)

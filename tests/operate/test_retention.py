@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Insert, Update, insert, inspect, update
+from sqlalchemy import Insert, Update, delete, insert, inspect, update
 
 from hub.audit.verification import verify_chain
 from hub.errors import Conflict
@@ -23,7 +23,7 @@ from hub.store.control_tables import firings, schedules
 from hub.store.database import Database
 from hub.store.replays import Replay
 from hub.store.retention import Pruned
-from hub.store.tables import cases, effects, runs
+from hub.store.tables import attempts, cases, effects, events, runs, steps
 from tests.engine.house import FastClock, House, bundle
 from tests.engine.test_matches import ADA, customer, hut, open_pairs
 from tests.engine.test_once import FILES, THREE_WRITES, exceptions, things
@@ -389,4 +389,25 @@ async def test_records_that_were_compared_go_unless_somebody_has_to_look_at_them
     await house.give(customer("c4", tax="3"))
     await house.settled()
     assert [(pair["id"], pair["other_id"]) for pair in open_pairs(house)] == [("c4", "c3")]
+    await house.stop()
+
+
+async def test_a_run_whose_month_is_gone_is_shown_without_event_and_steps(tmp_path: Path) -> None:
+    """What is left is the run itself and its writes; nothing of it can be ordered anew."""
+    house, clock = await over(tmp_path, count=1)
+    clock.leap(timedelta(days=31))
+    await pruning(house).prune(actor="local")
+    ((run_id,),) = rows(house, "SELECT id FROM runs")
+    with house.database.writer.begin() as connection:
+        for table in (steps, attempts, events):
+            connection.execute(delete(table))
+    view = View(environment="test", database=house.database, ambient=house.ambient)
+    shown = timeline.detail(view, run_id, payloads=True)
+    assert shown.event is None and shown.run.state == "succeeded"
+    assert shown.steps == () and not shown.replayable
+    ordered = Work(lambda tx: replays.replay(tx, run_id, Replay(new_id="run_new", actor="person:p")))
+    with pytest.raises(Conflict, match="pruned"):
+        await house.committer.commit(ordered)
+    # What was written is known, so that it is not written again.
+    assert rows(house, "SELECT count(*) FROM effects WHERE state = 'done'") == [(3,)]
     await house.stop()

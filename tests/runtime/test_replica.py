@@ -23,6 +23,7 @@ from hub.store import replica as following
 from hub.store.database import Database
 from hub.store.replica import Following, Replica, position, seen, written
 from tests import postgres
+from tests.runtime.process import HubProcess, event
 
 pytestmark = pytest.mark.processes
 
@@ -254,3 +255,39 @@ def test_looking_from_many_threads_is_always_as_new_as_was_done(pair: Pair) -> N
     for thread in threads:
         thread.join(60)
     assert wrong == [] and len(places) == 3 * 24
+
+
+def test_a_hub_serves_with_a_replica_and_without_it(hub: HubProcess, servers: tuple[str, str, Database]) -> None:
+    """Who orders something sees it at once; how the standby stands is told; the password never is."""
+    primary, standby, _ = servers
+    with psycopg.connect(primary, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE serving TEMPLATE template0 ENCODING 'UTF8'")
+    hub.environ["CONCORD_DATABASE"] = postgres.named(primary, "serving")
+    hub.store_secret()
+    hub.environ["CONCORD_DATABASE_REPLICA"] = postgres.named(standby, "serving")
+    hub.start()
+    end = time.monotonic() + 30
+    while hub.call("GET", "/api/health").json()["replica"] != "follows":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    for number in range(3):
+        assert hub.hook(event(number)).status == 202
+    hub.settled({"succeeded": 3})
+    with psycopg.connect(postgres.named(standby, "serving"), autocommit=True) as connection:
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'serving' AND pid <> pg_backend_pid()"
+        assert (connection.execute(asked).fetchone() or (0,))[0] > 0
+        connection.execute("SELECT pg_wal_replay_pause()")
+        try:
+            held = hub.run("hold", "flow", "greet", "--reason", "test")
+            assert held.returncode == 0, held.stderr
+            assert "greet" in hub.run("holds", "--json").stdout
+            while hub.call("GET", "/api/health").json()["replica"] != "behind":
+                assert time.monotonic() < end
+                time.sleep(0.05)
+        finally:
+            connection.execute("SELECT pg_wal_replay_resume()")
+    found = hub.run("doctor", "--json").stdout
+    assert '"replica"' in found
+    assert hub.end() == 0
+    password = primary.split(":")[2].split("@")[0]
+    assert password not in (hub.data.parent / "hub.log").read_text() + found

@@ -278,6 +278,15 @@ async def test_look_ups_by_id_and_by_name_meet_one_partition(store: Store) -> No
             "event_names",
             "pk_event_names",
         }
+        # Repeats are counted by names: of the months only that of the event is gone into.
+        counting = stored._COUNT.form("postgresql").sql
+        for number in range(1, 5):
+            counting = counting.replace("%s", f"${number}", 1)
+        connection.exec_driver_sql("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
+        connection.exec_driver_sql(f"PREPARE counting (int, text, text, text[]) AS {counting}")
+        counted = "EXPLAIN (ANALYZE) EXECUTE counting(1, 'test', 'bank', '{evt_1}')"
+        met = [row[0] for row in connection.exec_driver_sql(counted) if " on events_" in row[0] and "Scan" in row[0]]
+        assert len(met) >= 6 and len([line for line in met if "never executed" not in line]) == 1, met
 
 
 def partitions_of(database: Database) -> list[partitions.Partition]:
@@ -321,3 +330,30 @@ def test_months_and_their_bounds() -> None:
     before = Ambient(clock=Stopped(month - timedelta(milliseconds=1)), random=random.Random(1))
     assert before.new_id("event") < partitions.bound(events, month) <= ambient.new_id("event")
     assert all(each >= partitions.bound(steps, month) for each in ambient.new_ids("run", 3))
+
+
+async def test_tables_that_are_not_in_partitions_yet_serve_as_ever(
+    tmp_path: Path, databases: postgres.Databases
+) -> None:
+    """Between the two steps that bring them there: names are known, and nothing is made or dropped."""
+    database = Database(tmp_path, databases.bare())
+    with database.writer.begin() as connection:
+        for name in ("events", "steps", "attempts"):
+            connection.exec_driver_sql(f"CREATE TABLE plain (LIKE {name} INCLUDING ALL)")
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+            connection.exec_driver_sql(f"ALTER TABLE plain RENAME TO {name}")
+        connection.exec_driver_sql(
+            "CREATE TRIGGER name_events AFTER INSERT ON events REFERENCING NEW TABLE AS stored "
+            "FOR EACH STATEMENT EXECUTE FUNCTION name_events()"
+        )
+    committer = Committer(database, system_ambient(1))
+    committer.start()
+    assert await committer.commit(arrival(months_from_now(0), 1)) is Acceptance.NEW
+    assert await committer.commit(arrival(months_from_now(9), 1)) is Acceptance.REPEATED
+    late = months((database, committer), months_from_now(20))
+    assert await late.make() == [] and await late.drop(actor="local") == Gone()
+    with database.reading() as connection:
+        (finding,) = doctor._partitions(connection, NOW)
+        assert finding.mark == "note"
+    await committer.stop()
+    database.close()

@@ -1,27 +1,29 @@
-"""On PostgreSQL events and the history of runs lie in partitions, a month each; the names of events stand apart.
+"""On PostgreSQL events and the history of runs lie in partitions, a month each.
 
-Nothing is copied: what is there becomes the partition of all ids up to the end of the present month. Only the names of
-the events are written anew, and what has an id of a later month is moved. All is locked meanwhile.
+Nothing is copied: what is there becomes the partition of all ids up to the end of the present month, and what has an id
+of a later one is moved. The unique key of events' names goes: processes that know the step before do without it.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import sqlalchemy as sa
 from alembic import op
 
 from hub.model.ambient import id_from
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
+phase = "post"
+without = "0010"
 
 #: Tables in partitions: the column that says in which, and the word its ids begin with.
 _PARTITIONED = {"events": ("id", "event"), "steps": ("run_id", "run"), "attempts": ("run_id", "run")}
 _KEYS = {"events": ("id",), "steps": ("run_id", "path"), "attempts": ("run_id", "path", "number")}
-_NAMES = ("environment", "connection", "external_id", "event_id", "body_hash")
+#: The lock of whoever changes something (`hub/store/shared_groups.py`).
+_WRITERS = 0x436F6D6D6974
 #: So many months have a partition of their own from the start, after the present one.
 _AHEAD = 2
 
@@ -29,30 +31,14 @@ _AHEAD = 2
 def upgrade() -> None:
     """Bring the tables to this step."""
     if op.get_bind().dialect.name == "sqlite":
-        # The rows themselves are under a unique key there. All that is put together here are names of columns.
-        named = "environment, connection, external_id, id AS event_id, body_hash"
-        op.execute(f"CREATE VIEW event_names AS SELECT {named} FROM events")  # noqa: S608
         return
-    op.create_table(
-        "event_names",
-        *(sa.Column(name, sa.String(collation="C"), nullable=False) for name in _NAMES),
-        sa.PrimaryKeyConstraint("environment", "connection", "external_id", name=op.f("pk_event_names")),
-    )
+    # Who changes something takes this lock first, so that nobody is in the middle with one of the tables in use.
+    op.execute(f"SELECT pg_advisory_xact_lock({_WRITERS})")
     now = op.get_bind().exec_driver_sql("SELECT now()").scalar_one().astimezone(UTC)
     number = now.year * 12 + now.month
     months = [datetime(each // 12, each % 12 + 1, 1, tzinfo=UTC) for each in range(number, number + _AHEAD + 1)]
     for table in _PARTITIONED:
         _part(table, months)
-    filled = "environment, connection, external_id, id, body_hash"
-    op.execute(f"INSERT INTO event_names ({', '.join(_NAMES)}) SELECT {filled} FROM events")  # noqa: S608
-    op.execute(
-        "CREATE FUNCTION name_events() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "  # noqa: S608
-        f"INSERT INTO event_names ({', '.join(_NAMES)}) SELECT {filled} FROM stored; RETURN NULL; END $$"
-    )
-    op.execute(
-        "CREATE TRIGGER name_events AFTER INSERT ON events REFERENCING NEW TABLE AS stored "
-        "FOR EACH STATEMENT EXECUTE FUNCTION name_events()"
-    )
 
 
 def _part(table: str, months: list[datetime]) -> None:
@@ -66,6 +52,9 @@ def _part(table: str, months: list[datetime]) -> None:
         (table,),
     ).all()
     op.execute(f"ALTER TABLE {table} RENAME TO {first}")
+    if table == "events":
+        # Rows that come by the whole table are told of by its trigger alone.
+        op.execute(f"DROP TRIGGER name_events ON {first}")
     op.execute(f"ALTER TABLE {first} RENAME CONSTRAINT pk_{table} TO {first}_pkey")
     for name, _ in indexes:
         op.execute(f"ALTER INDEX {name} RENAME TO {first}_{name.removeprefix(f'ix_{table}_')}_idx")
@@ -86,6 +75,12 @@ def _part(table: str, months: list[datetime]) -> None:
     later = f"DELETE FROM {first} WHERE {column} >= '{bounds[0]}' RETURNING *"  # noqa: S608
     op.execute(f"WITH later AS ({later}) INSERT INTO {table} SELECT * FROM later")  # noqa: S608
     op.execute(f"ALTER TABLE {table} ATTACH PARTITION {first} FOR VALUES FROM (MINVALUE) TO ('{bounds[0]}')")
+    if table == "events":
+        # Only now: what was moved has its name already.
+        op.execute(
+            "CREATE TRIGGER name_events AFTER INSERT ON events REFERENCING NEW TABLE AS stored "
+            "FOR EACH STATEMENT EXECUTE FUNCTION name_events()"
+        )
 
 
 def _compare_bytewise(table: str) -> None:
