@@ -149,7 +149,7 @@ def assert_data(data: Path, *, begins: bool = False) -> None:
 
 def _take_away(data: Path, *, folder: bool) -> None:
     """Leave a data directory as it was before a hub was begun in it, unless another has begun to use it."""
-    from hub.store.database import owning
+    from hub.store.sqlite import owning
 
     if not data.is_dir():
         return

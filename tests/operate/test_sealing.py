@@ -98,11 +98,12 @@ async def test_one_tree_is_over_the_logs_of_all_committers(tmp_path: Path) -> No
         leaves = {log: [*entries(connection, log)] for log in ("main", "main-2", "main-3")}
         assert verify_logs(connection, tmp_path, KEY.verify).holds
     database.close()
-    view = View(environment="test", database=Database(tmp_path), ambient=system_ambient(1))
+    database = Database(tmp_path)
+    view = View(environment="test", database=database, ambient=system_ambient(1))
     pages = [audit_lines.page(view, limit=2)]
     while (older := pages[-1].older) is not None:
         pages.append(audit_lines.page(view, before=older, limit=2))
-    view.database.close()
+    database.close()
     shown = [(line.log, line.sequence) for page in pages for line in page.lines]
     assert shown == [("main", 2), ("main-3", 1), ("main-2", 2), ("main", 1), ("main-2", 1)]
     order = [("main-2", 0), ("main", 0), ("main-2", 1), ("main-3", 0), ("main", 1)]

@@ -71,7 +71,7 @@ def test_there_are_several_batches() -> None:
 
 
 def test_it_is_asked_for_alone() -> None:
-    nothing = {"kills": 3, "power_cuts": 0, "invoices": 0, "timeouts": 30, "restores": 0, "seed": 1}
+    nothing: dict[str, Any] = {"kills": 3, "power_cuts": 0, "invoices": 0, "timeouts": 30, "restores": 0, "seed": 1}
     assert outside(**nothing, accounts=10) is not None
     for more in ({"customers": 10}, {"restores": 1}):
         with pytest.raises(Refused, match="one proof at a time"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from io import StringIO
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -40,7 +41,7 @@ def test_some_customers_lack_something() -> None:
 
 
 def test_it_is_asked_for_alone() -> None:
-    nothing = {"kills": 3, "power_cuts": 0, "invoices": 0, "timeouts": 30, "restores": 0, "seed": 1}
+    nothing: dict[str, Any] = {"kills": 3, "power_cuts": 0, "invoices": 0, "timeouts": 30, "restores": 0, "seed": 1}
     assert outside(**nothing, customers=10) is not None
     with pytest.raises(Refused, match="--customers or --restores"):
         outside(**{**nothing, "restores": 1}, customers=10)

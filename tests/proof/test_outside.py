@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -44,7 +45,7 @@ def test_machines_get_one_object(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_one_proof_is_asked_for_at_a_time() -> None:
-    nothing = {"kills": 0, "power_cuts": 0, "invoices": 0, "timeouts": 30, "restores": 0, "seed": 1}
+    nothing: dict[str, Any] = {"kills": 0, "power_cuts": 0, "invoices": 0, "timeouts": 30, "restores": 0, "seed": 1}
     assert outside(**nothing) is None
     for name in ("kills", "power_cuts", "invoices", "restores"):
         assert outside(**{**nothing, name: 5}) is not None

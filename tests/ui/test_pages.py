@@ -248,7 +248,7 @@ async def test_every_page_tells_of_a_restore_while_runs_of_before_go_on(set_up: 
     """Who looks at any page must know that the data was brought back."""
     visitor = await sign_in(VIEWER)
     assert "Restored" not in (await visitor.get("/runs")).text
-    database = set_up.console.view.database
+    database = set_up.database
     at = "2026-01-31T06:00:00+00:00"
     value = f'{{"backup_at":"{at}","unknown_from":"{at}","file":"hub.tar","sha256":"00"}}'
     with database.writer.begin() as connection:
