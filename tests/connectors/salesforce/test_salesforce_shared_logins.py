@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -63,7 +63,8 @@ class Process:
     def __init__(self, world: World, number: int) -> None:
         """Begin as a start does."""
         self.ambient = system_ambient(number)
-        self.way: Any = Way(world.committer())
+        self.way = Way(world.committer())
+        committer = cast(Committer, self.way)
         self.transport = Transport(private_hosts=["127.0.0.1"])
         redactor = Redactor()
         self.vault = Vault(
@@ -71,13 +72,13 @@ class Process:
             environment=world.environment,
             connectors={NAME: CONNECTOR},
             database=world.database,
-            committer=self.way,
+            committer=committer,
             key=KEY,
             ambient=self.ambient,
             redactor=redactor,
         )
         self.vault._logins = Logins(
-            committer=self.way, ambient=self.ambient, key=lambda: KEY, redactor=redactor, lease=world.lease
+            committer=committer, ambient=self.ambient, key=lambda: KEY, redactor=redactor, lease=world.lease
         )
 
     def account(self) -> Account:
@@ -119,7 +120,7 @@ class World:
         self.processes.append(Process(self, len(self.processes)))
         return self.processes[-1]
 
-    def logged_in(self) -> list[int]:
+    def logged_in(self) -> list[int | None]:
         """Give the statuses of all logins, in order."""
         return [entry.status for entry in self.vendor.world.requests.since(0) if entry.path == TOKEN]
 
@@ -226,7 +227,7 @@ async def test_a_login_whose_answer_was_lost_is_told_of_when_the_token_is_dead(t
             return answer
 
         one.transport.send = lost  # type: ignore[method-assign]
-        dying = asyncio.create_task(CONNECTOR.ping(one.account()))
+        dying = asyncio.ensure_future(CONNECTOR.ping(one.account()))
         await cut.wait()
         one.way.dead = True
         with pytest.raises(FixConnection) as refused:
@@ -236,7 +237,7 @@ async def test_a_login_whose_answer_was_lost_is_told_of_when_the_token_is_dead(t
         dying.cancel()
         await asyncio.gather(dying, return_exceptions=True)
         # A person authorizes the app, and it goes on.
-        books = here.vendor.world.books
+        books: Any = here.vendor.world.books
         fresh = {**two.vault.open(NAME), "refresh_token": books.logins.refresh_token}
         await two.vault.store(NAME, fresh, actor="user:ana")
         await CONNECTOR.ping(two.account())
@@ -265,7 +266,7 @@ async def test_a_session_opens_only_for_the_connection_that_it_was_made_for(tmp_
         await CONNECTOR.ping(one.account())
         standing = here.standing()
         assert standing.sealed is not None
-        moved = here.environment.connections[NAME].settings | {"base_url": "http://127.0.0.1:1"}
+        moved = {**here.environment.connections[NAME].settings, "base_url": "http://127.0.0.1:1"}
         two.vault.take(
             here.bundle,
             EnvironmentFile(
