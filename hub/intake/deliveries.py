@@ -59,13 +59,6 @@ class Result(StrEnum):
     REFUSED = "refused"
 
 
-_RESULTS = {
-    Acceptance.NEW: Result.ACCEPTED,
-    Acceptance.REPEATED: Result.DUPLICATE,
-    Acceptance.CONFLICTING: Result.CONFLICTING,
-}
-
-
 class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What became of the event at one place: `event` is our id of one that is new, `refusal` why it was refused."""
 
@@ -229,11 +222,13 @@ class Deliveries:
 
 
 def _outcome(one: Received, event_id: str, result: Acceptance | HubError) -> Outcome:
+    if result is Acceptance.NEW:
+        return Outcome(Result.ACCEPTED, one.id, event_id)
     if isinstance(result, HubError):
         log.error("event.cannot_be_stored", named=one.external_id, reason=str(result))
         refusal = Refusal("cannot-be-stored", f"It cannot be stored: {result}.", one.id)
         return Outcome(Result.REFUSED, one.id, None, refusal)
-    return Outcome(_RESULTS[result], one.id, event_id if result is Acceptance.NEW else None)
+    return Outcome(Result.DUPLICATE if result is Acceptance.REPEATED else Result.CONFLICTING, one.id)
 
 
 def _columns(common: Mapping[str, Any], ids: Sequence[str], received: Sequence[Received]) -> dict[str, list[Any]]:
