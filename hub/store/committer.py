@@ -188,7 +188,7 @@ class Committer:
 
     def _open(self) -> Groups:
         if self._database.dialect == "postgresql":
-            return SharedGroups(self._database.writer, self._ambient, name=self.name)
+            return SharedGroups(self._database.writer, self._ambient, name=self.name, tells=self.tells)
         return Groups(self._database.writer.connect(), self._ambient, chain=self._chain_name, tells=self.tells)
 
     def _rest(self) -> float | None:
