@@ -1,9 +1,11 @@
 """Events a second over HTTP in batches, each durable and surely once before the answer, beside the driver's raw floor.
 
 A real hub serves in a process of its own. Some connections send batches of 100 and of 1,000 events of usage that no
-flow wants; every one is checked, compared with what was taken before, made durable and told of. The floor is what the
-same driver does with the same rows in groups and nothing else (`bench/intake_floor.py`), in groups of as many as one
-batch has and of as many as are under way; the faster one counts.
+flow wants; every one is checked, compared with what was taken before, made durable and told of. That no flow wants it
+is found out; runs, and their being claimed, are not in it. The floor is what the same driver does with the same rows in
+groups and nothing else (`bench/intake_floor.py`), in groups of as many as one batch has and of as many as are under
+way; the fastest counts. Who sends has a part of the same machine. Where something else has too, ratios of one run alone
+tell something: each round measures floor and hub one after the other.
 """
 
 from __future__ import annotations

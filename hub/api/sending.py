@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
@@ -41,6 +41,8 @@ _OTHER_CONTENT = {
     "code": "same-id-other-content",
     "detail": "The first one stays as it is. This one is kept beside it, starts nothing, and waits for a person.",
 }
+#: What is listed also for who wants to hear only of these.
+_PROBLEMS = (Result.REFUSED, Result.CONFLICTING)
 _WHAT_TO_DO = f"Send at most {MOST_EVENTS} events and {MAX_BODY} bytes at once: the same events in several requests."
 
 router = APIRouter(prefix="/api")
@@ -180,7 +182,7 @@ async def _taken(deliveries: Deliveries, scope: Scope, stream: AsyncIterator[byt
     except (FixData, Refused, TooSlow, WrongMediaType, WrongEncoding) as error:
         deliveries.count_refusal(name, error.code)
         raise
-    if not batch and outcomes[0].result in (Result.REFUSED, Result.CONFLICTING):
+    if not batch and outcomes[0].result in _PROBLEMS:
         return _single(outcomes[0])
     return _told(outcomes, minimal="return=minimal" in headers.get("prefer", ""))
 
@@ -209,29 +211,41 @@ def _single(outcome: Outcome) -> Response:
 
 
 def _told(outcomes: Sequence[Outcome], *, minimal: bool) -> Response:
-    counted = Counter(outcome.result for outcome in outcomes)
+    results = [outcome.result for outcome in outcomes]
+    counted = {result.value: results.count(result) for result in Result}
     all_taken = not counted[Result.REFUSED] and not counted[Result.CONFLICTING]
     listed = [
-        _line(place, outcome)
-        for place, outcome in enumerate(outcomes)
-        if not minimal or outcome.result in (Result.REFUSED, Result.CONFLICTING)
+        _line(place, outcome) for place, outcome in enumerate(outcomes) if not minimal or outcome.result in _PROBLEMS
     ]
-    body = exact_json.dumps({**{result.value: counted[result] for result in Result}, "events": listed})
+    body = exact_json.dumps({**counted, "events": listed})
     return Response(body, status_code=202 if all_taken else 207, media_type="application/json")
 
 
-def _line(place: int, outcome: Outcome) -> Mapping[str, Any]:
-    line: dict[str, Any] = {"place": place, "id": outcome.id, "result": outcome.result.value}
+class _Line(msgspec.Struct, frozen=True, gc=False):
+    """What the answer says of one event."""
+
+    place: int
+    id: str | None
+    result: Result
+    event: str | msgspec.UnsetType = msgspec.UNSET
+    problem: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
+
+
+def _line(place: int, outcome: Outcome) -> _Line:
     if outcome.event is not None:
-        line["event"] = outcome.event
+        return _Line(place, outcome.id, outcome.result, outcome.event)
+    return _Line(place, outcome.id, outcome.result, msgspec.UNSET, _problem(outcome))
+
+
+def _problem(outcome: Outcome) -> Mapping[str, str] | msgspec.UnsetType:
     if outcome.result is Result.CONFLICTING:
-        line["problem"] = _OTHER_CONTENT
-    elif outcome.refusal is not None:
-        code = outcome.refusal.code
-        line["problem"] = {
-            "type": f"urn:concord:problem:{code}",
-            "title": _TITLES.get(code, "The event cannot be taken."),
-            "code": code,
-            "detail": outcome.refusal.detail,
-        }
-    return line
+        return _OTHER_CONTENT
+    if outcome.refusal is None:
+        return msgspec.UNSET
+    code = outcome.refusal.code
+    return {
+        "type": f"urn:concord:problem:{code}",
+        "title": _TITLES.get(code, "The event cannot be taken."),
+        "code": code,
+        "detail": outcome.refusal.detail,
+    }

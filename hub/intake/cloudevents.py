@@ -174,8 +174,8 @@ class Reader:
         text = exact_json.canonical(event)
         if len(text) > MAX_EVENT:
             raise _Wrong("event-too-large", f"An event has at most {MAX_EVENT} bytes; this one has {len(text)}.")
-        # As many brackets as that may well stand beside each other.
-        if text.count(b"{") + text.count(b"[") > exact_json.MAX_DEPTH and _depth(event) > exact_json.MAX_DEPTH:
+        # Each level has two brackets; as many as that may well stand beside each other.
+        if len(text) > 2 * exact_json.MAX_DEPTH and _has_many_brackets(text) and _depth(event) > exact_json.MAX_DEPTH:
             raise _Wrong("too-deep", f"An event is at most {exact_json.MAX_DEPTH} levels deep.")
         return Received(
             identity,
@@ -290,6 +290,10 @@ def _moment(text: Any) -> int:
     except ValueError:
         message = "`time` must be a moment as RFC 3339 writes it, such as 2026-11-05T14:30:00Z."
         raise _Wrong("invalid-attribute", message) from None
+
+
+def _has_many_brackets(text: bytes) -> bool:
+    return text.count(b"{") + text.count(b"[") > exact_json.MAX_DEPTH
 
 
 def _depth(value: Any) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -28,7 +29,7 @@ from hub.model.event import EventState, InboundEvent, Via
 from hub.model.sender import SENT
 from hub.sdk import exact_json
 from hub.store.committer import Committer
-from hub.store.deliveries import AcceptDelivery
+from hub.store.deliveries import AcceptDelivery, Unrouted
 from hub.store.events import Accept, Acceptance
 from hub.workspace.bundle import Bundle
 
@@ -56,13 +57,6 @@ class Result(StrEnum):
     DUPLICATE = "duplicate"
     CONFLICTING = "conflicting"
     REFUSED = "refused"
-
-
-_RESULTS = {
-    Acceptance.NEW: Result.ACCEPTED,
-    Acceptance.REPEATED: Result.DUPLICATE,
-    Acceptance.CONFLICTING: Result.CONFLICTING,
-}
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -138,11 +132,11 @@ class Deliveries:
                 received += [receive(value) for value in values[start : start + SLICE]]
                 await asyncio.sleep(0)
             del values
-            accepts = await self._prepared(sending, [one for one in received if isinstance(one, Received)])
-            results = await self._commit(sending, accepts)
-        each = iter(zip(accepts, results, strict=True))
+            ids, delivery = await self._prepared(sending, [one for one in received if isinstance(one, Received)])
+            results = await self._commit(delivery) if ids else []
+        each = iter(zip(ids, results, strict=True))
         outcomes = [
-            Outcome(Result.REFUSED, one.id, None, one) if isinstance(one, Refusal) else _outcome(one.id, *next(each))
+            Outcome(Result.REFUSED, one.id, None, one) if isinstance(one, Refusal) else _outcome(one, *next(each))
             for one in received
         ]
         refused = Counter(outcome.refusal.code for outcome in outcomes if outcome.refusal is not None)
@@ -150,25 +144,24 @@ class Deliveries:
             self._intake.count_refusal(sending.sender.name, code, count)
         return outcomes
 
-    async def _commit(self, sending: Sending, accepts: Sequence[Accept]) -> list[Acceptance | HubError]:
+    async def _commit(self, delivery: AcceptDelivery) -> list[Acceptance | HubError]:
         """Make events durable; gives of each what became of it, or the error that it alone met."""
         if self._intake.closed:
             raise Stopping(after=STOPPED_SECONDS)
-        if not accepts:
-            return []
-        delivery = AcceptDelivery(accepts=accepts, connection=sending.sender.name, actor=sending.actor)
         try:
             results: list[Acceptance | HubError] = await self._committer.commit(delivery)
         except (Fatal, RetryLater):
             raise
         except HubError as error:
-            if len(accepts) == 1:
+            alone = delivery.apart()
+            if len(alone) == 1:
                 return [error]
             # One of them does not fit what is stored; it keeps no other from being taken.
-            return [(await self._commit(sending, [accept]))[0] for accept in accepts]
+            return [(await self._commit(one))[0] for one in alone]
         return results
 
-    async def _prepared(self, sending: Sending, received: Sequence[Received]) -> list[Accept]:
+    async def _prepared(self, sending: Sending, received: Sequence[Received]) -> tuple[Sequence[str], AcceptDelivery]:
+        """Give our ids of events, and what the store takes: as columns where nothing is to be computed for any."""
         bundle, now = self._bundle(), self._ambient.now()
         self._look(bundle)
         ids = self._ambient.new_ids("event", len(received))
@@ -180,16 +173,21 @@ class Deliveries:
             "state": EventState.UNROUTED.value,
             "deliveries": 1,
         }
+        delivery = partial(AcceptDelivery, connection=sending.sender.name, actor=sending.actor)
+        wanted = {type: self._is_wanted(bundle, type) for type in {one.type for one in received}}
+        if not any(wanted.values()) and all(one.schema is None for one in received):
+            return ids, delivery(unrouted=Unrouted(common=common, columns=_columns(common, ids, received)))
         accepts: list[Accept] = []
         for start in range(0, len(received), SLICE):
-            for place in range(start, min(start + SLICE, len(received))):
-                one = received[place]
-                if one.schema is not None or self._is_wanted(bundle, one.type):
+            some = received[start : start + SLICE]
+            rows = Unrouted(common=common, columns=_columns(common, ids[start : start + SLICE], some)).rows()
+            for one, row in zip(some, rows, strict=True):
+                if one.schema is not None or wanted[one.type]:
                     accepts.append(self._through_the_door(sending, one, now))
                 else:
-                    accepts.append(Accept(event=_row(common, ids[place], one), runs=(), actor=sending.actor))
+                    accepts.append(Accept(event=row, runs=(), actor=sending.actor))
             await asyncio.sleep(0)
-        return accepts
+        return [accept.event["id"] for accept in accepts], delivery(accepts=accepts)
 
     def _through_the_door(self, sending: Sending, one: Received, now: datetime) -> Accept:
         """Prepare an event as all others are: compared with its schema, routed to the flows that want it."""
@@ -223,24 +221,27 @@ class Deliveries:
             self._of, self._wanted = bundle.id, {}
 
 
-def _outcome(id: str, accept: Accept, result: Acceptance | HubError) -> Outcome:
+def _outcome(one: Received, event_id: str, result: Acceptance | HubError) -> Outcome:
+    if result is Acceptance.NEW:
+        return Outcome(Result.ACCEPTED, one.id, event_id)
     if isinstance(result, HubError):
-        log.error("event.cannot_be_stored", named=accept.event["external_id"], reason=str(result))
-        return Outcome(Result.REFUSED, id, None, Refusal("cannot-be-stored", f"It cannot be stored: {result}.", id))
-    event = accept.event["id"] if result is Acceptance.NEW else None
-    return Outcome(_RESULTS[result], id, event)
+        log.error("event.cannot_be_stored", named=one.external_id, reason=str(result))
+        refusal = Refusal("cannot-be-stored", f"It cannot be stored: {result}.", one.id)
+        return Outcome(Result.REFUSED, one.id, None, refusal)
+    return Outcome(Result.DUPLICATE if result is Acceptance.REPEATED else Result.CONFLICTING, one.id)
 
 
-def _row(common: Mapping[str, Any], event_id: str, one: Received) -> dict[str, Any]:
-    """Give the row of an event that no flow wants."""
+def _columns(common: Mapping[str, Any], ids: Sequence[str], received: Sequence[Received]) -> dict[str, list[Any]]:
+    """Give the rows of events that no flow wants, column by column; `common` are the others."""
+    at = common["received_at"]
+    types = {one.type: f"{SENT}.{one.type}" for one in received}
     return {
-        **common,
-        "id": event_id,
-        "external_id": one.external_id,
-        "type": f"{SENT}.{one.type}",
-        "subject": one.subject,
-        "occurred_at": common["received_at"] if one.occurred_at is None else one.occurred_at,
-        "data": one.text,
-        "record_key": "data" if one.has_data else None,
-        "body_hash": one.content,
+        "id": list(ids),
+        "external_id": [one.external_id for one in received],
+        "type": [types[one.type] for one in received],
+        "subject": [one.subject for one in received],
+        "occurred_at": [at if one.occurred_at is None else one.occurred_at for one in received],
+        "data": [one.text for one in received],
+        "record_key": ["data" if one.has_data else None for one in received],
+        "body_hash": [one.content for one in received],
     }

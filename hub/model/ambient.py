@@ -63,8 +63,7 @@ def id_from(prefix: str, moment: datetime) -> str:
 
 def to_micros(moment: datetime) -> int:
     """Give a moment as microseconds since 1970 UTC, the form in which the store keeps time."""
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def of_micros(micros: int) -> datetime:
@@ -73,6 +72,7 @@ def of_micros(micros: int) -> datetime:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def _ten_digits(number: int) -> str:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, ClassVar
 
 #: A character that is none, by Unicode's own word, and that PostgreSQL keeps.
 _MARK = "\uffff"
-_MARK_BYTES = _MARK.encode()
 _NULL = struct.pack(">i", -1)
 _HEAD = struct.Struct(">iiIii")
+_LENGTH = struct.Struct(">i").pack
 _EMPTY = struct.Struct(">iiI")
 
 
@@ -75,11 +76,19 @@ class Texts(Array):
     __slots__ = ()
     element, oid, name = 25, 1009, "text"
 
+    def packed(self) -> bytes:
+        """Give the array; texts without a gap among them are packed together, and looked through together."""
+        values = self._values
+        if not values or None in values:
+            return super().packed()
+        together = "".join(values)
+        encoded = list(map(str.encode, values if "\0" not in together and _MARK not in together else map(kept, values)))
+        each = chain.from_iterable(zip(map(_LENGTH, map(len, encoded)), encoded, strict=True))
+        return b"".join((_HEAD.pack(1, 0, self.element, len(encoded), 1), *each))
+
     def _one(self, value: Any) -> bytes:
-        encoded = str.encode(value)
-        if b"\0" in encoded or _MARK_BYTES in encoded:
-            encoded = kept(value).encode()
-        return len(encoded).to_bytes(4) + encoded
+        encoded = kept(value).encode()
+        return _LENGTH(len(encoded)) + encoded
 
 
 class BigIntegers(Array):

@@ -51,6 +51,10 @@ _KINDS = {
 }
 
 
+#: What an event is known by: environment, connection, and the id that it has there.
+Name = tuple[str, str, str]
+
+
 class Acceptance(StrEnum):
     """What became of an event at the door."""
 
@@ -86,18 +90,22 @@ class Accept(Write):
 
 
 def accepted(
-    batch: Sequence[Accept], transaction: Transaction, notes: Callable[[Accept], Iterable[Note]]
+    batch: Sequence[Accept],
+    transaction: Transaction,
+    notes: Callable[[Accept], Iterable[Note]],
+    known: dict[Name, str] | None = None,
 ) -> tuple[list[Acceptance | HubError], list[dict[str, Any]]]:
     """Write what is new of a batch, and count what comes again; gives each one's result, and the rows that are new.
 
     `notes` are what the audit is told of one that is new; of another content under a known id it is always told.
+    `known` are the contents that are stored under the names of the batch, from a caller who has asked already.
     """
-    known = _known(transaction.connection, [accept.event for accept in batch])
+    known = _known(transaction.connection, [accept.event for accept in batch]) if known is None else known
     stopped = hindered(transaction, (accept.caller for accept in batch))
     results: list[Acceptance | HubError] = []
     new_events: list[Mapping[str, Any]] = []
     new_runs: list[dict[str, Any]] = []
-    repeated: Counter[tuple[str, str, str]] = Counter()
+    repeated: Counter[Name] = Counter()
     kept: list[Accept] = []
     for place, accept in enumerate(batch):
         event = accept.event
@@ -167,9 +175,14 @@ def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
 def tell(transaction: Transaction, told: Iterable[Mapping[str, Any]]) -> None:
     """Let the runs go on that wait for one of these events (rows); it costs one look while nobody waits."""
     some = list(told)
-    if some and _ANYBODY.scalar(transaction.connection):
-        names = {topic(environment=each["environment"], type=each["type"], subject=each["subject"]) for each in some}
-        wake(transaction, sorted(names))
+    if some:
+        tell_about(transaction, ((each["environment"], each["type"], each["subject"]) for each in some))
+
+
+def tell_about(transaction: Transaction, told: Iterable[tuple[str, str, str]]) -> None:
+    """Let runs go on by the environments, types and subjects of events, which are not read while nobody waits."""
+    if _ANYBODY.scalar(transaction.connection):
+        wake(transaction, sorted({topic(environment=here, type=kind, subject=about) for here, kind, about in told}))
 
 
 #: What lies in the index of waits between the word and the next one is what waits for events.
@@ -183,7 +196,7 @@ _ANYBODY = Formed(
 )
 
 
-def _count(connection: Connection, repeated: Mapping[tuple[str, str, str], int]) -> None:
+def _count(connection: Connection, repeated: Mapping[Name, int]) -> None:
     """Add deliveries to events by their names; a whole batch that comes again is one statement."""
     alike: dict[tuple[str, str, int], set[str]] = {}
     for (environment, name, external_id), more in repeated.items():
@@ -206,24 +219,31 @@ _COUNT = Formed(_MORE.where(events.c.id.in_(_IDS.where(among(event_names.c.exter
 _COUNT_ALONE = Formed(_MORE.where(events.c.id.in_(_IDS.where(event_names.c.external_id == bindparam("id")))))
 
 
-def _name(event: Mapping[str, Any]) -> tuple[str, str, str]:
+def _name(event: Mapping[str, Any]) -> Name:
     return event["environment"], event["connection"], event["external_id"]
 
 
-def _known(connection: Connection, batch: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], str]:
+def _known(connection: Connection, batch: Iterable[Mapping[str, Any]]) -> dict[Name, str]:
     ids: dict[tuple[str, str], set[str]] = {}
     for event in batch:
         ids.setdefault((event["environment"], event["connection"]), set()).add(event["external_id"])
-    found: dict[tuple[str, str, str], str] = {}
-    # Names are asked for one connection after the other: for pairs and triples SQLite reads the whole table.
+    found: dict[Name, str] = {}
     for (environment, name), external in ids.items():
-        here = {"of_environment": environment, "of_connection": name}
-        odd = {each for each in external if "\0" in each}
-        rows = _KNOWN.rows(connection, **here, ids=names_of(external - odd))
-        for each in odd:
-            rows.extend(_KNOWN_ALONE.rows(connection, **here, id=each))
-        found.update({(environment, name, row["external_id"]): row["body_hash"] for row in rows})
+        found |= known_of(connection, environment, name, external)
     return found
+
+
+def known_of(connection: Connection, environment: str, name: str, ids: set[str]) -> dict[Name, str]:
+    """Give the contents (hashes) of those events of a connection that are stored under one of the ids it gave them.
+
+    Names are asked for one connection after the other: for pairs and triples SQLite reads the whole table.
+    """
+    here = {"of_environment": environment, "of_connection": name}
+    odd = {each for each in ids if "\0" in each} if "\0" in "".join(ids) else set()
+    rows = _KNOWN.rows(connection, **here, ids=names_of(ids - odd))
+    for each in odd:
+        rows.extend(_KNOWN_ALONE.rows(connection, **here, id=each))
+    return {(environment, name, row["external_id"]): row["body_hash"] for row in rows}
 
 
 _OF_CONNECTION = select(event_names.c.external_id, event_names.c.body_hash).where(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, islice, repeat
 from operator import itemgetter
 from typing import Any, NewType
 
@@ -253,6 +253,21 @@ def insert(connection: Connection, table: Table, rows: Sequence[Values]) -> None
         _put(connection, table, rows, (), None)
 
 
+def insert_columns(connection: Connection, table: Table, common: Values, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Insert rows that are given as columns, all of one length, beside what is `common` to all rows."""
+    names, size = (*common, *columns), len(next(iter(columns.values())))
+    if connection.dialect.name == "postgresql":
+        for start in range(0, size, _MOST_ROWS):
+            some = [values[start : start + _MOST_ROWS] for values in columns.values()]
+            alike = [[value] * len(some[0]) for value in common.values()]
+            _insert_some(connection, table, names, [*alike, *some])
+        return
+    rows = zip(*map(repeat, common.values()), *columns.values(), strict=False)
+    for count in _counts(size):
+        statement = _putting(table, names, count, (), None)
+        execute(connection, statement, list(chain.from_iterable(islice(rows, count))))
+
+
 def upsert(
     connection: Connection, table: Table, rows: Sequence[Values], *, keys: Sequence[str], change: Sequence[str]
 ) -> None:
@@ -281,8 +296,9 @@ def _put(
     names = tuple(rows[0])
     if connection.dialect.name == "postgresql":
         ordered = _in_order(table, rows, keys, change)
-        if change is None and len(rows) >= _COPIED:
-            _copy(connection, table, names, ordered)
+        if change is None:
+            for columns in _columns(ordered, names):
+                _insert_some(connection, table, names, columns)
         else:
             _write_arrays(connection, table, _putting_arrays(table, names, keys, change), names, ordered)
         return
@@ -294,10 +310,16 @@ def _put(
 
 def _portions(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
     start = 0
+    for count in _counts(len(rows)):
+        yield rows[start : start + count]
+        start += count
+
+
+def _counts(left: int) -> Iterator[int]:
     for size in _SIZES:
-        while len(rows) - start >= size:
-            yield rows[start : start + size]
-            start += size
+        while left >= size:
+            yield size
+            left -= size
 
 
 @cache
@@ -349,9 +371,9 @@ def _in_order(
 
 
 def _write_arrays(
-    connection: Connection, table: Table, statement: str, names: Sequence[str], rows: Sequence[Values]
+    connection: Connection, table: Table, statement: str, names: tuple[str, ...], rows: Sequence[Values]
 ) -> None:
-    kinds = [_array_of(table.c[name].type) for name in names]
+    kinds = _kinds(table, names)
     for columns in _columns(rows, names):
         execute(connection, statement, [kind(values) for kind, values in zip(kinds, columns, strict=True)])
 
@@ -363,12 +385,26 @@ def _columns(rows: Sequence[Values], names: Sequence[str]) -> Iterator[list[list
         yield [[row[name] for row in some] for name in names]
 
 
-def _copy(connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[Values]) -> None:
-    kinds = [_array_of(table.c[name].type) for name in names]
+def _insert_some(
+    connection: Connection, table: Table, names: tuple[str, ...], columns: Sequence[Sequence[Any]]
+) -> None:
+    kinds = _kinds(table, names)
+    if len(columns[0]) < _COPIED:
+        values = [kind(each) for kind, each in zip(kinds, columns, strict=True)]
+        execute(connection, _putting_arrays(table, names, (), None), values)
+    else:
+        copy(connection, _copying(table, names), lines(kinds, columns))
+
+
+@cache
+def _kinds(table: Table, names: tuple[str, ...]) -> list[type[Array]]:
+    return [_array_of(table.c[name].type) for name in names]
+
+
+@cache
+def _copying(table: Table, names: tuple[str, ...]) -> str:
     quoted = _quoted_in_postgresql
-    statement = f"COPY {quoted(table.name)} ({_listed(names, quoted)}) FROM STDIN"
-    for columns in _columns(rows, names):
-        copy(connection, statement, lines(kinds, columns))
+    return f"COPY {quoted(table.name)} ({_listed(names, quoted)}) FROM STDIN"
 
 
 @cache
