@@ -12,12 +12,12 @@ from alembic import op
 
 from hub.model.ambient import id_from
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 phase = "post"
-without = "0010"
+without = "0011"
 
 #: Tables in partitions: the column that says in which, and the word its ids begin with.
 _PARTITIONED = {"events": ("id", "event"), "steps": ("run_id", "run"), "attempts": ("run_id", "run")}
