@@ -36,6 +36,7 @@ from hub.cli.decisions import decisions
 from hub.cli.doctor import doctor
 from hub.cli.drift import drift
 from hub.cli.holds import hold, holds, resume
+from hub.cli.migrate import migrate
 from hub.cli.output import EXIT_REFUSED, EXIT_WRONG, console, fail, print_json
 from hub.cli.release import plan, publish, revisions
 from hub.cli.retention import retention
@@ -197,6 +198,7 @@ app.command(rich_help_panel=_LOOK)(workers)
 app.command(rich_help_panel=_KEEP)(backup)
 app.command(rich_help_panel=_KEEP)(restore)
 app.command(rich_help_panel=_KEEP)(doctor)
+app.command(rich_help_panel=_KEEP)(migrate)
 app.command(rich_help_panel=_KEEP)(retention)
 
 app.command(rich_help_panel=_RUN)(connect)

@@ -99,7 +99,11 @@ async def _serve(
     last: LastMoment,
 ) -> int:
     listening = _listen(settings.host, settings.port)
-    hub = Hub(settings, composition)
+    try:
+        hub = Hub(settings, composition)
+    except BaseException:
+        listening.close()
+        raise
     configure(hub.redactor, level=log_level)
     await hub.start()
     answers = Role.API in settings.roles

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.audit.kinds import AuditKind
+from hub.store import migrating, upgrading
 from hub.store.audit import Note
 from hub.store.process_tables import CLOCK, workers
 from hub.store.runs import recover
@@ -37,8 +38,13 @@ _NOW: ColumnElement[int] = literal_column(CLOCK, BigInteger)
 def begin(
     connection: Connection, *, worker: str, environment: str, committer: str, roles: str, version: str, seconds: float
 ) -> None:
-    """Let a worker that nobody had before begin; its lease is over so many seconds after it was last heard of."""
+    """Let a worker that nobody had before begin; its lease is over so many seconds after it was last heard of.
+
+    Raises `Fatal` where a newer version has taken away what this one needs: from here on nobody does while it lives.
+    """
+    upgrading.join(connection)
     given = {"id": worker, "environment": environment, "committer": committer, "roles": roles, "version": version}
+    given["tables"] = migrating.NEWEST
     times = {"started_at": _NOW, "heartbeat_at": _NOW, "lease_until": _NOW + _micros(seconds)}
     # Who asks again because no answer came has it already.
     connection.execute(insert(workers).values(**given, **times).on_conflict_do_nothing())
