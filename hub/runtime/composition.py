@@ -205,6 +205,7 @@ class Hub:
             current=lambda: self.shelf.current,
             shelf=self.shelf.get,
             restored=self.restored,
+            refused=self.shelf.refused,
             intake=self.composition.intake,
             worker=self.composition.worker,
         )
@@ -454,6 +455,7 @@ class Hub:
             roles=named(self.settings.roles),
             version=version(),
             seconds=self.settings.lease_seconds,
+            refused=self.shelf.refused,
         )
 
     def _die(self, error: BaseException) -> None:

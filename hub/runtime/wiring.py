@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from hub.connections.accounts import Account
@@ -54,6 +54,7 @@ def wired(
     current: Callable[[], Bundle],
     shelf: Shelf | None = None,
     restored: Restored | None = None,
+    refused: Collection[str] = (),
     intake: type[Intake] = Intake,
     worker: type[Worker] = Worker,
 ) -> Wired:
@@ -74,6 +75,7 @@ def wired(
         bundle=kept,
         current=current,
         restored=restored,
+        refused=refused,
     )
     orders = Orders(environment=environment, ambient=ambient, database=database, committer=committer, accounts=accounts)
     return Wired(
