@@ -99,11 +99,7 @@ async def _serve(
     last: LastMoment,
 ) -> int:
     listening = _listen(settings.host, settings.port)
-    try:
-        hub = Hub(settings, composition)
-    except BaseException:
-        listening.close()
-        raise
+    hub = Hub(settings, composition)
     configure(hub.redactor, level=log_level)
     await hub.start()
     answers = Role.API in settings.roles

@@ -19,8 +19,8 @@ from hub.store.sqlite import FILE_NAME
 from hub.workspace.starting import start_workspace, starter_files
 
 KEY = b64encode(bytes(range(32))).decode()
-#: They begin a hub's data, or store what it needs before it serves; a restore brings it, and a worker has it elsewhere.
-BEGIN = {"connect", "serve", "worker", "demo", "vault set", "people add", "crossrefs import", "publish", "restore"}
+#: They begin a hub's data, or store what it needs before it serves; and a restore brings it.
+BEGIN = {"connect", "serve", "demo", "vault set", "people add", "crossrefs import", "publish", "restore"}
 #: What else a command asks for before it looks at the data.
 MORE = {
     "effects settle": ["x", "--not-applied", "--evidence", "x"],
