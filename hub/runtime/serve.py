@@ -99,9 +99,13 @@ async def _serve(
     last: LastMoment,
 ) -> int:
     listening = _listen(settings.host, settings.port)
-    hub = Hub(settings, composition)
-    configure(hub.redactor, level=log_level)
-    await hub.start()
+    try:
+        hub = Hub(settings, composition)
+        configure(hub.redactor, level=log_level)
+        await hub.start()
+    except BaseException:
+        listening.close()
+        raise
     answers = Role.API in settings.roles
     url = f"http://{settings.host}:{listening.getsockname()[1]}"
     server = uvicorn.Server(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,8 +20,8 @@ from hub.store.sqlite import FILE_NAME
 from hub.workspace.starting import start_workspace, starter_files
 
 KEY = b64encode(bytes(range(32))).decode()
-#: They begin a hub's data, or store what it needs before it serves; and a restore brings it.
-BEGIN = {"connect", "serve", "demo", "vault set", "people add", "crossrefs import", "publish", "restore"}
+#: They begin a hub's data, or store what it needs before it serves; and a restore brings it. Workers share a server's.
+BEGIN = {"connect", "serve", "worker", "demo", "vault set", "people add", "crossrefs import", "publish", "restore"}
 #: What else a command asks for before it looks at the data.
 MORE = {
     "effects settle": ["x", "--not-applied", "--evidence", "x"],
@@ -103,3 +104,14 @@ def test_data_of_which_only_the_heads_are_left_is_not_begun_anew(
         done = CliRunner().invoke(app, [*words, *where], env={"CONCORD_KEY": KEY})
         assert (done.exit_code, (tmp_path / FILE_NAME).exists()) == (1, False)
         assert "concord restore FILE" in str(done.exception)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_worker_without_a_server_is_refused_and_leaves_nothing_open(tmp_path: Path) -> None:
+    data = tmp_path / "mistyped"
+    done = CliRunner().invoke(app, ["worker", "--port", "0", "--data", str(data)])
+    assert (done.exit_code, data.exists()) == (1, False)
+    assert "--database" in str(done.exception)
+    # An open socket tells of itself when it is collected.
+    del done
+    gc.collect()
