@@ -294,6 +294,10 @@ def prove(
     accounts: Annotated[
         int, typer.Option(min=0, max=1_000_000, help="Instead: carry so many over by bulk jobs, killed --kills times.")
     ] = 0,
+    upgrade: Annotated[
+        str | None,
+        typer.Option(metavar="OLD", help="Instead: take the place of another version (folder, venv or git revision)."),
+    ] = None,
     restores: Annotated[int, typer.Option(min=0, max=100, help="Instead: restore an old backup so often.")] = 0,
     mutants: Annotated[bool, typer.Option("--mutants", help="Instead: break the hub on purpose, and see it.")] = False,
     mutant: Annotated[str | None, typer.Option(help="Prove this broken hub in the place of the real one.")] = None,
@@ -307,6 +311,10 @@ def prove(
     """
     from hub.cli.proving import outside
 
+    if upgrade is not None:
+        from hub.cli.proving import rehearse
+
+        raise typer.Exit(rehearse(upgrade, invoices=invoices, seed=seed or 1, json=json_output))
     if timeouts is not None and not invoices:
         fail("`--timeouts` goes with `--invoices`: how many invoices are to be posted.", EXIT_WRONG)
 
