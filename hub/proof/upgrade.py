@@ -313,7 +313,7 @@ def ended_by(database: str, newest: str) -> Mapping[str, int]:
     import psycopg  # noqa: PLC0415 - nothing else here needs the driver
 
     with psycopg.connect(database) as connection:
-        known = dict(connection.execute("SELECT id, coalesce(tables, '') FROM workers").fetchall())
+        known: dict[str, str] = dict(connection.execute("SELECT id, coalesce(tables, '') FROM workers").fetchall())
         kinds = "('run.succeeded', 'run.parked')"
         entries = connection.execute(f"SELECT entry FROM audit WHERE kind IN {kinds}").fetchall()  # noqa: S608 - words
     ended: Counter[str] = Counter()

@@ -15,15 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from hub.errors import Refused, RetryLater
 from hub.store import migrating
 from hub.store.migrating import Phase, Reach, Step
-
-log = structlog.get_logger(__name__)
 
 #: Held by one step at a time, and shared by each worker that begins; any number that nobody else takes.
 _STEP = 0x436F6E636F7264
@@ -62,11 +59,6 @@ def bring(engine: Engine, connection: Connection, reach: Reach, *, begin_new: Be
     if reach is Reach.NOTHING:
         migrating.assert_enough(stands)
     todo = migrating.outstanding(stands.found, reach)
-    if reach is not Reach.ALL and stands.found is not None:
-        last = todo[-1].name if todo else stands.found
-        left = [step.name for step in migrating.outstanding(stands.found, Reach.ALL) if step.name > last]
-        if left:
-            log.info("tables.outstanding", steps=left, hint="concord migrate --post, when no older process is left")
     if not todo:
         return
     if stands.found is None:
@@ -75,7 +67,6 @@ def bring(engine: Engine, connection: Connection, reach: Reach, *, begin_new: Be
     for step in todo:
         _build(engine, step)
         _once(connection, lambda step=step: _take(connection, step, after))  # type: ignore[misc]
-        log.info("tables.step", step=step.name, phase=step.phase.value, what=step.what)
 
 
 def join(connection: Connection) -> None:
