@@ -309,6 +309,12 @@ class WorkspaceInvalid(Refused):
     code = "workspace-invalid"
 
 
+class NotUnderstood(WorkspaceInvalid):
+    """This process cannot make sense of a revision; others that share its data, of a newer version, may."""
+
+    code = "revision-not-understood"
+
+
 # --- unknown: an outside write may or may not have happened -----------------------------------
 
 

@@ -32,7 +32,7 @@ from hub.store import (  # noqa: F401 - they declare tables
     thing_tables,
 )
 from hub.store.database import Database
-from hub.store.migrating import NEWEST
+from hub.store.migrating import NEWEST, Reach
 from hub.store.tables import metadata
 
 WANTED = os.environ.get("CONCORD_TEST_DATABASE", "sqlite") == "postgresql"
@@ -166,9 +166,9 @@ def environ(directory: Path) -> dict[str, str]:
     return {**os.environ, "CONCORD_DATABASE": databases().url_of(directory)} if WANTED else dict(os.environ)
 
 
-def _begin_on_server(self: Database, directory: Path, url: str | None = None) -> None:
+def _begin_on_server(self: Database, directory: Path, url: str | None = None, *, reach: Reach = Reach.NEEDED) -> None:
     """Open a data directory as a database of the server."""
-    _begin(self, directory, url or databases().url_of(directory))
+    _begin(self, directory, url or databases().url_of(directory), reach=reach)
     databases().opened(directory)
 
 

@@ -36,6 +36,7 @@ from hub.cli.decisions import decisions
 from hub.cli.doctor import doctor
 from hub.cli.drift import drift
 from hub.cli.holds import hold, holds, resume
+from hub.cli.migrate import migrate
 from hub.cli.output import EXIT_REFUSED, EXIT_WRONG, console, fail, print_json
 from hub.cli.release import plan, publish, revisions
 from hub.cli.retention import retention
@@ -199,6 +200,7 @@ app.command(rich_help_panel=_LOOK)(workers)
 app.command(rich_help_panel=_KEEP)(backup)
 app.command(rich_help_panel=_KEEP)(restore)
 app.command(rich_help_panel=_KEEP)(doctor)
+app.command(rich_help_panel=_KEEP)(migrate)
 app.command(rich_help_panel=_KEEP)(retention)
 
 app.command(rich_help_panel=_RUN)(connect)
@@ -294,6 +296,10 @@ def prove(
     accounts: Annotated[
         int, typer.Option(min=0, max=1_000_000, help="Instead: carry so many over by bulk jobs, killed --kills times.")
     ] = 0,
+    upgrade: Annotated[
+        str | None,
+        typer.Option(metavar="OLD", help="Instead: take the place of another version (folder, venv or git revision)."),
+    ] = None,
     restores: Annotated[int, typer.Option(min=0, max=100, help="Instead: restore an old backup so often.")] = 0,
     real: Annotated[
         bool, typer.Option("--real", help="Instead: faults of real processes, servers, disks and networks.")
@@ -313,6 +319,10 @@ def prove(
     """
     from hub.cli.proving import outside
 
+    if upgrade is not None:
+        from hub.cli.proving import rehearse
+
+        raise typer.Exit(rehearse(upgrade, invoices=invoices, seed=seed or 1, json=json_output))
     if timeouts is not None and not invoices:
         fail("`--timeouts` goes with `--invoices`: how many invoices are to be posted.", EXIT_WRONG)
 

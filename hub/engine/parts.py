@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from hub.connections.accounts import Account
@@ -24,7 +24,8 @@ class Parts:
     `bundle(id)` gives a compiled revision of the workspace, and `current` the one that serves now, whose policies guard
     the connections; `accounts` are the environment's connections by name; `worker` names this process in leases and in
     the audit. `restored` tells from which moment the data is, where it was brought back from a backup: what was done
-    between then and the restore, it does not know.
+    between then and the restore, it does not know. `refused` are revisions that this process cannot make sense of: what
+    runs by them is left to others.
     """
 
     environment: str
@@ -37,6 +38,7 @@ class Parts:
     current: Callable[[], Bundle]
     capacity: int = field(default=CAPACITY)
     restored: Restored | None = None
+    refused: Collection[str] = ()
     drift: Drift = field(init=False)
 
     def __post_init__(self) -> None:

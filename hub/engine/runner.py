@@ -23,7 +23,7 @@ from hub.engine.steps import Steps
 from hub.engine.values import Scope
 from hub.engine.verdicts import Circumstances, Park, Pause, TakeBack, Waiting, decide
 from hub.engine.walk import Walk
-from hub.errors import Fatal, HubDefect, HubError, NotDurable, ProcessDied, StaleLease, ToldToStop
+from hub.errors import Fatal, HubDefect, HubError, NotDurable, NotUnderstood, ProcessDied, StaleLease, ToldToStop
 from hub.model.flow import Flow, OnFailure, Step
 from hub.model.run import COMPENSATION_FAILED, WENT_ON, RunState, StepState, Stopping, WaitKind
 from hub.store import stopping as told_to_stop
@@ -65,6 +65,9 @@ class Runner:
                 await self._end_as(told)
         except StaleLease:
             log.info("run.taken_over", run=self._run["id"])
+        except NotUnderstood as error:
+            log.warning("run.left_to_others", run=self._run["id"], reason=str(error))
+            await self._give_back()
         except NotDurable as error:
             await self._hand_back(error)
 
@@ -73,6 +76,9 @@ class Runner:
         log.warning("run.unread", run=self._run["id"], reason=str(error))
         with contextlib.suppress(StaleLease, ToldToStop):
             await self._journal.flush()
+        await self._give_back()
+
+    async def _give_back(self) -> None:
         mine = {"run_id": self._run["id"], "epoch": self._run["epoch"], "actor": self._parts.worker}
         await self._parts.committer.commit(Work(partial(hand_back_one, **mine), patient=True))
 
@@ -116,7 +122,7 @@ class Runner:
             if self._earlier.differs:
                 await self._journal.flush()
                 self._earlier.assert_met()
-        except (StaleLease, Fatal, NotDurable, ToldToStop):
+        except (StaleLease, Fatal, NotDurable, NotUnderstood, ToldToStop):
             raise
         except Stopped as stopped:
             await self._stop(stopped)

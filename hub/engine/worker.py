@@ -112,7 +112,8 @@ class Worker:
 
     def claim(self, limit: int) -> Claim:
         """Say what to claim."""
-        return Claim(environment=self._parts.environment, owner=self._parts.worker, limit=limit)
+        refused = frozenset(self._parts.refused)
+        return Claim(environment=self._parts.environment, owner=self._parts.worker, limit=limit, refused=refused)
 
     def relies(self, *, on_others: bool) -> None:
         """Poll rarely while others tell of new work, and often while nobody does."""

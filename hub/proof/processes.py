@@ -102,6 +102,11 @@ class Processes:
             for child in reversed(children):
                 child.stop()
 
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """Give the environment of all that is started from here on."""
+        return self._environ
+
     def tell(self, environ: Mapping[str, str]) -> None:
         """Add to the environment of all that is started from here on."""
         self._environ |= environ

@@ -17,7 +17,7 @@ from hub.model.pulse import Pulse
 from hub.model.run import RunState
 from hub.queries.view import View, moment
 from hub.store import alarms as stored
-from hub.store import schedules, secrets, streams
+from hub.store import leases, schedules, secrets, streams
 from hub.store.control_tables import firings
 from hub.store.retention import KEPT_FIRINGS
 from hub.store.tables import runs
@@ -44,6 +44,7 @@ class AlarmKind(StrEnum):
     TICKS_STOPPED = "ticks-stopped"
     CREDENTIALS_ENDING = "credentials-ending"
     SECRET_OLD = "secret-old"
+    REVISION_NOT_UNDERSTOOD = "revision-not-understood"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,8 @@ def listing(view: View, watched: Watched) -> tuple[Alarm, ...]:
             row["name"]: of_micros(row["created_at"])
             for row in secrets.listing(connection, environment=view.environment)
         }
+        if connection.dialect.name != "sqlite":
+            found += of_revisions(left_by_all(connection, view.environment), now)
         for name, flow in sorted(bundle.flows.items()):
             if flow.schedule is not None and name in rows:
                 success = last_success(connection, environment=view.environment, flow=name)
@@ -164,6 +167,27 @@ def of_secret(name: str, stored_at: datetime, most: timedelta, now: datetime) ->
     if now - stored_at > most:
         detail = f"The secret was stored on {stored_at:%Y-%m-%d}, more than {most.days} days ago; replace it."
         yield Alarm(kind=AlarmKind.SECRET_OLD, subject=name, since=stored_at + most, detail=detail)
+
+
+def left_by_all(connection: Connection, environment: str) -> Mapping[str, tuple[int, datetime]]:
+    """Count the runs that no living worker can make sense of, by their revision, with since when the first waits."""
+    refused = leases.refused_by_all(connection, environment=environment)
+    if not refused:
+        return {}
+    waiting = (
+        select(runs.c.bundle, func.count(), func.min(runs.c.claimable_at))
+        .where(runs.c.environment == environment, runs.c.bundle.in_(refused), runs.c.claimable_at.is_not(None))
+        .group_by(runs.c.bundle)
+    )
+    return {name: (number, of_micros(since)) for name, number, since in connection.execute(waiting)}
+
+
+def of_revisions(left: Mapping[str, tuple[int, datetime]], now: datetime) -> Iterator[Alarm]:
+    """Give the alarms of revisions that nobody who works makes sense of, and that runs wait for."""
+    for name, (number, since) in sorted(left.items()):
+        if now - since > LATEST:
+            detail = f"{number} runs wait since {_said(since)} for a worker that can make sense of their revision."
+            yield Alarm(kind=AlarmKind.REVISION_NOT_UNDERSTOOD, subject=name[:12], since=since + LATEST, detail=detail)
 
 
 def of_ticks(pulse: Pulse, now: datetime) -> Iterator[Alarm]:

@@ -59,6 +59,7 @@ from hub.store import decisions, marks
 from hub.store.audit import Note
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
+from hub.store.migrating import Reach
 from hub.store.runs import call_forward
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import Catalogue, catalogue_of
@@ -110,7 +111,7 @@ class Hub:
         catalogue: Catalogue = catalogue_of(list(self.connectors.values()))
         self.traced = Traced(catalogue)
         nats = nats_settings(settings.environ)
-        self.database = Database(settings.data, settings.database)
+        self.database = Database(settings.data, settings.database, reach=_reach(settings))
         try:
             beginning = _beginning(settings, catalogue, self.database)
             self.environment = _environment(beginning.bundle, settings.environment)
@@ -209,6 +210,7 @@ class Hub:
             current=lambda: self.shelf.current,
             shelf=self.shelf.get,
             restored=self.restored,
+            refused=self.shelf.refused,
             intake=self.composition.intake,
             worker=self.composition.worker,
             capacity=settings.in_hand,
@@ -460,6 +462,7 @@ class Hub:
             roles=named(self.settings.roles),
             version=version(),
             seconds=self.settings.lease_seconds,
+            refused=self.shelf.refused,
         )
 
     def _die(self, error: BaseException) -> None:
@@ -472,6 +475,11 @@ def _beginning(settings: HubSettings, catalogue: Catalogue, database: Database) 
     if Role.API in settings.roles:
         return begin(settings.workspace, settings.environment, catalogue, database)
     return begin_published(settings.environment, catalogue, database)
+
+
+def _reach(settings: HubSettings) -> Reach:
+    """Let a process with the api make the tables: one without it does not decide which version is wanted."""
+    return Reach.NEEDED if Role.API in settings.roles else Reach.NOTHING
 
 
 def _token(settings: HubSettings) -> str:

@@ -18,16 +18,15 @@ from hub.connections.signing_key import signing_key
 from hub.connections.vault import unpack
 from hub.errors import HubError
 from hub.queries import alarms, contents, pending
-from hub.queries.checkup import CheckUp, Finding, fail, look, note, ok, plain, warn
+from hub.queries.checkup import CheckUp, Finding, Mark, fail, look, note, ok, plain, warn
 from hub.queries.integrity import verify_logs
-from hub.runtime import company, feeding, surroundings
+from hub.runtime import company, feeding, surroundings, tables
 from hub.runtime.composition import Hub, HubState
 from hub.runtime.settings import HubSettings
 from hub.store import alarms as told_alarms
 from hub.store import damage, heads, migrating, partitions
 from hub.store.account_tables import secrets
 from hub.store.committer import Transaction, Work
-from hub.store.migrating import NEWEST
 from hub.store.replica import Following, Replica
 from hub.store.sqlite import FILE_NAME, owning
 
@@ -70,6 +69,7 @@ class Doctor:
                 *_files(connection, hub.settings.data, hub.verifier, deep=deep),
                 *look("audit-heads", lambda: _sealed(hub.settings.data)),
                 *look("accounts", lambda: _accounts(hub)),
+                *look("tables", lambda: tables.examined(connection)),
                 *look("workers", lambda: list(company.examined(hub))),
                 *look("data", lambda: pending.examine(connection, hub.environment.name, now)),
                 *look("partitions", lambda: _partitions(connection, now)),
@@ -204,10 +204,11 @@ def _undamaged(data: Path) -> Finding:
 
 def _inside(connection: Connection, data: Path, settings: HubSettings, now: datetime) -> Iterator[Finding]:
     environment = settings.environment
-    tables = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    if tables != NEWEST:
-        advice = "Make a backup, then start the hub: it brings them to this version."
-        yield (warn if str(tables) < NEWEST else fail)("tables", f"of another version ({tables})", advice)
+    finding = tables.examined(connection)
+    if finding.mark is not Mark.OK:
+        yield finding
+    if finding.mark in {Mark.WARN, Mark.FAIL}:
+        # What this version would look at is not there, or not as it expects it.
         return
     try:
         damage.check_end(connection, data)

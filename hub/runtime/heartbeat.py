@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -42,14 +42,19 @@ class Heartbeat:
         roles: str,
         version: str,
         seconds: float,
+        refused: Collection[str] = (),
     ) -> None:
-        """Take an engine of which nobody else uses connections; `seconds` is how long a lease is."""
+        """Take an engine of which nobody else uses connections; `seconds` is how long a lease is.
+
+        `refused` are the revisions that the process cannot make sense of, as it finds them out.
+        """
         self._engine = engine
         self._environment = environment
         self._committer = committer
         self._roles = roles
         self._version = version
         self._seconds = seconds
+        self._refused = refused
         self._worker: str | None = None
         self._turn = threading.Lock()
         self._ended = threading.Event()
@@ -115,7 +120,9 @@ class Heartbeat:
         with self._turn:
             worker, begun = self._worker, time.monotonic()
             with connection.begin():
-                kept = worker is None or leases.prolong(connection, worker=worker, seconds=self._seconds)
+                kept = worker is None or leases.prolong(
+                    connection, worker=worker, seconds=self._seconds, refused=tuple(self._refused)
+                )
                 over = leases.any_over(connection, environment=self._environment)
             if not kept:
                 # Once is enough: the next one is another worker's.

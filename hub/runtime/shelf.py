@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from hub.errors import NotFound, Refused, WorkspaceInvalid
+from hub.errors import NotFound, NotUnderstood, Refused, WorkspaceInvalid
 from hub.store import bundles, revisions
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
@@ -135,6 +135,8 @@ class Shelf:
         self._database = database
         self._compiled = {beginning.bundle.id: beginning.bundle}
         self._lock = asyncio.Lock()
+        #: The revisions that this process cannot make sense of; others do what runs by them.
+        self.refused: set[str] = set()
 
     async def keep_current(self, committer: Committer, actor: str) -> None:
         """Record what this process begins with, before its first run."""
@@ -174,11 +176,16 @@ class Shelf:
         self.current = bundle
 
     async def get(self, bundle_id: str) -> Bundle:
-        """Give a bundle by its id; raises `NotFound` when its files are gone, `WorkspaceInvalid` when unreadable."""
+        """Give a bundle by its id; raises `NotFound` when its files are gone, `WorkspaceInvalid` when unreadable.
+
+        Where other processes may understand it, that is `NotUnderstood`.
+        """
         found = self._compiled.get(bundle_id)
         if found is not None:
             return found
         async with self._lock:
+            if bundle_id in self.refused:
+                raise NotUnderstood("The revision does not compile with what is installed here.", bundle=bundle_id)
             if bundle_id not in self._compiled:
                 with self._database.reading() as connection:
                     files = bundles.files(connection, bundle_id)
@@ -187,10 +194,12 @@ class Shelf:
                     raise NotFound("The run's bundle is not stored here.", code="bundle-missing", bundle=bundle_id)
                 bundle, lints = await asyncio.to_thread(compile_bundle, files, self._catalogue)
                 if bundle is None:
+                    facts = {"bundle": bundle_id, "first": str(lints[0]) if lints else ""}
+                    if self._database.dialect != "sqlite":
+                        self.refused.add(bundle_id)
+                        raise NotUnderstood("The revision does not compile with what is installed here.", **facts)
                     raise WorkspaceInvalid(
-                        "The run's bundle does not compile with the connectors installed now.",
-                        bundle=bundle_id,
-                        first=str(lints[0]) if lints else "",
+                        "The run's bundle does not compile with the connectors installed now.", **facts
                     )
                 known = None if origin is None else Origin(commit=origin[0], dirty=origin[1])
                 self._compiled[bundle_id] = replace(bundle, origin=known)

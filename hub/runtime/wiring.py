@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from hub.connections.accounts import Account
@@ -55,6 +55,7 @@ def wired(
     current: Callable[[], Bundle],
     shelf: Shelf | None = None,
     restored: Restored | None = None,
+    refused: Collection[str] = (),
     intake: type[Intake] = Intake,
     worker: type[Worker] = Worker,
     capacity: int = CAPACITY,
@@ -77,6 +78,7 @@ def wired(
         current=current,
         restored=restored,
         capacity=capacity,
+        refused=refused,
     )
     orders = Orders(environment=environment, ambient=ambient, database=database, committer=committer, accounts=accounts)
     return Wired(

@@ -87,13 +87,15 @@ def _alike(other: FromClause) -> tuple[ColumnElement[bool], ...]:
 class Claim(Write):
     """Take up to `limit` runs of an environment for a worker; the result is `Claimed`.
 
-    `eligible` says which of the runs whose time has come may be taken.
+    `eligible` says which of the runs whose time has come may be taken; what runs by a revision that the worker's
+    process cannot make sense of (`refused`) is left where it is.
     """
 
     environment: str
     owner: str
     limit: int
     eligible: ColumnElement[bool] = field(default_factory=in_order)
+    refused: frozenset[str] = frozenset()
 
     rank = 30
     patient = True
@@ -124,8 +126,11 @@ class Claim(Write):
             return Claimed(runs=[], next_at=None)
         taken: list[Mapping[str, Any]] = []
         while (room := self.limit - len(taken)) > 0:
-            of_now = {"here": self.environment, "until_now": transaction.now, "most": room}
-            ripe = sorted(_ripe(self.eligible).rows(connection, **of_now), key=_IN_TURN)[:room]
+            of_now: dict[str, Any] = {"here": self.environment, "until_now": transaction.now, "most": room}
+            if self.refused:
+                of_now["of_others"] = names_of(sorted(self.refused))
+            found = _ripe(self.eligible, sorted_out=bool(self.refused)).rows(connection, **of_now)
+            ripe = sorted(found, key=_IN_TURN)[:room]
             if ripe:
                 taken.extend(self._sorted_out(transaction, ripe))
             if len(ripe) < room:
@@ -196,14 +201,16 @@ _NEXT_AT = Formed(
 
 
 @cache
-def _ripe(eligible: ColumnElement[bool]) -> Formed:
+def _ripe(eligible: ColumnElement[bool], *, sorted_out: bool) -> Formed:
     """Give the first runs of each priority whose time has come, with whether they may be taken."""
+    mine = [~among(runs.c.bundle, "of_others")] if sorted_out else []
     each = (
         select(*_RIPE, eligible.label("eligible"))
         .where(
             runs.c.environment == bindparam("here"),
             runs.c.priority == priority.value,
             runs.c.claimable_at <= bindparam("until_now"),
+            *mine,
         )
         .order_by(runs.c.claimable_at, runs.c.position)
         .limit(bindparam("most"))

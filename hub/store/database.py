@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.errors import DatabaseAway
 from hub.store import sqlite
 from hub.store.copying import sync
+from hub.store.migrating import Reach
 
 
 class Home(Protocol):
@@ -54,12 +55,13 @@ class Database:
     #: Until when nobody asks for a database that was away (monotonic seconds).
     _away_until = 0.0
 
-    def __init__(self, directory: Path, url: str | None = None) -> None:
-        """Open the data, bring it to the newest tables, and check what durability rests on.
+    def __init__(self, directory: Path, url: str | None = None, *, reach: Reach = Reach.NEEDED) -> None:
+        """Open the data, bring it to the tables that this version needs, and check what durability rests on.
 
         Without a `url` it is a file in the directory, which then belongs to this process alone (`Conflict` while
-        another one has it). Raises `Refused` for a place that cannot be used, `RetryLater` for a server that does not
-        answer, and `Fatal` for damage and for settings that would lose what was acknowledged.
+        another one has it), and always comes to the newest tables; `reach` says how far a server's database is brought.
+        Raises `Refused` for a place that cannot be used, `RetryLater` for a server that does not answer, and `Fatal`
+        for damage and for settings that would lose what was acknowledged.
         """
         if not directory.exists():
             directory.mkdir(parents=True, mode=0o700)
@@ -69,7 +71,7 @@ class Database:
         self._looking: Connection | None = None
         #: What is closed before the data is, such as a replica.
         self.beside: list[Callable[[], None]] = []
-        self._home = _opened(directory, url)
+        self._home = _opened(directory, url, reach)
         self.writer, self.reader = self._home.writer, self._home.reader
         self.dialect = self.writer.dialect.name
 
@@ -119,13 +121,13 @@ class Database:
         self._home.close()
 
 
-def _opened(directory: Path, url: str | None) -> Home:
+def _opened(directory: Path, url: str | None, reach: Reach) -> Home:
     if url is None:
         return sqlite.File(directory)
     # Its driver is installed only where it is used.
     from hub.store import postgres  # noqa: PLC0415
 
-    return postgres.Server(directory, url)
+    return postgres.Server(directory, url, reach)
 
 
 def is_full(error: SQLAlchemyError) -> bool:

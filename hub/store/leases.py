@@ -6,6 +6,8 @@ lease only says when that is worth doing.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -21,6 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.audit.kinds import AuditKind
+from hub.sdk import exact_json
+from hub.store import migrating, upgrading
 from hub.store.audit import Note
 from hub.store.process_tables import CLOCK, workers
 from hub.store.runs import recover
@@ -37,20 +41,27 @@ _NOW: ColumnElement[int] = literal_column(CLOCK, BigInteger)
 def begin(
     connection: Connection, *, worker: str, environment: str, committer: str, roles: str, version: str, seconds: float
 ) -> None:
-    """Let a worker that nobody had before begin; its lease is over so many seconds after it was last heard of."""
+    """Let a worker that nobody had before begin; its lease is over so many seconds after it was last heard of.
+
+    Raises `Fatal` where a newer version has taken away what this one needs: from here on nobody does while it lives.
+    """
+    upgrading.join(connection)
     given = {"id": worker, "environment": environment, "committer": committer, "roles": roles, "version": version}
+    given["tables"] = migrating.NEWEST
     times = {"started_at": _NOW, "heartbeat_at": _NOW, "lease_until": _NOW + _micros(seconds)}
     # Who asks again because no answer came has it already.
     connection.execute(insert(workers).values(**given, **times).on_conflict_do_nothing())
 
 
-def prolong(connection: Connection, *, worker: str, seconds: float) -> bool:
+def prolong(connection: Connection, *, worker: str, seconds: float, refused: Collection[str] = ()) -> bool:
     """Say that a worker lives; False when its runs were taken back, so that it has to begin anew under another name.
 
-    A lease that is over and that nobody has taken note of goes on: the worker's runs are still its own.
+    A lease that is over and that nobody has taken note of goes on: the worker's runs are still its own. `refused` are
+    the revisions that its process cannot make sense of.
     """
     living = update(workers).where(workers.c.id == worker, workers.c.ended_at.is_(None))
-    found = connection.execute(living.values(heartbeat_at=_NOW, lease_until=_NOW + _micros(seconds)))
+    refuses = exact_json.dumps(sorted(refused)).decode() if refused else None
+    found = connection.execute(living.values(heartbeat_at=_NOW, lease_until=_NOW + _micros(seconds), refuses=refuses))
     return found.rowcount == 1
 
 
@@ -60,6 +71,19 @@ def any_over(connection: Connection, *, environment: str) -> bool:
         workers.c.environment == environment, workers.c.ended_at.is_(None), workers.c.lease_until < _NOW
     )
     return bool(connection.execute(select(over)).scalar())
+
+
+def refused_by_all(connection: Connection, *, environment: str) -> frozenset[str]:
+    """Give the revisions that no living worker can make sense of; none where nobody lives who could."""
+    living = select(workers.c.roles, workers.c.refuses).where(
+        workers.c.environment == environment, workers.c.ended_at.is_(None), workers.c.lease_until >= _NOW
+    )
+    told = [
+        frozenset(exact_json.loads(refuses)) if refuses is not None else frozenset[str]()
+        for roles, refuses in connection.execute(living)
+        if "worker" in roles.split(",")
+    ]
+    return frozenset.intersection(*told) if told else frozenset()
 
 
 def end(transaction: Transaction, worker: str) -> None:

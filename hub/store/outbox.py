@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, delete, func, select
@@ -174,7 +174,11 @@ class Published:
 def published(connection: Connection, environment: str) -> Published:
     """Tell how far a feed is published."""
     found = marks.get(connection, _mark(environment))
-    return Published() if found is None else Published(**found[0], at=to_micros(found[1]))
+    if found is None:
+        return Published()
+    # What a newer version has written beside it is passed over.
+    known = {field.name for field in fields(Published)}
+    return Published(**{name: value for name, value in found[0].items() if name in known}, at=to_micros(found[1]))
 
 
 def mark(transaction: Transaction, environment: str, reached: Published) -> None:

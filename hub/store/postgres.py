@@ -1,7 +1,7 @@
 """Data on a server of PostgreSQL: what durability rests on is asked of the server before anything is changed.
 
 Several processes work on one database. So no session may hold others up for long: a server gives up the transaction of
-one that was stopped or cut off (`WRITER`), and migrations are made by one process while the others wait for it.
+one that was stopped or cut off (`WRITER`), and how tables change under those who work is told in `upgrading`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from hub.errors import Fatal, HubError, Refused, RetryLater
-from hub.store import arrays, damage, heads, migrating
+from hub.store import arrays, damage, heads, upgrading
+from hub.store.migrating import Reach
 from hub.store.statements import unread, without_values
 
 #: The oldest server that every statement is made for.
@@ -82,8 +83,6 @@ _DURABLE = (
     ("full_page_writes", "on", "a power cut leaves torn pages"),
     ("data_sync_retry", "off", "what could not be written is taken for written"),
 )
-#: Held while a database is brought to the newest tables; any number that nobody else takes.
-_MIGRATING = 0x436F6E636F7264
 #: Statements that the driver keeps prepared: all that a hub has.
 _PREPARED = 2000
 
@@ -91,8 +90,8 @@ _PREPARED = 2000
 class Server:
     """One database of a server, for one process: some connections that write, and some that cannot."""
 
-    def __init__(self, directory: Path, url: str) -> None:
-        """Ask the server what durability rests on, bring the database to the newest tables, and compare its end."""
+    def __init__(self, directory: Path, url: str, reach: Reach) -> None:
+        """Ask the server what durability rests on, bring the database as far as is wanted, and compare its end."""
         self._over = False
         self.writer: Engine = _engine(url, WRITER, pool_size=1, max_overflow=3)
         self.reader: Engine = _engine(url, READER, pool_size=4, max_overflow=4, pool_pre_ping=True)
@@ -106,7 +105,7 @@ class Server:
             with self.writer.connect() as connection:
                 with connection.begin():
                     assert_settings(connection)
-                _migrate(connection, directory)
+                _migrate(self.writer, connection, directory, reach)
                 with connection.begin():
                     damage.check_end(connection, directory)
         except SQLAlchemyError as error:
@@ -326,22 +325,11 @@ def assert_settings(connection: Connection) -> None:
             )
 
 
-def _migrate(connection: Connection, directory: Path) -> None:
-    with connection.begin():
-        if migrating.is_newest(migrating.revision(connection)):
-            return
-    with connection.begin():
-        # Who comes second waits as long as it takes, and finds the newest tables.
-        for timeout in ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"):
-            connection.exec_driver_sql(f"SET LOCAL {timeout} = 0")
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATING})
-        found = migrating.revision(connection)
-        if migrating.is_newest(found):
-            return
-        if found is None:
-            _assert_new(directory)
-        migrating.upgrade(connection)
-        _compare_bytewise(connection)
+def _migrate(engine: Engine, connection: Connection, directory: Path, reach: Reach) -> None:
+    def begin_new(connection: Connection) -> None:
+        _assert_new(directory)
+
+    upgrading.bring(engine, connection, reach, begin_new=begin_new, after=_compare_bytewise)
 
 
 def _assert_new(directory: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, String, Table
+from sqlalchemy import BigInteger, Column, String, Table, Text
 
 from hub.store.tables import metadata
 
@@ -25,6 +25,10 @@ workers = Table(
     Column("lease_until", BigInteger, nullable=False),
     # When it ended in order, or was found to be gone.
     Column("ended_at", BigInteger),
+    # The newest step of the tables that its process knows; none where that is older than this column.
+    Column("tables", String),
+    # The revisions that it cannot make sense of (JSON: their ids).
+    Column("refuses", Text),
 )
 
 #: The committers of all processes: each raises its number in the transaction of every group, so that it can tell later

@@ -16,6 +16,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from hub.errors import Conflict, Fatal, Refused
 from hub.store import damage, heads, machine, migrating
+from hub.store.migrating import Reach
 
 FILE_NAME = "concord.db"
 #: The folder in which a restore puts files together; it is there only until they are complete.
@@ -173,8 +174,10 @@ def _begin_immediate(connection: Connection) -> None:
 
 def _migrate(connection: Connection) -> None:
     with connection.begin():
-        found = migrating.revision(connection)
-    if not migrating.is_newest(found):
+        stands = migrating.standing(connection)
+    migrating.assert_workable(stands)
+    # Nobody else works on the file, so that what adds and what takes away is done at once.
+    if migrating.outstanding(stands.found, Reach.ALL):
         migrating.upgrade(connection)
 
 

@@ -298,3 +298,11 @@ async def test_alarms_of_a_process_that_ended_are_cleared_by_the_next(tmp_path: 
         await watch.look()
         with hub.database.reading() as connection:
             assert stored.listing(connection, environment="test") == {}
+
+
+def test_a_revision_that_nobody_understands_alarms_after_a_while() -> None:
+    """A worker that is being replaced leaves runs for a moment; that is nothing to tell of."""
+    waits = {"a" * 64: (3, NOW - timedelta(minutes=3)), "b" * 64: (1, NOW - timedelta(minutes=1))}
+    (found,) = alarms.of_revisions(waits, NOW)
+    assert (found.kind, found.subject) == (AlarmKind.REVISION_NOT_UNDERSTOOD, "a" * 12)
+    assert found.since == NOW - timedelta(minutes=1) and "3 runs wait" in found.detail

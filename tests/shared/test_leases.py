@@ -222,3 +222,24 @@ async def test_logs_are_gone_on_with_and_do_not_grow_in_number(desk: Desk, apart
         assert await use(other) == "main"
         assert await use(sleeping) == "main-2"
     assert desk.audited() == 0
+
+
+def test_what_no_living_worker_makes_sense_of_is_known(apart: Engine) -> None:
+    """Each tells with its heartbeat; one that only takes in, or that has ended, does not count."""
+    with apart.begin() as connection:
+        for name, roles in (("one", "worker"), ("two", "worker,scheduler"), ("api", "api"), ("gone", "worker")):
+            given = {"environment": "revisions", "committer": name, "roles": roles, "version": "1"}
+            leases.begin(connection, worker=name, seconds=30, **given)
+        connection.exec_driver_sql("UPDATE workers SET ended_at = 1 WHERE id = 'gone'")
+
+    def refused(**told: tuple[str, ...]) -> frozenset[str]:
+        with apart.begin() as connection:
+            for name, revisions in told.items():
+                assert leases.prolong(connection, worker=name, seconds=30, refused=revisions)
+            return leases.refused_by_all(connection, environment="revisions")
+
+    assert refused(one=("a", "b")) == frozenset()
+    assert refused(two=("b", "c")) == {"b"}
+    assert refused(two=()) == frozenset()
+    with apart.begin() as connection:
+        assert leases.refused_by_all(connection, environment="nobody") == frozenset()

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.operations import AbstractOperations
+from alembic.operations.ops import AddColumnOp, CreateIndexOp, CreateTableOp, ExecuteSQLOp, MigrateOperation
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 
@@ -20,6 +22,7 @@ from hub.store import (  # noqa: F401 - declares their tables
     control_tables,
     crossrefs,
     events,
+    migrating,
     outbox_tables,
     process_tables,
     thing_tables,
@@ -27,9 +30,10 @@ from hub.store import (  # noqa: F401 - declares their tables
 )
 from hub.store.committer import Transaction
 from hub.store.database import Database
-from hub.store.migrating import NEWEST
+from hub.store.migrating import NEWEST, Phase, Reach, Step
 from hub.store.sqlite import FILE_NAME
 from tests import postgres
+from tests.store.additions import Shape, not_added, shape
 from tests.store.declared import differences
 
 
@@ -142,11 +146,104 @@ def test_what_is_tied_has_a_history_after_the_upgrade(bare: Bare) -> None:
     database.close()
 
 
-def test_data_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    """What to do is said, and nothing is changed."""
-    database = Database(tmp_path)
+def test_each_step_says_when_it_may_be_taken() -> None:
+    """One that takes away names a step that is there, not a later one; each is told in a sentence."""
+    steps = migrating.steps()
+    names = [step.name for step in steps]
+    assert names == sorted(set(names)) and names[-1] == NEWEST
+    for step in steps:
+        assert (step.phase is Phase.POST) == (step.without is not None), step.name
+        assert step.without is None or (step.without in names and step.without <= step.name), step.name
+        assert step.what.endswith("."), step.name
+
+
+#: From here on processes share a database, and work while a step is taken.
+SHARED_SINCE = "0010"
+
+
+def test_what_a_step_before_an_upgrade_does_only_adds(bare: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who does not know it reads and writes as before; on tables that were there it makes no index in its own time."""
+    invoked: list[MigrateOperation] = []
+    invoke = AbstractOperations.invoke
+
+    def noted(self: AbstractOperations, operation: MigrateOperation) -> Any:
+        invoked.append(operation)
+        return invoke(self, operation)
+
+    monkeypatch.setattr(AbstractOperations, "invoke", noted)
+    engine = bare.engine()
+    for step in migrating.steps():
+        with engine.begin() as connection:
+            before = shape(connection)
+            invoked.clear()
+            migrating.upgrade(connection, step.name)
+            if step.phase is Phase.POST:
+                continue
+            assert [*not_added(before, shape(connection))] == [], step.name
+            if step.name >= SHARED_SINCE:
+                _assert_beside(step, invoked, before)
+    engine.dispose()
+
+
+def _assert_beside(step: Step, invoked: list[MigrateOperation], before: Shape) -> None:
+    made = [index.statement() for index in step.late]
+    for operation in invoked:
+        if isinstance(operation, CreateIndexOp):
+            assert operation.table_name not in before, f"{step.name}: list {operation.index_name} in `late`"
+        elif isinstance(operation, ExecuteSQLOp):
+            assert operation.sqltext in made, f"{step.name} runs {operation.sqltext}"
+        else:
+            assert isinstance(operation, CreateTableOp | AddColumnOp), f"{step.name} does {operation}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("DROP TABLE awaited", "awaited is gone"),
+        ("ALTER TABLE runs DROP COLUMN output", "runs.output is gone"),
+        ("ALTER TABLE runs RENAME COLUMN output TO result", "runs.output is gone"),
+        ("CREATE UNIQUE INDEX ux ON runs (event_id)", "runs: another unique"),
+        ("DROP INDEX uq_approvals_live", "approvals: another unique"),
+    ],
+)
+def test_what_does_not_only_add_is_seen(bare: Bare, statement: str, told: str) -> None:
+    """So the test before this one can fail."""
+    bare.open().close()
+    engine = bare.engine()
+    with engine.begin() as connection:
+        before = shape(connection)
+        connection.exec_driver_sql(statement)
+        assert told in [*not_added(before, shape(connection))]
+    engine.dispose()
+
+
+def _go_past(database: Database, value: str | None) -> None:
+    """Leave tables as a newer version would."""
     with database.writer.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute(text("DELETE FROM marks WHERE name = 'tables'"))
+        if value is not None:
+            row = {"value": f'{{"least":"{value}","of":"a field of a newer version"}}'}
+            connection.execute(text("INSERT INTO marks (name, value, at) VALUES ('tables', :value, 0)"), row)
+
+
+def test_tables_to_which_a_newer_version_has_only_added_serve_an_older_one(tmp_path: Path) -> None:
+    """It leaves them as they are."""
+    database = Database(tmp_path)
+    _go_past(database, NEWEST)
+    database.close()
+    for reach in Reach:
+        opened = Database(tmp_path, reach=reach)
+        with opened.reading() as connection:
+            assert migrating.revision(connection) == "9999"
+        opened.close()
+
+
+@pytest.mark.parametrize("least", ["9998", None])
+def test_data_from_which_a_newer_version_has_taken_something_is_refused(tmp_path: Path, least: str | None) -> None:
+    """What to do is said, and nothing is changed; also where nobody has said what is needed."""
+    database = Database(tmp_path)
+    _go_past(database, least)
     database.close()
     with pytest.raises(Fatal, match="newer version of Concord"):
         Database(tmp_path)

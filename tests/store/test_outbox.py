@@ -14,7 +14,7 @@ from hub.errors import Conflict
 from hub.model.event import EventState
 from hub.runtime.clock import system_ambient
 from hub.sdk import exact_json
-from hub.store import cases, outbox
+from hub.store import cases, marks, outbox
 from hub.store.committer import Committer, Transaction, Work
 from hub.store.database import Database
 from hub.store.events import Acceptance, find
@@ -193,3 +193,13 @@ async def test_whether_a_feed_is_kept_is_written_down(telling: Store) -> None:
     await committer.commit(Work(lambda transaction: outbox.tell(transaction, [fact(1), fact(2, environment="other")])))
     await committer.commit(Work(lambda transaction: outbox.clear(transaction, "test")))
     assert [name for _, name, _ in told(database)] == ["fact_2"]
+
+
+async def test_what_a_newer_version_says_of_a_feed_is_passed_over(telling: Store) -> None:
+    """Publishers of two versions follow each other in an upgrade, and read each other's mark."""
+    database, committer = telling
+    written = {"position": 7, "made": "m", "last": 9, "of_a_newer_version": {"more": 1}}
+    await committer.commit(Work(lambda transaction: marks.put(transaction, "feed:test", written)))
+    with database.reading() as connection:
+        reached = outbox.published(connection, "test")
+    assert (reached.position, reached.made, reached.last, reached.holes) == (7, "m", 9, 0)

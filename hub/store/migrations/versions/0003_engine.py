@@ -9,6 +9,8 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+phase = "post"
+without = "0003"
 
 
 def upgrade() -> None:
