@@ -156,11 +156,7 @@ class Hub:
         self.directory = StoredDirectory(self.database, self.committer)
         self.accounts: dict[str, Account] = {}
         self.budgets = budgets_of(
-            self.environment.name,
-            self.ambient,
-            self.committer,
-            database=self.database,
-            share=settings.in_hand // 4 or 1,
+            self.environment.name, self.ambient, self.committer, database=self.database, share=settings.in_hand // 4 or 1
         )
         self.changes = Changes()
         self.desk = Desk(

@@ -159,6 +159,8 @@ def test_each_step_says_when_it_may_be_taken() -> None:
 
 #: From here on processes share a database, and work while a step is taken.
 SHARED_SINCE = "0010"
+#: It writes names of all events under a lock, which no version that shares a database can meet: none was published.
+LOCKS = "0011"
 
 
 def test_what_a_step_before_an_upgrade_does_only_adds(bare: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +182,7 @@ def test_what_a_step_before_an_upgrade_does_only_adds(bare: Bare, monkeypatch: p
             if step.phase is Phase.POST:
                 continue
             assert [*not_added(before, shape(connection))] == [], step.name
-            if step.name >= SHARED_SINCE:
+            if step.name >= SHARED_SINCE and step.name != LOCKS:
                 _assert_beside(step, invoked, before)
     engine.dispose()
 

@@ -26,6 +26,7 @@ from hub.store import events as stored
 from hub.store import partitions
 from hub.store.committer import Committer
 from hub.store.database import Database
+from hub.store.migrating import Reach
 from hub.store.events import Accept, Acceptance
 from hub.store.outbox_tables import outbox
 from hub.store.tables import attempts, events, runs, steps
@@ -312,7 +313,7 @@ def test_what_lay_in_plain_tables_lies_in_partitions_after_the_upgrade(
             values = ", ".join(f":{each}" for each in row)
             connection.execute(text(f"INSERT INTO events ({columns}) VALUES ({values})"), row)  # noqa: S608
     old.dispose()
-    database = Database(tmp_path, url)
+    database = Database(tmp_path, url, reach=Reach.ALL)
     assert places(database) == {"events_first": 2, f"events_{months_from_now(1):%Y_%m}": 1, "events_other": 1}
     assert rows(database, "SELECT count(*) FROM event_names JOIN events ON id = event_id") == [(4,)]
     with database.writer.connect() as connection:
