@@ -26,8 +26,8 @@ from hub.store import events as stored
 from hub.store import partitions
 from hub.store.committer import Committer
 from hub.store.database import Database
-from hub.store.migrating import Reach
 from hub.store.events import Accept, Acceptance
+from hub.store.migrating import Reach
 from hub.store.outbox_tables import outbox
 from hub.store.tables import attempts, events, runs, steps
 from tests import postgres
