@@ -155,8 +155,9 @@ class Hub:
         self.view = View(environment=self.environment.name, database=self.database, ambient=self.ambient)
         self.directory = StoredDirectory(self.database, self.committer)
         self.accounts: dict[str, Account] = {}
-        part, here = settings.in_hand // 4 or 1, self.environment.name
-        self.budgets = budgets_of(here, self.ambient, self.committer, database=self.database, share=part)
+        self.budgets = budgets_of(
+            self.environment.name, self.ambient, self.committer, database=self.database, share=settings.of_one_account
+        )
         self.changes = Changes()
         self.desk = Desk(
             environment=self.environment.name,

@@ -40,3 +40,8 @@ class HubSettings:
     roles: frozenset[Role] = ALL
     in_hand: int = CAPACITY
     seed: int | None = None
+
+    @property
+    def of_one_account(self) -> int:
+        """Give how many of the runs in hand may be at one account, so that a slow one does not stop the others."""
+        return self.in_hand // 4 or 1
