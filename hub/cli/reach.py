@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import threading
 import urllib.error
 import urllib.request
@@ -24,6 +25,8 @@ from hub.sdk import exact_json
 
 #: Orders may take long; whether there is a hub at all is said at once, in seconds.
 LONGEST, AT_ONCE = 600.0, 15.0
+#: Below this status the hub has refused and done nothing.
+_FAILED = 500
 
 
 class Reached:
@@ -33,6 +36,8 @@ class Reached:
         """Take where it answers."""
         self.url = url
         self._token = token
+        #: Whether any order was carried out, or may have been.
+        self.ordered = False
 
     def environment(self) -> str:
         """Ask which environment is served; `Refused` with the code `no-answer-yet` when nothing is said for long."""
@@ -63,10 +68,13 @@ class Reached:
             headers={"authorization": f"Bearer {self._token}", "content-type": "application/json"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        before, self.ordered = self.ordered, self.ordered or method != "GET"
         try:
             with opener.open(request, timeout=timeout) as answer:
                 return exact_json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
+            if error.code < _FAILED:
+                self.ordered = before
             raise _refusal(error) from None
         except (OSError, HTTPException) as error:
             # What it was told may be done or not: it ended in between, or the network did.
@@ -88,20 +96,29 @@ def reach(settings: HubSettings, *, begins: bool = False) -> Iterator[Reached]:
     """Give the running hub's API; when none runs, open the data for this command and close it again.
 
     Where there is no data it is `Refused`, and nothing is made, unless the command stores what a hub needs before it
-    serves (`begins`).
+    serves (`begins`). What was begun for a command that then stored nothing, because it was refused or broken off, is
+    taken away again.
     """
     running = _running(settings)
     if running is not None:
         yield running
         return
+    stood = settings.data.exists()
+    bare = not stood or (settings.data.is_dir() and not any(settings.data.iterdir()))
     assert_data(settings.data, begins=begins)
+    alone: Reached | None = None
     try:
-        yield from _alone(settings)
+        with _alone(settings) as alone:
+            yield alone
     except Conflict:
         running = _running(settings)
         if running is None:
             raise
         yield running
+    except BaseException:
+        if bare and not (alone and alone.ordered):
+            _take_away(settings.data, folder=not stood)
+        raise
 
 
 def assert_data(data: Path, *, begins: bool = False) -> None:
@@ -127,6 +144,26 @@ def assert_data(data: Path, *, begins: bool = False) -> None:
             folder=folder,
         )
     errors.print(f"No hub's data was in {folder}; it is begun there.", soft_wrap=True, highlight=False, markup=False)
+
+
+def _take_away(data: Path, *, folder: bool) -> None:
+    """Leave a data directory as it was before a hub was begun in it, unless another has begun to use it."""
+    from hub.store.database import owning
+
+    if not data.is_dir():
+        return
+    try:
+        with owning(data):
+            for path in data.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            if folder:
+                data.rmdir()
+    except (Conflict, OSError):
+        return
+    errors.print("Nothing was stored, and nothing is left there.", highlight=False)
 
 
 def running_at(data: Path) -> Reached | None:
@@ -164,6 +201,7 @@ def _running(settings: HubSettings) -> Reached | None:
     return found
 
 
+@contextmanager
 def _alone(settings: HubSettings) -> Iterator[Reached]:
     # A command that speaks to a running hub must not pay for the import of a whole one.
     import structlog

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hub.model.money import exponent
 from hub.proof import reversals
 from hub.proof.evidence import Document, Wanted
-from hub.proof.lines import ELSE, Line, day_of, item_of, items, numbered, posted, tax_codes
+from hub.proof.lines import ELSE, Line, day_of, item_of, items, items_made, numbered, posted, tax_codes
 from hub.proof.markets import BY_CURRENCY
 from hub.proof.reversals import ErpReversal
 
@@ -162,7 +162,8 @@ def read(
         if payment["payment"].get("payment_intent")
     }
     moments = {one["id"]: one["created"] for one in stripe["balance_transactions"]}
-    sold = {line["id"]: item_of(line) for invoice in stripe["invoices"] for line in invoice["lines"]}
+    made = items_made(netsuite)
+    sold = {line["id"]: item_of(line, made) for invoice in stripe["invoices"] for line in invoice["lines"]}
     return Credits(
         notes=[_note(note, sold) for note in stripe.get("credit_notes", ())],
         refunds=[

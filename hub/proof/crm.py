@@ -45,11 +45,6 @@ PRICES: Mapping[str, Mapping[str, str]] = {
     "Seats": {"USD": "12.50", "GBP": "9.80", "EUR": "11.20", "JPY": "1850", "CHF": "11.90", "SEK": "124.50"},
     "Storage": {"USD": "0.75", "GBP": "0.60", "EUR": "0.69", "JPY": "110", "CHF": "0.72", "SEK": "7.49"},
 }
-#: Product of contracts → its item in NetSuite, its tax code, and the account of its revenue in S/4HANA. People have
-#: made the items before, under the CRM's ids, and the tables of the workspace name all of it.
-ITEMS: Mapping[str, str] = {"Seats": "901", "Storage": "902"}
-_TAX_CODES: Mapping[str, str] = {"Seats": "SW052000", "Storage": "SW054000"}
-_REVENUE = "41000000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,26 +170,12 @@ def products() -> dict[str, Any]:
     return {"records": [{**kind, "ref": name, "Name": name, "ProductCode": name} for name in PRICES]}
 
 
-def items(ids: Mapping[str, str]) -> dict[str, Any]:
-    """Ask NetSuite's sandbox for the items of these products, under the CRM's `ids`."""
-    kind = {"type": "serviceSaleItem", "incomeAccount": {"id": "54"}}
-    return {
-        "records": [
-            {**kind, "id": item, "externalId": ids[name], "itemId": name, "displayName": name}
-            for name, item in ITEMS.items()
-        ]
-    }
+def tables(rates: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Give what people have added to the workspace's tables: table → key → value; of products, nothing.
 
-
-def tables(ids: Mapping[str, str], rates: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Give what people have added to the workspace's tables: table → key → value.
-
-    `ids` are the CRM's of products, which billing has them under too; `rates` are billing's tax rates by `tax_rate`.
+    `rates` are billing's tax rates by `tax_rate`.
     """
     return {
-        "tax_codes": {ids[name]: code for name, code in _TAX_CODES.items()},
-        "netsuite_items": {ids[name]: item for name, item in ITEMS.items()},
-        "s4hana_revenue_accounts": {ids[name]: _REVENUE for name in PRICES},
         "stripe_tax_rates": {
             f"{ENTITIES[market.country]}.{market.country}": rates[tax_rate(market)] for market in MARKETS
         },

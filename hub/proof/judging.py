@@ -28,11 +28,12 @@ from hub.proof.conductor import Course
 from hub.proof.contract_checks import Due as ContractDue
 from hub.proof.contract_checks import Stands
 from hub.proof.credit_books import NoteDue
-from hub.proof.crm import COMPANY_CODES, CRM, ITEMS, PRICES, SAP, TOLD, Contract, home
+from hub.proof.crm import COMPANY_CODES, CRM, PRICES, SAP, TOLD, Contract, home
 from hub.proof.evidence import Evidence
 from hub.proof.faults import Profile
 from hub.proof.http_json import NoAnswer
 from hub.proof.invariants import Finding, Invariant
+from hub.proof.lines import items_made
 from hub.proof.markets import MARKETS, Market
 from hub.proof.records import Names
 from hub.proof.scenario import Customer, Invoice, Notice
@@ -60,9 +61,8 @@ _SHORTEST_SECRET = 12
 def gather(stage: Stage, course: Course) -> tuple[Books, Evidence]:
     """Read all books, all request logs, and the hub's database; gives the vendors' books, and all of it as evidence."""
     read = {vendor: sandbox.books() for vendor, sandbox in stage.sandboxes.items()}
-    items = {course.crm_ids[name]: item for name, item in ITEMS.items() if name in course.crm_ids}
     books = Books(
-        stripe=vendor_books.stripe_invoices(read["stripe"], items),
+        stripe=vendor_books.stripe_invoices(read["stripe"], items_made(read["netsuite"])),
         sent=vendor_books.sent(read["stripe"]),
         subjects=vendor_books.subjects(read["stripe"], (*wishes.EVENTS, *TOLD, customers.MADE, *customers.EVENTS)),
         erp_invoices=vendor_books.erp_invoices(read["netsuite"]),

@@ -55,6 +55,11 @@ def item_of(line: Mapping[str, Any], more: Mapping[str, str] = MappingProxyType(
     return more.get(product) or _ITEMS.get(product, ELSE)
 
 
+def items_made(netsuite: Mapping[str, Any]) -> dict[str, str]:
+    """Give the CRM's id of each product that the books have as an item → the item's id."""
+    return {one["externalId"]: one["id"] for one in netsuite.get("items", ()) if one.get("externalId")}
+
+
 def items(lines: Sequence[Line]) -> dict[str, object]:
     """Give the item of each line as a fact."""
     return {f"item of line {number}": line.item for number, line in enumerate(lines, start=1)}

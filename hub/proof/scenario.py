@@ -77,7 +77,10 @@ class Customer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line: the unit amount is a decimal string of minor units."""
+    """One line: the unit amount is a decimal string of minor units.
+
+    A `product` is a key of billing's, or in braces the name of the CRM's that a case has made.
+    """
 
     product: str
     description: str

@@ -74,12 +74,11 @@ def build(
     crm_ids: dict[str, str] = {}
     rates: dict[str, str] = {}
     if scenario.crm is not None:
-        # What contracts sell, and how it is taxed, stands in the workspace: it is there before the hub is.
+        # How billing taxes what contracts sell stands in the workspace: it is there before the hub is.
         running["salesforce"].seed(crm.wish())
         crm_ids |= running["salesforce"].seed(crm.products())["refs"]
-        running["netsuite"].seed(crm.items(crm_ids))
         rates |= running["stripe"].seed(wishes.tax_rates())["keys"]
-    rows = crm.tables(crm_ids, rates) if crm_ids else None
+    rows = crm.tables(rates) if crm_ids else None
     workspace.write(hub.workspace, running, os.environ, rows=rows)
     hello = hub.start()
     stripe_ids: dict[str, str] = dict(running["stripe"].seed(wishes.stripe_catalogue(scenario))["keys"])

@@ -193,7 +193,8 @@ def _line(line: Line, currency: str, tax: str) -> dict[str, Any]:
         "description": line.description,
         "price_data": {
             "currency": currency.lower(),
-            "product": f"@{line.product}",
+            # What the CRM has made is called by what its record is called there: `{seats}`.
+            "product": line.product if line.product.startswith("{") else f"@{line.product}",
             "unit_amount_decimal": line.unit_amount,
         },
         "quantity": line.quantity,

@@ -13,7 +13,9 @@ import typer
 from typer.testing import CliRunner
 
 from hub.audit.heads import SignedHead, TreeHead
+from hub.cli import place
 from hub.cli.main import app
+from hub.cli.reach import reach
 from hub.store import heads
 from hub.store.database import FILE_NAME
 from hub.workspace.starting import start_workspace, starter_files
@@ -102,3 +104,53 @@ def test_data_of_which_only_the_heads_are_left_is_not_begun_anew(
         done = CliRunner().invoke(app, [*words, *where], env={"CONCORD_KEY": KEY})
         assert (done.exit_code, (tmp_path / FILE_NAME).exists()) == (1, False)
         assert "concord restore FILE" in str(done.exception)
+
+
+@pytest.mark.parametrize("stands", ["", "new"], ids=["no folder", "an empty folder"])
+@pytest.mark.parametrize("environment", ["local", "nowhere"])
+def test_what_a_refused_command_has_begun_is_taken_away(
+    workspace: Path, tmp_path: Path, environment: str, stands: str
+) -> None:
+    """Whether the hub refuses the order or does not even start."""
+    data = tmp_path / "new"
+    if stands:
+        (tmp_path / stands).mkdir()
+    where = ["--data", str(data), "--workspace", str(workspace), "--environment", environment]
+    done = CliRunner().invoke(app, ["connect", "stripe", "--json", *where], env={"CONCORD_KEY": KEY})
+    assert done.exit_code == 1
+    assert "Nothing was stored, and nothing is left there." in done.output
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == [stands][: len(stands)]
+
+
+def test_what_was_there_or_was_stored_stays_when_a_further_order_is_refused(
+    workspace: Path, tmp_path: Path, ids: list[str]
+) -> None:
+    data = tmp_path / "new"
+    where = ["--data", str(data), "--workspace", str(workspace), "--environment", "local"]
+    assert CliRunner().invoke(app, [*ids, *where], env={"CONCORD_KEY": KEY}).exit_code == 0
+    done = CliRunner().invoke(app, ["connect", "stripe", "--json", *where], env={"CONCORD_KEY": KEY})
+    assert (done.exit_code, (data / FILE_NAME).exists()) == (1, True)
+    # A folder of somebody's own is left alone, and so is what else was begun there.
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "notes.txt").write_text("mine")
+    where[1] = str(own)
+    assert CliRunner().invoke(app, ["connect", "stripe", "--json", *where], env={"CONCORD_KEY": KEY}).exit_code == 1
+    assert (own / "notes.txt").read_text() == "mine"
+
+
+def test_a_hub_whose_order_may_have_been_carried_out_is_kept(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "new"
+    settings = place.settings(data, workspace, "local", None)
+    monkeypatch.setenv("CONCORD_KEY", KEY)
+
+    def broken_off() -> None:
+        with reach(settings, begins=True) as hub:
+            hub.put("/api/crossrefs/customer", {"rows": [{"here": "1", "there": "2"}], "replace": False})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken_off()
+    assert (data / FILE_NAME).exists()

@@ -135,14 +135,11 @@ def test_each_currency_has_one_entity() -> None:
     }
 
 
-def test_the_workspace_names_all_that_contracts_sell_and_how_each_country_is_taxed() -> None:
-    """As people add it before the hub begins: by the CRM's ids, and billing's of rates."""
-    ids = {name: f"01t{name}" for name in crm.PRICES}
+def test_the_workspace_names_how_each_country_is_taxed_and_nothing_of_what_contracts_sell() -> None:
+    """As people add it before the hub begins: by billing's ids of rates. Products are the hub's to make and find."""
     rates = {one["key"]: f"txr_{one['key']}" for one in tax_rates()["tax_rates"]}
-    tables = crm.tables(ids, rates)
-    for name in ("tax_codes", "netsuite_items", "s4hana_revenue_accounts"):
-        assert set(tables[name]) == set(ids.values())
-    assert {one["externalId"]: one["id"] for one in crm.items(ids)["records"]} == tables["netsuite_items"]
+    tables = crm.tables(rates)
+    assert set(tables) == {"stripe_tax_rates"}
     countries = {f"{crm.ENTITIES[market.country]}.{market.country}" for market in BY_CURRENCY.values()}
     assert set(tables["stripe_tax_rates"]) == countries
     assert tables["stripe_tax_rates"]["DE01.CH"] == "txr_tax-CHF-CH"

@@ -47,7 +47,7 @@ COMPARED = ', "applications[].amount"'
         (
             "credit-note-to-erp whose sale is filed",
             "mappings/netsuite/credit_memo_from_hub",
-            r"table\('netsuite_items', product_id\)",
+            r"pick\(given\('sold'\), product_id, .*",
             lambda _: "\"'105'\"",
             Invariant.BOOKS_AGREE,
         ),
@@ -156,7 +156,7 @@ def test_a_refund_that_is_taken_back_twice_is_seen(
         (
             "credit-note-to-erp that is taken back, and voided",
             "mappings/s4hana/credit_memo_from_hub",
-            r"table\('s4hana_revenue_accounts', product_id\)",
+            r"table\('s4hana_revenue_accounts', .*",
             "\"'41000500'\"",
         ),
     ],

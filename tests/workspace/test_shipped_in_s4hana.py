@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from hub.sdk.connector import WriteOperation
+from hub.sdk.values import EffectKey
 from tests.ui.stage import shipped_bundle
 from tests.workspace.test_payout_path import pay_out, stripe
 from tests.workspace.walk import Walk, walking
 
 COMPANY, CURRENCY = "3310", "SGD"
+PHONE = "+65 6123 4567"
 ADDRESS = {"line1": "10 Collyer Quay", "city": "Singapore", "postal_code": "049315", "country": "SG"}
 
 
@@ -32,7 +35,7 @@ def wish() -> dict[str, Any]:
         "switches": {"rate": None, "settles": ["sgd"]},
         "products": [{"key": "platform", "id": "prod_platform", "name": "Platform"}],
         "tax_rates": [{"key": "tax", "display_name": "GST", "percentage": "9", "inclusive": False, "country": "SG"}],
-        "customers": [{"key": "sg", "name": "Merlion Foundry", "address": ADDRESS}],
+        "customers": [{"key": "sg", "name": "Merlion Foundry", "address": ADDRESS, "phone": PHONE}],
         "invoices": [
             {"create": {"customer": "@sg", "currency": "sgd"}, "lines": [line], "payments": [{"by": "card"}]},
         ],
@@ -59,3 +62,31 @@ async def test_it_is_invoiced_paid_and_paid_out_in_its_own_books(walk: Walk) -> 
         "22000000": Decimal("-13.50"),
     }
     assert walk.sandboxes["netsuite"].world.books.snapshot()["journals"] == []
+
+
+async def test_the_telephone_of_a_customer_comes_there_and_changes_once(walk: Walk) -> None:
+    await stripe(walk, **{**wish(), "invoices": []})
+    (customer,) = (await stripe(walk))["customers"]
+    made = await walk.flow("customer-to-erp", customer)
+    assert made["way"]["books"]["make"] and phones(walk) == [PHONE]
+    # However it is written, it is the same number.
+    await called(walk, customer["id"], "(+65) 6123-4567")
+    assert (await walk.flow("customer-to-erp", customer))["way"]["books"]["change"] is None
+    await called(walk, customer["id"], "+65 6999 0000")
+    assert (await walk.flow("customer-to-erp", customer))["way"]["books"]["change"]
+    assert phones(walk) == ["+65 6999 0000"]
+    await called(walk, customer["id"], "")
+    await walk.flow("customer-to-erp", customer)
+    assert phones(walk) in ([""], [])
+
+
+async def called(walk: Walk, customer: str, phone: str) -> None:
+    """Give a customer of billing's another telephone number."""
+    operation = walk.connectors["stripe"].operation("customer.update")
+    assert isinstance(operation, WriteOperation)
+    await walk.connected["stripe"].write(operation, {"id": customer, "phone": phone}, EffectKey(f"test:{phone}"))
+
+
+def phones(walk: Walk) -> list[str]:
+    rows = walk.sandboxes["s4hana"].world.books.snapshot()["tables"]["A_AddressPhoneNumber"]
+    return [row["PhoneNumber"] for row in rows]

@@ -27,6 +27,7 @@ from hub.proof.simulation.happenings import (
     taken_back,
 )
 from hub.proof.simulation.note_cases import voided
+from hub.proof.simulation.product_cases import PRODUCT_CASES
 from hub.proof.simulation.refund_cases import taken_back_twice
 from hub.proof.simulation.restore_cases import RESTORE_CASES
 from hub.proof.simulation.sap_cases import SAP_CASES, also_in_s4hana
@@ -382,6 +383,7 @@ CASES: tuple[Case, ...] = (
         ),
     ),
     *CRM_CASES,
+    *PRODUCT_CASES,
     *GROUP_CASES,
     *CONTACT_CASES,
     *CONTRACT_CASES,

@@ -26,6 +26,7 @@ from hub.proof import (
 )
 from hub.proof.evidence import Evidence, Expected
 from hub.proof.invariants import Finding, Invariant
+from hub.proof.lines import items_made
 from hub.proof.records import Names
 from hub.proof.scenario import Scenario
 from hub.proof.simulation import coverage, crm, sap, shipped, trial
@@ -214,7 +215,7 @@ class _Play:
             bare = tuple(replace(invoice, payments=()) for invoice in scenario.invoices)
             scenario = replace(scenario, invoices=bare)
         scenario = replace(scenario, invoices=tuple(replace(one, credits=()) for one in scenario.invoices))
-        wish = wishes.stripe_invoices(scenario, per_second=10)
+        wish = self._meant(wishes.stripe_invoices(scenario, per_second=10))
         self._ids.update((await self._sandboxes["stripe"].seed(wish))["keys"])
         await asyncio.sleep(10.0)
 
@@ -238,14 +239,16 @@ class _Play:
 
     async def seed(self, vendor: str, wish: Mapping[str, Any]) -> None:
         """Let something happen at a vendor that no call of the hub brings about."""
-        meant = exact_json.loads(self._named(exact_json.dumps(wish).decode()).encode())
-        await (self._crm if vendor == crm.VENDOR else self._sandboxes[vendor]).seed(meant)
+        await (self._crm if vendor == crm.VENDOR else self._sandboxes[vendor]).seed(self._meant(wish))
         await asyncio.sleep(10.0)
 
     async def deliver(self, **kinds: str) -> None:
         """Let Stripe's webhooks of types that fit be lost, doubled or late from now on, and no others."""
         plan = [{"kind": kind, "match": {"path": types}, "seconds": 120} for kind, types in kinds.items()]
         self._sandboxes["stripe"].world.faults.replace(plan)
+
+    def _meant(self, wish: Mapping[str, Any]) -> Any:
+        return exact_json.loads(self._named(exact_json.dumps(wish).decode()).encode())
 
     def _named(self, text: str) -> str:
         """Put what Stripe and the CRM call the case's objects in the place of their names."""
@@ -385,7 +388,7 @@ class _Play:
     def _evidence(self) -> Evidence:
         read = crm.heard_of(self._case.crm, self._books())
         books = Books(
-            stripe=vendor_books.stripe_invoices(read["stripe"]),
+            stripe=vendor_books.stripe_invoices(read["stripe"], items_made(read["netsuite"])),
             sent=vendor_books.sent(read["stripe"]),
             subjects=vendor_books.subjects(read["stripe"], wishes.EVENTS),
             erp_invoices=vendor_books.erp_invoices(read["netsuite"]),

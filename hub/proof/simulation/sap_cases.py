@@ -189,6 +189,8 @@ _ALSO_THERE = (
     "refund-to-erp that has failed, and is taken back",
     "product-to-billing",
     "product-to-billing that billing knows",
+    "invoice-to-erp of a product that the CRM has made",
+    "credit-note-to-erp of a product that the CRM has made",
     "contract-to-billing",
     "contract-to-billing that is amended",
     "contract-to-billing that becomes less",
