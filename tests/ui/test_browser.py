@@ -210,7 +210,9 @@ async def test_the_keyboard_is_enough(browser: Browser, address: str, set_up: St
     await page.keyboard.press("Enter")
     await expect(page).to_have_url(f"{address}/runs/{case.run_id}")
     await page.wait_for_load_state()
-    await press(page, "t", page.locator("html[data-theme=dark]"))
+    # It is dark at once, and kept a moment later.
+    async with page.expect_response("**/theme"):
+        await press(page, "t", page.locator("html[data-theme=dark]"))
     await page.reload()
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 

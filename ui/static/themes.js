@@ -6,7 +6,14 @@ async function choose(form, theme) {
   }
   const fields = new URLSearchParams(new FormData(form));
   fields.set("theme", theme);
-  await fetch(form.action, { method: "POST", body: fields, redirect: "manual", credentials: "same-origin" });
+  // Whoever goes to another page at once keeps their choice, too.
+  await fetch(form.action, {
+    method: "POST",
+    body: fields,
+    redirect: "manual",
+    credentials: "same-origin",
+    keepalive: true,
+  });
 }
 
 export function setUpThemes() {
