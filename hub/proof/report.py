@@ -181,7 +181,7 @@ def _four_books(outcome: Outcome) -> Table:
 
 def _cleared(outcome: Outcome) -> Mapping[str, payouts.Cleared]:
     paid = frozenset(one.reference for one in outcome.books.erp_payments)
-    in_sap = payouts.cleared(outcome.books.sap.payouts, sap_documents.paid(outcome.books.sap))
+    in_sap = payouts.cleared(sap_documents.paid_out(outcome.books), sap_documents.paid(outcome.books.sap))
     return dict(sorted({**payouts.cleared(outcome.books.payouts, paid), **in_sap}.items()))
 
 

@@ -186,13 +186,13 @@ def wanted(books: Books) -> Iterator[Wanted]:
             },
         )
     yield from sap_credits.wanted(books, given_back, {currency: company_of(currency) for currency in sap.currencies})
-    yield from payouts.wanted(_with_refunds(books), paid(sap))
+    yield from payouts.wanted(paid_out(books), paid(sap))
     for name in balances(sap):
         facts = {"debits less credits": Decimal(0)}
         yield Wanted(book=SAP, kind=BALANCE, name=name, family=f"{BALANCE} {name}", facts=facts)
 
 
-def _with_refunds(books: Books) -> PayoutBooks:
+def paid_out(books: Books) -> PayoutBooks:
     """Give the payouts with the refunds that the tenant has, and has taken back."""
     known = frozenset(refund.id for refund in books.credits.refunds)
     refunds, undone = sap_credits.refunds(books.sap, known)

@@ -182,4 +182,5 @@ def test_four_books_agree(tmp_path: Path) -> None:
     }
     assert told["accounts"] == 16 + WON_LATE
     assert {Decimal(each) for each in told["unexplained_difference"].values()} == {Decimal(0)}
+    assert {Decimal(row["unexplained"]) for row in told["clearing"].values()} == {Decimal(0)}
     assert told["exceptions_open"] == told["exceptions_expected"] == {}
