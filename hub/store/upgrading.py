@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from hub.errors import Refused, RetryLater
 from hub.store import migrating
 from hub.store.migrating import Phase, Reach, Step
+from hub.store.migrations.indexes import LateIndex
 
 #: Held by one step at a time, and shared by each worker that begins; any number that nobody else takes.
 _STEP = 0x436F6E636F7264
@@ -122,7 +123,7 @@ def _assert_nobody_needs(connection: Connection, step: Step) -> None:
         )
 
 
-def _once(connection: Connection, act: Callable[[], None]) -> None:
+def _once(connection: Connection, act: Callable[[], object]) -> None:
     """Do it in a transaction, alone among all that change tables; again as long as others are in the way."""
     until, pause = time.monotonic() + PATIENCE, _FIRST_PAUSE
     while True:
@@ -168,10 +169,40 @@ def _build(engine: Engine, step: Step) -> None:
         while not _got(connection, "pg_try_advisory_lock", _BUILDING):
             time.sleep(_LONGEST_PAUSE / 4)
         for index in step.late:
-            if _is_broken(connection, index.name):
-                # One that was broken off is there, and is not used.
-                connection.exec_driver_sql(f'DROP INDEX CONCURRENTLY IF EXISTS "{index.name}"')
-            connection.exec_driver_sql(index.statement(concurrently=True))
+            if connection.execute(_IN_PARTITIONS, {"table": index.table}).scalar():
+                _build_parts(engine, connection, index)
+            else:
+                _build_one(connection, index)
+
+
+_IN_PARTITIONS = text("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass(:table)")
+_WITHOUT_IT = text(
+    "SELECT part.relname FROM pg_inherits JOIN pg_class AS part ON part.oid = inhrelid "
+    "WHERE inhparent = to_regclass(:table) AND NOT EXISTS (SELECT FROM pg_inherits AS its JOIN pg_index "
+    "ON indexrelid = its.inhrelid WHERE its.inhparent = to_regclass(:index) AND indrelid = part.oid) ORDER BY 1"
+)
+
+
+def _build_one(connection: Connection, index: LateIndex) -> None:
+    if _is_broken(connection, index.name):
+        # One that was broken off is there, and is not used.
+        connection.exec_driver_sql(f'DROP INDEX CONCURRENTLY IF EXISTS "{index.name}"')
+    connection.exec_driver_sql(index.statement(concurrently=True))
+
+
+def _build_parts(engine: Engine, connection: Connection, index: LateIndex) -> None:
+    """Make an index of a table in partitions: for the whole it is said only, for each partition made and put in.
+
+    The server makes none beside the work for the whole. A partition that comes meanwhile gets its own by itself, and
+    the whole one is used once all of them are in.
+    """
+    with engine.connect() as whole:
+        _once(whole, lambda: whole.exec_driver_sql(index.statement(only=True)))
+        for part in connection.execute(_WITHOUT_IT, {"table": index.table, "index": index.name}).scalars().all():
+            own = replace(index, name=f"{index.name}_{part.removeprefix(f'{index.table}_')}", table=part)
+            _build_one(connection, own)
+            put = f'ALTER INDEX "{index.name}" ATTACH PARTITION "{own.name}"'
+            _once(whole, lambda put=put: whole.exec_driver_sql(put))  # type: ignore[misc]
 
 
 @contextmanager

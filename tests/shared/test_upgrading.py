@@ -167,14 +167,28 @@ def test_an_index_that_was_broken_off_is_made_anew(url: str, newer: Rehearsed, t
     """One that the server left unusable counts for nothing; those of rows and of all are made as they were meant."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE INDEX ix_rehearsed_runs ON runs (environment, updated_at)")
-        connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_rehearsed_runs'::regclass")
+        # A table in partitions: of the whole one only the word is there, and of its parts one, which is not usable.
+        connection.execute("CREATE INDEX ix_rehearsed_events ON ONLY events (received_at) WHERE state = 'accepted'")
+        connection.execute("CREATE INDEX ix_rehearsed_events_other ON events_other (received_at)")
+        broken = "UPDATE pg_index SET indisvalid = false WHERE indexrelid IN (%s::regclass, %s::regclass)"
+        connection.execute(broken, ["ix_rehearsed_runs", "ix_rehearsed_events_other"])
     Database(tmp_path / "a", url).close()
     with psycopg.connect(url) as connection:
         made = connection.execute(
             "SELECT relname, indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid "
             "WHERE relname LIKE 'ix_rehearsed%' ORDER BY relname"
         ).fetchall()
-    assert made == [("ix_rehearsed_events", True), ("ix_rehearsed_runs", True)]
+        parts = connection.execute(
+            "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass UNION ALL "
+            "SELECT count(*) FROM pg_inherits WHERE inhparent = 'ix_rehearsed_events'::regclass"
+        ).fetchall()
+    assert all(usable for _, usable in made)
+    assert [name for name, _ in made if not name.startswith("ix_rehearsed_events_")] == [
+        "ix_rehearsed_events",
+        "ix_rehearsed_runs",
+    ]
+    # Each month has its own, made as it was meant: the one that was not usable had no condition.
+    assert parts[0] == parts[1] and parts[0][0] > 1 and len(made) == parts[0][0] + 2
     assert found(url) == newer.indexes
 
 

@@ -22,12 +22,13 @@ class LateIndex:
     unique: bool = False
     where: str | None = None
 
-    def statement(self, *, concurrently: bool = False) -> str:
-        """Give the statement that makes it where it is not there."""
+    def statement(self, *, concurrently: bool = False, only: bool = False) -> str:
+        """Give the statement that makes it where it is not there; `only` leaves a table's partitions for later."""
         kind = f"{'UNIQUE ' if self.unique else ''}INDEX {'CONCURRENTLY ' if concurrently else ''}IF NOT EXISTS"
         columns = ", ".join(f'"{column}"' for column in self.columns)
         some = f" WHERE {self.where}" if self.where is not None else ""
-        return f'CREATE {kind} "{self.name}" ON "{self.table}" ({columns}){some}'
+        of = f'{"ONLY " if only else ""}"{self.table}"'
+        return f'CREATE {kind} "{self.name}" ON {of} ({columns}){some}'
 
 
 def make(late: Sequence[LateIndex]) -> None:
