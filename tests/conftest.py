@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import structlog
 import typer.main
 import typer.testing
 from hypothesis import HealthCheck, settings
@@ -153,6 +154,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("embedded")
     if postgres.WANTED and marker is not None:
         pytest.skip(f"about SQLite: {marker.args[0]}")
+
+
+def pytest_runtest_teardown() -> None:
+    """Let the next test hear what is logged: a command that runs in a test's own process keeps the log quiet."""
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=postgres.WANTED)

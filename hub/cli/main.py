@@ -181,7 +181,7 @@ def serve(
     poll: Annotated[float, typer.Option(help="Seconds between readings of the vendors' streams.")] = 60.0,
     roles: Roles = "api,worker,scheduler",
     lease: Lease = 10.0,
-    in_hand: InHand = 400,
+    in_hand: InHand = place.DEFAULT_IN_HAND,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hub.errors import Refused
-from hub.runtime.settings import ON_SERVER, HubSettings
+from hub.runtime.settings import IN_HAND, ON_SERVER, HubSettings
 from hub.workspace.loader import find_workspace
 
 Data = Annotated[Path, typer.Option(help="The data directory.", envvar="CONCORD_DATA")]
@@ -40,6 +40,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_DATA = Path(".data")
 #: The environment when none is named; where a hub runs, the one that it serves.
 DEFAULT_ENVIRONMENT = "example"
+DEFAULT_IN_HAND = IN_HAND
 
 
 def settings(data: Path, workspace: Path | None, environment: str, key_file: Path | None, **more: Any) -> HubSettings:

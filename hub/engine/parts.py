@@ -13,9 +13,6 @@ from hub.store.database import Database
 from hub.store.marks import Restored
 from hub.workspace.bundle import Bundle
 
-#: How many runs one worker has in hand at a time.
-CAPACITY = 400
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -23,9 +20,9 @@ class Parts:
 
     `bundle(id)` gives a compiled revision of the workspace, and `current` the one that serves now, whose policies guard
     the connections; `accounts` are the environment's connections by name; `worker` names this process in leases and in
-    the audit. `restored` tells from which moment the data is, where it was brought back from a backup: what was done
-    between then and the restore, it does not know. `refused` are revisions that this process cannot make sense of: what
-    runs by them is left to others.
+    the audit. `capacity` is how many runs it has in hand at a time. `restored` tells from which moment the data is,
+    where it was brought back from a backup: what was done between then and the restore, it does not know. `refused` are
+    revisions that this process cannot make sense of: what runs by them is left to others.
     """
 
     environment: str
@@ -36,7 +33,7 @@ class Parts:
     accounts: Mapping[str, Account]
     bundle: Callable[[str], Awaitable[Bundle]]
     current: Callable[[], Bundle]
-    capacity: int = field(default=CAPACITY)
+    capacity: int
     restored: Restored | None = None
     refused: Collection[str] = ()
     drift: Drift = field(init=False)

@@ -216,7 +216,10 @@ def dumped(database: str) -> Iterator[tuple[str, bytes]]:
 
     with psycopg.connect(database) as connection:
         connection.execute("SET bytea_output = 'escape'")
-        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
+        # A table in partitions has no rows of its own.
+        tables = connection.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
+        ).fetchall()
         for (name,) in tables:
             with connection.cursor().copy(f'COPY "{name}" TO STDOUT'.encode()) as copy:
                 yield name, b"".join(bytes(part) for part in copy)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.engine.parts import CAPACITY
 from hub.runtime.roles import ALL, Role
 
 DEFAULT_PORT = 8480
+#: How many runs one worker has in hand at a time.
+IN_HAND = 400
 #: Why what is done to the database's file cannot be done; the sentence begins with what that is.
 ON_SERVER = "is for data in a file, and this data is on PostgreSQL: use the server's own tools (docs/operations.md)."
 
@@ -38,7 +39,7 @@ class HubSettings:
     poll_seconds: float = 60.0
     lease_seconds: float = 10.0
     roles: frozenset[Role] = ALL
-    in_hand: int = CAPACITY
+    in_hand: int = IN_HAND
     seed: int | None = None
 
     @property

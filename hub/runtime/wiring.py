@@ -9,7 +9,7 @@ from hub.connections.accounts import Account
 from hub.connections.budgets import Budgets, StoredBudgets
 from hub.connections.hands import SHARE
 from hub.connections.ledgers import Ledgers
-from hub.engine.parts import CAPACITY, Parts
+from hub.engine.parts import Parts
 from hub.engine.worker import Worker
 from hub.intake.deliveries import Deliveries
 from hub.intake.door import Intake
@@ -19,6 +19,7 @@ from hub.operate.events import EventOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
 from hub.operate.runs import RunOrders
+from hub.runtime.settings import IN_HAND
 from hub.store.committer import Committer
 from hub.store.database import Database
 from hub.store.marks import Restored
@@ -58,7 +59,7 @@ def wired(
     refused: Collection[str] = (),
     intake: type[Intake] = Intake,
     worker: type[Worker] = Worker,
-    capacity: int = CAPACITY,
+    capacity: int = IN_HAND,
 ) -> Wired:
     """Wire one hub of an environment; `name` is what its worker is called in leases and in the audit.
 

@@ -27,6 +27,7 @@ from hub.operate.effects import EffectOrders
 from hub.operate.holds import HoldOrders
 from hub.operate.orders import Orders
 from hub.operate.runs import RunOrders
+from hub.runtime.settings import IN_HAND
 from hub.sdk.connector import Connector, Limits
 from hub.sdk.settings import Settings
 from hub.sdk.transport import Transport
@@ -143,6 +144,7 @@ class House:
             accounts=self.accounts,
             bundle=shelf,
             current=lambda: self.bundle,
+            capacity=IN_HAND,
             restored=restored,
         )
         self.worker = worker(self.parts)
