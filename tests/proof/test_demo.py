@@ -83,8 +83,8 @@ def test_without_faults_everything_is_posted(tmp_path: Path) -> None:
 
 
 def test_a_storm_with_a_kill_breaks_nothing(tmp_path: Path) -> None:
-    """Thirty invoices, every kind of fault, one kill -9."""
-    status, told, errors = _demo(tmp_path / "demo", "--invoices", "30", "--faults", "storm", "--kill", "1")
+    """Twenty invoices, every kind of fault, one kill -9."""
+    status, told, errors = _demo(tmp_path / "demo", "--invoices", "20", "--faults", "storm", "--kill", "1")
     assert status == 0, (told.get("findings"), errors)
     assert told["kills"] == 1
     assert told["effects_open_at_kill"] > 0

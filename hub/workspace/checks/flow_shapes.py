@@ -106,10 +106,15 @@ class FlowShapes:
         if not isinstance(given, Keyed):
             return
         quiet = FlowShapes(lints=Lints(self.lints.path), known=self.known, outputs=self.outputs)
+        shapes = {key: quiet.term(entry.value) for key, entry in given.entries.items()}
+        told = {key: shape for key, shape in shapes.items() if shape is not ANYTHING}
         source, target = self.known.shape(mapping.source), self.known.shape(mapping.target)
+        # Most often there is nothing to tell, and one look at all of them is enough to see it.
+        if not told or not any(flaw.certain for flaw in check(mapping.compiled, source, target, told)):
+            return
         alone = set(check(mapping.compiled, source, target))
-        for key, entry in given.entries.items():
-            shape = quiet.term(entry.value)
+        for key, shape in told.items():
+            entry = given.entries[key]
             for flaw in check(mapping.compiled, source, target, {key: shape}):
                 if flaw not in alone and flaw.certain:
                     message = f"The mapping `{name}` cannot use this value: {flaw.detail}"
