@@ -60,7 +60,8 @@ async def test_columns_of_a_newer_version_harm_no_older_one(tmp_path: Path) -> N
     vendor = Vendor(fault=lambda _request, number: "lost-after" if number % 7 == 3 else None)
     house = House(tmp_path, vendor, bundle(THREE_WRITES, **FILES))
     with house.database.writer.begin() as connection:
-        names = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
+        # A table's partitions have the columns that it has.
+        names = sorted(tables.metadata.tables.keys() & set(inspect(connection).get_table_names()))
         for name in names:
             connection.execute(text(f'ALTER TABLE "{name}" ADD COLUMN of_a_newer_version TEXT'))
             connection.execute(text(f"ALTER TABLE \"{name}\" ADD COLUMN never_empty TEXT NOT NULL DEFAULT 'x'"))

@@ -146,7 +146,9 @@ def _proved(monkeypatch: pytest.MonkeyPatch, *faults: str, mutant: str | None = 
 
 @pytest.mark.timeout(240)
 @pytest.mark.processes
-def test_a_worker_the_leader_of_nats_and_commits_are_struck_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_the_leader_of_nats_and_commits_are_struck_and_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Each has had its trial, and what this machine was not let do is told as skipped."""
     struck = ("nats-leader-killed", "ended-at-commit", "worker-cut-off")
     proved = _proved(monkeypatch, *struck, "disks-full")
