@@ -74,7 +74,8 @@ class Whole:
     """A head whose parts are changed with it: its set, and the property that is its number.
 
     `owners` are properties in the keys of parts that hold the number of the head, whatever they are called. `through`
-    names sets whose parts are made through a navigation of the head, with all below them that has no key yet.
+    names sets whose parts are made through a navigation of what they belong to, since the key that they have from it
+    cannot be written, with all below them that has no key yet.
     `is_the_hubs_own` tells of a record whether it stands as the hub has made it: then nothing is newer there, however
     late it was made.
     """
@@ -181,13 +182,14 @@ class Whole:
         """Give what a write changes: the set, the place in one form, and the change."""
         for change in changes_of(request):
             head, _, navigation = change.path.partition(")/")
-            name = self.entity.navigations[navigation][0] if navigation else head.partition("(")[0]
-            entity = entity_set(self.entity.service, name)
-            if change.method != "POST":
-                yield entity, place(change.path), change
+            entity = entity_set(self.entity.service, head.partition("(")[0])
+            if not navigation:
+                made = change.method == "POST"
+                yield entity, place(requests.entity_path(entity, change.body) if made else change.path), change
                 continue
-            owner = dict.fromkeys(self.owners, number_in(f"{head})")) if navigation else {}
-            yield entity, place(requests.entity_path(entity, {**owner, **change.body})), change
+            owner = _key_in(entity, f"{head})")
+            below, _ = entity.behind(navigation)
+            yield below, place(requests.entity_path(below, {**owner, **change.body})), change
 
     def bind(self, request: Request, standing: Standing | None) -> Request:
         """Bind a write to the version that stands, and make what is not there yet instead of changing it."""
@@ -212,14 +214,19 @@ class Whole:
         return part
 
     def _making(self, head: Change, part: Change) -> Change:
-        name, _, key = part.path.partition("(")
-        entity = entity_set(self.entity.service, name)
-        found = dict(_NAMED.findall(unquote(key))) or {entity.keys[0]: unquote(key)[1:-2]}
-        own = {each: value.replace("''", "'") for each, value in found.items() if value}
+        name = part.path.partition("(")[0]
+        own = _key_in(entity_set(self.entity.service, name), part.path)
         if name in self.through:
-            own = {each: value for each, value in own.items() if each not in self.owners}
-            name = f"{head.path}/{self.through[name]}"
+            above = self._above(name)
+            owner = head.path if above is self.entity else requests.entity_path(above, own)
+            own = {each: value for each, value in own.items() if each not in above.keys}
+            name = f"{owner}/{self.through[name]}"
         return Change(method="POST", path=name, body={**own, **part.body})
+
+    def _above(self, name: str) -> EntitySet:
+        """Give the set to which a part belongs that is made through a navigation."""
+        every = [self.entity, *(below for _, below in self.entity.paths())]
+        return next(each for each in every if each.navigations.get(self.through[name], ("",))[0] == name)
 
     def _shown(self, head: Change) -> str:
         return f"{head.path}?$select={self.id}"
@@ -325,6 +332,13 @@ def place(path: str) -> str:
     if not named:
         return f"{found[1]}('{number(found[2][1:-1])}')"
     return f"{found[1]}({','.join(f'{name}={number(value)}' for name, value in named)})"
+
+
+def _key_in(entity: EntitySet, path: str) -> dict[str, str]:
+    """Give the key in the address of an entity, by the names of its properties."""
+    key = unquote(path.partition("(")[2])
+    found = dict(_NAMED.findall(key)) or {entity.keys[0]: key[1:-2]}
+    return {name: value.replace("''", "'") for name, value in found.items() if value}
 
 
 def number_in(path: str) -> str:

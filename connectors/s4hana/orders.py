@@ -64,7 +64,7 @@ class Order:
             entity=self.entity,
             id=self.id,
             owners=(self.id,),
-            through={self.entity.behind("to_Item")[0].name: "to_Item"},
+            through={target.name: path.rpartition("/")[2] for path, target in self.entity.paths()},
             is_the_hubs_own=_untouched,
         )
         reject = whole.marking(

@@ -20,6 +20,7 @@ class Settings:
     - `clearing`: whether items of a customer that add up to zero are cleared `at_once`, or `never`
     - `negative_postings`: `allow`, or `block` amounts whose sign contradicts the debit/credit code
     - `duplicate_orders`: `ignore`, or `warn` of a second order with the same `PurchaseOrderByCustomer`
+    - `read_only_properties`: whether a write that gives what only SAP determines is to `refuse`, or to `ignore` it
     - `changed_events`: how many Changed events one save of a business partner raises
     - `repeatability`: services that know `RequestID`, and for how many seconds they keep it
     - `limit_status`, `limit_seconds`: what is answered beyond the limits (429 or 503), and its Retry-After
@@ -35,6 +36,7 @@ class Settings:
     clearing: str = "at_once"
     negative_postings: str = "allow"
     duplicate_orders: str = "ignore"
+    read_only_properties: str = "refuse"
     changed_events: int = 2
     repeatability: tuple[str, ...] = ()
     repeatability_seconds: float = 86_400.0
@@ -65,5 +67,6 @@ _CHOICES: Mapping[str, tuple[str | int, ...]] = {
     "clearing": ("at_once", "never"),
     "negative_postings": ("allow", "block"),
     "duplicate_orders": ("ignore", "warn"),
+    "read_only_properties": ("refuse", "ignore"),
     "limit_status": (429, 503),
 }
