@@ -216,7 +216,8 @@ SAMPLES = Samples(
             for company in ("10100002", "17100001")
         ],
         "changes": _OLD,
-        "settings": {"posting_seconds": 0},
+        # A page of one row: what a query of v4 asks for comes in several.
+        "settings": {"posting_seconds": 0, "page_sizes": {"CE_SALESORDER_0001": 1}},
     },
     listings=(
         ListingSample(
@@ -276,6 +277,16 @@ SAMPLES = Samples(
         ReadSample(
             operation="odata.query",
             input={**_BY_KEY, "where": [{"property": "SoldToParty", "value": "10100001"}], "expand": ["to_Item"]},
+        ),
+        ReadSample(
+            operation="odata.query",
+            input={
+                "service": "CE_SALESORDER_0001",
+                "set": "SalesOrder",
+                "where": [{"property": "SalesOrganization", "any": ["1010", "1510"]}],
+                "select": ["SalesOrder", "SoldToParty", "TransactionCurrency", "TotalNetAmount", "LastChangeDateTime"],
+                "expand": ["_Item"],
+            },
         ),
     ),
     writes=(

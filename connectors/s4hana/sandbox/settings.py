@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -11,7 +11,7 @@ from typing import Any
 class Settings:
     """All durations are in seconds of the sandbox's clock.
 
-    - `page_size`: rows of one answer at the most
+    - `page_size`: rows of one answer at the most; `page_sizes`: by service, where it is another
     - `session_seconds`: how long a session, and the CSRF token bound to it, lives without requests
     - `reporting_delay`: how long postings are not yet seen in line items and cubes
     - `posting_seconds`: how long an asynchronous journal entry waits before it is posted
@@ -28,6 +28,7 @@ class Settings:
     """
 
     page_size: int = 1000
+    page_sizes: Mapping[str, int] = field(default_factory=dict)
     session_seconds: float = 1800.0
     reporting_delay: float = 0.0
     posting_seconds: float = 5.0
@@ -52,7 +53,11 @@ class Settings:
         if name in _CHOICES and value not in _CHOICES[name]:
             raise ValueError(f"settings.{name} is one of {', '.join(map(str, _CHOICES[name]))}")
         standing = getattr(self, name)
-        if isinstance(standing, tuple):
+        if isinstance(standing, Mapping):
+            value = {str(each): int(size) for each, size in value.items()}
+            if min(value.values(), default=1) < 1:
+                raise ValueError(f"settings.{name} must be positive")
+        elif isinstance(standing, tuple):
             value = tuple(str(each) for each in value)
         elif isinstance(standing, str):
             value = str(value)

@@ -94,10 +94,9 @@ class Tenant:
 
     # --- what requests need ---
 
-    @property
-    def page_size(self) -> int:
-        """Give how many rows an answer has at the most."""
-        return self.settings.page_size
+    def page_size(self, service: Service) -> int:
+        """Give how many rows an answer of a service has at the most."""
+        return self.settings.page_sizes.get(service.name, self.settings.page_size)
 
     def rules(self, table: str) -> Rules:
         """Give what SAP does with rows of a table."""

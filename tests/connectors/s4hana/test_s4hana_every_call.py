@@ -1,4 +1,4 @@
-"""`pyodata` and `zeep` make every call that the connector makes, by the sandbox's own metadata and WSDLs.
+"""`pyodata`, `python-odata` and `zeep` make every call of the connector, by the sandbox's own metadata and WSDLs.
 
 What the connector sends is not listed by hand: its operations, streams and listings are tried against a sandbox, whose
 log tells the calls.
@@ -24,6 +24,7 @@ from hub.sdk.values import EffectKey
 from tests.connectors.s4hana.conftest import ASYNC, SYNC, Plain, order
 from tests.connectors.s4hana.test_s4hana_pyodata import CREDIT, SERVICES
 from tests.connectors.s4hana.test_s4hana_pyodata import client_of as odata
+from tests.connectors.s4hana.test_s4hana_python_odata import client_of as odata_v4
 from tests.connectors.s4hana.test_s4hana_zeep import client_of as soap
 from tests.connectors.s4hana.test_s4hana_zeep import invoice, message
 from tests.connectors.tried import every_call
@@ -84,10 +85,19 @@ def with_the_libraries(plain: Plain) -> None:
             if service in CHANGES:
                 _changed(client, entities, key, found.etag, CHANGES[service])
     _made(plain)
+    _of_version_4(plain)
     reply = soap(plain, SYNC).service.JournalEntryCreateRequestConfirmation_In(**message(invoice()))
     assert reply.JournalEntryCreateConfirmation[0].Log.MaximumLogItemSeverityCode == "1"
     later = message(invoice(), identity="MSG2")
     assert not soap(plain, ASYNC).service.JournalEntryBulkCreationRequest_In(**later)
+
+
+def _of_version_4(plain: Plain) -> None:
+    """List orders with their items, page by page."""
+    client = odata_v4(plain)
+    orders = client.entities["SalesOrder"]
+    found = client.query(orders).order_by(orders.SalesOrder.asc()).expand(orders._Item)
+    assert [each.SalesOrder for each in found][:2] == ["1", "2"]
 
 
 def _changed(client: Any, entities: Any, key: dict[str, str], etag: str | None, fields: dict[str, str]) -> None:

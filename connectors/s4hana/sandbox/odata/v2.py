@@ -143,6 +143,7 @@ class ServiceV2:
         return summed(kept, place.entity_set, options.shown.select)
 
     def _collection(self, place: Place, options: Options, call: Call) -> dict[str, Any]:
+        size = self._tenant.page_size(self.service)
         if place.entity_set.aggregate:
             found = sorted(self._all(place, options), key=lambda item: item[0])
             keep, options.keep = options.keep, None
@@ -150,12 +151,10 @@ class ServiceV2:
             def scan(after: Key | None) -> Any:
                 return (item for item in found if after is None or item[0] > after)
 
-            page = page_of(scan, options, self._tenant.page_size)
+            page = page_of(scan, options, size)
             options.keep = keep
         else:
-            page = page_of(
-                lambda after: self.entities.rows(place, after=after, keep=options.keep), options, self._tenant.page_size
-            )
+            page = page_of(lambda after: self.entities.rows(place, after=after, keep=options.keep), options, size)
         shown = [self._entity(place.entity_set, key, row, options.shown) for key, row in page.rows]
         body: dict[str, Any] = {"results": shown}
         if page.total is not None:

@@ -106,7 +106,7 @@ class ServiceV4:
             if etag and call.headers.get("if-none-match") == etag:
                 return Reply(status=304, headers={**_HEADERS, "etag": etag})
             return self._one(place.entity_set, place.key, row, options.shown, call, status=200)
-        size = self._tenant.page_size
+        size = self._tenant.page_size(self.service)
         wanted = _preferred_size(call)
         page = page_of(
             lambda after: self.entities.rows(place, after=after, keep=options.keep),
