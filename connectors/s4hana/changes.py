@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,9 +18,11 @@ from connectors.s4hana.failures import CHANGED_MEANWHILE, NOT_FOUND, classify, i
 from connectors.s4hana.marks import number
 from connectors.s4hana.moments import latest
 from connectors.s4hana.odata import answers, requests
-from connectors.s4hana.odata.batch import Change, changes_of, changing, outcomes
+from connectors.s4hana.odata.batch import changes_of, changing, outcomes
+from connectors.s4hana.odata.json_batch import is_json
 from connectors.s4hana.odata.literals import decimal_of
 from connectors.s4hana.odata.model import EntitySet, Kind, entity_set
+from connectors.s4hana.odata.requests import Change
 from connectors.s4hana.odata.values import rows_of, wire_entity
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.calls import Course
@@ -105,7 +107,8 @@ class Whole:
                 sent = wire_entity(target, {**plain, **keyless})
                 body = {each: value for each, value in sent.items() if each not in target.keys}
                 if body or not target.navigations:
-                    yield Change(method="PATCH", path=requests.entity_path(target, whole), body=body)
+                    path, match = requests.entity_path(target, whole), "*" if target.versioned else ""
+                    yield Change(method="PATCH", path=path, body=body, match=match)
                 yield from self._parts(target, {each: whole[each] for each in whole if each not in keyless})
 
     def _keyless(self, target: EntitySet, whole: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,7 +203,7 @@ class Whole:
         bound = [replace(head, match=str(standing.output["etag"]) or "*")]
         bound += [self._changing(part) if place(part.path) in there else self._making(head, part) for part in parts]
         base = request.url.removesuffix(f"{self.entity.root}/$batch")
-        return changing(base, self.entity, bound, shown=self._shown(head))
+        return changing(base, self.entity, bound, shown=self._shown(head), json=is_json(request))
 
     def _changing(self, part: Change) -> Change:
         below = sorted(part.body.keys() & entity_set(self.entity.service, part.path.partition("(")[0]).navigations)
@@ -228,6 +231,10 @@ class Whole:
         every = [self.entity, *(below for _, below in self.entity.paths())]
         return next(each for each in every if each.navigations.get(self.through[name], ("",))[0] == name)
 
+    def _changing_all(self, settings: S4HanaSettings, changes: Sequence[Change]) -> Request:
+        json = self.entity.version == 4 and settings.v4_batch == "json"
+        return changing(settings.base_url, self.entity, changes, shown=self._shown(changes[0]), json=json)
+
     def _shown(self, head: Change) -> str:
         return f"{head.path}?$select={self.id}"
 
@@ -243,7 +250,7 @@ class Whole:
             changes = self.changes(form(settings, record))
             if not bound:
                 changes[0] = replace(changes[0], match="")
-            return changing(settings.base_url, self.entity, changes, shown=self._shown(changes[0]))
+            return self._changing_all(settings, changes)
 
         look = Look(current=self.current, standing=self.standing, holds=self.holds, within=self.within)
         refused = frozenset({CHANGED_MEANWHILE})
@@ -269,7 +276,7 @@ class Whole:
 
         def request(settings: S4HanaSettings, record: Record, key: EffectKey) -> Request:
             changes = self.changes(form(settings, record))
-            made = changing(settings.base_url, self.entity, changes, shown=self._shown(changes[0]))
+            made = self._changing_all(settings, changes)
             return replace(made, headers={**made.headers, TRACE: key})
 
         def find(settings: S4HanaSettings, formed: Request, key: EffectKey) -> Course[Record | None]:
@@ -310,9 +317,12 @@ def _entities(entity: EntitySet, record: Mapping[str, Any]) -> Iterator[tuple[st
     for name in entity.navigations:
         below, many = entity.behind(name)
         value = record.get(name)
-        if not isinstance(value, Mapping) or "__deferred" in value:
+        if isinstance(value, list) and many and entity.version == 4:
+            rows: Any = value
+        elif not isinstance(value, Mapping) or "__deferred" in value:
             continue
-        rows = value.get("results") if many else [value]
+        else:
+            rows = value.get("results") if many else [value]
         if not isinstance(rows, list) or not all(_has_key(below, row) for row in rows):
             raise OutcomeUnknown("What belongs to it came incomplete.", code="unreadable-answer", navigation=name)
         for row in rows:
