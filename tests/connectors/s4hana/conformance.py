@@ -107,11 +107,13 @@ class Judge:
             return
         yield from self._key(entity_set, key)
         inherited: Collection[str] = ()
+        below = False
         for navigation, key in rest:
             found = self._document.behind(entity_set, navigation)
             if found is None:
                 yield f"{entity_set.name} has no {navigation}"
                 return
+            below = not self._document.v4 or navigation in entity_set.makes
             inherited, entity_set = entity_set.keys, found[0]
             yield from self._key(entity_set, key)
         if asked.method in ("GET", "HEAD"):
@@ -119,7 +121,7 @@ class Judge:
         elif pairs:
             yield f"options {pairs} of a write are not understood"
         else:
-            yield from self._write(entity_set, asked, below=bool(rest), inherited=inherited)
+            yield from self._write(entity_set, asked, below=below, inherited=inherited)
 
     def _key(self, entity_set: EntitySet, text: str | None) -> Iterator[str]:
         if text is None:
@@ -260,7 +262,8 @@ class Judge:
             if found is not None:
                 target, many = found
                 rows = value if many and isinstance(value, list) else [value]
-                if not making or many is not isinstance(value, list):
+                allowed = not self._document.v4 or name in entity_set.makes
+                if not making or not allowed or many is not isinstance(value, list):
                     yield f"{name} is given as {value}"
                 for row in rows:
                     yield from self._entity(target, row, entity_set.keys, making=making, texts=texts)

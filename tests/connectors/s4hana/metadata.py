@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,7 +37,10 @@ class Property:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntitySet:
-    """One set; `navigations` map a name to the type behind it and whether that are many."""
+    """One set; `navigations` map a name to the type behind it and whether that are many.
+
+    `closed` is what it does not offer. `makes` are navigations of v4 that make what cannot be made in its own set.
+    """
 
     name: str
     type: str
@@ -45,6 +48,7 @@ class EntitySet:
     properties: Mapping[str, Property]
     navigations: Mapping[str, tuple[str, bool]]
     closed: frozenset[str] = frozenset()
+    makes: frozenset[str] = frozenset()
     aggregate: bool = False
     etag: bool = False
 
@@ -135,6 +139,7 @@ def _set(
         properties=properties,
         navigations=navigations,
         closed=frozenset(closed | _closed(about)),
+        makes=frozenset(_makes(about)),
         aggregate=kind.get(_SAP + "semantics") == "aggregate",
         etag="OptimisticConcurrency" in about or any(one.etag for one in properties.values()),
     )
@@ -219,3 +224,11 @@ def _closed(about: Mapping[str, ET.Element]) -> set[str]:
         for value in (about[term].iter() if term in about else ())
         if value.get("Property") in words and value.get("Bool") == "false"
     }
+
+
+def _makes(about: Mapping[str, ET.Element]) -> Iterator[str]:
+    for record in about["NavigationRestrictions"].iter() if "NavigationRestrictions" in about else ():
+        values = {part.get("Property"): part for part in record} if _local(record) == "Record" else {}
+        allowed = values["InsertRestrictions"].iter() if "InsertRestrictions" in values else ()
+        if "NavigationProperty" in values and any(part.get("Bool") == "true" for part in allowed):
+            yield str(values["NavigationProperty"].get("NavigationPropertyPath"))

@@ -180,6 +180,8 @@ NEW = "CE_SALESORDER_0001"
         (NEW, "GET", "SalesOrder?$inlinecount=allpages", "", "options ['$inlinecount']"),
         (NEW, "POST", "SalesOrder", "{}", "needs ['SalesOrderType']"),
         (NEW, "POST", "SalesOrderItem", "{}", "not creatable"),
+        (NEW, "POST", "SalesOrderItem(SalesOrder='1',SalesOrderItem='10')/_ScheduleLine", "{}", "not creatable"),
+        (NEW, "POST", "SalesOrder('1')/_Item", '{"_ScheduleLine": []}', "_ScheduleLine is given as []"),
         (NEW, "PATCH", "SalesOrder('1')", '{"SalesOrderType": "OR"}', "SalesOrderType is read-only"),
         (NEW, "PATCH", "SalesOrder('1')", '{"SoldToParty": null}', "cannot be None"),
         (NEW, "DELETE", "SalesOrder('1')", "", "not deletable"),

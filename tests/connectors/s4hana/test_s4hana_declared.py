@@ -124,6 +124,10 @@ async def test_what_a_set_of_version_4_does_not_offer_is_refused(plain: Plain) -
     assert (await plain.write("POST", f"{V4}SalesOrder('2')/_Item", item)).status == 201
     assert (await plain.write("DELETE", f"{V4}SalesOrder('2')", If_Match="*")).error[0] == 405
     line = f"{V4}SalesOrderScheduleLine(SalesOrder='2',SalesOrderItem='10',ScheduleLine='1')"
+    lines = f"{V4}SalesOrderItem(SalesOrder='2',SalesOrderItem='10')/_ScheduleLine"
+    assert (await plain.write("POST", lines, {})).error[0] == 405
+    deep = {**ITEM, "_ScheduleLine": [{"RequestedDeliveryDate": "2026-01-31"}]}
+    assert "'_ScheduleLine' is read-only" in (await plain.write("POST", f"{V4}SalesOrder('2')/_Item", deep)).error[2]
     change = {"RequestedDeliveryDate": "2026-01-31"}
     assert (await plain.write("PATCH", line, change, If_Match="*")).error[0] == 405
     once = {"SalesOrderType": "OR"}

@@ -59,6 +59,7 @@ def test_what_our_metadata_says_sap_says_too(name: str) -> None:
         true = theirs.sets[set_name]
         assert (own.type, own.keys, own.closed) == (true.type, true.keys, true.closed), set_name
         assert (own.aggregate, own.etag) == (true.aggregate, true.etag), set_name
+        assert own.makes == true.makes & own.navigations.keys(), set_name
         differing = {
             each: (shape, true.properties.get(each))
             for each, shape in own.properties.items()

@@ -137,6 +137,14 @@ def _restrictions(entity_set: EntitySet) -> Iterator[str]:
         ],
         "Sort": [_of("NonSortableProperties", _paths([each.name for each in every if not each.sortable]))],
     }
+    made = "".join(
+        f'<Record><PropertyValue Property="NavigationProperty" NavigationPropertyPath="{each.name}"/>'
+        '<PropertyValue Property="InsertRestrictions"><Record><PropertyValue Property="Insertable" Bool="true"/>'
+        "</Record></PropertyValue></Record>"
+        for each in entity_set.navigations.values()
+        if each.insertable
+    )
+    told["Navigation"] = [_of("RestrictedProperties", f"<Collection>{made}</Collection>" if made else "")]
     for name, values in told.items():
         if any(values):
             record = f"<Record>{''.join(values)}</Record>"

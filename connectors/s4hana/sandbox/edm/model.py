@@ -42,13 +42,17 @@ class Property:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Navigation:
-    """A way to another set: rows whose first keys have the values of `columns`; `many` or at the most one."""
+    """A way to another set: rows whose first keys have the values of `columns`; `many` or at the most one.
+
+    `insertable`: in v4 they are made there, though not in their set.
+    """
 
     name: str
     target: str
     many: bool
     required: bool
     columns: tuple[str, ...]
+    insertable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,10 @@ class Service:
     sets: Mapping[str, EntitySet] = field(default_factory=dict)
     complexes: Mapping[str, Mapping[str, Property]] = field(default_factory=dict)
     functions: Mapping[str, FunctionImport] = field(default_factory=dict)
+
+    def makes_below(self, navigation: Navigation) -> bool:
+        """Tell whether a navigation makes what it leads to; in v2 each does."""
+        return not self.v4 or navigation.insertable or self.sets[navigation.target].creatable
 
     def nullable(self, property_: Property) -> bool:
         """Tell whether a property may have no value: keys have one, and in v4 texts and booleans too, mostly."""

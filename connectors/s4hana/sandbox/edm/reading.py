@@ -10,8 +10,9 @@ A description has one `service` line and blocks that begin with `set`, `complex`
 After the type: `!` key, `-` neither creatable nor updatable, `+` creatable only, `r` required in a creation, `x`
 neither for filters nor for orders, `e` for filters only by its value, `?` may have no value, `*` always has one, `@`
 the ETag is made of it, `~Unit` the property that has its unit, `%d` dimension and `%m` measure of an aggregate, which
-no filter knows. `> name * Target columns` is a navigation to many, `?` to one or none, `1` to one. A set may be
-`no-create`, `no-update`, `no-delete`, and in v4 `no-messages` or `no-etag`.
+no filter knows. `> name * Target columns` is a navigation to many (`*+`: which are made there in v4, though not in
+their set), `?` to one or none, `1` to one. A set may be `no-create`, `no-update`, `no-delete`, and in v4 `no-messages`
+or `no-etag`.
 """
 
 from __future__ import annotations
@@ -175,4 +176,11 @@ def _set(
 
 def _navigation(line: str) -> Navigation:
     _, name, how, target, *columns = line.split()
-    return Navigation(name=name, target=target, many=how == "*", required=how == "1", columns=tuple(columns))
+    return Navigation(
+        name=name,
+        target=target,
+        many=how.startswith("*"),
+        required=how == "1",
+        columns=tuple(columns),
+        insertable=how.endswith("+"),
+    )

@@ -146,7 +146,8 @@ class Entities:
         """Refuse to make anything where nothing is made."""
         if place.key is not None and place.navigation is None:
             raise Refusal("Method 'POST' is not allowed on an entity.", code=NO_METHOD, status=405)
-        if not place.entity_set.creatable and place.parent is None:
+        below = place.navigation is not None and self.service.makes_below(place.navigation)
+        if not place.entity_set.creatable and not below:
             raise not_allowed("create", place.entity_set)
 
     def create(self, place: Place, node: Node) -> Key:

@@ -65,6 +65,8 @@ class Reader:
                 given = _children(name, value, many=navigation.many)
                 if given and not self.making:
                     raise Refusal("Deep update is not supported: change the entities one by one.", target=name)
+                if given and not self.service.makes_below(navigation):
+                    raise Refusal(f"Property '{name}' is read-only", target=name)
                 target = self.service.sets[navigation.target]
                 node.children.append((navigation, [self.node(each, target, navigation.columns) for each in given]))
                 continue
