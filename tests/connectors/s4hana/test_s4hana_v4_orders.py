@@ -207,7 +207,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("json", [False, True])
-def test_changes_are_read_back_as_they_were_formed(json: bool) -> None:  # noqa: FBT001
+def test_changes_are_read_back_as_they_were_formed(*, json: bool) -> None:
     request = changing("https://x", ORDERS, CHANGES, shown="SalesOrder('2')?$select=SalesOrder", json=json)
     assert changes_of(request) == CHANGES
     assert request == changing("https://x", ORDERS, CHANGES, shown="SalesOrder('2')?$select=SalesOrder", json=json)
