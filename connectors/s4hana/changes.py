@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,9 +18,11 @@ from connectors.s4hana.failures import CHANGED_MEANWHILE, NOT_FOUND, classify, i
 from connectors.s4hana.marks import number
 from connectors.s4hana.moments import latest
 from connectors.s4hana.odata import answers, requests
-from connectors.s4hana.odata.batch import Change, changes_of, changing, outcomes
+from connectors.s4hana.odata.batch import changes_of, changing, outcomes
+from connectors.s4hana.odata.json_batch import is_json
 from connectors.s4hana.odata.literals import decimal_of
 from connectors.s4hana.odata.model import EntitySet, Kind, entity_set
+from connectors.s4hana.odata.requests import Change
 from connectors.s4hana.odata.values import rows_of, wire_entity
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.calls import Course
@@ -74,7 +76,8 @@ class Whole:
     """A head whose parts are changed with it: its set, and the property that is its number.
 
     `owners` are properties in the keys of parts that hold the number of the head, whatever they are called. `through`
-    names sets whose parts are made through a navigation of the head, with all below them that has no key yet.
+    names sets whose parts are made through a navigation of what they belong to, since the key that they have from it
+    cannot be written, with all below them that has no key yet.
     `is_the_hubs_own` tells of a record whether it stands as the hub has made it: then nothing is newer there, however
     late it was made.
     """
@@ -104,7 +107,8 @@ class Whole:
                 sent = wire_entity(target, {**plain, **keyless})
                 body = {each: value for each, value in sent.items() if each not in target.keys}
                 if body or not target.navigations:
-                    yield Change(method="PATCH", path=requests.entity_path(target, whole), body=body)
+                    path, match = requests.entity_path(target, whole), "*" if target.versioned else ""
+                    yield Change(method="PATCH", path=path, body=body, match=match)
                 yield from self._parts(target, {each: whole[each] for each in whole if each not in keyless})
 
     def _keyless(self, target: EntitySet, whole: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,13 +185,14 @@ class Whole:
         """Give what a write changes: the set, the place in one form, and the change."""
         for change in changes_of(request):
             head, _, navigation = change.path.partition(")/")
-            name = self.entity.navigations[navigation][0] if navigation else head.partition("(")[0]
-            entity = entity_set(self.entity.service, name)
-            if change.method != "POST":
-                yield entity, place(change.path), change
+            entity = entity_set(self.entity.service, head.partition("(")[0])
+            if not navigation:
+                made = change.method == "POST"
+                yield entity, place(requests.entity_path(entity, change.body) if made else change.path), change
                 continue
-            owner = dict.fromkeys(self.owners, number_in(f"{head})")) if navigation else {}
-            yield entity, place(requests.entity_path(entity, {**owner, **change.body})), change
+            owner = _key_in(entity, f"{head})")
+            below, _ = entity.behind(navigation)
+            yield below, place(requests.entity_path(below, {**owner, **change.body})), change
 
     def bind(self, request: Request, standing: Standing | None) -> Request:
         """Bind a write to the version that stands, and make what is not there yet instead of changing it."""
@@ -198,7 +203,7 @@ class Whole:
         bound = [replace(head, match=str(standing.output["etag"]) or "*")]
         bound += [self._changing(part) if place(part.path) in there else self._making(head, part) for part in parts]
         base = request.url.removesuffix(f"{self.entity.root}/$batch")
-        return changing(base, self.entity, bound, shown=self._shown(head))
+        return changing(base, self.entity, bound, shown=self._shown(head), json=is_json(request))
 
     def _changing(self, part: Change) -> Change:
         below = sorted(part.body.keys() & entity_set(self.entity.service, part.path.partition("(")[0]).navigations)
@@ -212,14 +217,23 @@ class Whole:
         return part
 
     def _making(self, head: Change, part: Change) -> Change:
-        name, _, key = part.path.partition("(")
-        entity = entity_set(self.entity.service, name)
-        found = dict(_NAMED.findall(unquote(key))) or {entity.keys[0]: unquote(key)[1:-2]}
-        own = {each: value.replace("''", "'") for each, value in found.items() if value}
+        name = part.path.partition("(")[0]
+        own = _key_in(entity_set(self.entity.service, name), part.path)
         if name in self.through:
-            own = {each: value for each, value in own.items() if each not in self.owners}
-            name = f"{head.path}/{self.through[name]}"
+            above = self._above(name)
+            owner = head.path if above is self.entity else requests.entity_path(above, own)
+            own = {each: value for each, value in own.items() if each not in above.keys}
+            name = f"{owner}/{self.through[name]}"
         return Change(method="POST", path=name, body={**own, **part.body})
+
+    def _above(self, name: str) -> EntitySet:
+        """Give the set to which a part belongs that is made through a navigation."""
+        every = [self.entity, *(below for _, below in self.entity.paths())]
+        return next(each for each in every if each.navigations.get(self.through[name], ("",))[0] == name)
+
+    def _changing_all(self, settings: S4HanaSettings, changes: Sequence[Change]) -> Request:
+        json = self.entity.version == 4 and settings.v4_batch == "json"
+        return changing(settings.base_url, self.entity, changes, shown=self._shown(changes[0]), json=json)
 
     def _shown(self, head: Change) -> str:
         return f"{head.path}?$select={self.id}"
@@ -236,7 +250,7 @@ class Whole:
             changes = self.changes(form(settings, record))
             if not bound:
                 changes[0] = replace(changes[0], match="")
-            return changing(settings.base_url, self.entity, changes, shown=self._shown(changes[0]))
+            return self._changing_all(settings, changes)
 
         look = Look(current=self.current, standing=self.standing, holds=self.holds, within=self.within)
         refused = frozenset({CHANGED_MEANWHILE})
@@ -262,7 +276,7 @@ class Whole:
 
         def request(settings: S4HanaSettings, record: Record, key: EffectKey) -> Request:
             changes = self.changes(form(settings, record))
-            made = changing(settings.base_url, self.entity, changes, shown=self._shown(changes[0]))
+            made = self._changing_all(settings, changes)
             return replace(made, headers={**made.headers, TRACE: key})
 
         def find(settings: S4HanaSettings, formed: Request, key: EffectKey) -> Course[Record | None]:
@@ -303,9 +317,12 @@ def _entities(entity: EntitySet, record: Mapping[str, Any]) -> Iterator[tuple[st
     for name in entity.navigations:
         below, many = entity.behind(name)
         value = record.get(name)
-        if not isinstance(value, Mapping) or "__deferred" in value:
+        if isinstance(value, list) and many and entity.version == 4:
+            rows: Any = value
+        elif not isinstance(value, Mapping) or "__deferred" in value:
             continue
-        rows = value.get("results") if many else [value]
+        else:
+            rows = value.get("results") if many else [value]
         if not isinstance(rows, list) or not all(_has_key(below, row) for row in rows):
             raise OutcomeUnknown("What belongs to it came incomplete.", code="unreadable-answer", navigation=name)
         for row in rows:
@@ -325,6 +342,13 @@ def place(path: str) -> str:
     if not named:
         return f"{found[1]}('{number(found[2][1:-1])}')"
     return f"{found[1]}({','.join(f'{name}={number(value)}' for name, value in named)})"
+
+
+def _key_in(entity: EntitySet, path: str) -> dict[str, str]:
+    """Give the key in the address of an entity, by the names of its properties."""
+    key = unquote(path.partition("(")[2])
+    found = dict(_NAMED.findall(key)) or {entity.keys[0]: key[1:-2]}
+    return {name: value.replace("''", "'") for name, value in found.items() if value}
 
 
 def number_in(path: str) -> str:

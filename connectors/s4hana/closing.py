@@ -10,8 +10,9 @@ from connectors.s4hana.changes import FOR_EVER, TRACE, number_in, place
 from connectors.s4hana.failures import CHANGED_MEANWHILE, classify
 from connectors.s4hana.marks import number
 from connectors.s4hana.odata import answers, requests
-from connectors.s4hana.odata.batch import Change, changes_of, changing, outcomes
+from connectors.s4hana.odata.batch import changes_of, changing, outcomes
 from connectors.s4hana.odata.model import EntitySet
+from connectors.s4hana.odata.requests import Change
 from connectors.s4hana.reads import input_of, there
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.calls import Calls, Course

@@ -82,6 +82,10 @@ ORDER: Mapping[str, Any] = {
     "SalesOrderDate": "2026-01-31",
     "to_Item": [{"Material": "SUBSCRIPTION", "RequestedQuantity": "3"}],
 }
+ORDER_V4: Mapping[str, Any] = {
+    **{name: value for name, value in ORDER.items() if name != "to_Item"},
+    "_Item": [{"Product": "SUBSCRIPTION", "RequestedQuantity": "3", "RequestedQuantitySAPUnit": "PC"}],
+}
 CREDIT_REQUEST: Mapping[str, Any] = {
     "CreditMemoRequestType": "CR",
     "SalesOrganization": "1010",
@@ -162,6 +166,7 @@ MAKE_CONTACT = _write(
 )
 MAKE_PRODUCT = _write("product.create", PRODUCT, _rows("A_Product", Product="SEATS"))
 MAKE_ORDER = _write("sales_order.create", ORDER, _rows("A_SalesOrderItem", SalesOrder="3"))
+MAKE_ORDER_V4 = _write("sales_order_v4.create", ORDER_V4, _rows("A_SalesOrderItem", SalesOrder="3"))
 MAKE_CREDIT_REQUEST = _write(
     "credit_memo_request.create",
     CREDIT_REQUEST,
@@ -186,6 +191,11 @@ ORDER_CHANGE: Mapping[str, Any] = {
     "SalesOrder": "2",
     "CustomerPaymentTerms": "0003",
     "to_Item": [{"SalesOrderItem": "10", "RequestedQuantity": "121"}],
+}
+ORDER_CHANGE_V4: Mapping[str, Any] = {
+    "SalesOrder": "2",
+    "CustomerPaymentTerms": "0003",
+    "_Item": [{"SalesOrderItem": "10", "RequestedQuantity": "121"}],
 }
 CREDIT_CHANGE: Mapping[str, Any] = {"CreditMemoRequest": "60000000", "CustomerPaymentTerms": "0003"}
 POST_JOURNAL = _write("journal_entry.post", JOURNAL, _entries(DocumentReferenceID="REV-2026-01"))
@@ -216,7 +226,8 @@ SAMPLES = Samples(
             for company in ("10100002", "17100001")
         ],
         "changes": _OLD,
-        "settings": {"posting_seconds": 0},
+        # A page of one row: what a query of v4 asks for comes in several.
+        "settings": {"posting_seconds": 0, "page_sizes": {"CE_SALESORDER_0001": 1}},
     },
     listings=(
         ListingSample(
@@ -256,6 +267,8 @@ SAMPLES = Samples(
         ReadSample(operation="product.find", input={"old_id": "01T000000000001AAA"}, after=(MAKE_PRODUCT,)),
         ReadSample(operation="sales_order.read", input={"id": "1"}),
         ReadSample(operation="sales_order.find", input={"reference": "PO-2"}),
+        ReadSample(operation="sales_order_v4.read", input={"id": "1"}),
+        ReadSample(operation="sales_order_v4.find", input={"reference": "PO-2"}),
         ReadSample(operation="credit_memo_request.read", input={"id": "60000000"}),
         ReadSample(operation="billing_document.read", input={"id": "90000000"}),
         ReadSample(operation="journal_entry.read", input=DOCUMENT, after=(POST_INVOICE,)),
@@ -276,6 +289,16 @@ SAMPLES = Samples(
         ReadSample(
             operation="odata.query",
             input={**_BY_KEY, "where": [{"property": "SoldToParty", "value": "10100001"}], "expand": ["to_Item"]},
+        ),
+        ReadSample(
+            operation="odata.query",
+            input={
+                "service": "CE_SALESORDER_0001",
+                "set": "SalesOrder",
+                "where": [{"property": "SalesOrganization", "any": ["1010", "1510"]}],
+                "select": ["SalesOrder", "SoldToParty", "TransactionCurrency", "TotalNetAmount", "LastChangeDateTime"],
+                "expand": ["_Item"],
+            },
         ),
     ),
     writes=(
@@ -322,6 +345,18 @@ SAMPLES = Samples(
             "sales_order.close",
             {"id": "2"},
             _rows("A_SalesOrderItem", SalesOrder="2", SalesDocumentRjcnReason="00"),
+        ),
+        MAKE_ORDER_V4,
+        _update(
+            "sales_order_v4.update",
+            ORDER_CHANGE_V4,
+            _rows("A_SalesOrder", SalesOrder="2", CustomerPaymentTerms="0003"),
+            by={**ORDER_CHANGE_V4, "CustomerPaymentTerms": "0005"},
+        ),
+        _write(
+            "sales_order_v4.reject",
+            {"id": "2", "items": ["10"], "reason": "61"},
+            _rows("A_SalesOrderItem", SalesOrder="2", SalesDocumentRjcnReason="61"),
         ),
         MAKE_CREDIT_REQUEST,
         _update(

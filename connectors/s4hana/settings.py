@@ -24,6 +24,8 @@ class S4HanaSettings(Settings):
     - `posting_user` stands in journal entries as who created them: at most twelve characters.
     - `order_mark` is the field of sales orders and credit memo requests that the hub may fill with its mark, by which
       it finds them again.
+    - `v4_batch` is the form in which changes over OData v4 go out together: `multipart`, which every release takes, or
+      `json`.
     - `rejection_reason` and `reversal_reason` stand in what takes an order or a journal entry back, where a flow names
       none.
     - `language` is the one of texts and messages.
@@ -39,6 +41,7 @@ class S4HanaSettings(Settings):
     scope: str = ""
     posting_user: str = "CONCORD"
     order_mark: Literal["PurchaseOrderByCustomer", "AssignmentReference"] = "PurchaseOrderByCustomer"
+    v4_batch: Literal["multipart", "json"] = "multipart"
     rejection_reason: str = "00"
     reversal_reason: str = "01"
     language: str = "en"

@@ -1,14 +1,16 @@
-"""What the proofs' tests share: the processes of a proof, forked from one that has loaded the hub."""
+"""What the proofs' tests share: processes forked from one that has loaded the hub, and a judge of what flows send."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from hub.proof.processes import CONCORD, SANDBOX, Child, DidNotStart, Processes
+from hub.sandbox.request_log import Entry, RequestLog
 from tests import forked
+from tests.connectors.s4hana.conformance import judged, published
 from tests.forked import Forked
 
 
@@ -41,3 +43,20 @@ def forked_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Processes, "launch", forked_launch)
     monkeypatch.setattr(Processes, "run", run)
+
+
+@pytest.fixture(autouse=True)
+def declared_requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Entry]]:
+    """Judge whatever flows send to S/4HANA over OData by the metadata of its services."""
+    entries: list[Entry] = []
+    begin = RequestLog.begin
+
+    def noted(self: RequestLog, **given: Any) -> Entry:
+        entry = begin(self, **given)
+        if entry.path.startswith("/sap/opu/"):
+            entries.append(entry)
+        return entry
+
+    monkeypatch.setattr(RequestLog, "begin", noted)
+    yield entries
+    assert judged(entries, published) == []

@@ -9,6 +9,7 @@ from hub.proof.contract_checks import Stands
 from hub.proof.simulation import campaign
 from hub.proof.simulation.case import Stage
 from hub.proof.simulation.contract_cases import order
+from hub.sandbox.request_log import Entry
 from tests.proof.test_contracts import IN_S4HANA, forget, ordered_more, played, read_until_it_rests
 
 
@@ -17,7 +18,7 @@ def quiet() -> None:
     campaign.be_quiet()
 
 
-def test_a_product_whose_tie_is_lost_goes_on_with_the_number_that_it_has() -> None:
+def test_a_product_whose_tie_is_lost_goes_on_with_the_number_that_it_has(declared_requests: list[Entry]) -> None:
     async def happen(stage: Stage) -> None:
         forget("product")
         await stage.seed("salesforce", {"changes": [{"type": "Product2", "id": "{seats}", "Name": "Places"}]})
@@ -25,6 +26,8 @@ def test_a_product_whose_tie_is_lost_goes_on_with_the_number_that_it_has() -> No
         await ordered_more(stage)
 
     assert played(happen, Stands.BILLED, case=IN_S4HANA, product_changes=1).findings == []
+    # The judge of what flows send has something to judge.
+    assert {each.method for each in declared_requests} >= {"GET", "POST"}
 
 
 def test_what_is_agreed_no_more_and_then_again_is_the_item_that_it_was() -> None:

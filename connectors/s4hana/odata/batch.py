@@ -1,18 +1,18 @@
 """Several changes in one request that are made together or not at all: a `$batch` with one change set.
 
 Of a recorded batch only what we formed ourselves is read back, so that its form is ours: one part after the other, each
-with one line of JSON.
+with one line of JSON. OData v4 also has batches that are JSON altogether (`json_batch.py`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
+from connectors.s4hana.odata import json_batch
 from connectors.s4hana.odata.model import EntitySet
+from connectors.s4hana.odata.requests import KIND, Change
 from hub.sdk.errors import OutcomeUnknown
 from hub.sdk.exact_json import canonical, loads
 from hub.sdk.values import Request, Response
@@ -20,25 +20,20 @@ from hub.sdk.values import Request, Response
 _OUTER, _INNER = "batch_concord", "changes_concord"
 _PART_HEADERS = (b"Content-Type: application/http", b"Content-Transfer-Encoding: binary")
 _PART = re.compile(
-    rb"\r\n(PATCH|POST) (\S+) HTTP/1\.1\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
+    rb"\r\n(PATCH|POST) (\S+) HTTP/1\.1\r\nAccept: [^\r\n]+\r\nContent-Type: [^\r\n]+\r\n"
     rb"(?:If-Match: ([^\r\n]*)\r\n)?Content-Length: \d+\r\n\r\n([^\r\n]*)\r\n"
 )
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[^\r\n]*")
 _BOUNDARY = re.compile(r"boundary=\"?([^\";,\s]{1,100})\"?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One change: `path` is below the service, `match` the ETag that must stand (`*`: any), or empty."""
-
-    method: str
-    path: str
-    body: Mapping[str, Any] = field(default_factory=dict)
-    match: str = ""
-
-
-def changing(base: str, entity: EntitySet, changes: Sequence[Change], *, shown: str = "") -> Request:
+def changing(
+    base: str, entity: EntitySet, changes: Sequence[Change], *, shown: str = "", json: bool = False
+) -> Request:
     """Form the request that makes all changes and then reads `shown`; the same changes give the same bytes."""
+    if json:
+        return json_batch.changing(base, entity, changes, shown=shown)
+    kind = KIND[entity.version].encode()
     outer, inner = b"--" + _OUTER.encode(), b"--" + _INNER.encode()
     lines = [outer, b"Content-Type: multipart/mixed; boundary=" + _INNER.encode(), b""]
     for place, change in enumerate(changes, start=1):
@@ -49,8 +44,8 @@ def changing(base: str, entity: EntitySet, changes: Sequence[Change], *, shown: 
             b"Content-ID: " + str(place).encode(),
             b"",
             f"{change.method} {change.path} HTTP/1.1".encode(),
-            b"Accept: application/json",
-            b"Content-Type: application/json",
+            b"Accept: " + kind,
+            b"Content-Type: " + kind,
             *([b"If-Match: " + change.match.encode()] if change.match else []),
             b"Content-Length: " + str(len(body)).encode(),
             b"",
@@ -59,7 +54,7 @@ def changing(base: str, entity: EntitySet, changes: Sequence[Change], *, shown: 
     lines += [inner + b"--", b""]
     if shown:
         # An empty line ends the headers of the request, and another one its body, which it does not have.
-        lines += [outer, *_PART_HEADERS, b"", f"GET {shown} HTTP/1.1".encode(), b"Accept: application/json", b"", b""]
+        lines += [outer, *_PART_HEADERS, b"", f"GET {shown} HTTP/1.1".encode(), b"Accept: " + kind, b"", b""]
     text = b"\r\n".join([*lines, outer + b"--", b""])
     return Request(
         method="POST",
@@ -71,6 +66,8 @@ def changing(base: str, entity: EntitySet, changes: Sequence[Change], *, shown: 
 
 def changes_of(request: Request) -> list[Change]:
     """Read back the changes of a request that `changing` has formed."""
+    if json_batch.is_json(request):
+        return json_batch.changes_of(request)
     return [
         Change(
             method=method.decode(), path=path.decode(), body=loads(body), match="" if match is None else match.decode()
@@ -85,6 +82,8 @@ def outcomes(response: Response, expected: int | None = None) -> list[Response]:
     Raises `OutcomeUnknown` for an answer that is no batch, or has another number of parts than `expected`.
     """
     kind = response.headers.get("content-type", "")
+    if kind.lower().startswith("application/json"):
+        return json_batch.outcomes(response, expected)
     found = _BOUNDARY.search(kind)
     if found is None or not kind.lower().startswith("multipart/mixed"):
         raise OutcomeUnknown("The answer is not that of a batch.", code="unreadable-answer", status=response.status)

@@ -17,6 +17,7 @@ OPERATORS = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
 FUNCTIONS = frozenset({"startswith", "endswith", "contains"})
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME = re.compile(r"PT(\d{1,2}H)?(\d{1,2}M)?(\d{1,2}(\.\d+)?S)?")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d")
 #: What no address of an entity may contain, whatever stands around it.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -63,8 +64,8 @@ def literal(entity: EntitySet, name: str, value: object) -> str:
             return f"{told}Z" if v4 else f"datetimeoffset'{told}Z'"
         case Kind.TIME:
             text = str(value)
-            if not _TIME.fullmatch(text):
-                raise wrong(name, "a time such as PT10H30M00S", value)
+            if not (_CLOCK if v4 else _TIME).fullmatch(text):
+                raise wrong(name, f"a time such as {'10:30:00' if v4 else 'PT10H30M00S'}", value)
             return text if v4 else f"time'{text}'"
         case Kind.DECIMAL:
             number = decimal_of(value, name)

@@ -2,7 +2,7 @@
 
 `catalogue.json` is our own selection. Names of properties stand in one text for each type: `text`, `date` (a day
 without a time zone), `moment` (a point in time), `time`, `decimal`, `boolean`. A navigation ends in `*` where it leads
-to many.
+to many. In v4 a change names a version, unless the set is `unversioned`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class EntitySet:
     properties: Mapping[str, Kind]
     navigations: Mapping[str, tuple[str, bool]]
     aggregate: bool
+    versioned: bool = False
 
     def kind(self, name: str) -> Kind:
         """Give what a property holds; `FixData` for one that is not declared."""
@@ -106,4 +107,5 @@ def _set(service: str, facts: Mapping[str, Any], name: str, declared: Mapping[st
             each: (target.rstrip("*"), target.endswith("*")) for each, target in declared.get("to", {}).items()
         },
         aggregate=bool(declared.get("aggregate")),
+        versioned=int(facts["version"]) == 4 and not declared.get("unversioned"),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -11,9 +12,18 @@ from connectors.s4hana.odata.model import EntitySet
 from hub.sdk.exact_json import canonical
 from hub.sdk.values import Request
 
-#: In v4, decimals come as texts only when that is asked for.
-_ACCEPT = {2: "application/json", 4: "application/json;IEEE754Compatible=true"}
-_CONTENT = {2: "application/json", 4: "application/json;IEEE754Compatible=true"}
+#: The type of bodies, by version. In v4, decimals are texts only where that is said.
+KIND = {2: "application/json", 4: "application/json;IEEE754Compatible=true"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change: `path` is below the service, `match` the ETag that must stand (`*`: any), or empty."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+    match: str = ""
 
 
 def entity_path(entity: EntitySet, key: Mapping[str, Any]) -> str:
@@ -30,7 +40,7 @@ def reading(base: str, entity: EntitySet, path: str, options: Mapping[str, str])
 
 def following(entity: EntitySet, url: str) -> Request:
     """Form the read of an address that SAP gave."""
-    return Request(method="GET", url=url, headers={"accept": _ACCEPT[entity.version]})
+    return Request(method="GET", url=url, headers={"accept": KIND[entity.version]})
 
 
 #: Signs that may stand in a query as they are; everything else is encoded.
@@ -80,10 +90,21 @@ def shown(entity: EntitySet, deep: Sequence[str] | None, select: Sequence[str] |
     paths = [(path, target) for path, target in entity.paths() if deep is None or path in deep]
     head = list(entity.properties) if select is None else [name for name in select if entity.kind(name)]
     if entity.version == 4:
-        expanded = [f"{path}($select={','.join(target.properties)})" for path, target in paths if "/" not in path]
-        return {"select": ",".join(head), "expand": ",".join(expanded)}
+        return {"select": ",".join(head), "expand": _expanded(entity, {path for path, _ in paths})}
     below = [f"{path}/{name}" for path, target in paths for name in target.properties]
     return {"select": ",".join(head + below), "expand": ",".join(path for path, _ in paths)}
+
+
+def _expanded(entity: EntitySet, paths: Collection[str], above: str = "") -> str:
+    """Give what v4 expands: each navigation with what it shows, in brackets within those of the one above it."""
+    parts = []
+    for name in entity.navigations:
+        if f"{above}{name}" in paths:
+            target, _ = entity.behind(name)
+            below = _expanded(target, paths, f"{above}{name}/")
+            inner = f"$select={','.join(target.properties)}" + (f";$expand={below}" if below else "")
+            parts.append(f"{name}({inner})")
+    return ",".join(parts)
 
 
 def creating(base: str, entity: EntitySet, body: Mapping[str, Any]) -> Request:
@@ -97,10 +118,10 @@ def calling(base: str, entity: EntitySet, function: str, given: Mapping[str, str
     """Form the call of a function import that changes something; its parameters are texts."""
     query = "&".join(f"{name}={quote(text_literal(value), safe=_SAFE)}" for name, value in given.items())
     return Request(
-        method="POST", url=f"{base}{entity.root}/{function}?{query}", headers={"accept": _ACCEPT[entity.version]}
+        method="POST", url=f"{base}{entity.root}/{function}?{query}", headers={"accept": KIND[entity.version]}
     )
 
 
 def headers(entity: EntitySet) -> dict[str, str]:
     """Give the headers of a write with a body."""
-    return {"accept": _ACCEPT[entity.version], "content-type": _CONTENT[entity.version]}
+    return {"accept": KIND[entity.version], "content-type": KIND[entity.version]}

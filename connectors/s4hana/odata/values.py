@@ -105,8 +105,14 @@ def wire_entity(entity: EntitySet, record: Mapping[str, Any]) -> dict[str, Any]:
                 raise wrong(name, "a text or a boolean, since it is not declared here", value)
             body[name] = value
         else:
-            body[name] = None if value is None else _wire(entity, name, value)
+            body[name] = _nothing(entity, name) if value is None else _wire(entity, name, value)
     return body
+
+
+def _nothing(entity: EntitySet, name: str) -> Any:
+    """Give what clears a property: in v4 texts and booleans are empty or false, and never nothing."""
+    kind = entity.kind(name) if entity.version == 4 else None
+    return "" if kind is Kind.TEXT else False if kind is Kind.BOOLEAN else None
 
 
 def _wire(entity: EntitySet, name: str, value: Any) -> Any:

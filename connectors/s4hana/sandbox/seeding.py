@@ -15,7 +15,7 @@ from connectors.s4hana.sandbox.drift import drift
 from connectors.s4hana.sandbox.events import WAITS, Webhook
 from connectors.s4hana.sandbox.odata.entities import Entities, Place
 from connectors.s4hana.sandbox.odata.errors import Refusal
-from connectors.s4hana.sandbox.odata.incoming import node_of
+from connectors.s4hana.sandbox.odata.incoming import Reader
 from connectors.s4hana.sandbox.samples import SAMPLE
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _taxes(tenant: Tenant, wish: Mapping[str, Any]) -> None:
 def _create(service: str, entity_set: str) -> Callable[[Tenant, Mapping[str, Any]], str]:
     def make(tenant: Tenant, wish: Mapping[str, Any]) -> str:
         described = tenant.services[service]
-        node = node_of(dict(wish), described, described.sets[entity_set])
+        node = Reader(service=described).node(dict(wish), described.sets[entity_set])
         key = Entities(tenant, described).create(Place(entity_set=described.sets[entity_set]), node)
         return key[0]
 

@@ -18,6 +18,8 @@ from connectors.s4hana.sandbox.edm.model import Service
 from connectors.s4hana.sandbox.edm.reading import catalogue
 from connectors.s4hana.sandbox.events import Event, Events
 from connectors.s4hana.sandbox.odata.errors import Message, Refusal, Scene
+from connectors.s4hana.sandbox.odata.exchange import Call
+from connectors.s4hana.sandbox.odata.incoming import Reader
 from connectors.s4hana.sandbox.odata.repeats import Repeats
 from connectors.s4hana.sandbox.sessions import Sessions
 from connectors.s4hana.sandbox.settings import Settings
@@ -92,10 +94,9 @@ class Tenant:
 
     # --- what requests need ---
 
-    @property
-    def page_size(self) -> int:
-        """Give how many rows an answer has at the most."""
-        return self.settings.page_size
+    def page_size(self, service: Service) -> int:
+        """Give how many rows an answer of a service has at the most."""
+        return self.settings.page_sizes.get(service.name, self.settings.page_size)
 
     def rules(self, table: str) -> Rules:
         """Give what SAP does with rows of a table."""
@@ -128,6 +129,11 @@ class Tenant:
             transaction=self.guid().replace("-", "").upper(),
             timestamp=self.now().strftime("%Y%m%d%H%M%S.") + f"{self.now().microsecond:06d}0",
         )
+
+    def reader(self, service: Service, call: Call, *, making: bool = True) -> Reader:
+        """Give what reads the body of a creation, or of a change."""
+        lenient = self.settings.read_only_properties == "ignore"
+        return Reader(service=service, making=making, lenient=lenient, call=call)
 
     def check_lock(self, table: str, key: Key) -> None:
         """Refuse to write what somebody else is processing."""

@@ -39,6 +39,30 @@ async def test_parts_that_are_missing_are_made_with_the_change() -> None:
         assert terms == {"1010": "0005", "1710": "0003"}
 
 
+async def test_parts_whose_key_cannot_be_written_are_made_below_what_they_belong_to() -> None:
+    async with linked() as link:
+        price = {"PricingProcedureStep": "11", "PricingProcedureCounter": "1", "ConditionType": "PMP0"}
+        prices = [{**price, "ConditionRateValue": "7", "ConditionCurrency": "JPY"}]
+        items = [{"SalesOrderItem": "10", "to_PricingElement": prices}]
+        change = {
+            "SalesOrder": "2",
+            "to_Item": items,
+            "to_Partner": [{"PartnerFunction": "VE", "Customer": "10100001"}],
+        }
+        await link.bound("sales_order.update", change)
+        sent = changes_of(link.connected.recorded[-1])
+        assert [each.path for each in sent if each.method == "POST"] == [
+            "A_SalesOrderItem(SalesOrder='2',SalesOrderItem='10')/to_PricingElement",
+            "A_SalesOrder('2')/to_Partner",
+        ]
+        found = await link.read("sales_order.read", id="2")
+        assert "7" in [row["ConditionRateValue"].partition(".")[0] for row in found["to_Item"][0]["to_PricingElement"]]
+        assert "VE" in [row["PartnerFunction"] for row in found["to_Partner"]]
+        operation: Any = CONNECTOR.operation("sales_order.update")
+        _, stands = await link.connected.stand(operation.guard.look, link.connected.recorded[-2])
+        assert stands
+
+
 async def test_one_wrong_part_undoes_the_whole_change() -> None:
     async with linked() as link:
         wrong = {**COMPANY, "ReconciliationAccount": "41000000"}

@@ -13,9 +13,10 @@ import connectors.s4hana
 from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.failures import classify
 from connectors.s4hana.odata import answers, requests
-from connectors.s4hana.odata.batch import Change, changes_of, changing, outcomes
+from connectors.s4hana.odata.batch import changes_of, changing, outcomes
 from connectors.s4hana.odata.literals import condition, key_of
 from connectors.s4hana.odata.model import Kind, entity_set, services
+from connectors.s4hana.odata.requests import Change
 from connectors.s4hana.odata.values import read_entity, wire_entity
 from hub.sdk.errors import FixConnection, FixData, HubError, NoSuchRecord, NotBegun, OutcomeUnknown
 from hub.sdk.exact_json import dumps

@@ -17,22 +17,22 @@ from connectors.s4hana.odata.model import Kind, services
 from connectors.s4hana.samples import CREDIT_MEMO, INVOICE, JOURNAL, PAYMENT
 from hub.sdk.connector import WriteOperation
 from tests.connectors.s4hana.linking import KEY
-from tests.connectors.s4hana.test_s4hana_specs import FILES, FOLDER, facts, read
+from tests.connectors.s4hana.metadata import read
+from tests.connectors.s4hana.test_s4hana_specs import FILES, FOLDER, file
 
 pytestmark = pytest.mark.skipif(not FOLDER, reason="CONCORD_SAP_SPECS names no folder with SAP's EDMX and WSDL files")
 SETTINGS = CONNECTOR.settings.model_validate({"base_url": "https://x", "user": "U", "password": "p"})
 _SFIN = "{http://sap.com/xi/SAPSCORE/SFIN}"
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
-#: What each type of SAP's is to us; a date of v2 is one whose display format says so.
+#: What each type of SAP's is to us.
 KINDS = {
-    "Edm.String": Kind.TEXT,
-    "Edm.DateTime": Kind.DATE,
-    "Edm.Date": Kind.DATE,
-    "Edm.DateTimeOffset": Kind.MOMENT,
-    "Edm.Decimal": Kind.DECIMAL,
-    "Edm.Boolean": Kind.BOOLEAN,
-    "Edm.Time": Kind.TIME,
-    "Edm.TimeOfDay": Kind.TIME,
+    "String": Kind.TEXT,
+    "Date": Kind.DATE,
+    "DateTimeOffset": Kind.MOMENT,
+    "Decimal": Kind.DECIMAL,
+    "Boolean": Kind.BOOLEAN,
+    "Time": Kind.TIME,
+    "TimeOfDay": Kind.TIME,
 }
 OLD, SYNCHRONOUS, ASYNCHRONOUS = (
     "JOURNALENTRYCREATEREQUESTCONFI.wsdl",
@@ -79,32 +79,29 @@ ASSIGNED: Mapping[str, Any] = {
 
 @pytest.mark.parametrize("service", sorted(services()))
 def test_every_name_is_one_of_sap_s(service: str) -> None:
-    theirs = facts(read(FILES[service]))
+    theirs = read(file(FILES[service])).sets
     for name, entity in services()[service].items():
         true = theirs[name]
-        assert list(entity.keys) == true["keys"], name
+        assert entity.keys == true.keys, name
         for each, kind in entity.properties.items():
-            assert each in true["properties"], f"{name} has no {each}"
-            assert kind is KINDS[true["properties"][each][0]], f"{name}.{each}"
-        assert entity.navigations.keys() <= true["navigations"].keys(), name
-        assert entity.aggregate is (true["semantics"] == "aggregate"), name
+            assert each in true.properties, f"{name} has no {each}"
+            assert kind is KINDS[true.properties[each].type], f"{name}.{each}"
+        assert entity.navigations.keys() <= true.navigations.keys(), name
+        assert entity.aggregate is true.aggregate, name
 
 
 @pytest.mark.parametrize("service", sorted(services()))
 def test_navigations_lead_where_sap_s_do(service: str) -> None:
-    theirs = facts(read(FILES[service]))
+    theirs = read(file(FILES[service])).sets
     for name, entity in services()[service].items():
         for each in entity.navigations:
             target, many = entity.behind(each)
-            told = str(theirs[name]["navigations"][each])
-            # v2 tells type and multiplicity of an association's end, v4 the type, as a collection or not.
-            assert theirs[target.name]["type"] in told, each
-            assert many is ("'*'" in told or "Collection(" in told), each
+            assert (theirs[target.name].type, many) == theirs[name].navigations[each], each
 
 
 def schema_of(name: str) -> etree.XMLSchema:
     """Give the XML schema of journal entries in a WSDL; what stands beside it describes faults."""
-    found = etree.parse(BytesIO(read(name))).iter(f"{_XSD}schema")
+    found = etree.parse(BytesIO(file(name))).iter(f"{_XSD}schema")
     (schema,) = (each for each in found if f"{{{each.get('targetNamespace')}}}" == _SFIN)
     return etree.XMLSchema(etree.fromstring(etree.tostring(schema)))
 
@@ -130,5 +127,5 @@ def test_a_message_is_valid_by_sap_s_schema(wsdl: str, operation: str, record: M
     (root,) = body.iter(f"{_SFIN}JournalEntryBulkCreateRequest")
     schema = schema_of(wsdl)
     assert schema.validate(root), schema.error_log
-    assert request.headers["soapaction"].strip('"').encode() in read(wsdl)
-    assert request.url.removeprefix("https://x").encode() in read(wsdl)
+    assert request.headers["soapaction"].strip('"').encode() in file(wsdl)
+    assert request.url.removeprefix("https://x").encode() in file(wsdl)

@@ -9,7 +9,6 @@ import asyncio
 import os
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,12 @@ from connectors.s4hana.sandbox.edm.edmx import edmx
 from connectors.s4hana.sandbox.edm.reading import catalogue
 from connectors.s4hana.sandbox.soap.schema import types
 from tests.connectors.s4hana.conftest import ASYNC, SOAP, SYNC, V2, Plain
+from tests.connectors.s4hana.metadata import read
 from tests.connectors.s4hana.test_s4hana_pyodata import session_of
 from tests.connectors.s4hana.test_s4hana_zeep import invoice, message
 
 FOLDER = os.environ.get("CONCORD_SAP_SPECS")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="CONCORD_SAP_SPECS names no folder with SAP's EDMX and WSDL files")
-_SAP = "{http://www.sap.com/Protocols/SAPData}"
 #: Where a service's document is; the newest wins.
 FILES = {
     "API_BUSINESS_PARTNER": "API_BUSINESS_PARTNER.edmx",
@@ -45,85 +44,37 @@ FILES = {
     "API_OPLACCTGDOCITEMCUBE_SRV": "API_OPLACCTGDOCITEMCUBE_SRV.edmx",
     "CE_SALESORDER_0001": "2026/CE_SALESORDER_0001.edmx",
 }
-Facts = Mapping[str, Any]
 
 
-def read(name: str) -> bytes:
+def file(name: str) -> bytes:
     return (Path(str(FOLDER)) / name).read_bytes()
-
-
-def facts(document: bytes) -> dict[str, Facts]:
-    """Give what a metadata document says of each set: its type, keys, properties, navigations and abilities."""
-    root = ET.fromstring(document)  # noqa: S314 - SAP's own files, and ours
-    everything = list(root.iter())
-    kinds = {each.get("Name"): each for each in everything if local(each) == "EntityType"}
-    ends = {
-        each.get("Name"): {end.get("Role"): (tail(end.get("Type")), end.get("Multiplicity")) for end in each}
-        for each in everything
-        if local(each) == "Association"
-    }
-    found: dict[str, Facts] = {}
-    for each in everything:
-        if local(each) != "EntitySet" or each.get("EntityType") is None:
-            continue
-        kind = kinds[tail(each.get("EntityType"))]
-        found[str(each.get("Name"))] = {
-            "type": kind.get("Name"),
-            "keys": [part.get("Name") for part in kind.iter() if local(part) == "PropertyRef"],
-            "properties": {part.get("Name"): property_facts(part) for part in kind if local(part) == "Property"},
-            "navigations": {
-                part.get("Name"): navigation_facts(part, ends) for part in kind if local(part) == "NavigationProperty"
-            },
-            "closed": {name for name in ("creatable", "updatable", "deletable") if each.get(_SAP + name) == "false"},
-            "semantics": kind.get(_SAP + "semantics"),
-        }
-    return found
-
-
-def local(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
-def tail(text: str | None) -> str:
-    return str(text).rpartition(".")[2]
-
-
-def property_facts(part: Any) -> tuple[Any, ...]:
-    names = ("Type", "MaxLength", "Precision", "Scale", "ConcurrencyMode", _SAP + "aggregation-role")
-    date = part.get(_SAP + "display-format") == "Date"
-    return (*(part.get(name) for name in names), date, part.get(_SAP + "creatable") == "false")
-
-
-def navigation_facts(part: Any, ends: Mapping[Any, Any]) -> Any:
-    if part.get("Type"):
-        return str(part.get("Type")).replace("com.sap.gateway.srvd_a2x.api_salesorder.v0001.", "")
-    return ends[tail(part.get("Relationship"))][part.get("ToRole")]
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_our_metadata_says_sap_says_too(name: str) -> None:
     service = catalogue()[name]
-    ours, theirs = facts((csdl if service.v4 else edmx)(service).encode()), facts(read(FILES[name]))
-    assert set(ours) <= set(theirs)
-    for set_name, own in ours.items():
-        true = theirs[set_name]
-        assert own["type"] == true["type"], set_name
-        assert own["keys"] == true["keys"], set_name
-        assert own["semantics"] == true["semantics"], set_name
-        assert own["closed"] == true["closed"], set_name
+    ours, theirs = read((csdl if service.v4 else edmx)(service).encode()), read(file(FILES[name]))
+    assert set(ours.sets) <= set(theirs.sets)
+    for set_name, own in ours.sets.items():
+        true = theirs.sets[set_name]
+        assert (own.type, own.keys, own.closed) == (true.type, true.keys, true.closed), set_name
+        assert (own.aggregate, own.etag) == (true.aggregate, true.etag), set_name
+        assert own.makes == true.makes & own.navigations.keys(), set_name
         differing = {
-            each: (shape, true["properties"].get(each))
-            for each, shape in own["properties"].items()
-            if shape != true["properties"].get(each)
+            each: (shape, true.properties.get(each))
+            for each, shape in own.properties.items()
+            if shape != true.properties.get(each)
         }
         assert not differing, set_name
-        for each, target in own["navigations"].items():
-            assert target == true["navigations"].get(each), (set_name, each)
+        for each, target in own.navigations.items():
+            assert target == true.navigations.get(each), (set_name, each)
+    for each, (method, parameters) in ours.functions.items():
+        assert (method, parameters) == theirs.functions[each], each
 
 
 @pytest.mark.parametrize("name", ["JOURNALENTRYCREATEREQUESTCONFI.wsdl", "JOURNALENTRYBULKCREATIONREQUES.wsdl"])
 def test_our_messages_are_in_the_order_of_saps_schema(name: str) -> None:
-    root = ET.fromstring(read(f"2026/{name}"))  # noqa: S314 - SAP's own files
+    root = ET.fromstring(file(f"2026/{name}"))  # noqa: S314 - SAP's own files
     schema = "{http://www.w3.org/2001/XMLSchema}"
     theirs = {
         str(each.get("name")): {
@@ -148,7 +99,7 @@ async def test_pyodata_works_by_saps_own_metadata(plain: Plain) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             url = f"{plain.served.url}{V2}{service}/"
-            return pyodata.Client(url, session_of(plain), config=config, metadata=read(FILES[service]))
+            return pyodata.Client(url, session_of(plain), config=config, metadata=file(FILES[service]))
 
     def work() -> Any:
         partners = client("API_BUSINESS_PARTNER").entity_sets.A_BusinessPartner

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import quoteattr
 
 from connectors.s4hana.sandbox.edm.model import EntitySet, Navigation, Property, Service
 
 _TYPES = {"Time": "TimeOfDay"}
+_CORE, _CAPABILITIES = "Org.OData.Core.V1", "Org.OData.Capabilities.V1"
 _MESSAGE = (
     ("code", "Edm.String", False),
     ("message", "Edm.String", False),
@@ -60,7 +61,7 @@ def _type(entity_set: EntitySet, service: Service) -> Iterator[str]:
     yield f'<EntityType Name="{entity_set.type}"><Key>'
     yield from (f'<PropertyRef Name="{each.name}"/>' for each in entity_set.keys)
     yield "</Key>"
-    yield from (_property(each) for each in entity_set.properties.values())
+    yield from (_property(each, service) for each in entity_set.properties.values())
     if entity_set.messages:
         yield f'<Property Name="SAP__Messages" Type="Collection({service.namespace}.SAP__Message)" {_REQUIRED}/>'
     for navigation in entity_set.navigations.values():
@@ -68,9 +69,9 @@ def _type(entity_set: EntitySet, service: Service) -> Iterator[str]:
     yield "</EntityType>"
 
 
-def _property(property_: Property) -> str:
+def _property(property_: Property, service: Service) -> str:
     parts = [f'<Property Name="{property_.name}" Type="Edm.{_TYPES.get(property_.type, property_.type)}"']
-    if property_.key or property_.type in ("String", "Boolean"):
+    if not service.nullable(property_):
         parts.append(_REQUIRED)
     if property_.length is not None:
         parts.append(f'MaxLength="{property_.length}"')
@@ -95,13 +96,69 @@ def _navigation(navigation: Navigation, service: Service) -> Iterator[str]:
 
 
 def _annotations(entity_set: EntitySet) -> Iterator[str]:
-    """Tell what an ETag is made of."""
+    """Tell what may be done with a set and its properties, and what an ETag is made of."""
+    for each in entity_set.properties.values():
+        if not each.updatable:
+            term = "Immutable" if each.creatable else "Computed"
+            yield (
+                f'<Annotations Target="SAP__self.{entity_set.type}/{each.name}">'
+                f'<Annotation Term="{_CORE}.{term}"/></Annotations>'
+            )
+    yield f'<Annotations Target="SAP__self.Container/{entity_set.name}">'
+    yield from _restrictions(entity_set)
     own = entity_set.concurrency
-    path = own.name if own is not None else "_SalesOrder/LastChangeDateTime"
-    if own is None and "_SalesOrder" not in entity_set.navigations:
-        return
-    yield (
-        f'<Annotations Target="SAP__self.Container/{entity_set.name}">'
-        '<Annotation Term="Org.OData.Core.V1.OptimisticConcurrency"><Collection>'
-        f"<PropertyPath>{path}</PropertyPath></Collection></Annotation></Annotations>"
+    if own is not None or (entity_set.versioned and "_SalesOrder" in entity_set.navigations):
+        path = own.name if own is not None else "_SalesOrder/LastChangeDateTime"
+        yield f'<Annotation Term="{_CORE}.OptimisticConcurrency">{_paths([path])}</Annotation>'
+    yield "</Annotations>"
+
+
+def _restrictions(entity_set: EntitySet) -> Iterator[str]:
+    every = entity_set.properties.values()
+    by_value = "".join(
+        f'<Record><PropertyValue Property="Property" PropertyPath="{each.name}"/>'
+        '<PropertyValue Property="AllowedExpressions" String="MultiValue"/></Record>'
+        for each in every
+        if each.by_value
     )
+    told = {
+        "Insert": [
+            _may("Insertable", entity_set.creatable),
+            _of("RequiredProperties", _paths([each.name for each in every if each.required])),
+        ],
+        "Update": [
+            _may("Updatable", entity_set.updatable),
+            _of("NonUpdatableNavigationProperties", _paths(list(entity_set.navigations))),
+        ],
+        "Delete": [_may("Deletable", entity_set.deletable)],
+        "Filter": [
+            _of("NonFilterableProperties", _paths([each.name for each in every if not each.filterable])),
+            _of("FilterExpressionRestrictions", f"<Collection>{by_value}</Collection>" if by_value else ""),
+        ],
+        "Sort": [_of("NonSortableProperties", _paths([each.name for each in every if not each.sortable]))],
+    }
+    made = "".join(
+        f'<Record><PropertyValue Property="NavigationProperty" NavigationPropertyPath="{each.name}"/>'
+        '<PropertyValue Property="InsertRestrictions"><Record><PropertyValue Property="Insertable" Bool="true"/>'
+        "</Record></PropertyValue></Record>"
+        for each in entity_set.navigations.values()
+        if each.insertable
+    )
+    told["Navigation"] = [_of("RestrictedProperties", f"<Collection>{made}</Collection>" if made else "")]
+    for name, values in told.items():
+        if any(values):
+            record = f"<Record>{''.join(values)}</Record>"
+            yield f'<Annotation Term="{_CAPABILITIES}.{name}Restrictions">{record}</Annotation>'
+
+
+def _may(name: str, value: object) -> str:
+    return "" if value else f'<PropertyValue Property="{name}" Bool="false"/>'
+
+
+def _of(name: str, collection: str) -> str:
+    return f'<PropertyValue Property="{name}">{collection}</PropertyValue>' if collection else ""
+
+
+def _paths(names: Sequence[str]) -> str:
+    paths = "".join(f"<PropertyPath>{name}</PropertyPath>" for name in names)
+    return f"<Collection>{paths}</Collection>" if names else ""

@@ -91,10 +91,14 @@ def _property(property_: Property, *, required: bool = False) -> str:
         parts.append(f'sap:aggregation-role="{property_.role}"')
     if property_.unit:
         parts.append(f'sap:unit="{property_.unit}"')
-    if not property_.creatable:
-        parts.append('sap:creatable="false" sap:updatable="false"')
-    if property_.role == "measure" or (property_.key and property_.length is None):
-        parts.append('sap:filterable="false"')
+    able = {
+        "creatable": property_.creatable,
+        # A key that may be given is changed by nobody, which needs no word.
+        "updatable": property_.updatable or (property_.key and property_.creatable),
+        "sortable": property_.sortable,
+        "filterable": property_.filterable,
+    }
+    parts += [f'sap:{name}="false"' for name, may in able.items() if not may]
     return " ".join(parts) + "/>"
 
 

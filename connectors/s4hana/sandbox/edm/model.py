@@ -13,6 +13,10 @@ class Property:
     `type` is String, Boolean, Date (v2: a DateTime without a time), DateTimeOffset, Time, Guid, Decimal, Double or
     Int32. `column` is its name in the table. `alpha` numbers are shown without leading zeros and taken with or without.
     `digits` are strings of digits that are filled up with zeros. `unit` names the property with the currency or unit.
+
+    What is `creatable` and not `updatable` is given once, and what is `required` must be. `by_value` may be looked for
+    in a filter (`eq`, `in`) and not compared otherwise. `null` says whether it may have no value, where it is not as
+    the version of the service has it.
     """
 
     name: str
@@ -29,24 +33,34 @@ class Property:
     unit: str = ""
     role: str = ""
     concurrency: bool = False
+    required: bool = False
+    filterable: bool = True
+    sortable: bool = True
+    by_value: bool = False
+    null: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Navigation:
-    """A way to another set: rows whose first keys have the values of `columns`; `many` or at the most one."""
+    """A way to another set: rows whose first keys have the values of `columns`; `many` or at the most one.
+
+    `insertable`: in v4 they are made there, though not in their set.
+    """
 
     name: str
     target: str
     many: bool
     required: bool
     columns: tuple[str, ...]
+    insertable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntitySet:
     """A set of entities; `table` holds its rows, `aggregate` sets sum what was not asked apart.
 
-    In v4 an entity carries its warnings, unless it has no `messages`.
+    What is not `creatable` may still be made below another entity. In v4 an entity carries its warnings, unless it has
+    no `messages`, and a part has the ETag of its head, where it is `versioned`.
     """
 
     name: str
@@ -59,6 +73,7 @@ class EntitySet:
     deletable: bool = True
     aggregate: bool = False
     messages: bool = True
+    versioned: bool = True
 
     @property
     def keys(self) -> tuple[Property, ...]:
@@ -94,6 +109,16 @@ class Service:
     sets: Mapping[str, EntitySet] = field(default_factory=dict)
     complexes: Mapping[str, Mapping[str, Property]] = field(default_factory=dict)
     functions: Mapping[str, FunctionImport] = field(default_factory=dict)
+
+    def makes_below(self, navigation: Navigation) -> bool:
+        """Tell whether a navigation makes what it leads to; in v2 each does."""
+        return not self.v4 or navigation.insertable or self.sets[navigation.target].creatable
+
+    def nullable(self, property_: Property) -> bool:
+        """Tell whether a property may have no value: keys have one, and in v4 texts and booleans too, mostly."""
+        if property_.null is not None:
+            return property_.null
+        return not (property_.key or (self.v4 and property_.type in ("String", "Boolean")))
 
     def with_set(self, changed: EntitySet) -> Service:
         """Give the service with one set as it is now."""

@@ -7,9 +7,12 @@ A description has one `service` line and blocks that begin with `set`, `complex`
 - `B` boolean, `D` date, `Z7` moment with 7 decimals of a second, `T` time of day, `G` GUID, `F` double, `I` integer
 - `N16.3` decimal with precision and scale (`N15.v`: the scale is the currency's)
 
-After the type: `!` key, `-` neither creatable nor updatable, `@` the ETag is made of it, `~Unit` the property that has
-its unit, `%d` dimension and `%m` measure of an aggregate. `> name * Target columns` is a navigation to many, `?` to
-one or none, `1` to one.
+After the type: `!` key, `-` neither creatable nor updatable, `+` creatable only, `r` required in a creation, `x`
+neither for filters nor for orders, `e` for filters only by its value, `?` may have no value, `*` always has one, `@`
+the ETag is made of it, `~Unit` the property that has its unit, `%d` dimension and `%m` measure of an aggregate, which
+no filter knows. `> name * Target columns` is a navigation to many (`*+`: which are made there in v4, though not in
+their set), `?` to one or none, `1` to one. A set may be `no-create`, `no-update`, `no-delete`, and in v4 `no-messages`
+or `no-etag`.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from importlib import resources
 from connectors.s4hana.sandbox.edm.model import EntitySet, FunctionImport, Navigation, Property, Service
 
 _PROPERTY = re.compile(
-    r"(?P<name>\w+)(=(?P<column>\w+))?:(?P<type>[SBDZTGFIN])(?P<size>\d*(\.(\d+|v))?)(?P<flags>[na!\-@]*)"
+    r"(?P<name>\w+)(=(?P<column>\w+))?:(?P<type>[SBDZTGFIN])(?P<size>\d*(\.(\d+|v))?)(?P<flags>[na!\-+@rxe?*]*)"
     r"(~(?P<unit>\w+))?(%(?P<role>[dm]))?"
 )
 _TYPES = {
@@ -47,16 +50,23 @@ def property_of(text: str) -> Property:
         raise ValueError(f"{text!r} is no property: write it as Name:S10")
     flags, kind = found["flags"], _TYPES[found["type"]]
     whole, _, part = found["size"].partition(".")
+    # The id of a sum is made of the sum itself.
+    hidden = "x" in flags or (kind == "String" and "!" in flags and not whole)
     made = Property(
         name=found["name"],
         column=found["column"] or found["name"],
         type=kind,
         key="!" in flags,
         creatable="-" not in flags,
-        updatable="-" not in flags and "!" not in flags,
+        updatable=not {"-", "+", "!"} & set(flags),
         alpha="a" in flags,
         digits="n" in flags,
         concurrency="@" in flags,
+        required="r" in flags,
+        filterable=not hidden and found["role"] != "m",
+        sortable=not hidden,
+        by_value="e" in flags,
+        null=True if "?" in flags else False if "*" in flags else None,
         unit=found["unit"] or "",
         role=_ROLES.get(found["role"] or "", ""),
     )
@@ -160,9 +170,17 @@ def _set(
         deletable="no-delete" not in words,
         aggregate="aggregate" in words,
         messages="no-messages" not in words,
+        versioned="no-etag" not in words,
     )
 
 
 def _navigation(line: str) -> Navigation:
     _, name, how, target, *columns = line.split()
-    return Navigation(name=name, target=target, many=how == "*", required=how == "1", columns=tuple(columns))
+    return Navigation(
+        name=name,
+        target=target,
+        many=how.startswith("*"),
+        required=how == "1",
+        columns=tuple(columns),
+        insertable=how.endswith("+"),
+    )

@@ -144,8 +144,8 @@ def from_v2(property_: Property, value: Any) -> Any:
             return _plain(property_, value)
 
 
-def from_v4(property_: Property, value: Any) -> Any:
-    """Read JSON of OData v4; raises `NotAValue`."""
+def from_v4(property_: Property, value: Any, *, as_text: bool = False) -> Any:
+    """Read JSON of OData v4; decimals are texts where IEEE754Compatible says so, else numbers. Raises `NotAValue`."""
     if value is None:
         return None
     match property_.type:
@@ -159,7 +159,8 @@ def from_v4(property_: Property, value: Any) -> Any:
             except (TypeError, ValueError):
                 return _refuse(value)
         case "Decimal" | "Double":
-            if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+            wanted = (str,) if as_text and property_.type == "Decimal" else (int, Decimal)
+            if isinstance(value, bool) or not isinstance(value, wanted):
                 return _refuse(value)
             return _decimal(property_, str(value))
         case _:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from connectors.s4hana.sandbox.edm.model import Service
 from connectors.s4hana.sandbox.odata.errors import Refusal
 from connectors.s4hana.sandbox.odata.exchange import Call, Reply, json_reply
 from connectors.s4hana.sandbox.odata.multipart import ChangeSet, Request, malformed, read_batch, write_batch
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"/?\$([^/?(]+)")
 
 
-class Service(Protocol):
-    """What executes one request."""
+class Handler(Protocol):
+    """What executes one request of a service."""
+
+    @property
+    def service(self) -> Service:
+        """Give the service's description."""
+        ...
 
     def answer(self, call: Call) -> Reply:
         """Execute it; raises `Refusal`."""
@@ -42,7 +48,7 @@ class _SetFailed(Exception):
 class Batch:
     """One batch under way; `root` is the path of the service."""
 
-    def __init__(self, tenant: Tenant, service: Service, root: str, call: Call) -> None:
+    def __init__(self, tenant: Tenant, service: Handler, root: str, call: Call) -> None:
         """Take who asks from the batch itself: its parts are signed in with it."""
         self._tenant = tenant
         self._service = service
@@ -52,7 +58,8 @@ class Batch:
 
     def multipart(self, *, status: int) -> Reply:
         """Execute a multipart batch; raises `Refusal` when it cannot be read."""
-        parts = read_batch(self._call.body, self._call.headers.get("content-type", ""))
+        kind = self._call.headers.get("content-type", "")
+        parts = read_batch(self._call.body, kind, named=self._service.service.v4)
         answers: list[tuple[Reply, str] | list[tuple[Reply, str]]] = []
         stopped = status == 200 and "continue-on-error" not in self._call.headers.get("prefer", "")
         for part in parts:

@@ -142,12 +142,17 @@ class Entities:
         if found is not None:
             yield prefix, found
 
+    def check_creation(self, place: Place) -> None:
+        """Refuse to make anything where nothing is made."""
+        if place.key is not None and place.navigation is None:
+            raise Refusal("Method 'POST' is not allowed on an entity.", code=NO_METHOD, status=405)
+        below = place.navigation is not None and self.service.makes_below(place.navigation)
+        if not place.entity_set.creatable and not below:
+            raise not_allowed("create", place.entity_set)
+
     def create(self, place: Place, node: Node) -> Key:
         """Make an entity and all below it, or nothing; gives its key."""
-        if place.key is not None and place.navigation is None:
-            raise not_allowed("create", place.entity_set)
-        if not place.entity_set.creatable and place.parent is None:
-            raise not_allowed("create", place.entity_set)
+        self.check_creation(place)
         with self._tenant.unit_of_work():
             if place.parent is not None and place.navigation is not None:
                 inherit(node, place.parent, place.navigation)

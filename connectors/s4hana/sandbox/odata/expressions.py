@@ -174,6 +174,7 @@ class _Reader:
         if (kind, text) == ("mark", "-"):
             self._next()
             operand = self.expression(_UNARY, depth + 1)
+            self._only_by_value(operand)
             self._need(operand, _NUMBER)
             evaluate = operand.evaluate
             return Compiled(type=_NUMBER, evaluate=lambda row: None if (value := evaluate(row)) is None else -value)
@@ -204,11 +205,22 @@ class _Reader:
         return Compiled(type=literal.type, evaluate=lambda row: value, literal=literal)
 
     def _property(self, property_: Property) -> Compiled:
+        if not property_.filterable:
+            text = f"Property {property_.name} cannot be used in the system query option '$filter'"
+            raise Refusal(f"{text}.", code=NO_FILTER, target=property_.name)
         kind = {"Int32": _NUMBER, "Double": _NUMBER}.get(property_.type, property_.type)
         if property_.type in ("String", "Boolean", "Decimal"):
             return Compiled(type=kind, evaluate=lambda row: held(property_, row), property=property_)
         column = property_.column
         return Compiled(type=kind, evaluate=lambda row: row.get(column), property=property_)
+
+    def _only_by_value(self, *operands: Compiled) -> None:
+        """Refuse to work with a property that may only be looked for by its value."""
+        for each in operands:
+            if each.property is not None and each.property.by_value:
+                name = each.property.name
+                text = f"Property {name} can be compared with 'eq' only in the system query option '$filter'"
+                raise Refusal(f"{text}.", code=NO_FILTER, target=name)
 
     def _call(self, name: str, depth: int) -> Compiled:
         wanted, gives, work = self._functions[name]
@@ -223,6 +235,7 @@ class _Reader:
             wanted, work = (_TEXT, _NUMBER, _NUMBER), lambda text, start, size: text[int(start) :][: int(size)]
         if len(arguments) != len(wanted):
             raise self.wrong(f"Function {name} takes {len(wanted)} arguments")
+        self._only_by_value(*arguments)
         for argument, kind in zip(arguments, wanted, strict=True):
             self._need(argument, kind)
         parts = [argument.evaluate for argument in arguments]
@@ -257,6 +270,8 @@ class _Reader:
                 joined=(operator, parts),
                 equal={**left.equal, **right.equal} if operator == "and" else {},
             )
+        if operator != "eq":
+            self._only_by_value(left, right)
         left, right = self._alike(left, right), self._alike(right, left)
         left, right = self._moment(left, right), self._moment(right, left)
         if "null" not in (left.type, right.type) and left.type != right.type:

@@ -45,8 +45,8 @@ def malformed(what: str) -> Refusal:
     return Refusal(f"The Data Services Request contains a malformed batch: {what}.", code="/IWFND/CM_MGW/592")
 
 
-def read_batch(body: bytes, content_type: str) -> list[Request | ChangeSet]:
-    """Read a batch; raises `Refusal`."""
+def read_batch(body: bytes, content_type: str, *, named: bool = False) -> list[Request | ChangeSet]:
+    """Read a batch, whose changes must be `named` in v4; raises `Refusal`."""
     parts: list[Request | ChangeSet] = []
     for headers, content in _parts(body, boundary_of(content_type)):
         kind = headers.get("content-type", "")
@@ -54,6 +54,8 @@ def read_batch(body: bytes, content_type: str) -> list[Request | ChangeSet]:
             inner = [_request(*part) for part in _parts(content, boundary_of(kind))]
             if any(each.method == "GET" for each in inner):
                 raise malformed("a change set must not contain GET")
+            if named and not all(each.content_id for each in inner):
+                raise malformed("missing Content-ID header in request within a change set")
             parts.append(ChangeSet(requests=tuple(inner)))
             continue
         parts.append(_request(headers, content))

@@ -91,7 +91,10 @@ def _order(text: str, entity_set: EntitySet) -> list[tuple[Property, bool]]:
         name, _, direction = part.partition(" ")
         if direction.strip() not in ("", "asc", "desc"):
             raise Refusal(f"Invalid value '{part}' for the system query option '$orderby'.")
-        order.append((_property(name, entity_set), direction.strip() == "desc"))
+        property_ = _property(name, entity_set)
+        if not property_.sortable:
+            raise Refusal(f"Property {name} cannot be used in the system query option '$orderby'.", target=name)
+        order.append((property_, direction.strip() == "desc"))
     return order
 
 

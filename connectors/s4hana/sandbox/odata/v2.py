@@ -22,7 +22,7 @@ from connectors.s4hana.sandbox.odata.errors import (
     in_v2,
 )
 from connectors.s4hana.sandbox.odata.exchange import Call, Reply, json_reply
-from connectors.s4hana.sandbox.odata.incoming import node_of, read_body
+from connectors.s4hana.sandbox.odata.incoming import read_body
 from connectors.s4hana.sandbox.odata.literals import key_value
 from connectors.s4hana.sandbox.odata.query import Expansion, Options, page_of, read_options, summed
 from connectors.s4hana.sandbox.store import Key, Row
@@ -88,7 +88,7 @@ class ServiceV2:
         if method == "DELETE":
             self.entities.delete(place)
             return Reply(status=204, headers=self._done())
-        node = node_of(read_body(call), self.service, place.entity_set, deep=False, raw=call.body)
+        node = self._tenant.reader(self.service, call, making=False).node(read_body(call), place.entity_set)
         row = self.entities.change(place, changeable(node), replace=method == "PUT")
         return Reply(status=204, headers={**self._done(), **self._etag_header(place.entity_set, row)})
 
@@ -143,6 +143,7 @@ class ServiceV2:
         return summed(kept, place.entity_set, options.shown.select)
 
     def _collection(self, place: Place, options: Options, call: Call) -> dict[str, Any]:
+        size = self._tenant.page_size(self.service)
         if place.entity_set.aggregate:
             found = sorted(self._all(place, options), key=lambda item: item[0])
             keep, options.keep = options.keep, None
@@ -150,12 +151,10 @@ class ServiceV2:
             def scan(after: Key | None) -> Any:
                 return (item for item in found if after is None or item[0] > after)
 
-            page = page_of(scan, options, self._tenant.page_size)
+            page = page_of(scan, options, size)
             options.keep = keep
         else:
-            page = page_of(
-                lambda after: self.entities.rows(place, after=after, keep=options.keep), options, self._tenant.page_size
-            )
+            page = page_of(lambda after: self.entities.rows(place, after=after, keep=options.keep), options, size)
         shown = [self._entity(place.entity_set, key, row, options.shown) for key, row in page.rows]
         body: dict[str, Any] = {"results": shown}
         if page.total is not None:
@@ -178,9 +177,9 @@ class ServiceV2:
 
     def _create(self, place: Place, call: Call) -> Reply:
         refuse_other_formats(call)
-        if place.key is not None and place.navigation is None:
-            raise Refusal("Method 'POST' is not allowed on an entity.", code=NO_METHOD, status=405)
-        node = node_of(read_body(call), self.service, place.entity_set, raw=call.body)
+        self.entities.check_creation(place)
+        inherited = () if place.navigation is None else place.navigation.columns
+        node = self._tenant.reader(self.service, call).node(read_body(call), place.entity_set, inherited)
         if place.parent is not None and place.parent_set is not None:
             self._tenant.check_lock(
                 place.parent_set.table, tuple(str(v) for v in _keys(place.parent_set, place.parent))
@@ -198,6 +197,9 @@ class ServiceV2:
             )
         refuse_other_formats(call)
         given = dict(call.options)
+        unknown = [name for name in given if name not in function.parameters and not name.startswith(("$", "sap-"))]
+        if unknown:
+            raise Refusal(f"Invalid Function Import Parameter '{unknown[0]}'", target=unknown[0])
         values: dict[str, Any] = {}
         for name, property_ in function.parameters.items():
             if name not in given:

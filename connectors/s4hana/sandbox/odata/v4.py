@@ -20,7 +20,7 @@ from connectors.s4hana.sandbox.odata.errors import (
     in_v4,
 )
 from connectors.s4hana.sandbox.odata.exchange import Call, Reply, json_reply
-from connectors.s4hana.sandbox.odata.incoming import node_of, read_body
+from connectors.s4hana.sandbox.odata.incoming import read_body
 from connectors.s4hana.sandbox.odata.query import Expansion, page_of, read_options
 from connectors.s4hana.sandbox.odata.v2 import changeable, given_of
 from connectors.s4hana.sandbox.store import Key, Row
@@ -77,7 +77,7 @@ class ServiceV4:
         if method == "DELETE":
             self.entities.delete(place)
             return Reply(status=204, headers=_HEADERS)
-        node = node_of(read_body(call), self.service, place.entity_set, deep=False)
+        node = self._tenant.reader(self.service, call, making=False).node(read_body(call), place.entity_set)
         row = self.entities.change(place, changeable(node), replace=method == "PUT")
         if _minimal(call):
             headers = {**_HEADERS, "preference-applied": "return=minimal", **self._etag_header(place.entity_set, row)}
@@ -106,7 +106,7 @@ class ServiceV4:
             if etag and call.headers.get("if-none-match") == etag:
                 return Reply(status=304, headers={**_HEADERS, "etag": etag})
             return self._one(place.entity_set, place.key, row, options.shown, call, status=200)
-        size = self._tenant.page_size
+        size = self._tenant.page_size(self.service)
         wanted = _preferred_size(call)
         page = page_of(
             lambda after: self.entities.rows(place, after=after, keep=options.keep),
@@ -125,14 +125,14 @@ class ServiceV4:
         return self._json(body, call)
 
     def _create(self, place: Place, call: Call) -> Reply:
-        if place.key is not None and place.navigation is None:
-            raise Refusal("Method 'POST' is not allowed on an entity.", code=NO_METHOD, status=405)
+        self.entities.check_creation(place)
         if place.parent is not None and place.parent_set is not None:
             self._precondition(place.parent_set, place.parent, call, required=False)
             self._tenant.check_lock(
                 place.parent_set.table, tuple(str(place.parent.get(each.column, "")) for each in place.parent_set.keys)
             )
-        node = node_of(read_body(call), self.service, place.entity_set)
+        inherited = () if place.navigation is None else place.navigation.columns
+        node = self._tenant.reader(self.service, call).node(read_body(call), place.entity_set, inherited)
         key = self.entities.create(place, node)
         row = self.entities.row(Place(entity_set=place.entity_set, key=key))
         if _minimal(call):
@@ -212,7 +212,7 @@ class ServiceV4:
         """Give an entity's ETag; parts of an order have that of the order."""
         property_ = entity_set.concurrency
         if property_ is None:
-            navigation = entity_set.navigations.get("_SalesOrder")
+            navigation = entity_set.navigations.get("_SalesOrder") if entity_set.versioned else None
             if navigation is None:
                 return ""
             head = next((each for _, each in self.entities.behind(entity_set, row, navigation)), None)
