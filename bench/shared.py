@@ -87,13 +87,20 @@ def servers(*, target_seconds: float) -> Iterator[Servers]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worked:
-    """So many flows, in so many seconds, with what each side used of the processor meanwhile (seconds)."""
+    """So many flows, in so many seconds, with what each side used of the processor meanwhile (seconds).
+
+    `log` and `stored` are the bytes that the database has written to its log and keeps, intake of the events included;
+    `commits` are those of the flows alone.
+    """
 
     flows: int
     seconds: float
     workers: Sequence[float]
     database: float
     target: float
+    log: int
+    stored: int
+    commits: int
 
     @property
     def per_second(self) -> float:
@@ -183,6 +190,7 @@ class Company:
         """Let so many runs become due at one moment, and wait until all have succeeded."""
         with psycopg.connect(self.database, autocommit=True) as connection:
             before, _ = _finished(connection)
+            log, stored, _ = _written(connection)
             with _kept_back(connection):
                 self.send(count)
             row = connection.execute(_LET_GO.encode(), [round(_DUE_IN * 1_000_000)]).fetchone()
@@ -190,16 +198,29 @@ class Company:
             due: int = row[0]
             self._ring()
             time.sleep(_DUE_IN - 0.05)
+            commits = _written(connection)[2]
             used = [processor(pid) for pid in self.pids]
             server, target = family(self._on.postmaster), processor(self._on.target_pid)
             self.finish()
             workers = [processor(pid) - was for pid, was in zip(self.pids, used, strict=True)]
             server, target = family(self._on.postmaster) - server, processor(self._on.target_pid) - target
             done, last = _finished(connection)
+            # Who commits tells of it a second later.
+            time.sleep(1.1)
+            written = _written(connection)
         if done - before != count:
             raise SystemExit(f"{done - before} flows succeeded of {count}")
         seconds = (last - due) / 1_000_000
-        return Worked(flows=count, seconds=seconds, workers=workers, database=server, target=target)
+        return Worked(
+            flows=count,
+            seconds=seconds,
+            workers=workers,
+            database=server,
+            target=target,
+            log=written[0] - log,
+            stored=written[1] - stored,
+            commits=written[2] - commits,
+        )
 
     def finish(self) -> None:
         """Wait until no run is open."""
@@ -231,6 +252,10 @@ class Company:
 
 _OPEN = "SELECT 1 FROM runs WHERE state IN ('queued', 'running', 'waiting', 'parked') LIMIT 1"
 _STATES = "SELECT state, reason, count(*) FROM runs GROUP BY 1, 2"
+_WRITTEN = (
+    "SELECT pg_current_wal_insert_lsn() - '0/0', pg_database_size(current_database()), "
+    "(SELECT xact_commit FROM pg_stat_database WHERE datname = current_database())"
+)
 _FINISHED = "SELECT count(*), max(finished_at) FROM runs WHERE state = 'succeeded'"
 #: Lets go what was kept back, all of it at one moment that is still to come; gives that moment.
 _LET_GO = f"""
@@ -260,6 +285,13 @@ def _finished(connection: psycopg.Connection[Any]) -> tuple[int, int]:
     row = connection.execute(_FINISHED).fetchone()
     assert row is not None
     return int(row[0]), int(row[1] or 0)
+
+
+def _written(connection: psycopg.Connection[Any]) -> tuple[int, int, int]:
+    """Give how far the log has come and how large the database is (bytes), and how often something was committed."""
+    row = connection.execute(_WRITTEN).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1]), int(row[2])
 
 
 def _event(thing: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,18 +125,21 @@ def _of_workers(found: Found) -> list[tuple[str, ...]]:
             f"{100 * each['database_share']:.0f} %",
             f"{100 * each['target_share']:.0f} %",
             f"{each['worker_ms']} + {each['database_ms']}",
+            f"{each['log_bytes']:,} / {each['stored_bytes']:,}",
+            f"{each['transactions']}",
         )
         for workers, each in found["by_workers"].items()
     ]
 
 
-_OF_WORKERS = ("workers", "flows/s", "each round", "by one", "a worker", "database", "target", "ms of a flow")
+_OF_WORKERS = ("workers", "flows/s", "each round", "by one", "a worker", "database", "target", "ms", "bytes", "transactions")
 
 
 def show_workers(console: Console, found: Found) -> None:
     """Print how several workers share a PostgreSQL, beside DBOS."""
     title = f"Five-step flow on PostgreSQL, workers as processes, {found['cores']} cores for everything"
     _table(console, title, _OF_WORKERS, _of_workers(found))
+    console.print("Of one flow: milliseconds of workers + database, bytes of the log / kept (both with its event).")
     if found["dbos"]:
         told = f"DBOS {found['dbos']['version']} on the same PostgreSQL: {found['dbos']['per_second']} flows/s."
         by = f"One worker is {found['one_by_dbos']} x that, and the most of a round {found['most_by_dbos']} x."

@@ -117,6 +117,9 @@ def _summed(worked: Sequence[Worked]) -> dict[str, Any]:
         "target_share": round(statistics.median(each.target / each.seconds for each in worked), 3),
         "worker_ms": round(statistics.median(1000 * sum(each.workers) / each.flows for each in worked), 3),
         "database_ms": round(statistics.median(1000 * each.database / each.flows for each in worked), 3),
+        "log_bytes": round(statistics.median(each.log / each.flows for each in worked)),
+        "stored_bytes": round(statistics.median(each.stored / each.flows for each in worked)),
+        "transactions": round(statistics.median(each.commits / each.flows for each in worked), 3),
     }
 
 
