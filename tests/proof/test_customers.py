@@ -106,7 +106,7 @@ def test_a_deleted_customer_that_is_made_at_stripe_alone_is_nobodys_debtor() -> 
         await stage.stripe("/v1/customers/{customer}", method="DELETE")
         await read_until_it_rests(stage)
 
-    wanted = Customers(erp_writes=1, billing_changes=0, events=("customer.deleted",), erp={"isInactive": None})
+    wanted = Customers(erp_writes=1, billing_changes=0, events=("customer.deleted",), erp={"isInactive": False})
     assert played(happen, wanted, tied=Tied.NOBODY).findings == []
 
 
