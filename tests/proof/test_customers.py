@@ -146,7 +146,7 @@ def test_what_a_person_must_decide_is_not_written(
     happen: Callable[[Any], Awaitable[None]], reason: str, more: dict[str, Any]
 ) -> None:
     """The ERP's record is as it was, and the exception says why."""
-    wanted = Customers(erp_writes=1, billing_changes=0, erp={"companyName": "Alder Works", "isInactive": None})
+    wanted = Customers(erp_writes=1, billing_changes=0, erp={"companyName": "Alder Works", "isInactive": False})
     findings = played(happen, wanted, **more).findings
     assert [finding.invariant for finding in findings if reason in finding.detail] == [Invariant.EXCEPTIONS_EXPLAINED]
     assert not [finding for finding in findings if "the ERP's record was written" in finding.detail]
