@@ -33,8 +33,11 @@ READ = (
     "BillingCountry",
     "ShippingStreet",
     "ShippingCity",
+    "ShippingState",
+    "ShippingPostalCode",
     "ShippingCountry",
     "Phone",
+    "ParentId",
     "Payment_Terms__c",
     "Invoice_Email__c",
 )

@@ -139,7 +139,7 @@ class _Compiler:
         # Paths begin with a dot until they are noted, so that a field's own part of them is made here, once.
         known = {name: (*self._field(field), _DOT + below("", name)) for name, field in shape.fields.items()}
         rest = None if shape.rest is None else self._field(shape.rest)
-        required = shape.given
+        given, required, unless = shape.given, shape.required, shape.unless
         get = known.get
 
         def check(value: Any, path: str, found: _Found) -> None:
@@ -156,8 +156,9 @@ class _Compiler:
                     _changed_type(rest[2], item, path + _ANY, found)
                 elif rest[1] is not None:
                     rest[1](item, path + _ANY, found)
-            if not required <= value.keys():
-                for name in sorted(required - value.keys()):
+            if not given <= value.keys():
+                wanted = required if unless is not None and value.get(unless) is True else given
+                for name in sorted(wanted - value.keys()):
                     _note(found, DriftKind.MISSING_FIELD, path + _DOT + below("", name), "required", None)
 
         return check

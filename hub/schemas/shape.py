@@ -14,6 +14,8 @@ from hub.schemas.documents import among, referred
 UNIT = "x-unit"
 #: The annotation that names fields which a vendor's record always has, although one that is written may leave them out.
 ANSWERED = "x-answered"
+#: The annotation that names a flag: of a record where it is true, little is left, and nothing of the above is missed.
+UNLESS = "x-answered-unless"
 #: So deep is a schema read; below that a shape says nothing.
 _DEEPEST = 24
 
@@ -33,8 +35,8 @@ class Shape:
     - `kinds` are the kinds it may have; a field that may be missing is one whose shape may be null when it is read.
     - `whole`: its numbers are integers. `unit` is what they count, None when the schema does not say.
     - `fields` are an object's declared fields, `required` those that are always there, `answered` those that are there
-      in whatever the vendor gives, and `rest` the shape of all others that are meant (`additionalProperties`): None
-      when none are, although a reader may tolerate them.
+      in whatever the vendor gives unless the field `unless` is true in it, and `rest` the shape of all others that are
+      meant (`additionalProperties`): None when none are, although a reader may tolerate them.
     - `items` is the shape of a list's elements, `values` the only ones it may have, `format` that of its texts.
     """
 
@@ -44,6 +46,7 @@ class Shape:
     fields: Mapping[str, Shape] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
     answered: frozenset[str] = frozenset()
+    unless: str | None = None
     rest: Shape | None = None
     items: Shape | None = None
     values: tuple[Any, ...] | None = None
@@ -132,6 +135,7 @@ class _Reading:
             fields={name: self.read(part, depth + 1) for name, part in document.get("properties", {}).items()},
             required=frozenset(document.get("required", ())),
             answered=frozenset(document.get(ANSWERED, ())),
+            unless=document.get(UNLESS),
             rest=self._rest(document, depth),
             items=self._items(document, depth),
             values=None if values is None else tuple(values),
@@ -174,6 +178,7 @@ def _both(one: Shape, other: Shape) -> Shape:
         fields={**other.fields, **one.fields},
         required=one.required | other.required,
         answered=one.answered | other.answered,
+        unless=one.unless or other.unless,
         rest=one.rest if other.rest is not None else None,
         items=one.items or other.items,
         values=one.values if one.values is not None else other.values,
@@ -209,6 +214,7 @@ def _one_of(one: Shape, other: Shape) -> Shape:
         fields={name: _field(name, objects) for name in names},
         required=frozenset.intersection(*(shape.required for shape in objects)) if objects else frozenset(),
         answered=frozenset.intersection(*(shape.answered for shape in objects)) if objects else frozenset(),
+        unless=next((shape.unless for shape in objects if shape.unless), None),
         rest=either(rests) if rests else None if objects else ANYTHING,
         items=either(items) if lists and len(items) == len(lists) else None,
         values=_values(one, other),

@@ -106,7 +106,7 @@ def test_a_deleted_customer_that_is_made_at_stripe_alone_is_nobodys_debtor() -> 
         await stage.stripe("/v1/customers/{customer}", method="DELETE")
         await read_until_it_rests(stage)
 
-    wanted = Customers(erp_writes=1, billing_changes=0, events=("customer.deleted",), erp={"isInactive": None})
+    wanted = Customers(erp_writes=1, billing_changes=0, events=("customer.deleted",), erp={"isInactive": False})
     assert played(happen, wanted, tied=Tied.NOBODY).findings == []
 
 
@@ -146,7 +146,7 @@ def test_what_a_person_must_decide_is_not_written(
     happen: Callable[[Any], Awaitable[None]], reason: str, more: dict[str, Any]
 ) -> None:
     """The ERP's record is as it was, and the exception says why."""
-    wanted = Customers(erp_writes=1, billing_changes=0, erp={"companyName": "Alder Works", "isInactive": None})
+    wanted = Customers(erp_writes=1, billing_changes=0, erp={"companyName": "Alder Works", "isInactive": False})
     findings = played(happen, wanted, **more).findings
     assert [finding.invariant for finding in findings if reason in finding.detail] == [Invariant.EXCEPTIONS_EXPLAINED]
     assert not [finding for finding in findings if "the ERP's record was written" in finding.detail]

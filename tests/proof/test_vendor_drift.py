@@ -51,6 +51,7 @@ STRIPE = {"operation": "invoice.read", "input": {"id": INVOICE}}
 NETSUITE = {"operation": "customer.read", "input": {"external_id": "cus_1"}}
 AVATAX = {"operation": "tax.quote"}
 SALESFORCE = {"operation": "account.read", "input": {"id": ACCOUNT}}
+CONTRACT = {"operation": "contract.read", "input": {"external_id": "ctr_1"}}
 S4HANA = {"operation": "business_partner.read", "input": {"id": "10100001"}}
 #: What looks for a record that may not be there: flows that keep customers begin with it.
 FOUND = {
@@ -206,6 +207,20 @@ CHANGES: Mapping[str, tuple[Mapping[str, Any], tuple[Drifted, ...]]] = {
         ),
     ),
 }
+#: Fields that somebody takes away: who is asked, where it is gone from in his words, and what the hub must name.
+GONE = {
+    "account's city": (SALESFORCE, "Account.BillingCity", "BillingCity"),
+    "account's street": (SALESFORCE, "Account.BillingStreet", "BillingStreet"),
+    "account's postal code": (SALESFORCE, "Account.BillingPostalCode", "BillingPostalCode"),
+    "account's parent": (SALESFORCE, "Account.ParentId", "ParentId"),
+    "contract's end": (CONTRACT, "Contract.EndDate", "EndDate"),
+    "order's type": (CONTRACT, "Order.Type", "Orders[].Type"),
+    "price of an order's item": (CONTRACT, "OrderItem.UnitPrice", "Orders[].OrderItems[].UnitPrice"),
+    "company's name": (S4HANA, "OrganizationBPName1", "OrganizationBPName1"),
+    "person's name": (S4HANA, "LastName", "LastName"),
+    "mark of a customer who is gone": (FOUND["netsuite"], "isInactive", "isInactive"),
+    "invoice's due date": (STRIPE, "due_date", "due_date"),
+}
 #: Of what must not reach a mapping, in the words of the finding: what is gone without which it would be wrong.
 KEPT_BACK = {"changed-type", "missing-field"}
 
@@ -264,6 +279,22 @@ async def test_the_first_call_notices_what_has_changed_at_the_vendor(vendor: str
 async def test_what_is_found_is_compared_as_what_is_read_is(vendor: str, number: int) -> None:
     """A flow that only looks whether a record is there meets the vendor's change too."""
     await _is_noticed(vendor, FOUND[vendor], CHANGES[vendor][1][number])
+
+
+@pytest.mark.parametrize("name", sorted(GONE))
+async def test_a_field_that_somebody_takes_away_is_named_before_a_mapping_reads_nothing_for_it(name: str) -> None:
+    """An admin who takes a field away says so to nobody; mappings would write an address without its city."""
+    asked, at, path = GONE[name]
+    vendor, wish = _taken_away(asked, at)
+    await _is_noticed(vendor, asked, Drifted(wish=wish, kind="missing-field", path=path, detail="required"))
+
+
+def _taken_away(asked: Mapping[str, Any], at: str) -> tuple[str, Any]:
+    if asked in (SALESFORCE, CONTRACT):
+        return "salesforce", {"remove_fields": [at]}
+    if asked == S4HANA:
+        return "s4hana", {"drift": {**PARTNERS, "remove": at}}
+    return ("stripe", stripe(drop=[at])) if asked == STRIPE else ("netsuite", answers("/customer/", drop=[at]))
 
 
 async def _is_noticed(vendor: str, asked: Mapping[str, Any], drifted: Drifted) -> None:

@@ -24,6 +24,8 @@ PAYMENT, PAYOUT = "inpay_1", "po_1"
 NOON = 1_769_860_800
 DAY = "2026-01-31"
 KEY = "5c1a35a9e7e14f5d9f3f3d1c2b0a9e8d"
+#: What the hub wrote under the key.
+EFFECTS = {KEY: f"stripe:{GERMAN}"}
 MARK = next(iter(sap_books.marks({KEY: ""})))
 Raw = dict[str, Any]
 Items = Sequence[tuple[str, str, Raw]]
@@ -295,25 +297,14 @@ def _ledger(books: dict[str, Raw]) -> list[list[Raw]]:
     return [tables["JournalEntry"], tables["JournalItem"]]
 
 
-def judged(
-    books: dict[str, Raw],
-    *,
-    in_netsuite: tuple[str, ...] = (BRITISH,),
-    credits: Credits | None = None,
-    cases: Sequence[Case] = (),
-) -> Evidence:
-    """Give the evidence of these books; `in_netsuite` are the invoices that NetSuite has.
-
-    `credits` is what was given back, with its tax, and `cases` are the exceptions that are open.
-    """
+def held(books: dict[str, Raw], *, in_netsuite: tuple[str, ...] = (BRITISH,), credits: Credits | None = None) -> Books:
+    """Read these books; `in_netsuite` are the invoices that NetSuite has, `credits` what was given back, taxed."""
     given_back = credits or Credits()
     read = copy.deepcopy(books)
-    effects = {KEY: f"stripe:{GERMAN}"}
-    paid_out = payouts.read(read["stripe"], read["netsuite"], effects)
-    sap = sap_books.read(read["s4hana"], read["stripe"], paid_out, sap_books.marks(effects))
+    paid_out = payouts.read(read["stripe"], read["netsuite"], EFFECTS)
     told = [_told(one, read) for one in read["stripe"]["invoices"]]
     by_id = {one.id: one for one in told}
-    held = Books(
+    return Books(
         stripe=told,
         sent=[],
         subjects={},
@@ -326,18 +317,29 @@ def judged(
         due={one.id: Due(customers=frozenset({"1000" if one.currency == "EUR" else "77"})) for one in told},
         payouts=payouts.of_currencies(paid_out, frozenset({"GBP"})),
         crm=crm_books.read(read["stripe"], read["salesforce"]),
-        sap=sap,
+        sap=sap_books.read(read["s4hana"], read["stripe"], paid_out, sap_books.marks(EFFECTS)),
     )
+
+
+def judged(
+    books: dict[str, Raw],
+    *,
+    in_netsuite: tuple[str, ...] = (BRITISH,),
+    credits: Credits | None = None,
+    cases: Sequence[Case] = (),
+) -> Evidence:
+    """Give the evidence of these books, read as `held` reads them; `cases` are the exceptions that are open."""
+    read = held(books, in_netsuite=in_netsuite, credits=credits)
     posted = Effect(
         key=KEY,
         family=GERMAN,
-        business_key=effects[KEY],
+        business_key=EFFECTS[KEY],
         state="done",
         connection="s4hana",
         operation="invoice.post",
         output_id="1010/2026/1800000000",
     )
-    return evidence(held, HubRecords(effects=[posted], cases=cases), Families(held, effects))
+    return evidence(read, HubRecords(effects=[posted], cases=cases), Families(read, EFFECTS))
 
 
 def _returned(credits: Credits) -> list[TaxDocument]:

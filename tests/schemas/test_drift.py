@@ -114,6 +114,29 @@ def test_a_field_that_the_vendor_always_gives_is_missed_where_it_is_gone() -> No
     assert (shape.required, currency.may_be_null) == (frozenset(), True)
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_nothing_is_missed_of_what_the_vendor_says_is_deleted(*, nested: bool) -> None:
+    """Of such a record only what is required is left; the flag must be true, and not merely there."""
+    customer = {
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "name": {"type": "string"}, "deleted": {"type": "boolean"}},
+        "required": ["id"],
+        "x-answered": ["name"],
+        "x-answered-unless": "deleted",
+    }
+    schema = {"anyOf": [customer, {"type": "null"}]} if nested else customer
+    missed = {
+        text: [one.path for one in compile_drift(schema)(payload)]
+        for text, payload in {
+            "deleted": {"id": "cus_1", "deleted": True},
+            "living": {"id": "cus_1", "deleted": False},
+            "unsaid": {"id": "cus_1"},
+            "nameless": {"deleted": True},
+        }.items()
+    }
+    assert missed == {"deleted": [], "living": ["name"], "unsaid": ["name"], "nameless": ["id"]}
+
+
 @pytest.mark.parametrize("payload", [None, [], "text", 5])
 def test_a_payload_of_another_kind_is_one_difference(payload: Any) -> None:
     (found,) = compile_drift(SCHEMA)(payload)

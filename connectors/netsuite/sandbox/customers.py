@@ -34,7 +34,8 @@ def finish(account: Account, draft: Document, known: Document | None) -> None:
         fields["currency"] = account.references.currency(str(subsidiary.facts["currency"])).id if subsidiary else "1"
     if not fields.get("entityId"):
         fields["entityId"] = account.number("customer")
-    if fields.get("creditHoldOverride", "AUTO") not in ("AUTO", "ON", "OFF"):
+    fields.setdefault("isInactive", False)
+    if fields.setdefault("creditHoldOverride", "AUTO") not in ("AUTO", "ON", "OFF"):
         raise bad_value(fields["creditHoldOverride"], "creditHoldOverride", "creditHoldOverride")
     _refuse_circle(account, draft)
     _settle_addresses(account, draft.sublists.get("addressBook", []))

@@ -69,6 +69,7 @@ async def test_changes_come_in_order_and_go_on_behind_the_cursor(served: Running
     assert page.events[1].data == {
         "id": "1002",
         "externalid": "cus_9",
+        "creditholdoverride": "AUTO",
         "entityid": "CUST00002",
         "companyname": "Nine",
         "isinactive": "F",

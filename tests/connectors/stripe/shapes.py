@@ -9,7 +9,7 @@ import jsonschema_rs
 
 from connectors.stripe.connector import CONNECTOR
 from connectors.stripe.versions import schema_of
-from hub.schemas.drift import CompiledDrift, compile_drift
+from hub.schemas.drift import CompiledDrift, DriftKind, compile_drift
 
 #: One version of each release.
 VERSIONS = ("2024-09-30.acacia", "2025-03-31.basil", "2025-09-30.clover", "2026-09-30.endive")
@@ -29,10 +29,14 @@ def drift(name: str) -> CompiledDrift:
     return compile_drift(CONNECTOR.schemas[name])
 
 
-def misfits(name: str, payload: Any) -> list[str]:
-    """Give what of a payload a schema refuses, and how it differs from what the schema describes."""
+def misfits(name: str, payload: Any, *, made: bool = False) -> list[str]:
+    """Give what of a payload a schema refuses, and how it differs from what the schema describes.
+
+    What a mapping has `made` may leave out what Stripe itself would tell as null.
+    """
     refused = [
         f"{'.'.join(map(str, error.instance_path))}: {error.message[:120]}"
         for error in validator(name).iter_errors(payload)
     ]
-    return refused + [f"{found.kind} {found.path}: {found.detail}" for found in drift(name)(payload)]
+    differs = [found for found in drift(name)(payload) if not (made and found.kind is DriftKind.MISSING_FIELD)]
+    return refused + [f"{found.kind} {found.path}: {found.detail}" for found in differs]

@@ -130,7 +130,7 @@ def test_any_invoice_is_the_same_in_all_releases(
     for version, payload in shown.items():
         assert not misfits(name_of("invoice", version), payload), version
         newest = bundle.read_as(f"stripe.invoice@{schema_version(version)}", payload, wanted)
-        assert not misfits(wanted, newest), version
+        assert not misfits(wanted, newest, made=True), version
         records.append(apply(bundle.mappings[INVOICE_TO_HUB], newest))
     assert all(record == records[0] for record in records)
 
