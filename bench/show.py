@@ -132,7 +132,18 @@ def _of_workers(found: Found) -> list[tuple[str, ...]]:
     ]
 
 
-_OF_WORKERS = ("workers", "flows/s", "each round", "by one", "a worker", "database", "target", "ms", "bytes", "transactions")
+_OF_WORKERS = (
+    "workers",
+    "flows/s",
+    "each round",
+    "by one",
+    "a worker",
+    "database",
+    "target",
+    "ms",
+    "bytes",
+    "transactions",
+)
 
 
 def show_workers(console: Console, found: Found) -> None:
