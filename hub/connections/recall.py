@@ -10,7 +10,7 @@ from hub.errors import Fatal, NotDurable
 from hub.model.turns import Turns
 
 #: So long runs that were let go are expected to come (microseconds).
-COMING = 500_000
+COMING = 2_000_000
 
 
 class Recall:
