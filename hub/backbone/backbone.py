@@ -30,7 +30,7 @@ _AGAIN = 1.0
 _EXAMINED_AFTER = 2.0
 #: However often something is told, a message goes out once in so many seconds: work waits for it, and a feed that is
 #: told of that much gathers it anyway.
-_WORK_APART, _FEED_APART = 0.003, 0.05
+_WORK_APART, _FEED_APART = 0.003, 0.1
 #: Seconds until a task that was told to end is told once more.
 _TOLD_AGAIN = 0.2
 
