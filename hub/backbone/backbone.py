@@ -28,6 +28,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _AGAIN = 1.0
 #: Seconds from a connection to the look at how everything is set.
 _EXAMINED_AFTER = 2.0
+#: However often something is told, a message goes out once in so many seconds: work waits for it, and a feed that is
+#: told of that much gathers it anyway.
+_WORK_APART, _FEED_APART = 0.003, 0.1
 #: Seconds until a task that was told to end is told once more.
 _TOLD_AGAIN = 0.2
 
@@ -53,7 +56,8 @@ class Backbone:
         self.publisher = publisher
         self._environment = environment
         self._name = name
-        self._bell = Bell(environment)
+        self._work = Bell(environment, "work", apart=_WORK_APART)
+        self._feed = Bell(environment, "feed", apart=_FEED_APART)
         self._task: asyncio.Task[None] | None = None
         self._told = Told()
         #: The connection while there is one, and otherwise why there is none.
@@ -72,13 +76,13 @@ class Backbone:
 
     def work(self) -> None:
         """Tell other processes that there is work which nobody here has taken."""
-        self._bell.ring("work")
+        self._work.ring()
 
     def news(self) -> None:
         """Tell whoever publishes, here or in another process, that there is something to publish."""
         self.publisher.wake()
         if not self.publisher.in_turn:
-            self._bell.ring("feed")
+            self._feed.ring()
 
     async def _run(self) -> None:
         pause = _FIRST_PAUSE
@@ -107,14 +111,15 @@ class Backbone:
 
     async def _use(self, line: Line) -> None:
         """Hear and tell over a connection until it is over."""
-        await line.listen(self._bell.subject("work"), self._told.work)
-        await line.listen(self._bell.subject("feed"), self.publisher.wake)
+        await line.listen(self._work.subject, self._told.work)
+        await line.listen(self._feed.subject, self.publisher.wake)
         self.line, self.away = line, None
         log.info("backbone.connected", server=line.place, version=line.version)
         self._told.reached(True)
         # Whatever was told while nobody listened is found now.
         self._told.work()
-        going = [asyncio.create_task(self._bell.carry(line)), asyncio.create_task(self._publish(line))]
+        all_along = (self._work.carry(line), self._feed.carry(line), self._publish(line))
+        going = [asyncio.create_task(each) for each in all_along]
         examining = asyncio.create_task(self._examine())
         over = asyncio.ensure_future(line.over.wait())
         try:

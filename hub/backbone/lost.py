@@ -35,7 +35,7 @@ def suspicion(before: Published, now: Seen, *, kept: int, bounded: bool, at: int
     return None
 
 
-def published(seen: Seen, *, position: int, publisher: str) -> Published:
+def published(seen: Seen, *, position: int) -> Published:
     """Give the mark of a stream as it is, of which all is known to be there up to a position."""
     return Published(
         position=position,
@@ -44,7 +44,6 @@ def published(seen: Seen, *, position: int, publisher: str) -> Published:
         first=seen.first,
         first_at=seen.first_at,
         holes=seen.holes,
-        publisher=publisher,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import structlog
 
 from hub.backbone.envelope import CONTENT_TYPE, LARGEST, envelope_of, name_of
-from hub.backbone.line import ANSWERS_WITHIN, Away, Line, NoStream
+from hub.backbone.line import ANSWERS_WITHIN, Away, Line, Message, NoStream
 from hub.backbone.lost import Present, published, suspicion
 from hub.backbone.names import stream_of, subject_of
 from hub.backbone.settings import NatsSettings
@@ -26,8 +26,9 @@ from hub.store.outbox import Published
 
 log = structlog.get_logger(__name__)
 
-#: So many rows are on their way at once.
-BATCH = 200
+#: So many rows are on their way at once, of fewer bytes than that where they are large (a stream takes no more than a
+#: thousand together).
+BATCH, BATCH_BYTES = 500, 16_000_000
 #: How soon it is found, in seconds, that there is something to publish of which nobody told.
 POLL_SECONDS = 1.0
 #: How often the stream is compared with what was published, and old rows are taken away.
@@ -36,8 +37,11 @@ LOOK_SECONDS, PRUNE_SECONDS = 10.0, 60.0
 TURN_SECONDS = 5.0
 #: A server that did not take everything is given so many seconds.
 _PAUSE = 0.5
-#: So long, in seconds, facts are gathered before they go: each going costs a commit.
-_GATHER = 0.02
+#: Where facts went just before, the next ones are gathered for so many seconds: each going costs as much as dozens of
+#: facts, and a commit and a sync of the disk among that. Those that come alone go at once.
+GATHER_SECONDS = 0.25
+#: Who stands in leaves new facts for so many seconds to somebody else.
+YIELDS_SECONDS = 1.0
 _PRUNED_AT_ONCE = 500
 #: Above what an envelope has, in bytes: its headers.
 _ROOM = 8192
@@ -63,14 +67,22 @@ class Publisher:
         committer: Committer,
         ambient: Ambient,
         name: str,
+        stands_in: bool = False,
     ) -> None:
-        """Take the collaborators; `name` is this process."""
+        """Take the collaborators; `name` is this process.
+
+        With `stands_in` it publishes only where nobody does who has less other work.
+        """
         self._environment = environment
         self._settings = settings
         self._database = database
         self._committer = committer
         self._ambient = ambient
         self._name = name
+        self._stands_in = stands_in
+        self._went = -GATHER_SECONDS
+        #: So many rows are read at once, by what the last ones were like.
+        self._most = BATCH
         self._woken = asyncio.Event()
         self._pruned = -PRUNE_SECONDS
         #: How many messages it has published, and how many of them because the stream had lost them.
@@ -108,17 +120,17 @@ class Publisher:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(POLL_SECONDS):
                 await self._woken.wait()
-        # More comes at once: what is gathered goes by one mark.
-        await asyncio.sleep(_GATHER)
+        await asyncio.sleep(max(0.0, self._went + GATHER_SECONDS - time.monotonic()))
 
     async def _publish_some(self, line: Line, seen: Seen) -> str | None:
         """Publish the next rows; gives "" when there are more at once, None when not, or what is in doubt."""
-        now = to_micros(self._ambient.now())
+        now, asked = to_micros(self._ambient.now()), self._most
         before, rows = await _in_thread(self._next, now)
         if not rows:
             return None
-        messages = [self._message(line, row) for row in rows]
+        messages = self._messages(line, rows)
         kept = await line.store(messages, together=seen.takes_batches)
+        self._went = time.monotonic()
         number, last, reached = 0, before.last, before
         for row, each in zip(rows, kept, strict=True):
             if each is None:
@@ -132,10 +144,10 @@ class Publisher:
         if reached.position > before.position:
             first = (seen.first, seen.first_at) if seen.messages else (before.first or before.last + 1, now)
             reached = replace(reached, made=seen.made, holes=seen.holes, first=first[0], first_at=first[1])
-            await self._mark(replace(reached, publisher=self._name))
+            await self._mark(reached)
         if reached.position != rows[-1]["position"]:
             return "the stream did not take everything"
-        return "" if len(rows) == BATCH else None
+        return "" if len(rows) == asked else None
 
     async def _compare(self, line: Line, doubt: str | None = None) -> Seen:
         """Look whether the stream has what was published, and publish anew what it has lost; gives how it is then."""
@@ -151,7 +163,7 @@ class Publisher:
             return seen
         lost = await self._publish_again(line, seen, before, since=now - kept)
         seen = await look(line, self._environment) or seen
-        await self._mark(published(seen, position=before.position, publisher=self._name))
+        await self._mark(published(seen, position=before.position))
         if before.made:
             log.warning("feed.lost_and_told_again", reason=doubt, messages=lost)
         self.stuck = None
@@ -168,7 +180,7 @@ class Publisher:
             after = rows[-1]["position"]
             gone = [row for row in rows if row["at"] > since and name_of(row) not in present]
             # The stream may remember a message that it has not any more: under another name it is taken.
-            again = [self._message(line, row, again=f"~{seen.last}") for row in gone]
+            again = self._messages(line, gone, again=f"~{seen.last}")
             if None in await line.store(again, together=seen.takes_batches):
                 raise Away(reason="the stream did not take what it had lost")
             lost += len(gone)
@@ -192,7 +204,14 @@ class Publisher:
             raise Away(reason="the stream was deleted meanwhile") from None
         return present
 
-    def _message(self, line: Line, row: Row, *, again: str = "") -> tuple[str, bytes, Mapping[str, str]]:
+    def _messages(self, line: Line, rows: Sequence[Row], *, again: str = "") -> list[Message]:
+        messages = [self._message(line, row, again=again) for row in rows]
+        if messages:
+            average = sum(len(content) for _, content, _ in messages) // len(messages) + 1
+            self._most = min(BATCH, BATCH_BYTES // average)
+        return messages
+
+    def _message(self, line: Line, row: Row, *, again: str = "") -> Message:
         largest, name = min(LARGEST, line.largest - _ROOM), name_of(row)
         headers = {REPEATS: f"{name}{again}", ID: name, "Content-Type": CONTENT_TYPE}
         return (
@@ -209,20 +228,34 @@ class Publisher:
     def _next(self, now: int) -> tuple[Published, Sequence[Row]]:
         with self._database.reading() as connection:
             reached = outbox.published(connection, self._environment)
-            others = reached.publisher not in ("", self._name)
-            self.in_turn = not (others and 0 <= now - reached.at < TURN_SECONDS * 1_000_000)
+            self.in_turn = not self._is_anothers(reached, now)
             if not self.in_turn:
                 return reached, ()
-            rows = outbox.some(connection, self._environment, after=reached.position, limit=BATCH, largest=LARGEST)
-        return reached, rows
+            rows = outbox.some(connection, self._environment, after=reached.position, limit=self._most, largest=LARGEST)
+        if rows and self._stands_in and reached.publisher != self._name:
+            self.in_turn = not 0 <= now - rows[0]["at"] < YIELDS_SECONDS * 1_000_000
+        return reached, rows if self.in_turn else ()
+
+    def _is_anothers(self, reached: Published, now: int) -> bool:
+        """Tell whether another one publishes: it just did, and does not only stand in where this one does not."""
+        others = reached.publisher not in ("", self._name) and (self._stands_in or not reached.stands_in)
+        return others and 0 <= now - reached.at < TURN_SECONDS * 1_000_000
 
     def _rows(self, after: int, *, until: int) -> Sequence[Row]:
         with self._database.reading() as connection:
-            return outbox.some(connection, self._environment, after=after, limit=BATCH, largest=LARGEST, until=until)
+            return outbox.some(
+                connection, self._environment, after=after, limit=self._most, largest=LARGEST, until=until
+            )
 
     async def _mark(self, reached: Published) -> None:
         def work(transaction: Transaction) -> None:
-            outbox.mark(transaction, self._environment, reached)
+            if self._stands_in:
+                there = outbox.published(transaction.connection, self._environment)
+                if not there.stands_in and self._is_anothers(there, transaction.now):
+                    # Another one came while these facts were on their way; it is not to lose its turn by this mark.
+                    return
+            mark = replace(reached, publisher=self._name, stands_in=self._stands_in)
+            outbox.mark(transaction, self._environment, mark)
 
         # It is one row, written whole; of two publishers the later one's stands, as it would if each were alone.
         await self._committer.commit(Work(work, patient=True, beside=True))

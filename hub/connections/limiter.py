@@ -93,7 +93,7 @@ class Limiter:
         self._joined = self._held = self._hands = self._in_flight = 0
         self._pumping = False
         self._clock = SteadyClock(ambient)
-        self._recall = Recall(store, topic, self._pump)
+        self._recall = Recall(store, topic, self._pump, others=line is not None)
         self._probing: asyncio.Task[None] | None = None
         self._probe: Callable[[], Awaitable[None]] | None = None
         self._timer: asyncio.Task[None] | None = None
@@ -459,7 +459,7 @@ class Limiter:
                 yield self._deadlines[0][0]
         if self._changing and (self._gate or self._row):
             yield now + LOOK_WAITING
-        yield self._recall.next()
+        yield self._recall.next(hands=self._hands)
 
     async def _ring(self, seconds: float) -> None:
         await self._ambient.clock.sleep(seconds)

@@ -11,6 +11,9 @@ from hub.model.turns import Turns
 
 #: So long runs that were let go are expected to come (microseconds).
 COMING = 2_000_000
+#: The same where another process may have taken them and this one has nothing else in hand: what waits would wait for
+#: nothing.
+COMING_TO_IDLE = 150_000
 
 
 class Recall:
@@ -19,8 +22,11 @@ class Recall:
     After a start some may be waiting from before, so that is taken to be so until the store says otherwise.
     """
 
-    def __init__(self, store: BudgetStore | None, topic: str | None, told: Callable[[], None]) -> None:
-        """Take the store; without one nobody can wait there."""
+    def __init__(
+        self, store: BudgetStore | None, topic: str | None, told: Callable[[], None], *, others: bool = False
+    ) -> None:
+        """Take the store; without one nobody can wait there. `others` says that other processes take runs, too."""
+        self._others = others
         self._store = store
         self._topic = topic
         self._told = told
@@ -49,15 +55,18 @@ class Recall:
         """Let as many go as fill the room, once it is half empty and those let go before have come."""
         if not self._pending or self._task is not None or self._store is None or self._topic is None:
             return
-        if hands > room // 2 or (self._coming and now - self._woken < COMING):
+        if hands > room // 2 or (self._coming and now - self._woken < self._patience(hands)):
             return
         self._coming, self._woken = room - hands, now
         wake = self._wake(self._store, self._topic, self._coming)
         self._task = asyncio.get_running_loop().create_task(wake)
 
-    def next(self) -> int | None:
+    def next(self, *, hands: int) -> int | None:
         """Give when to look again whether those who were let go have come; None when nobody waits."""
-        return self._woken + COMING if self._pending else None
+        return self._woken + self._patience(hands) if self._pending else None
+
+    def _patience(self, hands: int) -> int:
+        return COMING_TO_IDLE if self._others and not hands else COMING
 
     async def _wake(self, store: BudgetStore, topic: str, count: int) -> None:
         marks = self._marks

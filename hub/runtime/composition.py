@@ -133,6 +133,8 @@ class Hub:
             committer=self.committer,
             ambient=self.ambient,
             name=self.worker_name,
+            # Who works on runs has its hands full.
+            stands_in=Role.API not in settings.roles,
         )
         self.vault = Vault(
             bundle=beginning.bundle,

@@ -32,8 +32,12 @@ def backbone_of(
     committer: Committer,
     ambient: Ambient,
     name: str,
+    stands_in: bool = False,
 ) -> Backbone | None:
-    """Give the backbone of a process, not started; none where no servers are named."""
+    """Give the backbone of a process, not started; none where no servers are named.
+
+    With `stands_in` it publishes only where no other process does.
+    """
     if settings is None:
         return None
     publisher = Publisher(
@@ -43,6 +47,7 @@ def backbone_of(
         committer=committer,
         ambient=ambient,
         name=name,
+        stands_in=stands_in,
     )
     return Backbone(environment=environment, settings=settings, publisher=publisher, name=name)
 

@@ -13,8 +13,10 @@ from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, Programmin
 
 from hub.errors import Fatal, HubError, StorageFull
 from hub.model.ambient import Ambient, to_micros
+from hub.store import statements
 from hub.store.audit import ChainWriter
 from hub.store.database import is_full
+from hub.store.outbox_tables import outbox
 from hub.store.writes import Pending, Settled, Transaction, Write
 
 #: How often it is tried whether there is room again on a full disk.
@@ -91,6 +93,7 @@ class Groups:
             transaction = Transaction(connection=connection, now=to_micros(self._ambient.now()), tells=self._tells)
             settled = applied(group, transaction)
             chain = self._chain.append(connection, transaction.entries, transaction.now)
+            tell(transaction)
         self._chain = chain
         return settled
 
@@ -114,7 +117,20 @@ def applied(group: Sequence[Pending], transaction: Transaction) -> Settled:
             results.append((pending, type(pending.write).apply([pending.write], transaction)[0]))
             # What was woken is in its hands.
             transaction.woken = False
-    return Settled(results, transaction.woken, left=transaction.left, told=transaction.told)
+    return Settled(results, transaction.woken, left=transaction.left, told=bool(transaction.facts))
+
+
+def tell(transaction: Transaction) -> None:
+    """Write what the feed is told at the end of the outbox, as the group's last change.
+
+    The place is one after the other in the order of commits, so that others wait for theirs until this one's commit:
+    nothing that takes time comes in between.
+    """
+    facts = transaction.facts
+    if facts:
+        places = transaction.next_values("outbox", len(facts))
+        rows = [{**fact, "position": place} for fact, place in zip(facts, places, strict=True)]
+        statements.insert(transaction.connection, outbox, rows)
 
 
 def _refusal(error: BaseException) -> HubError:

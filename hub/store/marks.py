@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from hub.model.ambient import of_micros
 from hub.sdk import exact_json
 from hub.store.committer import Transaction
 from hub.store.control_tables import marks
-from hub.store.statements import upsert
+from hub.store.statements import Formed, upsert
 
 #: The name of the data itself; it stays through backups and restores.
 HUB = "hub"
@@ -44,8 +44,11 @@ def put(transaction: Transaction, name: str, value: Mapping[str, Any]) -> None:
 
 def get(connection: Connection, name: str) -> tuple[Mapping[str, Any], datetime] | None:
     """Give a mark and when it was written."""
-    row = connection.execute(select(marks.c.value, marks.c.at).where(marks.c.name == name)).one_or_none()
-    return None if row is None else (exact_json.loads(row.value), of_micros(row.at))
+    found = _FOUND.rows(connection, of=name)
+    return (exact_json.loads(found[0]["value"]), of_micros(found[0]["at"])) if found else None
+
+
+_FOUND = Formed(select(marks.c.value, marks.c.at).where(marks.c.name == bindparam("of")))
 
 
 def restored(connection: Connection) -> Restored | None:

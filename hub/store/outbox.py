@@ -7,15 +7,15 @@ their order, and the order is that of the commits.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, func, select
+from sqlalchemy import Connection, Integer, and_, bindparam, case, delete, func, select
 
 from hub.model.ambient import to_micros
 from hub.sdk import exact_json
-from hub.store import marks, statements
+from hub.store import marks
 from hub.store.committer import Transaction
 from hub.store.outbox_tables import outbox
 from hub.store.statements import Formed, among, names_of
@@ -45,17 +45,12 @@ class Fact:
 
 
 def tell(transaction: Transaction, facts: Iterable[Fact]) -> None:
-    """Write facts at the end of the outbox, where a feed is kept."""
+    """Have facts written at the end of the outbox when the transaction comes to its own, where a feed is kept."""
     if not transaction.tells:
         return
-    found = list(facts)
-    if not found:
-        return
-    places = transaction.next_values("outbox", len(found))
-    rows = [
+    transaction.facts += [
         {
             "environment": fact.environment,
-            "position": place,
             "id": fact.id,
             "connection": fact.connection,
             "type": fact.type,
@@ -65,10 +60,8 @@ def tell(transaction: Transaction, facts: Iterable[Fact]) -> None:
             "event_id": fact.event_id,
             "data": None if fact.data is None else exact_json.dumps(fact.data).decode(),
         }
-        for fact, place in zip(found, places, strict=True)
+        for fact in facts
     ]
-    statements.insert(transaction.connection, outbox, rows)
-    transaction.told = True
 
 
 def tell_events(transaction: Transaction, happened: Iterable[Mapping[str, Any]]) -> None:
@@ -158,7 +151,7 @@ class Published:
 
     `made` is when the stream was made (its server's words), `last` and `first` are its numbers, `first_at` when the
     first of them was stored (microseconds; 0: it is empty), and `holes` how many are missing in between. `publisher`
-    is who wrote the mark, and `at` when.
+    is who wrote the mark, and `at` when; with `stands_in` it publishes only where nobody else does.
     """
 
     position: int = 0
@@ -168,6 +161,7 @@ class Published:
     first_at: int = 0
     holes: int = 0
     publisher: str = ""
+    stands_in: bool = False
     at: int = 0
 
 
@@ -209,28 +203,31 @@ def _kept(environment: str) -> str:
 
 def some(
     connection: Connection, environment: str, *, after: int, limit: int, largest: int, until: int | None = None
-) -> list[Mapping[str, Any]]:
+) -> Sequence[Mapping[str, Any]]:
     """Give the rows behind a position in their order, each with what its event's row says.
 
     A payload of more than `largest` characters is left out (`size` tells how many it has).
     """
-    wanted = [outbox.c.environment == environment, outbox.c.position > after]
-    if until is not None:
-        wanted.append(outbox.c.position <= until)
-    size = func.length(events.c.data)
-    statement = (
-        select(
-            outbox,
-            *(events.c[name] for name in ("occurred_at", "schema", "pruned_at")),
-            size.label("size"),
-            case((size <= largest, events.c.data)).label("payload"),
-        )
-        .outerjoin(events, events.c.id == outbox.c.event_id)
-        .where(*wanted)
-        .order_by(outbox.c.position)
-        .limit(limit)
+    last = _LAST if until is None else until
+    return _SOME.rows(connection, of=environment, after=after, until=last, most=limit, largest=largest)
+
+
+#: No place is behind this one.
+_LAST = 2**63 - 1
+_SIZE = func.length(events.c.data)
+_SOME = Formed(
+    select(
+        outbox,
+        *(events.c[name] for name in ("occurred_at", "schema", "pruned_at")),
+        _SIZE.label("size"),
+        case((bindparam("largest", type_=Integer) >= _SIZE, events.c.data)).label("payload"),
     )
-    return [dict(row._mapping) for row in connection.execute(statement)]
+    .outerjoin(events, events.c.id == outbox.c.event_id)
+    .where(outbox.c.environment == bindparam("of"), outbox.c.position > bindparam("after"))
+    .where(outbox.c.position <= bindparam("until"))
+    .order_by(outbox.c.position)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 def backlog(connection: Connection, environment: str) -> tuple[int, int | None]:

@@ -24,7 +24,7 @@ from hub.errors import DatabaseAway, Fatal, NotDurable, StorageFull
 from hub.model.ambient import Ambient, to_micros
 from hub.store import chains
 from hub.store.audit import ChainWriter
-from hub.store.groups import ROOM_SECONDS, Groups, TooLong, applied
+from hub.store.groups import ROOM_SECONDS, Groups, TooLong, applied, tell
 from hub.store.process_tables import CLOCK, committers
 from hub.store.writes import MustBeAlone, Pending, Settled, Transaction
 
@@ -196,7 +196,9 @@ class SharedGroups(Groups):
                 self._take_chain(connection, now)
             transaction = Transaction(connection=connection, now=now, tells=self._tells, beside=beside)
             settled = applied(group, transaction)
-            done = settled, self._chain.append(connection, transaction.entries, transaction.now)
+            chain = self._chain.append(connection, transaction.entries, transaction.now)
+            tell(transaction)
+            done = settled, chain
             begun.commit()
         except BaseException:
             if self._cut_off():

@@ -34,9 +34,9 @@ class Transaction:
     left: bool = False
     #: Whether groups of other processes may be made at the same time, which then have the same lock.
     beside: bool = False
-    #: Whether an event feed is kept, and whether this transaction has told it something.
+    #: Whether an event feed is kept, and what it is told: rows of the outbox, which get their places at the end.
     tells: bool = False
-    told: bool = False
+    facts: list[dict[str, Any]] = field(default_factory=list)
 
     def assert_alone(self) -> None:
         """Raise `MustBeAlone` where others may be changing something too; on SQLite nobody ever is."""
@@ -54,6 +54,15 @@ class Transaction:
             last = count
         return range(last - count + 1, last + 1)
 
+    def kept(self) -> tuple[int, int]:
+        """Say how much is to be said at the end, for `forget`."""
+        return len(self.entries), len(self.facts)
+
+    def forget(self, kept: tuple[int, int]) -> None:
+        """Forget what was to be said since `kept`: what it is about is rolled back."""
+        entries, facts = kept
+        del self.entries[entries:], self.facts[facts:]
+
 
 _TAKE = Formed(
     update(counters)
@@ -66,13 +75,13 @@ _TAKE = Formed(
 @contextlib.contextmanager
 def whole(transaction: Transaction) -> Iterator[None]:
     """Let what is done inside count whole or, where it raises a HubError, not at all."""
-    kept = len(transaction.entries)
+    kept = transaction.kept()
     savepoint = transaction.connection.begin_nested()
     try:
         yield
     except HubError:
         savepoint.rollback()
-        del transaction.entries[kept:]
+        transaction.forget(kept)
         raise
     else:
         savepoint.commit()
@@ -125,7 +134,7 @@ class Work(Write):
         """Run each function in its own savepoint."""
         results: list[Any] = []
         for write in batch:
-            kept = len(transaction.entries)
+            kept = transaction.kept()
             savepoint = transaction.connection.begin_nested()
             try:
                 result = write.work(transaction)
@@ -133,7 +142,7 @@ class Work(Write):
                 raise
             except Exception as error:  # noqa: BLE001 - also a defect of one work must not end the others
                 savepoint.rollback()
-                del transaction.entries[kept:]
+                transaction.forget(kept)
                 results.append(error)
             else:
                 savepoint.commit()

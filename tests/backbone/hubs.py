@@ -84,7 +84,9 @@ class Teller:
         await self.committer.stop()
         self.database.close()
 
-    def backbone(self, settings: NatsSettings, *, name: str = "worker_1", told: Told | None = None) -> Backbone:
+    def backbone(
+        self, settings: NatsSettings, *, name: str = "worker_1", told: Told | None = None, stands_in: bool = False
+    ) -> Backbone:
         """Add a process that publishes, and begin."""
         made = feeding.backbone_of(
             settings,
@@ -93,6 +95,7 @@ class Teller:
             committer=self.committer,
             ambient=self.ambient,
             name=name,
+            stands_in=stands_in,
         )
         assert made is not None
         self.backbones.append(made)

@@ -39,6 +39,7 @@ def looking_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream is looked at ten times a second."""
     monkeypatch.setattr("hub.backbone.publishing.LOOK_SECONDS", 0.1)
     monkeypatch.setattr("hub.backbone.publishing.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("hub.backbone.publishing.GATHER_SECONDS", 0.02)
 
 
 async def test_facts_are_told_in_their_order_and_can_be_replayed(shared: Servers, teller: Teller) -> None:

@@ -56,9 +56,9 @@ def test_a_stream_that_was_never_looked_at_has_lost_nothing_if_it_is_empty() -> 
 def test_what_was_mended_is_not_suspected_again() -> None:
     holed = replace(SEEN, messages=80)
     assert holed.holes == 10 and EMPTY.holes == 0
-    mended = published(holed, position=50, publisher="w")
+    mended = published(holed, position=50)
     assert suspicion(mended, holed, kept=7 * DAY, bounded=False, at=NOW) is None
-    emptied = published(EMPTY, position=50, publisher="w")
+    emptied = published(EMPTY, position=50)
     assert suspicion(emptied, EMPTY, kept=7 * DAY, bounded=False, at=NOW) is None
 
 

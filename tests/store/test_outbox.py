@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from hub.errors import Conflict
 from hub.model.event import EventState
 from hub.runtime.clock import system_ambient
 from hub.sdk import exact_json
 from hub.store import cases, marks, outbox
-from hub.store.committer import Committer, Transaction, Work
+from hub.store.committer import Committer, Transaction, Work, whole
 from hub.store.database import Database
 from hub.store.events import Acceptance, find
 from hub.store.outbox import Fact, Published
 from hub.store.outbox_tables import outbox as table
 from hub.store.releases import Release
 from hub.store.run_orders import cancel
-from hub.store.tables import runs
+from hub.store.tables import counters, runs
 from tests.store.test_awaited_events import arrival
 
 Store = tuple[Database, Committer]
@@ -125,6 +126,23 @@ async def test_what_is_rolled_back_is_not_told(telling: Store) -> None:
         await committer.commit(Work(fails))
     await committer.commit(Work(lambda transaction: outbox.tell(transaction, [fact(2)])))
     assert told(database) == [(1, "fact_2", "concord.tried")]
+
+
+async def test_places_are_given_when_all_else_is_done(telling: Store) -> None:
+    """Until the commit others wait for theirs. What a part has told that was rolled back is in none of them."""
+    database, committer = telling
+
+    def work(transaction: Transaction) -> None:
+        outbox.tell(transaction, [fact(1)])
+        with contextlib.suppress(Conflict), whole(transaction):
+            outbox.tell(transaction, [fact(2)])
+            raise Conflict
+        outbox.tell(transaction, [fact(3), fact(4, environment="other")])
+        taken = select(func.count()).select_from(counters).where(counters.c.name == "outbox")
+        assert transaction.connection.execute(taken).scalar_one() == 0
+
+    await committer.commit(Work(work))
+    assert [(place, name) for place, name, _ in told(database)] == [(1, "fact_1"), (2, "fact_3"), (3, "fact_4")]
 
 
 async def test_ends_of_runs_and_exceptions_are_told(telling: Store) -> None:
