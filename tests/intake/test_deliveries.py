@@ -245,6 +245,39 @@ async def test_one_that_cannot_be_stored_keeps_no_other_from_being_taken(
     assert [row["external_id"] for row in rows(made)] == [f"{SOURCE} a", f"{SOURCE} c"]
 
 
+async def test_long_deliveries_are_read_one_after_the_other_and_a_short_one_waits_for_none(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the first is on its way to the disk while the next is read."""
+    made, deliveries = hub
+    seen: list[tuple[str, int]] = []
+    values_of, commit = cloudevents.values_of, made.committer.commit
+
+    def read(body: bytes, *, batch: bool) -> list[Any]:
+        values = values_of(body, batch=batch)
+        seen.append(("read", len(values)))
+        return values
+
+    async def committed(write: Any) -> Any:
+        seen.append(("handed over", len(write.unrouted.ids)))
+        return await commit(write)
+
+    monkeypatch.setattr("hub.intake.deliveries.values_of", read)
+    monkeypatch.setattr(made.committer, "commit", committed)
+    told = await asyncio.gather(
+        *(sent(deliveries, *(usage(f"{size}-{number}") for number in range(size))) for size in (900, 800, 3))
+    )
+    assert [set(each) for each in told] == [{"accepted"}] * 3
+    assert seen == [
+        ("read", 900),
+        ("read", 3),
+        ("handed over", 3),
+        ("handed over", 900),
+        ("read", 800),
+        ("handed over", 800),
+    ]
+
+
 async def test_a_hub_that_stops_takes_nothing_new(hub: Hub) -> None:
     made, deliveries = hub
     made.intake.close()
