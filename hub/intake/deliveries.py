@@ -48,6 +48,9 @@ WORKED = 2 * 1024 * 1024
 SLICE = 200
 #: A body of more bytes is long: one of these is read at a time.
 SHORT = 64 * 1024
+#: So many turns a short delivery leaves to others before it is handed over: who is at the door already shares its
+#: commit. Where nobody is, they are over at once.
+_SHARING = 2
 #: As many types are remembered; what senders call their events is not ours to bound.
 _MOST_TYPES = 1000
 
@@ -128,9 +131,12 @@ class Deliveries:
         """
         async with self._turns.working(len(body)):
             # What is short is read between the parts of what is long.
-            async with self._reading if len(body) > SHORT else nullcontext():
+            long = len(body) > SHORT
+            async with self._reading if long else nullcontext():
                 received = await _received(sending, body, batch=batch)
                 ids, delivery = await self._prepared(sending, [one for one in received if isinstance(one, Received)])
+            for _ in range(0 if long else _SHARING):
+                await asyncio.sleep(0)
             results = await self._commit(delivery) if ids else []
         each = iter(zip(ids, results, strict=True))
         outcomes = [
