@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -46,6 +46,11 @@ HELD_OF_ONE = HELD // 2
 WORKED = 2 * 1024 * 1024
 #: After so many events others have their turn.
 SLICE = 200
+#: A body of more bytes is long: one of these is read at a time.
+SHORT = 64 * 1024
+#: So many turns a short delivery leaves to others before it is handed over: who is at the door already shares its
+#: commit. Where nobody is, they are over at once.
+_SHARING = 2
 #: As many types are remembered; what senders call their events is not ours to bound.
 _MOST_TYPES = 1000
 
@@ -93,6 +98,8 @@ class Deliveries:
         self._bundle = bundle
         self._intake = intake
         self._turns = Turns(held=HELD, of_one=HELD_OF_ONE, worked=WORKED)
+        #: One long delivery is read after the other: the first is on its way to the disk while the next is read.
+        self._reading = asyncio.Lock()
         self._of = ""
         self._senders: Mapping[str, Sending] = {}
         self._wanted: dict[str, bool] = {}
@@ -123,16 +130,13 @@ class Deliveries:
         was taken.
         """
         async with self._turns.working(len(body)):
-            values = values_of(body, batch=batch)
-            if len(values) > MOST_EVENTS:
-                raise TooManyEvents(events=len(values), most=MOST_EVENTS)
-            received: list[Received | Refusal] = []
-            receive = Reader(sending.sender).receive
-            for start in range(0, len(values), SLICE):
-                received += [receive(value) for value in values[start : start + SLICE]]
+            # What is short is read between the parts of what is long.
+            long = len(body) > SHORT
+            async with self._reading if long else nullcontext():
+                received = await _received(sending, body, batch=batch)
+                ids, delivery = await self._prepared(sending, [one for one in received if isinstance(one, Received)])
+            for _ in range(0 if long else _SHARING):
                 await asyncio.sleep(0)
-            del values
-            ids, delivery = await self._prepared(sending, [one for one in received if isinstance(one, Received)])
             results = await self._commit(delivery) if ids else []
         each = iter(zip(ids, results, strict=True))
         outcomes = [
@@ -219,6 +223,20 @@ class Deliveries:
             here = bundle.environments.get(self._environment)
             self._senders = by_token(() if here is None else here.senders.values())
             self._of, self._wanted = bundle.id, {}
+
+
+async def _received(sending: Sending, body: bytes, *, batch: bool) -> list[Received | Refusal]:
+    """Read and check the events of a body; others have their turn in between."""
+    values = values_of(body, batch=batch)
+    if len(values) > MOST_EVENTS:
+        raise TooManyEvents(events=len(values), most=MOST_EVENTS)
+    received: list[Received | Refusal] = []
+    receive = Reader(sending.sender).receive
+    for start in range(0, len(values), SLICE):
+        if start:
+            await asyncio.sleep(0)
+        received += [receive(value) for value in values[start : start + SLICE]]
+    return received
 
 
 def _outcome(one: Received, event_id: str, result: Acceptance | HubError) -> Outcome:

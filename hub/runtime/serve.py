@@ -21,7 +21,7 @@ from hub.api.hooks import Door
 from hub.errors import Refused
 from hub.runtime.address import forget_address, write_address
 from hub.runtime.app import build_app, build_probes
-from hub.runtime.collector import settle
+from hub.runtime.collector import settle, take_turns
 from hub.runtime.composition import Composition, Hub
 from hub.runtime.logs import configure
 from hub.runtime.roles import Role
@@ -135,6 +135,8 @@ async def _serve(
             await asyncio.sleep(0.005)
         if not serving.done():
             settle()
+            if settings.database is not None:
+                take_turns()
             if answers:
                 write_address(settings.data, url)
             ticks.start()

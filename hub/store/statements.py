@@ -58,6 +58,8 @@ _SIZES = (128, 64, 32, *range(16, 0, -1))
 _MOST_ROWS = 4000
 #: So many new rows are copied, which costs both sides less from some ten on, and one more way there and back.
 _COPIED = 32
+#: So many of them are made into lines at once: the database works on some while the next are made.
+_PORTION = 500
 _DIALECTS: Mapping[str, Dialect] = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "postgresql": PGDialect_psycopg(paramstyle="format"),  # type: ignore[no-untyped-call]
@@ -131,11 +133,15 @@ def execute(connection: Connection, sql: str, values: Sequence[Any]) -> Any:
     return cursor
 
 
-def copy(connection: Connection, sql: str, given: bytes) -> None:
-    """Have PostgreSQL's driver copy rows in, as `lines` gives them; raises what `execute` would."""
+def copy(connection: Connection, sql: str, given: Iterable[bytes]) -> None:
+    """Have PostgreSQL's driver copy rows in, as `lines` gives them; raises what `execute` would.
+
+    The database takes what was given while the next is made; what cannot be made leaves nothing copied.
+    """
     try:
         with connection.connection.cursor() as cursor, cursor.copy(sql) as copying:  # type: ignore[attr-defined]
-            copying.write(given)
+            for some in given:
+                copying.write(some)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _known(connection, sql, (), error) from error
 
@@ -393,7 +399,9 @@ def _insert_some(
         values = [kind(each) for kind, each in zip(kinds, columns, strict=True)]
         execute(connection, _putting_arrays(table, names, (), None), values)
     else:
-        copy(connection, _copying(table, names), lines(kinds, columns))
+        portions = range(0, len(columns[0]), _PORTION)
+        given = (lines(kinds, [values[start : start + _PORTION] for values in columns]) for start in portions)
+        copy(connection, _copying(table, names), given)
 
 
 @cache

@@ -245,6 +245,56 @@ async def test_one_that_cannot_be_stored_keeps_no_other_from_being_taken(
     assert [row["external_id"] for row in rows(made)] == [f"{SOURCE} a", f"{SOURCE} c"]
 
 
+@pytest.fixture
+def seen(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Note which deliveries, by the number of their events, are read and handed over to be committed."""
+    made, _ = hub
+    noted: list[tuple[str, int]] = []
+    values_of, commit = cloudevents.values_of, made.committer.commit
+
+    def read(body: bytes, *, batch: bool) -> list[Any]:
+        values = values_of(body, batch=batch)
+        noted.append(("read", len(values)))
+        return values
+
+    async def committed(write: Any) -> Any:
+        noted.append(("handed over", len(write.unrouted.ids)))
+        return await commit(write)
+
+    monkeypatch.setattr("hub.intake.deliveries.values_of", read)
+    monkeypatch.setattr(made.committer, "commit", committed)
+    return noted
+
+
+async def test_long_deliveries_are_read_one_after_the_other_and_a_short_one_waits_for_none(
+    hub: Hub, seen: list[tuple[str, int]]
+) -> None:
+    """So the first is on its way to the disk while the next is read."""
+    _, deliveries = hub
+    told = await asyncio.gather(
+        *(sent(deliveries, *(usage(f"{size}-{number}") for number in range(size))) for size in (900, 800, 3))
+    )
+    assert [set(each) for each in told] == [{"accepted"}] * 3
+    long = [each for each in seen if each[1] != 3]
+    assert long == [("read", 900), ("handed over", 900), ("read", 800), ("handed over", 800)]
+    assert seen.index(("handed over", 3)) < seen.index(("handed over", 900))
+
+
+async def test_short_deliveries_that_come_to_the_door_at_one_time_are_handed_over_together(
+    hub: Hub, seen: list[tuple[str, int]]
+) -> None:
+    """So they share a commit, which costs as much for one event as for some."""
+    _, deliveries = hub
+
+    async def later() -> list[str]:
+        await asyncio.sleep(0)
+        return await sent(deliveries, usage("b"), usage("c"))
+
+    one, two = await asyncio.gather(sent(deliveries, usage("a")), later())
+    assert (one, two) == (["accepted"], ["accepted"] * 2)
+    assert seen == [("read", 1), ("read", 2), ("handed over", 1), ("handed over", 2)]
+
+
 async def test_a_hub_that_stops_takes_nothing_new(hub: Hub) -> None:
     made, deliveries = hub
     made.intake.close()

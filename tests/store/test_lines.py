@@ -1,4 +1,4 @@
-"""Rows as lines for COPY: what does not belong into a column is told before anything is sent."""
+"""Rows as lines for COPY: what does not belong into a column is told, and nothing of it is stored."""
 
 from __future__ import annotations
 

@@ -157,6 +157,21 @@ def test_what_does_not_fit_is_told_as_sqlalchemy_tells_it(
         statements.execute(connection, "SELECT nothing FROM nowhere", ())
 
 
+def test_what_is_found_not_to_fit_while_others_are_written_leaves_none_of_them(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that is given rows in portions has some of them by then."""
+    monkeypatch.setattr(statements, "_PORTION", 40)
+    rows = [row(f"{number:03}", number) for number in range(100)]
+    with pytest.raises(OverflowError):
+        statements.insert(connection, THINGS, [*rows, row("100", count=2**63)])
+    connection.rollback()
+    connection.connection.rollback()
+    assert stored(connection) == {}
+    statements.insert(connection, THINGS, rows)
+    assert stored(connection) == {each["id"]: {**each, "open": None} for each in rows}
+
+
 @pytest.mark.embedded("it goes on while rows are taken")
 def test_what_goes_wrong_after_the_first_row_is_told_in_the_same_way(connection: Connection) -> None:
     """Whoever stops the process because the database fails looks for one kind of error."""
