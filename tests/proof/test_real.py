@@ -129,7 +129,7 @@ def test_a_process_is_found_with_all_that_it_has_started(tmp_path: Path) -> None
         os.kill(child.hello["inner"], signal.SIGKILL)
 
 
-def _proved(monkeypatch: pytest.MonkeyPatch, *faults: str, mutant: str | None = None) -> Proved:
+def _proved(monkeypatch: pytest.MonkeyPatch, *faults: str) -> Proved:
     """Prove without namespaces, with few processes, of which the hub and the sandboxes need not load."""
     monkeypatch.setattr(Machine, "enter", classmethod(lambda cls: cls("the tests stay in theirs")))
     monkeypatch.setattr(campaign, "WORKERS", 2)
@@ -141,7 +141,7 @@ def _proved(monkeypatch: pytest.MonkeyPatch, *faults: str, mutant: str | None = 
         return (forked_launch if known else launch)(self, name, command, environ)
 
     monkeypatch.setattr(Processes, "launch", quick)
-    return campaign.prove(Console(stderr=True), minutes=0.01, seed=5, faults=faults, mutant=mutant)
+    return campaign.prove(Console(stderr=True), minutes=0.01, seed=5, faults=faults)
 
 
 @pytest.mark.timeout(240)
@@ -159,18 +159,6 @@ def test_a_worker_the_leader_of_nats_and_commits_are_struck_and_nothing_is_lost(
     assert told["skipped"] == {"disks-full": "processes have no disks of their own here (the tests stay in theirs)"}
     assert told["network_cut_by"] == "a proxy (the tests stay in theirs)"
     assert told["wanted"]["invoice"] == told["posted"]["invoice"] > 0
-
-
-@pytest.mark.timeout(240)
-@pytest.mark.processes
-def test_workers_that_ignore_their_epoch_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that slept past its lease goes on to record what others have by then."""
-    monkeypatch.setattr(trials, "_CALM_WITHIN", 3.0)
-    monkeypatch.setattr(campaign, "NODES", 0)
-    proved = _proved(monkeypatch, "worker-stopped", mutant="no_fence")
-    assert any(finding.startswith("stale write: ") for finding in proved.findings)
-    assert proved.figures["stale_writes"] > 0
-    assert not proved.holds
 
 
 def test_a_mutant_that_no_worker_can_be_is_refused() -> None:
