@@ -199,6 +199,8 @@ def pytest_collection_finish() -> None:
     """Take what was collected out of the garbage collector's sight: it stays, and looking through it takes time."""
     gc.collect()
     gc.freeze()
+    # What a test makes is most often gone without it.
+    gc.set_threshold(20_000, 20, 20)
 
 
 # Thousands of tests begin with new data. Processes of their own migrate it themselves.

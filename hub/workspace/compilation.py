@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypeVar
@@ -61,11 +63,27 @@ def compile_bundle(
     right, and is compiled again without.
     """
     compilation = _Compilation(files=files, catalogue=catalogue, today=today)
-    compilation.run()
+    with _uncollected():
+        compilation.run()
     found = sorted(lint for lints in compilation.lints.values() for lint in lints.found)
     if any(lint.severity is Severity.ERROR for lint in found):
         return None, found
     return compilation.bundle(), found
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from looking again and again through what is being made: nearly all of it stays.
+
+    It takes two fifths of a compilation otherwise. Of two at a time, in two threads, the first to begin lets it go on.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 @dataclass(slots=True, kw_only=True)
