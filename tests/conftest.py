@@ -151,10 +151,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out what is about the file of SQLite where there is none."""
+    """Leave out what is about the file of SQLite where there is none, and what a command does at length."""
     marker = item.get_closest_marker("embedded")
     if postgres.WANTED and marker is not None:
         pytest.skip(f"about SQLite: {marker.args[0]}")
+    marker = item.get_closest_marker("long")
+    if "CONCORD_TEST_LONG" not in os.environ and marker is not None:
+        pytest.skip(f"long: CONCORD_TEST_LONG=1, or `{marker.args[0]}`")
 
 
 def pytest_runtest_teardown() -> None:

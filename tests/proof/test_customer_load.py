@@ -15,6 +15,7 @@ from hub.proof import customer_load
 from hub.proof.loads import Course
 
 
+@pytest.mark.long("concord prove --customers 1000 --kills 2")
 @pytest.mark.usefixtures("forked_processes")
 @pytest.mark.processes
 def test_each_customer_is_carried_over_once_although_the_hub_is_killed() -> None:

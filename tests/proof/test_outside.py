@@ -75,6 +75,7 @@ def test_a_life_goes_on_with_the_first_work_that_is_durable(tmp_path: Path) -> N
     database.close()
 
 
+@pytest.mark.long("concord prove --restores 1")
 @pytest.mark.processes
 @pytest.mark.timeout(240)
 @pytest.mark.usefixtures("forked_processes")

@@ -144,9 +144,7 @@ def _proved(monkeypatch: pytest.MonkeyPatch, *faults: str) -> Proved:
     return campaign.prove(Console(stderr=True), minutes=0.01, seed=5, faults=faults)
 
 
-@pytest.mark.skipif(
-    "CONCORD_TEST_REAL" not in os.environ, reason="takes a minute: `CONCORD_TEST_REAL=1`, or `concord prove --real`"
-)
+@pytest.mark.long("concord prove --real")
 @pytest.mark.timeout(240)
 @pytest.mark.processes
 def test_a_worker_the_leader_of_nats_and_commits_are_struck_and_nothing_is_lost(

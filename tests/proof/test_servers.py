@@ -59,6 +59,7 @@ def test_postgresql_ends_with_whoever_started_it(tmp_path: Path) -> None:
         child.stop()
 
 
+@pytest.mark.long("concord prove --real --fault nats-leader-killed")
 def test_three_nodes_of_nats_keep_a_stream_when_its_leader_is_killed(tmp_path: Path) -> None:
     nodes = nats_server.cluster(tmp_path / "nats")
     with Processes(tmp_path / "logs") as processes:
