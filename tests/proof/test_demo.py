@@ -48,6 +48,7 @@ def _demo(folder: Path, *options: str) -> tuple[int, dict[str, Any], str]:
     return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
 
 
+@pytest.mark.long("concord demo --once --faults none")
 def test_without_faults_everything_is_posted(tmp_path: Path) -> None:
     """The object has the fields that others read, and it is all there is on stdout."""
     status, told, errors = _demo(tmp_path / "demo", "--invoices", "12", "--faults", "none", "--seed", "3")
