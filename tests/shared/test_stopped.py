@@ -48,7 +48,10 @@ async def test_others_go_on_after_a_second_and_the_stopped_one_makes_its_group_a
     async with desk.committing() as committer:
         await committer.commit(Put(number=0))
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", STOPS, str(desk.folder / "stopped"), desk.direct), stdout=subprocess.PIPE
+            *(sys.executable, "-c", STOPS, str(desk.folder / "stopped"), desk.direct),
+            stdout=subprocess.PIPE,
+            # The system lets stopped processes of a group go on whose leader's parent ends.
+            start_new_session=True,
         )
         assert process.stdout is not None
         try:
