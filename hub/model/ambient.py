@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -27,13 +28,14 @@ class Clock(Protocol):
 class Ambient:
     """The clock and the source of chance of one process.
 
-    `of_the_machine` says that the clock is the machine's: where a database that several share has a clock, that one is
-    everybody's then. A test's own time, or a simulation's, is everybody's as it is.
+    `hear` is there where the clock is a machine's: where a database that several share has a clock, that one is
+    everybody's then, and `hear` is told what it shows just now (microseconds since 1970 UTC). A test's own time, or a
+    simulation's, is everybody's as it is.
     """
 
     clock: Clock
     random: random.Random
-    of_the_machine: bool = False
+    hear: Callable[[int], None] | None = None
 
     def now(self) -> datetime:
         """Give the present moment as aware UTC."""

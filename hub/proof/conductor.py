@@ -176,7 +176,10 @@ class Conductor:
         for place in range(max(len(weather), kills)):
             acts.extend(weather[place : place + 1])
             acts.extend([self._kill] if place < kills else [])
-        moments = [((place + 1) / (len(acts) + 2), act) for place, act in enumerate(acts)]
+        # Who is struck, and the wait for writes, take time in which the load goes on: where others do most of the work,
+        # they leave no backlog for a strike after its end.
+        last = len(acts) + 2 if self._stage.company is None else 1.5 * len(acts)
+        moments = [((place + 1) / last, act) for place, act in enumerate(acts)]
         people: list[tuple[float, Callable[[], None]]] = (
             [(EARLY, self._change_early), (LATE, self._change_late)]
             if self._crm is None

@@ -33,7 +33,7 @@ from hub.sdk import exact_json
 #: Somebody ended the demo.
 EXIT_INTERRUPTED = 130
 #: So many seconds each thing that is struck takes, with its return: the load lasts for all of them.
-BETWEEN_STRIKES = 15.0
+BETWEEN_STRIKES = 18.0
 #: An invariant does not hold.
 EXIT_BROKEN = 1
 

@@ -461,6 +461,7 @@ class Hub:
             version=version(),
             seconds=self.settings.lease_seconds,
             refused=self.shelf.refused,
+            hear=self.ambient.hear,
         )
 
     def _die(self, error: BaseException) -> None:

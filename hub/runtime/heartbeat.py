@@ -43,10 +43,12 @@ class Heartbeat:
         version: str,
         seconds: float,
         refused: Collection[str] = (),
+        hear: Callable[[int], None] | None = None,
     ) -> None:
         """Take an engine of which nobody else uses connections; `seconds` is how long a lease is.
 
-        `refused` are the revisions that the process cannot make sense of, as it finds them out.
+        `refused` are the revisions that the process cannot make sense of, as it finds them out. `hear` is told what the
+        database's clock shows, at each beat.
         """
         self._engine = engine
         self._environment = environment
@@ -55,6 +57,7 @@ class Heartbeat:
         self._version = version
         self._seconds = seconds
         self._refused = refused
+        self._hear = hear
         self._worker: str | None = None
         self._turn = threading.Lock()
         self._ended = threading.Event()
@@ -79,6 +82,7 @@ class Heartbeat:
                     version=self._version,
                     seconds=self._seconds,
                 )
+                self._listen(connection)
         except SQLAlchemyError as error:
             raise DatabaseAway(reason=str(error)[:200]) from error
         self._worker = worker
@@ -124,6 +128,7 @@ class Heartbeat:
                     connection, worker=worker, seconds=self._seconds, refused=tuple(self._refused)
                 )
                 over = leases.any_over(connection, environment=self._environment)
+                self._listen(connection)
             if not kept:
                 # Once is enough: the next one is another worker's.
                 self._worker = None
@@ -134,6 +139,10 @@ class Heartbeat:
         # Who was cut off for a while saw nobody's heartbeat; the others may have been, too, and come back just now.
         if over and time.monotonic() - self._reached_since >= self._seconds:
             self._tell(self.on_over)
+
+    def _listen(self, connection: Connection) -> None:
+        if self._hear is not None:
+            self._hear(leases.clock(connection))
 
     def _loop_lives(self) -> bool:
         """Ask the event loop, and give it a moment: this may be the first that moves in a process that was stopped."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -12,6 +11,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.errors import HubError
+from hub.runtime.clock import machine_time
 from hub.runtime.composition import Hub
 from hub.runtime.roles import Role
 
@@ -72,7 +72,8 @@ def scheduler(hub: Hub) -> AsyncIOScheduler:  # noqa: C901 - one short function 
     ticks = AsyncIOScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    now, often = hub.ambient.now(), max(min(READING_SECONDS, hub.settings.poll_seconds), 0.05)
+    # The scheduler itself goes by the machine's clock.
+    now, often = machine_time(), max(min(READING_SECONDS, hub.settings.poll_seconds), 0.05)
 
     def every(seconds: float, name: str, work: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
         pulse.expect(name, seconds)
@@ -93,4 +94,4 @@ def scheduler(hub: Hub) -> AsyncIOScheduler:  # noqa: C901 - one short function 
 def revive(ticks: AsyncIOScheduler) -> None:
     """Let every tick come now: a scheduler whose clock was put back would wait until it is as late as it was."""
     for job in ticks.get_jobs():
-        job.modify(next_run_time=datetime.now(UTC))
+        job.modify(next_run_time=machine_time())

@@ -134,7 +134,7 @@ def budgets_of(
     In a `database` that several processes have, what an account may be asked for is shared with them, by its clock.
     """
     ledgers = None
-    if database is not None and database.dialect != "sqlite" and ambient.of_the_machine:
+    if database is not None and database.dialect != "sqlite" and ambient.hear is not None:
         ledgers = Ledgers(database.apart, environment=environment, holder=committer.name)
     return Budgets(
         environment=environment,

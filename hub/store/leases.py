@@ -36,6 +36,7 @@ from hub.store.writes import Transaction
 _REMEMBERED = 7 * 86_400_000_000
 
 _NOW: ColumnElement[int] = literal_column(CLOCK, BigInteger)
+_CLOCK = select(_NOW)
 
 
 def begin(
@@ -63,6 +64,11 @@ def prolong(connection: Connection, *, worker: str, seconds: float, refused: Col
     refuses = exact_json.dumps(sorted(refused)).decode() if refused else None
     found = connection.execute(living.values(heartbeat_at=_NOW, lease_until=_NOW + _micros(seconds), refuses=refuses))
     return found.rowcount == 1
+
+
+def clock(connection: Connection) -> int:
+    """Give what the database's clock shows, in microseconds since 1970 UTC."""
+    return int(connection.execute(_CLOCK).scalar_one())
 
 
 def any_over(connection: Connection, *, environment: str) -> bool:

@@ -219,7 +219,10 @@ class SharedGroups(Groups):
         found = connection.execute(_ENTER_BESIDE if beside else _ENTER, given).one_or_none()
         if found is None:
             raise _other_than_left(connection.execute(_NUMBER, {"of": self._name}).scalar(), self._number)
-        return (found.at if self._ambient.of_the_machine else to_micros(self._ambient.now())), found.chain
+        if self._ambient.hear is None:
+            return to_micros(self._ambient.now()), found.chain
+        self._ambient.hear(found.at)
+        return found.at, found.chain
 
     def _take_chain(self, connection: Connection, now: int) -> None:
         self._chain_name = None

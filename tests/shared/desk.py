@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from hub.audit.kinds import AuditKind
+from hub.model.ambient import Ambient
 from hub.queries.integrity import verify_logs
 from hub.runtime.clock import system_ambient
 from hub.store import postgres
@@ -70,12 +71,14 @@ class Desk:
             connection.execute("CREATE TABLE put (number bigint NOT NULL)")
 
     @asynccontextmanager
-    async def committing(self, folder: str = "a", **settings: str) -> AsyncIterator[Committer]:
+    async def committing(
+        self, folder: str = "a", ambient: Ambient | None = None, **settings: str
+    ) -> AsyncIterator[Committer]:
         """Give a committer in this process, whose sessions have settings of their own."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(postgres, "WRITER", {**postgres.WRITER, **settings})
             database = Database(self.folder / folder, self.url)
-        committer = Committer(database, system_ambient())
+        committer = Committer(database, ambient or system_ambient())
         committer.start()
         try:
             yield committer

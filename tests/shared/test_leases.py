@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,9 @@ import pytest
 from sqlalchemy import Engine
 
 from hub.errors import StaleLease
+from hub.model.ambient import to_micros
+from hub.runtime import clock as clocks
+from hub.runtime.clock import system_ambient
 from hub.runtime.heartbeat import Heartbeat
 from hub.store import leases, postgres
 from hub.store.claims import Claim, Claimed
@@ -243,3 +247,33 @@ def test_what_no_living_worker_makes_sense_of_is_known(apart: Engine) -> None:
     assert refused(two=()) == frozenset()
     with apart.begin() as connection:
         assert leases.refused_by_all(connection, environment="nobody") == frozenset()
+
+
+async def test_a_machine_whose_clock_is_wrong_goes_by_the_databases(
+    desk: Desk, apart: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login that is signed with a wrong time is refused, and the whole connection is paused for it."""
+
+    def off() -> float:
+        return abs((clock.now() - datetime.now(UTC)).total_seconds())
+
+    ambient = system_ambient()
+    clock = ambient.clock
+    monkeypatch.setattr(clocks, "machine_time", lambda: datetime.now(UTC) + timedelta(hours=1))
+    assert off() > 3500
+    given = {"environment": "test", "committer": "c", "roles": "worker", "version": "1"}
+    Heartbeat(apart, seconds=10, hear=ambient.hear, **given).begin("wrong")
+    assert off() < 1
+    # A group tells it, too, and what comes late puts nothing back.
+    other = system_ambient()
+    async with desk.committing("b", other) as committer:
+        await committer.commit(accept(1))
+    clock = other.clock
+    assert off() < 1
+    before = clock.now()
+    assert other.hear is not None
+    other.hear(to_micros(before) - 900_000)
+    assert clock.now() >= before
+    # A clock of the database that was itself put back is followed.
+    other.hear(to_micros(before) - 7_200_000_000)
+    assert off() > 7000

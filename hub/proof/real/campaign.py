@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,8 +37,8 @@ from hub.proof.stage import Stage
 MINUTES = 8.0
 #: Workers beside the hub, and nodes of NATS.
 WORKERS, NODES = 4, 3
-#: NATS is away for seconds, and for minutes where there is time for that.
-_AWAY, _AWAY_LONG, _LONG = 6.0, 120.0, 20.0
+#: Seconds that NATS is away: for minutes the first time, where there are so many minutes, and briefly after that.
+_AWAY_FIRST, _AWAY, _LONG = 120.0, 6.0, 4.0
 #: A trial takes about so many seconds; there are invoices for all of them, and some more.
 _A_TRIAL = 25.0
 #: Megabytes of PostgreSQL's disk, and the size of the small ones.
@@ -79,7 +80,8 @@ def prove(
 
     def drive(stage: Stage, say: Say, show: Callable[[Mapping[str, Any]], None]) -> Course:
         loading = Loading(stage, say, show)
-        scene = around.scene(stage, say, away=_AWAY_LONG if seconds >= 60 * _LONG else _AWAY)
+        first = [_AWAY_FIRST] if seconds >= 60 * _LONG else []
+        scene = around.scene(stage, say, away=itertools.chain(first, itertools.repeat(_AWAY)))
         try:
             loading.begin()
             _go_through(scene, chosen, seed, seconds, seen)
@@ -235,7 +237,7 @@ class _Around(Around):
             stack.callback(processes.end)
             yield Company(processes, folder, room, wanted, self._seed)
 
-    def scene(self, stage: Stage, say: Say, *, away: float) -> Scene:
+    def scene(self, stage: Stage, say: Say, *, away: Iterator[float]) -> Scene:
         """Give the scene to the faults."""
         assert stage.company is not None
         return Scene(

@@ -232,6 +232,6 @@ FAULTS = (
         noticed=Noticed.AT_ONCE,
         strike=_kill_nodes,
         undo=_start_nodes,
-        lasts=lambda scene: scene.away,
+        lasts=lambda scene: next(scene.away),
     ),
 )

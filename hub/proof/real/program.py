@@ -18,7 +18,7 @@ from hub.errors import Refused
 from hub.proof.processes import HOLD
 from hub.proof.simulation.breaking import Swap
 from hub.proof.simulation.broken_engine import Unfenced
-from hub.runtime.clock import SystemClock
+from hub.runtime import clock as clocks
 from hub.runtime.working import Working
 from hub.store import history
 
@@ -32,12 +32,13 @@ def command(clock: Path, mutant: str | None) -> tuple[str, ...]:
     return (sys.executable, "-c", f"{HOLD}; {begin}; from hub.cli.main import run; run()")
 
 
-class Leaping(SystemClock):
+class Leaping:
     """The machine's clock, and by how many seconds it is wrong here."""
 
     seconds = 0.0
 
-    def now(self) -> datetime:
+    @staticmethod
+    def time() -> datetime:
         """Give the wrong time as aware UTC."""
         return datetime.now(UTC) + timedelta(seconds=Leaping.seconds)
 
@@ -51,7 +52,7 @@ def begin(clock: str, mutant: str | None) -> None:
         sys.stderr.write(f"{LEAPT} {Leaping.seconds:g} seconds.\n")
 
     signal.signal(signal.SIGUSR1, leap)
-    SystemClock.now = Leaping.now  # type: ignore[method-assign, assignment]
+    clocks.machine_time = Leaping.time
     time.time = lambda: right() + Leaping.seconds
     for swap in swaps(mutant):
         setattr(swap.owner, swap.name, swap.by)

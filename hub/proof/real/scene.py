@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -102,8 +103,8 @@ class Scene:
     way: Way | None = None
     leaping: str = ""
     leap: Path = field(default_factory=Path)
-    #: So many seconds NATS is away.
-    away: float = 5.0
+    #: So many seconds NATS is away, each time.
+    away: Iterator[float] = field(default_factory=lambda: itertools.repeat(5.0))
     #: Where PostgreSQL's log, and the hub's and the workers', ended when the present fault began.
     _marks: dict[Path, int] = field(default_factory=dict)
 
