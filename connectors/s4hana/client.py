@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from connectors.s4hana.odata import answers, requests
+from connectors.s4hana.odata.answers import Reading
 from connectors.s4hana.odata.model import EntitySet
+from connectors.s4hana.odata.values import read_entity
 from connectors.s4hana.settings import S4HanaSettings
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.session import Session
@@ -26,7 +28,9 @@ async def read_one(session: Session, entity: EntitySet, key: Mapping[str, Any]) 
     return answers.one(entity, await session.send(request))
 
 
-async def read_all(session: Session, entity: EntitySet, *, most: int = MOST_ROWS, **asked: Any) -> list[dict[str, Any]]:
+async def read_all(
+    session: Session, entity: EntitySet, *, most: int = MOST_ROWS, read: Reading = read_entity, **asked: Any
+) -> list[dict[str, Any]]:
     """Read all rows of a collection, page by page as Gateway cuts them.
 
     `FixData` where there are more than `most`, since a part is no answer; `OutcomeUnknown` where a page repeats or
@@ -36,7 +40,7 @@ async def read_all(session: Session, entity: EntitySet, *, most: int = MOST_ROWS
     request = requests.many(settings_of(session).base_url, entity, **asked)
     count: int | None = None
     while True:
-        page = answers.page(entity, await session.send(request), request.url)
+        page = answers.page(entity, await session.send(request), request.url, read)
         found.extend(page.rows)
         count = page.count if count is None else count
         if len(found) > most:
