@@ -17,10 +17,12 @@ from hub.sdk.connector import JsonSchema
 from hub.sdk.schemas import load
 
 #: Which set the records of a schema are of, and under which lists of the schema they stand.
-_RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "s4hana.billing_document@1": ("API_BILLING_DOCUMENT_SRV", "A_BillingDocument", ()),
     "s4hana.business_partner@1": ("API_BUSINESS_PARTNER", "A_BusinessPartner", ()),
     "s4hana.company_code@1": ("API_COMPANYCODE_SRV", "A_CompanyCode", ()),
+    "s4hana.contact_person@1": ("API_BUSINESS_PARTNER", "A_BusinessPartnerContact", ()),
+    "s4hana.contact_persons@1": ("API_BUSINESS_PARTNER", "A_BusinessPartnerContact", ("contacts",)),
     "s4hana.credit_memo_request@1": ("API_CREDIT_MEMO_REQUEST_SRV", "A_CreditMemoRequest", ()),
     "s4hana.gl_account@1": ("API_GLACCOUNTINCHARTOFACCOUNTS_SRV", "A_GLAccountInChartOfAccounts", ()),
     "s4hana.items@1": ("API_OPLACCTGDOCITEMCUBE_SRV", "A_OperationalAcctgDocItemCube", ("items",)),
@@ -51,10 +53,10 @@ def keys_of(called: str, version: str) -> str:
 def schemas(folder: Path, events: Mapping[str, tuple[str, ...]]) -> Mapping[str, JsonSchema]:
     """Give all schemas; `events` are the keys of business events by what they are about, in the hub's words."""
     found = dict(load(folder))
-    for name, (service, entity, path) in _RECORDS.items():
+    for name, (service, entity, path) in RECORDS.items():
         found[name] = _at(found[name], path, entity_set(service, entity))
     for called in _STREAMED:
-        service, entity, _ = _RECORDS[f"s4hana.{called}@1"]
+        service, entity, _ = RECORDS[f"s4hana.{called}@1"]
         found[head_of(called)] = _head(found[f"s4hana.{called}@1"], entity_set(service, entity))
     return found | {keys_of(called, "1"): _keys(called, keys) for called, keys in events.items()}
 

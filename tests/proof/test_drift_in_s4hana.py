@@ -16,11 +16,12 @@ from sqlalchemy import select
 
 from connectors.s4hana.connector import CONNECTOR
 from connectors.s4hana.samples import CONTACT, PERSON, SAMPLES
+from connectors.s4hana.samples import ORDER as ORDER_BODY
 from hub.model.event import Via
 from hub.model.run import RunState
 from hub.proof.certification.flows import CONNECTION, of_triggers
 from hub.proof.certification.stand import ENVIRONMENT, Stand, stand
-from hub.queries import drift
+from hub.queries import drift, timeline
 from hub.queries.view import View
 from hub.sdk import exact_json
 from hub.sdk.connector import Connector
@@ -30,7 +31,7 @@ from hub.store.tables import events
 from hub.workspace.bundle import Bundle
 from hub.workspace.catalogue import catalogue_of
 from hub.workspace.compilation import compile_bundle
-from tests.proof.test_vendor_drift import POLICY, ROOT, Drifted, _is_noticed, bundle_of, call
+from tests.proof.test_vendor_drift import POLICY, ROOT, Drifted, _is_noticed, bundle_of, call, case_facts
 
 #: The entry of the sample's one billing document.
 ENTRY = {"company_code": "1010", "fiscal_year": "2026", "id": "9000000000"}
@@ -203,15 +204,21 @@ async def test_among_a_tenants_fifty_own_fields_one_more_is_seen(entity_set: str
 # --- parts that come in pages ---
 
 
-@pytest.mark.parametrize("operation", ["sales_order.read", "sales_order_v4.read"])
-async def test_an_order_whose_items_come_in_pages_is_never_read_as_whole(operation: str) -> None:
-    sample = ReadSample(operation=operation, input={"id": "1"})
-    samples = replace(SAMPLES, seed={**SAMPLES.seed, "settings": {"expanded_rows": 1}})
+@pytest.mark.parametrize(
+    ("operation", "parts"), [("sales_order.read", "to_Item"), ("sales_order_v4.read", "_Item")], ids=("v2", "v4")
+)
+async def test_an_order_whose_items_come_in_pages_is_never_read_as_whole(operation: str, parts: str) -> None:
+    items = [{"Material": "SUBSCRIPTION", "RequestedQuantity": "1"}] * 2
+    seed = {**SAMPLES.seed, "sales_orders": [{**ORDER_BODY, "to_Item": items}], "settings": {"expanded_rows": 1}}
+    samples = replace(SAMPLES, seed=seed)
+    sample = ReadSample(operation=operation, input={"id": "3"})
     async with stand(CONNECTOR, samples, bundle_of(CONNECTOR, samples, sample)) as hub:
-        _, state = await call(hub, sample.input, "in pages")
+        run, state = await call(hub, sample.input, "in pages")
         assert state is RunState.PARKED
         view = View(environment=ENVIRONMENT, database=hub.database, ambient=hub.ambient)
-        assert drift.listing(view, payloads=True) == ()
+        (case,) = timeline.detail(view, run, payloads=True).cases
+        facts = exact_json.loads(case_facts(hub, case.id))
+        assert (case.reason, facts["navigation"], facts["rows"]) == ("parts-in-pages", parts, "1")
 
 
 # --- events ---

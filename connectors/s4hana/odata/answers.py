@@ -14,6 +14,8 @@ from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.exact_json import loads
 from hub.sdk.values import Response
 
+#: The code of a record of which some parts are on a further page.
+IN_PAGES = "parts-in-pages"
 _LONGEST_CODE, _LONGEST_TEXT = 80, 400
 Reading = Callable[[EntitySet, Any], dict[str, Any]]
 
@@ -73,7 +75,7 @@ def _assert_whole(entity: EntitySet, value: Mapping[str, Any]) -> None:
         if further or count not in (None, len(rows)):
             raise OutcomeUnknown(
                 "What belongs to a record came in pages, of which the first is not taken for the whole.",
-                code="parts-in-pages",
+                code=IN_PAGES,
                 set=entity.name,
                 navigation=name,
                 rows=len(rows),
