@@ -107,7 +107,8 @@ def _read_as(kind: Kind, name: str, value: Any, *, v4: bool) -> Any:
             return told(moment_of(value, name) if v4 else _moment(value, name))
         case ((Kind.TEXT | Kind.TIME), str()):
             return value
-    return None
+        case _:
+            return None
 
 
 def _moment(value: str, name: str) -> datetime:
