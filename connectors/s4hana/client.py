@@ -28,7 +28,7 @@ async def read_one(session: Session, entity: EntitySet, key: Mapping[str, Any]) 
     request = requests.one(settings_of(session).base_url, entity, key)
     response = await session.send(request)
     with _not_in_pages():
-        return answers.one(entity, response)
+        return answers.expanded(read_entity)(entity, answers.raw_entity(entity, response))
 
 
 @contextmanager

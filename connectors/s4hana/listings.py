@@ -33,7 +33,7 @@ async def partners(session: Session, cursor: str | None, since: datetime) -> Asy
     while True:
         wanted = all_of([made, condition(PARTNERS, "BusinessPartner", "gt", last)])
         asked = requests.many(base, PARTNERS, filter=wanted, order="BusinessPartner", top=PAGE_ROWS, deep=DEEP)
-        page = answers.page(PARTNERS, await session.send(asked), asked.url, shown_entity)
+        page = answers.page(PARTNERS, await session.send(asked), asked.url, answers.expanded(shown_entity))
         keys = [str(row["BusinessPartner"]) for row in page.rows]
         if len(set(keys)) != len(keys) or last in keys:
             raise OutcomeUnknown("A partner came twice.", code="unreadable-answer")

@@ -11,12 +11,15 @@ from connectors.s4hana.marks import number
 from connectors.s4hana.odata import answers, requests
 from connectors.s4hana.odata.literals import all_of, condition
 from connectors.s4hana.odata.model import EntitySet
-from connectors.s4hana.odata.values import shown_entity
+from connectors.s4hana.odata.values import read_entity, shown_entity
 from hub.sdk.calls import Course
 from hub.sdk.connector import ReadOperation, Record
 from hub.sdk.errors import FixData, OutcomeUnknown
 from hub.sdk.session import Session
 from hub.sdk.values import Response
+
+#: Reads a record with all its parts, which must have come with it.
+WHOLE = answers.expanded(read_entity)
 
 
 def input_of(fields: Mapping[str, str]) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def read(
         claim=unread(
             entity,
             schema,
-            reads=lambda response: answers.one(entity, response),
+            reads=lambda response: WHOLE(entity, answers.raw_entity(entity, response)),
             shows=lambda response: shown_entity(entity, answers.raw_entity(entity, response)),
         ),
     )
@@ -104,7 +107,7 @@ def find_one(
             condition(entity, property, "eq", wanted[field]) for field, property in called.items() if field in wanted
         ]
         deep = [path for path, _ in entity.paths()]
-        rows = await read_all(session, entity, filter=all_of(conditions), deep=deep, order=key)
+        rows = await read_all(session, entity, filter=all_of(conditions), deep=deep, order=key, read=WHOLE)
         if not all(is_called_so(wanted, row) for row in rows):
             raise FixData("Another record came than the one asked for.", code="foreign-answer", set=entity.name)
         if len(rows) > 1:

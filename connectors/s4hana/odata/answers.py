@@ -85,6 +85,33 @@ def _assert_whole(entity: EntitySet, value: Mapping[str, Any]) -> None:
             _assert_whole(target, row)
 
 
+def expanded(read: Reading) -> Reading:
+    """Read entities of which all parts were asked for; `OutcomeUnknown` where some did not come, not even as none."""
+
+    def reading(entity: EntitySet, value: Any) -> dict[str, Any]:
+        _assert_expanded(entity, value)
+        return read(entity, value)
+
+    return reading
+
+
+def _assert_expanded(entity: EntitySet, value: Mapping[str, Any]) -> None:
+    for name in entity.navigations:
+        parts = value.get(name, {"__deferred": None})
+        if isinstance(parts, Mapping) and "__deferred" in parts:
+            raise OutcomeUnknown(
+                "What belongs to a record did not come with it.",
+                code="unreadable-answer",
+                set=entity.name,
+                navigation=name,
+            )
+        rows = parts.get("results", [parts]) if isinstance(parts, Mapping) else parts
+        target, _ = entity.behind(name)
+        for row in rows if isinstance(rows, list) else []:
+            if isinstance(row, Mapping):
+                _assert_expanded(target, row)
+
+
 def one(entity: EntitySet, response: Response) -> dict[str, Any]:
     """Read the one entity of an answer."""
     return read_entity(entity, raw_entity(entity, response))

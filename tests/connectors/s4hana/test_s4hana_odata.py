@@ -256,6 +256,27 @@ def test_a_record_whose_parts_come_in_pages_is_never_whole(entity: Any, way: int
         assert refusal.value.facts["navigation"] in ("to_Item", "_Item", "to_PricingElement", "_ItemPricingElement")
 
 
+ITEM = {"SalesOrder": "1", "SalesOrderItem": "10", "to_PricingElement": {"results": []}}
+WHOLE = {"SalesOrder": "1", "to_Item": {"results": [ITEM]}, "to_Partner": {"results": []}}
+DEFERRED = {"__deferred": {"uri": "x"}}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"to_Item": DEFERRED},
+        {"to_Partner": ...},
+        {"to_Item": {"results": [{**ITEM, "to_PricingElement": DEFERRED}]}},
+    ],
+    ids=("deferred", "gone", "below"),
+)
+def test_parts_that_were_asked_for_and_did_not_come_are_not_taken_for_none(parts: dict[str, Any]) -> None:
+    read = answers.expanded(read_entity)
+    assert read(ORDERS, WHOLE)["to_Partner"] == []
+    with pytest.raises(OutcomeUnknown, match="did not come"):
+        read(ORDERS, {name: each for name, each in {**WHOLE, **parts}.items() if each is not ...})
+
+
 def test_the_next_page_stays_where_it_was_asked() -> None:
     asked = f"{BASE}/sap/opu/odata/sap/API_SALES_ORDER_SRV/A_SalesOrder?$top=5"
     elsewhere = "https://attacker.example/sap/opu/odata/sap/API_SALES_ORDER_SRV/A_SalesOrder?$skiptoken=5"
