@@ -120,20 +120,26 @@ def _confirmed(found: Confirmation) -> InboundEvent:
     code, _, day = found.reference.partition("-")
     if not found.reference or not found.message_id:
         raise ValueError("the confirmation names no message")
+    if not (found.is_posted or found.is_refused):
+        # Who took it for a refusal might post the entry once more.
+        raise ValueError(f"the confirmation says neither posted nor refused: severity {found.severity[:20]!r}")
+    told = {
+        "code": code,
+        "posting_date": day,
+        "posted": found.is_posted,
+        "accounting_document": found.document,
+        "company_code": found.company,
+        "fiscal_year": found.year,
+        "log": [{"type": each.type, "severity": each.severity, "note": each.note} for each in found.log],
+    }
     return InboundEvent(
         external_id=f"confirmation:{found.message_id}",
         type="s4hana.journal_entry.confirmed",
         occurred_at=_moment(found.created),
-        data={
-            "code": code,
-            "posting_date": day,
-            "posted": found.is_posted,
-            "accounting_document": found.document,
-            "company_code": found.company,
-            "fiscal_year": found.year,
-            "log": [{"type": each.type, "severity": each.severity, "note": each.note} for each in found.log],
-        },
+        data=told,
         subject=code,
+        schema="s4hana.journal_entry_confirmed@1",
+        record=told,
     )
 
 

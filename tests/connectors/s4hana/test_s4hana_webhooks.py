@@ -12,12 +12,13 @@ import pytest
 
 import connectors.s4hana
 from connectors.s4hana.connector import CONNECTOR
+from connectors.s4hana.journal import result
 from connectors.s4hana.samples import INVOICE, JOURNAL, SETTINGS
 from connectors.s4hana.webhook import WEBHOOK
 from hub.schemas.drift import compile_drift
-from hub.sdk.errors import UnreadableWebhook, WebhookRejected
+from hub.sdk.errors import OutcomeUnknown, UnreadableWebhook, WebhookRejected
 from hub.sdk.exact_json import dumps
-from hub.sdk.values import InboundEvent
+from hub.sdk.values import InboundEvent, Response
 from tests.connectors.s4hana.linking import linked
 
 FIXTURES = Path(str(connectors.s4hana.__file__)).parent / "fixtures"
@@ -78,6 +79,51 @@ def test_a_confirmation_is_an_event_with_its_document() -> None:
     (failed,) = WEBHOOK.parse((FIXTURES / "not_posted.xml").read_bytes())
     assert (failed.data["posted"], failed.data["accounting_document"]) == (False, "")
     assert [each["type"] for each in failed.data["log"]] == ["609(RW)", "507(F5)"]
+
+
+def confirmed(*altered: tuple[str, str]) -> list[InboundEvent]:
+    """Read the confirmation of a posting in which something is altered."""
+    text = (FIXTURES / "posted.xml").read_text("utf-8")
+    for old, new in altered:
+        assert old in text
+        text = text.replace(old, new)
+    return list(WEBHOOK.parse(text.encode()))
+
+
+NUMBER = "<AccountingDocument>1800000000</AccountingDocument>"
+MOST = "<MaximumLogItemSeverityCode>1</MaximumLogItemSeverityCode>"
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        [(NUMBER, "")],
+        [(NUMBER, "<DocumentNumber>1800000000</DocumentNumber>")],
+        [(MOST, MOST.replace("1", "3"))],
+        [(MOST, MOST.replace("1", "7"))],
+        [(MOST, MOST.replace("1", "7")), (NUMBER, "")],
+    ],
+    ids=("no document", "another name", "an error", "unknown severity", "neither"),
+)
+def test_a_confirmation_that_says_neither_is_kept_for_a_person(altered: list[tuple[str, str]]) -> None:
+    """That an entry was not posted is said by an error without a document alone: who believes it may post it again."""
+    with pytest.raises(UnreadableWebhook) as refusal:
+        confirmed(*altered)
+    assert "neither posted nor refused" in str(refusal.value.facts["reason"])
+    sent = (FIXTURES / "posted.xml").read_text("utf-8")
+    for old, new in altered:
+        sent = sent.replace(old, new)
+    with pytest.raises(OutcomeUnknown):
+        result(Response(status=200, body=sent.encode()))
+
+
+def test_what_is_new_in_a_confirmations_log_is_told() -> None:
+    (event,) = confirmed(("<SeverityCode>1</SeverityCode>", "<SeverityCode>W</SeverityCode>"))
+    assert event.schema is not None
+    (found,) = compile_drift(CONNECTOR.schemas[event.schema])(event.record)
+    assert (found.kind, found.path, found.detail) == ("new-value", "log[].severity", "W")
+    (event,) = confirmed()
+    assert compile_drift(CONNECTOR.schemas[str(event.schema)])(event.record) == []
 
 
 def told(kind: str, data: Any) -> InboundEvent:
